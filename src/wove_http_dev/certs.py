@@ -1,0 +1,201 @@
+"""A certificate authority for tests, and the TLS contexts made from it.
+
+Certificates come from trustme; nothing is installed in a system or certifi store. A private key
+touches the disk only inside trustme's own 0600 temporary file while OpenSSL loads it, or in the
+state directory that ``serve`` asks for. This room knows no socket and no HTTP.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import ipaddress
+import os
+import re
+import shutil
+import ssl
+import tempfile
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+import trustme
+
+from wove_http_dev.errors import UsageError
+
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+_SNI_LIMIT = 64  # a client chooses the names, so the cache of leaves must not grow with them
+_SNI_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?", re.IGNORECASE)
+
+
+class CertificateAuthority:
+    """An ECDSA certificate authority that only this process (and whom you hand its file) trusts.
+
+    ``close()``, or leaving it as a context manager, deletes its files.
+    """
+
+    def __init__(self, ca: trustme.CA | None = None) -> None:
+        self._ca = ca if ca is not None else trustme.CA(organization_name="wove-http-dev test CA")
+        self._lock = threading.RLock()
+        self._directory: Path | None = None
+        self._cleanup: weakref.finalize[[Path], CertificateAuthority] | None = None
+        self._server: dict[tuple[str, ...], ssl.SSLContext] = {}
+        self._by_name: OrderedDict[str, ssl.SSLContext] = OrderedDict()
+        self._client: ssl.SSLContext | None = None
+
+    @classmethod
+    def kept_in(cls, directory: Path) -> CertificateAuthority:
+        """The authority kept in ``directory`` (``ca.pem`` 0644, ``ca.key`` 0600), made if absent.
+
+        Raises :class:`UsageError` if the files there cannot be read as a certificate and a key.
+        """
+        certificate, key = directory / "ca.pem", directory / "ca.key"
+        if not key.exists():
+            authority = cls()
+            write_private(key, authority._ca.private_key_pem.bytes())
+            certificate.write_bytes(authority.cert_pem)
+            return authority
+        try:
+            return cls(trustme.CA.from_pem(certificate.read_bytes(), key.read_bytes()))
+        except (OSError, ValueError, TypeError) as exc:
+            raise UsageError(
+                f"the CA in {directory} cannot be used ({exc}); delete ca.pem and ca.key there"
+            ) from exc
+
+    @property
+    def cert_pem(self) -> bytes:
+        """The CA certificate, PEM."""
+        return self._ca.cert_pem.bytes()
+
+    @property
+    def cert_file(self) -> str:
+        """Path of the CA certificate, PEM."""
+        return str(self._file("ca.pem", lambda: self.cert_pem))
+
+    @property
+    def bundle_file(self) -> str:
+        """Path of a bundle: this system's CAs and ours; what ``SSL_CERT_FILE`` of a child should
+        be, because that variable replaces the default file."""
+        return str(self._file("bundle.pem", lambda: _system_cas() + self.cert_pem))
+
+    def _file(self, name: str, content: Callable[[], bytes]) -> Path:
+        with self._lock:
+            if self._directory is None:
+                self._directory = Path(tempfile.mkdtemp(prefix="wove-http-dev-"))  # 0700
+                self._cleanup = weakref.finalize(
+                    self, shutil.rmtree, self._directory, ignore_errors=True
+                )
+            path = self._directory / name
+            if not path.exists():
+                path.write_bytes(content())
+            return path
+
+    def issue(
+        self,
+        *identities: str,
+        common_name: str | None = None,
+        not_before: datetime.datetime | None = None,
+        not_after: datetime.datetime | None = None,
+    ) -> trustme.LeafCert:
+        """A leaf for these host names and IP addresses, signed by this authority."""
+        return self._ca.issue_cert(
+            *identities, common_name=common_name, not_before=not_before, not_after=not_after
+        )
+
+    def intermediate(self) -> trustme.CA:
+        """A fresh intermediate authority below this one."""
+        return self._ca.create_child_ca()
+
+    def server_context(self, *extra_names: str) -> ssl.SSLContext:
+        """A server context (TLS 1.2 and newer) with a leaf for the local names and
+        ``extra_names``; a client that asks for another name by SNI gets a leaf for that one."""
+        key = tuple(sorted({*LOCAL_NAMES, *(name.lower() for name in extra_names)}))
+        with self._lock:
+            context = self._server.get(key)
+            if context is None:
+                context = server_context(self.issue(*key))
+                context.sni_callback = self._by_server_name(frozenset(key))
+                self._server[key] = context
+            return context
+
+    def _by_server_name(self, own: frozenset[str]) -> Callable[[ssl.SSLObject, str, ssl.SSLContext], None]:
+        def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+            if name is None or name.lower() in own or not _SNI_NAME.fullmatch(name):
+                return
+            with contextlib.suppress(ValueError, ssl.SSLError):  # a name no certificate can hold
+                connection.context = self._named_context(name.lower())
+
+        return choose
+
+    def _named_context(self, name: str) -> ssl.SSLContext:
+        with self._lock:
+            context = self._by_name.get(name)
+            if context is None:
+                context = self._by_name[name] = server_context(self.issue(name))
+                if len(self._by_name) > _SNI_LIMIT:
+                    self._by_name.popitem(last=False)
+            self._by_name.move_to_end(name)
+            return context
+
+    def client_context(self) -> ssl.SSLContext:
+        """A client context that trusts this authority and nobody else."""
+        with self._lock:
+            if self._client is None:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                context.load_verify_locations(cadata=self.cert_pem.decode("ascii"))
+                if hasattr(ssl, "VERIFY_X509_STRICT"):  # what create_default_context sets on 3.13
+                    context.verify_flags |= ssl.VERIFY_X509_STRICT
+                self._client = context
+            return self._client
+
+    def close(self) -> None:
+        """Delete the files; asking for one again makes it anew."""
+        with self._lock:
+            if self._cleanup is not None:
+                self._cleanup()
+                self._directory = self._cleanup = None
+
+    def __enter__(self) -> CertificateAuthority:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def server_context(leaf: trustme.LeafCert) -> ssl.SSLContext:
+    """A bare server context that shows ``leaf``."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # A connection serves one POST (the executor sends Connection: close), so a resumption ticket
+    # is two more writes for nothing.
+    context.num_tickets = 0
+    leaf.configure_cert(context)
+    return context
+
+
+def is_ip(host: str) -> bool:
+    """Whether ``host`` is an IP address literal."""
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner can read (0600 from its first moment)."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, 0o600)
+        file.write(content)
+
+
+def _system_cas() -> bytes:
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile is not None:  # honours SSL_CERT_FILE
+        content = Path(paths.cafile).read_bytes()
+        return content if content.endswith(b"\n") else content + b"\n"
+    certificates = ssl.create_default_context().get_ca_certs(binary_form=True)
+    return "".join(map(ssl.DER_cert_to_PEM_cert, certificates)).encode("ascii")

@@ -1,0 +1,95 @@
+"""Wove's process-wide configuration: an environment defined for a while.
+
+``wove.config()`` has no reset, so ``wove.runtime.runtime`` is saved when the first worker is
+configured and restored **in place** (others hold references to it) when the last one leaves,
+including what a test changed with ``wove.config()`` in between. Import the application before, at
+the top of the test module, so that its own configuration is part of what is saved.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+_lock = threading.RLock()
+_saved: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
+_depth = 0
+_timeouts: list[float] = []
+
+
+@contextmanager
+def configured(
+    name: str, definition: Mapping[str, Any], delivery_timeout: float | None
+) -> Iterator[None]:
+    """Environment ``name`` is ``definition`` in Wove; one of that name is replaced, then restored.
+
+    An environment's own ``delivery_timeout`` does nothing when only the task names the
+    environment, so the global one is set too where it is ``None``; the largest among workers wins.
+    It then bounds local tasks as well.
+    """
+    global _depth
+    from wove.runtime import runtime
+
+    with _lock:
+        if _depth == 0:
+            _saved.append(_snapshot(runtime))
+        _depth += 1
+        missing = object()
+        previous = runtime.environments.get(name, missing)
+        mine = {key: value for key, value in definition.items()}
+        runtime.environments[name] = mine
+        if delivery_timeout is not None:
+            _timeouts.append(delivery_timeout)
+            _apply_timeout(runtime)
+    try:
+        yield
+    finally:
+        with _lock:
+            if delivery_timeout is not None:
+                _timeouts.remove(delivery_timeout)
+                _apply_timeout(runtime)
+            if runtime.environments.get(name) is mine:
+                if previous is missing:
+                    del runtime.environments[name]
+                else:
+                    runtime.environments[name] = previous
+            _depth -= 1
+            if _depth == 0:
+                _restore(runtime, *_saved.pop())
+
+
+def _apply_timeout(runtime: Any) -> None:
+    if _saved and _saved[0][2].get("delivery_timeout") is None:
+        runtime.global_defaults["delivery_timeout"] = max(_timeouts, default=None)
+
+
+def _snapshot(runtime: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    return (
+        runtime.default_environment,
+        {name: dict(definition) for name, definition in runtime.environments.items()},
+        dict(runtime.global_defaults),
+    )
+
+
+def _restore(
+    runtime: Any, default: str, environments: dict[str, Any], defaults: dict[str, Any]
+) -> None:
+    runtime.default_environment = default
+    runtime.environments.clear()
+    runtime.environments.update(environments)
+    runtime.global_defaults.clear()
+    runtime.global_defaults.update(defaults)
+
+
+def url_of(name: str) -> str | None:
+    """The URL that environment ``name`` sends to now; ``None`` if it is not a network one."""
+    from wove.runtime import runtime
+
+    definition = runtime.environments.get(name)
+    if not isinstance(definition, dict):
+        return None
+    settings = definition.get("executor_config") or definition.get("config") or {}
+    url = settings.get("url") if isinstance(settings, dict) else None
+    return url if isinstance(url, str) else None

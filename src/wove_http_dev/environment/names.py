@@ -1,0 +1,79 @@
+"""Host names: one exact (host, port) of ``socket.getaddrinfo`` leads to a worker instead.
+
+Only that pair changes; every other look-up is the original's. On exit the original is back, unless
+somebody has wrapped or replaced ours meanwhile: then ours stays, maps nothing, and says so.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from wove_http_dev.errors import RestoreWarning
+
+_lock = threading.RLock()
+
+
+class _Lookup:
+    """A callable in the place of ``socket.getaddrinfo``."""
+
+    def __init__(self, original: Any) -> None:
+        self.original = original
+        self.mapped: dict[tuple[str, int], list[tuple[str, int]]] = {}
+
+    def __call__(self, host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        with _lock:
+            stack = self.mapped.get(_key(host, port) or ("", -1))
+            target = stack[-1] if stack else None
+        if target is not None:
+            host, port = target
+        return self.original(host, port, *args, **kwargs)
+
+
+def _key(host: Any, port: Any) -> tuple[str, int] | None:
+    name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
+    try:
+        return (name.lower(), int(port))
+    except (AttributeError, TypeError, ValueError):  # None, or a service name such as "https"
+        return None
+
+
+@contextmanager
+def mapped(host: str, port: int, target: tuple[str, int]) -> Iterator[None]:
+    """``getaddrinfo(host, port)`` answers for ``target`` (address, port) in this process."""
+    key = (host.lower(), port)
+    with _lock:
+        current: Any = socket.getaddrinfo
+        if isinstance(current, _Lookup):
+            lookup = current
+        else:
+            lookup = _Lookup(current)
+            socket.getaddrinfo = lookup  # type: ignore[assignment]  # a callable of the same shape
+        lookup.mapped.setdefault(key, []).append(target)
+    try:
+        yield
+    finally:
+        with _lock:
+            stack = lookup.mapped[key]
+            stack.remove(target)
+            if not stack:
+                del lookup.mapped[key]
+            if not lookup.mapped:
+                _restore(lookup)
+
+
+def _restore(lookup: _Lookup) -> None:
+    current: Any = socket.getaddrinfo
+    if current is lookup:
+        socket.getaddrinfo = lookup.original
+        return
+    warnings.warn(
+        f"socket.getaddrinfo was replaced by {current!r} while a worker was impersonating a host;"
+        " it is left in place",
+        RestoreWarning,
+        stacklevel=4,
+    )

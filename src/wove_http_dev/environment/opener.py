@@ -1,0 +1,125 @@
+"""Trust and proxies: requests for a worker's (host, port) go through an opener of ours that trusts
+our CA only and knows no proxy; everything else goes to the opener that was there.
+
+On Python 3.12 and newer urllib's default opener freezes its TLS context and proxies at first use,
+and before that it builds a context with the system's CAs per request (27 ms); so neither
+``SSL_CERT_FILE`` nor a proxy variable would do. Redirects stay as urllib has them.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import urllib.parse
+import urllib.request
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from wove_http_dev.errors import RestoreWarning
+
+Origin = tuple[str, int]
+_lock = threading.RLock()
+
+
+class _Dispatcher(urllib.request.OpenerDirector):
+    """Stands in ``urllib.request._opener`` while a worker is routed."""
+
+    def __init__(self, previous: Any) -> None:
+        super().__init__()
+        self.previous = previous
+        self.routes: dict[Origin, list[urllib.request.OpenerDirector]] = {}
+        self._default: Any = None
+
+    def open(self, fullurl: Any, data: Any = None, *args: Any, **kwargs: Any) -> Any:
+        url = fullurl if isinstance(fullurl, str) else fullurl.full_url
+        with _lock:
+            stack = self.routes.get(_origin(url) or ("", 0))
+            opener = stack[-1] if stack else self._fallback()
+        return opener.open(fullurl, data, *args, **kwargs)
+
+    def _fallback(self) -> Any:
+        if self.previous is not None:
+            return self.previous
+        if self._default is None:  # as urlopen would have built it, at the same moment
+            self._default = urllib.request.build_opener()
+        return self._default
+
+
+class _Route(urllib.request.OpenerDirector):
+    """An opener for one origin; what a redirect sends elsewhere goes back to the dispatcher."""
+
+    def __init__(self, dispatcher: _Dispatcher, origin: Origin, context: ssl.SSLContext) -> None:
+        super().__init__()
+        self._dispatcher = dispatcher
+        self._route = origin
+        # build_opener()'s handlers but for proxies; made here, because an opener must never
+        # share handlers with another (add_handler re-parents them).
+        for handler in (
+            urllib.request.UnknownHandler(),
+            urllib.request.HTTPDefaultErrorHandler(),
+            urllib.request.HTTPRedirectHandler(),
+            urllib.request.HTTPErrorProcessor(),
+            urllib.request.HTTPHandler(),
+            urllib.request.HTTPSHandler(context=context),
+        ):
+            self.add_handler(handler)
+
+    def open(self, fullurl: Any, data: Any = None, *args: Any, **kwargs: Any) -> Any:
+        url = fullurl if isinstance(fullurl, str) else fullurl.full_url
+        if _origin(url) != self._route:
+            return self._dispatcher.open(fullurl, data, *args, **kwargs)
+        return super().open(fullurl, data, *args, **kwargs)
+
+
+def _origin(url: str) -> Origin | None:
+    parts = urllib.parse.urlsplit(url)
+    try:
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    except ValueError:
+        return None
+    return (parts.hostname or "", port)
+
+
+@contextmanager
+def routed(url: str, context: ssl.SSLContext) -> Iterator[None]:
+    """Send ``urllib`` requests for the origin of ``url`` through an opener that trusts what
+    ``context`` trusts. On exit ``urllib.request._opener`` is what it was, unless somebody else
+    has replaced ours meanwhile: then a :class:`RestoreWarning` says so."""
+    origin = _origin(url)
+    if origin is None:
+        raise ValueError(f"{url!r} has no origin")
+    with _lock:
+        current = getattr(urllib.request, "_opener", None)
+        if isinstance(current, _Dispatcher):
+            dispatcher = current
+        else:
+            dispatcher = _Dispatcher(current)
+            urllib.request._opener = dispatcher  # type: ignore[attr-defined]  # no public getter
+        route = _Route(dispatcher, origin, context)
+        dispatcher.routes.setdefault(origin, []).append(route)
+    try:
+        yield
+    finally:
+        with _lock:
+            stack = dispatcher.routes[origin]
+            stack.remove(route)
+            if not stack:
+                del dispatcher.routes[origin]
+            route.close()
+            if not dispatcher.routes:
+                _restore(dispatcher)
+
+
+def _restore(dispatcher: _Dispatcher) -> None:
+    current = getattr(urllib.request, "_opener", None)
+    if current is dispatcher:
+        urllib.request._opener = dispatcher.previous  # type: ignore[attr-defined]  # as above
+        return
+    warnings.warn(
+        f"urllib.request.install_opener() was called with {current!r} while a worker was"
+        " configured; it is left in place, and the opener from before is not restored",
+        RestoreWarning,
+        stacklevel=4,
+    )

@@ -1,0 +1,214 @@
+"""What a fault is: data, and the one or two stages of a request that it changes.
+
+To write one, subclass :class:`Fault` as a frozen dataclass, give it fields with defaults that show
+it at once, say its ``stage``, and override the method of that stage. Everything a method may do is
+on the object it is handed. The base class is the null fault: its methods are what happens when
+nothing goes wrong, so the two take the same path.
+
+This room knows no socket, no Wove and no selection (which request is hit: ``selection``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from wove_http_dev.auth import Verdict
+from wove_http_dev.certs import CertificateAuthority
+from wove_http_dev.errors import UsageError
+from wove_http_dev.frames import Event
+from wove_http_dev.journal import Run
+from wove_http_dev.messages import Reply, Request
+from wove_http_dev.runner import Outcome
+
+STAGES = ("connection", "auth", "run", "events", "response", "wire")
+T = TypeVar("T")
+
+
+class Waiting(Protocol):
+    """Every stage can wait without outliving its test."""
+
+    def wait(self, seconds: float | None) -> bool:
+        """Wait ``seconds`` (``None``: until released). True if it was released early: by
+        ``Injection.remove()``, ``reset()``, ``stop()`` or the end of the test."""
+
+
+class Connection(Waiting, Protocol):
+    """A connection that was just accepted; not one byte was read from it."""
+
+    secure: bool
+    """Whether this worker speaks TLS."""
+    host: str
+    certificates: CertificateAuthority
+
+    def proceed(self, context: Any = None) -> None:
+        """Shake hands (with another ``ssl.SSLContext``, if given) and serve the connection."""
+
+    def send(self, data: bytes) -> None:
+        """Send these bytes as they are, below TLS."""
+
+    def read(self, size: int) -> bytes:
+        """Read at most ``size`` bytes as they come, below TLS."""
+
+    def close(self) -> None:
+        """Close in the ordinary way (FIN)."""
+
+    def reset(self) -> None:
+        """Close with a TCP reset (RST)."""
+
+
+class AuthStage(Waiting, Protocol):
+    """A whole request that nobody has looked at yet."""
+
+    request: Request
+
+    def proceed(self, request: Request | None = None) -> Verdict:
+        """The worker's own verdict (on ``request``, as a proxy may have rewritten it)."""
+
+
+class RunStage(Waiting, Protocol):
+    """A ``run_task`` that was let in."""
+
+    run: Run
+
+    def proceed(self) -> Outcome:
+        """Run the body (or its stub) and wait for the outcome."""
+
+    def again(self) -> Outcome:
+        """Run the body once more."""
+
+    def crash(self) -> None:
+        """The worker dies here: what a client sees of a kill."""
+
+
+class CancelStage(Waiting, Protocol):
+    """A ``cancel_task`` that was let in."""
+
+    run_id: str
+
+    def proceed(self) -> list[Event]:
+        """Cancel; the event frames of the answer (none: an empty body)."""
+
+
+class EventsStage(Waiting, Protocol):
+    """A run that is over, its event frames ready to be encoded."""
+
+    run: Run
+    outcome: Outcome
+
+    @property
+    def other_runs(self) -> Sequence[Run]:
+        """Runs still under way here, this one excepted."""
+
+
+class Wire(Waiting, Protocol):
+    """The connection as the reply is to be written; ``head`` and ``body`` are its bytes."""
+
+    head: bytes
+    body: bytes
+    secure: bool
+
+    def send(self, data: bytes) -> None:
+        """Write these bytes now (inside TLS, if there is TLS)."""
+
+    def send_all(self) -> None:
+        """Write the reply as it should be."""
+
+    def close(self) -> None:
+        """Close in the ordinary way, whatever was promised."""
+
+    def reset(self) -> None:
+        """Close with a TCP reset (RST)."""
+
+
+def option(default: T, doc: str, unit: str = "") -> T:
+    """A field of a fault: its default, one line of documentation, and its unit."""
+    field: T = dataclasses.field(default=default, metadata={"doc": doc, "unit": unit})
+    return field
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The null fault, and the base of all others.
+
+    The first line of a subclass's docstring is its summary. Numbers must be finite and not
+    negative; :class:`UsageError` otherwise.
+    """
+
+    name: ClassVar[str] = "none"
+    """The name on the command line, made from the class's: ``SlowResponse`` is ``slow-response``."""
+    stage: ClassVar[str] = ""
+    """One of ``connection``, ``auth``, ``run``, ``events``, ``response``, ``wire``."""
+    command: ClassVar[str | None] = None
+    """The command frames it is meant for, unless ``command=`` says otherwise; ``None``: any."""
+    effect: ClassVar[str] = ""
+    """What Wove's executor is expected to make of it."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" not in cls.__dict__:
+            cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
+
+    def __post_init__(self) -> None:
+        if type(self) is not Fault and self.stage not in STAGES:
+            raise UsageError(f"{type(self).__name__}.stage must be one of {', '.join(STAGES)}")
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                continue
+            if not math.isfinite(value) or value < 0:
+                raise UsageError(f"{self.name}: {field.name} must be finite and >= 0, not {value}")
+
+    def __str__(self) -> str:
+        changed = [
+            f"{field.name}={getattr(self, field.name)}"
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) != field.default
+        ]
+        return " ".join([self.name, *changed])
+
+    @classmethod
+    def summary(cls) -> str:
+        """The first line of the docstring."""
+        return (cls.__doc__ or "").strip().partition("\n")[0]
+
+    def cannot_apply(self, *, tls: bool, security: str, isolated: bool, host: str) -> str | None:
+        """Why this fault means nothing to a worker with these options; ``None`` if it does."""
+        return None
+
+    def on_connection(self, connection: Connection) -> None:
+        """Stage ``connection``: accepted, before the TLS handshake."""
+        connection.proceed()
+
+    def on_auth(self, stage: AuthStage) -> Verdict:
+        """Stage ``auth``: the verdict on a request."""
+        return stage.proceed()
+
+    def on_run(self, stage: RunStage) -> Outcome:
+        """Stage ``run``: the outcome of a ``run_task``."""
+        return stage.proceed()
+
+    def on_cancel(self, stage: CancelStage) -> list[Event]:
+        """Stage ``run``: the event frames that answer a ``cancel_task``."""
+        return stage.proceed()
+
+    def on_events(self, events: list[Event], stage: EventsStage) -> Any:
+        """Stage ``events``: the event frames of a run. A list of frames is then put into the
+        worker's ``response_shape``; anything else is sent as the JSON document it is."""
+        return events
+
+    def on_reply(self, reply: Reply, request: Request) -> Reply:
+        """Stage ``response``: status, headers and body of the answer."""
+        return reply
+
+    def on_wire(self, wire: Wire) -> None:
+        """Stage ``wire``: the bytes of the answer and the end of the connection."""
+        wire.send_all()
+
+
+NO_FAULT = Fault()
+Wait = Callable[["float | None"], bool]

@@ -1,0 +1,240 @@
+"""Which request a fault hits: injections, and the two decisions made under one lock.
+
+On accept the connection faults are decided; after the body is read, all others. An injection made
+before a request was accepted is always considered, and ``times`` holds under concurrency. This
+room reads what a request claims to be (``frames.peek``); it does not trust it, and does nothing.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from wove_http_dev.errors import UsageError
+from wove_http_dev.faults.base import NO_FAULT, Fault
+from wove_http_dev.frames import Peek, peek
+from wove_http_dev.journal import matches_task
+
+COMMANDS = ("run_task", "cancel_task")
+
+
+@dataclass(frozen=True)
+class Selector:
+    """Which requests: ``task`` (name or glob), ``command``, let ``after`` through first, then hit
+    at most ``times``, each with ``probability``. Wove's own seeds only with ``seeds=True``."""
+
+    task: str | None = None
+    command: str | None = None
+    times: int | None = None
+    after: int = 0
+    probability: float = 1.0
+    seed: int | None = None
+    seeds: bool = False
+
+    def __post_init__(self) -> None:
+        if self.command is not None and self.command not in COMMANDS:
+            raise UsageError(f"command must be run_task or cancel_task, not {self.command!r}")
+        if self.times is not None and (not isinstance(self.times, int) or self.times < 1):
+            raise UsageError(f"times must be a whole number of hits, 1 or more, not {self.times!r}")
+        if not isinstance(self.after, int) or self.after < 0:
+            raise UsageError(f"after must be a whole number, 0 or more, not {self.after!r}")
+        if not 0.0 <= self.probability <= 1.0:
+            raise UsageError(f"probability must lie between 0 and 1, not {self.probability!r}")
+
+
+class Injection:
+    """Faults in force. A context manager that takes them back.
+
+    ``hits`` counts the requests (or connections) hit so far.
+    """
+
+    def __init__(
+        self, faults: tuple[Fault, ...], selector: Selector, number: int, book: FaultBook
+    ) -> None:
+        self.faults = faults
+        self.selector = selector
+        self.hits = 0
+        self.missed: list[str] = []
+        """Why the newest requests that were not hit did not fit (strict mode shows it)."""
+        self._number = number
+        self._book = book
+        self._seen = 0
+        self._released = threading.Event()
+
+    def __repr__(self) -> str:
+        names = ", ".join(str(fault) for fault in self.faults)
+        return f"<Injection {names}; {self.hits} hit(s)>"
+
+    def remove(self) -> None:
+        """Take the faults back, and release whatever they are stalling."""
+        self._book._remove(self)
+        self._released.set()
+
+    def wait(self, seconds: float | None) -> bool:
+        """Wait ``seconds``, or until released; true if released."""
+        return self._released.wait(seconds)
+
+    def __enter__(self) -> Injection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+    @property
+    def spent(self) -> bool:
+        """Whether ``times`` is used up."""
+        return self.selector.times is not None and self.hits >= self.selector.times
+
+    def _miss(self, claim: Peek) -> str | None:
+        """Why ``claim`` does not fit; ``None`` if it does."""
+        command = self.selector.command or _common_command(self.faults)
+        if command is not None and claim.type != command:
+            return f"{claim.type or 'a body that is no frame'} is not {command}"
+        if not matches_task(self.selector.task, claim.task_id):
+            return f"task {claim.task_id!r} does not match {self.selector.task!r}"
+        if claim.seed and not self.selector.seeds:
+            return f"{claim.task_id!r} is one of Wove's own seeds"
+        return None
+
+    def _decide(self, seed: str) -> bool:
+        """Count one that fits; whether it is hit. The k-th decision depends on the seed and k."""
+        self._seen += 1
+        if self._seen <= self.selector.after:
+            self.missed.append(f"let through: {self._seen} of after={self.selector.after}")
+            return False
+        if self.selector.probability < 1.0:
+            chance = random.Random(f"{seed}|{self._number}|{self._seen}").random()
+            if chance >= self.selector.probability:
+                self.missed.append(f"let through by probability={self.selector.probability}")
+                return False
+        self.hits += 1
+        return True
+
+
+def _common_command(faults: Iterable[Fault]) -> str | None:
+    commands = {fault.command for fault in faults if fault.command is not None}
+    return commands.pop() if len(commands) == 1 else None
+
+
+@dataclass
+class Plan:
+    """The faults of one exchange: at most one a stage."""
+
+    chosen: dict[str, tuple[Fault, Injection]] = field(default_factory=dict)
+
+    def fault(self, stage: str) -> Fault:
+        """The fault of ``stage``, or the null fault."""
+        entry = self.chosen.get(stage)
+        return entry[0] if entry is not None else NO_FAULT
+
+    def wait(self, stage: str) -> Callable[[float | None], bool]:
+        """How a fault of ``stage`` waits."""
+        entry = self.chosen.get(stage)
+        return entry[1].wait if entry is not None else _no_wait
+
+    @property
+    def names(self) -> list[str]:
+        """The faults' names, in the order of the stages."""
+        return [fault.name for fault, _ in self.chosen.values()]
+
+
+def _no_wait(seconds: float | None) -> bool:
+    return True
+
+
+NO_PLAN = Plan()
+
+
+class FaultBook:
+    """Every injection of a worker, in the order they were made.
+
+    Of two injections for one stage the earlier one that fits takes the exchange, and the later
+    one does not see it: ``inject(A, times=1); inject(B, times=1)`` happen in order. ``label`` and
+    ``seed`` make random decisions repeatable.
+    """
+
+    def __init__(self, *, seed: int = 0, label: str = "") -> None:
+        self.seed = seed
+        self.label = label
+        self._lock = threading.Lock()
+        self._active: list[Injection] = []
+        self._made: list[Injection] = []
+
+    def add(self, faults: tuple[Fault, ...], selector: Selector) -> Injection:
+        """Put ``faults`` in force. Raises :class:`UsageError` where they contradict."""
+        if not faults:
+            raise UsageError("inject() takes at least one fault")
+        stages = [fault.stage for fault in faults]
+        for stage in stages:
+            if stages.count(stage) > 1:
+                both = " and ".join(f.name for f in faults if f.stage == stage)
+                raise UsageError(f"{both} contradict: both act on stage {stage!r}; inject them one"
+                                 " after the other, each with times=")
+        if "connection" in stages:
+            if len(stages) > 1:
+                raise UsageError(f"{faults[stages.index('connection')].name} is decided when a"
+                                 " connection is accepted, the others later: make two injections")
+            if selector.task is not None or selector.command is not None:
+                raise UsageError(f"{faults[0].name} acts before a request is read: task= and"
+                                 " command= cannot select it")
+        with self._lock:
+            injection = Injection(faults, selector, len(self._made), self)
+            self._made.append(injection)
+            self._active.append(injection)
+        return injection
+
+    def _remove(self, injection: Injection) -> None:
+        with self._lock:
+            if injection in self._active:
+                self._active.remove(injection)
+
+    def plan_connection(self) -> Plan:
+        """The first decision: on accept."""
+        return self._plan(None) if self._active else NO_PLAN
+
+    def plan_request(self, body: bytes) -> Plan:
+        """The second decision: after ``body`` was read, before anyone trusts it."""
+        if not self._active:
+            return NO_PLAN
+        return self._plan(peek(body))
+
+    def _plan(self, claim: Peek | None) -> Plan:
+        plan = Plan()
+        with self._lock:
+            for injection in self._active:
+                stages = [fault.stage for fault in injection.faults]
+                if (stages == ["connection"]) is not (claim is None):
+                    continue
+                if injection.spent or any(stage in plan.chosen for stage in stages):
+                    continue
+                miss = injection._miss(claim) if claim is not None else None
+                if miss is not None:
+                    injection.missed = [*injection.missed[-4:], miss]
+                    continue
+                seed = injection.selector.seed if injection.selector.seed is not None else self.seed
+                if injection._decide(f"{seed}|{self.label}"):
+                    for fault in injection.faults:
+                        plan.chosen[fault.stage] = (fault, injection)
+        return plan
+
+    @property
+    def unfired(self) -> list[Injection]:
+        """Injections with ``times`` that never hit anything."""
+        with self._lock:
+            return [i for i in self._made if i.selector.times is not None and not i.hits]
+
+    def release_all(self) -> None:
+        """Release every stall; the injections stay."""
+        with self._lock:
+            made = list(self._made)
+        for injection in made:
+            injection._released.set()
+
+    def clear(self) -> None:
+        """Take everything back, release every stall, forget."""
+        self.release_all()
+        with self._lock:
+            self._active.clear()
+            self._made.clear()

@@ -1,0 +1,92 @@
+"""One HTTP request as it arrived, one reply as it will leave.
+
+This room holds bytes and headers. It does not know who may send them (``auth``), what they mean
+(``frames``) or how they travel (``server``).
+"""
+
+from __future__ import annotations
+
+import http
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+REASONS: dict[int, str] = {status.value: status.phrase for status in http.HTTPStatus}
+
+
+class Headers:
+    """HTTP header fields in order of arrival, looked up without regard to case (RFC 9110, 5.1)."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
+        self.items: list[tuple[str, str]] = list(items)
+
+    def get(self, name: str) -> str | None:
+        """The first value of ``name``, or ``None``."""
+        wanted = name.lower()
+        for key, value in self.items:
+            if key.lower() == wanted:
+                return value
+        return None
+
+    def get_all(self, name: str) -> list[str]:
+        """Every value of ``name``, in order."""
+        wanted = name.lower()
+        return [value for key, value in self.items if key.lower() == wanted]
+
+    def without(self, *names: str) -> Headers:
+        """A copy that lacks ``names``."""
+        dropped = {name.lower() for name in names}
+        return Headers(item for item in self.items if item[0].lower() not in dropped)
+
+    def with_(self, name: str, value: str) -> Headers:
+        """A copy in which ``name`` has this one value."""
+        return Headers([*self.without(name).items, (name, value)])
+
+
+@dataclass(frozen=True)
+class Request:
+    """A whole request: the head decoded as latin-1 (RFC 9110, 5.5), the body untouched bytes."""
+
+    method: str
+    target: str
+    """The request line's target, byte for byte: path and query, percent-escapes as sent."""
+    headers: Headers
+    body: bytes = field(repr=False)
+    secure: bool = False
+    """Whether it came over TLS."""
+
+
+@dataclass
+class Reply:
+    """What the server is to write. ``body`` is the whole body in bytes."""
+
+    status: int = 200
+    body: bytes = field(default=b"", repr=False)
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    reason: str | None = None
+    """The reason phrase; ``None`` for the status's own. It is all that Wove's executor shows."""
+    version: str = "HTTP/1.1"
+
+    def head(self, *, close: bool) -> bytes:
+        """The status line and header section, ended by the empty line."""
+        reason = self.reason if self.reason is not None else REASONS.get(self.status, "Unknown")
+        lines = [f"{self.version} {self.status} {reason}"]
+        names = {name.lower() for name, _ in self.headers}
+        lines += [f"{name}: {value}" for name, value in self.headers]
+        if "content-length" not in names and "transfer-encoding" not in names:
+            lines.append(f"Content-Length: {len(self.body)}")
+        lines.append(f"Connection: {'close' if close else 'keep-alive'}")
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+
+
+def json_reply(status: int, document: Any, **headers: str) -> Reply:
+    """A reply whose body is ``document`` as JSON; ``retry_after="1"`` becomes ``Retry-After: 1``."""
+    extra = [(name.replace("_", "-").title(), value) for name, value in headers.items()]
+    return Reply(
+        status=status,
+        body=json.dumps(document, separators=(",", ":")).encode(),
+        headers=[("Content-Type", "application/json"), *extra],
+    )

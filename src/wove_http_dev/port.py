@@ -1,0 +1,78 @@
+"""A TCP port that stays ours: through a restart, and while connections are refused.
+
+A bound socket that never listens reserves the port; a second one, made and closed at will,
+listens. This room accepts nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from wove_http_dev.errors import PortInUseError, UsageError
+
+BACKLOG = 512
+
+
+class Port:
+    """One (address, port), reserved from construction until :meth:`close`.
+
+    ``number=0`` takes a free one. Raises :class:`PortInUseError` naming a busy port, and
+    :class:`UsageError` for a host that is not this machine's.
+    """
+
+    def __init__(self, host: str, number: int) -> None:
+        if not 0 <= number <= 65535:
+            raise UsageError(f"port {number} is not between 0 and 65535")
+        self.family, self.address = _resolve(host)
+        self._reservation = self._bind(host, number)
+        self.number: int = self._reservation.getsockname()[1]
+        self._host = host
+
+    def _bind(self, host: str, number: int) -> socket.socket:
+        bound = socket.socket(self.family, socket.SOCK_STREAM)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind((self.address, number))
+        except OSError as exc:
+            bound.close()
+            raise _explain(exc, host, number) from exc
+        return bound
+
+    def listen(self) -> socket.socket:
+        """A new listening socket on this port."""
+        listener = self._bind(self._host, self.number)
+        try:
+            listener.listen(BACKLOG)
+        except OSError as exc:
+            listener.close()
+            raise _explain(exc, self._host, self.number) from exc
+        return listener
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._reservation.close()
+
+
+def _resolve(host: str) -> tuple[socket.AddressFamily, str]:
+    if host.lower() == "localhost":  # as pytest-httpserver: IPv4, whatever /etc/hosts lists first
+        return socket.AF_INET, "127.0.0.1"
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as exc:
+        raise UsageError(f"host {host!r} does not resolve ({exc}); use localhost") from exc
+    family, _, _, _, address = found[0]
+    return family, str(address[0])
+
+
+def _explain(exc: OSError, host: str, number: int) -> UsageError:
+    if exc.errno == errno.EADDRINUSE:
+        return PortInUseError(
+            f"port {number} on {host} is in use; stop what listens there, or use port=0"
+            " (--port 0) for a free one"
+        )
+    if exc.errno == errno.EADDRNOTAVAIL:
+        return UsageError(f"{host} is no address of this machine; use localhost")
+    if exc.errno == errno.EACCES:
+        return UsageError(f"port {number} needs privileges; use one above 1023, or port=0")
+    return UsageError(f"cannot listen on {host}:{number}: {exc.strerror or exc}")

@@ -1,0 +1,358 @@
+"""One request in, one answer out: authenticate, decode, run or cancel, tell it in event frames.
+
+This room is the way of a request, readable in one screen; each stage is a fault's to change, and
+the null fault takes the same path. Until the verdict is "accepted" the body is bytes: hashed and
+peeked at, its pickles never loaded. It opens no socket.
+"""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wove_http_dev import frames
+from wove_http_dev.auth import Authenticator, Verdict
+from wove_http_dev.errors import DuplicateRunError, ServiceError, UnavailableError
+from wove_http_dev.faults.base import Wire
+from wove_http_dev.faults.selection import FaultBook, Plan
+from wove_http_dev.frames import CancelTask, Event, RunTask
+from wove_http_dev.gates import Gates
+from wove_http_dev.journal import Exchange, Journal, Run
+from wove_http_dev.messages import Reply, Request, json_reply
+from wove_http_dev.runner import CANCELLED, Execution, Outcome, Runner, run_body
+from wove_http_dev.stubs import StubAnswer, Stubs
+
+CANCEL_GRACE = 1.0
+"""Seconds a require_ack cancel waits for the body to end before it answers with an empty list."""
+
+
+class Service:
+    """A worker service without a socket."""
+
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        journal: Journal,
+        faults: FaultBook,
+        *,
+        runner: Runner,
+        gates: Gates,
+        stubs: Stubs,
+        path: str,
+        response_shape: str = "events",
+        crash: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.authenticator = authenticator
+        self.journal = journal
+        self.faults = faults
+        self.runner = runner
+        self.gates = gates
+        self.stubs = stubs
+        self.paths = [path]
+        self.response_shape = response_shape
+        self.crash = crash
+        self._active: dict[str, tuple[Run, Execution]] = {}
+        self._lock = threading.Lock()
+        self._closing: Outcome | None = None
+
+    # What server.Handler asks
+
+    def plan_connection(self) -> Plan:
+        return self.faults.plan_connection()
+
+    def connection_failed(
+        self, error: str, *, status: int | None, rejected: bool, faults: list[str]
+    ) -> None:
+        exchange = self.journal.open("connection")
+        exchange.error = error
+        exchange.status = status
+        if status is not None:
+            exchange.refusal = error
+        exchange.faults = list(faults)
+        exchange.certificate_rejected = rejected
+        self.journal.close(exchange)
+
+    def handle(self, request: Request) -> ServiceAnswer:
+        exchange = self.journal.open()
+        plan = self.faults.plan_request(request.body)
+        exchange.faults = plan.names
+        exchange.method, exchange.target = request.method, request.target
+        exchange.body_size = len(request.body)
+        self.journal.record_headers(exchange, request.headers.items)
+        try:
+            reply = self._answer(request, plan, exchange)
+        except ServiceError as exc:
+            exchange.refusal = str(exc)
+            reply = json_reply(exc.status, {"error": str(exc)})
+            if isinstance(exc, UnavailableError) and exc.retry_after is not None:
+                reply.headers.append(("Retry-After", f"{exc.retry_after:g}"))
+        except Exception as exc:  # ours or a fault's bug: an answer, not a dead thread
+            exchange.error = f"{type(exc).__name__}: {exc}"
+            exchange.blames_us = True
+            traceback.print_exc()
+            reply = json_reply(500, {"error": "the worker service failed; see its log"})
+        reply = plan.fault("response").on_reply(reply, request)
+        exchange.status = reply.status
+        return ServiceAnswer(reply, plan, exchange, self.journal)
+
+    # The stages
+
+    def _answer(self, request: Request, plan: Plan, exchange: Exchange) -> Reply:
+        verdict = self._authenticate(request, plan, exchange)
+        if not verdict.accepted:
+            document = {"error": verdict.reason}
+            if verdict.hint:
+                document["hint"] = verdict.hint
+            return json_reply(verdict.status, document)
+        if request.target.partition("?")[0] not in self.paths:
+            exchange.refusal = f"the path is not {self.paths[0]}"
+            return json_reply(404, {"error": exchange.refusal})
+        if request.method != "POST":
+            exchange.refusal = "only POST is served here"
+            return json_reply(405, {"error": exchange.refusal}, allow="POST")
+        command = frames.decode_command(request.body)
+        exchange.run_id, exchange.task_id = command.run_id, command.task_id
+        if isinstance(command, CancelTask):
+            exchange.frame_type = "cancel_task"
+            return self._cancelled(command, plan, exchange)
+        exchange.frame_type = "run_task"
+        return self._ran(command, plan, exchange)
+
+    def _authenticate(self, request: Request, plan: Plan, exchange: Exchange) -> Verdict:
+        stage = _AuthStage(request, self.authenticator, plan.wait("auth"))
+        verdict = plan.fault("auth").on_auth(stage)
+        exchange.accepted = verdict.accepted
+        exchange.hint = verdict.hint
+        exchange.steps = tuple(
+            f"{'ok' if step.ok else 'NO'} {step.name}: {step.detail}" for step in verdict.steps
+        )
+        if not verdict.accepted:
+            exchange.refusal = verdict.reason
+        return verdict
+
+    def _ran(self, command: RunTask, plan: Plan, exchange: Exchange) -> Reply:
+        run = Run(
+            command.run_id,
+            command.task_id,
+            delivery=command.delivery,
+            seed=command.seed,
+            args_pickle=command.args_pickle,
+            received=exchange.received,
+        )
+        run.faults = plan.names
+        exchange.seed = run.seed
+        execution = Execution(f"{run.task_id} ({run.run_id})")
+        with self._lock:
+            if self._closing is not None:
+                raise UnavailableError("the worker service is stopping")
+            if run.run_id in self._active:
+                raise DuplicateRunError(f"run {run.run_id!r} is still running here")
+            self._active[run.run_id] = (run, execution)
+        self.journal.add_run(run)
+        try:
+            stage = _RunStage(self, command, run, execution, plan.wait("run"))
+            outcome = plan.fault("run").on_run(stage)
+        finally:
+            with self._lock:
+                self._active.pop(run.run_id, None)
+        run.cancel_requested = execution.cancel_requested
+        run.abandoned = execution.abandoned
+        self.journal.finish(run, outcome)
+        events = stage.stub_events
+        if events is None:
+            events = outcome_events(command, outcome)
+        told = plan.fault("events").on_events(
+            events, _EventsStage(run, outcome, self._others(run), plan.wait("events"))
+        )
+        return self._events_reply(told, exchange)
+
+    def _cancelled(self, command: CancelTask, plan: Plan, exchange: Exchange) -> Reply:
+        stage = _CancelStage(self, command, plan.wait("run"))
+        events = plan.fault("run").on_cancel(stage)
+        if not events and not stage.awaited:
+            return Reply(headers=[("Content-Type", "application/json")])
+        return self._events_reply(events, exchange)
+
+    def _events_reply(self, told: Any, exchange: Exchange) -> Reply:
+        if isinstance(told, list):
+            exchange.events = [_event_type(event) for event in told]
+            told = frames.shape_events(told, self.response_shape)
+        return json_reply(200, told)
+
+    def cancel(self, command: CancelTask) -> tuple[list[Event], bool]:
+        """Cancel a run: the event frames to answer, and whether its end was waited for."""
+        with self._lock:
+            entry = self._active.get(command.run_id)
+        if entry is None:
+            return [], False
+        run, execution = entry
+        run.cancel_requested = True
+        if command.cancel_mode == "best_effort":
+            execution.cancel(wait_for_end=False)
+            return [], False
+        execution.cancel(wait_for_end=True)
+        if execution.ended.wait(CANCEL_GRACE):
+            return [frames.task_cancelled(run.run_id, run.task_id)], True
+        return [], True
+
+    def execute(self, run: Run, execution: Execution, body: Callable[[], Outcome]) -> Outcome:
+        """Run ``body`` (behind its gates) on a runner thread; its outcome."""
+
+        def gated() -> Outcome:
+            self.gates.park(run, execution)
+            if not execution.begin():
+                return CANCELLED
+            self.journal.change(run, "running")
+            return body()
+
+        self.runner.start(execution, gated)
+        outcome = execution.wait()
+        assert outcome is not None
+        return outcome
+
+    def _others(self, run: Run) -> Sequence[Run]:
+        with self._lock:
+            return [other for other, _ in self._active.values() if other is not run]
+
+    def close(self, outcome: Outcome) -> None:
+        """Take no more runs; settle those under way with ``outcome``, whatever they still do."""
+        with self._lock:
+            self._closing = outcome
+            active = list(self._active.values())
+        for _, execution in active:
+            execution.cancel(wait_for_end=False, outcome=outcome)
+
+    def reopen(self) -> None:
+        """Take runs again."""
+        with self._lock:
+            self._closing = None
+        self.runner.reopen()
+
+
+def _event_type(event: Any) -> str:
+    return str(event.get("type")) if isinstance(event, dict) else type(event).__name__
+
+
+def outcome_events(command: RunTask, outcome: Outcome) -> list[Event]:
+    """The event frames of a run that ended in ``outcome``: started, and the terminal one."""
+    run_id, task_id = command.run_id, command.task_id
+    if outcome.kind == "result":
+        terminal = frames.task_result(run_id, task_id, outcome.result_pickle or b"")
+    elif outcome.kind == "error":
+        terminal = frames.task_error(
+            run_id, task_id, outcome.error or {}, outcome.exception_pickle
+        )
+    else:
+        terminal = frames.task_cancelled(run_id, task_id)
+    return [frames.task_started(run_id, task_id), terminal]
+
+
+@dataclass
+class ServiceAnswer:
+    """A reply with the wire fault that writes it and the exchange that records it."""
+
+    reply: Reply
+    plan: Plan
+    exchange: Exchange
+    journal: Journal
+
+    @property
+    def wire_fault(self) -> bool:
+        return "wire" in self.plan.chosen
+
+    def on_wire(self, wire: Wire) -> None:
+        self.plan.fault("wire").on_wire(wire)
+
+    def wait(self, seconds: float | None) -> bool:
+        return self.plan.wait("wire")(seconds)
+
+    def done(self, error: str = "") -> None:
+        if error:
+            self.exchange.error = error
+        self.journal.close(self.exchange)
+
+
+class _AuthStage:
+    def __init__(
+        self, request: Request, authenticator: Authenticator, wait: Callable[[float | None], bool]
+    ) -> None:
+        self.request = request
+        self.wait = wait
+        self._authenticator = authenticator
+
+    def proceed(self, request: Request | None = None) -> Verdict:
+        return self._authenticator.verify(request if request is not None else self.request)
+
+
+class _RunStage:
+    def __init__(
+        self,
+        service: Service,
+        command: RunTask,
+        run: Run,
+        execution: Execution,
+        wait: Callable[[float | None], bool],
+    ) -> None:
+        self.run = run
+        self.wait = wait
+        self.stub_events: list[Event] | None = None
+        self._service = service
+        self._command = command
+        self._execution = execution
+
+    def proceed(self) -> Outcome:
+        source = self._service.stubs.find(self.run)
+        if source is None:
+            return self._execute(self._execution)
+        answers: list[StubAnswer] = []
+
+        def body() -> Outcome:
+            answers.append(source(self.run))
+            return answers[0].outcome
+
+        outcome = self._service.execute(self.run, self._execution, body)
+        if answers and answers[0].events is not None and outcome is answers[0].outcome:
+            ids = {"run_id": self.run.run_id, "task_id": self.run.task_id}
+            self.stub_events = [{**ids, **event} for event in answers[0].events]
+        return outcome
+
+    def again(self) -> Outcome:
+        return self._execute(Execution(f"{self.run.task_id} ({self.run.run_id}, again)"))
+
+    def _execute(self, execution: Execution) -> Outcome:
+        command = self._command
+        return self._service.execute(
+            self.run,
+            execution,
+            lambda: run_body(execution, command.callable_pickle, command.args_pickle),
+        )
+
+    def crash(self) -> None:
+        self._service.crash()
+
+
+class _CancelStage:
+    def __init__(
+        self, service: Service, command: CancelTask, wait: Callable[[float | None], bool]
+    ) -> None:
+        self.run_id = command.run_id
+        self.wait = wait
+        self.awaited = False
+        self._service = service
+        self._command = command
+
+    def proceed(self) -> list[Event]:
+        events, self.awaited = self._service.cancel(self._command)
+        return events
+
+
+@dataclass
+class _EventsStage:
+    run: Run
+    outcome: Outcome
+    other_runs: Sequence[Run]
+    wait: Callable[[float | None], bool]
+

@@ -1,0 +1,516 @@
+"""One lifetime that joins service, server, certificates, journal, faults and the Wove side.
+
+This room wires the others together and holds the names that users call. It decides nothing that a
+room below could decide.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import threading
+import urllib.parse
+import warnings
+import weakref
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from typing import Any
+
+from wove_http_dev import auth
+from wove_http_dev.certs import CertificateAuthority
+from wove_http_dev.environment import config, names, opener, variables
+from wove_http_dev.errors import NotRunningError, StrictnessError, StuckRunWarning, UsageError
+from wove_http_dev.faults import FAULTS, Fault
+from wove_http_dev.faults.grammar import parse_fault
+from wove_http_dev.faults.selection import FaultBook, Injection, Selector
+from wove_http_dev.gates import Gate, Gates
+from wove_http_dev.journal import Exchange, Journal, RunLog
+from wove_http_dev.options import Options, impersonated
+from wove_http_dev.port import Port
+from wove_http_dev.runner import Outcome, Runner
+from wove_http_dev.server import Limits, Server
+from wove_http_dev.service import Service
+from wove_http_dev.stubs import UNSET, Stubs, make_source
+
+SECRET_VARIABLE = "WOVE_WORKER_SECRET"
+URL_VARIABLE = "WOVE_WORKER_URL"
+STOP_GRACE = 1.0
+"""Seconds that bodies still running get at the end."""
+
+_STOPPED = Outcome(
+    "error",
+    error={
+        "kind": "WorkerStopped",
+        "message": "the worker service was stopped while the task was running",
+        "traceback": "",
+        "retryable": True,
+        "source": "worker",
+    },
+)
+_running: weakref.WeakSet[HttpWorker] = weakref.WeakSet()
+
+
+class HttpWorker:
+    """A worker service for Wove's ``http``/``https`` executor. A context manager that starts and
+    stops it.
+
+    ``options`` are those of :class:`wove_http_dev.options.Options`. ``ca`` shares a
+    :class:`CertificateAuthority` among workers (otherwise each makes its own). ``label`` and
+    ``seed`` make random fault decisions repeatable. Raises :class:`UsageError` for an option that
+    cannot be, :class:`PortInUseError` for a port in use.
+    """
+
+    def __init__(
+        self,
+        *,
+        ca: CertificateAuthority | None = None,
+        label: str = "",
+        seed: int = 0,
+        limits: Limits | None = None,
+        **options: Any,
+    ) -> None:
+        self.options = Options.of(**options)
+        if self.options.isolated:
+            raise UsageError("isolated=True is not available in this version; leave it out")
+        self.credentials = auth.credentials(
+            self.options.security,
+            secret=self.options.secret,
+            key=self.options.key,
+            clock_skew=self.options.clock_skew,
+        )
+        self.options.check_exposure(self.credentials.mode)
+        self._own_ca = ca is None
+        self._ca = ca
+        self._limits = limits
+        self._lock = threading.RLock()
+        self._port: Port | None = None
+        self._server: Server | None = None
+        self._names: list[str] = []
+        self._urls: list[str] = []
+        self._configured = 0
+        self._allow_refusals = False
+        self._journal = Journal(secrets=[self.secret])
+        self._gates = Gates(self._journal)
+        self._stubs = Stubs()
+        self._runner = Runner()
+        self._book = FaultBook(seed=seed, label=label)
+        self._service = Service(
+            auth.Authenticator(
+                self.credentials,
+                hosts=[*auth.LOCAL_HOSTS, self.options.host],
+                known_secrets=self._other_secrets,
+            ),
+            self._journal,
+            self._book,
+            runner=self._runner,
+            gates=self._gates,
+            stubs=self._stubs,
+            path=self.options.path,
+            response_shape=self.options.response_shape,
+            crash=self.crash,
+        )
+
+    def __repr__(self) -> str:
+        where = self.url if self._port is not None else "not started"
+        return f"<HttpWorker {self.environment!r} {where}>"
+
+    # Where it is, and what a client needs
+
+    @property
+    def _certificates(self) -> CertificateAuthority:
+        with self._lock:
+            if self._ca is None:
+                self._ca = CertificateAuthority()
+            return self._ca
+
+    @property
+    def port(self) -> int:
+        """The TCP port. Raises :class:`NotRunningError` before :meth:`start`."""
+        if self._port is None:
+            raise NotRunningError("the worker has no port yet: start() it, or use it in a with")
+        return self._port.number
+
+    @property
+    def url(self) -> str:
+        """The URL that takes command frames."""
+        host = self.options.host
+        if host in ("0.0.0.0", "::", ""):  # every address of this machine; name one
+            host = "localhost"
+        if ":" in host and not host.startswith("["):
+            host = f"[{host}]"
+        scheme = "https" if self.options.tls else "http"
+        return f"{scheme}://{host}:{self.port}{self.options.path}"
+
+    @property
+    def ca_file(self) -> str:
+        """Path of the CA certificate, PEM."""
+        return self._certificates.cert_file
+
+    @property
+    def secret(self) -> auth.Secret:
+        """The shared secret, or the bearer token; empty with ``security="none"``."""
+        return auth.Secret(self.credentials.secret.decode("utf-8", "surrogateescape"))
+
+    @property
+    def environment(self) -> str:
+        """The name of the Wove environment."""
+        return self.options.environment
+
+    @property
+    def environment_definition(self) -> dict[str, Any]:
+        """For ``wove.config(environments={worker.environment: worker.environment_definition})``."""
+        executor_config: dict[str, Any] = {"url": self.url}
+        security = self.credentials.client_security
+        if self.options.impersonate is not None:
+            executor_config["url"] = self.options.impersonate
+            if self.credentials.mode == "signed" and self.credentials.key == "default":
+                security = f"env:{SECRET_VARIABLE}"
+        if self.credentials.mode != "none":
+            executor_config["security"] = security
+        if self.options.timeout is not None:
+            executor_config["timeout"] = self.options.timeout
+        if self.options.headers is not None:
+            executor_config["headers"] = dict(self.options.headers)
+        if self.options.insecure:
+            executor_config["insecure"] = True
+        definition: dict[str, Any] = {
+            "executor": "https" if self.options.tls else "http",
+            "executor_config": executor_config,
+        }
+        if self.options.delivery_timeout is not None:
+            definition["delivery_timeout"] = self.options.delivery_timeout
+        return definition
+
+    @property
+    def client_env(self) -> dict[str, str]:
+        """Environment variables for another process that is to reach this worker.
+
+        ``SSL_CERT_FILE`` is a bundle of the system's CAs and ours; ``no_proxy`` is appended to.
+        """
+        host = urllib.parse.urlsplit(self.url).hostname or "localhost"
+        env = {URL_VARIABLE: self.url, **variables.without_proxy(host, os.environ)}
+        if self.credentials.mode != "none":
+            env[SECRET_VARIABLE] = self.secret
+        if self.options.tls:
+            env["SSL_CERT_FILE"] = self._certificates.bundle_file
+        return env
+
+    # What it saw
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """Everything received, refused requests included, oldest first."""
+        return self._journal.exchanges
+
+    @property
+    def runs(self) -> RunLog:
+        """The runs let in, in order of arrival; ``runs["name"]`` those of a task."""
+        return self._journal.runs
+
+    @property
+    def all_runs(self) -> RunLog:
+        """The same with the seeds that Wove itself sends (``data`` and ``weave(x=…)``)."""
+        return self._journal.all_runs
+
+    @property
+    def journal(self) -> Journal:
+        """The journal itself."""
+        return self._journal
+
+    def wait_for(
+        self,
+        task: str | None = None,
+        state: str = "finished",
+        count: int = 1,
+        timeout: float = 5.0,
+    ) -> RunLog:
+        """Block until ``count`` runs of ``task`` (name or glob) have reached ``state``; those runs.
+
+        ``state`` is ``received``, ``held``, ``running``, ``succeeded``, ``failed``, ``cancelled``
+        or ``finished``. Raises :class:`WaitTimeoutError` with the journal after ``timeout`` s.
+        """
+        return self._journal.wait_for_runs(task, state, count, timeout)
+
+    # What it does
+
+    def inject(
+        self,
+        *faults: Fault | str,
+        task: str | None = None,
+        command: str | None = None,
+        times: int | None = None,
+        after: int = 0,
+        probability: float = 1.0,
+        seed: int | None = None,
+        seeds: bool = False,
+    ) -> Injection:
+        """Put faults in force from now on; also a context manager that takes them back.
+
+        A fault is an instance, or the string that the command line takes. ``task`` (name or glob)
+        and ``command`` select requests, ``after`` lets the first ones through, ``times`` limits
+        the hits, ``probability`` draws with ``seed``. Raises :class:`UsageError` for what cannot
+        be.
+        """
+        words: dict[str, Any] = {}
+        instances: list[Fault] = []
+        for fault in faults:
+            if isinstance(fault, str):
+                fault, selection = parse_fault(fault, FAULTS)
+                for word, value in selection.items():
+                    if word in words and words[word] != value:
+                        raise UsageError(f"{word}= is given twice; make two injections")
+                    words[word] = value
+            if not isinstance(fault, Fault):
+                raise UsageError(f"a fault is an instance or a string, not {fault!r}")
+            why = fault.cannot_apply(
+                tls=self.options.tls,
+                security=self.credentials.mode,
+                isolated=self.options.isolated,
+                host=self.options.host,
+            )
+            if why is not None:
+                raise UsageError(f"{fault.name} cannot apply to this worker: {why}")
+            instances.append(fault)
+        given = Selector(task, command, times, after, probability, seed, seeds)
+        for word, default in vars(Selector()).items():
+            if getattr(given, word) != default:
+                words[word] = getattr(given, word)
+        return self._book.add(tuple(instances), Selector(**words))
+
+    def stub(
+        self, task: str, *, result: Any = UNSET, error: Any = UNSET, events: Any = UNSET
+    ) -> AbstractContextManager[None]:
+        """Answer ``task`` (name or glob) without running it; the newest stub that fits wins.
+
+        ``result`` is a value, a list of values consumed in order, or a callable that gets the run;
+        ``error`` an exception or a list of them; ``events`` ready event frames (dicts), missing
+        ids filled in. It is in force at once; used as a context manager it is taken back at the
+        end. Raises :class:`UsageError` for anything else.
+        """
+        remove = self._stubs.add(task, make_source(result=result, error=error, events=events))
+        stack = ExitStack()
+        stack.callback(remove)
+
+        @contextmanager
+        def until_exit() -> Iterator[None]:
+            with stack:
+                yield
+
+        return until_exit()
+
+    def hold(self, task: str | None = None, release_when: int | None = None) -> Gate:
+        """Park the runs of ``task`` (name, glob, or all) before their body starts.
+
+        ``release_when=n`` opens by itself on the n-th arrival: a sync weave cannot release its
+        own gate.
+        """
+        return self._gates.hold(task, release_when)
+
+    def allow_refusals(self) -> None:
+        """This test expects refused requests; strict mode is not to mind them."""
+        self._allow_refusals = True
+
+    def reset(self) -> None:
+        """Forget everything (journal, faults, stubs, gates) and release every stall."""
+        self._book.clear()
+        self._gates.release_all()
+        self._stubs.clear()
+        self._journal.clear()
+        self._allow_refusals = False
+
+    def check(self) -> None:
+        """Raise :class:`StrictnessError` if something happened that no fault asked for."""
+        complaints: list[str] = []
+        for exchange in self._journal.unasked:
+            if exchange.blames_us:
+                complaints.append(f"the worker service itself failed: {exchange.line()}")
+            elif not self._allow_refusals:
+                what = "a client rejected our certificate" if exchange.certificate_rejected else (
+                    "a request was refused"
+                )
+                complaints.append(f"{what} and no fault asked for it: {exchange.line()}")
+        for injection in self._book.unfired:
+            why = "; ".join(injection.missed[-3:]) or "nothing arrived"
+            complaints.append(f"{injection!r} never fired: {why}")
+        if self._configured:
+            url = config.url_of(self.environment)
+            if url not in (self.url, *self._urls):
+                complaints.append(
+                    f"environment {self.environment!r} no longer points at this worker but at"
+                    f" {url!r}: something called wove.config() (an application's import?);"
+                    f" impersonate={url!r} makes that URL reach this worker"
+                )
+        if complaints:
+            listed = "\n".join(f"- {complaint}" for complaint in complaints)
+            raise StrictnessError(
+                f"strict mode of {self!r}:\n{listed}\n{self._journal.render()}\n"
+                "(to opt out: strict=False as an option, or worker.allow_refusals() in the test)"
+            )
+
+    # Its life
+
+    @property
+    def running(self) -> bool:
+        """Whether it takes connections."""
+        return self._server is not None
+
+    def start(self) -> HttpWorker:
+        """Listen. Does nothing if it runs already."""
+        with self._lock:
+            if self._server is not None:
+                return self
+            fresh = self._port is None
+            port = self._port or Port(self.options.host, self.options.port)
+            server = Server(
+                self._service,
+                port,
+                certificates=self._certificates,
+                tls=self._tls_context if self.options.tls else None,
+                host=self.options.host,
+                limits=self._limits or Limits(max_body=self.options.max_body),
+            )
+            self._service.reopen()
+            try:
+                server.start()
+            except BaseException:
+                if fresh:
+                    port.close()
+                raise
+            self._port, self._server = port, server
+        _running.add(self)
+        if fresh:
+            try:
+                for fault in self.options.faults:
+                    self.inject(fault)
+            except BaseException:
+                self.stop()
+                raise
+        return self
+
+    def _tls_context(self) -> ssl.SSLContext:
+        return self._certificates.server_context(*self._leaf_names())
+
+    def _leaf_names(self) -> list[str]:
+        host = self.options.host.strip("[]")
+        wildcard = host in ("0.0.0.0", "::", "")
+        return [*self._names, *([] if wildcard or host == "localhost" else [host])]
+
+    def stop(self) -> None:
+        """End it: runs are cancelled, connections closed, the port given back. Bounded to about
+        three seconds; a task body that still runs then is named in a :class:`StuckRunWarning`."""
+        stuck = self._halt(reset=False)
+        with self._lock:
+            port, self._port = self._port, None
+        if port is not None:
+            port.close()
+        _running.discard(self)
+        self._warn(stuck)
+
+    def _halt(self, *, reset: bool) -> list[str]:
+        with self._lock:
+            server, self._server = self._server, None
+        if reset and server is not None:
+            server.interrupt(reset=True, gently=False)
+        # Settle the runs first: a gate that opens must not start a body any more.
+        self._service.close(_STOPPED)
+        self._gates.release_all()
+        self._book.release_all()
+        if server is not None:
+            server.stop(0.5, reset=reset)
+        return self._runner.stop(0.0 if reset else STOP_GRACE)
+
+    @staticmethod
+    def _warn(stuck: list[str]) -> None:
+        if stuck:
+            warnings.warn(
+                f"still running when the worker stopped: {', '.join(stuck)}; a sync task cannot be"
+                " interrupted, its thread ends with it",
+                StuckRunWarning,
+                stacklevel=3,
+            )
+
+    def restart(self) -> HttpWorker:
+        """Stop and start on the same port; journal, faults and stubs stay."""
+        self._warn(self._halt(reset=False))
+        return self.start()
+
+    def crash(self) -> None:
+        """What a client sees of a kill: connections are reset, new ones refused, runs abandoned.
+        The port stays ours; :meth:`start` brings it back."""
+        self._halt(reset=True)
+
+    def __enter__(self) -> HttpWorker:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self.stop()
+        finally:
+            if self._own_ca and self._ca is not None:
+                self._ca.close()
+
+    # The Wove side
+
+    @contextmanager
+    def configured(self) -> Iterator[HttpWorker]:
+        """This worker's environment in effect in Wove, its CA trusted and no proxy in between.
+
+        An environment of that name is replaced, and everything restored at the end. The global
+        ``delivery_timeout`` is set where it was ``None``, and then bounds local tasks too.
+        """
+        with ExitStack() as stack:
+            if self.options.impersonate is not None:
+                stack.enter_context(self.impersonate(self.options.impersonate))
+            stack.enter_context(opener.routed(self.url, self._certificates.client_context()))
+            stack.enter_context(
+                config.configured(
+                    self.environment, self.environment_definition, self.options.delivery_timeout
+                )
+            )
+            self._configured += 1
+            stack.callback(self._deconfigured)
+            yield self
+
+    def _deconfigured(self) -> None:
+        self._configured -= 1
+
+    @contextmanager
+    def impersonate(self, url: str, *, secret_env: str = SECRET_VARIABLE) -> Iterator[HttpWorker]:
+        """Let ``url`` (https, a host name) reach this worker from this process, the executor's
+        non-local policy in force.
+
+        That name's certificate is shown, ``secret_env`` holds the secret, the URL's path is
+        accepted with any query, and one exact (host, port) of ``socket.getaddrinfo`` leads here.
+        Raises :class:`UsageError` for an http URL or an IP address.
+        """
+        host, port, path = impersonated(url)
+        if not self.options.tls:
+            raise UsageError("impersonate needs tls=True: the executor's policy asks for https")
+        address = (self._address(), self.port)
+        with ExitStack() as stack:
+            self._names.append(host)
+            stack.callback(self._names.remove, host)
+            self._urls.append(url)
+            stack.callback(self._urls.remove, url)
+            self._service.paths.append(path)
+            stack.callback(self._service.paths.remove, path)
+            if self.credentials.mode != "none":
+                stack.enter_context(variables.variable(secret_env, self.secret))
+            stack.enter_context(opener.routed(url, self._certificates.client_context()))
+            stack.enter_context(names.mapped(host, port, address))
+            yield self
+
+    def _address(self) -> str:
+        if self._port is None:
+            raise NotRunningError("start() the worker before impersonate()")
+        address = self._port.address
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
+
+    def _other_secrets(self) -> Iterator[tuple[str, bytes]]:
+        with suppress(RuntimeError):  # the set may change while it is walked
+            for other in list(_running):
+                if other is not self and other.credentials.mode == "signed":
+                    yield f"worker {other.environment!r}", other.credentials.secret
+
+
+
