@@ -17,7 +17,7 @@ import urllib.parse
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.messages import Headers, Request
@@ -114,8 +114,7 @@ def _parse(form: Any) -> Any:
         raise UsageError(f"security: {exc}") from exc
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One rung of the ladder: what was checked, whether it held, what was seen."""
 
     name: str
@@ -123,7 +122,7 @@ class Step:
     detail: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Verdict:
     """The outcome of a check. ``status`` is what a refusal answers: 401, 403 or 503."""
 

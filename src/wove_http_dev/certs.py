@@ -120,7 +120,9 @@ class CertificateAuthority:
                 self._server[key] = context
             return context
 
-    def _by_server_name(self, own: frozenset[str]) -> Callable[[ssl.SSLObject, str, ssl.SSLContext], None]:
+    def _by_server_name(
+        self, own: frozenset[str]
+    ) -> Callable[[ssl.SSLObject, str, ssl.SSLContext], None]:
         def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
             if name is None or name.lower() in own or not _SNI_NAME.fullmatch(name):
                 return

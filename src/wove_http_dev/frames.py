@@ -114,7 +114,9 @@ def decode_command(body: bytes) -> RunTask | CancelTask:
     if kind == "cancel_task":
         mode = _choice(frame, "delivery_cancel_mode", "best_effort")
         if mode not in CANCEL_MODES:
-            raise FrameError(f"cancel_task: delivery_cancel_mode {mode!r} is none of {CANCEL_MODES}")
+            raise FrameError(
+                f"cancel_task: delivery_cancel_mode {mode!r} is none of {CANCEL_MODES}"
+            )
         task_id = frame.get("task_id")
         return CancelTask(
             run_id=_text(frame, "run_id"),

@@ -142,4 +142,3 @@ class Gates:
             gates, self._gates = self._gates, []
         for gate in gates:
             gate.release()
-

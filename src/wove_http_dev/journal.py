@@ -14,8 +14,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, overload
 
+from wove_http_dev.auth import Verdict
 from wove_http_dev.errors import PayloadDroppedError, UsageError, WaitTimeoutError
 from wove_http_dev.frames import loads
 from wove_http_dev.runner import Outcome
@@ -52,8 +54,8 @@ class Exchange:
     accepted: bool | None = None
     """The authentication verdict; ``None`` if it never came to one."""
     refusal: str = ""
-    hint: str | None = None
-    steps: tuple[str, ...] = ()
+    verdict: Verdict | None = None
+    """The authentication verdict, its ladder of steps included."""
     status: int | None = None
     """The HTTP status answered; ``None`` if none was."""
     faults: list[str] = field(default_factory=list)
@@ -87,8 +89,8 @@ class Exchange:
             parts.append("+".join(self.events))
         if self.refusal:
             parts.append(f"refused: {self.refusal}")
-        if self.hint:
-            parts.append(f"({self.hint})")
+        if self.verdict is not None and self.verdict.hint:
+            parts.append(f"({self.verdict.hint})")
         if self.error and self.error != self.refusal:
             parts.append(self.error)
         if self.faults:
@@ -216,6 +218,11 @@ class RunLog(Sequence[Run]):
         return f"<runs: {', '.join(map(repr, self._runs)) or 'none'}>"
 
 
+@lru_cache(maxsize=256)
+def _is_private(header: str) -> bool:
+    return _PRIVATE_HEADER.search(header) is not None
+
+
 def matches_task(pattern: str | None, task_id: str | None) -> bool:
     """Whether a task's name fits ``pattern``: a name, a glob, or ``None`` for every task."""
     return pattern is None or (task_id is not None and fnmatch.fnmatchcase(task_id, pattern))
@@ -259,7 +266,7 @@ class Journal:
         exchange.headers = [(name, self._redact(name, value)) for name, value in headers]
 
     def _redact(self, name: str, value: str) -> str:
-        if _PRIVATE_HEADER.search(name) or any(secret in value for secret in self._secrets):
+        if _is_private(name) or any(secret in value for secret in self._secrets):
             return REDACTED
         return value
 
@@ -357,13 +364,13 @@ class Journal:
             self._waiting += 1
             try:
                 if not self._changed.wait_for(condition, timeout):
-                    raise WaitTimeoutError(f"{what} did not happen in {timeout:g} s\n{self.render()}")
+                    raise WaitTimeoutError(
+                        f"{what} did not happen in {timeout:g} s\n{self.render()}"
+                    )
             finally:
                 self._waiting -= 1
 
-    def wait_for_runs(
-        self, task: str | None, state: str, count: int, timeout: float
-    ) -> RunLog:
+    def wait_for_runs(self, task: str | None, state: str, count: int, timeout: float) -> RunLog:
         """Block until ``count`` runs of ``task`` have reached ``state``; those runs."""
         if state not in STATES:
             raise UsageError(f"state {state!r} is none of {', '.join(STATES)}")

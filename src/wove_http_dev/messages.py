@@ -12,29 +12,29 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make one each time
 REASONS: dict[int, str] = {status.value: status.phrase for status in http.HTTPStatus}
 
 
 class Headers:
     """HTTP header fields in order of arrival, looked up without regard to case (RFC 9110, 5.1)."""
 
-    __slots__ = ("items",)
+    __slots__ = ("_values", "items")
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
         self.items: list[tuple[str, str]] = list(items)
+        self._values: dict[str, list[str]] = {}
+        for key, value in self.items:
+            self._values.setdefault(key.lower(), []).append(value)
 
     def get(self, name: str) -> str | None:
         """The first value of ``name``, or ``None``."""
-        wanted = name.lower()
-        for key, value in self.items:
-            if key.lower() == wanted:
-                return value
-        return None
+        values = self._values.get(name.lower())
+        return values[0] if values else None
 
     def get_all(self, name: str) -> list[str]:
         """Every value of ``name``, in order."""
-        wanted = name.lower()
-        return [value for key, value in self.items if key.lower() == wanted]
+        return list(self._values.get(name.lower(), ()))
 
     def without(self, *names: str) -> Headers:
         """A copy that lacks ``names``."""
@@ -87,6 +87,6 @@ def json_reply(status: int, document: Any, **headers: str) -> Reply:
     extra = [(name.replace("_", "-").title(), value) for name, value in headers.items()]
     return Reply(
         status=status,
-        body=json.dumps(document, separators=(",", ":")).encode(),
+        body=_encode(document).encode(),
         headers=[("Content-Type", "application/json"), *extra],
     )

@@ -187,7 +187,9 @@ def run_body(execution: Execution, callable_pickle: bytes, args_pickle: bytes) -
         return _unloadable("arguments", exc)
     try:
         if not isinstance(arguments, dict) or not all(isinstance(name, str) for name in arguments):
-            raise TypeError(f"args_pickle must hold a dict of names, not {type(arguments).__name__}")
+            raise TypeError(
+                f"args_pickle must hold a dict of names, not {type(arguments).__name__}"
+            )
         if not callable(function):
             raise TypeError(f"callable_pickle holds a {type(function).__name__}, not a callable")
     except TypeError as exc:

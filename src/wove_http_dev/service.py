@@ -54,6 +54,8 @@ class Service:
         self.paths = [path]
         self.response_shape = response_shape
         self.crash = crash
+        self.before_run: Callable[[], None] = lambda: None
+        """Called on the runner's thread before a body is loaded."""
         self._active: dict[str, tuple[Run, Execution]] = {}
         self._lock = threading.Lock()
         self._closing: Outcome | None = None
@@ -125,12 +127,12 @@ class Service:
         stage = _AuthStage(request, self.authenticator, plan.wait("auth"))
         verdict = plan.fault("auth").on_auth(stage)
         exchange.accepted = verdict.accepted
-        exchange.hint = verdict.hint
-        exchange.steps = tuple(
-            f"{'ok' if step.ok else 'NO'} {step.name}: {step.detail}" for step in verdict.steps
-        )
+        exchange.verdict = verdict
         if not verdict.accepted:
             exchange.refusal = verdict.reason
+            claim = frames.peek(request.body)  # what it claims to be; for the reader only
+            exchange.frame_type, exchange.task_id = claim.type, claim.task_id
+            exchange.run_id, exchange.seed = claim.run_id, claim.seed
         return verdict
 
     def _ran(self, command: RunTask, plan: Plan, exchange: Exchange) -> Reply:
@@ -242,9 +244,7 @@ def outcome_events(command: RunTask, outcome: Outcome) -> list[Event]:
     if outcome.kind == "result":
         terminal = frames.task_result(run_id, task_id, outcome.result_pickle or b"")
     elif outcome.kind == "error":
-        terminal = frames.task_error(
-            run_id, task_id, outcome.error or {}, outcome.exception_pickle
-        )
+        terminal = frames.task_error(run_id, task_id, outcome.error or {}, outcome.exception_pickle)
     else:
         terminal = frames.task_cancelled(run_id, task_id)
     return [frames.task_started(run_id, task_id), terminal]
@@ -327,8 +327,12 @@ class _RunStage:
         return self._service.execute(
             self.run,
             execution,
-            lambda: run_body(execution, command.callable_pickle, command.args_pickle),
+            lambda: self._load_and_run(execution, command),
         )
+
+    def _load_and_run(self, execution: Execution, command: RunTask) -> Outcome:
+        self._service.before_run()
+        return run_body(execution, command.callable_pickle, command.args_pickle)
 
     def crash(self) -> None:
         self._service.crash()
@@ -355,4 +359,3 @@ class _EventsStage:
     outcome: Outcome
     other_runs: Sequence[Run]
     wait: Callable[[float | None], bool]
-

@@ -217,6 +217,11 @@ class HttpWorker:
         """The journal itself."""
         return self._journal
 
+    @property
+    def service(self) -> Service:
+        """The service itself, without its sockets."""
+        return self._service
+
     def wait_for(
         self,
         task: str | None = None,
@@ -325,8 +330,10 @@ class HttpWorker:
             if exchange.blames_us:
                 complaints.append(f"the worker service itself failed: {exchange.line()}")
             elif not self._allow_refusals:
-                what = "a client rejected our certificate" if exchange.certificate_rejected else (
-                    "a request was refused"
+                what = (
+                    "a client rejected our certificate"
+                    if exchange.certificate_rejected
+                    else ("a request was refused")
                 )
                 complaints.append(f"{what} and no fault asked for it: {exchange.line()}")
         for injection in self._book.unfired:
@@ -511,6 +518,3 @@ class HttpWorker:
             for other in list(_running):
                 if other is not self and other.credentials.mode == "signed":
                     yield f"worker {other.environment!r}", other.credentials.secret
-
-
-

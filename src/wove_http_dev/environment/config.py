@@ -29,6 +29,15 @@ def configured(
     environment, so the global one is set too where it is ``None``; the largest among workers wins.
     It then bounds local tasks as well.
     """
+    from wove.runtime import runtime
+
+    with preserved(), _defined(runtime, name, definition, delivery_timeout):
+        yield
+
+
+@contextmanager
+def preserved() -> Iterator[None]:
+    """Wove's whole configuration is as before on exit of the outermost one, in place."""
     global _depth
     from wove.runtime import runtime
 
@@ -36,9 +45,23 @@ def configured(
         if _depth == 0:
             _saved.append(_snapshot(runtime))
         _depth += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _depth -= 1
+            if _depth == 0:
+                _restore(runtime, *_saved.pop())
+
+
+@contextmanager
+def _defined(
+    runtime: Any, name: str, definition: Mapping[str, Any], delivery_timeout: float | None
+) -> Iterator[None]:
+    with _lock:
         missing = object()
         previous = runtime.environments.get(name, missing)
-        mine = {key: value for key, value in definition.items()}
+        mine = dict(definition)
         runtime.environments[name] = mine
         if delivery_timeout is not None:
             _timeouts.append(delivery_timeout)
@@ -55,9 +78,6 @@ def configured(
                     del runtime.environments[name]
                 else:
                     runtime.environments[name] = previous
-            _depth -= 1
-            if _depth == 0:
-                _restore(runtime, *_saved.pop())
 
 
 def _apply_timeout(runtime: Any) -> None:

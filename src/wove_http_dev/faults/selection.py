@@ -170,15 +170,21 @@ class FaultBook:
         for stage in stages:
             if stages.count(stage) > 1:
                 both = " and ".join(f.name for f in faults if f.stage == stage)
-                raise UsageError(f"{both} contradict: both act on stage {stage!r}; inject them one"
-                                 " after the other, each with times=")
+                raise UsageError(
+                    f"{both} contradict: both act on stage {stage!r}; inject them one"
+                    " after the other, each with times="
+                )
         if "connection" in stages:
             if len(stages) > 1:
-                raise UsageError(f"{faults[stages.index('connection')].name} is decided when a"
-                                 " connection is accepted, the others later: make two injections")
+                raise UsageError(
+                    f"{faults[stages.index('connection')].name} is decided when a"
+                    " connection is accepted, the others later: make two injections"
+                )
             if selector.task is not None or selector.command is not None:
-                raise UsageError(f"{faults[0].name} acts before a request is read: task= and"
-                                 " command= cannot select it")
+                raise UsageError(
+                    f"{faults[0].name} acts before a request is read: task= and"
+                    " command= cannot select it"
+                )
         with self._lock:
             injection = Injection(faults, selector, len(self._made), self)
             self._made.append(injection)

@@ -1,0 +1,5 @@
+"""The project's own test configuration."""
+
+from __future__ import annotations
+
+pytest_plugins = ["pytester"]

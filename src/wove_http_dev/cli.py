@@ -1,0 +1,301 @@
+"""``python -m wove_http_dev``: demo, serve, exec, faults.
+
+This room reads flags, prints, and turns every error into one line that says what to do. Exit status:
+0 done, 1 something fell short, 2 usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib.metadata
+import os
+import signal
+import subprocess
+import sys
+import threading
+import typing
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+from wove_http_dev.certs import CertificateAuthority, write_private
+from wove_http_dev.errors import UsageError, WoveHttpDevError
+from wove_http_dev.faults import FAULTS
+from wove_http_dev.journal import Exchange
+from wove_http_dev.options import Options
+from wove_http_dev.worker import SECRET_VARIABLE, HttpWorker
+
+SERVE_PORT = 8443
+_NOT_FLAGS = ("faults", "strict", "isolated", "impersonate", "environment", "headers")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status."""
+    parser = _parser()
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    command: list[str] = []
+    if words[:1] == ["exec"] and "--" in words:
+        mark = words.index("--")
+        words, command = words[:mark], words[mark + 1 :]
+    namespace = parser.parse_args(words)
+    if namespace.run is None:
+        parser.print_help()
+        return 2
+    namespace.command_line = command
+    try:
+        status: int = namespace.run(namespace)
+    except WoveHttpDevError as exc:
+        print(f"wove-http-dev: {exc}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read us has gone (| head); the interpreter must not try to flush again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status
+
+
+class _Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="wove-http-dev",
+        description="A worker service for Wove's http/https executor, for development and tests.",
+    )
+    version = importlib.metadata.version("wove-http-dev")
+    parser.add_argument("--version", action="version", version=f"wove-http-dev {version}")
+    parser.set_defaults(run=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    demo = commands.add_parser(
+        "demo", help="run a weave against a worker of its own and show what was sent"
+    )
+    demo.set_defaults(run=_demo)
+
+    serve = commands.add_parser("serve", help="a worker service to leave running")
+    _add_options(serve, port=SERVE_PORT)
+    serve.add_argument(
+        "--app-dir",
+        metavar="DIR",
+        default=".",
+        help="put on the import path, for tasks sent by name (default: the working directory)",
+    )
+    serve.add_argument(
+        "--reload", action="store_true", help="import modules of --app-dir afresh when they change"
+    )
+    serve.add_argument(
+        "--state-dir",
+        metavar="DIR",
+        help="where the CA and the secret are kept (default: $XDG_STATE_HOME/wove-http-dev)",
+    )
+    serve.set_defaults(run=_serve)
+
+    execute = commands.add_parser(
+        "exec",
+        help="run CMD with a worker and its environment variables",
+        usage="wove-http-dev exec [OPTIONS] -- CMD [ARG ...]",
+    )
+    _add_options(execute, port=0)
+    execute.set_defaults(run=_exec)
+
+    faults = commands.add_parser("faults", help="the catalogue of faults")
+    faults.add_argument("name", nargs="?", metavar="NAME", help="one fault in full")
+    faults.set_defaults(run=_faults)
+    return parser
+
+
+def _add_options(parser: argparse.ArgumentParser, *, port: int) -> None:
+    hints = typing.get_type_hints(Options)
+    for option in dataclasses.fields(Options):
+        if option.name in _NOT_FLAGS:
+            continue
+        default = port if option.name == "port" else option.default
+        flag = "--" + option.name.replace("_", "-")
+        doc = option.metadata["doc"].replace("%", "%%")
+        shown = "" if default is None or "default" in doc else f" (default: {default})"
+        kinds = [k for k in typing.get_args(hints[option.name]) or [hints[option.name]]]
+        if kinds == [bool]:
+            parser.add_argument(
+                flag,
+                action=argparse.BooleanOptionalAction,
+                default=default,
+                help=doc,
+            )
+            continue
+        kind = next((k for k in (int, float) if k in kinds), str)
+        parser.add_argument(flag, type=kind, default=default, metavar="…", help=doc + shown)
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="'NAME field=value …'",
+        help="a fault in force from the start; may be given more than once",
+    )
+    parser.add_argument(
+        "--header",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an extra header the executor sends; may be given more than once",
+    )
+
+
+def _options(namespace: argparse.Namespace) -> dict[str, Any]:
+    words = {
+        option.name: getattr(namespace, option.name)
+        for option in dataclasses.fields(Options)
+        if option.name not in _NOT_FLAGS
+    }
+    words["faults"] = list(namespace.fault)
+    headers = {}
+    for pair in namespace.header:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--header takes NAME=VALUE, not {pair!r}")
+        headers[name] = value
+    words["headers"] = headers or None
+    return words
+
+
+def _demo(namespace: argparse.Namespace) -> int:
+    from wove_http_dev.demo import run_demo
+
+    return run_demo()
+
+
+def _serve(namespace: argparse.Namespace) -> int:
+    application = Path(namespace.app_dir)
+    if not application.is_dir():
+        raise UsageError(f"--app-dir {namespace.app_dir} is no directory")
+    sys.path.insert(0, str(application.resolve()))
+    words = _options(namespace)
+    state = _state_directory(namespace.state_dir)
+    if words["secret"] is None and words["security"] in ("signed", "bearer"):
+        words["secret"] = _kept_secret(state)
+    stopped = threading.Event()
+    with ExitStack() as stack:
+        ca = stack.enter_context(CertificateAuthority.kept_in(state))
+        worker = HttpWorker(ca=ca, **words)
+        if namespace.reload:
+            from wove_http_dev.reload import Reloader
+
+            worker.service.before_run = Reloader(application.resolve()).refresh
+        worker.journal.observer = _print_exchange
+        previous = {
+            number: signal.signal(number, lambda *_: stopped.set())
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        stack.callback(lambda: [signal.signal(n, handler) for n, handler in previous.items()])
+        stack.enter_context(worker)
+        print(_how_to_reach(worker, state), flush=True)
+        stopped.wait()
+    return 0
+
+
+def _print_exchange(exchange: Exchange) -> None:
+    with suppress(BrokenPipeError):  # nobody reads any more; serve on
+        print(exchange.line(), flush=True)
+
+
+def _how_to_reach(worker: HttpWorker, state: Path) -> str:
+    definition = worker.environment_definition
+    settings = dict(definition["executor_config"])
+    lines = [f"worker service at {worker.url}  (Ctrl-C stops it)", "", "in your application:"]
+    if worker.credentials.mode == "signed" and worker.credentials.key == "default":
+        settings["security"] = f"env:{SECRET_VARIABLE}"
+    elif worker.credentials.mode == "signed":
+        settings["security"] = {
+            "type": "signed",
+            "secret_env": SECRET_VARIABLE,
+            "key": worker.credentials.key,
+        }
+    elif worker.credentials.mode == "bearer":
+        settings["security"] = {"type": "bearer", "token_env": SECRET_VARIABLE}
+    environment = {**definition, "executor_config": settings}
+    lines += [
+        "",
+        "    import wove",
+        "",
+        f"    wove.config(environments={{{worker.environment!r}: {environment!r}}})",
+        "",
+        "in the shell it runs in:",
+        "",
+    ]
+    if worker.credentials.mode != "none":
+        lines.append(f'    export {SECRET_VARIABLE}="$(cat {_secret_file(worker, state)})"')
+    if worker.options.tls:
+        bundle = state / "bundle.pem"
+        bundle.write_bytes(Path(worker.client_env["SSL_CERT_FILE"]).read_bytes())
+        lines.append(f"    export SSL_CERT_FILE={bundle}")
+    no_proxy = worker.client_env["no_proxy"]
+    lines += [f"    export no_proxy={no_proxy} NO_PROXY={no_proxy}", ""]
+    return "\n".join(lines)
+
+
+def _secret_file(worker: HttpWorker, state: Path) -> Path:
+    # The secret itself is never printed: a terminal's scrollback is a log.
+    path = state / "secret"
+    if not path.exists() or path.read_text() != worker.secret:
+        path = state / "secret-given"
+        write_private(path, worker.secret.encode())
+    return path
+
+
+def _state_directory(given: str | None) -> Path:
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    directory = Path(given) if given else Path(base) / "wove-http-dev"
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.chmod(0o700)
+    except OSError as exc:
+        raise UsageError(
+            f"cannot use {directory} ({exc.strerror}); name another --state-dir"
+        ) from exc
+    return directory
+
+
+def _kept_secret(state: Path) -> str:
+    import secrets
+
+    path = state / "secret"
+    if not path.exists():
+        write_private(path, secrets.token_urlsafe(32).encode())
+    kept = path.read_text().strip()
+    if not kept:
+        raise UsageError(f"{path} is empty; delete it")
+    return kept
+
+
+def _exec(namespace: argparse.Namespace) -> int:
+    if not namespace.command_line:
+        raise UsageError("exec needs a command: wove-http-dev exec -- CMD [ARG ...]")
+    with HttpWorker(**_options(namespace)) as worker:
+        environ = {**os.environ, **worker.client_env}
+        try:
+            process = subprocess.Popen(namespace.command_line, env=environ)
+        except OSError as exc:
+            raise UsageError(f"cannot run {namespace.command_line[0]!r}: {exc.strerror}") from exc
+        while True:
+            try:
+                status = process.wait()
+                break
+            except KeyboardInterrupt:  # the child got it too; its status decides
+                continue
+    return status if status >= 0 else 128 - status
+
+
+def _faults(namespace: argparse.Namespace) -> int:
+    from wove_http_dev.catalogue import print_catalogue, print_fault
+
+    if namespace.name is None:
+        print_catalogue(FAULTS)
+        return 0
+    return print_fault(FAULTS, namespace.name)

@@ -1,0 +1,177 @@
+"""The pytest plugin: options, marker, fixtures, report section.
+
+It contains no behaviour: a fixture is ``with HttpWorker(...)``. It is loaded in every pytest run of
+whoever installed the package, so it imports nothing heavy before a fixture is used.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from wove_http_dev.certs import CertificateAuthority
+    from wove_http_dev.worker import HttpWorker
+
+Factory = Callable[..., "HttpWorker"]
+
+_workers: pytest.StashKey[list[Any]] = pytest.StashKey()
+_passed: pytest.StashKey[bool] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The ``--wove-http-…`` options."""
+    group = parser.getgroup("wove-http", "Wove http/https worker")
+    group.addoption(
+        "--wove-http-url",
+        metavar="URL",
+        help="run the tests against the worker service at URL instead of one of their own",
+    )
+    group.addoption(
+        "--wove-http-secret-env",
+        metavar="NAME",
+        help="environment variable that holds that service's signing secret",
+    )
+    group.addoption(
+        "--wove-http-bearer-env",
+        metavar="NAME",
+        help="environment variable that holds that service's bearer token",
+    )
+    group.addoption(
+        "--wove-http-ca-file", metavar="FILE", help="CA certificate of that service, PEM"
+    )
+    group.addoption(
+        "--wove-http-seed",
+        metavar="N",
+        type=int,
+        default=0,
+        help="seed of probability= decisions of faults (default: 0)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line(
+        "markers",
+        "wove_http(**options): options of the wove_http_worker of this test (see the README)",
+    )
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Tell the fixtures whether the body passed; show the journal of a test that failed."""
+    outcome = yield
+    report: pytest.TestReport = outcome.get_result()
+    if report.when == "call":
+        item.stash[_passed] = report.passed
+    if report.failed:
+        for worker in item.stash.get(_workers, []):
+            text = worker.journal.render()
+            report.sections.append(("wove http worker", f"{worker!r}\n{text}"))
+
+
+@pytest.fixture(scope="session")
+def wove_http_options() -> dict[str, Any]:
+    """A project's default options; override it in a conftest and return a dict."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def wove_http_ca() -> Iterator[CertificateAuthority]:
+    """The session's certificate authority: ``cert_file``, ``bundle_file``, ``issue(...)``."""
+    from wove_http_dev.certs import CertificateAuthority
+
+    with CertificateAuthority() as ca:
+        yield ca
+
+
+@pytest.fixture
+def wove_http_worker_factory(
+    request: pytest.FixtureRequest, wove_http_options: dict[str, Any]
+) -> Iterator[Factory]:
+    """``factory(**options)`` starts and configures one more worker, stopped with the test.
+
+    Environments are named ``workers``, ``workers-2``, … unless an option names one.
+    """
+    node = request.node
+    workers: list[Any] = node.stash.setdefault(_workers, [])
+    with ExitStack() as stack:
+
+        def factory(**options: Any) -> HttpWorker:
+            words = {**wove_http_options, **options}
+            if "environment" not in options and workers:
+                base = words.get("environment", "workers")
+                taken = {worker.environment for worker in workers}
+                numbered = (f"{base}-{n}" for n in range(2, len(taken) + 3))
+                words["environment"] = next(name for name in (base, *numbered) if name not in taken)
+            worker = _make_worker(request, words)
+            workers.append(worker)
+            stack.callback(workers.remove, worker)
+            stack.enter_context(worker)
+            stack.enter_context(worker.configured())
+            stack.callback(_check, worker, node)
+            return worker
+
+        yield factory
+
+
+def _make_worker(request: pytest.FixtureRequest, words: dict[str, Any]) -> Any:
+    url = request.config.getoption("--wove-http-url")
+    if url:
+        from wove_http_dev.remote import RemoteWorker
+
+        return RemoteWorker(
+            url,
+            secret=_variable(request, "--wove-http-secret-env"),
+            token=_variable(request, "--wove-http-bearer-env"),
+            ca_file=request.config.getoption("--wove-http-ca-file"),
+            skip=pytest.skip,
+            **words,
+        )
+    from wove_http_dev.worker import HttpWorker
+
+    return HttpWorker(
+        ca=request.getfixturevalue("wove_http_ca"),
+        label=request.node.nodeid,
+        seed=request.config.getoption("--wove-http-seed"),
+        **words,
+    )
+
+
+def _variable(request: pytest.FixtureRequest, option: str) -> str | None:
+    name = request.config.getoption(option)
+    if name is None:
+        return None
+    value = os.environ.get(name)
+    if not value:
+        raise pytest.UsageError(f"{option}: environment variable {name} is not set")
+    return value
+
+
+def _check(worker: Any, node: Any) -> None:
+    if not worker.options.strict or not node.stash.get(_passed, False):
+        return
+    from wove_http_dev.errors import StrictnessError
+
+    try:
+        worker.check()
+    except StrictnessError as exc:
+        pytest.fail(str(exc), pytrace=False)
+
+
+@pytest.fixture
+def wove_http_worker(
+    request: pytest.FixtureRequest, wove_http_worker_factory: Factory
+) -> HttpWorker:
+    """A running, empty worker: https, signed, environment ``workers`` configured in Wove, its CA
+    trusted by this process; checked and everything restored at the end of the test."""
+    options: dict[str, Any] = {}
+    for marker in reversed(list(request.node.iter_markers("wove_http"))):
+        if marker.args:
+            raise pytest.UsageError("wove_http takes keyword options only, e.g. faults=[…]")
+        options.update(marker.kwargs)
+    return wove_http_worker_factory(**options)

@@ -1,0 +1,127 @@
+"""A worker service that somebody else runs, with the client's side of ``HttpWorker``.
+
+For ``--wove-http-url``: the same tests against a service already running. A member that needs our
+own worker skips the test with the reason; strictness is off.
+"""
+
+from __future__ import annotations
+
+import ssl
+import urllib.parse
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, NoReturn
+
+from wove_http_dev.auth import Secret
+from wove_http_dev.environment import config, opener
+from wove_http_dev.errors import UsageError
+from wove_http_dev.options import Options
+
+
+class _NoJournal:
+    def render(self) -> str:
+        return "journal: none, the worker service is not ours"
+
+
+class RemoteWorker:
+    """The service at ``url``. ``skip(reason)`` is called for what only our own worker can do."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        secret: str | None,
+        token: str | None,
+        ca_file: str | None,
+        skip: Callable[[str], NoReturn],
+        **options: Any,
+    ) -> None:
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UsageError(f"--wove-http-url takes an http or https URL, not {url!r}")
+        if secret is not None and token is not None:
+            raise UsageError("give --wove-http-secret-env or --wove-http-bearer-env, not both")
+        self.options = Options.of(**{**options, "strict": False})
+        self.url = url
+        self.port = parts.port or (443 if parts.scheme == "https" else 80)
+        self.secret = Secret(secret or token or "")
+        self.environment = self.options.environment
+        self.journal = _NoJournal()
+        self._bearer = token is not None
+        self._ca_file = ca_file
+        self._skip = skip
+        if self.options.faults:
+            skip("faults need a worker of our own (no --wove-http-url)")
+
+    def __repr__(self) -> str:
+        return f"<RemoteWorker {self.environment!r} {self.url}>"
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        self._skip(f"worker.{name} needs a worker of our own (no --wove-http-url)")
+
+    @property
+    def ca_file(self) -> str | None:
+        """Path of the CA certificate given, if any."""
+        return self._ca_file
+
+    @property
+    def environment_definition(self) -> dict[str, Any]:
+        """As :attr:`HttpWorker.environment_definition`."""
+        settings: dict[str, Any] = {"url": self.url}
+        if self.secret and self._bearer:
+            settings["security"] = {"type": "bearer", "token": self.secret}
+        elif self.secret:
+            settings["security"] = {
+                "type": "signed",
+                "secret": self.secret,
+                "key": self.options.key,
+            }
+        if self.options.timeout is not None:
+            settings["timeout"] = self.options.timeout
+        if self.options.headers is not None:
+            settings["headers"] = dict(self.options.headers)
+        definition = {"executor": "http", "executor_config": settings}
+        if self.options.delivery_timeout is not None:
+            definition["delivery_timeout"] = self.options.delivery_timeout
+        return definition
+
+    @property
+    def client_env(self) -> dict[str, str]:
+        """As :attr:`HttpWorker.client_env`."""
+        env = {"WOVE_WORKER_URL": self.url}
+        if self.secret:
+            env["WOVE_WORKER_SECRET"] = self.secret
+        if self._ca_file:
+            env["SSL_CERT_FILE"] = self._ca_file
+        return env
+
+    @contextmanager
+    def configured(self) -> Iterator[RemoteWorker]:
+        """As :meth:`HttpWorker.configured`; with a CA file, that CA alone is trusted."""
+        with ExitStack() as stack:
+            if self._ca_file:
+                try:
+                    context = ssl.create_default_context(cafile=self._ca_file)
+                except OSError as exc:
+                    raise UsageError(f"--wove-http-ca-file {self._ca_file}: {exc}") from exc
+                stack.enter_context(opener.routed(self.url, context))
+            stack.enter_context(
+                config.configured(
+                    self.environment, self.environment_definition, self.options.delivery_timeout
+                )
+            )
+            yield self
+
+    def allow_refusals(self) -> None:
+        """Strictness is off anyway."""
+
+    def check(self) -> None:
+        """Strictness is off."""
+
+    def __enter__(self) -> RemoteWorker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None

@@ -1,0 +1,140 @@
+"""The peers that the worker is measured against, each with the same client, CA and answer."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from wove_http_dev.certs import CertificateAuthority
+from wove_http_dev.environment import config, opener
+
+_RUN_ID = re.compile(rb'"run_id":"([^"]*)"')
+_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+
+
+def canned(body: bytes) -> bytes:
+    """The answer that every peer gives: the result 42 for whatever run the body names."""
+    found = _RUN_ID.search(body)
+    run_id = found.group(1).decode() if found else ""
+    event = {"type": "task_result", "run_id": run_id, "task_id": "t", "result_pickle": "gARLKi4="}
+    return json.dumps({"events": [event]}).encode()
+
+
+@contextmanager
+def bare_loop(context: ssl.SSLContext | None) -> Iterator[int]:
+    """The floor: one thread, one connection after the other, no parser, no threads, no checks."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+
+    def one(sock: socket.socket) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context is not None:
+            sock = context.wrap_socket(sock, server_side=True)
+        with sock:
+            data = b""
+            while b"\r\n\r\n" not in data:
+                data += sock.recv(65536)
+            head, _, body = data.partition(b"\r\n\r\n")
+            found = _LENGTH.search(head)
+            length = int(found.group(1)) if found else 0
+            while len(body) < length:
+                body += sock.recv(65536)
+            answer = canned(body)
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(answer) + answer)
+
+    def loop() -> None:
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            with suppress(OSError):
+                one(sock)
+
+    thread = threading.Thread(target=loop, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+
+
+@contextmanager
+def stdlib_server(context: ssl.SSLContext | None) -> Iterator[int]:
+    """``http.server.ThreadingHTTPServer`` with a handler that reads, answers and closes."""
+
+    class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True
+
+        def do_POST(self) -> None:
+            answer = canned(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    class QuietServer(ThreadingHTTPServer):
+        request_queue_size = 512
+
+    server = QuietServer(("127.0.0.1", 0), Handler)
+    if context is not None:
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def httpserver(context: ssl.SSLContext | None) -> Iterator[int]:
+    """pytest-httpserver with a handler that gives the same answer."""
+    from pytest_httpserver import HTTPServer
+    from werkzeug import Request, Response
+
+    server = HTTPServer(host="127.0.0.1", port=0, ssl_context=context, threaded=True)
+
+    def handle(request: Request) -> Response:
+        return Response(canned(request.get_data()), content_type="application/json")
+
+    server.expect_request("/wove/tasks", method="POST").respond_with_handler(handle)
+    server.start()
+    try:
+        yield server.port
+    finally:
+        server.clear()
+        server.stop()
+
+
+@contextmanager
+def reached(port: int, *, tls: bool, ca: CertificateAuthority) -> Iterator[str]:
+    """A Wove environment that sends to ``port``; its name."""
+    url = f"{'https' if tls else 'http'}://localhost:{port}/wove/tasks"
+    name = f"peer-{port}"
+    definition = {
+        "executor": "http",
+        "executor_config": {
+            "url": url,
+            "timeout": 30.0,
+            "security": {"type": "signed", "secret": "s" * 43},
+        },
+    }
+    with opener.routed(url, ca.client_context()), config.configured(name, definition, None):
+        yield name
