@@ -7,6 +7,7 @@ frame: the body is hashed, never parsed.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import hmac
 import math
@@ -71,10 +72,8 @@ def credentials(
     """
     if secret == "":
         raise UsageError("secret must not be empty; leave it out for a random one")
-    if not (isinstance(clock_skew, (int, float)) and math.isfinite(clock_skew) and clock_skew >= 0):
-        raise UsageError(f"clock_skew must be a finite number of seconds >= 0, not {clock_skew!r}")
-    if not key or not key.isascii() or not key.isprintable():
-        raise UsageError("key must be printable ASCII: it travels in a header")
+    _check_skew(clock_skew)
+    _check_key(key)
     shared = Secret(secret if secret is not None else secrets.token_urlsafe(32))
     form: Any = security
     if security == "signed":
@@ -92,9 +91,11 @@ def credentials(
             if isinstance(form.get(name), str):
                 form[name] = Secret(form[name])
     parsed = _parse(form)
+    _check_skew(parsed.clock_skew_seconds)
+    _check_key(parsed.key)
+    if parsed.mode == "bearer" and not _fits_a_header(parsed.token):
+        raise UsageError("a bearer token travels in a header: printable latin-1 characters only")
     material = parsed.secret if parsed.mode == "signed" else (parsed.token or "").encode()
-    if parsed.mode == "bearer" and not parsed.token.isprintable():
-        raise UsageError("a bearer token with line breaks or control characters fits no header")
     return Credentials(
         mode=parsed.mode,
         secret=material,
@@ -103,6 +104,20 @@ def credentials(
         remember_nonces=parsed.remember_nonces,
         client_security=form,
     )
+
+
+def _check_skew(seconds: Any) -> None:
+    if not (isinstance(seconds, (int, float)) and math.isfinite(seconds) and seconds >= 0):
+        raise UsageError(f"clock_skew must be a finite number of seconds >= 0, not {seconds!r}")
+
+
+def _check_key(key: str) -> None:
+    if not key or not key.isascii() or not key.isprintable():
+        raise UsageError("key must be printable ASCII: it travels in a header")
+
+
+def _fits_a_header(token: str) -> bool:
+    return token.isprintable() and all(ord(character) < 256 for character in token)
 
 
 def _parse(form: Any) -> Any:
@@ -157,7 +172,7 @@ class NonceMemory:
         mark = hashlib.blake2b(nonce.encode("utf-8", "surrogateescape"), digest_size=16).digest()
         with self._lock:
             for _ in range(2):  # two out for one in: shrinks steadily, never scans
-                if not self._order or self._order[0][0] > now:
+                if not self._order or self._order[0][0] >= now:  # the edge is still inside
                     break
                 self._seen.discard(self._order.popleft()[1])
             if mark in self._seen:
@@ -217,6 +232,19 @@ class Authenticator:
         self._clock = clock
         self._known_secrets = known_secrets
         self._nonces = NonceMemory(credentials.clock_skew, nonce_limit)
+
+    def altered(self, *, secret: bytes | None, clock_offset: float) -> Authenticator:
+        """One like it with another secret, or with a clock that is ``clock_offset`` s ahead."""
+        clock = self._clock
+        changed = self.credentials
+        if secret is not None:
+            changed = dataclasses.replace(changed, secret=secret)
+        return Authenticator(
+            changed,
+            hosts=self.hosts,
+            clock=lambda: clock() + clock_offset,
+            known_secrets=lambda: [("this worker, as configured", self.credentials.secret)],
+        )
 
     def verify(self, request: Request) -> Verdict:
         """Accept or refuse ``request``; never raises, whatever the headers hold."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import ipaddress
 import os
 import re
@@ -18,10 +19,12 @@ import tempfile
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from wove_http_dev.errors import UsageError
 
@@ -40,10 +43,11 @@ class CertificateAuthority:
         self._ca = ca if ca is not None else trustme.CA(organization_name="wove-http-dev test CA")
         self._lock = threading.RLock()
         self._directory: Path | None = None
-        self._cleanup: weakref.finalize[[Path], CertificateAuthority] | None = None
+        self._cleanup: weakref.finalize[[], CertificateAuthority] | None = None
         self._server: dict[tuple[str, ...], ssl.SSLContext] = {}
         self._by_name: OrderedDict[str, ssl.SSLContext] = OrderedDict()
         self._client: ssl.SSLContext | None = None
+        self._cache: dict[object, ssl.SSLContext] = {}
 
     @classmethod
     def kept_in(cls, directory: Path) -> CertificateAuthority:
@@ -58,7 +62,9 @@ class CertificateAuthority:
             certificate.write_bytes(authority.cert_pem)
             return authority
         try:
-            return cls(trustme.CA.from_pem(certificate.read_bytes(), key.read_bytes()))
+            pair = certificate.read_bytes(), key.read_bytes()
+            _check_pair(*pair)
+            return cls(trustme.CA.from_pem(*pair))
         except (OSError, ValueError, TypeError) as exc:
             raise UsageError(
                 f"the CA in {directory} cannot be used ({exc}); delete ca.pem and ca.key there"
@@ -84,9 +90,8 @@ class CertificateAuthority:
         with self._lock:
             if self._directory is None:
                 self._directory = Path(tempfile.mkdtemp(prefix="wove-http-dev-"))  # 0700
-                self._cleanup = weakref.finalize(
-                    self, shutil.rmtree, self._directory, ignore_errors=True
-                )
+                remove = functools.partial(shutil.rmtree, self._directory, ignore_errors=True)
+                self._cleanup = weakref.finalize(self, remove)
             path = self._directory / name
             if not path.exists():
                 path.write_bytes(content())
@@ -152,6 +157,13 @@ class CertificateAuthority:
                 self._client = context
             return self._client
 
+    def cached(self, key: object, make: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+        """The context made by ``make`` the first time ``key`` was asked for."""
+        with self._lock:
+            if key not in self._cache:
+                self._cache[key] = make()
+            return self._cache[key]
+
     def close(self) -> None:
         """Delete the files; asking for one again makes it anew."""
         with self._lock:
@@ -177,6 +189,44 @@ def server_context(leaf: trustme.LeafCert) -> ssl.SSLContext:
     return context
 
 
+def self_signed_context(names: Sequence[str]) -> ssl.SSLContext:
+    """A server context whose certificate for ``names`` is signed by its own key."""
+    # trustme makes leaves of a CA only.
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+    )
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "self-signed")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    identities: list[x509.GeneralName] = [
+        x509.IPAddress(ipaddress.ip_address(name)) if is_ip(name) else x509.DNSName(name)
+        for name in names
+    ]
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=30))
+        .add_extension(x509.SubjectAlternativeName(identities), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(Encoding.PEM)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with trustme.Blob(private + pem).tempfile() as path:
+        context.load_cert_chain(path)
+    return context
+
+
 def is_ip(host: str) -> bool:
     """Whether ``host`` is an IP address literal."""
     try:
@@ -192,6 +242,12 @@ def write_private(path: Path, content: bytes) -> None:
     with os.fdopen(descriptor, "wb") as file:
         os.fchmod(descriptor, 0o600)
         file.write(content)
+
+
+def _check_pair(certificate: bytes, key: bytes) -> None:
+    certified = x509.load_pem_x509_certificate(certificate).public_key()
+    if certified != load_pem_private_key(key, password=None).public_key():
+        raise ValueError("the key is not the certificate's")
 
 
 def _system_cas() -> bytes:

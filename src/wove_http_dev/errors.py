@@ -53,6 +53,18 @@ class DuplicateRunError(ServiceError):
     status = 409
 
 
+class RefusedError(ServiceError):
+    """A command that the worker will not carry out; the status is the caller's choice."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class HungUpError(WoveHttpDevError):
+    """The connection is to close without an answer (a fault asked for it)."""
+
+
 class UnavailableError(ServiceError):
     """The service cannot take the request now: it is stopping, or a fault says it is full."""
 

@@ -35,6 +35,7 @@ class RequestReader:
         self._body: list[bytes] = []
         self._body_size = 0
         self._fed = 0
+        self._head_size = 0
         self._complete = False
         self._failure: RequestError | None = None
         self.head_done = False
@@ -71,7 +72,7 @@ class RequestReader:
             if not (self._complete and self.pipelined):
                 raise RequestError(400, f"not HTTP/1.1: {exc}") from None
         if not self.head_done and self._fed > self._max_head:
-            raise RequestError(431, f"the head is larger than {self._max_head} bytes")
+            raise self._head_too_large()
         return self._complete
 
     @property
@@ -92,18 +93,26 @@ class RequestReader:
     # llhttp's callbacks; an exception here surfaces as HttpParserCallbackError, so it is kept.
 
     def on_message_begin(self) -> None:
+        """A message starts; the second one is pipelined."""
         if self._complete:
             self.pipelined = True
 
     def on_url(self, url: bytes) -> None:
+        """A piece of the target."""
         if not self._complete:
             self._target.append(url)
+            self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._complete:
+        """A header, or a trailer."""
+        if self._complete:
+            return
+        self._count_head(len(name) + len(value))
+        if not self.head_done:  # a trailer is no header (RFC 9110, 6.5.1), but counts like one
             self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
+        """The head is over; what it promises is held to the limit."""
         if self._complete:
             return
         self.head_done = True
@@ -112,6 +121,7 @@ class RequestReader:
                 self._limit_body(int(value))
 
     def on_body(self, data: bytes) -> None:
+        """A piece of the body."""
         if self._complete:
             return
         self._body_size += len(data)
@@ -119,7 +129,17 @@ class RequestReader:
         self._body.append(data)
 
     def on_message_complete(self) -> None:
+        """The request is whole."""
         self._complete = True
+
+    def _count_head(self, size: int) -> None:
+        self._head_size += size
+        if self._head_size > self._max_head:
+            self._failure = self._head_too_large()
+            raise self._failure
+
+    def _head_too_large(self) -> RequestError:
+        return RequestError(431, f"the head is larger than {self._max_head} bytes")
 
     def _limit_body(self, size: int) -> None:
         if size > self._max_body:

@@ -11,7 +11,7 @@ import fnmatch
 import re
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -24,7 +24,7 @@ from wove_http_dev.runner import Outcome
 
 EXCHANGE_LIMIT = 10_000
 PAYLOAD_LIMIT = 64 * 2**20
-FINISHED = ("succeeded", "failed", "cancelled")
+FINISHED = ("succeeded", "failed", "cancelled", "lost")
 STATES = ("received", "held", "running", *FINISHED, "finished")
 _KIND_STATE = {"result": "succeeded", "error": "failed", "cancelled": "cancelled"}
 _PRIVATE_HEADER = re.compile(r"auth|cookie|token|secret|passw|credential|api-?key", re.IGNORECASE)
@@ -42,7 +42,7 @@ class Exchange:
     received: float
     duration: float | None = None
     kind: str = "request"
-    """``request``, or ``connection`` for a handshake or request that failed before one was whole."""
+    """``request``, or ``connection`` for one that failed before a request was whole."""
     method: str = ""
     target: str = ""
     headers: list[tuple[str, str]] = field(default_factory=list)
@@ -127,7 +127,7 @@ class Run:
         self.faults: list[str] = []
         self._args_pickle: bytes | None = args_pickle
         self._outcome: Outcome | None = None
-        self._dropped = False
+        self._result_dropped = False
 
     def __repr__(self) -> str:
         return f"<Run {self.task_id} {self.run_id.rpartition(':')[2][:8]} {self.state}>"
@@ -145,8 +145,10 @@ class Run:
         """What the task returned. Raises :class:`UsageError` if it did not return."""
         if self.state != "succeeded":
             raise UsageError(f"{self!r} has no result: it is {self.state}")
-        if self._dropped or self._outcome is None or self._outcome.result_pickle is None:
+        if self._result_dropped:
             raise PayloadDroppedError(f"{self!r}: its result was let go by the journal's limit")
+        if self._outcome is None or self._outcome.result_pickle is None:
+            raise UsageError(f"{self!r} has no result: a stub answered with event frames")
         return loads(self._outcome.result_pickle)
 
     @property
@@ -175,8 +177,8 @@ class Run:
 
     def _drop_payloads(self) -> None:
         self._args_pickle = None
-        self._dropped = True
-        if self._outcome is not None:
+        if self._outcome is not None and self._outcome.result_pickle is not None:
+            self._result_dropped = True
             self._outcome = Outcome(
                 self._outcome.kind,
                 error=self._outcome.error,
@@ -245,8 +247,10 @@ class Journal:
         self._changed = threading.Condition(threading.RLock())
         self._exchanges: deque[Exchange] = deque(maxlen=exchange_limit)
         self._runs: deque[Run] = deque(maxlen=exchange_limit)
-        self._holding: deque[tuple[Run, int]] = deque()
+        self._known: set[Run] = set()
+        self._holding: OrderedDict[Run, int] = OrderedDict()
         self._payload_bytes = 0
+        self._forgotten = 0
         self._unasked: deque[Exchange] = deque(maxlen=100)
         self._count = 0
         self._waiting = 0
@@ -273,7 +277,7 @@ class Journal:
     def close(self, exchange: Exchange) -> None:
         """The exchange is over: its duration stands, waiters look again."""
         exchange.duration = self._clock() - exchange.received
-        if exchange.unasked:
+        if exchange.unasked and exchange.number > self._forgotten:
             self._unasked.append(exchange)
         self.notify()
         if self.observer is not None:
@@ -282,7 +286,11 @@ class Journal:
     def add_run(self, run: Run) -> None:
         """Enter a run."""
         with self._changed:
+            if len(self._runs) == self._runs.maxlen:
+                self._known.discard(self._runs[0])
+                self._payload_bytes -= self._holding.pop(self._runs[0], 0)
             self._runs.append(run)
+            self._known.add(run)
             self._keep(run)
             self.notify()
 
@@ -307,18 +315,24 @@ class Journal:
             self._keep(run)
             self.notify()
 
+    def lose(self, run: Run) -> None:
+        """``run`` was let in and then refused, or lost with its worker, before an outcome."""
+        with self._changed:
+            if run.state not in FINISHED:
+                run.state = "lost"
+                run.finished = self._clock()
+                self.notify()
+
     def _keep(self, run: Run) -> None:
-        size = run._size()
-        if not size:
+        if run not in self._known:  # forgotten meanwhile
             return
-        counted = size if run.state == "received" else len(_result(run) or b"")
-        self._holding.append((run, counted))
-        self._payload_bytes += counted
+        size = run._size()
+        self._payload_bytes += size - self._holding.pop(run, 0)
+        self._holding[run] = size
         while self._payload_bytes > self._payload_limit and len(self._holding) > 1:
-            oldest, freed = self._holding.popleft()
+            oldest, freed = self._holding.popitem(last=False)
             self._payload_bytes -= freed
-            if oldest is not run:
-                oldest._drop_payloads()
+            oldest._drop_payloads()
 
     def notify(self) -> None:
         """Let waiters look again."""
@@ -355,7 +369,9 @@ class Journal:
             self._unasked.clear()
             self._exchanges.clear()
             self._runs.clear()
+            self._known.clear()
             self._holding.clear()
+            self._forgotten = self._count
             self._payload_bytes = 0
 
     def wait(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
@@ -397,10 +413,6 @@ class Journal:
         if len(lines) > limit:
             head += f", the last {limit} of them"
         return "\n".join([head, *(f"  {line}" for line in lines[-limit:])])
-
-
-def _result(run: Run) -> bytes | None:
-    return run._outcome.result_pickle if run._outcome is not None else None
 
 
 def _reached(run: Run, state: str) -> bool:

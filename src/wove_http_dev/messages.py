@@ -68,22 +68,23 @@ class Reply:
     headers: list[tuple[str, str]] = field(default_factory=list)
     reason: str | None = None
     """The reason phrase; ``None`` for the status's own. It is all that Wove's executor shows."""
-    version: str = "HTTP/1.1"
+    interim: bytes = b""
+    """Interim responses (1xx) to write before it."""
 
     def head(self, *, close: bool) -> bytes:
         """The status line and header section, ended by the empty line."""
         reason = self.reason if self.reason is not None else REASONS.get(self.status, "Unknown")
-        lines = [f"{self.version} {self.status} {reason}"]
+        lines = [f"HTTP/1.1 {self.status} {reason}"]
         names = {name.lower() for name, _ in self.headers}
         lines += [f"{name}: {value}" for name, value in self.headers]
         if "content-length" not in names and "transfer-encoding" not in names:
             lines.append(f"Content-Length: {len(self.body)}")
         lines.append(f"Connection: {'close' if close else 'keep-alive'}")
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+        return self.interim + ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 
 
 def json_reply(status: int, document: Any, **headers: str) -> Reply:
-    """A reply whose body is ``document`` as JSON; ``retry_after="1"`` becomes ``Retry-After: 1``."""
+    """A reply whose body is ``document`` as JSON; ``retry_after="1"`` is ``Retry-After: 1``."""
     extra = [(name.replace("_", "-").title(), value) for name, value in headers.items()]
     return Reply(
         status=status,

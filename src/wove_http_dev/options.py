@@ -27,8 +27,9 @@ class Options:
     """Every option, with its default. Raises :class:`UsageError` for a value that cannot be."""
 
     tls: bool = described(True, "serve https (false: plain http)")
-    security: Any = described(
-        "signed", "signed, bearer, none, or any form of executor_config.security"
+    security: Any = field(
+        default="signed",
+        metadata={"doc": "signed, bearer, none, or any form of executor_config.security"},
     )
     secret: str | None = field(
         default=None,

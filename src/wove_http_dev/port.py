@@ -25,14 +25,22 @@ class Port:
         if not 0 <= number <= 65535:
             raise UsageError(f"port {number} is not between 0 and 65535")
         self.family, self.address = _resolve(host)
-        self._reservation = self._bind(host, number)
+        self._reservation = self._reserve(host, number)
         self.number: int = self._reservation.getsockname()[1]
         self._host = host
 
-    def _bind(self, host: str, number: int) -> socket.socket:
+    def _reserve(self, host: str, number: int) -> socket.socket:
+        # Without SO_REUSEADDR nobody else can bind the port, whatever they set (Linux). With it,
+        # where connections of an earlier server linger (TIME_WAIT); that reserves less strictly.
+        try:
+            return self._bind(host, number, reuse=False)
+        except PortInUseError:
+            return self._bind(host, number, reuse=True)
+
+    def _bind(self, host: str, number: int, *, reuse: bool) -> socket.socket:
         bound = socket.socket(self.family, socket.SOCK_STREAM)
         try:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            _set_reuse(bound, reuse)
             bound.bind((self.address, number))
         except OSError as exc:
             bound.close()
@@ -41,17 +49,25 @@ class Port:
 
     def listen(self) -> socket.socket:
         """A new listening socket on this port."""
-        listener = self._bind(self._host, self.number)
+        _set_reuse(self._reservation, True)
         try:
-            listener.listen(BACKLOG)
-        except OSError as exc:
-            listener.close()
-            raise _explain(exc, self._host, self.number) from exc
+            listener = self._bind(self._host, self.number, reuse=True)
+            try:
+                listener.listen(BACKLOG)
+            except OSError as exc:
+                listener.close()
+                raise _explain(exc, self._host, self.number) from exc
+        finally:
+            _set_reuse(self._reservation, False)
         return listener
 
     def close(self) -> None:
         """Give the port back."""
         self._reservation.close()
+
+
+def _set_reuse(sock: socket.socket, reuse: bool) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(reuse))
 
 
 def _resolve(host: str) -> tuple[socket.AddressFamily, str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 class Reloader:
-    """Watches the modules imported from below ``root``."""
+    """Watches the modules imported from below ``root``, installed packages excepted."""
 
     def __init__(self, root: Path) -> None:
         self._root = str(root) + os.sep
@@ -25,6 +25,8 @@ class Reloader:
         for name, module in list(sys.modules.items()):
             path = getattr(module, "__file__", None)
             if not isinstance(path, str) or not path.startswith(self._root):
+                continue
+            if _is_installed(name, path):
                 continue
             try:
                 stamps[name] = os.stat(path).st_mtime_ns / 1e9
@@ -40,3 +42,10 @@ class Reloader:
             self._stamps = {}
         else:
             self._stamps = stamps
+
+
+def _is_installed(name: str, path: str) -> bool:
+    # A virtual environment often lies below the application; its classes, and ours, must stay.
+    if name.partition(".")[0] in ("__main__", __name__.partition(".")[0]):
+        return True
+    return not {"site-packages", "dist-packages"}.isdisjoint(Path(path).parts)

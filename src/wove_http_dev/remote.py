@@ -82,7 +82,7 @@ class RemoteWorker:
             settings["timeout"] = self.options.timeout
         if self.options.headers is not None:
             settings["headers"] = dict(self.options.headers)
-        definition = {"executor": "http", "executor_config": settings}
+        definition: dict[str, Any] = {"executor": "http", "executor_config": settings}
         if self.options.delivery_timeout is not None:
             definition["delivery_timeout"] = self.options.delivery_timeout
         return definition

@@ -58,14 +58,14 @@ def error_outcome(exc: BaseException, *, source: str, message: str | None = None
 def _text(exc: BaseException) -> str:
     try:
         return str(exc)
-    except Exception as second:  # a user's __str__ may raise anything
+    except BaseException as second:  # a user's __str__ may raise anything, SystemExit too
         return f"<{type(exc).__name__} whose __str__ raised {type(second).__name__}>"
 
 
 def _traceback(exc: BaseException) -> str:
     try:
         return "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
-    except Exception:  # formatting calls the user's __str__ and __notes__
+    except BaseException:  # formatting calls the user's __str__ and __notes__
         return f"{type(exc).__name__}: {_text(exc)}"
 
 

@@ -16,9 +16,9 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from wove_http_dev.certs import CertificateAuthority
 from wove_http_dev.faults.base import Wire
@@ -52,6 +52,10 @@ class Answer(Protocol):
     """A reply and how it goes out."""
 
     reply: Reply
+
+    @property
+    def ends_early(self) -> bool:
+        """Whether a fault may have ended it on purpose."""
 
     def on_wire(self, wire: Wire) -> None:
         """Write the reply."""
@@ -93,7 +97,7 @@ class Server:
         *,
         certificates: CertificateAuthority,
         tls: Callable[[], ssl.SSLContext] | None,
-        host: str,
+        names: Callable[[], Sequence[str]],
         limits: Limits,
         name: str = "wove-http-dev",
     ) -> None:
@@ -101,7 +105,7 @@ class Server:
         self.port = port
         self.certificates = certificates
         self.tls = tls
-        self.host = host
+        self.names = names
         self.limits = limits
         self._name = name
         self._lock = threading.Lock()
@@ -115,6 +119,8 @@ class Server:
 
     def start(self) -> None:
         """Listen. Raises :class:`PortInUseError` if somebody took the port."""
+        if self._listener is not None:
+            return
         listener = self.port.listen()
         with self._lock:
             self._listener = listener
@@ -224,7 +230,7 @@ class _Connection:
         self._must_reset = False
         self._faults: list[str] = []
         self._wait: Callable[[float | None], bool] = _no_wait
-        self.host = server.host
+        self.names = server.names()
         self.certificates = server.certificates
         self.secure = server.tls is not None
         self.head = b""
@@ -379,17 +385,13 @@ class _Connection:
             self._sock.settimeout(self._limits.write)
             answer.on_wire(self)
         except Aborted:
-            answer.done("" if self._faults_of(answer) else "the connection was ended")
+            answer.done("" if answer.ends_early else "the connection was ended")
             return False
         except (OSError, ValueError) as exc:
             answer.done(f"the answer was not taken: {type(exc).__name__}: {exc}")
             return False
         answer.done()
         return not close and not self._over
-
-    @staticmethod
-    def _faults_of(answer: Answer) -> bool:
-        return bool(getattr(answer, "wire_fault", False))
 
     def _refuse(self, error: RequestError) -> None:
         """Answer an error while the client may still be writing: half-close, then drain, bounded
@@ -416,10 +418,10 @@ class _Connection:
         # One write, so one TLS record for a small answer.
         self._sock.sendall(self.head + self.body)
 
-    def close(self) -> None:
+    def close(self) -> NoReturn:
         raise Aborted
 
-    def reset(self) -> None:
+    def reset(self) -> NoReturn:
         self._must_reset = True
         raise Aborted
 

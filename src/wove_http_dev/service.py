@@ -11,11 +11,11 @@ import threading
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from wove_http_dev import frames
 from wove_http_dev.auth import Authenticator, Verdict
-from wove_http_dev.errors import DuplicateRunError, ServiceError, UnavailableError
+from wove_http_dev.errors import DuplicateRunError, HungUpError, ServiceError, UnavailableError
 from wove_http_dev.faults.base import Wire
 from wove_http_dev.faults.selection import FaultBook, Plan
 from wove_http_dev.frames import CancelTask, Event, RunTask
@@ -44,6 +44,7 @@ class Service:
         path: str,
         response_shape: str = "events",
         crash: Callable[[], None] = lambda: None,
+        second_origin: Callable[[str], str] = "https://localhost:1/?run_id={}".format,
     ) -> None:
         self.authenticator = authenticator
         self.journal = journal
@@ -54,6 +55,7 @@ class Service:
         self.paths = [path]
         self.response_shape = response_shape
         self.crash = crash
+        self.second_origin = second_origin
         self.before_run: Callable[[], None] = lambda: None
         """Called on the runner's thread before a body is loaded."""
         self._active: dict[str, tuple[Run, Execution]] = {}
@@ -86,6 +88,8 @@ class Service:
         self.journal.record_headers(exchange, request.headers.items)
         try:
             reply = self._answer(request, plan, exchange)
+        except HungUpError:
+            return ServiceAnswer(Reply(), plan, exchange, self.journal, hung_up=True)
         except ServiceError as exc:
             exchange.refusal = str(exc)
             reply = json_reply(exc.status, {"error": str(exc)})
@@ -96,7 +100,13 @@ class Service:
             exchange.blames_us = True
             traceback.print_exc()
             reply = json_reply(500, {"error": "the worker service failed; see its log"})
-        reply = plan.fault("response").on_reply(reply, request)
+        stage = _ResponseStage(request, plan.wait("response"), self._elsewhere(request))
+        try:
+            reply = plan.fault("response").on_reply(reply, stage)
+        except Exception as exc:  # a fault's bug, as above
+            exchange.error = f"{type(exc).__name__}: {exc}"
+            exchange.blames_us = True
+            traceback.print_exc()
         exchange.status = reply.status
         return ServiceAnswer(reply, plan, exchange, self.journal)
 
@@ -157,11 +167,14 @@ class Service:
         try:
             stage = _RunStage(self, command, run, execution, plan.wait("run"))
             outcome = plan.fault("run").on_run(stage)
+        except BaseException:
+            self.journal.lose(run)
+            raise
         finally:
+            run.cancel_requested = execution.cancel_requested
+            run.abandoned = execution.abandoned
             with self._lock:
                 self._active.pop(run.run_id, None)
-        run.cancel_requested = execution.cancel_requested
-        run.abandoned = execution.abandoned
         self.journal.finish(run, outcome)
         events = stage.stub_events
         if events is None:
@@ -213,7 +226,11 @@ class Service:
         self.runner.start(execution, gated)
         outcome = execution.wait()
         assert outcome is not None
+        self.journal.finish(run, outcome)
         return outcome
+
+    def _elsewhere(self, request: Request) -> Callable[[], str]:
+        return lambda: self.second_origin(frames.peek(request.body).run_id or "")
 
     def _others(self, run: Run) -> Sequence[Run]:
         with self._lock:
@@ -258,12 +275,15 @@ class ServiceAnswer:
     plan: Plan
     exchange: Exchange
     journal: Journal
+    hung_up: bool = False
 
     @property
-    def wire_fault(self) -> bool:
-        return "wire" in self.plan.chosen
+    def ends_early(self) -> bool:
+        return self.hung_up or bool(self.exchange.faults)
 
     def on_wire(self, wire: Wire) -> None:
+        if self.hung_up:
+            wire.close()
         self.plan.fault("wire").on_wire(wire)
 
     def wait(self, seconds: float | None) -> bool:
@@ -283,8 +303,17 @@ class _AuthStage:
         self.wait = wait
         self._authenticator = authenticator
 
-    def proceed(self, request: Request | None = None) -> Verdict:
-        return self._authenticator.verify(request if request is not None else self.request)
+    def proceed(
+        self,
+        request: Request | None = None,
+        *,
+        secret: bytes | None = None,
+        clock_offset: float = 0.0,
+    ) -> Verdict:
+        authenticator = self._authenticator
+        if secret is not None or clock_offset:
+            authenticator = authenticator.altered(secret=secret, clock_offset=clock_offset)
+        return authenticator.verify(request if request is not None else self.request)
 
 
 class _RunStage:
@@ -334,8 +363,12 @@ class _RunStage:
         self._service.before_run()
         return run_body(execution, command.callable_pickle, command.args_pickle)
 
-    def crash(self) -> None:
+    def crash(self) -> NoReturn:
         self._service.crash()
+        raise HungUpError
+
+    def hang_up(self) -> NoReturn:
+        raise HungUpError
 
 
 class _CancelStage:
@@ -351,6 +384,13 @@ class _CancelStage:
     def proceed(self) -> list[Event]:
         events, self.awaited = self._service.cancel(self._command)
         return events
+
+
+@dataclass
+class _ResponseStage:
+    request: Request
+    wait: Callable[[float | None], bool]
+    second_origin: Callable[[], str]
 
 
 @dataclass

@@ -6,6 +6,7 @@ knows tasks, outcomes and event frames; it runs nothing but a callable that the 
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,11 +44,16 @@ def _error(value: Any) -> StubAnswer:
 
 
 def _events(events: Any) -> StubAnswer:
-    if isinstance(events, Mapping) or not isinstance(events, Sequence):
+    if isinstance(events, (str, bytes)) or not isinstance(events, Sequence):
         raise UsageError("stub events= takes a list of event frames (dicts)")
     if not all(isinstance(event, Mapping) for event in events):
         raise UsageError("stub events= takes a list of event frames (dicts)")
-    return StubAnswer(Outcome("result"), tuple(dict(event) for event in events))
+    ready = tuple(dict(event) for event in events)
+    try:
+        json.dumps(ready)
+    except (TypeError, ValueError) as exc:
+        raise UsageError(f"stub events= must fit JSON, payloads as *_pickle fields: {exc}") from exc
+    return StubAnswer(Outcome("result"), ready)
 
 
 def _in_order(what: str, values: Sequence[Any], encode: Callable[[Any], StubAnswer]) -> Source:

@@ -17,15 +17,17 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from typing import Any
 
 from wove_http_dev import auth
-from wove_http_dev.certs import CertificateAuthority
+from wove_http_dev.certs import LOCAL_NAMES, CertificateAuthority
 from wove_http_dev.environment import config, names, opener, variables
 from wove_http_dev.errors import NotRunningError, StrictnessError, StuckRunWarning, UsageError
 from wove_http_dev.faults import FAULTS, Fault
+from wove_http_dev.faults.base import Worker
 from wove_http_dev.faults.grammar import parse_fault
 from wove_http_dev.faults.selection import FaultBook, Injection, Selector
 from wove_http_dev.gates import Gate, Gates
 from wove_http_dev.journal import Exchange, Journal, RunLog
 from wove_http_dev.options import Options, impersonated
+from wove_http_dev.origin import SecondOrigin
 from wove_http_dev.port import Port
 from wove_http_dev.runner import Outcome, Runner
 from wove_http_dev.server import Limits, Server
@@ -87,6 +89,7 @@ class HttpWorker:
         self._server: Server | None = None
         self._names: list[str] = []
         self._urls: list[str] = []
+        self._elsewhere: SecondOrigin | None = None
         self._configured = 0
         self._allow_refusals = False
         self._journal = Journal(secrets=[self.secret])
@@ -108,7 +111,14 @@ class HttpWorker:
             path=self.options.path,
             response_shape=self.options.response_shape,
             crash=self.crash,
+            second_origin=self._second_origin,
         )
+        self._book.on_change = self._follow_listener
+
+    @property
+    def _traits(self) -> Worker:
+        options = self.options
+        return Worker(options.tls, self.credentials.mode, options.host, options.isolated)
 
     def __repr__(self) -> str:
         where = self.url if self._port is not None else "not started"
@@ -267,12 +277,7 @@ class HttpWorker:
                     words[word] = value
             if not isinstance(fault, Fault):
                 raise UsageError(f"a fault is an instance or a string, not {fault!r}")
-            why = fault.cannot_apply(
-                tls=self.options.tls,
-                security=self.credentials.mode,
-                isolated=self.options.isolated,
-                host=self.options.host,
-            )
+            why = fault.cannot_apply(self._traits)
             if why is not None:
                 raise UsageError(f"{fault.name} cannot apply to this worker: {why}")
             instances.append(fault)
@@ -341,7 +346,9 @@ class HttpWorker:
             complaints.append(f"{injection!r} never fired: {why}")
         if self._configured:
             url = config.url_of(self.environment)
-            if url not in (self.url, *self._urls):
+            # Any query is accepted on the way here, so it does not count here either.
+            reach_us = {ours.partition("?")[0] for ours in (self.url, *self._urls)}
+            if url is None or url.partition("?")[0] not in reach_us:
                 complaints.append(
                     f"environment {self.environment!r} no longer points at this worker but at"
                     f" {url!r}: something called wove.config() (an application's import?);"
@@ -373,7 +380,7 @@ class HttpWorker:
                 port,
                 certificates=self._certificates,
                 tls=self._tls_context if self.options.tls else None,
-                host=self.options.host,
+                names=lambda: (*LOCAL_NAMES, *self._leaf_names()),
                 limits=self._limits or Limits(max_body=self.options.max_body),
             )
             self._service.reopen()
@@ -385,6 +392,7 @@ class HttpWorker:
                 raise
             self._port, self._server = port, server
         _running.add(self)
+        self._follow_listener()
         if fresh:
             try:
                 for fault in self.options.faults:
@@ -402,12 +410,37 @@ class HttpWorker:
         wildcard = host in ("0.0.0.0", "::", "")
         return [*self._names, *([] if wildcard or host == "localhost" else [host])]
 
+    def _follow_listener(self) -> None:
+        with self._lock:
+            if self._server is None:
+                return
+            if self._book.refusing:
+                self._server.refuse()
+            else:
+                self._server.start()
+
+    def _second_origin(self, run_id: str) -> str:
+        with self._lock:
+            if self._elsewhere is None:
+                self._elsewhere = SecondOrigin(
+                    self._certificates, tls=self.options.tls, record=self._redirected
+                ).start()
+            return self._elsewhere.url_for(run_id)
+
+    def _redirected(self, exchange: Exchange) -> None:
+        for injection in self._book.injections:
+            if any(fault.name == "redirect" for fault in injection.faults):
+                injection.redirected.append(exchange)
+
     def stop(self) -> None:
         """End it: runs are cancelled, connections closed, the port given back. Bounded to about
         three seconds; a task body that still runs then is named in a :class:`StuckRunWarning`."""
         stuck = self._halt(reset=False)
         with self._lock:
             port, self._port = self._port, None
+            elsewhere, self._elsewhere = self._elsewhere, None
+        if elsewhere is not None:
+            elsewhere.stop()
         if port is not None:
             port.close()
         _running.discard(self)

@@ -52,7 +52,7 @@ def mapped(host: str, port: int, target: tuple[str, int]) -> Iterator[None]:
             lookup = current
         else:
             lookup = _Lookup(current)
-            socket.getaddrinfo = lookup  # type: ignore[assignment]  # a callable of the same shape
+            socket.getaddrinfo = lookup
         lookup.mapped.setdefault(key, []).append(target)
     try:
         yield

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from wove_http_dev.auth import Step, Verdict
-from wove_http_dev.faults.base import AuthStage, Fault, option
+from wove_http_dev.faults.base import AuthStage, Fault, Worker, option
+
+_REFUSED = "a transport error: HTTP Error 401: Unauthorized; retries try it again"
 
 
 @dataclass(frozen=True)
@@ -14,10 +16,77 @@ class RejectAuth(Fault):
     """The worker refuses the credentials, right or wrong."""
 
     stage: ClassVar[str] = "auth"
-    effect: ClassVar[str] = "a transport error: HTTP Error 401: Unauthorized"
+    effect: ClassVar[str] = _REFUSED
     status: int = option(401, "the HTTP status of the refusal")
     reason: str = option("rejected by a fault", "the reason in the JSON body")
 
     def on_auth(self, stage: AuthStage) -> Verdict:
         step = Step("fault", False, self.reason)
         return Verdict(False, self.reason, (step,), status=self.status)
+
+
+@dataclass(frozen=True)
+class WrongSecret(Fault):
+    """The worker has another secret (or bearer token) than the executor."""
+
+    stage: ClassVar[str] = "auth"
+    effect: ClassVar[str] = _REFUSED
+
+    def cannot_apply(self, worker: Worker) -> str | None:
+        return "it needs authentication" if worker.security == "none" else None
+
+    def on_auth(self, stage: AuthStage) -> Verdict:
+        return stage.proceed(secret=b"another secret than the executor's")
+
+
+@dataclass(frozen=True)
+class ClockSkew(Fault):
+    """The worker's clock is off, by more than the signature's timestamp may be old."""
+
+    stage: ClassVar[str] = "auth"
+    effect: ClassVar[str] = _REFUSED
+    seconds: float = option(600.0, "how far the worker's clock is ahead", "seconds")
+
+    def cannot_apply(self, worker: Worker) -> str | None:
+        return None if worker.security == "signed" else 'it needs security="signed"'
+
+    def on_auth(self, stage: AuthStage) -> Verdict:
+        return stage.proceed(clock_offset=self.seconds)
+
+
+@dataclass(frozen=True)
+class StrippedHeaders(Fault):
+    """A proxy strips the headers that authenticate a request."""
+
+    stage: ClassVar[str] = "auth"
+    effect: ClassVar[str] = _REFUSED
+    headers: str = option(
+        "X-Wove-Key,X-Wove-Timestamp,X-Wove-Nonce,X-Wove-Signature,Authorization",
+        "their names, separated by commas",
+    )
+
+    def cannot_apply(self, worker: Worker) -> str | None:
+        return "it needs authentication" if worker.security == "none" else None
+
+    def on_auth(self, stage: AuthStage) -> Verdict:
+        names = [name.strip() for name in self.headers.split(",")]
+        return stage.proceed(
+            replace(stage.request, headers=stage.request.headers.without(*names))
+        )
+
+
+@dataclass(frozen=True)
+class RewrittenPath(Fault):
+    """A proxy puts a prefix before the path, so that the signature no longer covers it."""
+
+    stage: ClassVar[str] = "auth"
+    effect: ClassVar[str] = _REFUSED
+    prefix: str = option("/internal", "what it puts before the path")
+
+    def cannot_apply(self, worker: Worker) -> str | None:
+        if worker.security == "signed":
+            return None
+        return 'only a signature covers the path: it needs security="signed"'
+
+    def on_auth(self, stage: AuthStage) -> Verdict:
+        return stage.proceed(replace(stage.request, target=self.prefix + stage.request.target))

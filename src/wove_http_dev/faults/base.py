@@ -15,7 +15,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol, TypeVar
 
 from wove_http_dev.auth import Verdict
 from wove_http_dev.certs import CertificateAuthority
@@ -27,6 +27,7 @@ from wove_http_dev.runner import Outcome
 
 STAGES = ("connection", "auth", "run", "events", "response", "wire")
 T = TypeVar("T")
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 class Waiting(Protocol):
@@ -42,7 +43,8 @@ class Connection(Waiting, Protocol):
 
     secure: bool
     """Whether this worker speaks TLS."""
-    host: str
+    names: Sequence[str]
+    """The host names and addresses that its certificate should be for."""
     certificates: CertificateAuthority
 
     def proceed(self, context: Any = None) -> None:
@@ -54,10 +56,10 @@ class Connection(Waiting, Protocol):
     def read(self, size: int) -> bytes:
         """Read at most ``size`` bytes as they come, below TLS."""
 
-    def close(self) -> None:
+    def close(self) -> NoReturn:
         """Close in the ordinary way (FIN)."""
 
-    def reset(self) -> None:
+    def reset(self) -> NoReturn:
         """Close with a TCP reset (RST)."""
 
 
@@ -66,8 +68,15 @@ class AuthStage(Waiting, Protocol):
 
     request: Request
 
-    def proceed(self, request: Request | None = None) -> Verdict:
-        """The worker's own verdict (on ``request``, as a proxy may have rewritten it)."""
+    def proceed(
+        self,
+        request: Request | None = None,
+        *,
+        secret: bytes | None = None,
+        clock_offset: float = 0.0,
+    ) -> Verdict:
+        """The worker's own verdict: on ``request``, as a proxy may have rewritten it; with
+        another ``secret``; with a clock that is ``clock_offset`` seconds ahead."""
 
 
 class RunStage(Waiting, Protocol):
@@ -81,8 +90,11 @@ class RunStage(Waiting, Protocol):
     def again(self) -> Outcome:
         """Run the body once more."""
 
-    def crash(self) -> None:
+    def crash(self) -> NoReturn:
         """The worker dies here: what a client sees of a kill."""
+
+    def hang_up(self) -> NoReturn:
+        """Close the connection without an answer."""
 
 
 class CancelStage(Waiting, Protocol):
@@ -105,6 +117,15 @@ class EventsStage(Waiting, Protocol):
         """Runs still under way here, this one excepted."""
 
 
+class ResponseStage(Waiting, Protocol):
+    """A reply that is ready to be written."""
+
+    request: Request
+
+    def second_origin(self) -> str:
+        """A URL on another origin of this worker; requests there are on the injection."""
+
+
 class Wire(Waiting, Protocol):
     """The connection as the reply is to be written; ``head`` and ``body`` are its bytes."""
 
@@ -118,11 +139,21 @@ class Wire(Waiting, Protocol):
     def send_all(self) -> None:
         """Write the reply as it should be."""
 
-    def close(self) -> None:
+    def close(self) -> NoReturn:
         """Close in the ordinary way, whatever was promised."""
 
-    def reset(self) -> None:
+    def reset(self) -> NoReturn:
         """Close with a TCP reset (RST)."""
+
+
+class Worker(NamedTuple):
+    """What a fault may know of the worker it is to act on."""
+
+    tls: bool
+    security: str
+    """``signed``, ``bearer`` or ``none``."""
+    host: str
+    isolated: bool
 
 
 def option(default: T, doc: str, unit: str = "") -> T:
@@ -145,13 +176,15 @@ class Fault:
     """One of ``connection``, ``auth``, ``run``, ``events``, ``response``, ``wire``."""
     command: ClassVar[str | None] = None
     """The command frames it is meant for, unless ``command=`` says otherwise; ``None``: any."""
+    listener: ClassVar[bool] = False
+    """Whether it is a state of the listening socket, on while injected, and no decision at all."""
     effect: ClassVar[str] = ""
     """What Wove's executor is expected to make of it."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "name" not in cls.__dict__:
-            cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
+        if "name" not in cls.__dict__ and not cls.__name__.startswith("_"):
+            cls.name = _WORDS.sub("-", cls.__name__).lower()
 
     def __post_init__(self) -> None:
         if type(self) is not Fault and self.stage not in STAGES:
@@ -176,8 +209,8 @@ class Fault:
         """The first line of the docstring."""
         return (cls.__doc__ or "").strip().partition("\n")[0]
 
-    def cannot_apply(self, *, tls: bool, security: str, isolated: bool, host: str) -> str | None:
-        """Why this fault means nothing to a worker with these options; ``None`` if it does."""
+    def cannot_apply(self, worker: Worker) -> str | None:
+        """Why this fault means nothing to such a worker; ``None`` if it does."""
         return None
 
     def on_connection(self, connection: Connection) -> None:
@@ -201,7 +234,7 @@ class Fault:
         worker's ``response_shape``; anything else is sent as the JSON document it is."""
         return events
 
-    def on_reply(self, reply: Reply, request: Request) -> Reply:
+    def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
         """Stage ``response``: status, headers and body of the answer."""
         return reply
 

@@ -20,7 +20,7 @@ from wove_http_dev.faults.selection import Selector
 
 
 def parse_fault(text: str, table: Mapping[str, type[Fault]]) -> tuple[Fault, dict[str, Any]]:
-    """The fault in ``text`` and its selector words. Raises :class:`UsageError`, saying what to do."""
+    """The fault in ``text`` and its selector words. Raises :class:`UsageError` with advice."""
     try:
         words = shlex.split(text)
     except ValueError as exc:

@@ -5,17 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from wove_http_dev.errors import RefusedError, UnavailableError
 from wove_http_dev.faults.base import CancelStage, Fault, RunStage, option
 from wove_http_dev.frames import Event
-from wove_http_dev.runner import Outcome
+from wove_http_dev.runner import CANCELLED, Outcome
 
 
 @dataclass(frozen=True)
-class SlowResponse(Fault):
-    """The worker sits on the command for a while, then runs it and answers."""
-
+class _RunFault(Fault):
     stage: ClassVar[str] = "run"
     command: ClassVar[str | None] = "run_task"
+
+
+@dataclass(frozen=True)
+class _CancelFault(Fault):
+    stage: ClassVar[str] = "run"
+    command: ClassVar[str | None] = "cancel_task"
+
+
+@dataclass(frozen=True)
+class SlowResponse(_RunFault):
+    """The worker sits on the command for a while, then runs it and answers."""
+
     effect: ClassVar[str] = (
         "the executor's timeout, if shorter, ends it as a transport error; a delivery_timeout, if"
         " shorter, as DeliveryTimeoutError; else the result arrives late"
@@ -29,3 +40,121 @@ class SlowResponse(Fault):
     def on_cancel(self, stage: CancelStage) -> list[Event]:
         stage.wait(self.delay)
         return stage.proceed()
+
+
+@dataclass(frozen=True)
+class Hang(_RunFault):
+    """The worker takes the command and does nothing, until released."""
+
+    effect: ClassVar[str] = (
+        "a transport error after the executor's timeout; DeliveryTimeoutError if delivery_timeout"
+        " is shorter, but the weave returns only when its HTTP thread does; a hang without both"
+    )
+
+    def on_run(self, stage: RunStage) -> Outcome:
+        stage.wait(None)
+        return stage.proceed()
+
+
+@dataclass(frozen=True)
+class CrashBeforeRun(_RunFault):
+    """The worker dies when the command arrives; nothing has run."""
+
+    effect: ClassVar[str] = "a transport error: connection reset, then connection refused"
+
+    def on_run(self, stage: RunStage) -> Outcome:
+        stage.crash()
+
+
+@dataclass(frozen=True)
+class CrashAfterRun(_RunFault):
+    """The worker runs the task and dies before it answers."""
+
+    effect: ClassVar[str] = "a transport error, though the task ran; retries run it again"
+
+    def on_run(self, stage: RunStage) -> Outcome:
+        stage.proceed()
+        stage.crash()
+
+
+@dataclass(frozen=True)
+class LostResponse(_RunFault):
+    """The task runs, and its answer is lost: the connection closes without one."""
+
+    effect: ClassVar[str] = (
+        "a transport error (Remote end closed connection), though the task ran; retries run it again"
+    )
+
+    def on_run(self, stage: RunStage) -> Outcome:
+        stage.proceed()
+        stage.hang_up()
+
+
+@dataclass(frozen=True)
+class DuplicateRun(_RunFault):
+    """The task runs twice for one command, as after a redelivery; the first outcome is told."""
+
+    effect: ClassVar[str] = "the result, as if nothing had happened; side effects happen twice"
+
+    def on_run(self, stage: RunStage) -> Outcome:
+        outcome = stage.proceed()
+        stage.again()
+        return outcome
+
+
+@dataclass(frozen=True)
+class Saturated(_RunFault):
+    """The worker is full: 503 with Retry-After, nothing runs."""
+
+    effect: ClassVar[str] = (
+        "a transport error: HTTP Error 503; Retry-After is ignored, retries follow at once"
+    )
+    retry_after: float = option(1.0, "the Retry-After header", "seconds")
+
+    def on_run(self, stage: RunStage) -> Outcome:
+        raise UnavailableError("every worker is busy", self.retry_after)
+
+
+@dataclass(frozen=True)
+class TaskCancelled(_RunFault):
+    """The worker answers task_cancelled though nobody asked for it; nothing has run."""
+
+    effect: ClassVar[str] = (
+        "CancelledError, raised out of the weave, whatever error_mode and retries say"
+    )
+
+    def on_run(self, stage: RunStage) -> Outcome:
+        return CANCELLED
+
+
+@dataclass(frozen=True)
+class IgnoreCancel(_CancelFault):
+    """The worker takes cancel_task and goes on running."""
+
+    effect: ClassVar[str] = "none: the executor ignores what a cancel_task is answered"
+
+    def on_cancel(self, stage: CancelStage) -> list[Event]:
+        return []
+
+
+@dataclass(frozen=True)
+class SlowCancel(_CancelFault):
+    """The worker sits on cancel_task for a while."""
+
+    effect: ClassVar[str] = "the weave returns only when the cancel's HTTP thread does"
+    delay: float = option(1.0, "how long the command lies", "seconds")
+
+    def on_cancel(self, stage: CancelStage) -> list[Event]:
+        stage.wait(self.delay)
+        return stage.proceed()
+
+
+@dataclass(frozen=True)
+class RefuseCancel(_CancelFault):
+    """The worker refuses cancel_task with an HTTP error, and goes on running."""
+
+    effect: ClassVar[str] = "none: the executor ignores what a cancel_task is answered"
+    status: int = option(409, "the HTTP status")
+
+    def on_cancel(self, stage: CancelStage) -> list[Event]:
+        raise RefusedError("this run cannot be cancelled", self.status)

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from wove_http_dev.errors import UsageError
-from wove_http_dev.faults.base import NO_FAULT, Fault
+from wove_http_dev.faults.base import NO_FAULT, STAGES, Fault
 from wove_http_dev.frames import Peek, peek
-from wove_http_dev.journal import matches_task
+from wove_http_dev.journal import Exchange, matches_task
 
 COMMANDS = ("run_task", "cancel_task")
 
@@ -40,7 +40,7 @@ class Selector:
             raise UsageError(f"times must be a whole number of hits, 1 or more, not {self.times!r}")
         if not isinstance(self.after, int) or self.after < 0:
             raise UsageError(f"after must be a whole number, 0 or more, not {self.after!r}")
-        if not 0.0 <= self.probability <= 1.0:
+        if not isinstance(self.probability, (int, float)) or not 0.0 <= self.probability <= 1.0:
             raise UsageError(f"probability must lie between 0 and 1, not {self.probability!r}")
 
 
@@ -56,6 +56,8 @@ class Injection:
         self.faults = faults
         self.selector = selector
         self.hits = 0
+        self.redirected: list[Exchange] = []
+        """What arrived at the second origin, for a redirect fault without a target."""
         self.missed: list[str] = []
         """Why the newest requests that were not hit did not fit (strict mode shows it)."""
         self._number = number
@@ -87,6 +89,9 @@ class Injection:
         """Whether ``times`` is used up."""
         return self.selector.times is not None and self.hits >= self.selector.times
 
+    def _note(self, miss: str) -> None:
+        self.missed = [*self.missed[-4:], miss]  # the newest few: an injection may live long
+
     def _miss(self, claim: Peek) -> str | None:
         """Why ``claim`` does not fit; ``None`` if it does."""
         command = self.selector.command or _common_command(self.faults)
@@ -102,12 +107,12 @@ class Injection:
         """Count one that fits; whether it is hit. The k-th decision depends on the seed and k."""
         self._seen += 1
         if self._seen <= self.selector.after:
-            self.missed.append(f"let through: {self._seen} of after={self.selector.after}")
+            self._note(f"let through: {self._seen} of after={self.selector.after}")
             return False
         if self.selector.probability < 1.0:
             chance = random.Random(f"{seed}|{self._number}|{self._seen}").random()
             if chance >= self.selector.probability:
-                self.missed.append(f"let through by probability={self.selector.probability}")
+                self._note(f"let through by probability={self.selector.probability}")
                 return False
         self.hits += 1
         return True
@@ -137,7 +142,7 @@ class Plan:
     @property
     def names(self) -> list[str]:
         """The faults' names, in the order of the stages."""
-        return [fault.name for fault, _ in self.chosen.values()]
+        return [self.chosen[stage][0].name for stage in STAGES if stage in self.chosen]
 
 
 def _no_wait(seconds: float | None) -> bool:
@@ -158,6 +163,8 @@ class FaultBook:
     def __init__(self, *, seed: int = 0, label: str = "") -> None:
         self.seed = seed
         self.label = label
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when injections were added or removed."""
         self._lock = threading.Lock()
         self._active: list[Injection] = []
         self._made: list[Injection] = []
@@ -174,6 +181,9 @@ class FaultBook:
                     f"{both} contradict: both act on stage {stage!r}; inject them one"
                     " after the other, each with times="
                 )
+        if any(fault.listener for fault in faults) and selector != Selector():
+            raise UsageError(f"{faults[0].name} is on while it is injected: nothing selects it; use"
+                             " inject(...).remove(), or inject(...) as a context manager")
         if "connection" in stages:
             if len(stages) > 1:
                 raise UsageError(
@@ -189,12 +199,20 @@ class FaultBook:
             injection = Injection(faults, selector, len(self._made), self)
             self._made.append(injection)
             self._active.append(injection)
+        self.on_change()
         return injection
 
     def _remove(self, injection: Injection) -> None:
         with self._lock:
             if injection in self._active:
                 self._active.remove(injection)
+        self.on_change()
+
+    @property
+    def refusing(self) -> bool:
+        """Whether a fault wants the listening socket closed."""
+        with self._lock:
+            return any(fault.listener for i in self._active for fault in i.faults)
 
     def plan_connection(self) -> Plan:
         """The first decision: on accept."""
@@ -210,6 +228,8 @@ class FaultBook:
         plan = Plan()
         with self._lock:
             for injection in self._active:
+                if injection.faults[0].listener:
+                    continue
                 stages = [fault.stage for fault in injection.faults]
                 if (stages == ["connection"]) is not (claim is None):
                     continue
@@ -217,13 +237,19 @@ class FaultBook:
                     continue
                 miss = injection._miss(claim) if claim is not None else None
                 if miss is not None:
-                    injection.missed = [*injection.missed[-4:], miss]
+                    injection._note(miss)
                     continue
                 seed = injection.selector.seed if injection.selector.seed is not None else self.seed
                 if injection._decide(f"{seed}|{self.label}"):
                     for fault in injection.faults:
                         plan.chosen[fault.stage] = (fault, injection)
         return plan
+
+    @property
+    def injections(self) -> list[Injection]:
+        """Every injection made since the last :meth:`clear`."""
+        with self._lock:
+            return list(self._made)
 
     @property
     def unfired(self) -> list[Injection]:
@@ -244,3 +270,4 @@ class FaultBook:
         with self._lock:
             self._active.clear()
             self._made.clear()
+        self.on_change()

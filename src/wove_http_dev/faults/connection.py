@@ -1,0 +1,211 @@
+"""Faults of the connection: what happens between accept and the end of the TLS handshake.
+
+They are decided before a byte is read, so ``task=`` and ``command=`` cannot select them; ``times``
+and ``after`` count connections.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import trustme
+
+from wove_http_dev.certs import CertificateAuthority, is_ip, self_signed_context, server_context
+from wove_http_dev.faults.base import Connection, Fault, Worker, option
+
+_VERIFY = "a transport error, kind URLError: CERTIFICATE_VERIFY_FAILED, "
+
+
+@dataclass(frozen=True)
+class RefuseConnections(Fault):
+    """Nothing listens on the port; it stays ours, so nobody else can answer there."""
+
+    stage: ClassVar[str] = "connection"
+    listener: ClassVar[bool] = True
+    effect: ClassVar[str] = "a transport error, kind URLError: Connection refused"
+
+
+@dataclass(frozen=True)
+class _TlsFault(Fault):
+    stage: ClassVar[str] = "connection"
+
+    def cannot_apply(self, worker: Worker) -> str | None:
+        return None if worker.tls else "it needs tls=True"
+
+
+@dataclass(frozen=True)
+class HandshakeStall(_TlsFault):
+    """The connection is accepted, and the TLS handshake never begins."""
+
+    effect: ClassVar[str] = (
+        "a transport error after the executor's timeout (the handshake operation timed out);"
+        " a hang without one"
+    )
+    seconds: float | None = option(None, "how long (none: until released)", "seconds")
+
+    def on_connection(self, connection: Connection) -> None:
+        connection.wait(self.seconds)
+        connection.close()
+
+
+@dataclass(frozen=True)
+class HandshakeClose(_TlsFault):
+    """The connection is closed in the middle of the TLS handshake."""
+
+    effect: ClassVar[str] = "a transport error, kind URLError: EOF in violation of protocol"
+
+    def on_connection(self, connection: Connection) -> None:
+        connection.read(65536)  # with the ClientHello unread, close would be a reset
+        connection.close()
+
+
+@dataclass(frozen=True)
+class PlaintextOnTlsPort(_TlsFault):
+    """Plain HTTP answers on the https port, as a misconfigured proxy does."""
+
+    effect: ClassVar[str] = "a transport error, kind URLError: wrong version number or not TLS"
+
+    def on_connection(self, connection: Connection) -> None:
+        connection.read(65536)
+        connection.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        connection.close()
+
+
+@dataclass(frozen=True)
+class _CertificateFault(_TlsFault):
+    def on_connection(self, connection: Connection) -> None:
+        key = (str(self), *connection.names)
+        connection.proceed(
+            connection.certificates.cached(
+                key, lambda: self.context(connection.certificates, connection.names)
+            )
+        )
+
+    def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
+        """The server context that shows the bad certificate."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class UntrustedCa(_CertificateFault):
+    """The certificate is right, but of a CA that the client does not know."""
+
+    effect: ClassVar[str] = _VERIFY + "unable to get local issuer certificate"
+
+    def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
+        return server_context(trustme.CA().issue_cert(*names))
+
+
+@dataclass(frozen=True)
+class SelfSigned(_CertificateFault):
+    """The certificate is signed by itself."""
+
+    effect: ClassVar[str] = _VERIFY + "self-signed certificate"
+
+    def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
+        return self_signed_context(names)
+
+
+@dataclass(frozen=True)
+class ExpiredCertificate(_CertificateFault):
+    """The certificate has expired."""
+
+    effect: ClassVar[str] = _VERIFY + "certificate has expired"
+    days: float = option(1.0, "how long ago", "days")
+
+    def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
+        now = datetime.datetime.now(datetime.timezone.utc)
+        end = now - datetime.timedelta(days=self.days)
+        start = end - datetime.timedelta(days=30)
+        return server_context(ca.issue(*names, not_before=start, not_after=end))
+
+
+@dataclass(frozen=True)
+class NotYetValidCertificate(_CertificateFault):
+    """The certificate is not valid yet."""
+
+    effect: ClassVar[str] = _VERIFY + "certificate is not yet valid"
+    days: float = option(1.0, "how far ahead", "days")
+
+    def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
+        start = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=self.days)
+        end = start + datetime.timedelta(days=30)
+        return server_context(ca.issue(*names, not_before=start, not_after=end))
+
+
+@dataclass(frozen=True)
+class WrongHostname(_CertificateFault):
+    """The certificate is for another host."""
+
+    effect: ClassVar[str] = _VERIFY + "Hostname mismatch (IP address mismatch, for an IP host)"
+    hostname: str = option("wrong.example", "the name in the certificate")
+
+    def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
+        return server_context(ca.issue(self.hostname))
+
+
+@dataclass(frozen=True)
+class IpSanMissing(_CertificateFault):
+    """The certificate has the address as its common name only, not as an IP subject name."""
+
+    effect: ClassVar[str] = _VERIFY + "IP address mismatch"
+
+    def cannot_apply(self, worker: Worker) -> str | None:
+        if not is_ip(worker.host):
+            return 'it needs an IP address as host=, e.g. host="127.0.0.1"'
+        return super().cannot_apply(worker)
+
+    def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
+        address = next((name for name in names if is_ip(name)), "127.0.0.1")
+        return server_context(ca.issue("localhost", common_name=address))
+
+
+@dataclass(frozen=True)
+class IncompleteChain(_CertificateFault):
+    """The certificate is of an intermediate CA, and that one's certificate is not sent along."""
+
+    effect: ClassVar[str] = _VERIFY + "unable to get local issuer certificate"
+
+    def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
+        leaf = ca.intermediate().issue_cert(*names)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with leaf.cert_chain_pems[0].tempfile() as cert, leaf.private_key_pem.tempfile() as key:
+            context.load_cert_chain(cert, key)
+        return context
+
+
+@dataclass(frozen=True)
+class OldTlsOnly(_TlsFault):
+    """The server speaks nothing newer than TLS 1.1: its protocol_version alert to a modern client.
+
+    The alert is sent as bytes (RFC 8446, 6.2), because today's OpenSSL may be built without the
+    old versions.
+    """
+
+    effect: ClassVar[str] = "a transport error, kind URLError: tlsv1 alert protocol version"
+
+    def on_connection(self, connection: Connection) -> None:
+        connection.read(65536)
+        connection.send(bytes.fromhex("15 0302 0002 02 46"))  # alert, TLS 1.1, fatal, 70
+        connection.close()
+
+
+@dataclass(frozen=True)
+class ClientCertificateRequired(_CertificateFault):
+    """The server asks for a client certificate, which Wove's executor cannot present.
+
+    TLS 1.2 only, where the client's error is stable; under 1.3 it may come after the request.
+    """
+
+    effect: ClassVar[str] = "a transport error, kind URLError: alert handshake failure"
+
+    def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
+        context = server_context(ca.issue(*names))
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(cadata=ca.cert_pem.decode("ascii"))
+        return context

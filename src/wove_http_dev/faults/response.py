@@ -1,0 +1,164 @@
+"""Faults of the HTTP response: status, headers and body that no executor should be given."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from wove_http_dev.faults.base import Fault, ResponseStage, option
+from wove_http_dev.messages import REASONS, Reply, json_reply
+
+_TRANSPORT = "a transport error, kind "
+
+
+@dataclass(frozen=True)
+class _ResponseFault(Fault):
+    stage: ClassVar[str] = "response"
+
+
+@dataclass(frozen=True)
+class Status(_ResponseFault):
+    """The answer has an HTTP error status."""
+
+    effect: ClassVar[str] = _TRANSPORT + "HTTPError; the body is thrown away, the reason is shown"
+    code: int = option(503, "the HTTP status")
+    retry_after: float | None = option(None, "a Retry-After header", "seconds")
+    reason: str | None = option(None, "the reason phrase (none: the status's own)")
+
+    def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
+        answer = json_reply(self.code, {"error": "by a fault"})
+        answer.reason = self.reason
+        if self.retry_after is not None:
+            answer.headers.append(("Retry-After", f"{self.retry_after:g}"))
+        return answer
+
+
+@dataclass(frozen=True)
+class Redirect(_ResponseFault):
+    """The answer sends the client elsewhere; what arrives there is on ``Injection.redirected``."""
+
+    effect: ClassVar[str] = (
+        "301, 302, 303: a GET with every header, credentials included, to the other origin, whose"
+        " answer is unpickled and believed; 307, 308: a transport error, kind HTTPError"
+    )
+    code: int = option(302, "the HTTP status")
+    target: str | None = option(None, "the URL (none: a second origin of this worker)")
+
+    def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
+        target = self.target if self.target is not None else stage.second_origin()
+        return Reply(status=self.code, headers=[("Location", target)])
+
+
+@dataclass(frozen=True)
+class EmptyBody(_ResponseFault):
+    """A 200 with an empty body."""
+
+    effect: ClassVar[str] = _TRANSPORT + "RuntimeError: returned an empty response"
+
+    def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
+        return Reply(headers=[("Content-Type", "application/json")])
+
+
+@dataclass(frozen=True)
+class InvalidJson(_ResponseFault):
+    """The body stops being JSON in the middle."""
+
+    effect: ClassVar[str] = _TRANSPORT + "JSONDecodeError"
+
+    def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
+        return replace(reply, body=reply.body[: len(reply.body) // 2] + b"}{")
+
+
+@dataclass(frozen=True)
+class InvalidUtf8(_ResponseFault):
+    """The body is not UTF-8."""
+
+    effect: ClassVar[str] = _TRANSPORT + "UnicodeDecodeError"
+
+    def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
+        return replace(reply, body=b"\xff\xfe" + reply.body)
+
+
+@dataclass(frozen=True)
+class ByteOrderMark(_ResponseFault):
+    """The body begins with a UTF-8 byte order mark."""
+
+    effect: ClassVar[str] = _TRANSPORT + "JSONDecodeError: Unexpected UTF-8 BOM"
+
+    def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
+        return replace(reply, body=b"\xef\xbb\xbf" + reply.body)
+
+
+@dataclass(frozen=True)
+class HtmlPage(_ResponseFault):
+    """A proxy's or a login's HTML page comes in the place of the answer."""
+
+    effect: ClassVar[str] = _TRANSPORT + "JSONDecodeError (HTTPError for an error status)"
+    status: int = option(200, "the HTTP status")
+
+    def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
+        return Reply(
+            status=self.status,
+            body=b"<!doctype html><title>Sign in</title><p>Please sign in.",
+            headers=[("Content-Type", "text/html; charset=utf-8")],
+        )
+
+
+@dataclass(frozen=True)
+class GzipBody(_ResponseFault):
+    """The body is compressed, though the executor asked for identity."""
+
+    effect: ClassVar[str] = _TRANSPORT + "UnicodeDecodeError: Content-Encoding is ignored"
+
+    def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
+        headers = [*reply.headers, ("Content-Encoding", "gzip")]
+        return replace(reply, body=gzip.compress(reply.body), headers=headers)
+
+
+@dataclass(frozen=True)
+class WrongContentType(_ResponseFault):
+    """The answer is right, its Content-Type is not."""
+
+    effect: ClassVar[str] = "the result: the executor does not look"
+    content_type: str = option("text/html", "what it says")
+
+    def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
+        kept = [(k, v) for k, v in reply.headers if k.lower() != "content-type"]
+        return replace(reply, headers=[*kept, ("Content-Type", self.content_type)])
+
+
+@dataclass(frozen=True)
+class InterimResponse(_ResponseFault):
+    """An interim response (1xx) comes before the answer."""
+
+    effect: ClassVar[str] = (
+        "100 is skipped; 102 and 103 are taken for the answer: a transport error, kind HTTPError"
+    )
+    code: int = option(103, "the interim status")
+
+    def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
+        reason = REASONS.get(self.code, "Interim")
+        return replace(reply, interim=f"HTTP/1.1 {self.code} {reason}\r\n\r\n".encode())
+
+
+@dataclass(frozen=True)
+class OversizedBody(_ResponseFault):
+    """The answer is right, and followed by a great many blanks."""
+
+    effect: ClassVar[str] = "the result: the executor reads everything, without a limit"
+    size: int = option(16 * 2**20, "the size of the body", "bytes")
+
+    def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
+        return replace(reply, body=reply.body.ljust(self.size))
+
+
+@dataclass(frozen=True)
+class OversizedHeader(_ResponseFault):
+    """One header line is longer than a client reads."""
+
+    effect: ClassVar[str] = _TRANSPORT + "LineTooLong"
+    size: int = option(70_000, "the length of the line", "bytes")
+
+    def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
+        return replace(reply, headers=[*reply.headers, ("X-Padding", "x" * self.size)])

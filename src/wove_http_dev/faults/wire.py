@@ -1,0 +1,134 @@
+"""Faults of the wire: the answer is right, and its bytes do not arrive as they should."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from wove_http_dev.faults.base import Fault, Wire, option
+
+_TRANSPORT = "a transport error, kind "
+
+
+@dataclass(frozen=True)
+class _WireFault(Fault):
+    stage: ClassVar[str] = "wire"
+
+
+@dataclass(frozen=True)
+class SlowBody(_WireFault):
+    """The body drips, a few bytes at a time."""
+
+    effect: ClassVar[str] = (
+        "the result, late: each byte restarts the executor's timeout; delivery_timeout ends it,"
+        " but the weave returns only when its HTTP thread does"
+    )
+    bytes: int = option(16, "how much at a time", "bytes")
+    interval: float = option(0.05, "how long between", "seconds")
+
+    def on_wire(self, wire: Wire) -> None:
+        wire.send(wire.head)
+        step = max(1, self.bytes)
+        for start in range(0, len(wire.body), step):
+            wire.send(wire.body[start : start + step])
+            wire.wait(self.interval)
+
+
+@dataclass(frozen=True)
+class StallMidBody(_WireFault):
+    """Half of the body comes, the rest only after a while."""
+
+    effect: ClassVar[str] = _TRANSPORT + "TimeoutError after the executor's timeout; a hang without"
+    seconds: float | None = option(None, "how long (none: until released)", "seconds")
+
+    def on_wire(self, wire: Wire) -> None:
+        half = len(wire.body) // 2
+        wire.send(wire.head + wire.body[:half])
+        wire.wait(self.seconds)
+        wire.send(wire.body[half:])
+
+
+@dataclass(frozen=True)
+class TruncatedBody(_WireFault):
+    """The connection closes in the middle of the body."""
+
+    effect: ClassVar[str] = _TRANSPORT + "IncompleteRead"
+
+    def on_wire(self, wire: Wire) -> None:
+        wire.send(wire.head + wire.body[: len(wire.body) // 2])
+        wire.close()
+
+
+@dataclass(frozen=True)
+class BadChunk(_WireFault):
+    """The body is chunked, and a chunk's size is no number."""
+
+    effect: ClassVar[str] = _TRANSPORT + "IncompleteRead"
+
+    def on_wire(self, wire: Wire) -> None:
+        wire.send(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+            b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\nZZ\r\n" + wire.body
+        )
+        wire.close()
+
+
+@dataclass(frozen=True)
+class ResetBeforeResponse(_WireFault):
+    """The connection is reset in the place of an answer; the task has run."""
+
+    effect: ClassVar[str] = _TRANSPORT + (
+        "ConnectionResetError over http; over https OpenSSL may make an end of file of it:"
+        " RemoteDisconnected, IncompleteRead in the middle"
+    )
+
+    def on_wire(self, wire: Wire) -> None:
+        wire.reset()
+
+
+@dataclass(frozen=True)
+class ResetMidBody(_WireFault):
+    """The connection is reset in the middle of the body."""
+
+    effect: ClassVar[str] = _TRANSPORT + (
+        "ConnectionResetError over http; over https OpenSSL may make an end of file of it:"
+        " RemoteDisconnected, IncompleteRead in the middle"
+    )
+
+    def on_wire(self, wire: Wire) -> None:
+        wire.send(wire.head + wire.body[: len(wire.body) // 2])
+        wire.reset()
+
+
+@dataclass(frozen=True)
+class CloseWithoutResponse(_WireFault):
+    """The connection closes in the place of an answer; the task has run."""
+
+    effect: ClassVar[str] = _TRANSPORT + "RemoteDisconnected"
+
+    def on_wire(self, wire: Wire) -> None:
+        wire.close()
+
+
+@dataclass(frozen=True)
+class GarbageStatusLine(_WireFault):
+    """What answers is no HTTP server."""
+
+    effect: ClassVar[str] = _TRANSPORT + "BadStatusLine"
+    line: str = option("SSH-2.0-OpenSSH_9.6", "what it says")
+
+    def on_wire(self, wire: Wire) -> None:
+        wire.send(self.line.encode("latin-1", "replace") + b"\r\n")
+        wire.close()
+
+
+@dataclass(frozen=True)
+class Http10(_WireFault):
+    """The answer is HTTP/1.0."""
+
+    name: ClassVar[str] = "http-1.0"
+    effect: ClassVar[str] = "the result"
+
+    def on_wire(self, wire: Wire) -> None:
+        wire.send(wire.head.replace(b"HTTP/1.1 ", b"HTTP/1.0 ", 1) + wire.body)
+        wire.close()

@@ -1,0 +1,47 @@
+"""Fixtures for the tests of every room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.support import MakeWorker
+from wove_http_dev.certs import CertificateAuthority
+from wove_http_dev.worker import HttpWorker
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    """Threads for clients that must wait while the test goes on."""
+    with ThreadPoolExecutor(max_workers=8) as executor:
+        yield executor
+
+
+@pytest.fixture
+def make_worker(
+    pool: ThreadPoolExecutor, wove_http_ca: CertificateAuthority
+) -> Iterator[MakeWorker]:
+    """``make_worker(**options)``: a started worker that Wove does not know of, stopped before
+    ``pool`` waits for its threads."""
+    with ExitStack() as stack:
+
+        def make(**options: Any) -> HttpWorker:
+            return stack.enter_context(HttpWorker(ca=wove_http_ca, **options))
+
+        yield make
+
+
+@pytest.fixture
+def worker(make_worker: MakeWorker) -> HttpWorker:
+    """A started worker, https and signed, that Wove does not know of."""
+    return make_worker()
+
+
+@pytest.fixture
+def plain_worker(make_worker: MakeWorker) -> HttpWorker:
+    """The same with plain http and no authentication."""
+    return make_worker(tls=False, security="none")

@@ -1,0 +1,230 @@
+"""What the tests share: a raw client that owes nothing to the package but signs with Wove's own
+code, the frames it sends, and a weave of one task."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import pickle
+import socket
+import ssl
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cloudpickle
+from wove import NetworkExecutorSecurity, weave
+
+from wove_http_dev.worker import HttpWorker
+
+TARGET = "/wove/tasks"
+TIMEOUT = 10.0
+SEED_URL = "https://workers.internal/wove/tasks"
+MakeWorker = Callable[..., HttpWorker]
+MODES = ("best_effort", "require_ack")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP response, read to its end."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> str:
+        return str(self.document["error"])
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        events: list[dict[str, Any]] = self.document["events"]
+        return events
+
+    @property
+    def terminal(self) -> str:
+        """The type of the last event frame."""
+        return str(self.events[-1]["type"])
+
+    @property
+    def result(self) -> Any:
+        """What the last event frame says the task returned."""
+        return pickle.loads(base64.b64decode(self.events[-1]["result_pickle"]))
+
+    @property
+    def task_error(self) -> dict[str, Any]:
+        """What the last event frame says went wrong in the task."""
+        error: dict[str, Any] = pickle.loads(base64.b64decode(self.events[-1]["error_pickle"]))
+        return error
+
+
+def parse_answers(data: bytes) -> list[Answer]:
+    """The responses in what a connection sent until it closed."""
+    answers = []
+    while data:
+        head, _, data = data.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        _, status, reason = first.split(" ", 2)
+        pairs = (line.partition(":") for line in lines)
+        headers = {name.lower(): value.strip() for name, _, value in pairs}
+        size = int(headers.get("content-length", "0"))
+        answers.append(Answer(int(status), reason, headers, data[:size]))
+        data = data[size:]
+    return answers
+
+
+# Frames
+
+
+def encode(value: Any) -> str:
+    """``value`` as a ``*_pickle`` field holds it."""
+    return base64.b64encode(cloudpickle.dumps(value)).decode("ascii")
+
+
+def run_frame(
+    function: Any, args: Mapping[str, Any] | None = None, *, task: str = "task", run_id: str = ""
+) -> bytes:
+    """A ``run_task`` frame."""
+    frame = {
+        "type": "run_task",
+        "run_id": run_id or uuid.uuid4().hex,
+        "task_id": task,
+        "callable_pickle": encode(function),
+        "args_pickle": encode(dict(args or {})),
+        "delivery": {},
+    }
+    return json.dumps(frame).encode()
+
+
+def cancel_frame(run_id: str, *, mode: str = "best_effort", task: str = "task") -> bytes:
+    """A ``cancel_task`` frame."""
+    frame = {
+        "type": "cancel_task",
+        "run_id": run_id,
+        "task_id": task,
+        "delivery_cancel_mode": mode,
+        "delivery_orphan_policy": "cancel",
+    }
+    return json.dumps(frame).encode()
+
+
+# Requests
+
+
+def credentials(worker: HttpWorker, body: bytes, target: str = TARGET) -> dict[str, str]:
+    """The headers that Wove's own code signs ``body`` with, or its bearer token."""
+    if worker.credentials.mode == "none":
+        return {}
+    if worker.credentials.mode == "bearer":
+        return {"Authorization": f"Bearer {worker.secret}"}
+    security = NetworkExecutorSecurity(mode="signed", secret=worker.secret)
+    return security.headers_for(transport="http", target=target, body=body)
+
+
+def request_bytes(
+    headers: Mapping[str, str], body: bytes = b"", *, method: str = "POST", target: str = TARGET
+) -> bytes:
+    """A request as it travels; ``Host``, ``Content-Type`` and ``Content-Length`` filled in, and
+    ``Connection: close`` unless ``headers`` says otherwise. A value of ``""`` drops a header."""
+    defaults = {
+        "Host": "localhost",
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+    }
+    fields = {name: value for name, value in {**defaults, **headers}.items() if value}
+    lines = [f"{method} {target} HTTP/1.1", *(f"{n}: {v}" for n, v in fields.items())]
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+def connect(worker: HttpWorker, *, tls: bool | None = None) -> socket.socket:
+    """A connection to ``worker``, its handshake done (``tls``: as the worker has it)."""
+    sock = socket.create_connection(("127.0.0.1", worker.port), timeout=TIMEOUT)
+    if not (worker.options.tls if tls is None else tls):
+        return sock
+    context = ssl.create_default_context(cafile=worker.ca_file)
+    try:
+        return context.wrap_socket(sock, server_hostname="localhost")
+    except OSError:
+        sock.close()
+        raise
+
+
+def read_all(sock: socket.socket) -> bytes:
+    """Everything until the other side closes."""
+    chunks = []
+    while chunk := sock.recv(65536):
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def read_answer(sock: socket.socket) -> Answer:
+    """One response from a connection that stays open."""
+    data = b""
+    while True:
+        chunk = sock.recv(65536)
+        assert chunk, f"closed in the middle of an answer, after {data!r}"
+        data += chunk
+        head, end, body = data.partition(b"\r\n\r\n")
+        if end and b"content-length" not in head.lower():
+            return parse_answers(data)[0]
+        if end:
+            answer = parse_answers(data)[0]
+            if len(body) >= int(answer.headers["content-length"]):
+                return answer
+
+
+def send_raw(worker: HttpWorker, data: bytes, *, tls: bool | None = None) -> bytes:
+    """Send ``data`` as it is; everything that came back until the worker closed."""
+    with connect(worker, tls=tls) as sock:
+        sock.sendall(data)
+        return read_all(sock)
+
+
+def send_one(worker: HttpWorker, data: bytes) -> Answer:
+    """Send ``data`` as it is; the one response to it."""
+    (answer,) = parse_answers(send_raw(worker, data))
+    return answer
+
+
+def signed_bytes(worker: HttpWorker, frame: bytes, **headers: str) -> bytes:
+    """A request that carries ``frame`` with ``worker``'s credentials."""
+    return request_bytes({**credentials(worker, frame), **headers}, frame)
+
+
+def signed_request(worker: HttpWorker, frame: bytes) -> Answer:
+    """POST ``frame`` with ``worker``'s credentials; the response."""
+    return send_one(worker, signed_bytes(worker, frame))
+
+
+# Weaves
+
+
+def weave_one(function: Callable[..., Any], environment: str = "workers", **options: Any) -> Any:
+    """The result of a weave of one task, through Wove's real executor."""
+    with weave() as w:
+        w.do(environment=environment, **options)(function)
+    return w.result[function.__name__]
+
+
+def answer() -> int:
+    """A task."""
+    return 42
+
+
+@contextlib.contextmanager
+def closing_all() -> Iterator[list[socket.socket]]:
+    """A list whose sockets are closed at the end."""
+    sockets: list[socket.socket] = []
+    try:
+        yield sockets
+    finally:
+        for sock in sockets:
+            sock.close()

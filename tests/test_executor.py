@@ -1,0 +1,447 @@
+"""Wove's real executor, through ``weave()``, against the fixture."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import threading
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import pytest
+import wove
+from wove import weave
+from wove.environment import EnvironmentExecutionError
+
+from tests.support import SEED_URL, answer, weave_one
+from wove_http_dev.pytest_plugin import Factory
+from wove_http_dev.worker import HttpWorker
+
+MEGABYTE = 2**20
+
+
+def test_result(wove_http_worker: HttpWorker) -> None:
+    """A task's return value is what the weave has as its result."""
+    assert weave_one(answer) == 42
+
+
+def test_task_ran_on_the_worker(wove_http_worker: HttpWorker) -> None:
+    """The body runs on a thread of the worker service."""
+
+    def thread() -> str:
+        return threading.current_thread().name
+
+    assert weave_one(thread).startswith("wove-http-dev-run-")
+
+
+def test_dependency(wove_http_worker: HttpWorker) -> None:
+    """One remote task's result is the other's argument."""
+    with weave() as w:
+
+        @w.do(environment="workers")
+        def base() -> int:
+            return 20
+
+        @w.do(environment="workers")
+        def doubled(base: int) -> int:
+            return base * 2
+
+    assert w.result.doubled == 40
+
+
+def test_arguments_in_the_journal(wove_http_worker: HttpWorker) -> None:
+    """The run's arguments are those that Wove resolved for the call."""
+    with weave(left="L") as w:
+
+        @w.do
+        def right() -> str:
+            return "R"
+
+        @w.do(environment="workers")
+        def joined(left: str, right: str) -> str:
+            return left + right
+
+    assert wove_http_worker.runs["joined"].last.args == {"left": "L", "right": "R"}
+
+
+def test_async_task(wove_http_worker: HttpWorker) -> None:
+    """An async task is awaited on the worker."""
+
+    async def slept() -> str:
+        await asyncio.sleep(0)
+        return "awake"
+
+    assert weave_one(slept) == "awake"
+
+
+@pytest.mark.asyncio
+async def test_async_weave(wove_http_worker: HttpWorker) -> None:
+    """``async with weave()`` gets its results from the worker too."""
+    async with weave() as w:
+
+        @w.do(environment="workers")
+        def task() -> int:
+            return 42
+
+    assert w.result.task == 42
+
+
+def test_mapped_task(wove_http_worker: HttpWorker) -> None:
+    """A mapped task has its hundred results in the order of the items."""
+    with weave() as w:
+
+        @w.do(range(100), environment="workers")
+        def square(item: int) -> int:
+            return item * item
+
+    assert w.result.square == [item * item for item in range(100)]
+
+
+def test_large_argument(wove_http_worker: HttpWorker) -> None:
+    """An argument of 20 MB arrives whole."""
+    with weave(blob=b"x" * (20 * MEGABYTE)) as w:
+
+        @w.do(environment="workers")
+        def size(blob: bytes) -> int:
+            return len(blob)
+
+    assert w.result.size == 20 * MEGABYTE
+
+
+def test_large_result(wove_http_worker: HttpWorker) -> None:
+    """A result of 20 MB comes back whole."""
+
+    def blob() -> bytes:
+        return b"x" * (20 * MEGABYTE)
+
+    assert len(weave_one(blob)) == 20 * MEGABYTE
+
+
+def test_exception_type_and_message(wove_http_worker: HttpWorker) -> None:
+    """An ordinary exception is raised as itself when the result is read."""
+
+    def fails() -> NoReturn:
+        raise KeyError("no such account")
+
+    with pytest.raises(KeyError, match="no such account"):
+        weave_one(fails)
+
+
+def test_failed_run_in_the_journal(wove_http_worker: HttpWorker) -> None:
+    """The run of a task that raised has the exception."""
+
+    def fails() -> NoReturn:
+        raise KeyError("no such account")
+
+    with pytest.raises(KeyError):
+        weave_one(fails)
+    assert isinstance(wove_http_worker.runs.last.error, KeyError)
+
+
+# Tasks whose outcome cannot travel as it is
+
+
+class TwoArguments(Exception):
+    """Does not survive pickling: its ``__init__`` wants more than ``args`` holds."""
+
+    def __init__(self, left: str, right: str) -> None:
+        super().__init__(f"{left} and {right}")
+
+
+class NotImportable:
+    """Pickles to an import that fails where it is loaded."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return importlib.import_module, ("no_such_module_zz",)
+
+
+def unpicklable_result() -> Any:
+    return threading.Lock()
+
+
+def not_round_tripping() -> NoReturn:
+    raise TwoArguments("this", "that")
+
+
+def exits() -> NoReturn:
+    raise SystemExit(3)
+
+
+def interrupts() -> NoReturn:
+    raise KeyboardInterrupt("ctrl-c")
+
+
+def times_out() -> NoReturn:
+    raise TimeoutError("too late")
+
+
+def stops_iteration() -> NoReturn:
+    raise StopIteration("done")
+
+
+def _not_importable() -> Callable[[], str]:
+    closed_over = NotImportable()
+
+    def needs_a_module() -> str:
+        return repr(closed_over)
+
+    return needs_a_module
+
+
+AWKWARD = [
+    pytest.param(unpicklable_result, "TypeError", "lock", id="unpicklable-result"),
+    pytest.param(not_round_tripping, "TwoArguments", "this and that", id="exception-2-args"),
+    pytest.param(exits, "SystemExit", "3", id="SystemExit"),
+    pytest.param(interrupts, "KeyboardInterrupt", "ctrl-c", id="KeyboardInterrupt"),
+    pytest.param(times_out, "TimeoutError", "too late", id="TimeoutError"),
+    pytest.param(stops_iteration, "StopIteration", "done", id="StopIteration"),
+    pytest.param(_not_importable(), "ModuleNotFoundError", "no_such_module_zz", id="import"),
+]
+awkward = pytest.mark.parametrize(("task", "kind", "message"), AWKWARD)
+
+
+def weave_error(task: Callable[..., Any]) -> EnvironmentExecutionError:
+    with pytest.raises(EnvironmentExecutionError) as caught:
+        weave_one(task)
+    error: EnvironmentExecutionError = caught.value
+    return error
+
+
+@awkward
+def test_awkward_outcome_kind(
+    wove_http_worker: HttpWorker, task: Callable[..., Any], kind: str, message: str
+) -> None:
+    """What cannot travel as itself ends that task alone, under its own kind."""
+    assert weave_error(task).payload["kind"] == kind
+
+
+@awkward
+def test_awkward_outcome_message(
+    wove_http_worker: HttpWorker, task: Callable[..., Any], kind: str, message: str
+) -> None:
+    """The user reads the message of the real error."""
+    assert message in str(weave_error(task))
+
+
+@awkward
+def test_awkward_outcome_is_a_task_error(
+    wove_http_worker: HttpWorker, task: Callable[..., Any], kind: str, message: str
+) -> None:
+    """The worker answers with a task_error frame."""
+    weave_error(task)
+    assert wove_http_worker.exchanges[-1].events == ["task_started", "task_error"]
+
+
+@awkward
+def test_awkward_outcome_is_no_http_error(
+    wove_http_worker: HttpWorker, task: Callable[..., Any], kind: str, message: str
+) -> None:
+    """The worker answers 200: the service did not fail, the task did."""
+    weave_error(task)
+    assert wove_http_worker.exchanges[-1].status == 200
+
+
+@awkward
+def test_service_survives_an_awkward_outcome(
+    wove_http_worker: HttpWorker, task: Callable[..., Any], kind: str, message: str
+) -> None:
+    """The next task is served."""
+    weave_error(task)
+    assert weave_one(answer) == 42
+
+
+# Options
+
+
+@pytest.mark.parametrize("tls", [True, False], ids=["https", "http"])
+@pytest.mark.parametrize("security", ["signed", "bearer", "none"])
+def test_transport_and_security(
+    wove_http_worker_factory: Factory, tls: bool, security: str
+) -> None:
+    """The executor gets its result over every transport with every kind of credentials."""
+    wove_http_worker_factory(tls=tls, security=security)
+    assert weave_one(answer) == 42
+
+
+@pytest.mark.parametrize("shape", ["events", "list", "frame"])
+def test_response_shape(wove_http_worker_factory: Factory, shape: str) -> None:
+    """The executor reads each of the three shapes of an answer."""
+    wove_http_worker_factory(response_shape=shape)
+    assert weave_one(answer) == 42
+
+
+@pytest.mark.wove_http(headers={"X-Tenant": "blue"})
+def test_extra_headers_arrive(wove_http_worker: HttpWorker) -> None:
+    """The executor sends the headers of the option."""
+    weave_one(answer)
+    assert ("X-Tenant", "blue") in wove_http_worker.exchanges[-1].headers
+
+
+def test_two_workers_in_one_weave(wove_http_worker_factory: Factory) -> None:
+    """Tasks of one weave go to the environments they name."""
+    workers = [wove_http_worker_factory(), wove_http_worker_factory()]
+    with weave() as w:
+
+        @w.do(environment="workers")
+        def left() -> str:
+            return "L"
+
+        @w.do(environment="workers-2")
+        def right(left: str) -> str:
+            return left + "R"
+
+    assert [w.result.right, *(run.task_id for one in workers for run in one.runs)] == [
+        "LR",
+        "left",
+        "right",
+    ]
+
+
+def test_retry_after_a_fault(wove_http_worker: HttpWorker) -> None:
+    """A retry gets the answer that the fault spoiled the first time."""
+    wove_http_worker.inject("reject-auth times=1")
+    assert weave_one(answer, retries=1) == 42
+
+
+def test_retry_is_a_new_run(wove_http_worker: HttpWorker) -> None:
+    """The executor retries under another run id."""
+    wove_http_worker.inject("missing-terminal times=1")
+    weave_one(answer, retries=1, delivery_timeout=0.3)
+    assert len({run.run_id for run in wove_http_worker.runs}) == 2
+
+
+# Seeds
+
+
+def weave_with_seed() -> Any:
+    """``weave(environment=…, x=5)`` also sends ``data`` and ``x`` as tasks."""
+    with weave(environment="workers", x=5) as w:
+
+        @w.do
+        def plus_one(x: int) -> int:
+            return x + 1
+
+    return w.result
+
+
+def test_seeds_are_served(wove_http_worker: HttpWorker) -> None:
+    """A seed's value comes back through the worker."""
+    assert weave_with_seed().plus_one == 6
+
+
+def test_seeds_are_recognised(wove_http_worker: HttpWorker) -> None:
+    """Wove's own initial values are marked as seeds."""
+    weave_with_seed()
+    seeds = {run.task_id for run in wove_http_worker.all_runs if run.seed}
+    assert seeds == {"data", "x"}
+
+
+def test_seeds_are_left_out_of_runs(wove_http_worker: HttpWorker) -> None:
+    """``runs`` holds the user's tasks alone."""
+    weave_with_seed()
+    assert [run.task_id for run in wove_http_worker.runs] == ["plus_one"]
+
+
+def test_faults_leave_seeds_alone(wove_http_worker: HttpWorker) -> None:
+    """A fault without a selector hits the task and not the seeds."""
+    wove_http_worker.inject("reject-auth")
+    with pytest.raises(EnvironmentExecutionError, match="401"):
+        _ = weave_with_seed().plus_one
+    hit = {e.task_id for e in wove_http_worker.exchanges if e.status == 401}
+    assert hit == {"plus_one"}
+
+
+def test_faults_hit_seeds_when_told(wove_http_worker: HttpWorker) -> None:
+    """``seeds=True`` lets a fault hit them."""
+    injection = wove_http_worker.inject("reject-auth", task="x", seeds=True)
+    with pytest.raises(EnvironmentExecutionError, match="401"):
+        _ = weave_with_seed().x
+    assert injection.hits == 1
+
+
+def test_holds_leave_seeds_alone(wove_http_worker: HttpWorker) -> None:
+    """A gate for every task opens on the first task that is the user's."""
+    gate = wove_http_worker.hold(release_when=1)
+    weave_with_seed()
+    assert [run.task_id for run in gate.runs] == ["plus_one"]
+
+
+def test_user_lambda_is_no_seed(wove_http_worker: HttpWorker) -> None:
+    """A lambda of the user's own is a run like any other."""
+    with weave() as w:
+        w.do(environment="workers")(lambda: 7)
+    assert not wove_http_worker.runs.last.seed
+
+
+# The seed page's configuration, unchanged
+
+
+def seed_page(url: str) -> None:
+    wove.config(
+        default_environment="workers",
+        environments={
+            "workers": {
+                "executor": "http",
+                "executor_config": {
+                    "url": url,
+                    "security": "env:WOVE_WORKER_SECRET",
+                    "timeout": 30.0,
+                },
+                "delivery_timeout": 35.0,
+            }
+        },
+    )
+
+
+def render_report() -> str:
+    return "report"
+
+
+@pytest.mark.parametrize("query", ["", "?tenant=7&zone=a%2Fb"])
+def test_seed_page_configuration(wove_http_worker: HttpWorker, query: str) -> None:
+    """Under ``impersonate`` an application's own configuration reaches the worker unchanged."""
+    with wove_http_worker.impersonate(SEED_URL + query):
+        seed_page(SEED_URL + query)
+        assert weave_one(render_report) == "report"
+        wove_http_worker.check()
+    wove_http_worker.reset()
+    wove.config(environments={"workers": wove_http_worker.environment_definition})
+
+
+@pytest.mark.wove_http(impersonate=SEED_URL)
+def test_seed_page_configuration_by_marker(wove_http_worker: HttpWorker) -> None:
+    """The option does the same for a whole test, strictness included."""
+    seed_page(SEED_URL)
+    assert weave_one(render_report) == "report"
+
+
+@pytest.mark.wove_http(impersonate=SEED_URL)
+def test_impersonated_query_is_accepted(wove_http_worker: HttpWorker) -> None:
+    """A query string the option did not have is accepted too, also by strict mode."""
+    seed_page(SEED_URL + "?tenant=7")
+    assert weave_one(render_report) == "report"
+
+
+@pytest.mark.parametrize(
+    ("url", "security", "message"),
+    [
+        ("http://workers.internal/wove/tasks", "env:WOVE_WORKER_SECRET", "insecure network"),
+        (SEED_URL, "none", "requires executor_config.security"),
+    ],
+    ids=["no-tls", "no-security"],
+)
+@pytest.mark.wove_http(impersonate=SEED_URL)
+def test_non_local_policy_is_in_force(
+    wove_http_worker: HttpWorker, url: str, security: str, message: str
+) -> None:
+    """The executor treats the impersonated host as what it is: not this machine."""
+    wove.config(
+        environments={
+            "careless": {
+                "executor": "http",
+                "executor_config": {"url": url, "security": security},
+            }
+        }
+    )
+    with pytest.raises(ValueError, match=message):
+        weave_one(answer, environment="careless")
