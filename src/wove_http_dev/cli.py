@@ -1,7 +1,7 @@
 """``python -m wove_http_dev``: demo, serve, exec, faults.
 
-This room reads flags, prints, and turns every error into one line that says what to do. Exit status:
-0 done, 1 something fell short, 2 usage.
+This room reads flags, prints, and turns every error into one line that says what to do. Exit
+status: 0 done, 1 something fell short, 2 usage.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def _add_options(parser: argparse.ArgumentParser, *, port: int) -> None:
         flag = "--" + option.name.replace("_", "-")
         doc = option.metadata["doc"].replace("%", "%%")
         shown = "" if default is None or "default" in doc else f" (default: {default})"
-        kinds = [k for k in typing.get_args(hints[option.name]) or [hints[option.name]]]
+        kinds = list(typing.get_args(hints[option.name]) or [hints[option.name]])
         if kinds == [bool]:
             parser.add_argument(
                 flag,

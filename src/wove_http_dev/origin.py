@@ -53,9 +53,7 @@ class SecondOrigin:
     def start(self) -> SecondOrigin:
         """Listen, and be trusted by this process."""
         self._server.start()
-        self._exits.enter_context(
-            opener.routed(self.url, self._certificates.client_context())
-        )
+        self._exits.enter_context(opener.routed(self.url, self._certificates.client_context()))
         return self
 
     def stop(self) -> None:

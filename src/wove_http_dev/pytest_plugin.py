@@ -114,7 +114,8 @@ def wove_http_worker_factory(
             stack.enter_context(worker)
             stack.enter_context(worker.configured())
             stack.callback(_check, worker, node)
-            return worker
+            started: HttpWorker = worker
+            return started
 
         yield factory
 
@@ -157,10 +158,13 @@ def _check(worker: Any, node: Any) -> None:
         return
     from wove_http_dev.errors import StrictnessError
 
+    complaint = ""
     try:
         worker.check()
     except StrictnessError as exc:
-        pytest.fail(str(exc), pytrace=False)
+        complaint = str(exc)
+    if complaint:
+        pytest.fail(complaint, pytrace=False)
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ class HttpWorker:
         self._port: Port | None = None
         self._server: Server | None = None
         self._names: list[str] = []
-        self._urls: list[str] = []
+        self._urls: set[str] = set()
         self._elsewhere: SecondOrigin | None = None
         self._configured = 0
         self._allow_refusals = False
@@ -530,8 +530,7 @@ class HttpWorker:
         with ExitStack() as stack:
             self._names.append(host)
             stack.callback(self._names.remove, host)
-            self._urls.append(url)
-            stack.callback(self._urls.remove, url)
+            self._urls.add(url)  # for good: check() comes after this has ended
             self._service.paths.append(path)
             stack.callback(self._service.paths.remove, path)
             if self.credentials.mode != "none":

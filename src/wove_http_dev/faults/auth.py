@@ -70,9 +70,7 @@ class StrippedHeaders(Fault):
 
     def on_auth(self, stage: AuthStage) -> Verdict:
         names = [name.strip() for name in self.headers.split(",")]
-        return stage.proceed(
-            replace(stage.request, headers=stage.request.headers.without(*names))
-        )
+        return stage.proceed(replace(stage.request, headers=stage.request.headers.without(*names)))
 
 
 @dataclass(frozen=True)

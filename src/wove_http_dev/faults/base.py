@@ -171,7 +171,7 @@ class Fault:
     """
 
     name: ClassVar[str] = "none"
-    """The name on the command line, made from the class's: ``SlowResponse`` is ``slow-response``."""
+    """The name in text, made from the class's: ``SlowResponse`` is ``slow-response``."""
     stage: ClassVar[str] = ""
     """One of ``connection``, ``auth``, ``run``, ``events``, ``response``, ``wire``."""
     command: ClassVar[str | None] = None

@@ -145,9 +145,7 @@ class ForeignRun(_EventsFault):
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
         stolen = stage.outcome.result_pickle or frames.dumps(None)
-        foreign = [
-            frames.task_result(run.run_id, run.task_id, stolen) for run in stage.other_runs
-        ]
+        foreign = [frames.task_result(run.run_id, run.task_id, stolen) for run in stage.other_runs]
         return [*foreign, *events]
 
 
@@ -189,7 +187,9 @@ class EventsNotAList(_EventsFault):
 class EventNotAnObject(_EventsFault):
     """One of the frames is a string."""
 
-    effect: ClassVar[str] = _TRANSPORT + "TypeError: events must be dictionaries; the result is lost"
+    effect: ClassVar[str] = (
+        _TRANSPORT + "TypeError: events must be dictionaries; the result is lost"
+    )
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
         return {"events": [*events, "task_result"]}
@@ -235,7 +235,9 @@ class _PayloadFault(_EventsFault):
 class CorruptBase64(_PayloadFault):
     """The payload is no base64."""
 
-    effect: ClassVar[str] = _TRANSPORT + "Error: Invalid base64-encoded string (or Incorrect padding)"
+    effect: ClassVar[str] = (
+        _TRANSPORT + "Error: Invalid base64-encoded string (or Incorrect padding)"
+    )
 
     def spoil(self, payload: str) -> str:
         return "A" + payload.rstrip("=")[: len(payload) // 4 * 4 - 4]

@@ -82,7 +82,8 @@ class LostResponse(_RunFault):
     """The task runs, and its answer is lost: the connection closes without one."""
 
     effect: ClassVar[str] = (
-        "a transport error (Remote end closed connection), though the task ran; retries run it again"
+        "a transport error (Remote end closed connection), though the task ran; retries run it"
+        " again"
     )
 
     def on_run(self, stage: RunStage) -> Outcome:

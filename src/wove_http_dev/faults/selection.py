@@ -182,8 +182,10 @@ class FaultBook:
                     " after the other, each with times="
                 )
         if any(fault.listener for fault in faults) and selector != Selector():
-            raise UsageError(f"{faults[0].name} is on while it is injected: nothing selects it; use"
-                             " inject(...).remove(), or inject(...) as a context manager")
+            raise UsageError(
+                f"{faults[0].name} is on while it is injected: nothing selects it; use"
+                " inject(...).remove(), or inject(...) as a context manager"
+            )
         if "connection" in stages:
             if len(stages) > 1:
                 raise UsageError(
