@@ -357,7 +357,9 @@ class TestPeek:
         assert peek(body) == Peek(type="run_task")
 
     @pytest.mark.parametrize(
-        "payload", HOSTILE_PICKLES.values(), ids=[name.replace(" ", "-") for name in HOSTILE_PICKLES]
+        "payload",
+        HOSTILE_PICKLES.values(),
+        ids=[name.replace(" ", "-") for name in HOSTILE_PICKLES],
     )
     def test_hostile_pickle_is_no_seed(self, payload: bytes) -> None:
         """A pickle made to upset a disassembler, the seed's name inside, is just no seed."""

@@ -43,6 +43,15 @@ class Secret(str):
         return "<secret>"
 
 
+class SecretBytes(bytes):
+    """The same as bytes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+
 @dataclass(frozen=True)
 class Credentials:
     """What both sides share. ``mode`` is ``signed``, ``bearer`` or ``none``."""
@@ -90,6 +99,8 @@ def credentials(
         for name in ("secret", "token"):
             if isinstance(form.get(name), str):
                 form[name] = Secret(form[name])
+            elif isinstance(form.get(name), bytes):
+                form[name] = SecretBytes(form[name])
     parsed = _parse(form)
     _check_skew(parsed.clock_skew_seconds)
     _check_key(parsed.key)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 
 from wove_http_dev.errors import UsageError, WaitTimeoutError
 from wove_http_dev.journal import Journal, Run, matches_task
@@ -119,6 +120,8 @@ class Gates:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._gates: list[Gate] = []
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when gates were added or forgotten."""
         self._lock = threading.Lock()
 
     def hold(self, task: str | None = None, release_when: int | None = None) -> Gate:
@@ -126,7 +129,14 @@ class Gates:
         gate = Gate(self._journal, task, release_when)
         with self._lock:
             self._gates.append(gate)
+        self.on_change()
         return gate
+
+    @property
+    def tasks(self) -> list[str | None]:
+        """The tasks (names, globs, ``None`` for all) that gates are closed for."""
+        with self._lock:
+            return [gate.task for gate in self._gates if not gate.released]
 
     def park(self, run: Run, execution: Execution) -> None:
         """Hold ``run`` at every closed gate that fits it, in the order they were made."""
@@ -142,3 +152,4 @@ class Gates:
             gates, self._gates = self._gates, []
         for gate in gates:
             gate.release()
+        self.on_change()

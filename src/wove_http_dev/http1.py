@@ -30,6 +30,7 @@ class RequestReader:
         self._max_body = max_body
         self._secure = secure
         self._parser = httptools.HttpRequestParser(self)
+        self._method = ""
         self._target: list[bytes] = []
         self._headers: list[tuple[str, str]] = []
         self._body: list[bytes] = []
@@ -37,6 +38,7 @@ class RequestReader:
         self._fed = 0
         self._head_size = 0
         self._complete = False
+        self._keep_alive = False
         self._failure: RequestError | None = None
         self.head_done = False
         self.pipelined = False
@@ -69,8 +71,9 @@ class RequestReader:
                 raise self._failure from None
             if data[:1] == b"\x16" and not self._secure:
                 raise RequestError(400, "a TLS handshake on a plain http port") from None
-            if not (self._complete and self.pipelined):
+            if not self._complete:
                 raise RequestError(400, f"not HTTP/1.1: {exc}") from None
+            self.pipelined = True
         if not self.head_done and self._fed > self._max_head:
             raise self._head_too_large()
         return self._complete
@@ -78,12 +81,12 @@ class RequestReader:
     @property
     def keep_alive(self) -> bool:
         """Whether the client wants the connection kept."""
-        return bool(self._parser.should_keep_alive()) and not self.pipelined
+        return self._keep_alive and not self.pipelined
 
     def request(self) -> Request:
         """The request; only once :meth:`feed` returned true."""
         return Request(
-            method=self._parser.get_method().decode("ascii"),
+            method=self._method,
             target=_origin_form(b"".join(self._target)),
             headers=Headers(self._headers),
             body=self._body[0] if len(self._body) == 1 else b"".join(self._body),
@@ -116,6 +119,9 @@ class RequestReader:
         if self._complete:
             return
         self.head_done = True
+        if self._parser.get_http_version() not in ("1.0", "1.1"):
+            self._failure = RequestError(400, "not HTTP/1.1: another version, or none")
+            raise self._failure
         for name, value in self._headers:
             if name.lower() == "content-length" and value.isdigit():
                 self._limit_body(int(value))
@@ -129,8 +135,12 @@ class RequestReader:
         self._body.append(data)
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
+        """The request is whole; what the parser says of it now is the next message's later."""
+        if self._complete:
+            return
         self._complete = True
+        self._method = self._parser.get_method().decode("ascii")
+        self._keep_alive = bool(self._parser.should_keep_alive())
 
     def _count_head(self, size: int) -> None:
         self._head_size += size

@@ -274,6 +274,9 @@ class Journal:
             return REDACTED
         return value
 
+    def update(self, exchange: Exchange) -> None:
+        """``exchange`` has an answer, which is about to be written."""
+
     def close(self, exchange: Exchange) -> None:
         """The exchange is over: its duration stands, waiters look again."""
         exchange.duration = self._clock() - exchange.received

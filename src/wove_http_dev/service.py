@@ -41,7 +41,7 @@ class Service:
         runner: Runner,
         gates: Gates,
         stubs: Stubs,
-        path: str,
+        paths: list[str],
         response_shape: str = "events",
         crash: Callable[[], None] = lambda: None,
         second_origin: Callable[[str], str] = "https://localhost:1/?run_id={}".format,
@@ -52,7 +52,7 @@ class Service:
         self.runner = runner
         self.gates = gates
         self.stubs = stubs
-        self.paths = [path]
+        self.paths = paths
         self.response_shape = response_shape
         self.crash = crash
         self.second_origin = second_origin
@@ -108,6 +108,7 @@ class Service:
             exchange.blames_us = True
             traceback.print_exc()
         exchange.status = reply.status
+        self.journal.update(exchange)
         return ServiceAnswer(reply, plan, exchange, self.journal)
 
     # The stages

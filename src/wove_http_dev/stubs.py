@@ -115,17 +115,27 @@ class Stubs:
     def __init__(self) -> None:
         self._stubs: list[tuple[str, Source]] = []
         self._lock = threading.Lock()
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when stubs were added or taken back."""
+
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks (names or globs) that are stubbed."""
+        with self._lock:
+            return [task for task, _ in self._stubs]
 
     def add(self, task: str, source: Source) -> Callable[[], None]:
         """Register; the returned callable takes the stub back."""
         entry = (task, source)
         with self._lock:
             self._stubs.append(entry)
+        self.on_change()
 
         def remove() -> None:
             with self._lock:
                 if entry in self._stubs:
                     self._stubs.remove(entry)
+            self.on_change()
 
         return remove
 
@@ -143,3 +153,4 @@ class Stubs:
         """Forget them all."""
         with self._lock:
             self._stubs.clear()
+        self.on_change()

@@ -7,7 +7,6 @@ room below could decide.
 from __future__ import annotations
 
 import os
-import ssl
 import threading
 import urllib.parse
 import warnings
@@ -17,7 +16,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from typing import Any
 
 from wove_http_dev import auth
-from wove_http_dev.certs import LOCAL_NAMES, CertificateAuthority
+from wove_http_dev.certs import CertificateAuthority
+from wove_http_dev.engine import Engine, LocalEngine, State
 from wove_http_dev.environment import config, names, opener, variables
 from wove_http_dev.errors import NotRunningError, StrictnessError, StuckRunWarning, UsageError
 from wove_http_dev.faults import FAULTS, Fault
@@ -29,26 +29,12 @@ from wove_http_dev.journal import Exchange, Journal, RunLog
 from wove_http_dev.options import Options, impersonated
 from wove_http_dev.origin import SecondOrigin
 from wove_http_dev.port import Port
-from wove_http_dev.runner import Outcome, Runner
-from wove_http_dev.server import Limits, Server
+from wove_http_dev.server import Limits
 from wove_http_dev.service import Service
 from wove_http_dev.stubs import UNSET, Stubs, make_source
 
 SECRET_VARIABLE = "WOVE_WORKER_SECRET"
 URL_VARIABLE = "WOVE_WORKER_URL"
-STOP_GRACE = 1.0
-"""Seconds that bodies still running get at the end."""
-
-_STOPPED = Outcome(
-    "error",
-    error={
-        "kind": "WorkerStopped",
-        "message": "the worker service was stopped while the task was running",
-        "traceback": "",
-        "retryable": True,
-        "source": "worker",
-    },
-)
 _running: weakref.WeakSet[HttpWorker] = weakref.WeakSet()
 
 
@@ -83,37 +69,44 @@ class HttpWorker:
         self.options.check_exposure(self.credentials.mode)
         self._own_ca = ca is None
         self._ca = ca
-        self._limits = limits
         self._lock = threading.RLock()
         self._port: Port | None = None
-        self._server: Server | None = None
-        self._names: list[str] = []
         self._urls: set[str] = set()
         self._elsewhere: SecondOrigin | None = None
         self._configured = 0
         self._allow_refusals = False
-        self._journal = Journal(secrets=[self.secret])
-        self._gates = Gates(self._journal)
-        self._stubs = Stubs()
-        self._runner = Runner()
-        self._book = FaultBook(seed=seed, label=label)
-        self._service = Service(
-            auth.Authenticator(
-                self.credentials,
-                hosts=[*auth.LOCAL_HOSTS, self.options.host],
-                known_secrets=self._other_secrets,
-            ),
-            self._journal,
-            self._book,
-            runner=self._runner,
-            gates=self._gates,
-            stubs=self._stubs,
-            path=self.options.path,
-            response_shape=self.options.response_shape,
-            crash=self.crash,
-            second_origin=self._second_origin,
+        journal = Journal(secrets=[self.secret])
+        self._state = State(
+            journal=journal,
+            gates=Gates(journal),
+            stubs=Stubs(),
+            faults=FaultBook(seed=seed, label=label),
+            paths=[self.options.path],
         )
-        self._book.on_change = self._follow_listener
+        self._engine: Engine = self._make_engine(limits)
+        self._state.watch(self._engine.follow)
+
+    def _make_engine(self, limits: Limits | None) -> Engine:
+        if self.options.isolated:
+            from wove_http_dev.control.parent import IsolatedEngine
+
+            return IsolatedEngine(
+                self.options,
+                self.credentials,
+                self._state,
+                certificates=lambda: self._certificates,
+                second_origin=self._second_origin,
+            )
+        return LocalEngine(
+            self.options,
+            self.credentials,
+            self._state,
+            certificates=lambda: self._certificates,
+            second_origin=self._second_origin,
+            crash=self.crash,
+            known_secrets=self._other_secrets,
+            limits=limits,
+        )
 
     @property
     def _traits(self) -> Worker:
@@ -210,27 +203,32 @@ class HttpWorker:
     @property
     def exchanges(self) -> list[Exchange]:
         """Everything received, refused requests included, oldest first."""
-        return self._journal.exchanges
+        self._engine.sync()
+        return self._state.journal.exchanges
 
     @property
     def runs(self) -> RunLog:
         """The runs let in, in order of arrival; ``runs["name"]`` those of a task."""
-        return self._journal.runs
+        self._engine.sync()
+        return self._state.journal.runs
 
     @property
     def all_runs(self) -> RunLog:
         """The same with the seeds that Wove itself sends (``data`` and ``weave(x=…)``)."""
-        return self._journal.all_runs
+        self._engine.sync()
+        return self._state.journal.all_runs
 
     @property
     def journal(self) -> Journal:
         """The journal itself."""
-        return self._journal
+        return self._state.journal
 
     @property
     def service(self) -> Service:
         """The service itself, without its sockets."""
-        return self._service
+        if not isinstance(self._engine, LocalEngine):
+            raise UsageError("an isolated worker's service lives in another process")
+        return self._engine.service
 
     def wait_for(
         self,
@@ -244,7 +242,7 @@ class HttpWorker:
         ``state`` is ``received``, ``held``, ``running``, ``succeeded``, ``failed``, ``cancelled``
         or ``finished``. Raises :class:`WaitTimeoutError` with the journal after ``timeout`` s.
         """
-        return self._journal.wait_for_runs(task, state, count, timeout)
+        return self._state.journal.wait_for_runs(task, state, count, timeout)
 
     # What it does
 
@@ -285,7 +283,7 @@ class HttpWorker:
         for word, default in vars(Selector()).items():
             if getattr(given, word) != default:
                 words[word] = getattr(given, word)
-        return self._book.add(tuple(instances), Selector(**words))
+        return self._state.faults.add(tuple(instances), Selector(**words))
 
     def stub(
         self, task: str, *, result: Any = UNSET, error: Any = UNSET, events: Any = UNSET
@@ -297,7 +295,7 @@ class HttpWorker:
         ids filled in. It is in force at once; used as a context manager it is taken back at the
         end. Raises :class:`UsageError` for anything else.
         """
-        remove = self._stubs.add(task, make_source(result=result, error=error, events=events))
+        remove = self._state.stubs.add(task, make_source(result=result, error=error, events=events))
         stack = ExitStack()
         stack.callback(remove)
 
@@ -314,7 +312,7 @@ class HttpWorker:
         ``release_when=n`` opens by itself on the n-th arrival: a sync weave cannot release its
         own gate.
         """
-        return self._gates.hold(task, release_when)
+        return self._state.gates.hold(task, release_when)
 
     def allow_refusals(self) -> None:
         """This test expects refused requests; strict mode is not to mind them."""
@@ -322,16 +320,17 @@ class HttpWorker:
 
     def reset(self) -> None:
         """Forget everything (journal, faults, stubs, gates) and release every stall."""
-        self._book.clear()
-        self._gates.release_all()
-        self._stubs.clear()
-        self._journal.clear()
+        self._state.faults.clear()
+        self._state.gates.release_all()
+        self._state.stubs.clear()
+        self._state.journal.clear()
         self._allow_refusals = False
 
     def check(self) -> None:
         """Raise :class:`StrictnessError` if something happened that no fault asked for."""
+        self._engine.sync()
         complaints: list[str] = []
-        for exchange in self._journal.unasked:
+        for exchange in self._state.journal.unasked:
             if exchange.blames_us:
                 complaints.append(f"the worker service itself failed: {exchange.line()}")
             elif not self._allow_refusals:
@@ -341,7 +340,7 @@ class HttpWorker:
                     else ("a request was refused")
                 )
                 complaints.append(f"{what} and no fault asked for it: {exchange.line()}")
-        for injection in self._book.unfired:
+        for injection in self._state.faults.unfired:
             why = "; ".join(injection.missed[-3:]) or "nothing arrived"
             complaints.append(f"{injection!r} never fired: {why}")
         if self._configured:
@@ -357,7 +356,7 @@ class HttpWorker:
         if complaints:
             listed = "\n".join(f"- {complaint}" for complaint in complaints)
             raise StrictnessError(
-                f"strict mode of {self!r}:\n{listed}\n{self._journal.render()}\n"
+                f"strict mode of {self!r}:\n{listed}\n{self._state.journal.render()}\n"
                 "(to opt out: strict=False as an option, or worker.allow_refusals() in the test)"
             )
 
@@ -366,33 +365,23 @@ class HttpWorker:
     @property
     def running(self) -> bool:
         """Whether it takes connections."""
-        return self._server is not None
+        return self._engine.running
 
     def start(self) -> HttpWorker:
         """Listen. Does nothing if it runs already."""
         with self._lock:
-            if self._server is not None:
+            if self._engine.running:
                 return self
             fresh = self._port is None
             port = self._port or Port(self.options.host, self.options.port)
-            server = Server(
-                self._service,
-                port,
-                certificates=self._certificates,
-                tls=self._tls_context if self.options.tls else None,
-                names=lambda: (*LOCAL_NAMES, *self._leaf_names()),
-                limits=self._limits or Limits(max_body=self.options.max_body),
-            )
-            self._service.reopen()
             try:
-                server.start()
+                self._engine.start(port)
             except BaseException:
                 if fresh:
                     port.close()
                 raise
-            self._port, self._server = port, server
+            self._port = port
         _running.add(self)
-        self._follow_listener()
         if fresh:
             try:
                 for fault in self.options.faults:
@@ -401,23 +390,6 @@ class HttpWorker:
                 self.stop()
                 raise
         return self
-
-    def _tls_context(self) -> ssl.SSLContext:
-        return self._certificates.server_context(*self._leaf_names())
-
-    def _leaf_names(self) -> list[str]:
-        host = self.options.host.strip("[]")
-        wildcard = host in ("0.0.0.0", "::", "")
-        return [*self._names, *([] if wildcard or host == "localhost" else [host])]
-
-    def _follow_listener(self) -> None:
-        with self._lock:
-            if self._server is None:
-                return
-            if self._book.refusing:
-                self._server.refuse()
-            else:
-                self._server.start()
 
     def _second_origin(self, run_id: str) -> str:
         with self._lock:
@@ -428,14 +400,14 @@ class HttpWorker:
             return self._elsewhere.url_for(run_id)
 
     def _redirected(self, exchange: Exchange) -> None:
-        for injection in self._book.injections:
+        for injection in self._state.faults.injections:
             if any(fault.name == "redirect" for fault in injection.faults):
                 injection.redirected.append(exchange)
 
     def stop(self) -> None:
         """End it: runs are cancelled, connections closed, the port given back. Bounded to about
         three seconds; a task body that still runs then is named in a :class:`StuckRunWarning`."""
-        stuck = self._halt(reset=False)
+        stuck = self._engine.halt()
         with self._lock:
             port, self._port = self._port, None
             elsewhere, self._elsewhere = self._elsewhere, None
@@ -444,40 +416,17 @@ class HttpWorker:
         if port is not None:
             port.close()
         _running.discard(self)
-        self._warn(stuck)
-
-    def _halt(self, *, reset: bool) -> list[str]:
-        with self._lock:
-            server, self._server = self._server, None
-        if reset and server is not None:
-            server.interrupt(reset=True, gently=False)
-        # Settle the runs first: a gate that opens must not start a body any more.
-        self._service.close(_STOPPED)
-        self._gates.release_all()
-        self._book.release_all()
-        if server is not None:
-            server.stop(0.5, reset=reset)
-        return self._runner.stop(0.0 if reset else STOP_GRACE)
-
-    @staticmethod
-    def _warn(stuck: list[str]) -> None:
-        if stuck:
-            warnings.warn(
-                f"still running when the worker stopped: {', '.join(stuck)}; a sync task cannot be"
-                " interrupted, its thread ends with it",
-                StuckRunWarning,
-                stacklevel=3,
-            )
+        _warn(stuck)
 
     def restart(self) -> HttpWorker:
         """Stop and start on the same port; journal, faults and stubs stay."""
-        self._warn(self._halt(reset=False))
+        _warn(self._engine.halt())
         return self.start()
 
     def crash(self) -> None:
         """What a client sees of a kill: connections are reset, new ones refused, runs abandoned.
-        The port stays ours; :meth:`start` brings it back."""
-        self._halt(reset=True)
+        With ``isolated=True`` it is a kill. The port stays ours; :meth:`start` brings it back."""
+        self._engine.crash()
 
     def __enter__(self) -> HttpWorker:
         return self.start()
@@ -528,11 +477,11 @@ class HttpWorker:
             raise UsageError("impersonate needs tls=True: the executor's policy asks for https")
         address = (self._address(), self.port)
         with ExitStack() as stack:
-            self._names.append(host)
-            stack.callback(self._names.remove, host)
+            self._state.names.append(host)
+            stack.callback(self._state.names.remove, host)
             self._urls.add(url)  # for good: check() comes after this has ended
-            self._service.paths.append(path)
-            stack.callback(self._service.paths.remove, path)
+            self._state.paths.append(path)
+            stack.callback(self._state.paths.remove, path)
             if self.credentials.mode != "none":
                 stack.enter_context(variables.variable(secret_env, self.secret))
             stack.enter_context(opener.routed(url, self._certificates.client_context()))
@@ -550,3 +499,13 @@ class HttpWorker:
             for other in list(_running):
                 if other is not self and other.credentials.mode == "signed":
                     yield f"worker {other.environment!r}", other.credentials.secret
+
+
+def _warn(stuck: list[str]) -> None:
+    if stuck:
+        warnings.warn(
+            f"still running when the worker stopped: {', '.join(stuck)}; a sync task cannot be"
+            " interrupted, its thread ends with it",
+            StuckRunWarning,
+            stacklevel=3,
+        )

@@ -21,9 +21,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import peers
 from wove import weave
 
+from tests.benchmarks import peers
 from wove_http_dev import HttpWorker, auth
 from wove_http_dev.certs import CertificateAuthority, server_context
 from wove_http_dev.messages import Headers, Request
@@ -289,7 +289,7 @@ def bench_memory(rounds: int) -> None:
     sizes = []
     for step in range(11):
         for _ in range(10_000):
-            answer = worker._service.handle(next(command))
+            answer = worker.service.handle(next(command))
             answer.done()
         gc.collect()
         sizes.append(_resident())
@@ -301,7 +301,7 @@ def bench_memory(rounds: int) -> None:
         f"MiB after each 10k: {', '.join(f'{size / 2**20:.0f}' for size in sizes)}",
         "(of which up to 250k nonces of 16 bytes are kept for their 600 s)",
     )
-    worker._runner.stop(1.0)
+    worker.stop()
 
 
 def _signed_command() -> Any:
