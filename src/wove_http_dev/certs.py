@@ -70,6 +70,16 @@ class CertificateAuthority:
                 f"the CA in {directory} cannot be used ({exc}); delete ca.pem and ca.key there"
             ) from exc
 
+    @classmethod
+    def from_pem(cls, certificate: bytes, key: bytes) -> CertificateAuthority:
+        """The authority with this certificate and private key, both PEM."""
+        return cls(trustme.CA.from_pem(certificate, key))
+
+    @property
+    def key_pem(self) -> bytes:
+        """The CA's private key, PEM; for a child process of ours, over a socket pair."""
+        return self._ca.private_key_pem.bytes()
+
     @property
     def cert_pem(self) -> bytes:
         """The CA certificate, PEM."""
@@ -182,6 +192,8 @@ def server_context(leaf: trustme.LeafCert) -> ssl.SSLContext:
     """A bare server context that shows ``leaf``."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # A killed process sends no alert: without this, OpenSSL 3 sends one when a read ends early.
+    context.options |= getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     # A connection serves one POST (the executor sends Connection: close), so a resumption ticket
     # is two more writes for nothing.
     context.num_tickets = 0

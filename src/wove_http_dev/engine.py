@@ -59,9 +59,9 @@ class State:
         self.gates.on_change = self.stubs.on_change = self.faults.on_change = follow
 
     def release(self) -> None:
-        """Open every gate and end every stall."""
+        """Open every gate and end every stall; nothing stalls until the next start."""
         self.gates.release_all()
-        self.faults.release_all()
+        self.faults.halt()
 
 
 class Engine(Protocol):
@@ -149,6 +149,7 @@ class LocalEngine:
             limits=self._limits,
         )
         self.service.reopen()
+        self._state.faults.resume()
         server.start()
         with self._lock:
             self._server = server

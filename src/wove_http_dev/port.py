@@ -61,6 +61,10 @@ class Port:
             _set_reuse(self._reservation, False)
         return listener
 
+    def share(self) -> None:
+        """Let a process of ours listen on it too; from now on the reservation is less strict."""
+        _set_reuse(self._reservation, True)
+
     def close(self) -> None:
         """Give the port back."""
         self._reservation.close()

@@ -144,17 +144,22 @@ class Server:
             while True:
                 sock = self._accept(listener)
                 with self._room:
+                    # Still counted as waiting, so nobody accepts for this thread meanwhile; and
+                    # not yet among the connections, so two such threads cannot wait for each other.
+                    while (
+                        sock is not None
+                        and len(self._connections) >= self.limits.connections
+                        and not self._stopping
+                    ):
+                        self._room.wait(1.0)
                     self._waiting -= 1
                     if sock is None:
                         return
+                    if self._stopping:
+                        sock.close()
+                        return
                     connection = _Connection(self, sock)
                     self._connections.add(connection)
-                    while (
-                        len(self._connections) >= self.limits.connections
-                        and not self._stopping
-                        and self._waiting == 0
-                    ):
-                        self._room.wait(1.0)
                     if self._waiting == 0 and self._listener is listener:
                         self._spawn(listener)
                 connection.serve()
@@ -343,7 +348,7 @@ class _Connection:
         self._answering = True
         answer = self._server.handler.handle(reader.request())
         try:
-            return self._write(answer, close=not reader.keep_alive)
+            return self._write(answer, close=not reader.keep_alive, more=reader.pipelined)
         finally:
             self._answering = False
 
@@ -374,7 +379,7 @@ class _Connection:
                 raise RequestError(408, "the request took too long to arrive")
             sock.settimeout(left)
 
-    def _write(self, answer: Answer, *, close: bool) -> bool:
+    def _write(self, answer: Answer, *, close: bool, more: bool) -> bool:
         reply = answer.reply
         close = close or self._server._stopping
         self.head, self.body = reply.head(close=close), reply.body
@@ -391,23 +396,31 @@ class _Connection:
             answer.done(f"the answer was not taken: {type(exc).__name__}: {exc}")
             return False
         answer.done()
+        if more:  # a request that is not served here may still be on its way
+            with contextlib.suppress(OSError):
+                self._drain()
         return not close and not self._over
 
     def _refuse(self, error: RequestError) -> None:
-        """Answer an error while the client may still be writing: half-close, then drain, bounded
-        in bytes and time; a plain close would reset the answer away (RFC 9112, 9.6)."""
+        """Answer an error while the client may still be writing."""
         reply = json_reply(error.status, {"error": str(error)})
         with contextlib.suppress(OSError, ValueError):
             self._sock.settimeout(self._limits.drain)
             self._sock.sendall(reply.head(close=True) + reply.body)
-            socket.socket.shutdown(self._sock, socket.SHUT_WR)
-            deadline = time.monotonic() + self._limits.drain
-            drained = 0
-            while drained < DRAIN_BYTES and time.monotonic() < deadline:
-                size = len(socket.socket.recv(self._sock, CHUNK))  # below TLS: nobody reads it
-                if not size:
-                    return
-                drained += size
+            self._drain()
+
+    def _drain(self) -> None:
+        """Half-close and read what the client still writes, bounded in bytes and time; a plain
+        close would reset the answer away (RFC 9112, 9.6)."""
+        self._sock.settimeout(self._limits.drain)
+        socket.socket.shutdown(self._sock, socket.SHUT_WR)
+        deadline = time.monotonic() + self._limits.drain
+        drained = 0
+        while drained < DRAIN_BYTES and time.monotonic() < deadline:
+            size = len(socket.socket.recv(self._sock, CHUNK))  # below TLS: nobody reads it
+            if not size:
+                return
+            drained += size
 
     # What faults.base.Wire promises
 

@@ -58,8 +58,6 @@ class HttpWorker:
         **options: Any,
     ) -> None:
         self.options = Options.of(**options)
-        if self.options.isolated:
-            raise UsageError("isolated=True is not available in this version; leave it out")
         self.credentials = auth.credentials(
             self.options.security,
             secret=self.options.secret,

@@ -76,13 +76,36 @@ class Injection:
 
     def wait(self, seconds: float | None) -> bool:
         """Wait ``seconds``, or until released; true if released."""
-        return self._released.wait(seconds)
+        released = self._released
+        # Read before asking: whoever halts says so first, and then sets what was read here.
+        return self._book.halted or released.wait(seconds)
+
+    def _release(self) -> None:
+        """End the stalls of now; later ones stall again."""
+        released, self._released = self._released, threading.Event()
+        released.set()
 
     def __enter__(self) -> Injection:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.remove()
+
+    def account(self, *, seen: int, hits: int, missed: list[str] | None = None) -> None:
+        """Take over counts made elsewhere (an isolated worker decides in its own process)."""
+        self._seen, self.hits = seen, hits
+        if missed is not None:
+            self.missed = missed
+
+    @property
+    def seen(self) -> int:
+        """The requests (or connections) that fitted, hit or let through."""
+        return self._seen
+
+    @property
+    def number(self) -> int:
+        """Its place in the order of injections."""
+        return self._number
 
     @property
     def spent(self) -> bool:
@@ -163,8 +186,12 @@ class FaultBook:
     def __init__(self, *, seed: int = 0, label: str = "") -> None:
         self.seed = seed
         self.label = label
+        self.halted = False
+        """Whether nothing may stall: the worker is stopping or stopped."""
         self.on_change: Callable[[], None] = lambda: None
         """Called when injections were added or removed."""
+        self.on_decision: Callable[[Injection], None] = lambda injection: None
+        """Called, under the lock, when an injection was considered."""
         self._lock = threading.Lock()
         self._active: list[Injection] = []
         self._made: list[Injection] = []
@@ -240,11 +267,13 @@ class FaultBook:
                 miss = injection._miss(claim) if claim is not None else None
                 if miss is not None:
                     injection._note(miss)
+                    self.on_decision(injection)
                     continue
                 seed = injection.selector.seed if injection.selector.seed is not None else self.seed
                 if injection._decide(f"{seed}|{self.label}"):
                     for fault in injection.faults:
                         plan.chosen[fault.stage] = (fault, injection)
+                self.on_decision(injection)
         return plan
 
     @property
@@ -259,17 +288,35 @@ class FaultBook:
         with self._lock:
             return [i for i in self._made if i.selector.times is not None and not i.hits]
 
-    def release_all(self) -> None:
-        """Release every stall; the injections stay."""
+    @property
+    def active(self) -> list[Injection]:
+        """The injections in force, in order."""
         with self._lock:
-            made = list(self._made)
-        for injection in made:
-            injection._released.set()
+            return list(self._active)
+
+    def adopt(self, number: int, faults: tuple[Fault, ...], selector: Selector) -> Injection:
+        """Put in force what another book has checked, under its number there."""
+        injection = Injection(faults, selector, number, self)
+        with self._lock:
+            self._made.append(injection)
+            self._active.append(injection)
+        return injection
+
+    def halt(self) -> None:
+        """Release every stall, and let nothing stall until :meth:`resume`; injections stay."""
+        self.halted = True
+        for injection in self.injections:
+            injection._release()
+
+    def resume(self) -> None:
+        """Stalls stall again."""
+        self.halted = False
 
     def clear(self) -> None:
         """Take everything back, release every stall, forget."""
-        self.release_all()
         with self._lock:
+            for injection in self._made:
+                injection._released.set()
             self._active.clear()
             self._made.clear()
         self.on_change()
