@@ -348,7 +348,7 @@ class TestBounds:
 
     def test_oldest_arguments_are_dropped(self) -> None:
         """Over the byte limit the oldest run's arguments go."""
-        old, _ = self.fill([60, 60])
+        old, _ = self.two_runs(over=1)
         with pytest.raises(PayloadDroppedError, match="arguments"):
             old.args  # noqa: B018
 
@@ -361,18 +361,18 @@ class TestBounds:
             old.result  # noqa: B018
 
     def test_newest_is_kept(self) -> None:
-        """The newest run keeps its payload, large as it may be."""
-        _, new = self.fill([60, 500])
-        assert new.args_size == 500
+        """The newest run keeps its arguments, were they alone over the limit."""
+        _, new = self.two_runs(over=1000)
+        assert new.args == {"x": "new"}
 
     def test_within_the_limit(self) -> None:
         """At the limit nothing goes."""
-        old, _ = self.fill([50, 50])
-        assert old.args_size == 50
+        old, _ = self.two_runs(over=0)
+        assert old.args == {"x": "old"}
 
     def test_run_without_payload_stays(self) -> None:
-        """A run whose payload went is still in the journal."""
-        old, _ = self.fill([60, 60])
+        """A run whose arguments went is still in the journal."""
+        old, _ = self.two_runs(over=1)
         assert old.state == "received"
 
     def test_newest_result_of_an_old_run_is_kept(self) -> None:
@@ -391,35 +391,13 @@ class TestBounds:
         journal.add_run(make_run(args_pickle=b"x" * 100))
         assert repr(failed.error) == "ValueError('no')"
 
-    def fill(self, sizes: list[int]) -> list[SizedRun]:
-        """Runs with payloads of these sizes, in a journal that keeps 100 bytes."""
-        journal = Journal(payload_limit=100)
-        runs = [SizedRun(size) for size in sizes]
-        for run in runs:
-            journal.add_run(run)
-        return runs
-
-
-class SizedRun(Run):
-    """A run whose arguments take just so many bytes; they are no pickle."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__(
-            "run", "task", delivery={}, seed=False, args_pickle=_pickle_of(size), received=0.0
-        )
-
-    @property
-    def args_size(self) -> int:
-        """How many bytes the arguments take."""
-        return len(dumps(self.args))
-
-
-def _pickle_of(size: int) -> bytes:
-    padding = size
-    while len(payload := dumps({"p": "x" * padding})) > size:
-        padding -= 1
-    assert len(payload) == size
-    return payload
+    def two_runs(self, *, over: int) -> RunLog:
+        """Two runs whose arguments take ``over`` bytes more than their journal keeps."""
+        payloads = [dumps({"x": "old"}), dumps({"x": "new"})]
+        journal = Journal(payload_limit=sum(map(len, payloads)) - over)
+        for payload in payloads:
+            journal.add_run(make_run(args_pickle=payload))
+        return journal.runs
 
 
 class TestClear:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wove_http_dev.certs import CertificateAuthority as CertificateAuthority
+    from wove_http_dev.contained import assert_contained as assert_contained
     from wove_http_dev.errors import NotRunningError as NotRunningError
     from wove_http_dev.errors import PayloadDroppedError as PayloadDroppedError
     from wove_http_dev.errors import PortInUseError as PortInUseError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _ROOMS = {
     "CertificateAuthority": "certs",
+    "assert_contained": "contained",
     "FAULTS": "faults",
     "Fault": "faults",
     "HttpWorker": "worker",

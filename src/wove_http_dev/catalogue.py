@@ -12,6 +12,7 @@ from rich.table import Table
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.base import STAGES, Fault
+from wove_http_dev.measure import DELIVERY_TIMEOUT, TIMEOUT, described, recorded
 
 
 def fields_of(kind: type[Fault]) -> list[str]:
@@ -53,5 +54,9 @@ def print_fault(table: Mapping[str, type[Fault]], name: str) -> int:
     print("fields:" if fields else "no fields")
     for line in fields:
         print(f"  {line}")
-    print(f"\nexpected of Wove's executor: {kind.effect or 'see the behaviour table'}")
+    print(f"\nexpected of Wove's executor: {kind.effect}")
+    row = recorded().get(name)
+    if row is not None:
+        print(f"\nrecorded with timeout={TIMEOUT:g}, delivery_timeout={DELIVERY_TIMEOUT:g}:")
+        print(f"  {described(row)}")
     return 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import importlib.metadata
+import json
 import os
 import signal
 import subprocess
@@ -108,6 +109,12 @@ def _parser() -> argparse.ArgumentParser:
 
     faults = commands.add_parser("faults", help="the catalogue of faults")
     faults.add_argument("name", nargs="?", metavar="NAME", help="one fault in full")
+    faults.add_argument(
+        "--measure",
+        action="store_true",
+        help="run every fault (or NAME) against the installed executor and print the differences",
+    )
+    faults.add_argument("--write", metavar="FILE", help="with --measure: write the table to FILE")
     faults.set_defaults(run=_faults)
     return parser
 
@@ -295,7 +302,31 @@ def _exec(namespace: argparse.Namespace) -> int:
 def _faults(namespace: argparse.Namespace) -> int:
     from wove_http_dev.catalogue import print_catalogue, print_fault
 
+    if namespace.write and not namespace.measure:
+        raise UsageError("--write goes with --measure")
+    if namespace.measure:
+        return _measure(namespace.name, namespace.write)
     if namespace.name is None:
         print_catalogue(FAULTS)
         return 0
     return print_fault(FAULTS, namespace.name)
+
+
+def _measure(name: str | None, write: str | None) -> int:
+    from wove_http_dev import measure
+
+    if name is not None and name not in FAULTS:
+        raise UsageError(f"unknown fault {name!r}; see wove-http-dev faults")
+    names = FAULTS if name is None else {name: FAULTS[name]}
+    table, rows, found = measure.recorded(), {}, 0
+    for each, row in measure.measure_all(names):
+        rows[each] = row
+        print(f"{each}: {measure.described(row)}", flush=True)
+        for line in measure.differences(each, row, table):
+            found += 1
+            print(f"  DIFFERS {line}", flush=True)
+    if write is not None:
+        document = {"measured": measure.environment(), "faults": rows}
+        Path(write).write_text(json.dumps(document, indent=1) + "\n")
+    print(f"{found} difference(s) from the recorded table")
+    return 1 if found else 0

@@ -122,6 +122,8 @@ class Run:
         self.started: float | None = None
         self.finished: float | None = None
         self.cancel_requested = False
+        self.executions = 0
+        """How often its body was started (0: stubbed, refused, or cancelled before)."""
         self.abandoned = False
         """Whether an answer was given while the body still ran."""
         self.faults: list[str] = []
@@ -131,6 +133,11 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<Run {self.task_id} {self.run_id.rpartition(':')[2][:8]} {self.state}>"
+
+    @property
+    def args_pickle(self) -> bytes:
+        """The arguments as they were sent, pickle bytes; empty once they were let go."""
+        return self._args_pickle or b""
 
     @property
     def args(self) -> dict[str, Any]:

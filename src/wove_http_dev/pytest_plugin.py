@@ -59,6 +59,25 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "wove_http(**options): options of the wove_http_worker of this test (see the README)",
     )
+    config.addinivalue_line(
+        "markers",
+        'wove_http_faults("all" | names or families): run the test once per fault, which is in'
+        " force on its wove_http_worker",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test marked ``wove_http_faults`` once per fault."""
+    markers = list(metafunc.definition.iter_markers("wove_http_faults"))
+    if not markers:
+        return
+    from wove_http_dev.faults.choice import choose
+
+    words = [word for marker in markers for word in marker.args]
+    names = choose(words)
+    if "wove_http_fault" not in metafunc.fixturenames:
+        metafunc.fixturenames.append("wove_http_fault")
+    metafunc.parametrize("wove_http_fault", names, ids=names)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -178,4 +197,18 @@ def wove_http_worker(
         if marker.args:
             raise pytest.UsageError("wove_http takes keyword options only, e.g. faults=[…]")
         options.update(marker.kwargs)
-    return wove_http_worker_factory(**options)
+    fault = _fault_of(request.node)
+    if fault is None:
+        return wove_http_worker_factory(**options)
+    worker = wove_http_worker_factory(**{"timeout": 0.5, "delivery_timeout": 1.0, **options})
+    why = worker.why_not(fault)
+    if why is not None:
+        pytest.skip(f"{fault} cannot apply: {why}")
+    worker.inject(fault)
+    return worker
+
+
+def _fault_of(node: Any) -> str | None:
+    callspec = getattr(node, "callspec", None)
+    name: str | None = callspec.params.get("wove_http_fault") if callspec is not None else None
+    return name

@@ -362,6 +362,7 @@ class _RunStage:
 
     def _load_and_run(self, execution: Execution, command: RunTask) -> Outcome:
         self._service.before_run()
+        self.run.executions += 1
         return run_body(execution, command.callable_pickle, command.args_pickle)
 
     def crash(self) -> NoReturn:

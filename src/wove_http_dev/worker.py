@@ -106,11 +106,6 @@ class HttpWorker:
             limits=limits,
         )
 
-    @property
-    def _traits(self) -> Worker:
-        options = self.options
-        return Worker(options.tls, self.credentials.mode, options.host, options.isolated)
-
     def __repr__(self) -> str:
         where = self.url if self._port is not None else "not started"
         return f"<HttpWorker {self.environment!r} {where}>"
@@ -273,7 +268,7 @@ class HttpWorker:
                     words[word] = value
             if not isinstance(fault, Fault):
                 raise UsageError(f"a fault is an instance or a string, not {fault!r}")
-            why = fault.cannot_apply(self._traits)
+            why = self.why_not(fault)
             if why is not None:
                 raise UsageError(f"{fault.name} cannot apply to this worker: {why}")
             instances.append(fault)
@@ -282,6 +277,15 @@ class HttpWorker:
             if getattr(given, word) != default:
                 words[word] = getattr(given, word)
         return self._state.faults.add(tuple(instances), Selector(**words))
+
+    def why_not(self, fault: Fault | str) -> str | None:
+        """Why ``fault`` cannot apply to a worker with these options; ``None`` if it can."""
+        if isinstance(fault, str):
+            fault, _ = parse_fault(fault, FAULTS)
+        options = self.options
+        return fault.cannot_apply(
+            Worker(options.tls, self.credentials.mode, options.host, options.isolated)
+        )
 
     def stub(
         self, task: str, *, result: Any = UNSET, error: Any = UNSET, events: Any = UNSET

@@ -40,7 +40,9 @@ class Channel:
         self._lock = threading.Lock()
         self._waiting: dict[int, tuple[threading.Event, list[Any]]] = {}
         self._open = True
-        self._reader = threading.Thread(target=self._read, name="wove-http-dev-control", daemon=True)
+        self._reader = threading.Thread(
+            target=self._read, name="wove-http-dev-control", daemon=True
+        )
 
     def start(self) -> Channel:
         """Begin to listen."""

@@ -54,7 +54,7 @@ class _ToldJournal(Journal):
             "task_id": run.task_id,
             "delivery": dict(run.delivery),
             "seed": run.seed,
-            "args": records.pack(run._args_pickle),
+            "args": records.pack(run.args_pickle),
             "received": run.received,
         }
         self.tell("run", record)

@@ -12,7 +12,15 @@ from wove_http_dev.runner import Outcome
 from wove_http_dev.stubs import StubAnswer
 
 _OWN = ("number", "received", "verdict")
-_RUN_FIELDS = ("state", "started", "finished", "cancel_requested", "abandoned", "faults")
+_RUN_FIELDS = (
+    "state",
+    "started",
+    "finished",
+    "cancel_requested",
+    "abandoned",
+    "faults",
+    "executions",
+)
 
 
 def pack(payload: bytes | None) -> str | None:

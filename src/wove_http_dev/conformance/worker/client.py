@@ -1,0 +1,236 @@
+"""The service under check as a client sees it: its URL, its credentials, requests to it.
+
+The signing scheme ("wove-v1", HMAC-SHA256) is written out here a second time, on purpose: nothing
+is shared with the package's own service, nor with Wove's. It knows no frame.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import secrets
+import socket
+import ssl
+import time
+import urllib.parse
+from collections.abc import Mapping
+from typing import Any
+
+from wove_http_dev.conformance.worker.wire import Answer, Background, Connection, Deadline, NoAnswer
+
+KEY, TIMESTAMP, NONCE, SIGNATURE = (
+    "X-Wove-Key",
+    "X-Wove-Timestamp",
+    "X-Wove-Nonce",
+    "X-Wove-Signature",
+)
+RESOLVE_TIMEOUT = 10.0
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+
+
+class UrlError(ValueError):
+    """The URL is none that Wove's executor would take; the message says why."""
+
+
+def signature(secret: bytes, target: str, timestamp: str, nonce: str, body: bytes) -> str:
+    """The value of ``X-Wove-Signature`` (Wove docs, ``wove.security``)."""
+    digest = hashlib.sha256(body).hexdigest()
+    canonical = f"wove-v1\nhttp\n{target}\n{timestamp}\n{nonce}\n{digest}"
+    return "v1=" + hmac.new(secret, canonical.encode("utf-8"), hashlib.sha256).hexdigest()
+
+
+def request_bytes(
+    host: str, target: str, headers: Mapping[str, str], body: bytes, method: str = "POST"
+) -> bytes:
+    """A request as it travels. Header values may hold any latin-1 character."""
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {host}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
+
+
+class Service:
+    """A worker service at ``url``, with the ``secret`` that signs, or the ``bearer`` token, or
+    neither. ``ca_file`` is trusted in place of the system's CAs.
+
+    Raises :class:`UrlError` for the URL, ``OSError`` or ``ssl.SSLError`` for the CA file.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        secret: str | None = None,
+        bearer: str | None = None,
+        key: str = "default",
+        ca_file: str | None = None,
+    ) -> None:
+        parts = _parts(url)
+        self.url = url
+        self.tls = parts.scheme == "https"
+        self.host = parts.hostname or ""
+        self.port = parts.port or (443 if self.tls else 80)
+        self.authority = parts.netloc
+        self.path = parts.path or "/"
+        self.target = f"{self.path}?{parts.query}" if parts.query else self.path
+        self.secret = secret.encode("utf-8") if secret is not None else b""
+        self.bearer = bearer or ""
+        self.key = key
+        self.mode = "signed" if secret is not None else "bearer" if bearer is not None else "none"
+        self._context = ssl.create_default_context(cafile=ca_file) if self.tls else None
+        self._address: tuple[int, Any] | None = None
+
+    @property
+    def local(self) -> bool:
+        """Whether Wove takes the host for this machine (its non-local policy does not apply)."""
+        return self.host.lower() in LOCAL_HOSTS
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the host can only be this machine."""
+        try:
+            return self.local or ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    # Connections
+
+    def connect(self, deadline: Deadline) -> Connection:
+        """A connection, its TLS handshake done. Raises :class:`NoAnswer`."""
+        return Connection(self._secure_socket, deadline)
+
+    def silent_socket(self, deadline: Deadline) -> socket.socket:
+        """A connected socket on which nothing was said, not even a TLS hello."""
+        family, address = self._resolve(deadline)
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(deadline.left())
+            sock.connect(address)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def _secure_socket(self, deadline: Deadline) -> socket.socket:
+        sock = self.silent_socket(deadline)
+        if self._context is None:
+            return sock
+        try:
+            sock = self._context.wrap_socket(
+                sock, server_hostname=self.host, do_handshake_on_connect=False
+            )
+            sock.settimeout(deadline.left())
+            sock.do_handshake()
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def _resolve(self, deadline: Deadline) -> tuple[int, Any]:
+        if self._address is None:
+            # getaddrinfo has no timeout; on a thread it cannot hold the checker up.
+            lookup = Background(
+                lambda: socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+            )
+            try:
+                found = lookup.result(min(RESOLVE_TIMEOUT, deadline.left()))
+            except OSError as exc:
+                raise NoAnswer(f"the host name {self.host} cannot be resolved: {exc}") from exc
+            self._address = _first_that_connects(found, deadline)
+        return self._address
+
+    def own_address(self) -> str:
+        """The address of this machine that the service can reach it under."""
+        sock = self.silent_socket(Deadline(RESOLVE_TIMEOUT))
+        try:
+            return str(sock.getsockname()[0])
+        finally:
+            sock.close()
+
+    # Requests
+
+    def credentials(
+        self,
+        body: bytes,
+        *,
+        target: str | None = None,
+        secret: bytes | None = None,
+        key: str | None = None,
+        timestamp: str | None = None,
+        nonce: str | None = None,
+    ) -> dict[str, str]:
+        """The headers that authenticate ``body``; an argument puts something else in."""
+        if self.mode == "none":
+            return {}
+        if self.mode == "bearer":
+            return {"Authorization": f"Bearer {self.bearer}"}
+        stamp = str(int(time.time())) if timestamp is None else timestamp
+        mark = secrets.token_urlsafe(18) if nonce is None else nonce
+        material = self.secret if secret is None else secret
+        return {
+            KEY: self.key if key is None else key,
+            TIMESTAMP: stamp,
+            NONCE: mark,
+            SIGNATURE: signature(material, target or self.target, stamp, mark, body),
+        }
+
+    def request(
+        self,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        target: str | None = None,
+        keep: bool = False,
+        method: str = "POST",
+    ) -> bytes:
+        """The bytes of a request as Wove's executor sends it, with ``headers`` for credentials.
+
+        ``keep`` leaves the connection open afterwards; Wove itself closes it.
+        """
+        fields = {
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "Content-Length": str(len(body)),
+            "Connection": "keep-alive" if keep else "close",
+            "User-Agent": "wove-http-dev-check",
+            **headers,
+        }
+        return request_bytes(self.authority, target or self.target, fields, body, method)
+
+    def exchange(self, request: bytes, deadline: Deadline, method: str = "POST") -> Answer:
+        """Send ``request`` on a connection of its own; the answer. Raises :class:`NoAnswer`."""
+        connection = self.connect(deadline)
+        try:
+            connection.send(request, deadline)
+            return connection.answer(deadline, method)
+        finally:
+            connection.close()
+
+
+def _first_that_connects(found: list[Any], deadline: Deadline) -> tuple[int, Any]:
+    for family, kind, protocol, _, address in found:
+        with socket.socket(family, kind, protocol) as sock:
+            sock.settimeout(max(0.05, deadline.left() / 2))
+            try:
+                sock.connect(address)
+            except OSError as exc:
+                error = exc
+            else:
+                return family, address
+    raise error
+
+
+def _parts(url: str) -> urllib.parse.SplitResult:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        parts.port  # noqa: B018 (parsing it is the check)
+    except ValueError as exc:
+        raise UrlError(f"{url!r} is no URL: {exc}") from exc
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UrlError(f"{url!r} is no http:// or https:// URL with a host")
+    if parts.username is not None:
+        raise UrlError("the URL must not hold a user name or password")
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise UrlError("the URL must be percent-encoded")
+    return parts

@@ -1,0 +1,196 @@
+"""One HTTP exchange with a service that may answer anything: bytes out, an :class:`Answer` in.
+
+Every wait has an end (a total deadline, so a slow drip does not stretch it), every read a limit.
+It knows sockets, TLS and HTTP/1.1; it knows no frame and no signature, and it follows no redirect
+and asks no proxy.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, cast
+
+MAX_ANSWER = 64 * 2**20
+"""Bytes of one answer, head included, that are read before it is given up."""
+CHUNK = 65536
+
+T = TypeVar("T")
+
+
+class NoAnswer(Exception):
+    """No whole HTTP answer came; the message says what did."""
+
+
+class Deadline:
+    """A moment, ``seconds`` from now, that every step of an exchange shares."""
+
+    def __init__(self, seconds: float, *, within: Deadline | None = None) -> None:
+        self.seconds = seconds
+        self.ends = time.monotonic() + seconds
+        if within is not None and within.ends < self.ends:
+            self.ends = within.ends
+
+    def left(self) -> float:
+        """Seconds left; raises :class:`NoAnswer` if there are none."""
+        left = self.ends - time.monotonic()
+        if left <= 0:
+            raise NoAnswer(f"no whole answer within {self.seconds:g} s")
+        return left
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP answer, read to its end."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = field(repr=False)
+    closes: bool = True
+    """Whether the connection ends with it."""
+
+    def header(self, name: str) -> str:
+        """The first value of ``name``, or nothing."""
+        return next((v for k, v in self.headers if k.lower() == name.lower()), "")
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is 2xx, the only ones Wove's executor takes."""
+        return 200 <= self.status < 300
+
+    def document(self) -> Any:
+        """The body as JSON. Raises ``ValueError`` or ``RecursionError``."""
+        return json.loads(self.body.decode("utf-8"))
+
+    def shown(self) -> str:
+        """Status and the beginning of the body, safe to print."""
+        return f"HTTP {self.status} {shown(self.body)}"
+
+
+def shown(data: bytes, limit: int = 160) -> str:
+    """``data`` as a short literal."""
+    return repr(data[:limit]) + ("…" if len(data) > limit else "")
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        self._sock = sock
+        self._deadline = deadline
+        self._count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._sock.settimeout(self._deadline.left())
+        size = self._sock.recv_into(buffer)
+        self._count += size
+        if self._count > MAX_ANSWER:
+            raise NoAnswer(f"the answer is longer than {MAX_ANSWER >> 20} MiB")
+        return size
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self, CHUNK)
+
+
+class Connection:
+    """One connection. ``open_socket`` connects (and shakes hands) before ``deadline``."""
+
+    def __init__(self, open_socket: Callable[[Deadline], socket.socket], deadline: Deadline):
+        self._sock = _explained(lambda: open_socket(deadline), deadline)
+
+    def send(self, data: bytes, deadline: Deadline) -> None:
+        """Send ``data``. A service may answer before it has read everything and hang up: that is
+        for :meth:`answer` to find out."""
+        view = memoryview(data)
+        try:
+            while view:
+                self._sock.settimeout(deadline.left())
+                view = view[self._sock.send(view[:CHUNK]) :]
+        except OSError:
+            return
+
+    def answer(self, deadline: Deadline, method: str = "POST") -> Answer:
+        """Read one answer. Raises :class:`NoAnswer`."""
+        return _explained(lambda: self._read(deadline, method), deadline)
+
+    def _read(self, deadline: Deadline, method: str) -> Answer:
+        reader = cast(socket.socket, _Reader(self._sock, deadline))  # HTTPResponse asks makefile()
+        response = http.client.HTTPResponse(reader, method=method)
+        response.begin()
+        promised = response.length
+        chunks: list[bytes] = []
+        while chunk := response.read(CHUNK):  # never read(): it would allocate what is promised
+            chunks.append(chunk)
+        body = b"".join(chunks)
+        if promised is not None and len(body) < promised:
+            raise NoAnswer(f"the answer ended after {len(body)} of {promised} bytes")
+        return Answer(
+            response.status, tuple(response.getheaders()), body, bool(response.will_close)
+        )
+
+    def close(self) -> None:
+        """Hang up."""
+        self._sock.close()
+
+
+def _explained(step: Callable[[], T], deadline: Deadline) -> T:
+    try:
+        return step()
+    except TimeoutError as exc:
+        raise NoAnswer(f"no whole answer within {deadline.seconds:g} s") from exc
+    except ssl.SSLCertVerificationError as exc:
+        raise NoAnswer(
+            f"its certificate is not trusted: {exc.verify_message} (--ca-file names the CA)"
+        ) from exc
+    except ssl.SSLError as exc:
+        raise NoAnswer(f"TLS: {exc.reason or exc} (does it speak https?)") from exc
+    except ConnectionRefusedError as exc:
+        raise NoAnswer("the connection was refused") from exc
+    except http.client.RemoteDisconnected as exc:
+        raise NoAnswer("the connection was closed without an answer") from exc
+    except http.client.BadStatusLine as exc:
+        raise NoAnswer(f"what came is not HTTP: {shown(exc.line.encode('latin-1'))}") from exc
+    except ConnectionError as exc:
+        raise NoAnswer("the connection was reset") from exc
+    except OSError as exc:
+        raise NoAnswer(f"{type(exc).__name__}: {exc}") from exc
+    except (http.client.HTTPException, ValueError) as exc:
+        raise NoAnswer(f"the answer is broken HTTP: {type(exc).__name__}: {exc}") from exc
+
+
+class Background(Generic[T]):
+    """``step`` on a daemon thread, so that a stuck one never keeps the checker from ending."""
+
+    def __init__(self, step: Callable[[], T]) -> None:
+        self._value: list[T] = []
+        self._error: BaseException | None = None
+        self._done = threading.Event()
+        threading.Thread(target=self._run, args=(step,), daemon=True).start()
+
+    def _run(self, step: Callable[[], T]) -> None:
+        try:
+            self._value.append(step())
+        except BaseException as exc:  # handed to whoever asks for the result
+            self._error = exc
+        finally:
+            self._done.set()
+
+    def done(self, timeout: float = 0.0) -> bool:
+        """Whether it is over, after waiting at most ``timeout`` seconds."""
+        return self._done.wait(timeout)
+
+    def result(self, timeout: float) -> T:
+        """Its value or its exception; :class:`NoAnswer` after ``timeout`` seconds."""
+        if not self._done.wait(timeout):
+            raise NoAnswer(f"no whole answer within {timeout:g} s")
+        if self._error is not None:
+            raise self._error
+        return self._value[0]
