@@ -64,6 +64,11 @@ class Answer:
         error: dict[str, Any] = pickle.loads(base64.b64decode(self.events[-1]["error_pickle"]))
         return error
 
+    @property
+    def exception(self) -> Any:
+        """The exception that the last event frame carries."""
+        return pickle.loads(base64.b64decode(self.events[-1]["exception_pickle"]))
+
 
 def parse_answers(data: bytes) -> list[Answer]:
     """The responses in what a connection sent until it closed."""

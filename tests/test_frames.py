@@ -210,7 +210,7 @@ MALFORMED = [
     ),
     pytest.param(
         wove_frame(
-            type="run_task", run_id="r", task_id="t", callable_pickle=SOME_PICKLE, args_pickle="="
+            type="run_task", run_id="r", task_id="t", callable_pickle=SOME_PICKLE, args_pickle="abc"
         ),
         "'args_pickle' is not base64",
         id="bad arguments",

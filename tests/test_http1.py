@@ -261,11 +261,10 @@ class TestErrors:
 
     def test_head_in_pieces(self) -> None:
         """A head above the limit is a 431 also if it comes in small lines."""
-        fed = reader()
-        fed.feed(b"POST / HTTP/1.1\r\n")
+        fed, line = reader(), b"X-Some: " + b"x" * 90 + b"\r\n"
+        fed.feed(b"POST / HTTP/1.1\r\n" + 9 * line)
         with pytest.raises(RequestError) as caught:
-            for _ in range(MAX_HEAD):
-                fed.feed(b"X-A: 1\r\n")
+            fed.feed(line)
         assert caught.value.status == 431
 
     def test_trailers_too_large(self) -> None:

@@ -305,6 +305,39 @@ class TestStates:
         assert run.started == first
 
 
+class TestLosing:
+    """A run that was let in and never had an outcome."""
+
+    def test_state(self, journal: Journal) -> None:
+        """It is lost."""
+        run = make_run()
+        journal.add_run(run)
+        journal.lose(run)
+        assert run.state == "lost"
+
+    def test_finished_run_is_not_lost(self, journal: Journal) -> None:
+        """A run that has finished cannot be lost."""
+        run = finished_run(journal, returned(1))
+        journal.lose(run)
+        assert run.result == 1
+
+    @pytest.mark.parametrize("state", ["lost", "finished"])
+    def test_is_over(self, journal: Journal, state: str) -> None:
+        """Whoever waits for its end is told."""
+        run = make_run()
+        journal.add_run(run)
+        journal.lose(run)
+        assert journal.wait_for_runs(None, state, 1, 0.0).last is run
+
+    def test_has_no_result(self, journal: Journal) -> None:
+        """A lost run has no result, and says so."""
+        run = make_run()
+        journal.add_run(run)
+        journal.lose(run)
+        with pytest.raises(UsageError, match="it is lost"):
+            run.result  # noqa: B018
+
+
 class TestBounds:
     """The journal does not grow for ever."""
 

@@ -313,7 +313,11 @@ BROKEN = {
         b"junk",
         "the arguments could not be loaded on the worker: UnpicklingError",
     ),
-    "list of arguments": (dumps(add), dumps([1]), "args_pickle must hold a dict of names, not list"),
+    "list of arguments": (
+        dumps(add),
+        dumps([1]),
+        "args_pickle must hold a dict of names, not list",
+    ),
     "names of arguments": (
         dumps(add),
         dumps({1: 2}),
@@ -588,6 +592,7 @@ class TestThreads:
     @pytest.mark.parametrize("exception", [ValueError("ours"), SystemExit("ours")], ids=repr)
     def test_failure_of_ours(self, runner: Runner, exception: BaseException) -> None:
         """A failure outside the body is an outcome too, not a dead thread."""
+
         def body() -> Outcome:
             raise exception
 

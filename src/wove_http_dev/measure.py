@@ -51,28 +51,30 @@ def measure_fault(kind: type[Fault], ca: CertificateAuthority) -> Row:
         HttpWorker(ca=ca, host=host, timeout=TIMEOUT, delivery_timeout=DELIVERY_TIMEOUT) as worker,
         worker.configured(),
     ):
-        if kind.command == "cancel_task":
-            # A cancel is sent for certain only while the request is in flight: hold the run.
+        cancelling = kind.command == "cancel_task"
+        if cancelling:
+            # A cancel is sent for certain only while its request is in flight and the weave goes
+            # on: so the run is held, and tried a second time.
             worker.hold("task")
-        worker.inject(kind())
-        delivery = 0.2 if kind.command == "cancel_task" else DELIVERY_TIMEOUT
+        injection = worker.inject(kind())
         begin = time.perf_counter()
-        row = _outcome(lambda: _weave(delivery))
+        row = _outcome(lambda: _weave(0.2, 1) if cancelling else _weave(DELIVERY_TIMEOUT, 0))
         seconds = time.perf_counter() - begin
         claims = [e for e in worker.exchanges if e.frame_type == "run_task"]
         row["when"] = "at once" if seconds < AT_ONCE else f"within {LATER:g} s"
         row["run_task frames"] = len(claims)
+        row["hit"] = injection.hits > 0 or kind.listener
         row["bodies run"] = sum(run.executions for run in worker.runs)
         worker.reset()
     return row
 
 
-def _weave(delivery_timeout: float) -> Any:
+def _weave(delivery_timeout: float, retries: int) -> Any:
     from wove import weave
 
     with weave() as w:
 
-        @w.do(environment="workers", delivery_timeout=delivery_timeout)
+        @w.do(environment="workers", delivery_timeout=delivery_timeout, retries=retries)
         def task() -> tuple[int, int]:
             return (1, 2)
 
@@ -83,7 +85,7 @@ def _outcome(read: Callable[[], Any]) -> Row:
     try:
         return {"outcome": "result", "value": repr(read())}
     except Exception as exc:
-        row = {
+        row: Row = {
             "outcome": "error",
             "type": type(exc).__name__,
             "message": normalized(str(exc)).strip(),

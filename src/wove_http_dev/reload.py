@@ -7,8 +7,10 @@ that live beside them, so that the next load imports them again. It knows no tas
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import sys
+import time
 from pathlib import Path
 
 
@@ -18,9 +20,11 @@ class Reloader:
     def __init__(self, root: Path) -> None:
         self._root = str(root) + os.sep
         self._stamps: dict[str, float] = {}
+        self._looked = math.inf
 
     def refresh(self) -> None:
         """Forget every module from below ``root`` if one of them changed since the last call."""
+        looked, self._looked = self._looked, time.time()
         stamps = {}
         for name, module in list(sys.modules.items()):
             path = getattr(module, "__file__", None)
@@ -32,8 +36,11 @@ class Reloader:
                 stamps[name] = os.stat(path).st_mtime_ns / 1e9
             except OSError:
                 stamps[name] = -1.0
+        # A module not seen before was imported after the last look; changed after that look, it may
+        # have changed after its import too.
         changed = any(
-            stamp != self._stamps[name] for name, stamp in stamps.items() if name in self._stamps
+            stamp != self._stamps[name] if name in self._stamps else stamp > looked
+            for name, stamp in stamps.items()
         )
         if changed:
             importlib.invalidate_caches()

@@ -350,10 +350,11 @@ class HttpWorker:
             # Any query is accepted on the way here, so it does not count here either.
             reach_us = {ours.partition("?")[0] for ours in (self.url, *self._urls)}
             if url is None or url.partition("?")[0] not in reach_us:
+                now = "at no http service at all" if url is None else f"at {url!r}"
+                offer = f"; impersonate={url!r} makes that URL reach this worker" if url else ""
                 complaints.append(
-                    f"environment {self.environment!r} no longer points at this worker but at"
-                    f" {url!r}: something called wove.config() (an application's import?);"
-                    f" impersonate={url!r} makes that URL reach this worker"
+                    f"environment {self.environment!r} no longer points at this worker but {now}:"
+                    f" something called wove.config() (an application's import?){offer}"
                 )
         if complaints:
             listed = "\n".join(f"- {complaint}" for complaint in complaints)

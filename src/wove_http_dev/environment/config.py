@@ -17,6 +17,7 @@ _lock = threading.RLock()
 _saved: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
 _depth = 0
 _timeouts: list[float] = []
+_applied: float | None = None
 
 
 @contextmanager
@@ -81,8 +82,11 @@ def _defined(
 
 
 def _apply_timeout(runtime: Any) -> None:
-    if _saved and _saved[0][2].get("delivery_timeout") is None:
-        runtime.global_defaults["delivery_timeout"] = max(_timeouts, default=None)
+    # A value that is neither None nor the one set here is the user's, and stays.
+    global _applied
+    before, _applied = _applied, max(_timeouts, default=None)
+    if runtime.global_defaults.get("delivery_timeout") == before:
+        runtime.global_defaults["delivery_timeout"] = _applied
 
 
 def _snapshot(runtime: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:
@@ -108,7 +112,8 @@ def url_of(name: str) -> str | None:
     from wove.runtime import runtime
 
     definition = runtime.environments.get(name)
-    if not isinstance(definition, dict):
+    # wove.config() merges, so an environment made local may still have a URL.
+    if not isinstance(definition, dict) or definition.get("executor") not in ("http", "https"):
         return None
     settings = definition.get("executor_config") or definition.get("config") or {}
     url = settings.get("url") if isinstance(settings, dict) else None

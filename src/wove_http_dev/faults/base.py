@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol, TypeVar
@@ -198,7 +199,7 @@ class Fault:
 
     def __str__(self) -> str:
         changed = [
-            f"{field.name}={getattr(self, field.name)}"
+            f"{field.name}={shlex.quote(str(getattr(self, field.name)))}"
             for field in dataclasses.fields(self)
             if getattr(self, field.name) != field.default
         ]

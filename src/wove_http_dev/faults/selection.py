@@ -305,7 +305,7 @@ class FaultBook:
     def halt(self) -> None:
         """Release every stall, and let nothing stall until :meth:`resume`; injections stay."""
         self.halted = True
-        for injection in self.injections:
+        for injection in self.active:  # what was removed is released for good
             injection._release()
 
     def resume(self) -> None:

@@ -35,7 +35,7 @@ class Unloadable(Exception):
     """The bytes are no pickle that loads; Wove's executor would fail on them in the same way."""
 
 
-class _Loader(pickle._Unpickler):  # type: ignore[name-defined,misc]  # the Python one, see above
+class _Loader(pickle._Unpickler):  # the Python one, see above
     def find_class(self, module: str, name: str) -> Any:
         if module in ("builtins", "__builtin__"):
             if name in _HARMLESS:

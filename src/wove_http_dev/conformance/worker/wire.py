@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
-MAX_ANSWER = 64 * 2**20
+MAX_ANSWER = 32 * 2**20
 """Bytes of one answer, head included, that are read before it is given up."""
 CHUNK = 65536
 
@@ -157,7 +157,7 @@ def _explained(step: Callable[[], T], deadline: Deadline) -> T:
     except http.client.RemoteDisconnected as exc:
         raise NoAnswer("the connection was closed without an answer") from exc
     except http.client.BadStatusLine as exc:
-        raise NoAnswer(f"what came is not HTTP: {shown(exc.line.encode('latin-1'))}") from exc
+        raise NoAnswer(f"what came is not HTTP: {str(exc)[:160]}") from exc
     except ConnectionError as exc:
         raise NoAnswer("the connection was reset") from exc
     except OSError as exc:

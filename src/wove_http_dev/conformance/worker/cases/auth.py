@@ -1,0 +1,258 @@
+"""Authentication cases: who is let in, and that nothing is unpickled before that is known.
+
+It knows credentials; how often they are used and when is ``replay``'s, how a refusal is worded
+``refusals``'.
+"""
+
+from __future__ import annotations
+
+from wove_http_dev.conformance.report import MUST, SHOULD, Family, Fell, NotApplicable
+from wove_http_dev.conformance.worker import commands, sources, tasks
+from wove_http_dev.conformance.worker.cases.probing import (
+    AFTERMATH,
+    REFUSAL,
+    probe,
+    refused,
+    signed,
+)
+from wove_http_dev.conformance.worker.check import Check
+from wove_http_dev.conformance.worker.client import KEY, NONCE, SIGNATURE, TIMESTAMP
+from wove_http_dev.conformance.worker.wire import NoAnswer
+
+auth = Family("auth")
+FIRST_PATIENCE = 10.0
+BEARER_ONLY = ("bearer",)
+SIGNED_ONLY = ("signed",)
+BOTH = ("signed", "bearer")
+
+
+@auth.case(
+    "01",
+    "good-credentials",
+    MUST,
+    sources.SECURITY,
+    sent="a run_task frame with the credentials given to this check",
+    expected="an answer that is no 401, 403 or 404, within 10 s",
+    gate=True,
+)
+def good_credentials(check: Check) -> str:
+    """A request with the right credentials is let in."""
+    body = commands.encode(commands.run_frame(tasks.nothing))
+    answer = check.ask("a good request", body, patience=FIRST_PATIENCE)
+    if answer.status in (401, 403):
+        hint = {
+            "none": "give --secret-env or --bearer-env",
+            "bearer": "is that its token, and does it take bearer tokens?",
+        }.get(check.service.mode, "is that its secret, its --key, and its exact URL?")
+        check.fell(f"the credentials given to this check are refused ({answer.shown()}); {hint}")
+    if answer.status == 404:
+        check.fell(f"nothing is served at {check.service.target}: {answer.shown()}")
+    return f"HTTP {answer.status}"
+
+
+@auth.case(
+    "02",
+    "verify-before-unpickling",
+    MUST,
+    f"{sources.VERIFY_FIRST}; {sources.PYTHON}",
+    sent="wrong credentials, and pickles that connect to the checker as soon as they are loaded,"
+    " as callable_pickle and as args_pickle",
+    expected="no connection: the body is not unpickled before the request is verified",
+)
+def verify_before_unpickling(check: Check) -> str:
+    """Nothing of a body is unpickled before the request is verified."""
+    check.need_mode(*BOTH)
+    for field in ("callable_pickle", "args_pickle"):
+        visit = check.visit()
+        bomb = tasks.pickled(tasks.knock_on_load(visit.host, visit.port, visit.token))
+        frame = commands.run_frame(tasks.nothing)
+        frame[field] = commands.text(bomb)
+        body = commands.encode(frame)
+        try:
+            answer = check.post(body, wrong_credentials(check, body))
+        except NoAnswer as exc:
+            seen = str(exc)
+        else:
+            seen = f"HTTP {answer.status}"
+        if visit.arrived(AFTERMATH):
+            check.fell(
+                f"{field} of an unverified request was unpickled: its code ran and connected to"
+                f" the checker (the answer: {seen})"
+            )
+    return "not unpickled"
+
+
+def wrong_credentials(check: Check, body: bytes) -> dict[str, str]:
+    """Credentials made with another secret or token."""
+    if check.service.mode == "bearer":
+        return {"Authorization": "Bearer not-the-token-of-this-service"}
+    return check.service.credentials(body, secret=b"not the secret of this service")
+
+
+@auth.case(
+    "03",
+    "tampered-body",
+    MUST,
+    sources.SECURITY,
+    sent="a body that was changed after it was signed (same length)",
+    expected=REFUSAL,
+)
+def tampered_body(check: Check) -> str:
+    """A body that was changed after it was signed is refused."""
+    check.need_mode(*SIGNED_ONLY)
+    sent = probe(check)
+    other = sent.body.replace(b'"task_id":"conformance', b'"task_id":"Conformance')
+    headers = check.service.credentials(other)
+    return refused(check, "a body changed after it was signed", sent, headers)
+
+
+@auth.case(
+    "04",
+    "tampered-target",
+    MUST,
+    sources.SECURITY,
+    sent="a request signed for this URL's target, sent to it with a query appended",
+    expected=REFUSAL,
+)
+def tampered_target(check: Check) -> str:
+    """The signature covers the target, query included: one signed for another is refused."""
+    check.need_mode(*SIGNED_ONLY)
+    target = with_query(check.service.target)
+    sent, headers = signed(check)
+    what = f"a query that the signature does not cover ({target!r})"
+    return refused(check, what, sent, headers, target=target)
+
+
+def with_query(target: str) -> str:
+    """``target`` with one more parameter in its query."""
+    return f"{target}{'&' if '?' in target else '?'}conformance=1"
+
+
+@auth.case(
+    "05",
+    "signed-query",
+    SHOULD,
+    sources.EXECUTOR,
+    sent="a request to this URL with a query, signed for path and query as Wove does",
+    expected="it is let in",
+)
+def signed_query(check: Check) -> str:
+    """A URL with a query works: Wove signs path and query as they stand in the URL."""
+    check.need_mode(*SIGNED_ONLY)
+    target = with_query(check.service.target)
+    body = commands.encode(commands.run_frame(tasks.nothing))
+    headers = check.service.credentials(body, target=target)
+    answer = check.ask("a signed query", body, headers, target=target)
+    if answer.status in (401, 403):
+        check.fell(
+            f"a request signed for {target!r} was refused ({answer.shown()}):"
+            " the query is not part of what is verified"
+        )
+    return f"HTTP {answer.status}"
+
+
+@auth.case(
+    "06",
+    "wrong-key",
+    MUST,
+    sources.SECURITY,
+    sent="a valid signature under another X-Wove-Key",
+    expected=REFUSAL,
+)
+def wrong_key(check: Check) -> str:
+    """A key id that the service does not know is refused."""
+    check.need_mode(*SIGNED_ONLY)
+    return refused(check, "an unknown X-Wove-Key", *signed(check, key="another-key"))
+
+
+@auth.case(
+    "07",
+    "wrong-secret",
+    MUST,
+    sources.SECURITY,
+    sent="a signature made with another secret",
+    expected=REFUSAL,
+)
+def wrong_secret(check: Check) -> str:
+    """A signature made with another secret is refused."""
+    check.need_mode(*SIGNED_ONLY)
+    what = "a signature made with a wrong secret"
+    return refused(check, what, *signed(check, secret=b"another secret"))
+
+
+@auth.case(
+    "08",
+    "missing-headers",
+    MUST,
+    sources.SECURITY,
+    sent="requests without one of the four X-Wove headers, with it empty, and without all of them",
+    expected=REFUSAL,
+)
+def missing_headers(check: Check) -> str:
+    """A request that lacks one of the signature headers is refused."""
+    check.need_mode(*SIGNED_ONLY)
+    for name in (KEY, TIMESTAMP, NONCE, SIGNATURE):
+        sent, headers = signed(check)
+        refused(check, f"an empty {name}", sent, {**headers, name: ""})
+        sent, headers = signed(check)
+        del headers[name]
+        refused(check, f"a request without {name}", sent, headers)
+    return refused(check, "a request without any credentials", probe(check), {})
+
+
+@auth.case(
+    "09",
+    "wrong-bearer",
+    MUST,
+    'Wove docs, "wove.security", Supported Modes',
+    sent="another bearer token, the token with a character more, and none",
+    expected=REFUSAL,
+)
+def wrong_bearer(check: Check) -> str:
+    """Only the whole bearer token lets a request in."""
+    check.need_mode(*BEARER_ONLY)
+    token = check.service.bearer
+    refused(check, "a request without a bearer token", probe(check), {})
+    for what, value in (
+        ("a wrong bearer token", "wrong"),
+        ("an empty bearer token", ""),
+        ("only the beginning of the token", token[:-1]),
+        ("the token and one character more", f"{token}x"),
+    ):
+        seen = refused(check, what, probe(check), {"Authorization": f"Bearer {value}"})
+    return seen
+
+
+@auth.case(
+    "10",
+    "cancel-needs-credentials",
+    MUST,
+    sources.SECURITY,
+    sent="a cancel_task without credentials, for a task that runs",
+    expected="a refusal, and the task goes on to its result",
+)
+def cancel_needs_credentials(check: Check) -> str:
+    """A cancel_task is verified like a run_task."""
+    check.need_mode(*BOTH)
+    visit = check.visit()
+    frame = commands.run_frame(tasks.hold_async, visit.address)
+    run = check.post_later(frame)
+    if not visit.arrived(5.0):
+        raise NotApplicable("a task that holds on did not start; see the run cases")
+    try:
+        answer = check.post(commands.encode(commands.cancel_frame(frame["run_id"])), {})
+    except NoAnswer as exc:
+        seen = str(exc)
+    else:
+        seen = f"HTTP {answer.status}"
+        if answer.ok:
+            check.fell(f"a cancel_task without credentials was accepted ({seen})")
+    alive = visit.alive()
+    visit.release()
+    if not alive:
+        check.fell(f"a cancel_task without credentials was answered {seen}, yet the task stopped")
+    try:
+        run.result(5.0)
+    except NoAnswer as exc:
+        raise Fell(f"after a refused cancel_task the run was not answered: {exc}") from exc
+    return seen

@@ -1,0 +1,286 @@
+"""Cancel cases: a cancel_task is answered, touches one run, and tells the truth.
+
+Whether a body still runs is seen at its own connection to the checker, not read from an answer.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from wove_http_dev.conformance.report import MUST, SHOULD, Family, Fell
+from wove_http_dev.conformance.worker import commands, sources, tasks, told
+from wove_http_dev.conformance.worker.check import PATIENCE, Check
+from wove_http_dev.conformance.worker.listener import Visit
+from wove_http_dev.conformance.worker.wire import Answer, Background, NoAnswer
+
+cancel = Family("cancel")
+START = 5.0
+CLAIM = 3.0
+"""Seconds in which a worker that claims too early would have claimed, its grace included."""
+STOP = 3.0
+
+
+@dataclass(frozen=True)
+class HeldRun:
+    """A run whose body holds on, and its POST that waits for the end."""
+
+    run_id: str
+    visit: Visit
+    post: Background[Answer]
+
+
+def held(check: Check, function: Any) -> HeldRun:
+    """Start ``function`` and wait until its body reports."""
+    visit = check.visit()
+    frame = commands.run_frame(function, visit.address)
+    post = check.post_later(frame)
+    if not visit.arrived(START):
+        said = ""
+        if post.done():
+            try:
+                said = f"; it was answered with {post.result(0.0).shown()}"
+            except NoAnswer as exc:
+                said = f"; {exc}"
+        check.fell(f"a task that holds on did not start within {START:g} s{said}")
+    return HeldRun(frame["run_id"], visit, post)
+
+
+def cancelled(check: Check, run_id: str, mode: str = "best_effort") -> Answer:
+    """The answer to a cancel_task, which must be an answer and readable if not empty."""
+    body = commands.encode(commands.cancel_frame(run_id, mode))
+    answer = check.ask(f"a {mode} cancel_task", body)
+    _readable(check, answer, run_id)
+    return answer
+
+
+def _readable(check: Check, answer: Answer, run_id: str) -> None:
+    if answer.status >= 500:
+        check.fell(f"a cancel_task made the service fail: {answer.shown()}")
+    if not answer.ok or not answer.body.strip():
+        return
+    for event in told.events_of(answer):
+        if event.get("run_id", run_id) != run_id:
+            check.fell(f"a cancel_task was answered with a frame for {event['run_id']!r:.100}")
+
+
+def ended(check: Check, run: HeldRun, after: str, patience: float = PATIENCE) -> told.Event:
+    """The terminal frame of ``run``, which must come now."""
+    try:
+        answer = run.post.result(patience)
+    except NoAnswer as exc:
+        raise Fell(f"{after}, the run_task POST was not answered: {exc}") from exc
+    return check.terminal_in(answer, "the run_task POST of a cancelled run")
+
+
+@cancel.case(
+    "01",
+    "running-best-effort",
+    MUST,
+    sources.SEED,
+    sent="a best_effort cancel_task for a task that runs",
+    expected="an answer within 5 s: empty, or event frames of that run",
+)
+def running_best_effort(check: Check) -> str:
+    """A cancel_task for a task that runs is answered, and does not wait for the task."""
+    run = held(check, tasks.hold)
+    answer = cancelled(check, run.run_id)
+    if not answer.ok:
+        check.fell(f"a cancel_task for a run that is running was answered with {answer.shown()}")
+    return answer.shown()
+
+
+@cancel.case(
+    "02",
+    "run-is-answered",
+    MUST,
+    sources.CONTRACT,
+    sent="a best_effort cancel_task for a task that runs; then the task is let end",
+    expected="the run_task POST is answered with one terminal frame",
+)
+def run_is_answered(check: Check) -> str:
+    """A cancelled run still gets its one terminal frame."""
+    run = held(check, tasks.hold)
+    cancelled(check, run.run_id)
+    run.visit.release()
+    event = ended(check, run, "after a cancel_task and the end of the task")
+    if event.get("type") == "task_error":
+        check.fell(f"a cancelled run ended in task_error: {told.error_text(event)}")
+    check.still_serves("a cancel_task")
+    return str(event.get("type"))
+
+
+@cancel.case(
+    "03",
+    "stops-async-task",
+    SHOULD,
+    f"{sources.CONTRACT} (honor cancellation); {sources.STDIO}",
+    sent="a best_effort cancel_task for an async task that waits",
+    expected="the task stops, and its run is answered task_cancelled",
+)
+def stops_async_task(check: Check) -> str:
+    """An async task can be stopped, so a cancel_task stops it."""
+    run = held(check, tasks.hold_async)
+    cancelled(check, run.run_id)
+    if not run.visit.gone(STOP):
+        check.fell(f"an async task still ran {STOP:g} s after its cancel_task")
+    event = ended(check, run, "after an async task was cancelled")
+    if event.get("type") != "task_cancelled":
+        check.fell(f"a cancelled async task ended in {event.get('type')!r}")
+    return "stopped"
+
+
+@cancel.case(
+    "04",
+    "unknown-run",
+    MUST,
+    sources.SEED,
+    sent="cancel_task frames (both modes) for a run that never was",
+    expected="an answer within 5 s, and no failure of the service",
+)
+def unknown_run(check: Check) -> str:
+    """A cancel_task for a run that the service does not know is answered all the same."""
+    for mode in ("best_effort", "require_ack"):
+        answer = cancelled(check, commands.new_run_id(), mode)
+    check.still_serves("a cancel_task for an unknown run")
+    return answer.shown()
+
+
+@cancel.case(
+    "05",
+    "finished-run",
+    MUST,
+    sources.SEED,
+    sent="cancel_task frames (both modes) for a run that has finished",
+    expected="an answer within 5 s, no claim that it was cancelled",
+)
+def finished_run(check: Check) -> str:
+    """A cancel_task that comes too late is answered, and claims nothing."""
+    for mode in ("best_effort", "require_ack"):
+        run_id = commands.new_run_id()
+        check.terminal(commands.run_frame(tasks.nothing, run_id=run_id))
+        answer = cancelled(check, run_id, mode)
+        if mode == "require_ack" and told.told_cancelled(answer):
+            check.fell("require_ack: a run that had finished was acknowledged as cancelled")
+    check.still_serves("a cancel_task for a finished run")
+    return answer.shown()
+
+
+def _honest(check: Check, run: HeldRun, kind: str) -> str:
+    """Cancel ``run``, whose body goes on until it is let go, and catch a claim made too early."""
+    body = commands.encode(commands.cancel_frame(run.run_id, "require_ack"))
+    cancel_post = Background(lambda: check.post(body, patience=10.0))
+    ends = time.monotonic() + CLAIM
+    for post, name in ((cancel_post, "cancel_task"), (run.post, "run_task")):
+        if not post.done(max(0.0, ends - time.monotonic())):
+            continue
+        try:
+            claimed = told.told_cancelled(post.result(0.0))
+        except NoAnswer:
+            continue
+        if claimed and run.visit.alive():
+            check.fell(
+                f"require_ack was answered before the task had stopped: the {name} POST says"
+                f" task_cancelled, and the body ({kind}) still runs"
+            )
+    run.visit.release()
+    try:
+        answer = cancel_post.result(PATIENCE)
+    except NoAnswer as exc:
+        raise Fell(f"a require_ack cancel_task, after the task had ended: {exc}") from exc
+    _readable(check, answer, run.run_id)
+    event = ended(check, run, "after a require_ack cancel_task and the end of the task")
+    return f"cancel_task: {answer.shown()}; run_task: {event.get('type')}"
+
+
+@cancel.case(
+    "06",
+    "require-ack-honest",
+    MUST,
+    f"{sources.ENVIRONMENTS}; {sources.EVENTS}: task_cancelled means that it completed",
+    sent="a require_ack cancel_task for a sync task that goes on, pinged by the checker",
+    expected="no task_cancelled in either answer while the body answers pings",
+)
+def require_ack_honest(check: Check) -> str:
+    """With require_ack, task_cancelled is said only when the task's body has really stopped."""
+    return _honest(check, held(check, tasks.hold), "sync")
+
+
+@cancel.case(
+    "07",
+    "require-ack-honest-async",
+    MUST,
+    f"{sources.ENVIRONMENTS}; {sources.EVENTS}: task_cancelled means that it completed",
+    sent="a require_ack cancel_task for an async task that goes on when it is cancelled",
+    expected="no task_cancelled in either answer while the body answers pings",
+)
+def require_ack_honest_async(check: Check) -> str:
+    """To have asked a coroutine to stop is no acknowledgement: it may go on."""
+    return _honest(check, held(check, tasks.hold_stubborn), "async, not stopping at once")
+
+
+@cancel.case(
+    "08",
+    "require-ack-acknowledged",
+    SHOULD,
+    sources.ENVIRONMENTS,
+    sent="a require_ack cancel_task for an async task that stops when it is cancelled",
+    expected="task_cancelled in the answer to the cancel_task or the run_task; the body stopped",
+)
+def require_ack_acknowledged(check: Check) -> str:
+    """With require_ack, a task that can be stopped is stopped and acknowledged."""
+    run = held(check, tasks.hold_async)
+    answer = cancelled(check, run.run_id, "require_ack")
+    acknowledged = told.told_cancelled(answer)
+    if not run.visit.gone(STOP):
+        check.fell("a require_ack cancel_task did not stop an async task")
+    event = ended(check, run, "after a require_ack cancel_task of an async task")
+    if not acknowledged and event.get("type") != "task_cancelled":
+        check.fell(
+            f"neither answer says task_cancelled: {answer.shown()} and {event.get('type')!r}"
+        )
+    return "acknowledged"
+
+
+@cancel.case(
+    "09",
+    "only-its-own-run",
+    MUST,
+    sources.CONTRACT,
+    sent="two tasks that run, and a cancel_task for one of them",
+    expected="the other one goes on to its result",
+)
+def only_its_own_run(check: Check) -> str:
+    """A cancel_task stops the run that it names and no other."""
+    stopped, other = held(check, tasks.hold_async), held(check, tasks.hold_async)
+    cancelled(check, stopped.run_id)
+    if not other.visit.alive():
+        check.fell("a cancel_task for one run stopped another")
+    other.visit.release()
+    event = ended(check, other, "after another run was cancelled")
+    if event.get("type") != "task_result":
+        check.fell(f"a cancel_task for one run ended another in {event.get('type')!r}")
+    return "the other one ended in task_result"
+
+
+@cancel.case(
+    "10",
+    "malformed-cancel",
+    MUST,
+    f"{sources.HTTP}, 15.5.1",
+    sent="cancel_task frames without run_id, and with a number there",
+    expected="an answer within 5 s, and no failure of the service",
+)
+def malformed_cancel(check: Check) -> str:
+    """A cancel_task that names no run is answered, and the service goes on."""
+    for what, value in (("without run_id", None), ("with a number as run_id", 5)):
+        frame = commands.cancel_frame("x")
+        del frame["run_id"]
+        if value is not None:
+            frame["run_id"] = value
+        answer = check.ask(f"a cancel_task {what}", commands.encode(frame))
+        if answer.status >= 500:
+            check.fell(f"a cancel_task {what} made the service fail: {answer.shown()}")
+    check.still_serves("malformed cancel_task frames")
+    return f"HTTP {answer.status}"

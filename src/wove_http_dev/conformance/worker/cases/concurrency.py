@@ -1,0 +1,131 @@
+"""Concurrency cases: runs side by side, and each with its own answer.
+
+That they are side by side is seen by a rendezvous at the checker, not by a clock.
+"""
+
+from __future__ import annotations
+
+import time
+
+from wove_http_dev.conformance.report import MUST, SHOULD, Family, Fell
+from wove_http_dev.conformance.worker import commands, sources, tasks, told
+from wove_http_dev.conformance.worker.check import PATIENCE, Check
+from wove_http_dev.conformance.worker.unpickling import brief
+from wove_http_dev.conformance.worker.wire import NoAnswer
+
+concurrency = Family("concurrency")
+TOGETHER = 4.0
+MANY = 8
+"""What Wove itself has in flight on four cores (asyncio's default pool, cores + 4)."""
+
+
+def side_by_side(check: Check, count: int) -> str:
+    """Require that ``count`` tasks are all running before any of them may end."""
+    runs = []
+    for _ in range(count):
+        visit = check.visit()
+        frame = commands.run_frame(tasks.hold, visit.address)
+        runs.append((visit, check.post_later(frame)))
+    deadline = check.deadline(TOGETHER)
+    for visit, _ in runs:
+        visit.arrived(max(0.0, deadline.ends - time.monotonic()))
+    together = sum(visit.count > 0 for visit, _ in runs)
+    for visit, _ in runs:
+        visit.release()
+    for _, post in runs:
+        try:
+            check.terminal_in(post.result(PATIENCE), f"one of {count} runs")
+        except NoAnswer as exc:
+            raise Fell(f"one of {count} runs sent together: {exc}") from exc
+    if together < count:
+        check.fell(
+            f"the runs are not parallel: of {count} tasks sent together, only {together} ran"
+            f" at once in {TOGETHER:g} s"
+        )
+    return f"{count} at once"
+
+
+@concurrency.case(
+    "01",
+    "two-at-once",
+    MUST,
+    f"{sources.SEED}: a cancel_task comes while its run_task is answered",
+    sent="2 tasks that end only when both run",
+    expected="both run at the same time",
+)
+def two_at_once(check: Check) -> str:
+    """A second request is served while a task runs; else no cancel_task could get through."""
+    return side_by_side(check, 2)
+
+
+@concurrency.case(
+    "02",
+    "many-at-once",
+    SHOULD,
+    f"{sources.EXECUTOR}: delivery_timeout runs while a request waits its turn",
+    sent=f"{MANY} tasks that end only when all run",
+    expected="all run at the same time",
+)
+def many_at_once(check: Check) -> str:
+    """As many tasks run at once as Wove sends at once."""
+    return side_by_side(check, MANY)
+
+
+@concurrency.case(
+    "03",
+    "never-mixed-up",
+    MUST,
+    sources.CONTRACT,
+    sent="24 tasks at once, each with its own value",
+    expected="each answer has its own run_id and its own value",
+)
+def never_mixed_up(check: Check) -> str:
+    """Of runs side by side, each answer is about its own run."""
+    runs = []
+    for number in range(24):
+        function = tasks.echo_async if number % 2 else tasks.echo
+        frame = commands.run_frame(function, {"value": number})
+        runs.append((number, frame["run_id"], check.post_later(frame, PATIENCE)))
+    for number, run_id, post in runs:
+        try:
+            events = check.events_in(post.result(PATIENCE + 1), "one of 24 parallel runs")
+        except NoAnswer as exc:
+            raise Fell(f"one of 24 parallel runs: {exc}") from exc
+        for event in events:
+            if event.get("run_id", run_id) != run_id:
+                check.fell("parallel runs are mixed up: an answer holds a frame of another run")
+        found = told.terminals(events)
+        if not found:
+            check.fell("one of 24 parallel runs was answered without a terminal frame")
+        value = told.result_of(found[0])
+        if value != number:
+            check.fell(
+                f"parallel runs are mixed up: the run of {number} was answered with {brief(value)}"
+            )
+    return "24 answers, each its own"
+
+
+@concurrency.case(
+    "04",
+    "result-while-another-waits",
+    MUST,
+    f"{sources.SEED}: each run_task has its own answer",
+    sent="a task that holds on, then one that ends at once",
+    expected="the second is answered while the first still runs",
+)
+def result_while_another_waits(check: Check) -> str:
+    """A run is answered when it has ended, not when another one has."""
+    visit = check.visit()
+    frame = commands.run_frame(tasks.hold_async, visit.address)
+    held = check.post_later(frame)
+    if not visit.arrived(TOGETHER):
+        check.fell("a task that holds on did not start")
+    try:
+        value = check.value(tasks.echo_async, {"value": 4})
+    except Fell as exc:
+        raise Fell(f"while another task runs: {exc.actual}") from exc
+    if value != 4 or not visit.alive():
+        check.fell("while another task runs, a run got a wrong answer, or the other one stopped")
+    visit.release()
+    held.result(PATIENCE)
+    return "answered"

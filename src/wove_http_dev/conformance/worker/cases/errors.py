@@ -1,0 +1,269 @@
+"""Error cases: whatever a task raises, returns or is made of ends in one outcome, and the service
+lives on.
+
+It knows what an error frame must tell. The facts about what Wove's executor does with an exception
+that it is sent were measured on wove 2.0.3.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wove_http_dev.conformance.report import MUST, SHOULD, Family
+from wove_http_dev.conformance.worker import commands, sources, tasks, told
+from wove_http_dev.conformance.worker.check import Check
+from wove_http_dev.conformance.worker.unpickling import Unloadable
+
+errors = Family("errors")
+OUTCOME = "one task_error; the service goes on"
+PURPOSE = "on purpose"
+
+
+def failed(check: Check, what: str, function: Any, args: Any = None) -> told.Event:
+    """Run ``function`` and require a ``task_error`` for it, and that the next task runs."""
+    event = check.terminal(commands.run_frame(function, args), what)
+    if event.get("type") != "task_error":
+        check.fell(f"{what} was answered with {event.get('type')!r}", expected="task_error")
+    check.still_serves(what)
+    return event
+
+
+def loadable(check: Check, what: str, event: told.Event) -> BaseException | None:
+    """The exception in ``event``; one that does not load is a shortfall."""
+    try:
+        return told.exception_of(event)
+    except Unloadable as exc:
+        check.fell(
+            f"{what}: exception_pickle: {exc}; Wove then shows that instead of the task's error"
+        )
+
+
+@errors.case(
+    "01",
+    "task-exception",
+    MUST,
+    sources.EVENTS,
+    sent="a task that raises ValueError",
+    expected="a task_error that names ValueError and its message",
+)
+def task_exception(check: Check) -> str:
+    """An exception in a task is a task_error that tells what it was."""
+    event = failed(check, "a task that raises ValueError", tasks.fail)
+    text = told.error_text(event)
+    if PURPOSE not in text or "ValueError" not in text:
+        check.fell(f"the task_error does not tell the ValueError and its message: {text}")
+    return text
+
+
+@errors.case(
+    "02",
+    "error-fields",
+    SHOULD,
+    sources.EVENTS,
+    sent="a task that raises ValueError",
+    expected="an error with kind, message, traceback, retryable and source",
+)
+def error_fields(check: Check) -> str:
+    """A network executor's task_error holds the normalized error: five fields."""
+    event = failed(check, "a task that raises ValueError", tasks.fail)
+    error = told.error_payload(event)
+    lacking = [
+        name
+        for name in ("kind", "message", "traceback", "retryable", "source")
+        if name not in error
+    ]
+    if lacking:
+        check.fell(f"the error lacks {', '.join(lacking)}")
+    if error["kind"] != "ValueError":
+        check.fell(f"the error's kind is {error['kind']!r:.80}, not 'ValueError'")
+    return "all five"
+
+
+@errors.case(
+    "03",
+    "wrong-arguments",
+    MUST,
+    sources.EVENTS,
+    sent="a task without an argument that it needs, and one with an argument too many",
+    expected=OUTCOME,
+)
+def wrong_arguments(check: Check) -> str:
+    """A call that does not fit the function is the task's error."""
+    failed(check, "a task that lacks an argument", tasks.echo, {})
+    failed(check, "a task with an argument too many", tasks.echo, {"value": 1, "more": 2})
+    return "task_error"
+
+
+@errors.case(
+    "04",
+    "unpicklable-result",
+    MUST,
+    sources.CONTRACT,
+    sent="a task that returns a lock",
+    expected=OUTCOME,
+)
+def unpicklable_result(check: Check) -> str:
+    """A result that cannot be pickled is a task_error, not a failure of the service."""
+    return told.error_text(
+        failed(check, "a result that cannot be pickled", tasks.unpicklable_result)
+    )
+
+
+@errors.case(
+    "05",
+    "unpicklable-exception",
+    MUST,
+    sources.CONTRACT,
+    sent="a task that raises an exception which holds a lock",
+    expected="a task_error that names its message; the service goes on",
+)
+def unpicklable_exception(check: Check) -> str:
+    """An exception that cannot be pickled is told without it."""
+    what = "an exception that cannot be pickled"
+    event = failed(check, what, tasks.unpicklable_exception)
+    loadable(check, what, event)
+    text = told.error_text(event)
+    if "holds a lock" not in text:
+        check.fell(f"the task_error for {what} does not tell its message: {text}")
+    return text
+
+
+@errors.case(
+    "06",
+    "exception-that-does-not-load",
+    SHOULD,
+    f"{sources.EXECUTOR}: it hides the real error",
+    sent="a task that raises an exception which pickles, to bytes that do not load",
+    expected="a task_error without exception_pickle that names the message",
+)
+def exception_that_does_not_load(check: Check) -> str:
+    """An exception is sent only if it survives the way there and back; else the error alone."""
+    what = "an exception that pickles but does not load"
+    event = failed(check, what, tasks.exception_that_does_not_load)
+    loadable(check, what, event)
+    text = told.error_text(event)
+    if "does not load" not in text:
+        check.fell(f"the task_error for {what} does not tell its message: {text}")
+    return text
+
+
+@errors.case(
+    "07",
+    "system-exit",
+    MUST,
+    f"{sources.CONTRACT}; {sources.EXECUTOR}: sent as an exception, it ends the caller's program",
+    sent="tasks that raise SystemExit, KeyboardInterrupt, GeneratorExit and BaseException",
+    expected="a task_error each, no exception_pickle of such a kind; the service goes on",
+)
+def system_exit(check: Check) -> str:
+    """A task that calls sys.exit() or is interrupted ends itself only, not the service."""
+    for name in ("SystemExit", "KeyboardInterrupt", "GeneratorExit", "BaseException"):
+        what = f"a task that raises {name}"
+        event = failed(check, what, tasks.fail_with, {"name": name})
+        exception = loadable(check, what, event)
+        if exception is not None and not isinstance(exception, Exception):
+            check.fell(
+                f"{what}: exception_pickle holds a {type(exception).__name__}, which ends or"
+                " cancels the caller's program when Wove raises it"
+            )
+    return "task_error each time"
+
+
+@errors.case(
+    "08",
+    "timeout-error",
+    SHOULD,
+    f"{sources.EXECUTOR}: Python 3.11 and later cancel the whole weave for it",
+    sent="tasks that raise TimeoutError and StopIteration",
+    expected="a task_error each, without exception_pickle",
+)
+def timeout_error(check: Check) -> str:
+    """A TimeoutError or StopIteration is told as an error, not sent as an exception."""
+    for name in ("TimeoutError", "StopIteration"):
+        what = f"a task that raises {name}"
+        event = failed(check, what, tasks.fail_with, {"name": name})
+        exception = loadable(check, what, event)
+        if isinstance(exception, (TimeoutError, StopIteration)):
+            check.fell(f"{what}: exception_pickle holds it, and the weave is cancelled instead")
+    return "task_error each time"
+
+
+@errors.case(
+    "09",
+    "cancelled-error",
+    SHOULD,
+    f"{sources.EVENTS}: task_cancelled means that a cancellation completed",
+    sent="an async task that raises asyncio.CancelledError, with no cancel_task",
+    expected="a task_error",
+)
+def cancelled_error(check: Check) -> str:
+    """A task that raises CancelledError by itself failed; nobody cancelled it."""
+    failed(check, "a task that raises CancelledError by itself", tasks.cancel_itself)
+    return "task_error"
+
+
+@errors.case(
+    "10",
+    "unimportable-callable",
+    MUST,
+    sources.CONTRACT,
+    sent="a callable pickled by the name of a module that the worker does not have",
+    expected="a task_error that names the module; the service goes on",
+)
+def unimportable_callable(check: Check) -> str:
+    """A callable that cannot be imported is a task_error that says what is missing."""
+    payload = b"cwove_conformance_no_such_module\nfunction\n."
+    event = failed(check, "a callable that cannot be imported", payload)
+    text = told.error_text(event)
+    if "wove_conformance_no_such_module" not in text:
+        check.fell(f"the task_error does not name the module that is missing: {text}")
+    return text
+
+
+@errors.case(
+    "11",
+    "broken-pickles",
+    MUST,
+    sources.CONTRACT,
+    sent="bytes that are no pickle as callable and as arguments; a callable that is a number;"
+    " arguments that are a list",
+    expected="a task_error or a 4xx status each; the service goes on",
+)
+def broken_pickles(check: Check) -> str:
+    """A payload that does not load, or loads to the wrong thing, is an outcome like any other."""
+    for what, function, args in (
+        ("a callable_pickle that is no pickle", b"\x80\x05garbage", None),
+        ("an empty callable_pickle", b"", None),
+        ("an args_pickle that is no pickle", tasks.nothing, b"\x80\x05garbage"),
+        ("a callable_pickle that holds a number", tasks.pickled(5), None),
+        ("an args_pickle that holds a list", tasks.nothing, [1, 2]),
+    ):
+        answer = check.ask(what, commands.encode(commands.run_frame(function, args)))
+        if 400 <= answer.status < 500:
+            continue
+        event = check.terminal_in(answer, what)
+        if event.get("type") != "task_error":
+            check.fell(f"{what} was answered with {event.get('type')!r}", expected="task_error")
+    check.still_serves("broken pickles")
+    return "rejected"
+
+
+@errors.case(
+    "12",
+    "exit-on-load",
+    MUST,
+    sources.CONTRACT,
+    sent="a callable_pickle that calls sys.exit(3) when it is loaded",
+    expected="a task_error or a 4xx status; the service goes on",
+)
+def exit_on_load(check: Check) -> str:
+    """A pickle that raises SystemExit while it is loaded ends its run only."""
+    what = "a pickle that calls sys.exit() when loaded"
+    payload = tasks.pickled(tasks.OnLoad("__import__('sys').exit(3)"))
+    answer = check.ask(what, commands.encode(commands.run_frame(payload)))
+    if not 400 <= answer.status < 500:
+        event = check.terminal_in(answer, what)
+        if event.get("type") != "task_error":
+            check.fell(f"{what} was answered with {event.get('type')!r}", expected="task_error")
+    check.still_serves(what)
+    return f"HTTP {answer.status}"

@@ -1,0 +1,337 @@
+"""Frame cases: the answer to a good run_task, and the answer to a bad frame.
+
+It knows event frames; values in them are ``running``'s and ``errors``'.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wove_http_dev.conformance.report import MUST, SHOULD, Family
+from wove_http_dev.conformance.worker import commands, sources, tasks, told
+from wove_http_dev.conformance.worker.check import Check
+
+frames = Family("frames")
+REJECTION = "an error status, 400 at best; the service goes on"
+
+
+def _events(check: Check, **ids: str) -> list[told.Event]:
+    return check.events(commands.run_frame(tasks.echo, {"value": 1}, **ids))
+
+
+@frames.case(
+    "01",
+    "json-answer",
+    MUST,
+    sources.SEED,
+    sent="a valid run_task frame",
+    expected='JSON: one event frame, a list of them, or {"events": […]}',
+)
+def json_answer(check: Check) -> str:
+    """The answer is JSON in one of the three shapes."""
+    answer = check.ask("the run_task POST", commands.encode(commands.run_frame(tasks.nothing)))
+    events = check.events_in(answer)
+    if not events:
+        check.fell(f"there are no event frames in {answer.shown()}")
+    document = answer.document()
+    shape = "a list" if isinstance(document, list) else "one frame"
+    if isinstance(document, dict) and "events" in document:
+        shape = "an object with events"
+    return f"{shape}: {told.types(events)}"
+
+
+@frames.case(
+    "02",
+    "one-terminal-frame",
+    MUST,
+    f"{sources.CONTRACT}; {sources.SEED}",
+    sent="a valid run_task frame",
+    expected="exactly one of task_result, task_error, task_cancelled",
+)
+def one_terminal_frame(check: Check) -> str:
+    """A run is answered with exactly one terminal frame."""
+    events = _events(check)
+    count = len(told.terminals(events))
+    if count != 1:
+        number = "no terminal frame" if not count else f"{count} terminal frames"
+        check.fell(f"{number}: {told.types(events)}")
+    return told.types(events)
+
+
+@frames.case(
+    "03",
+    "run-id-echo",
+    MUST,
+    sources.CONTRACT,
+    sent="a valid run_task frame",
+    expected="its run_id, unchanged, on every event frame",
+)
+def run_id_echo(check: Check) -> str:
+    """Every event frame carries the run_id of its run: Wove finds the task by nothing else."""
+    run_id = commands.new_run_id()
+    _echoed(check, "run_id", run_id, _events(check, run_id=run_id))
+    return run_id
+
+
+def _echoed(check: Check, name: str, sent: str, events: list[told.Event]) -> None:
+    for event in events:
+        if event.get("type") == "log":
+            continue
+        if name not in event:
+            check.fell(f"the {event.get('type')!r} frame has no {name}")
+        if event[name] != sent:
+            check.fell(
+                f"the {event.get('type')!r} frame has a wrong {name}: {event[name]!r:.200}, sent"
+                f" {sent!r}"
+            )
+
+
+@frames.case(
+    "04",
+    "task-id-echo",
+    MUST,
+    sources.CONTRACT,
+    sent="a valid run_task frame",
+    expected="its task_id, unchanged, on every event frame",
+)
+def task_id_echo(check: Check) -> str:
+    """Every event frame carries the task_id, for error messages and debugging output."""
+    task_id = "render_report"
+    _echoed(check, "task_id", task_id, _events(check, task_id=task_id))
+    return task_id
+
+
+@frames.case(
+    "05",
+    "ids-are-opaque",
+    MUST,
+    sources.CONTRACT,
+    sent="run_id and task_id with letters beyond ASCII, quotes, slashes and spaces",
+    expected="both unchanged on every event frame",
+)
+def ids_are_opaque(check: Check) -> str:
+    """Ids are text of the sender's choosing (a Python name may hold any letter) and come back."""
+    run_id = f"größe_\N{CJK UNIFIED IDEOGRAPH-6F22}:{commands.new_run_id()} '/\\\"%2F"
+    task_id = "größe_\N{CJK UNIFIED IDEOGRAPH-6F22}"
+    events = _events(check, run_id=run_id, task_id=task_id)
+    _echoed(check, "run_id", run_id, events)
+    _echoed(check, "task_id", task_id, events)
+    return "unchanged"
+
+
+@frames.case(
+    "06",
+    "order",
+    MUST,
+    sources.EVENTS,
+    sent="a valid run_task frame",
+    expected="task_started, if any, first and once; the terminal frame last",
+)
+def order(check: Check) -> str:
+    """The frames stand in the order in which things happened; the terminal one is the final one."""
+    events = _events(check)
+    kinds = [event.get("type") for event in events]
+    if kinds and kinds[-1] not in told.TERMINAL:
+        check.fell(f"the terminal frame is not the last one: {told.types(events)}")
+    if kinds.count("task_started") > 1 or "task_started" in kinds[1:]:
+        check.fell(f"task_started is not first and once: {told.types(events)}")
+    return told.types(events)
+
+
+@frames.case(
+    "07",
+    "known-event-types",
+    MUST,
+    f"{sources.EVENTS}; {sources.EXECUTOR}",
+    sent="a valid run_task frame",
+    expected="event types that Wove knows",
+)
+def known_event_types(check: Check) -> str:
+    """Every event frame has a type that Wove knows; at any other one it fails the task."""
+    events = _events(check)
+    if any(event.get("type") not in told.KNOWN for event in events):
+        check.fell(f"unknown event types: {told.types(events)}")
+    return told.types(events)
+
+
+@frames.case(
+    "08",
+    "unknown-fields",
+    SHOULD,
+    "the command frames of Wove's docs name fields, and do not say there are no more",
+    sent="a run_task frame with fields the docs do not name, and every delivery setting",
+    expected="the task's result",
+)
+def unknown_fields(check: Check) -> str:
+    """Fields that the service does not know do not keep it from running the task."""
+    frame = commands.run_frame(tasks.echo, {"value": 8})
+    frame["conformance_extra"] = {"any": ["thing", None]}
+    frame["delivery"].update(
+        delivery_timeout=30.0,
+        delivery_idempotency_key="conformance:8",
+        delivery_heartbeat_seconds=5.0,
+        conformance_extra=1,
+    )
+    told.result_of(check.terminal(frame, "a run_task with more fields"))
+    return "task_result"
+
+
+def rejected(check: Check, what: str, body: bytes, run_id: str = "") -> str:
+    """Require that a bad frame is answered with an error status.
+
+    With the ``run_id`` known, a task_error for it does as well: the weave gets its outcome.
+    """
+    answer = check.ask(what, body)
+    if answer.status >= 400:
+        return f"HTTP {answer.status}"
+    if run_id and answer.ok:
+        for event in told.terminals(told.events_of(answer)):
+            if event.get("type") == "task_error" and event.get("run_id") == run_id:
+                return "task_error"
+    check.fell(f"{what} was not rejected: {answer.shown()}")
+
+
+def _bodies_rejected(check: Check, bodies: dict[str, bytes]) -> str:
+    for what, body in bodies.items():
+        seen = rejected(check, what, body)
+    check.still_serves("bodies that are no frame")
+    return seen
+
+
+@frames.case(
+    "09",
+    "malformed-json",
+    MUST,
+    f"{sources.HTTP}, 15.5.1; {sources.CONTRACT}",
+    sent="bodies that are not JSON: empty, cut off, not UTF-8, a pickle",
+    expected=REJECTION,
+)
+def malformed_json(check: Check) -> str:
+    """A body that is not JSON is rejected with an error status."""
+    whole = commands.encode(commands.run_frame(tasks.nothing))
+    return _bodies_rejected(
+        check,
+        {
+            "an empty body": b"",
+            "malformed JSON (cut off)": whole[: len(whole) // 2],
+            "a body that is not UTF-8": b'{"type": "run_task", "run_id": "\xff\xfe"}',
+            "a bare pickle": tasks.pickled({"type": "run_task"}),
+        },
+    )
+
+
+@frames.case(
+    "10",
+    "not-an-object",
+    MUST,
+    f"{sources.HTTP}, 15.5.1; {sources.SEED}",
+    sent="JSON that is no object: a list, a string, a number, null",
+    expected=REJECTION,
+)
+def not_an_object(check: Check) -> str:
+    """A command frame is a JSON object; other JSON is rejected with an error status."""
+    frame = commands.run_frame(tasks.nothing)
+    bodies: list[Any] = [[frame], "run_task", 5, None]
+    return _bodies_rejected(
+        check,
+        {f"JSON that is a {type(v).__name__}": commands.encode(v) for v in bodies},
+    )
+
+
+@frames.case(
+    "11",
+    "missing-fields",
+    MUST,
+    f"{sources.HTTP}, 15.5.1; {sources.EVENTS}",
+    sent="run_task frames without type, run_id or callable_pickle, or with a number there",
+    expected="an error status, or a task_error for the run_id; the service goes on",
+)
+def missing_fields(check: Check) -> str:
+    """A run_task that lacks a field it cannot be run without is rejected."""
+    for name in ("type", "run_id", "callable_pickle"):
+        for what, value in (("without", None), ("with a number as", 5)):
+            frame = commands.run_frame(tasks.nothing)
+            del frame[name]
+            if value is not None:
+                frame[name] = value
+            run_id = frame.get("run_id") if name == "callable_pickle" else ""
+            seen = rejected(
+                check,
+                f"a run_task {what} {name}",
+                commands.encode(frame),
+                str(run_id or ""),
+            )
+    check.still_serves("run_task frames that lack a field")
+    return seen
+
+
+@frames.case(
+    "12",
+    "bad-base64",
+    MUST,
+    f"{sources.HTTP}, 15.5.1; {sources.SEED}",
+    sent="callable_pickle and args_pickle that are not base64",
+    expected="an error status, or a task_error for the run_id; the service goes on",
+)
+def bad_base64(check: Check) -> str:
+    """A payload that is not base64 is rejected."""
+    for name in ("callable_pickle", "args_pickle"):
+        for text in ("a", "gASVé", "====="):
+            frame = {**commands.run_frame(tasks.nothing), name: text}
+            seen = rejected(
+                check,
+                f"{name} {text!r}, which is not base64,",
+                commands.encode(frame),
+                str(frame["run_id"]),
+            )
+    check.still_serves("payloads that are not base64")
+    return seen
+
+
+@frames.case(
+    "13",
+    "unknown-command",
+    MUST,
+    f"{sources.CONTRACT} (unsupported commands are not dropped silently)",
+    sent="frames of type 'run_everything', '' and null",
+    expected=REJECTION,
+)
+def unknown_command(check: Check) -> str:
+    """A frame of an unknown type is rejected, not dropped silently and not run."""
+    for kind in ("run_everything", "", None):
+        frame = {**commands.run_frame(tasks.nothing), "type": kind}
+        seen = rejected(
+            check,
+            f"a frame of unknown type {kind!r}",
+            commands.encode(frame),
+            str(frame["run_id"]),
+        )
+    check.still_serves("frames of unknown types")
+    return seen
+
+
+@frames.case(
+    "14",
+    "rejection-status",
+    SHOULD,
+    f"{sources.HTTP}, 15.5.1",
+    sent="malformed JSON, a frame without run_id, an unknown command",
+    expected="a 4xx status: the mistake is the client's",
+)
+def rejection_status(check: Check) -> str:
+    """A bad frame is the client's mistake: 4xx, where 5xx would say that the service failed."""
+    nameless = commands.run_frame(tasks.nothing)
+    del nameless["run_id"]
+    unknown = {**commands.run_frame(tasks.nothing), "type": "run_everything"}
+    wrong = []
+    for what, body in (
+        ("malformed JSON", b'{"type": "run_task"'),
+        ("a run_task without run_id", commands.encode(nameless)),
+        ("an unknown command", commands.encode(unknown)),
+    ):
+        answer = check.ask(what, body)
+        if answer.status >= 500:
+            wrong.append(f"{what}: {answer.shown()}")
+    if wrong:
+        check.fell("; ".join(wrong))
+    return "4xx"

@@ -1,0 +1,69 @@
+"""The probe that authentication cases send: a task that reports to the checker when it runs, so
+that "refused" can mean that it did not run. It knows no particular way to be refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wove_http_dev.conformance.worker import commands, tasks
+from wove_http_dev.conformance.worker.check import Check
+from wove_http_dev.conformance.worker.listener import Visit
+from wove_http_dev.conformance.worker.wire import NoAnswer
+
+AFTERMATH = 0.1
+"""Seconds after an answer in which a body that should not run would still be noticed."""
+REFUSAL = "a refusal (no 2xx status), and the task does not run"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A body that may be sent, and the visit that tells whether it ran (if tasks can report)."""
+
+    body: bytes
+    visit: Visit | None
+
+    def ran(self, timeout: float = AFTERMATH) -> bool:
+        """Whether it ran, as far as can be told."""
+        return self.visit is not None and self.visit.arrived(timeout)
+
+
+def probe(check: Check) -> Probe:
+    """A new probe."""
+    visit = check.visit_if_possible()
+    if visit is None:
+        return Probe(commands.encode(commands.run_frame(tasks.nothing)), None)
+    return Probe(commands.encode(commands.run_frame(tasks.knock, visit.address)), visit)
+
+
+def signed(check: Check, **changes: Any) -> tuple[Probe, dict[str, str]]:
+    """A new probe, and the credentials for it, made with ``changes`` (``Service.credentials``)."""
+    new = probe(check)
+    return new, check.service.credentials(new.body, **changes)
+
+
+def refused(
+    check: Check,
+    what: str,
+    sent: Probe,
+    headers: Mapping[str, str],
+    *,
+    target: str | None = None,
+) -> str:
+    """POST ``sent`` with ``headers`` and require that it is refused and does not run.
+
+    Returns what was answered. Hanging up without an answer is a refusal too; whether it is a good
+    one is for another case.
+    """
+    try:
+        answer = check.post(sent.body, headers, target=target)
+    except NoAnswer as exc:
+        seen, accepted = str(exc), False
+    else:
+        seen, accepted = f"HTTP {answer.status}", answer.ok
+    if accepted:
+        check.fell(f"{what} was accepted: {seen}{', and the task ran' if sent.ran() else ''}")
+    if sent.ran():
+        check.fell(f"{what} was refused ({seen}), and yet the task ran")
+    return seen

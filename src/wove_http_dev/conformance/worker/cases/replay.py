@@ -1,0 +1,188 @@
+"""Authentication cases about time and repetition: a signed request is good once, and for a while.
+
+It knows timestamps and nonces.
+"""
+
+from __future__ import annotations
+
+import time
+
+from wove_http_dev.conformance.report import MUST, Family, Fell
+from wove_http_dev.conformance.worker import sources
+from wove_http_dev.conformance.worker.cases.probing import REFUSAL, refused, signed
+from wove_http_dev.conformance.worker.check import Check
+from wove_http_dev.conformance.worker.wire import (
+    Answer,
+    Background,
+    Connection,
+    Deadline,
+    NoAnswer,
+)
+
+replay = Family("auth")
+DAY = 86400.0
+"""Far outside any sensible clock skew (Wove's own default is 300 s)."""
+COPIES = 6
+
+
+@replay.case(
+    "11",
+    "replay-same-connection",
+    MUST,
+    sources.SECURITY,
+    sent="the same signed request twice, on one connection if the service keeps it",
+    expected="the first is let in, the second refused and not run",
+)
+def replay_same_connection(check: Check) -> str:
+    """A signed request is good once: the same one again, on the same connection, is refused."""
+    check.need_mode("signed")
+    sent, headers = signed(check)
+    request = check.service.request(sent.body, headers, keep=True)
+    deadline = check.deadline()
+    connection = check.service.connect(deadline)
+    try:
+        connection.send(request, deadline)
+        first = _first_answer(connection, deadline)
+        if first.closes:
+            return _again(check, 1)
+        connection.send(request, deadline)
+        try:
+            second = connection.answer(deadline)
+        except NoAnswer as exc:
+            return f"HTTP {first.status}, then {exc}"
+    finally:
+        connection.close()
+    if second.ok or (sent.visit is not None and sent.visit.count > 1):
+        check.fell(f"a replayed request was accepted on the same connection: HTTP {second.status}")
+    return f"HTTP {first.status}, then HTTP {second.status}"
+
+
+def _first_answer(connection: Connection, deadline: Deadline) -> Answer:
+    try:
+        return connection.answer(deadline)
+    except NoAnswer as exc:
+        raise Fell(f"a good request that keeps the connection: {exc}") from exc
+
+
+def _again(check: Check, times: int) -> str:
+    sent, headers = signed(check)
+    first = check.ask("a good request", sent.body, headers)
+    for number in range(1, times + 1):
+        try:
+            again = check.post(sent.body, headers)
+        except NoAnswer:
+            continue
+        if again.ok or (sent.visit is not None and sent.visit.count > 1):
+            check.fell(
+                f"a replayed request was accepted on another connection: replay {number} of"
+                f" {times} got HTTP {again.status}"
+            )
+    return f"HTTP {first.status}, then refused"
+
+
+@replay.case(
+    "12",
+    "replay-other-connections",
+    MUST,
+    sources.SECURITY,
+    sent=f"the same signed request, then {COPIES} times more, each on a new connection",
+    expected="the first is let in, the others refused and not run",
+)
+def replay_other_connections(check: Check) -> str:
+    """A replay is refused on every connection, so by every process of the service."""
+    check.need_mode("signed")
+    return _again(check, COPIES)
+
+
+@replay.case(
+    "13",
+    "replay-race",
+    MUST,
+    sources.SECURITY,
+    sent=f"{COPIES} copies of one signed request at the same time",
+    expected="exactly one is let in",
+)
+def replay_race(check: Check) -> str:
+    """Of copies of one signed request that arrive together, only one is let in."""
+    check.need_mode("signed")
+    sent, headers = signed(check)
+
+    def post() -> Answer:
+        return check.post(sent.body, headers)
+
+    copies = [Background(post) for _ in range(COPIES)]
+    accepted = 0
+    for copy in copies:
+        try:
+            accepted += copy.result(6.0).ok
+        except NoAnswer:
+            continue
+    ran = sent.visit.count if sent.visit is not None else accepted
+    if accepted > 1 or ran > 1:
+        check.fell(f"of {COPIES} copies of one request, {accepted} were accepted and {ran} ran")
+    if not accepted:
+        raise Fell(f"of {COPIES} copies of one valid request, none was accepted")
+    return "one accepted"
+
+
+@replay.case(
+    "14",
+    "expired-timestamp",
+    MUST,
+    sources.SECURITY,
+    sent="a request signed with a timestamp of a day ago",
+    expected=REFUSAL,
+)
+def expired_timestamp(check: Check) -> str:
+    """A timestamp behind the clock-skew window is refused."""
+    check.need_mode("signed")
+    stamp = str(int(time.time() - DAY))
+    return refused(check, "an expired timestamp (a day old)", *signed(check, timestamp=stamp))
+
+
+@replay.case(
+    "15",
+    "future-timestamp",
+    MUST,
+    sources.SECURITY,
+    sent="a request signed with a timestamp of tomorrow",
+    expected=REFUSAL,
+)
+def future_timestamp(check: Check) -> str:
+    """A timestamp ahead of the clock-skew window is refused."""
+    check.need_mode("signed")
+    stamp = str(int(time.time() + DAY))
+    return refused(check, "a future timestamp (a day ahead)", *signed(check, timestamp=stamp))
+
+
+@replay.case(
+    "16",
+    "endless-timestamp",
+    MUST,
+    f"{sources.SECURITY}; NaN is in no window",
+    sent="requests signed with the timestamps nan, -nan, inf, -inf and 1e400",
+    expected=REFUSAL,
+)
+def endless_timestamp(check: Check) -> str:
+    """A timestamp that is no finite number lies in no window and is refused (it never expires)."""
+    check.need_mode("signed")
+    for stamp in ("nan", "-nan", "NaN", "inf", "-inf", "1e400"):
+        seen = refused(check, f"the timestamp {stamp!r}", *signed(check, timestamp=stamp))
+    return seen
+
+
+@replay.case(
+    "17",
+    "malformed-timestamp",
+    MUST,
+    sources.SECURITY,
+    sent="requests signed with timestamps that are no number",
+    expected=f"{REFUSAL}; the service goes on",
+)
+def malformed_timestamp(check: Check) -> str:
+    """A timestamp that is no number is refused."""
+    check.need_mode("signed")
+    for stamp in ("yesterday", "1,5", "0x10", "9" * 400):
+        seen = refused(check, f"the timestamp {stamp[:12]!r}", *signed(check, timestamp=stamp))
+    check.still_serves("malformed timestamps")
+    return seen

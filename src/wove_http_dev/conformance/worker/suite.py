@@ -1,0 +1,35 @@
+"""All cases for a worker service, in order, and the two that must hold before any other makes
+sense. It adds nothing of its own."""
+
+from __future__ import annotations
+
+from wove_http_dev.conformance.report import Case
+from wove_http_dev.conformance.worker.cases.auth import auth
+from wove_http_dev.conformance.worker.cases.cancel import cancel
+from wove_http_dev.conformance.worker.cases.concurrency import concurrency
+from wove_http_dev.conformance.worker.cases.errors import errors
+from wove_http_dev.conformance.worker.cases.frames import frames
+from wove_http_dev.conformance.worker.cases.growth import growth
+from wove_http_dev.conformance.worker.cases.limits import limits
+from wove_http_dev.conformance.worker.cases.refusals import refusals
+from wove_http_dev.conformance.worker.cases.replay import replay
+from wove_http_dev.conformance.worker.cases.running import running
+from wove_http_dev.conformance.worker.cases.transport import transport
+
+_FAMILIES = (
+    transport,
+    auth,
+    replay,
+    refusals,
+    frames,
+    running,
+    errors,
+    cancel,
+    concurrency,
+    limits,
+    growth,
+)
+WORKER_CASES: tuple[Case, ...] = tuple(case for family in _FAMILIES for case in family.cases)
+GATES: tuple[Case, ...] = tuple(case for case in WORKER_CASES if case.gate)
+BUDGET = 35.0
+"""Seconds after which no further case begins; a healthy service needs about a third."""

@@ -1,0 +1,202 @@
+"""The task functions that the cases send, and how they are pickled by value.
+
+They run on the worker, under its own Python: they use nothing but the standard library, imported
+inside, so the worker needs nothing of this package. A code object only loads on the same Python
+major.minor version; that is Wove's own condition too. Those that report take the arguments of
+``listener.Visit.address``.
+"""
+
+from __future__ import annotations
+
+import builtins
+import types
+from collections.abc import Callable
+from typing import Any
+
+import cloudpickle
+
+MODULE = "wove_conformance_task"
+"""A module name that is importable nowhere, so that cloudpickle sends the function itself."""
+
+
+def by_value(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A copy of ``function`` that cloudpickle cannot mistake for an importable one.
+
+    The copy has no globals but the built-ins and no closure.
+    """
+    assert isinstance(function, types.FunctionType)
+    scope = {"__name__": MODULE, "__builtins__": builtins}
+    copy = types.FunctionType(
+        function.__code__, scope, function.__name__, function.__defaults__, None
+    )
+    copy.__kwdefaults__ = function.__kwdefaults__
+    copy.__module__ = MODULE
+    copy.__qualname__ = function.__name__
+    return copy
+
+
+def pickled(value: Any) -> bytes:
+    """``value`` as Wove sends it; a function of this room goes by value."""
+    if isinstance(value, types.FunctionType) and value.__module__ == __name__:
+        value = by_value(value)
+    return bytes(cloudpickle.dumps(value))
+
+
+class OnLoad:
+    """Pickles to something that evaluates ``expression`` (Python source) when it is loaded."""
+
+    def __init__(self, expression: str) -> None:
+        self.expression = expression
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
+        return eval, (self.expression,)
+
+
+def knock_on_load(host: str, port: int, token: str) -> OnLoad:
+    """A pickle that reports to the checker as soon as somebody loads it."""
+    where = f"({host!r}, {port!r}), 3"
+    return OnLoad(f"__import__('socket').create_connection({where}).sendall({token.encode()!r})")
+
+
+# Answers
+
+
+def echo(value: Any) -> Any:
+    """Its argument."""
+    return value
+
+
+async def echo_async(value: Any) -> Any:
+    """Its argument, after a turn of the event loop."""
+    import asyncio
+
+    await asyncio.sleep(0)
+    return value
+
+
+def told_arguments(first: Any, second: Any = "default", *, third: Any, **rest: Any) -> Any:
+    """What arrived under which name."""
+    return {"first": first, "second": second, "third": third, "rest": rest}
+
+
+def nothing() -> None:
+    """Nothing."""
+
+
+def mixed_values() -> Any:
+    """Values that JSON cannot tell apart or hold."""
+    return {"tuple": (1, (2,)), "set": {1, 2}, "bytes": b"\x00\xff", 7: None, "big": 2**80}
+
+
+# Errors
+
+
+def fail() -> None:
+    """An ordinary exception."""
+    raise ValueError("conformance: the task failed on purpose")
+
+
+def fail_with(name: str) -> None:
+    """The built-in exception called ``name``."""
+    import builtins
+
+    raise getattr(builtins, name)("conformance: raised on purpose")
+
+
+def unpicklable_result() -> Any:
+    """A result that no pickle holds."""
+    import threading
+
+    return threading.Lock()
+
+
+def unpicklable_exception() -> None:
+    """An exception that no pickle holds."""
+    import threading
+
+    raise RuntimeError("conformance: this error holds a lock", threading.Lock())
+
+
+def exception_that_does_not_load() -> None:
+    """An exception that pickles, to bytes whose loading raises TypeError."""
+
+    class Unloadable(Exception):
+        def __reduce__(self) -> Any:
+            return UnicodeDecodeError, ()
+
+    raise Unloadable("conformance: this error does not load")
+
+
+async def cancel_itself() -> None:
+    """CancelledError, though nobody cancels."""
+    import asyncio
+
+    raise asyncio.CancelledError("conformance: nobody cancelled this task")
+
+
+# Bodies that report
+
+
+def knock(host: str, port: int, token: str) -> str:
+    """Report once, and end."""
+    import socket
+
+    with socket.create_connection((host, port), 5) as sock:
+        sock.sendall(token.encode())
+    return "knocked"
+
+
+def hold(host: str, port: int, token: str) -> str:
+    """Report, answer pings, and end when told to (or after 20 s, or when the checker is gone)."""
+    import socket
+    import time
+
+    ends = time.monotonic() + 20
+    with socket.create_connection((host, port), 5) as sock:
+        sock.sendall(token.encode())
+        sock.settimeout(0.05)
+        while time.monotonic() < ends:
+            try:
+                data = sock.recv(1)
+            except TimeoutError:
+                continue
+            if data != b"p":
+                break
+            sock.sendall(data)
+    return token
+
+
+async def hold_async(host: str, port: int, token: str) -> str:
+    """The same as a coroutine that ends when it is cancelled."""
+    import asyncio
+    import socket
+
+    loop = asyncio.get_running_loop()
+    with socket.create_connection((host, port), 5) as sock:
+        sock.setblocking(False)
+        await loop.sock_sendall(sock, token.encode())
+        while await asyncio.wait_for(loop.sock_recv(sock, 1), 20) == b"p":
+            await loop.sock_sendall(sock, b"p")
+    return token
+
+
+async def hold_stubborn(host: str, port: int, token: str) -> str:
+    """The same, but it goes on when it is cancelled, until it is told to end."""
+    import asyncio
+    import socket
+    import time
+
+    loop = asyncio.get_running_loop()
+    ends = time.monotonic() + 20
+    with socket.create_connection((host, port), 5) as sock:
+        sock.setblocking(False)
+        await loop.sock_sendall(sock, token.encode())
+        while time.monotonic() < ends:
+            try:
+                data = await loop.sock_recv(sock, 1)
+                if data != b"p":
+                    break
+                await loop.sock_sendall(sock, data)
+            except asyncio.CancelledError:
+                continue
+    return token

@@ -1,0 +1,66 @@
+"""Weaves and raw requests that the fault tests share."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+from wove import weave
+
+from wove_http_dev import HttpWorker
+
+
+def weave_one(**settings: Any) -> Any:
+    """The result of a weave of one task, ``task``, that returns (1, 2)."""
+    with weave() as w:
+
+        @w.do(environment="workers", **settings)
+        def task() -> tuple[int, int]:
+            return (1, 2)
+
+    return w.result.task
+
+
+def weave_many(items: Sequence[int], **settings: Any) -> Any:
+    """The results of a weave of one mapped task, ``task``, that doubles its item."""
+    with weave() as w:
+
+        @w.do(items, environment="workers", **settings)
+        def task(item: int) -> int:
+            return item * 2
+
+    return w.result.task
+
+
+def error_of(**settings: Any) -> Exception:
+    """The error of :func:`weave_one`."""
+    try:
+        value = weave_one(**settings)
+    except Exception as exc:
+        return exc
+    raise AssertionError(f"no error, but {value!r}")
+
+
+def connect(worker: HttpWorker) -> socket.socket:
+    """A connected socket, without TLS."""
+    return socket.create_connection(("127.0.0.1", worker.port), timeout=5)
+
+
+def post_raw(worker: HttpWorker, body: bytes = b"{}") -> socket.socket:
+    """A socket on which an unsigned request was sent, to a worker without TLS."""
+    sock = connect(worker)
+    sock.sendall(
+        b"POST /wove/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    )
+    return sock
+
+
+def read_all(sock: socket.socket) -> bytes:
+    """Everything until the end of file; closes the socket."""
+    data = b""
+    with sock:
+        while chunk := sock.recv(65536):
+            data += chunk
+    return data

@@ -1,0 +1,75 @@
+"""Event faults that one task alone cannot show, from the client's side."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from wove import weave
+
+from tests.faults.helpers import weave_one
+from wove_http_dev import HttpWorker
+
+
+def test_a_foreign_run_takes_a_result_that_is_not_its_own(wove_http_worker: HttpWorker) -> None:
+    """One answer ends the other run too, with the wrong value."""
+    victims, thieves = wove_http_worker.hold("victim"), wove_http_worker.hold("thief")
+    wove_http_worker.inject("foreign-run", task="thief")
+
+    def let_the_thief_go_first() -> None:
+        victims.wait_arrived()
+        thieves.release()
+        wove_http_worker.journal.wait(
+            lambda: any(e.task_id == "thief" and e.duration for e in wove_http_worker.exchanges),
+            10,
+            "the thief's answer",
+        )
+        victims.release()
+
+    driving = threading.Thread(target=let_the_thief_go_first)
+    driving.start()
+    with weave() as w:
+
+        @w.do(environment="workers")
+        def victim() -> str:
+            return "mine"
+
+        @w.do(environment="workers")
+        def thief() -> str:
+            return "stolen"
+
+    driving.join()
+    assert w.result.victim == "stolen"
+
+
+def test_plain_json_turns_a_tuple_into_a_list(wove_http_worker: HttpWorker) -> None:
+    """What JSON does not know is lost on the way."""
+    wove_http_worker.inject("plain-json-result")
+    assert weave_one() == [1, 2]
+
+
+def test_an_unhashable_run_id_takes_every_pending_run_down(wove_http_worker: HttpWorker) -> None:
+    """A run whose own answer would have been right fails as well."""
+    wove_http_worker.hold("bystander")
+    wove_http_worker.inject("unhashable-run-id", task="broken")
+
+    def errors(w: Any) -> list[str]:
+        found = []
+        for name in ("broken", "bystander"):
+            try:
+                getattr(w.result, name)
+            except Exception as exc:
+                found.append(type(exc).__name__)
+        return found
+
+    with weave() as w:
+
+        @w.do(environment="workers")
+        def bystander() -> int:
+            return 1
+
+        @w.do(environment="workers")
+        def broken() -> int:
+            return 2
+
+    assert "TypeError" in errors(w)

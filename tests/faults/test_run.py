@@ -1,0 +1,116 @@
+"""Run faults, from the client's side."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import suppress
+
+import pytest
+
+from tests.faults.helpers import error_of, weave_one
+from wove_http_dev import HttpWorker
+from wove_http_dev.pytest_plugin import Factory
+
+
+@pytest.mark.parametrize("fault", ["crash-before-run", "crash-after-run"])
+def test_a_crashed_worker_comes_back_on_start(wove_http_worker: HttpWorker, fault: str) -> None:
+    """start() serves again on the same port."""
+    wove_http_worker.inject(fault, times=1)
+    error_of()
+    wove_http_worker.start()
+    assert weave_one() == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("fault", "state"),
+    [
+        ("crash-before-run", "lost"),
+        ("crash-after-run", "succeeded"),
+        ("lost-response", "succeeded"),
+    ],
+)
+def test_the_journal_tells_whether_it_ran(
+    wove_http_worker: HttpWorker, fault: str, state: str
+) -> None:
+    """An answer that was lost differs from a run that never was."""
+    wove_http_worker.inject(fault, times=1)
+    error_of()
+    assert wove_http_worker.runs.last.state == state
+
+
+def test_a_lost_response_is_retried_and_runs_twice(wove_http_worker: HttpWorker) -> None:
+    """The executor cannot know that the task ran."""
+    wove_http_worker.inject("lost-response", times=1)
+    weave_one(retries=1)
+    assert [run.executions for run in wove_http_worker.runs] == [1, 1]
+
+
+def test_a_duplicate_run_runs_twice_for_one_command(wove_http_worker: HttpWorker) -> None:
+    """One command frame, two executions of the body."""
+    wove_http_worker.inject("duplicate-run")
+    weave_one()
+    assert [run.executions for run in wove_http_worker.runs] == [2]
+
+
+def test_saturation_says_when_to_retry(wove_http_worker_factory: Factory) -> None:
+    """The answer is a 503 that heals."""
+    worker = wove_http_worker_factory()
+    worker.inject("saturated", times=2)
+    assert weave_one(retries=2) == (1, 2)
+
+
+def test_an_ignored_cancel_leaves_the_run_running(wove_http_worker_factory: Factory) -> None:
+    """The run goes on after the executor gave it up."""
+    worker = wove_http_worker_factory(timeout=0.5)
+    gate = worker.hold("task")
+    worker.inject("ignore-cancel")
+    error_of(delivery_timeout=0.2, retries=1)  # while it is tried again, the cancel goes out
+    gate.release()
+    assert worker.wait_for("task", state="succeeded")[0].cancel_requested is False
+
+
+def test_a_refused_cancel_is_answered_with_its_status(wove_http_worker_factory: Factory) -> None:
+    """The cancel's POST is told an HTTP error."""
+    worker = wove_http_worker_factory(timeout=0.5)
+    worker.hold("task")
+    worker.inject("refuse-cancel status=409")
+    error_of(delivery_timeout=0.2, retries=1)
+    assert {e.status for e in worker.exchanges if e.frame_type == "cancel_task"} == {409}
+
+
+def test_a_slow_cancel_is_released_by_reset(wove_http_worker_factory: Factory) -> None:
+    """reset() ends the stall; without it this test would take a minute."""
+    worker = wove_http_worker_factory(timeout=30.0)
+    worker.hold("task")
+    slow = worker.inject("slow-cancel delay=60")
+
+    def reset_when_hit() -> None:
+        worker.journal.wait(lambda: slow.hits == 1, 10, "a cancel")
+        worker.reset()
+
+    resetting = threading.Thread(target=reset_when_hit)
+    resetting.start()
+    with suppress(Exception):  # reset() frees the held run too; either outcome will do
+        weave_one(delivery_timeout=0.2, retries=1)
+    resetting.join(10)
+    assert (slow.hits, resetting.is_alive()) == (1, False)
+
+
+def test_a_hang_ends_when_it_is_taken_back(wove_http_worker: HttpWorker) -> None:
+    """Injection.remove() lets the command go on."""
+    hang = wove_http_worker.inject("hang")
+    results: list[object] = []
+    weaving = threading.Thread(target=lambda: results.append(weave_one()))
+    weaving.start()
+    wove_http_worker.wait_for("task", state="received")
+    hang.remove()
+    weaving.join(10)
+    assert results == [(1, 2)]
+
+
+def test_an_unasked_cancellation_leaves_the_weave(wove_http_worker: HttpWorker) -> None:
+    """error_mode="return" does not contain it."""
+    wove_http_worker.inject("task-cancelled")
+    with pytest.raises(asyncio.CancelledError):
+        weave_one()

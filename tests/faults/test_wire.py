@@ -1,0 +1,78 @@
+"""Wire faults, from the client's side."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from tests.faults.helpers import error_of, post_raw, read_all, weave_one
+from wove_http_dev import HttpWorker
+from wove_http_dev.pytest_plugin import Factory
+
+
+@pytest.fixture
+def plain(wove_http_worker_factory: Factory) -> HttpWorker:
+    """A worker without TLS, that raw requests may be refused by."""
+    return wove_http_worker_factory(tls=False, security="none", strict=False)
+
+
+def kind_of(error: Exception) -> str:
+    """The kind of a transport error."""
+    payload = getattr(error, "payload", {})
+    return str(payload.get("kind"))
+
+
+@pytest.mark.parametrize("fault", ["reset-before-response", "reset-mid-body"])
+def test_a_reset_over_http_is_a_connection_reset(plain: HttpWorker, fault: str) -> None:
+    """The executor sees ConnectionResetError."""
+    plain.inject(fault)
+    assert kind_of(error_of()) == "ConnectionResetError"
+
+
+def test_a_reset_is_a_tcp_reset(plain: HttpWorker) -> None:
+    """A raw socket sees it too."""
+    plain.inject("reset-before-response")
+    with pytest.raises(ConnectionResetError):
+        read_all(post_raw(plain))
+
+
+def test_a_close_is_no_reset(plain: HttpWorker) -> None:
+    """Closing without a response is an ordinary end of file."""
+    plain.inject("close-without-response")
+    assert read_all(post_raw(plain)) == b""
+
+
+def test_a_truncated_body_is_an_incomplete_read(wove_http_worker: HttpWorker) -> None:
+    """http.client counts what was promised."""
+    wove_http_worker.inject("truncated-body")
+    assert kind_of(error_of()) == "IncompleteRead"
+
+
+def test_a_dripping_body_outlasts_the_executors_timeout(wove_http_worker_factory: Factory) -> None:
+    """Each byte restarts it: the body takes longer than the timeout, and arrives."""
+    worker = wove_http_worker_factory(timeout=0.5)
+    worker.inject("slow-body bytes=16 interval=0.05")
+    begin = time.perf_counter()
+    weave_one()
+    assert time.perf_counter() - begin > 0.5
+
+
+def test_a_stall_is_released_by_reset(wove_http_worker: HttpWorker) -> None:
+    """reset() lets the rest of the body go."""
+    stall = wove_http_worker.inject("stall-mid-body")
+    results: list[object] = []
+    weaving = threading.Thread(target=lambda: results.append(weave_one()))
+    weaving.start()
+    wove_http_worker.wait_for("task", state="succeeded")
+    wove_http_worker.journal.wait(lambda: stall.hits == 1, 5, "the stall")
+    wove_http_worker.reset()
+    weaving.join(10)
+    assert results == [(1, 2)]
+
+
+def test_http_1_0_is_on_the_status_line(plain: HttpWorker) -> None:
+    """The answer says HTTP/1.0."""
+    plain.inject("http-1.0")
+    assert read_all(post_raw(plain)).startswith(b"HTTP/1.0 ")

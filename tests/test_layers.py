@@ -1,0 +1,199 @@
+"""Imports go down the house, never up or sideways; the table of faults is whole."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import wove_http_dev
+from wove_http_dev.faults import FAULTS
+from wove_http_dev.faults.base import Fault
+
+PACKAGE = "wove_http_dev"
+SOURCE = Path(wove_http_dev.__file__).parent
+
+# Lowest first. A room is a module, or a package whose modules may import each other; it imports
+# from the rows above its own in this table. A package that is split here is several rooms.
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("errors", "conformance.report"),
+    ("messages", "conformance.checking"),
+    ("frames", "auth", "certs", "port", "http1", "conformance.worker"),
+    ("options", "runner", "reload"),
+    ("journal",),
+    ("gates", "stubs"),
+    ("faults",),
+    ("service",),
+    ("server",),
+    ("engine", "environment"),
+    ("control", "origin"),
+    ("worker", "remote"),
+    ("measure", "contained", "demo"),
+    ("catalogue",),
+    ("pytest_plugin", "cli"),
+    ("__main__",),
+)
+# The package's own front doors: they hand out names of every room, and no room may use them.
+FRONT_DOORS = ("", "conformance")
+
+ROWS = {room: row for row, rooms in enumerate(LAYERS) for room in rooms}
+
+
+def module_name(path: Path) -> str:
+    """``faults.run`` for the file ``faults/run.py``; ``faults`` for its ``__init__.py``."""
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+MODULES = {module_name(path): path for path in sorted(SOURCE.rglob("*.py"))}
+
+
+def room_of(module: str) -> str | None:
+    """The room that ``module`` is, or belongs to; ``None`` if the table does not know it."""
+    parts = module.split(".")
+    prefixes = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((prefix for prefix in prefixes if prefix in ROWS), None)
+
+
+def imports_in(source: str, module: str) -> Iterator[str]:
+    """Every module of this package that ``source``, the text of ``module``, imports anywhere."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = f"{PACKAGE}.{module}".rsplit(".", node.level)[0] if node.level else ""
+            base = ".".join(filter(None, [above, node.module]))
+            names = [f"{base}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            package, _, imported = name.partition(".")
+            if package == PACKAGE:
+                yield known_module(imported)
+
+
+def known_module(imported: str) -> str:
+    """The module that the name ``imported`` is, or is a name of."""
+    while imported and imported not in MODULES:
+        imported = imported.rpartition(".")[0]
+    return imported
+
+
+def wrong_imports(source: str, module: str) -> list[str]:
+    """What ``module`` imports and must not, each with the reason."""
+    room = room_of(module)
+    wrong = []
+    for imported in imports_in(source, module):
+        other = room_of(imported)
+        if other is None:
+            wrong.append(f"{imported or PACKAGE}: a front door, or not in LAYERS")
+        elif room is not None and other != room and ROWS[other] >= ROWS[room]:
+            wrong.append(f"{imported}: not below {room}")
+    return wrong
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name not in FRONT_DOORS])
+def test_module_has_a_row(module: str) -> None:
+    """Every module belongs to a room of the table."""
+    assert room_of(module), f"{module} is new: add its room to LAYERS in {__file__}, in its row"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name not in FRONT_DOORS])
+def test_imports_go_down(module: str) -> None:
+    """A module imports from lower rooms only, inside its functions too."""
+    assert wrong_imports(MODULES[module].read_text(encoding="utf-8"), module) == []
+
+
+@pytest.mark.parametrize("room", ROWS)
+def test_room_is_there(room: str) -> None:
+    """Every room of the table has a module."""
+    assert room in {room_of(module) for module in MODULES}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("conformance.w")])
+def test_worker_cases_owe_us_nothing(module: str) -> None:
+    """The cases for a worker service import only each other and what runs and counts them."""
+    source = MODULES[module].read_text(encoding="utf-8")
+    rooms = {room_of(imported) for imported in imports_in(source, module)}
+    assert rooms <= {"conformance.worker", "conformance.report", "conformance.checking"}
+
+
+class TestTheCheckItself:
+    """The check sees what it is to see."""
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            "import wove_http_dev.worker",
+            "from wove_http_dev import worker",
+            "from wove_http_dev.worker import HttpWorker",
+            "from .worker import HttpWorker",
+            "from . import worker",
+            "def f():\n    from wove_http_dev.worker import HttpWorker",
+            "if TYPE_CHECKING:\n    import wove_http_dev.worker as w",
+        ],
+    )
+    def test_import_upwards(self, source: str) -> None:
+        """An import of a higher room is found in whatever form."""
+        assert wrong_imports(source, "journal") == ["worker: not below journal"]
+
+    @pytest.mark.parametrize(
+        ("source", "module"),
+        [
+            ("from wove_http_dev.runner import Runner", "options"),
+            ("from wove_http_dev import HttpWorker", "cli"),
+            ("import wove_http_dev", "cli"),
+            ("from ..worker import HttpWorker", "faults.run"),
+            ("from wove_http_dev.faults import FAULTS", "journal"),
+        ],
+        ids=["sideways", "front-door", "package", "relative", "package-of-a-room"],
+    )
+    def test_other_wrong_import(self, source: str, module: str) -> None:
+        """An import sideways, by the front door or out of a package is found."""
+        assert len(wrong_imports(source, module)) == 1
+
+    @pytest.mark.parametrize(
+        ("source", "module"),
+        [
+            ("import json\nfrom wove import weave", "errors"),
+            ("from wove_http_dev import frames", "journal"),
+            ("from wove_http_dev.faults.base import Fault", "faults.run"),
+            ("from . import base", "faults.run"),
+            ("from ..errors import UsageError", "faults.run"),
+        ],
+        ids=["others", "below", "same-package", "relative", "relative-below"],
+    )
+    def test_right_import(self, source: str, module: str) -> None:
+        """An import from below, or inside a package, is right."""
+        assert wrong_imports(source, module) == []
+
+
+def defined_faults() -> set[type[Fault]]:
+    """Every fault that a room of ``faults`` defines; a name with ``_`` is a base, not a fault."""
+    rooms = [path.stem for path in (SOURCE / "faults").glob("*.py") if path.stem != "base"]
+    modules = [
+        importlib.import_module(f"{PACKAGE}.faults.{room}") for room in rooms if room != "__init__"
+    ]
+    return {
+        kind
+        for module in modules
+        for name, kind in vars(module).items()
+        if isinstance(kind, type)
+        and issubclass(kind, Fault)
+        and kind.__module__ == module.__name__
+        and not name.startswith("_")
+    }
+
+
+def test_table_of_faults_is_whole() -> None:
+    """``FAULTS`` holds exactly the faults that the rooms define."""
+    assert set(FAULTS.values()) == defined_faults()
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_name_of_a_fault(name: str) -> None:
+    """A fault stands in the table under its own name."""
+    assert FAULTS[name].name == name
