@@ -16,6 +16,7 @@ from wove import weave
 from tests.faults.helpers import error_of, weave_many, weave_one
 from wove_http_dev import CertificateAuthority, Fault, HttpWorker, UsageError
 from wove_http_dev.control.parent import IsolatedEngine
+from wove_http_dev.journal import Run
 
 
 @pytest.fixture
@@ -117,7 +118,12 @@ def test_a_stub_answers(isolated: HttpWorker) -> None:
 def test_a_stub_may_be_a_callable_of_the_test(isolated: HttpWorker) -> None:
     """It runs in the test's process and gets the run."""
     seen: list[int] = []
-    isolated.stub("task", result=lambda run: seen.append(os.getpid()) or run.task_id)
+
+    def answer(run: Run) -> str:
+        seen.append(os.getpid())
+        return run.task_id
+
+    isolated.stub("task", result=answer)
     weave_one()
     assert seen == [os.getpid()]
 
@@ -252,9 +258,7 @@ def test_twenty_kills_during_two_hundred_runs(isolated: HttpWorker) -> None:
 
     def killer() -> None:
         for kill in range(1, kills + 1):
-            isolated.journal.wait(
-                lambda kill=kill: len(isolated.journal.runs) >= kill * 8, 60, "eight more runs"
-            )
+            isolated.wait_for("task", state="received", count=kill * 8, timeout=60)
             serving.clear()
             os.kill(pid_of(isolated), signal.SIGKILL)
             isolated.restart()

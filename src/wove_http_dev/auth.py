@@ -92,8 +92,11 @@ def credentials(
     elif isinstance(security, Mapping):
         form = dict(security)
         kind = form.get("type", "signed")
-        if kind == "signed" and not (form.get("secret") or form.get("secret_env")):
-            form["secret"] = shared
+        if kind == "signed":
+            if not (form.get("secret") or form.get("secret_env")):
+                form["secret"] = shared
+            form.setdefault("key", key)
+            form.setdefault("clock_skew_seconds", clock_skew)
         if kind == "bearer" and not (form.get("token") or form.get("token_env")):
             form["token"] = shared
         for name in ("secret", "token"):

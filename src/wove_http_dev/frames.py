@@ -117,10 +117,9 @@ def decode_command(body: bytes) -> RunTask | CancelTask:
             raise FrameError(
                 f"cancel_task: delivery_cancel_mode {mode!r} is none of {CANCEL_MODES}"
             )
-        task_id = frame.get("task_id")
         return CancelTask(
             run_id=_text(frame, "run_id"),
-            task_id=task_id if isinstance(task_id, str) else None,
+            task_id=_choice(frame, "task_id", "") or None,
             cancel_mode=mode,
             orphan_policy=_choice(frame, "delivery_orphan_policy", "cancel"),
         )

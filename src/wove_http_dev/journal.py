@@ -179,18 +179,21 @@ class Run:
 
     def _size(self) -> int:
         outcome = self._outcome
-        result = outcome.result_pickle if outcome is not None else None
-        return len(self._args_pickle or b"") + len(result or b"")
+        if outcome is None:
+            return len(self._args_pickle or b"")
+        told = str((outcome.error or {}).get("traceback", ""))
+        payloads = (self._args_pickle, outcome.result_pickle, outcome.exception_pickle)
+        return sum(len(payload or b"") for payload in payloads) + len(told)
 
     def _drop_payloads(self) -> None:
         self._args_pickle = None
-        if self._outcome is not None and self._outcome.result_pickle is not None:
-            self._result_dropped = True
-            self._outcome = Outcome(
-                self._outcome.kind,
-                error=self._outcome.error,
-                exception_pickle=self._outcome.exception_pickle,
-            )
+        outcome = self._outcome
+        if outcome is None:
+            return
+        self._result_dropped = outcome.result_pickle is not None
+        # Of an error the kind and the message stay: a test can still tell what it was.
+        kept = {key: value for key, value in (outcome.error or {}).items() if key != "traceback"}
+        self._outcome = Outcome(outcome.kind, error=kept or None)
 
 
 class RunLog(Sequence[Run]):
@@ -234,7 +237,9 @@ def _is_private(header: str) -> bool:
 
 def matches_task(pattern: str | None, task_id: str | None) -> bool:
     """Whether a task's name fits ``pattern``: a name, a glob, or ``None`` for every task."""
-    return pattern is None or (task_id is not None and fnmatch.fnmatchcase(task_id, pattern))
+    if pattern is None or pattern == task_id:
+        return True
+    return task_id is not None and fnmatch.fnmatchcase(task_id, pattern)
 
 
 class Journal:
@@ -275,6 +280,12 @@ class Journal:
     def record_headers(self, exchange: Exchange, headers: Sequence[tuple[str, str]]) -> None:
         """Store ``headers`` on ``exchange`` without what is nobody's business."""
         exchange.headers = [(name, self._redact(name, value)) for name, value in headers]
+
+    def clean(self, text: str) -> str:
+        """``text`` without any secret."""
+        for secret in self._secrets:
+            text = text.replace(secret, REDACTED)
+        return text
 
     def _redact(self, name: str, value: str) -> str:
         if _is_private(name) or any(secret in value for secret in self._secrets):

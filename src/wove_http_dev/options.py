@@ -73,7 +73,7 @@ class Options:
             raise UsageError("path is without a query: every query is accepted")
         if self.response_shape not in RESPONSE_SHAPES:
             raise UsageError(f"response_shape must be one of {', '.join(RESPONSE_SHAPES)}")
-        if not isinstance(self.max_body, int) or self.max_body < 1:
+        if type(self.max_body) is not int or self.max_body < 1:
             raise UsageError(f"max_body is a number of bytes, 1 or more, not {self.max_body!r}")
         for name in ("timeout", "delivery_timeout"):
             value = getattr(self, name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from wove_http_dev import frames
@@ -83,7 +83,7 @@ class Service:
         exchange = self.journal.open()
         plan = self.faults.plan_request(request.body)
         exchange.faults = plan.names
-        exchange.method, exchange.target = request.method, request.target
+        exchange.method, exchange.target = request.method, self.journal.clean(request.target)
         exchange.body_size = len(request.body)
         self.journal.record_headers(exchange, request.headers.items)
         try:
@@ -139,8 +139,10 @@ class Service:
         verdict = plan.fault("auth").on_auth(stage)
         exchange.accepted = verdict.accepted
         exchange.verdict = verdict
+        if exchange.target != request.target:  # a secret in the URL: the ladder quotes it
+            exchange.verdict = replace(verdict, steps=(), hint=None)
         if not verdict.accepted:
-            exchange.refusal = verdict.reason
+            exchange.refusal = self.journal.clean(verdict.reason)
             claim = frames.peek(request.body)  # what it claims to be; for the reader only
             exchange.frame_type, exchange.task_id = claim.type, claim.task_id
             exchange.run_id, exchange.seed = claim.run_id, claim.seed

@@ -287,7 +287,7 @@ def bench_memory(rounds: int) -> None:
     worker = HttpWorker(secret=SECRET)
     command = _signed_command()
     sizes = []
-    for step in range(11):
+    for _ in range(11):
         for _ in range(10_000):
             answer = worker.service.handle(next(command))
             answer.done()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.faults.helpers import error_of, post_raw, read_all, weave_one
@@ -60,9 +58,9 @@ def test_the_token_is_redacted_at_the_second_origin(wove_http_worker_factory: Fa
 
 
 @pytest.fixture
-def plain(wove_http_worker_factory: Factory) -> Iterator[HttpWorker]:
+def plain(wove_http_worker_factory: Factory) -> HttpWorker:
     """A worker that a raw socket can talk to."""
-    yield wove_http_worker_factory(tls=False, security="none", strict=False)
+    return wove_http_worker_factory(tls=False, security="none", strict=False)
 
 
 def test_a_status_has_its_retry_after(plain: HttpWorker) -> None:

@@ -76,33 +76,33 @@ def many_at_once(check: Check) -> str:
     "never-mixed-up",
     MUST,
     sources.CONTRACT,
-    sent="24 tasks at once, each with its own value",
+    sent="16 tasks at once, each with its own value",
     expected="each answer has its own run_id and its own value",
 )
 def never_mixed_up(check: Check) -> str:
     """Of runs side by side, each answer is about its own run."""
     runs = []
-    for number in range(24):
+    for number in range(16):
         function = tasks.echo_async if number % 2 else tasks.echo
         frame = commands.run_frame(function, {"value": number})
         runs.append((number, frame["run_id"], check.post_later(frame, PATIENCE)))
     for number, run_id, post in runs:
         try:
-            events = check.events_in(post.result(PATIENCE + 1), "one of 24 parallel runs")
+            events = check.events_in(post.result(PATIENCE + 1), "one of 16 parallel runs")
         except NoAnswer as exc:
-            raise Fell(f"one of 24 parallel runs: {exc}") from exc
+            raise Fell(f"one of 16 parallel runs: {exc}") from exc
         for event in events:
             if event.get("run_id", run_id) != run_id:
                 check.fell("parallel runs are mixed up: an answer holds a frame of another run")
         found = told.terminals(events)
         if not found:
-            check.fell("one of 24 parallel runs was answered without a terminal frame")
+            check.fell("one of 16 parallel runs was answered without a terminal frame")
         value = told.result_of(found[0])
         if value != number:
             check.fell(
                 f"parallel runs are mixed up: the run of {number} was answered with {brief(value)}"
             )
-    return "24 answers, each its own"
+    return "16 answers, each its own"
 
 
 @concurrency.case(

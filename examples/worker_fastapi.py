@@ -1,0 +1,52 @@
+"""A Wove worker service on FastAPI and uvicorn (its heart is worker_core.py).
+
+WOVE_WORKER_SECRET=… python examples/worker_fastapi.py --port 8080 [--cert FILE --key FILE]
+"""
+
+import argparse
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from worker_core import MAX_BODY, handle, verify
+
+app = FastAPI(openapi_url=None)
+threads = ThreadPoolExecutor(256)  # FastAPI's own 40 could all be waiting when a cancel comes
+
+
+@app.post("/wove/tasks")
+async def wove_tasks(request: Request):
+    if int(request.headers.get("content-length", 0)) > MAX_BODY:
+        return JSONResponse({"error": "too large"}, 413)
+    body = await request.body()
+    query = request.scope["query_string"]  # path and query as they were signed, not decoded
+    target = (request.scope["raw_path"] + (b"?" + query if query else b"")).decode("latin-1")
+    try:
+        verify(request.headers.items(), target, body)
+    except PermissionError as exc:
+        return JSONResponse({"error": str(exc)}, 401)
+    loop = asyncio.get_running_loop()
+    status, document = await loop.run_in_executor(threads, handle, body)
+    return JSONResponse(document, status)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="a Wove worker service at /wove/tasks")
+    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--cert", help="certificate, PEM; without it the service speaks http")
+    parser.add_argument("--key", help="its private key, PEM")
+    options = parser.parse_args()
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=options.port,
+        ssl_certfile=options.cert,
+        ssl_keyfile=options.key,
+        log_level="warning",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""A Wove worker service on Flask and werkzeug's threaded server (its heart is worker_core.py).
+
+WOVE_WORKER_SECRET=… python examples/worker_flask.py --port 8080 [--cert FILE --key FILE]
+"""
+
+import argparse
+import ssl
+
+from flask import Flask, request
+from werkzeug.serving import make_server
+from worker_core import MAX_BODY, handle, verify
+
+app = Flask(__name__)
+app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+
+
+@app.post("/wove/tasks")
+def wove_tasks():
+    body = request.get_data()
+    target = request.environ["RAW_URI"]  # as it was signed; request.path is decoded, no query
+    try:
+        verify(request.headers.items(), target, body)
+    except PermissionError as exc:
+        return {"error": str(exc)}, 401
+    status, document = handle(body)
+    return document, status
+
+
+class Context(ssl.SSLContext):
+    """Shakes hands in the connection's own thread; werkzeug would do it while it accepts, and one
+    silent client keep all others waiting."""
+
+    def wrap_socket(self, sock, **options):
+        return super().wrap_socket(sock, **{**options, "do_handshake_on_connect": False})
+
+
+def main():
+    parser = argparse.ArgumentParser(description="a Wove worker service at /wove/tasks")
+    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--cert", help="certificate, PEM; without it the service speaks http")
+    parser.add_argument("--key", help="its private key, PEM")
+    options = parser.parse_args()
+    context = None
+    if options.cert:
+        context = Context(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(options.cert, options.key)
+    make_server("127.0.0.1", options.port, app, threaded=True, ssl_context=context).serve_forever()
+
+
+if __name__ == "__main__":
+    main()
