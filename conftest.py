@@ -2,4 +2,25 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+from contextlib import suppress
+
+import pytest
+
 pytest_plugins = ["pytester"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Know an option of pytest-asyncio 0.24 and newer also under an older one."""
+    with suppress(ValueError):  # it is there already
+        parser.addini("asyncio_default_fixture_loop_scope", "unused before pytest-asyncio 0.24")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """pytest-asyncio 0.23, the last for pytest 7, leaves an event loop of its own unclosed."""
+    if importlib.metadata.version("pytest-asyncio").startswith("0.23."):
+        for what in ("socket.socket fd=-1, family=(AddressFamily.AF_UNIX|1)", "function BaseEv"):
+            config.addinivalue_line(
+                "filterwarnings",
+                f"ignore:Exception ignored in. <{what}:pytest.PytestUnraisableExceptionWarning",
+            )

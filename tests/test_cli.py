@@ -367,7 +367,7 @@ def test_serve_app_dir(directories: tuple[Path, Path]) -> None:
 
 @pytest.mark.parametrize("runs_before", [1, 2])
 def test_serve_reload(directories: tuple[Path, Path], runs_before: int) -> None:
-    """With ``--reload`` a module that changed is imported afresh, also right after its first run."""
+    """With ``--reload`` a changed module is imported afresh, also right after its first run."""
     theirs, ours = directories
     with serving("--app-dir", str(theirs), "--reload") as served:
         for _ in range(runs_before):

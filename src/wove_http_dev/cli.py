@@ -1,4 +1,4 @@
-"""``python -m wove_http_dev``: demo, serve, exec, faults.
+"""``python -m wove_http_dev``: demo, serve, exec, faults, check.
 
 This room reads flags, prints, and turns every error into one line that says what to do. Exit
 status: 0 done, 1 something fell short, 2 usage.
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from wove_http_dev.certs import CertificateAuthority, write_private
+from wove_http_dev.conformance.cli import add_check_commands
 from wove_http_dev.errors import UsageError, WoveHttpDevError
 from wove_http_dev.faults import FAULTS
 from wove_http_dev.journal import Exchange
@@ -116,6 +117,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     faults.add_argument("--write", metavar="FILE", help="with --measure: write the table to FILE")
     faults.set_defaults(run=_faults)
+
+    add_check_commands(commands)
     return parser
 
 

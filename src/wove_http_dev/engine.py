@@ -28,6 +28,8 @@ from wove_http_dev.stubs import Stubs
 
 STOP_GRACE = 1.0
 """Seconds that bodies still running get at the end."""
+SETTLE_TIME = 0.2
+"""Seconds that a look at the journal waits for handshakes under way."""
 
 STOPPED = Outcome(
     "error",
@@ -169,7 +171,12 @@ class LocalEngine:
                 self._server.start()
 
     def sync(self) -> None:
-        """Nothing to wait for: the journal is this process's own."""
+        """The journal is this process's own; only a client that rejected a certificate knows so
+        before the server does."""
+        with self._lock:
+            server = self._server
+        if server is not None:
+            server.settle(SETTLE_TIME)
 
     def halt(self) -> list[str]:
         """Stop serving; the names of task bodies that still run after :data:`STOP_GRACE`."""

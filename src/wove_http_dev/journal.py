@@ -294,12 +294,18 @@ class Journal:
 
     def update(self, exchange: Exchange) -> None:
         """``exchange`` has an answer, which is about to be written."""
+        self._mind(exchange)  # now: whoever reads the answer may ask for `unasked` at once
+
+    def _mind(self, exchange: Exchange) -> None:
+        if not exchange.unasked or exchange.number <= self._forgotten:
+            return
+        if not any(known is exchange for known in self._unasked):
+            self._unasked.append(exchange)
 
     def close(self, exchange: Exchange) -> None:
         """The exchange is over: its duration stands, waiters look again."""
         exchange.duration = self._clock() - exchange.received
-        if exchange.unasked and exchange.number > self._forgotten:
-            self._unasked.append(exchange)
+        self._mind(exchange)
         self.notify()
         if self.observer is not None:
             self.observer(exchange)

@@ -89,8 +89,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         item.stash[_passed] = report.passed
     if report.failed:
         for worker in item.stash.get(_workers, []):
-            text = worker.journal.render()
-            report.sections.append(("wove http worker", f"{worker!r}\n{text}"))
+            report.sections.append(("wove http worker", worker.report()))
 
 
 @pytest.fixture(scope="session")

@@ -18,11 +18,6 @@ from wove_http_dev.errors import UsageError
 from wove_http_dev.options import Options
 
 
-class _NoJournal:
-    def render(self) -> str:
-        return "journal: none, the worker service is not ours"
-
-
 class RemoteWorker:
     """The service at ``url``. ``skip(reason)`` is called for what only our own worker can do."""
 
@@ -46,7 +41,6 @@ class RemoteWorker:
         self.port = parts.port or (443 if parts.scheme == "https" else 80)
         self.secret = Secret(secret or token or "")
         self.environment = self.options.environment
-        self.journal = _NoJournal()
         self._bearer = token is not None
         self._ca_file = ca_file
         self._skip = skip
@@ -55,6 +49,10 @@ class RemoteWorker:
 
     def __repr__(self) -> str:
         return f"<RemoteWorker {self.environment!r} {self.url}>"
+
+    def report(self) -> str:
+        """What a failing test should show."""
+        return f"{self!r}: no journal, the worker service is not ours"
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

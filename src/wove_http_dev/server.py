@@ -116,6 +116,7 @@ class Server:
         self._threads: set[threading.Thread] = set()
         self._connections: set[_Connection] = set()
         self._stopping = False
+        self._handshakes = 0
 
     def start(self) -> None:
         """Listen. Raises :class:`PortInUseError` if somebody took the port."""
@@ -184,6 +185,16 @@ class Server:
                     time.sleep(0.05)  # out of descriptors: others must close some first
                 elif exc.errno in (errno.EBADF, errno.EINVAL, errno.ENOTSOCK):
                     return None
+
+    def settle(self, timeout: float) -> None:
+        """Wait until every handshake that has begun has ended, one way or the other."""
+        with self._room:
+            self._room.wait_for(lambda: not self._handshakes, timeout)
+
+    def _count_handshake(self, change: int) -> None:
+        with self._room:
+            self._handshakes += change
+            self._room.notify_all()
 
     def refuse(self) -> None:
         """Stop listening, keep the port: new connections are refused."""
@@ -312,6 +323,7 @@ class _Connection:
             self._sock.recv(CHUNK)
             self._refuse(RequestError(400, "this port speaks https; use an https:// URL"))
             return False
+        self._server._count_handshake(1)
         try:
             self._sock = context.wrap_socket(
                 self._sock,
@@ -326,6 +338,8 @@ class _Connection:
                 rejected = "ALERT" in reason and ("CERT" in reason or "_CA" in reason)
                 self._failed(f"TLS handshake: {reason}", rejected=rejected)
             return False
+        finally:
+            self._server._count_handshake(-1)
         return True
 
     def _one_request(self) -> bool:

@@ -216,6 +216,14 @@ class HttpWorker:
         """The journal itself."""
         return self._state.journal
 
+    def report(self) -> str:
+        """What a failing test should show: the journal, and the seed where faults draw."""
+        text = f"{self!r}\n{self._state.journal.render()}"
+        faults = self._state.faults
+        if any(injection.selector.probability < 1 for injection in faults.injections):
+            text += f"\nthe faults drew with --wove-http-seed={faults.seed}"
+        return text
+
     @property
     def service(self) -> Service:
         """The service itself, without its sockets."""
@@ -359,7 +367,7 @@ class HttpWorker:
         if complaints:
             listed = "\n".join(f"- {complaint}" for complaint in complaints)
             raise StrictnessError(
-                f"strict mode of {self!r}:\n{listed}\n{self._state.journal.render()}\n"
+                f"strict mode:\n{listed}\n{self.report()}\n"
                 "(to opt out: strict=False as an option, or worker.allow_refusals() in the test)"
             )
 

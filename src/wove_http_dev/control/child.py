@@ -124,7 +124,7 @@ class Child:
                 "start": self._start,
                 "state": self._follow,
                 "halt": self._halt,
-                "sync": lambda _: None,
+                "sync": self._sync,
             },
             notifications={},
             on_close=self.ended.set,
@@ -183,6 +183,10 @@ class Child:
                 seen=entry["seen"], hits=entry["hits"]
             )
         self._engine.follow()
+
+    def _sync(self, _: Any) -> None:
+        assert self._engine is not None
+        self._engine.sync()
 
     def _halt(self, _: Any) -> list[str]:
         assert self._engine is not None

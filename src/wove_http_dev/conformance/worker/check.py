@@ -24,11 +24,15 @@ CASE_TIME = 12.0
 class Laboratory:
     """The service under check and the listener that bodies report to; shared by all cases.
 
-    ``callback_host`` is the address at which the service reaches this machine.
+    ``callback_host`` is the address at which the service reaches this machine, ``patience`` the
+    seconds that one answer may take.
     """
 
-    def __init__(self, service: Service, callback_host: str | None = None) -> None:
+    def __init__(
+        self, service: Service, callback_host: str | None = None, *, patience: float = PATIENCE
+    ) -> None:
         self.service = service
+        self.patience = patience
         self._callback_host = callback_host
         self._listener: Listener | None = None
         self._callback_works: bool | None = None
@@ -64,7 +68,7 @@ class Laboratory:
         """Whether the service gives any HTTP answer."""
         service = self.service
         try:
-            service.exchange(service.request(b"{}", {}), Deadline(PATIENCE))
+            service.exchange(service.request(b"{}", {}), Deadline(self.patience))
         except NoAnswer:
             return False
         return True
@@ -81,12 +85,13 @@ class Check:
     def __init__(self, laboratory: Laboratory) -> None:
         self.laboratory = laboratory
         self.service = laboratory.service
+        self.patience = laboratory.patience
         self._ends = Deadline(CASE_TIME)
         self._visits: list[Visit] = []
 
-    def deadline(self, seconds: float = PATIENCE) -> Deadline:
-        """``seconds`` from now, but not beyond the time of the case."""
-        return Deadline(seconds, within=self._ends)
+    def deadline(self, seconds: float | None = None) -> Deadline:
+        """``seconds`` (or the patience for one answer) from now, within the time of the case."""
+        return Deadline(self.patience if seconds is None else seconds, within=self._ends)
 
     def close(self) -> None:
         """Let the bodies of this case go."""
@@ -129,7 +134,7 @@ class Check:
         headers: Mapping[str, str] | None = None,
         *,
         target: str | None = None,
-        patience: float = PATIENCE,
+        patience: float | None = None,
     ) -> Answer:
         """POST ``body``, with good credentials unless ``headers`` are given.
 
@@ -151,7 +156,7 @@ class Check:
         headers: Mapping[str, str] | None = None,
         *,
         target: str | None = None,
-        patience: float = PATIENCE,
+        patience: float | None = None,
     ) -> Answer:
         """Like :meth:`post`, but no answer is a shortfall that names ``what`` was sent."""
         try:

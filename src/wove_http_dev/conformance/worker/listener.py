@@ -36,10 +36,10 @@ class Visit:
         """How many times a body with this token came."""
         return len(self._socks)
 
-    def arrived(self, timeout: float) -> bool:
-        """Whether the body came, after waiting at most ``timeout`` seconds."""
+    def arrived(self, timeout: float, times: int = 1) -> bool:
+        """Whether the body came ``times`` times, after waiting at most ``timeout`` seconds."""
         with self._arrival:
-            return self._arrival.wait_for(lambda: bool(self._socks), timeout)
+            return self._arrival.wait_for(lambda: len(self._socks) >= times, timeout)
 
     def welcome(self, sock: socket.socket) -> None:
         """The listener hands over a body's connection."""

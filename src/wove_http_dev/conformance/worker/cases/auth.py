@@ -20,7 +20,6 @@ from wove_http_dev.conformance.worker.client import KEY, NONCE, SIGNATURE, TIMES
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
 auth = Family("auth")
-FIRST_PATIENCE = 10.0
 BEARER_ONLY = ("bearer",)
 SIGNED_ONLY = ("signed",)
 BOTH = ("signed", "bearer")
@@ -38,7 +37,7 @@ BOTH = ("signed", "bearer")
 def good_credentials(check: Check) -> str:
     """A request with the right credentials is let in."""
     body = commands.encode(commands.run_frame(tasks.nothing))
-    answer = check.ask("a good request", body, patience=FIRST_PATIENCE)
+    answer = check.ask("a good request", body, patience=2 * check.patience)
     if answer.status in (401, 403):
         hint = {
             "none": "give --secret-env or --bearer-env",
@@ -237,7 +236,7 @@ def cancel_needs_credentials(check: Check) -> str:
     visit = check.visit()
     frame = commands.run_frame(tasks.hold_async, visit.address)
     run = check.post_later(frame)
-    if not visit.arrived(5.0):
+    if not visit.arrived(check.patience):
         raise NotApplicable("a task that holds on did not start; see the run cases")
     try:
         answer = check.post(commands.encode(commands.cancel_frame(frame["run_id"])), {})
@@ -252,7 +251,7 @@ def cancel_needs_credentials(check: Check) -> str:
     if not alive:
         check.fell(f"a cancel_task without credentials was answered {seen}, yet the task stopped")
     try:
-        run.result(5.0)
+        run.result(check.patience)
     except NoAnswer as exc:
         raise Fell(f"after a refused cancel_task the run was not answered: {exc}") from exc
     return seen

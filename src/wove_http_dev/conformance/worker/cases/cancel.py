@@ -11,15 +11,13 @@ from typing import Any
 
 from wove_http_dev.conformance.report import MUST, SHOULD, Family, Fell
 from wove_http_dev.conformance.worker import commands, sources, tasks, told
-from wove_http_dev.conformance.worker.check import PATIENCE, Check
+from wove_http_dev.conformance.worker.check import Check
 from wove_http_dev.conformance.worker.listener import Visit
 from wove_http_dev.conformance.worker.wire import Answer, Background, NoAnswer
 
 cancel = Family("cancel")
-START = 5.0
-CLAIM = 3.0
+CLAIM = 2.5
 """Seconds in which a worker that claims too early would have claimed, its grace included."""
-STOP = 3.0
 
 
 @dataclass(frozen=True)
@@ -36,14 +34,14 @@ def held(check: Check, function: Any) -> HeldRun:
     visit = check.visit()
     frame = commands.run_frame(function, visit.address)
     post = check.post_later(frame)
-    if not visit.arrived(START):
+    if not visit.arrived(check.patience):
         said = ""
         if post.done():
             try:
                 said = f"; it was answered with {post.result(0.0).shown()}"
             except NoAnswer as exc:
                 said = f"; {exc}"
-        check.fell(f"a task that holds on did not start within {START:g} s{said}")
+        check.fell(f"a task that holds on did not start within {check.patience:g} s{said}")
     return HeldRun(frame["run_id"], visit, post)
 
 
@@ -65,10 +63,10 @@ def _readable(check: Check, answer: Answer, run_id: str) -> None:
             check.fell(f"a cancel_task was answered with a frame for {event['run_id']!r:.100}")
 
 
-def ended(check: Check, run: HeldRun, after: str, patience: float = PATIENCE) -> told.Event:
+def ended(check: Check, run: HeldRun, after: str) -> told.Event:
     """The terminal frame of ``run``, which must come now."""
     try:
-        answer = run.post.result(patience)
+        answer = run.post.result(check.patience)
     except NoAnswer as exc:
         raise Fell(f"{after}, the run_task POST was not answered: {exc}") from exc
     return check.terminal_in(answer, "the run_task POST of a cancelled run")
@@ -123,8 +121,8 @@ def stops_async_task(check: Check) -> str:
     """An async task can be stopped, so a cancel_task stops it."""
     run = held(check, tasks.hold_async)
     cancelled(check, run.run_id)
-    if not run.visit.gone(STOP):
-        check.fell(f"an async task still ran {STOP:g} s after its cancel_task")
+    if not run.visit.gone(check.patience):
+        check.fell(f"an async task still ran {check.patience:g} s after its cancel_task")
     event = ended(check, run, "after an async task was cancelled")
     if event.get("type") != "task_cancelled":
         check.fell(f"a cancelled async task ended in {event.get('type')!r}")
@@ -186,7 +184,7 @@ def _honest(check: Check, run: HeldRun, kind: str) -> str:
             )
     run.visit.release()
     try:
-        answer = cancel_post.result(PATIENCE)
+        answer = cancel_post.result(check.patience)
     except NoAnswer as exc:
         raise Fell(f"a require_ack cancel_task, after the task had ended: {exc}") from exc
     _readable(check, answer, run.run_id)
@@ -233,7 +231,7 @@ def require_ack_acknowledged(check: Check) -> str:
     run = held(check, tasks.hold_async)
     answer = cancelled(check, run.run_id, "require_ack")
     acknowledged = told.told_cancelled(answer)
-    if not run.visit.gone(STOP):
+    if not run.visit.gone(check.patience):
         check.fell("a require_ack cancel_task did not stop an async task")
     event = ended(check, run, "after a require_ack cancel_task of an async task")
     if not acknowledged and event.get("type") != "task_cancelled":

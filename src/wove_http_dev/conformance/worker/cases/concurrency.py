@@ -9,12 +9,11 @@ import time
 
 from wove_http_dev.conformance.report import MUST, SHOULD, Family, Fell
 from wove_http_dev.conformance.worker import commands, sources, tasks, told
-from wove_http_dev.conformance.worker.check import PATIENCE, Check
+from wove_http_dev.conformance.worker.check import Check
 from wove_http_dev.conformance.worker.unpickling import brief
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
 concurrency = Family("concurrency")
-TOGETHER = 4.0
 MANY = 8
 """What Wove itself has in flight on four cores (asyncio's default pool, cores + 4)."""
 
@@ -26,7 +25,7 @@ def side_by_side(check: Check, count: int) -> str:
         visit = check.visit()
         frame = commands.run_frame(tasks.hold, visit.address)
         runs.append((visit, check.post_later(frame)))
-    deadline = check.deadline(TOGETHER)
+    deadline = check.deadline()
     for visit, _ in runs:
         visit.arrived(max(0.0, deadline.ends - time.monotonic()))
     together = sum(visit.count > 0 for visit, _ in runs)
@@ -34,13 +33,13 @@ def side_by_side(check: Check, count: int) -> str:
         visit.release()
     for _, post in runs:
         try:
-            check.terminal_in(post.result(PATIENCE), f"one of {count} runs")
+            check.terminal_in(post.result(check.patience), f"one of {count} runs")
         except NoAnswer as exc:
             raise Fell(f"one of {count} runs sent together: {exc}") from exc
     if together < count:
         check.fell(
             f"the runs are not parallel: of {count} tasks sent together, only {together} ran"
-            f" at once in {TOGETHER:g} s"
+            f" at once in {check.patience:g} s"
         )
     return f"{count} at once"
 
@@ -85,10 +84,10 @@ def never_mixed_up(check: Check) -> str:
     for number in range(16):
         function = tasks.echo_async if number % 2 else tasks.echo
         frame = commands.run_frame(function, {"value": number})
-        runs.append((number, frame["run_id"], check.post_later(frame, PATIENCE)))
+        runs.append((number, frame["run_id"], check.post_later(frame, check.patience)))
     for number, run_id, post in runs:
         try:
-            events = check.events_in(post.result(PATIENCE + 1), "one of 16 parallel runs")
+            events = check.events_in(post.result(check.patience + 1), "one of 16 parallel runs")
         except NoAnswer as exc:
             raise Fell(f"one of 16 parallel runs: {exc}") from exc
         for event in events:
@@ -118,7 +117,7 @@ def result_while_another_waits(check: Check) -> str:
     visit = check.visit()
     frame = commands.run_frame(tasks.hold_async, visit.address)
     held = check.post_later(frame)
-    if not visit.arrived(TOGETHER):
+    if not visit.arrived(check.patience):
         check.fell("a task that holds on did not start")
     try:
         value = check.value(tasks.echo_async, {"value": 4})
@@ -127,5 +126,5 @@ def result_while_another_waits(check: Check) -> str:
     if value != 4 or not visit.alive():
         check.fell("while another task runs, a run got a wrong answer, or the other one stopped")
     visit.release()
-    held.result(PATIENCE)
+    held.result(check.patience)
     return "answered"

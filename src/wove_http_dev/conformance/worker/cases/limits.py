@@ -105,7 +105,7 @@ def client_gone(check: Check) -> str:
         deadline = check.deadline()
         connection = check.service.connect(deadline)
         connection.send(request, deadline)
-        started = visit.arrived(4.0)
+        started = visit.arrived(check.patience)
         connection.close()
         visit.release()
         if not started:

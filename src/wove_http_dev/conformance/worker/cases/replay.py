@@ -114,7 +114,7 @@ def replay_race(check: Check) -> str:
     accepted = 0
     for copy in copies:
         try:
-            accepted += copy.result(6.0).ok
+            accepted += copy.result(check.patience + 1).ok
         except NoAnswer:
             continue
     ran = sent.visit.count if sent.visit is not None else accepted

@@ -1,0 +1,125 @@
+"""A service that the check starts itself (``--cmd``): started, waited for, and stopped.
+
+It knows a process and a port. The process has a group of its own, so that whatever it starts is
+stopped too; what it prints goes to a file, and its end is shown if the service does not come up.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from types import TracebackType
+from typing import IO
+
+POLL = 0.02
+STOP_GRACE = 5.0
+SHOWN = 2000
+"""Characters of its output that are shown if it did not come up."""
+
+
+class StartError(Exception):
+    """The command cannot be started, or something else has the port; the message says which."""
+
+
+class NeverAnsweredError(Exception):
+    """It was started, but nothing accepted connections; the message holds the end of its output."""
+
+
+class ServiceCommand:
+    """A context manager that runs ``words`` (shell words, no shell) while it is open.
+
+    ``host`` and ``port`` are where it is expected to accept connections within ``patience``
+    seconds. Raises :class:`StartError` or :class:`NeverAnsweredError`.
+    """
+
+    def __init__(self, words: str, host: str, port: int, *, patience: float = 30.0) -> None:
+        try:
+            self._words = shlex.split(words)
+        except ValueError as exc:
+            raise StartError(f"--cmd: {exc}") from exc
+        if not self._words:
+            raise StartError("--cmd is empty")
+        self._where = (host, port)
+        self._patience = patience
+        self._process: subprocess.Popen[bytes] | None = None
+        self._output: IO[bytes] | None = None
+
+    def __enter__(self) -> ServiceCommand:
+        if self._accepts():
+            host, port = self._where
+            raise StartError(f"something else already accepts connections at {host}:{port}")
+        self._output = tempfile.TemporaryFile()
+        try:
+            self._process = subprocess.Popen(
+                self._words,
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as exc:
+            self._output.close()
+            raise StartError(f"cannot run {self._words[0]!r}: {exc.strerror or exc}") from exc
+        try:
+            self._wait()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop()
+
+    def _accepts(self) -> bool:
+        try:
+            with socket.create_connection(self._where, 1.0):
+                return True
+        except OSError:
+            return False
+
+    def _wait(self) -> None:
+        assert self._process is not None
+        ends = time.monotonic() + self._patience
+        while not self._accepts():
+            status = self._process.poll()
+            if status is not None:
+                raise NeverAnsweredError(
+                    f"the command ended with status {status} before it accepted connections"
+                    f"{self._said()}"
+                )
+            if time.monotonic() > ends:
+                host, port = self._where
+                raise NeverAnsweredError(
+                    f"the command accepted no connection at {host}:{port} within"
+                    f" {self._patience:g} s{self._said()}"
+                )
+            time.sleep(POLL)
+
+    def _said(self) -> str:
+        assert self._output is not None
+        self._output.seek(0)
+        text = self._output.read().decode("utf-8", "replace").strip()
+        return f"; it printed:\n{text[-SHOWN:]}" if text else "; it printed nothing"
+
+    def _stop(self) -> None:
+        process = self._process
+        if process is None or self._output is None:
+            return
+        # Also when the process itself has ended: what it started may live on in its group.
+        for number, patience in ((signal.SIGTERM, STOP_GRACE), (signal.SIGKILL, STOP_GRACE)):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(patience)
+        self._output.close()

@@ -1,0 +1,69 @@
+"""The worker cases as tests of whoever wants them in a suite of their own:
+
+``pytest --pyargs wove_http_dev.conformance --wove-http-url URL --wove-http-secret-env NAME``
+
+One test for each case. A SHOULD that falls short is an expected failure (xfail). It holds no check.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from wove_http_dev.conformance.checking import perform
+from wove_http_dev.conformance.report import FAILED, SHOULD, SKIPPED, Case
+from wove_http_dev.conformance.worker.check import Laboratory
+from wove_http_dev.conformance.worker.client import Service, UrlError
+from wove_http_dev.conformance.worker.suite import GATES, WORKER_CASES
+
+
+def _variable(config: pytest.Config, option: str) -> str | None:
+    name = config.getoption(option)
+    if name is None:
+        return None
+    value = os.environ.get(name)
+    if not value:
+        pytest.fail(f"{option}: environment variable {name} is not set", pytrace=False)
+    return value
+
+
+@pytest.fixture(scope="module")
+def laboratory(pytestconfig: pytest.Config) -> Iterator[Laboratory]:
+    """The service named on the command line, once it is known to answer."""
+    url = pytestconfig.getoption("--wove-http-url", default=None)
+    if not url:
+        pytest.skip("no worker service to check: give --wove-http-url")
+    try:
+        service = Service(
+            url,
+            secret=_variable(pytestconfig, "--wove-http-secret-env"),
+            bearer=_variable(pytestconfig, "--wove-http-bearer-env"),
+            ca_file=pytestconfig.getoption("--wove-http-ca-file"),
+        )
+    except (UrlError, OSError) as exc:
+        pytest.fail(f"{url}: {exc}", pytrace=False)
+    made = Laboratory(service)
+    for gate in GATES:
+        result = perform(gate, made.case)
+        if result.status == FAILED:
+            pytest.fail(f"{gate.title}: {result.actual}", pytrace=False)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("case", WORKER_CASES, ids=lambda case: case.title)
+def test_worker_case(case: Case, laboratory: Laboratory) -> None:
+    """The service does what the case requires."""
+    result = perform(case, laboratory.case)
+    if result.status == SKIPPED:
+        pytest.skip(result.actual)
+    if result.status == FAILED:
+        text = (
+            f"{case.level} ({case.source}): {case.requirement}\nsent: {case.sent}\n"
+            f"expected: {result.expected}\nactual: {result.actual}"
+        )
+        if case.level == SHOULD:
+            pytest.xfail(text)
+        pytest.fail(text, pytrace=False)

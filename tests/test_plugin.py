@@ -1,0 +1,549 @@
+"""The pytest plugin, in test runs of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import MakeWorker
+from wove_http_dev.worker import HttpWorker
+
+HELPER = """
+import urllib.error
+import urllib.request
+
+import pytest
+from wove import weave
+
+def weave_one(environment="workers"):
+    with weave() as w:
+        @w.do(environment=environment)
+        def answer():
+            return 42
+    return w.result.answer
+
+def refused(worker):
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(worker.url, data=b"{}")
+"""
+
+
+@pytest.fixture(autouse=True)
+def helper(pytester: pytest.Pytester) -> None:
+    """What the tests in the test runs share."""
+    pytester.makepyfile(helper=HELPER)
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+
+
+def run(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.RunResult:
+    """The result of a run, in this process, of the test module ``source``."""
+    pytester.makepyfile("from helper import *\n" + source)
+    return pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
+
+
+def run_apart(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.RunResult:
+    """The same in a child process."""
+    pytester.makepyfile("from helper import *\n" + source)
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+
+
+PASSING = """
+def test_it(wove_http_worker):
+    assert weave_one() == 42
+"""
+REFUSED = """
+def test_it(wove_http_worker):
+    refused(wove_http_worker)
+"""
+FAILING = """
+def test_it(wove_http_worker):
+    assert weave_one() == 43
+"""
+
+# Fixtures
+
+
+def test_fixture(pytester: pytest.Pytester) -> None:
+    """An installed package gives the fixture; a weave to ``workers`` is served."""
+    run_apart(pytester, PASSING).assert_outcomes(passed=1)
+
+
+def test_each_test_has_an_empty_worker(pytester: pytest.Pytester) -> None:
+    """The journal of one test is not the next one's."""
+    source = """
+@pytest.mark.parametrize("n", range(3))
+def test_it(wove_http_worker, n):
+    assert len(wove_http_worker.exchanges) == 0
+    weave_one()
+"""
+    run(pytester, source).assert_outcomes(passed=3)
+
+
+def test_one_ca_for_the_session(pytester: pytest.Pytester) -> None:
+    """The certificate authority is made once."""
+    source = """
+seen = set()
+
+@pytest.mark.parametrize("n", range(3))
+def test_it(wove_http_worker, wove_http_ca, n):
+    seen.update((wove_http_worker.ca_file, wove_http_ca.cert_file))
+    assert len(seen) == 1
+"""
+    run(pytester, source).assert_outcomes(passed=3)
+
+
+def test_factory_names(pytester: pytest.Pytester) -> None:
+    """Workers of the factory are ``workers``, ``workers-2``, … unless named."""
+    source = """
+def test_it(wove_http_worker_factory):
+    made = [wove_http_worker_factory(**o) for o in ({}, {}, {"environment": "billing"}, {})]
+    assert [w.environment for w in made] == ["workers", "workers-2", "billing", "workers-3"]
+"""
+    run(pytester, source).assert_outcomes(passed=1)
+
+
+def test_factory_beside_the_fixture(pytester: pytest.Pytester) -> None:
+    """The factory knows of the fixture's own worker, and both are configured."""
+    source = """
+def test_it(wove_http_worker, wove_http_worker_factory):
+    second = wove_http_worker_factory()
+    assert (weave_one("workers"), weave_one(second.environment)) == (42, 42)
+    assert (len(wove_http_worker.runs), len(second.runs)) == (1, 1)
+"""
+    run(pytester, source).assert_outcomes(passed=1)
+
+
+# Options
+
+
+@pytest.mark.parametrize(
+    ("marker", "fact"),
+    [
+        ("tls=False", 'worker.url.startswith("http://")'),
+        ('security="bearer"', 'worker.credentials.mode == "bearer"'),
+        ('path="/a/b"', 'worker.url.endswith("/a/b")'),
+        ('environment="billing"', 'weave_one("billing") == 42'),
+        ('secret="given"', 'worker.secret == "given"'),
+        ("isolated=True", "weave_one() == 42"),
+    ],
+)
+def test_marker(pytester: pytest.Pytester, marker: str, fact: str) -> None:
+    """Options of the marker are the worker's."""
+    source = f"""
+@pytest.mark.wove_http({marker})
+def test_it(wove_http_worker):
+    worker = wove_http_worker
+    assert {fact}
+"""
+    run(pytester, source).assert_outcomes(passed=1)
+
+
+def test_nearer_marker_wins(pytester: pytest.Pytester) -> None:
+    """The function's marker goes before the module's, option by option."""
+    source = """
+pytestmark = pytest.mark.wove_http(tls=False, path="/module")
+
+@pytest.mark.wove_http(path="/function")
+def test_it(wove_http_worker):
+    assert wove_http_worker.url.startswith("http://")
+    assert wove_http_worker.url.endswith("/function")
+"""
+    run(pytester, source).assert_outcomes(passed=1)
+
+
+OPTIONS = """
+import pytest
+
+@pytest.fixture(scope="session")
+def wove_http_options():
+    return {"tls": False, "path": "/project"}
+"""
+
+
+def test_project_options(pytester: pytest.Pytester) -> None:
+    """A project's conftest changes the defaults."""
+    pytester.makeconftest(OPTIONS)
+    source = """
+def test_it(wove_http_worker):
+    assert wove_http_worker.url == f"http://localhost:{wove_http_worker.port}/project"
+"""
+    run(pytester, source).assert_outcomes(passed=1)
+
+
+def test_marker_goes_before_project_options(pytester: pytest.Pytester) -> None:
+    """A marker changes them again."""
+    pytester.makeconftest(OPTIONS)
+    source = """
+@pytest.mark.wove_http(tls=True)
+def test_it(wove_http_worker):
+    assert wove_http_worker.url == f"https://localhost:{wove_http_worker.port}/project"
+"""
+    run(pytester, source).assert_outcomes(passed=1)
+
+
+def test_factory_takes_project_options(pytester: pytest.Pytester) -> None:
+    """They hold for the factory's workers too."""
+    pytester.makeconftest(OPTIONS)
+    source = """
+def test_it(wove_http_worker_factory):
+    assert wove_http_worker_factory().url.endswith("/project")
+"""
+    run(pytester, source).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("marker", "message"),
+    [
+        ("sekurity='none'", "*unknown option 'sekurity'; did you mean 'security'*"),
+        ("'bearer'", "*wove_http takes keyword options only*"),
+        ("faults=['nonsense']", "*unknown fault 'nonsense'*"),
+    ],
+)
+def test_wrong_marker(pytester: pytest.Pytester, marker: str, message: str) -> None:
+    """A marker that cannot be is an error of the test that says what to do."""
+    source = f"""
+@pytest.mark.wove_http({marker})
+def test_it(wove_http_worker):
+    pass
+"""
+    run(pytester, source).stdout.fnmatch_lines([message])
+
+
+def test_markers_are_registered(pytester: pytest.Pytester) -> None:
+    """``--markers`` tells of them, so ``--strict-markers`` lets them pass."""
+    result = run(pytester, "", "--markers")
+    result.stdout.fnmatch_lines(
+        ["@pytest.mark.wove_http(?*options)*", "@pytest.mark.wove_http_faults*"]
+    )
+
+
+# Strictness and reports
+
+
+def test_strict(pytester: pytest.Pytester) -> None:
+    """A test whose body passed fails at its teardown when a request was refused."""
+    run(pytester, REFUSED).assert_outcomes(passed=1, errors=1)
+
+
+def test_strict_shows_the_journal(pytester: pytest.Pytester) -> None:
+    """The message has the refusal and the journal."""
+    run(pytester, REFUSED).stdout.fnmatch_lines(
+        ["*a request was refused and no fault asked for it*", "journal: 1 exchange(s)"]
+    )
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        REFUSED.replace("def test_it", "@pytest.mark.wove_http(strict=False)\ndef test_it"),
+        REFUSED + "    wove_http_worker.allow_refusals()\n",
+    ],
+    ids=["option", "allow_refusals"],
+)
+def test_opting_out(pytester: pytest.Pytester, source: str) -> None:
+    """The ways out that the message names are ways out."""
+    run(pytester, source).assert_outcomes(passed=1)
+
+
+def test_failed_body_is_enough(pytester: pytest.Pytester) -> None:
+    """A test that failed anyway does not fail once more for strictness."""
+    source = REFUSED + "    assert False\n"
+    run(pytester, source).assert_outcomes(failed=1)
+
+
+def test_skipped_body_is_not_checked(pytester: pytest.Pytester) -> None:
+    """Neither does one that skipped itself."""
+    source = REFUSED + "    pytest.skip('on second thought')\n"
+    run(pytester, source).assert_outcomes(skipped=1)
+
+
+def test_strictness_of_every_worker(pytester: pytest.Pytester) -> None:
+    """Each of several workers is checked."""
+    source = """
+def test_it(wove_http_worker, wove_http_worker_factory):
+    refused(wove_http_worker_factory())
+"""
+    run(pytester, source).assert_outcomes(passed=1, errors=1)
+
+
+def test_strictness_after_a_fault_that_never_fired(pytester: pytest.Pytester) -> None:
+    """A fault with ``times`` that hit nothing fails the test."""
+    source = """
+@pytest.mark.wove_http(faults=["slow-response times=1 task=typo"])
+def test_it(wove_http_worker):
+    weave_one()
+"""
+    run(pytester, source).stdout.fnmatch_lines(
+        ["*never fired: task 'answer' does not match 'typo'*"]
+    )
+
+
+def test_report_section(pytester: pytest.Pytester) -> None:
+    """A failed test shows what its worker saw."""
+    run(pytester, FAILING).stdout.fnmatch_lines(
+        ["*- wove http worker -*", "<HttpWorker 'workers' https://*", "*run_task answer*"]
+    )
+
+
+def test_report_section_of_a_passed_test(pytester: pytest.Pytester) -> None:
+    """A passed one does not."""
+    run(pytester, PASSING, "-rA").stdout.no_fnmatch_line("*wove http worker*")
+
+
+def test_report_shows_no_secret(pytester: pytest.Pytester) -> None:
+    """The report of a failed test does not show the secret, locals included."""
+    source = """
+@pytest.mark.wove_http(security="bearer", secret="hush-hush-hush")
+def test_it(wove_http_worker):
+    definition, environment = wove_http_worker.environment_definition, wove_http_worker.client_env
+    assert weave_one() == 43
+"""
+    run(pytester, source, "--showlocals", "-vv").stdout.no_re_match_line(r"^(?!.*secret=).*hush")
+
+
+# Faults by marker
+
+
+FAULTED = """
+@pytest.mark.wove_http_faults({words})
+def test_it(wove_http_worker):
+    with pytest.raises(Exception):
+        weave_one()
+"""
+
+
+def test_faults_marker(pytester: pytest.Pytester) -> None:
+    """The test runs once per fault, and the fault is in force."""
+    result = run(pytester, FAULTED.format(words="'reject-auth', 'empty-body'"), "-v")
+    result.stdout.fnmatch_lines(["*test_it?reject-auth? PASSED*", "*test_it?empty-body? PASSED*"])
+
+
+def test_faults_marker_skips(pytester: pytest.Pytester) -> None:
+    """A fault that cannot apply to the options skips with the reason."""
+    source = "pytestmark = pytest.mark.wove_http(tls=False)\n" + FAULTED.format(
+        words="'self-signed'"
+    )
+    run(pytester, source, "-rs").stdout.fnmatch_lines(["*self-signed cannot apply: *"])
+
+
+# Against a service that somebody else runs
+
+
+@pytest.fixture
+def remote(worker: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The options that lead to ``worker``, a service of this process."""
+    monkeypatch.setenv("THE_SECRET", worker.secret)
+    return [
+        f"--wove-http-url={worker.url}",
+        "--wove-http-secret-env=THE_SECRET",
+        f"--wove-http-ca-file={worker.ca_file}",
+    ]
+
+
+def test_remote(pytester: pytest.Pytester, remote: list[str]) -> None:
+    """The same test passes against the service at a URL."""
+    run_apart(pytester, PASSING, *remote).assert_outcomes(passed=1)
+
+
+def test_remote_is_really_reached(
+    pytester: pytest.Pytester, remote: list[str], worker: HttpWorker
+) -> None:
+    """It is that service which served it."""
+    run_apart(pytester, PASSING, *remote)
+    assert [run.task_id for run in worker.runs] == ["answer"]
+
+
+def test_remote_bearer(
+    pytester: pytest.Pytester, make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bearer token is taken from the variable that the option names."""
+    worker = make_worker(tls=False, security="bearer")
+    monkeypatch.setenv("THE_TOKEN", worker.secret)
+    arguments = [f"--wove-http-url={worker.url}", "--wove-http-bearer-env=THE_TOKEN"]
+    run_apart(pytester, PASSING, *arguments).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("use", "member"),
+    [
+        ("wove_http_worker.inject('reject-auth')", "inject"),
+        ("wove_http_worker.stub('answer', result=1)", "stub"),
+        ("wove_http_worker.hold()", "hold"),
+        ("wove_http_worker.wait_for('answer')", "wait_for"),
+        ("wove_http_worker.runs", "runs"),
+        ("wove_http_worker.exchanges", "exchanges"),
+        ("wove_http_worker.reset()", "reset"),
+    ],
+)
+def test_remote_member_skips(
+    pytester: pytest.Pytester, remote: list[str], use: str, member: str
+) -> None:
+    """What only a worker of our own can do skips the test with the reason."""
+    source = f"def test_it(wove_http_worker):\n    {use}\n"
+    result = run(pytester, source, "-rs", *remote)
+    result.stdout.fnmatch_lines([f"SKIPPED*worker.{member} needs a worker of our own*"])
+
+
+@pytest.mark.parametrize(
+    "member",
+    ["url", "port", "ca_file", "secret", "environment", "environment_definition", "client_env"],
+)
+def test_remote_member_works(pytester: pytest.Pytester, remote: list[str], member: str) -> None:
+    """What a client needs to know is there."""
+    source = f"def test_it(wove_http_worker):\n    assert wove_http_worker.{member}\n"
+    run(pytester, source, *remote).assert_outcomes(passed=1)
+
+
+def test_remote_is_not_strict(pytester: pytest.Pytester, remote: list[str]) -> None:
+    """Strictness is off: the service's refusals are its own business."""
+    run(pytester, REFUSED, *remote).assert_outcomes(passed=1)
+
+
+def test_remote_faults_skip(pytester: pytest.Pytester, remote: list[str]) -> None:
+    """Faults by marker skip as well."""
+    source = FAULTED.format(words="'reject-auth', 'empty-body'")
+    run(pytester, source, *remote).assert_outcomes(skipped=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--wove-http-url=ftp://x"], "*takes an http or https URL*"),
+        (
+            ["--wove-http-url=http://x", "--wove-http-secret-env=NOT_SET_ANYWHERE"],
+            "*environment variable NOT_SET_ANYWHERE is not set*",
+        ),
+        (
+            [
+                "--wove-http-url=http://x",
+                "--wove-http-secret-env=PATH",
+                "--wove-http-bearer-env=PATH",
+            ],
+            "*not both*",
+        ),
+        (
+            ["--wove-http-url=https://x", "--wove-http-ca-file=/no/such/file"],
+            "*--wove-http-ca-file /no/such/file*",
+        ),
+    ],
+)
+def test_remote_usage(pytester: pytest.Pytester, arguments: list[str], message: str) -> None:
+    """Options that cannot be are errors that say which."""
+    run(pytester, PASSING, *arguments).stdout.fnmatch_lines([message])
+
+
+# Loaded and left alone
+
+
+HEAVY = """
+import sys
+
+HEAVY = {"werkzeug", "trustme", "cryptography", "cloudpickle", "wove", "rich", "httptools"}
+
+def pytest_unconfigure(config):
+    print("LOADED", sorted(HEAVY & set(sys.modules)), "asyncio" in sys.modules)
+"""
+
+
+def test_unused_plugin_imports_nothing_heavy(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that uses no fixture loads none of what the fixtures need."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # other plugins import much of it
+    pytester.makeconftest(HEAVY)
+    pytester.makepyfile("def test_it():\n    pass\n")
+    result = pytester.runpytest_subprocess("-s", "-p", "wove_http_dev.pytest_plugin")
+    result.stdout.fnmatch_lines(["*LOADED ?? False"])
+
+
+def test_used_plugin_imports_it(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same look finds them once a fixture was used."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makeconftest(HEAVY)
+    pytester.makepyfile("def test_it(wove_http_worker):\n    pass\n")
+    result = pytester.runpytest_subprocess("-s", "-p", "wove_http_dev.pytest_plugin")
+    result.stdout.fnmatch_lines(["*LOADED *'trustme'*'wove'* True"])
+
+
+def test_xdist(pytester: pytest.Pytester) -> None:
+    """Tests in several processes at once each have their worker."""
+    source = """
+@pytest.mark.parametrize("n", range(12))
+def test_it(wove_http_worker, n):
+    assert weave_one() == 42
+    assert len(wove_http_worker.runs) == 1
+"""
+    run_apart(pytester, source, "-n", "2").assert_outcomes(passed=12)
+
+
+RESTORED = """
+import copy, os, socket, urllib.request
+
+def state():
+    from wove.runtime import runtime
+    return [
+        runtime.default_environment,
+        copy.deepcopy(runtime.environments),
+        dict(runtime.global_defaults),
+        {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")},
+        urllib.request._opener,
+        socket.getaddrinfo,
+    ]
+
+def pytest_sessionstart(session):
+    session.config.before = state()
+
+def pytest_unconfigure(config):
+    print("RESTORED", [one == two for one, two in zip(config.before, state())])
+"""
+IMPERSONATING = """
+@pytest.mark.wove_http(impersonate="https://workers.internal/wove/tasks")
+def test_it(wove_http_worker):
+    import wove
+    assert weave_one() == 42
+    wove.config(max_workers=3, default_environment="workers")
+"""
+
+
+@pytest.mark.parametrize(
+    "end",
+    ["", "    assert False\n", "    raise KeyboardInterrupt\n", "    refused(wove_http_worker)\n"],
+    ids=["passed", "failed", "interrupted", "strict"],
+)
+def test_state_is_restored(pytester: pytest.Pytester, end: str) -> None:
+    """However a test ends, the process is as it was."""
+    pytester.makeconftest(RESTORED)
+    result = run_apart(pytester, IMPERSONATING + end, "-s")
+    result.stdout.fnmatch_lines([f"*RESTORED {[True] * 6}".replace("[", "?").replace("]", "?")])
+
+
+def test_wider_scope(pytester: pytest.Pytester) -> None:
+    """What the README shows for a wider scope works: one worker for a module."""
+    source = """
+from wove_http_dev import HttpWorker
+
+@pytest.fixture(scope="module")
+def worker():
+    with HttpWorker() as worker, worker.configured():
+        yield worker
+
+@pytest.mark.parametrize("n", range(2))
+def test_it(worker, n):
+    assert weave_one() == 42
+    assert len(worker.runs) == n + 1
+"""
+    run(pytester, source).assert_outcomes(passed=2)
+
+
+def test_ca_files_are_deleted(pytester: pytest.Pytester, tmp_path: Path) -> None:
+    """A session leaves no file of its CA behind."""
+    note = tmp_path / "note"
+    source = f"""
+from pathlib import Path
+
+def test_it(wove_http_ca):
+    Path({str(note)!r}).write_text(wove_http_ca.bundle_file)
+"""
+    run_apart(pytester, source)
+    assert not Path(note.read_text()).exists()
