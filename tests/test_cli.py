@@ -79,10 +79,13 @@ def test_version() -> None:
     assert re.fullmatch(r"wove-http-dev \d+\.\d+\.\d+\n", run("--version").stdout)
 
 
-def test_broken_pipe() -> None:
+@pytest.mark.parametrize(
+    "arguments", [["faults"], ["faults", "slow-response"], ["--version"]], ids=" ".join
+)
+def test_broken_pipe(arguments: list[str]) -> None:
     """A reader that went away is no error to speak of."""
     with subprocess.Popen(
-        [*COMMAND, "faults"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -394,6 +397,13 @@ def test_given_secret_is_never_printed() -> None:
 def test_state_directory_is_private(served: Served, state: Path) -> None:
     """Only its owner may enter it."""
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
+
+
+def test_existing_state_directory_is_made_private(state: Path) -> None:
+    """One that others could enter is closed to them."""
+    state.mkdir(parents=True, mode=0o755)
+    with serving():
+        assert stat.S_IMODE(state.stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("name", ["secret", "ca.key"])

@@ -611,3 +611,15 @@ def test_stall_comes_again_after_a_restart(
     assert STALLED.wait(TIMEOUT)
     worker.reset()
     again.result(TIMEOUT)
+
+
+def test_later_stall_does_not_outlive_the_worker(
+    worker: HttpWorker, pool: ThreadPoolExecutor
+) -> None:
+    """A request that is let go at one stage does not stall at the next while the worker stops."""
+    STALLED.clear()
+    worker.inject(StallAuth(), StallResponse())
+    pool.submit(ask, worker)
+    assert STALLED.wait(TIMEOUT)
+    worker.stop()
+    assert not [thread for thread in threading.enumerate() if "-connection-" in thread.name]

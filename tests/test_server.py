@@ -34,8 +34,14 @@ from tests.support import (
     signed_request,
 )
 from wove_http_dev import engine
-from wove_http_dev.errors import NotRunningError, PortInUseError, StuckRunWarning, UsageError
-from wove_http_dev.server import Limits
+from wove_http_dev.connection import Limits
+from wove_http_dev.errors import (
+    NotRunningError,
+    PortInUseError,
+    StuckRunWarning,
+    UsageError,
+    WaitTimeoutError,
+)
 from wove_http_dev.worker import HttpWorker
 
 MEGABYTE = 2**20
@@ -399,6 +405,28 @@ def test_more_clients_than_the_limit(make_worker: MakeWorker) -> None:
         assert served(worker).result == 42
 
 
+def test_connection_limit(make_worker: MakeWorker, pool: ThreadPoolExecutor) -> None:
+    """No more connections than the limit are served at once."""
+    worker = make_worker(limits=Limits(connections=2))
+    with worker.hold() as gate:
+        for _ in range(3):
+            pool.submit(served, worker)
+        gate.wait_arrived(2)
+        with pytest.raises(WaitTimeoutError):
+            gate.wait_arrived(3, timeout=0.2)
+
+
+def test_connection_over_the_limit_is_served_next(
+    make_worker: MakeWorker, pool: ThreadPoolExecutor
+) -> None:
+    """The one that had to wait is served once another has ended."""
+    worker = make_worker(limits=Limits(connections=2))
+    with worker.hold() as gate:
+        pending = [pool.submit(served, worker) for _ in range(3)]
+        gate.wait_arrived(2)
+    assert [future.result(TIMEOUT).result for future in pending] == [42, 42, 42]
+
+
 # Start, stop, restart, crash
 
 
@@ -488,13 +516,16 @@ def test_crash_resets_connections(make_worker: MakeWorker, tls: bool) -> None:
 
 @both
 def test_crash_resets_idle_connections(make_worker: MakeWorker, tls: bool) -> None:
-    """A kept connection is reset as well, without a TLS alert before."""
+    """Kept connections are reset as well, without a TLS alert before."""
     worker = make_worker(tls=tls)
-    with connect(worker) as sock:
-        sock.sendall(signed_bytes(worker, run_frame(answer), Connection="keep-alive"))
-        read_answer(sock)
+    with closing_all() as sockets:
+        for _ in range(10):
+            sockets.append(connect(worker))
+            sockets[-1].sendall(signed_bytes(worker, run_frame(answer), Connection="keep-alive"))
+            read_answer(sockets[-1])
         worker.crash()
-        expect_reset(sock)
+        for sock in sockets:
+            expect_reset(sock)
 
 
 def test_crashed_worker_refuses(worker: HttpWorker) -> None:

@@ -372,6 +372,21 @@ def test_check_minds_a_refusal(worker: HttpWorker) -> None:
         worker.check()
 
 
+def test_refusal_counts_before_its_answer_is_written(worker: HttpWorker) -> None:
+    """Who has read a refusal may ``check()`` at once: it counts before a byte of it is sent."""
+    exchange = worker.journal.open()
+    exchange.refusal = "unsigned"
+    worker.journal.update(exchange)
+    assert worker.journal.unasked == [exchange]
+
+
+def test_refusal_counts_once(worker: HttpWorker) -> None:
+    """It does not count again when the answer has been written."""
+    refuse_one(worker)
+    worker.stop()
+    assert len(worker.journal.unasked) == 1
+
+
 def test_check_shows_the_journal(worker: HttpWorker) -> None:
     """The message has the journal."""
     refuse_one(worker)

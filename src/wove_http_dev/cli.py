@@ -14,20 +14,20 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import typing
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 from wove_http_dev.certs import CertificateAuthority, write_private
 from wove_http_dev.conformance.cli import add_check_commands
+from wove_http_dev.environment.definition import SECRET_VARIABLE
 from wove_http_dev.errors import UsageError, WoveHttpDevError
 from wove_http_dev.faults import FAULTS
 from wove_http_dev.journal import Exchange
 from wove_http_dev.options import Options
-from wove_http_dev.worker import SECRET_VARIABLE, HttpWorker
+from wove_http_dev.worker import HttpWorker
 
 SERVE_PORT = 8443
 _NOT_FLAGS = ("faults", "strict", "isolated", "impersonate", "environment", "headers")
@@ -190,7 +190,6 @@ def _serve(namespace: argparse.Namespace) -> int:
     state = _state_directory(namespace.state_dir)
     if words["secret"] is None and words["security"] in ("signed", "bearer"):
         words["secret"] = _kept_secret(state)
-    stopped = threading.Event()
     with ExitStack() as stack:
         ca = stack.enter_context(CertificateAuthority.kept_in(state))
         worker = HttpWorker(ca=ca, **words)
@@ -199,15 +198,32 @@ def _serve(namespace: argparse.Namespace) -> int:
 
             worker.service.before_run = Reloader(application.resolve()).refresh
         worker.journal.observer = _print_exchange
-        previous = {
-            number: signal.signal(number, lambda *_: stopped.set())
-            for number in (signal.SIGINT, signal.SIGTERM)
-        }
-        stack.callback(lambda: [signal.signal(n, handler) for n, handler in previous.items()])
+        stopped = stack.enter_context(_stop_signals())
         stack.enter_context(worker)
         print(_how_to_reach(worker, state), flush=True)
-        stopped.wait()
+        os.read(stopped, 1)
     return 0
+
+
+@contextmanager
+def _stop_signals() -> Iterator[int]:
+    """A descriptor that has a byte once SIGINT or SIGTERM has come."""
+    # Python's handlers run on the main thread once that wakes up, and the kernel may interrupt
+    # another thread than it; the wake-up descriptor is written to wherever the signal arrives.
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    previous = {
+        number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    awoken = signal.set_wakeup_fd(writer)
+    try:
+        yield reader
+    finally:
+        signal.set_wakeup_fd(awoken)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        os.close(reader)
+        os.close(writer)
 
 
 def _print_exchange(exchange: Exchange) -> None:

@@ -16,13 +16,14 @@ from typing import Protocol
 from wove_http_dev import auth
 from wove_http_dev.auth import Credentials
 from wove_http_dev.certs import LOCAL_NAMES, CertificateAuthority
+from wove_http_dev.connection import Limits
 from wove_http_dev.faults.selection import FaultBook
 from wove_http_dev.gates import Gates
 from wove_http_dev.journal import Journal
 from wove_http_dev.options import Options
 from wove_http_dev.port import Port
 from wove_http_dev.runner import Outcome, Runner
-from wove_http_dev.server import Limits, Server
+from wove_http_dev.server import Server
 from wove_http_dev.service import Service
 from wove_http_dev.stubs import Stubs
 

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from wove_http_dev.auth import Secret
 from wove_http_dev.environment import config, opener
+from wove_http_dev.environment.definition import client_env, environment_definition
 from wove_http_dev.errors import UsageError
 from wove_http_dev.options import Options
 
@@ -67,33 +68,17 @@ class RemoteWorker:
     @property
     def environment_definition(self) -> dict[str, Any]:
         """As :attr:`HttpWorker.environment_definition`."""
-        settings: dict[str, Any] = {"url": self.url}
+        security: dict[str, Any] | None = None
         if self.secret and self._bearer:
-            settings["security"] = {"type": "bearer", "token": self.secret}
+            security = {"type": "bearer", "token": self.secret}
         elif self.secret:
-            settings["security"] = {
-                "type": "signed",
-                "secret": self.secret,
-                "key": self.options.key,
-            }
-        if self.options.timeout is not None:
-            settings["timeout"] = self.options.timeout
-        if self.options.headers is not None:
-            settings["headers"] = dict(self.options.headers)
-        definition: dict[str, Any] = {"executor": "http", "executor_config": settings}
-        if self.options.delivery_timeout is not None:
-            definition["delivery_timeout"] = self.options.delivery_timeout
-        return definition
+            security = {"type": "signed", "secret": self.secret, "key": self.options.key}
+        return environment_definition(self.options, self.url, security)
 
     @property
     def client_env(self) -> dict[str, str]:
         """As :attr:`HttpWorker.client_env`."""
-        env = {"WOVE_WORKER_URL": self.url}
-        if self.secret:
-            env["WOVE_WORKER_SECRET"] = self.secret
-        if self._ca_file:
-            env["SSL_CERT_FILE"] = self._ca_file
-        return env
+        return client_env(self.url, self.secret, self._ca_file)
 
     @contextmanager
     def configured(self) -> Iterator[RemoteWorker]:

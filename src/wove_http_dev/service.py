@@ -11,7 +11,7 @@ import threading
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import Any
 
 from wove_http_dev import frames
 from wove_http_dev.auth import Authenticator, Verdict
@@ -22,8 +22,9 @@ from wove_http_dev.frames import CancelTask, Event, RunTask
 from wove_http_dev.gates import Gates
 from wove_http_dev.journal import Exchange, Journal, Run
 from wove_http_dev.messages import Reply, Request, json_reply
-from wove_http_dev.runner import CANCELLED, Execution, Outcome, Runner, run_body
-from wove_http_dev.stubs import StubAnswer, Stubs
+from wove_http_dev.runner import CANCELLED, Execution, Outcome, Runner
+from wove_http_dev.stages import AuthStage, CancelStage, EventsStage, ResponseStage, RunStage
+from wove_http_dev.stubs import Stubs
 
 CANCEL_GRACE = 1.0
 """Seconds a require_ack cancel waits for the body to end before it answers with an empty list."""
@@ -100,7 +101,7 @@ class Service:
             exchange.blames_us = True
             traceback.print_exc()
             reply = json_reply(500, {"error": "the worker service failed; see its log"})
-        stage = _ResponseStage(request, plan.wait("response"), self._elsewhere(request))
+        stage = ResponseStage(request, plan.wait("response"), self._elsewhere(request))
         try:
             reply = plan.fault("response").on_reply(reply, stage)
         except Exception as exc:  # a fault's bug, as above
@@ -135,7 +136,7 @@ class Service:
         return self._ran(command, plan, exchange)
 
     def _authenticate(self, request: Request, plan: Plan, exchange: Exchange) -> Verdict:
-        stage = _AuthStage(request, self.authenticator, plan.wait("auth"))
+        stage = AuthStage(request, self.authenticator, plan.wait("auth"))
         verdict = plan.fault("auth").on_auth(stage)
         exchange.accepted = verdict.accepted
         exchange.verdict = verdict
@@ -168,7 +169,7 @@ class Service:
             self._active[run.run_id] = (run, execution)
         self.journal.add_run(run)
         try:
-            stage = _RunStage(self, command, run, execution, plan.wait("run"))
+            stage = RunStage(self, command, run, execution, plan.wait("run"))
             outcome = plan.fault("run").on_run(stage)
         except BaseException:
             self.journal.lose(run)
@@ -183,12 +184,12 @@ class Service:
         if events is None:
             events = outcome_events(command, outcome)
         told = plan.fault("events").on_events(
-            events, _EventsStage(run, outcome, self._others(run), plan.wait("events"))
+            events, EventsStage(run, outcome, self._others(run), plan.wait("events"))
         )
         return self._events_reply(told, exchange)
 
     def _cancelled(self, command: CancelTask, plan: Plan, exchange: Exchange) -> Reply:
-        stage = _CancelStage(self, command, plan.wait("run"))
+        stage = CancelStage(self, command, plan.wait("run"))
         events = plan.fault("run").on_cancel(stage)
         if not events and not stage.awaited:
             return Reply(headers=[("Content-Type", "application/json")])
@@ -296,110 +297,3 @@ class ServiceAnswer:
         if error:
             self.exchange.error = error
         self.journal.close(self.exchange)
-
-
-class _AuthStage:
-    def __init__(
-        self, request: Request, authenticator: Authenticator, wait: Callable[[float | None], bool]
-    ) -> None:
-        self.request = request
-        self.wait = wait
-        self._authenticator = authenticator
-
-    def proceed(
-        self,
-        request: Request | None = None,
-        *,
-        secret: bytes | None = None,
-        clock_offset: float = 0.0,
-    ) -> Verdict:
-        authenticator = self._authenticator
-        if secret is not None or clock_offset:
-            authenticator = authenticator.altered(secret=secret, clock_offset=clock_offset)
-        return authenticator.verify(request if request is not None else self.request)
-
-
-class _RunStage:
-    def __init__(
-        self,
-        service: Service,
-        command: RunTask,
-        run: Run,
-        execution: Execution,
-        wait: Callable[[float | None], bool],
-    ) -> None:
-        self.run = run
-        self.wait = wait
-        self.stub_events: list[Event] | None = None
-        self._service = service
-        self._command = command
-        self._execution = execution
-
-    def proceed(self) -> Outcome:
-        source = self._service.stubs.find(self.run)
-        if source is None:
-            return self._execute(self._execution)
-        answers: list[StubAnswer] = []
-
-        def body() -> Outcome:
-            answers.append(source(self.run))
-            return answers[0].outcome
-
-        outcome = self._service.execute(self.run, self._execution, body)
-        if answers and answers[0].events is not None and outcome is answers[0].outcome:
-            ids = {"run_id": self.run.run_id, "task_id": self.run.task_id}
-            self.stub_events = [{**ids, **event} for event in answers[0].events]
-        return outcome
-
-    def again(self) -> Outcome:
-        return self._execute(Execution(f"{self.run.task_id} ({self.run.run_id}, again)"))
-
-    def _execute(self, execution: Execution) -> Outcome:
-        command = self._command
-        return self._service.execute(
-            self.run,
-            execution,
-            lambda: self._load_and_run(execution, command),
-        )
-
-    def _load_and_run(self, execution: Execution, command: RunTask) -> Outcome:
-        self._service.before_run()
-        self.run.executions += 1
-        return run_body(execution, command.callable_pickle, command.args_pickle)
-
-    def crash(self) -> NoReturn:
-        self._service.crash()
-        raise HungUpError
-
-    def hang_up(self) -> NoReturn:
-        raise HungUpError
-
-
-class _CancelStage:
-    def __init__(
-        self, service: Service, command: CancelTask, wait: Callable[[float | None], bool]
-    ) -> None:
-        self.run_id = command.run_id
-        self.wait = wait
-        self.awaited = False
-        self._service = service
-        self._command = command
-
-    def proceed(self) -> list[Event]:
-        events, self.awaited = self._service.cancel(self._command)
-        return events
-
-
-@dataclass
-class _ResponseStage:
-    request: Request
-    wait: Callable[[float | None], bool]
-    second_origin: Callable[[], str]
-
-
-@dataclass
-class _EventsStage:
-    run: Run
-    outcome: Outcome
-    other_runs: Sequence[Run]
-    wait: Callable[[float | None], bool]

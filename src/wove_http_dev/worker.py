@@ -6,9 +6,7 @@ room below could decide.
 
 from __future__ import annotations
 
-import os
 import threading
-import urllib.parse
 import warnings
 import weakref
 from collections.abc import Iterator
@@ -17,8 +15,14 @@ from typing import Any
 
 from wove_http_dev import auth
 from wove_http_dev.certs import CertificateAuthority
+from wove_http_dev.connection import Limits
 from wove_http_dev.engine import Engine, LocalEngine, State
 from wove_http_dev.environment import config, names, opener, variables
+from wove_http_dev.environment.definition import (
+    SECRET_VARIABLE,
+    client_env,
+    environment_definition,
+)
 from wove_http_dev.errors import NotRunningError, StrictnessError, StuckRunWarning, UsageError
 from wove_http_dev.faults import FAULTS, Fault
 from wove_http_dev.faults.base import Worker
@@ -29,12 +33,10 @@ from wove_http_dev.journal import Exchange, Journal, RunLog
 from wove_http_dev.options import Options, impersonated
 from wove_http_dev.origin import SecondOrigin
 from wove_http_dev.port import Port
-from wove_http_dev.server import Limits
 from wove_http_dev.service import Service
+from wove_http_dev.strictness import repointed, unasked
 from wove_http_dev.stubs import UNSET, Stubs, make_source
 
-SECRET_VARIABLE = "WOVE_WORKER_SECRET"
-URL_VARIABLE = "WOVE_WORKER_URL"
 _running: weakref.WeakSet[HttpWorker] = weakref.WeakSet()
 
 
@@ -155,27 +157,14 @@ class HttpWorker:
     @property
     def environment_definition(self) -> dict[str, Any]:
         """For ``wove.config(environments={worker.environment: worker.environment_definition})``."""
-        executor_config: dict[str, Any] = {"url": self.url}
-        security = self.credentials.client_security
+        url, security = self.url, self.credentials.client_security
         if self.options.impersonate is not None:
-            executor_config["url"] = self.options.impersonate
+            url = self.options.impersonate
             if self.credentials.mode == "signed" and self.credentials.key == "default":
                 security = f"env:{SECRET_VARIABLE}"
-        if self.credentials.mode != "none":
-            executor_config["security"] = security
-        if self.options.timeout is not None:
-            executor_config["timeout"] = self.options.timeout
-        if self.options.headers is not None:
-            executor_config["headers"] = dict(self.options.headers)
-        if self.options.insecure:
-            executor_config["insecure"] = True
-        definition: dict[str, Any] = {
-            "executor": "https" if self.options.tls else "http",
-            "executor_config": executor_config,
-        }
-        if self.options.delivery_timeout is not None:
-            definition["delivery_timeout"] = self.options.delivery_timeout
-        return definition
+        return environment_definition(
+            self.options, url, security if self.credentials.mode != "none" else None
+        )
 
     @property
     def client_env(self) -> dict[str, str]:
@@ -183,13 +172,8 @@ class HttpWorker:
 
         ``SSL_CERT_FILE`` is a bundle of the system's CAs and ours; ``no_proxy`` is appended to.
         """
-        host = urllib.parse.urlsplit(self.url).hostname or "localhost"
-        env = {URL_VARIABLE: self.url, **variables.without_proxy(host, os.environ)}
-        if self.credentials.mode != "none":
-            env[SECRET_VARIABLE] = self.secret
-        if self.options.tls:
-            env["SSL_CERT_FILE"] = self._certificates.bundle_file
-        return env
+        bundle = self._certificates.bundle_file if self.options.tls else None
+        return client_env(self.url, self.secret, bundle)
 
     # What it saw
 
@@ -339,31 +323,9 @@ class HttpWorker:
     def check(self) -> None:
         """Raise :class:`StrictnessError` if something happened that no fault asked for."""
         self._engine.sync()
-        complaints: list[str] = []
-        for exchange in self._state.journal.unasked:
-            if exchange.blames_us:
-                complaints.append(f"the worker service itself failed: {exchange.line()}")
-            elif not self._allow_refusals:
-                what = (
-                    "a client rejected our certificate"
-                    if exchange.certificate_rejected
-                    else ("a request was refused")
-                )
-                complaints.append(f"{what} and no fault asked for it: {exchange.line()}")
-        for injection in self._state.faults.unfired:
-            why = "; ".join(injection.missed[-3:]) or "nothing arrived"
-            complaints.append(f"{injection!r} never fired: {why}")
+        complaints = unasked(self._state, allow_refusals=self._allow_refusals)
         if self._configured:
-            url = config.url_of(self.environment)
-            # Any query is accepted on the way here, so it does not count here either.
-            reach_us = {ours.partition("?")[0] for ours in (self.url, *self._urls)}
-            if url is None or url.partition("?")[0] not in reach_us:
-                now = "at no http service at all" if url is None else f"at {url!r}"
-                offer = f"; impersonate={url!r} makes that URL reach this worker" if url else ""
-                complaints.append(
-                    f"environment {self.environment!r} no longer points at this worker but {now}:"
-                    f" something called wove.config() (an application's import?){offer}"
-                )
+            complaints += repointed(self.environment, {self.url, *self._urls})
         if complaints:
             listed = "\n".join(f"- {complaint}" for complaint in complaints)
             raise StrictnessError(

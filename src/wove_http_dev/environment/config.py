@@ -113,7 +113,8 @@ def url_of(name: str) -> str | None:
 
     definition = runtime.environments.get(name)
     # wove.config() merges, so an environment made local may still have a URL.
-    if not isinstance(definition, dict) or definition.get("executor") not in ("http", "https"):
+    # An executor of the user's own may send there as well.
+    if not isinstance(definition, dict) or definition.get("executor", "local") == "local":
         return None
     settings = definition.get("executor_config") or definition.get("config") or {}
     url = settings.get("url") if isinstance(settings, dict) else None

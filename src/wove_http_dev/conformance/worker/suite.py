@@ -12,6 +12,7 @@ from wove_http_dev.conformance.worker.cases.frames import frames
 from wove_http_dev.conformance.worker.cases.growth import growth
 from wove_http_dev.conformance.worker.cases.limits import limits
 from wove_http_dev.conformance.worker.cases.refusals import refusals
+from wove_http_dev.conformance.worker.cases.rejections import rejections
 from wove_http_dev.conformance.worker.cases.replay import replay
 from wove_http_dev.conformance.worker.cases.running import running
 from wove_http_dev.conformance.worker.cases.transport import transport
@@ -22,6 +23,7 @@ _FAMILIES = (
     replay,
     refusals,
     frames,
+    rejections,
     running,
     errors,
     cancel,

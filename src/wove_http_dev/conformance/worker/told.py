@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wove_http_dev.conformance.report import Fell
-from wove_http_dev.conformance.worker.unpickling import Refused, Unloadable, brief, load
+from wove_http_dev.conformance.worker.unpickling import LIMIT, Refused, Unloadable, brief, load
 from wove_http_dev.conformance.worker.wire import Answer
 
 TERMINAL = ("task_result", "task_error", "task_cancelled")
@@ -61,14 +61,17 @@ def types(events: list[Event]) -> str:
     return ", ".join(repr(event.get("type"))[:40] for event in events[:12]) or "no event frames"
 
 
-def result_of(event: Event) -> Any:
-    """The value in a ``task_result`` frame. Raises :class:`Fell` for any other frame."""
+def result_of(event: Event, limit: int = LIMIT) -> Any:
+    """The value in a ``task_result`` frame, pickled to at most ``limit`` bytes.
+
+    Raises :class:`Fell` for any other frame.
+    """
     if event.get("type") != "task_result":
         raise Fell(f"the terminal frame is {event.get('type')!r}: {error_text(event)}")
     if "result_pickle" not in event:
         return event.get("result")
     try:
-        return load(event["result_pickle"])
+        return load(event["result_pickle"], limit)
     except (Refused, Unloadable) as exc:
         raise Fell(f"result_pickle: {exc}") from exc
 

@@ -23,12 +23,15 @@ EXCEPTIONS = frozenset(
 _HARMLESS = {"set": set, "frozenset": frozenset, "complex": complex}
 
 
-class Refused(Exception):
-    """The pickle names something that this loader does not build; ``name`` is what."""
+LIMIT = 2 * 2**20
+"""Bytes of a pickle that are loaded unless a case expects more: each may be an instruction."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"the pickle asks for {name}")
-        self.name = name
+
+class Refused(Exception):
+    """The pickle asks for something that this loader does not build; the message says for what."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the pickle asks for {what}")
 
 
 class Unloadable(Exception):
@@ -51,21 +54,24 @@ class _Loader(pickle._Unpickler):  # the Python one, see above
         raise Refused(f"extension {code}")
 
 
-def load(text: Any) -> Any:
-    """The object in a ``*_pickle`` field. Raises :class:`Refused` or :class:`Unloadable`."""
+def load(text: Any, limit: int = LIMIT) -> Any:
+    """The object in a ``*_pickle`` field of at most ``limit`` bytes.
+
+    Raises :class:`Refused` or :class:`Unloadable`.
+    """
     if not isinstance(text, str):
         raise Unloadable(f"the field is a {type(text).__name__}, not base64 text")
     try:
         payload = base64.b64decode(text.encode("ascii"))
     except (UnicodeEncodeError, binascii.Error) as exc:
         raise Unloadable(f"the field is not base64: {exc}") from exc
+    if len(payload) > limit:
+        raise Refused(f"the work of {len(payload)} bytes, where {limit} are plenty")
     try:
         return _Loader(io.BytesIO(payload)).load()
     except Refused:
         raise
-    except BaseException as exc:  # a hostile pickle may raise anything, SystemExit included
-        if isinstance(exc, KeyboardInterrupt):
-            raise
+    except Exception as exc:  # an exception's constructor, or the bytes themselves
         raise Unloadable(f"the pickle does not load: {type(exc).__name__}") from exc
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from wove_http_dev.conformance.report import MUST, SHOULD, Family, Fell, NotApplicable
 from wove_http_dev.conformance.worker import commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.probing import (
-    AFTERMATH,
     REFUSAL,
     probe,
     refused,
@@ -20,6 +19,8 @@ from wove_http_dev.conformance.worker.client import KEY, NONCE, SIGNATURE, TIMES
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
 auth = Family("auth")
+UNPICKLED = 0.15
+"""Seconds after an answer in which a pickle that was loaded would have connected."""
 BEARER_ONLY = ("bearer",)
 SIGNED_ONLY = ("signed",)
 BOTH = ("signed", "bearer")
@@ -73,7 +74,7 @@ def verify_before_unpickling(check: Check) -> str:
             seen = str(exc)
         else:
             seen = f"HTTP {answer.status}"
-        if visit.arrived(AFTERMATH):
+        if visit.arrived(UNPICKLED):
             check.fell(
                 f"{field} of an unverified request was unpickled: its code ran and connected to"
                 f" the checker (the answer: {seen})"

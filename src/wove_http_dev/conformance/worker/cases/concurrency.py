@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import time
 
-from wove_http_dev.conformance.report import MUST, SHOULD, Family, Fell
+from wove_http_dev.conformance.report import MUST, SHOULD, Family, Fell, NotApplicable
 from wove_http_dev.conformance.worker import commands, sources, tasks, told
 from wove_http_dev.conformance.worker.check import Check
 from wove_http_dev.conformance.worker.unpickling import brief
-from wove_http_dev.conformance.worker.wire import NoAnswer
+from wove_http_dev.conformance.worker.wire import Answer, NoAnswer
 
 concurrency = Family("concurrency")
 MANY = 8
@@ -70,38 +70,66 @@ def many_at_once(check: Check) -> str:
     return side_by_side(check, MANY)
 
 
+def _own(check: Check, answer: Answer, run_id: str, value: object, what: str) -> None:
+    """Require that ``answer`` is about the run ``run_id``, which returned ``value``."""
+    events = check.events_in(answer, what)
+    for event in events:
+        if event.get("run_id", run_id) != run_id:
+            check.fell(f"parallel runs are mixed up: {what} was answered with another's frame")
+    found = told.terminals(events)
+    if not found:
+        check.fell(f"{what} was answered without a terminal frame")
+    seen = told.result_of(found[0])
+    if seen != value:
+        check.fell(f"parallel runs are mixed up: {what} got {brief(seen)}, not {brief(value)}")
+
+
+def _pair(check: Check, *, first_ends_first: bool) -> None:
+    """Two runs that certainly overlap, ended in the order asked for."""
+    runs = []
+    for number in (1, 2):
+        visit = check.visit()
+        frame = commands.run_frame(tasks.hold, visit.address)
+        runs.append((f"run {number} of 2", visit, frame["run_id"], check.post_later(frame)))
+        if not visit.arrived(check.patience):
+            raise NotApplicable("two tasks do not run at once; see two-at-once")
+    for what, visit, run_id, post in runs if first_ends_first else reversed(runs):
+        visit.release()
+        try:
+            answer = post.result(check.patience)
+        except NoAnswer as exc:
+            if any(other.done() for _, _, other_id, other in runs if other_id != run_id):
+                check.fell(f"parallel runs are mixed up: {what} ended, and the other was answered")
+            raise Fell(f"{what} had ended while another still ran: {exc}") from exc
+        _own(check, answer, run_id, visit.token, what)
+
+
 @concurrency.case(
     "03",
     "never-mixed-up",
     MUST,
     sources.CONTRACT,
-    sent="16 tasks at once, each with its own value",
+    sent="two tasks that overlap, ended in either order; 16 tasks at once, each with its own value",
     expected="each answer has its own run_id and its own value",
 )
 def never_mixed_up(check: Check) -> str:
     """Of runs side by side, each answer is about its own run."""
+    if check.laboratory.callback_works():
+        _pair(check, first_ends_first=True)
+        _pair(check, first_ends_first=False)
     runs = []
     for number in range(16):
         function = tasks.echo_async if number % 2 else tasks.echo
         frame = commands.run_frame(function, {"value": number})
         runs.append((number, frame["run_id"], check.post_later(frame, check.patience)))
     for number, run_id, post in runs:
+        what = f"run {number + 1} of 16"
         try:
-            events = check.events_in(post.result(check.patience + 1), "one of 16 parallel runs")
+            answer = post.result(check.patience + 1)
         except NoAnswer as exc:
-            raise Fell(f"one of 16 parallel runs: {exc}") from exc
-        for event in events:
-            if event.get("run_id", run_id) != run_id:
-                check.fell("parallel runs are mixed up: an answer holds a frame of another run")
-        found = told.terminals(events)
-        if not found:
-            check.fell("one of 16 parallel runs was answered without a terminal frame")
-        value = told.result_of(found[0])
-        if value != number:
-            check.fell(
-                f"parallel runs are mixed up: the run of {number} was answered with {brief(value)}"
-            )
-    return "16 answers, each its own"
+            raise Fell(f"{what}: {exc}") from exc
+        _own(check, answer, run_id, number, what)
+    return "each its own"
 
 
 @concurrency.case(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from wove_http_dev.conformance.report import MUST, Family, Fell
@@ -12,6 +13,7 @@ from wove_http_dev.conformance.worker.wire import NoAnswer
 limits = Family("limits")
 DEPTH = 100_000
 HEAD = 200_000
+AFTERMATH = 0.1
 
 
 def survived(check: Check, what: str, step: Callable[[], object]) -> str:
@@ -20,6 +22,8 @@ def survived(check: Check, what: str, step: Callable[[], object]) -> str:
         seen = str(step() or "done")
     except (NoAnswer, OSError) as exc:
         seen = str(exc)
+    check.still_serves(what)
+    time.sleep(AFTERMATH)  # what a service does about it, it may do after it answered others
     check.still_serves(what)
     return seen
 

@@ -12,7 +12,7 @@ from wove_http_dev.conformance.worker.check import Check
 from wove_http_dev.conformance.worker.listener import Visit
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
-AFTERMATH = 0.1
+AFTERMATH = 0.05
 """Seconds after an answer in which a body that should not run would still be noticed."""
 REFUSAL = "a refusal (no 2xx status), and the task does not run"
 

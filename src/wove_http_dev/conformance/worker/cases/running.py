@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from wove_http_dev.conformance.report import MUST, SHOULD, Family
-from wove_http_dev.conformance.worker import commands, sources, tasks
+from wove_http_dev.conformance.worker import commands, sources, tasks, told
 from wove_http_dev.conformance.worker.check import Check
 from wove_http_dev.conformance.worker.unpickling import brief
 
@@ -134,7 +134,8 @@ def large_payload(check: Check) -> str:
 
 def _large(check: Check, size: int) -> None:
     value = bytes(range(256)) * (size * MIB // 256)
-    seen = check.value(tasks.echo, {"value": value})
+    frame = commands.run_frame(tasks.echo, {"value": value})
+    seen = told.result_of(check.terminal(frame), limit=len(value) + MIB)
     if seen != value:
         check.fell(f"{size} MiB came back changed: {brief(seen)}")
 

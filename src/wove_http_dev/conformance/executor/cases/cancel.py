@@ -1,0 +1,263 @@
+"""Cancel cases: a run that is given up is cancelled at the worker, truly and harmlessly.
+
+Runs are held at the worker, so each is certainly in flight when its time is up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from wove_http_dev.conformance.executor import sources
+from wove_http_dev.conformance.executor.check import (
+    PATIENCE,
+    Check,
+    attempt,
+    frames_of,
+    until,
+    until_in_loop,
+)
+from wove_http_dev.conformance.executor.weaving import Remote
+from wove_http_dev.conformance.report import MUST, SHOULD, Family, Fell
+from wove_http_dev.faults.run import SlowCancel
+from wove_http_dev.journal import Exchange
+from wove_http_dev.worker import HttpWorker
+
+cancel = Family("cancel")
+SENT = 2.0
+"""Seconds within which a cancel_task must arrive; it is due at once."""
+REPEATS = 5
+MANY = 40
+"""More runs at once than Python's default pool has threads (32 at most)."""
+ANSWERS = (
+    "status code=500",
+    "invalid-json",
+    "html-page",
+    "close-without-response",
+    "redirect code=307",
+)
+
+
+def cancels_of(worker: HttpWorker, run_id: str | None) -> list[Exchange]:
+    """The cancel_task frames for one run."""
+    return [frame for frame in frames_of(worker, "cancel_task") if frame.run_id == run_id]
+
+
+async def _cancelled(worker: HttpWorker, remote: Remote, **options: Any) -> Exchange | None:
+    """The cancel_task for a run that its delivery_timeout ends while it is held."""
+    before = len(worker.journal.runs["merge:given_up"])
+    told = await attempt(remote("given_up", delivery_timeout=0.3, **options))
+    runs = worker.journal.runs["merge:given_up"]
+    if len(runs) == before:
+        raise Fell(f"the run that was to be given up never arrived: {told}")
+    run_id = runs.last.run_id
+    await until_in_loop(lambda: bool(cancels_of(worker, run_id)), SENT)
+    return next(iter(cancels_of(worker, run_id)), None)
+
+
+@cancel.case(
+    "01",
+    "sent",
+    MUST,
+    sources.PROTOCOL,
+    sent=f"a run in flight that its delivery_timeout ends, {REPEATS} times; the weave goes on",
+    expected=f"a cancel_task for it within {SENT:g} s, {REPEATS} times of {REPEATS}",
+)
+def sent(check: Check) -> str:
+    """When its delivery_timeout strikes, a run in flight is cancelled."""
+    worker = check.worker()
+    worker.hold("merge:given_up")
+
+    async def script(remote: Remote) -> int:
+        return sum([await _cancelled(worker, remote) is not None for _ in range(REPEATS)])
+
+    count = check.script(worker, script, within=REPEATS * (SENT + 1.0))
+    if count < REPEATS:
+        stray = len(frames_of(worker, "cancel_task")) - count
+        other = f"; {stray} cancel_task arrived for something else" if stray > 0 else ""
+        check.fell(
+            f"{count} of {REPEATS} runs that their delivery_timeout ended got a cancel_task: it"
+            f" was not sent{other}"
+        )
+    return f"{count} of {REPEATS}"
+
+
+@cancel.case(
+    "02",
+    "only-its-own-run",
+    MUST,
+    sources.PROTOCOL,
+    sent="two runs in flight, of which a delivery_timeout ends one",
+    expected="one cancel_task, for that run; the other run has its result",
+)
+def only_its_own_run(check: Check) -> str:
+    """A cancel_task names the run that was given up, and no other."""
+    worker = check.worker()
+    worker.hold("merge:given_up")
+    gate = worker.hold("merge:other")
+
+    async def script(remote: Remote) -> str:
+        other = asyncio.ensure_future(remote("other", "of the other run"))
+        await until_in_loop(lambda: bool(gate.runs), PATIENCE)
+        found = await _cancelled(worker, remote)
+        gate.release()
+        told = await attempt(other)
+        if told.value != "of the other run":
+            check.fell(f"one run was given up, and another that was in flight has {told}")
+        if found is None:
+            check.fell("no cancel_task arrived for the run that was given up")
+        return str(told)
+
+    said = str(check.script(worker, script))
+    if cancels_of(worker, gate.runs[0].run_id):
+        check.fell("a cancel_task was sent for a run that had not been given up")
+    return said
+
+
+@cancel.case(
+    "03",
+    "mode",
+    MUST,
+    sources.RUNTIME,
+    sent="runs with delivery_cancel_mode best_effort and require_ack that their timeout ends",
+    expected="the mode in the cancel_task: only the second is answered with task_cancelled",
+)
+def mode(check: Check) -> str:
+    """A cancel_task carries the run's delivery_cancel_mode."""
+    worker = check.worker()
+    worker.hold("merge:given_up")
+
+    async def script(remote: Remote) -> str:
+        for wanted, answer in (("best_effort", []), ("require_ack", ["task_cancelled"])):
+            found = await _cancelled(worker, remote, delivery_cancel_mode=wanted)
+            if found is None:
+                check.fell(f"no cancel_task arrived for a run with {wanted}")
+            await until_in_loop(lambda done=found: done.duration is not None, PATIENCE)
+            if found.events != answer:
+                check.fell(f"the cancel_task of a run with {wanted} asked for something else")
+        return "as given"
+
+    return str(check.script(worker, script))
+
+
+@cancel.case(
+    "04",
+    "all-at-the-end",
+    MUST,
+    sources.PROTOCOL,
+    sent=f"{MANY} runs at once that their delivery_timeout ends, and the weave with them",
+    expected="a cancel_task for each run that is in flight",
+)
+def all_at_the_end(check: Check) -> str:
+    """Runs in flight are cancelled also when they are many and the weave ends with them."""
+    worker = check.worker()
+    worker.hold("given_up")
+
+    def define(w: Any, environment: str) -> None:
+        @w.do(range(MANY), environment=environment, delivery_timeout=0.6)
+        def given_up(item: int) -> int:
+            return item
+
+    def uncancelled() -> set[str]:
+        cancelled = {frame.run_id for frame in frames_of(worker, "cancel_task")}
+        return {run.run_id for run in worker.journal.runs} - cancelled
+
+    weaving = check.weave(worker, define)
+    until(lambda: len(worker.journal.runs) > 0, PATIENCE)
+    until(lambda: bool(frames_of(worker, "cancel_task")) and not uncancelled(), 0.6 + SENT)
+    arrived, left = len(worker.journal.runs), len(uncancelled())
+    if not arrived:
+        check.fell(f"no run arrived: {weaving.told('given_up') if weaving.ended else 'a hang'}")
+    if left:
+        check.fell(
+            f"{left} of {arrived} runs in flight at the end of the weave got no cancel_task: they"
+            " run on, and nobody wants them"
+        )
+    return f"{arrived} runs, all cancelled"
+
+
+@cancel.case(
+    "05",
+    "answer-harmless",
+    MUST,
+    sources.PROTOCOL,
+    sent=f"cancel_task frames answered with: {'; '.join(ANSWERS)}",
+    expected="the next run has its result each time",
+)
+def answer_harmless(check: Check) -> str:
+    """Whatever a cancel_task is answered, the weave goes on."""
+    worker = check.worker(timeout=2.0)
+    worker.hold("merge:given_up")
+
+    async def script(remote: Remote) -> str:
+        for answer in ANSWERS:
+            with worker.inject(answer, command="cancel_task"):
+                found = await _cancelled(worker, remote)
+                if found is None:
+                    check.fell("no cancel_task arrived")
+                await until_in_loop(lambda done=found: done.duration is not None, PATIENCE)
+                told = await attempt(remote("after", "afterwards", delivery_timeout=5.0))
+            if told.value != "afterwards":
+                check.fell(f"a cancel_task was answered with {answer}, and the next run: {told}")
+        return "the next runs as usual"
+
+    return str(check.script(worker, script, within=20.0))
+
+
+@cancel.case(
+    "06",
+    "best-effort-not-awaited",
+    SHOULD,
+    sources.PROTOCOL,
+    sent="a best_effort cancel_task that the worker does not answer; then the weave's end",
+    expected="the weave ends, without waiting for that answer",
+)
+def best_effort_not_awaited(check: Check) -> str:
+    """A best_effort cancel_task holds nobody up."""
+    worker = check.worker()
+    gate = worker.hold("merge:given_up")
+    worker.inject(SlowCancel(delay=60.0))
+
+    async def script(remote: Remote) -> None:
+        if await _cancelled(worker, remote) is None:
+            check.fell("no cancel_task arrived")
+        gate.release()
+
+    check.script(worker, script)
+    if not check.last_weave.wait(SENT):
+        check.fell(
+            f"the weave waits for the answer to a best_effort cancel_task, {SENT:g} s and longer"
+        )
+    return "not awaited"
+
+
+@cancel.case(
+    "07",
+    "require-ack-before-retry",
+    SHOULD,
+    sources.RUNTIME,
+    sent="a run with require_ack and one retry, whose cancel_task the worker does not answer yet",
+    expected="no second run_task before the cancel_task was answered",
+)
+def require_ack_before_retry(check: Check) -> str:
+    """With require_ack, a run is not tried again before its cancellation is acknowledged."""
+    worker = check.worker()
+    worker.hold("merge:given_up")
+    worker.inject(SlowCancel(delay=60.0))
+    options = {"retries": 1, "delivery_timeout": 0.2, "delivery_cancel_mode": "require_ack"}
+
+    async def script(remote: Remote) -> str:
+        run = asyncio.ensure_future(attempt(remote("given_up", **options)))
+        try:
+            if not await until_in_loop(lambda: bool(frames_of(worker, "cancel_task")), SENT):
+                check.fell("no cancel_task arrived")
+            if await until_in_loop(lambda: len(frames_of(worker, "run_task")) > 1, 0.6):
+                check.fell(
+                    "require_ack: the task was sent again while the cancel_task for its first"
+                    " attempt had not been answered, so both may run"
+                )
+        finally:
+            run.cancel()
+        return "no second attempt before the answer"
+
+    return str(check.script(worker, script))

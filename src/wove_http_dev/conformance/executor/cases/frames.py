@@ -1,0 +1,235 @@
+"""Frame cases: the executor sends what Wove's pages say, and understands what they let a worker
+answer. A healthy weave is the gate: without it nothing else makes sense."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wove_http_dev import frames as wire
+from wove_http_dev.conformance.executor import sources
+from wove_http_dev.conformance.executor.check import Check, frames_of, requests_of
+from wove_http_dev.conformance.report import MUST, SHOULD, Family
+from wove_http_dev.faults import events, response
+from wove_http_dev.worker import HttpWorker
+
+frames = Family("frames")
+BIG = 2 * 2**20
+
+
+def gives(check: Check, worker: HttpWorker, value: Any, what: str) -> str:
+    """A weave of one task has its result. ``what`` names the circumstance."""
+    told = check.one(worker, value)
+    if told.kind != "result" or told.value != value:
+        check.fell(f"{what}: {told}", expected=f"the result {value!r:.60}")
+    return str(told)
+
+
+@frames.case(
+    "01",
+    "healthy",
+    MUST,
+    sources.PROTOCOL,
+    sent="a weave of one task to a healthy worker (https, signed)",
+    expected="the task's result",
+    gate=True,
+)
+def healthy(check: Check) -> str:
+    """Against a healthy worker a weave has its result."""
+    worker = check.worker()
+    told = check.one(worker, {"answer": (42, "ü")})
+    if told.value != {"answer": (42, "ü")}:
+        seen = [exchange.line() for exchange in worker.exchanges]
+        check.fell(f"{told}; the worker saw: {'; '.join(seen) or 'nothing'}")
+    return str(told)
+
+
+def _shape(number: str, shape: str, what: str) -> None:
+    def body(check: Check) -> str:
+        return gives(check, check.worker(response_shape=shape), 7, f"answered with {what}")
+
+    body.__doc__ = f"An answer may be {what}."
+    frames.case(
+        number,
+        f"shape-{shape}",
+        MUST,
+        sources.PROTOCOL,
+        sent=f"a weave of one task to a worker that answers with {what}",
+        expected="the task's result",
+    )(body)
+
+
+_shape("02", "events", "an object with a list of event frames")
+_shape("03", "list", "a list of event frames")
+_shape("04", "frame", "one event frame")
+
+
+@frames.case(
+    "05",
+    "arguments",
+    MUST,
+    sources.PROTOCOL,
+    sent="a task whose argument is the 2 MiB result of another, with non-ASCII text",
+    expected="the same value comes back",
+)
+def arguments(check: Check) -> str:
+    """Arguments and results of any size and text arrive as they are."""
+    worker = check.worker()
+
+    def define(w: Any, environment: str) -> None:
+        @w.do(environment=environment)
+        def made() -> dict[str, Any]:
+            return {"text": "naïve 日本 \x00 🧵", "bytes": b"\xff" * BIG}
+
+        @w.do(environment=environment)
+        def echoed(made: dict[str, Any]) -> dict[str, Any]:
+            return made
+
+    weaving = check.weave(worker, define)
+    check.ends(weaving, 8.0, "a weave of two tasks with 2 MiB between them")
+    told = weaving.told("echoed")
+    expected = {"text": "naïve 日本 \x00 🧵", "bytes": b"\xff" * BIG}
+    if told.value != expected:
+        check.fell(f"a 2 MiB argument did not come back as it was sent: {told}")
+    return "the same value"
+
+
+@frames.case(
+    "06",
+    "http-request",
+    MUST,
+    sources.PROTOCOL,
+    sent="a weave of one task",
+    expected="a POST of JSON (Content-Type: application/json) to the URL's own path",
+)
+def http_request(check: Check) -> str:
+    """A command frame is POSTed as JSON to the configured URL."""
+    worker = check.worker()
+    gives(check, worker, 1, "a healthy worker")
+    for exchange in requests_of(worker):
+        headers = {name.lower(): value for name, value in exchange.headers}
+        kind = headers.get("content-type", "nothing")
+        if exchange.method != "POST" or not kind.startswith("application/json"):
+            check.fell(f"a command frame was sent as {exchange.method} with Content-Type {kind}")
+    return "POST, application/json"
+
+
+@frames.case(
+    "07",
+    "delivery",
+    MUST,
+    sources.RUNTIME,
+    sent="a task with a delivery_timeout and a delivery_idempotency_key",
+    expected='the run_task frame\'s "delivery" has both',
+)
+def delivery(check: Check) -> str:
+    """What Wove puts into a run_task frame arrives, the delivery options included."""
+    worker = check.worker()
+    told = check.one(worker, delivery_timeout=5.0, delivery_idempotency_key="key-1")
+    if told.kind != "result":
+        check.fell(str(told), expected="the task's result")
+    seen = dict(worker.runs.last.delivery)
+    if seen.get("delivery_idempotency_key") != "key-1" or seen.get("delivery_timeout") != 5.0:
+        check.fell(f"the delivery options were lost on the way: {seen!r}")
+    return repr(seen)
+
+
+@frames.case(
+    "08",
+    "headers",
+    MUST,
+    sources.KEYS,
+    sent='executor_config.headers {"X-Conformance": "given"}',
+    expected="the header on the request",
+)
+def headers(check: Check) -> str:
+    """The headers of executor_config are sent with every request."""
+    worker = check.worker(headers={"X-Conformance": "given"})
+    gives(check, worker, 1, "a healthy worker")
+    for exchange in requests_of(worker):
+        if ("x-conformance", "given") not in [(k.lower(), v) for k, v in exchange.headers]:
+            check.fell("a request came without the header of executor_config.headers")
+    return "sent"
+
+
+def _tolerates(number: str, name: str, level: Any, source: str, fault: Any, what: str) -> None:
+    def body(check: Check) -> str:
+        worker = check.worker()
+        worker.inject(fault)
+        return gives(check, worker, [3, 4], f"answered with {what}")
+
+    body.__doc__ = f"A result is a result, also with {what}."
+    frames.case(
+        number,
+        name,
+        level,
+        source,
+        sent=f"a weave of one task to a worker that answers with {what}",
+        expected="the task's result",
+    )(body)
+
+
+_tolerates("09", "heartbeats", MUST, sources.RUNTIME, events.ExtraHeartbeats(), "heartbeats before")
+_tolerates("10", "no-started", MUST, sources.RUNTIME, events.MissingStarted(), "no task_started")
+_tolerates(
+    "11", "first-terminal", MUST, sources.RUNTIME, events.ConflictingTerminal(), "an error after it"
+)
+_tolerates(
+    "12",
+    "unknown-type",
+    SHOULD,
+    sources.PROTOCOL,
+    events.UnknownEventType(),
+    "an event frame of an unknown type before it",
+)
+_tolerates(
+    "13", "plain-json", SHOULD, sources.RUNTIME, events.PlainJsonResult(), "plain JSON in it"
+)
+_tolerates(
+    "14",
+    "interim-response",
+    MUST,
+    sources.INTERIM,
+    response.InterimResponse(),
+    "an interim response (103) before",
+)
+
+
+@frames.case(
+    "15",
+    "log-frames",
+    MUST,
+    sources.RUNTIME,
+    sent="a weave of one task to a worker that sends log frames before the result",
+    expected="the task's result",
+)
+def log_frames(check: Check) -> str:
+    """Log frames are let through or dropped, and disturb nothing."""
+    worker = check.worker()
+    result = wire.encode_payload(wire.dumps("logged"))
+    worker.stub(
+        "task",
+        events=[
+            {"type": "task_started"},
+            {"type": "log", "message": "half way"},
+            {"type": "task_result", "result_pickle": result},
+        ],
+    )
+    return gives(check, worker, "logged", "answered with a log frame before the result")
+
+
+@frames.case(
+    "16",
+    "one-frame-each",
+    MUST,
+    sources.PROTOCOL,
+    sent="a weave of one task",
+    expected="one POST, of one run_task frame",
+)
+def one_frame_each(check: Check) -> str:
+    """One command is one POST."""
+    worker = check.worker()
+    gives(check, worker, 1, "a healthy worker")
+    count = len(frames_of(worker, "run_task"))
+    if count != 1:
+        check.fell(f"{count} run_task frames arrived for one run")
+    return "one run_task frame"

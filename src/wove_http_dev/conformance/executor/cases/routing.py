@@ -1,0 +1,205 @@
+"""Routing cases: an answer belongs to the run that asked for it, and to no other.
+
+Runs are held at the worker, so that the wrong answer always comes while they wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from wove_http_dev.conformance.executor import sources
+from wove_http_dev.conformance.executor.check import PATIENCE, Check, attempt, until_in_loop
+from wove_http_dev.conformance.executor.weaving import Remote
+from wove_http_dev.conformance.report import MUST, SHOULD, Family
+from wove_http_dev.faults import Fault
+from wove_http_dev.faults.events import ForeignRun, MissingRunId, UnhashableRunId, WrongRunId
+
+routing = Family("routing")
+ITEMS = 100
+
+
+@routing.case(
+    "01",
+    "mapped",
+    MUST,
+    sources.RUNTIME,
+    sent=f"a task mapped over {ITEMS} items",
+    expected=f"{ITEMS} results, each its own item's, in order",
+)
+def mapped(check: Check) -> str:
+    """Of many runs in flight each gets its own result."""
+    worker = check.worker()
+
+    def define(w: Any, environment: str) -> None:
+        @w.do(range(ITEMS), environment=environment, delivery_timeout=10.0)
+        def squared(item: int) -> tuple[int, int]:
+            return item, item * item
+
+    weaving = check.weave(worker, define)
+    check.ends(weaving, 15.0, f"a weave mapped over {ITEMS} items")
+    told = weaving.told("squared")
+    expected = [(item, item * item) for item in range(ITEMS)]
+    if told.value != expected:
+        if told.kind == "result" and len(told.value) == ITEMS:
+            index = next(i for i in range(ITEMS) if told.value[i] != expected[i])
+            check.fell(f"item {index} got the result {told.value[index]!r}: runs were mixed up")
+        check.fell(
+            f"{len(worker.runs)} of {ITEMS} runs arrived and were answered, and they came to {told}:"
+            " answers were mixed up, or lost"
+        )
+    return f"{ITEMS} right results"
+
+
+@routing.case(
+    "02",
+    "two-weaves",
+    MUST,
+    sources.RUNTIME,
+    sent="two weaves at once over one worker, tasks of the same name, 20 items each",
+    expected="each weave has its own results",
+)
+def two_weaves(check: Check) -> str:
+    """Weaves that share a worker share nothing else."""
+    worker = check.worker()
+
+    def tagged(tag: str) -> Any:
+        def define(w: Any, environment: str) -> None:
+            @w.do(range(20), environment=environment)
+            def task(item: int) -> tuple[str, int]:
+                return tag, item
+
+        return define
+
+    weavings = {tag: check.weave(worker, tagged(tag)) for tag in ("one", "two")}
+    for tag, weaving in weavings.items():
+        check.ends(weaving, 15.0, "one of two weaves at once")
+        told = weaving.told()
+        if told.value != [(tag, item) for item in range(20)]:
+            check.fell(f"weave {tag!r} of two at once came to {told}")
+    return "each its own"
+
+
+def _beside(check: Check, fault: Fault) -> str:
+    """A run waits while another one's answer is wrong; it must get its own result, and so must
+    the next."""
+    worker = check.worker()
+    gate = worker.hold("merge:waiting")
+    worker.inject(fault, task="merge:other", times=1)
+    what = f"the answer to another run was wrong ({fault.name})"
+
+    async def script(remote: Remote) -> str:
+        waiting = asyncio.ensure_future(remote("waiting", "of the waiting run"))
+        await until_in_loop(lambda: bool(gate.runs), PATIENCE)
+        other = await attempt(remote("other", "of the other run", delivery_timeout=0.5))
+        gate.release()
+        told = await attempt(waiting)
+        if told.value == "of the other run":
+            check.fell(f"{what}, and a run that waited took its result: runs were mixed up")
+        if told.value != "of the waiting run":
+            check.fell(f"{what}, and a run that waited was taken down with it: {told}")
+        after = await attempt(remote("after", "afterwards", delivery_timeout=5.0))
+        if after.value != "afterwards":
+            check.fell(f"{what}, and no run after it works any more: {after}")
+        return f"the other run: {other}; the rest as usual"
+
+    return str(check.script(worker, script))
+
+
+def _add(number: str, fault: Fault, wrong: str) -> None:
+    def body(check: Check) -> str:
+        return _beside(check, fault)
+
+    body.__doc__ = "What is wrong with the answer to one run is no other run's concern."
+    routing.case(
+        number,
+        fault.name,
+        MUST,
+        sources.RUNTIME,
+        sent=f"two runs at once; the answer to one {wrong}",
+        expected="the other one and the next have their own results",
+    )(body)
+
+
+_add("03", ForeignRun(), "has a task_result for the other one as well")
+_add("04", WrongRunId(), "names a run that does not exist")
+_add("05", MissingRunId(), "names no run")
+_add("06", UnhashableRunId(), "has a list as run_id")
+
+
+@routing.case(
+    "07",
+    "foreign-only",
+    MUST,
+    sources.RUNTIME,
+    sent="two runs at once; the answer to one speaks of the other one only",
+    expected="the other one has its own result",
+)
+def foreign_only(check: Check) -> str:
+    """A run is ended by the answer to its own POST, not by that to another's."""
+    worker = check.worker()
+    gate = worker.hold("merge:waiting")
+
+    async def script(remote: Remote) -> str:
+        waiting = asyncio.ensure_future(remote("waiting", "of the waiting run"))
+        await until_in_loop(lambda: bool(gate.runs), PATIENCE)
+        foreign = {"type": "task_error", "run_id": gate.runs[0].run_id, "error": {"message": "no"}}
+        worker.stub("merge:other", events=[foreign])
+        await attempt(remote("other", delivery_timeout=0.5))
+        gate.release()
+        told = await attempt(waiting)
+        if told.value != "of the waiting run":
+            check.fell(f"the answer to one run ended another: {told}")
+        return str(told)
+
+    return str(check.script(worker, script))
+
+
+@routing.case(
+    "08",
+    "wrong-task-id",
+    SHOULD,
+    sources.RUNTIME,
+    sent="a run whose answer names its run_id and another task_id",
+    expected="the task's result, or an error",
+)
+def wrong_task_id(check: Check) -> str:
+    """It is the run_id that says whose an answer is."""
+    worker = check.worker()
+    worker.inject("wrong-task-id")
+    told = check.one(worker, delivery_timeout=1.0)
+    if told.kind not in ("result", "error") or told.value not in (None, "the result"):
+        check.fell(str(told))
+    return str(told)
+
+
+@routing.case(
+    "09",
+    "out-of-order",
+    MUST,
+    sources.RUNTIME,
+    sent="three runs at once, answered in the opposite order",
+    expected="each has its own result",
+)
+def out_of_order(check: Check) -> str:
+    """Answers find their runs in whatever order they come."""
+    worker = check.worker()
+    names = ("first", "second", "third")
+    gates = {name: worker.hold(f"merge:{name}") for name in names}
+
+    async def script(remote: Remote) -> str:
+        runs = {}
+        for name in names:
+            runs[name] = asyncio.ensure_future(attempt(remote(name, name, delivery_timeout=4.0)))
+            await until_in_loop(lambda gate=gates[name]: bool(gate.runs), PATIENCE)
+        for name in reversed(names):
+            gates[name].release()
+            told = await runs[name]
+            if told.value != name:
+                check.fell(
+                    f"three runs were answered in the opposite order, and the {name} one has"
+                    f" {told}: run ids were mixed up"
+                )
+        return "each its own"
+
+    return str(check.script(worker, script, within=16.0))

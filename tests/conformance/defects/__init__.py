@@ -1,0 +1,8 @@
+"""Workers with one planted defect each, and the case that must flag it in words that name it."""
+
+from __future__ import annotations
+
+from tests.conformance.defects import access, bodies, cancelling, framing, load
+from tests.conformance.defects.base import DEFECTS, Defect
+
+__all__ = ["DEFECTS", "Defect", "access", "bodies", "cancelling", "framing", "load"]

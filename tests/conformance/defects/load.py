@@ -1,0 +1,144 @@
+"""Workers that cannot do two things at once, or not for long."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import queue
+import socket
+import threading
+from typing import Any
+
+from tests.conformance.defects.base import flagged_by, plant
+from tests.conformance.plain_worker import Event, Frame, Handler, PlainWorker, Run, hang_up
+
+
+class Serial(PlainWorker):
+    def __init__(self) -> None:
+        super().__init__()
+        self.turn = threading.Lock()
+
+    def call(self, run: Run) -> Any:
+        with self.turn:
+            return super().call(run)
+
+
+plant(Serial, "concurrency.01", "the runs are not parallel: of 2 tasks")
+plant(Serial, "concurrency.02", "the runs are not parallel: of 8 tasks")
+plant(Serial, "concurrency.04", "while another task runs")
+
+
+class FourAtOnce(PlainWorker):
+    def __init__(self) -> None:
+        super().__init__()
+        self.places = threading.Semaphore(4)
+
+    def call(self, run: Run) -> Any:
+        with self.places:
+            return super().call(run)
+
+
+plant(FourAtOnce, "concurrency.02", "only 4 ran at once")
+
+
+@flagged_by("concurrency.03", "parallel runs are mixed up: run 1 of 2 was answered with another's")
+class LastFrameCounts(PlainWorker):
+    """Keeps the frame where the next one overwrites it."""
+
+    last: Frame
+
+    def run(self, frame: Frame) -> list[Event]:
+        self.last = frame
+        return super().run(frame)
+
+    def ids(self, frame: Frame) -> Event:
+        return super().ids(self.last)
+
+
+@flagged_by("concurrency.03", "run 2 of 2 ended, and the other was answered")
+class AnswersWhoeverWaitsLongest(PlainWorker):
+    """Keeps results in one queue for all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.results: queue.Queue[Event] = queue.Queue()
+
+    def run(self, frame: Frame) -> list[Event]:
+        run = Run(frame)
+        threading.Thread(target=self.work, args=(run,), daemon=True).start()
+        return [{**self.results.get(), **self.ids(frame)}]
+
+    def work(self, run: Run) -> None:
+        super().work(run)
+        self.results.put(run.outcome)
+
+
+@flagged_by("limits.01", "deeply nested JSON: the connection was closed")
+class DiesOfDepth(PlainWorker):
+    def decode(self, body: bytes) -> Frame:
+        try:
+            return super().decode(body)
+        except RecursionError as exc:
+            raise RuntimeError from exc
+
+
+class Mortal(PlainWorker):
+    """Hangs up on everybody once it was hurt."""
+
+    dead = False
+
+    def serve(self, handler: Handler) -> None:
+        if self.dead:
+            hang_up(handler)
+        else:
+            super().serve(handler)
+
+
+@flagged_by("limits.02", "after an oversized request head, the next task did not run")
+class DiesOfLargeHeads(Mortal):
+    def rejects(self, code: int) -> None:
+        self.dead = True
+
+
+@flagged_by("limits.03", "after a request that was cut off, the next task did not run")
+class DiesOfHalfRequests(Mortal):
+    def read(self, handler: Handler) -> bytes:
+        body = super().read(handler)
+        self.dead = len(body) < int(handler.headers["Content-Length"])
+        return body
+
+
+@flagged_by("limits.04", "after a client that hung up, the next task did not run")
+class DiesOfClientsThatLeave(Mortal):
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        with contextlib.suppress(OSError):
+            handler.connection.settimeout(0.05)
+            self.dead = not handler.connection.recv(1, socket.MSG_PEEK)
+        super().write(handler, status, document)
+
+
+@flagged_by("limits.05", "the run_task POST: the connection was closed")
+class DiesOfTheFiftiethRun(Mortal):
+    served = 0
+
+    def run(self, frame: Frame) -> list[Event]:
+        self.served += 1
+        self.dead = self.served > 50
+        return super().run(frame)
+
+
+class GrowingNonces(PlainWorker):
+    def __init__(self) -> None:
+        super().__init__()
+        self.nonces = []
+
+    def check_nonce(self, nonce: str) -> None:
+        with self.lock:
+            mark = hashlib.sha256(nonce.encode()).hexdigest()
+            if any(hmac.compare_digest(mark, seen) for seen in self.nonces):
+                raise PermissionError("replayed")
+            self.nonces.append(mark)
+
+
+plant(GrowingNonces, "limits.06", "its time grows with the nonces remembered")
