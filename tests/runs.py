@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from wove_http_dev.entries import Run
 from wove_http_dev.frames import dumps
-from wove_http_dev.journal import Run
 from wove_http_dev.runner import Outcome
 
 

@@ -15,13 +15,11 @@ from wove_http_dev.auth import (
     SIGNED_HEADERS,
     TIMESTAMP,
     Authenticator,
-    Credentials,
     NonceMemory,
-    Secret,
     Verdict,
-    credentials,
     sign,
 )
+from wove_http_dev.credentials import Credentials, Secret, credentials
 from wove_http_dev.errors import UsageError
 from wove_http_dev.messages import Headers, Request
 

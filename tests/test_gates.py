@@ -10,9 +10,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from tests.runs import make_run
+from wove_http_dev.entries import Run
 from wove_http_dev.errors import UsageError, WaitTimeoutError
 from wove_http_dev.gates import Gates
-from wove_http_dev.journal import Journal, Run
+from wove_http_dev.journal import Journal
 from wove_http_dev.runner import Execution
 
 TIMEOUT = 10.0

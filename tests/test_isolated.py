@@ -16,7 +16,7 @@ from wove import weave
 from tests.faults.helpers import error_of, weave_many, weave_one
 from wove_http_dev import CertificateAuthority, Fault, HttpWorker, UsageError
 from wove_http_dev.control.parent import IsolatedEngine
-from wove_http_dev.journal import Run
+from wove_http_dev.entries import Run
 
 
 @pytest.fixture

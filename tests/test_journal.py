@@ -12,9 +12,10 @@ import pytest
 
 from tests.runs import make_run, returned
 from wove_http_dev.auth import Verdict
+from wove_http_dev.entries import STATES, Exchange, Run, RunLog, matches_task
 from wove_http_dev.errors import PayloadDroppedError, UsageError, WaitTimeoutError
 from wove_http_dev.frames import dumps
-from wove_http_dev.journal import REDACTED, STATES, Exchange, Journal, Run, RunLog, matches_task
+from wove_http_dev.journal import REDACTED, Journal
 from wove_http_dev.runner import CANCELLED, Outcome, error_outcome
 
 TIMEOUT = 10.0

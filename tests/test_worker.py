@@ -28,8 +28,8 @@ from tests.support import (
     signed_request,
     weave_one,
 )
+from wove_http_dev.entries import Run
 from wove_http_dev.errors import NotRunningError, StrictnessError, UsageError, WaitTimeoutError
-from wove_http_dev.journal import Run
 from wove_http_dev.worker import HttpWorker
 
 # Stubs

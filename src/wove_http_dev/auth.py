@@ -11,16 +11,15 @@ import dataclasses
 import hashlib
 import hmac
 import math
-import secrets
 import threading
 import time
 import urllib.parse
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from wove_http_dev.errors import UsageError
+from wove_http_dev.credentials import Credentials
 from wove_http_dev.messages import Headers, Request
 
 KEY, TIMESTAMP, NONCE, SIGNATURE = (
@@ -32,115 +31,6 @@ KEY, TIMESTAMP, NONCE, SIGNATURE = (
 SIGNED_HEADERS = (KEY, TIMESTAMP, NONCE, SIGNATURE)
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")  # wove.security._is_local_host
 NONCE_LIMIT = 250_000
-
-
-class Secret(str):
-    """A shared secret or token: an ordinary ``str`` whose ``repr`` does not show it."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "<secret>"
-
-
-class SecretBytes(bytes):
-    """The same as bytes."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "<secret>"
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """What both sides share. ``mode`` is ``signed``, ``bearer`` or ``none``."""
-
-    mode: str
-    secret: bytes = field(default=b"", repr=False)
-    """The signing secret, or the bearer token, as bytes."""
-    key: str = "default"
-    clock_skew: float = 300.0
-    """Seconds a timestamp may differ from this clock, either way."""
-    remember_nonces: bool = True
-    client_security: Any = field(default="none", repr=False)
-    """The ``executor_config.security`` value that gives Wove's executor the same credentials."""
-
-
-def credentials(
-    security: Any = "signed",
-    *,
-    secret: str | None = None,
-    key: str = "default",
-    clock_skew: float = 300.0,
-) -> Credentials:
-    """Credentials from our words (``signed``, ``bearer``, ``none``) or any form that Wove's own
-    ``executor_config.security`` takes (``env:VARIABLE``, a dict, ``None``).
-
-    ``secret`` is random if not given. Raises :class:`UsageError` where Wove would refuse the form.
-    """
-    if secret == "":
-        raise UsageError("secret must not be empty; leave it out for a random one")
-    _check_skew(clock_skew)
-    _check_key(key)
-    shared = Secret(secret if secret is not None else secrets.token_urlsafe(32))
-    form: Any = security
-    if security == "signed":
-        form = {"type": "signed", "secret": shared, "key": key, "clock_skew_seconds": clock_skew}
-    elif security == "bearer":
-        form = {"type": "bearer", "token": shared}
-    elif isinstance(security, Mapping):
-        form = dict(security)
-        kind = form.get("type", "signed")
-        if kind == "signed":
-            if not (form.get("secret") or form.get("secret_env")):
-                form["secret"] = shared
-            form.setdefault("key", key)
-            form.setdefault("clock_skew_seconds", clock_skew)
-        if kind == "bearer" and not (form.get("token") or form.get("token_env")):
-            form["token"] = shared
-        for name in ("secret", "token"):
-            if isinstance(form.get(name), str):
-                form[name] = Secret(form[name])
-            elif isinstance(form.get(name), bytes):
-                form[name] = SecretBytes(form[name])
-    parsed = _parse(form)
-    _check_skew(parsed.clock_skew_seconds)
-    _check_key(parsed.key)
-    if parsed.mode == "bearer" and not _fits_a_header(parsed.token):
-        raise UsageError("a bearer token travels in a header: printable latin-1 characters only")
-    material = parsed.secret if parsed.mode == "signed" else (parsed.token or "").encode()
-    return Credentials(
-        mode=parsed.mode,
-        secret=material,
-        key=parsed.key,
-        clock_skew=parsed.clock_skew_seconds if form is not security else clock_skew,
-        remember_nonces=parsed.remember_nonces,
-        client_security=form,
-    )
-
-
-def _check_skew(seconds: Any) -> None:
-    if not (isinstance(seconds, (int, float)) and math.isfinite(seconds) and seconds >= 0):
-        raise UsageError(f"clock_skew must be a finite number of seconds >= 0, not {seconds!r}")
-
-
-def _check_key(key: str) -> None:
-    if not key or not key.isascii() or not key.isprintable():
-        raise UsageError("key must be printable ASCII: it travels in a header")
-
-
-def _fits_a_header(token: str) -> bool:
-    return token.isprintable() and all(ord(character) < 256 for character in token)
-
-
-def _parse(form: Any) -> Any:
-    from wove.security import NetworkExecutorSecurity
-
-    try:
-        return NetworkExecutorSecurity.from_config(form)
-    except (TypeError, ValueError, RuntimeError) as exc:
-        raise UsageError(f"security: {exc}") from exc
 
 
 class Step(NamedTuple):

@@ -22,10 +22,11 @@ from typing import Any, NoReturn
 
 from wove_http_dev.certs import CertificateAuthority, write_private
 from wove_http_dev.conformance.cli import add_check_commands
+from wove_http_dev.conformance.executor.commands import add_executor_command
+from wove_http_dev.entries import Exchange
 from wove_http_dev.environment.definition import SECRET_VARIABLE
 from wove_http_dev.errors import UsageError, WoveHttpDevError
 from wove_http_dev.faults import FAULTS
-from wove_http_dev.journal import Exchange
 from wove_http_dev.options import Options
 from wove_http_dev.worker import HttpWorker
 
@@ -118,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     faults.add_argument("--write", metavar="FILE", help="with --measure: write the table to FILE")
     faults.set_defaults(run=_faults)
 
-    add_check_commands(commands)
+    add_executor_command(add_check_commands(commands))
     return parser
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from wove_http_dev import auth
-from wove_http_dev.auth import Credentials
 from wove_http_dev.certs import LOCAL_NAMES, CertificateAuthority
 from wove_http_dev.connection import Limits
+from wove_http_dev.credentials import Credentials
 from wove_http_dev.faults.selection import FaultBook
 from wove_http_dev.gates import Gates
 from wove_http_dev.journal import Journal

@@ -9,8 +9,9 @@ import asyncio
 import threading
 from collections.abc import Callable
 
+from wove_http_dev.entries import Run, matches_task
 from wove_http_dev.errors import UsageError, WaitTimeoutError
-from wove_http_dev.journal import Journal, Run, matches_task
+from wove_http_dev.journal import Journal
 from wove_http_dev.runner import Execution
 
 

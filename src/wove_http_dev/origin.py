@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 from wove_http_dev.certs import LOCAL_NAMES, CertificateAuthority
 from wove_http_dev.connection import Limits
+from wove_http_dev.entries import Exchange
 from wove_http_dev.environment import opener
 from wove_http_dev.faults.base import Wire
 from wove_http_dev.faults.selection import NO_PLAN, Plan
-from wove_http_dev.journal import Exchange, Journal
+from wove_http_dev.journal import Journal
 from wove_http_dev.messages import Reply, Request, json_reply
 from wove_http_dev.port import Port
 from wove_http_dev.server import Server

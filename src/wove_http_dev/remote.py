@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn
 
-from wove_http_dev.auth import Secret
+from wove_http_dev.credentials import Secret
 from wove_http_dev.environment import config, opener
 from wove_http_dev.environment.definition import client_env, environment_definition
 from wove_http_dev.errors import UsageError

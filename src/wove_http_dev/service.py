@@ -15,12 +15,13 @@ from typing import Any
 
 from wove_http_dev import frames
 from wove_http_dev.auth import Authenticator, Verdict
+from wove_http_dev.entries import Exchange, Run
 from wove_http_dev.errors import DuplicateRunError, HungUpError, ServiceError, UnavailableError
 from wove_http_dev.faults.base import Wire
 from wove_http_dev.faults.selection import FaultBook, Plan
 from wove_http_dev.frames import CancelTask, Event, RunTask
 from wove_http_dev.gates import Gates
-from wove_http_dev.journal import Exchange, Journal, Run
+from wove_http_dev.journal import Journal
 from wove_http_dev.messages import Reply, Request, json_reply
 from wove_http_dev.runner import CANCELLED, Execution, Outcome, Runner
 from wove_http_dev.stages import AuthStage, CancelStage, EventsStage, ResponseStage, RunStage

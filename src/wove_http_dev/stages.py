@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
 from wove_http_dev.auth import Authenticator, Verdict
+from wove_http_dev.entries import Run
 from wove_http_dev.errors import HungUpError
 from wove_http_dev.frames import CancelTask, Event, RunTask
-from wove_http_dev.journal import Run
 from wove_http_dev.messages import Request
 from wove_http_dev.runner import Execution, Outcome, run_body
 from wove_http_dev.stubs import StubAnswer, Stubs

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wove_http_dev.entries import Run, matches_task
 from wove_http_dev.errors import UsageError
 from wove_http_dev.frames import Event, dumps
-from wove_http_dev.journal import Run, matches_task
 from wove_http_dev.runner import Outcome, error_outcome
 
 UNSET: Any = object()

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import Any
 
-from wove_http_dev import auth
 from wove_http_dev.certs import CertificateAuthority
 from wove_http_dev.connection import Limits
+from wove_http_dev.credentials import Secret, credentials
 from wove_http_dev.engine import Engine, LocalEngine, State
+from wove_http_dev.entries import Exchange, RunLog
 from wove_http_dev.environment import config, names, opener, variables
 from wove_http_dev.environment.definition import (
     SECRET_VARIABLE,
@@ -29,7 +30,7 @@ from wove_http_dev.faults.base import Worker
 from wove_http_dev.faults.grammar import parse_fault
 from wove_http_dev.faults.selection import FaultBook, Injection, Selector
 from wove_http_dev.gates import Gate, Gates
-from wove_http_dev.journal import Exchange, Journal, RunLog
+from wove_http_dev.journal import Journal
 from wove_http_dev.options import Options, impersonated
 from wove_http_dev.origin import SecondOrigin
 from wove_http_dev.port import Port
@@ -60,7 +61,7 @@ class HttpWorker:
         **options: Any,
     ) -> None:
         self.options = Options.of(**options)
-        self.credentials = auth.credentials(
+        self.credentials = credentials(
             self.options.security,
             secret=self.options.secret,
             key=self.options.key,
@@ -145,9 +146,9 @@ class HttpWorker:
         return self._certificates.cert_file
 
     @property
-    def secret(self) -> auth.Secret:
+    def secret(self) -> Secret:
         """The shared secret, or the bearer token; empty with ``security="none"``."""
-        return auth.Secret(self.credentials.secret.decode("utf-8", "surrogateescape"))
+        return Secret(self.credentials.secret.decode("utf-8", "surrogateescape"))
 
     @property
     def environment(self) -> str:

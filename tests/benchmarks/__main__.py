@@ -26,6 +26,7 @@ from wove import weave
 from tests.benchmarks import peers
 from wove_http_dev import HttpWorker, auth
 from wove_http_dev.certs import CertificateAuthority, server_context
+from wove_http_dev.credentials import credentials
 from wove_http_dev.messages import Headers, Request
 
 SECRET = "s" * 43
@@ -249,7 +250,7 @@ def bench_nonces(rounds: int) -> None:
         return Request("POST", "/t", Headers(headers.items()), body)
 
     def filled(n: int) -> auth.Authenticator:
-        authenticator = auth.Authenticator(auth.credentials("signed", secret=SECRET))
+        authenticator = auth.Authenticator(credentials("signed", secret=SECRET))
         now = time.time()
         for i in range(n):
             authenticator._nonces.remember(f"nonce-{i}", now)

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from wove_http_dev.conformance.worker.client import Service
 
 
-def add_check_commands(commands: Any) -> None:
-    """Add ``check`` and its subcommands to an argparse subparsers action."""
-    check = commands.add_parser("check", help="check a worker service that somebody else wrote")
+def add_check_commands(commands: Any) -> Any:
+    """Add ``check worker`` to an argparse subparsers action; the action to add other kinds to."""
+    check = commands.add_parser("check", help="check a worker, or an executor, of somebody else's")
     kinds = check.add_subparsers(title="what to check", metavar="WHAT")
     worker = kinds.add_parser("worker", help="a worker service, by numbered cases")
     worker.add_argument("url", metavar="URL", nargs="?", help="the endpoint that takes frames")
@@ -47,6 +47,7 @@ def add_check_commands(commands: Any) -> None:
     )
     add_report_options(worker)
     worker.set_defaults(run=_check_worker)
+    return kinds
 
 
 def add_report_options(parser: argparse.ArgumentParser) -> None:

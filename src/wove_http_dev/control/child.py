@@ -15,16 +15,17 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from wove_http_dev.auth import Credentials
 from wove_http_dev.certs import CertificateAuthority
 from wove_http_dev.control import records
 from wove_http_dev.control.channel import Channel
+from wove_http_dev.credentials import Credentials
 from wove_http_dev.engine import LocalEngine, State
+from wove_http_dev.entries import Exchange, Run, matches_task
 from wove_http_dev.errors import NotRunningError
 from wove_http_dev.faults.selection import FaultBook, Injection, Selector
 from wove_http_dev.frames import loads
 from wove_http_dev.gates import Gates
-from wove_http_dev.journal import Exchange, Journal, Run, matches_task
+from wove_http_dev.journal import Journal
 from wove_http_dev.options import Options
 from wove_http_dev.port import Port
 from wove_http_dev.runner import Execution, Outcome

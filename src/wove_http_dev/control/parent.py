@@ -20,13 +20,13 @@ from typing import Any
 
 import cloudpickle
 
-from wove_http_dev.auth import Credentials
 from wove_http_dev.certs import CertificateAuthority
 from wove_http_dev.control import records
 from wove_http_dev.control.channel import Channel
+from wove_http_dev.credentials import Credentials
 from wove_http_dev.engine import STOP_GRACE, State
+from wove_http_dev.entries import Exchange, Run
 from wove_http_dev.errors import NotRunningError, UsageError, WoveHttpDevError
-from wove_http_dev.journal import Exchange, Run
 from wove_http_dev.options import Options
 from wove_http_dev.port import Port
 from wove_http_dev.runner import Execution

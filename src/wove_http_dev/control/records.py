@@ -7,7 +7,7 @@ import dataclasses
 from typing import Any
 
 from wove_http_dev.auth import Step, Verdict
-from wove_http_dev.journal import Exchange, Run
+from wove_http_dev.entries import Exchange, Run
 from wove_http_dev.runner import Outcome
 from wove_http_dev.stubs import StubAnswer
 

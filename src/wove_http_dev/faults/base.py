@@ -20,9 +20,9 @@ from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol, TypeVar
 
 from wove_http_dev.auth import Verdict
 from wove_http_dev.certs import CertificateAuthority
+from wove_http_dev.entries import Run
 from wove_http_dev.errors import UsageError
 from wove_http_dev.frames import Event
-from wove_http_dev.journal import Run
 from wove_http_dev.messages import Reply, Request
 from wove_http_dev.runner import Outcome
 

@@ -12,10 +12,10 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from wove_http_dev.entries import Exchange, matches_task
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.base import NO_FAULT, STAGES, Fault
 from wove_http_dev.frames import Peek, peek
-from wove_http_dev.journal import Exchange, matches_task
 
 COMMANDS = ("run_task", "cancel_task")
 

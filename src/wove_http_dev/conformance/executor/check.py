@@ -20,9 +20,9 @@ from wove_http_dev.certs import CertificateAuthority
 from wove_http_dev.conformance.executor.subject import Subject
 from wove_http_dev.conformance.executor.weaving import Define, Script, Scripted, Told, Weaving
 from wove_http_dev.conformance.report import Fell
+from wove_http_dev.entries import Exchange
 from wove_http_dev.environment import opener, variables
 from wove_http_dev.errors import StuckRunWarning
-from wove_http_dev.journal import Exchange
 from wove_http_dev.worker import HttpWorker
 
 TIMEOUT = 10.0

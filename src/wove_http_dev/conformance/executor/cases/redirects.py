@@ -11,8 +11,8 @@ from typing import Any
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.check import Check
 from wove_http_dev.conformance.report import MUST, Family
+from wove_http_dev.entries import Exchange
 from wove_http_dev.faults.response import Redirect
-from wove_http_dev.journal import Exchange
 
 redirects = Family("security")
 CODES = (301, 302, 303, 307, 308)

@@ -15,8 +15,8 @@ from wove_http_dev.conformance.executor.check import (
 )
 from wove_http_dev.conformance.executor.weaving import Remote
 from wove_http_dev.conformance.report import MUST, SHOULD
+from wove_http_dev.entries import Exchange
 from wove_http_dev.faults.auth import RejectAuth
-from wove_http_dev.journal import Exchange
 from wove_http_dev.worker import HttpWorker
 
 security = redirects
