@@ -79,11 +79,15 @@ def test_version() -> None:
     assert re.fullmatch(r"wove-http-dev \d+\.\d+\.\d+\n", run("--version").stdout)
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
 @pytest.mark.parametrize(
-    "arguments", [["faults"], ["faults", "slow-response"], ["--version"]], ids=" ".join
+    "arguments", [["faults"], ["faults", "slow-response"], ["--version"], ["--help"]], ids=" ".join
 )
-def test_broken_pipe(arguments: list[str]) -> None:
+def test_broken_pipe(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], unbuffered: str
+) -> None:
     """A reader that went away is no error to speak of."""
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     with subprocess.Popen(
         [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

@@ -19,8 +19,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from werkzeug.datastructures import Headers
+
 from wove_http_dev.credentials import Credentials
-from wove_http_dev.messages import Headers, Request
+from wove_http_dev.messages import Request
 
 KEY, TIMESTAMP, NONCE, SIGNATURE = (
     "X-Wove-Key",
@@ -203,7 +205,7 @@ class Authenticator:
         return Step("timestamp", True, f"skew {skew:+.0f} s")
 
     def _bearer(self, request: Request) -> Iterator[Step]:
-        sent = request.headers.get_all("Authorization")
+        sent = request.headers.getlist("Authorization")
         if len(sent) != 1:
             count = "missing" if not sent else "sent more than once"
             yield Step("headers", False, f"Authorization is {count}")
@@ -240,7 +242,7 @@ class Authenticator:
         # rebound DNS name shows in Host (Fetch standard, "CORS-safelisted request-header").
         headers = request.headers
         kind = (headers.get("Content-Type") or "").partition(";")[0].strip().lower()
-        hosts = headers.get_all("Host")
+        hosts = headers.getlist("Host")
         host = _host_name(hosts[0]) if len(hosts) == 1 else ""
         for name, ok, detail in (
             ("origin", headers.get("Origin") is None, "a request with an Origin header is refused"),
@@ -261,7 +263,7 @@ _NONCE_DETAIL = {
 
 def _wrong_headers(headers: Headers) -> str:
     for name in SIGNED_HEADERS:
-        values = headers.get_all(name)
+        values = headers.getlist(name)
         if len(values) > 1:
             return f"{name} is sent more than once"
         if not values or not values[0]:

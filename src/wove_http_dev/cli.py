@@ -36,19 +36,11 @@ _NOT_FLAGS = ("faults", "strict", "isolated", "impersonate", "environment", "hea
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status."""
-    parser = _parser()
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    command: list[str] = []
-    if words[:1] == ["exec"] and "--" in words:
-        mark = words.index("--")
-        words, command = words[:mark], words[mark + 1 :]
-    namespace = parser.parse_args(words)
-    if namespace.run is None:
-        parser.print_help()
-        return 2
-    namespace.command_line = command
     try:
-        status: int = namespace.run(namespace)
+        try:
+            return _run(list(sys.argv[1:] if arguments is None else arguments))
+        finally:
+            sys.stdout.flush()
     except WoveHttpDevError as exc:
         print(f"wove-http-dev: {exc}", file=sys.stderr)
         return 2
@@ -58,6 +50,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read us has gone (| head); the interpreter must not try to flush again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _run(words: list[str]) -> int:
+    parser = _parser()
+    command: list[str] = []
+    if words[:1] == ["exec"] and "--" in words:
+        mark = words.index("--")
+        words, command = words[:mark], words[mark + 1 :]
+    namespace = parser.parse_args(words)
+    if namespace.run is None:
+        parser.print_help()
+        return 2
+    namespace.command_line = command
+    status: int = namespace.run(namespace)
     return status
 
 
@@ -201,7 +207,8 @@ def _serve(namespace: argparse.Namespace) -> int:
         worker.journal.observer = _print_exchange
         stopped = stack.enter_context(_stop_signals())
         stack.enter_context(worker)
-        print(_how_to_reach(worker, state), flush=True)
+        with suppress(BrokenPipeError):
+            print(_how_to_reach(worker, state), flush=True)
         os.read(stopped, 1)
     return 0
 
@@ -209,8 +216,8 @@ def _serve(namespace: argparse.Namespace) -> int:
 @contextmanager
 def _stop_signals() -> Iterator[int]:
     """A descriptor that has a byte once SIGINT or SIGTERM has come."""
-    # Python's handlers run on the main thread once that wakes up, and the kernel may interrupt
-    # another thread than it; the wake-up descriptor is written to wherever the signal arrives.
+    # A handler runs once the main thread is back in Python code: not while it blocks, if the signal
+    # came just before it did, or to another thread. The wake-up descriptor is written at once.
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     previous = {

@@ -212,6 +212,7 @@ class Connection:
         try:
             if not self._read(reader):
                 return False
+            request = reader.request()
         except RequestError as exc:
             if not self._over:
                 self._failed(str(exc), status=exc.status)
@@ -222,7 +223,7 @@ class Connection:
                 self._failed(f"the request broke off: {type(exc).__name__}: {exc}")
             return False
         self._answering = True
-        answer = self._site.handler.handle(reader.request())
+        answer = self._site.handler.handle(request)
         try:
             return self._write(answer, close=not reader.keep_alive, more=reader.pipelined)
         finally:

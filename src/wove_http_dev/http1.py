@@ -7,8 +7,9 @@ strict about smuggling. This room adds the limits and the origin-form target. It
 from __future__ import annotations
 
 import httptools
+from werkzeug.datastructures import Headers
 
-from wove_http_dev.messages import Headers, Request
+from wove_http_dev.messages import Request
 
 
 class RequestError(Exception):

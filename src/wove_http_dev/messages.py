@@ -8,42 +8,19 @@ from __future__ import annotations
 
 import http
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
+
+from werkzeug.datastructures import Headers
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make one each time
 REASONS: dict[int, str] = {status.value: status.phrase for status in http.HTTPStatus}
 
 
-class Headers:
-    """HTTP header fields in order of arrival, looked up without regard to case (RFC 9110, 5.1)."""
-
-    __slots__ = ("_values", "items")
-
-    def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
-        self.items: list[tuple[str, str]] = list(items)
-        self._values: dict[str, list[str]] = {}
-        for key, value in self.items:
-            self._values.setdefault(key.lower(), []).append(value)
-
-    def get(self, name: str) -> str | None:
-        """The first value of ``name``, or ``None``."""
-        values = self._values.get(name.lower())
-        return values[0] if values else None
-
-    def get_all(self, name: str) -> list[str]:
-        """Every value of ``name``, in order."""
-        return list(self._values.get(name.lower(), ()))
-
-    def without(self, *names: str) -> Headers:
-        """A copy that lacks ``names``."""
-        dropped = {name.lower() for name in names}
-        return Headers(item for item in self.items if item[0].lower() not in dropped)
-
-    def with_(self, name: str, value: str) -> Headers:
-        """A copy in which ``name`` has this one value."""
-        return Headers([*self.without(name).items, (name, value)])
+def without(headers: Headers, *names: str) -> Headers:
+    """A copy of ``headers`` that lacks ``names``, whatever their case."""
+    dropped = {name.lower() for name in names}
+    return Headers([item for item in headers if item[0].lower() not in dropped])
 
 
 @dataclass(frozen=True)

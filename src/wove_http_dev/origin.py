@@ -75,7 +75,7 @@ class SecondOrigin:
         exchange = self._journal.open()
         exchange.method, exchange.target = request.method, request.target
         exchange.body_size = len(request.body)
-        self._journal.record_headers(exchange, request.headers.items)
+        self._journal.record_headers(exchange, list(request.headers))
         exchange.status = 200
         self._record(exchange)
         run_id = urllib.parse.parse_qs(request.target.partition("?")[2]).get("run_id", [""])[0]

@@ -87,7 +87,7 @@ class Service:
         exchange.faults = plan.names
         exchange.method, exchange.target = request.method, self.journal.clean(request.target)
         exchange.body_size = len(request.body)
-        self.journal.record_headers(exchange, request.headers.items)
+        self.journal.record_headers(exchange, list(request.headers))
         try:
             reply = self._answer(request, plan, exchange)
         except HungUpError:

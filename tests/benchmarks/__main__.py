@@ -21,13 +21,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from werkzeug.datastructures import Headers
 from wove import weave
 
 from tests.benchmarks import peers
 from wove_http_dev import HttpWorker, auth
 from wove_http_dev.certs import CertificateAuthority, server_context
 from wove_http_dev.credentials import credentials
-from wove_http_dev.messages import Headers, Request
+from wove_http_dev.messages import Request
 
 SECRET = "s" * 43
 
@@ -268,9 +269,7 @@ def bench_nonces(rounds: int) -> None:
     theirs._seen_nonces = {f"nonce-{i}": time.time() for i in range(100_000)}
 
     def upstream(each: Request) -> None:
-        theirs.verify_headers(
-            headers=dict(each.headers.items), transport="http", target="/t", body=body
-        )
+        theirs.verify_headers(headers=dict(each.headers), transport="http", target="/t", body=body)
 
     pairs = [(once(full.verify), once(empty.verify)) for _ in range(rounds * 3)]
     peer = once(upstream, 20)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from wove_http_dev.auth import Step, Verdict
 from wove_http_dev.faults.base import AuthStage, Fault, Worker, option
+from wove_http_dev.messages import without
 
 _REFUSED = "a transport error: HTTP Error 401: Unauthorized; retries try it again"
 
@@ -70,7 +71,7 @@ class StrippedHeaders(Fault):
 
     def on_auth(self, stage: AuthStage) -> Verdict:
         names = [name.strip() for name in self.headers.split(",")]
-        return stage.proceed(replace(stage.request, headers=stage.request.headers.without(*names)))
+        return stage.proceed(replace(stage.request, headers=without(stage.request.headers, *names)))
 
 
 @dataclass(frozen=True)

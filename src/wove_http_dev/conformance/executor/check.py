@@ -14,7 +14,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from wove_http_dev.certs import CertificateAuthority
 from wove_http_dev.conformance.executor.subject import Subject
@@ -24,6 +24,9 @@ from wove_http_dev.entries import Exchange
 from wove_http_dev.environment import opener, variables
 from wove_http_dev.errors import StuckRunWarning
 from wove_http_dev.worker import HttpWorker
+
+if TYPE_CHECKING:
+    from wove.context import WoveContextManager as Weave
 
 TIMEOUT = 10.0
 """Seconds: the executor's own timeout, where a case is not about it."""
@@ -151,7 +154,7 @@ class Check:
         """
         options.setdefault("delivery_timeout", DELIVERY_TIMEOUT)
 
-        def define(w: Any, environment: str) -> None:
+        def define(w: Weave, environment: str) -> None:
             @w.do(environment=environment, **options)
             def task() -> Any:
                 return value

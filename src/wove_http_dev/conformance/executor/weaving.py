@@ -10,12 +10,16 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from wove_http_dev.environment import config
 
-Define = Callable[[Any, str], None]
+if TYPE_CHECKING:
+    from wove.context import WoveContextManager as Weave
+
+Define = Callable[["Weave", str], None]
 """Defines the tasks of a weave ``w``, those for the worker with ``environment=`` the name."""
 
 Remote = Callable[..., Awaitable[Any]]
@@ -139,10 +143,8 @@ class Weaving:
         """Cancel it; whether it ended within ``seconds``."""
         loop, task = self._loop, self._task
         if not self.ended and loop is not None and task is not None:
-            try:
+            with suppress(RuntimeError):  # closed: it is just ending
                 loop.call_soon_threadsafe(task.cancel)
-            except RuntimeError:  # closed: it is just ending
-                pass
         return self.wait(seconds)
 
 
@@ -156,7 +158,7 @@ class Scripted:
         self._done = threading.Event()
         self.weaving = Weaving(environment, definition, self._define)
 
-    def _define(self, w: Any, environment: str) -> None:
+    def _define(self, w: Weave, environment: str) -> None:
         from wove import merge
 
         def remote(what: str | Callable[[], Any], value: Any = None, **options: Any) -> Any:

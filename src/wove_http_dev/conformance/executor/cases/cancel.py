@@ -6,7 +6,8 @@ Runs are held at the worker, so each is certainly in flight when its time is up.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.check import (
@@ -22,6 +23,9 @@ from wove_http_dev.conformance.report import MUST, SHOULD, Family, Fell
 from wove_http_dev.entries import Exchange
 from wove_http_dev.faults.run import SlowCancel
 from wove_http_dev.worker import HttpWorker
+
+if TYPE_CHECKING:
+    from wove.context import WoveContextManager as Weave
 
 cancel = Family("cancel")
 SENT = 2.0
@@ -41,6 +45,10 @@ ANSWERS = (
 def cancels_of(worker: HttpWorker, run_id: str | None) -> list[Exchange]:
     """The cancel_task frames for one run."""
     return [frame for frame in frames_of(worker, "cancel_task") if frame.run_id == run_id]
+
+
+def _is_over(exchange: Exchange) -> bool:
+    return exchange.duration is not None
 
 
 async def _cancelled(worker: HttpWorker, remote: Remote, **options: Any) -> Exchange | None:
@@ -132,7 +140,7 @@ def mode(check: Check) -> str:
             found = await _cancelled(worker, remote, delivery_cancel_mode=wanted)
             if found is None:
                 check.fell(f"no cancel_task arrived for a run with {wanted}")
-            await until_in_loop(lambda done=found: done.duration is not None, PATIENCE)
+            await until_in_loop(partial(_is_over, found), PATIENCE)
             if found.events != answer:
                 check.fell(f"the cancel_task of a run with {wanted} asked for something else")
         return "as given"
@@ -153,7 +161,7 @@ def all_at_the_end(check: Check) -> str:
     worker = check.worker()
     worker.hold("given_up")
 
-    def define(w: Any, environment: str) -> None:
+    def define(w: Weave, environment: str) -> None:
         @w.do(range(MANY), environment=environment, delivery_timeout=0.6)
         def given_up(item: int) -> int:
             return item
@@ -195,7 +203,7 @@ def answer_harmless(check: Check) -> str:
                 found = await _cancelled(worker, remote)
                 if found is None:
                     check.fell("no cancel_task arrived")
-                await until_in_loop(lambda done=found: done.duration is not None, PATIENCE)
+                await until_in_loop(partial(_is_over, found), PATIENCE)
                 told = await attempt(remote("after", "afterwards", delivery_timeout=5.0))
             if told.value != "afterwards":
                 check.fell(f"a cancel_task was answered with {answer}, and the next run: {told}")

@@ -6,7 +6,7 @@ It reads errors as Wove hands them out: their type, text and payload.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING
 
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.check import PATIENCE, Check, attempt, until_in_loop
@@ -17,6 +17,9 @@ from wove_http_dev.faults.auth import RejectAuth
 from wove_http_dev.faults.events import UnpicklableException
 from wove_http_dev.faults.response import Status
 from wove_http_dev.faults.run import LostResponse
+
+if TYPE_CHECKING:
+    from wove.context import WoveContextManager as Weave
 
 errors = Family("errors")
 TRANSPORT = (
@@ -100,7 +103,7 @@ def its_own_task(check: Check) -> str:
     worker = check.worker()
     worker.inject(LostResponse(), task="*failing")
 
-    def define(w: Any, environment: str) -> None:
+    def define(w: Weave, environment: str) -> None:
         @w.do(environment=environment)
         def first() -> str:
             return "first"

@@ -3,7 +3,7 @@ answer. A healthy weave is the gate: without it nothing else makes sense."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wove_http_dev import frames as wire
 from wove_http_dev.conformance.executor import sources
@@ -11,6 +11,9 @@ from wove_http_dev.conformance.executor.check import Check, frames_of, requests_
 from wove_http_dev.conformance.report import MUST, SHOULD, Family
 from wove_http_dev.faults import events, response
 from wove_http_dev.worker import HttpWorker
+
+if TYPE_CHECKING:
+    from wove.context import WoveContextManager as Weave
 
 frames = Family("frames")
 BIG = 2 * 2**20
@@ -75,7 +78,7 @@ def arguments(check: Check) -> str:
     """Arguments and results of any size and text arrive as they are."""
     worker = check.worker()
 
-    def define(w: Any, environment: str) -> None:
+    def define(w: Weave, environment: str) -> None:
         @w.do(environment=environment)
         def made() -> dict[str, Any]:
             return {"text": "naïve 日本 \x00 🧵", "bytes": b"\xff" * BIG}

@@ -10,7 +10,7 @@ import asyncio
 
 from wove_http_dev.conformance.executor import sources, tasks
 from wove_http_dev.conformance.executor.cases.cancel import MANY
-from wove_http_dev.conformance.executor.cases.time import Heartbeat, time
+from wove_http_dev.conformance.executor.cases.time import Heartbeat
 from wove_http_dev.conformance.executor.check import (
     PATIENCE,
     Check,
@@ -18,9 +18,10 @@ from wove_http_dev.conformance.executor.check import (
     until_in_loop,
 )
 from wove_http_dev.conformance.executor.weaving import Remote
-from wove_http_dev.conformance.report import MUST, SHOULD
+from wove_http_dev.conformance.report import MUST, SHOULD, Family
 from wove_http_dev.faults.run import SlowResponse
 
+loop = Family("time")
 STALL = 1.2
 """Seconds that something takes which must not happen in the event loop."""
 BLOCKED = 0.6
@@ -30,7 +31,7 @@ QUIET = 0.4
 """Seconds in which all runs that an executor sends at once arrive."""
 
 
-@time.case(
+@loop.case(
     "08",
     "loop-while-stalling",
     MUST,
@@ -54,7 +55,7 @@ def loop_while_stalling(check: Check) -> str:
     return f"longest gap {longest:.3f} s"
 
 
-@time.case(
+@loop.case(
     "09",
     "loop-while-unpickling",
     SHOULD,
@@ -78,7 +79,7 @@ def loop_while_unpickling(check: Check) -> str:
     return f"longest gap {longest:.3f} s"
 
 
-@time.case(
+@loop.case(
     "10",
     "loop-while-reading",
     SHOULD,
@@ -104,7 +105,7 @@ def loop_while_reading(check: Check) -> str:
     return f"longest gap {longest:.3f} s"
 
 
-@time.case(
+@loop.case(
     "11",
     "default-pool-left-free",
     SHOULD,

@@ -6,7 +6,8 @@ Runs are held at the worker, so that the wrong answer always comes while they wa
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.check import PATIENCE, Check, attempt, until_in_loop
@@ -14,6 +15,10 @@ from wove_http_dev.conformance.executor.weaving import Remote
 from wove_http_dev.conformance.report import MUST, SHOULD, Family
 from wove_http_dev.faults import Fault
 from wove_http_dev.faults.events import ForeignRun, MissingRunId, UnhashableRunId, WrongRunId
+from wove_http_dev.gates import Gate
+
+if TYPE_CHECKING:
+    from wove.context import WoveContextManager as Weave
 
 routing = Family("routing")
 ITEMS = 100
@@ -31,7 +36,7 @@ def mapped(check: Check) -> str:
     """Of many runs in flight each gets its own result."""
     worker = check.worker()
 
-    def define(w: Any, environment: str) -> None:
+    def define(w: Weave, environment: str) -> None:
         @w.do(range(ITEMS), environment=environment, delivery_timeout=10.0)
         def squared(item: int) -> tuple[int, int]:
             return item, item * item
@@ -45,8 +50,8 @@ def mapped(check: Check) -> str:
             index = next(i for i in range(ITEMS) if told.value[i] != expected[i])
             check.fell(f"item {index} got the result {told.value[index]!r}: runs were mixed up")
         check.fell(
-            f"{len(worker.runs)} of {ITEMS} runs arrived and were answered, and they came to {told}:"
-            " answers were mixed up, or lost"
+            f"{len(worker.runs)} of {ITEMS} runs arrived and were answered, and they came to"
+            f" {told}: answers were mixed up, or lost"
         )
     return f"{ITEMS} right results"
 
@@ -64,7 +69,7 @@ def two_weaves(check: Check) -> str:
     worker = check.worker()
 
     def tagged(tag: str) -> Any:
-        def define(w: Any, environment: str) -> None:
+        def define(w: Weave, environment: str) -> None:
             @w.do(range(20), environment=environment)
             def task(item: int) -> tuple[str, int]:
                 return tag, item
@@ -173,6 +178,10 @@ def wrong_task_id(check: Check) -> str:
     return str(told)
 
 
+def _arrived(gate: Gate) -> bool:
+    return bool(gate.runs)
+
+
 @routing.case(
     "09",
     "out-of-order",
@@ -191,7 +200,7 @@ def out_of_order(check: Check) -> str:
         runs = {}
         for name in names:
             runs[name] = asyncio.ensure_future(attempt(remote(name, name, delivery_timeout=4.0)))
-            await until_in_loop(lambda gate=gates[name]: bool(gate.runs), PATIENCE)
+            await until_in_loop(partial(_arrived, gates[name]), PATIENCE)
         for name in reversed(names):
             gates[name].release()
             told = await runs[name]

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from wove_http_dev import frames as wire
 from wove_http_dev.conformance.executor import sources, tasks
-from wove_http_dev.conformance.executor.cases.redirects import redirects
 from wove_http_dev.conformance.executor.check import (
     Check,
     attempt,
@@ -14,12 +13,12 @@ from wove_http_dev.conformance.executor.check import (
     until_in_loop,
 )
 from wove_http_dev.conformance.executor.weaving import Remote
-from wove_http_dev.conformance.report import MUST, SHOULD
+from wove_http_dev.conformance.report import MUST, SHOULD, Family
 from wove_http_dev.entries import Exchange
 from wove_http_dev.faults.auth import RejectAuth
 from wove_http_dev.worker import HttpWorker
 
-security = redirects
+security = Family("security")
 REQUESTS = 20
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time as clock
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.check import MARGIN, Check, attempt
@@ -21,6 +21,9 @@ from wove_http_dev.faults.run import Hang
 from wove_http_dev.faults.wire import SlowBody
 from wove_http_dev.worker import HttpWorker
 
+if TYPE_CHECKING:
+    from wove.context import WoveContextManager as Weave
+
 time = Family("time")
 SHORT = 0.5
 """Seconds: the timeout that each case is about."""
@@ -29,7 +32,7 @@ LIMIT = 64 * 2**20
 
 
 def _weave(check: Check, worker: HttpWorker, **options: Any) -> Weaving:
-    def define(w: Any, environment: str) -> None:
+    def define(w: Weave, environment: str) -> None:
         @w.do(environment=environment, **options)
         def task() -> str:
             return "the result"

@@ -6,14 +6,13 @@ from __future__ import annotations
 from typing import Any
 
 from wove_http_dev.conformance.executor import sources
-from wove_http_dev.conformance.executor.cases.redirects import redirects
 from wove_http_dev.conformance.executor.check import Check, requests_of
-from wove_http_dev.conformance.report import MUST
+from wove_http_dev.conformance.report import MUST, Family
 from wove_http_dev.environment import names, opener
 from wove_http_dev.faults import FAULTS
 from wove_http_dev.worker import HttpWorker
 
-security = redirects
+transport = Family("security")
 CERTIFICATES = (
     "untrusted-ca",
     "self-signed",
@@ -52,7 +51,7 @@ def _add(number: int, fault: str) -> None:
         return _verifies(check, fault)
 
     body.__doc__ = "Nothing is said to a server that does not prove who it is."
-    security.case(
+    transport.case(
         f"{number:02}",
         f"tls-{fault}",
         MUST,
@@ -66,7 +65,7 @@ for _index, _fault in enumerate(CERTIFICATES):
     _add(_index + 20, _fault)
 
 
-@security.case(
+@transport.case(
     "27",
     "no-plaintext-fallback",
     MUST,
@@ -97,7 +96,7 @@ def _far(check: Check, settings: dict[str, Any], **options: Any) -> tuple[HttpWo
     return worker, str(told)
 
 
-@security.case(
+@transport.case(
     "28",
     "far-plaintext-refused",
     MUST,
@@ -115,7 +114,7 @@ def far_plaintext_refused(check: Check) -> str:
     return told
 
 
-@security.case(
+@transport.case(
     "29",
     "far-anonymous-refused",
     MUST,
