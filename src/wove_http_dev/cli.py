@@ -317,13 +317,21 @@ def _exec(namespace: argparse.Namespace) -> int:
             process = subprocess.Popen(namespace.command_line, env=environ)
         except OSError as exc:
             raise UsageError(f"cannot run {namespace.command_line[0]!r}: {exc.strerror}") from exc
-        while True:
-            try:
-                status = process.wait()
-                break
-            except KeyboardInterrupt:  # the child got it too; its status decides
-                continue
+        # Whoever stops us means the command too; its status decides. Ctrl-C it gets by itself.
+        previous = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        try:
+            status = _wait(process)
+        finally:
+            signal.signal(signal.SIGTERM, previous)
     return status if status >= 0 else 128 - status
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
 
 
 def _faults(namespace: argparse.Namespace) -> int:

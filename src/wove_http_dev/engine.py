@@ -86,8 +86,9 @@ class Engine(Protocol):
     def follow(self) -> None:
         """Obey the state as it is now; in force when this returns."""
 
-    def sync(self) -> None:
-        """The journal holds everything that clients have been answered."""
+    def sync(self, *, settle: bool = False) -> None:
+        """The journal holds everything that clients have been answered; with ``settle`` also how
+        the handshakes under way end, which may take :data:`SETTLE_TIME`."""
 
 
 def leaf_names(options: Options, state: State) -> list[str]:
@@ -171,12 +172,12 @@ class LocalEngine:
             else:
                 self._server.start()
 
-    def sync(self) -> None:
+    def sync(self, *, settle: bool = False) -> None:
         """The journal is this process's own; only a client that rejected a certificate knows so
         before the server does."""
         with self._lock:
             server = self._server
-        if server is not None:
+        if settle and server is not None:
             server.settle(SETTLE_TIME)
 
     def halt(self) -> list[str]:

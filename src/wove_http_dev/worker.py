@@ -323,7 +323,7 @@ class HttpWorker:
 
     def check(self) -> None:
         """Raise :class:`StrictnessError` if something happened that no fault asked for."""
-        self._engine.sync()
+        self._engine.sync(settle=True)
         complaints = unasked(self._state, allow_refusals=self._allow_refusals)
         if self._configured:
             complaints += repointed(self.environment, {self.url, *self._urls})

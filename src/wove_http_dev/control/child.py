@@ -185,9 +185,9 @@ class Child:
             )
         self._engine.follow()
 
-    def _sync(self, _: Any) -> None:
+    def _sync(self, settle: bool) -> None:
         assert self._engine is not None
-        self._engine.sync()
+        self._engine.sync(settle=settle)
 
     def _halt(self, _: Any) -> list[str]:
         assert self._engine is not None

@@ -137,13 +137,13 @@ class IsolatedEngine:
         except NotRunningError:
             return  # it died meanwhile; the next start tells it
 
-    def sync(self) -> None:
+    def sync(self, *, settle: bool = False) -> None:
         """The journal holds everything the child has said; all of it, if the child is dead."""
         life = self._life
         if life is None:
             return
         try:
-            life.channel.request("sync", None, ASK_TIMEOUT)
+            life.channel.request("sync", settle, ASK_TIMEOUT)
         except NotRunningError:
             life.ended.wait(ASK_TIMEOUT)
 

@@ -1,0 +1,253 @@
+"""An executor without a known shortfall: it shows that every case can be passed.
+
+Threads of its own instead of the default pool, one deadline for a whole request, no redirects, a
+limit on size; of an answer only frames of the run that asked are read, in the thread, and a run
+whose answer does not end it is an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import json
+import os
+import socket
+import ssl
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable
+from typing import Any
+
+from wove.environment import (
+    HttpEnvironmentExecutor,
+    _canonical_http_target,
+    _deserialize_network_executor_frame,
+    _dump_network_executor_message,
+    normalize_exception,
+)
+
+Frame = dict[str, Any]
+LIMIT = 48 * 2**20
+NO_TIMEOUT = 60.0
+TERMINAL = ("task_result", "task_error", "task_cancelled")
+KNOWN = ("task_started", "heartbeat", "log", *TERMINAL)
+_contexts: dict[str, ssl.SSLContext] = {}
+
+
+class Status(Exception):
+    """The worker answered with an HTTP error."""
+
+    def __init__(self, status: int, text: str, retry_after: float) -> None:
+        super().__init__(text)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class _Response(http.client.HTTPResponse):
+    def _read_status(self) -> Any:
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # no stub has it
+            if not 101 < status < 200:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+
+
+class CarefulExecutor(HttpEnvironmentExecutor):  # type: ignore[misc]  # wove has no types
+    """Takes start() from Wove's own executor, which checks the configuration and the policy."""
+
+    async def start(self, **config: Any) -> None:
+        """Check the configuration; make a TLS context."""
+        await super().start(**config)
+        self._loop = asyncio.get_running_loop()
+        self._mine = threading.Lock()
+        self._open: dict[str, socket.socket] = {}
+        self._given_up: set[str] = set()
+        self._context = self.tls_context()
+
+    def tls_context(self) -> ssl.SSLContext:
+        """The system's trust, read once for each bundle."""
+        bundle = os.environ.get("SSL_CERT_FILE", "")
+        if bundle not in _contexts:
+            _contexts[bundle] = ssl.create_default_context()
+        return _contexts[bundle]
+
+    async def send(self, frame: Frame) -> None:
+        """Send a command; a require_ack cancel waits for its answer."""
+        if frame["type"] == "run_task":
+            self._in_thread(lambda: self._run(frame))
+        elif frame["type"] == "cancel_task":
+            await self._cancel(frame)
+
+    async def stop(self) -> None:
+        """Let go of what is still open; cancels under way are not."""
+        with self._mine:
+            runs = list(self._open)
+        for run_id in runs:
+            self._give_up(run_id)
+
+    def _in_thread(self, action: Callable[[], None]) -> None:
+        threading.Thread(target=action, daemon=True).start()
+
+    async def _cancel(self, frame: Frame) -> None:
+        answered = asyncio.Event()
+
+        def cancel() -> None:
+            with contextlib.suppress(Exception):
+                self.post(frame)
+            self._give_up(frame["run_id"])
+            self._call(answered.set)
+
+        self._in_thread(cancel)
+        if frame["delivery_cancel_mode"] == "require_ack":
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(answered.wait(), self._timeout or NO_TIMEOUT)
+
+    def _give_up(self, run_id: str) -> None:
+        with self._mine:
+            self._given_up.add(run_id)
+            sock = self._open.get(run_id)
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    def _call(self, what: Callable[..., Any], *arguments: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the weave is over, and its loop closed
+            self._loop.call_soon_threadsafe(what, *arguments)
+
+    def _run(self, frame: Frame) -> None:
+        try:
+            events = self.read(frame, self.post(frame))
+        except Exception as exc:
+            if isinstance(exc, Status) and exc.retry_after:
+                time.sleep(min(exc.retry_after, self._timeout or NO_TIMEOUT))
+            events = self.failure(frame, exc)
+        for event in events:
+            self._call(self.deliver, event)
+
+    def deliver(self, event: Frame) -> None:
+        """Hand an event to Wove, in the loop."""
+        if self._events is not None:
+            self._events.put_nowait(event)
+
+    def failure(self, frame: Frame, exc: Exception) -> list[Frame]:
+        """The events of a run whose transport failed."""
+        retryable = not (isinstance(exc, Status) and 400 <= exc.status < 500)
+        error = normalize_exception(exc, source="transport", retryable=retryable)
+        return [self.error_for(frame, error)]
+
+    @staticmethod
+    def error_for(frame: Frame, error: Any) -> Frame:
+        """A task_error for the run of ``frame``."""
+        return {
+            "type": "task_error",
+            "run_id": frame["run_id"],
+            "task_id": frame["task_id"],
+            "error": error,
+        }
+
+    # The request
+
+    def connection(self, parts: urllib.parse.SplitResult) -> http.client.HTTPConnection:
+        """A connection to the worker, not open yet."""
+        timeout = self._timeout or NO_TIMEOUT
+        if parts.scheme == "http":
+            return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
+        return http.client.HTTPSConnection(
+            parts.hostname or "", parts.port, timeout=timeout, context=self._context
+        )
+
+    def credentials(self, frame: Frame, body: bytes) -> dict[str, str]:
+        """The headers that authenticate a request."""
+        target = _canonical_http_target(self._url)
+        headers: dict[str, str] = self._security.headers_for(
+            transport="http", target=target, body=body
+        )
+        return headers
+
+    def post(self, frame: Frame) -> bytes:
+        """The body that ``frame`` is answered with. Raises for every other answer."""
+        parts = urllib.parse.urlsplit(self._url)
+        body = _dump_network_executor_message(frame, reason="the test's executor sends frames")
+        connection = self.connection(parts)
+        connection.response_class = _Response
+        deadline: threading.Timer | None = None
+        run_id = frame["run_id"] if frame["type"] == "run_task" else ""
+        try:
+            connection.connect()
+            sock = connection.sock
+            with self._mine:
+                if run_id in self._given_up:
+                    raise TimeoutError("given up before it was sent")
+                if run_id:
+                    self._open[run_id] = sock
+            deadline = threading.Timer(
+                self._timeout or NO_TIMEOUT, lambda: socket.socket.shutdown(sock, socket.SHUT_RDWR)
+            )
+            deadline.daemon = True
+            deadline.start()
+            headers = {
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+                **self._headers,
+                **self.credentials(frame, body),
+            }
+            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            connection.request("POST", target, body, headers)
+            return self._answer(connection.getresponse())
+        finally:
+            if deadline is not None:
+                deadline.cancel()
+            with self._mine:
+                self._open.pop(run_id, None)
+            connection.close()
+
+    def _answer(self, response: http.client.HTTPResponse) -> bytes:
+        blocks, size = [], 0
+        while block := response.read(2**20):
+            blocks.append(block)
+            size += len(block)
+            if size > LIMIT:
+                raise ValueError(f"the answer is larger than {LIMIT} bytes")
+        body = b"".join(blocks)
+        if 200 <= response.status < 300:
+            return body
+        told = ""
+        with contextlib.suppress(Exception):
+            told = f": {json.loads(body)['error']}"
+        after = float(response.getheader("Retry-After") or 0.0)
+        raise Status(response.status, f"HTTP {response.status} {response.reason}{told}", after)
+
+    # The answer
+
+    def read(self, frame: Frame, body: bytes) -> list[Frame]:
+        """The events of the run of ``frame``, its terminal one last. Raises without one."""
+        document = json.loads(body.decode("utf-8"))
+        raw = document.get("events", [document]) if isinstance(document, dict) else document
+        if not isinstance(raw, list) or not all(isinstance(event, dict) for event in raw):
+            raise TypeError("the answer holds no event frames")
+        events = []
+        for event in raw:
+            if event.get("run_id") != frame["run_id"] or event.get("type") not in KNOWN:
+                continue
+            if event["type"] not in TERMINAL:
+                events.append(event)
+                continue
+            return [*events, self._terminal(frame, event)]
+        raise ValueError("the answer has no terminal frame for this run")
+
+    def _terminal(self, frame: Frame, event: Frame) -> Frame:
+        if event["type"] == "task_cancelled" and frame["run_id"] not in self._given_up:
+            return self.failure(frame, RuntimeError("the worker cancelled the run by itself"))[0]
+        exception = {k: event.pop(k) for k in ("exception_pickle",) if k in event}
+        decoded: Frame = _deserialize_network_executor_frame(event, reason="an answer")
+        if decoded["type"] == "task_error" and not isinstance(decoded.get("error"), dict):
+            decoded["error"] = {"kind": "Error", "message": str(decoded.get("error"))}
+        with contextlib.suppress(Exception):  # then the error that describes it has to do
+            raised = _deserialize_network_executor_frame(exception, reason="an answer")["exception"]
+            if isinstance(raised, Exception) and not isinstance(
+                raised, (TimeoutError, asyncio.TimeoutError, StopIteration)
+            ):
+                decoded["exception"] = raised
+        return decoded
