@@ -22,11 +22,11 @@ from typing import Any
 
 from wove.environment import (
     HttpEnvironmentExecutor,
-    _canonical_http_target,
     _deserialize_network_executor_frame,
     _dump_network_executor_message,
     normalize_exception,
 )
+from wove.security import _canonical_http_target
 
 Frame = dict[str, Any]
 LIMIT = 48 * 2**20
@@ -34,6 +34,12 @@ NO_TIMEOUT = 60.0
 TERMINAL = ("task_result", "task_error", "task_cancelled")
 KNOWN = ("task_started", "heartbeat", "log", *TERMINAL)
 _contexts: dict[str, ssl.SSLContext] = {}
+
+
+def _shut(sock: socket.socket) -> None:
+    """End what another thread waits for. Not SSLSocket.shutdown: that drops the TLS object."""
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 class Status(Exception):
@@ -54,7 +60,7 @@ class _Response(http.client.HTTPResponse):
             http.client.parse_headers(self.fp)
 
 
-class CarefulExecutor(HttpEnvironmentExecutor):  # type: ignore[misc]  # wove has no types
+class CarefulExecutor(HttpEnvironmentExecutor):
     """Takes start() from Wove's own executor, which checks the configuration and the policy."""
 
     async def start(self, **config: Any) -> None:
@@ -109,8 +115,7 @@ class CarefulExecutor(HttpEnvironmentExecutor):  # type: ignore[misc]  # wove ha
             self._given_up.add(run_id)
             sock = self._open.get(run_id)
         if sock is not None:
-            with contextlib.suppress(OSError):
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+            _shut(sock)
 
     def _call(self, what: Callable[..., Any], *arguments: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the weave is over, and its loop closed
@@ -160,7 +165,7 @@ class CarefulExecutor(HttpEnvironmentExecutor):  # type: ignore[misc]  # wove ha
 
     def credentials(self, frame: Frame, body: bytes) -> dict[str, str]:
         """The headers that authenticate a request."""
-        target = _canonical_http_target(self._url)
+        target = _canonical_http_target(self._url or "")
         headers: dict[str, str] = self._security.headers_for(
             transport="http", target=target, body=body
         )
@@ -168,7 +173,7 @@ class CarefulExecutor(HttpEnvironmentExecutor):  # type: ignore[misc]  # wove ha
 
     def post(self, frame: Frame) -> bytes:
         """The body that ``frame`` is answered with. Raises for every other answer."""
-        parts = urllib.parse.urlsplit(self._url)
+        parts = urllib.parse.urlsplit(self._url or "")
         body = _dump_network_executor_message(frame, reason="the test's executor sends frames")
         connection = self.connection(parts)
         connection.response_class = _Response
@@ -182,9 +187,7 @@ class CarefulExecutor(HttpEnvironmentExecutor):  # type: ignore[misc]  # wove ha
                     raise TimeoutError("given up before it was sent")
                 if run_id:
                     self._open[run_id] = sock
-            deadline = threading.Timer(
-                self._timeout or NO_TIMEOUT, lambda: socket.socket.shutdown(sock, socket.SHUT_RDWR)
-            )
+            deadline = threading.Timer(self._timeout or NO_TIMEOUT, _shut, [sock])
             deadline.daemon = True
             deadline.start()
             headers = {

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import socket
 import ssl
-import time
+import threading
 import urllib.parse
 from dataclasses import dataclass
 from typing import Any
 
-from wove.environment import EnvironmentExecutor, HttpEnvironmentExecutor, _canonical_http_target
+from wove.environment import EnvironmentExecutor, HttpEnvironmentExecutor
+from wove.security import _canonical_http_target
 
 from tests.conformance.careful_executor import CarefulExecutor, Frame, Status
 
@@ -81,7 +83,7 @@ class HidesTheStatus(CarefulExecutor):
         return super().failure(frame, RuntimeError("no") if isinstance(exc, Status) else exc)
 
 
-class FollowsRedirects(HttpEnvironmentExecutor):  # type: ignore[misc]  # wove has no types
+class FollowsRedirects(HttpEnvironmentExecutor):
     """Leaves redirects to urllib, as Wove's own executor does."""
 
 
@@ -135,23 +137,28 @@ class TrustsAnybody(CarefulExecutor):
         return context
 
 
+class _Falling(http.client.HTTPSConnection):
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except OSError:
+            self.sock.close()
+            self.sock = socket.create_connection((self.host, self.port), 3.0)
+
+
 class FallsBackToPlaintext(CarefulExecutor):
     """Tries plain http where TLS fails."""
 
     def connection(self, parts: urllib.parse.SplitResult) -> http.client.HTTPConnection:
-        connection = super().connection(parts)
-        try:
-            connection.connect()
-        except OSError:
-            return super().connection(parts._replace(scheme="http"))
-        return connection
+        return _Falling(parts.hostname or "", parts.port, timeout=3.0, context=self._context)
 
 
 class IgnoresThePolicy(CarefulExecutor):
     """Sends in plain text to other machines."""
 
-    async def start(self, *, environment_config: dict[str, Any], **config: Any) -> None:
-        await super().start(environment_config={**environment_config, "insecure": True}, **config)
+    async def start(self, **config: Any) -> None:
+        settings = {**config.pop("environment_config"), "insecure": True}
+        await super().start(environment_config=settings, **config)
 
 
 class KeepsItsNonce(CarefulExecutor):
@@ -168,7 +175,7 @@ class SignsThePathOnly(CarefulExecutor):
     """Leaves the query out of the signature."""
 
     def credentials(self, frame: Frame, body: bytes) -> dict[str, str]:
-        target = _canonical_http_target(self._url).partition("?")[0]
+        target = _canonical_http_target(self._url or "").partition("?")[0]
         headers: dict[str, str] = self._security.headers_for(
             transport="http", target=target, body=body
         )
@@ -226,21 +233,26 @@ class DropsTheDelivery(CarefulExecutor):
         await super().send({k: v for k, v in frame.items() if k != "delivery"})
 
 
-class SitsOnAnswers(CarefulExecutor):
-    """Has a timeout for each read and none for the request."""
+class WaitsForItsThreads(CarefulExecutor):
+    """Does not stop before each of its requests has been answered."""
 
-    def _answer(self, response: http.client.HTTPResponse) -> bytes:
-        time.sleep(60.0)
-        return super()._answer(response)
+    async def start(self, **config: Any) -> None:
+        await super().start(**config)
+        self.threads: list[threading.Thread] = []
 
-    async def send(self, frame: Frame) -> None:
-        if frame["type"] == "run_task":
-            answer = await asyncio.to_thread(self.post, frame)
-            for event in self.read(frame, answer):
-                self.deliver(event)
+    def _in_thread(self, action: Any) -> None:
+        self.threads.append(threading.Thread(target=action, daemon=True))
+        self.threads[-1].start()
+
+    async def stop(self) -> None:
+        while any(thread.is_alive() for thread in self.threads):
+            await asyncio.sleep(0.01)
+
+    def _give_up(self, run_id: str) -> None:
+        """It goes on."""
 
 
-class SaysNothing(EnvironmentExecutor):  # type: ignore[misc]  # wove has no types
+class SaysNothing(EnvironmentExecutor):
     """Sends nothing and hears nothing."""
 
     async def start(self, **config: Any) -> None:
@@ -301,6 +313,6 @@ DEFECTS = (
     Defect(TakesAllDown, "routing.06", "was taken down with it"),
     Defect(DropsTheHeaders, "frames.08", "without the header"),
     Defect(DropsTheDelivery, "frames.07", "delivery options were lost"),
-    Defect(SitsOnAnswers, "time.01", "had not ended"),
+    Defect(WaitsForItsThreads, "time.01", "had not ended"),
     Defect(SaysNothing, "frames.01", "the worker saw: nothing"),
 )

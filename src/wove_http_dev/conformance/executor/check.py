@@ -123,7 +123,11 @@ class Check:
     def definition(self, worker: HttpWorker, settings: Mapping[str, Any]) -> dict[str, Any]:
         """An environment of a fresh executor for ``worker``; ``settings`` go over its config."""
         config = {**worker.environment_definition["executor_config"], **settings}
-        return {"executor": self._laboratory.subject.make(), "executor_config": config}
+        try:
+            executor = self._laboratory.subject.make()
+        except SystemExit as exc:
+            self.fell(f"the factory ended the program: SystemExit: {exc}")
+        return {"executor": executor, "executor_config": config}
 
     def weave(
         self,

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from wove_http_dev.conformance.executor.subject import Subject
     from wove_http_dev.conformance.report import Case, Result
 
-LAST_RESORT = 5.0
-"""Seconds that the program may take to end after a check in which an executor's threads hang."""
+LAST_RESORT = 3.0
+"""Seconds that the program may take to end after a check that an executor's threads outlive."""
 
 
 def add_executor_command(kinds: Any) -> None:
@@ -64,7 +64,11 @@ def _check_executor(namespace: argparse.Namespace) -> int:
     known = listed(namespace.known_failing, EXECUTOR_CASES)
     began = time.monotonic()
     label, results = _results(namespace, chosen, known)
-    return finish(namespace, Report(label, results, namespace.strict, time.monotonic() - began))
+    report = Report(label, results, namespace.strict, time.monotonic() - began)
+    status = finish(namespace, report)
+    if any(not t.daemon and t is not threading.main_thread() for t in threading.enumerate()):
+        _end_for_certain(status)
+    return status
 
 
 def _one_of_two(namespace: argparse.Namespace) -> None:
@@ -102,7 +106,6 @@ def _results(
         results = checking.run(chosen, GATES)
     if laboratory.stuck:
         console.print(f"\n{laboratory.stuck} weave(s) never ended, though their workers are gone")
-        _end_for_certain(1)
     return subject.label, results
 
 
@@ -125,11 +128,13 @@ def _working_directory_importable() -> Iterator[None]:
 
 def _end_for_certain(status: int) -> None:
     """Threads of the executor that hang must not keep the program from ending: the interpreter
-    would join them for ever."""
+    would join them for ever. Nothing happens if it ends by itself."""
 
     def watch() -> None:
         threading.main_thread().join()
         time.sleep(LAST_RESORT)
+        sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(status)
 
     threading.Thread(target=watch, name="conformance-last-resort", daemon=True).start()
