@@ -77,15 +77,18 @@ def sent(check: Check) -> str:
     worker.hold("merge:given_up")
 
     async def script(remote: Remote) -> int:
-        return sum([await _cancelled(worker, remote) is not None for _ in range(REPEATS)])
+        for count in range(REPEATS):
+            if await _cancelled(worker, remote) is None:
+                return count
+        return REPEATS
 
-    count = check.script(worker, script, within=REPEATS * (SENT + 1.0))
+    count = check.script(worker, script, within=PATIENCE + REPEATS)
     if count < REPEATS:
         stray = len(frames_of(worker, "cancel_task")) - count
         other = f"; {stray} cancel_task arrived for something else" if stray > 0 else ""
         check.fell(
-            f"{count} of {REPEATS} runs that their delivery_timeout ended got a cancel_task: it"
-            f" was not sent{other}"
+            f"cancel_task was not sent for run {count + 1} of {REPEATS} that their"
+            f" delivery_timeout ended while they were in flight{other}"
         )
     return f"{count} of {REPEATS}"
 
