@@ -9,6 +9,7 @@ from wove import weave
 
 from tests.faults.helpers import weave_one
 from wove_http_dev import HttpWorker
+from wove_http_dev.pytest_plugin import Factory
 
 
 def test_a_foreign_run_takes_a_result_that_is_not_its_own(wove_http_worker: HttpWorker) -> None:
@@ -48,10 +49,13 @@ def test_plain_json_turns_a_tuple_into_a_list(wove_http_worker: HttpWorker) -> N
     assert weave_one() == [1, 2]
 
 
-def test_an_unhashable_run_id_takes_every_pending_run_down(wove_http_worker: HttpWorker) -> None:
+def test_an_unhashable_run_id_takes_every_pending_run_down(
+    wove_http_worker_factory: Factory,
+) -> None:
     """A run whose own answer would have been right fails as well."""
-    wove_http_worker.hold("bystander")
-    wove_http_worker.inject("unhashable-run-id", task="broken")
+    worker = wove_http_worker_factory(timeout=0.5)  # the weave waits for the held run's request
+    worker.hold("bystander")
+    worker.inject("unhashable-run-id", task="broken")
 
     def errors(w: Any) -> list[str]:
         found = []

@@ -37,7 +37,7 @@ def mapped(check: Check) -> str:
     worker = check.worker()
 
     def define(w: Weave, environment: str) -> None:
-        @w.do(range(ITEMS), environment=environment, delivery_timeout=10.0)
+        @w.do(range(ITEMS), environment=environment, delivery_timeout=6.0)
         def squared(item: int) -> tuple[int, int]:
             return item, item * item
 
