@@ -450,6 +450,7 @@ class TestMisses:
             ({"after": 1}, body(), "let through: 1 of after=1"),
             ({"probability": 0.0}, body(), "let through by probability=0.0"),
         ],
+        ids=["task", "command", "junk", "seed", "after", "probability"],
     )
     def test_told(self, book: FaultBook, selector: dict[str, Any], data: bytes, told: str) -> None:
         """A near miss is told."""

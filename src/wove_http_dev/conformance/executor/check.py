@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 TIMEOUT = 10.0
 """Seconds: the executor's own timeout, where a case is not about it."""
-DELIVERY_TIMEOUT = 4.0
+DELIVERY_TIMEOUT = 2.0
 """Seconds: Wove's own, likewise, so that a run that is lost is an error and no hang."""
 MARGIN = 1.5
 """Seconds that a weave may take beyond its timeouts: a busy machine is no shortfall."""
-PATIENCE = 8.0
+PATIENCE = 5.0
 """Seconds for what an executor without a defect does at once."""
 CLEANUP = 2.0
 POLL = 0.005
@@ -154,7 +154,7 @@ class Check:
     ) -> Told:
         """What comes of a weave of one task, called ``task``, which returns ``value``.
 
-        ``options`` are the task's; a ``delivery_timeout`` of 4 s unless they say otherwise.
+        ``options`` are the task's; a ``delivery_timeout`` of 2 s unless they say otherwise.
         """
         options.setdefault("delivery_timeout", DELIVERY_TIMEOUT)
 

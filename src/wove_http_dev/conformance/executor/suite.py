@@ -37,6 +37,6 @@ EXECUTOR_CASES: tuple[Case, ...] = tuple(
     )
 )
 GATES: tuple[Case, ...] = tuple(case for case in EXECUTOR_CASES if case.gate)
-BUDGET = 300.0
-"""Seconds after which no further case begins. An executor that fails each case by a hang needs
-about that; Wove's own needs an eighth."""
+BUDGET = 180.0
+"""Seconds after which no further case begins. An executor that swallows all errors needs about
+that; Wove's own, a fifth."""

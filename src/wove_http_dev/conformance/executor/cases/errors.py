@@ -52,9 +52,9 @@ def error_of(check: Check, told: Told, what: str) -> Told:
 def _transport(check: Check, fault: str) -> str:
     from wove.environment import DeliveryTimeoutError, EnvironmentExecutionError
 
-    worker = check.worker(timeout=1.5)
+    worker = check.worker(timeout=1.0)
     worker.inject(FAULTS[fault]())
-    told = error_of(check, check.one(worker, delivery_timeout=2.0), f"after {fault}")
+    told = error_of(check, check.one(worker, delivery_timeout=1.5), f"after {fault}")
     if isinstance(told.error, DeliveryTimeoutError):
         check.fell(
             f"the transport failed ({fault}), and the executor swallowed that: the task only ended"

@@ -70,7 +70,7 @@ def two_weaves(check: Check) -> str:
 
     def tagged(tag: str) -> Any:
         def define(w: Weave, environment: str) -> None:
-            @w.do(range(20), environment=environment)
+            @w.do(range(20), environment=environment, delivery_timeout=6.0)
             def task(item: int) -> tuple[str, int]:
                 return tag, item
 
@@ -199,7 +199,7 @@ def out_of_order(check: Check) -> str:
     async def script(remote: Remote) -> str:
         runs = {}
         for name in names:
-            runs[name] = asyncio.ensure_future(attempt(remote(name, name, delivery_timeout=4.0)))
+            runs[name] = asyncio.ensure_future(attempt(remote(name, name, delivery_timeout=2.0)))
             await until_in_loop(partial(_arrived, gates[name]), PATIENCE)
         for name in reversed(names):
             gates[name].release()
@@ -211,4 +211,4 @@ def out_of_order(check: Check) -> str:
                 )
         return "each its own"
 
-    return str(check.script(worker, script, within=16.0))
+    return str(check.script(worker, script, within=10.0))
