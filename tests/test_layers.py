@@ -38,7 +38,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("engine", "environment"),
     ("control", "origin", "strictness"),
     ("worker", "remote"),
-    ("measure", "contained", "demo"),
+    ("measure", "contained", "demo", "serve"),
     ("catalogue", "conformance.executor"),
     ("pytest_plugin", "cli"),
     ("__main__",),

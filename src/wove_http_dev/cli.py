@@ -15,23 +15,20 @@ import signal
 import subprocess
 import sys
 import typing
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from wove_http_dev.certs import CertificateAuthority, write_private
 from wove_http_dev.conformance.cli import add_check_commands
 from wove_http_dev.conformance.executor.commands import add_executor_command
-from wove_http_dev.entries import Exchange
-from wove_http_dev.environment.definition import SECRET_VARIABLE
 from wove_http_dev.errors import UsageError, WoveHttpDevError
 from wove_http_dev.faults import FAULTS
 from wove_http_dev.options import Options
 from wove_http_dev.worker import HttpWorker
 
 SERVE_PORT = 8443
-_NOT_FLAGS = ("faults", "strict", "isolated", "impersonate", "environment", "headers")
+# About the test's own process, or (faults, headers) a flag of another form.
+_NOT_FLAGS = ("faults", "headers", "impersonate", "isolated", "strict")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -189,123 +186,14 @@ def _demo(namespace: argparse.Namespace) -> int:
 
 
 def _serve(namespace: argparse.Namespace) -> int:
-    application = Path(namespace.app_dir)
-    if not application.is_dir():
-        raise UsageError(f"--app-dir {namespace.app_dir} is no directory")
-    sys.path.insert(0, str(application.resolve()))
-    words = _options(namespace)
-    state = _state_directory(namespace.state_dir)
-    if words["secret"] is None and words["security"] in ("signed", "bearer"):
-        words["secret"] = _kept_secret(state)
-    with ExitStack() as stack:
-        ca = stack.enter_context(CertificateAuthority.kept_in(state))
-        worker = HttpWorker(ca=ca, **words)
-        if namespace.reload:
-            from wove_http_dev.reload import Reloader
+    from wove_http_dev.serve import serve
 
-            worker.service.before_run = Reloader(application.resolve()).refresh
-        worker.journal.observer = _print_exchange
-        stopped = stack.enter_context(_stop_signals())
-        stack.enter_context(worker)
-        with suppress(BrokenPipeError):
-            print(_how_to_reach(worker, state), flush=True)
-        os.read(stopped, 1)
-    return 0
-
-
-@contextmanager
-def _stop_signals() -> Iterator[int]:
-    """A descriptor that has a byte once SIGINT or SIGTERM has come."""
-    # A handler runs once the main thread is back in Python code: not while it blocks, if the signal
-    # came just before it did, or to another thread. The wake-up descriptor is written at once.
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    previous = {
-        number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    awoken = signal.set_wakeup_fd(writer)
-    try:
-        yield reader
-    finally:
-        signal.set_wakeup_fd(awoken)
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-        os.close(reader)
-        os.close(writer)
-
-
-def _print_exchange(exchange: Exchange) -> None:
-    with suppress(BrokenPipeError):  # nobody reads any more; serve on
-        print(exchange.line(), flush=True)
-
-
-def _how_to_reach(worker: HttpWorker, state: Path) -> str:
-    definition = worker.environment_definition
-    settings = dict(definition["executor_config"])
-    lines = [f"worker service at {worker.url}  (Ctrl-C stops it)", "", "in your application:"]
-    if worker.credentials.mode == "signed" and worker.credentials.key == "default":
-        settings["security"] = f"env:{SECRET_VARIABLE}"
-    elif worker.credentials.mode == "signed":
-        settings["security"] = {
-            "type": "signed",
-            "secret_env": SECRET_VARIABLE,
-            "key": worker.credentials.key,
-        }
-    elif worker.credentials.mode == "bearer":
-        settings["security"] = {"type": "bearer", "token_env": SECRET_VARIABLE}
-    environment = {**definition, "executor_config": settings}
-    lines += [
-        "",
-        "    import wove",
-        "",
-        f"    wove.config(environments={{{worker.environment!r}: {environment!r}}})",
-        "",
-        "in the shell it runs in:",
-        "",
-    ]
-    if worker.credentials.mode != "none":
-        lines.append(f'    export {SECRET_VARIABLE}="$(cat {_secret_file(worker, state)})"')
-    if worker.options.tls:
-        bundle = state / "bundle.pem"
-        bundle.write_bytes(Path(worker.client_env["SSL_CERT_FILE"]).read_bytes())
-        lines.append(f"    export SSL_CERT_FILE={bundle}")
-    no_proxy = worker.client_env["no_proxy"]
-    lines += [f"    export no_proxy={no_proxy} NO_PROXY={no_proxy}", ""]
-    return "\n".join(lines)
-
-
-def _secret_file(worker: HttpWorker, state: Path) -> Path:
-    # The secret itself is never printed: a terminal's scrollback is a log.
-    path = state / "secret"
-    if not path.exists() or path.read_text() != worker.secret:
-        path = state / "secret-given"
-        write_private(path, worker.secret.encode())
-    return path
-
-
-def _state_directory(given: str | None) -> Path:
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    directory = Path(given) if given else Path(base) / "wove-http-dev"
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        directory.chmod(0o700)
-    except OSError as exc:
-        raise UsageError(
-            f"cannot use {directory} ({exc.strerror}); name another --state-dir"
-        ) from exc
-    return directory
-
-
-def _kept_secret(state: Path) -> str:
-    import secrets
-
-    path = state / "secret"
-    if not path.exists():
-        write_private(path, secrets.token_urlsafe(32).encode())
-    kept = path.read_text().strip()
-    if not kept:
-        raise UsageError(f"{path} is empty; delete it")
-    return kept
+    return serve(
+        _options(namespace),
+        app_dir=Path(namespace.app_dir),
+        state_dir=namespace.state_dir,
+        reload=namespace.reload,
+    )
 
 
 def _exec(namespace: argparse.Namespace) -> int:

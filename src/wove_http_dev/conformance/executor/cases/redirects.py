@@ -46,7 +46,7 @@ def _credentials(check: Check, code: int) -> str:
     for mode, options in MODES:
         worker = check.worker(**options)
         injection = worker.inject(Redirect(code))
-        check.one(worker)
+        check.one(worker, delivery_timeout=1.0)
         what = leaked(injection.redirected)
         if what:
             check.fell(
@@ -113,7 +113,7 @@ def redirect_to_plaintext(check: Check) -> str:
     for code in CODES:
         worker = check.worker(security="bearer")
         worker.inject(Redirect(code, target=elsewhere.url))
-        check.one(worker)
+        check.one(worker, delivery_timeout=1.0)
         what = leaked([e for e in elsewhere.exchanges if e.kind == "request"])
         if what:
             check.fell(f"a {code} redirect from https to http was followed: in plain text {what}")

@@ -53,7 +53,7 @@ def not_by_itself(check: Check) -> str:
     for failure in FAILURES:
         worker = check.worker()
         worker.inject(failure)
-        check.one(worker, retries=0)
+        check.one(worker, retries=0, delivery_timeout=1.0)
         count = len(frames_of(worker, "run_task"))
         if count != 1:
             check.fell(f"after {failure} {count} run_task frames arrived for a task of one attempt")

@@ -178,7 +178,7 @@ def secret_not_told(check: Check) -> str:
     for mode in ("signed", "bearer"):
         worker = check.worker(security=mode)
         worker.inject(RejectAuth())
-        told = check.one(worker)
+        told = check.one(worker, delivery_timeout=1.0)
         if worker.secret in f"{told.error!r} {told.error} {dict(told.payload)!r}":
             check.fell(f"the error of a refused request tells the {mode} secret")
     return str(type(told.error).__name__)

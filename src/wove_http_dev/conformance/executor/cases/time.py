@@ -154,7 +154,7 @@ def endless_body(check: Check) -> str:
     worker = check.worker()
     fault = _EndlessBody()
     worker.inject(fault)
-    told = check.one(worker, within=20.0, delivery_timeout=10.0)
+    told = check.one(worker, within=20.0, delivery_timeout=5.0)
     if sum(fault.sent) > LIMIT:
         check.fell(f"the executor read {LIMIT // 2**20} MiB of one answer and did not stop: {told}")
     return f"stopped before {sum(fault.sent) // 2**20} MiB: {told}"
