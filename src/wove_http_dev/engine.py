@@ -60,6 +60,8 @@ class State:
     def watch(self, follow: Callable[[], None]) -> None:
         """Call ``follow`` whenever gates, stubs or faults change."""
         self.gates.on_change = self.stubs.on_change = self.faults.on_change = follow
+        # Who waits for a fault to have hit looks again.
+        self.faults.on_decision = lambda injection: self.journal.notify()
 
     def release(self) -> None:
         """Open every gate and end every stall; nothing stalls until the next start."""

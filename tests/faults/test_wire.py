@@ -66,7 +66,7 @@ def test_a_stall_is_released_by_reset(wove_http_worker: HttpWorker) -> None:
     weaving = threading.Thread(target=lambda: results.append(weave_one()))
     weaving.start()
     wove_http_worker.wait_for("task", state="succeeded")
-    wove_http_worker.journal.wait(lambda: stall.hits == 1, 5, "the stall")
+    wove_http_worker.journal.wait(lambda: stall.hits > 0, 5, "the stall")
     wove_http_worker.reset()
     weaving.join(10)
     assert results == [(1, 2)]

@@ -268,6 +268,7 @@ class _Life:
         for injection in self._state.faults.injections:
             if injection.number == number:
                 injection.account(**counts)
+        self._journal.notify()
 
     def _gone(self) -> None:
         for run in self._runs.values():
