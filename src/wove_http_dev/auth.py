@@ -241,7 +241,8 @@ class Authenticator:
         # or fetch cannot set this content type without a preflight, and names its Origin; a
         # rebound DNS name shows in Host (Fetch standard, "CORS-safelisted request-header").
         headers = request.headers
-        kind = (headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+        kinds = headers.getlist("Content-Type")
+        kind = kinds[0].partition(";")[0].strip().lower() if len(kinds) == 1 else ""
         hosts = headers.getlist("Host")
         host = _host_name(hosts[0]) if len(hosts) == 1 else ""
         for name, ok, detail in (

@@ -51,20 +51,24 @@ class CertificateAuthority:
 
     @classmethod
     def kept_in(cls, directory: Path) -> CertificateAuthority:
-        """The authority kept in ``directory`` (``ca.pem`` 0644, ``ca.key`` 0600), made if absent.
+        """The authority kept in ``directory`` (``ca.pem`` 0644, ``ca.key`` 0600), made if absent;
+        its bundle is kept there too, made afresh.
 
         Raises :class:`UsageError` if the files there cannot be read as a certificate and a key.
         """
         certificate, key = directory / "ca.pem", directory / "ca.key"
-        if not key.exists():
-            authority = cls()
-            write_private(key, authority._ca.private_key_pem.bytes())
-            certificate.write_bytes(authority.cert_pem)
-            return authority
         try:
-            pair = certificate.read_bytes(), key.read_bytes()
-            _check_pair(*pair)
-            return cls(trustme.CA.from_pem(*pair))
+            if not key.exists():
+                authority = cls()
+                write_private(key, authority.key_pem)
+                certificate.write_bytes(authority.cert_pem)
+            else:
+                pair = certificate.read_bytes(), key.read_bytes()
+                _check_pair(*pair)
+                authority = cls(trustme.CA.from_pem(*pair))
+            (directory / "bundle.pem").unlink(missing_ok=True)  # the system's CAs may have changed
+            authority._directory = directory
+            return authority
         except (OSError, ValueError, TypeError) as exc:
             raise UsageError(
                 f"the CA in {directory} cannot be used ({exc}); delete ca.pem and ca.key there"

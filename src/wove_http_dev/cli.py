@@ -47,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read us has gone (| head); the interpreter must not try to flush again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as exc:  # a file that cannot be written, a directory where one is expected
+        print(f"wove-http-dev: {exc}", file=sys.stderr)
+        return 2
 
 
 def _run(words: list[str]) -> int:
@@ -201,16 +204,26 @@ def _exec(namespace: argparse.Namespace) -> int:
         raise UsageError("exec needs a command: wove-http-dev exec -- CMD [ARG ...]")
     with HttpWorker(**_options(namespace)) as worker:
         environ = {**os.environ, **worker.client_env}
+        processes: list[subprocess.Popen[bytes]] = []
+        asked: list[int] = []
+
+        def pass_on(number: int, _: object) -> None:
+            # Whoever stops us means the command too; its status decides. Ctrl-C it gets by itself.
+            asked.append(number)
+            for process in processes:
+                process.send_signal(number)
+
+        previous = {n: signal.signal(n, pass_on) for n in (signal.SIGTERM, signal.SIGHUP)}
         try:
-            process = subprocess.Popen(namespace.command_line, env=environ)
+            processes.append(subprocess.Popen(namespace.command_line, env=environ))
+            for number in asked:  # it came while the command was being started
+                processes[0].send_signal(number)
+            status = _wait(processes[0])
         except OSError as exc:
             raise UsageError(f"cannot run {namespace.command_line[0]!r}: {exc.strerror}") from exc
-        # Whoever stops us means the command too; its status decides. Ctrl-C it gets by itself.
-        previous = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-        try:
-            status = _wait(process)
         finally:
-            signal.signal(signal.SIGTERM, previous)
+            for number, handler in previous.items():
+                signal.signal(number, handler)
     return status if status >= 0 else 128 - status
 
 

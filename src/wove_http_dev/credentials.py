@@ -14,6 +14,8 @@ from typing import Any
 
 from wove_http_dev.errors import UsageError
 
+WORDS = ("signed", "bearer", "none")
+
 
 class Secret(str):
     """A shared secret or token: an ordinary ``str`` whose ``repr`` does not show it."""
@@ -60,8 +62,12 @@ def credentials(
 
     ``secret`` is random if not given. Raises :class:`UsageError` where Wove would refuse the form.
     """
+    if secret is not None and not isinstance(secret, str):
+        raise UsageError(f"secret must be text, not {type(secret).__name__}")
     if secret == "":
         raise UsageError("secret must not be empty; leave it out for a random one")
+    if isinstance(security, str) and not security.startswith("env:") and security not in WORDS:
+        raise UsageError(f"security must be {', '.join(WORDS)}, env:VARIABLE or a dict as Wove's")
     _check_skew(clock_skew)
     _check_key(key)
     shared = Secret(secret if secret is not None else secrets.token_urlsafe(32))
@@ -88,6 +94,8 @@ def credentials(
     parsed = _parse(form)
     _check_skew(parsed.clock_skew_seconds)
     _check_key(parsed.key)
+    if parsed.mode == "signed" and secret is not None and not secret.isprintable():
+        raise UsageError("secret must be without line breaks and control characters")
     if parsed.mode == "bearer" and not _fits_a_header(parsed.token):
         raise UsageError("a bearer token travels in a header: printable latin-1 characters only")
     material = parsed.secret if parsed.mode == "signed" else (parsed.token or "").encode()

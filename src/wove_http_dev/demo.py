@@ -56,7 +56,7 @@ def run_demo() -> int:
         with worker.configured():
             _plain(note)
             for fault, want in (
-                ("slow-response delay=0.3", "DeliveryTimeoutError"),
+                ("slow-response delay=1.5", "DeliveryTimeoutError"),
                 ("missing-terminal", "DeliveryTimeoutError"),
                 ("reject-auth", "HTTP Error 401"),
             ):
@@ -101,7 +101,7 @@ def _one_task() -> Any:
 
     with weave() as w:
 
-        @w.do(environment="workers", delivery_timeout=0.2)
+        @w.do(environment="workers", delivery_timeout=0.5)
         def task() -> int:
             return 42
 

@@ -67,16 +67,16 @@ class Exchange:
 
     def line(self) -> str:
         """One line for a report or a log."""
-        what = self.frame_type or (f"{self.method} {self.target}".strip() or self.kind)
+        what = self.frame_type or (f"{self.method} {self.target[:200]}".strip() or self.kind)
         parts = [f"#{self.number}", what]
         if self.task_id:
-            parts.append(self.task_id + (" (seed)" if self.seed else ""))
+            parts.append(self.task_id[:200] + (" (seed)" if self.seed else ""))
         if self.run_id:
             parts.append(self.run_id.rpartition(":")[2][:8])
         parts.append("->")
         parts.append(str(self.status) if self.status is not None else "no answer")
         if self.events:
-            parts.append("+".join(self.events))
+            parts.append("+".join(event[:40] for event in self.events[:20]))
         if self.refusal:
             parts.append(f"refused: {self.refusal}")
         if self.verdict is not None and self.verdict.hint:
@@ -122,7 +122,7 @@ class Run:
         self._result_dropped = False
 
     def __repr__(self) -> str:
-        return f"<Run {self.task_id} {self.run_id.rpartition(':')[2][:8]} {self.state}>"
+        return f"<Run {self.task_id[:200]} {self.run_id.rpartition(':')[2][:8]} {self.state}>"
 
     @property
     def args_pickle(self) -> bytes:

@@ -24,7 +24,9 @@ class Gate:
     def __init__(
         self, journal: Journal, task: str | None = None, release_when: int | None = None
     ) -> None:
-        if release_when is not None and release_when < 1:
+        if task is not None and not isinstance(task, str):
+            raise UsageError(f"task must be a name or a glob, not {task!r}")
+        if release_when is not None and (type(release_when) is not int or release_when < 1):
             raise UsageError("release_when is a number of arrivals, 1 or more")
         self.task = task
         self._journal = journal

@@ -23,6 +23,9 @@ PAYLOAD_LIMIT = 64 * 2**20
 _KIND_STATE = {"result": "succeeded", "error": "failed", "cancelled": "cancelled"}
 _PRIVATE_HEADER = re.compile(r"auth|cookie|token|secret|passw|credential|api-?key", re.IGNORECASE)
 REDACTED = "[redacted]"
+TEXT_LIMIT = 1000
+"""Characters kept of a header, a target, a reason, or what a refused body claims to be."""
+HEADERS_KEPT = 64
 
 
 @lru_cache(maxsize=256)
@@ -67,18 +70,22 @@ class Journal:
 
     def record_headers(self, exchange: Exchange, headers: Sequence[tuple[str, str]]) -> None:
         """Store ``headers`` on ``exchange`` without what is nobody's business."""
-        exchange.headers = [(name, self._redact(name, value)) for name, value in headers]
+        kept = headers[:HEADERS_KEPT]
+        exchange.headers = [(name[:100], self._redact(name, value)) for name, value in kept]
 
-    def clean(self, text: str) -> str:
-        """``text`` without any secret."""
+    def clean(self, text: str, limit: int = TEXT_LIMIT) -> str:
+        """``text`` without any secret, and no longer than ``limit`` characters: whoever is refused
+        must not fill memory and logs."""
+        if len(text) > limit + 4096:  # far too long: do not even search all of it
+            text = text[: limit + 4096]
         for secret in self._secrets:
             text = text.replace(secret, REDACTED)
-        return text
+        return text if len(text) <= limit else text[:limit] + "…"
 
     def _redact(self, name: str, value: str) -> str:
         if _is_private(name) or any(secret in value for secret in self._secrets):
             return REDACTED
-        return value
+        return value[:TEXT_LIMIT]
 
     def update(self, exchange: Exchange) -> None:
         """``exchange`` has an answer, which is about to be written."""

@@ -8,6 +8,7 @@ import dataclasses
 import difflib
 import ipaddress
 import math
+import re
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from typing import Any
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.frames import RESPONSE_SHAPES
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def described(default: Any, doc: str) -> Any:
@@ -48,6 +51,7 @@ class Options:
     response_shape: str = described("events", "events, list or frame")
     max_body: int = described(64 * 2**20, "the largest request body, in bytes")
     isolated: bool = described(False, "run the service in a child process")
+    """Like any worker process, it forgets the nonces it has seen when it is restarted."""
     faults: Sequence[Any] = described((), "faults in force from the start")
     strict: bool = described(True, "fail a test on what no fault asked for")
     timeout: float | None = described(10.0, "the executor's timeout, in seconds")
@@ -65,6 +69,15 @@ class Options:
         return cls(**words)
 
     def __post_init__(self) -> None:
+        for name in ("tls", "insecure", "isolated", "strict"):
+            if not isinstance(getattr(self, name), bool):
+                raise UsageError(f"{name} is True or False, not {getattr(self, name)!r}")
+        for name in ("key", "host", "path", "environment"):
+            if not isinstance(getattr(self, name), str):
+                raise UsageError(f"{name} is text, not {getattr(self, name)!r}")
+        if self.impersonate is not None and not isinstance(self.impersonate, str):
+            raise UsageError(f"impersonate is a URL, not {self.impersonate!r}")
+        _check_headers(self.headers)
         if not isinstance(self.port, int) or isinstance(self.port, bool):
             raise UsageError(f"port must be a whole number, not {self.port!r}")
         if not self.path.startswith("/") or not self.path.isascii() or " " in self.path:
@@ -78,12 +91,12 @@ class Options:
         for name in ("timeout", "delivery_timeout"):
             value = getattr(self, name)
             if value is not None and not (
-                isinstance(value, (int, float)) and math.isfinite(value) and value > 0
+                type(value) in (int, float) and math.isfinite(value) and value > 0
             ):
                 raise UsageError(f"{name} is a number of seconds above 0, or None, not {value!r}")
         if self.impersonate is not None:
             impersonated(self.impersonate)
-        if isinstance(self.faults, (str, bytes)):
+        if isinstance(self.faults, (str, bytes)) or not isinstance(self.faults, Sequence):
             raise UsageError("faults is a list; write faults=[…]")
         if not self.environment:
             raise UsageError("environment must be a name")
@@ -100,6 +113,18 @@ class Options:
                 f"host {self.host!r} is not loopback: serve it with TLS and authentication, or"
                 " say insecure=True (--insecure)"
             )
+
+
+def _check_headers(headers: Any) -> None:
+    if headers is None:
+        return
+    if not isinstance(headers, Mapping):
+        raise UsageError(f"headers is a dict of names and values, not {headers!r}")
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(str(name)):
+            raise UsageError(f"{name!r} is no header name (RFC 9110, 5.1)")
+        if not str(value).isprintable():
+            raise UsageError(f"the value of header {name!r} has line breaks or control characters")
 
 
 def is_loopback(host: str) -> bool:

@@ -64,6 +64,10 @@ def pytest_configure(config: pytest.Config) -> None:
         'wove_http_faults("all" | names or families): run the test once per fault, which is in'
         " force on its wove_http_worker",
     )
+    if not config.getoption("--wove-http-url"):
+        for option in ("--wove-http-secret-env", "--wove-http-bearer-env", "--wove-http-ca-file"):
+            if config.getoption(option):
+                raise pytest.UsageError(f"{option} goes with --wove-http-url")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -71,10 +75,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     markers = list(metafunc.definition.iter_markers("wove_http_faults"))
     if not markers:
         return
+    from wove_http_dev.errors import UsageError
     from wove_http_dev.faults.choice import choose
 
-    words = [word for marker in markers for word in marker.args]
-    names = choose(words)
+    try:
+        names = choose([word for marker in markers for word in marker.args])
+    except UsageError as exc:
+        message = f"wove_http_faults: {exc}"
+        raise pytest.Collector.CollectError(message) from None
     if "wove_http_fault" not in metafunc.fixturenames:
         metafunc.fixturenames.append("wove_http_fault")
     metafunc.parametrize("wove_http_fault", names, ids=names)
@@ -120,7 +128,7 @@ def wove_http_worker_factory(
     with ExitStack() as stack:
 
         def factory(**options: Any) -> HttpWorker:
-            words = {**wove_http_options, **options}
+            words = {**wove_http_options, **_marked(node), **options}
             if "environment" not in options and workers:
                 base = words.get("environment", "workers")
                 taken = {worker.environment for worker in workers}
@@ -139,6 +147,8 @@ def wove_http_worker_factory(
 
 
 def _make_worker(request: pytest.FixtureRequest, words: dict[str, Any]) -> Any:
+    from wove_http_dev.worker import HttpWorker
+
     url = request.config.getoption("--wove-http-url")
     if url:
         from wove_http_dev.remote import RemoteWorker
@@ -149,10 +159,9 @@ def _make_worker(request: pytest.FixtureRequest, words: dict[str, Any]) -> Any:
             token=_variable(request, "--wove-http-bearer-env"),
             ca_file=request.config.getoption("--wove-http-ca-file"),
             skip=pytest.skip,
+            members=dir(HttpWorker),
             **words,
         )
-    from wove_http_dev.worker import HttpWorker
-
     return HttpWorker(
         ca=request.getfixturevalue("wove_http_ca"),
         label=request.node.nodeid,
@@ -191,20 +200,25 @@ def wove_http_worker(
 ) -> HttpWorker:
     """A running, empty worker: https, signed, environment ``workers`` configured in Wove, its CA
     trusted by this process; checked and everything restored at the end of the test."""
-    options: dict[str, Any] = {}
-    for marker in reversed(list(request.node.iter_markers("wove_http"))):
-        if marker.args:
-            raise pytest.UsageError("wove_http takes keyword options only, e.g. faults=[…]")
-        options.update(marker.kwargs)
     fault = _fault_of(request.node)
     if fault is None:
-        return wove_http_worker_factory(**options)
-    worker = wove_http_worker_factory(**{"timeout": 0.5, "delivery_timeout": 1.0, **options})
+        return wove_http_worker_factory()
+    hasty = {"timeout": 0.5, "delivery_timeout": 1.0}
+    worker = wove_http_worker_factory(**{**hasty, **_marked(request.node)})
     why = worker.why_not(fault)
     if why is not None:
         pytest.skip(f"{fault} cannot apply: {why}")
     worker.inject(fault)
     return worker
+
+
+def _marked(node: Any) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for marker in reversed(list(node.iter_markers("wove_http"))):
+        if marker.args:
+            raise pytest.UsageError("wove_http takes keyword options only, e.g. faults=[…]")
+        options.update(marker.kwargs)
+    return options
 
 
 def _fault_of(node: Any) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn
 
@@ -20,7 +20,8 @@ from wove_http_dev.options import Options
 
 
 class RemoteWorker:
-    """The service at ``url``. ``skip(reason)`` is called for what only our own worker can do."""
+    """The service at ``url``. ``skip(reason)`` is called for those ``members`` that only a
+    worker of our own has."""
 
     def __init__(
         self,
@@ -30,23 +31,30 @@ class RemoteWorker:
         token: str | None,
         ca_file: str | None,
         skip: Callable[[str], NoReturn],
+        members: Collection[str],
         **options: Any,
     ) -> None:
-        parts = urllib.parse.urlsplit(url)
+        try:
+            parts = urllib.parse.urlsplit(url)
+            port = parts.port or {"https": 443}.get(parts.scheme, 80)
+        except ValueError as exc:
+            raise UsageError(f"--wove-http-url {url!r} is no URL: {exc}") from exc
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise UsageError(f"--wove-http-url takes an http or https URL, not {url!r}")
         if secret is not None and token is not None:
             raise UsageError("give --wove-http-secret-env or --wove-http-bearer-env, not both")
         self.options = Options.of(**{**options, "strict": False})
         self.url = url
-        self.port = parts.port or (443 if parts.scheme == "https" else 80)
+        self.port = port
         self.secret = Secret(secret or token or "")
         self.environment = self.options.environment
         self._bearer = token is not None
         self._ca_file = ca_file
         self._skip = skip
-        if self.options.faults:
-            skip("faults need a worker of our own (no --wove-http-url)")
+        self._members = members
+        for name in ("faults", "impersonate", "isolated"):
+            if getattr(self.options, name):
+                skip(f"{name}= needs a worker of our own (no --wove-http-url)")
 
     def __repr__(self) -> str:
         return f"<RemoteWorker {self.environment!r} {self.url}>"
@@ -56,8 +64,8 @@ class RemoteWorker:
         return f"{self!r}: no journal, the worker service is not ours"
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
+        if name.startswith("_") or name not in self._members:
+            raise AttributeError(f"a worker has no member {name!r}")
         self._skip(f"worker.{name} needs a worker of our own (no --wove-http-url)")
 
     @property

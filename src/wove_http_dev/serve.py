@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -72,7 +73,7 @@ def _stop_signals() -> Iterator[int]:
 
 
 def _print_exchange(exchange: Exchange) -> None:
-    with suppress(BrokenPipeError):  # nobody reads any more; serve on
+    with suppress(OSError):  # nobody reads any more, or the disk is full; serve on
         print(exchange.line(), flush=True)
 
 
@@ -101,12 +102,11 @@ def _how_to_reach(worker: HttpWorker, state: Path) -> str:
         "",
     ]
     if worker.credentials.mode != "none":
-        lines.append(f'    export {SECRET_VARIABLE}="$(cat {_secret_file(worker, state)})"')
+        file = shlex.quote(str(_secret_file(worker, state)))
+        lines.append(f'    export {SECRET_VARIABLE}="$(cat {file})"')
     if worker.options.tls:
-        bundle = state / "bundle.pem"
-        bundle.write_bytes(Path(worker.client_env["SSL_CERT_FILE"]).read_bytes())
-        lines.append(f"    export SSL_CERT_FILE={bundle}")
-    no_proxy = worker.client_env["no_proxy"]
+        lines.append(f"    export SSL_CERT_FILE={shlex.quote(worker.client_env['SSL_CERT_FILE'])}")
+    no_proxy = shlex.quote(worker.client_env["no_proxy"])
     lines += [f"    export no_proxy={no_proxy} NO_PROXY={no_proxy}", ""]
     return "\n".join(lines)
 
@@ -115,7 +115,7 @@ def _secret_file(worker: HttpWorker, state: Path) -> Path:
     # The secret itself is never printed: a terminal's scrollback is a log.
     path = state / "secret"
     if not path.exists() or path.read_text() != worker.secret:
-        path = state / "secret-given"
+        path = state / f"secret-{worker.port}"  # another worker may share this directory
         write_private(path, worker.secret.encode())
     return path
 
@@ -135,9 +135,12 @@ def _state_directory(given: str | None) -> Path:
 
 def _kept_secret(state: Path) -> str:
     path = state / "secret"
-    if not path.exists():
-        write_private(path, secrets.token_urlsafe(32).encode())
-    kept = path.read_text().strip()
+    try:
+        if not path.exists():
+            write_private(path, secrets.token_urlsafe(32).encode())
+        kept = path.read_text("ascii").strip()
+    except (OSError, ValueError) as exc:
+        raise UsageError(f"{path} cannot be used ({exc}); delete it") from exc
     if not kept:
         raise UsageError(f"{path} is empty; delete it")
     return kept

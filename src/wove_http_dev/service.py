@@ -93,8 +93,8 @@ class Service:
         except HungUpError:
             return ServiceAnswer(Reply(), plan, exchange, self.journal, hung_up=True)
         except ServiceError as exc:
-            exchange.refusal = str(exc)
-            reply = json_reply(exc.status, {"error": str(exc)})
+            exchange.refusal = self.journal.clean(str(exc))
+            reply = json_reply(exc.status, {"error": exchange.refusal})
             if isinstance(exc, UnavailableError) and exc.retry_after is not None:
                 reply.headers.append(("Retry-After", f"{exc.retry_after:g}"))
         except Exception as exc:  # ours or a fault's bug: an answer, not a dead thread
@@ -141,13 +141,16 @@ class Service:
         verdict = plan.fault("auth").on_auth(stage)
         exchange.accepted = verdict.accepted
         exchange.verdict = verdict
-        if exchange.target != request.target:  # a secret in the URL: the ladder quotes it
+        if exchange.target != request.target:  # a secret in it, or too long: the ladder quotes it
             exchange.verdict = replace(verdict, steps=(), hint=None)
         if not verdict.accepted:
             exchange.refusal = self.journal.clean(verdict.reason)
             claim = frames.peek(request.body)  # what it claims to be; for the reader only
-            exchange.frame_type, exchange.task_id = claim.type, claim.task_id
-            exchange.run_id, exchange.seed = claim.run_id, claim.seed
+            clean = self.journal.clean
+            exchange.frame_type = claim.type and clean(claim.type, 200)
+            exchange.task_id = claim.task_id and clean(claim.task_id, 200)
+            exchange.run_id = claim.run_id and clean(claim.run_id, 200)
+            exchange.seed = claim.seed
         return verdict
 
     def _ran(self, command: RunTask, plan: Plan, exchange: Exchange) -> Reply:

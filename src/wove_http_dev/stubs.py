@@ -58,7 +58,8 @@ def _events(events: Any) -> StubAnswer:
 
 def _in_order(what: str, values: Sequence[Any], encode: Callable[[Any], StubAnswer]) -> Source:
     if not values:
-        raise UsageError(f"stub {what}=[] would answer nothing; for an empty list say {what}=[[]]")
+        hint = "; for an empty list as the result say result=[[]]" if what == "result" else ""
+        raise UsageError(f"stub {what}=[] would answer nothing{hint}")
     ready = [encode(value) for value in values]
     lock = threading.Lock()
     used = 0
@@ -126,6 +127,8 @@ class Stubs:
 
     def add(self, task: str, source: Source) -> Callable[[], None]:
         """Register; the returned callable takes the stub back."""
+        if not isinstance(task, str) or not task:
+            raise UsageError(f"task must be a name or a glob, not {task!r}")
         entry = (task, source)
         with self._lock:
             self._stubs.append(entry)

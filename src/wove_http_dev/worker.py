@@ -71,6 +71,8 @@ class HttpWorker:
         self._own_ca = ca is None
         self._ca = ca
         self._lock = threading.RLock()
+        self._life = threading.RLock()
+        """Held through a start, a stop, a crash: one at a time."""
         self._port: Port | None = None
         self._urls: set[str] = set()
         self._elsewhere: SecondOrigin | None = None
@@ -225,8 +227,9 @@ class HttpWorker:
     ) -> RunLog:
         """Block until ``count`` runs of ``task`` (name or glob) have reached ``state``; those runs.
 
-        ``state`` is ``received``, ``held``, ``running``, ``succeeded``, ``failed``, ``cancelled``
-        or ``finished``. Raises :class:`WaitTimeoutError` with the journal after ``timeout`` s.
+        ``state`` is ``received``, ``held``, ``running``, ``succeeded``, ``failed``, ``cancelled``,
+        ``lost`` (refused, or gone with its worker, before an outcome) or ``finished``. Raises
+        :class:`WaitTimeoutError` with the journal after ``timeout`` s.
         """
         return self._state.journal.wait_for_runs(task, state, count, timeout)
 
@@ -267,8 +270,9 @@ class HttpWorker:
             instances.append(fault)
         given = Selector(task, command, times, after, probability, seed, seeds)
         for word, default in vars(Selector()).items():
-            if getattr(given, word) != default:
-                words[word] = getattr(given, word)
+            value = getattr(given, word)
+            if value != default and words.setdefault(word, value) != value:
+                raise UsageError(f"{word}= is given twice, {words[word]!r} and {value!r}")
         return self._state.faults.add(tuple(instances), Selector(**words))
 
     def why_not(self, fault: Fault | str) -> str | None:
@@ -326,7 +330,7 @@ class HttpWorker:
         self._engine.sync(settle=True)
         complaints = unasked(self._state, allow_refusals=self._allow_refusals)
         if self._configured:
-            complaints += repointed(self.environment, {self.url, *self._urls})
+            complaints += repointed(self.environment, self._urls)
         if complaints:
             listed = "\n".join(f"- {complaint}" for complaint in complaints)
             raise StrictnessError(
@@ -343,7 +347,7 @@ class HttpWorker:
 
     def start(self) -> HttpWorker:
         """Listen. Does nothing if it runs already."""
-        with self._lock:
+        with self._life:
             if self._engine.running:
                 return self
             fresh = self._port is None
@@ -355,6 +359,7 @@ class HttpWorker:
                     port.close()
                 raise
             self._port = port
+            self._urls.add(self.url)
         _running.add(self)
         if fresh:
             try:
@@ -381,26 +386,30 @@ class HttpWorker:
     def stop(self) -> None:
         """End it: runs are cancelled, connections closed, the port given back. Bounded to about
         three seconds; a task body that still runs then is named in a :class:`StuckRunWarning`."""
-        stuck = self._engine.halt()
-        with self._lock:
+        with self._life:
+            stuck = self._engine.halt()
             port, self._port = self._port, None
             elsewhere, self._elsewhere = self._elsewhere, None
-        if elsewhere is not None:
-            elsewhere.stop()
-        if port is not None:
-            port.close()
-        _running.discard(self)
+            if elsewhere is not None:
+                elsewhere.stop()
+            if port is not None:
+                port.close()
+            _running.discard(self)
         _warn(stuck)
 
     def restart(self) -> HttpWorker:
         """Stop and start on the same port; journal, faults and stubs stay."""
-        _warn(self._engine.halt())
-        return self.start()
+        with self._life:
+            stuck = self._engine.halt()
+            self.start()
+        _warn(stuck)
+        return self
 
     def crash(self) -> None:
         """What a client sees of a kill: connections are reset, new ones refused, runs abandoned.
         With ``isolated=True`` it is a kill. The port stays ours; :meth:`start` brings it back."""
-        self._engine.crash()
+        with self._life:
+            self._engine.crash()
 
     def __enter__(self) -> HttpWorker:
         return self.start()
@@ -451,16 +460,21 @@ class HttpWorker:
             raise UsageError("impersonate needs tls=True: the executor's policy asks for https")
         address = (self._address(), self.port)
         with ExitStack() as stack:
-            self._state.names.append(host)
-            stack.callback(self._state.names.remove, host)
             self._urls.add(url)  # for good: check() comes after this has ended
+            self._state.names.append(host)
             self._state.paths.append(path)
-            stack.callback(self._state.paths.remove, path)
+            stack.callback(self._forget, host, path)
+            self._engine.follow()
             if self.credentials.mode != "none":
                 stack.enter_context(variables.variable(secret_env, self.secret))
             stack.enter_context(opener.routed(url, self._certificates.client_context()))
             stack.enter_context(names.mapped(host, port, address))
             yield self
+
+    def _forget(self, host: str, path: str) -> None:
+        self._state.names.remove(host)
+        self._state.paths.remove(path)
+        self._engine.follow()
 
     def _address(self) -> str:
         if self._port is None:

@@ -32,7 +32,7 @@ from wove_http_dev.port import Port
 from wove_http_dev.runner import Execution
 
 START_TIMEOUT = 30.0
-ASK_TIMEOUT = 10.0
+ASK_TIMEOUT = 5.0
 _SHARED_OPTIONS = ("tls", "host", "path", "response_shape", "max_body", "insecure")
 
 
@@ -135,7 +135,9 @@ class IsolatedEngine:
         try:
             life.channel.request("state", self._told(), ASK_TIMEOUT)
         except NotRunningError:
-            return  # it died meanwhile; the next start tells it
+            if life.alive:
+                raise  # frozen: it obeys nothing new
+            # It died meanwhile; the next start tells it.
 
     def sync(self, *, settle: bool = False) -> None:
         """The journal holds everything the child has said; all of it, if the child is dead."""
@@ -145,7 +147,8 @@ class IsolatedEngine:
         try:
             life.channel.request("sync", settle, ASK_TIMEOUT)
         except NotRunningError:
-            life.ended.wait(ASK_TIMEOUT)
+            if life.alive and not life.ended.wait(1.0):
+                raise  # frozen: nobody knows what it has answered
 
     def halt(self) -> list[str]:
         """Stop the child; the names of the task bodies that still ran."""
@@ -153,9 +156,9 @@ class IsolatedEngine:
         stuck: list[str] = []
         if life is not None and life.alive:
             try:
-                stuck = life.channel.request("halt", None, STOP_GRACE + 2.0)
+                stuck = life.channel.request("halt", None, STOP_GRACE + 1.5)
             except NotRunningError:
-                stuck = []
+                life.process.kill()  # dead already, or frozen
         self._end()
         return stuck
 

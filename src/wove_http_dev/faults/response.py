@@ -6,6 +6,7 @@ import gzip
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.base import Fault, ResponseStage, option
 from wove_http_dev.messages import REASONS, Reply, json_reply
 
@@ -22,9 +23,14 @@ class Status(_ResponseFault):
     """The answer has an HTTP error status."""
 
     effect: ClassVar[str] = _TRANSPORT + "HTTPError; the body is thrown away, the reason is shown"
-    code: int = option(503, "the HTTP status")
+    code: int = option(503, "the HTTP status, 200 to 599")
     retry_after: float | None = option(None, "a Retry-After header", "seconds")
     reason: str | None = option(None, "the reason phrase (none: the status's own)")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 200 <= self.code <= 599:
+            raise UsageError(f"status: code must lie between 200 and 599, not {self.code}")
 
     def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
         answer = json_reply(self.code, {"error": "by a fault"})

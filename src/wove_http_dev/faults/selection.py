@@ -36,7 +36,9 @@ class Selector:
     def __post_init__(self) -> None:
         if self.command is not None and self.command not in COMMANDS:
             raise UsageError(f"command must be run_task or cancel_task, not {self.command!r}")
-        if self.times is not None and (not isinstance(self.times, int) or self.times < 1):
+        if self.task is not None and (not isinstance(self.task, str) or not self.task):
+            raise UsageError(f"task must be a name or a glob, not {self.task!r}")
+        if self.times is not None and (type(self.times) is not int or self.times < 1):
             raise UsageError(f"times must be a whole number of hits, 1 or more, not {self.times!r}")
         if not isinstance(self.after, int) or self.after < 0:
             raise UsageError(f"after must be a whole number, 0 or more, not {self.after!r}")
@@ -66,8 +68,12 @@ class Injection:
         self._released = threading.Event()
 
     def __repr__(self) -> str:
-        names = ", ".join(str(fault) for fault in self.faults)
-        return f"<Injection {names}; {self.hits} hit(s)>"
+        words = [", ".join(str(fault) for fault in self.faults)]
+        for word, default in vars(Selector()).items():
+            value = getattr(self.selector, word)
+            if value != default:
+                words.append(f"{word}={value}")
+        return f"<Injection {' '.join(words)}; {self.hits} hit(s)>"
 
     def remove(self) -> None:
         """Take the faults back, and release whatever they are stalling."""
