@@ -18,7 +18,7 @@ from typing import Any, NoReturn, Protocol
 
 from wove_http_dev.certs import CertificateAuthority
 from wove_http_dev.faults.base import Wire
-from wove_http_dev.faults.selection import Plan
+from wove_http_dev.faults.selection import NO_PLAN, Plan
 from wove_http_dev.http1 import RequestError, RequestReader
 from wove_http_dev.messages import Reply, Request, json_reply
 
@@ -107,7 +107,7 @@ class Connection:
         self._over = False
         self._must_reset = False
         self._faults: list[str] = []
-        self._wait: Callable[[float | None], bool] = _no_wait
+        self._wait: Callable[[float | None], bool] = NO_PLAN.wait("")
         self.names = site.names()
         self.certificates = site.certificates
         self.secure = site.tls is not None
@@ -314,7 +314,3 @@ class Connection:
     def reset(self) -> NoReturn:
         self._must_reset = True
         raise Aborted
-
-
-def _no_wait(seconds: float | None) -> bool:
-    return True

@@ -70,27 +70,10 @@ def credentials(
         raise UsageError(f"security must be {', '.join(WORDS)}, env:VARIABLE or a dict as Wove's")
     _check_skew(clock_skew)
     _check_key(key)
-    shared = Secret(secret if secret is not None else secrets.token_urlsafe(32))
-    form: Any = security
-    if security == "signed":
-        form = {"type": "signed", "secret": shared, "key": key, "clock_skew_seconds": clock_skew}
-    elif security == "bearer":
-        form = {"type": "bearer", "token": shared}
-    elif isinstance(security, Mapping):
-        form = dict(security)
-        kind = form.get("type", "signed")
-        if kind == "signed":
-            if not (form.get("secret") or form.get("secret_env")):
-                form["secret"] = shared
-            form.setdefault("key", key)
-            form.setdefault("clock_skew_seconds", clock_skew)
-        if kind == "bearer" and not (form.get("token") or form.get("token_env")):
-            form["token"] = shared
-        for name in ("secret", "token"):
-            if isinstance(form.get(name), str):
-                form[name] = Secret(form[name])
-            elif isinstance(form.get(name), bytes):
-                form[name] = SecretBytes(form[name])
+    form: Any = {"type": security} if security in ("signed", "bearer") else security
+    if isinstance(form, Mapping):
+        shared = Secret(secret if secret is not None else secrets.token_urlsafe(32))
+        form = _filled(form, shared, key, clock_skew)
     parsed = _parse(form)
     _check_skew(parsed.clock_skew_seconds)
     _check_key(parsed.key)
@@ -103,10 +86,29 @@ def credentials(
         mode=parsed.mode,
         secret=material,
         key=parsed.key,
-        clock_skew=parsed.clock_skew_seconds if form is not security else clock_skew,
+        clock_skew=parsed.clock_skew_seconds if isinstance(form, dict) else clock_skew,
         remember_nonces=parsed.remember_nonces,
         client_security=form,
     )
+
+
+def _filled(form: Mapping[str, Any], shared: Secret, key: str, clock_skew: float) -> dict[str, Any]:
+    """``form`` with what it leaves out, its secrets hidden from ``repr``."""
+    filled = dict(form)
+    kind = filled.get("type", "signed")
+    if kind == "signed":
+        if not (filled.get("secret") or filled.get("secret_env")):
+            filled["secret"] = shared
+        filled.setdefault("key", key)
+        filled.setdefault("clock_skew_seconds", clock_skew)
+    if kind == "bearer" and not (filled.get("token") or filled.get("token_env")):
+        filled["token"] = shared
+    for name in ("secret", "token"):
+        if isinstance(filled.get(name), str):
+            filled[name] = Secret(filled[name])
+        elif isinstance(filled.get(name), bytes):
+            filled[name] = SecretBytes(filled[name])
+    return filled
 
 
 def _check_skew(seconds: Any) -> None:

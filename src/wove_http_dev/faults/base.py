@@ -14,7 +14,7 @@ import dataclasses
 import math
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol, TypeVar
 
@@ -245,4 +245,3 @@ class Fault:
 
 
 NO_FAULT = Fault()
-Wait = Callable[["float | None"], bool]
