@@ -69,8 +69,14 @@ def says_nothing(sock: socket.socket, over: threading.Event) -> None:
     over.wait(60)
 
 
-def resets(sock: socket.socket, over: threading.Event) -> None:
+def resets_at_once(sock: socket.socket) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+    sock.close()
+
+
+def resets(sock: socket.socket, over: threading.Event) -> None:
+    read_request(sock)
+    resets_at_once(sock)
 
 
 def talks_garbage(sock: socket.socket, over: threading.Event) -> None:

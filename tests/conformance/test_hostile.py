@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 import time
@@ -15,6 +16,7 @@ from tests.conformance.hostile import HostileService, Script
 from tests.conformance.plain_worker import SECRET, PlainWorker
 from wove_http_dev.conformance.report import NOT_RUN
 from wove_http_dev.conformance.worker.suite import WORKER_CASES
+from wove_http_dev.conformance.worker.wire import Connection, Deadline, NoAnswer
 
 
 def closed_port() -> int:
@@ -58,6 +60,21 @@ def test_what_is_no_answer_ends_the_check_at_the_first_case(script: Script, says
     assert first.case.id == "transport.01"
     assert any(part in first.actual for part in says.split("|")), first.actual
     assert second.status == NOT_RUN
+
+
+def test_a_reset_that_the_sender_learns_of_is_a_reset() -> None:
+    """The kernel tells of a reset once; told to the sender, it is an end of file to the reader."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = socket.create_connection(server.getsockname())
+        hostile.resets_at_once(server.accept()[0])
+    poll = select.poll()
+    poll.register(client, 0)  # a reset is reported unasked, and asking does not use it up
+    assert poll.poll(10_000)
+    connection = Connection(lambda _: client, Deadline(10))
+    connection.send(b"x", Deadline(10))
+    with pytest.raises(NoAnswer, match="the connection was reset"):
+        connection.answer(Deadline(10))
+    connection.close()
 
 
 @pytest.mark.parametrize("name", hostile.BREAKS_EVERY_CASE)

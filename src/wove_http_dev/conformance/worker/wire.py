@@ -105,6 +105,7 @@ class Connection:
 
     def __init__(self, open_socket: Callable[[Deadline], socket.socket], deadline: Deadline):
         self._sock = _explained(lambda: open_socket(deadline), deadline)
+        self._broke: ConnectionError | None = None
 
     def send(self, data: bytes, deadline: Deadline) -> None:
         """Send ``data``. A service may answer before it has read everything and hang up: that is
@@ -114,6 +115,8 @@ class Connection:
             while view:
                 self._sock.settimeout(deadline.left())
                 view = view[self._sock.send(view[:CHUNK]) :]
+        except ConnectionError as exc:
+            self._broke = exc
         except OSError:
             return
 
@@ -124,7 +127,12 @@ class Connection:
     def _read(self, deadline: Deadline, method: str) -> Answer:
         reader = cast(socket.socket, _Reader(self._sock, deadline))  # HTTPResponse asks makefile()
         response = http.client.HTTPResponse(reader, method=method)
-        response.begin()
+        try:
+            response.begin()
+        except http.client.RemoteDisconnected:
+            if self._broke is not None:  # the kernel tells of a reset once, and told the sender
+                raise self._broke from None
+            raise
         promised = response.length
         chunks: list[bytes] = []
         while chunk := response.read(CHUNK):  # never read(): it would allocate what is promised
