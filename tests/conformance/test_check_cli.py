@@ -323,6 +323,15 @@ def test_what_the_command_started_is_stopped_too(tmp_path: Path) -> None:
     assert ended
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A shell starts what runs in its background with SIGINT ignored, which children inherit."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_stops_the_command(tmp_path: Path) -> None:
     """Ctrl-C ends the check, and the service with it."""
     port = references.free_port()

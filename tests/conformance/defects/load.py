@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import hmac
 import queue
 import socket
 import threading
@@ -135,10 +134,10 @@ class GrowingNonces(PlainWorker):
 
     def check_nonce(self, nonce: str) -> None:
         with self.lock:
-            mark = hashlib.sha256(nonce.encode()).hexdigest()
-            if any(hmac.compare_digest(mark, seen) for seen in self.nonces):
+            mark = hashlib.sha256(nonce.encode()).digest()
+            if any(hashlib.sha256(seen.encode()).digest() == mark for seen in self.nonces):
                 raise PermissionError("replayed")
-            self.nonces.append(mark)
+            self.nonces.append(nonce)
 
 
 plant(GrowingNonces, "limits.06", "its time grows with the nonces remembered")
