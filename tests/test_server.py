@@ -405,6 +405,15 @@ def test_more_clients_than_the_limit(make_worker: MakeWorker) -> None:
         assert served(worker).result == 42
 
 
+def test_silent_clients_do_not_keep_the_room(make_worker: MakeWorker) -> None:
+    """Once half of the connections are taken, the others are not for keeping."""
+    worker = make_worker(limits=Limits(connections=4, crowded=0.1, handshake=TIMEOUT * 2))
+    with closing_all() as sockets:
+        for _ in range(6):
+            sockets.append(socket.create_connection(("127.0.0.1", worker.port), TIMEOUT))
+        assert served(worker).result == 42
+
+
 def test_connection_limit(make_worker: MakeWorker, pool: ThreadPoolExecutor) -> None:
     """No more connections than the limit are served at once."""
     worker = make_worker(limits=Limits(connections=2))

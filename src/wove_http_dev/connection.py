@@ -13,7 +13,7 @@ import ssl
 import struct
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn, Protocol
 
 from wove_http_dev.certs import CertificateAuthority
@@ -40,6 +40,20 @@ class Limits:
     max_head: int = 65536
     max_body: int = 64 * 2**20
     connections: int = 512
+    crowded: float = 2.0
+
+    def among(self, others: int) -> Limits:
+        """The bounds of a connection beside ``others``: where those fill half of the room, nobody
+        is waited for longer than ``crowded`` seconds, so that silent clients cannot keep it."""
+        if others < self.connections // 2:
+            return self
+        wait = self.crowded
+        return replace(
+            self,
+            handshake=min(self.handshake, wait),
+            head=min(self.head, wait),
+            idle=min(self.idle, wait),
+        )
 
 
 class Answer(Protocol):
@@ -85,7 +99,6 @@ class Site(Protocol):
     """What a connection needs to know of the server that accepted it."""
 
     handler: Handler
-    limits: Limits
     tls: Callable[[], ssl.SSLContext] | None
     names: Callable[[], Sequence[str]]
     certificates: CertificateAuthority
@@ -99,10 +112,10 @@ class Connection:
     """One accepted socket: what a connection fault and a wire fault are handed, and the loop
     between them."""
 
-    def __init__(self, site: Site, sock: socket.socket) -> None:
+    def __init__(self, site: Site, sock: socket.socket, limits: Limits) -> None:
         self._site = site
         self._sock = sock
-        self._limits = site.limits
+        self._limits = limits
         self._answering = False
         self._over = False
         self._must_reset = False

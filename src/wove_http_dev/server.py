@@ -96,7 +96,8 @@ class Server:
                     if self.stopping:
                         sock.close()
                         return
-                    connection = Connection(self, sock)
+                    limits = self.limits.among(len(self._connections))
+                    connection = Connection(self, sock, limits)
                     self._connections.add(connection)
                     if self._waiting == 0 and self._listener is listener:
                         self._spawn(listener)
