@@ -306,7 +306,7 @@ def test_retry_after_a_fault(wove_http_worker: HttpWorker) -> None:
 def test_retry_is_a_new_run(wove_http_worker: HttpWorker) -> None:
     """The executor retries under another run id."""
     wove_http_worker.inject("missing-terminal times=1")
-    weave_one(answer, retries=1, delivery_timeout=0.3)
+    weave_one(answer, retries=1, delivery_timeout=1.0)
     assert len({run.run_id for run in wove_http_worker.runs}) == 2
 
 

@@ -217,6 +217,8 @@ class TestErrors:
             with_headers("Content-Length: 5", "Content-Length: 6"),
             with_headers("Content-Length: 5", "Transfer-Encoding: chunked"),
             CHUNKED + b"zz\r\n",
+            b"POST / HTTP/1.1\r\n\r\n",
+            with_headers("host: other"),
         ],
         ids=[
             "no-http",
@@ -228,11 +230,17 @@ class TestErrors:
             "two-lengths",
             "length-and-chunked",
             "chunk-size",
+            "no-host",
+            "two-hosts",
         ],
     )
     def test_not_http(self, data: bytes) -> None:
         """What is not HTTP/1.1, or could be read two ways, is a 400."""
         assert failure(data).status == 400
+
+    def test_old_clients_need_no_host(self) -> None:
+        """HTTP/1.0 has no Host header (RFC 1945), so none is asked for."""
+        assert read(b"POST / HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello").body == b"hello"
 
     def test_upgrade(self) -> None:
         """A protocol upgrade is a 400 that says so."""

@@ -123,9 +123,14 @@ class RequestReader:
         if self._parser.get_http_version() not in ("1.0", "1.1"):
             self._failure = RequestError(400, "not HTTP/1.1: another version, or none")
             raise self._failure
+        hosts = 0  # exactly one, in HTTP/1.1 (RFC 9112, 3.2)
         for name, value in self._headers:
+            hosts += name.lower() == "host"
             if name.lower() == "content-length" and value.isdigit():
                 self._limit_body(int(value))
+        if hosts != 1 and (hosts or self._parser.get_http_version() == "1.1"):
+            self._failure = RequestError(400, f"{hosts} Host headers, where one is due")
+            raise self._failure
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body."""

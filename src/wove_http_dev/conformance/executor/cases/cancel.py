@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 cancel = Family("cancel")
 SENT = 2.0
 """Seconds within which a cancel_task must arrive; it is due at once."""
+STRAY = 0.5
+"""Seconds within which a cancel_task that nobody asked for would have arrived."""
 REPEATS = 5
 MANY = 40
 """More runs at once than Python's default pool has threads (32 at most)."""
@@ -111,6 +113,7 @@ def only_its_own_run(check: Check) -> str:
         other = asyncio.ensure_future(remote("other", "of the other run"))
         await until_in_loop(lambda: bool(gate.runs), PATIENCE)
         found = await _cancelled(worker, remote)
+        await until_in_loop(lambda: bool(cancels_of(worker, gate.runs[0].run_id)), STRAY)
         gate.release()
         told = await attempt(other)
         if told.value != "of the other run":
