@@ -55,7 +55,7 @@ class LastFrameCounts(PlainWorker):
         return super().ids(self.last)
 
 
-@flagged_by("concurrency.03", "run 2 of 2 ended, and the other was answered")
+@flagged_by("concurrency.03", "run 2 of 2 ended, and the other was answered|runs are mixed up")
 class AnswersWhoeverWaitsLongest(PlainWorker):
     """Keeps results in one queue for all."""
 

@@ -15,6 +15,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
@@ -122,11 +123,11 @@ class Connection:
 
     def answer(self, deadline: Deadline, method: str = "POST") -> Answer:
         """Read one answer. Raises :class:`NoAnswer`."""
-        return _explained(lambda: self._read(deadline, method), deadline)
-
-    def _read(self, deadline: Deadline, method: str) -> Answer:
         reader = cast(socket.socket, _Reader(self._sock, deadline))  # HTTPResponse asks makefile()
-        response = http.client.HTTPResponse(reader, method=method)
+        with closing(http.client.HTTPResponse(reader, method=method)) as response:
+            return _explained(lambda: self._read(response), deadline)
+
+    def _read(self, response: http.client.HTTPResponse) -> Answer:
         try:
             response.begin()
         except http.client.RemoteDisconnected:
