@@ -98,7 +98,7 @@ class PlainWorker:
     def serve(self, handler: Handler) -> None:
         body = self.read(handler)
         try:
-            self.verify(dict(handler.headers.items()), self.target(handler), body)
+            self.verify(self.headers(handler), self.target(handler), body)
         except PermissionError as exc:
             self.refuse(handler, exc)
             return
@@ -114,6 +114,9 @@ class PlainWorker:
 
     def read(self, handler: Handler) -> bytes:
         return handler.rfile.read(int(handler.headers["Content-Length"]))
+
+    def headers(self, handler: Handler) -> dict[str, str]:
+        return {name.title(): value for name, value in handler.headers.items()}
 
     def target(self, handler: Handler) -> str:
         return handler.path
@@ -141,7 +144,11 @@ class PlainWorker:
         digest = hashlib.sha256(body).hexdigest()
         stamp, nonce = headers.get("X-Wove-Timestamp", ""), headers.get("X-Wove-Nonce", "")
         text = f"wove-v1\nhttp\n{target}\n{stamp}\n{nonce}\n{digest}"
-        return "v1=" + hmac.new(SECRET.encode(), text.encode(), hashlib.sha256).hexdigest()
+        key = self.secret(headers).encode()
+        return "v1=" + hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+    def secret(self, headers: Mapping[str, str]) -> str:
+        return SECRET
 
     def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
         sent = headers.get("X-Wove-Signature", "").encode("utf-8", "replace")

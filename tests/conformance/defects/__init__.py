@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.defects import access, bodies, cancelling, framing, load
+from tests.conformance.defects import access, bodies, cancelling, forging, framing, load
 from tests.conformance.defects.base import DEFECTS, Defect
 
-__all__ = ["DEFECTS", "Defect", "access", "bodies", "cancelling", "framing", "load"]
+__all__ = ["DEFECTS", "Defect", "access", "bodies", "cancelling", "forging", "framing", "load"]

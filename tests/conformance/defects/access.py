@@ -92,14 +92,14 @@ class IgnoresBody(PlainWorker):
     """Signs no body: compares with a signature for whatever the client says it signed."""
 
     def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
-        for body_that_fits in (body, body.replace(b'"task_id":"c', b'"task_id":"C')):
+        for body_that_fits in (body, body.replace(b'"task_id":"C', b'"task_id":"c')):
             with contextlib.suppress(PermissionError):
                 return super().verify(headers, target, body_that_fits)
         raise PermissionError("wrong signature")
 
 
 @flagged_by("auth.04", "a query that the signature does not cover")
-@flagged_by("auth.05", "the query is not part of what is verified")
+@flagged_by("auth.05", "the query, as it stands in the URL, is not part of what is verified")
 class IgnoresQuery(PlainWorker):
     def target(self, handler: Handler) -> str:
         return handler.path.partition("?")[0]

@@ -8,6 +8,7 @@ from wove_http_dev.conformance.worker.cases.auth import auth
 from wove_http_dev.conformance.worker.cases.cancel import cancel
 from wove_http_dev.conformance.worker.cases.concurrency import concurrency
 from wove_http_dev.conformance.worker.cases.errors import errors
+from wove_http_dev.conformance.worker.cases.forgeries import forgeries
 from wove_http_dev.conformance.worker.cases.frames import frames
 from wove_http_dev.conformance.worker.cases.growth import growth
 from wove_http_dev.conformance.worker.cases.limits import limits
@@ -22,6 +23,7 @@ _FAMILIES = (
     auth,
     replay,
     refusals,
+    forgeries,
     frames,
     rejections,
     running,

@@ -6,10 +6,13 @@ It knows credentials; how often they are used and when is ``replay``'s, how a re
 
 from __future__ import annotations
 
+import urllib.parse
+
 from wove_http_dev.conformance.report import MUST, SHOULD, Family, Fell, NotApplicable
 from wove_http_dev.conformance.worker import commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.probing import (
     REFUSAL,
+    Probe,
     probe,
     refused,
     signed,
@@ -94,16 +97,24 @@ def wrong_credentials(check: Check, body: bytes) -> dict[str, str]:
     "tampered-body",
     MUST,
     sources.SECURITY,
-    sent="a body that was changed after it was signed (same length)",
+    sent="bodies that were changed after they were signed: another letter, another spelling of the"
+    " same JSON, a line feed more",
     expected=REFUSAL,
 )
 def tampered_body(check: Check) -> str:
-    """A body that was changed after it was signed is refused."""
+    """A body that was changed after it was signed is refused, whatever the change means."""
     check.need_mode(*SIGNED_ONLY)
-    sent = probe(check)
-    other = sent.body.replace(b'"task_id":"conformance', b'"task_id":"Conformance')
-    headers = check.service.credentials(other)
-    return refused(check, "a body changed after it was signed", sent, headers)
+    for what, old, new in (
+        ("changed", b'"task_id":"conformance', b'"task_id":"Conformance'),
+        ("respelled (a space in its JSON)", b'"task_id":', b'"task_id": '),
+        ("changed (a line feed at its end)", b"", b"\n"),
+    ):
+        sent = probe(check)
+        headers = check.service.credentials(sent.body)
+        body = sent.body.replace(old, new) if old else sent.body + new
+        tampered = Probe(body, sent.visit)
+        seen = refused(check, f"a body {what} after it was signed", tampered, headers)
+    return seen
 
 
 @auth.case(
@@ -125,7 +136,7 @@ def tampered_target(check: Check) -> str:
 
 def with_query(target: str) -> str:
     """``target`` with one more parameter in its query."""
-    return f"{target}{'&' if '?' in target else '?'}conformance=1"
+    return f"{target}{'&' if '?' in target else '?'}conformance=a%2Fb"
 
 
 @auth.case(
@@ -146,7 +157,7 @@ def signed_query(check: Check) -> str:
     if answer.status in (401, 403):
         check.fell(
             f"a request signed for {target!r} was refused ({answer.shown()}):"
-            " the query is not part of what is verified"
+            " the query, as it stands in the URL, is not part of what is verified"
         )
     return f"HTTP {answer.status}"
 
@@ -156,13 +167,16 @@ def signed_query(check: Check) -> str:
     "wrong-key",
     MUST,
     sources.SECURITY,
-    sent="a valid signature under another X-Wove-Key",
+    sent="a valid signature under another X-Wove-Key, and one made with an empty secret",
     expected=REFUSAL,
 )
 def wrong_key(check: Check) -> str:
-    """A key id that the service does not know is refused."""
+    """A key id that the service does not know is refused; it does not stand for an empty secret."""
     check.need_mode(*SIGNED_ONLY)
-    return refused(check, "an unknown X-Wove-Key", *signed(check, key="another-key"))
+    for name, secret in (("an unknown", None), ("an empty secret under an unknown", b"")):
+        changes = {"key": "another-key", "secret": secret}
+        seen = refused(check, f"{name} X-Wove-Key", *signed(check, **changes))
+    return seen
 
 
 @auth.case(
@@ -170,14 +184,19 @@ def wrong_key(check: Check) -> str:
     "wrong-secret",
     MUST,
     sources.SECURITY,
-    sent="a signature made with another secret",
+    sent="signatures made with another secret, an empty one, and one with a character more",
     expected=REFUSAL,
 )
 def wrong_secret(check: Check) -> str:
     """A signature made with another secret is refused."""
     check.need_mode(*SIGNED_ONLY)
-    what = "a signature made with a wrong secret"
-    return refused(check, what, *signed(check, secret=b"another secret"))
+    for what, secret in (
+        ("a wrong secret", b"another secret"),
+        ("an empty secret", b""),
+        ("the secret and one character more", check.service.secret + b"x"),
+    ):
+        seen = refused(check, f"a signature made with {what}", *signed(check, secret=secret))
+    return seen
 
 
 @auth.case(
@@ -205,22 +224,40 @@ def missing_headers(check: Check) -> str:
     "wrong-bearer",
     MUST,
     'Wove docs, "wove.security", Supported Modes',
-    sent="another bearer token, the token with a character more, and none",
+    sent="no bearer token, another, and the right one damaged: cut off, extended, changed in one"
+    " character, in other letters, without its scheme, behind another, in the query",
     expected=REFUSAL,
 )
 def wrong_bearer(check: Check) -> str:
-    """Only the whole bearer token lets a request in."""
+    """Only the whole bearer token lets a request in, and only as a bearer token."""
     check.need_mode(*BEARER_ONLY)
     token = check.service.bearer
     refused(check, "a request without a bearer token", probe(check), {})
     for what, value in (
-        ("a wrong bearer token", "wrong"),
-        ("an empty bearer token", ""),
-        ("only the beginning of the token", token[:-1]),
-        ("the token and one character more", f"{token}x"),
+        ("a wrong bearer token", "Bearer wrong"),
+        ("an empty bearer token", "Bearer "),
+        ("only the beginning of the token", f"Bearer {token[:-1]}"),
+        ("only the end of the token", f"Bearer {token[1:]}"),
+        ("the token and one character more", f"Bearer {token}x"),
+        ("one character more and the token", f"Bearer x{token}"),
+        ("the token with another last character", f"Bearer {token[:-1]}{_other(token[-1:])}"),
+        ("the token with another first character", f"Bearer {_other(token[:1])}{token[1:]}"),
+        ("the token in other letters", f"Bearer {token.swapcase()}"),
+        ("the token without a scheme", token),
+        ("the token behind another scheme", f"Basic {token}"),
+        ("the token behind another token", f"Bearer wrong {token}"),
     ):
-        seen = refused(check, what, probe(check), {"Authorization": f"Bearer {value}"})
+        if value != f"Bearer {token}":
+            seen = refused(check, what, probe(check), {"Authorization": value})
+    join = "&" if "?" in check.service.target else "?"
+    for name in ("token", "access_token"):
+        target = f"{check.service.target}{join}{name}={urllib.parse.quote(token)}"
+        refused(check, f"the token in the query ({name}=)", probe(check), {}, target=target)
     return seen
+
+
+def _other(character: str) -> str:
+    return "y" if character == "x" else "x"
 
 
 @auth.case(

@@ -5,10 +5,12 @@ It knows timestamps and nonces.
 
 from __future__ import annotations
 
+import secrets
 import time
+from typing import Any
 
 from wove_http_dev.conformance.report import MUST, SHOULD, Family, Fell
-from wove_http_dev.conformance.worker import sources
+from wove_http_dev.conformance.worker import commands, sources
 from wove_http_dev.conformance.worker.cases.probing import REFUSAL, refused, signed
 from wove_http_dev.conformance.worker.check import Check
 from wove_http_dev.conformance.worker.wire import (
@@ -22,7 +24,11 @@ from wove_http_dev.conformance.worker.wire import (
 replay = Family("auth")
 DAY = 86400.0
 """Far outside any sensible clock skew (Wove's own default is 300 s)."""
+INSIDE, OUTSIDE = 60, 1800
+"""Seconds that clocks may well differ, and seconds that are too many, by Wove's default of 300."""
 COPIES = 6
+OTHERS, LATE = 200, 1.1
+"""Requests, and seconds, between a request and its late replay."""
 
 
 @replay.case(
@@ -186,3 +192,101 @@ def malformed_timestamp(check: Check) -> str:
         seen = refused(check, f"the timestamp {stamp[:12]!r}", *signed(check, timestamp=stamp))
     check.still_serves("malformed timestamps")
     return seen
+
+
+def _cancelling(check: Check, **changes: Any) -> tuple[bytes, dict[str, str]]:
+    """A cheap good request: a cancel_task for an unknown run."""
+    body = commands.encode(commands.cancel_frame("conformance:replay"))
+    return body, check.service.credentials(body, **changes)
+
+
+@replay.case(
+    "24",
+    "replay-late",
+    MUST,
+    sources.SECURITY,
+    sent=f"a signed request, {OTHERS} others, and after {LATE:g} s the first one again",
+    expected="the replay is refused and not run",
+)
+def replay_late(check: Check) -> str:
+    """A request is remembered as long as its timestamp is good, whatever comes in between."""
+    check.need_mode("signed")
+    sent, headers = signed(check)
+    check.ask("a good request", sent.body, headers)
+    late = time.monotonic() + LATE
+    for _ in range(OTHERS):
+        check.ask("a good cancel_task", *_cancelling(check))
+    time.sleep(max(0.0, late - time.monotonic()))
+    again = check.ask("a late replay", sent.body, headers)
+    if again.ok or (sent.visit is not None and sent.visit.count > 1):
+        check.fell(
+            f"a replay was accepted after {OTHERS} other requests and {LATE:g} s:"
+            f" HTTP {again.status}"
+        )
+    return f"HTTP {again.status}"
+
+
+@replay.case(
+    "25",
+    "replay-cancel",
+    MUST,
+    sources.SECURITY,
+    sent="the same signed cancel_task twice",
+    expected="the first is let in, the second refused",
+)
+def replay_cancel(check: Check) -> str:
+    """A signed cancel_task is good once as well."""
+    check.need_mode("signed")
+    body, headers = _cancelling(check)
+    check.ask("a good cancel_task", body, headers)
+    again = check.ask("a replayed cancel_task", body, headers)
+    if again.ok:
+        check.fell(f"a replayed cancel_task was accepted: HTTP {again.status}")
+    return f"HTTP {again.status}"
+
+
+@replay.case(
+    "26",
+    "nonce-not-burnt",
+    SHOULD,
+    sources.EXECUTOR,
+    sent="a request with a wrong signature, and a good one with the same nonce",
+    expected="the good one is let in",
+)
+def nonce_not_burnt(check: Check) -> str:
+    """Only a request that was verified uses its nonce up: others could burn those of clients."""
+    check.need_mode("signed")
+    nonce = secrets.token_urlsafe(18)
+    check.ask("a wrong signature", *_cancelling(check, nonce=nonce, secret=b"another secret"))
+    answer = check.ask("a good request", *_cancelling(check, nonce=nonce))
+    if answer.status in (401, 403):
+        check.fell(
+            "a good request was refused, because one with a wrong signature had used its nonce"
+            f" before: {answer.shown()}"
+        )
+    return f"HTTP {answer.status}"
+
+
+@replay.case(
+    "27",
+    "clock-window",
+    SHOULD,
+    f"{sources.EXECUTOR} (clock_skew_seconds is 300 unless set)",
+    sent=f"requests signed {INSIDE} s and {OUTSIDE} s ago, and as far ahead",
+    expected=f"those within {INSIDE} s are let in, the others refused",
+)
+def clock_window(check: Check) -> str:
+    """Clocks may differ by minutes in either direction, and not by half an hour."""
+    check.need_mode("signed")
+    wrong = []
+    for seconds in (-INSIDE, INSIDE, -OUTSIDE, OUTSIDE):
+        stamp = str(int(time.time() + seconds))
+        answer = check.ask("a timestamp", *_cancelling(check, timestamp=stamp))
+        where = f"a timestamp {abs(seconds)} s {'behind' if seconds < 0 else 'ahead'}"
+        if abs(seconds) == INSIDE and answer.status in (401, 403):
+            wrong.append(f"{where} was refused")
+        elif abs(seconds) == OUTSIDE and answer.ok:
+            wrong.append(f"{where} was accepted")
+    if wrong:
+        check.fell("; ".join(wrong))
+    return "as it should"
