@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
 import socket
@@ -473,3 +474,49 @@ def test_unusable_state(state: Path) -> None:
         1,
         True,
     )
+
+
+# What a typo is told
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["serve", "--prt", "1"], "wove-http-dev serve: .*--prt 1; did you mean --port"),
+        (["serve", "--isolated"], "--isolated; that is an option of tests"),
+        (["exec", "sh", "-c", "true"], "the command goes behind --"),
+        (["check", "worker", "http://localhost:1/", "--ca-file", "/x"], "goes with an https"),
+    ],
+)
+def test_typo(words: list[str], message: str) -> None:
+    """One line that says what to do, and status 2."""
+    done = run(*words)
+    assert done.returncode == 2
+    assert re.search(message, done.stderr)
+    assert done.stderr.count("\n") == 1
+
+
+def test_check_of_nothing() -> None:
+    """``check`` alone shows what can be checked."""
+    done = run("check")
+    assert done.returncode == 2
+    assert "usage: wove-http-dev check" in done.stdout
+
+
+def test_exec_cleans_up_under_two_signals(tmp_path: Path) -> None:
+    """The second SIGTERM of an impatient caller does not leave the CA's files behind."""
+    script = "echo started; exec sleep 60"
+    with subprocess.Popen(
+        [*COMMAND, "exec", "--", "sh", "-c", script],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert list(tmp_path.iterdir())
+        for _ in range(2):
+            process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []

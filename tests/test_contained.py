@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.faults.helpers import weave_one
 from wove_http_dev import FAULTS, HttpWorker, UsageError, assert_contained
 from wove_http_dev.faults.choice import choose
+from wove_http_dev.faults.response import Status
 
 
 def test_a_result_is_contained(wove_http_worker: HttpWorker) -> None:
@@ -105,3 +108,47 @@ def test_the_marker_skips_what_cannot_apply(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess("-rs", "-p", "no:cacheprovider")
     result.assert_outcomes(passed=1, skipped=2)
     result.stdout.fnmatch_lines(["*self-signed cannot apply: it needs tls=True*"])
+
+
+def test_lists_are_taken_apart() -> None:
+    """A list of words is as good as the words."""
+    assert choose([["hang", "status"], "wire"]) == choose(["hang", "status", "wire"])
+
+
+def test_a_fault_with_fields_is_kept_as_it_is() -> None:
+    """Texts and instances come after the names, in their own order."""
+    louder = FAULTS["slow-response"]()
+    assert choose([louder, "status code=500", "hang"]) == ["hang", louder, "status code=500"]
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [(3, "not 3"), ("status cod=5", "did you mean 'code'"), ("status code=9", "between 200 and")],
+)
+def test_what_is_no_fault_is_a_usage_error(word: Any, message: str) -> None:
+    """The message says what is wrong with it."""
+    with pytest.raises(UsageError, match=message):
+        choose([word])
+
+
+@pytest.mark.wove_http_faults("status code=502", Status(code=504))
+def test_the_marker_takes_faults_with_fields(
+    wove_http_worker: HttpWorker, wove_http_fault: object
+) -> None:
+    """Each is in force as it was given."""
+    with assert_contained(wove_http_worker):
+        weave_one()
+    assert f"code={wove_http_worker.exchanges[0].status}" in str(wove_http_fault)
+
+
+def test_skipping_inside_passes_through(wove_http_worker: HttpWorker) -> None:
+    """pytest.skip() in the block skips the test."""
+    with pytest.raises(pytest.skip.Exception), assert_contained(wove_http_worker):
+        pytest.skip("not today")
+
+
+@pytest.mark.parametrize("words", [{"within": "x"}, {"within": -1}, {"attempts": 0}])
+def test_bounds_that_are_none(wove_http_worker: HttpWorker, words: dict[str, Any]) -> None:
+    """They are usage errors, before the block runs."""
+    with pytest.raises(UsageError), assert_contained(wove_http_worker, **words):
+        raise NotImplementedError

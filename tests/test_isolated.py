@@ -17,6 +17,7 @@ from tests.faults.helpers import error_of, weave_many, weave_one
 from wove_http_dev import CertificateAuthority, Fault, HttpWorker, UsageError
 from wove_http_dev.control.parent import IsolatedEngine
 from wove_http_dev.entries import Run
+from wove_http_dev.errors import StrictnessError
 
 
 @pytest.fixture
@@ -302,3 +303,37 @@ def wait_gone(pid: int) -> bool:
             return True
         ended.wait(0.01)
     return False
+
+
+def test_a_process_that_ends_by_itself_is_told(isolated: HttpWorker) -> None:
+    """Strict mode names the task that took the worker with it."""
+
+    def takes_it_along() -> None:
+        import os
+
+        os._exit(3)
+
+    with weave(error_mode="return") as w:
+        w.do(environment="workers")(takes_it_along)
+    with pytest.raises(StrictnessError, match=r"takes_it_along .*worker process ended by itself"):
+        isolated.check()
+
+
+def test_an_idle_process_that_ends_by_itself_is_told(isolated: HttpWorker) -> None:
+    """So is an end that no request was waiting for."""
+    os.kill(pid_of(isolated), signal.SIGKILL)
+    engine = isolated._engine
+    assert isinstance(engine, IsolatedEngine)
+    assert engine._life is not None
+    assert engine._life.ended.wait(10)
+    with pytest.raises(StrictnessError, match="the worker process ended by itself"):
+        isolated.check()
+
+
+def test_a_crash_that_was_asked_for_is_not_told(isolated: HttpWorker) -> None:
+    """Neither a fault's nor the test's own."""
+    isolated.inject("crash-before-run", times=1)
+    error_of()
+    isolated.start()
+    isolated.crash()
+    isolated.check()

@@ -429,8 +429,10 @@ def test_remote_faults_skip(pytester: pytest.Pytester, remote: list[str]) -> Non
     ],
 )
 def test_remote_usage(pytester: pytest.Pytester, arguments: list[str], message: str) -> None:
-    """Options that cannot be are errors that say which."""
-    run(pytester, PASSING, *arguments).stdout.fnmatch_lines([message])
+    """Options that cannot be are one error, before any test, that says which."""
+    result = run(pytester, PASSING, *arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([message])
 
 
 # Loaded and left alone
@@ -547,3 +549,72 @@ def test_it(wove_http_ca):
 """
     run_apart(pytester, source)
     assert not Path(note.read_text()).exists()
+
+
+# Mistakes in markers and fixtures
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (
+            "@pytest.mark.wove_http_faults('hang')\ndef test_it(): pass",
+            "*must use wove_http_worker*",
+        ),
+        (FAULTED.format(words="3"), "*wove_http_faults: *not 3*"),
+        (FAULTED.format(words="fault='auth'"), "*wove_http_faults: it takes no keywords*"),
+        ("def test_it(wove_http_fault): pass", "*wove_http_fault needs the marker*"),
+        (
+            "@pytest.mark.wove_http(secure=True)\n" + PASSING.strip(),
+            "*wove_http_worker: unknown option 'secure'; *",
+        ),
+        (
+            "@pytest.fixture(scope='session')\ndef wove_http_options(): pass\n" + PASSING,
+            "*wove_http_options must return a dict of options, not None*",
+        ),
+    ],
+)
+def test_a_mistake_is_one_error(pytester: pytest.Pytester, source: str, message: str) -> None:
+    """It names what was written, without a walk through the plugin."""
+    result = run(pytester, source)
+    assert result.parseoutcomes().keys() & {"error", "errors"}
+    result.stdout.fnmatch_lines([message])
+    result.stdout.no_fnmatch_line("*pytest_plugin.py:*: *Error")
+
+
+def test_faults_for_a_worker_of_ones_own(pytester: pytest.Pytester) -> None:
+    """A test may take the fault and inject it where it likes."""
+    source = """
+@pytest.mark.wove_http_faults("reject-auth")
+def test_it(wove_http_worker_factory, wove_http_fault):
+    worker = wove_http_worker_factory()
+    worker.inject(wove_http_fault)
+    with pytest.raises(Exception, match="401"):
+        weave_one()
+"""
+    run(pytester, source).assert_outcomes(passed=1)
+
+
+def test_factory_takes_what_the_class_takes(pytester: pytest.Pytester) -> None:
+    """label= and seed= are as good in the factory as in HttpWorker()."""
+    source = """
+def test_it(wove_http_worker_factory):
+    worker = wove_http_worker_factory(seed=7, label="mine")
+    worker.inject("status", probability=0.5)
+    assert "--wove-http-seed=7" in worker.report()
+"""
+    run(pytester, source).assert_outcomes(passed=1)
+
+
+def test_remote_faults_skip_by_name(pytester: pytest.Pytester, remote: list[str]) -> None:
+    """The reason names the fault, not a member that nobody called."""
+    result = run(pytester, FAULTED.format(words="'empty-body'"), "-rs", *remote)
+    result.stdout.fnmatch_lines(["*the fault empty-body needs a worker of our own*"])
+
+
+def test_remote_skips_other_credentials(pytester: pytest.Pytester, remote: list[str]) -> None:
+    """A test about bearer tokens does not pass with signed requests."""
+    source = "@pytest.mark.wove_http(security='bearer')\n" + PASSING.strip()
+    result = run(pytester, source, "-rs", *remote)
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*security='bearer' needs a worker of our own*"])

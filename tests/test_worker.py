@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -12,9 +13,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import cloudpickle
 import pytest
 import wove
 from wove import weave
+from wove.environment import EnvironmentExecutionError
 
 from tests.support import (
     SEED_URL,
@@ -22,6 +25,7 @@ from tests.support import (
     MakeWorker,
     answer,
     connect,
+    credentials,
     request_bytes,
     run_frame,
     send_one,
@@ -29,7 +33,13 @@ from tests.support import (
     weave_one,
 )
 from wove_http_dev.entries import Run
-from wove_http_dev.errors import NotRunningError, StrictnessError, UsageError, WaitTimeoutError
+from wove_http_dev.errors import (
+    NotRunningError,
+    PortInUseError,
+    StrictnessError,
+    UsageError,
+    WaitTimeoutError,
+)
 from wove_http_dev.worker import HttpWorker
 
 # Stubs
@@ -674,3 +684,201 @@ def test_worker_in_a_fresh_thread(wove_http_worker: HttpWorker) -> None:
 def test_definition_under_impersonation(wove_http_worker: HttpWorker) -> None:
     """With the option the environment's own definition names the impersonated URL."""
     assert wove_http_worker.environment_definition["executor_config"]["url"] == SEED_URL
+
+
+# Again after a stop
+
+
+def test_start_after_a_stop_takes_the_same_port(worker: HttpWorker) -> None:
+    """The URL is the worker's for good."""
+    before = worker.url
+    worker.stop()
+    assert worker.start().url == before
+
+
+def test_the_url_outlives_a_stop(worker: HttpWorker) -> None:
+    """A stopped worker still says where it was."""
+    before = worker.url
+    worker.stop()
+    assert worker.url == before
+
+
+def test_a_weave_finds_a_worker_that_was_started_again(wove_http_worker: HttpWorker) -> None:
+    """The environment points at it as before."""
+    wove_http_worker.stop()
+    wove_http_worker.start()
+    assert weave_one(answer) == 42
+
+
+def test_a_port_that_was_taken_meanwhile(worker: HttpWorker) -> None:
+    """Who listens on it now is not fought: the error names the port."""
+    worker.stop()
+    with (
+        socket.create_server(("127.0.0.1", worker.port)),
+        pytest.raises(PortInUseError, match=str(worker.port)),
+    ):
+        worker.start()
+
+
+def test_configured_needs_a_running_worker(worker: HttpWorker) -> None:
+    """No environment is pointed at a worker that was stopped."""
+    worker.stop()
+    with pytest.raises(NotRunningError, match=r"does not run; start\(\) it"), worker.configured():
+        pass
+
+
+@pytest.mark.wove_http(faults=["status times=1"], strict=False)
+def test_faults_of_the_options_are_used_up_once(wove_http_worker: HttpWorker) -> None:
+    """A stop and a start do not renew what is spent."""
+    with pytest.raises(EnvironmentExecutionError):
+        weave_one(answer)
+    wove_http_worker.stop()
+    wove_http_worker.start()
+    assert weave_one(answer) == 42
+
+
+@pytest.mark.wove_http(faults=["status times=1"], strict=False)
+def test_reset_renews_the_faults_of_the_options(wove_http_worker: HttpWorker) -> None:
+    """After a reset the worker is as its options describe it."""
+    with pytest.raises(EnvironmentExecutionError):
+        weave_one(answer)
+    wove_http_worker.reset()
+    with pytest.raises(EnvironmentExecutionError):
+        weave_one(answer)
+
+
+# What strict mode says
+
+
+def test_check_names_the_injection_that_came_first(wove_http_worker: HttpWorker) -> None:
+    """A fault that never fired because an earlier one took every request says so."""
+    wove_http_worker.inject("status code=500")
+    wove_http_worker.inject("status code=502", times=1)
+    with pytest.raises(EnvironmentExecutionError):
+        weave_one(answer)
+    with pytest.raises(StrictnessError, match="an earlier injection took the request"):
+        wove_http_worker.check()
+    wove_http_worker.reset()
+
+
+def test_check_offers_only_what_helps(worker: HttpWorker) -> None:
+    """allow_refusals() is no way out of a fault that never fired."""
+    worker.inject("hang", times=1)
+    with pytest.raises(StrictnessError) as caught:
+        worker.check()
+    assert "allow_refusals" not in str(caught.value)
+
+
+# Random decisions
+
+
+def test_a_seed_of_its_own_decides_alone(worker: HttpWorker) -> None:
+    """The same seed= makes the same decisions, whatever was injected before."""
+
+    def drawn() -> list[int]:
+        with worker.inject("status", probability=0.5, seed=1):
+            return [signed_request(worker, run_frame(answer)).status for _ in range(12)]
+
+    first = drawn()
+    worker.inject("slow-body", task="other")
+    assert drawn() == first
+    assert set(first) == {200, 503}
+
+
+def test_a_seed_of_its_own_is_not_the_runs(worker: HttpWorker) -> None:
+    """The report offers --wove-http-seed only where it would change anything."""
+    worker.inject("status", probability=0.5, seed=1)
+    assert "--wove-http-seed" not in worker.report()
+
+
+# What a task cannot take along
+
+
+def test_a_worker_cannot_travel(wove_http_worker: HttpWorker) -> None:
+    """A task that uses its test's worker is told what is wrong."""
+
+    def inside() -> int:
+        return len(wove_http_worker.runs)
+
+    with pytest.raises(EnvironmentExecutionError, match=r"a HttpWorker of .* cannot travel"):
+        weave_one(inside)
+
+
+@pytest.mark.parametrize("make", ["hold", "inject"])
+def test_what_a_worker_gives_cannot_travel(worker: HttpWorker, make: str) -> None:
+    """Neither can a gate or an injection."""
+    thing = worker.hold() if make == "hold" else worker.inject("hang")
+    with pytest.raises(TypeError, match="cannot travel to the worker"):
+        cloudpickle.dumps(thing)
+
+
+# Waiting and asking
+
+
+@pytest.mark.parametrize(
+    "words", [{"count": 0}, {"count": "2"}, {"timeout": -1}, {"timeout": "x"}, {"task": 3}]
+)
+def test_wait_for_refuses(worker: HttpWorker, words: dict[str, Any]) -> None:
+    """What cannot be waited for is a usage error."""
+    with pytest.raises(UsageError):
+        worker.wait_for(**words)
+
+
+@pytest.mark.parametrize("words", [{"n": 0}, {"n": "x"}, {"timeout": -1}])
+def test_wait_arrived_refuses(worker: HttpWorker, words: dict[str, Any]) -> None:
+    """The same at a gate."""
+    with pytest.raises(UsageError):
+        worker.hold().wait_arrived(**words)
+
+
+def test_wait_arrived_in_a_loop(worker: HttpWorker) -> None:
+    """A wait that blocks an event loop says what would not."""
+
+    async def blocking() -> None:
+        worker.hold().wait_arrived(timeout=0.01)
+
+    with pytest.raises(WaitTimeoutError, match=r"use await gate\.arrived\(\)"):
+        asyncio.run(blocking())
+
+
+def test_last_of_a_task_that_did_not_run(wove_http_worker: HttpWorker) -> None:
+    """The error names the task, and what did arrive."""
+    weave_one(answer)
+    with pytest.raises(LookupError, match=r"no run of 'nope' has arrived, but <runs: <Run answer"):
+        _ = wove_http_worker.runs["nope"].last
+
+
+# Impersonating
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://workers internal/x",
+        "https://user:pw@workers.internal/x",
+        "https://workers.internal/ä",
+        "https://a..b/x",
+        f"https://{'a' * 64}.internal/x",
+    ],
+)
+def test_impersonate_refuses(worker: HttpWorker, url: str) -> None:
+    """A URL that no executor could use is told at once."""
+    with pytest.raises(UsageError, match="impersonate"), worker.impersonate(url):
+        pass
+
+
+def test_impersonate_needs_authentication(make_worker: MakeWorker) -> None:
+    """The executor's policy would refuse it."""
+    worker = make_worker(security="none")
+    with pytest.raises(UsageError, match="needs authentication"), worker.impersonate(SEED_URL):
+        pass
+
+
+def test_a_wrong_path_is_told_all_right_ones(worker: HttpWorker) -> None:
+    """The worker's own and those it impersonates."""
+    with worker.impersonate("https://workers.internal/other"):
+        body = run_frame(answer)
+        target = "/nowhere"
+        headers = credentials(worker, body, target)
+        refused = send_one(worker, request_bytes(headers, body, target=target))
+    assert "/wove/tasks or /other" in refused.error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import difflib
 import importlib.metadata
 import json
 import os
@@ -68,7 +69,22 @@ def _run(words: list[str]) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are one line."""
+    """An ArgumentParser whose errors are one line, and name the command that was meant."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        known, extra = super().parse_known_args(args, namespace)
+        if extra:  # told here: the parser above knows nothing of this command's flags
+            self.error(f"unrecognized arguments: {' '.join(extra)}{self._advice(extra[0])}")
+        return known, extra
+
+    def _advice(self, word: str) -> str:
+        name = word.lstrip("-").partition("=")[0]
+        if name in _NOT_FLAGS:
+            return "; that is an option of tests, about their own process"
+        close = difflib.get_close_matches(f"--{name}", self._option_string_actions, n=1)
+        if close and word.startswith("-"):
+            return f"; did you mean {close[0]}?"
+        return "; the command goes behind --" if self.prog.endswith(" exec") else ""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
@@ -202,29 +218,35 @@ def _serve(namespace: argparse.Namespace) -> int:
 def _exec(namespace: argparse.Namespace) -> int:
     if not namespace.command_line:
         raise UsageError("exec needs a command: wove-http-dev exec -- CMD [ARG ...]")
-    with HttpWorker(**_options(namespace)) as worker:
-        environ = {**os.environ, **worker.client_env}
-        processes: list[subprocess.Popen[bytes]] = []
-        asked: list[int] = []
+    processes: list[subprocess.Popen[bytes]] = []
+    asked: list[int] = []
 
-        def pass_on(number: int, _: object) -> None:
-            # Whoever stops us means the command too; its status decides. Ctrl-C it gets by itself.
-            asked.append(number)
-            for process in processes:
-                process.send_signal(number)
+    def pass_on(number: int, _: object) -> None:
+        # Whoever stops us means the command too; its status decides. Ctrl-C it gets by itself.
+        asked.append(number)
+        for process in processes:
+            process.send_signal(number)
 
-        previous = {n: signal.signal(n, pass_on) for n in (signal.SIGTERM, signal.SIGHUP)}
-        try:
-            processes.append(subprocess.Popen(namespace.command_line, env=environ))
+    # Around the worker's whole life: a second signal must not end us before it is cleaned up.
+    previous = {n: signal.signal(n, pass_on) for n in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        with HttpWorker(**_options(namespace)) as worker:
+            environ = {**os.environ, **worker.client_env}
+            processes.append(_started(namespace.command_line, environ))
             for number in asked:  # it came while the command was being started
                 processes[0].send_signal(number)
             status = _wait(processes[0])
-        except OSError as exc:
-            raise UsageError(f"cannot run {namespace.command_line[0]!r}: {exc.strerror}") from exc
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
     return status if status >= 0 else 128 - status
+
+
+def _started(words: list[str], environ: dict[str, str]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(words, env=environ)
+    except OSError as exc:
+        raise UsageError(f"cannot run {words[0]!r}: {exc.strerror}") from exc
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:

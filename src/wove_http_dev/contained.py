@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from wove_http_dev.errors import UsageError
 from wove_http_dev.worker import HttpWorker
 
 
@@ -30,14 +31,22 @@ def assert_contained(
     ``attempts=retries + 1``; mapped tasks over equal items count as one).
 
     Such an error is caught and kept as ``.error``. Anything else is an ``AssertionError``: a
-    ``CancelledError`` that escapes the weave, ``SystemExit``, an error that is not Wove's.
+    ``CancelledError`` that escapes the weave, ``SystemExit``, an error that is not Wove's. What
+    ``pytest.skip()`` and the like raise passes through. Raises :class:`UsageError` for bounds that
+    are none.
     """
+    if type(within) not in (int, float) or not within >= 0:
+        raise UsageError(f"within is a number of seconds, 0 or more, not {within!r}")
+    if type(attempts) is not int or attempts < 1:
+        raise UsageError(f"attempts is a whole number, 1 or more, not {attempts!r}")
+    import pytest
     from wove.environment import (
         DeliveryOrphanedError,
         DeliveryTimeoutError,
         EnvironmentExecutionError,
     )
 
+    outcomes = (pytest.skip.Exception, pytest.fail.Exception, pytest.exit.Exception)
     wove_errors = (EnvironmentExecutionError, DeliveryTimeoutError, DeliveryOrphanedError)
     contained = Contained()
     begin = time.monotonic()
@@ -47,9 +56,9 @@ def assert_contained(
         contained.error = exc
     except AssertionError:
         raise
+    except (KeyboardInterrupt, *outcomes):
+        raise
     except BaseException as exc:
-        if isinstance(exc, KeyboardInterrupt):
-            raise
         raise AssertionError(
             f"not contained: {type(exc).__name__}: {exc} left the weave, which is no error of"
             f" Wove's to handle\n{worker.journal.render()}"

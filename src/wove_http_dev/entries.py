@@ -189,8 +189,9 @@ class Run:
 class RunLog(Sequence[Run]):
     """Runs in order of arrival. ``runs["name"]`` are those of a task (name or glob)."""
 
-    def __init__(self, runs: Sequence[Run]) -> None:
+    def __init__(self, runs: Sequence[Run], missing: str = "no run has arrived") -> None:
         self._runs = tuple(runs)
+        self._missing = missing
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -204,7 +205,8 @@ class RunLog(Sequence[Run]):
     def __getitem__(self, index: slice | str) -> RunLog: ...
     def __getitem__(self, index: int | slice | str) -> Run | RunLog:
         if isinstance(index, str):
-            return RunLog([run for run in self._runs if matches_task(index, run.task_id)])
+            found = [run for run in self._runs if matches_task(index, run.task_id)]
+            return RunLog(found, f"no run of {index!r} has arrived, but {self!r}")
         if isinstance(index, slice):
             return RunLog(self._runs[index])
         return self._runs[index]
@@ -213,7 +215,7 @@ class RunLog(Sequence[Run]):
     def last(self) -> Run:
         """The newest run. Raises :class:`LookupError` if there is none."""
         if not self._runs:
-            raise LookupError("no run has arrived")
+            raise LookupError(self._missing)
         return self._runs[-1]
 
     def __repr__(self) -> str:

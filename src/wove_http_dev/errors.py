@@ -81,3 +81,11 @@ class StuckRunWarning(UserWarning):
 
 class RestoreWarning(UserWarning):
     """Something this package had set was changed by somebody else and is left as it is."""
+
+
+def cannot_travel(what: object) -> TypeError:
+    """The error for an object that a task took along (pickle and cloudpickle pass it on)."""
+    return TypeError(
+        f"a {type(what).__name__} of wove-http-dev cannot travel to the worker: a task must not use"
+        " it (or a fixture that holds it); use it in the test, around the weave"
+    )

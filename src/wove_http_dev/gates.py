@@ -8,17 +8,24 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from wove_http_dev.entries import Run, matches_task
-from wove_http_dev.errors import UsageError, WaitTimeoutError
-from wove_http_dev.journal import Journal
+from wove_http_dev.errors import (
+    UsageError,
+    WaitTimeoutError,
+    WoveHttpDevError,
+    cannot_travel,
+)
+from wove_http_dev.journal import Journal, check_wait
 from wove_http_dev.runner import Execution
 
 
 class Gate:
     """Parks the runs of one task (name, glob, or every task). A context manager that releases.
 
-    Also opens by itself on ``reset()``, ``stop()`` and teardown, and for a run that is cancelled.
+    Also opens by itself on ``reset()`` and for a run that is cancelled; ``stop()`` and the end of
+    the test end what is parked with an error that says so.
     """
 
     def __init__(
@@ -36,6 +43,9 @@ class Gate:
         self._arrived: list[Run] = []
         self._changed = threading.Condition()
 
+    def __reduce__(self) -> Any:
+        raise cannot_travel(self)
+
     @property
     def runs(self) -> list[Run]:
         """The runs that have arrived here, in order."""
@@ -45,11 +55,15 @@ class Gate:
     def wait_arrived(self, n: int = 1, timeout: float = 5.0) -> list[Run]:
         """Block until ``n`` runs have arrived; those runs. Raises :class:`WaitTimeoutError` with
         the journal after ``timeout`` seconds."""
+        return self._wait_arrived(n, timeout, hint=_blocks_a_loop())
+
+    def _wait_arrived(self, n: int, timeout: float, *, hint: str = "") -> list[Run]:
+        check_wait("n", n, timeout)
         with self._changed:
             if not self._changed.wait_for(lambda: len(self._arrived) >= n, timeout):
                 raise WaitTimeoutError(
                     f"{n} run(s) of {self.task or 'any task'} did not arrive at the gate in"
-                    f" {timeout:g} s; {len(self._arrived)} did\n{self._journal.render()}"
+                    f" {timeout:g} s; {len(self._arrived)} did{hint}\n{self._journal.render()}"
                 )
             return list(self._arrived)
 
@@ -71,8 +85,8 @@ class Gate:
             result: list[Run] | None = None
             error: BaseException | None = None
             try:
-                result = self.wait_arrived(n, timeout)
-            except WaitTimeoutError as exc:
+                result = self._wait_arrived(n, timeout)
+            except WoveHttpDevError as exc:
                 error = exc
             if not loop.is_closed():
                 loop.call_soon_threadsafe(settle, result, error)
@@ -115,6 +129,14 @@ class Gate:
         self._journal.change(run, "held")
         execution.on_cancel(moved.set)
         moved.wait()
+
+
+def _blocks_a_loop() -> str:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return ""
+    return "; this call blocks the event loop that it is made in: use await gate.arrived()"
 
 
 class Gates:

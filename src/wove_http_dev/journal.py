@@ -88,7 +88,7 @@ class Journal:
         return value[:TEXT_LIMIT]
 
     def update(self, exchange: Exchange) -> None:
-        """``exchange`` has an answer, which is about to be written."""
+        """``exchange`` has become a run, or has an answer, which is about to be written."""
         self._mind(exchange)  # now: whoever reads the answer may ask for `unasked` at once
 
     def _mind(self, exchange: Exchange) -> None:
@@ -212,6 +212,9 @@ class Journal:
         """Block until ``count`` runs of ``task`` have reached ``state``; those runs."""
         if state not in STATES:
             raise UsageError(f"state {state!r} is none of {', '.join(STATES)}")
+        if task is not None and not isinstance(task, str):
+            raise UsageError(f"task must be a name or a glob, not {task!r}")
+        check_wait("count", count, timeout)
 
         def found() -> list[Run]:
             return [
@@ -235,6 +238,14 @@ class Journal:
         if len(lines) > limit:
             head += f", the last {limit} of them"
         return "\n".join([head, *(f"  {line}" for line in lines[-limit:])])
+
+
+def check_wait(name: str, count: int, timeout: float) -> None:
+    """Raise :class:`UsageError` unless one can wait ``timeout`` seconds for ``count`` runs."""
+    if type(count) is not int or count < 1:
+        raise UsageError(f"{name} is a number of runs, 1 or more, not {count!r}")
+    if type(timeout) not in (int, float) or not timeout >= 0:
+        raise UsageError(f"timeout is a number of seconds, 0 or more, not {timeout!r}")
 
 
 def _reached(run: Run, state: str) -> bool:

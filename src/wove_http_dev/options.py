@@ -17,6 +17,8 @@ from typing import Any
 from wove_http_dev.errors import UsageError
 from wove_http_dev.frames import RESPONSE_SHAPES
 
+_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST_NAME = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*\.?", re.IGNORECASE)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -127,6 +129,12 @@ def _check_headers(headers: Any) -> None:
             raise UsageError(f"the value of header {name!r} has line breaks or control characters")
 
 
+def is_host_name(text: str) -> bool:
+    """Whether ``text`` can be a host's name (RFC 1123, 2.1, and underscores; perhaps ``*.`` first,
+    as in a certificate)."""
+    return len(text) <= 253 and _HOST_NAME.fullmatch(text) is not None
+
+
 def is_loopback(host: str) -> bool:
     """Whether ``host`` can only be this machine."""
     if host.lower() == "localhost":
@@ -143,12 +151,18 @@ def impersonated(url: str) -> tuple[str, int, str]:
     try:
         parts = urllib.parse.urlsplit(url)
         host, port = parts.hostname, parts.port or 443
-    except ValueError as exc:
+    except (ValueError, AttributeError) as exc:
         raise UsageError(f"impersonate: {url!r} is no URL: {exc}") from exc
     if parts.scheme != "https" or not host:
         raise UsageError(f"impersonate takes an https:// URL, not {url!r}")
+    if parts.username is not None or not url.isascii() or not url.isprintable() or " " in url:
+        raise UsageError(
+            f"impersonate takes a URL without a user name, percent-encoded, not {url!r}"
+        )
     try:
         ipaddress.ip_address(host)
     except ValueError:
+        if not is_host_name(host):
+            raise UsageError(f"impersonate: {host!r} is no host name") from None
         return host, port, parts.path or "/"
     raise UsageError(f"impersonate takes a host name, not the address {host}; use host= for that")

@@ -68,6 +68,13 @@ def pytest_configure(config: pytest.Config) -> None:
         for option in ("--wove-http-secret-env", "--wove-http-bearer-env", "--wove-http-ca-file"):
             if config.getoption(option):
                 raise pytest.UsageError(f"{option} goes with --wove-http-url")
+        return
+    from wove_http_dev.errors import UsageError
+
+    try:
+        _remote(config)
+    except UsageError as exc:
+        raise pytest.UsageError(str(exc)) from None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -79,13 +86,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     from wove_http_dev.faults.choice import choose
 
     try:
-        names = choose([word for marker in markers for word in marker.args])
+        if any(marker.kwargs for marker in markers):
+            raise UsageError('it takes no keywords; say "all", names, or families')
+        if not {"wove_http_worker", "wove_http_fault"} & set(metafunc.fixturenames):
+            raise UsageError("the test must use wove_http_worker: it is what has the fault")
+        faults = choose(marker.args for marker in markers)
     except UsageError as exc:
         message = f"wove_http_faults: {exc}"
         raise pytest.Collector.CollectError(message) from None
     if "wove_http_fault" not in metafunc.fixturenames:
         metafunc.fixturenames.append("wove_http_fault")
-    metafunc.parametrize("wove_http_fault", names, ids=names)
+    metafunc.parametrize("wove_http_fault", faults, ids=map(str, faults))
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -106,6 +117,12 @@ def wove_http_options() -> dict[str, Any]:
     return {}
 
 
+@pytest.fixture
+def wove_http_fault() -> Any:
+    """The fault in force, as the marker ``wove_http_faults`` has it (a name, mostly)."""
+    pytest.fail("wove_http_fault needs the marker wove_http_faults on the test", pytrace=False)
+
+
 @pytest.fixture(scope="session")
 def wove_http_ca() -> Iterator[CertificateAuthority]:
     """The session's certificate authority: ``cert_file``, ``bundle_file``, ``issue(...)``."""
@@ -123,11 +140,17 @@ def wove_http_worker_factory(
 
     Environments are named ``workers``, ``workers-2``, … unless an option names one.
     """
+    from wove_http_dev.errors import UsageError
+
     node = request.node
     workers: list[Any] = node.stash.setdefault(_workers, [])
     with ExitStack() as stack:
 
         def factory(**options: Any) -> HttpWorker:
+            if not isinstance(wove_http_options, dict):
+                raise UsageError(
+                    f"wove_http_options must return a dict of options, not {wove_http_options!r}"
+                )
             words = {**wove_http_options, **_marked(node), **options}
             if "environment" not in options and workers:
                 base = words.get("environment", "workers")
@@ -149,29 +172,32 @@ def wove_http_worker_factory(
 def _make_worker(request: pytest.FixtureRequest, words: dict[str, Any]) -> Any:
     from wove_http_dev.worker import HttpWorker
 
-    url = request.config.getoption("--wove-http-url")
-    if url:
-        from wove_http_dev.remote import RemoteWorker
+    if request.config.getoption("--wove-http-url"):
+        return _remote(request.config, words, members=dir(HttpWorker))
+    ours = {
+        "ca": request.getfixturevalue("wove_http_ca"),
+        "label": request.node.nodeid,
+        "seed": request.config.getoption("--wove-http-seed"),
+    }
+    return HttpWorker(**{**ours, **words})
 
-        return RemoteWorker(
-            url,
-            secret=_variable(request, "--wove-http-secret-env"),
-            token=_variable(request, "--wove-http-bearer-env"),
-            ca_file=request.config.getoption("--wove-http-ca-file"),
-            skip=pytest.skip,
-            members=dir(HttpWorker),
-            **words,
-        )
-    return HttpWorker(
-        ca=request.getfixturevalue("wove_http_ca"),
-        label=request.node.nodeid,
-        seed=request.config.getoption("--wove-http-seed"),
-        **words,
+
+def _remote(config: pytest.Config, words: Any = (), members: Any = ()) -> Any:
+    from wove_http_dev.remote import RemoteWorker
+
+    return RemoteWorker(
+        config.getoption("--wove-http-url"),
+        secret=_variable(config, "--wove-http-secret-env"),
+        token=_variable(config, "--wove-http-bearer-env"),
+        ca_file=config.getoption("--wove-http-ca-file"),
+        skip=pytest.skip,
+        members=members,
+        **dict(words),
     )
 
 
-def _variable(request: pytest.FixtureRequest, option: str) -> str | None:
-    name = request.config.getoption(option)
+def _variable(config: pytest.Config, option: str) -> str | None:
+    name = config.getoption(option)
     if name is None:
         return None
     value = os.environ.get(name)
@@ -200,28 +226,35 @@ def wove_http_worker(
 ) -> HttpWorker:
     """A running, empty worker: https, signed, environment ``workers`` configured in Wove, its CA
     trusted by this process; checked and everything restored at the end of the test."""
+    from wove_http_dev.errors import UsageError
+
     fault = _fault_of(request.node)
-    if fault is None:
-        return wove_http_worker_factory()
-    hasty = {"timeout": 0.5, "delivery_timeout": 1.0}
-    worker = wove_http_worker_factory(**{**hasty, **_marked(request.node)})
-    why = worker.why_not(fault)
-    if why is not None:
-        pytest.skip(f"{fault} cannot apply: {why}")
-    worker.inject(fault)
+    hasty = {"timeout": 0.5, "delivery_timeout": 1.0} if fault is not None else {}
+    try:
+        worker = wove_http_worker_factory(**{**hasty, **_marked(request.node)})
+    except (
+        UsageError
+    ) as exc:  # the marker's, or wove_http_options': no code of the test is to blame
+        pytest.fail(f"wove_http_worker: {exc}", pytrace=False)
+    if fault is not None:
+        why = worker.why_not(fault)
+        if why is not None:
+            pytest.skip(f"{fault} cannot apply: {why}")
+        worker.inject(fault)
     return worker
 
 
 def _marked(node: Any) -> dict[str, Any]:
+    from wove_http_dev.errors import UsageError
+
     options: dict[str, Any] = {}
     for marker in reversed(list(node.iter_markers("wove_http"))):
         if marker.args:
-            raise pytest.UsageError("wove_http takes keyword options only, e.g. faults=[…]")
+            raise UsageError("wove_http takes keyword options only, e.g. faults=[…]")
         options.update(marker.kwargs)
     return options
 
 
-def _fault_of(node: Any) -> str | None:
+def _fault_of(node: Any) -> Any:
     callspec = getattr(node, "callspec", None)
-    name: str | None = callspec.params.get("wove_http_fault") if callspec is not None else None
-    return name
+    return callspec.params.get("wove_http_fault") if callspec is not None else None

@@ -18,6 +18,8 @@ from wove_http_dev.environment.definition import client_env, environment_definit
 from wove_http_dev.errors import UsageError
 from wove_http_dev.options import Options
 
+OURS = "needs a worker of our own, not the one of --wove-http-url"
+
 
 class RemoteWorker:
     """The service at ``url``. ``skip(reason)`` is called for those ``members`` that only a
@@ -48,13 +50,22 @@ class RemoteWorker:
         self.port = port
         self.secret = Secret(secret or token or "")
         self.environment = self.options.environment
-        self._bearer = token is not None
+        self._mode = "bearer" if token else "signed" if secret else "none"
         self._ca_file = ca_file
+        self._context: ssl.SSLContext | None = None
+        if ca_file:
+            try:
+                self._context = ssl.create_default_context(cafile=ca_file)
+            except OSError as exc:
+                raise UsageError(f"--wove-http-ca-file {ca_file}: {exc}") from exc
         self._skip = skip
         self._members = members
         for name in ("faults", "impersonate", "isolated"):
             if getattr(self.options, name):
-                skip(f"{name}= needs a worker of our own (no --wove-http-url)")
+                skip(f"{name}= {OURS}")
+        asked = options.get("security", self._mode)
+        if asked != self._mode:
+            skip(f"security={asked!r} {OURS}; the tests run with {self._mode!r} here")
 
     def __repr__(self) -> str:
         return f"<RemoteWorker {self.environment!r} {self.url}>"
@@ -66,7 +77,11 @@ class RemoteWorker:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name not in self._members:
             raise AttributeError(f"a worker has no member {name!r}")
-        self._skip(f"worker.{name} needs a worker of our own (no --wove-http-url)")
+        self._skip(f"worker.{name} {OURS}")
+
+    def why_not(self, fault: object) -> NoReturn:
+        """A fault needs a worker of our own."""
+        self._skip(f"the fault {fault} {OURS}")
 
     @property
     def ca_file(self) -> str | None:
@@ -77,9 +92,9 @@ class RemoteWorker:
     def environment_definition(self) -> dict[str, Any]:
         """As :attr:`HttpWorker.environment_definition`."""
         security: dict[str, Any] | None = None
-        if self.secret and self._bearer:
+        if self._mode == "bearer":
             security = {"type": "bearer", "token": self.secret}
-        elif self.secret:
+        elif self._mode == "signed":
             security = {"type": "signed", "secret": self.secret, "key": self.options.key}
         return environment_definition(self.options, self.url, security)
 
@@ -92,12 +107,8 @@ class RemoteWorker:
     def configured(self) -> Iterator[RemoteWorker]:
         """As :meth:`HttpWorker.configured`; with a CA file, that CA alone is trusted."""
         with ExitStack() as stack:
-            if self._ca_file:
-                try:
-                    context = ssl.create_default_context(cafile=self._ca_file)
-                except OSError as exc:
-                    raise UsageError(f"--wove-http-ca-file {self._ca_file}: {exc}") from exc
-                stack.enter_context(opener.routed(self.url, context))
+            if self._context is not None:
+                stack.enter_context(opener.routed(self.url, self._context))
             stack.enter_context(
                 config.configured(
                     self.environment, self.environment_definition, self.options.delivery_timeout

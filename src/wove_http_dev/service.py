@@ -123,7 +123,7 @@ class Service:
                 document["hint"] = verdict.hint
             return json_reply(verdict.status, document)
         if request.target.partition("?")[0] not in self.paths:
-            exchange.refusal = f"the path is not {self.paths[0]}"
+            exchange.refusal = f"the path is not {' or '.join(dict.fromkeys(self.paths))}"
             return json_reply(404, {"error": exchange.refusal})
         if request.method != "POST":
             exchange.refusal = "only POST is served here"
@@ -172,6 +172,7 @@ class Service:
                 raise DuplicateRunError(f"run {run.run_id!r} is still running here")
             self._active[run.run_id] = (run, execution)
         self.journal.add_run(run)
+        self.journal.update(exchange)  # whose request it is, should the process end with the run
         try:
             stage = RunStage(self, command, run, execution, plan.wait("run"))
             outcome = plan.fault("run").on_run(stage)

@@ -4,10 +4,12 @@ nothing, and who asked for strictness is not its business.
 
 from __future__ import annotations
 
+import urllib.parse
 from collections.abc import Iterable
 
 from wove_http_dev.engine import State
 from wove_http_dev.environment import config
+from wove_http_dev.options import is_loopback
 
 
 def unasked(state: State, *, allow_refusals: bool) -> list[str]:
@@ -36,7 +38,9 @@ def repointed(environment: str, urls: Iterable[str]) -> list[str]:
     if url is not None and url.partition("?")[0] in ours:
         return []
     now = "at no http service at all" if url is None else f"at {url!r}"
-    offer = f"; impersonate={url!r} makes that URL reach this worker" if url else ""
+    offer = ""
+    if url and not is_loopback(urllib.parse.urlsplit(url).hostname or ""):
+        offer = f"; impersonate={url!r} makes that URL reach this worker"
     return [
         f"environment {environment!r} no longer points at this worker but {now}: something called"
         f" wove.config() (an application's import?){offer}"

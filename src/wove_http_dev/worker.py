@@ -24,7 +24,13 @@ from wove_http_dev.environment.definition import (
     client_env,
     environment_definition,
 )
-from wove_http_dev.errors import NotRunningError, StrictnessError, StuckRunWarning, UsageError
+from wove_http_dev.errors import (
+    NotRunningError,
+    StrictnessError,
+    StuckRunWarning,
+    UsageError,
+    cannot_travel,
+)
 from wove_http_dev.faults import FAULTS, Fault
 from wove_http_dev.faults.base import Worker
 from wove_http_dev.faults.grammar import parse_fault
@@ -74,6 +80,9 @@ class HttpWorker:
         self._life = threading.RLock()
         """Held through a start, a stop, a crash: one at a time."""
         self._port: Port | None = None
+        self._number: int | None = None
+        """The port it has or had, and takes again."""
+        self._begun = False
         self._urls: set[str] = set()
         self._elsewhere: SecondOrigin | None = None
         self._configured = 0
@@ -112,8 +121,11 @@ class HttpWorker:
         )
 
     def __repr__(self) -> str:
-        where = self.url if self._port is not None else "not started"
+        where = self.url if self._number is not None else "not started"
         return f"<HttpWorker {self.environment!r} {where}>"
+
+    def __reduce__(self) -> Any:
+        raise cannot_travel(self)
 
     # Where it is, and what a client needs
 
@@ -126,10 +138,10 @@ class HttpWorker:
 
     @property
     def port(self) -> int:
-        """The TCP port. Raises :class:`NotRunningError` before :meth:`start`."""
-        if self._port is None:
+        """The TCP port, for good. Raises :class:`NotRunningError` before the first start."""
+        if self._number is None:
             raise NotRunningError("the worker has no port yet: start() it, or use it in a with")
-        return self._port.number
+        return self._number
 
     @property
     def url(self) -> str:
@@ -207,7 +219,7 @@ class HttpWorker:
         """What a failing test should show: the journal, and the seed where faults draw."""
         text = f"{self!r}\n{self._state.journal.render()}"
         faults = self._state.faults
-        if any(injection.selector.probability < 1 for injection in faults.injections):
+        if any(injection.draws_by_run for injection in faults.injections):
             text += f"\nthe faults drew with --wove-http-seed={faults.seed}"
         return text
 
@@ -318,12 +330,15 @@ class HttpWorker:
         self._allow_refusals = True
 
     def reset(self) -> None:
-        """Forget everything (journal, faults, stubs, gates) and release every stall."""
+        """Forget everything (journal, faults, stubs, gates) and release every stall. The option
+        ``faults`` is in force as at the start."""
         self._state.faults.clear()
         self._state.gates.release_all()
         self._state.stubs.clear()
         self._state.journal.clear()
         self._allow_refusals = False
+        if self._begun:
+            self._inject_options()
 
     def check(self) -> None:
         """Raise :class:`StrictnessError` if something happened that no fault asked for."""
@@ -333,10 +348,11 @@ class HttpWorker:
             complaints += repointed(self.environment, self._urls)
         if complaints:
             listed = "\n".join(f"- {complaint}" for complaint in complaints)
-            raise StrictnessError(
-                f"strict mode:\n{listed}\n{self.report()}\n"
-                "(to opt out: strict=False as an option, or worker.allow_refusals() in the test)"
-            )
+            expected = unasked(self._state, allow_refusals=True)
+            ways = "strict=False as an option"
+            if len(expected) < len(complaints) and not self._allow_refusals:
+                ways += ", or worker.allow_refusals() in a test that expects refusals"
+            raise StrictnessError(f"strict mode:\n{listed}\n{self.report()}\n(to opt out: {ways})")
 
     # Its life
 
@@ -346,29 +362,34 @@ class HttpWorker:
         return self._engine.running
 
     def start(self) -> HttpWorker:
-        """Listen. Does nothing if it runs already."""
+        """Listen; after a :meth:`stop` on the same port again. Does nothing if it runs already.
+        Raises :class:`PortInUseError` if somebody took the port."""
         with self._life:
             if self._engine.running:
                 return self
-            fresh = self._port is None
-            port = self._port or Port(self.options.host, self.options.port)
+            number = self.options.port if self._number is None else self._number
+            port = self._port or Port(self.options.host, number)
             try:
                 self._engine.start(port)
             except BaseException:
-                if fresh:
+                if self._port is None:
                     port.close()
                 raise
-            self._port = port
+            self._port, self._number = port, port.number
             self._urls.add(self.url)
         _running.add(self)
-        if fresh:
+        if not self._begun:
+            self._begun = True
             try:
-                for fault in self.options.faults:
-                    self.inject(fault)
+                self._inject_options()
             except BaseException:
                 self.stop()
                 raise
         return self
+
+    def _inject_options(self) -> None:
+        for fault in self.options.faults:
+            self.inject(fault)
 
     def _second_origin(self, run_id: str) -> str:
         with self._lock:
@@ -428,8 +449,10 @@ class HttpWorker:
         """This worker's environment in effect in Wove, its CA trusted and no proxy in between.
 
         An environment of that name is replaced, and everything restored at the end. The global
-        ``delivery_timeout`` is set where it was ``None``, and then bounds local tasks too.
+        ``delivery_timeout`` is set where it was ``None``, and then bounds local tasks too. Raises
+        :class:`NotRunningError` for a worker that was never started, or was stopped.
         """
+        self._address()
         with ExitStack() as stack:
             if self.options.impersonate is not None:
                 stack.enter_context(self.impersonate(self.options.impersonate))
@@ -458,6 +481,8 @@ class HttpWorker:
         host, port, path = impersonated(url)
         if not self.options.tls:
             raise UsageError("impersonate needs tls=True: the executor's policy asks for https")
+        if self.credentials.mode == "none":
+            raise UsageError("impersonate needs authentication: the executor's policy asks for it")
         address = (self._address(), self.port)
         with ExitStack() as stack:
             self._urls.add(url)  # for good: check() comes after this has ended
@@ -465,8 +490,7 @@ class HttpWorker:
             self._state.paths.append(path)
             stack.callback(self._forget, host, path)
             self._engine.follow()
-            if self.credentials.mode != "none":
-                stack.enter_context(variables.variable(secret_env, self.secret))
+            stack.enter_context(variables.variable(secret_env, self.secret))
             stack.enter_context(opener.routed(url, self._certificates.client_context()))
             stack.enter_context(names.mapped(host, port, address))
             yield self
@@ -478,7 +502,7 @@ class HttpWorker:
 
     def _address(self) -> str:
         if self._port is None:
-            raise NotRunningError("start() the worker before impersonate()")
+            raise NotRunningError(f"{self!r} does not run; start() it, or use it in a with")
         address = self._port.address
         return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
 

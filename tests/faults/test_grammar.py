@@ -11,6 +11,7 @@ from wove_http_dev.errors import UsageError
 from wove_http_dev.faults import FAULTS
 from wove_http_dev.faults.base import Fault, option
 from wove_http_dev.faults.grammar import parse_fault
+from wove_http_dev.faults.run import SlowResponse
 
 
 @dataclass(frozen=True)
@@ -194,3 +195,60 @@ class TestRealFaults:
         """A text that is printed is read again, spaces and all."""
         fault = SlowThing(text="two words")
         assert fault_in(str(fault)) == fault
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("reject-auth status=200", "reject-auth: status must be between 400 and 599, not 200"),
+        ("refuse-cancel status=99", "between 400 and 599"),
+        ("html-page status=0", "between 200 and 599"),
+        ("status code=600", "between 200 and 599"),
+        ("redirect code=200", "between 300 and 399"),
+        ("interim-response code=200", "between 100 and 199"),
+        ("slow-body bytes=0", "slow-body: bytes must be >= 1"),
+        ("oversized-body size=9999999999999", "between 0 and"),
+        ("expired-certificate days=99999999", "between 0 and 10000"),
+        ("wrong-hostname hostname=''", "must be a host name, not ''"),
+        ("wrong-hostname hostname=a..b", "must be a host name"),
+        ("status code=503 code=504", "fault status: code= is given twice"),
+        ("status times=1 times=2", "fault status: times= is given twice"),
+    ],
+)
+def test_a_value_that_cannot_be(text: str, message: str) -> None:
+    """A fault that could not happen is refused where it is written."""
+    with pytest.raises(UsageError, match=message):
+        parse_fault(text, FAULTS)
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value", "wanted"),
+    [
+        ("slow-response", "delay", "2", "a number"),
+        ("status", "code", 503.0, "a whole number"),
+        ("status", "code", True, "a whole number"),
+        ("status", "reason", 3, "a text"),
+        ("reject-auth", "status", "x", "a whole number"),
+        ("stall-mid-body", "seconds", "x", "a number"),
+    ],
+)
+def test_a_value_of_another_type(name: str, field: str, value: object, wanted: str) -> None:
+    """An instance is held to the types of its fields, like a text."""
+    with pytest.raises(UsageError, match=f"{name}: {field} takes {wanted}, not {value!r}"):
+        FAULTS[name](**{field: value})
+
+
+def test_a_whole_number_is_a_number() -> None:
+    """``delay=2`` is as good as ``delay=2.0``."""
+    assert SlowResponse(delay=2) == SlowResponse(delay=2.0)
+
+
+def test_a_custom_fields_type_is_its_own() -> None:
+    """What is no number, text or truth value is nobody's business."""
+
+    @dataclass(frozen=True)
+    class Odd(Fault):
+        stage: ClassVar[str] = "wire"
+        words: tuple[str, ...] = ()
+
+    assert Odd(words=("a",)).words == ("a",)

@@ -13,6 +13,7 @@ from wove.context import WoveContextManager
 
 from tests.support import run_frame
 from wove_http_dev.errors import UsageError
+from wove_http_dev.faults import FAULTS
 from wove_http_dev.faults.base import NO_FAULT, Fault
 from wove_http_dev.faults.selection import FaultBook, Injection, Plan, Selector
 
@@ -618,3 +619,32 @@ class TestTelling:
         """What another book has checked decides under its number there."""
         injection = book.adopt(7, (OnRun(),), Selector())
         assert (injection.number, hits(book, 1)) == (7, [True])
+
+
+class TestWhatIsNeverHit:
+    """Selections that cannot come true are refused."""
+
+    @pytest.mark.parametrize(
+        ("name", "command"),
+        [
+            ("hang", "cancel_task"),
+            ("slow-cancel", "run_task"),
+            ("missing-terminal", "cancel_task"),
+        ],
+    )
+    def test_another_command(self, book: FaultBook, name: str, command: str) -> None:
+        """A fault of runs does nothing to a cancel, nor the other way round."""
+        with pytest.raises(UsageError, match=f"{name} does nothing to a {command}"):
+            inject(book, FAULTS[name](), command=command)
+
+    @pytest.mark.parametrize("name", ["slow-response", "status", "reject-auth"])
+    def test_either_command(self, book: FaultBook, name: str) -> None:
+        """A fault that acts on both may be given either."""
+        for command in ("run_task", "cancel_task"):
+            inject(book, FAULTS[name](), command=command)
+
+    @pytest.mark.parametrize("seed", ["x", 1.5, True])
+    def test_a_seed_that_is_none(self, seed: Any) -> None:
+        """A seed is a whole number."""
+        with pytest.raises(UsageError, match="seed must be a whole number"):
+            Selector(seed=seed)

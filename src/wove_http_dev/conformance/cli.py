@@ -26,6 +26,12 @@ def add_check_commands(commands: Any) -> Any:
     """Add ``check worker`` to an argparse subparsers action; the action to add other kinds to."""
     check = commands.add_parser("check", help="check a worker, or an executor, of somebody else's")
     kinds = check.add_subparsers(title="what to check", metavar="WHAT")
+
+    def help_only(_: argparse.Namespace) -> int:
+        check.print_help()
+        return 2
+
+    check.set_defaults(run=help_only)
     worker = kinds.add_parser("worker", help="a worker service, by numbered cases")
     worker.add_argument("url", metavar="URL", nargs="?", help="the endpoint that takes frames")
     secrets = worker.add_mutually_exclusive_group()
@@ -158,6 +164,8 @@ def _service(namespace: argparse.Namespace) -> Service:
 
     if namespace.url is None:
         raise UsageError("check worker needs the URL of the service")
+    if namespace.ca_file is not None and not namespace.url.startswith("https:"):
+        raise UsageError("--ca-file goes with an https:// URL")
     try:
         return Service(
             namespace.url,

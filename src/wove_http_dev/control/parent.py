@@ -155,6 +155,7 @@ class IsolatedEngine:
         life = self._life
         stuck: list[str] = []
         if life is not None and life.alive:
+            life.asked = True
             try:
                 stuck = life.channel.request("halt", None, STOP_GRACE + 1.5)
             except NotRunningError:
@@ -166,6 +167,7 @@ class IsolatedEngine:
         """Kill the child (SIGKILL)."""
         life = self._life
         if life is not None:
+            life.asked = True
             life.process.kill()
         self._end()
 
@@ -186,6 +188,8 @@ class _Life:
         self._exchanges: dict[int, Exchange] = {}
         self._runs: dict[str, Run] = {}
         self._parked: dict[str, Execution] = {}
+        self.asked = False
+        """Whether we ended it, or are about to."""
         self.ended = threading.Event()
         ours, theirs = socket.socketpair()
         with theirs:
@@ -220,6 +224,7 @@ class _Life:
 
     def end(self) -> None:
         """Drop the connection, and see the process off."""
+        self.asked = True
         self.channel.close()
         try:
             self.process.wait(STOP_GRACE + 3.0)
@@ -276,8 +281,15 @@ class _Life:
     def _gone(self) -> None:
         for run in self._runs.values():
             self._journal.lose(run)
-        for exchange in self._exchanges.values():
-            exchange.error = "the worker process ended"
+        open_ones = list(self._exchanges.values())
+        by_itself = not self.asked and not any(
+            name.startswith("crash-") for exchange in open_ones for name in exchange.faults
+        )
+        if by_itself and not open_ones:
+            open_ones = [self._journal.open("connection")]
+        for exchange in open_ones:
+            exchange.error = "the worker process ended" + (" by itself" if by_itself else "")
+            exchange.blames_us = by_itself
             self._journal.close(exchange)
         for execution in list(self._parked.values()):
             execution.cancel(wait_for_end=False)

@@ -18,7 +18,7 @@ class RejectAuth(Fault):
 
     stage: ClassVar[str] = "auth"
     effect: ClassVar[str] = _REFUSED
-    status: int = option(401, "the HTTP status of the refusal")
+    status: int = option(401, "the HTTP status of the refusal, 400 to 599", least=400, most=599)
     reason: str = option("rejected by a fault", "the reason in the JSON body")
 
     def on_auth(self, stage: AuthStage) -> Verdict:

@@ -14,6 +14,7 @@ import dataclasses
 import math
 import re
 import shlex
+import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol, TypeVar
@@ -157,18 +158,44 @@ class Worker(NamedTuple):
     isolated: bool
 
 
-def option(default: T, doc: str, unit: str = "") -> T:
-    """A field of a fault: its default, one line of documentation, and its unit."""
-    field: T = dataclasses.field(default=default, metadata={"doc": doc, "unit": unit})
+def option(
+    default: T, doc: str, unit: str = "", *, least: float = 0.0, most: float = math.inf
+) -> T:
+    """A field of a fault: its default, one line of documentation, its unit, and for a number the
+    bounds that :class:`Fault` holds it to."""
+    metadata = {"doc": doc, "unit": unit, "least": least, "most": most}
+    field: T = dataclasses.field(default=default, metadata=metadata)
     return field
+
+
+_WORDS_FOR = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+
+
+def _unfit(value: Any, hint: Any) -> str | None:
+    """What a field annotated with ``hint`` takes, if ``value`` is nothing of the kind."""
+    kinds = typing.get_args(hint) or (hint,)
+    if not all(kind in (*_WORDS_FOR, type(None)) for kind in kinds):
+        return None  # something of a custom fault's own
+    wanted = {*kinds, int} if float in kinds else set(kinds)
+    if type(value) in wanted or any(isinstance(value, kind) for kind in wanted - {int, bool}):
+        return None
+    return next(_WORDS_FOR[kind] for kind in kinds if kind in _WORDS_FOR)
+
+
+def _hints(kind: type[Fault]) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(kind)
+    except Exception:  # annotations that only the module of a custom fault can resolve
+        return {}
 
 
 @dataclass(frozen=True)
 class Fault:
     """The null fault, and the base of all others.
 
-    The first line of a subclass's docstring is its summary. Numbers must be finite and not
-    negative; :class:`UsageError` otherwise.
+    The first line of a subclass's docstring is its summary. Fields must be of the annotated type,
+    numbers finite, not negative and within the bounds of their :func:`option`;
+    :class:`UsageError` otherwise.
     """
 
     name: ClassVar[str] = "none"
@@ -191,11 +218,18 @@ class Fault:
         if type(self) is not Fault and self.stage not in STAGES:
             raise UsageError(f"{type(self).__name__}.stage must be one of {', '.join(STAGES)}")
         for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
+            value, what = getattr(self, field.name), f"{self.name}: {field.name}"
+            wanted = _unfit(value, _hints(type(self)).get(field.name))
+            if wanted is not None:
+                raise UsageError(f"{what} takes {wanted}, not {value!r}")
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 continue
+            least, most = field.metadata.get("least", 0.0), field.metadata.get("most", math.inf)
             if not math.isfinite(value) or value < 0:
-                raise UsageError(f"{self.name}: {field.name} must be finite and >= 0, not {value}")
+                raise UsageError(f"{what} must be finite and >= 0, not {value}")
+            if not least <= value <= most:
+                bounds = f"between {least:g} and {most:g}" if most < math.inf else f">= {least:g}"
+                raise UsageError(f"{what} must be {bounds}, not {value}")
 
     def __str__(self) -> str:
         changed = [
@@ -209,6 +243,14 @@ class Fault:
     def summary(cls) -> str:
         """The first line of the docstring."""
         return (cls.__doc__ or "").strip().partition("\n")[0]
+
+    @classmethod
+    def acts_on(cls, command: str) -> bool:
+        """Whether it may change anything about a ``run_task``, or a ``cancel_task``."""
+        if cls.stage == "run":
+            runs, cancels = cls.on_run is not Fault.on_run, cls.on_cancel is not Fault.on_cancel
+            return runs == cancels or (runs if command == "run_task" else cancels)
+        return cls.stage != "events" or command == "run_task"
 
     def cannot_apply(self, worker: Worker) -> str | None:
         """Why this fault means nothing to such a worker; ``None`` if it does."""

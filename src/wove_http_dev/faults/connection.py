@@ -15,8 +15,12 @@ from typing import ClassVar
 import trustme
 
 from wove_http_dev.certs import CertificateAuthority, is_ip, self_signed_context, server_context
+from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.base import Connection, Fault, Worker, option
+from wove_http_dev.options import is_host_name
 
+DAYS = 10_000.0
+"""As far as a certificate's dates go with every library: X.509 has none before 1950."""
 _VERIFY = "a transport error, kind URLError: CERTIFICATE_VERIFY_FAILED, "
 
 
@@ -115,7 +119,7 @@ class ExpiredCertificate(_CertificateFault):
     """The certificate has expired."""
 
     effect: ClassVar[str] = _VERIFY + "certificate has expired"
-    days: float = option(1.0, "how long ago", "days")
+    days: float = option(1.0, "how long ago", "days", most=DAYS)
 
     def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
         now = datetime.datetime.now(datetime.timezone.utc)
@@ -129,7 +133,7 @@ class NotYetValidCertificate(_CertificateFault):
     """The certificate is not valid yet."""
 
     effect: ClassVar[str] = _VERIFY + "certificate is not yet valid"
-    days: float = option(1.0, "how far ahead", "days")
+    days: float = option(1.0, "how far ahead", "days", most=DAYS)
 
     def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
         start = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=self.days)
@@ -143,6 +147,11 @@ class WrongHostname(_CertificateFault):
 
     effect: ClassVar[str] = _VERIFY + "Hostname mismatch (IP address mismatch, for an IP host)"
     hostname: str = option("wrong.example", "the name in the certificate")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not is_ip(self.hostname) and not is_host_name(self.hostname):
+            raise UsageError(f"{self.name}: hostname must be a host name, not {self.hostname!r}")
 
     def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
         return server_context(ca.issue(self.hostname))

@@ -40,6 +40,8 @@ def parse_fault(text: str, table: Mapping[str, type[Fault]]) -> tuple[Fault, dic
         key = key.replace("-", "_")
         if not equals:
             raise UsageError(f"fault {name}: {word!r} is not field=value")
+        if key in values or key in selection:
+            raise UsageError(f"fault {name}: {key}= is given twice")
         if key in field_types:
             values[key] = _convert(f"fault {name}: {key}", raw, field_types[key])
         elif key in selector_types:

@@ -6,7 +6,6 @@ import gzip
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.base import Fault, ResponseStage, option
 from wove_http_dev.messages import REASONS, Reply, json_reply
 
@@ -23,14 +22,9 @@ class Status(_ResponseFault):
     """The answer has an HTTP error status."""
 
     effect: ClassVar[str] = _TRANSPORT + "HTTPError; the body is thrown away, the reason is shown"
-    code: int = option(503, "the HTTP status, 200 to 599")
+    code: int = option(503, "the HTTP status, 200 to 599", least=200, most=599)
     retry_after: float | None = option(None, "a Retry-After header", "seconds")
     reason: str | None = option(None, "the reason phrase (none: the status's own)")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 200 <= self.code <= 599:
-            raise UsageError(f"status: code must lie between 200 and 599, not {self.code}")
 
     def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
         answer = json_reply(self.code, {"error": "by a fault"})
@@ -48,7 +42,7 @@ class Redirect(_ResponseFault):
         "301, 302, 303: a GET with every header, credentials included, to the other origin, whose"
         " answer is unpickled and believed; 307, 308: a transport error, kind HTTPError"
     )
-    code: int = option(302, "the HTTP status")
+    code: int = option(302, "the HTTP status, 300 to 399", least=300, most=399)
     target: str | None = option(None, "the URL (none: a second origin of this worker)")
 
     def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
@@ -101,7 +95,7 @@ class HtmlPage(_ResponseFault):
     """A proxy's or a login's HTML page comes in the place of the answer."""
 
     effect: ClassVar[str] = _TRANSPORT + "JSONDecodeError (HTTPError for an error status)"
-    status: int = option(200, "the HTTP status")
+    status: int = option(200, "the HTTP status, 200 to 599", least=200, most=599)
 
     def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
         return Reply(
@@ -141,7 +135,7 @@ class InterimResponse(_ResponseFault):
     effect: ClassVar[str] = (
         "100 is skipped; 102 and 103 are taken for the answer: a transport error, kind HTTPError"
     )
-    code: int = option(103, "the interim status")
+    code: int = option(103, "the interim status, 100 to 199", least=100, most=199)
 
     def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
         reason = REASONS.get(self.code, "Interim")
@@ -153,7 +147,7 @@ class OversizedBody(_ResponseFault):
     """The answer is right, and followed by a great many blanks."""
 
     effect: ClassVar[str] = "the result: the executor reads everything, without a limit"
-    size: int = option(16 * 2**20, "the size of the body", "bytes")
+    size: int = option(16 * 2**20, "the size of the body", "bytes", most=2**30)
 
     def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
         return replace(reply, body=reply.body.ljust(self.size))
@@ -164,7 +158,7 @@ class OversizedHeader(_ResponseFault):
     """One header line is longer than a client reads."""
 
     effect: ClassVar[str] = _TRANSPORT + "LineTooLong"
-    size: int = option(70_000, "the length of the line", "bytes")
+    size: int = option(70_000, "the length of the line", "bytes", most=2**30)
 
     def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
         return replace(reply, headers=[*reply.headers, ("X-Padding", "x" * self.size)])

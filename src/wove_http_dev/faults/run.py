@@ -155,7 +155,7 @@ class RefuseCancel(_CancelFault):
     """The worker refuses cancel_task with an HTTP error, and goes on running."""
 
     effect: ClassVar[str] = "none: the executor ignores what a cancel_task is answered"
-    status: int = option(409, "the HTTP status")
+    status: int = option(409, "the HTTP status, 400 to 599", least=400, most=599)
 
     def on_cancel(self, stage: CancelStage) -> list[Event]:
         raise RefusedError("this run cannot be cancelled", self.status)

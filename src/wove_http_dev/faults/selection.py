@@ -11,9 +11,10 @@ import random
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from wove_http_dev.entries import Exchange, matches_task
-from wove_http_dev.errors import UsageError
+from wove_http_dev.errors import UsageError, cannot_travel
 from wove_http_dev.faults.base import NO_FAULT, STAGES, Fault
 from wove_http_dev.frames import Peek, peek
 
@@ -44,6 +45,8 @@ class Selector:
             raise UsageError(f"after must be a whole number, 0 or more, not {self.after!r}")
         if not isinstance(self.probability, (int, float)) or not 0.0 <= self.probability <= 1.0:
             raise UsageError(f"probability must lie between 0 and 1, not {self.probability!r}")
+        if self.seed is not None and type(self.seed) is not int:
+            raise UsageError(f"seed must be a whole number, not {self.seed!r}")
 
 
 class Injection:
@@ -74,6 +77,9 @@ class Injection:
             if value != default:
                 words.append(f"{word}={value}")
         return f"<Injection {' '.join(words)}; {self.hits} hit(s)>"
+
+    def __reduce__(self) -> Any:
+        raise cannot_travel(self)
 
     def remove(self) -> None:
         """Take the faults back, and release whatever they are stalling."""
@@ -132,14 +138,26 @@ class Injection:
             return f"{claim.task_id!r} is one of Wove's own seeds"
         return None
 
-    def _decide(self, seed: str) -> bool:
-        """Count one that fits; whether it is hit. The k-th decision depends on the seed and k."""
+    @property
+    def draws_by_run(self) -> bool:
+        """Whether its decisions depend on the seed of the whole run, not on one of its own."""
+        return self.selector.probability < 1.0 and self.selector.seed is None
+
+    def _decide(self) -> bool:
+        """Count one that fits; whether it is hit. The k-th decision depends on k and the seed: its
+        own alone, or that of the run together with the test and its place among the injections."""
         self._seen += 1
         if self._seen <= self.selector.after:
             self._note(f"let through: {self._seen} of after={self.selector.after}")
             return False
         if self.selector.probability < 1.0:
-            chance = random.Random(f"{seed}|{self._number}|{self._seen}").random()
+            book = self._book
+            seed = (
+                f"{book.seed}|{book.label}|{self._number}"
+                if self.draws_by_run
+                else self.selector.seed
+            )
+            chance = random.Random(f"{seed}|{self._seen}").random()
             if chance >= self.selector.probability:
                 self._note(f"let through by probability={self.selector.probability}")
                 return False
@@ -230,6 +248,11 @@ class FaultBook:
                     f"{faults[0].name} acts before a request is read: task= and"
                     " command= cannot select it"
                 )
+        for fault in faults:
+            if selector.command is not None and not fault.acts_on(selector.command):
+                raise UsageError(
+                    f"{fault.name} does nothing to a {selector.command}: leave command= out"
+                )
         with self._lock:
             injection = Injection(faults, selector, len(self._made), self)
             self._made.append(injection)
@@ -268,15 +291,17 @@ class FaultBook:
                 stages = [fault.stage for fault in injection.faults]
                 if (stages == ["connection"]) is not (claim is None):
                     continue
-                if injection.spent or any(stage in plan.chosen for stage in stages):
+                if injection.spent:
                     continue
                 miss = injection._miss(claim) if claim is not None else None
+                taken = [plan.chosen[stage][1] for stage in stages if stage in plan.chosen]
+                if miss is None and taken:
+                    miss = f"an earlier injection took the request: {taken[0]!r}"
                 if miss is not None:
                     injection._note(miss)
                     self.on_decision(injection)
                     continue
-                seed = injection.selector.seed if injection.selector.seed is not None else self.seed
-                if injection._decide(f"{seed}|{self.label}"):
+                if injection._decide():
                     for fault in injection.faults:
                         plan.chosen[fault.stage] = (fault, injection)
                 self.on_decision(injection)

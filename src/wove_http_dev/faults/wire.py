@@ -23,14 +23,13 @@ class SlowBody(_WireFault):
         "the result, late: each byte restarts the executor's timeout; delivery_timeout ends it,"
         " but the weave returns only when its HTTP thread does"
     )
-    bytes: int = option(16, "how much at a time", "bytes")
+    bytes: int = option(16, "how much at a time", "bytes", least=1)
     interval: float = option(0.05, "how long between", "seconds")
 
     def on_wire(self, wire: Wire) -> None:
         wire.send(wire.head)
-        step = max(1, self.bytes)
-        for start in range(0, len(wire.body), step):
-            wire.send(wire.body[start : start + step])
+        for start in range(0, len(wire.body), self.bytes):
+            wire.send(wire.body[start : start + self.bytes])
             wire.wait(self.interval)
 
 
