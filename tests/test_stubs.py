@@ -253,3 +253,13 @@ class TestStubs:
         stubs.on_change = told.set
         stubs.add("a", make_source(result=1))
         assert told.is_set()
+
+
+def test_a_coroutine_function_is_refused() -> None:
+    """Nobody would await it."""
+
+    async def later(run: Any) -> int:
+        return 1
+
+    with pytest.raises(UsageError, match="called, not awaited"):
+        make_source(result=later)

@@ -91,7 +91,13 @@ class Exchange:
 
 
 class Run:
-    """One ``run_task`` that was let in. ``args``, ``result`` and ``error`` decode on access."""
+    """One ``run_task`` that was let in. ``args``, ``result`` and ``error`` decode on access.
+
+    ``run_id``, ``task_id``, ``delivery`` and ``seed`` are the frame's; ``state`` is one of
+    ``STATES``; ``received``, ``started`` and ``finished`` are seconds since the epoch, or ``None``
+    while that is to come; ``faults`` are the names of those that hit it; ``executions``,
+    ``cancel_requested`` and ``abandoned`` say what became of its body.
+    """
 
     def __init__(
         self,

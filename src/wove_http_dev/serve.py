@@ -94,20 +94,20 @@ def _how_to_reach(worker: HttpWorker, state: Path) -> str:
     environment = {**definition, "executor_config": settings}
     lines += [
         "",
-        "    import wove",
+        "import wove",
         "",
-        f"    wove.config(environments={{{worker.environment!r}: {environment!r}}})",
+        f"wove.config(environments={{{worker.environment!r}: {environment!r}}})",
         "",
         "in the shell it runs in:",
         "",
     ]
     if worker.credentials.mode != "none":
         file = shlex.quote(str(_secret_file(worker, state)))
-        lines.append(f'    export {SECRET_VARIABLE}="$(cat {file})"')
+        lines.append(f'export {SECRET_VARIABLE}="$(cat {file})"')
     if worker.options.tls:
-        lines.append(f"    export SSL_CERT_FILE={shlex.quote(worker.client_env['SSL_CERT_FILE'])}")
+        lines.append(f"export SSL_CERT_FILE={shlex.quote(worker.client_env['SSL_CERT_FILE'])}")
     no_proxy = shlex.quote(worker.client_env["no_proxy"])
-    lines += [f"    export no_proxy={no_proxy} NO_PROXY={no_proxy}", ""]
+    lines += [f"export no_proxy={no_proxy} NO_PROXY={no_proxy}", ""]
     return "\n".join(lines)
 
 

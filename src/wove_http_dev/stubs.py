@@ -6,6 +6,7 @@ knows tasks, outcomes and event frames; it runs nothing but a callable that the 
 
 from __future__ import annotations
 
+import inspect
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -98,6 +99,8 @@ def make_source(*, result: Any = UNSET, error: Any = UNSET, events: Any = UNSET)
     if result is not UNSET:
         if isinstance(result, list):
             return _in_order("result", result, _result)
+        if inspect.iscoroutinefunction(result):
+            raise UsageError("result= is called, not awaited: give stub() a plain function")
         if callable(result):
             return _computed(result)
         answer = _result(result)

@@ -52,7 +52,8 @@ class Selector:
 class Injection:
     """Faults in force. A context manager that takes them back.
 
-    ``hits`` counts the requests (or connections) hit so far.
+    ``hits`` counts the requests (or connections) hit so far, ``seen`` those that fitted;
+    ``redirected`` holds what arrived at the second origin of a ``redirect``.
     """
 
     def __init__(
