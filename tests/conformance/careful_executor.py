@@ -163,6 +163,19 @@ class CarefulExecutor(HttpEnvironmentExecutor):
             parts.hostname or "", parts.port, timeout=timeout, context=self._context
         )
 
+    def target(self, parts: urllib.parse.SplitResult) -> str:
+        """The target of the request line."""
+        return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+    def headers(self, frame: Frame, body: bytes) -> dict[str, str]:
+        """The headers of a request; its credentials come last, so that nothing replaces them."""
+        return {
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            **self._headers,
+            **self.credentials(frame, body),
+        }
+
     def credentials(self, frame: Frame, body: bytes) -> dict[str, str]:
         """The headers that authenticate a request."""
         target = _canonical_http_target(self._url or "")
@@ -170,6 +183,17 @@ class CarefulExecutor(HttpEnvironmentExecutor):
             transport="http", target=target, body=body
         )
         return headers
+
+    def deadline(self, sock: socket.socket) -> threading.Timer:
+        """What ends a request whose time is up, however busy its connection is."""
+        timer = threading.Timer(self._timeout or NO_TIMEOUT, _shut, [sock])
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def close(self, connection: http.client.HTTPConnection) -> None:
+        """A connection is for one request."""
+        connection.close()
 
     def post(self, frame: Frame) -> bytes:
         """The body that ``frame`` is answered with. Raises for every other answer."""
@@ -187,24 +211,15 @@ class CarefulExecutor(HttpEnvironmentExecutor):
                     raise TimeoutError("given up before it was sent")
                 if run_id:
                     self._open[run_id] = sock
-            deadline = threading.Timer(self._timeout or NO_TIMEOUT, _shut, [sock])
-            deadline.daemon = True
-            deadline.start()
-            headers = {
-                "Content-Type": "application/json",
-                "Accept": "application/json",
-                **self._headers,
-                **self.credentials(frame, body),
-            }
-            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            connection.request("POST", target, body, headers)
+            deadline = self.deadline(sock)
+            connection.request("POST", self.target(parts), body, self.headers(frame, body))
             return self._answer(connection.getresponse())
         finally:
             if deadline is not None:
                 deadline.cancel()
             with self._mine:
                 self._open.pop(run_id, None)
-            connection.close()
+            self.close(connection)
 
     def _answer(self, response: http.client.HTTPResponse) -> bytes:
         blocks, size = [], 0

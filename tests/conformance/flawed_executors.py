@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import socket
 import ssl
@@ -59,6 +60,56 @@ class ForgetsTheMode(CarefulExecutor):
 
     async def _cancel(self, frame: Frame) -> None:
         await super()._cancel({**frame, "delivery_cancel_mode": "best_effort"})
+
+
+class CancelsWithoutHeaders(CarefulExecutor):
+    """Sends executor_config.headers with run_task only."""
+
+    def headers(self, frame: Frame, body: bytes) -> dict[str, str]:
+        every = super().headers(frame, body)
+        cancels = frame["type"] == "cancel_task"
+        return {k: v for k, v in every.items() if not (cancels and k in self._headers)}
+
+
+class CancelsInTheLoop(CarefulExecutor):
+    """Waits in the event loop for what a cancel_task is answered."""
+
+    async def _cancel(self, frame: Frame) -> None:
+        with contextlib.suppress(Exception):
+            self.post(frame)
+        self._give_up(frame["run_id"])
+
+
+class FailsAnother(CarefulExecutor):
+    """Makes an error of a cancel_task that failed, of whichever run is open."""
+
+    async def _cancel(self, frame: Frame) -> None:
+        def cancel() -> None:
+            try:
+                self.post(frame)
+            except Exception as exc:
+                with self._mine:
+                    other = next((run for run in self._open if run != frame["run_id"]), "")
+                self._call(self.deliver, self.failure({**frame, "run_id": other}, exc)[0])
+
+        self._in_thread(cancel)
+
+
+class LetsThreadsDie(CarefulExecutor):
+    """Catches nothing in the thread that cancels."""
+
+    async def _cancel(self, frame: Frame) -> None:
+        self._in_thread(lambda: (self.post(frame), None)[1])
+
+
+class OneAtATime(CarefulExecutor):
+    """Sends a run when the one before it has been answered."""
+
+    turn = threading.Lock()
+
+    def _run(self, frame: Frame) -> None:
+        with self.turn:
+            super()._run(frame)
 
 
 class SwallowsErrors(CarefulExecutor):
@@ -182,6 +233,31 @@ class SignsThePathOnly(CarefulExecutor):
         return headers
 
 
+class SignsItDecoded(CarefulExecutor):
+    """Signs the target without its escapes."""
+
+    def credentials(self, frame: Frame, body: bytes) -> dict[str, str]:
+        target = urllib.parse.unquote(_canonical_http_target(self._url or ""))
+        headers: dict[str, str] = self._security.headers_for(
+            transport="http", target=target, body=body
+        )
+        return headers
+
+
+class SignsAQueryThatItDrops(CarefulExecutor):
+    """Sends to the path alone."""
+
+    def target(self, parts: urllib.parse.SplitResult) -> str:
+        return parts.path
+
+
+class DropsTheQuery(SignsThePathOnly):
+    """Sends to the path alone, and signs that."""
+
+    def target(self, parts: urllib.parse.SplitResult) -> str:
+        return parts.path
+
+
 class TellsTheSecret(CarefulExecutor):
     """Puts its configuration into its errors."""
 
@@ -196,6 +272,25 @@ class TriesAgainByItself(CarefulExecutor):
         try:
             return super().post(frame)
         except http.client.HTTPException:
+            return super().post(frame)
+
+
+class TellsTheSecretOfFailures(TellsTheSecret):
+    """The same, where there was no answer that it understood."""
+
+    def failure(self, frame: Frame, exc: Exception) -> list[Frame]:
+        if isinstance(exc, Status):
+            return CarefulExecutor.failure(self, frame, exc)
+        return super().failure(frame, exc)
+
+
+class TriesAgainWhatWasCutOff(CarefulExecutor):
+    """Sends a run once more when its answer is incomplete."""
+
+    def post(self, frame: Frame) -> bytes:
+        try:
+            return super().post(frame)
+        except http.client.IncompleteRead:
             return super().post(frame)
 
 
@@ -231,6 +326,59 @@ class DropsTheDelivery(CarefulExecutor):
 
     async def send(self, frame: Frame) -> None:
         await super().send({k: v for k, v in frame.items() if k != "delivery"})
+
+
+class ReadsLatin1(CarefulExecutor):
+    """Takes an answer for latin-1."""
+
+    def read(self, frame: Frame, body: bytes) -> list[Frame]:
+        return super().read(frame, body.decode("latin-1").encode("utf-8"))
+
+
+class _Patient(http.client.HTTPSConnection):
+    def getresponse(self) -> http.client.HTTPResponse:
+        sock = self.sock
+        response = super().getresponse()
+        sock.settimeout(None)
+        return response
+
+
+class TimesTheHeadOnly(CarefulExecutor):
+    """Has no timeout any more once the head of an answer is there."""
+
+    def connection(self, parts: urllib.parse.SplitResult) -> http.client.HTTPConnection:
+        return _Patient(
+            parts.hostname or "", parts.port, timeout=self._timeout, context=self._context
+        )
+
+    def deadline(self, sock: socket.socket) -> threading.Timer:
+        return threading.Timer(0.0, int)  # not started
+
+
+class LeavesThreads(CarefulExecutor):
+    """Has a thread for each request that does not end with it."""
+
+    def close(self, connection: http.client.HTTPConnection) -> None:
+        threading.Thread(target=threading.Event().wait, args=(20.0,), daemon=True).start()
+        super().close(connection)
+
+
+class LeavesConnections(CarefulExecutor):
+    """Keeps its connections, and never uses them again."""
+
+    def close(self, connection: http.client.HTTPConnection) -> None:
+        left.append(connection)
+
+
+left: list[http.client.HTTPConnection] = []
+
+
+class StartsOnce(CarefulExecutor):
+    """Cannot be started again."""
+
+    async def stop(self) -> None:
+        await super().stop()
+        self.start = None  # type: ignore[assignment]
 
 
 class WaitsForItsThreads(CarefulExecutor):
@@ -280,13 +428,20 @@ class Defect:
 
 
 DEFECTS = (
-    Defect(MixesRunIds, "routing.09", "mixed up"),
+    Defect(MixesRunIds, "routing.09", "given to another run"),
+    Defect(OneAtATime, "routing.10", "only 1 came to the worker"),
     Defect(NeverCancels, "cancel.01", "was not sent for run 1 of 5"),
     Defect(NeverCancels, "cancel.04", "got no cancel_task"),
     Defect(CancelsUnsigned, "security.14", "a cancel_task was not authenticated"),
     Defect(CancelsUnsigned, "security.15", "a cancel_task was not authenticated"),
     Defect(CancelsEverything, "cancel.02", "another that was in flight|had not been given up"),
+    Defect(CancelsUnsigned, "cancel.03", "was refused with 401.*X-Wove-Key is missing"),
+    Defect(CancelsUnsigned, "cancel.07", "was refused, and the task was sent again"),
     Defect(ForgetsTheMode, "cancel.03", "require_ack asked for something else"),
+    Defect(FailsAnother, "cancel.05", "code=500, and another run, which was in flight, has"),
+    Defect(CancelsWithoutHeaders, "frames.08", "a cancel_task came without the header"),
+    Defect(CancelsInTheLoop, "time.13", "blocked for .* while a cancel_task was not answered"),
+    Defect(LetsThreadsDie, "errors.18", "threads ended by an exception .* by Status: HTTP 500"),
     Defect(SwallowsErrors, "errors.03", "swallowed"),
     Defect(SwallowsErrors, "errors.09", "swallowed"),
     Defect(AnswersNone, "errors.01", "swallowed"),
@@ -305,14 +460,24 @@ DEFECTS = (
     Defect(IgnoresThePolicy, "security.28", "a plain http request was sent to"),
     Defect(IgnoresThePolicy, "security.29", "an unauthenticated request was sent to"),
     Defect(KeepsItsNonce, "security.17", "a nonce was used again"),
-    Defect(SignsThePathOnly, "security.16", "was not authenticated"),
-    Defect(TellsTheSecret, "security.18", "tells the signed secret"),
+    Defect(SignsThePathOnly, "security.16", "covers the path without its query"),
+    Defect(SignsItDecoded, "security.16", "covers path and query decoded"),
+    Defect(SignsAQueryThatItDrops, "security.16", "it covers the URL's path and query"),
+    Defect(DropsTheQuery, "frames.06", "sent to .*; the URL's path and query are .*tenant"),
+    Defect(TellsTheSecret, "security.18", "reject-auth tells the signed secret"),
+    Defect(TellsTheSecretOfFailures, "security.18", "invalid-json tells the signed secret"),
     Defect(TriesAgainByItself, "retries.02", "2 run_task frames arrived"),
+    Defect(TriesAgainWhatWasCutOff, "retries.02", "after bad-chunk 2 run_task frames arrived"),
     Defect(BelievesAnyRun, "routing.03", "took its result: runs were mixed up"),
     Defect(BelievesAnyRun, "security.19", "was loaded"),
     Defect(TakesAllDown, "routing.06", "was taken down with it"),
     Defect(DropsTheHeaders, "frames.08", "without the header"),
     Defect(DropsTheDelivery, "frames.07", "delivery options were lost"),
+    Defect(ReadsLatin1, "frames.17", "came in raw UTF-8, and its author is told .*Ã"),
     Defect(WaitsForItsThreads, "time.01", "had not ended"),
+    Defect(TimesTheHeadOnly, "time.12", "had not ended: half of the answer comes"),
+    Defect(LeavesThreads, "time.14", "there are 10 more threads"),
+    Defect(LeavesConnections, "time.14", r"there are \d+ more open descriptors"),
+    Defect(StartsOnce, "time.14", "one of several weaves in a row on one executor has"),
     Defect(SaysNothing, "frames.01", "the worker saw: nothing"),
 )

@@ -9,7 +9,14 @@ import pytest
 
 from tests.conformance.careful_executor import CarefulExecutor
 from tests.conformance.executor_checks import check, failed
-from tests.conformance.flawed_executors import DEFECTS, Defect
+from tests.conformance.flawed_executors import (
+    DEFECTS,
+    Defect,
+    LetsThreadsDie,
+    NeverCancels,
+    OneAtATime,
+)
+from wove_http_dev.cli import main
 from wove_http_dev.conformance.executor.subject import Subject
 
 
@@ -23,6 +30,33 @@ def test_a_planted_defect_is_flagged(defect: Defect) -> None:
     results = check(Subject(defect.executor.__name__, defect.executor), defect.case)
     said = failed(results).get(defect.case, "nothing")
     assert re.search(defect.says, said, re.DOTALL), (said, failed(results))
+
+
+@pytest.mark.parametrize(
+    ("executor", "case", "why"),
+    [
+        (NeverCancels, "security.14", "no cancel_task arrived"),
+        (NeverCancels, "security.15", "no cancel_task arrived"),
+        (NeverCancels, "time.13", "no cancel_task arrived"),
+        (OneAtATime, "routing.09", "never at the worker at once"),
+    ],
+)
+def test_a_defect_that_another_case_names_is_a_skip(
+    executor: type[CarefulExecutor], case: str, why: str
+) -> None:
+    """A case that cannot say anything because of it says so, and does not fall."""
+    (result,) = check(Subject(executor.__name__, executor), case)
+    assert (result.status, why in result.actual) == ("skipped", True)
+
+
+def test_the_thread_that_an_exception_ends_is_not_printed(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """The report tells of it in one line; no traceback stands between its lines."""
+    main(["check", "executor", f"{LetsThreadsDie.__module__}:LetsThreadsDie", "--run", "cancel.05"])
+    out, err = capfd.readouterr()
+    assert "ended by an exception that nobody caught (see errors.18)" in " ".join(out.split())
+    assert "Traceback" not in out + err
 
 
 def test_an_executor_without_a_defect_passes() -> None:

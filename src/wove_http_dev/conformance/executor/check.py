@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from wove_http_dev.certs import CertificateAuthority
+from wove_http_dev.conformance.executor import uncaught
 from wove_http_dev.conformance.executor.subject import Subject
 from wove_http_dev.conformance.executor.weaving import Define, Script, Scripted, Told, Weaving
 from wove_http_dev.conformance.report import Fell
@@ -48,15 +49,18 @@ class Laboratory:
         self.ca = ca
         self.stuck = 0
         """Weaves that never ended, even with their worker gone."""
+        self.uncaught: list[str] = []
+        """The exceptions that ended threads during cases, in words."""
 
     @contextmanager
     def case(self) -> Iterator[Check]:
         """The context of one case; its workers and weaves are ended with it."""
-        check = Check(self)
-        try:
-            yield check
-        finally:
-            check.close()
+        with uncaught.recorded(self.uncaught):
+            check = Check(self)
+            try:
+                yield check
+            finally:
+                check.close()
 
 
 @contextmanager
@@ -81,6 +85,7 @@ class Check:
 
     def __init__(self, laboratory: Laboratory) -> None:
         self._laboratory = laboratory
+        self._uncaught_before = len(laboratory.uncaught)
         self._workers = ExitStack()
         self._names = (f"conformance-{number}" for number in itertools.count(1))
         self._started: list[HttpWorker] = []
@@ -134,10 +139,13 @@ class Check:
         worker: HttpWorker,
         define: Define,
         settings: Mapping[str, Any] | None = None,
+        *,
+        definition: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Weaving:
-        """Start a weave; ``options`` are its own, ``settings`` the executor's."""
-        definition = self.definition(worker, settings or {})
+        """Start a weave; ``options`` are its own, ``settings`` the executor's. With a
+        ``definition`` it takes the executor there, not a fresh one."""
+        definition = definition or self.definition(worker, settings or {})
         weaving = Weaving(next(self._names), definition, define, **options)
         self._weavings.append(weaving)
         return weaving
@@ -150,6 +158,7 @@ class Check:
         settings: Mapping[str, Any] | None = None,
         within: float = PATIENCE,
         what: str = "a weave of one task",
+        definition: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Told:
         """What comes of a weave of one task, called ``task``, which returns ``value``.
@@ -163,9 +172,14 @@ class Check:
             def task() -> Any:
                 return value
 
-        weaving = self.weave(worker, define, settings)
+        weaving = self.weave(worker, define, settings, definition=definition)
         self.ends(weaving, within, what)
         return weaving.told()
+
+    @property
+    def uncaught(self) -> list[str]:
+        """The exceptions that have ended threads during this case, in words."""
+        return self._laboratory.uncaught[self._uncaught_before :]
 
     @property
     def last_weave(self) -> Weaving:

@@ -91,6 +91,7 @@ def _results(
     from wove_http_dev.conformance.executor.check import Laboratory, surroundings
     from wove_http_dev.conformance.executor.suite import BUDGET, GATES
     from wove_http_dev.conformance.printing import Progress
+    from wove_http_dev.conformance.report import printable
 
     console = Console(highlight=False)
     with surroundings() as ca, _working_directory_importable():
@@ -104,6 +105,13 @@ def _results(
             observer=Progress(console, strict=namespace.strict),
         )
         results = checking.run(chosen, GATES)
+    if laboratory.uncaught:
+        first = " ".join(printable(laboratory.uncaught[0], 200).split())
+        console.print(
+            f"\n{len(laboratory.uncaught)} thread(s) ended by an exception that nobody caught (see"
+            f" errors.18), the first: {first}",
+            markup=False,
+        )
     if laboratory.stuck:
         console.print(f"\n{laboratory.stuck} weave(s) never ended, though their workers are gone")
     return subject.label, results

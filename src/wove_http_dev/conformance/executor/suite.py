@@ -6,6 +6,7 @@ from __future__ import annotations
 from wove_http_dev.conformance.executor.cases.cancel import cancel
 from wove_http_dev.conformance.executor.cases.errors import errors
 from wove_http_dev.conformance.executor.cases.frames import frames
+from wove_http_dev.conformance.executor.cases.leftovers import leftovers
 from wove_http_dev.conformance.executor.cases.loop import loop
 from wove_http_dev.conformance.executor.cases.outcome import outcome
 from wove_http_dev.conformance.executor.cases.redirects import redirects
@@ -26,6 +27,7 @@ _ROOMS = (
     cancel,
     time,
     loop,
+    leftovers,
     retries,
     outcome,
 )

@@ -7,9 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wove_http_dev.conformance.executor import sources
+from wove_http_dev.conformance.executor.cancelling import (
+    GIVEN_UP,
+    SENT,
+    answered,
+    cancels_of,
+    given_up,
+)
 from wove_http_dev.conformance.executor.check import (
     PATIENCE,
     Check,
@@ -18,18 +25,16 @@ from wove_http_dev.conformance.executor.check import (
     until,
     until_in_loop,
 )
+from wove_http_dev.conformance.executor.refusals import refusal
 from wove_http_dev.conformance.executor.weaving import Remote
-from wove_http_dev.conformance.report import MUST, SHOULD, Family, Fell
-from wove_http_dev.entries import Exchange
+from wove_http_dev.conformance.report import MUST, SHOULD, Family
 from wove_http_dev.faults.run import SlowCancel
-from wove_http_dev.worker import HttpWorker
+from wove_http_dev.gates import Gate
 
 if TYPE_CHECKING:
     from wove.context import WoveContextManager as Weave
 
 cancel = Family("cancel")
-SENT = 2.0
-"""Seconds within which a cancel_task must arrive; it is due at once."""
 STRAY = 0.5
 """Seconds within which a cancel_task that nobody asked for would have arrived."""
 REPEATS = 5
@@ -44,25 +49,8 @@ ANSWERS = (
 )
 
 
-def cancels_of(worker: HttpWorker, run_id: str | None) -> list[Exchange]:
-    """The cancel_task frames for one run."""
-    return [frame for frame in frames_of(worker, "cancel_task") if frame.run_id == run_id]
-
-
-def _is_over(exchange: Exchange) -> bool:
-    return exchange.duration is not None
-
-
-async def _cancelled(worker: HttpWorker, remote: Remote, **options: Any) -> Exchange | None:
-    """The cancel_task for a run that its delivery_timeout ends while it is held."""
-    before = len(worker.journal.runs["merge:given_up"])
-    told = await attempt(remote("given_up", delivery_timeout=0.3, **options))
-    runs = worker.journal.runs["merge:given_up"]
-    if len(runs) == before:
-        raise Fell(f"the run that was to be given up never arrived: {told}")
-    run_id = runs.last.run_id
-    await until_in_loop(lambda: bool(cancels_of(worker, run_id)), SENT)
-    return next(iter(cancels_of(worker, run_id)), None)
+def _arrived(gate: Gate) -> bool:
+    return bool(gate.runs)
 
 
 @cancel.case(
@@ -76,11 +64,11 @@ async def _cancelled(worker: HttpWorker, remote: Remote, **options: Any) -> Exch
 def sent(check: Check) -> str:
     """When its delivery_timeout strikes, a run in flight is cancelled."""
     worker = check.worker()
-    worker.hold("merge:given_up")
+    worker.hold(GIVEN_UP)
 
     async def script(remote: Remote) -> int:
         for count in range(REPEATS):
-            if await _cancelled(worker, remote) is None:
+            if await given_up(worker, remote) is None:
                 return count
         return REPEATS
 
@@ -106,13 +94,13 @@ def sent(check: Check) -> str:
 def only_its_own_run(check: Check) -> str:
     """A cancel_task names the run that was given up, and no other."""
     worker = check.worker()
-    worker.hold("merge:given_up")
+    worker.hold(GIVEN_UP)
     gate = worker.hold("merge:other")
 
     async def script(remote: Remote) -> str:
         other = asyncio.ensure_future(remote("other", "of the other run"))
         await until_in_loop(lambda: bool(gate.runs), PATIENCE)
-        found = await _cancelled(worker, remote)
+        found = await given_up(worker, remote)
         await until_in_loop(lambda: bool(cancels_of(worker, gate.runs[0].run_id)), STRAY)
         gate.release()
         told = await attempt(other)
@@ -139,16 +127,24 @@ def only_its_own_run(check: Check) -> str:
 def mode(check: Check) -> str:
     """A cancel_task carries the run's delivery_cancel_mode."""
     worker = check.worker()
-    worker.hold("merge:given_up")
+    worker.hold(GIVEN_UP)
 
     async def script(remote: Remote) -> str:
         for wanted, answer in (("best_effort", []), ("require_ack", ["task_cancelled"])):
-            found = await _cancelled(worker, remote, delivery_cancel_mode=wanted)
+            found = await given_up(worker, remote, delivery_cancel_mode=wanted)
             if found is None:
                 check.fell(f"no cancel_task arrived for a run with {wanted}")
-            await until_in_loop(partial(_is_over, found), PATIENCE)
+            await answered(found, PATIENCE)
+            if found.refusal:
+                check.fell(
+                    f"the cancel_task of a run with {wanted} was refused with {found.status}, so"
+                    f" its mode came to nothing: {refusal(found)}"
+                )
             if found.events != answer:
-                check.fell(f"the cancel_task of a run with {wanted} asked for something else")
+                check.fell(
+                    f"the cancel_task of a run with {wanted} asked for something else: it was"
+                    f" answered with {found.events or 'an empty body'}"
+                )
         return "as given"
 
     return str(check.script(worker, script))
@@ -195,25 +191,35 @@ def all_at_the_end(check: Check) -> str:
     "answer-harmless",
     MUST,
     sources.PROTOCOL,
-    sent=f"cancel_task frames answered with: {'; '.join(ANSWERS)}",
-    expected="the next run has its result each time",
+    sent=f"cancel_task frames answered with: {'; '.join(ANSWERS)}; another run is in flight",
+    expected="that run and the next one have their results each time",
 )
 def answer_harmless(check: Check) -> str:
     """Whatever a cancel_task is answered, the weave goes on."""
     worker = check.worker(timeout=2.0)
-    worker.hold("merge:given_up")
+    worker.hold(GIVEN_UP)
 
     async def script(remote: Remote) -> str:
-        for answer in ANSWERS:
+        for number, answer in enumerate(ANSWERS):
+            gate = worker.hold(f"merge:beside_{number}")
+            beside = asyncio.ensure_future(attempt(remote(f"beside_{number}", "beside")))
+            await until_in_loop(partial(_arrived, gate), PATIENCE)
             with worker.inject(answer, command="cancel_task"):
-                found = await _cancelled(worker, remote)
+                found = await given_up(worker, remote)
                 if found is None:
                     check.fell("no cancel_task arrived")
-                await until_in_loop(partial(_is_over, found), PATIENCE)
+                await answered(found, PATIENCE)
                 told = await attempt(remote("after", "afterwards", delivery_timeout=5.0))
+            gate.release()
+            other = await beside
+            if other.value != "beside":
+                check.fell(
+                    f"a cancel_task was answered with {answer}, and another run, which was in"
+                    f" flight, has {other}"
+                )
             if told.value != "afterwards":
                 check.fell(f"a cancel_task was answered with {answer}, and the next run: {told}")
-        return "the next runs as usual"
+        return "the other runs as usual"
 
     return str(check.script(worker, script, within=20.0))
 
@@ -229,11 +235,11 @@ def answer_harmless(check: Check) -> str:
 def best_effort_not_awaited(check: Check) -> str:
     """A best_effort cancel_task holds nobody up."""
     worker = check.worker()
-    gate = worker.hold("merge:given_up")
+    gate = worker.hold(GIVEN_UP)
     worker.inject(SlowCancel(delay=60.0))
 
     async def script(remote: Remote) -> None:
-        if await _cancelled(worker, remote) is None:
+        if await given_up(worker, remote) is None:
             check.fell("no cancel_task arrived")
         gate.release()
 
@@ -256,7 +262,7 @@ def best_effort_not_awaited(check: Check) -> str:
 def require_ack_before_retry(check: Check) -> str:
     """With require_ack, a run is not tried again before its cancellation is acknowledged."""
     worker = check.worker()
-    worker.hold("merge:given_up")
+    worker.hold(GIVEN_UP)
     worker.inject(SlowCancel(delay=60.0))
     options = {"retries": 1, "delivery_timeout": 0.2, "delivery_cancel_mode": "require_ack"}
 
@@ -266,6 +272,12 @@ def require_ack_before_retry(check: Check) -> str:
             if not await until_in_loop(lambda: bool(frames_of(worker, "cancel_task")), SENT):
                 check.fell("no cancel_task arrived")
             if await until_in_loop(lambda: len(frames_of(worker, "run_task")) > 1, 0.6):
+                refused = refusal(frames_of(worker, "cancel_task")[0])
+                if refused:
+                    check.fell(
+                        "require_ack: the cancel_task for the first attempt was refused, and the"
+                        f" task was sent again all the same, so both may run: {refused}"
+                    )
                 check.fell(
                     "require_ack: the task was sent again while the cancel_task for its first"
                     " attempt had not been answered, so both may run"

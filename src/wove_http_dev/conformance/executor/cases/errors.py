@@ -9,13 +9,20 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from wove_http_dev.conformance.executor import sources
-from wove_http_dev.conformance.executor.check import PATIENCE, Check, attempt, until_in_loop
+from wove_http_dev.conformance.executor.cancelling import GIVEN_UP, answered, given_up
+from wove_http_dev.conformance.executor.check import (
+    PATIENCE,
+    Check,
+    attempt,
+    until,
+    until_in_loop,
+)
 from wove_http_dev.conformance.executor.weaving import Remote, Told
 from wove_http_dev.conformance.report import MUST, SHOULD, Family
 from wove_http_dev.faults import FAULTS
 from wove_http_dev.faults.auth import RejectAuth
 from wove_http_dev.faults.events import UnpicklableException
-from wove_http_dev.faults.response import Status
+from wove_http_dev.faults.response import InvalidJson, Status
 from wove_http_dev.faults.run import LostResponse
 
 if TYPE_CHECKING:
@@ -35,6 +42,9 @@ TRANSPORT = (
     "html-page",
 )
 """Faults after which there is nothing to read in the answer, or no answer."""
+CANCELS = ("status code=500", "close-without-response")
+DYING = 0.2
+"""Seconds in which a thread that an exception ends has ended."""
 STATUSES = (400, 401, 403, 404, 413, 429, 500, 503)
 
 
@@ -248,3 +258,39 @@ def refusal_not_retryable(check: Check) -> str:
                 f"the error of HTTP {status} says retryable {told.payload.get('retryable')!r}"
             )
     return str(told)
+
+
+@errors.case(
+    "18",
+    "no-thread-dies",
+    SHOULD,
+    sources.UNCAUGHT,
+    sent=f"runs whose answers are lost or no JSON, and cancel_tasks answered with"
+    f" {' and '.join(CANCELS)}",
+    expected="no exception that nobody caught ends a thread",
+)
+def no_thread_dies(check: Check) -> str:
+    """A failure is told to the weave, not left to end a thread with a traceback on the terminal."""
+    worker = check.worker(timeout=2.0)
+    worker.hold(GIVEN_UP)
+    worker.inject(LostResponse(), task="merge:lost")
+    worker.inject(InvalidJson(), task="merge:garbled")
+
+    async def script(remote: Remote) -> None:
+        for name in ("lost", "garbled"):
+            await attempt(remote(name, delivery_timeout=1.0))
+        for answer in CANCELS:
+            with worker.inject(answer, command="cancel_task"):
+                found = await given_up(worker, remote, delivery_timeout=0.15)
+                if found is not None:
+                    await answered(found, PATIENCE)
+
+    check.script(worker, script)
+    until(lambda: bool(check.uncaught), DYING)
+    if check.uncaught:
+        count = len(check.uncaught)
+        check.fell(
+            f"{count} of the executor's threads ended by an exception that nobody caught, the first"
+            f" by {check.uncaught[0]}"
+        )
+    return "none"

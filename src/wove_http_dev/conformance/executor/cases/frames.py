@@ -3,13 +3,19 @@ answer. A healthy weave is the gate: without it nothing else makes sense."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from wove_http_dev import frames as wire
 from wove_http_dev.conformance.executor import sources
-from wove_http_dev.conformance.executor.check import Check, frames_of, requests_of
+from wove_http_dev.conformance.executor.cancelling import GIVEN_UP, NONE_ARRIVED, given_up
+from wove_http_dev.conformance.executor.check import Check, attempt, frames_of, requests_of
+from wove_http_dev.conformance.executor.weaving import Remote, Told
 from wove_http_dev.conformance.report import MUST, SHOULD, Family
-from wove_http_dev.faults import events, response
+from wove_http_dev.faults import Fault, events, response
+from wove_http_dev.faults.base import ResponseStage
+from wove_http_dev.messages import Reply
 from wove_http_dev.worker import HttpWorker
 
 if TYPE_CHECKING:
@@ -17,6 +23,7 @@ if TYPE_CHECKING:
 
 frames = Family("frames")
 BIG = 2 * 2**20
+TEXT, NAME = "kein Platz für 日本", "größe"
 
 
 def gives(check: Check, worker: HttpWorker, value: Any, what: str) -> str:
@@ -101,19 +108,28 @@ def arguments(check: Check) -> str:
     "http-request",
     MUST,
     sources.PROTOCOL,
-    sent="a weave of one task",
-    expected="a POST of JSON (Content-Type: application/json) to the URL's own path",
+    sent="a weave of one task, to a URL with escapes in its path and in its query",
+    expected="a POST of JSON (Content-Type: application/json) to the URL's own path and query",
 )
 def http_request(check: Check) -> str:
-    """A command frame is POSTed as JSON to the configured URL."""
-    worker = check.worker()
-    gives(check, worker, 1, "a healthy worker")
+    """A command frame is POSTed as JSON to the configured URL, as it stands there."""
+    # Anonymous: what a signature says of the target is security.16's.
+    worker = check.worker(path="/wove/t%C3%A4sks", security="none")
+    query = "?tenant=a%20b%2F&x=1&x=2"
+    told = check.one(worker, 1, settings={"url": f"{worker.url}{query}"})
     for exchange in requests_of(worker):
+        if exchange.target != worker.options.path + query:
+            check.fell(
+                f"a command frame was sent to {exchange.target!r}; the URL's path and query are"
+                f" {worker.options.path + query!r}"
+            )
         headers = {name.lower(): value for name, value in exchange.headers}
         kind = headers.get("content-type", "nothing")
         if exchange.method != "POST" or not kind.startswith("application/json"):
             check.fell(f"a command frame was sent as {exchange.method} with Content-Type {kind}")
-    return "POST, application/json"
+    if told.value != 1:
+        check.fell(f"a healthy worker: {told}", expected="the result 1")
+    return f"POST {worker.options.path}{query}, application/json"
 
 
 @frames.case(
@@ -141,17 +157,24 @@ def delivery(check: Check) -> str:
     "headers",
     MUST,
     sources.KEYS,
-    sent='executor_config.headers {"X-Conformance": "given"}',
-    expected="the header on the request",
+    sent='executor_config.headers {"X-Conformance": "given"}; a run, and one that is given up',
+    expected="the header on every request, that with the cancel_task included",
 )
 def headers(check: Check) -> str:
     """The headers of executor_config are sent with every request."""
     worker = check.worker(headers={"X-Conformance": "given"})
     gives(check, worker, 1, "a healthy worker")
+    worker.hold(GIVEN_UP)
+
+    async def script(remote: Remote) -> None:
+        await given_up(worker, remote, delivery_timeout=0.2)
+
+    check.script(worker, script)
     for exchange in requests_of(worker):
         if ("x-conformance", "given") not in [(k.lower(), v) for k, v in exchange.headers]:
-            check.fell("a request came without the header of executor_config.headers")
-    return "sent"
+            what = exchange.frame_type or "request"
+            check.fell(f"a {what} came without the header of executor_config.headers")
+    return "sent" if frames_of(worker, "cancel_task") else f"sent; {NONE_ARRIVED}"
 
 
 def _tolerates(number: str, name: str, level: Any, source: str, fault: Any, what: str) -> None:
@@ -236,3 +259,47 @@ def one_frame_each(check: Check) -> str:
     if count != 1:
         check.fell(f"{count} run_task frames arrived for one run")
     return "one run_task frame"
+
+
+@dataclass(frozen=True)
+class _RawUtf8(Fault):
+    """The JSON is written in UTF-8, without escapes, as most JSON libraries do."""
+
+    stage: ClassVar[str] = "response"
+    command: ClassVar[str | None] = "run_task"
+
+    def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
+        """The same document."""
+        document = json.loads(reply.body)
+        return replace(reply, body=json.dumps(document, ensure_ascii=False).encode("utf-8"))
+
+
+@frames.case(
+    "17",
+    "raw-utf-8",
+    MUST,
+    sources.JSON,
+    sent=f"answers in raw UTF-8, not in \\u escapes: the error {TEXT!r}; the result of a task named"
+    f" {NAME!r}",
+    expected="that error's text, and that result",
+)
+def raw_utf8(check: Check) -> str:
+    """JSON is UTF-8, and text beyond ASCII may stand in it as it is."""
+    worker = check.worker()
+    worker.inject(_RawUtf8())
+    error = {"kind": "DiskFull", "message": TEXT, "source": "task", "retryable": False}
+    worker.stub("merge:failing", events=[{"type": "task_error", "error": error}])
+
+    async def script(remote: Remote) -> tuple[Told, Told]:
+        failing = await attempt(remote("failing", delivery_timeout=2.0))
+        return failing, await attempt(remote(NAME, "mine", delivery_timeout=1.0))
+
+    failing, named = check.script(worker, script)
+    if TEXT not in failing.text:
+        check.fell(
+            f"an error with the message {TEXT!r} came in raw UTF-8, and its author is told"
+            f" {failing}"
+        )
+    if named.value != "mine":
+        check.fell(f"the answer for the task {NAME!r} came in raw UTF-8, and it has {named}")
+    return str(failing)

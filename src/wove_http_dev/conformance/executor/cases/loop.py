@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from wove_http_dev.conformance.executor import sources, tasks
+from wove_http_dev.conformance.executor.cancelling import GIVEN_UP, NONE_ARRIVED, given_up
 from wove_http_dev.conformance.executor.cases.cancel import MANY
 from wove_http_dev.conformance.executor.cases.time import Heartbeat
 from wove_http_dev.conformance.executor.check import (
@@ -18,8 +19,8 @@ from wove_http_dev.conformance.executor.check import (
     until_in_loop,
 )
 from wove_http_dev.conformance.executor.weaving import Remote
-from wove_http_dev.conformance.report import MUST, SHOULD, Family
-from wove_http_dev.faults.run import SlowResponse
+from wove_http_dev.conformance.report import MUST, SHOULD, Family, NotApplicable
+from wove_http_dev.faults.run import SlowCancel, SlowResponse
 
 loop = Family("time")
 STALL = 1.2
@@ -52,6 +53,37 @@ def loop_while_stalling(check: Check) -> str:
     longest = check.script(worker, script)
     if longest > BLOCKED:
         check.fell(f"the event loop was blocked for {longest:.2f} s while the worker stalled")
+    return f"longest gap {longest:.3f} s"
+
+
+@loop.case(
+    "13",
+    "loop-while-cancelling",
+    MUST,
+    sources.LOOP,
+    sent=f"a run that is given up, and whose cancel_task the worker answers after {STALL:g} s; a"
+    " heartbeat ticks in the weave's loop",
+    expected=f"a tick at least every {BLOCKED:g} s",
+)
+def loop_while_cancelling(check: Check) -> str:
+    """The event loop goes on while a cancel_task is under way."""
+    worker = check.worker()
+    worker.hold(GIVEN_UP)
+    worker.inject(SlowCancel(delay=STALL))
+
+    async def script(remote: Remote) -> float:
+        async with Heartbeat() as heartbeat:
+            if await given_up(worker, remote) is None:
+                raise NotApplicable(NONE_ARRIVED)
+            # A loop that was blocked until the answer comes here only then, late already.
+            await asyncio.sleep(BLOCKED + 0.1)
+        return heartbeat.longest
+
+    longest = check.script(worker, script)
+    if longest > BLOCKED:
+        check.fell(
+            f"the event loop was blocked for {longest:.2f} s while a cancel_task was not answered"
+        )
     return f"longest gap {longest:.3f} s"
 
 

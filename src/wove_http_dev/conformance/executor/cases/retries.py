@@ -7,13 +7,31 @@ import asyncio
 
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.cases.cancel import MANY
-from wove_http_dev.conformance.executor.check import Check, attempt, frames_of, until_in_loop
+from wove_http_dev.conformance.executor.check import (
+    TIMEOUT,
+    Check,
+    attempt,
+    frames_of,
+    until_in_loop,
+)
 from wove_http_dev.conformance.executor.weaving import Remote
 from wove_http_dev.conformance.report import MUST, SHOULD, Family
 from wove_http_dev.faults.run import LostResponse, Saturated
 
 retries = Family("retries")
-FAILURES = ("lost-response", "reset-mid-body", "truncated-body", "status code=503", "saturated")
+FAILURES = (
+    "lost-response",
+    "reset-before-response",
+    "reset-mid-body",
+    "truncated-body",
+    "bad-chunk",
+    "invalid-json",
+    "stall-mid-body seconds=1.5",
+    "status code=503",
+    "saturated",
+)
+STALL_TIMEOUT = 0.5
+"""Seconds: the executor's timeout, which ends the stall before its delivery_timeout does."""
 QUIET = 0.5
 """Seconds in which what was already under way arrives."""
 RETRY_AFTER = 1.0
@@ -51,7 +69,8 @@ def own_run_id(check: Check) -> str:
 def not_by_itself(check: Check) -> str:
     """The executor does not send a run again on its own: the task may have run."""
     for failure in FAILURES:
-        worker = check.worker()
+        stalls = failure.startswith("stall")
+        worker = check.worker(timeout=STALL_TIMEOUT if stalls else TIMEOUT)
         worker.inject(failure)
         check.one(worker, retries=0, delivery_timeout=1.0)
         count = len(frames_of(worker, "run_task"))

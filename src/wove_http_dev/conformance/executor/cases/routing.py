@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, Any
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.check import PATIENCE, Check, attempt, until_in_loop
 from wove_http_dev.conformance.executor.weaving import Remote
-from wove_http_dev.conformance.report import MUST, SHOULD, Family
+from wove_http_dev.conformance.report import MUST, SHOULD, Family, NotApplicable
 from wove_http_dev.faults import Fault
 from wove_http_dev.faults.events import ForeignRun, MissingRunId, UnhashableRunId, WrongRunId
 from wove_http_dev.gates import Gate
+from wove_http_dev.worker import HttpWorker
 
 if TYPE_CHECKING:
     from wove.context import WoveContextManager as Weave
 
 routing = Family("routing")
 ITEMS = 100
+NAMES = ("first", "second", "third")
+ARRIVED = 1.5
+"""Seconds within which a run that is sent arrives."""
 
 
 @routing.case(
@@ -182,6 +186,16 @@ def _arrived(gate: Gate) -> bool:
     return bool(gate.runs)
 
 
+async def _three(worker: HttpWorker, remote: Remote) -> tuple[list[Gate], list[Any]]:
+    """Three runs at once, sent one after the other, and the gates where they wait."""
+    gates, runs = [], []
+    for name in NAMES:
+        gates.append(worker.hold(f"merge:{name}"))
+        runs.append(asyncio.ensure_future(attempt(remote(name, name, delivery_timeout=5.0))))
+        await until_in_loop(partial(_arrived, gates[-1]), ARRIVED)
+    return gates, runs
+
+
 @routing.case(
     "09",
     "out-of-order",
@@ -193,22 +207,48 @@ def _arrived(gate: Gate) -> bool:
 def out_of_order(check: Check) -> str:
     """Answers find their runs in whatever order they come."""
     worker = check.worker()
-    names = ("first", "second", "third")
-    gates = {name: worker.hold(f"merge:{name}") for name in names}
 
     async def script(remote: Remote) -> str:
-        runs = {}
-        for name in names:
-            runs[name] = asyncio.ensure_future(attempt(remote(name, name, delivery_timeout=2.0)))
-            await until_in_loop(partial(_arrived, gates[name]), PATIENCE)
-        for name in reversed(names):
-            gates[name].release()
-            told = await runs[name]
+        gates, runs = await _three(worker, remote)
+        if not all(map(_arrived, gates)):
+            raise NotApplicable("the three were never at the worker at once (see routing.10)")
+        for name, gate, run in reversed(list(zip(NAMES, gates, runs, strict=True))):
+            gate.release()
+            told = await run
+            what = f"three runs were answered in the opposite order, and the {name} one has {told}"
+            if told.kind == "result" and told.value in NAMES and told.value != name:
+                check.fell(f"{what}, which is another's: runs were mixed up")
             if told.value != name:
-                check.fell(
-                    f"three runs were answered in the opposite order, and the {name} one has"
-                    f" {told}: run ids were mixed up"
-                )
+                check.fell(f"{what}: its answer was lost, or given to another run")
         return "each its own"
 
     return str(check.script(worker, script, within=10.0))
+
+
+@routing.case(
+    "10",
+    "side-by-side",
+    MUST,
+    sources.RUNTIME,
+    sent="three runs at once that the worker does not answer",
+    expected=f"all three run_task frames, each within {ARRIVED:g} s",
+)
+def side_by_side(check: Check) -> str:
+    """A run is sent when Wove says so, whatever others still wait for."""
+    worker = check.worker()
+
+    async def script(remote: Remote) -> int:
+        gates, runs = await _three(worker, remote)
+        arrived = sum(map(_arrived, gates))
+        for gate in gates:
+            gate.release()
+        await asyncio.gather(*runs)
+        return arrived
+
+    arrived = check.script(worker, script, within=10.0)
+    if arrived < len(NAMES):
+        check.fell(
+            f"of three runs at once only {arrived} came to the worker: the next one was not sent"
+            " before those had been answered"
+        )
+    return "three at once"

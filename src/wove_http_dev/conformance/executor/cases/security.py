@@ -3,8 +3,11 @@ answers is not trusted beyond its run."""
 
 from __future__ import annotations
 
+import traceback
+
 from wove_http_dev import frames as wire
 from wove_http_dev.conformance.executor import sources, tasks
+from wove_http_dev.conformance.executor.cancelling import GIVEN_UP, NONE_ARRIVED, SENT
 from wove_http_dev.conformance.executor.check import (
     Check,
     attempt,
@@ -12,14 +15,20 @@ from wove_http_dev.conformance.executor.check import (
     requests_of,
     until_in_loop,
 )
-from wove_http_dev.conformance.executor.weaving import Remote
-from wove_http_dev.conformance.report import MUST, SHOULD, Family
+from wove_http_dev.conformance.executor.refusals import Witness, refusal, signed_over
+from wove_http_dev.conformance.executor.weaving import Remote, Told
+from wove_http_dev.conformance.report import MUST, SHOULD, Family, NotApplicable
 from wove_http_dev.entries import Exchange
 from wove_http_dev.faults.auth import RejectAuth
+from wove_http_dev.faults.connection import RefuseConnections
+from wove_http_dev.faults.events import MissingTerminal
+from wove_http_dev.faults.response import InvalidJson, Status
 from wove_http_dev.worker import HttpWorker
 
 security = Family("security")
 REQUESTS = 20
+UNTOLD = (RejectAuth(), Status(500), InvalidJson(), MissingTerminal(), RefuseConnections())
+"""Failures on different ways through an executor; each has an error of its own."""
 
 
 def _authenticated(check: Check, worker: HttpWorker) -> list[Exchange]:
@@ -28,7 +37,7 @@ def _authenticated(check: Check, worker: HttpWorker) -> list[Exchange]:
     for exchange in requests:
         if not exchange.accepted:
             what = exchange.frame_type or "request"
-            check.fell(f"a {what} was not authenticated as configured: {exchange.refusal}")
+            check.fell(f"a {what} was not authenticated as configured: {refusal(exchange)}")
     return requests
 
 
@@ -73,18 +82,18 @@ def run_frames_bearer(check: Check) -> str:
 
 def _cancels(check: Check, mode: str) -> str:
     worker = check.worker(security=mode)
-    worker.hold("merge:given_up")
+    worker.hold(GIVEN_UP)
 
     async def script(remote: Remote) -> None:
         await attempt(remote("given_up", delivery_timeout=0.3))
         # A refused frame's type is peeked at, so an unsigned one is seen here as well.
-        await until_in_loop(lambda: bool(frames_of(worker, "cancel_task")), 2.0)
+        await until_in_loop(lambda: bool(frames_of(worker, "cancel_task")), SENT)
 
     check.script(worker, script)
     _authenticated(check, worker)
     cancels = frames_of(worker, "cancel_task")
     if not cancels:
-        check.fell("no cancel_task arrived, so nothing can be said of its credentials")
+        raise NotApplicable(NONE_ARRIVED)
     return f"{len(cancels)} cancel_task, accepted"
 
 
@@ -125,8 +134,16 @@ def cancel_frames_bearer(check: Check) -> str:
 def signature_covers_target(check: Check) -> str:
     """The signature covers the request's target, its query and its escapes as they are sent."""
     worker = check.worker(path="/wove/t%C3%A4sks")
-    target = f"{worker.url}?tenant=a%20b&x=1&x=2"
-    told = check.one(worker, settings={"url": target})
+    url = f"{worker.url}?tenant=a%20b&x=1&x=2"
+    witness = Witness()
+    worker.inject(witness)
+    told = check.one(worker, settings={"url": url})
+    for exchange, request in zip(requests_of(worker), witness.requests, strict=False):
+        if exchange.refusal.startswith("signature"):
+            check.fell(
+                f"the signature of a {exchange.frame_type} does not cover the target on its request"
+                f" line, {request.target!r}: {signed_over(request, worker.credentials.secret, url)}"
+            )
     _authenticated(check, worker)
     if told.kind != "result":
         check.fell(f"{told}")
@@ -170,18 +187,32 @@ def fresh_nonces(check: Check) -> str:
     "secret-not-told",
     MUST,
     sources.LEAK,
-    sent="a run refused with 401, signed and with a bearer token",
-    expected="an error in which neither the secret nor the token stands",
+    sent=f"runs with the faults {', '.join(fault.name for fault in UNTOLD)}, signed and with a"
+    " bearer token",
+    expected="errors in which neither the secret nor the token stands",
 )
 def secret_not_told(check: Check) -> str:
-    """An error does not give the secret away, in its payload's traceback neither."""
+    """An error does not give the secret away, nor do its payload and its traceback."""
+    kinds = []
     for mode in ("signed", "bearer"):
         worker = check.worker(security=mode)
-        worker.inject(RejectAuth())
-        told = check.one(worker, delivery_timeout=1.0)
-        if worker.secret in f"{told.error!r} {told.error} {dict(told.payload)!r}":
-            check.fell(f"the error of a refused request tells the {mode} secret")
-    return str(type(told.error).__name__)
+        for fault in UNTOLD:
+            with worker.inject(fault):
+                told = check.one(worker, delivery_timeout=0.5)
+            if worker.secret in _all_said(told):
+                check.fell(
+                    f"the error of a run with the fault {fault.name} tells the {mode} secret"
+                )
+            kinds.append(type(told.error).__name__)
+    return ", ".join(dict.fromkeys(kinds))
+
+
+def _all_said(told: Told) -> str:
+    """What an author's log may hold of an error: what it came from as well."""
+    if told.error is None:
+        return ""
+    chain = "".join(traceback.format_exception(told.error))
+    return f"{told.error!r} {told.error} {dict(told.payload)!r} {chain}"
 
 
 @security.case(

@@ -18,7 +18,7 @@ from wove_http_dev.faults import Fault
 from wove_http_dev.faults.base import Wire
 from wove_http_dev.faults.events import EmptyEvents, MissingRunId, MissingTerminal, WrongRunId
 from wove_http_dev.faults.run import Hang
-from wove_http_dev.faults.wire import SlowBody
+from wove_http_dev.faults.wire import SlowBody, StallMidBody
 from wove_http_dev.worker import HttpWorker
 
 if TYPE_CHECKING:
@@ -77,11 +77,13 @@ def _times(number: str, name: str, level: Any, fault: Fault, which: str, what: s
 
 _HANGS = "the worker never answers"
 _DRIPS = "the answer drips, a byte every 0.1 s"
+_STALLS = "half of the answer comes, and then nothing"
 _times("01", "hang", MUST, Hang(), "both", _HANGS)
 _times("02", "hang-no-timeout", MUST, Hang(), "delivery_timeout", _HANGS)
 _times("03", "hang-timeout", MUST, Hang(), "timeout", _HANGS)
 _times("04", "drip", MUST, SlowBody(bytes=1, interval=0.1), "both", _DRIPS)
 _times("05", "drip-timeout", SHOULD, SlowBody(bytes=1, interval=0.1), "timeout", _DRIPS)
+_times("12", "stall-timeout", MUST, StallMidBody(), "timeout", _STALLS)
 
 
 @time.case(
