@@ -867,13 +867,6 @@ def test_impersonate_refuses(worker: HttpWorker, url: str) -> None:
         pass
 
 
-def test_impersonate_needs_authentication(make_worker: MakeWorker) -> None:
-    """The executor's policy would refuse it."""
-    worker = make_worker(security="none")
-    with pytest.raises(UsageError, match="needs authentication"), worker.impersonate(SEED_URL):
-        pass
-
-
 def test_a_wrong_path_is_told_all_right_ones(worker: HttpWorker) -> None:
     """The worker's own and those it impersonates."""
     with worker.impersonate("https://workers.internal/other"):

@@ -481,8 +481,6 @@ class HttpWorker:
         host, port, path = impersonated(url)
         if not self.options.tls:
             raise UsageError("impersonate needs tls=True: the executor's policy asks for https")
-        if self.credentials.mode == "none":
-            raise UsageError("impersonate needs authentication: the executor's policy asks for it")
         address = (self._address(), self.port)
         with ExitStack() as stack:
             self._urls.add(url)  # for good: check() comes after this has ended
@@ -490,7 +488,8 @@ class HttpWorker:
             self._state.paths.append(path)
             stack.callback(self._forget, host, path)
             self._engine.follow()
-            stack.enter_context(variables.variable(secret_env, self.secret))
+            if self.credentials.mode != "none":
+                stack.enter_context(variables.variable(secret_env, self.secret))
             stack.enter_context(opener.routed(url, self._certificates.client_context()))
             stack.enter_context(names.mapped(host, port, address))
             yield self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import pytest
@@ -250,5 +250,6 @@ def test_a_custom_fields_type_is_its_own() -> None:
     class Odd(Fault):
         stage: ClassVar[str] = "wire"
         words: tuple[str, ...] = ()
+        sizes: list[int] = field(default_factory=list)
 
-    assert Odd(words=("a",)).words == ("a",)
+    assert Odd(words=("a",), sizes=[1]).sizes == [1]

@@ -14,6 +14,7 @@ import dataclasses
 import math
 import re
 import shlex
+import types
 import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -173,7 +174,8 @@ _WORDS_FOR = {int: "a whole number", float: "a number", str: "a text", bool: "tr
 
 def _unfit(value: Any, hint: Any) -> str | None:
     """What a field annotated with ``hint`` takes, if ``value`` is nothing of the kind."""
-    kinds = typing.get_args(hint) or (hint,)
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    kinds = typing.get_args(hint) if union else (hint,)
     if not all(kind in (*_WORDS_FOR, type(None)) for kind in kinds):
         return None  # something of a custom fault's own
     wanted = {*kinds, int} if float in kinds else set(kinds)
