@@ -55,7 +55,8 @@ def handle(body):
     except (ValueError, TypeError, KeyError, RecursionError) as exc:
         return 400, {"error": f"not a command frame: {type(exc).__name__}: {exc}"}
     if kind == "run_task":
-        run = RUNS[ids["run_id"]] = Run(function, args)
+        run = RUNS[ids["run_id"]] = Run()  # before it starts, or a quick cancel would miss it
+        threading.Thread(target=run.work, args=(function, args), daemon=True).start()
         run.settled.wait()
         RUNS.pop(ids["run_id"], None)
         events = [{"type": "task_started"}, run.outcome]
@@ -68,11 +69,10 @@ def handle(body):
 class Run:
     """A task on its own thread: settled when it has an outcome, ended when its body is over."""
 
-    def __init__(self, function, args):
+    def __init__(self):
         self.settled, self.ended = threading.Event(), threading.Event()
         self.outcome = self.loop = self.task = None
         self.cancelled = False
-        threading.Thread(target=self.work, args=(function, args), daemon=True).start()
 
     def work(self, function, args):
         try:

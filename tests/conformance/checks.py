@@ -9,7 +9,7 @@ from wove_http_dev.conformance.checking import Checking, select
 from wove_http_dev.conformance.report import Result
 from wove_http_dev.conformance.worker.check import PATIENCE, Laboratory
 from wove_http_dev.conformance.worker.client import Service
-from wove_http_dev.conformance.worker.suite import BUDGET, GATES, WORKER_CASES
+from wove_http_dev.conformance.worker.suite import BUDGET, GATES, LOSSES, WORKER_CASES
 
 
 def check(
@@ -24,7 +24,13 @@ def check(
     """The results of the cases that match ``globs`` (all, without one)."""
     laboratory = Laboratory(Service(url, **credentials), patience=patience)
     try:
-        checking = Checking(laboratory.case, budget=budget, alive=laboratory.alive, known=known)
+        checking = Checking(
+            laboratory.case,
+            budget=budget,
+            losses=min(budget, LOSSES),
+            alive=laboratory.alive,
+            known=known,
+        )
         return checking.run(select(WORKER_CASES, globs, exclude), GATES)
     finally:
         laboratory.close()

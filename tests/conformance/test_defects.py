@@ -8,6 +8,7 @@ import pytest
 
 from tests.conformance.checks import check, fallen
 from tests.conformance.defects import DEFECTS, Defect
+from tests.conformance.defects.bodies import RunsTwice
 from tests.conformance.plain_worker import SECRET, PlainWorker
 from wove_http_dev.conformance.worker.suite import WORKER_CASES
 
@@ -38,6 +39,13 @@ def test_the_worker_without_a_defect_is_flagged_by_nothing() -> None:
     with PlainWorker() as worker:
         results = check(worker.url, secret=SECRET)
     assert fallen(results) == []
+
+
+def test_a_defect_is_not_blamed_on_replays() -> None:
+    """A task that runs twice for one request is run.09's matter."""
+    with RunsTwice() as worker:
+        results = check(worker.url, "auth.1[123]", "run.09", secret=SECRET)
+    assert [title for title, _ in fallen(results)] == ["run.09-runs-once"]
 
 
 def test_every_case_has_a_defect_that_it_flags() -> None:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import select
+import io
+import re
+import select as sockets
 import socket
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 
 from tests.conformance import hostile
 from tests.conformance.checks import check, fallen
 from tests.conformance.hostile import HostileService, Script
-from tests.conformance.plain_worker import SECRET, PlainWorker
-from wove_http_dev.conformance.report import NOT_RUN
-from wove_http_dev.conformance.worker.suite import WORKER_CASES
+from tests.conformance.plain_worker import SECRET, Handler, PlainWorker, Run
+from wove_http_dev.conformance.checking import perform, select
+from wove_http_dev.conformance.printing import print_report
+from wove_http_dev.conformance.report import FAILED, NOT_RUN, Report
+from wove_http_dev.conformance.worker.check import Laboratory
+from wove_http_dev.conformance.worker.client import Service
+from wove_http_dev.conformance.worker.suite import GATES, WORKER_CASES
 from wove_http_dev.conformance.worker.wire import Connection, Deadline, NoAnswer
 
 
@@ -67,7 +75,7 @@ def test_a_reset_that_the_sender_learns_of_is_a_reset() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         client = socket.create_connection(server.getsockname())
         hostile.resets_at_once(server.accept()[0])
-    poll = select.poll()
+    poll = sockets.poll()
     poll.register(client, 0)  # a reset is reported unasked, and asking does not use it up
     assert poll.poll(10_000)
     connection = Connection(lambda _: client, Deadline(10))
@@ -79,11 +87,24 @@ def test_a_reset_that_the_sender_learns_of_is_a_reset() -> None:
 
 @pytest.mark.parametrize("name", hostile.BREAKS_EVERY_CASE)
 def test_answers_that_make_no_sense_are_survived(name: str) -> None:
-    """Every case ends, most of them short, and what is shown holds no control characters."""
+    """Every case ends, also if no gate had stopped it, and what is shown holds no control
+    characters."""
+    chosen = select(WORKER_CASES, ("transport.*", "frames.*", "run.*", "errors.*"), ())
     with HostileService(hostile.BREAKS_EVERY_CASE[name]) as service:
-        results = check(service.url, "transport.*", "frames.*", "run.*", "errors.*", patience=0.5)
-    assert fallen(results)
+        laboratory = Laboratory(Service(service.url), patience=0.5)
+        results = [perform(case, laboratory.case) for case in chosen]
+        laboratory.close()
+    assert len(fallen(results)) > len(chosen) / 2
     assert all(text.replace("\n", "").isprintable() for _, text in fallen(results))
+
+
+@pytest.mark.parametrize("name", hostile.BREAKS_EVERY_CASE)
+def test_answers_that_make_no_sense_are_told_once(name: str) -> None:
+    """A plain run without a readable result ends the check: all others would say the same."""
+    with HostileService(hostile.BREAKS_EVERY_CASE[name]) as service:
+        results = check(service.url, patience=0.5)
+    assert [result.case.gate for result in results if result.status == FAILED] == [True]
+    assert len(results) == len(WORKER_CASES)
 
 
 def test_a_hostile_pickle_does_not_run_here(tmp_path: Path) -> None:
@@ -120,22 +141,74 @@ def test_a_service_that_dies_midway_is_named_with_the_case() -> None:
     }
 
 
+class HangsLater(PlainWorker):
+    """Serves the gates only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.over = threading.Event()
+        self.served = 0
+
+    def serve(self, handler: Handler) -> None:
+        self.served += 1
+        if self.served > len(GATES):
+            self.over.wait(60)
+        super().serve(handler)
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        super().__exit__()
+
+
 def test_a_service_that_hangs_after_a_good_start_uses_up_the_budget_only() -> None:
     """Cases that have not begun when the time is used up are not run."""
-    seen = iter(range(10_000))
-
-    def hangs_later(sock: socket.socket, over: threading.Event) -> None:
-        if next(seen) < 2:
-            hostile.answers(b"{}")(sock, over)
-        else:
-            over.wait(60)
-
     began = time.monotonic()
-    with HostileService(hangs_later) as service:
-        results = check(service.url, patience=0.2, budget=1.0)
+    with HangsLater() as worker:
+        results = check(worker.url, patience=0.2, budget=1.0, secret=SECRET)
     assert time.monotonic() - began < 10
     assert len(results) == len(WORKER_CASES)
     assert results[-1].status == NOT_RUN
+
+
+class Slow(PlainWorker):
+    """Takes its time for every run, and does nothing else wrong."""
+
+    def call(self, run: Run) -> Any:
+        time.sleep(0.2)
+        return super().call(run)
+
+
+def test_a_slow_service_is_told_that_it_is_slow() -> None:
+    """Its pace is why cases were not run, and the report names them."""
+    with Slow() as worker:
+        results = check(worker.url, "frames.*", budget=1.0, secret=SECRET)
+    said = io.StringIO()
+    print_report(Console(file=said), Report("it", results))
+    assert re.search(
+        r"NOT RUN: the 1 s that this check allows were used up before it began: what is checked is"
+        r" slow, a plain run takes about 0\.2 s .*frames\.13 frames\.14",
+        " ".join(said.getvalue().split()),
+    )
+
+
+def test_many_runs_are_fewer_on_a_slow_service() -> None:
+    """It has its results, only not a hundred of them."""
+    began = time.monotonic()
+    with Slow() as worker:
+        results = check(worker.url, "limits.05", "limits.07", secret=SECRET)
+    assert time.monotonic() - began < 12
+    assert [(r.case.id, r.status) for r in results] == [
+        ("limits.05", "passed"),
+        ("limits.07", "skipped"),
+    ]
+
+
+def test_a_wait_that_its_case_cuts_short_says_so() -> None:
+    """The figure is the one that was waited."""
+    case = Deadline(0.2)
+    cut = Deadline(5.0, within=case)
+    assert "within 0.2 s, all that was left of the 0.2 s of this case" in str(cut.passed())
+    assert str(Deadline(0.1, within=case).passed()) == "no whole answer within 0.1 s"
 
 
 def test_a_wrong_secret_is_told_at_once() -> None:

@@ -201,7 +201,7 @@ def _results(
     from wove_http_dev.conformance.printing import Progress
     from wove_http_dev.conformance.report import NOT_RUN, Result
     from wove_http_dev.conformance.worker.check import Laboratory
-    from wove_http_dev.conformance.worker.suite import BUDGET, GATES
+    from wove_http_dev.conformance.worker.suite import BUDGET, GATES, LOSSES
 
     with ExitStack() as stack:
         if namespace.cmd is not None:
@@ -216,6 +216,7 @@ def _results(
         checking = Checking(
             laboratory.case,
             budget=BUDGET,
+            losses=LOSSES,
             alive=laboratory.alive,
             known=known,
             observer=Progress(Console(highlight=False), strict=namespace.strict),

@@ -105,9 +105,10 @@ def print_report(console: Console, report: Report) -> None:
         "bold red",
     )
     not_run = [r for r in report.results if r.status == NOT_RUN]
-    if not_run:
-        reason = Text(f"\n{len(not_run)} NOT RUN: {not_run[0].actual}", style="bold red")
-        console.print(reason, soft_wrap=True)
+    for reason in dict.fromkeys(result.actual for result in not_run):
+        ids = [result.case.id for result in not_run if result.actual == reason]
+        console.print(Text(f"\n{len(ids)} NOT RUN: {reason}", style="bold red"), soft_wrap=True)
+        console.print(Text(f"    {' '.join(ids)}"), soft_wrap=True)
     console.print(Text(f"\n{summary(report)}"), soft_wrap=True)
 
 

@@ -149,7 +149,7 @@ class RemembersPerConnection(PlainWorker):
         super().serve(handler)
 
 
-@flagged_by("auth.13", "of 6 copies of one request, [2-6] were accepted")
+@flagged_by("auth.13", "of 6 copies of one request, [2-6] were accepted, and the task ran [2-6] ti")
 class ChecksThenActs(PlainWorker):
     def __init__(self) -> None:
         super().__init__()
@@ -243,3 +243,54 @@ class TellsExpectedSignature(PlainWorker):
 class ShowsTraceback(PlainWorker):
     def refuse(self, handler: Handler, error: PermissionError) -> None:
         self.write(handler, 401, {"error": "".join(traceback.format_exception(error))})
+
+
+@flagged_by(
+    "transport.07", "after a request without credentials, a good one on the same connection"
+)
+class RefusesUnread(PlainWorker):
+    def serve(self, handler: Handler) -> None:
+        if "X-Wove-Signature" not in handler.headers:
+            self.refuse(handler, PermissionError("not signed"))
+        else:
+            super().serve(handler)
+
+
+@flagged_by("transport.07", "after a request for another path, .* was the body .* left unread")
+class RejectsPathsUnread(PlainWorker):
+    def serve(self, handler: Handler) -> None:
+        if handler.path.partition("?")[0] != "/wove/tasks":
+            self.write(handler, 404, {"error": "not here"})
+        else:
+            super().serve(handler)
+
+
+@flagged_by(
+    "auth.07", "was answered HTTP 200, though the task did not run: a refusal needs 401 or 403"
+)
+@flagged_by("auth.10", "was answered HTTP 200, though the task goes on: a refusal needs 401 or 403")
+@flagged_by("auth.11", "was answered HTTP 200 on the same connection, though the task did not run")
+@flagged_by(
+    "auth.12", "was answered HTTP 200 on another connection .*, though the task did not run"
+)
+@flagged_by("auth.13", "6 were answered with a 2xx status, though the task ran once")
+@flagged_by("auth.25", "was accepted: HTTP 200 b'{.error.: .replayed.}'")
+class RefusesPolitely(PlainWorker):
+    def refuse(self, handler: Handler, error: PermissionError) -> None:
+        self.write(handler, 200, {"error": str(error)})
+
+
+@flagged_by("auth.11", "refused on the same connection .HTTP 401., and yet the task ran again")
+@flagged_by("auth.12", "refused on another connection .* .HTTP 401., and yet the task ran again")
+@flagged_by("auth.13", "of 6 copies of one request, 1 was accepted, and the task ran [2-6] times")
+class RunsFirst(PlainWorker):
+    def serve(self, handler: Handler) -> None:
+        body = self.read(handler)
+        frame = self.decode(body)
+        events = self.run(frame) if frame["type"] == "run_task" else self.cancel(frame)
+        try:
+            self.verify(self.headers(handler), self.target(handler), body)
+        except PermissionError as exc:
+            self.refuse(handler, exc)
+            return
+        self.write(handler, 200, self.shape(events))

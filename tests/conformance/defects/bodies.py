@@ -8,6 +8,7 @@ import contextlib
 import inspect
 import json
 import pickle
+import threading
 from typing import Any
 
 import cloudpickle
@@ -59,7 +60,7 @@ class OnlyFunctions(PlainWorker):
         return super().call(run)
 
 
-@flagged_by("run.04", "the result")
+@flagged_by("run.04", r"a result came back as \[1, \[2\]\] where \(1, \(2,\)\) was returned")
 class AnswersJson(PlainWorker):
     def result(self, value: Any) -> Event:
         return {"type": "task_result", "result": json.loads(json.dumps(value, default=repr))}
@@ -191,3 +192,123 @@ class BrokenPickleIs500(FailsItself):
 @flagged_by("errors.12", "a pickle that calls sys.exit.. when loaded was answered with HTTP 500")
 class ExitOnLoadIs500(FailsItself):
     lets_through = (SystemExit,)
+
+
+@flagged_by(
+    "run.02", "a plain function that returns a coroutine: the terminal frame is 'task_error'"
+)
+class AwaitsCoroutineFunctions(PlainWorker):
+    def call(self, run: Run) -> Any:
+        if inspect.iscoroutinefunction(pickle.loads(run.frame["callable_pickle"])):
+            return super().call(run)
+        return without_coroutine(super_call(self, run))
+
+
+def without_coroutine(value: Any) -> Any:
+    """``value``, or what cannot be pickled either in place of a coroutine that nobody awaits."""
+    if not inspect.iscoroutine(value):
+        return value
+    value.close()
+    return threading.Lock()
+
+
+@flagged_by("run.04", r"a result came back as \[1, \[2\]\] where \(1, \(2,\)\) was returned")
+class PrefersJson(PlainWorker):
+    def result(self, value: Any) -> Event:
+        try:
+            return {"type": "task_result", "result": json.loads(json.dumps(value))}
+        except TypeError:
+            return super().result(value)
+
+
+@flagged_by("run.04", "a result came back as None where 0 was returned")
+class FalseIsNothing(PlainWorker):
+    def result(self, value: Any) -> Event:
+        return super().result(value or None)
+
+
+@flagged_by("run.10", "a task that fails was sent once and ran 2 times")
+class TriesAgain(PlainWorker):
+    def call(self, run: Run) -> Any:
+        try:
+            return super().call(run)
+        except ValueError:
+            return super().call(run)
+
+
+class Remembers(PlainWorker):
+    """Answers a run with an outcome that it has already, if :meth:`mark` is the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outcomes: dict[Any, Event] = {}
+
+    def mark(self, frame: Frame) -> Any:
+        return frame["run_id"]
+
+    def events(self, run: Run) -> list[Event]:
+        return [self.outcomes.setdefault(self.mark(run.frame), run.outcome)]
+
+
+@flagged_by("run.11", "the second run of a task_id was answered with the result of the first")
+class OneResultForATask(Remembers):
+    def mark(self, frame: Frame) -> Any:
+        return frame["task_id"]
+
+
+@flagged_by("run.12", "sent in a second run, were not run again: the result of the first came back")
+class OneResultForTheSameWork(Remembers):
+    def mark(self, frame: Frame) -> Any:
+        return frame["callable_pickle"], frame["args_pickle"]
+
+
+@flagged_by("run.12", "the second run got a list of 2 items where one was sent")
+class SharesArguments(PlainWorker):
+    def __init__(self) -> None:
+        super().__init__()
+        self.args: dict[bytes, Any] = {}
+
+    def call(self, run: Run) -> Any:
+        pickled = run.frame["args_pickle"]
+        if pickled not in self.args:
+            self.args[pickled] = pickle.loads(pickled)
+        value = pickle.loads(run.frame["callable_pickle"])(**self.args[pickled])
+        return asyncio.run(self.drive(run, value)) if inspect.isawaitable(value) else value
+
+
+@flagged_by("run.13", "a task that returns a lambda was answered with 'task_error'")
+class PicklesByName(PlainWorker):
+    def result(self, value: Any) -> Event:
+        text = base64.b64encode(pickle.dumps(value)).decode()
+        return {"type": "task_result", "result_pickle": text}
+
+
+@flagged_by("errors.01", "exception_pickle holds RuntimeError.*, where ValueError.* was raised")
+class RetypesExceptions(PlainWorker):
+    def error(self, exc: BaseException) -> Event:
+        text = base64.b64encode(pickle.dumps(RuntimeError(str(exc)))).decode()
+        return {**super().error(exc), "exception_pickle": text}
+
+
+@flagged_by("errors.01", "two terminal frames .'task_error', 'task_result'.: a run has one outcome")
+@flagged_by("errors.04", "two terminal frames .'task_error', 'task_result'.: a run has one outcome")
+class ResultsAfterErrors(PlainWorker):
+    def events(self, run: Run) -> list[Event]:
+        failed = run.outcome["type"] == "task_error"
+        return [*super().events(run), *([self.result(None)] if failed else [])]
+
+
+@flagged_by("errors.02", "error is a string, not an object with kind, message")
+class ErrorIsText(PlainWorker):
+    def error(self, exc: BaseException) -> Event:
+        return {"type": "task_error", "error": f"{type(exc).__name__}: {exc}"}
+
+
+@flagged_by(
+    "errors.13", "came back as .conformance: gr\\?\\?e \\?., without its letters beyond ASCII"
+)
+class MessagesInAscii(PlainWorker):
+    def error(self, exc: BaseException) -> Event:
+        event = super().error(exc)
+        event["error"]["message"] = str(exc).encode("ascii", "replace").decode()
+        return event

@@ -83,3 +83,40 @@ class MalformedCancelKills(PlainWorker):
             return super().decode(body)
         except KeyError as exc:
             raise RuntimeError from exc
+
+
+@flagged_by("cancel.01", "the answer to the cancel_task holds no list of event frames")
+class AnswersOk(PlainWorker):
+    def answer_cancel(self, handler: Handler, frame: Frame) -> None:
+        self.cancel(frame)
+        self.write(handler, 200, "ok")
+
+
+@flagged_by("cancel.02", "two terminal frames .'task_cancelled', 'task_result'.")
+@flagged_by("cancel.08", "two terminal frames .'task_cancelled', 'task_result'.")
+class ResultsAfterCancelling(PlainWorker):
+    def events(self, run: Run) -> list[Event]:
+        return [*super().events(run), *([self.result(None)] if run.cancelled else [])]
+
+
+@flagged_by("cancel.08", "answered with task_cancelled, and the run_task with 'task_error'")
+class SaysTwoThings(PlainWorker):
+    def work(self, run: Run) -> None:
+        try:
+            event = self.result(self.call(run))
+        except BaseException as exc:
+            event = self.error(exc)
+        run.settle(event)
+        run.ended.set()
+
+    def acknowledge(self, run: Run) -> list[Event]:
+        ended = run.ended.wait(self.grace)
+        return [{"type": "task_cancelled", **self.ids(run.frame)}] if ended else []
+
+
+@flagged_by("cancel.11", "a best_effort cancel_task was answered after 0.9.* s, as if it waited")
+class WaitsForTheTask(PlainWorker):
+    grace = 0.9
+
+    def cancel(self, frame: Frame) -> list[Event]:
+        return super().cancel({**frame, "delivery_cancel_mode": "require_ack"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from typing import Any
 
@@ -9,7 +11,7 @@ from tests.conformance.defects.base import flagged_by
 from tests.conformance.plain_worker import Event, Frame, Handler, PlainWorker, Run
 
 
-@flagged_by("frames.01", "the answer is not JSON")
+@flagged_by("frames.15", "the answer to a plain run is not JSON .JSONDecodeError.: HTTP 200")
 class AnswersText(PlainWorker):
     def write(self, handler: Handler, status: int, document: Any) -> None:
         data = repr(document).encode()
@@ -19,7 +21,13 @@ class AnswersText(PlainWorker):
         handler.wfile.write(data)
 
 
-@flagged_by("frames.02", "no terminal frame: 'task_started'")
+@flagged_by("frames.01", "there are no event frames in HTTP 200")
+class TellsNothingOfNothing(PlainWorker):
+    def events(self, run: Run) -> list[Event]:
+        return [] if run.outcome == self.result(None) else super().events(run)
+
+
+@flagged_by("frames.15", "a plain run was answered with no terminal frame: 'task_started'")
 class NoTerminal(PlainWorker):
     def events(self, run: Run) -> list[Event]:
         return [{"type": "task_started"}]
@@ -128,3 +136,83 @@ class DiesOfMalformedJson(PlainWorker):
             return super().decode(body)
         except ValueError as exc:
             raise RuntimeError from exc
+
+
+class Encodes(PlainWorker):
+    """Has its own way to put a document into bytes."""
+
+    header, value = "X-Plain", "1"
+
+    def encoded(self, document: Any) -> bytes:
+        return json.dumps(document).encode()
+
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        data = self.encoded(document)
+        handler.send_response(status)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(self.length(document, data)))
+        handler.send_header(self.header, self.value)
+        handler.end_headers()
+        handler.wfile.write(data)
+
+    def length(self, document: Any, data: bytes) -> int:
+        return len(data)
+
+
+@flagged_by("frames.15", "has Content-Encoding: gzip, which was not asked for")
+class Compresses(Encodes):
+    header, value = "Content-Encoding", "gzip"
+
+    def encoded(self, document: Any) -> bytes:
+        return gzip.compress(super().encoded(document))
+
+
+@flagged_by("frames.15", "the answer to a plain run holds more than one JSON value")
+class AnswersLines(Encodes):
+    def encoded(self, document: Any) -> bytes:
+        return b"".join(json.dumps(event).encode() + b"\n" for event in document.get("events", []))
+
+
+@flagged_by("frames.05", "ends in the middle, after .* does Content-Length count characters")
+class CountsCharacters(Encodes):
+    def encoded(self, document: Any) -> bytes:
+        return json.dumps(document, ensure_ascii=False).encode()
+
+    def length(self, document: Any, data: bytes) -> int:
+        return len(data.decode())
+
+
+@flagged_by(
+    "transport.01", "chunked body: it ends in the middle, or a chunk has no size .sizes are hex"
+)
+class ChunksInDecimal(PlainWorker):
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        data = json.dumps(document).encode()
+        handler.send_response(status)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.write(b"%d\r\n%b\r\n0\r\n\r\n" % (len(data), data))
+
+
+@flagged_by("frames.15", 'HTTP 200 b\'{"status": "accepted"}\', which is no event frame: no type')
+class AnswersLater(PlainWorker):
+    def shape(self, events: list[Event]) -> Any:
+        return {"status": "accepted"}
+
+
+@flagged_by(
+    "frames.15", "does the service run Python 3.*, as this check does, and has it cloudpickle"
+)
+class LoadsNothing(PlainWorker):
+    def call(self, run: Run) -> Any:
+        raise ValueError("bad marshal data")
+
+
+@flagged_by("frames.16", "a callable_pickle with '.' in it, which base64 does not have, was not")
+class SkipsCharacters(PlainWorker):
+    def decode(self, body: bytes) -> Frame:
+        frame = json.loads(body)
+        if isinstance(frame, dict) and isinstance(frame.get("callable_pickle"), str):
+            loose = base64.b64decode(frame["callable_pickle"])
+            frame["callable_pickle"] = base64.b64encode(loose).decode()
+        return super().decode(json.dumps(frame).encode())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
+import inspect
+import pickle
 import queue
 import socket
 import threading
@@ -135,9 +138,66 @@ class GrowingNonces(PlainWorker):
     def check_nonce(self, nonce: str) -> None:
         with self.lock:
             mark = hashlib.sha256(nonce.encode()).digest()
-            if any(hashlib.sha256(seen.encode()).digest() == mark for seen in self.nonces):
+            if any(hashlib.sha256(4 * seen.encode()).digest() == mark for seen in self.nonces):
                 raise PermissionError("replayed")
             self.nonces.append(nonce)
 
 
 plant(GrowingNonces, "limits.06", "its time grows with the nonces remembered")
+
+
+@flagged_by("concurrency.03", "a wrong value: run 4 of 16 got 1003, not 3")
+class Miscounts(PlainWorker):
+    def result(self, value: Any) -> Event:
+        return super().result(1000 + value if type(value) is int and value > 2 else value)
+
+
+@flagged_by(
+    "limits.04", "after a client that reset its connection in the middle of an answer, the ne"
+)
+class DiesOfBrokenPipes(Mortal):
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        try:
+            super().write(handler, status, document)
+            handler.wfile.flush()
+        except OSError:
+            self.dead = True
+
+
+class Hoards(PlainWorker):
+    """Keeps something of every run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.over = threading.Event()
+        self.kept: list[Any] = []
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        for thing in self.kept:
+            thing.close()
+        super().__exit__()
+
+
+@flagged_by("limits.07", "the worker's open files grow with its runs: .* after 25 sync runs")
+class KeepsFilesOpen(Hoards):
+    def call(self, run: Run) -> Any:
+        self.kept.append(socket.socket())
+        return super().call(run)
+
+
+@flagged_by("limits.07", "the worker's threads grow with its runs: .* after 25 sync runs")
+class KeepsThreads(Hoards):
+    def call(self, run: Run) -> Any:
+        threading.Thread(target=self.over.wait, args=(30,), daemon=True).start()
+        return super().call(run)
+
+
+@flagged_by("limits.07", "the worker's open files grow with its runs: .* after 25 async runs")
+class KeepsLoops(Hoards):
+    def call(self, run: Run) -> Any:
+        value = pickle.loads(run.frame["callable_pickle"])(**pickle.loads(run.frame["args_pickle"]))
+        if not inspect.isawaitable(value):
+            return value
+        self.kept.append(asyncio.new_event_loop())
+        return self.kept[-1].run_until_complete(self.drive(run, value))

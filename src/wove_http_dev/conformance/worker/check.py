@@ -172,10 +172,13 @@ class Check:
         """The event frames in an answer to a run."""
         if not answer.ok:
             raise Fell(f"{what} was answered with {answer.shown()}", expected="a 2xx status")
-        return told.events_of(answer)
+        return told.events_of(answer, f"the answer to {what}")
 
     def terminal_in(self, answer: Answer, what: str = "the run_task POST") -> told.Event:
-        """The first terminal frame in an answer, which is the one that counts for Wove."""
+        """The terminal frame in an answer.
+
+        Of several, the first one counts for Wove. Two results are left to frames.02 to tell.
+        """
         events = self.events_in(answer, what)
         found = told.terminals(events)
         if not found:
@@ -183,6 +186,13 @@ class Check:
                 f"{what} was answered without a terminal frame ({told.types(events)}):"
                 " the weave would wait for ever",
                 expected="task_result, task_error or task_cancelled",
+            )
+        if len(found) > 1 and any(event["type"] != "task_result" for event in found):
+            number = "two" if len(found) == 2 else str(len(found))
+            raise Fell(
+                f"{what} was answered with {number} terminal frames ({told.types(found)}):"
+                " a run has one outcome",
+                expected="exactly one terminal frame",
             )
         return found[0]
 

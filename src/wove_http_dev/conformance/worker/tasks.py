@@ -74,6 +74,24 @@ async def echo_async(value: Any) -> Any:
     return value
 
 
+def echo_later(value: Any) -> Any:
+    """A coroutine that returns its argument, made by a function that is none."""
+
+    async def later() -> Any:
+        return value
+
+    return later()
+
+
+async def _called(self: object, value: Any) -> Any:
+    return value
+
+
+def async_object() -> Any:
+    """An object whose call is a coroutine function; its class goes by value."""
+    return type("AsyncObject", (), {"__call__": by_value(_called), "__module__": MODULE})()
+
+
 def told_arguments(first: Any, second: Any = "default", *, third: Any, **rest: Any) -> Any:
     """What arrived under which name."""
     return {"first": first, "second": second, "third": third, "rest": rest}
@@ -88,12 +106,62 @@ def mixed_values() -> Any:
     return {"tuple": (1, (2,)), "set": {1, 2}, "bytes": b"\x00\xff", 7: None, "big": 2**80}
 
 
+def once_more(items: Any) -> str:
+    """Something new each time, a colon, and how many items came; it adds one to them."""
+    import uuid
+
+    count = len(items)
+    items.append("added")
+    return f"{uuid.uuid4().hex}:{count}"
+
+
+def large(size: int) -> bytes:
+    """``size`` bytes."""
+    return bytes(size)
+
+
+def function_by_value() -> Any:
+    """A function that no module holds."""
+    return lambda: "called"
+
+
+def instance_by_value() -> Any:
+    """An instance of a class that no module holds."""
+
+    class Made:
+        pass
+
+    return Made()
+
+
+def resources() -> dict[str, int]:
+    """What the process that runs it holds at the moment."""
+    import gc
+    import os
+    import threading
+
+    gc.collect()  # what waits for the collector is not lost
+    counts = {"threads": threading.active_count()}
+    if os.path.isdir("/proc/self/fd"):
+        counts["open files"] = len(os.listdir("/proc/self/fd"))
+    return counts
+
+
 # Errors
+
+
+FAILURE = ("conformance: the task failed on purpose",)
+"""The arguments of the exception that :func:`fail` raises."""
 
 
 def fail() -> None:
     """An ordinary exception."""
     raise ValueError("conformance: the task failed on purpose")
+
+
+def fail_in_letters() -> None:
+    """An exception whose message is not ASCII."""
+    raise ValueError("conformance: größe \N{CJK UNIFIED IDEOGRAPH-6F22}")
 
 
 def fail_with(name: str) -> None:
@@ -144,6 +212,15 @@ def knock(host: str, port: int, token: str) -> str:
     with socket.create_connection((host, port), 5) as sock:
         sock.sendall(token.encode())
     return "knocked"
+
+
+def knock_and_fail(host: str, port: int, token: str) -> None:
+    """Report once, and fail."""
+    import socket
+
+    with socket.create_connection((host, port), 5) as sock:
+        sock.sendall(token.encode())
+    raise ValueError("conformance: the task failed on purpose")
 
 
 def hold(host: str, port: int, token: str) -> str:

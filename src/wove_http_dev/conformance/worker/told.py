@@ -6,6 +6,7 @@ nothing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,17 +19,22 @@ KNOWN = (*TERMINAL, "task_started", "heartbeat", "log")
 Event = Mapping[str, Any]
 
 
-def events_of(answer: Answer) -> list[Event]:
+def events_of(answer: Answer, what: str = "the answer") -> list[Event]:
     """The event frames of ``answer``, whichever of the three shapes it has.
 
-    Raises :class:`Fell` if Wove's executor could not read them.
+    Raises :class:`Fell`, which calls it ``what``, if Wove's executor could not read them.
     """
+    coding = answer.header("Content-Encoding").strip().lower()
+    if coding not in ("", "identity"):
+        raise Fell(
+            f"{what} has Content-Encoding: {coding}, which was not asked for",
+            expected="a JSON answer as it is",
+        )
     try:
         document = answer.document()
     except (ValueError, RecursionError) as exc:
         raise Fell(
-            f"the answer is not JSON ({type(exc).__name__}): {answer.shown()}",
-            expected="a JSON answer",
+            f"{what} {_not_json(answer, exc)}: {answer.shown()}", expected="a JSON answer"
         ) from exc
     if isinstance(document, dict) and "events" in document:
         events = document["events"]
@@ -38,10 +44,27 @@ def events_of(answer: Answer) -> list[Event]:
         events = [document]
     if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
         raise Fell(
-            f"the answer holds no list of event frames: {answer.shown()}",
+            f"{what} holds no list of event frames: {answer.shown()}",
             expected="one event frame, a list of them, or an object with an events list",
         )
     return events
+
+
+def _not_json(answer: Answer, error: Exception) -> str:
+    size = len(answer.body)
+    if size and _cut_off(error):
+        hint = "; does Content-Length count characters instead of bytes?"
+        counted = answer.header("Content-Length") == str(size)
+        return f"is JSON that ends in the middle, after {size} bytes{hint if counted else ''}"
+    if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
+        return "holds more than one JSON value"
+    return f"is not JSON ({type(error).__name__})"
+
+
+def _cut_off(error: Exception) -> bool:
+    if isinstance(error, json.JSONDecodeError):
+        return error.msg.startswith("Unterminated") or 0 < len(error.doc.rstrip()) <= error.pos
+    return isinstance(error, UnicodeDecodeError) and error.reason == "unexpected end of data"
 
 
 def terminals(events: list[Event]) -> list[Event]:
@@ -49,16 +72,17 @@ def terminals(events: list[Event]) -> list[Event]:
     return [event for event in events if event.get("type") in TERMINAL]
 
 
-def told_cancelled(answer: Answer) -> bool:
+def told_cancelled(answer: Answer, what: str) -> bool:
     """Whether ``answer`` claims that a task was cancelled; nothing readable claims nothing."""
     if not answer.ok or not answer.body.strip():
         return False
-    return any(event.get("type") == "task_cancelled" for event in events_of(answer))
+    return any(event.get("type") == "task_cancelled" for event in events_of(answer, what))
 
 
 def types(events: list[Event]) -> str:
     """The types of ``events``, to print."""
-    return ", ".join(repr(event.get("type"))[:40] for event in events[:12]) or "no event frames"
+    kinds = [repr(e["type"])[:40] if "type" in e else "an object without type" for e in events[:12]]
+    return ", ".join(kinds) or "no event frames"
 
 
 def result_of(event: Event, limit: int = LIMIT) -> Any:
@@ -76,14 +100,19 @@ def result_of(event: Event, limit: int = LIMIT) -> Any:
         raise Fell(f"result_pickle: {exc}") from exc
 
 
+def error_value(event: Event) -> Any:
+    """The ``error`` of a ``task_error`` frame, plain or pickled; ``None`` if there is none."""
+    if "error_pickle" not in event:
+        return event.get("error")
+    try:
+        return load(event["error_pickle"])
+    except (Refused, Unloadable) as exc:
+        raise Fell(f"error_pickle: {exc}") from exc
+
+
 def error_payload(event: Event) -> Mapping[str, Any]:
-    """The ``error`` of a ``task_error`` frame, plain or pickled; empty if there is none."""
-    value: Any = event.get("error")
-    if "error_pickle" in event:
-        try:
-            value = load(event["error_pickle"])
-        except (Refused, Unloadable) as exc:
-            raise Fell(f"error_pickle: {exc}") from exc
+    """The same as an object; text is taken for its message, anything else for nothing."""
+    value = error_value(event)
     if isinstance(value, str):
         return {"message": value}
     return value if isinstance(value, dict) else {}

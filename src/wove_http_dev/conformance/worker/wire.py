@@ -12,6 +12,7 @@ import io
 import json
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -30,21 +31,34 @@ class NoAnswer(Exception):
     """No whole HTTP answer came; the message says what did."""
 
 
+class HungUp(NoAnswer):
+    """The connection ended before an answer began."""
+
+
 class Deadline:
-    """A moment, ``seconds`` from now, that every step of an exchange shares."""
+    """A moment, ``seconds`` from now, that every step of an exchange shares; ``within`` cuts it
+    short."""
 
     def __init__(self, seconds: float, *, within: Deadline | None = None) -> None:
+        now = time.monotonic()
         self.seconds = seconds
-        self.ends = time.monotonic() + seconds
+        self.ends = now + seconds
+        self._said = f"{seconds:g} s"
         if within is not None and within.ends < self.ends:
             self.ends = within.ends
+            left = max(0.0, within.ends - now)
+            self._said = f"{left:.1f} s, all that was left of the {within.seconds:g} s of this case"
 
     def left(self) -> float:
         """Seconds left; raises :class:`NoAnswer` if there are none."""
         left = self.ends - time.monotonic()
         if left <= 0:
-            raise NoAnswer(f"no whole answer within {self.seconds:g} s")
+            raise self.passed()
         return left
+
+    def passed(self) -> NoAnswer:
+        """What to raise when it has passed."""
+        return NoAnswer(f"no whole answer within {self._said}")
 
 
 @dataclass(frozen=True)
@@ -136,8 +150,14 @@ class Connection:
             raise
         promised = response.length
         chunks: list[bytes] = []
-        while chunk := response.read(CHUNK):  # never read(): it would allocate what is promised
-            chunks.append(chunk)
+        try:
+            while chunk := response.read(CHUNK):  # never read(): it would allocate what is promised
+                chunks.append(chunk)
+        except http.client.IncompleteRead as exc:
+            raise NoAnswer(
+                "chunked body: it ends in the middle, or a chunk has no size (sizes are"
+                " hexadecimal, and a chunk of size 0 is the last one)"
+            ) from exc
         body = b"".join(chunks)
         if promised is not None and len(body) < promised:
             raise NoAnswer(f"the answer ended after {len(body)} of {promised} bytes")
@@ -145,8 +165,18 @@ class Connection:
             response.status, tuple(response.getheaders()), body, bool(response.will_close)
         )
 
+    def begun(self, deadline: Deadline) -> bytes:
+        """The first bytes of an answer, which is not read any further."""
+        self._sock.settimeout(deadline.left())
+        return _explained(lambda: self._sock.recv(1024), deadline)
+
     def close(self) -> None:
         """Hang up."""
+        self._sock.close()
+
+    def reset(self) -> None:
+        """Hang up as a client does that was killed: the service's next write fails."""
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._sock.close()
 
 
@@ -154,7 +184,7 @@ def _explained(step: Callable[[], T], deadline: Deadline) -> T:
     try:
         return step()
     except TimeoutError as exc:
-        raise NoAnswer(f"no whole answer within {deadline.seconds:g} s") from exc
+        raise deadline.passed() from exc
     except ssl.SSLCertVerificationError as exc:
         raise NoAnswer(
             f"its certificate is not trusted: {exc.verify_message} (--ca-file names the CA)"
@@ -164,11 +194,11 @@ def _explained(step: Callable[[], T], deadline: Deadline) -> T:
     except ConnectionRefusedError as exc:
         raise NoAnswer("the connection was refused") from exc
     except http.client.RemoteDisconnected as exc:
-        raise NoAnswer("the connection was closed without an answer") from exc
+        raise HungUp("the connection was closed without an answer") from exc
     except http.client.BadStatusLine as exc:
         raise NoAnswer(f"what came is not HTTP: {str(exc)[:160]}") from exc
     except ConnectionError as exc:
-        raise NoAnswer("the connection was reset") from exc
+        raise HungUp("the connection was reset") from exc
     except OSError as exc:
         raise NoAnswer(f"{type(exc).__name__}: {exc}") from exc
     except (http.client.HTTPException, ValueError) as exc:

@@ -18,6 +18,9 @@ from wove_http_dev.conformance.worker.wire import Answer, Background, NoAnswer
 cancel = Family("cancel")
 CLAIM = 2.5
 """Seconds in which a worker that claims too early would have claimed, its grace included."""
+AT_ONCE = 0.75
+"""Seconds, more than a cancel_task for nothing takes, in which best_effort is answered."""
+THE_ANSWER = "the answer to the cancel_task"
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def _readable(check: Check, answer: Answer, run_id: str) -> None:
         check.fell(f"a cancel_task made the service fail: {answer.shown()}")
     if not answer.ok or not answer.body.strip():
         return
-    for event in told.events_of(answer):
+    for event in told.events_of(answer, THE_ANSWER):
         if event.get("run_id", run_id) != run_id:
             check.fell(f"a cancel_task was answered with a frame for {event['run_id']!r:.100}")
 
@@ -159,7 +162,7 @@ def finished_run(check: Check) -> str:
         run_id = commands.new_run_id()
         check.terminal(commands.run_frame(tasks.nothing, run_id=run_id))
         answer = cancelled(check, run_id, mode)
-        if mode == "require_ack" and told.told_cancelled(answer):
+        if mode == "require_ack" and told.told_cancelled(answer, THE_ANSWER):
             check.fell("require_ack: a run that had finished was acknowledged as cancelled")
     check.still_serves("a cancel_task for a finished run")
     return answer.shown()
@@ -174,7 +177,7 @@ def _honest(check: Check, run: HeldRun, kind: str) -> str:
         if not post.done(max(0.0, ends - time.monotonic())):
             continue
         try:
-            claimed = told.told_cancelled(post.result(0.0))
+            claimed = told.told_cancelled(post.result(0.0), f"the answer to the {name}")
         except NoAnswer:
             continue
         if claimed and run.visit.alive():
@@ -224,19 +227,25 @@ def require_ack_honest_async(check: Check) -> str:
     SHOULD,
     sources.ENVIRONMENTS,
     sent="a require_ack cancel_task for an async task that stops when it is cancelled",
-    expected="task_cancelled in the answer to the cancel_task or the run_task; the body stopped",
+    expected="task_cancelled in the answer to the cancel_task or the run_task, the latter no other"
+    " outcome; the body stopped",
 )
 def require_ack_acknowledged(check: Check) -> str:
     """With require_ack, a task that can be stopped is stopped and acknowledged."""
     run = held(check, tasks.hold_async)
     answer = cancelled(check, run.run_id, "require_ack")
-    acknowledged = told.told_cancelled(answer)
+    acknowledged = told.told_cancelled(answer, THE_ANSWER)
     if not run.visit.gone(check.patience):
         check.fell("a require_ack cancel_task did not stop an async task")
     event = ended(check, run, "after a require_ack cancel_task of an async task")
     if not acknowledged and event.get("type") != "task_cancelled":
         check.fell(
             f"neither answer says task_cancelled: {answer.shown()} and {event.get('type')!r}"
+        )
+    if acknowledged and event.get("type") != "task_cancelled":
+        check.fell(
+            f"the cancel_task is answered with task_cancelled, and the run_task with"
+            f" {event.get('type')!r}"
         )
     return "acknowledged"
 
@@ -282,3 +291,28 @@ def malformed_cancel(check: Check) -> str:
             check.fell(f"a cancel_task {what} made the service fail: {answer.shown()}")
     check.still_serves("malformed cancel_task frames")
     return f"HTTP {answer.status}"
+
+
+@cancel.case(
+    "11",
+    "best-effort-at-once",
+    SHOULD,
+    sources.ENVIRONMENTS,
+    sent="a best_effort cancel_task for a sync task that goes on",
+    expected=f"an answer within {AT_ONCE:g} s, while the task goes on",
+)
+def best_effort_at_once(check: Check) -> str:
+    """With best_effort nobody waits for the task's end: the cancel_task is answered at once."""
+    run = held(check, tasks.hold)
+    began = time.monotonic()
+    cancelled(check, commands.new_run_id())
+    usual = time.monotonic() - began
+    began = time.monotonic()
+    cancelled(check, run.run_id)
+    took = time.monotonic() - began
+    if took - usual > AT_ONCE and run.visit.alive():
+        check.fell(
+            f"a best_effort cancel_task was answered after {took:.2f} s, as if it waited for the"
+            f" task, which goes on (one for an unknown run takes {usual:.2f} s)"
+        )
+    return f"{took:.2f} s"

@@ -70,8 +70,11 @@ def many_at_once(check: Check) -> str:
     return side_by_side(check, MANY)
 
 
-def _own(check: Check, answer: Answer, run_id: str, value: object, what: str) -> None:
-    """Require that ``answer`` is about the run ``run_id``, which returned ``value``."""
+def _own(
+    check: Check, answer: Answer, run_id: str, value: object, what: str, all_values: list[object]
+) -> None:
+    """Require that ``answer`` is about the run ``run_id``, which returned ``value``, one of
+    ``all_values``."""
     events = check.events_in(answer, what)
     for event in events:
         if event.get("run_id", run_id) != run_id:
@@ -81,7 +84,9 @@ def _own(check: Check, answer: Answer, run_id: str, value: object, what: str) ->
         check.fell(f"{what} was answered without a terminal frame")
     seen = told.result_of(found[0])
     if seen != value:
-        check.fell(f"parallel runs are mixed up: {what} got {brief(seen)}, not {brief(value)}")
+        mixed_up = any(type(other) is type(seen) and other == seen for other in all_values)
+        how = "parallel runs are mixed up" if mixed_up else "a wrong value"
+        check.fell(f"{how}: {what} got {brief(seen)}, not {brief(value)}")
 
 
 def _pair(check: Check, *, first_ends_first: bool) -> None:
@@ -101,7 +106,7 @@ def _pair(check: Check, *, first_ends_first: bool) -> None:
             if any(other.done() for _, _, other_id, other in runs if other_id != run_id):
                 check.fell(f"parallel runs are mixed up: {what} ended, and the other was answered")
             raise Fell(f"{what} had ended while another still ran: {exc}") from exc
-        _own(check, answer, run_id, visit.token, what)
+        _own(check, answer, run_id, visit.token, what, [other.token for _, other, _, _ in runs])
 
 
 @concurrency.case(
@@ -128,7 +133,7 @@ def never_mixed_up(check: Check) -> str:
             answer = post.result(check.patience + 1)
         except NoAnswer as exc:
             raise Fell(f"{what}: {exc}") from exc
-        _own(check, answer, run_id, number, what)
+        _own(check, answer, run_id, number, what, [other for other, _, _ in runs])
     return "each its own"
 
 

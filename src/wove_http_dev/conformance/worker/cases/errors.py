@@ -12,11 +12,12 @@ from typing import Any
 from wove_http_dev.conformance.report import MUST, SHOULD, Family
 from wove_http_dev.conformance.worker import commands, sources, tasks, told
 from wove_http_dev.conformance.worker.check import Check
-from wove_http_dev.conformance.worker.unpickling import Unloadable
+from wove_http_dev.conformance.worker.unpickling import Refused, Unloadable, brief, load
 
 errors = Family("errors")
 OUTCOME = "one task_error; the service goes on"
 PURPOSE = "on purpose"
+FIELDS = ("kind", "message", "traceback", "retryable", "source")
 
 
 def failed(check: Check, what: str, function: Any, args: Any = None) -> told.Event:
@@ -44,15 +45,33 @@ def loadable(check: Check, what: str, event: told.Event) -> BaseException | None
     MUST,
     sources.EVENTS,
     sent="a task that raises ValueError",
-    expected="a task_error that names ValueError and its message",
+    expected="a task_error that names ValueError and its message; in exception_pickle, if it is"
+    " there, the same exception",
 )
 def task_exception(check: Check) -> str:
     """An exception in a task is a task_error that tells what it was."""
-    event = failed(check, "a task that raises ValueError", tasks.fail)
+    what = "a task that raises ValueError"
+    event = failed(check, what, tasks.fail)
     text = told.error_text(event)
     if PURPOSE not in text or "ValueError" not in text:
         check.fell(f"the task_error does not tell the ValueError and its message: {text}")
+    _same_exception(check, what, event)
     return text
+
+
+def _same_exception(check: Check, what: str, event: told.Event) -> None:
+    """Require that ``exception_pickle``, which Wove raises in the weave, holds what was raised."""
+    if "exception_pickle" not in event:
+        return
+    try:
+        seen = load(event["exception_pickle"])
+    except (Refused, Unloadable) as exc:
+        check.fell(f"{what}: exception_pickle: {exc}, where the ValueError alone would do")
+    if type(seen) is not ValueError or seen.args != tasks.FAILURE:
+        check.fell(
+            f"{what}: exception_pickle holds {brief(seen)}, where ValueError{tasks.FAILURE!r} was"
+            " raised: an except clause in the weave would not see it"
+        )
 
 
 @errors.case(
@@ -66,12 +85,11 @@ def task_exception(check: Check) -> str:
 def error_fields(check: Check) -> str:
     """A network executor's task_error holds the normalized error: five fields."""
     event = failed(check, "a task that raises ValueError", tasks.fail)
-    error = told.error_payload(event)
-    lacking = [
-        name
-        for name in ("kind", "message", "traceback", "retryable", "source")
-        if name not in error
-    ]
+    error = told.error_value(event)
+    if not isinstance(error, dict):
+        kind = {str: "a string", type(None): "missing"}.get(type(error), type(error).__name__)
+        check.fell(f"error is {kind}, not an object with {', '.join(FIELDS)}")
+    lacking = [name for name in FIELDS if name not in error]
     if lacking:
         check.fell(f"the error lacks {', '.join(lacking)}")
     if error["kind"] != "ValueError":
@@ -271,3 +289,26 @@ def exit_on_load(check: Check) -> str:
             check.fell(f"{what} was answered with {event.get('type')!r}", expected="task_error")
     check.still_serves(what)
     return f"HTTP {answer.status}"
+
+
+@errors.case(
+    "13",
+    "message-in-letters",
+    SHOULD,
+    sources.EVENTS,
+    sent="a task that raises ValueError with a message that is not ASCII",
+    expected="the same message in the task_error",
+)
+def message_in_letters(check: Check) -> str:
+    """An error's message comes back as it was, in whatever script."""
+    what = "a task that raises ValueError"
+    event = failed(check, what, tasks.fail_in_letters)
+    said = [told.error_payload(event).get("message")]
+    said += getattr(loadable(check, what, event), "args", ())
+    letters = "größe \N{CJK UNIFIED IDEOGRAPH-6F22}"
+    if not any(isinstance(text, str) and letters in text for text in said):
+        check.fell(
+            f"the message came back as {brief(said[0])}, without its letters beyond ASCII"
+            f" ({letters})"
+        )
+    return brief(said[0])

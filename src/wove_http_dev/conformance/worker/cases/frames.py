@@ -5,7 +5,10 @@ It knows frames; values in them are ``running``'s and ``errors``', bad frames ``
 
 from __future__ import annotations
 
-from wove_http_dev.conformance.report import MUST, SHOULD, Family
+import sys
+from typing import Any
+
+from wove_http_dev.conformance.report import MUST, SHOULD, Family, Fell
 from wove_http_dev.conformance.worker import commands, sources, tasks, told
 from wove_http_dev.conformance.worker.check import Check
 
@@ -14,6 +17,46 @@ frames = Family("frames")
 
 def _events(check: Check, **ids: str) -> list[told.Event]:
     return check.events(commands.run_frame(tasks.echo, {"value": 1}, **ids))
+
+
+@frames.case(
+    "15",
+    "readable-result",
+    MUST,
+    sources.SEED,
+    sent="a task that returns text and, should that fail, one that returns None",
+    expected="a task_result that can be read, for one of them, within 10 s",
+    gate=True,
+)
+def readable_result(check: Check) -> str:
+    """A plain run is answered with a result that can be read: all other cases build on that."""
+    try:
+        return _read(check, tasks.echo, {"value": "conformance"})
+    except Fell as first:
+        try:
+            return _read(check, tasks.nothing)
+        except Fell:  # both fail: the first one's reason is the plainer
+            raise first from None
+
+
+def _read(check: Check, function: Any, args: Any = None) -> str:
+    what = "a plain run"
+    body = commands.encode(commands.run_frame(function, args))
+    answer = check.ask(what, body, patience=2 * check.patience)
+    events = check.events_in(answer, what)
+    found = told.terminals(events)
+    if not any("type" in event for event in events):
+        check.fell(f"{what} was answered with {answer.shown()}, which is no event frame: no type")
+    if not found:
+        check.fell(f"{what} was answered with no terminal frame: {told.types(events)}")
+    try:
+        told.result_of(found[0])
+    except Fell as exc:
+        version = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+        hint = f" (does the service run {version}, as this check does, and has it cloudpickle?)"
+        failed = found[0].get("type") == "task_error"
+        check.fell(f"{what}: {exc.actual}{hint if failed else ''}")
+    return told.types(events)
 
 
 @frames.case(

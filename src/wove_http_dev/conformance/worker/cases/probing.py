@@ -15,6 +15,7 @@ from wove_http_dev.conformance.worker.wire import NoAnswer
 AFTERMATH = 0.05
 """Seconds after an answer in which a body that should not run would still be noticed."""
 REFUSAL = "a refusal (no 2xx status), and the task does not run"
+NO_REFUSAL = "though the task did not run: a refusal needs 401 or 403"
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,14 @@ class Probe:
 
     def ran(self, timeout: float = AFTERMATH) -> bool:
         """Whether it ran, as far as can be told."""
-        return self.visit is not None and self.visit.arrived(timeout)
+        return self.times(timeout) > 0
+
+    def times(self, timeout: float = AFTERMATH, at_least: int = 1) -> int:
+        """How often it ran, as far as can be told, after waiting for ``at_least`` times."""
+        if self.visit is None:
+            return 0
+        self.visit.arrived(timeout, at_least)
+        return self.visit.count
 
 
 def probe(check: Check) -> Probe:
@@ -63,6 +71,8 @@ def refused(
     else:
         seen, accepted = f"HTTP {answer.status}", answer.ok
     if accepted:
+        if sent.visit is not None and not sent.ran():
+            check.fell(f"{what} was answered {seen}, {NO_REFUSAL}")
         check.fell(f"{what} was accepted: {seen}{', and the task ran' if sent.ran() else ''}")
     if sent.ran():
         check.fell(f"{what} was refused ({seen}), and yet the task ran")

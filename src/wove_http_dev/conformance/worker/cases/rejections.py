@@ -166,3 +166,20 @@ def rejection_status(check: Check) -> str:
     if wrong:
         check.fell("; ".join(wrong))
     return "4xx"
+
+
+@rejections.case(
+    "16",
+    "strict-base64",
+    SHOULD,  # Wove's own stdio worker skips such characters
+    f"{sources.BASE64}: what holds characters outside the alphabet must be rejected",
+    sent="a valid callable_pickle with four asterisks in it",
+    expected="an error status, or a task_error for the run_id",
+)
+def strict_base64(check: Check) -> str:
+    """Characters that base64 does not have are an error, and not skipped."""
+    frame = commands.run_frame(tasks.nothing)
+    text = str(frame["callable_pickle"])
+    frame["callable_pickle"] = f"{text[:8]}****{text[8:]}"
+    what = "a callable_pickle with '*' in it, which base64 does not have,"
+    return rejected(check, what, commands.encode(frame), str(frame["run_id"]))

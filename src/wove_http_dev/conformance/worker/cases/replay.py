@@ -11,7 +11,13 @@ from typing import Any
 
 from wove_http_dev.conformance.report import MUST, SHOULD, Family, Fell
 from wove_http_dev.conformance.worker import commands, sources
-from wove_http_dev.conformance.worker.cases.probing import REFUSAL, refused, signed
+from wove_http_dev.conformance.worker.cases.probing import (
+    NO_REFUSAL,
+    REFUSAL,
+    Probe,
+    refused,
+    signed,
+)
 from wove_http_dev.conformance.worker.check import Check
 from wove_http_dev.conformance.worker.wire import (
     Answer,
@@ -27,8 +33,10 @@ DAY = 86400.0
 INSIDE, OUTSIDE = 60, 1800
 """Seconds that clocks may well differ, and seconds that are too many, by Wove's default of 300."""
 COPIES = 6
-OTHERS, LATE = 200, 1.1
-"""Requests, and seconds, between a request and its late replay."""
+OTHERS, OTHERS_TIME = 200, 4.0
+"""Requests between a request and its late replay, and the seconds that they may take."""
+LATE = 1.1
+"""Seconds, at least, between the two."""
 
 
 @replay.case(
@@ -58,9 +66,27 @@ def replay_same_connection(check: Check) -> str:
             return f"HTTP {first.status}, then {exc}"
     finally:
         connection.close()
-    if second.ok or (sent.visit is not None and sent.visit.count > 1):
-        check.fell(f"a replayed request was accepted on the same connection: HTTP {second.status}")
+    _refused_again(check, "a replayed request", "on the same connection", sent, second)
     return f"HTTP {first.status}, then HTTP {second.status}"
+
+
+def _refused_again(check: Check, what: str, where: str, sent: Probe, answer: Answer) -> None:
+    """Require that a replay of ``sent`` was refused with ``answer``, and did not run ``sent``."""
+    status = f"HTTP {answer.status}"
+    if answer.ok:
+        if sent.visit is not None and sent.times(at_least=2) < 2:
+            check.fell(f"{what} was answered {status} {where}, {NO_REFUSAL}")
+        check.fell(f"{what} was accepted {where}: {status}")
+    ran = sent.times(0.0)
+    if ran > 1 and ran > _times_alone(check):
+        check.fell(f"{what} was refused {where} ({status}), and yet the task ran again")
+
+
+def _times_alone(check: Check) -> int:
+    """How often one request runs its task: what run.09 flags is not a replay's doing."""
+    sent, headers = signed(check)
+    check.ask("a good request", sent.body, headers)
+    return sent.times(at_least=2)
 
 
 def _first_answer(connection: Connection, deadline: Deadline) -> Answer:
@@ -78,11 +104,8 @@ def _again(check: Check, times: int) -> str:
             again = check.post(sent.body, headers)
         except NoAnswer:
             continue
-        if again.ok or (sent.visit is not None and sent.visit.count > 1):
-            check.fell(
-                f"a replayed request was accepted on another connection: replay {number} of"
-                f" {times} got HTTP {again.status}"
-            )
+        where = f"on another connection (replay {number} of {times})"
+        _refused_again(check, "a replayed request", where, sent, again)
     return f"HTTP {first.status}, then refused"
 
 
@@ -123,9 +146,15 @@ def replay_race(check: Check) -> str:
             accepted += copy.result(check.patience + 1).ok
         except NoAnswer:
             continue
-    ran = sent.visit.count if sent.visit is not None else accepted
-    if accepted > 1 or ran > 1:
-        check.fell(f"of {COPIES} copies of one request, {accepted} were accepted and {ran} ran")
+    ran = sent.times(at_least=accepted) if sent.visit is not None else accepted
+    if accepted > 1 >= ran:
+        check.fell(
+            f"of {COPIES} copies of one request, {accepted} were answered with a 2xx status, though"
+            " the task ran once: a refusal needs 401 or 403"
+        )
+    if accepted > 1 or (ran > 1 and ran > _times_alone(check)):
+        how = f"{accepted} {'was' if accepted == 1 else 'were'} accepted"
+        check.fell(f"of {COPIES} copies of one request, {how}, and the task ran {ran} times")
     if not accepted:
         raise Fell(f"of {COPIES} copies of one valid request, none was accepted")
     return "one accepted"
@@ -214,15 +243,14 @@ def replay_late(check: Check) -> str:
     sent, headers = signed(check)
     check.ask("a good request", sent.body, headers)
     late = time.monotonic() + LATE
-    for _ in range(OTHERS):
+    others, ends = 0, time.monotonic() + OTHERS_TIME
+    while others < OTHERS and time.monotonic() < ends:
         check.ask("a good cancel_task", *_cancelling(check))
+        others += 1
     time.sleep(max(0.0, late - time.monotonic()))
     again = check.ask("a late replay", sent.body, headers)
-    if again.ok or (sent.visit is not None and sent.visit.count > 1):
-        check.fell(
-            f"a replay was accepted after {OTHERS} other requests and {LATE:g} s:"
-            f" HTTP {again.status}"
-        )
+    where = f"after {others} other requests and {LATE:g} s"
+    _refused_again(check, "a replay", where, sent, again)
     return f"HTTP {again.status}"
 
 
@@ -241,7 +269,7 @@ def replay_cancel(check: Check) -> str:
     check.ask("a good cancel_task", body, headers)
     again = check.ask("a replayed cancel_task", body, headers)
     if again.ok:
-        check.fell(f"a replayed cancel_task was accepted: HTTP {again.status}")
+        check.fell(f"a replayed cancel_task was accepted: {again.shown()}")
     return f"HTTP {again.status}"
 
 

@@ -1,21 +1,19 @@
-"""Run cases: a task gets its arguments, runs once, and its result comes back as it was.
+"""Run cases: a task gets its arguments, is called, and its result comes back as it was.
 
-It knows values; the frames around them are ``frames``'.
+It knows values; how often a task runs is ``repeats``'s, the frames around them are ``frames``'.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from wove_http_dev.conformance.report import MUST, SHOULD, Family
+from wove_http_dev.conformance.report import MUST, SHOULD, Family, Fell
 from wove_http_dev.conformance.worker import commands, sources, tasks, told
 from wove_http_dev.conformance.worker.check import Check
 from wove_http_dev.conformance.worker.unpickling import brief
 
 running = Family("run")
 MIB = 2**20
-AFTERMATH = 0.1
-"""Seconds in which a second run of the same task would be noticed."""
 
 
 def _same(check: Check, what: str, seen: Any, expected: Any) -> None:
@@ -51,13 +49,29 @@ def keyword_arguments(check: Check) -> str:
     "async-callable",
     MUST,
     sources.STDIO,
-    sent="a coroutine function",
-    expected="what it returned after it was awaited",
+    sent="a coroutine function, a function that returns a coroutine, and an object whose __call__"
+    " is a coroutine function",
+    expected="what it returned after it was awaited, each time",
 )
 def async_callable(check: Check) -> str:
-    """An async task is awaited."""
-    _same(check, "an async task's result", check.value(tasks.echo_async, {"value": "a"}), "a")
+    """What a task's call gives is awaited if it is a coroutine, whatever was called."""
+    for what, function in (
+        ("a coroutine function", tasks.echo_async),
+        ("a plain function that returns a coroutine", tasks.echo_later),
+        ("an object whose __call__ is a coroutine function", tasks.async_object()),
+    ):
+        _returned(check, function, {"value": "a"}, "a", f"{what}: ")
     return "awaited"
+
+
+def _returned(check: Check, function: Any, args: Any, value: Any, what: str = "") -> None:
+    """Require that ``function`` gives ``value``; ``what`` opens the sentence if it does not."""
+    try:
+        seen = check.value(function, args)
+    except Fell as exc:
+        raise Fell(f"{what}{exc.actual}, where {brief(value)} was returned") from exc
+    if type(seen) is not type(value) or seen != value:
+        check.fell(f"{what}a result came back as {brief(seen)} where {brief(value)} was returned")
 
 
 @running.case(
@@ -79,12 +93,16 @@ def importable_callable(check: Check) -> str:
     "python-values",
     MUST,
     sources.SEED,
-    sent="a task that returns tuples, sets, bytes, None and a number beyond 64 bits",
+    sent="tasks that return tuples, sets, bytes, a dict with a number as key, a number beyond 64"
+    " bits, and everything that is false: 0, '', [], {}, (), False",
     expected="equal values of the same types",
 )
 def python_values(check: Check) -> str:
     """A result is a Python value and comes back as one, also where JSON has no such type."""
-    _same(check, "the result", check.value(tasks.mixed_values), tasks.mixed_values())
+    values: tuple[Any, ...] = ((1, (2,)), {7: None}, b"\x00\xff", 0, "", [], {}, (), False)
+    for value in values:
+        _returned(check, tasks.echo, {"value": value}, value)
+    _returned(check, tasks.mixed_values, None, tasks.mixed_values())
     return "equal"
 
 
@@ -155,19 +173,23 @@ def very_large_payload(check: Check) -> str:
 
 
 @running.case(
-    "09",
-    "runs-once",
-    MUST,
-    sources.CONTRACT,
-    sent="a task that reports to the checker",
-    expected="one report",
+    "13",
+    "result-by-value",
+    SHOULD,
+    f"{sources.STDIO}; it pickles with cloudpickle",
+    sent="tasks that return a lambda, and an instance of a class that the task defines",
+    expected="a task_result each (this check does not load it)",
 )
-def runs_once(check: Check) -> str:
-    """A task that was sent once runs once, and has run when its result is told."""
-    visit = check.visit()
-    check.terminal(commands.run_frame(tasks.knock, visit.address))
-    if not visit.arrived(0.5):
-        check.fell("a result was told, but the task did not run")
-    if visit.arrived(AFTERMATH, times=2):
-        check.fell(f"the task was sent once and ran {visit.count} times")
-    return "once"
+def result_by_value(check: Check) -> str:
+    """A result may be made of functions and classes that no module holds, as the task itself is."""
+    for what, function in (
+        ("a lambda", tasks.function_by_value),
+        ("an instance of a class that it defines", tasks.instance_by_value),
+    ):
+        event = check.terminal(commands.run_frame(function), f"a task that returns {what}")
+        if event.get("type") != "task_result":
+            check.fell(
+                f"a task that returns {what} was answered with {event.get('type')!r}:"
+                f" {told.error_text(event)}"
+            )
+    return "task_result"

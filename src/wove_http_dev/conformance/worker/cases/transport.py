@@ -8,9 +8,9 @@ from __future__ import annotations
 import time
 
 from wove_http_dev.conformance.report import MUST, SHOULD, Family, Fell, NotApplicable
-from wove_http_dev.conformance.worker import commands, sources, tasks
+from wove_http_dev.conformance.worker import commands, sources, tasks, told
 from wove_http_dev.conformance.worker.check import Check
-from wove_http_dev.conformance.worker.wire import Deadline, NoAnswer
+from wove_http_dev.conformance.worker.wire import Connection, Deadline, HungUp, NoAnswer
 
 transport = Family("transport")
 PIECES = 4
@@ -153,3 +153,63 @@ def silent_connections(check: Check) -> str:
         for sock in socks:
             sock.close()
     return f"HTTP {answer.status}"
+
+
+@transport.case(
+    "07",
+    "next-request-after-a-refusal",
+    MUST,
+    f"{sources.HTTP1}, 9.3: the body is read, or the connection closed",
+    sent="on one connection, a request without credentials, or for another path, and a good one",
+    expected="the good one is served, or the connection closed after the refusal",
+)
+def next_request_after_a_refusal(check: Check) -> str:
+    """A refused request is read to its end: its body is not taken for the next request."""
+    service = check.service
+    body = commands.encode(commands.run_frame(tasks.nothing))
+    seen = []
+    if service.mode != "none":
+        request = service.request(body, {}, keep=True)
+        seen.append(_next_after(check, "a request without credentials", request))
+    target = f"{service.path.rstrip('/')}/conformance-no-such-path"
+    headers = service.credentials(body, target=target)
+    request = service.request(body, headers, target=target, keep=True)
+    seen.append(_next_after(check, "a request for another path", request))
+    return "; ".join(seen)
+
+
+def _next_after(check: Check, what: str, request: bytes) -> str:
+    deadline = check.deadline()
+    connection = check.service.connect(deadline)
+    try:
+        connection.send(request, deadline)
+        try:
+            first = connection.answer(deadline)
+        except HungUp:
+            return "hung up"
+        except NoAnswer as exc:
+            raise Fell(f"{what}: {exc}") from exc
+        if first.closes:
+            return f"HTTP {first.status}, closed"
+        return f"HTTP {first.status}, {_served_next(check, what, connection, deadline)}"
+    finally:
+        connection.close()
+
+
+def _served_next(check: Check, what: str, connection: Connection, deadline: Deadline) -> str:
+    body = commands.encode(commands.run_frame(tasks.nothing))
+    connection.send(
+        check.service.request(body, check.service.credentials(body), keep=True), deadline
+    )
+    next_one = f"after {what}, a good one on the same connection"
+    hint = "was the body of the first one left unread?"
+    try:
+        answer = connection.answer(deadline)
+    except HungUp:  # which a service may do at any time
+        return "hung up"
+    except NoAnswer as exc:
+        raise Fell(f"{next_one} was not answered ({exc}); {hint}") from exc
+    if not answer.ok:
+        check.fell(f"{next_one} was answered with {answer.shown()}; {hint}")
+    told.result_of(check.terminal_in(answer, next_one))
+    return "served"
