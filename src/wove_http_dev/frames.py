@@ -159,8 +159,9 @@ def peek(body: bytes) -> Peek:
 
 
 # Wove sends `data` and every `weave(x=…)` value as `lambda: kwargs` / `lambda v=value: v`
-# (wove/context.py, WoveContextManager.__init__). cloudpickle writes the code object first: its
-# file name, its name, and from Python 3.11 its qualified name, within the first few opcodes.
+# (wove/context.py, WoveContextManager.__init__). cloudpickle writes the code object first, with its
+# name, and then the names of the module it is from, within the first few opcodes (measured: 2.2.1
+# to 3.1.3; from then on the code object's own file name is "<dynamic-code>").
 _SEED_QUALNAME = "WoveContextManager.__init__.<locals>.<lambda>"
 _SEED_OPCODES = 80
 
@@ -169,13 +170,14 @@ def is_seed(callable_pickle: bytes) -> bool:
     """Whether this callable is one of Wove's own seed lambdas; disassembled, never loaded."""
     if _SEED_QUALNAME.encode() not in callable_pickle:
         return False
-    previous = ""
+    previous, is_lambda = "", False
     try:
         for _, argument, _ in islice(pickletools.genops(callable_pickle), _SEED_OPCODES):
             if not isinstance(argument, str):
                 continue
-            if argument == "<lambda>":
-                return previous.replace("\\", "/").endswith("wove/context.py")
+            if previous == "__file__":
+                return is_lambda and argument.replace("\\", "/").endswith("wove/context.py")
+            is_lambda = is_lambda or argument == "<lambda>"
             previous = argument
     except Exception:  # genops raises many kinds on hostile bytes; none of them is a seed
         return False
