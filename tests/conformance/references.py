@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import shlex
 import socket
 import sys
@@ -14,10 +16,12 @@ NEEDS = {"stdlib": [], "flask": ["flask"], "fastapi": ["fastapi", "uvicorn"]}
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
+    """A port that was free a moment ago, and that the kernel gives to no client meanwhile (its own
+    choices begin at 32768, by Linux's default)."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def certificate(ca: CertificateAuthority, directory: Path) -> tuple[Path, Path]:
