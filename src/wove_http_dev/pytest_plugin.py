@@ -232,9 +232,7 @@ def wove_http_worker(
     hasty = {"timeout": 0.5, "delivery_timeout": 1.0} if fault is not None else {}
     try:
         worker = wove_http_worker_factory(**{**hasty, **_marked(request.node)})
-    except (
-        UsageError
-    ) as exc:  # the marker's, or wove_http_options': no code of the test is to blame
+    except UsageError as exc:  # of the marker or wove_http_options: the test's code is not to blame
         pytest.fail(f"wove_http_worker: {exc}", pytrace=False)
     if fault is not None:
         why = worker.why_not(fault)
