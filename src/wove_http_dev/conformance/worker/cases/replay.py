@@ -77,7 +77,7 @@ def _refused_again(check: Check, what: str, where: str, sent: Probe, answer: Ans
         if sent.visit is not None and sent.times(at_least=2) < 2:
             check.fell(f"{what} was answered {status} {where}, {NO_REFUSAL}")
         check.fell(f"{what} was accepted {where}: {status}")
-    ran = sent.times(0.0)
+    ran = sent.times(at_least=2)
     if ran > 1 and ran > _times_alone(check):
         check.fell(f"{what} was refused {where} ({status}), and yet the task ran again")
 
