@@ -69,6 +69,10 @@ def assert_contained(
             f"not contained: it took {contained.seconds:.2f} s, more than {within:g} s"
             f"\n{worker.journal.render()}"
         )
+    _none_ran_more_often(worker, attempts)
+
+
+def _none_ran_more_often(worker: HttpWorker, attempts: int) -> None:
     bodies: Counter[tuple[str, bytes]] = Counter()
     for run in worker.runs:
         bodies[run.task_id, run.args_pickle] += run.executions
