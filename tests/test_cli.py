@@ -503,11 +503,24 @@ def test_check_of_nothing() -> None:
     assert "usage: wove-http-dev check" in done.stdout
 
 
+SIGNALLED_WHILE_IT_CLEANS_UP = """
+import os, signal, sys
+from wove_http_dev import HttpWorker
+from wove_http_dev.cli import main
+stop = HttpWorker.stop
+def signalled(self):
+    os.kill(os.getpid(), signal.SIGTERM)
+    stop(self)
+HttpWorker.stop = signalled
+sys.exit(main())
+"""
+
+
 def test_exec_cleans_up_under_two_signals(tmp_path: Path) -> None:
     """The second SIGTERM of an impatient caller does not leave the CA's files behind."""
     script = "echo started; exec sleep 60"
     with subprocess.Popen(
-        [*COMMAND, "exec", "--", "sh", "-c", script],
+        [sys.executable, "-c", SIGNALLED_WHILE_IT_CLEANS_UP, "exec", "--", "sh", "-c", script],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "TMPDIR": str(tmp_path)},
@@ -515,8 +528,7 @@ def test_exec_cleans_up_under_two_signals(tmp_path: Path) -> None:
         assert process.stdout is not None
         process.stdout.readline()
         assert list(tmp_path.iterdir())
-        for _ in range(2):
-            process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
         process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
