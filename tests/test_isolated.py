@@ -15,7 +15,7 @@ from wove import weave
 
 from tests.faults.helpers import error_of, weave_many, weave_one
 from wove_http_dev import CertificateAuthority, Fault, HttpWorker, UsageError
-from wove_http_dev.control.parent import IsolatedEngine
+from wove_http_dev.control.parent import IsolatedEngine, _Life
 from wove_http_dev.entries import Run
 from wove_http_dev.errors import StrictnessError
 
@@ -141,6 +141,28 @@ def test_a_custom_fault_crosses_by_value(isolated: HttpWorker) -> None:
     injection = isolated.inject(Louder())
     assert weave_one() == "LOUD"
     assert injection.hits == 1
+
+
+@pytest.mark.parametrize(
+    ("entry", "fault"), [("_decided", "missing-started"), ("_updated", "slow-response delay=0")]
+)
+def test_the_account_is_there_before_the_answer(
+    entry: str, fault: str, wove_http_ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However slowly this process listens to the child: whoever has an answer finds its run
+    finished, and the hit counted, on what was looked up before."""
+    plain = getattr(_Life, entry)
+
+    def slowly(self: Any, data: Any) -> None:
+        threading.Event().wait(0.2)
+        plain(self, data)
+
+    monkeypatch.setattr(_Life, entry, slowly)
+    with HttpWorker(ca=wove_http_ca, isolated=True) as worker, worker.configured():
+        injection = worker.inject(fault)
+        weave_one()
+        states = [run.state for run in worker.journal.runs]
+        assert (injection.hits, states) == (1, ["succeeded"])
 
 
 def test_times_is_exact(isolated: HttpWorker) -> None:

@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from wove_http_dev.certs import CertificateAuthority
@@ -31,11 +32,19 @@ from wove_http_dev.port import Port
 from wove_http_dev.runner import Execution, Outcome
 from wove_http_dev.stubs import StubAnswer, Stubs
 
+TELL_TIMEOUT = 5.0
+"""Seconds that a parent which does not listen can hold up an answer."""
+
 
 class _ToldJournal(Journal):
-    """A journal that tells the parent of every entry."""
+    """A journal that tells the parent of every entry.
+
+    What an answer is about to let a client know is known over there first: a test that has the
+    result of its weave looks at the account of this worker next.
+    """
 
     tell: Callable[[str, Any], None]
+    tell_surely: Callable[[str, Any], None]
 
     def open(self, kind: str = "request") -> Exchange:
         exchange = super().open(kind)
@@ -43,7 +52,7 @@ class _ToldJournal(Journal):
         return exchange
 
     def update(self, exchange: Exchange) -> None:
-        self.tell("updated", [exchange.number, records.exchange_to(exchange)])
+        self.tell_surely("updated", [exchange.number, records.exchange_to(exchange)])
 
     def close(self, exchange: Exchange) -> None:
         super().close(exchange)
@@ -143,7 +152,7 @@ class Child:
         words = data["credentials"]
         credentials = Credentials(**{**words, "secret": base64.b64decode(words["secret"])})
         journal = _ToldJournal(secrets=[credentials.secret.decode("utf-8", "replace")])
-        journal.tell = self._channel.notify
+        journal.tell, journal.tell_surely = self._channel.notify, self._tell_surely
         gates, stubs = _AskedGates(journal), _AskedStubs()
         gates.ask = stubs.ask = self._channel.request
         faults = FaultBook(seed=data["seed"], label=data["label"])
@@ -163,7 +172,11 @@ class Child:
 
     def _decided(self, injection: Injection) -> None:
         counts = {"seen": injection.seen, "hits": injection.hits, "missed": injection.missed}
-        self._channel.notify("decided", [injection.number, counts])
+        self._tell_surely("decided", [injection.number, counts])
+
+    def _tell_surely(self, name: str, data: Any) -> None:
+        with suppress(NotRunningError):  # the parent is gone, and we are about to be
+            self._channel.request(name, data, TELL_TIMEOUT)
 
     def _follow(self, data: dict[str, Any]) -> None:
         assert self._state is not None

@@ -205,14 +205,14 @@ class _Life:
                 "park": self._park,
                 "stub": self._stub,
                 "second_origin": second_origin,
+                "updated": self._updated,
+                "decided": self._decided,
             },
             notifications={
                 "opened": self._opened,
-                "updated": self._updated,
                 "closed": self._closed,
                 "run": self._run,
                 "run_state": self._run_state,
-                "decided": self._decided,
             },
             on_close=self._gone,
         ).start()
