@@ -276,11 +276,11 @@ def _measure(name: str | None, write: str | None) -> int:
     if name is not None and name not in FAULTS:
         raise UsageError(f"unknown fault {name!r}; see wove-http-dev faults")
     names = FAULTS if name is None else {name: FAULTS[name]}
-    table, rows, found = measure.recorded(), {}, 0
-    for each, row in measure.measure_all(names):
+    rows, found = {}, 0
+    for each, row, differences in measure.compare_all(names):
         rows[each] = row
         print(f"{each}: {measure.described(row)}", flush=True)
-        for line in measure.differences(each, row, table):
+        for line in differences:
             found += 1
             print(f"  DIFFERS {line}", flush=True)
     if write is not None:

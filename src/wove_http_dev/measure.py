@@ -103,11 +103,28 @@ def _outcome(read: Callable[[], Any]) -> Row:
         return {"outcome": "raised out of the weave", "type": type(exc).__name__}
 
 
-def measure_all(names: Mapping[str, type[Fault]] | None = None) -> Iterator[tuple[str, Row]]:
-    """Name and row of every fault, one after the other."""
+def compare_fault(
+    kind: type[Fault], ca: CertificateAuthority, table: Mapping[str, Row]
+) -> tuple[Row, list[str]]:
+    """The row of a fault, and what differs from ``table``.
+
+    A row that differs is measured once more, and the second one counts: where the machine stood
+    still for longer than :data:`TIMEOUT`, another timeout was over first.
+    """
+    row = measure_fault(kind, ca)
+    if differences(kind.name, row, table):
+        row = measure_fault(kind, ca)
+    return row, differences(kind.name, row, table)
+
+
+def compare_all(
+    names: Mapping[str, type[Fault]] | None = None,
+) -> Iterator[tuple[str, Row, list[str]]]:
+    """Name, row and differences from the kept table of every fault, one after the other."""
+    table = recorded()
     with CertificateAuthority() as ca:
         for name, kind in (names or FAULTS).items():
-            yield name, measure_fault(kind, ca)
+            yield name, *compare_fault(kind, ca, table)
 
 
 def recorded(python: tuple[int, int] | None = None) -> dict[str, Row]:

@@ -11,13 +11,25 @@ from wove_http_dev.certs import CertificateAuthority
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_executor_behaves_as_recorded(name: str, wove_http_ca: CertificateAuthority) -> None:
     """A fault's outcome, error, bound and what the worker received match the table."""
-    row = measure.measure_fault(FAULTS[name], wove_http_ca)
-    assert measure.differences(name, row, measure.recorded()) == []
+    _, found = measure.compare_fault(FAULTS[name], wove_http_ca, measure.recorded())
+    assert found == []
 
 
 def test_the_table_has_a_row_for_every_fault() -> None:
     """The table lists exactly the catalogue."""
     assert list(measure.recorded()) == list(FAULTS)
+
+
+def test_a_row_that_differs_is_measured_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause of the machine is no difference; what differs twice is one."""
+    rows = iter([{"outcome": "paused"}, {"outcome": "result"}] + [{"outcome": "error"}] * 2)
+    monkeypatch.setattr(measure, "measure_fault", lambda kind, ca: next(rows))
+    with CertificateAuthority() as ca:
+        counts = [
+            len(measure.compare_fault(FAULTS["hang"], ca, {"hang": {"outcome": "result"}})[1])
+            for _ in range(2)
+        ]
+    assert counts == [0, 1]
 
 
 def test_a_difference_is_named() -> None:
