@@ -12,22 +12,34 @@ from wove_http_dev.environment import config
 from wove_http_dev.options import is_loopback
 
 
-def unasked(state: State, *, allow_refusals: bool) -> list[str]:
-    """A line for everything that happened and no fault asked for, or that was asked for and did
-    not happen (an injection with ``times`` that never fired, with the nearest misses)."""
+def failed(state: State) -> list[str]:
+    """A line for every failure of the service's own."""
+    return [
+        f"the worker service itself failed: {exchange.line()}"
+        for exchange in state.journal.unasked
+        if exchange.blames_us
+    ]
+
+
+def refused(state: State) -> list[str]:
+    """A line for every request that was refused, and every client that rejected our certificate,
+    where no fault asked for it."""
     complaints = []
     for exchange in state.journal.unasked:
-        if exchange.blames_us:
-            complaints.append(f"the worker service itself failed: {exchange.line()}")
-        elif not allow_refusals:
+        if not exchange.blames_us:
             what = "a request was refused"
             if exchange.certificate_rejected:
                 what = "a client rejected our certificate"
             complaints.append(f"{what} and no fault asked for it: {exchange.line()}")
-    for injection in state.faults.unfired:
-        why = "; ".join(injection.missed[-3:]) or "nothing arrived"
-        complaints.append(f"{injection!r} never fired: {why}")
     return complaints
+
+
+def unfired(state: State) -> list[str]:
+    """A line for every injection with ``times`` that never fired, with the nearest misses."""
+    return [
+        f"{injection!r} never fired: {'; '.join(injection.missed[-3:]) or 'nothing arrived'}"
+        for injection in state.faults.unfired
+    ]
 
 
 def repointed(environment: str, urls: Iterable[str]) -> list[str]:

@@ -41,7 +41,7 @@ from wove_http_dev.options import Options, impersonated
 from wove_http_dev.origin import SecondOrigin
 from wove_http_dev.port import Port
 from wove_http_dev.service import Service
-from wove_http_dev.strictness import repointed, unasked
+from wove_http_dev.strictness import failed, refused, repointed, unfired
 from wove_http_dev.stubs import UNSET, Stubs, make_source
 
 _running: weakref.WeakSet[HttpWorker] = weakref.WeakSet()
@@ -343,14 +343,14 @@ class HttpWorker:
     def check(self) -> None:
         """Raise :class:`StrictnessError` if something happened that no fault asked for."""
         self._engine.sync(settle=True)
-        complaints = unasked(self._state, allow_refusals=self._allow_refusals)
+        refusals = [] if self._allow_refusals else refused(self._state)
+        complaints = failed(self._state) + refusals + unfired(self._state)
         if self._configured:
             complaints += repointed(self.environment, self._urls)
         if complaints:
             listed = "\n".join(f"- {complaint}" for complaint in complaints)
-            expected = unasked(self._state, allow_refusals=True)
             ways = "strict=False as an option"
-            if len(expected) < len(complaints) and not self._allow_refusals:
+            if refusals:
                 ways += ", or worker.allow_refusals() in a test that expects refusals"
             raise StrictnessError(f"strict mode:\n{listed}\n{self.report()}\n(to opt out: {ways})")
 
