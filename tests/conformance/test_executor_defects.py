@@ -4,9 +4,11 @@ passes every case."""
 from __future__ import annotations
 
 import re
+import ssl
 
 import pytest
 
+from tests.conformance import flawed_manners
 from tests.conformance.careful_executor import CarefulExecutor
 from tests.conformance.executor_checks import check, failed
 from tests.conformance.flawed_executors import (
@@ -24,9 +26,13 @@ def _name(defect: Defect) -> str:
     return f"{defect.case}-{defect.executor.__name__}"
 
 
-@pytest.mark.parametrize("defect", DEFECTS, ids=_name)
-def test_a_planted_defect_is_flagged(defect: Defect) -> None:
+@pytest.mark.parametrize("defect", [*DEFECTS, *flawed_manners.DEFECTS], ids=_name)
+def test_a_planted_defect_is_flagged(defect: Defect, monkeypatch: pytest.MonkeyPatch) -> None:
     """The case that looks for it falls short and names it."""
+    # What a defect does to the whole process ends with it.
+    verified = ssl._create_default_https_context
+    monkeypatch.setattr(ssl, "_create_default_https_context", verified)
+    monkeypatch.setenv("A_FLAWED_EXECUTOR", "not yet")
     results = check(Subject(defect.executor.__name__, defect.executor), defect.case)
     said = failed(results).get(defect.case, "nothing")
     assert re.search(defect.says, said, re.DOTALL), (said, failed(results))

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import socket
+import ssl
 import threading
 import time
 import warnings
@@ -51,6 +53,8 @@ class Laboratory:
         """Weaves that never ended, even with their worker gone."""
         self.uncaught: list[str] = []
         """The exceptions that ended threads during cases, in words."""
+        self.process = process_settings()
+        """Settings of the whole process before the first case."""
 
     @contextmanager
     def case(self) -> Iterator[Check]:
@@ -125,6 +129,11 @@ class Check:
 
     # The executor's side
 
+    def security_of(self, worker: HttpWorker) -> Mapping[str, Any]:
+        """What ``executor_config["security"]`` is for ``worker``, a signing or a bearer one."""
+        found: Mapping[str, Any] = worker.environment_definition["executor_config"]["security"]
+        return found
+
     def definition(self, worker: HttpWorker, settings: Mapping[str, Any]) -> dict[str, Any]:
         """An environment of a fresh executor for ``worker``; ``settings`` go over its config."""
         config = {**worker.environment_definition["executor_config"], **settings}
@@ -175,6 +184,11 @@ class Check:
         weaving = self.weave(worker, define, settings, definition=definition)
         self.ends(weaving, within, what)
         return weaving.told()
+
+    @property
+    def process_before(self) -> Mapping[str, Any]:
+        """The :func:`process_settings` before the first case."""
+        return self._laboratory.process
 
     @property
     def uncaught(self) -> list[str]:
@@ -245,6 +259,17 @@ async def attempt(run: Any) -> Told:
     except asyncio.CancelledError as exc:
         # Wove's word for a run that was cancelled; a script that is itself cancelled ends anyhow.
         return Told("raised", error=exc)
+
+
+def process_settings() -> dict[str, Any]:
+    """What belongs to the whole process, in words, and what it is now."""
+    return {
+        "the working directory": os.getcwd(),
+        "socket.getdefaulttimeout()": socket.getdefaulttimeout(),
+        "urllib's and http.client's verification of certificates": (
+            ssl._create_default_https_context
+        ),
+    }
 
 
 def frames_of(worker: HttpWorker, kind: str, task: str = "") -> list[Exchange]:

@@ -4,6 +4,7 @@ It adds nothing of its own."""
 from __future__ import annotations
 
 from wove_http_dev.conformance.executor.cases.cancel import cancel
+from wove_http_dev.conformance.executor.cases.credentials import credentials
 from wove_http_dev.conformance.executor.cases.errors import errors
 from wove_http_dev.conformance.executor.cases.frames import frames
 from wove_http_dev.conformance.executor.cases.leftovers import leftovers
@@ -23,6 +24,7 @@ _ROOMS = (
     redirects,
     security,
     transport,
+    credentials,
     routing,
     cancel,
     time,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -50,6 +51,14 @@ class Told:
         """The error in words, its payload's text included."""
         said = [str(self.error), *(str(v) for k, v in self.payload.items() if k != "traceback")]
         return "\n".join(said)
+
+    @property
+    def everything(self) -> str:
+        """What an author's log may hold of the error: its notes and what it came from as well."""
+        if self.error is None:
+            return ""
+        chain = "".join(traceback.format_exception(self.error))
+        return f"{self.error!r} {self.error} {dict(self.payload)!r} {chain}"
 
     def __str__(self) -> str:
         if self.kind == "result":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.cancelling import (
     GIVEN_UP,
+    NONE_ARRIVED,
     SENT,
     answered,
     cancels_of,
@@ -27,8 +28,9 @@ from wove_http_dev.conformance.executor.check import (
 )
 from wove_http_dev.conformance.executor.refusals import refusal
 from wove_http_dev.conformance.executor.weaving import Remote
-from wove_http_dev.conformance.report import MUST, SHOULD, Family
-from wove_http_dev.faults.run import SlowCancel
+from wove_http_dev.conformance.report import MUST, SHOULD, Family, NotApplicable
+from wove_http_dev.entries import Exchange
+from wove_http_dev.faults.run import LostResponse, SlowCancel
 from wove_http_dev.gates import Gate
 
 if TYPE_CHECKING:
@@ -287,3 +289,60 @@ def require_ack_before_retry(check: Check) -> str:
         return "no second attempt before the answer"
 
     return str(check.script(worker, script))
+
+
+@cancel.case(
+    "08",
+    "to-the-same-url",
+    MUST,
+    sources.PROTOCOL,
+    sent="a run that its delivery_timeout ends; the configured URL has a query",
+    expected="a cancel_task POSTed as JSON to that URL, its query included",
+)
+def to_the_same_url(check: Check) -> str:
+    """A cancel_task goes where the run_task went, in the same form."""
+    worker = check.worker()
+    worker.hold(GIVEN_UP)
+    url = f"{worker.url}?tenant=a%20b"
+
+    async def script(remote: Remote) -> Exchange | None:
+        return await given_up(worker, remote)
+
+    found: Exchange | None = check.script(worker, script, settings={"url": url})
+    if found is None:
+        raise NotApplicable(NONE_ARRIVED)
+    for exchange in [*frames_of(worker, "run_task"), found]:
+        given = {name.lower(): value for name, value in exchange.headers}
+        sent = (exchange.method, exchange.target, given.get("content-type", "").partition(";")[0])
+        wanted = ("POST", url.partition(f":{worker.port}")[2], "application/json")
+        for told, due in zip(sent, wanted, strict=True):
+            if told.lower() != due.lower():
+                check.fell(
+                    f"a {exchange.frame_type} was sent with {told!r} in the place of {due!r}"
+                )
+    return f"{found.method} {found.target}"
+
+
+@cancel.case(
+    "09",
+    "not-for-what-ended",
+    MUST,
+    sources.PROTOCOL,
+    sent="a run with a result, one that fails, and one whose answer is lost",
+    expected="no cancel_task",
+)
+def not_for_what_ended(check: Check) -> str:
+    """What has ended is not cancelled: a cancel_task is Wove's to ask for."""
+    worker = check.worker()
+    worker.stub("merge:fails", error=ValueError("boom"))
+    worker.inject(LostResponse(), task="merge:lost")
+
+    async def script(remote: Remote) -> None:
+        for name in ("works", "fails", "lost"):
+            await attempt(remote(name, delivery_timeout=5.0))
+        await until_in_loop(lambda: bool(frames_of(worker, "cancel_task")), STRAY)
+
+    check.script(worker, script)
+    for exchange in frames_of(worker, "cancel_task"):
+        check.fell(f"a cancel_task was sent for {exchange.task_id!r}, which had ended by itself")
+    return "none"

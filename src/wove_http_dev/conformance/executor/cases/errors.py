@@ -43,6 +43,7 @@ TRANSPORT = (
 )
 """Faults after which there is nothing to read in the answer, or no answer."""
 CANCELS = ("status code=500", "close-without-response")
+STALL = 0.5
 DYING = 0.2
 """Seconds in which a thread that an exception ends has ended."""
 STATUSES = (400, 401, 403, 404, 413, 429, 500, 503)
@@ -294,3 +295,51 @@ def no_thread_dies(check: Check) -> str:
             f" by {check.uncaught[0]}"
         )
     return "none"
+
+
+@errors.case(
+    "19",
+    "transport-timeout",
+    MUST,
+    sources.TRANSPORT_ERRORS,
+    sent=f"a run that the worker does not answer within the executor's timeout of {STALL:g} s",
+    expected='an error with "source": "transport"',
+)
+def transport_timeout(check: Check) -> str:
+    """A worker that does not answer in time is a failure of the transport, not of the task."""
+    worker = check.worker(timeout=STALL)
+    worker.hold("task")
+    told = error_of(check, check.one(worker, delivery_timeout=PATIENCE), "not answered in time")
+    source = told.payload.get("source")
+    if source != "transport":
+        check.fell(f"the worker did not answer in time, and the error says source {source!r}")
+    return str(told)
+
+
+@errors.case(
+    "20",
+    "payload-of-the-task",
+    MUST,
+    sources.TASK_ERRORS,
+    sent="a task_error whose error object has more fields than kind and message",
+    expected="the worker's source, retryable and traceback in the error's payload",
+)
+def payload_of_the_task(check: Check) -> str:
+    """What a worker says of an error reaches the author of the weave whole."""
+    worker = check.worker()
+    error = {
+        "kind": "DiskFull",
+        "message": "no space left",
+        "traceback": "File worker.py, line 7",
+        "retryable": False,
+        "source": "task",
+    }
+    worker.stub("task", events=[{"type": "task_error", "error": error}])
+    told = error_of(check, check.one(worker), "a task_error")
+    for name, value in error.items():
+        if told.payload.get(name) != value:
+            check.fell(
+                f"the task's error said {name}: {value!r}, and its author is told"
+                f" {told.payload.get(name)!r}"
+            )
+    return str(dict(told.payload))

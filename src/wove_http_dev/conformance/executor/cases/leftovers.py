@@ -10,11 +10,12 @@ from __future__ import annotations
 import gc
 import os
 import threading
+import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from wove_http_dev.conformance.executor import sources
-from wove_http_dev.conformance.executor.check import Check, until
+from wove_http_dev.conformance.executor.check import Check, process_settings, until
 from wove_http_dev.conformance.report import SHOULD, Family
 from wove_http_dev.worker import HttpWorker
 
@@ -81,3 +82,28 @@ def nothing_left_behind(check: Check) -> str:
             " is never given back"
         )
     return ", ".join(f"{n:+d} {kind}" for kind, n in grown().items())
+
+
+@leftovers.case(
+    "15",
+    "process-as-it-was",
+    SHOULD,
+    sources.PROCESS,
+    sent="a weave of one task",
+    expected="no setting of the whole process is changed by it",
+)
+def process_as_it_was(check: Check) -> str:
+    """An executor keeps to its own: the process is the application's."""
+    worker = check.worker()
+    opener, environ = urllib.request._opener, dict(os.environ)  # type: ignore[attr-defined]
+    check.one(worker)
+    before = {**check.process_before, "urllib's opener": opener, "os.environ": environ}
+    now = {
+        **process_settings(),
+        "urllib's opener": urllib.request._opener,  # type: ignore[attr-defined]
+        "os.environ": dict(os.environ),
+    }
+    for what, value in now.items():
+        if value != before[what]:
+            check.fell(f"{what} is not what it was before: that is the application's to set")
+    return "as it was"

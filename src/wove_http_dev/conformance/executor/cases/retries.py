@@ -27,7 +27,8 @@ FAILURES = (
     "bad-chunk",
     "invalid-json",
     "stall-mid-body seconds=1.5",
-    "status code=503",
+    "empty-body",
+    *(f"status code={code}" for code in (429, 500, 502, 503, 504)),
     "saturated",
 )
 STALL_TIMEOUT = 0.5

@@ -6,16 +6,22 @@ Runs are held at the worker, so that the wrong answer always comes while they wa
 from __future__ import annotations
 
 import asyncio
+import json
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from wove_http_dev import frames as wire
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.check import PATIENCE, Check, attempt, until_in_loop
 from wove_http_dev.conformance.executor.weaving import Remote
 from wove_http_dev.conformance.report import MUST, SHOULD, Family, NotApplicable
 from wove_http_dev.faults import Fault
+from wove_http_dev.faults.base import ResponseStage
 from wove_http_dev.faults.events import ForeignRun, MissingRunId, UnhashableRunId, WrongRunId
+from wove_http_dev.faults.run import Hang
 from wove_http_dev.gates import Gate
+from wove_http_dev.messages import Reply
 from wove_http_dev.worker import HttpWorker
 
 if TYPE_CHECKING:
@@ -252,3 +258,77 @@ def side_by_side(check: Check) -> str:
             " before those had been answered"
         )
     return "three at once"
+
+
+def _about_another(check: Check, *, bare: bool) -> str:
+    """The answer to a run holds a result that is said to be a sibling's."""
+    worker = check.worker()
+    # Of one name, so that their run ids differ in as little as Wove lets them.
+    stalled = worker.inject(Hang(), task="merge:one", times=1)
+    foreign = wire.encode_payload(wire.dumps("of the sibling"))
+    own = {"type": "task_result", "result_pickle": wire.encode_payload(wire.dumps("its own"))}
+
+    async def script(remote: Remote) -> str:
+        sibling = asyncio.ensure_future(attempt(remote("one", "of the sibling")))
+        await until_in_loop(lambda: bool(worker.journal.runs), PATIENCE)
+        frame = {
+            "type": "task_result",
+            "run_id": worker.journal.runs[0].run_id,
+            "task_id": worker.journal.runs[0].task_id,
+            "result_pickle": foreign,
+        }
+        worker.inject(_Answers([frame] if bare else [frame, own], bare), task="merge:one")
+        told = await attempt(remote("one", delivery_timeout=1.0))
+        stalled.remove()
+        await sibling
+        if told.value == "of the sibling":
+            check.fell("a run was given a result whose run_id is another's: runs were mixed up")
+        if not bare and told.value != "its own":
+            check.fell(f"its own result came after one for another run, and it has {told}")
+        return str(told)
+
+    return str(check.script(worker, script))
+
+
+@dataclass(frozen=True)
+class _Answers(Fault):
+    """Other frames in the place of the answer's, what they lack filled in; or the only one bare."""
+
+    stage: ClassVar[str] = "response"
+    command: ClassVar[str | None] = "run_task"
+    frames: list[dict[str, Any]]
+    bare: bool
+
+    def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
+        """The frames, as the answer."""
+        asked = json.loads(stage.request.body)
+        ids = {"run_id": asked["run_id"], "task_id": asked["task_id"]}
+        frames = [{**ids, **frame} for frame in self.frames]
+        document: Any = frames[0] if self.bare else {"events": frames}
+        return replace(reply, body=json.dumps(document).encode())
+
+
+@routing.case(
+    "11",
+    "sibling-first",
+    MUST,
+    sources.RUNTIME,
+    sent="two runs at once; the answer to one has the other one's result first, and then its own",
+    expected="its own result",
+)
+def sibling_first(check: Check) -> str:
+    """The run_id of a frame is compared, the whole of it."""
+    return _about_another(check, bare=False)
+
+
+@routing.case(
+    "12",
+    "bare-frame-of-a-sibling",
+    MUST,
+    sources.RUNTIME,
+    sent="two runs at once; the answer to one is a single bare frame, the other one's result",
+    expected="not that result",
+)
+def bare_frame_of_a_sibling(check: Check) -> str:
+    """Also a frame that comes alone says by its run_id whose it is."""
+    return _about_another(check, bare=True)
