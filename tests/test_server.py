@@ -407,7 +407,8 @@ def test_more_clients_than_the_limit(make_worker: MakeWorker) -> None:
 
 def test_silent_clients_do_not_keep_the_room(make_worker: MakeWorker) -> None:
     """Once half of the connections are taken, the others are not for keeping."""
-    worker = make_worker(limits=Limits(connections=4, crowded=0.1, handshake=TIMEOUT * 2))
+    # The bound is an honest client's as well, and the machine may be busy.
+    worker = make_worker(limits=Limits(connections=4, crowded=1.0, handshake=TIMEOUT * 2))
     with closing_all() as sockets:
         for _ in range(6):
             sockets.append(socket.create_connection(("127.0.0.1", worker.port), TIMEOUT))

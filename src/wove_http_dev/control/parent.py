@@ -14,7 +14,7 @@ import sys
 import sysconfig
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import Any
 
@@ -58,9 +58,14 @@ class IsolatedEngine:
 
     @property
     def running(self) -> bool:
-        """Whether the child lives."""
+        """Whether the child lives. It is asked: whose connection was reset by its death knows that
+        before our reader does."""
         life = self._life
-        return life is not None and life.alive
+        if life is None:
+            return False
+        with suppress(NotRunningError):  # frozen: it lives
+            self.sync()
+        return life.alive
 
     @property
     def pid(self) -> int | None:
