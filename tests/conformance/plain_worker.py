@@ -230,12 +230,18 @@ class PlainWorker:
     def error(self, exc: BaseException) -> Event:
         error = {
             "kind": type(exc).__name__,
-            "message": str(exc),
+            "message": self.message(exc),
             "traceback": "",
             "retryable": False,
             "source": "task",
         }
         return {"type": "task_error", "error": error}
+
+    def message(self, exc: BaseException) -> str:
+        try:
+            return str(exc)
+        except Exception:
+            return ""
 
     # Cancelling
 

@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
-from tests.conformance.defects import access, bodies, cancelling, forging, framing, load
+from tests.conformance.defects import (
+    access,
+    bodies,
+    cancelling,
+    forging,
+    framing,
+    load,
+    nearly,
+)
 from tests.conformance.defects.base import DEFECTS, Defect
 
-__all__ = ["DEFECTS", "Defect", "access", "bodies", "cancelling", "forging", "framing", "load"]
+__all__ = [
+    "DEFECTS",
+    "Defect",
+    "access",
+    "bodies",
+    "cancelling",
+    "forging",
+    "framing",
+    "load",
+    "nearly",
+]

@@ -53,7 +53,7 @@ class ReadsNamesLiterally(PlainWorker):
         return dict(handler.headers.items())
 
 
-@flagged_by("auth.24", "a replay was accepted after 200 other requests")
+@flagged_by("auth.24", r"a replay was accepted after \d+ other requests")
 class RemembersTheLastFew(PlainWorker):
     def __init__(self) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class RemembersTheLastFew(PlainWorker):
                 self.few.popitem(last=False)
 
 
-@flagged_by("auth.24", "a replay was accepted after")
+@flagged_by("auth.24", r"a replay was accepted after")
 class RemembersForASecond(PlainWorker):
     def __init__(self) -> None:
         super().__init__()

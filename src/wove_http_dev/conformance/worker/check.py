@@ -146,8 +146,17 @@ class Check:
 
     def post_later(self, frame: Any, patience: float = CASE_TIME) -> Background[Answer]:
         """POST a frame with good credentials in the background."""
-        body = commands.encode(frame)
-        return Background(lambda: self.post(body, patience=patience))
+        return self.later(commands.encode(frame), patience=patience)
+
+    def later(
+        self,
+        body: bytes,
+        headers: Mapping[str, str] | None = None,
+        *,
+        patience: float = CASE_TIME,
+    ) -> Background[Answer]:
+        """Like :meth:`post`, in the background."""
+        return Background(lambda: self.post(body, headers, patience=patience))
 
     def ask(
         self,

@@ -11,6 +11,7 @@ from wove_http_dev.conformance.worker.cases.errors import errors
 from wove_http_dev.conformance.worker.cases.forgeries import forgeries
 from wove_http_dev.conformance.worker.cases.frames import frames
 from wove_http_dev.conformance.worker.cases.growth import growth
+from wove_http_dev.conformance.worker.cases.ladders import ladders
 from wove_http_dev.conformance.worker.cases.leaks import leaks
 from wove_http_dev.conformance.worker.cases.limits import limits
 from wove_http_dev.conformance.worker.cases.refusals import refusals
@@ -27,6 +28,7 @@ _FAMILIES = (
     replay,
     refusals,
     forgeries,
+    ladders,
     frames,
     rejections,
     running,

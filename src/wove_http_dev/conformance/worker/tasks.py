@@ -97,6 +97,20 @@ def told_arguments(first: Any, second: Any = "default", *, third: Any, **rest: A
     return {"first": first, "second": second, "third": third, "rest": rest}
 
 
+def told_names(**named: Any) -> Any:
+    """The names that arrived."""
+    return sorted(named)
+
+
+def prints() -> str:
+    """Prints to both streams."""
+    import sys
+
+    print("conformance: a task printed this")
+    print("conformance: and this", file=sys.stderr)
+    return "printed"
+
+
 def nothing() -> None:
     """Nothing."""
 
@@ -171,6 +185,43 @@ def fail_with(name: str) -> None:
     raise getattr(builtins, name)("conformance: raised on purpose")
 
 
+async def fail_with_async(name: str) -> None:
+    """The same as a coroutine."""
+    import builtins
+
+    raise getattr(builtins, name)("conformance: raised on purpose")
+
+
+def fail_without_text() -> None:
+    """An exception whose text cannot be had."""
+
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("conformance: no text")
+
+    raise Mute
+
+
+def result_that_refuses() -> Any:
+    """A result whose pickling raises ValueError."""
+
+    class Refuses:
+        def __reduce__(self) -> Any:
+            raise ValueError("conformance: not this one")
+
+    return Refuses()
+
+
+def exception_that_refuses() -> None:
+    """An exception whose pickling raises ValueError."""
+
+    class RefusesToo(Exception):
+        def __reduce__(self) -> Any:
+            raise ValueError("conformance: not this one")
+
+    raise RefusesToo("conformance: this error holds a lock")
+
+
 def unpicklable_result() -> Any:
     """A result that no pickle holds."""
     import threading
@@ -216,6 +267,24 @@ def knock(host: str, port: int, token: str) -> str:
 
 def knock_and_fail(host: str, port: int, token: str) -> None:
     """Report once, and fail."""
+    import socket
+
+    with socket.create_connection((host, port), 5) as sock:
+        sock.sendall(token.encode())
+    raise ValueError("conformance: the task failed on purpose")
+
+
+def knock_and_lose(host: str, port: int, token: str) -> None:
+    """Report once, and fail as a network does, which some try again after."""
+    import socket
+
+    with socket.create_connection((host, port), 5) as sock:
+        sock.sendall(token.encode())
+    raise ConnectionError("conformance: the task failed on purpose")
+
+
+async def knock_and_fail_async(host: str, port: int, token: str) -> None:
+    """Report once, and fail, as a coroutine."""
     import socket
 
     with socket.create_connection((host, port), 5) as sock:

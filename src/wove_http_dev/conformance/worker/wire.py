@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar, cast
 
 MAX_ANSWER = 32 * 2**20
@@ -70,6 +70,8 @@ class Answer:
     body: bytes = field(repr=False)
     closes: bool = True
     """Whether the connection ends with it."""
+    surplus: bytes = field(default=b"", repr=False)
+    """What came behind it at once, though nothing was asked: its length is told too small."""
 
     def header(self, name: str) -> str:
         """The first value of ``name``, or nothing."""
@@ -99,11 +101,16 @@ class _Reader(io.RawIOBase):
         self._sock = sock
         self._deadline = deadline
         self._count = 0
+        self.file: _File | None = None
+        self.over = False
+        """Whether nothing more is to be read from the socket."""
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: Any) -> int | None:
+        if self.over:
+            return None
         self._sock.settimeout(self._deadline.left())
         size = self._sock.recv_into(buffer)
         self._count += size
@@ -112,7 +119,20 @@ class _Reader(io.RawIOBase):
         return size
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self, CHUNK)
+        self.file = _File(self, CHUNK)
+        return self.file
+
+
+class _File(io.BufferedReader):
+    """Remembers what HTTPResponse, which closes it at the end of the answer, leaves unread."""
+
+    surplus = b""
+
+    def close(self) -> None:
+        if not self.closed:
+            cast(_Reader, self.raw).over = True
+            self.surplus = self.peek(1)
+        super().close()
 
 
 class Connection:
@@ -137,9 +157,11 @@ class Connection:
 
     def answer(self, deadline: Deadline, method: str = "POST") -> Answer:
         """Read one answer. Raises :class:`NoAnswer`."""
-        reader = cast(socket.socket, _Reader(self._sock, deadline))  # HTTPResponse asks makefile()
-        with closing(http.client.HTTPResponse(reader, method=method)) as response:
-            return _explained(lambda: self._read(response), deadline)
+        reader = _Reader(self._sock, deadline)
+        like_socket = cast(socket.socket, reader)  # HTTPResponse asks makefile()
+        with closing(http.client.HTTPResponse(like_socket, method=method)) as response:
+            answer = _explained(lambda: self._read(response), deadline)
+        return replace(answer, surplus=reader.file.surplus if reader.file is not None else b"")
 
     def _read(self, response: http.client.HTTPResponse) -> Answer:
         try:

@@ -100,7 +100,7 @@ def wrong_credentials(check: Check, body: bytes) -> dict[str, str]:
     MUST,
     sources.SECURITY,
     sent="bodies that were changed after they were signed: another letter, another spelling of the"
-    " same JSON, a line feed more",
+    " same JSON, a line feed more, a byte more that is no UTF-8",
     expected=REFUSAL,
 )
 def tampered_body(check: Check) -> str:
@@ -110,6 +110,7 @@ def tampered_body(check: Check) -> str:
         ("changed", b'"task_id":"conformance', b'"task_id":"Conformance'),
         ("respelled (a space in its JSON)", b'"task_id":', b'"task_id": '),
         ("changed (a line feed at its end)", b"", b"\n"),
+        ("changed (a byte at its end that is no UTF-8)", b"", b"\xff"),
     ):
         sent = probe(check)
         headers = check.service.credentials(sent.body)
@@ -124,7 +125,8 @@ def tampered_body(check: Check) -> str:
     "tampered-target",
     MUST,
     sources.SECURITY,
-    sent="a request signed for this URL's target, sent to it with a query appended",
+    sent="requests signed for this URL's target, sent to others that are nearly the same: with a"
+    " query, a slash or a parameter more, in other letters, with its query in another order",
     expected=REFUSAL,
 )
 def tampered_target(check: Check) -> str:
@@ -133,7 +135,27 @@ def tampered_target(check: Check) -> str:
     target = with_query(check.service.target)
     sent, headers = signed(check)
     what = f"a query that the signature does not cover ({target!r})"
-    return refused(check, what, sent, headers, target=target)
+    refused(check, what, sent, headers, target=target)
+    join = "&" if "?" in check.service.target else "?"
+    for covered, used in (
+        *((check.service.target, other) for other in neighbours(check)),
+        (f"{check.service.target}{join}a=1&b=2", f"{check.service.target}{join}b=2&a=1"),
+        (f"{check.service.target}{join}a=b+c", f"{check.service.target}{join}a=b%20c"),
+    ):
+        sent, headers = signed(check, target=covered)
+        what = f"a request signed for {covered!r} and sent to {used!r}"
+        seen = refused(check, what, sent, headers, target=used)
+    return seen
+
+
+def neighbours(check: Check) -> list[str]:
+    """Targets that a router may take for that of the service, and that are other ones.
+
+    Not ``//path``: werkzeug's development server hides it from what it serves.
+    """
+    path, mark, query = check.service.target.partition("?")
+    others = (f"{path}/", path.swapcase(), f"{path};conformance=1")
+    return [f"{other}{mark}{query}" for other in others if other != path]
 
 
 def with_query(target: str) -> str:
@@ -169,7 +191,8 @@ def signed_query(check: Check) -> str:
     "wrong-key",
     MUST,
     sources.SECURITY,
-    sent="a valid signature under another X-Wove-Key, and one made with an empty secret",
+    sent="a valid signature under another X-Wove-Key, and one made with an empty secret; a valid"
+    " one under a key that is nearly the right one",
     expected=REFUSAL,
 )
 def wrong_key(check: Check) -> str:
@@ -178,6 +201,14 @@ def wrong_key(check: Check) -> str:
     for name, secret in (("an unknown", None), ("an empty secret under an unknown", b"")):
         changes = {"key": "another-key", "secret": secret}
         seen = refused(check, f"{name} X-Wove-Key", *signed(check, **changes))
+    right = check.service.key
+    for what, key in (
+        ("in other letters", right.swapcase()),
+        ("with more behind it", f"{right}-conformance"),
+        ("without its last letter", right[:-1]),
+    ):
+        if key != right:
+            seen = refused(check, f"the right X-Wove-Key {what}", *signed(check, key=key))
     return seen
 
 
@@ -206,7 +237,8 @@ def wrong_secret(check: Check) -> str:
     "missing-headers",
     MUST,
     sources.SECURITY,
-    sent="requests without one of the four X-Wove headers, with it empty, and without all of them",
+    sent="requests without one of the four X-Wove headers, with it empty (timestamp and nonce also"
+    " signed as empty), and without all of them, there also to targets that are nearly this one",
     expected=REFUSAL,
 )
 def missing_headers(check: Check) -> str:
@@ -218,6 +250,15 @@ def missing_headers(check: Check) -> str:
         sent, headers = signed(check)
         del headers[name]
         refused(check, f"a request without {name}", sent, headers)
+    for name, changes in ((TIMESTAMP, {"timestamp": ""}), (NONCE, {"nonce": ""})):
+        sent, headers = signed(check, **changes)
+        refused(check, f"an empty {name}, which the signature covers as empty,", sent, headers)
+        sent, headers = signed(check, **changes)
+        del headers[name]
+        refused(check, f"a request without {name}, signed as if it were empty,", sent, headers)
+    for target in neighbours(check):
+        what = f"a request to {target!r} without any credentials"
+        refused(check, what, probe(check), {}, target=target)
     return refused(check, "a request without any credentials", probe(check), {})
 
 

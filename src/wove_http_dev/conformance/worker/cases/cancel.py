@@ -20,6 +20,10 @@ CLAIM = 2.5
 """Seconds in which a worker that claims too early would have claimed, its grace included."""
 AT_ONCE = 0.75
 """Seconds, more than a cancel_task for nothing takes, in which best_effort is answered."""
+FULL = 8
+"""Runs at once: what Wove itself has in flight on four cores."""
+THROUGH = 3.0
+"""Seconds that a cancel_task may take where many run; it has nothing to wait for."""
 THE_ANSWER = "the answer to the cancel_task"
 
 
@@ -255,19 +259,22 @@ def require_ack_acknowledged(check: Check) -> str:
     "only-its-own-run",
     MUST,
     sources.CONTRACT,
-    sent="two tasks that run, and a cancel_task for one of them",
+    sent="two tasks that run, and a cancel_task for one of them, the older or the newer",
     expected="the other one goes on to its result",
 )
 def only_its_own_run(check: Check) -> str:
     """A cancel_task stops the run that it names and no other."""
-    stopped, other = held(check, tasks.hold_async), held(check, tasks.hold_async)
-    cancelled(check, stopped.run_id)
-    if not other.visit.alive():
-        check.fell("a cancel_task for one run stopped another")
-    other.visit.release()
-    event = ended(check, other, "after another run was cancelled")
-    if event.get("type") != "task_result":
-        check.fell(f"a cancel_task for one run ended another in {event.get('type')!r}")
+    for age in ("older", "newer"):
+        runs = [held(check, tasks.hold_async), held(check, tasks.hold_async)]
+        stopped, other = runs if age == "older" else reversed(runs)
+        cancelled(check, stopped.run_id)
+        if not other.visit.alive():
+            check.fell(f"a cancel_task for the {age} one of two runs stopped the other")
+        other.visit.release()
+        event = ended(check, other, "after another run was cancelled")
+        if event.get("type") != "task_result":
+            check.fell(f"a cancel_task for one run ended another in {event.get('type')!r}")
+        stopped.visit.release()
     return "the other one ended in task_result"
 
 
@@ -316,3 +323,83 @@ def best_effort_at_once(check: Check) -> str:
             f" task, which goes on (one for an unknown run takes {usual:.2f} s)"
         )
     return f"{took:.2f} s"
+
+
+@cancel.case(
+    "12",
+    "whole-run-id",
+    MUST,
+    sources.CONTRACT,
+    sent="cancel_task frames, while a task runs, for run ids that are nearly its own: a letter"
+    " less, a letter more, in other letters; and for a run that never was",
+    expected="the task goes on to its result",
+)
+def whole_run_id(check: Check) -> str:
+    """A run is cancelled by its whole run_id."""
+    run = held(check, tasks.hold_async)
+    for what, run_id in (
+        ("without its last letter", run.run_id[:-1]),
+        ("with a letter more", f"{run.run_id}0"),
+        ("in other letters", run.run_id.swapcase()),
+        ("of a run that never was", commands.new_run_id()),
+    ):
+        check.ask(f"a cancel_task {what}", commands.encode(commands.cancel_frame(run_id)))
+        if not run.visit.alive():
+            check.fell(f"a cancel_task with the run_id {what} stopped a run that it does not name")
+    run.visit.release()
+    event = ended(check, run, "after cancel_task frames for other run ids")
+    if event.get("type") != "task_result":
+        check.fell(f"cancel_task frames for other run ids ended a run in {event.get('type')!r}")
+    return "not stopped"
+
+
+@cancel.case(
+    "13",
+    "one-outcome",
+    MUST,
+    f"{sources.CONTRACT}; {sources.SEED}",
+    sent="cancel_task frames (both modes) for async tasks that wait",
+    expected="in both answers together one outcome, with the run's run_id, task_cancelled perhaps"
+    " in both",
+)
+def one_outcome(check: Check) -> str:
+    """The answers to a run and to its cancel_task do not contradict each other."""
+    for mode in ("best_effort", "require_ack"):
+        run = held(check, tasks.hold_async)
+        answer = cancelled(check, run.run_id, mode)
+        said = told.events_of(answer, THE_ANSWER) if answer.ok and answer.body.strip() else []
+        run.visit.release()
+        event = ended(check, run, f"after a {mode} cancel_task and the end of the task")
+        for each in (*told.terminals(said), event):
+            if each.get("run_id") != run.run_id:
+                check.fell(
+                    f"{mode}: the {each['type']!r} frame of a cancelled run lacks its run_id"
+                )
+        kinds = {each["type"] for each in (*told.terminals(said), event)}
+        if len(kinds) > 1:
+            check.fell(
+                f"{mode}: the cancel_task was answered with {told.types(told.terminals(said))}, and"
+                f" the run ended in {event['type']!r}: a run has one outcome"
+            )
+    return "one each"
+
+
+@cancel.case(
+    "14",
+    "through-a-full-house",
+    MUST,
+    sources.CONTRACT,
+    sent=f"a cancel_task for one of {FULL} tasks that run",
+    expected=f"an answer within {THROUGH:g} s, while the others go on",
+)
+def through_a_full_house(check: Check) -> str:
+    """A cancel_task does not wait for a worker to be free: then it would always come too late."""
+    runs = [held(check, tasks.hold) for _ in range(FULL)]
+    body = commands.encode(commands.cancel_frame(runs[0].run_id))
+    try:
+        answer = check.post(body, patience=THROUGH)
+    except NoAnswer as exc:
+        raise Fell(f"while {FULL} tasks ran, a cancel_task was not answered: {exc}") from exc
+    for run in runs:
+        run.visit.release()
+    return answer.shown()

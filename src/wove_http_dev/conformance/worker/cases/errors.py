@@ -117,11 +117,12 @@ def wrong_arguments(check: Check) -> str:
     "unpicklable-result",
     MUST,
     sources.CONTRACT,
-    sent="a task that returns a lock",
+    sent="a task that returns a lock, and one whose result raises ValueError when it is pickled",
     expected=OUTCOME,
 )
 def unpicklable_result(check: Check) -> str:
     """A result that cannot be pickled is a task_error, not a failure of the service."""
+    failed(check, "a result whose pickling raises ValueError", tasks.result_that_refuses)
     return told.error_text(
         failed(check, "a result that cannot be pickled", tasks.unpicklable_result)
     )
@@ -132,17 +133,21 @@ def unpicklable_result(check: Check) -> str:
     "unpicklable-exception",
     MUST,
     sources.CONTRACT,
-    sent="a task that raises an exception which holds a lock",
+    sent="a task that raises an exception which holds a lock, and one whose exception raises"
+    " ValueError when it is pickled",
     expected="a task_error that names its message; the service goes on",
 )
 def unpicklable_exception(check: Check) -> str:
     """An exception that cannot be pickled is told without it."""
-    what = "an exception that cannot be pickled"
-    event = failed(check, what, tasks.unpicklable_exception)
-    loadable(check, what, event)
-    text = told.error_text(event)
-    if "holds a lock" not in text:
-        check.fell(f"the task_error for {what} does not tell its message: {text}")
+    for what, function in (
+        ("an exception that cannot be pickled", tasks.unpicklable_exception),
+        ("an exception whose pickling raises ValueError", tasks.exception_that_refuses),
+    ):
+        event = failed(check, what, function)
+        loadable(check, what, event)
+        text = told.error_text(event)
+        if "holds a lock" not in text:
+            check.fell(f"the task_error for {what} does not tell its message: {text}")
     return text
 
 
@@ -229,16 +234,20 @@ def cancelled_error(check: Check) -> str:
     "unimportable-callable",
     MUST,
     sources.CONTRACT,
-    sent="a callable pickled by the name of a module that the worker does not have",
-    expected="a task_error that names the module; the service goes on",
+    sent="a callable pickled by the name of a module that the worker does not have, and by a name"
+    " that a module of its own does not have",
+    expected="a task_error that names what is missing; the service goes on",
 )
 def unimportable_callable(check: Check) -> str:
     """A callable that cannot be imported is a task_error that says what is missing."""
-    payload = b"cwove_conformance_no_such_module\nfunction\n."
-    event = failed(check, "a callable that cannot be imported", payload)
-    text = told.error_text(event)
-    if "wove_conformance_no_such_module" not in text:
-        check.fell(f"the task_error does not name the module that is missing: {text}")
+    for missing, payload in (
+        ("wove_conformance_no_such_name", b"cos\nwove_conformance_no_such_name\n."),
+        ("wove_conformance_no_such_module", b"cwove_conformance_no_such_module\nfunction\n."),
+    ):
+        event = failed(check, f"a callable that cannot be imported ({missing})", payload)
+        text = told.error_text(event)
+        if missing not in text:
+            check.fell(f"the task_error does not name what is missing ({missing}): {text}")
     return text
 
 
@@ -312,3 +321,56 @@ def message_in_letters(check: Check) -> str:
             f" ({letters})"
         )
     return brief(said[0])
+
+
+@errors.case(
+    "14",
+    "async-system-exit",
+    MUST,
+    f"{sources.CONTRACT}; {sources.EXECUTOR}: sent as an exception, it ends the caller's program",
+    sent="async tasks that raise SystemExit and KeyboardInterrupt, and an async task after each",
+    expected="a task_error each; the next async task runs",
+)
+def async_system_exit(check: Check) -> str:
+    """A coroutine that calls sys.exit() ends itself, not the event loop of the others."""
+    for name in ("SystemExit", "KeyboardInterrupt"):
+        what = f"an async task that raises {name}"
+        failed(check, what, tasks.fail_with_async, {"name": name})
+        frame = commands.run_frame(tasks.echo_async, {"value": name})
+        event = check.terminal(frame, f"an async task after {what}")
+        if told.result_of(event) != name:
+            check.fell(f"after {what}, the next async task gave a wrong result")
+    return "task_error each time"
+
+
+@errors.case(
+    "15",
+    "exception-without-text",
+    MUST,
+    sources.CONTRACT,
+    sent="a task that raises an exception whose __str__ raises",
+    expected=OUTCOME,
+)
+def exception_without_text(check: Check) -> str:
+    """An exception whose text cannot be had is an outcome like any other."""
+    what = "an exception whose __str__ raises"
+    return told.error_text(failed(check, what, tasks.fail_without_text))
+
+
+@errors.case(
+    "16",
+    "error-ids",
+    MUST,
+    sources.CONTRACT,
+    sent="a task that raises ValueError, with ids of this check's choosing",
+    expected="its run_id and its task_id, unchanged, on every event frame",
+)
+def error_ids(check: Check) -> str:
+    """A task_error says whose it is: without the run_id the weave would wait for ever."""
+    frame = commands.run_frame(tasks.fail, task_id="render_report")
+    for event in check.events(frame, "a task that raises ValueError"):
+        for name in ("run_id", "task_id"):
+            if event.get("type") != "log" and event.get(name) != frame[name]:
+                has = f"has the {name} {event[name]!r:.100}" if name in event else f"lacks {name}"
+                check.fell(f"the {event.get('type')!r} frame of a task that failed {has}")
+    return "unchanged"

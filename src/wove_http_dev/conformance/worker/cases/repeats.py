@@ -46,13 +46,19 @@ def _once(check: Check, function: Any, not_run: str, what: str) -> None:
     "failed-task-runs-once",
     MUST,
     f"{sources.CONTRACT}; retries are Wove's, by the task's own settings",
-    sent="a task that reports to the checker and then raises",
-    expected="one report",
+    sent="tasks that report to the checker and then raise: ValueError, ConnectionError, and in a"
+    " coroutine",
+    expected="one report each",
 )
 def failed_task_runs_once(check: Check) -> str:
     """A task that fails is not tried again: what it has done already would be done twice."""
     not_run = "an outcome was told, but the task did not run"
-    _once(check, tasks.knock_and_fail, not_run, "a task that fails")
+    for what, function in (
+        ("a task that fails", tasks.knock_and_fail),
+        ("a task that fails with a ConnectionError", tasks.knock_and_lose),
+        ("an async task that fails", tasks.knock_and_fail_async),
+    ):
+        _once(check, function, not_run, what)
     return "once"
 
 

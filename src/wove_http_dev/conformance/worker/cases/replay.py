@@ -33,7 +33,7 @@ DAY = 86400.0
 INSIDE, OUTSIDE = 60, 1800
 """Seconds that clocks may well differ, and seconds that are too many, by Wove's default of 300."""
 COPIES = 6
-OTHERS, OTHERS_TIME = 200, 4.0
+OTHERS, OTHERS_TIME = 600, 2.0
 """Requests between a request and its late replay, and the seconds that they may take."""
 LATE = 1.1
 """Seconds, at least, between the two."""

@@ -193,3 +193,72 @@ def result_by_value(check: Check) -> str:
                 f" {told.error_text(event)}"
             )
     return "task_result"
+
+
+NAMES = (
+    *("self", "func", "function", "fn", "f", "args", "kwargs", "callable", "task", "name", "run"),
+    *("loop", "frame", "timeout", "delivery", "body", "run_id", "task_id", "value"),
+)
+
+
+@running.case(
+    "14",
+    "any-argument-name",
+    MUST,
+    f"{sources.EVENTS}; {sources.STDIO}",
+    sent=f"arguments named {', '.join(NAMES)}",
+    expected="all of them",
+)
+def any_argument_name(check: Check) -> str:
+    """A task's parameters have names of its author's choosing, the worker's own included."""
+    for name in NAMES:
+        what = f"the names of a task's arguments, with one called {name!r}"
+        try:
+            _same(check, what, check.value(tasks.told_names, {name: 1}), [name])
+        except Fell as exc:
+            raise Fell(
+                f"an argument called {name!r} does not reach the task: {exc.actual}"
+            ) from exc
+    return f"{len(NAMES)} names"
+
+
+@running.case(
+    "15",
+    "results-are-not-judged",
+    MUST,
+    sources.SEED,
+    sent="tasks that return an exception, objects that look like errors or event frames, and text"
+    " that looks like JSON",
+    expected="each as the task's result, unchanged",
+)
+def results_are_not_judged(check: Check) -> str:
+    """What a task returns is its result, whatever it looks like."""
+    values: tuple[Any, ...] = (
+        {"error": "no error"},
+        {"type": "task_error", "error": {"kind": "Nothing", "message": "a value"}},
+        {"events": []},
+        *("1", "null", "[1]", '{"a": 1}', " text \n"),
+        b"text",
+        float("inf"),
+        2**63,
+    )
+    for value in values:
+        _returned(check, tasks.echo, {"value": value}, value)
+    event = check.terminal(commands.run_frame(tasks.echo, {"value": ValueError("a value")}))
+    if event.get("type") != "task_result":
+        check.fell(f"a task that returns an exception was answered with {event.get('type')!r}")
+    return f"{len(values) + 1} values"
+
+
+@running.case(
+    "16",
+    "task-that-prints",
+    MUST,
+    sources.CONTRACT,
+    sent="a task that prints to standard output and standard error",
+    expected="its result",
+)
+def task_that_prints(check: Check) -> str:
+    """A task may print: what it prints is no part of the answer."""
+    _returned(check, tasks.prints, None, "printed", "a task that prints: ")
+    return "printed"

@@ -10,7 +10,7 @@ import time
 from wove_http_dev.conformance.report import MUST, SHOULD, Family, Fell, NotApplicable
 from wove_http_dev.conformance.worker import commands, sources, tasks, told
 from wove_http_dev.conformance.worker.check import Check
-from wove_http_dev.conformance.worker.wire import Connection, Deadline, HungUp, NoAnswer
+from wove_http_dev.conformance.worker.wire import Connection, Deadline, HungUp, NoAnswer, shown
 
 transport = Family("transport")
 PIECES = 4
@@ -114,7 +114,7 @@ def request_in_pieces(check: Check) -> str:
     "only-post",
     SHOULD,
     f"{sources.HTTP}, 9.1 and 15.5.6",
-    sent="GET on the same URL, with good credentials for an empty body",
+    sent="GET on the same URL, with good credentials for an empty body; PUT with a good run_task",
     expected="an error status, 405 at best",
 )
 def only_post(check: Check) -> str:
@@ -127,6 +127,14 @@ def only_post(check: Check) -> str:
         raise Fell(f"a GET: {exc}") from exc
     if answer.status < 400:
         check.fell(f"a GET was answered with {answer.shown()}")
+    body = commands.encode(commands.run_frame(tasks.nothing))
+    request = service.request(body, service.credentials(body), method="PUT")
+    try:
+        answer = service.exchange(request, check.deadline(), "PUT")
+    except NoAnswer as exc:
+        raise Fell(f"a PUT: {exc}") from exc
+    if answer.status < 400:
+        check.fell(f"a PUT was answered with {answer.shown()}")
     return f"HTTP {answer.status}"
 
 
@@ -160,7 +168,8 @@ def silent_connections(check: Check) -> str:
     "next-request-after-a-refusal",
     MUST,
     f"{sources.HTTP1}, 9.3: the body is read, or the connection closed",
-    sent="on one connection, a request without credentials, or for another path, and a good one",
+    sent="on one connection, a request without credentials, for another path, or a GET or a PUT"
+    " with a body, and a good one",
     expected="the good one is served, or the connection closed after the refusal",
 )
 def next_request_after_a_refusal(check: Check) -> str:
@@ -175,6 +184,9 @@ def next_request_after_a_refusal(check: Check) -> str:
     headers = service.credentials(body, target=target)
     request = service.request(body, headers, target=target, keep=True)
     seen.append(_next_after(check, "a request for another path", request))
+    for method in ("GET", "PUT"):
+        request = service.request(body, service.credentials(body), keep=True, method=method)
+        seen.append(_next_after(check, f"a {method} with a body", request))
     return "; ".join(seen)
 
 
@@ -191,6 +203,12 @@ def _next_after(check: Check, what: str, request: bytes) -> str:
             raise Fell(f"{what}: {exc}") from exc
         if first.closes:
             return f"HTTP {first.status}, closed"
+        if first.surplus:
+            check.fell(
+                f"{what} was answered with more bytes than the Content-Length of the answer says"
+                f" ({shown(first.surplus, 40)}), on a connection that is kept: the client takes"
+                " them for the next answer"
+            )
         return f"HTTP {first.status}, {_served_next(check, what, connection, deadline)}"
     finally:
         connection.close()
