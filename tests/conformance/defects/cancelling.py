@@ -65,7 +65,7 @@ class SettlesEarly(PlainWorker):
         return []
 
 
-@flagged_by("cancel.09", "a cancel_task for one run (stopped|ended) another")
+@flagged_by("cancel.09", "cancel_task for .* (stopped the other|ended another)")
 class CancelsEverything(PlainWorker):
     def cancel(self, frame: Frame) -> list[Event]:
         for run in list(self.runs.values()):
