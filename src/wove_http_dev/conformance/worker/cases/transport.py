@@ -119,22 +119,15 @@ def request_in_pieces(check: Check) -> str:
 )
 def only_post(check: Check) -> str:
     """Commands come by POST; another method is refused with an error status."""
-    service = check.service
-    request = service.request(b"", service.credentials(b""), method="GET")
-    try:
-        answer = service.exchange(request, check.deadline(), "GET")
-    except NoAnswer as exc:
-        raise Fell(f"a GET: {exc}") from exc
-    if answer.status < 400:
-        check.fell(f"a GET was answered with {answer.shown()}")
-    body = commands.encode(commands.run_frame(tasks.nothing))
-    request = service.request(body, service.credentials(body), method="PUT")
-    try:
-        answer = service.exchange(request, check.deadline(), "PUT")
-    except NoAnswer as exc:
-        raise Fell(f"a PUT: {exc}") from exc
-    if answer.status < 400:
-        check.fell(f"a PUT was answered with {answer.shown()}")
+    service, run = check.service, commands.encode(commands.run_frame(tasks.nothing))
+    for method, body in (("GET", b""), ("PUT", run)):
+        request = service.request(body, service.credentials(body), method=method)
+        try:
+            answer = service.exchange(request, check.deadline(), method)
+        except NoAnswer as exc:
+            raise Fell(f"a {method}: {exc}") from exc
+        if answer.status < 400:
+            check.fell(f"a {method} was answered with {answer.shown()}")
     return f"HTTP {answer.status}"
 
 
