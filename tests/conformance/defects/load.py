@@ -174,21 +174,21 @@ class Hoards(PlainWorker):
         super().__exit__()
 
 
-@flagged_by("limits.07", "the worker's open files grow with its runs: .* after 25 sync runs")
+@flagged_by("limits.07", r"the worker's open files grow with its runs: .* after \d+ sync runs")
 class KeepsFilesOpen(Hoards):
     def call(self, run: Run) -> Any:
         self.kept.append(socket.socket())
         return super().call(run)
 
 
-@flagged_by("limits.07", "the worker's threads grow with its runs: .* after 25 sync runs")
+@flagged_by("limits.07", r"the worker's threads grow with its runs: .* after \d+ sync runs")
 class KeepsThreads(Hoards):
     def call(self, run: Run) -> Any:
         threading.Thread(target=self.over.wait, args=(30,), daemon=True).start()
         return super().call(run)
 
 
-@flagged_by("limits.07", "the worker's open files grow with its runs: .* after 25 async runs")
+@flagged_by("limits.07", r"the worker's open files grow with its runs: .* after \d+ async runs")
 class KeepsLoops(Hoards):
     def call(self, run: Run) -> Any:
         value = pickle.loads(run.frame["callable_pickle"])(**pickle.loads(run.frame["args_pickle"]))
