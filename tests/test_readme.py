@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from wove_http_dev.conformance.executor.suite import EXECUTOR_CASES
+from wove_http_dev.conformance.report import Case
+from wove_http_dev.conformance.worker.suite import WORKER_CASES
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCK = re.compile(r"<!-- file: (\S+) -->\n```python\n(.*?)```", re.DOTALL)
@@ -16,6 +20,18 @@ BLOCK = re.compile(r"<!-- file: (\S+) -->\n```python\n(.*?)```", re.DOTALL)
 def test_a_block_is_its_file(name: str, shown: str) -> None:
     """What the README shows is what the example's test runs."""
     assert shown == (ROOT / name).read_text()
+
+
+@pytest.mark.parametrize(
+    ("sentence", "cases"),
+    [
+        (r"sends (\d+) numbered cases to a running worker", WORKER_CASES),
+        (r"one fault at a time: (\d+) numbered cases", EXECUTOR_CASES),
+    ],
+)
+def test_the_number_of_cases(sentence: str, cases: tuple[Case, ...]) -> None:
+    """The README counts the conformance cases."""
+    assert re.findall(sentence, README) == [str(len(cases))]
 
 
 def test_every_example_is_shown() -> None:

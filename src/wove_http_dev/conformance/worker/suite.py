@@ -4,6 +4,7 @@ sense. It adds nothing of its own."""
 from __future__ import annotations
 
 from wove_http_dev.conformance.report import Case
+from wove_http_dev.conformance.worker.cases.acknowledging import acknowledging
 from wove_http_dev.conformance.worker.cases.auth import auth
 from wove_http_dev.conformance.worker.cases.cancel import cancel
 from wove_http_dev.conformance.worker.cases.concurrency import concurrency
@@ -19,6 +20,7 @@ from wove_http_dev.conformance.worker.cases.rejections import rejections
 from wove_http_dev.conformance.worker.cases.repeats import repeats
 from wove_http_dev.conformance.worker.cases.replay import replay
 from wove_http_dev.conformance.worker.cases.running import running
+from wove_http_dev.conformance.worker.cases.survival import survival
 from wove_http_dev.conformance.worker.cases.transport import transport
 
 _FAMILIES = (
@@ -33,7 +35,9 @@ _FAMILIES = (
     rejections,
     running,
     errors,
+    survival,
     cancel,
+    acknowledging,
     concurrency,
     limits,
     growth,

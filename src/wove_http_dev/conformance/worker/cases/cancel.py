@@ -1,82 +1,22 @@
-"""Cancel cases: a cancel_task is answered, touches one run, and tells the truth.
+"""Cancel cases about what a cancel_task does: it ends the run that it names, that run alone, once.
 
-Whether a body still runs is seen at its own connection to the checker, not read from an answer.
+Whether a body still runs is seen at its own connection to the checker, not read from an answer;
+what the answers claim is ``acknowledging``'s.
 """
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
-from typing import Any
-
 from wove_http_dev.conformance.report import MUST, SHOULD, Family, Fell
 from wove_http_dev.conformance.worker import commands, sources, tasks, told
+from wove_http_dev.conformance.worker.cases.holding import THE_ANSWER, cancelled, ended, held
 from wove_http_dev.conformance.worker.check import Check
-from wove_http_dev.conformance.worker.listener import Visit
-from wove_http_dev.conformance.worker.wire import Answer, Background, NoAnswer
+from wove_http_dev.conformance.worker.wire import NoAnswer
 
 cancel = Family("cancel")
-CLAIM = 2.5
-"""Seconds in which a worker that claims too early would have claimed, its grace included."""
-AT_ONCE = 0.75
-"""Seconds, more than a cancel_task for nothing takes, in which best_effort is answered."""
 FULL = 8
 """Runs at once: what Wove itself has in flight on four cores."""
 THROUGH = 3.0
 """Seconds that a cancel_task may take where many run; it has nothing to wait for."""
-THE_ANSWER = "the answer to the cancel_task"
-
-
-@dataclass(frozen=True)
-class HeldRun:
-    """A run whose body holds on, and its POST that waits for the end."""
-
-    run_id: str
-    visit: Visit
-    post: Background[Answer]
-
-
-def held(check: Check, function: Any) -> HeldRun:
-    """Start ``function`` and wait until its body reports."""
-    visit = check.visit()
-    frame = commands.run_frame(function, visit.address)
-    post = check.post_later(frame)
-    if not visit.arrived(check.patience):
-        said = ""
-        if post.done():
-            try:
-                said = f"; it was answered with {post.result(0.0).shown()}"
-            except NoAnswer as exc:
-                said = f"; {exc}"
-        check.fell(f"a task that holds on did not start within {check.patience:g} s{said}")
-    return HeldRun(frame["run_id"], visit, post)
-
-
-def cancelled(check: Check, run_id: str, mode: str = "best_effort") -> Answer:
-    """The answer to a cancel_task, which must be an answer and readable if not empty."""
-    body = commands.encode(commands.cancel_frame(run_id, mode))
-    answer = check.ask(f"a {mode} cancel_task", body)
-    _readable(check, answer, run_id)
-    return answer
-
-
-def _readable(check: Check, answer: Answer, run_id: str) -> None:
-    if answer.status >= 500:
-        check.fell(f"a cancel_task made the service fail: {answer.shown()}")
-    if not answer.ok or not answer.body.strip():
-        return
-    for event in told.events_of(answer, THE_ANSWER):
-        if event.get("run_id", run_id) != run_id:
-            check.fell(f"a cancel_task was answered with a frame for {event['run_id']!r:.100}")
-
-
-def ended(check: Check, run: HeldRun, after: str) -> told.Event:
-    """The terminal frame of ``run``, which must come now."""
-    try:
-        answer = run.post.result(check.patience)
-    except NoAnswer as exc:
-        raise Fell(f"{after}, the run_task POST was not answered: {exc}") from exc
-    return check.terminal_in(answer, "the run_task POST of a cancelled run")
 
 
 @cancel.case(
@@ -172,88 +112,6 @@ def finished_run(check: Check) -> str:
     return answer.shown()
 
 
-def _honest(check: Check, run: HeldRun, kind: str) -> str:
-    """Cancel ``run``, whose body goes on until it is let go, and catch a claim made too early."""
-    body = commands.encode(commands.cancel_frame(run.run_id, "require_ack"))
-    cancel_post = Background(lambda: check.post(body, patience=10.0))
-    ends = time.monotonic() + CLAIM
-    for post, name in ((cancel_post, "cancel_task"), (run.post, "run_task")):
-        if not post.done(max(0.0, ends - time.monotonic())):
-            continue
-        try:
-            claimed = told.told_cancelled(post.result(0.0), f"the answer to the {name}")
-        except NoAnswer:
-            continue
-        if claimed and run.visit.alive():
-            check.fell(
-                f"require_ack was answered before the task had stopped: the {name} POST says"
-                f" task_cancelled, and the body ({kind}) still runs"
-            )
-    run.visit.release()
-    try:
-        answer = cancel_post.result(check.patience)
-    except NoAnswer as exc:
-        raise Fell(f"a require_ack cancel_task, after the task had ended: {exc}") from exc
-    _readable(check, answer, run.run_id)
-    event = ended(check, run, "after a require_ack cancel_task and the end of the task")
-    return f"cancel_task: {answer.shown()}; run_task: {event.get('type')}"
-
-
-@cancel.case(
-    "06",
-    "require-ack-honest",
-    MUST,
-    f"{sources.ENVIRONMENTS}; {sources.EVENTS}: task_cancelled means that it completed",
-    sent="a require_ack cancel_task for a sync task that goes on, pinged by the checker",
-    expected="no task_cancelled in either answer while the body answers pings",
-)
-def require_ack_honest(check: Check) -> str:
-    """With require_ack, task_cancelled is said only when the task's body has really stopped."""
-    return _honest(check, held(check, tasks.hold), "sync")
-
-
-@cancel.case(
-    "07",
-    "require-ack-honest-async",
-    MUST,
-    f"{sources.ENVIRONMENTS}; {sources.EVENTS}: task_cancelled means that it completed",
-    sent="a require_ack cancel_task for an async task that goes on when it is cancelled",
-    expected="no task_cancelled in either answer while the body answers pings",
-)
-def require_ack_honest_async(check: Check) -> str:
-    """To have asked a coroutine to stop is no acknowledgement: it may go on."""
-    return _honest(check, held(check, tasks.hold_stubborn), "async, not stopping at once")
-
-
-@cancel.case(
-    "08",
-    "require-ack-acknowledged",
-    SHOULD,
-    sources.ENVIRONMENTS,
-    sent="a require_ack cancel_task for an async task that stops when it is cancelled",
-    expected="task_cancelled in the answer to the cancel_task or the run_task, the latter no other"
-    " outcome; the body stopped",
-)
-def require_ack_acknowledged(check: Check) -> str:
-    """With require_ack, a task that can be stopped is stopped and acknowledged."""
-    run = held(check, tasks.hold_async)
-    answer = cancelled(check, run.run_id, "require_ack")
-    acknowledged = told.told_cancelled(answer, THE_ANSWER)
-    if not run.visit.gone(check.patience):
-        check.fell("a require_ack cancel_task did not stop an async task")
-    event = ended(check, run, "after a require_ack cancel_task of an async task")
-    if not acknowledged and event.get("type") != "task_cancelled":
-        check.fell(
-            f"neither answer says task_cancelled: {answer.shown()} and {event.get('type')!r}"
-        )
-    if acknowledged and event.get("type") != "task_cancelled":
-        check.fell(
-            f"the cancel_task is answered with task_cancelled, and the run_task with"
-            f" {event.get('type')!r}"
-        )
-    return "acknowledged"
-
-
 @cancel.case(
     "09",
     "only-its-own-run",
@@ -298,31 +156,6 @@ def malformed_cancel(check: Check) -> str:
             check.fell(f"a cancel_task {what} made the service fail: {answer.shown()}")
     check.still_serves("malformed cancel_task frames")
     return f"HTTP {answer.status}"
-
-
-@cancel.case(
-    "11",
-    "best-effort-at-once",
-    SHOULD,
-    sources.ENVIRONMENTS,
-    sent="a best_effort cancel_task for a sync task that goes on",
-    expected=f"an answer within {AT_ONCE:g} s, while the task goes on",
-)
-def best_effort_at_once(check: Check) -> str:
-    """With best_effort nobody waits for the task's end: the cancel_task is answered at once."""
-    run = held(check, tasks.hold)
-    began = time.monotonic()
-    cancelled(check, commands.new_run_id())
-    usual = time.monotonic() - began
-    began = time.monotonic()
-    cancelled(check, run.run_id)
-    took = time.monotonic() - began
-    if took - usual > AT_ONCE and run.visit.alive():
-        check.fell(
-            f"a best_effort cancel_task was answered after {took:.2f} s, as if it waited for the"
-            f" task, which goes on (one for an unknown run takes {usual:.2f} s)"
-        )
-    return f"{took:.2f} s"
 
 
 @cancel.case(
