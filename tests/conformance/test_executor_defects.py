@@ -18,8 +18,11 @@ from tests.conformance.flawed_executors import (
     NeverCancels,
     OneAtATime,
 )
+from tests.support import cancel_frame, signed_request
 from wove_http_dev.cli import main
+from wove_http_dev.conformance.executor.cases.time import EndlessBody
 from wove_http_dev.conformance.executor.subject import Subject
+from wove_http_dev.worker import HttpWorker
 
 
 def _name(defect: Defect) -> str:
@@ -63,6 +66,12 @@ def test_the_thread_that_an_exception_ends_is_not_printed(
     out, err = capfd.readouterr()
     assert "ended by an exception that nobody caught (see errors.18)" in " ".join(out.split())
     assert "Traceback" not in out + err
+
+
+def test_the_endless_answer_is_that_of_the_run(worker: HttpWorker) -> None:
+    """A cancel_task sent meanwhile is answered as usual: what it reads is not counted as well."""
+    worker.inject(EndlessBody())
+    assert len(signed_request(worker, cancel_frame("task:1")).body) < 1000
 
 
 def test_an_executor_without_a_defect_passes() -> None:
