@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from werkzeug.datastructures import Headers
+
 from wove_http_dev.certs import CertificateAuthority
 from wove_http_dev.conformance.executor import uncaught
 from wove_http_dev.conformance.executor.subject import Subject
@@ -279,6 +281,11 @@ def frames_of(worker: HttpWorker, kind: str, task: str = "") -> list[Exchange]:
         for exchange in worker.journal.exchanges
         if exchange.frame_type == kind and task in (exchange.task_id or "")
     ]
+
+
+def headers_of(exchange: Exchange) -> Headers:
+    """Its headers, found whatever the case of their names."""
+    return Headers(exchange.headers)
 
 
 def requests_of(worker: HttpWorker) -> list[Exchange]:

@@ -23,6 +23,7 @@ from wove_http_dev.conformance.executor.check import (
     Check,
     attempt,
     frames_of,
+    headers_of,
     until,
     until_in_loop,
 )
@@ -312,8 +313,8 @@ def to_the_same_url(check: Check) -> str:
     if found is None:
         raise NotApplicable(NONE_ARRIVED)
     for exchange in [*frames_of(worker, "run_task"), found]:
-        given = {name.lower(): value for name, value in exchange.headers}
-        sent = (exchange.method, exchange.target, given.get("content-type", "").partition(";")[0])
+        content = headers_of(exchange).get("Content-Type") or ""
+        sent = (exchange.method, exchange.target, content.partition(";")[0])
         wanted = ("POST", url.partition(f":{worker.port}")[2], "application/json")
         for told, due in zip(sent, wanted, strict=True):
             if told.lower() != due.lower():

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from wove_http_dev.auth import TIMESTAMP
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.cancelling import GIVEN_UP, NONE_ARRIVED, SENT
 from wove_http_dev.conformance.executor.check import (
@@ -18,6 +19,7 @@ from wove_http_dev.conformance.executor.check import (
     Check,
     attempt,
     frames_of,
+    headers_of,
     requests_of,
     until_in_loop,
 )
@@ -53,6 +55,7 @@ STAMP_TOLERANCE = 30.0
 PAUSE = 1.6
 """Seconds after which a timestamp in whole seconds is another one."""
 UNLOGGED = (RejectAuth(), Status(500), InvalidJson(), Redirect(302), StallMidBody())
+"""Failures on different ways through an executor; each may be logged on its own."""
 
 
 def _refused(worker: HttpWorker) -> str:
@@ -185,9 +188,8 @@ def fresh_timestamps(check: Check) -> str:
     check.script(worker, script)
     stamps: list[float] = []
     for exchange in requests_of(worker):
-        given = {name.lower(): value for name, value in exchange.headers}
         try:
-            stamps.append(float(given.get("x-wove-timestamp", "")))
+            stamps.append(float(headers_of(exchange).get(TIMESTAMP, "")))
         except ValueError:
             check.fell(f"X-Wove-Timestamp is no number of seconds: {refusal(exchange)}")
         if abs(stamps[-1] - exchange.received) > STAMP_TOLERANCE:

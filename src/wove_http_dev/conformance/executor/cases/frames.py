@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from wove_http_dev import frames as wire
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.cancelling import GIVEN_UP, NONE_ARRIVED, given_up
-from wove_http_dev.conformance.executor.check import Check, attempt, frames_of, requests_of
+from wove_http_dev.conformance.executor.check import (
+    Check,
+    attempt,
+    frames_of,
+    headers_of,
+    requests_of,
+)
 from wove_http_dev.conformance.executor.weaving import Remote, Told
 from wove_http_dev.conformance.report import MUST, SHOULD, Family
 from wove_http_dev.faults import Fault, events, response
@@ -123,7 +129,7 @@ def http_request(check: Check) -> str:
                 f"a command frame was sent to {exchange.target!r}; the URL's path and query are"
                 f" {worker.options.path + query!r}"
             )
-        headers = {name.lower(): value for name, value in exchange.headers}
+        headers = headers_of(exchange)
         kind = headers.get("content-type", "nothing")
         if exchange.method != "POST" or not kind.startswith("application/json"):
             check.fell(f"a command frame was sent as {exchange.method} with Content-Type {kind}")

@@ -4,12 +4,14 @@ answers is not trusted beyond its run."""
 from __future__ import annotations
 
 from wove_http_dev import frames as wire
+from wove_http_dev.auth import NONCE
 from wove_http_dev.conformance.executor import sources, tasks
 from wove_http_dev.conformance.executor.cancelling import GIVEN_UP, NONE_ARRIVED, SENT
 from wove_http_dev.conformance.executor.check import (
     Check,
     attempt,
     frames_of,
+    headers_of,
     requests_of,
     until_in_loop,
 )
@@ -176,12 +178,7 @@ def fresh_nonces(check: Check) -> str:
 
     check.script(worker, script)
     check.one(worker)
-    nonces = [
-        value
-        for exchange in requests_of(worker)
-        for name, value in exchange.headers
-        if name.lower() == "x-wove-nonce"
-    ]
+    nonces = [nonce for each in requests_of(worker) for nonce in headers_of(each).getlist(NONCE)]
     if len(nonces) != len(set(nonces)):
         check.fell(f"a nonce was used again: {len(set(nonces))} among {len(nonces)} requests")
     _authenticated(check, worker)

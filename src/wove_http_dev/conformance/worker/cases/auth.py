@@ -11,8 +11,10 @@ import urllib.parse
 from wove_http_dev.conformance.report import MUST, SHOULD, Family, Fell, NotApplicable
 from wove_http_dev.conformance.worker import commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.probing import (
+    LOADED,
     REFUSAL,
     Probe,
+    bomb,
     probe,
     refused,
     signed,
@@ -22,8 +24,6 @@ from wove_http_dev.conformance.worker.client import KEY, NONCE, SIGNATURE, TIMES
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
 auth = Family("auth")
-UNPICKLED = 0.15
-"""Seconds after an answer in which a pickle that was loaded would have connected."""
 AFTERMATH = 0.3
 """Seconds after an answer in which a task that was cancelled would have ended."""
 BEARER_ONLY = ("bearer",)
@@ -68,18 +68,14 @@ def verify_before_unpickling(check: Check) -> str:
     """Nothing of a body is unpickled before the request is verified."""
     check.need_mode(*BOTH)
     for field in ("callable_pickle", "args_pickle"):
-        visit = check.visit()
-        bomb = tasks.pickled(tasks.knock_on_load(visit.host, visit.port, visit.token))
-        frame = commands.run_frame(tasks.nothing)
-        frame[field] = commands.text(bomb)
-        body = commands.encode(frame)
+        body, visit = bomb(check, field)
         try:
             answer = check.post(body, wrong_credentials(check, body))
         except NoAnswer as exc:
             seen = str(exc)
         else:
             seen = f"HTTP {answer.status}"
-        if visit.arrived(UNPICKLED):
+        if visit.arrived(LOADED):
             check.fell(
                 f"{field} of an unverified request was unpickled: its code ran and connected to"
                 f" the checker (the answer: {seen})"

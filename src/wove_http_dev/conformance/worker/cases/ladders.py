@@ -11,24 +11,21 @@ import time
 
 from wove_http_dev.conformance.report import MUST, Family, Fell, NotApplicable
 from wove_http_dev.conformance.worker import commands, sources, tasks
-from wove_http_dev.conformance.worker.cases.probing import REFUSAL, probe, refused, signed
+from wove_http_dev.conformance.worker.cases.probing import (
+    LOADED,
+    REFUSAL,
+    bomb,
+    probe,
+    refused,
+    signed,
+)
+from wove_http_dev.conformance.worker.cases.replay import OUTSIDE
 from wove_http_dev.conformance.worker.check import Check
 from wove_http_dev.conformance.worker.client import NONCE
 from wove_http_dev.conformance.worker.listener import Visit
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
 ladders = Family("auth")
-OUTSIDE = 1800
-"""Seconds that a timestamp is too old, by Wove's default of 300."""
-NOTICED = 0.15
-"""Seconds after an answer in which a pickle that was loaded, or a task that ran, is noticed."""
-
-
-def _bomb(check: Check) -> tuple[bytes, Visit]:
-    """A run_task whose callable reports as soon as it is loaded."""
-    visit = check.visit()
-    payload = tasks.pickled(tasks.knock_on_load(visit.host, visit.port, visit.token))
-    return commands.encode(commands.run_frame(payload)), visit
 
 
 @ladders.case(
@@ -43,22 +40,22 @@ def _bomb(check: Check) -> tuple[bytes, Visit]:
 def verify_all_before_unpickling(check: Check) -> str:
     """Timestamp and nonce are part of the verification: before them nothing is unpickled."""
     check.need_mode("signed")
-    body, visit = _bomb(check)
+    body, visit = bomb(check)
     stamp = str(int(time.time() - OUTSIDE))
     answer = check.ask("an old request", body, check.service.credentials(body, timestamp=stamp))
-    if visit.arrived(NOTICED):
+    if visit.arrived(LOADED):
         check.fell(
             f"a request signed {OUTSIDE} s ago was unpickled before its timestamp was looked at"
             f" (the answer: HTTP {answer.status})"
         )
-    body, visit = _bomb(check)
+    body, visit = bomb(check)
     headers = check.service.credentials(body)
     check.ask("a good request", body, headers)
-    if not visit.arrived(NOTICED):
+    if not visit.arrived(LOADED):
         raise NotApplicable("the pickle of a good request did not report when it was loaded")
     loads = visit.count
     answer = check.ask("a replayed request", body, headers)
-    if visit.arrived(NOTICED, loads + 1):
+    if visit.arrived(LOADED, loads + 1):
         check.fell(
             "a replayed request was unpickled before its nonce was looked at (the answer: HTTP"
             f" {answer.status})"
@@ -83,7 +80,7 @@ def replay_of_a_failure(check: Check) -> str:
     check.ask("a task that fails", body, headers)
     if not visit.arrived(check.patience):
         raise NotApplicable("a task that reports and fails did not report; see run.10")
-    seen = _refused_again(check, "whose task had failed", body, headers, visit)
+    seen = _not_again(check, "whose task had failed", body, headers, visit)
     visit = check.visit()
     frame = commands.run_frame(tasks.hold_async, visit.address)
     body = commands.encode(frame)
@@ -97,16 +94,14 @@ def replay_of_a_failure(check: Check) -> str:
         run.result(check.patience)
     except NoAnswer as exc:
         raise Fell(f"the run_task POST of a cancelled run: {exc}") from exc
-    _refused_again(check, "whose run had been cancelled", body, headers, visit)
+    _not_again(check, "whose run had been cancelled", body, headers, visit)
     return seen
 
 
-def _refused_again(
-    check: Check, which: str, body: bytes, headers: dict[str, str], visit: Visit
-) -> str:
+def _not_again(check: Check, which: str, body: bytes, headers: dict[str, str], visit: Visit) -> str:
     count = visit.count
     again = check.later(body, headers)
-    ran = visit.arrived(NOTICED, count + 1)
+    ran = visit.arrived(LOADED, count + 1)
     visit.release()
     try:
         answer = again.result(check.patience)

@@ -14,6 +14,8 @@ from wove_http_dev.conformance.worker.wire import NoAnswer
 
 AFTERMATH = 0.05
 """Seconds after an answer in which a body that should not run would still be noticed."""
+LOADED = 0.15
+"""Seconds after an answer in which a pickle that was loaded would have connected."""
 REFUSAL = "a refusal (no 2xx status), and the task does not run"
 NO_REFUSAL = "though the task did not run: a refusal needs 401 or 403"
 
@@ -43,6 +45,15 @@ def probe(check: Check) -> Probe:
     if visit is None:
         return Probe(commands.encode(commands.run_frame(tasks.nothing)), None)
     return Probe(commands.encode(commands.run_frame(tasks.knock, visit.address)), visit)
+
+
+def bomb(check: Check, field: str = "callable_pickle") -> tuple[bytes, Visit]:
+    """A run_task whose ``field`` reports as soon as it is loaded."""
+    visit = check.visit()
+    payload = tasks.pickled(tasks.knock_on_load(visit.host, visit.port, visit.token))
+    frame = commands.run_frame(tasks.nothing)
+    frame[field] = commands.text(payload)
+    return commands.encode(frame), visit
 
 
 def signed(check: Check, **changes: Any) -> tuple[Probe, dict[str, str]]:

@@ -14,6 +14,11 @@ from wove_http_dev.conformance.worker.unpickling import brief
 
 running = Family("run")
 MIB = 2**20
+NAMES = (
+    *("self", "func", "function", "fn", "f", "args", "kwargs", "callable", "task", "name", "run"),
+    *("loop", "frame", "timeout", "delivery", "body", "run_id", "task_id", "value"),
+)
+"""What workers themselves may call something: a task's argument may have the name."""
 
 
 def _same(check: Check, what: str, seen: Any, expected: Any) -> None:
@@ -193,12 +198,6 @@ def result_by_value(check: Check) -> str:
                 f" {told.error_text(event)}"
             )
     return "task_result"
-
-
-NAMES = (
-    *("self", "func", "function", "fn", "f", "args", "kwargs", "callable", "task", "name", "run"),
-    *("loop", "frame", "timeout", "delivery", "body", "run_id", "task_id", "value"),
-)
 
 
 @running.case(
