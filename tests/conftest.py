@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support import MakeWorker
-from wove_http_dev.certs import CertificateAuthority
+from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker import HttpWorker
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import wove_http_dev
 from wove_http_dev.faults import FAULTS
-from wove_http_dev.faults.base import Fault
+from wove_http_dev.faults.fault import Fault
 
 PACKAGE = "wove_http_dev"
 SOURCE = Path(wove_http_dev.__file__).parent
@@ -19,32 +19,21 @@ SOURCE = Path(wove_http_dev.__file__).parent
 # Lowest first. A room is a module, or a package whose modules may import each other; it imports
 # from the rows above its own in this table. A package that is split here is several rooms.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "conformance.report"),
-    (
-        "messages",
-        "conformance.checking",
-        "conformance.command",
-        "conformance.files",
-        "conformance.printing",
-    ),
-    ("frames", "credentials", "certs", "port", "http1", "conformance.worker"),
-    ("auth", "options", "runner", "reload", "conformance.cli", "conformance.test_worker_cases"),
-    ("entries",),
-    ("journal",),
-    ("gates", "stubs"),
+    ("errors",),
+    ("options", "protocol", "tls", "conformance"),
+    ("runs",),
     ("faults",),
-    ("stages", "connection"),
-    ("service", "server"),
-    ("engine", "environment"),
-    ("control", "origin", "strictness"),
-    ("worker", "remote"),
-    ("measure", "contained", "demo", "serve"),
-    ("catalogue", "conformance.executor"),
-    ("pytest_plugin", "cli"),
+    ("service",),
+    ("isolated", "client"),
+    ("strict",),
+    ("worker", "remote_worker"),
+    ("assertions", "measurement"),
+    ("conformance.executor", "conformance.test_worker_cases", "pytest_plugin"),
+    ("cli",),
     ("__main__",),
 )
 # The package's own front doors: they hand out names of every room, and no room may use them.
-FRONT_DOORS = ("", "conformance")
+FRONT_DOORS = ("",)
 
 ROWS = {room: row for row, rooms in enumerate(LAYERS) for room in rooms}
 
@@ -123,9 +112,9 @@ def test_room_is_there(room: str) -> None:
 @pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("conformance.w")])
 def test_worker_cases_owe_us_nothing(module: str) -> None:
     """The cases for a worker service import only each other and what runs and counts them."""
-    source = MODULES[module].read_text(encoding="utf-8")
-    rooms = {room_of(imported) for imported in imports_in(source, module)}
-    assert rooms <= {"conformance.worker", "conformance.report", "conformance.checking"}
+    imported = set(imports_in(MODULES[module].read_text(encoding="utf-8"), module))
+    ours = {name for name in imported if not name.startswith("conformance.worker")}
+    assert ours <= {"conformance.case", "conformance.runner"}
 
 
 class TestTheCheckItself:
@@ -137,24 +126,24 @@ class TestTheCheckItself:
             "import wove_http_dev.worker",
             "from wove_http_dev import worker",
             "from wove_http_dev.worker import HttpWorker",
-            "from .worker import HttpWorker",
-            "from . import worker",
+            "from ..worker import HttpWorker",
+            "from .. import worker",
             "def f():\n    from wove_http_dev.worker import HttpWorker",
             "if TYPE_CHECKING:\n    import wove_http_dev.worker as w",
         ],
     )
     def test_import_upwards(self, source: str) -> None:
         """An import of a higher room is found in whatever form."""
-        assert wrong_imports(source, "journal") == ["worker: not below journal"]
+        assert wrong_imports(source, "runs.journal") == ["worker: not below runs"]
 
     @pytest.mark.parametrize(
         ("source", "module"),
         [
-            ("from wove_http_dev.runner import Runner", "options"),
+            ("from wove_http_dev.tls import CertificateAuthority", "options"),
             ("from wove_http_dev import HttpWorker", "cli"),
             ("import wove_http_dev", "cli"),
             ("from ..worker import HttpWorker", "faults.run"),
-            ("from wove_http_dev.faults import FAULTS", "journal"),
+            ("from wove_http_dev.faults import FAULTS", "runs.journal"),
         ],
         ids=["sideways", "front-door", "package", "relative", "package-of-a-room"],
     )
@@ -166,9 +155,9 @@ class TestTheCheckItself:
         ("source", "module"),
         [
             ("import json\nfrom wove import weave", "errors"),
-            ("from wove_http_dev import frames", "journal"),
-            ("from wove_http_dev.faults.base import Fault", "faults.run"),
-            ("from . import base", "faults.run"),
+            ("from wove_http_dev.protocol import frames", "runs.journal"),
+            ("from wove_http_dev.faults.fault import Fault", "faults.run"),
+            ("from . import fault", "faults.run"),
             ("from ..errors import UsageError", "faults.run"),
         ],
         ids=["others", "below", "same-package", "relative", "relative-below"],
@@ -180,7 +169,7 @@ class TestTheCheckItself:
 
 def defined_faults() -> set[type[Fault]]:
     """Every fault that a room of ``faults`` defines; a name with ``_`` is a base, not a fault."""
-    rooms = [path.stem for path in (SOURCE / "faults").glob("*.py") if path.stem != "base"]
+    rooms = [path.stem for path in (SOURCE / "faults").glob("*.py") if path.stem != "fault"]
     modules = [
         importlib.import_module(f"{PACKAGE}.faults.{room}") for room in rooms if room != "__init__"
     ]

@@ -16,10 +16,10 @@ from werkzeug.datastructures import Headers
 from tests.faults.helpers import weave_one
 from tests.support import MakeWorker, request_bytes, send_one
 from wove_http_dev import HttpWorker, UsageError
-from wove_http_dev.journal import TEXT_LIMIT, Journal
+from wove_http_dev.cli.serve import _how_to_reach
 from wove_http_dev.pytest_plugin import Factory
-from wove_http_dev.remote import RemoteWorker
-from wove_http_dev.serve import _how_to_reach
+from wove_http_dev.remote_worker import RemoteWorker
+from wove_http_dev.runs.journal import TEXT_LIMIT, Journal
 
 LONG = "A" * 100_000
 

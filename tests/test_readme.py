@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from wove_http_dev.conformance.case import Case
 from wove_http_dev.conformance.executor.suite import EXECUTOR_CASES
-from wove_http_dev.conformance.report import Case
 from wove_http_dev.conformance.worker.suite import WORKER_CASES
 
 ROOT = Path(__file__).parent.parent

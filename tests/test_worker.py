@@ -32,7 +32,6 @@ from tests.support import (
     signed_request,
     weave_one,
 )
-from wove_http_dev.entries import Run
 from wove_http_dev.errors import (
     NotRunningError,
     PortInUseError,
@@ -40,6 +39,7 @@ from wove_http_dev.errors import (
     UsageError,
     WaitTimeoutError,
 )
+from wove_http_dev.runs.records import Run
 from wove_http_dev.worker import HttpWorker
 
 # Stubs

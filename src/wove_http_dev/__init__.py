@@ -10,8 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wove_http_dev.certs import CertificateAuthority as CertificateAuthority
-    from wove_http_dev.contained import assert_contained as assert_contained
+    from wove_http_dev.assertions import assert_contained as assert_contained
     from wove_http_dev.errors import NotRunningError as NotRunningError
     from wove_http_dev.errors import PayloadDroppedError as PayloadDroppedError
     from wove_http_dev.errors import PortInUseError as PortInUseError
@@ -25,11 +24,12 @@ if TYPE_CHECKING:
     from wove_http_dev.faults.auth import RejectAuth as RejectAuth
     from wove_http_dev.faults.events import MissingTerminal as MissingTerminal
     from wove_http_dev.faults.run import SlowResponse as SlowResponse
+    from wove_http_dev.tls import CertificateAuthority as CertificateAuthority
     from wove_http_dev.worker import HttpWorker as HttpWorker
 
 _ROOMS = {
-    "CertificateAuthority": "certs",
-    "assert_contained": "contained",
+    "CertificateAuthority": "tls",
+    "assert_contained": "assertions",
     "FAULTS": "faults",
     "Fault": "faults",
     "HttpWorker": "worker",

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wove_http_dev.errors import UsageError
-from wove_http_dev.frames import RESPONSE_SHAPES
 
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST_NAME = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*\.?", re.IGNORECASE)
+RESPONSE_SHAPES = ("events", "list", "frame")
+"""The three forms of an answer on Wove's http page."""
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 

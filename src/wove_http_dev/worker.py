@@ -13,13 +13,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import Any
 
-from wove_http_dev.certs import CertificateAuthority
-from wove_http_dev.connection import Limits
-from wove_http_dev.credentials import Secret, credentials
-from wove_http_dev.engine import Engine, LocalEngine, State
-from wove_http_dev.entries import Exchange, RunLog
-from wove_http_dev.environment import config, names, opener, variables
-from wove_http_dev.environment.definition import (
+from wove_http_dev.client import dns, environ, urllib_opener, wove_config
+from wove_http_dev.client.definition import (
     SECRET_VARIABLE,
     client_env,
     environment_definition,
@@ -32,17 +27,22 @@ from wove_http_dev.errors import (
     cannot_travel,
 )
 from wove_http_dev.faults import FAULTS, Fault
-from wove_http_dev.faults.base import Worker
-from wove_http_dev.faults.grammar import parse_fault
-from wove_http_dev.faults.selection import FaultBook, Injection, Selector
-from wove_http_dev.gates import Gate, Gates
-from wove_http_dev.journal import Journal
+from wove_http_dev.faults.fault import Worker
+from wove_http_dev.faults.injections import FaultBook, Injection, Selector
+from wove_http_dev.faults.text import parse_fault
 from wove_http_dev.options import Options, impersonated
-from wove_http_dev.origin import SecondOrigin
-from wove_http_dev.port import Port
-from wove_http_dev.service import Service
-from wove_http_dev.strictness import failed, refused, repointed, unfired
-from wove_http_dev.stubs import UNSET, Stubs, make_source
+from wove_http_dev.protocol.credentials import Secret, credentials
+from wove_http_dev.runs.holds import Gate, Gates
+from wove_http_dev.runs.journal import Journal
+from wove_http_dev.runs.records import Exchange, RunLog
+from wove_http_dev.runs.stubs import UNSET, Stubs, make_source
+from wove_http_dev.service.connection import Limits
+from wove_http_dev.service.host import Engine, LocalEngine, State
+from wove_http_dev.service.pipeline import Service
+from wove_http_dev.service.port import Port
+from wove_http_dev.service.second_origin import SecondOrigin
+from wove_http_dev.strict import failed, refused, repointed, unfired
+from wove_http_dev.tls import CertificateAuthority
 
 _running: weakref.WeakSet[HttpWorker] = weakref.WeakSet()
 
@@ -100,7 +100,7 @@ class HttpWorker:
 
     def _make_engine(self, limits: Limits | None) -> Engine:
         if self.options.isolated:
-            from wove_http_dev.control.parent import IsolatedEngine
+            from wove_http_dev.isolated.host import IsolatedEngine
 
             return IsolatedEngine(
                 self.options,
@@ -394,8 +394,12 @@ class HttpWorker:
     def _second_origin(self, run_id: str) -> str:
         with self._lock:
             if self._elsewhere is None:
+                context = self._certificates.client_context()
                 self._elsewhere = SecondOrigin(
-                    self._certificates, tls=self.options.tls, record=self._redirected
+                    self._certificates,
+                    tls=self.options.tls,
+                    record=self._redirected,
+                    routed=lambda url: urllib_opener.routed(url, context),
                 ).start()
             return self._elsewhere.url_for(run_id)
 
@@ -456,9 +460,9 @@ class HttpWorker:
         with ExitStack() as stack:
             if self.options.impersonate is not None:
                 stack.enter_context(self.impersonate(self.options.impersonate))
-            stack.enter_context(opener.routed(self.url, self._certificates.client_context()))
+            stack.enter_context(urllib_opener.routed(self.url, self._certificates.client_context()))
             stack.enter_context(
-                config.configured(
+                wove_config.configured(
                     self.environment, self.environment_definition, self.options.delivery_timeout
                 )
             )
@@ -489,9 +493,9 @@ class HttpWorker:
             stack.callback(self._forget, host, path)
             self._engine.follow()
             if self.credentials.mode != "none":
-                stack.enter_context(variables.variable(secret_env, self.secret))
-            stack.enter_context(opener.routed(url, self._certificates.client_context()))
-            stack.enter_context(names.mapped(host, port, address))
+                stack.enter_context(environ.variable(secret_env, self.secret))
+            stack.enter_context(urllib_opener.routed(url, self._certificates.client_context()))
+            stack.enter_context(dns.mapped(host, port, address))
             yield self
 
     def _forget(self, host: str, path: str) -> None:

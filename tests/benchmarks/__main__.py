@@ -26,9 +26,9 @@ from wove import weave
 
 from tests.benchmarks import peers
 from wove_http_dev import HttpWorker, auth
-from wove_http_dev.certs import CertificateAuthority, server_context
-from wove_http_dev.credentials import credentials
-from wove_http_dev.messages import Request
+from wove_http_dev.protocol.credentials import credentials
+from wove_http_dev.protocol.messages import Request
+from wove_http_dev.tls import CertificateAuthority, server_context
 
 SECRET = "s" * 43
 

@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from wove_http_dev.certs import CertificateAuthority
-from wove_http_dev.environment import config, opener
+from wove_http_dev.client import urllib_opener, wove_config
+from wove_http_dev.tls import CertificateAuthority
 
 _RUN_ID = re.compile(rb'"run_id":"([^"]*)"')
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
@@ -136,5 +136,8 @@ def reached(port: int, *, tls: bool, ca: CertificateAuthority) -> Iterator[str]:
             "security": {"type": "signed", "secret": "s" * 43},
         },
     }
-    with opener.routed(url, ca.client_context()), config.configured(name, definition, None):
+    with (
+        urllib_opener.routed(url, ca.client_context()),
+        wove_config.configured(name, definition, None),
+    ):
         yield name

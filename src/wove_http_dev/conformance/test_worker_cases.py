@@ -12,10 +12,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from wove_http_dev.conformance.checking import perform
-from wove_http_dev.conformance.report import FAILED, SHOULD, SKIPPED, Case
-from wove_http_dev.conformance.worker.check import Laboratory
+from wove_http_dev.conformance.case import FAILED, SHOULD, SKIPPED, Case
+from wove_http_dev.conformance.runner import perform
 from wove_http_dev.conformance.worker.client import Service, UrlError
+from wove_http_dev.conformance.worker.context import Laboratory
 from wove_http_dev.conformance.worker.suite import GATES, WORKER_CASES
 
 

@@ -4,7 +4,7 @@ holds it against the rooms."""
 from __future__ import annotations
 
 from wove_http_dev.faults import auth, connection, events, response, run, wire
-from wove_http_dev.faults.base import Fault
+from wove_http_dev.faults.fault import Fault
 
 FAULTS: dict[str, type[Fault]] = {
     fault.name: fault

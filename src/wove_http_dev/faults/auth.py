@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from wove_http_dev.auth import Step, Verdict
-from wove_http_dev.faults.base import AuthStage, Fault, Worker, option
-from wove_http_dev.messages import without
+from wove_http_dev.faults.fault import AuthStage, Fault, Worker, option
+from wove_http_dev.protocol.authenticator import Step, Verdict
+from wove_http_dev.protocol.messages import without
 
 _REFUSED = "a transport error: HTTP Error 401: Unauthorized; retries try it again"
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults import FAULTS
-from wove_http_dev.faults.base import STAGES, Fault
-from wove_http_dev.faults.grammar import parse_fault
+from wove_http_dev.faults.fault import STAGES, Fault
+from wove_http_dev.faults.text import parse_fault
 
 
 def choose(words: Iterable[Any]) -> list[str | Fault]:

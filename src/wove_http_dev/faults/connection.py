@@ -14,10 +14,10 @@ from typing import ClassVar
 
 import trustme
 
-from wove_http_dev.certs import CertificateAuthority, is_ip, self_signed_context, server_context
 from wove_http_dev.errors import UsageError
-from wove_http_dev.faults.base import Connection, Fault, Worker, option
+from wove_http_dev.faults.fault import Connection, Fault, Worker, option
 from wove_http_dev.options import is_host_name
+from wove_http_dev.tls import CertificateAuthority, is_ip, self_signed_context, server_context
 
 DAYS = 10_000.0
 """As far as a certificate's dates go with every library: X.509 has none before 1950."""

@@ -7,9 +7,9 @@ import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from wove_http_dev import frames
-from wove_http_dev.faults.base import EventsStage, Fault, option
-from wove_http_dev.frames import TERMINAL_TYPES, Event
+from wove_http_dev.faults.fault import EventsStage, Fault, option
+from wove_http_dev.protocol import frames
+from wove_http_dev.protocol.frames import TERMINAL_TYPES, Event
 
 _LOST = "the run never ends: DeliveryTimeoutError after delivery_timeout, a hang without one"
 _TRANSPORT = "a transport error, kind "

@@ -6,8 +6,8 @@ import gzip
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from wove_http_dev.faults.base import Fault, ResponseStage, option
-from wove_http_dev.messages import REASONS, Reply, json_reply
+from wove_http_dev.faults.fault import Fault, ResponseStage, option
+from wove_http_dev.protocol.messages import REASONS, Reply, json_reply
 
 _TRANSPORT = "a transport error, kind "
 

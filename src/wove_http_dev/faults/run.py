@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from wove_http_dev.errors import RefusedError, UnavailableError
-from wove_http_dev.faults.base import CancelStage, Fault, RunStage, option
-from wove_http_dev.frames import Event
-from wove_http_dev.runner import CANCELLED, Outcome
+from wove_http_dev.faults.fault import CancelStage, Fault, RunStage, option
+from wove_http_dev.protocol.frames import Event
+from wove_http_dev.runs.runner import CANCELLED, Outcome
 
 
 @dataclass(frozen=True)

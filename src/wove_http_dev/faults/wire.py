@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from wove_http_dev.faults.base import Fault, Wire, option
+from wove_http_dev.faults.fault import Fault, Wire, option
 
 _TRANSPORT = "a transport error, kind "
 

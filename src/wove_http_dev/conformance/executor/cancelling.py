@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from wove_http_dev.conformance.executor.check import attempt, frames_of, until_in_loop
+from wove_http_dev.conformance.case import Fell
+from wove_http_dev.conformance.executor.context import attempt, frames_of, until_in_loop
 from wove_http_dev.conformance.executor.weaving import Remote
-from wove_http_dev.conformance.report import Fell
-from wove_http_dev.entries import Exchange
+from wove_http_dev.runs.records import Exchange
 from wove_http_dev.worker import HttpWorker
 
 SENT = 2.0

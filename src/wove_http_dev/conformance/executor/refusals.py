@@ -10,11 +10,11 @@ import urllib.parse
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from wove_http_dev.auth import NONCE, SIGNATURE, TIMESTAMP, Verdict, sign
-from wove_http_dev.entries import Exchange
 from wove_http_dev.faults import Fault
-from wove_http_dev.faults.base import AuthStage
-from wove_http_dev.messages import Request
+from wove_http_dev.faults.fault import AuthStage
+from wove_http_dev.protocol.authenticator import NONCE, SIGNATURE, TIMESTAMP, Verdict, sign
+from wove_http_dev.protocol.messages import Request
+from wove_http_dev.runs.records import Exchange
 
 
 def refusal(exchange: Exchange) -> str:

@@ -3,20 +3,20 @@ It adds nothing of its own."""
 
 from __future__ import annotations
 
-from wove_http_dev.conformance.executor.cases.cancel import cancel
-from wove_http_dev.conformance.executor.cases.credentials import credentials
-from wove_http_dev.conformance.executor.cases.errors import errors
-from wove_http_dev.conformance.executor.cases.frames import frames
-from wove_http_dev.conformance.executor.cases.leftovers import leftovers
-from wove_http_dev.conformance.executor.cases.loop import loop
-from wove_http_dev.conformance.executor.cases.outcome import outcome
-from wove_http_dev.conformance.executor.cases.redirects import redirects
-from wove_http_dev.conformance.executor.cases.retries import retries
-from wove_http_dev.conformance.executor.cases.routing import routing
-from wove_http_dev.conformance.executor.cases.security import security
-from wove_http_dev.conformance.executor.cases.time import time
-from wove_http_dev.conformance.executor.cases.transport import transport
-from wove_http_dev.conformance.report import Case
+from wove_http_dev.conformance.case import Case
+from wove_http_dev.conformance.executor.cases.cancel.cancel import cancel
+from wove_http_dev.conformance.executor.cases.errors.errors import errors
+from wove_http_dev.conformance.executor.cases.frames.frames import frames
+from wove_http_dev.conformance.executor.cases.outcome.outcome import outcome
+from wove_http_dev.conformance.executor.cases.retries.retries import retries
+from wove_http_dev.conformance.executor.cases.routing.routing import routing
+from wove_http_dev.conformance.executor.cases.security.credentials import credentials
+from wove_http_dev.conformance.executor.cases.security.redirects import redirects
+from wove_http_dev.conformance.executor.cases.security.requests import security
+from wove_http_dev.conformance.executor.cases.security.transport import transport
+from wove_http_dev.conformance.executor.cases.time.event_loop import loop
+from wove_http_dev.conformance.executor.cases.time.leftovers import leftovers
+from wove_http_dev.conformance.executor.cases.time.timeouts import time
 
 _ROOMS = (
     frames,

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from wove_http_dev.environment import config
+from wove_http_dev.client import wove_config
 
 if TYPE_CHECKING:
     from wove.context import WoveContextManager as Weave
@@ -104,7 +104,7 @@ class Weaving:
 
     def _run(self) -> None:
         try:
-            with config.configured(self._environment, self._definition, None):
+            with wove_config.configured(self._environment, self._definition, None):
                 asyncio.run(self._main())
         except BaseException as exc:  # SystemExit as well: what leaves a weave is what we are after
             self.raised = exc

@@ -3,25 +3,25 @@ sense. It adds nothing of its own."""
 
 from __future__ import annotations
 
-from wove_http_dev.conformance.report import Case
-from wove_http_dev.conformance.worker.cases.acknowledging import acknowledging
-from wove_http_dev.conformance.worker.cases.auth import auth
-from wove_http_dev.conformance.worker.cases.cancel import cancel
-from wove_http_dev.conformance.worker.cases.concurrency import concurrency
-from wove_http_dev.conformance.worker.cases.errors import errors
-from wove_http_dev.conformance.worker.cases.forgeries import forgeries
-from wove_http_dev.conformance.worker.cases.frames import frames
-from wove_http_dev.conformance.worker.cases.growth import growth
-from wove_http_dev.conformance.worker.cases.ladders import ladders
-from wove_http_dev.conformance.worker.cases.leaks import leaks
-from wove_http_dev.conformance.worker.cases.limits import limits
-from wove_http_dev.conformance.worker.cases.refusals import refusals
-from wove_http_dev.conformance.worker.cases.rejections import rejections
-from wove_http_dev.conformance.worker.cases.repeats import repeats
-from wove_http_dev.conformance.worker.cases.replay import replay
-from wove_http_dev.conformance.worker.cases.running import running
-from wove_http_dev.conformance.worker.cases.survival import survival
-from wove_http_dev.conformance.worker.cases.transport import transport
+from wove_http_dev.conformance.case import Case
+from wove_http_dev.conformance.worker.cases.auth.credentials import auth
+from wove_http_dev.conformance.worker.cases.auth.near_misses import forgeries
+from wove_http_dev.conformance.worker.cases.auth.refusals import refusals
+from wove_http_dev.conformance.worker.cases.auth.replay import replay
+from wove_http_dev.conformance.worker.cases.auth.verification_order import ladders
+from wove_http_dev.conformance.worker.cases.cancel.acknowledgement import acknowledging
+from wove_http_dev.conformance.worker.cases.cancel.cancellation import cancel
+from wove_http_dev.conformance.worker.cases.concurrency.concurrency import concurrency
+from wove_http_dev.conformance.worker.cases.errors.error_frames import errors
+from wove_http_dev.conformance.worker.cases.errors.survives_bad_tasks import survival
+from wove_http_dev.conformance.worker.cases.frames.bad_frames import rejections
+from wove_http_dev.conformance.worker.cases.frames.event_frames import frames
+from wove_http_dev.conformance.worker.cases.limits.leaks import leaks
+from wove_http_dev.conformance.worker.cases.limits.limits import limits
+from wove_http_dev.conformance.worker.cases.limits.verification_cost import growth
+from wove_http_dev.conformance.worker.cases.run.repeats import repeats
+from wove_http_dev.conformance.worker.cases.run.values import running
+from wove_http_dev.conformance.worker.cases.transport.transport import transport
 
 _FAMILIES = (
     transport,

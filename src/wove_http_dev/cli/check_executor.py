@@ -1,0 +1,148 @@
+"""``check executor`` on the command line: flags in, a check, its report, an exit status.
+
+It reads flags and turns every mistake into one line; selection and reports are shared with
+``check worker``. The parser is built without importing Wove, the worker or a case.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from wove_http_dev.cli.check import add_report_options, chosen_cases, finish
+from wove_http_dev.errors import UsageError
+
+if TYPE_CHECKING:
+    from wove_http_dev.conformance.case import Case, Result
+    from wove_http_dev.conformance.executor.subject import Subject
+
+LAST_RESORT = 3.0
+"""Seconds that the program may take to end after a check that an executor's threads outlive."""
+
+
+def add_executor_command(kinds: Any) -> None:
+    """Add ``executor`` to the argparse subparsers action of ``check``."""
+    parser = kinds.add_parser("executor", help="an executor, by numbered cases in real weaves")
+    parser.add_argument(
+        "factory",
+        metavar="MODULE:FACTORY",
+        nargs="?",
+        help="a class or function without arguments that returns an EnvironmentExecutor; the"
+        " working directory is put on the import path",
+    )
+    parser.add_argument(
+        "--executor", metavar="http|https", help="check one of Wove's own executors instead"
+    )
+    add_report_options(parser)
+    for action in parser._actions:
+        if action.dest == "known_failing":
+            action.help = (
+                f"{action.help}; 'builtin': the list shipped for the executors of this Wove"
+            )
+    parser.set_defaults(run=_check_executor)
+
+
+def _check_executor(namespace: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from wove_http_dev.conformance.case import Report
+    from wove_http_dev.conformance.executor.suite import EXECUTOR_CASES
+    from wove_http_dev.conformance.known_failures import listed
+    from wove_http_dev.conformance.reporters.console import print_list
+
+    chosen = chosen_cases(namespace, EXECUTOR_CASES)
+    if namespace.list:
+        print_list(Console(highlight=False), chosen)
+        return 0
+    _one_of_two(namespace)
+    known = listed(namespace.known_failing, EXECUTOR_CASES)
+    began = time.monotonic()
+    label, results = _results(namespace, chosen, known)
+    report = Report(label, results, namespace.strict, time.monotonic() - began)
+    status = finish(namespace, report)
+    if any(not t.daemon and t is not threading.main_thread() for t in threading.enumerate()):
+        _end_for_certain(status)
+    return status
+
+
+def _one_of_two(namespace: argparse.Namespace) -> None:
+    from wove_http_dev.conformance.known_failures import SHIPPED
+
+    if (namespace.factory is None) is (namespace.executor is None):
+        raise UsageError("check executor takes either MODULE:FACTORY or --executor http|https")
+    if namespace.factory is not None and namespace.known_failing == SHIPPED:
+        raise UsageError(
+            "--known-failing builtin is for --executor http|https; give a list of your own"
+        )
+
+
+def _results(
+    namespace: argparse.Namespace, chosen: Sequence[Case], known: Sequence[str]
+) -> tuple[str, list[Result]]:
+    from rich.console import Console
+
+    from wove_http_dev.conformance.case import printable
+    from wove_http_dev.conformance.executor.context import Laboratory, surroundings
+    from wove_http_dev.conformance.executor.suite import BUDGET, GATES
+    from wove_http_dev.conformance.reporters.console import Progress
+    from wove_http_dev.conformance.runner import Checking
+
+    console = Console(highlight=False)
+    with surroundings() as ca, _working_directory_importable():
+        subject = _subject(namespace)
+        laboratory = Laboratory(subject, ca)
+        checking = Checking(
+            laboratory.case,
+            budget=BUDGET,
+            alive=lambda: True,  # the worker is ours, and each case has its own
+            known=known,
+            observer=Progress(console, strict=namespace.strict),
+        )
+        results = checking.run(chosen, GATES)
+    if laboratory.uncaught:
+        first = " ".join(printable(laboratory.uncaught[0], 200).split())
+        console.print(
+            f"\n{len(laboratory.uncaught)} thread(s) ended by an exception that nobody caught (see"
+            f" errors.18), the first: {first}",
+            markup=False,
+        )
+    if laboratory.stuck:
+        console.print(f"\n{laboratory.stuck} weave(s) never ended, though their workers are gone")
+    return subject.label, results
+
+
+def _subject(namespace: argparse.Namespace) -> Subject:
+    from wove_http_dev.conformance.executor.subject import loaded, named
+
+    return named(namespace.executor) if namespace.executor else loaded(namespace.factory)
+
+
+@contextmanager
+def _working_directory_importable() -> Iterator[None]:
+    here = os.getcwd()
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):
+            sys.path.remove(here)
+
+
+def _end_for_certain(status: int) -> None:
+    """Threads of the executor that hang must not keep the program from ending: the interpreter
+    would join them for ever. Nothing happens if it ends by itself."""
+
+    def watch() -> None:
+        threading.main_thread().join()
+        time.sleep(LAST_RESORT)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+    threading.Thread(target=watch, name="conformance-last-resort", daemon=True).start()

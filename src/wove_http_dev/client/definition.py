@@ -1,0 +1,46 @@
+"""What a client of a worker service needs, as data: an environment for ``wove.config``, variables
+for another process. This room changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import urllib.parse
+from typing import Any
+
+from wove_http_dev.client.environ import without_proxy
+from wove_http_dev.options import Options
+
+SECRET_VARIABLE = "WOVE_WORKER_SECRET"
+URL_VARIABLE = "WOVE_WORKER_URL"
+
+
+def environment_definition(options: Options, url: str, security: Any) -> dict[str, Any]:
+    """For ``wove.config(environments={name: …})``; ``security`` is ``None`` for none at all."""
+    executor_config: dict[str, Any] = {"url": url}
+    if security is not None:
+        executor_config["security"] = security
+    if options.timeout is not None:
+        executor_config["timeout"] = options.timeout
+    if options.headers is not None:
+        executor_config["headers"] = dict(options.headers)
+    if options.insecure:
+        executor_config["insecure"] = True
+    definition: dict[str, Any] = {
+        "executor": "https" if url.startswith("https:") else "http",
+        "executor_config": executor_config,
+    }
+    if options.delivery_timeout is not None:
+        definition["delivery_timeout"] = options.delivery_timeout
+    return definition
+
+
+def client_env(url: str, secret: str, ca_bundle: str | None) -> dict[str, str]:
+    """Environment variables for another process; ``no_proxy`` is appended to this one's."""
+    host = urllib.parse.urlsplit(url).hostname or "localhost"
+    env = {URL_VARIABLE: url, **without_proxy(host, os.environ)}
+    if secret:
+        env[SECRET_VARIABLE] = secret
+    if ca_bundle is not None:
+        env["SSL_CERT_FILE"] = ca_bundle
+    return env

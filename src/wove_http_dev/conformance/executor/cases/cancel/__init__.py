@@ -1,0 +1,1 @@
+"""Cases about cancelling runs that were given up."""

@@ -1,0 +1,1 @@
+"""Cases about what the author of a weave is told about a failure."""

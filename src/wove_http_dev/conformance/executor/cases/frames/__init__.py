@@ -1,0 +1,1 @@
+"""Cases about the frames that the executor sends and understands."""

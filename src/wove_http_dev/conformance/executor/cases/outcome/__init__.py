@@ -1,0 +1,1 @@
+"""Cases about one case for each fault of the catalogue."""

@@ -1,0 +1,166 @@
+"""Outcome cases: one for each fault of the catalogue. Whatever the worker does, the weave ends
+within its timeouts, with the task's own result or an error that its author can handle.
+
+It knows how long a fault may take, and nothing of what the error should say (family ``errors``).
+"""
+
+from __future__ import annotations
+
+from wove_http_dev.conformance.case import MUST, Family, NotApplicable
+from wove_http_dev.conformance.executor import sources
+from wove_http_dev.conformance.executor.context import Check
+from wove_http_dev.conformance.executor.weaving import Told
+from wove_http_dev.faults import FAULTS, Fault
+
+outcome = Family("outcome")
+TIMEOUT, DELIVERY_TIMEOUT = 0.4, 0.7
+"""Seconds in force: the executor's own, and Wove's for the delivery."""
+WITHIN = 4.0
+"""Seconds: two attempts at their timeouts, and the longest that a fault takes before it gives way
+by itself. Generous: that a weave is late by less is family ``time``'s to see."""
+RESULT = (1, 2)
+
+# A fault's number is its place here for good: append, never insert (a test holds it to FAULTS).
+NUMBERED = [
+    "refuse-connections",
+    "handshake-stall",
+    "handshake-close",
+    "plaintext-on-tls-port",
+    "untrusted-ca",
+    "self-signed",
+    "expired-certificate",
+    "not-yet-valid-certificate",
+    "wrong-hostname",
+    "ip-san-missing",
+    "incomplete-chain",
+    "old-tls-only",
+    "client-certificate-required",
+    "reject-auth",
+    "wrong-secret",
+    "clock-skew",
+    "stripped-headers",
+    "rewritten-path",
+    "slow-response",
+    "hang",
+    "crash-before-run",
+    "crash-after-run",
+    "lost-response",
+    "duplicate-run",
+    "saturated",
+    "task-cancelled",
+    "ignore-cancel",
+    "slow-cancel",
+    "refuse-cancel",
+    "missing-terminal",
+    "missing-started",
+    "empty-events",
+    "duplicate-terminal",
+    "conflicting-terminal",
+    "result-before-started",
+    "wrong-run-id",
+    "missing-run-id",
+    "unhashable-run-id",
+    "wrong-task-id",
+    "foreign-run",
+    "unknown-event-type",
+    "extra-heartbeats",
+    "events-not-a-list",
+    "event-not-an-object",
+    "plain-json-result",
+    "corrupt-base64",
+    "truncated-pickle",
+    "unimportable-result",
+    "unpicklable-exception",
+    "timeout-exception",
+    "error-not-an-object",
+    "status",
+    "redirect",
+    "empty-body",
+    "invalid-json",
+    "invalid-utf8",
+    "byte-order-mark",
+    "html-page",
+    "gzip-body",
+    "wrong-content-type",
+    "interim-response",
+    "oversized-body",
+    "oversized-header",
+    "slow-body",
+    "stall-mid-body",
+    "truncated-body",
+    "bad-chunk",
+    "reset-before-response",
+    "reset-mid-body",
+    "close-without-response",
+    "garbage-status-line",
+    "http-1.0",
+]
+
+
+def _number(name: str) -> str:
+    place = NUMBERED.index(name) if name in NUMBERED else len(NUMBERED) + list(FAULTS).index(name)
+    return f"{place + 1:02}"
+
+
+def _host(name: str) -> str:
+    return "127.0.0.1" if name == "ip-san-missing" else "localhost"
+
+
+def _told(check: Check, kind: type[Fault]) -> tuple[Told, bool]:
+    """What the weave says, and whether the fault has struck."""
+    worker = check.worker(host=_host(kind.name), timeout=TIMEOUT)
+    cancelling = kind.command == "cancel_task"
+    if cancelling:
+        # A cancel is certain only while the weave goes on: the run is held, and tried again.
+        worker.hold("task")
+    injection = worker.inject(kind())
+    told = check.one(
+        worker,
+        RESULT,
+        within=WITHIN,
+        what=f"with {kind.name} the weave hangs: it",
+        delivery_timeout=0.2 if cancelling else DELIVERY_TIMEOUT,
+        retries=1 if cancelling else 0,
+    )
+    return told, kind.listener or injection.hits > 0
+
+
+def _body(check: Check, kind: type[Fault]) -> str:
+    told, struck = _told(check, kind)
+    if not struck:
+        # A machine that stood still for a handshake's whole timeout is no executor's fault.
+        told, struck = _told(check, kind)
+    if told.kind == "nothing":
+        check.fell("the weave ended without a result and without an error for the task")
+    if told.error is not None and not isinstance(told.error, Exception):
+        check.fell(
+            f"{told}: it is no Exception, so it ends the program that runs the weave, whatever"
+            " error_mode and retries say"
+        )
+    if told.kind == "result" and told.value not in (RESULT, list(RESULT)):
+        check.fell(f"the weave has {told}, which is not what the task returned")
+    if not struck:
+        if kind.command == "cancel_task":
+            raise NotApplicable("no cancel_task arrived for it to act on (see family cancel)")
+        check.fell(f"the fault did not come to act: nothing of its kind arrived; {told}")
+    return str(told)
+
+
+def _add(name: str, kind: type[Fault]) -> None:
+    def body(check: Check) -> str:
+        return _body(check, kind)
+
+    body.__doc__ = f"The weave ends in order although this happens: {kind.summary()}"
+    outcome.case(
+        _number(name),
+        name,
+        MUST,
+        f"{sources.TIMEOUTS}; {sources.EXECUTOR}",
+        sent=f"a weave of one task to a worker with the fault {name}; the executor's timeout"
+        f" {TIMEOUT} s, delivery_timeout {DELIVERY_TIMEOUT} s",
+        expected="its result, or an Exception as the task's error, within the timeouts",
+    )(body)
+
+
+for _name, _kind in sorted(FAULTS.items(), key=lambda item: int(_number(item[0]))):
+    _add(_name, _kind)

@@ -1,0 +1,1 @@
+"""Cases about retries and repeated requests."""

@@ -1,0 +1,1 @@
+"""Cases about which run an answer belongs to."""

@@ -1,0 +1,1 @@
+"""Cases about credentials, certificates and redirects."""

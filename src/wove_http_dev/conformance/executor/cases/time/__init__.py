@@ -1,0 +1,1 @@
+"""Cases about timeouts, the event loop, and what is left behind."""

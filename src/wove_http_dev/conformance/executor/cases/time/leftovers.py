@@ -1,0 +1,109 @@
+"""Time cases, in the long run: what a weave used is given back when it ends.
+
+Threads and descriptors of this process are counted, around weaves that are alike; the worker is in
+the same process, so its own threads are left out, and its end of a connection is counted with the
+executor's.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import urllib.request
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from wove_http_dev.conformance.case import SHOULD, Family
+from wove_http_dev.conformance.executor import sources
+from wove_http_dev.conformance.executor.context import Check, process_settings, until
+from wove_http_dev.worker import HttpWorker
+
+leftovers = Family("time")
+WARM_UP, WEAVES = 3, 10
+GROWN = 8
+"""More than so many of a kind are about one for each weave; a pool's few are not."""
+SETTLING = 1.0
+"""Seconds that threads and connections may take to end."""
+OURS = ("wove-http-dev", "conformance-")
+FOLDERS = ("/proc/self/fd", "/dev/fd")
+
+
+def _threads() -> int:
+    return sum(not thread.name.startswith(OURS) for thread in threading.enumerate())
+
+
+def _descriptors() -> int:
+    """How many are open; 0 where the system does not tell."""
+    for folder in FOLDERS:
+        if os.path.isdir(folder):
+            return len(os.listdir(folder))
+    return 0
+
+
+KINDS: Mapping[str, Callable[[], int]] = {"threads": _threads, "open descriptors": _descriptors}
+
+
+def _weave(check: Check, worker: HttpWorker, definition: Mapping[str, Any], count: int) -> None:
+    for _ in range(count):
+        told = check.one(worker, definition=definition)
+        if told.kind != "result":
+            check.fell(
+                f"one of several weaves in a row on one executor has {told}; each weave starts and"
+                " stops the executor of its environment"
+            )
+
+
+@leftovers.case(
+    "14",
+    "nothing-left-behind",
+    SHOULD,
+    sources.EXHAUSTION,
+    sent=f"{WEAVES} weaves of one task on one executor, after {WARM_UP} others",
+    expected=f"not about one more thread or descriptor for each, {SETTLING:g} s later",
+)
+def nothing_left_behind(check: Check) -> str:
+    """A weave leaves no threads and no connections behind."""
+    worker = check.worker()
+    definition = check.definition(worker, {})
+    _weave(check, worker, definition, WARM_UP)
+    gc.collect()
+    before = {kind: count() for kind, count in KINDS.items()}
+    _weave(check, worker, definition, WEAVES)
+    gc.collect()  # what only the garbage holds is not kept
+
+    def grown() -> dict[str, int]:
+        return {kind: count() - before[kind] for kind, count in KINDS.items()}
+
+    if not until(lambda: max(grown().values()) < GROWN, SETTLING):
+        more = " and ".join(f"{n} more {kind}" for kind, n in grown().items() if n >= GROWN)
+        check.fell(
+            f"after {WEAVES} weaves on one executor there are {more} than before: what a weave used"
+            " is never given back"
+        )
+    return ", ".join(f"{n:+d} {kind}" for kind, n in grown().items())
+
+
+@leftovers.case(
+    "15",
+    "process-as-it-was",
+    SHOULD,
+    sources.PROCESS,
+    sent="a weave of one task",
+    expected="no setting of the whole process is changed by it",
+)
+def process_as_it_was(check: Check) -> str:
+    """An executor keeps to its own: the process is the application's."""
+    worker = check.worker()
+    opener, environ = urllib.request._opener, dict(os.environ)  # type: ignore[attr-defined]
+    check.one(worker)
+    before = {**check.process_before, "urllib's opener": opener, "os.environ": environ}
+    now = {
+        **process_settings(),
+        "urllib's opener": urllib.request._opener,  # type: ignore[attr-defined]
+        "os.environ": dict(os.environ),
+    }
+    for what, value in now.items():
+        if value != before[what]:
+            check.fell(f"{what} is not what it was before: that is the application's to set")
+    return "as it was"

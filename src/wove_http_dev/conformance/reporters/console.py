@@ -1,0 +1,135 @@
+"""A check on the terminal: one line for each case as it ends, and the report at the end.
+
+It knows words and columns; which results count is ``report``'s. Nothing that a service answered is
+taken for markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.text import Text
+
+from wove_http_dev.conformance.case import (
+    FAILED,
+    NOT_RUN,
+    PASSED,
+    SHOULD,
+    SKIPPED,
+    Case,
+    Report,
+    Result,
+)
+
+_STYLES = {PASSED: "green", FAILED: "red", SKIPPED: "dim", NOT_RUN: "red"}
+
+
+def word_for(result: Result, *, strict: bool) -> str:
+    """The one word that a line begins with."""
+    if result.status == PASSED:
+        return "PASSED!" if result.known_failing else "ok"
+    if result.status == FAILED and result.known_failing:
+        return "known"
+    if result.status == FAILED and not result.falls_short(strict=strict):
+        return "should"
+    return {FAILED: "FAILED", SKIPPED: "skip", NOT_RUN: "not run"}[result.status]
+
+
+def _style(result: Result, *, strict: bool) -> str:
+    if result.status == FAILED and not result.falls_short(strict=strict):
+        return "yellow"
+    return "red" if result.falls_short(strict=strict) else _STYLES[result.status]
+
+
+class Progress:
+    """Prints a line for each result."""
+
+    def __init__(self, console: Console, *, strict: bool) -> None:
+        self._console = console
+        self._strict = strict
+
+    def __call__(self, result: Result) -> None:
+        """The observer of a check. Cases that were not run share one reason, told at the end."""
+        if result.status == NOT_RUN:
+            return
+        line = Text()
+        word = word_for(result, strict=self._strict)
+        line.append(f"{word:8}", style=_style(result, strict=self._strict))
+        line.append(result.case.title)
+        if result.status == SKIPPED:
+            line.append(f"  {result.actual}", style="dim")
+        else:
+            line.append(f"  {result.seconds * 1000:.0f} ms", style="dim")
+        self._console.print(line, overflow="ignore", crop=False, no_wrap=True)
+
+
+def _detail(result: Result) -> str:
+    case = result.case
+    return (
+        f"{case.title} ({case.level}; {case.source})\n"
+        f"    required  {case.requirement}\n"
+        f"    sent      {case.sent}\n"
+        f"    expected  {result.expected}\n"
+        f"    actual    {result.actual}\n"
+    )
+
+
+def print_report(console: Console, report: Report) -> None:
+    """Every case that did not pass, in full, and what it comes to."""
+
+    def section(title: str, results: Iterable[Result], style: str) -> None:
+        chosen = list(results)
+        if chosen:
+            console.print(Text(f"\n{title}\n", style=style))
+            for result in chosen:
+                console.print(Text(_detail(result)), soft_wrap=True)
+
+    short = report.shortfalls
+    section("FELL SHORT", (r for r in short if r.status == FAILED), "bold red")
+    section(
+        "SHOULD, not counted without --strict",
+        (
+            r
+            for r in report.results
+            if r.status == FAILED
+            and r.case.level == SHOULD
+            and not r.known_failing
+            and r not in short
+        ),
+        "bold yellow",
+    )
+    section(
+        "KNOWN TO FAIL, BUT PASSED (take them off the list)",
+        (r for r in short if r.status == PASSED),
+        "bold red",
+    )
+    not_run = [r for r in report.results if r.status == NOT_RUN]
+    for reason in dict.fromkeys(result.actual for result in not_run):
+        ids = [result.case.id for result in not_run if result.actual == reason]
+        console.print(Text(f"\n{len(ids)} NOT RUN: {reason}", style="bold red"), soft_wrap=True)
+        console.print(Text(f"    {' '.join(ids)}"), soft_wrap=True)
+    console.print(Text(f"\n{summary(report)}"), soft_wrap=True)
+
+
+def summary(report: Report) -> str:
+    """The check in one line."""
+    counts = [
+        f"{report.count(status)} {status}"
+        for status in (PASSED, FAILED, SKIPPED, NOT_RUN)
+        if report.count(status) or status == PASSED
+    ]
+    known = sum(r.known_failing and r.status == FAILED for r in report.results)
+    if known:
+        counts.append(f"{known} known to fail")
+    verdict = "fell short" if report.exit_status else "conforms"
+    return f"{report.subject}: {', '.join(counts)} in {report.seconds:.1f} s: {verdict}"
+
+
+def print_list(console: Console, cases: Iterable[Case]) -> None:
+    """Each case in one line, and its requirement and source under it."""
+    for case in cases:
+        line = Text(f"{case.title}", style="bold")
+        line.append(f"  {case.level}", style="not bold")
+        console.print(line, soft_wrap=True)
+        console.print(Text(f"    {case.requirement} [{case.source}]"), soft_wrap=True)

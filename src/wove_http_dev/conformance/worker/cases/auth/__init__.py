@@ -1,0 +1,1 @@
+"""Cases about who is let in, in which order, and how often."""

@@ -1,0 +1,339 @@
+"""Authentication cases: who is let in, and that nothing is unpickled before that is known.
+
+It knows credentials; how often they are used and when is ``replay``'s, how a refusal is worded
+``refusals``'.
+"""
+
+from __future__ import annotations
+
+import urllib.parse
+
+from wove_http_dev.conformance.case import MUST, SHOULD, Family, Fell, NotApplicable
+from wove_http_dev.conformance.worker import commands, sources, tasks
+from wove_http_dev.conformance.worker.cases.auth.probe import (
+    LOADED,
+    REFUSAL,
+    Probe,
+    bomb,
+    probe,
+    refused,
+    signed,
+)
+from wove_http_dev.conformance.worker.client import KEY, NONCE, SIGNATURE, TIMESTAMP
+from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.wire import NoAnswer
+
+auth = Family("auth")
+AFTERMATH = 0.3
+"""Seconds after an answer in which a task that was cancelled would have ended."""
+BEARER_ONLY = ("bearer",)
+SIGNED_ONLY = ("signed",)
+BOTH = ("signed", "bearer")
+
+
+@auth.case(
+    "01",
+    "good-credentials",
+    MUST,
+    sources.SECURITY,
+    sent="a run_task frame with the credentials given to this check",
+    expected="an answer that is no 401, 403 or 404, within 10 s",
+    gate=True,
+)
+def good_credentials(check: Check) -> str:
+    """A request with the right credentials is let in."""
+    body = commands.encode(commands.run_frame(tasks.nothing))
+    answer = check.ask("a good request", body, patience=2 * check.patience)
+    if answer.status in (401, 403):
+        hint = {
+            "none": "give --secret-env or --bearer-env",
+            "bearer": "is that its token, and does it take bearer tokens?",
+        }.get(check.service.mode, "is that its secret, its --key, and its exact URL?")
+        check.fell(f"the credentials given to this check are refused ({answer.shown()}); {hint}")
+    if answer.status == 404:
+        check.fell(f"nothing is served at {check.service.target}: {answer.shown()}")
+    return f"HTTP {answer.status}"
+
+
+@auth.case(
+    "02",
+    "verify-before-unpickling",
+    MUST,
+    f"{sources.VERIFY_FIRST}; {sources.PYTHON}",
+    sent="wrong credentials, and pickles that connect to the checker as soon as they are loaded,"
+    " as callable_pickle and as args_pickle",
+    expected="no connection: the body is not unpickled before the request is verified",
+)
+def verify_before_unpickling(check: Check) -> str:
+    """Nothing of a body is unpickled before the request is verified."""
+    check.need_mode(*BOTH)
+    for field in ("callable_pickle", "args_pickle"):
+        body, visit = bomb(check, field)
+        try:
+            answer = check.post(body, wrong_credentials(check, body))
+        except NoAnswer as exc:
+            seen = str(exc)
+        else:
+            seen = f"HTTP {answer.status}"
+        if visit.arrived(LOADED):
+            check.fell(
+                f"{field} of an unverified request was unpickled: its code ran and connected to"
+                f" the checker (the answer: {seen})"
+            )
+    return "not unpickled"
+
+
+def wrong_credentials(check: Check, body: bytes) -> dict[str, str]:
+    """Credentials made with another secret or token."""
+    if check.service.mode == "bearer":
+        return {"Authorization": "Bearer not-the-token-of-this-service"}
+    return check.service.credentials(body, secret=b"not the secret of this service")
+
+
+@auth.case(
+    "03",
+    "tampered-body",
+    MUST,
+    sources.SECURITY,
+    sent="bodies that were changed after they were signed: another letter, another spelling of the"
+    " same JSON, a line feed more, a byte more that is no UTF-8",
+    expected=REFUSAL,
+)
+def tampered_body(check: Check) -> str:
+    """A body that was changed after it was signed is refused, whatever the change means."""
+    check.need_mode(*SIGNED_ONLY)
+    for what, old, new in (
+        ("changed", b'"task_id":"conformance', b'"task_id":"Conformance'),
+        ("respelled (a space in its JSON)", b'"task_id":', b'"task_id": '),
+        ("changed (a line feed at its end)", b"", b"\n"),
+        ("changed (a byte at its end that is no UTF-8)", b"", b"\xff"),
+    ):
+        sent = probe(check)
+        headers = check.service.credentials(sent.body)
+        body = sent.body.replace(old, new) if old else sent.body + new
+        tampered = Probe(body, sent.visit)
+        seen = refused(check, f"a body {what} after it was signed", tampered, headers)
+    return seen
+
+
+@auth.case(
+    "04",
+    "tampered-target",
+    MUST,
+    sources.SECURITY,
+    sent="requests signed for this URL's target, sent to others that are nearly the same: with a"
+    " query, a slash or a parameter more, in other letters, with its query in another order",
+    expected=REFUSAL,
+)
+def tampered_target(check: Check) -> str:
+    """The signature covers the target, query included: one signed for another is refused."""
+    check.need_mode(*SIGNED_ONLY)
+    target = with_query(check.service.target)
+    sent, headers = signed(check)
+    what = f"a query that the signature does not cover ({target!r})"
+    refused(check, what, sent, headers, target=target)
+    join = "&" if "?" in check.service.target else "?"
+    for covered, used in (
+        *((check.service.target, other) for other in neighbours(check)),
+        (f"{check.service.target}{join}a=1&b=2", f"{check.service.target}{join}b=2&a=1"),
+        (f"{check.service.target}{join}a=b+c", f"{check.service.target}{join}a=b%20c"),
+    ):
+        sent, headers = signed(check, target=covered)
+        what = f"a request signed for {covered!r} and sent to {used!r}"
+        seen = refused(check, what, sent, headers, target=used)
+    return seen
+
+
+def neighbours(check: Check) -> list[str]:
+    """Targets that a router may take for that of the service, and that are other ones.
+
+    Not ``//path``: werkzeug's development server hides it from what it serves.
+    """
+    path, mark, query = check.service.target.partition("?")
+    others = (f"{path}/", path.swapcase(), f"{path};conformance=1")
+    return [f"{other}{mark}{query}" for other in others if other != path]
+
+
+def with_query(target: str) -> str:
+    """``target`` with one more parameter in its query."""
+    return f"{target}{'&' if '?' in target else '?'}conformance=a%2Fb"
+
+
+@auth.case(
+    "05",
+    "signed-query",
+    SHOULD,
+    sources.EXECUTOR,
+    sent="a request to this URL with a query, signed for path and query as Wove does",
+    expected="it is let in",
+)
+def signed_query(check: Check) -> str:
+    """A URL with a query works: Wove signs path and query as they stand in the URL."""
+    check.need_mode(*SIGNED_ONLY)
+    target = with_query(check.service.target)
+    body = commands.encode(commands.run_frame(tasks.nothing))
+    headers = check.service.credentials(body, target=target)
+    answer = check.ask("a signed query", body, headers, target=target)
+    if answer.status in (401, 403):
+        check.fell(
+            f"a request signed for {target!r} was refused ({answer.shown()}):"
+            " the query, as it stands in the URL, is not part of what is verified"
+        )
+    return f"HTTP {answer.status}"
+
+
+@auth.case(
+    "06",
+    "wrong-key",
+    MUST,
+    sources.SECURITY,
+    sent="a valid signature under another X-Wove-Key, and one made with an empty secret; a valid"
+    " one under a key that is nearly the right one",
+    expected=REFUSAL,
+)
+def wrong_key(check: Check) -> str:
+    """A key id that the service does not know is refused; it does not stand for an empty secret."""
+    check.need_mode(*SIGNED_ONLY)
+    for name, secret in (("an unknown", None), ("an empty secret under an unknown", b"")):
+        changes = {"key": "another-key", "secret": secret}
+        seen = refused(check, f"{name} X-Wove-Key", *signed(check, **changes))
+    right = check.service.key
+    for what, key in (
+        ("in other letters", right.swapcase()),
+        ("with more behind it", f"{right}-conformance"),
+        ("without its last letter", right[:-1]),
+    ):
+        if key != right:
+            seen = refused(check, f"the right X-Wove-Key {what}", *signed(check, key=key))
+    return seen
+
+
+@auth.case(
+    "07",
+    "wrong-secret",
+    MUST,
+    sources.SECURITY,
+    sent="signatures made with another secret, an empty one, and one with a character more",
+    expected=REFUSAL,
+)
+def wrong_secret(check: Check) -> str:
+    """A signature made with another secret is refused."""
+    check.need_mode(*SIGNED_ONLY)
+    for what, secret in (
+        ("a wrong secret", b"another secret"),
+        ("an empty secret", b""),
+        ("the secret and one character more", check.service.secret + b"x"),
+    ):
+        seen = refused(check, f"a signature made with {what}", *signed(check, secret=secret))
+    return seen
+
+
+@auth.case(
+    "08",
+    "missing-headers",
+    MUST,
+    sources.SECURITY,
+    sent="requests without one of the four X-Wove headers, with it empty (timestamp and nonce also"
+    " signed as empty), and without all of them, there also to targets that are nearly this one",
+    expected=REFUSAL,
+)
+def missing_headers(check: Check) -> str:
+    """A request that lacks one of the signature headers is refused."""
+    check.need_mode(*SIGNED_ONLY)
+    for name in (KEY, TIMESTAMP, NONCE, SIGNATURE):
+        sent, headers = signed(check)
+        refused(check, f"an empty {name}", sent, {**headers, name: ""})
+        sent, headers = signed(check)
+        del headers[name]
+        refused(check, f"a request without {name}", sent, headers)
+    for name, changes in ((TIMESTAMP, {"timestamp": ""}), (NONCE, {"nonce": ""})):
+        sent, headers = signed(check, **changes)
+        refused(check, f"an empty {name}, which the signature covers as empty,", sent, headers)
+        sent, headers = signed(check, **changes)
+        del headers[name]
+        refused(check, f"a request without {name}, signed as if it were empty,", sent, headers)
+    for target in neighbours(check):
+        what = f"a request to {target!r} without any credentials"
+        refused(check, what, probe(check), {}, target=target)
+    return refused(check, "a request without any credentials", probe(check), {})
+
+
+@auth.case(
+    "09",
+    "wrong-bearer",
+    MUST,
+    'Wove docs, "wove.security", Supported Modes',
+    sent="no bearer token, another, and the right one damaged: cut off, extended, changed in one"
+    " character, in other letters, without its scheme, behind another, in the query",
+    expected=REFUSAL,
+)
+def wrong_bearer(check: Check) -> str:
+    """Only the whole bearer token lets a request in, and only as a bearer token."""
+    check.need_mode(*BEARER_ONLY)
+    token = check.service.bearer
+    refused(check, "a request without a bearer token", probe(check), {})
+    for what, value in (
+        ("a wrong bearer token", "Bearer wrong"),
+        ("an empty bearer token", "Bearer "),
+        ("only the beginning of the token", f"Bearer {token[:-1]}"),
+        ("only the end of the token", f"Bearer {token[1:]}"),
+        ("the token and one character more", f"Bearer {token}x"),
+        ("one character more and the token", f"Bearer x{token}"),
+        ("the token with another last character", f"Bearer {token[:-1]}{_other(token[-1:])}"),
+        ("the token with another first character", f"Bearer {_other(token[:1])}{token[1:]}"),
+        ("the token in other letters", f"Bearer {token.swapcase()}"),
+        ("the token without a scheme", token),
+        ("the token behind another scheme", f"Basic {token}"),
+        ("the token behind another token", f"Bearer wrong {token}"),
+    ):
+        if value != f"Bearer {token}":
+            seen = refused(check, what, probe(check), {"Authorization": value})
+    join = "&" if "?" in check.service.target else "?"
+    for name in ("token", "access_token"):
+        target = f"{check.service.target}{join}{name}={urllib.parse.quote(token)}"
+        refused(check, f"the token in the query ({name}=)", probe(check), {}, target=target)
+    return seen
+
+
+def _other(character: str) -> str:
+    return "y" if character == "x" else "x"
+
+
+@auth.case(
+    "10",
+    "cancel-needs-credentials",
+    MUST,
+    sources.SECURITY,
+    sent="a cancel_task without credentials, for a task that runs",
+    expected="a refusal, and the task goes on to its result",
+)
+def cancel_needs_credentials(check: Check) -> str:
+    """A cancel_task is verified like a run_task."""
+    check.need_mode(*BOTH)
+    visit = check.visit()
+    frame = commands.run_frame(tasks.hold_async, visit.address)
+    run = check.post_later(frame)
+    if not visit.arrived(check.patience):
+        raise NotApplicable("a task that holds on did not start; see the run cases")
+    try:
+        answer = check.post(commands.encode(commands.cancel_frame(frame["run_id"])), {})
+    except NoAnswer as exc:
+        seen = str(exc)
+    else:
+        seen = f"HTTP {answer.status}"
+        if answer.ok and visit.gone(AFTERMATH):
+            check.fell(f"a cancel_task without credentials was accepted ({seen})")
+        if answer.ok:
+            check.fell(
+                f"a cancel_task without credentials was answered {seen}, though the task goes on:"
+                " a refusal needs 401 or 403"
+            )
+    alive = visit.alive()
+    visit.release()
+    if not alive:
+        check.fell(f"a cancel_task without credentials was answered {seen}, yet the task stopped")
+    try:
+        run.result(check.patience)
+    except NoAnswer as exc:
+        raise Fell(f"after a refused cancel_task the run was not answered: {exc}") from exc
+    return seen

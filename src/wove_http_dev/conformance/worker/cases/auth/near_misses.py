@@ -1,0 +1,69 @@
+"""Authentication cases about signatures that are nearly right, and the spelling of their headers.
+
+It knows the four X-Wove headers; what they sign is ``client``'s.
+"""
+
+from __future__ import annotations
+
+from wove_http_dev.conformance.case import MUST, Family
+from wove_http_dev.conformance.worker import commands, sources, tasks
+from wove_http_dev.conformance.worker.cases.auth.probe import REFUSAL, refused, signed
+from wove_http_dev.conformance.worker.client import SIGNATURE
+from wove_http_dev.conformance.worker.context import Check
+
+forgeries = Family("auth")
+SCHEME = "v1="
+
+
+def _flipped(digit: str) -> str:
+    return "1" if digit == "0" else "0"
+
+
+@forgeries.case(
+    "22",
+    "damaged-signature",
+    MUST,
+    sources.SECURITY,
+    sent="valid signatures, each damaged in one way: cut off, extended, one hex digit changed",
+    expected=REFUSAL,
+)
+def damaged_signature(check: Check) -> str:
+    """A signature is compared whole: one that is only partly right is refused."""
+    check.need_mode("signed")
+    for what, damage in (
+        ("of which only v1= is left", lambda digits: ""),
+        ("of which only the first hex digit is left", lambda digits: digits[:1]),
+        ("cut in half", lambda digits: digits[:32]),
+        ("without its last hex digit", lambda digits: digits[:-1]),
+        ("with one hex digit more", lambda digits: digits + "0"),
+        ("with something behind it", lambda digits: f"{digits},v1=0"),
+        ("with another last hex digit", lambda digits: digits[:-1] + _flipped(digits[-1])),
+        ("with another first hex digit", lambda digits: _flipped(digits[0]) + digits[1:]),
+        ("of which only the first quarter is right", lambda digits: digits[:16] + "0" * 48),
+    ):
+        sent, headers = signed(check)
+        digits = headers[SIGNATURE][len(SCHEME) :]
+        headers[SIGNATURE] = SCHEME + damage(digits)
+        seen = refused(check, f"a signature {what}", sent, headers)
+    return seen
+
+
+@forgeries.case(
+    "23",
+    "header-names",
+    MUST,
+    f"{sources.HTTP}, 5.1",
+    sent="good requests whose header names are all lower and all upper case",
+    expected="both are let in",
+)
+def header_names(check: Check) -> str:
+    """Header names are read whatever their case: proxies change it."""
+    check.need_mode("signed", "bearer")
+    body = commands.encode(commands.run_frame(tasks.nothing))
+    for what, change in (("lower", str.lower), ("upper", str.upper)):
+        headers = check.service.credentials(body)
+        spelled = {change(name): value for name, value in headers.items()}
+        answer = check.ask(f"header names in {what} case", body, spelled)
+        if answer.status in (401, 403):
+            check.fell(f"a good request was refused for header names in {what} case")
+    return f"HTTP {answer.status}"

@@ -1,0 +1,156 @@
+"""Authentication cases about the refusal itself: that it is an answer, and what it gives away."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+
+from wove_http_dev.conformance.case import MUST, SHOULD, Family, Fell
+from wove_http_dev.conformance.worker import commands, sources
+from wove_http_dev.conformance.worker.cases.auth.probe import probe, signed
+from wove_http_dev.conformance.worker.client import KEY, NONCE, SIGNATURE, TIMESTAMP
+from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.wire import Answer, NoAnswer, shown
+
+refusals = Family("auth")
+FOREIGN = "v1=\xe9\xfc\xc3\xa9"  # latin-1 on the wire: not ASCII, and not UTF-8 either
+TRACES = (b"Traceback (most recent call last)", b'File "/', b"File &quot;/", b"Werkzeug Debugger")
+
+
+@refusals.case(
+    "18",
+    "non-ascii-headers",
+    SHOULD,  # Wove's own verify_headers (2.0.3) raises TypeError here: refused, but as a failure
+    f"{sources.HTTP}, 5.5 (obs-text) and 15.5",
+    sent="requests whose credentials hold non-ASCII bytes, one header at a time",
+    expected="a 4xx refusal each time; the service goes on",
+)
+def non_ascii_headers(check: Check) -> str:
+    """Non-ASCII credentials are refused like any wrong ones; they do not make the check fail."""
+    check.need_mode("signed", "bearer")
+    bearer = check.service.mode == "bearer"
+    for name in ("Authorization",) if bearer else (SIGNATURE, KEY, NONCE, TIMESTAMP):
+        sent, headers = signed(check)
+        value = f"Bearer {FOREIGN}" if bearer else FOREIGN
+        what = f"a non-ASCII {name}"
+        answer = check.ask(what, sent.body, {**headers, name: value})
+        if not 400 <= answer.status < 500:
+            how = "was accepted" if answer.ok else "made the service fail instead of refusing"
+            check.fell(f"{what} {how}: {answer.shown()}")
+    check.still_serves("non-ASCII credentials")
+    return f"HTTP {answer.status}"
+
+
+def _refusals(check: Check) -> Iterator[tuple[str, Mapping[str, str], bytes]]:
+    """Ways to be refused: what it is, the headers, the body."""
+    yield "no credentials", {}, probe(check).body
+    if check.service.mode == "bearer":
+        yield "a wrong token", {"Authorization": "Bearer wrong"}, probe(check).body
+        return
+    for what, changes in (
+        ("a wrong signature", {"secret": b"another secret"}),
+        ("an unknown key", {"key": "another-key"}),
+        ("an expired timestamp", {"timestamp": "1000000000"}),
+        ("a malformed timestamp", {"timestamp": "yesterday"}),
+    ):
+        sent, headers = signed(check, **changes)
+        yield what, headers, sent.body
+    sent, headers = signed(check)
+    yield "a non-ASCII signature", {**headers, SIGNATURE: FOREIGN}, sent.body
+    sent, headers = signed(check)
+    check.post(sent.body, headers)
+    yield "a replayed request", headers, sent.body
+
+
+def _answered(check: Check) -> Iterator[tuple[str, Mapping[str, str], bytes, Answer]]:
+    for what, headers, body in _refusals(check):
+        try:
+            yield what, headers, body, check.post(body, headers)
+        except NoAnswer:
+            continue
+
+
+@refusals.case(
+    "19",
+    "refusal-status",
+    SHOULD,
+    f"{sources.HTTP}, 11.4 and 15.5.2",
+    sent="requests with no, wrong, expired, malformed and replayed credentials",
+    expected="401 or 403, each time",
+)
+def refusal_status(check: Check) -> str:
+    """A refusal is an answer with status 401 or 403, not an accident of the service."""
+    check.need_mode("signed", "bearer")
+    wrong = []
+    for what, headers, body in _refusals(check):
+        try:
+            answer = check.post(body, headers)
+        except NoAnswer as exc:
+            wrong.append(f"{what}: {exc}")
+            continue
+        if answer.status not in (401, 403):
+            wrong.append(f"{what}: {answer.shown()}")
+    if wrong:
+        check.fell("; ".join(wrong))
+    return "401 or 403"
+
+
+@refusals.case(
+    "20",
+    "no-secret-in-refusals",
+    MUST,
+    sources.CWE_LEAK,
+    sent="requests with no, wrong, expired, malformed and replayed credentials",
+    expected="neither the secret nor the signature that would be right in any answer",
+)
+def no_secret_in_refusals(check: Check) -> str:
+    """A refusal gives away neither the secret nor the signature it expected."""
+    check.need_mode("signed", "bearer")
+    service = check.service
+    secret = service.bearer.encode() if service.mode == "bearer" else service.secret
+    forms = [secret, secret.hex().encode(), base64.b64encode(secret)]
+    for what, headers, body, answer in _answered(check):
+        heads = "\n".join(f"{name}: {value}" for name, value in answer.headers).encode("latin-1")
+        said = heads + b"\n" + answer.body
+        if any(form and form in said for form in forms):
+            check.fell(f"the refusal of {what} holds the secret (HTTP {answer.status})")
+        if service.mode == "signed" and what != "a replayed request" and headers:
+            right = service.credentials(
+                body, timestamp=headers.get(TIMESTAMP), nonce=headers.get(NONCE)
+            )[SIGNATURE]
+            if right.partition("=")[2].encode() in said:
+                check.fell(f"the refusal of {what} holds the signature that it expected")
+    return "nothing given away"
+
+
+@refusals.case(
+    "21",
+    "no-traceback-in-refusals",
+    MUST,
+    sources.CWE_LEAK,
+    sent="requests with no, wrong, expired, malformed and replayed credentials; bodies that are no"
+    " JSON",
+    expected="no traceback in any answer",
+)
+def no_traceback_in_refusals(check: Check) -> str:
+    """A client that is not let in is shown no traceback."""
+    check.need_mode("signed", "bearer")
+    for what, _, _, answer in _answered(check):
+        _without_traceback(what, answer)
+    for body in (b"{", b"\xff", commands.encode({"type": "run_task"})):
+        try:
+            answer = check.post(body, {})
+        except NoAnswer:
+            continue
+        _without_traceback(f"the body {shown(body, 20)} without credentials", answer)
+    return "no traceback"
+
+
+def _without_traceback(what: str, answer: Answer) -> None:
+    for trace in TRACES:
+        if trace in answer.body:
+            start = answer.body.index(trace)
+            raise Fell(
+                f"the refusal of {what} holds a traceback (HTTP {answer.status}):"
+                f" {shown(answer.body[start:])}"
+            )

@@ -1,0 +1,320 @@
+"""Authentication cases about time and repetition: a signed request is good once, and for a while.
+
+It knows timestamps and nonces.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Any
+
+from wove_http_dev.conformance.case import MUST, SHOULD, Family, Fell
+from wove_http_dev.conformance.worker import commands, sources
+from wove_http_dev.conformance.worker.cases.auth.probe import (
+    NO_REFUSAL,
+    REFUSAL,
+    Probe,
+    refused,
+    signed,
+)
+from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.wire import (
+    Answer,
+    Background,
+    Connection,
+    Deadline,
+    NoAnswer,
+)
+
+replay = Family("auth")
+DAY = 86400.0
+"""Far outside any sensible clock skew (Wove's own default is 300 s)."""
+INSIDE, OUTSIDE = 60, 1800
+"""Seconds that clocks may well differ, and seconds that are too many, by Wove's default of 300."""
+COPIES = 6
+OTHERS, OTHERS_TIME = 600, 2.0
+"""Requests between a request and its late replay, and the seconds that they may take."""
+LATE = 1.1
+"""Seconds, at least, between the two."""
+
+
+@replay.case(
+    "11",
+    "replay-same-connection",
+    MUST,
+    sources.SECURITY,
+    sent="the same signed request twice, on one connection if the service keeps it",
+    expected="the first is let in, the second refused and not run",
+)
+def replay_same_connection(check: Check) -> str:
+    """A signed request is good once: the same one again, on the same connection, is refused."""
+    check.need_mode("signed")
+    sent, headers = signed(check)
+    request = check.service.request(sent.body, headers, keep=True)
+    deadline = check.deadline()
+    connection = check.service.connect(deadline)
+    try:
+        connection.send(request, deadline)
+        first = _first_answer(connection, deadline)
+        if first.closes:
+            return _again(check, 1)
+        connection.send(request, deadline)
+        try:
+            second = connection.answer(deadline)
+        except NoAnswer as exc:
+            return f"HTTP {first.status}, then {exc}"
+    finally:
+        connection.close()
+    _refused_again(check, "a replayed request", "on the same connection", sent, second)
+    return f"HTTP {first.status}, then HTTP {second.status}"
+
+
+def _refused_again(check: Check, what: str, where: str, sent: Probe, answer: Answer) -> None:
+    """Require that a replay of ``sent`` was refused with ``answer``, and did not run ``sent``."""
+    status = f"HTTP {answer.status}"
+    if answer.ok:
+        if sent.visit is not None and sent.times(at_least=2) < 2:
+            check.fell(f"{what} was answered {status} {where}, {NO_REFUSAL}")
+        check.fell(f"{what} was accepted {where}: {status}")
+    ran = sent.times(at_least=2)
+    if ran > 1 and ran > _times_alone(check):
+        check.fell(f"{what} was refused {where} ({status}), and yet the task ran again")
+
+
+def _times_alone(check: Check) -> int:
+    """How often one request runs its task: what run.09 flags is not a replay's doing."""
+    sent, headers = signed(check)
+    check.ask("a good request", sent.body, headers)
+    return sent.times(at_least=2)
+
+
+def _first_answer(connection: Connection, deadline: Deadline) -> Answer:
+    try:
+        return connection.answer(deadline)
+    except NoAnswer as exc:
+        raise Fell(f"a good request that keeps the connection: {exc}") from exc
+
+
+def _again(check: Check, times: int) -> str:
+    sent, headers = signed(check)
+    first = check.ask("a good request", sent.body, headers)
+    for number in range(1, times + 1):
+        try:
+            again = check.post(sent.body, headers)
+        except NoAnswer:
+            continue
+        where = f"on another connection (replay {number} of {times})"
+        _refused_again(check, "a replayed request", where, sent, again)
+    return f"HTTP {first.status}, then refused"
+
+
+@replay.case(
+    "12",
+    "replay-other-connections",
+    MUST,
+    sources.SECURITY,
+    sent=f"the same signed request, then {COPIES} times more, each on a new connection",
+    expected="the first is let in, the others refused and not run",
+)
+def replay_other_connections(check: Check) -> str:
+    """A replay is refused on every connection, so by every process of the service."""
+    check.need_mode("signed")
+    return _again(check, COPIES)
+
+
+@replay.case(
+    "13",
+    "replay-race",
+    MUST,
+    sources.SECURITY,
+    sent=f"{COPIES} copies of one signed request at the same time",
+    expected="exactly one is let in",
+)
+def replay_race(check: Check) -> str:
+    """Of copies of one signed request that arrive together, only one is let in."""
+    check.need_mode("signed")
+    sent, headers = signed(check)
+
+    def post() -> Answer:
+        return check.post(sent.body, headers)
+
+    copies = [Background(post) for _ in range(COPIES)]
+    accepted = 0
+    for copy in copies:
+        try:
+            accepted += copy.result(check.patience + 1).ok
+        except NoAnswer:
+            continue
+    ran = sent.times(at_least=accepted) if sent.visit is not None else accepted
+    if accepted > 1 >= ran:
+        check.fell(
+            f"of {COPIES} copies of one request, {accepted} were answered with a 2xx status, though"
+            " the task ran once: a refusal needs 401 or 403"
+        )
+    if accepted > 1 or (ran > 1 and ran > _times_alone(check)):
+        how = f"{accepted} {'was' if accepted == 1 else 'were'} accepted"
+        check.fell(f"of {COPIES} copies of one request, {how}, and the task ran {ran} times")
+    if not accepted:
+        raise Fell(f"of {COPIES} copies of one valid request, none was accepted")
+    return "one accepted"
+
+
+@replay.case(
+    "14",
+    "expired-timestamp",
+    MUST,
+    sources.SECURITY,
+    sent="a request signed with a timestamp of a day ago",
+    expected=REFUSAL,
+)
+def expired_timestamp(check: Check) -> str:
+    """A timestamp behind the clock-skew window is refused."""
+    check.need_mode("signed")
+    stamp = str(int(time.time() - DAY))
+    return refused(check, "an expired timestamp (a day old)", *signed(check, timestamp=stamp))
+
+
+@replay.case(
+    "15",
+    "future-timestamp",
+    MUST,
+    sources.SECURITY,
+    sent="a request signed with a timestamp of tomorrow",
+    expected=REFUSAL,
+)
+def future_timestamp(check: Check) -> str:
+    """A timestamp ahead of the clock-skew window is refused."""
+    check.need_mode("signed")
+    stamp = str(int(time.time() + DAY))
+    return refused(check, "a future timestamp (a day ahead)", *signed(check, timestamp=stamp))
+
+
+@replay.case(
+    "16",
+    "endless-timestamp",
+    SHOULD,  # Wove's own verify_headers (2.0.3) accepts nan; only who has the secret can sign one
+    f"{sources.SECURITY}; NaN is in no window",
+    sent="requests signed with the timestamps nan, -nan, inf, -inf and 1e400",
+    expected=REFUSAL,
+)
+def endless_timestamp(check: Check) -> str:
+    """A timestamp that is no finite number lies in no window and is refused (it never expires)."""
+    check.need_mode("signed")
+    for stamp in ("nan", "-nan", "NaN", "inf", "-inf", "1e400"):
+        seen = refused(check, f"the timestamp {stamp!r}", *signed(check, timestamp=stamp))
+    return seen
+
+
+@replay.case(
+    "17",
+    "malformed-timestamp",
+    MUST,
+    sources.SECURITY,
+    sent="requests signed with timestamps that are no number",
+    expected=f"{REFUSAL}; the service goes on",
+)
+def malformed_timestamp(check: Check) -> str:
+    """A timestamp that is no number is refused."""
+    check.need_mode("signed")
+    for stamp in ("yesterday", "1,5", "0x10", "9" * 400):
+        seen = refused(check, f"the timestamp {stamp[:12]!r}", *signed(check, timestamp=stamp))
+    check.still_serves("malformed timestamps")
+    return seen
+
+
+def _cancelling(check: Check, **changes: Any) -> tuple[bytes, dict[str, str]]:
+    """A cheap good request: a cancel_task for an unknown run."""
+    body = commands.encode(commands.cancel_frame("conformance:replay"))
+    return body, check.service.credentials(body, **changes)
+
+
+@replay.case(
+    "24",
+    "replay-late",
+    MUST,
+    sources.SECURITY,
+    sent=f"a signed request, {OTHERS} others, and after {LATE:g} s the first one again",
+    expected="the replay is refused and not run",
+)
+def replay_late(check: Check) -> str:
+    """A request is remembered as long as its timestamp is good, whatever comes in between."""
+    check.need_mode("signed")
+    sent, headers = signed(check)
+    check.ask("a good request", sent.body, headers)
+    late = time.monotonic() + LATE
+    others, ends = 0, time.monotonic() + OTHERS_TIME
+    while others < OTHERS and time.monotonic() < ends:
+        check.ask("a good cancel_task", *_cancelling(check))
+        others += 1
+    time.sleep(max(0.0, late - time.monotonic()))
+    again = check.ask("a late replay", sent.body, headers)
+    where = f"after {others} other requests and {LATE:g} s"
+    _refused_again(check, "a replay", where, sent, again)
+    return f"HTTP {again.status}"
+
+
+@replay.case(
+    "25",
+    "replay-cancel",
+    MUST,
+    sources.SECURITY,
+    sent="the same signed cancel_task twice",
+    expected="the first is let in, the second refused",
+)
+def replay_cancel(check: Check) -> str:
+    """A signed cancel_task is good once as well."""
+    check.need_mode("signed")
+    body, headers = _cancelling(check)
+    check.ask("a good cancel_task", body, headers)
+    again = check.ask("a replayed cancel_task", body, headers)
+    if again.ok:
+        check.fell(f"a replayed cancel_task was accepted: {again.shown()}")
+    return f"HTTP {again.status}"
+
+
+@replay.case(
+    "26",
+    "nonce-not-burnt",
+    SHOULD,
+    sources.EXECUTOR,
+    sent="a request with a wrong signature, and a good one with the same nonce",
+    expected="the good one is let in",
+)
+def nonce_not_burnt(check: Check) -> str:
+    """Only a request that was verified uses its nonce up: others could burn those of clients."""
+    check.need_mode("signed")
+    nonce = secrets.token_urlsafe(18)
+    check.ask("a wrong signature", *_cancelling(check, nonce=nonce, secret=b"another secret"))
+    answer = check.ask("a good request", *_cancelling(check, nonce=nonce))
+    if answer.status in (401, 403):
+        check.fell(
+            "a good request was refused, because one with a wrong signature had used its nonce"
+            f" before: {answer.shown()}"
+        )
+    return f"HTTP {answer.status}"
+
+
+@replay.case(
+    "27",
+    "clock-window",
+    SHOULD,
+    f"{sources.EXECUTOR} (clock_skew_seconds is 300 unless set)",
+    sent=f"requests signed {INSIDE} s and {OUTSIDE} s ago, and as far ahead",
+    expected=f"those within {INSIDE} s are let in, the others refused",
+)
+def clock_window(check: Check) -> str:
+    """Clocks may differ by minutes in either direction, and not by half an hour."""
+    check.need_mode("signed")
+    wrong = []
+    for seconds in (-INSIDE, INSIDE, -OUTSIDE, OUTSIDE):
+        stamp = str(int(time.time() + seconds))
+        answer = check.ask("a timestamp", *_cancelling(check, timestamp=stamp))
+        where = f"a timestamp {abs(seconds)} s {'behind' if seconds < 0 else 'ahead'}"
+        if abs(seconds) == INSIDE and answer.status in (401, 403):
+            wrong.append(f"{where} was refused")
+        elif abs(seconds) == OUTSIDE and answer.ok:
+            wrong.append(f"{where} was accepted")
+    if wrong:
+        check.fell("; ".join(wrong))
+    return "as it should"

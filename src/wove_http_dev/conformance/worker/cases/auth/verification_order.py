@@ -1,0 +1,179 @@
+"""Authentication cases about order and memory: all of a request is verified before anything of it
+is used, each time, and what was used once stays used, whatever came of it.
+
+It knows requests that are right in every way but one; what they are is ``probing``'s.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+from wove_http_dev.conformance.case import MUST, Family, Fell, NotApplicable
+from wove_http_dev.conformance.worker import commands, sources, tasks
+from wove_http_dev.conformance.worker.callbacks import Visit
+from wove_http_dev.conformance.worker.cases.auth.probe import (
+    LOADED,
+    REFUSAL,
+    bomb,
+    probe,
+    refused,
+    signed,
+)
+from wove_http_dev.conformance.worker.cases.auth.replay import OUTSIDE
+from wove_http_dev.conformance.worker.client import NONCE
+from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.wire import NoAnswer
+
+ladders = Family("auth")
+
+
+@ladders.case(
+    "28",
+    "verify-all-before-unpickling",
+    MUST,
+    f"{sources.VERIFY_FIRST}; {sources.PYTHON}",
+    sent=f"pickles that connect to the checker as soon as they are loaded, rightly signed: one"
+    f" {OUTSIDE} s ago, and one that is sent a second time",
+    expected="neither the old one nor the replay is loaded",
+)
+def verify_all_before_unpickling(check: Check) -> str:
+    """Timestamp and nonce are part of the verification: before them nothing is unpickled."""
+    check.need_mode("signed")
+    body, visit = bomb(check)
+    stamp = str(int(time.time() - OUTSIDE))
+    answer = check.ask("an old request", body, check.service.credentials(body, timestamp=stamp))
+    if visit.arrived(LOADED):
+        check.fell(
+            f"a request signed {OUTSIDE} s ago was unpickled before its timestamp was looked at"
+            f" (the answer: HTTP {answer.status})"
+        )
+    body, visit = bomb(check)
+    headers = check.service.credentials(body)
+    check.ask("a good request", body, headers)
+    if not visit.arrived(LOADED):
+        raise NotApplicable("the pickle of a good request did not report when it was loaded")
+    loads = visit.count
+    answer = check.ask("a replayed request", body, headers)
+    if visit.arrived(LOADED, loads + 1):
+        check.fell(
+            "a replayed request was unpickled before its nonce was looked at (the answer: HTTP"
+            f" {answer.status})"
+        )
+    return "not unpickled"
+
+
+@ladders.case(
+    "29",
+    "replay-of-a-failure",
+    MUST,
+    sources.SECURITY,
+    sent="signed requests, each twice: for a task that fails, and for one that is cancelled",
+    expected="the second is refused, and does not run",
+)
+def replay_of_a_failure(check: Check) -> str:
+    """A signed request is good once, also where its task failed or was cancelled."""
+    check.need_mode("signed")
+    visit = check.visit()
+    body = commands.encode(commands.run_frame(tasks.knock_and_fail, visit.address))
+    headers = check.service.credentials(body)
+    check.ask("a task that fails", body, headers)
+    if not visit.arrived(check.patience):
+        raise NotApplicable("a task that reports and fails did not report; see run.10")
+    seen = _not_again(check, "whose task had failed", body, headers, visit)
+    visit = check.visit()
+    frame = commands.run_frame(tasks.hold_async, visit.address)
+    body = commands.encode(frame)
+    headers = check.service.credentials(body)
+    run = check.later(body, headers)
+    if not visit.arrived(check.patience):
+        raise NotApplicable("a task that holds on did not start; see the run cases")
+    check.ask("a cancel_task", commands.encode(commands.cancel_frame(frame["run_id"])))
+    visit.release()
+    try:
+        run.result(check.patience)
+    except NoAnswer as exc:
+        raise Fell(f"the run_task POST of a cancelled run: {exc}") from exc
+    _not_again(check, "whose run had been cancelled", body, headers, visit)
+    return seen
+
+
+def _not_again(check: Check, which: str, body: bytes, headers: dict[str, str], visit: Visit) -> str:
+    count = visit.count
+    again = check.later(body, headers)
+    ran = visit.arrived(LOADED, count + 1)
+    visit.release()
+    try:
+        answer = again.result(check.patience)
+    except NoAnswer as exc:
+        seen = str(exc)
+    else:
+        seen = f"HTTP {answer.status}"
+        if answer.ok:
+            check.fell(f"a replay of a request {which} was accepted: {seen}")
+    if ran or visit.count > count:
+        check.fell(f"a replay of a request {which} ran again ({seen})")
+    return seen
+
+
+@ladders.case(
+    "30",
+    "replay-with-two-nonces",
+    MUST,
+    sources.SECURITY,
+    sent="a signed request, and its replay with one more X-Wove-Nonce before or behind its own",
+    expected="the first is let in, the replays are refused",
+)
+def replay_with_two_nonces(check: Check) -> str:
+    """The nonce that is remembered is the one that is signed, however many are sent."""
+    check.need_mode("signed")
+    sent, headers = signed(check)
+    check.ask("a good request", sent.body, headers)
+    count = sent.times(check.patience)
+    more = {NONCE.lower(): secrets.token_urlsafe(18)}
+    for where, both in (("behind", {**headers, **more}), ("before", {**more, **headers})):
+        try:
+            answer = check.post(sent.body, both)
+        except NoAnswer:
+            continue
+        if answer.ok or sent.times(at_least=count + 1) > count:
+            check.fell(
+                f"a replay was accepted because it had one more X-Wove-Nonce {where} its own:"
+                f" HTTP {answer.status}"
+            )
+    return "refused"
+
+
+@ladders.case(
+    "31",
+    "each-request-verified",
+    MUST,
+    sources.SECURITY,
+    sent="a good request and then one with wrong credentials, on one connection if it is kept",
+    expected=f"for the second {REFUSAL}",
+)
+def each_request_verified(check: Check) -> str:
+    """A connection is not trusted because of its first request."""
+    check.need_mode("signed", "bearer")
+    service, deadline = check.service, check.deadline()
+    connection = service.connect(deadline)
+    good = commands.encode(commands.run_frame(tasks.nothing))
+    sent = probe(check)
+    wrong = {name: f"x{value}" for name, value in service.credentials(sent.body).items()}
+    try:
+        connection.send(service.request(good, service.credentials(good), keep=True), deadline)
+        first = connection.answer(deadline)
+        if first.closes:
+            return "the connection is not kept"
+        connection.send(service.request(sent.body, wrong, keep=True), deadline)
+        second = connection.answer(deadline)
+    except NoAnswer as exc:
+        return refused(check, f"wrong credentials ({exc})", sent, wrong)
+    finally:
+        connection.close()
+    if second.ok or sent.ran():
+        check.fell(
+            "after a good request on a connection, one with wrong credentials was accepted on it:"
+            f" HTTP {second.status}"
+        )
+    return f"HTTP {second.status}"

@@ -1,0 +1,1 @@
+"""Cases about what a cancel_task does and when it is acknowledged."""

@@ -1,0 +1,134 @@
+"""Cancel cases about what is claimed, and when: require_ack is answered truly, best_effort at once.
+
+Whether a body still runs is seen at its own connection to the checker, not read from an answer.
+"""
+
+from __future__ import annotations
+
+import time
+
+from wove_http_dev.conformance.case import MUST, SHOULD, Family, Fell
+from wove_http_dev.conformance.worker import answers, commands, sources, tasks
+from wove_http_dev.conformance.worker.cases.cancel.held_run import (
+    THE_ANSWER,
+    HeldRun,
+    cancelled,
+    ended,
+    held,
+    readable,
+)
+from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.wire import Background, NoAnswer
+
+acknowledging = Family("cancel")
+CLAIM = 2.5
+"""Seconds in which a worker that claims too early would have claimed, its grace included."""
+AT_ONCE = 0.75
+"""Seconds, more than a cancel_task for nothing takes, in which best_effort is answered."""
+
+
+def _honest(check: Check, run: HeldRun, kind: str) -> str:
+    """Cancel ``run``, whose body goes on until it is let go, and catch a claim made too early."""
+    body = commands.encode(commands.cancel_frame(run.run_id, "require_ack"))
+    cancel_post = Background(lambda: check.post(body, patience=10.0))
+    ends = time.monotonic() + CLAIM
+    for post, name in ((cancel_post, "cancel_task"), (run.post, "run_task")):
+        if not post.done(max(0.0, ends - time.monotonic())):
+            continue
+        try:
+            claimed = answers.told_cancelled(post.result(0.0), f"the answer to the {name}")
+        except NoAnswer:
+            continue
+        if claimed and run.visit.alive():
+            check.fell(
+                f"require_ack was answered before the task had stopped: the {name} POST says"
+                f" task_cancelled, and the body ({kind}) still runs"
+            )
+    run.visit.release()
+    try:
+        answer = cancel_post.result(check.patience)
+    except NoAnswer as exc:
+        raise Fell(f"a require_ack cancel_task, after the task had ended: {exc}") from exc
+    readable(check, answer, run.run_id)
+    event = ended(check, run, "after a require_ack cancel_task and the end of the task")
+    return f"cancel_task: {answer.shown()}; run_task: {event.get('type')}"
+
+
+@acknowledging.case(
+    "06",
+    "require-ack-honest",
+    MUST,
+    f"{sources.ENVIRONMENTS}; {sources.EVENTS}: task_cancelled means that it completed",
+    sent="a require_ack cancel_task for a sync task that goes on, pinged by the checker",
+    expected="no task_cancelled in either answer while the body answers pings",
+)
+def require_ack_honest(check: Check) -> str:
+    """With require_ack, task_cancelled is said only when the task's body has really stopped."""
+    return _honest(check, held(check, tasks.hold), "sync")
+
+
+@acknowledging.case(
+    "07",
+    "require-ack-honest-async",
+    MUST,
+    f"{sources.ENVIRONMENTS}; {sources.EVENTS}: task_cancelled means that it completed",
+    sent="a require_ack cancel_task for an async task that goes on when it is cancelled",
+    expected="no task_cancelled in either answer while the body answers pings",
+)
+def require_ack_honest_async(check: Check) -> str:
+    """To have asked a coroutine to stop is no acknowledgement: it may go on."""
+    return _honest(check, held(check, tasks.hold_stubborn), "async, not stopping at once")
+
+
+@acknowledging.case(
+    "08",
+    "require-ack-acknowledged",
+    SHOULD,
+    sources.ENVIRONMENTS,
+    sent="a require_ack cancel_task for an async task that stops when it is cancelled",
+    expected="task_cancelled in the answer to the cancel_task or the run_task, the latter no other"
+    " outcome; the body stopped",
+)
+def require_ack_acknowledged(check: Check) -> str:
+    """With require_ack, a task that can be stopped is stopped and acknowledged."""
+    run = held(check, tasks.hold_async)
+    answer = cancelled(check, run.run_id, "require_ack")
+    acknowledged = answers.told_cancelled(answer, THE_ANSWER)
+    if not run.visit.gone(check.patience):
+        check.fell("a require_ack cancel_task did not stop an async task")
+    event = ended(check, run, "after a require_ack cancel_task of an async task")
+    if not acknowledged and event.get("type") != "task_cancelled":
+        check.fell(
+            f"neither answer says task_cancelled: {answer.shown()} and {event.get('type')!r}"
+        )
+    if acknowledged and event.get("type") != "task_cancelled":
+        check.fell(
+            f"the cancel_task is answered with task_cancelled, and the run_task with"
+            f" {event.get('type')!r}"
+        )
+    return "acknowledged"
+
+
+@acknowledging.case(
+    "11",
+    "best-effort-at-once",
+    SHOULD,
+    sources.ENVIRONMENTS,
+    sent="a best_effort cancel_task for a sync task that goes on",
+    expected=f"an answer within {AT_ONCE:g} s, while the task goes on",
+)
+def best_effort_at_once(check: Check) -> str:
+    """With best_effort nobody waits for the task's end: the cancel_task is answered at once."""
+    run = held(check, tasks.hold)
+    began = time.monotonic()
+    cancelled(check, commands.new_run_id())
+    usual = time.monotonic() - began
+    began = time.monotonic()
+    cancelled(check, run.run_id)
+    took = time.monotonic() - began
+    if took - usual > AT_ONCE and run.visit.alive():
+        check.fell(
+            f"a best_effort cancel_task was answered after {took:.2f} s, as if it waited for the"
+            f" task, which goes on (one for an unknown run takes {usual:.2f} s)"
+        )
+    return f"{took:.2f} s"

@@ -1,0 +1,244 @@
+"""Cancel cases about what a cancel_task does: it ends the run that it names, that run alone, once.
+
+Whether a body still runs is seen at its own connection to the checker, not read from an answer;
+what the answers claim is ``acknowledging``'s.
+"""
+
+from __future__ import annotations
+
+from wove_http_dev.conformance.case import MUST, SHOULD, Family, Fell
+from wove_http_dev.conformance.worker import answers, commands, sources, tasks
+from wove_http_dev.conformance.worker.cases.cancel.held_run import (
+    THE_ANSWER,
+    cancelled,
+    ended,
+    held,
+)
+from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.wire import NoAnswer
+
+cancel = Family("cancel")
+FULL = 8
+"""Runs at once: what Wove itself has in flight on four cores."""
+THROUGH = 3.0
+"""Seconds that a cancel_task may take where many run; it has nothing to wait for."""
+
+
+@cancel.case(
+    "01",
+    "running-best-effort",
+    MUST,
+    sources.SEED,
+    sent="a best_effort cancel_task for a task that runs",
+    expected="an answer within 5 s: empty, or event frames of that run",
+)
+def running_best_effort(check: Check) -> str:
+    """A cancel_task for a task that runs is answered, and does not wait for the task."""
+    run = held(check, tasks.hold)
+    answer = cancelled(check, run.run_id)
+    if not answer.ok:
+        check.fell(f"a cancel_task for a run that is running was answered with {answer.shown()}")
+    return answer.shown()
+
+
+@cancel.case(
+    "02",
+    "run-is-answered",
+    MUST,
+    sources.CONTRACT,
+    sent="a best_effort cancel_task for a task that runs; then the task is let end",
+    expected="the run_task POST is answered with one terminal frame",
+)
+def run_is_answered(check: Check) -> str:
+    """A cancelled run still gets its one terminal frame."""
+    run = held(check, tasks.hold)
+    cancelled(check, run.run_id)
+    run.visit.release()
+    event = ended(check, run, "after a cancel_task and the end of the task")
+    if event.get("type") == "task_error":
+        check.fell(f"a cancelled run ended in task_error: {answers.error_text(event)}")
+    check.still_serves("a cancel_task")
+    return str(event.get("type"))
+
+
+@cancel.case(
+    "03",
+    "stops-async-task",
+    SHOULD,
+    f"{sources.CONTRACT} (honor cancellation); {sources.STDIO}",
+    sent="a best_effort cancel_task for an async task that waits",
+    expected="the task stops, and its run is answered task_cancelled",
+)
+def stops_async_task(check: Check) -> str:
+    """An async task can be stopped, so a cancel_task stops it."""
+    run = held(check, tasks.hold_async)
+    cancelled(check, run.run_id)
+    if not run.visit.gone(check.patience):
+        check.fell(f"an async task still ran {check.patience:g} s after its cancel_task")
+    event = ended(check, run, "after an async task was cancelled")
+    if event.get("type") != "task_cancelled":
+        check.fell(f"a cancelled async task ended in {event.get('type')!r}")
+    return "stopped"
+
+
+@cancel.case(
+    "04",
+    "unknown-run",
+    MUST,
+    sources.SEED,
+    sent="cancel_task frames (both modes) for a run that never was",
+    expected="an answer within 5 s, and no failure of the service",
+)
+def unknown_run(check: Check) -> str:
+    """A cancel_task for a run that the service does not know is answered all the same."""
+    for mode in ("best_effort", "require_ack"):
+        answer = cancelled(check, commands.new_run_id(), mode)
+    check.still_serves("a cancel_task for an unknown run")
+    return answer.shown()
+
+
+@cancel.case(
+    "05",
+    "finished-run",
+    MUST,
+    sources.SEED,
+    sent="cancel_task frames (both modes) for a run that has finished",
+    expected="an answer within 5 s, no claim that it was cancelled",
+)
+def finished_run(check: Check) -> str:
+    """A cancel_task that comes too late is answered, and claims nothing."""
+    for mode in ("best_effort", "require_ack"):
+        run_id = commands.new_run_id()
+        check.terminal(commands.run_frame(tasks.nothing, run_id=run_id))
+        answer = cancelled(check, run_id, mode)
+        if mode == "require_ack" and answers.told_cancelled(answer, THE_ANSWER):
+            check.fell("require_ack: a run that had finished was acknowledged as cancelled")
+    check.still_serves("a cancel_task for a finished run")
+    return answer.shown()
+
+
+@cancel.case(
+    "09",
+    "only-its-own-run",
+    MUST,
+    sources.CONTRACT,
+    sent="two tasks that run, and a cancel_task for one of them, the older or the newer",
+    expected="the other one goes on to its result",
+)
+def only_its_own_run(check: Check) -> str:
+    """A cancel_task stops the run that it names and no other."""
+    for age in ("older", "newer"):
+        runs = [held(check, tasks.hold_async), held(check, tasks.hold_async)]
+        stopped, other = runs if age == "older" else reversed(runs)
+        cancelled(check, stopped.run_id)
+        if not other.visit.alive():
+            check.fell(f"a cancel_task for the {age} one of two runs stopped the other")
+        other.visit.release()
+        event = ended(check, other, "after another run was cancelled")
+        if event.get("type") != "task_result":
+            check.fell(f"a cancel_task for one run ended another in {event.get('type')!r}")
+        stopped.visit.release()
+    return "the other one ended in task_result"
+
+
+@cancel.case(
+    "10",
+    "malformed-cancel",
+    MUST,
+    f"{sources.HTTP}, 15.5.1",
+    sent="cancel_task frames without run_id, and with a number there",
+    expected="an answer within 5 s, and no failure of the service",
+)
+def malformed_cancel(check: Check) -> str:
+    """A cancel_task that names no run is answered, and the service goes on."""
+    for what, value in (("without run_id", None), ("with a number as run_id", 5)):
+        frame = commands.cancel_frame("x")
+        del frame["run_id"]
+        if value is not None:
+            frame["run_id"] = value
+        answer = check.ask(f"a cancel_task {what}", commands.encode(frame))
+        if answer.status >= 500:
+            check.fell(f"a cancel_task {what} made the service fail: {answer.shown()}")
+    check.still_serves("malformed cancel_task frames")
+    return f"HTTP {answer.status}"
+
+
+@cancel.case(
+    "12",
+    "whole-run-id",
+    MUST,
+    sources.CONTRACT,
+    sent="cancel_task frames, while a task runs, for run ids that are nearly its own: a letter"
+    " less, a letter more, in other letters; and for a run that never was",
+    expected="the task goes on to its result",
+)
+def whole_run_id(check: Check) -> str:
+    """A run is cancelled by its whole run_id."""
+    run = held(check, tasks.hold_async)
+    for what, run_id in (
+        ("without its last letter", run.run_id[:-1]),
+        ("with a letter more", f"{run.run_id}0"),
+        ("in other letters", run.run_id.swapcase()),
+        ("of a run that never was", commands.new_run_id()),
+    ):
+        check.ask(f"a cancel_task {what}", commands.encode(commands.cancel_frame(run_id)))
+        if not run.visit.alive():
+            check.fell(f"a cancel_task with the run_id {what} stopped a run that it does not name")
+    run.visit.release()
+    event = ended(check, run, "after cancel_task frames for other run ids")
+    if event.get("type") != "task_result":
+        check.fell(f"cancel_task frames for other run ids ended a run in {event.get('type')!r}")
+    return "not stopped"
+
+
+@cancel.case(
+    "13",
+    "one-outcome",
+    MUST,
+    f"{sources.CONTRACT}; {sources.SEED}",
+    sent="cancel_task frames (both modes) for async tasks that wait",
+    expected="in both answers together one outcome, with the run's run_id, task_cancelled perhaps"
+    " in both",
+)
+def one_outcome(check: Check) -> str:
+    """The answers to a run and to its cancel_task do not contradict each other."""
+    for mode in ("best_effort", "require_ack"):
+        run = held(check, tasks.hold_async)
+        answer = cancelled(check, run.run_id, mode)
+        said = answers.events_of(answer, THE_ANSWER) if answer.ok and answer.body.strip() else []
+        run.visit.release()
+        event = ended(check, run, f"after a {mode} cancel_task and the end of the task")
+        for each in (*answers.terminals(said), event):
+            if each.get("run_id") != run.run_id:
+                check.fell(
+                    f"{mode}: the {each['type']!r} frame of a cancelled run lacks its run_id"
+                )
+        kinds = {each["type"] for each in (*answers.terminals(said), event)}
+        if len(kinds) > 1:
+            check.fell(
+                f"{mode}: the cancel_task was answered with"
+                f" {answers.types(answers.terminals(said))}, and the run ended in"
+                f" {event['type']!r}: a run has one outcome"
+            )
+    return "one each"
+
+
+@cancel.case(
+    "14",
+    "through-a-full-house",
+    MUST,
+    sources.CONTRACT,
+    sent=f"a cancel_task for one of {FULL} tasks that run",
+    expected=f"an answer within {THROUGH:g} s, while the others go on",
+)
+def through_a_full_house(check: Check) -> str:
+    """A cancel_task does not wait for a worker to be free: then it would always come too late."""
+    runs = [held(check, tasks.hold) for _ in range(FULL)]
+    body = commands.encode(commands.cancel_frame(runs[0].run_id))
+    try:
+        answer = check.post(body, patience=THROUGH)
+    except NoAnswer as exc:
+        raise Fell(f"while {FULL} tasks ran, a cancel_task was not answered: {exc}") from exc
+    for run in runs:
+        run.visit.release()
+    return answer.shown()

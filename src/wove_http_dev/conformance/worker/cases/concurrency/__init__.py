@@ -1,0 +1,1 @@
+"""Cases about runs side by side."""

@@ -1,0 +1,1 @@
+"""Cases about how failures of tasks are reported and survived."""

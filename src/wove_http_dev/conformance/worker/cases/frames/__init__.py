@@ -1,0 +1,1 @@
+"""Cases about command frames and the event frames that answer them."""

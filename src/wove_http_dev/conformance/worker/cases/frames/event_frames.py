@@ -1,0 +1,216 @@
+"""Frame cases: the event frames that answer a good run_task.
+
+It knows frames; values in them are ``running``'s and ``errors``', bad frames ``rejections``'.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from wove_http_dev.conformance.case import MUST, SHOULD, Family, Fell
+from wove_http_dev.conformance.worker import answers, commands, sources, tasks
+from wove_http_dev.conformance.worker.context import Check
+
+frames = Family("frames")
+
+
+def _events(check: Check, **ids: str) -> list[answers.Event]:
+    return check.events(commands.run_frame(tasks.echo, {"value": 1}, **ids))
+
+
+@frames.case(
+    "15",
+    "readable-result",
+    MUST,
+    sources.SEED,
+    sent="a task that returns text and, should that fail, one that returns None",
+    expected="a task_result that can be read, for one of them, within 10 s",
+    gate=True,
+)
+def readable_result(check: Check) -> str:
+    """A plain run is answered with a result that can be read: all other cases build on that."""
+    try:
+        return _read(check, tasks.echo, {"value": "conformance"})
+    except Fell as first:
+        try:
+            return _read(check, tasks.nothing)
+        except Fell:  # both fail: the first one's reason is the plainer
+            raise first from None
+
+
+def _read(check: Check, function: Any, args: Any = None) -> str:
+    what = "a plain run"
+    body = commands.encode(commands.run_frame(function, args))
+    answer = check.ask(what, body, patience=2 * check.patience)
+    events = check.events_in(answer, what)
+    found = answers.terminals(events)
+    if not any("type" in event for event in events):
+        check.fell(f"{what} was answered with {answer.shown()}, which is no event frame: no type")
+    if not found:
+        check.fell(f"{what} was answered with no terminal frame: {answers.types(events)}")
+    try:
+        answers.result_of(found[0])
+    except Fell as exc:
+        version = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+        hint = f" (does the service run {version}, as this check does, and has it cloudpickle?)"
+        failed = found[0].get("type") == "task_error"
+        check.fell(f"{what}: {exc.actual}{hint if failed else ''}")
+    return answers.types(events)
+
+
+@frames.case(
+    "01",
+    "json-answer",
+    MUST,
+    sources.SEED,
+    sent="a valid run_task frame",
+    expected='JSON: one event frame, a list of them, or {"events": […]}',
+)
+def json_answer(check: Check) -> str:
+    """The answer is JSON in one of the three shapes."""
+    answer = check.ask("the run_task POST", commands.encode(commands.run_frame(tasks.nothing)))
+    events = check.events_in(answer)
+    if not events:
+        check.fell(f"there are no event frames in {answer.shown()}")
+    document = answer.document()
+    shape = "a list" if isinstance(document, list) else "one frame"
+    if isinstance(document, dict) and "events" in document:
+        shape = "an object with events"
+    return f"{shape}: {answers.types(events)}"
+
+
+@frames.case(
+    "02",
+    "one-terminal-frame",
+    MUST,
+    f"{sources.CONTRACT}; {sources.SEED}",
+    sent="a valid run_task frame",
+    expected="exactly one of task_result, task_error, task_cancelled",
+)
+def one_terminal_frame(check: Check) -> str:
+    """A run is answered with exactly one terminal frame."""
+    events = _events(check)
+    count = len(answers.terminals(events))
+    if count != 1:
+        number = "no terminal frame" if not count else f"{count} terminal frames"
+        check.fell(f"{number}: {answers.types(events)}")
+    return answers.types(events)
+
+
+@frames.case(
+    "03",
+    "run-id-echo",
+    MUST,
+    sources.CONTRACT,
+    sent="a valid run_task frame",
+    expected="its run_id, unchanged, on every event frame",
+)
+def run_id_echo(check: Check) -> str:
+    """Every event frame carries the run_id of its run: Wove finds the task by nothing else."""
+    run_id = commands.new_run_id()
+    _echoed(check, "run_id", run_id, _events(check, run_id=run_id))
+    return run_id
+
+
+def _echoed(check: Check, name: str, sent: str, events: list[answers.Event]) -> None:
+    for event in events:
+        if event.get("type") == "log":
+            continue
+        if name not in event:
+            check.fell(f"the {event.get('type')!r} frame has no {name}")
+        if event[name] != sent:
+            check.fell(
+                f"the {event.get('type')!r} frame has a wrong {name}: {event[name]!r:.200}, sent"
+                f" {sent!r}"
+            )
+
+
+@frames.case(
+    "04",
+    "task-id-echo",
+    MUST,
+    sources.CONTRACT,
+    sent="a valid run_task frame",
+    expected="its task_id, unchanged, on every event frame",
+)
+def task_id_echo(check: Check) -> str:
+    """Every event frame carries the task_id, for error messages and debugging output."""
+    task_id = "render_report"
+    _echoed(check, "task_id", task_id, _events(check, task_id=task_id))
+    return task_id
+
+
+@frames.case(
+    "05",
+    "ids-are-opaque",
+    MUST,
+    sources.CONTRACT,
+    sent="run_id and task_id with letters beyond ASCII, quotes, slashes and spaces",
+    expected="both unchanged on every event frame",
+)
+def ids_are_opaque(check: Check) -> str:
+    """Ids are text of the sender's choosing (a Python name may hold any letter) and come back."""
+    run_id = f"größe_\N{CJK UNIFIED IDEOGRAPH-6F22}:{commands.new_run_id()} '/\\\"%2F"
+    task_id = "größe_\N{CJK UNIFIED IDEOGRAPH-6F22}"
+    events = _events(check, run_id=run_id, task_id=task_id)
+    _echoed(check, "run_id", run_id, events)
+    _echoed(check, "task_id", task_id, events)
+    return "unchanged"
+
+
+@frames.case(
+    "06",
+    "order",
+    MUST,
+    sources.EVENTS,
+    sent="a valid run_task frame",
+    expected="task_started, if any, first and once; the terminal frame last",
+)
+def order(check: Check) -> str:
+    """The frames stand in the order in which things happened; the terminal one is the final one."""
+    events = _events(check)
+    kinds = [event.get("type") for event in events]
+    if kinds and kinds[-1] not in answers.TERMINAL:
+        check.fell(f"the terminal frame is not the last one: {answers.types(events)}")
+    if kinds.count("task_started") > 1 or "task_started" in kinds[1:]:
+        check.fell(f"task_started is not first and once: {answers.types(events)}")
+    return answers.types(events)
+
+
+@frames.case(
+    "07",
+    "known-event-types",
+    MUST,
+    f"{sources.EVENTS}; {sources.EXECUTOR}",
+    sent="a valid run_task frame",
+    expected="event types that Wove knows",
+)
+def known_event_types(check: Check) -> str:
+    """Every event frame has a type that Wove knows; at any other one it fails the task."""
+    events = _events(check)
+    if any(event.get("type") not in answers.KNOWN for event in events):
+        check.fell(f"unknown event types: {answers.types(events)}")
+    return answers.types(events)
+
+
+@frames.case(
+    "08",
+    "unknown-fields",
+    SHOULD,
+    "the command frames of Wove's docs name fields, and do not say there are no more",
+    sent="a run_task frame with fields the docs do not name, and every delivery setting",
+    expected="the task's result",
+)
+def unknown_fields(check: Check) -> str:
+    """Fields that the service does not know do not keep it from running the task."""
+    frame = commands.run_frame(tasks.echo, {"value": 8})
+    frame["conformance_extra"] = {"any": ["thing", None]}
+    frame["delivery"].update(
+        delivery_timeout=30.0,
+        delivery_idempotency_key="conformance:8",
+        delivery_heartbeat_seconds=5.0,
+        conformance_extra=1,
+    )
+    answers.result_of(check.terminal(frame, "a run_task with more fields"))
+    return "task_result"

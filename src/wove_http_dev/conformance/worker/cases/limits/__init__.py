@@ -1,0 +1,1 @@
+"""Cases about size, load, and what a run leaves behind."""

@@ -1,0 +1,78 @@
+"""The limit case about what a run leaves behind in the process that ran it.
+
+Pools fill up and caches warm: only what grows by about one a run, and goes on growing, is lost.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from wove_http_dev.conformance.case import SHOULD, Family, NotApplicable
+from wove_http_dev.conformance.worker import commands, sources, tasks
+from wove_http_dev.conformance.worker.context import Check
+
+leaks = Family("limits")
+BATCH, BATCH_TIME = 25, 1.2
+"""Runs between two looks at the process, and the seconds after which there are enough of them."""
+FEWEST = 10
+"""Runs that tell growth from chance."""
+
+
+def _batch(step: Callable[[], object]) -> int:
+    """Do a batch of steps; how many they were."""
+    ends = time.monotonic() + BATCH_TIME
+    for number in range(BATCH):
+        if time.monotonic() > ends:
+            return number
+        step()
+    return BATCH
+
+
+def _steps(check: Check) -> Mapping[str, Callable[[], object]]:
+    """What is done in batches, by name."""
+    fails = commands.run_frame(tasks.fail)
+    steps: dict[str, Callable[[], object]] = {
+        "sync runs": lambda: check.value(tasks.echo, {"value": 1}),
+        "async runs": lambda: check.value(tasks.echo_async, {"value": 1}),
+        "failed runs": lambda: check.terminal({**fails, "run_id": commands.new_run_id()}),
+    }
+    if check.service.mode != "none":
+        body = commands.encode(fails)
+        steps["refused requests"] = lambda: check.ask("no credentials", body, {})
+    return steps
+
+
+def _held(check: Check) -> dict[str, int]:
+    seen = check.value(tasks.resources)
+    if not isinstance(seen, dict) or not all(type(count) is int for count in seen.values()):
+        raise NotApplicable("the task that counts threads and open files gave no counts")
+    return seen
+
+
+@leaks.case(
+    "07",
+    "nothing-left-behind",
+    SHOULD,
+    sources.CWE_EXHAUSTION,
+    sent=f"twice {BATCH} tasks each that are sync, async and failing, and as many requests without"
+    " credentials; in between tasks that count the threads and open files of their process",
+    expected="counts that do not grow",
+)
+def nothing_left_behind(check: Check) -> str:
+    """A run gives back the threads, event loops and files that it took."""
+    for kind, step in _steps(check).items():
+        held, sizes = [_held(check)], []
+        for _ in range(2):
+            sizes.append(_batch(step))
+            held.append(_held(check))
+        if min(sizes) < FEWEST:
+            raise NotApplicable(f"{min(sizes)} runs in {BATCH_TIME:g} s are too few to tell")
+        for name in held[0]:
+            before, middle, after = (counts.get(name, 0) for counts in held)
+            if middle - before > sizes[0] / 2 and after - middle > sizes[1] / 2:
+                check.fell(
+                    f"the worker's {name} grow with its {kind.partition(' ')[2]}: {before} before,"
+                    f" {middle} after {sizes[0]} {kind}, {after} after {sizes[1]} more"
+                )
+    return ", ".join(f"{count} {name}" for name, count in held[-1].items())

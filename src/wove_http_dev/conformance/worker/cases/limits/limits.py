@@ -1,0 +1,161 @@
+"""Limit cases: what is too much, too early gone or too often is survived, at a steady price."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from wove_http_dev.conformance.case import MUST, Family, Fell
+from wove_http_dev.conformance.worker import commands, sources, tasks
+from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.unpickling import brief
+from wove_http_dev.conformance.worker.wire import NoAnswer, shown
+
+limits = Family("limits")
+DEPTH = 100_000
+HEAD = 200_000
+AFTERMATH = 0.1
+RESULT = 8 * 2**20
+"""Bytes of a result that no socket buffer holds."""
+RUNS, RUNS_TIME = 100, 3.0
+
+
+def survived(check: Check, what: str, step: Callable[[], object]) -> str:
+    """Do ``step``, whatever comes of it, and require that the next task runs."""
+    try:
+        seen = str(step() or "done")
+    except (NoAnswer, OSError) as exc:
+        seen = str(exc)
+    check.still_serves(what)
+    time.sleep(AFTERMATH)  # what a service does about it, it may do after it answered others
+    check.still_serves(what)
+    return seen
+
+
+@limits.case(
+    "01",
+    "deep-json",
+    MUST,
+    sources.CWE_EXHAUSTION,
+    sent=f"JSON nested {DEPTH} levels deep, with good credentials",
+    expected="an error status; the service goes on",
+)
+def deep_json(check: Check) -> str:
+    """JSON that is nested too deeply is rejected, and nothing falls over."""
+    body = b'{"type":' + b"[" * DEPTH + b"]" * DEPTH + b"}"
+    answer = check.ask("deeply nested JSON", body)
+    if answer.status < 400:
+        check.fell(f"deeply nested JSON was answered with {answer.shown()}")
+    check.still_serves("deeply nested JSON")
+    return f"HTTP {answer.status}"
+
+
+@limits.case(
+    "02",
+    "large-head",
+    MUST,
+    "RFC 6585, 5 (431)",
+    sent=f"a header of {HEAD} bytes",
+    expected="any answer or none; the service goes on",
+)
+def large_head(check: Check) -> str:
+    """A request head without end does not take the service down."""
+
+    def step() -> object:
+        answer = check.post(b"{}", {"X-Conformance": "x" * HEAD})
+        return f"HTTP {answer.status}"
+
+    return survived(check, "an oversized request head", step)
+
+
+@limits.case(
+    "03",
+    "cut-off-request",
+    MUST,
+    f"{sources.HTTP1}, 8",
+    sent="half a request, then the connection is closed",
+    expected="the service goes on, and does not run it",
+)
+def cut_off_request(check: Check) -> str:
+    """A request that ends in the middle is dropped and not run."""
+    visit = check.visit_if_possible()
+    function = tasks.knock if visit is not None else tasks.nothing
+    body = commands.encode(commands.run_frame(function, visit.address if visit else {}))
+    request = check.service.request(body, check.service.credentials(body))
+
+    def step() -> None:
+        deadline = check.deadline(2.0)
+        connection = check.service.connect(deadline)
+        connection.send(request[:-40], deadline)
+        connection.close()
+
+    survived(check, "a request that was cut off", step)
+    if visit is not None and visit.arrived(0.0):
+        check.fell("a request that was cut off in the middle ran")
+    return "not run"
+
+
+@limits.case(
+    "04",
+    "client-gone",
+    MUST,
+    f"{sources.EXECUTOR}: at a timeout it closes the connection",
+    sent="a run_task whose client hangs up while the task runs; then the task is let end; and one"
+    f" whose client resets the connection while a result of {RESULT >> 20} MiB is sent",
+    expected="the service goes on",
+)
+def client_gone(check: Check) -> str:
+    """A client that hangs up, while its task runs or is answered, does not hurt the service."""
+    survived(check, "a client that reset its connection in the middle of an answer", _reset(check))
+    visit = check.visit()
+    body = commands.encode(commands.run_frame(tasks.hold, visit.address))
+    request = check.service.request(body, check.service.credentials(body))
+
+    def step() -> None:
+        deadline = check.deadline()
+        connection = check.service.connect(deadline)
+        connection.send(request, deadline)
+        started = visit.arrived(check.patience)
+        connection.close()
+        visit.release()
+        if not started:
+            raise Fell("a task that holds on did not start")
+
+    return survived(check, "a client that hung up", step)
+
+
+def _reset(check: Check) -> Callable[[], object]:
+    def step() -> object:
+        body = commands.encode(commands.run_frame(tasks.large, {"size": RESULT}))
+        deadline = check.deadline()
+        connection = check.service.connect(deadline)
+        try:
+            connection.send(check.service.request(body, check.service.credentials(body)), deadline)
+            return shown(connection.begun(deadline), 12)
+        finally:
+            connection.reset()
+
+    return step
+
+
+@limits.case(
+    "05",
+    "many-runs",
+    MUST,
+    sources.CONTRACT,
+    sent=f"{RUNS} tasks, one after the other (fewer, if they take more than {RUNS_TIME:g} s)",
+    expected="as many results",
+)
+def many_runs(check: Check) -> str:
+    """The hundredth run is served like the first."""
+    ends = time.monotonic() + RUNS_TIME
+    for number in range(RUNS):
+        if time.monotonic() > ends:
+            return f"{number} results in {RUNS_TIME:g} s"
+        try:
+            value = check.value(tasks.echo, {"value": number})
+        except Fell as exc:
+            raise Fell(f"run {number + 1} of {RUNS}: {exc.actual}") from exc
+        if value != number:
+            check.fell(f"run {number + 1} of {RUNS} got a wrong result: {brief(value)}")
+    return f"{RUNS} results"

@@ -1,0 +1,115 @@
+"""The limit case about the price of a verification: it must not grow with the requests seen.
+
+Wove's own ``verify_headers`` (2.0.3) walks through every nonce that it remembers at each request:
+75 µs at 1,000 of them, 6 ms at 50,000. Noise is kept out by comparing each good request with one
+that has a wrong signature, which costs the same but for the memory of nonces.
+"""
+
+from __future__ import annotations
+
+import time
+
+from wove_http_dev.conformance.case import SHOULD, Family, NotApplicable
+from wove_http_dev.conformance.worker import commands, sources
+from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.wire import Connection, NoAnswer
+
+growth = Family("limits")
+WARM_UP = 20
+PAIRS, PAIRS_TIME = 60, 0.7
+"""Pairs of requests that are compared, and the seconds after which there are enough of them."""
+REQUESTS, REQUESTS_TIME = 4000, 2.0
+"""Requests between the two comparisons, and the seconds after which there are enough of them."""
+BEFORE, AGAIN_TIME = 3, 4.0
+"""Measurements before, of which the dearest counts, and seconds for those after, of which the
+cheapest does: load makes both of them differ in either direction."""
+PAUSE = 0.3
+"""Seconds between two measurements, so that one moment of load does not spoil both."""
+GROWN, GROWN_SHARE = 150e-6, 0.2
+"""Seconds per request, and the share of a request's time, that are more than noise."""
+
+
+class _Clock:
+    """Sends cheap requests (a cancel_task for an unknown run) and times them, on one connection
+    if the service keeps it."""
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
+        self._connection: Connection | None = None
+        self.accepted = 0
+
+    def time(self, *, good: bool) -> float:
+        """Seconds of one request."""
+        service = self._check.service
+        body = commands.encode(commands.cancel_frame("conformance:growth"))
+        wrong = None if good else b"another secret"
+        headers = service.credentials(body, secret=wrong)
+        request = service.request(body, headers, keep=True)
+        deadline = self._check.deadline()
+        began = time.perf_counter()
+        if self._connection is None:
+            self._connection = service.connect(deadline)
+        self._connection.send(request, deadline)
+        answer = self._connection.answer(deadline)
+        took = time.perf_counter() - began
+        self.accepted += answer.ok
+        if answer.closes:
+            self.close()
+        return took
+
+    def difference(self) -> tuple[float, float]:
+        """Seconds that a good request takes longer than one with a wrong signature, and seconds
+        that it takes; of each kind the one that a quarter of them beat."""
+        good: list[float] = []
+        wrong: list[float] = []
+        ends = time.monotonic() + PAIRS_TIME
+        while len(good) < PAIRS and time.monotonic() < ends:
+            good.append(self.time(good=True))
+            wrong.append(self.time(good=False))
+        quarter = len(good) // 4
+        typical = sorted(good)[quarter]
+        return typical - sorted(wrong)[quarter], typical
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+@growth.case(
+    "06",
+    "verify-time-growth",
+    SHOULD,
+    f"{sources.CWE_EXHAUSTION}; measured on wove 2.0.3",
+    sent=f"signed requests for {REQUESTS_TIME:g} s (at most {REQUESTS}), timed before and after"
+    " against requests with a wrong signature",
+    expected=f"less than {GROWN * 1e6:.0f} µs (and {GROWN_SHARE:.0%}) more per request",
+)
+def verify_time_growth(check: Check) -> str:
+    """The time to verify a request does not grow with the requests that were seen before."""
+    check.need_mode("signed")
+    clock = _Clock(check)
+    try:
+        for _ in range(WARM_UP):
+            clock.time(good=True)
+        before, typical = max(clock.difference() for _ in range(BEFORE))
+        noise = max(GROWN, GROWN_SHARE * typical)
+        first, ends = clock.accepted, time.monotonic() + REQUESTS_TIME
+        while clock.accepted < REQUESTS and time.monotonic() < ends:
+            clock.time(good=True)
+        seen = clock.accepted - first
+        grown = clock.difference()[0] - before
+        ends = time.monotonic() + AGAIN_TIME
+        while grown > noise and time.monotonic() < ends:
+            time.sleep(PAUSE)
+            grown = min(grown, clock.difference()[0] - before)
+    except NoAnswer as exc:
+        raise NotApplicable(f"it could not be timed: {exc}") from exc
+    finally:
+        clock.close()
+    if grown > noise:
+        check.fell(
+            f"verification got {grown * 1e6:.0f} µs slower after {seen} more requests: its time"
+            " grows with the nonces remembered"
+        )
+    return f"{max(0.0, grown) * 1e6:.0f} µs more after {seen} requests"

@@ -1,0 +1,263 @@
+"""Run cases: a task gets its arguments, is called, and its result comes back as it was.
+
+It knows values; how often a task runs is ``repeats``'s, the frames around them are ``frames``'.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wove_http_dev.conformance.case import MUST, SHOULD, Family, Fell
+from wove_http_dev.conformance.worker import answers, commands, sources, tasks
+from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.unpickling import brief
+
+running = Family("run")
+MIB = 2**20
+NAMES = (
+    *("self", "func", "function", "fn", "f", "args", "kwargs", "callable", "task", "name", "run"),
+    *("loop", "frame", "timeout", "delivery", "body", "run_id", "task_id", "value"),
+)
+"""What workers themselves may call something: a task's argument may have the name."""
+
+
+def _same(check: Check, what: str, seen: Any, expected: Any) -> None:
+    if type(seen) is not type(expected) or seen != expected:
+        check.fell(f"{what}: {brief(seen)}, where {brief(expected)} was expected")
+
+
+@running.case(
+    "01",
+    "keyword-arguments",
+    MUST,
+    f"{sources.EVENTS}; {sources.STDIO}",
+    sent="a function with positional, keyword-only, default and ** parameters; args for all but the"
+    " default",
+    expected="each argument under its own name, the default filled in",
+)
+def keyword_arguments(check: Check) -> str:
+    """The task is called with the dict in args_pickle as keyword arguments."""
+    args = {"first": 1, "third": [3], "other": {"more": "é"}}
+    seen = check.value(tasks.told_arguments, args)
+    expected = {
+        "first": 1,
+        "second": "default",
+        "third": [3],
+        "rest": {"other": {"more": "é"}},
+    }
+    _same(check, "the arguments that arrived", seen, expected)
+    return brief(seen)
+
+
+@running.case(
+    "02",
+    "async-callable",
+    MUST,
+    sources.STDIO,
+    sent="a coroutine function, a function that returns a coroutine, and an object whose __call__"
+    " is a coroutine function",
+    expected="what it returned after it was awaited, each time",
+)
+def async_callable(check: Check) -> str:
+    """What a task's call gives is awaited if it is a coroutine, whatever was called."""
+    for what, function in (
+        ("a coroutine function", tasks.echo_async),
+        ("a plain function that returns a coroutine", tasks.echo_later),
+        ("an object whose __call__ is a coroutine function", tasks.async_object()),
+    ):
+        _returned(check, function, {"value": "a"}, "a", f"{what}: ")
+    return "awaited"
+
+
+def _returned(check: Check, function: Any, args: Any, value: Any, what: str = "") -> None:
+    """Require that ``function`` gives ``value``; ``what`` opens the sentence if it does not."""
+    try:
+        seen = check.value(function, args)
+    except Fell as exc:
+        raise Fell(f"{what}{exc.actual}, where {brief(value)} was returned") from exc
+    if type(seen) is not type(value) or seen != value:
+        check.fell(f"{what}a result came back as {brief(seen)} where {brief(value)} was returned")
+
+
+@running.case(
+    "03",
+    "importable-callable",
+    MUST,
+    "cloudpickle sends what an importable module defines by name",
+    sent="the built-in dict as the callable, one argument",
+    expected="the dict that it makes",
+)
+def importable_callable(check: Check) -> str:
+    """A callable that was pickled by name is imported and called; it need not be a function."""
+    _same(check, "dict(a=1)", check.value(dict, {"a": 1}), {"a": 1})
+    return "{'a': 1}"
+
+
+@running.case(
+    "04",
+    "python-values",
+    MUST,
+    sources.SEED,
+    sent="tasks that return tuples, sets, bytes, a dict with a number as key, a number beyond 64"
+    " bits, and everything that is false: 0, '', [], {}, (), False",
+    expected="equal values of the same types",
+)
+def python_values(check: Check) -> str:
+    """A result is a Python value and comes back as one, also where JSON has no such type."""
+    values: tuple[Any, ...] = ((1, (2,)), {7: None}, b"\x00\xff", 0, "", [], {}, (), False)
+    for value in values:
+        _returned(check, tasks.echo, {"value": value}, value)
+    _returned(check, tasks.mixed_values, None, tasks.mixed_values())
+    return "equal"
+
+
+@running.case(
+    "05",
+    "no-result",
+    MUST,
+    sources.SEED,
+    sent="a task that returns None",
+    expected="task_result with None",
+)
+def no_result(check: Check) -> str:
+    """A task that returns nothing is a task_result too."""
+    _same(check, "the result of a task that returns nothing", check.value(tasks.nothing), None)
+    return "None"
+
+
+@running.case(
+    "06",
+    "unicode",
+    MUST,
+    sources.SEED,
+    sent="text from several scripts, emoji, a NUL and line separators, there and back",
+    expected="the same text",
+)
+def unicode_text(check: Check) -> str:
+    """Text goes there and back unchanged."""
+    text = "größe \N{CJK UNIFIED IDEOGRAPH-6F22}\N{CJK UNIFIED IDEOGRAPH-5B57} \N{PILE OF POO}"
+    text += " \x00\r\n\N{LINE SEPARATOR}\N{RIGHT-TO-LEFT MARK}"
+    _same(check, "the text", check.value(tasks.echo, {"value": text}), text)
+    return "unchanged"
+
+
+@running.case(
+    "07",
+    "large-payload",
+    MUST,
+    f"{sources.SEED} (no limit is named)",
+    sent="1 MiB of argument, returned",
+    expected="the same bytes",
+)
+def large_payload(check: Check) -> str:
+    """An argument and a result of a mebibyte are nothing special."""
+    _large(check, 1)
+    return "1 MiB there and back"
+
+
+def _large(check: Check, size: int) -> None:
+    value = bytes(range(256)) * (size * MIB // 256)
+    frame = commands.run_frame(tasks.echo, {"value": value})
+    seen = answers.result_of(check.terminal(frame), limit=len(value) + MIB)
+    if seen != value:
+        check.fell(f"{size} MiB came back changed: {brief(seen)}")
+
+
+@running.case(
+    "08",
+    "very-large-payload",
+    SHOULD,
+    f"{sources.SEED} (no limit is named)",
+    sent="6 MiB of argument, returned",
+    expected="the same bytes",
+)
+def very_large_payload(check: Check) -> str:
+    """Data frames and images fit as well."""
+    _large(check, 6)
+    return "6 MiB there and back"
+
+
+@running.case(
+    "13",
+    "result-by-value",
+    SHOULD,
+    f"{sources.STDIO}; it pickles with cloudpickle",
+    sent="tasks that return a lambda, and an instance of a class that the task defines",
+    expected="a task_result each (this check does not load it)",
+)
+def result_by_value(check: Check) -> str:
+    """A result may be made of functions and classes that no module holds, as the task itself is."""
+    for what, function in (
+        ("a lambda", tasks.function_by_value),
+        ("an instance of a class that it defines", tasks.instance_by_value),
+    ):
+        event = check.terminal(commands.run_frame(function), f"a task that returns {what}")
+        if event.get("type") != "task_result":
+            check.fell(
+                f"a task that returns {what} was answered with {event.get('type')!r}:"
+                f" {answers.error_text(event)}"
+            )
+    return "task_result"
+
+
+@running.case(
+    "14",
+    "any-argument-name",
+    MUST,
+    f"{sources.EVENTS}; {sources.STDIO}",
+    sent=f"arguments named {', '.join(NAMES)}",
+    expected="all of them",
+)
+def any_argument_name(check: Check) -> str:
+    """A task's parameters have names of its author's choosing, the worker's own included."""
+    for name in NAMES:
+        what = f"the names of a task's arguments, with one called {name!r}"
+        try:
+            _same(check, what, check.value(tasks.told_names, {name: 1}), [name])
+        except Fell as exc:
+            raise Fell(
+                f"an argument called {name!r} does not reach the task: {exc.actual}"
+            ) from exc
+    return f"{len(NAMES)} names"
+
+
+@running.case(
+    "15",
+    "results-are-not-judged",
+    MUST,
+    sources.SEED,
+    sent="tasks that return an exception, objects that look like errors or event frames, and text"
+    " that looks like JSON",
+    expected="each as the task's result, unchanged",
+)
+def results_are_not_judged(check: Check) -> str:
+    """What a task returns is its result, whatever it looks like."""
+    values: tuple[Any, ...] = (
+        {"error": "no error"},
+        {"type": "task_error", "error": {"kind": "Nothing", "message": "a value"}},
+        {"events": []},
+        *("1", "null", "[1]", '{"a": 1}', " text \n"),
+        b"text",
+        float("inf"),
+        2**63,
+    )
+    for value in values:
+        _returned(check, tasks.echo, {"value": value}, value)
+    event = check.terminal(commands.run_frame(tasks.echo, {"value": ValueError("a value")}))
+    if event.get("type") != "task_result":
+        check.fell(f"a task that returns an exception was answered with {event.get('type')!r}")
+    return f"{len(values) + 1} values"
+
+
+@running.case(
+    "16",
+    "task-that-prints",
+    MUST,
+    sources.CONTRACT,
+    sent="a task that prints to standard output and standard error",
+    expected="its result",
+)
+def task_that_prints(check: Check) -> str:
+    """A task may print: what it prints is no part of the answer."""
+    _returned(check, tasks.prints, None, "printed", "a task that prints: ")
+    return "printed"

@@ -1,0 +1,1 @@
+"""Cases about whether the service speaks HTTP."""

@@ -1,0 +1,226 @@
+"""Transport cases: that the service answers HTTP at all, and to more than the easiest client.
+
+It knows connections; frames only as a body that must be served.
+"""
+
+from __future__ import annotations
+
+import time
+
+from wove_http_dev.conformance.case import MUST, SHOULD, Family, Fell, NotApplicable
+from wove_http_dev.conformance.worker import answers, commands, sources, tasks
+from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.wire import Connection, Deadline, HungUp, NoAnswer, shown
+
+transport = Family("transport")
+PIECES = 4
+PAUSE = 0.03
+SILENT = 20
+
+
+@transport.case(
+    "01",
+    "reachable",
+    MUST,
+    sources.SEED,
+    sent="a POST with a valid run_task frame",
+    expected="any HTTP answer, within twice the patience for later ones (10 s)",
+    gate=True,
+)
+def reachable(check: Check) -> str:
+    """The service answers HTTP at the URL, with a certificate that is trusted."""
+    body = commands.encode(commands.run_frame(tasks.nothing))
+    try:
+        answer = check.post(body, patience=2 * check.patience)
+    except NoAnswer as exc:
+        raise Fell(f"nothing to check at {check.service.url}: {exc}") from exc
+    return f"HTTP {answer.status}"
+
+
+@transport.case(
+    "02",
+    "tls-beyond-this-machine",
+    MUST,
+    sources.SEED,
+    sent="nothing (the URL and the credentials given to this check)",
+    expected="https and authentication, unless the host is local",
+)
+def tls_beyond_this_machine(check: Check) -> str:
+    """A service that is not on this machine uses TLS and network executor authentication."""
+    service = check.service
+    if service.local:
+        raise NotApplicable(f"{service.host} is local: plain http is allowed for development")
+    missing = [] if service.tls else ["TLS (the URL is http://)"]
+    missing += ["authentication"] if service.mode == "none" else []
+    if missing:
+        check.fell(f"{service.host} is not local and lacks {' and '.join(missing)}")
+    return "https, authenticated"
+
+
+@transport.case(
+    "03",
+    "json-content-type",
+    SHOULD,
+    sources.SEED,
+    sent="a valid run_task frame",
+    expected="Content-Type: application/json",
+)
+def json_content_type(check: Check) -> str:
+    """The answer is labelled as the JSON it must be."""
+    answer = check.ask("the POST", commands.encode(commands.run_frame(tasks.nothing)))
+    kind = answer.header("Content-Type").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        check.fell(f"Content-Type is {answer.header('Content-Type')[:80]!r}")
+    return kind
+
+
+@transport.case(
+    "04",
+    "request-in-pieces",
+    MUST,
+    f"{sources.HTTP1}, 6.3",
+    sent=f"a valid request in {PIECES} pieces, {PAUSE * 1000:.0f} ms apart",
+    expected="the task's result",
+)
+def request_in_pieces(check: Check) -> str:
+    """A request that arrives in several TCP segments is read to its end before it is judged."""
+    body = commands.encode(commands.run_frame(tasks.echo, {"value": "in pieces"}))
+    request = check.service.request(body, check.service.credentials(body))
+    size = len(request) // PIECES + 1
+    deadline = check.deadline()
+
+    def ask() -> str:
+        connection = check.service.connect(deadline)
+        try:
+            for start in range(0, len(request), size):
+                connection.send(request[start : start + size], deadline)
+                time.sleep(PAUSE)
+            answer = connection.answer(deadline)
+            return str(check.terminal_in(answer, f"a request in {PIECES} pieces").get("type"))
+        finally:
+            connection.close()
+
+    try:
+        kind = ask()
+    except NoAnswer as exc:
+        raise Fell(f"a request in {PIECES} pieces: {exc}") from exc
+    if kind != "task_result":
+        check.fell(f"a request in {PIECES} pieces was answered with {kind!r}")
+    return kind
+
+
+@transport.case(
+    "05",
+    "only-post",
+    SHOULD,
+    f"{sources.HTTP}, 9.1 and 15.5.6",
+    sent="GET on the same URL, with good credentials for an empty body; PUT with a good run_task",
+    expected="an error status, 405 at best",
+)
+def only_post(check: Check) -> str:
+    """Commands come by POST; another method is refused with an error status."""
+    service, run = check.service, commands.encode(commands.run_frame(tasks.nothing))
+    for method, body in (("GET", b""), ("PUT", run)):
+        request = service.request(body, service.credentials(body), method=method)
+        try:
+            answer = service.exchange(request, check.deadline(), method)
+        except NoAnswer as exc:
+            raise Fell(f"a {method}: {exc}") from exc
+        if answer.status < 400:
+            check.fell(f"a {method} was answered with {answer.shown()}")
+    return f"HTTP {answer.status}"
+
+
+@transport.case(
+    "06",
+    "silent-connections",
+    SHOULD,
+    sources.CWE_EXHAUSTION,
+    sent=f"{SILENT} connections that say nothing (no TLS hello either), then a run_task POST",
+    expected="the POST is answered while they stay open",
+)
+def silent_connections(check: Check) -> str:
+    """Clients that connect and say nothing do not keep the service from others."""
+    socks = []
+    try:
+        for _ in range(SILENT):
+            socks.append(check.service.silent_socket(Deadline(5.0)))
+        body = commands.encode(commands.run_frame(tasks.nothing))
+        try:
+            answer = check.post(body)
+        except (NoAnswer, OSError) as exc:
+            raise Fell(f"with {SILENT} silent connections open: {exc}") from exc
+    finally:
+        for sock in socks:
+            sock.close()
+    return f"HTTP {answer.status}"
+
+
+@transport.case(
+    "07",
+    "next-request-after-a-refusal",
+    MUST,
+    f"{sources.HTTP1}, 9.3: the body is read, or the connection closed",
+    sent="on one connection, a request without credentials, for another path, or a GET or a PUT"
+    " with a body, and a good one",
+    expected="the good one is served, or the connection closed after the refusal",
+)
+def next_request_after_a_refusal(check: Check) -> str:
+    """A refused request is read to its end: its body is not taken for the next request."""
+    service = check.service
+    body = commands.encode(commands.run_frame(tasks.nothing))
+    seen = []
+    if service.mode != "none":
+        request = service.request(body, {}, keep=True)
+        seen.append(_next_after(check, "a request without credentials", request))
+    target = f"{service.path.rstrip('/')}/conformance-no-such-path"
+    headers = service.credentials(body, target=target)
+    request = service.request(body, headers, target=target, keep=True)
+    seen.append(_next_after(check, "a request for another path", request))
+    for method in ("GET", "PUT"):
+        request = service.request(body, service.credentials(body), keep=True, method=method)
+        seen.append(_next_after(check, f"a {method} with a body", request))
+    return "; ".join(seen)
+
+
+def _next_after(check: Check, what: str, request: bytes) -> str:
+    deadline = check.deadline()
+    connection = check.service.connect(deadline)
+    try:
+        connection.send(request, deadline)
+        try:
+            first = connection.answer(deadline)
+        except HungUp:
+            return "hung up"
+        except NoAnswer as exc:
+            raise Fell(f"{what}: {exc}") from exc
+        if first.closes:
+            return f"HTTP {first.status}, closed"
+        if first.surplus:
+            check.fell(
+                f"{what} was answered with more bytes than the Content-Length of the answer says"
+                f" ({shown(first.surplus, 40)}), on a connection that is kept: the client takes"
+                " them for the next answer"
+            )
+        return f"HTTP {first.status}, {_served_next(check, what, connection, deadline)}"
+    finally:
+        connection.close()
+
+
+def _served_next(check: Check, what: str, connection: Connection, deadline: Deadline) -> str:
+    body = commands.encode(commands.run_frame(tasks.nothing))
+    connection.send(
+        check.service.request(body, check.service.credentials(body), keep=True), deadline
+    )
+    next_one = f"after {what}, a good one on the same connection"
+    hint = "was the body of the first one left unread?"
+    try:
+        answer = connection.answer(deadline)
+    except HungUp:  # which a service may do at any time
+        return "hung up"
+    except NoAnswer as exc:
+        raise Fell(f"{next_one} was not answered ({exc}); {hint}") from exc
+    if not answer.ok:
+        check.fell(f"{next_one} was answered with {answer.shown()}; {hint}")
+    answers.result_of(check.terminal_in(answer, next_one))
+    return "served"

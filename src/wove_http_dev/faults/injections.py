@@ -1,0 +1,354 @@
+"""Which request a fault hits: injections, and the two decisions made under one lock.
+
+On accept the connection faults are decided; after the body is read, all others. An injection made
+before a request was accepted is always considered, and ``times`` holds under concurrency. This
+room reads what a request claims to be (``frames.peek``); it does not trust it, and does nothing.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from wove_http_dev.errors import UsageError, cannot_travel
+from wove_http_dev.faults.fault import NO_FAULT, STAGES, Fault
+from wove_http_dev.protocol.frames import Peek, peek
+from wove_http_dev.runs.records import Exchange, matches_task
+
+COMMANDS = ("run_task", "cancel_task")
+
+
+@dataclass(frozen=True)
+class Selector:
+    """Which requests: ``task`` (name or glob), ``command``, let ``after`` through first, then hit
+    at most ``times``, each with ``probability``. Wove's own seeds only with ``seeds=True``."""
+
+    task: str | None = None
+    command: str | None = None
+    times: int | None = None
+    after: int = 0
+    probability: float = 1.0
+    seed: int | None = None
+    seeds: bool = False
+
+    def __post_init__(self) -> None:
+        if self.command is not None and self.command not in COMMANDS:
+            raise UsageError(f"command must be run_task or cancel_task, not {self.command!r}")
+        if self.task is not None and (not isinstance(self.task, str) or not self.task):
+            raise UsageError(f"task must be a name or a glob, not {self.task!r}")
+        if self.times is not None and (type(self.times) is not int or self.times < 1):
+            raise UsageError(f"times must be a whole number of hits, 1 or more, not {self.times!r}")
+        if not isinstance(self.after, int) or self.after < 0:
+            raise UsageError(f"after must be a whole number, 0 or more, not {self.after!r}")
+        if not isinstance(self.probability, (int, float)) or not 0.0 <= self.probability <= 1.0:
+            raise UsageError(f"probability must lie between 0 and 1, not {self.probability!r}")
+        if self.seed is not None and type(self.seed) is not int:
+            raise UsageError(f"seed must be a whole number, not {self.seed!r}")
+
+
+class Injection:
+    """Faults in force. A context manager that takes them back.
+
+    ``hits`` counts the requests (or connections) hit so far, ``seen`` those that fitted;
+    ``redirected`` holds what arrived at the second origin of a ``redirect``.
+    """
+
+    def __init__(
+        self, faults: tuple[Fault, ...], selector: Selector, number: int, book: FaultBook
+    ) -> None:
+        self.faults = faults
+        self.selector = selector
+        self.hits = 0
+        self.redirected: list[Exchange] = []
+        """What arrived at the second origin, for a redirect fault without a target."""
+        self.missed: list[str] = []
+        """Why the newest requests that were not hit did not fit (strict mode shows it)."""
+        self._number = number
+        self._book = book
+        self._seen = 0
+        self._released = threading.Event()
+
+    def __repr__(self) -> str:
+        words = [", ".join(str(fault) for fault in self.faults)]
+        for word, default in vars(Selector()).items():
+            value = getattr(self.selector, word)
+            if value != default:
+                words.append(f"{word}={value}")
+        return f"<Injection {' '.join(words)}; {self.hits} hit(s)>"
+
+    def __reduce__(self) -> Any:
+        raise cannot_travel(self)
+
+    def remove(self) -> None:
+        """Take the faults back, and release whatever they are stalling."""
+        self._book._remove(self)
+        self._released.set()
+
+    def wait(self, seconds: float | None) -> bool:
+        """Wait ``seconds``, or until released; true if released."""
+        released = self._released
+        # Read before asking: whoever halts says so first, and then sets what was read here.
+        return self._book.halted or released.wait(seconds)
+
+    def _release(self) -> None:
+        """End the stalls of now; later ones stall again."""
+        released, self._released = self._released, threading.Event()
+        released.set()
+
+    def __enter__(self) -> Injection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+    def account(self, *, seen: int, hits: int, missed: list[str] | None = None) -> None:
+        """Take over counts made elsewhere (an isolated worker decides in its own process)."""
+        self._seen, self.hits = seen, hits
+        if missed is not None:
+            self.missed = missed
+
+    @property
+    def seen(self) -> int:
+        """The requests (or connections) that fitted, hit or let through."""
+        return self._seen
+
+    @property
+    def number(self) -> int:
+        """Its place in the order of injections."""
+        return self._number
+
+    @property
+    def spent(self) -> bool:
+        """Whether ``times`` is used up."""
+        return self.selector.times is not None and self.hits >= self.selector.times
+
+    def _note(self, miss: str) -> None:
+        self.missed = [*self.missed[-4:], miss]  # the newest few: an injection may live long
+
+    def _miss(self, claim: Peek) -> str | None:
+        """Why ``claim`` does not fit; ``None`` if it does."""
+        command = self.selector.command or _common_command(self.faults)
+        if command is not None and claim.type != command:
+            return f"{claim.type or 'a body that is no frame'} is not {command}"
+        if not matches_task(self.selector.task, claim.task_id):
+            return f"task {claim.task_id!r} does not match {self.selector.task!r}"
+        if claim.seed and not self.selector.seeds:
+            return f"{claim.task_id!r} is one of Wove's own seeds"
+        return None
+
+    @property
+    def draws_by_run(self) -> bool:
+        """Whether its decisions depend on the seed of the whole run, not on one of its own."""
+        return self.selector.probability < 1.0 and self.selector.seed is None
+
+    def _decide(self) -> bool:
+        """Count one that fits; whether it is hit. The k-th decision depends on k and the seed: its
+        own alone, or that of the run together with the test and its place among the injections."""
+        self._seen += 1
+        if self._seen <= self.selector.after:
+            self._note(f"let through: {self._seen} of after={self.selector.after}")
+            return False
+        if self.selector.probability < 1.0:
+            book = self._book
+            seed = (
+                f"{book.seed}|{book.label}|{self._number}"
+                if self.draws_by_run
+                else self.selector.seed
+            )
+            chance = random.Random(f"{seed}|{self._seen}").random()
+            if chance >= self.selector.probability:
+                self._note(f"let through by probability={self.selector.probability}")
+                return False
+        self.hits += 1
+        return True
+
+
+def _common_command(faults: Iterable[Fault]) -> str | None:
+    commands = {fault.command for fault in faults if fault.command is not None}
+    return commands.pop() if len(commands) == 1 else None
+
+
+@dataclass
+class Plan:
+    """The faults of one exchange: at most one a stage."""
+
+    chosen: dict[str, tuple[Fault, Injection]] = field(default_factory=dict)
+
+    def fault(self, stage: str) -> Fault:
+        """The fault of ``stage``, or the null fault."""
+        entry = self.chosen.get(stage)
+        return entry[0] if entry is not None else NO_FAULT
+
+    def wait(self, stage: str) -> Callable[[float | None], bool]:
+        """How a fault of ``stage`` waits."""
+        entry = self.chosen.get(stage)
+        return entry[1].wait if entry is not None else _no_wait
+
+    @property
+    def names(self) -> list[str]:
+        """The faults' names, in the order of the stages."""
+        return [self.chosen[stage][0].name for stage in STAGES if stage in self.chosen]
+
+
+def _no_wait(seconds: float | None) -> bool:
+    return True
+
+
+NO_PLAN = Plan()
+
+
+class FaultBook:
+    """Every injection of a worker, in the order they were made.
+
+    Of two injections for one stage the earlier one that fits takes the exchange, and the later
+    one does not see it: ``inject(A, times=1); inject(B, times=1)`` happen in order. ``label`` and
+    ``seed`` make random decisions repeatable.
+    """
+
+    def __init__(self, *, seed: int = 0, label: str = "") -> None:
+        self.seed = seed
+        self.label = label
+        self.halted = False
+        """Whether nothing may stall: the worker is stopping or stopped."""
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when injections were added or removed."""
+        self.on_decision: Callable[[Injection], None] = lambda injection: None
+        """Called, under the lock, when an injection was considered."""
+        self._lock = threading.Lock()
+        self._active: list[Injection] = []
+        self._made: list[Injection] = []
+
+    def add(self, faults: tuple[Fault, ...], selector: Selector) -> Injection:
+        """Put ``faults`` in force. Raises :class:`UsageError` where they contradict."""
+        if not faults:
+            raise UsageError("inject() takes at least one fault")
+        stages = [fault.stage for fault in faults]
+        for stage in stages:
+            if stages.count(stage) > 1:
+                both = " and ".join(f.name for f in faults if f.stage == stage)
+                raise UsageError(
+                    f"{both} contradict: both act on stage {stage!r}; inject them one"
+                    " after the other, each with times="
+                )
+        if any(fault.listener for fault in faults) and selector != Selector():
+            raise UsageError(
+                f"{faults[0].name} is on while it is injected: nothing selects it; use"
+                " inject(...).remove(), or inject(...) as a context manager"
+            )
+        if "connection" in stages:
+            if len(stages) > 1:
+                raise UsageError(
+                    f"{faults[stages.index('connection')].name} is decided when a"
+                    " connection is accepted, the others later: make two injections"
+                )
+            if selector.task is not None or selector.command is not None:
+                raise UsageError(
+                    f"{faults[0].name} acts before a request is read: task= and"
+                    " command= cannot select it"
+                )
+        for fault in faults:
+            if selector.command is not None and not fault.acts_on(selector.command):
+                raise UsageError(
+                    f"{fault.name} does nothing to a {selector.command}: leave command= out"
+                )
+        with self._lock:
+            injection = Injection(faults, selector, len(self._made), self)
+            self._made.append(injection)
+            self._active.append(injection)
+        self.on_change()
+        return injection
+
+    def _remove(self, injection: Injection) -> None:
+        with self._lock:
+            if injection in self._active:
+                self._active.remove(injection)
+        self.on_change()
+
+    @property
+    def refusing(self) -> bool:
+        """Whether a fault wants the listening socket closed."""
+        with self._lock:
+            return any(fault.listener for i in self._active for fault in i.faults)
+
+    def plan_connection(self) -> Plan:
+        """The first decision: on accept."""
+        return self._plan(None) if self._active else NO_PLAN
+
+    def plan_request(self, body: bytes) -> Plan:
+        """The second decision: after ``body`` was read, before anyone trusts it."""
+        if not self._active:
+            return NO_PLAN
+        return self._plan(peek(body))
+
+    def _plan(self, claim: Peek | None) -> Plan:
+        plan = Plan()
+        with self._lock:
+            for injection in self._active:
+                if injection.faults[0].listener:
+                    continue
+                stages = [fault.stage for fault in injection.faults]
+                if (stages == ["connection"]) is not (claim is None):
+                    continue
+                if injection.spent:
+                    continue
+                miss = injection._miss(claim) if claim is not None else None
+                taken = [plan.chosen[stage][1] for stage in stages if stage in plan.chosen]
+                if miss is None and taken:
+                    miss = f"an earlier injection took the request: {taken[0]!r}"
+                if miss is not None:
+                    injection._note(miss)
+                    self.on_decision(injection)
+                    continue
+                if injection._decide():
+                    for fault in injection.faults:
+                        plan.chosen[fault.stage] = (fault, injection)
+                self.on_decision(injection)
+        return plan
+
+    @property
+    def injections(self) -> list[Injection]:
+        """Every injection made since the last :meth:`clear`."""
+        with self._lock:
+            return list(self._made)
+
+    @property
+    def unfired(self) -> list[Injection]:
+        """Injections with ``times`` that never hit anything."""
+        with self._lock:
+            return [i for i in self._made if i.selector.times is not None and not i.hits]
+
+    @property
+    def active(self) -> list[Injection]:
+        """The injections in force, in order."""
+        with self._lock:
+            return list(self._active)
+
+    def adopt(self, number: int, faults: tuple[Fault, ...], selector: Selector) -> Injection:
+        """Put in force what another book has checked, under its number there."""
+        injection = Injection(faults, selector, number, self)
+        with self._lock:
+            self._made.append(injection)
+            self._active.append(injection)
+        return injection
+
+    def halt(self) -> None:
+        """Release every stall, and let nothing stall until :meth:`resume`; injections stay."""
+        self.halted = True
+        for injection in self.active:  # what was removed is released for good
+            injection._release()
+
+    def resume(self) -> None:
+        """Stalls stall again."""
+        self.halted = False
+
+    def clear(self) -> None:
+        """Take everything back, release every stall, forget."""
+        with self._lock:
+            for injection in self._made:
+                injection._released.set()
+            self._active.clear()
+            self._made.clear()
+        self.on_change()

@@ -1,0 +1,1 @@
+"""What client and worker agree on: bytes in, values out."""

@@ -1,0 +1,244 @@
+"""Command frames in, event frames out: JSON with ``*_pickle`` fields on one side, dataclasses on
+the other (seed page, "Executor Protocol").
+
+This room knows the words of the protocol. It opens no socket, checks no signature, and never loads
+a pickle: a payload stays bytes until the runner, behind authentication, asks for the object.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import pickle
+import pickletools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import cloudpickle
+
+from wove_http_dev.errors import FrameError
+
+Event = dict[str, Any]
+CANCEL_MODES = ("best_effort", "require_ack")
+TERMINAL_TYPES = ("task_result", "task_error", "task_cancelled")
+
+
+@dataclass(frozen=True)
+class RunTask:
+    """A ``run_task`` command frame; both payloads are cloudpickle bytes, not loaded."""
+
+    run_id: str
+    task_id: str
+    callable_pickle: bytes = field(repr=False)
+    args_pickle: bytes = field(repr=False)
+    delivery: Mapping[str, Any] = field(default_factory=dict)
+    """The executor's ``delivery_*`` settings, as sent; times in seconds."""
+
+    @property
+    def seed(self) -> bool:
+        """Whether Wove sent one of its own initial values (``data``, ``weave(x=…)``) as a task."""
+        return is_seed(self.callable_pickle)
+
+
+@dataclass(frozen=True)
+class CancelTask:
+    """A ``cancel_task`` command frame."""
+
+    run_id: str
+    task_id: str | None = None
+    cancel_mode: str = "best_effort"
+    orphan_policy: str = "cancel"
+
+
+@dataclass(frozen=True)
+class Peek:
+    """What a body claims to be, read without trusting it. All ``None`` if it claims nothing."""
+
+    type: str | None = None
+    task_id: str | None = None
+    run_id: str | None = None
+    seed: bool = False
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body.decode("utf-8"))
+    except UnicodeDecodeError as exc:
+        raise FrameError(f"the body is not UTF-8: {exc.reason} at byte {exc.start}") from exc
+    except RecursionError as exc:
+        raise FrameError("the body is JSON nested too deeply") from exc
+    except ValueError as exc:
+        raise FrameError(f"the body is not JSON: {exc}") from exc
+    if not isinstance(document, dict):
+        raise FrameError(f"a command frame is a JSON object, not {type(document).__name__}")
+    return document
+
+
+def _text(frame: Mapping[str, Any], name: str) -> str:
+    value = frame.get(name)
+    if not isinstance(value, str) or not value:
+        missing = "is missing" if name not in frame else "must be a non-empty string"
+        raise FrameError(f"{frame.get('type')}: field {name!r} {missing}")
+    return value
+
+
+def _payload(frame: Mapping[str, Any], name: str) -> bytes:
+    text = _text(frame, name)
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise FrameError(f"{frame['type']}: field {name!r} is not base64: {exc}") from exc
+
+
+def _choice(frame: Mapping[str, Any], name: str, default: str) -> str:
+    value = frame.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, str):
+        raise FrameError(f"{frame['type']}: field {name!r} must be a string")
+    return value
+
+
+def decode_command(body: bytes) -> RunTask | CancelTask:
+    """The command frame in ``body``. Raises :class:`FrameError` (400) naming what is wrong.
+
+    ``args_pickle`` may be absent and then means no arguments, as in Wove's own stdio worker.
+    """
+    frame = _document(body)
+    kind = frame.get("type")
+    if kind == "cancel_task":
+        mode = _choice(frame, "delivery_cancel_mode", "best_effort")
+        if mode not in CANCEL_MODES:
+            raise FrameError(
+                f"cancel_task: delivery_cancel_mode {mode!r} is none of {CANCEL_MODES}"
+            )
+        return CancelTask(
+            run_id=_text(frame, "run_id"),
+            task_id=_choice(frame, "task_id", "") or None,
+            cancel_mode=mode,
+            orphan_policy=_choice(frame, "delivery_orphan_policy", "cancel"),
+        )
+    if kind != "run_task":
+        raise FrameError(f"unknown frame type {kind!r}; a command is run_task or cancel_task")
+    delivery = frame.get("delivery")
+    if delivery is None:
+        delivery = {}
+    if not isinstance(delivery, dict):
+        raise FrameError("run_task: field 'delivery' must be an object")
+    return RunTask(
+        run_id=_text(frame, "run_id"),
+        task_id=_text(frame, "task_id"),
+        callable_pickle=_payload(frame, "callable_pickle"),
+        args_pickle=_payload(frame, "args_pickle") if "args_pickle" in frame else dumps({}),
+        delivery=delivery,
+    )
+
+
+def peek(body: bytes) -> Peek:
+    """What an unauthenticated ``body`` claims to be; never raises, never loads a pickle."""
+    try:
+        frame = _document(body)
+    except FrameError:
+        return Peek()
+    kind, task_id, run_id = (
+        value if isinstance(value, str) else None
+        for value in (frame.get("type"), frame.get("task_id"), frame.get("run_id"))
+    )
+    seed = False
+    if kind == "run_task":
+        try:
+            seed = is_seed(_payload(frame, "callable_pickle"))
+        except FrameError:
+            seed = False
+    return Peek(type=kind, task_id=task_id, run_id=run_id, seed=seed)
+
+
+# Wove sends `data` and every `weave(x=…)` value as `lambda: kwargs` / `lambda v=value: v`
+# (wove/context.py, WoveContextManager.__init__). cloudpickle writes the code object first, with its
+# name, and then the names of the module it is from, within the first few opcodes (measured: 2.2.1
+# to 3.1.3; from then on the code object's own file name is "<dynamic-code>").
+_SEED_QUALNAME = "WoveContextManager.__init__.<locals>.<lambda>"
+_SEED_OPCODES = 80
+
+
+def is_seed(callable_pickle: bytes) -> bool:
+    """Whether this callable is one of Wove's own seed lambdas; disassembled, never loaded."""
+    if _SEED_QUALNAME.encode() not in callable_pickle:
+        return False
+    previous, is_lambda = "", False
+    try:
+        for _, argument, _ in islice(pickletools.genops(callable_pickle), _SEED_OPCODES):
+            if not isinstance(argument, str):
+                continue
+            if previous == "__file__":
+                return is_lambda and argument.replace("\\", "/").endswith("wove/context.py")
+            is_lambda = is_lambda or argument == "<lambda>"
+            previous = argument
+    except Exception:  # genops raises many kinds on hostile bytes; none of them is a seed
+        return False
+    return False
+
+
+def dumps(value: Any) -> bytes:
+    """``value`` as cloudpickle bytes, as Wove's own dispatch serialisation writes them."""
+    return bytes(cloudpickle.dumps(value))
+
+
+def loads(payload: bytes) -> Any:
+    """The object in ``payload``. **Runs code of the sender's choosing**: only for bytes that were
+    authenticated, or that this process wrote itself."""
+    return pickle.loads(payload)
+
+
+def encode_payload(payload: bytes) -> str:
+    """Pickle bytes as a ``*_pickle`` field holds them (base64)."""
+    return base64.b64encode(payload).decode("ascii")
+
+
+def _event(kind: str, run_id: str, task_id: str, **fields: Any) -> Event:
+    return {"type": kind, "run_id": run_id, "task_id": task_id, **fields}
+
+
+def task_started(run_id: str, task_id: str) -> Event:
+    """The event that a run began."""
+    return _event("task_started", run_id, task_id)
+
+
+def heartbeat(run_id: str, task_id: str) -> Event:
+    """The event that a run is still alive."""
+    return _event("heartbeat", run_id, task_id)
+
+
+def task_result(run_id: str, task_id: str, result_pickle: bytes) -> Event:
+    """The terminal event of a run that returned."""
+    return _event("task_result", run_id, task_id, result_pickle=encode_payload(result_pickle))
+
+
+def task_error(
+    run_id: str, task_id: str, error: Mapping[str, Any], exception_pickle: bytes | None = None
+) -> Event:
+    """The terminal event of a run that failed.
+
+    ``error`` has ``kind``, ``message``, ``traceback``, ``retryable`` and ``source``.
+    """
+    event = _event("task_error", run_id, task_id, error_pickle=encode_payload(dumps(dict(error))))
+    if exception_pickle is not None:
+        event["exception_pickle"] = encode_payload(exception_pickle)
+    return event
+
+
+def task_cancelled(run_id: str, task_id: str) -> Event:
+    """The terminal event of a run that was cancelled."""
+    return _event("task_cancelled", run_id, task_id)
+
+
+def shape_events(events: Sequence[Event], shape: str) -> Any:
+    """``events`` as one of the seed page's three answers; ``frame`` keeps the last one only."""
+    if shape == "list":
+        return list(events)
+    if shape == "frame" and events:
+        return events[-1]
+    return {"events": list(events)}

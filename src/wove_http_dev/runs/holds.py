@@ -1,0 +1,180 @@
+"""Gates that park runs before their body starts, until a test lets them through.
+
+This room knows runs and events. It runs nothing itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from wove_http_dev.errors import (
+    UsageError,
+    WaitTimeoutError,
+    WoveHttpDevError,
+    cannot_travel,
+)
+from wove_http_dev.runs.journal import Journal, check_wait
+from wove_http_dev.runs.records import Run, matches_task
+from wove_http_dev.runs.runner import Execution
+
+
+class Gate:
+    """Parks the runs of one task (name, glob, or every task). A context manager that releases.
+
+    Also opens by itself on ``reset()`` and for a run that is cancelled; ``stop()`` and the end of
+    the test end what is parked with an error that says so.
+    """
+
+    def __init__(
+        self, journal: Journal, task: str | None = None, release_when: int | None = None
+    ) -> None:
+        if task is not None and not isinstance(task, str):
+            raise UsageError(f"task must be a name or a glob, not {task!r}")
+        if release_when is not None and (type(release_when) is not int or release_when < 1):
+            raise UsageError("release_when is a number of arrivals, 1 or more")
+        self.task = task
+        self._journal = journal
+        self._release_when = release_when
+        self._released = False
+        self._parked: list[threading.Event] = []
+        self._arrived: list[Run] = []
+        self._changed = threading.Condition()
+
+    def __reduce__(self) -> Any:
+        raise cannot_travel(self)
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs that have arrived here, in order."""
+        with self._changed:
+            return list(self._arrived)
+
+    def wait_arrived(self, n: int = 1, timeout: float = 5.0) -> list[Run]:
+        """Block until ``n`` runs have arrived; those runs. Raises :class:`WaitTimeoutError` with
+        the journal after ``timeout`` seconds."""
+        return self._wait_arrived(n, timeout, hint=_blocks_a_loop())
+
+    def _wait_arrived(self, n: int, timeout: float, *, hint: str = "") -> list[Run]:
+        check_wait("n", n, timeout)
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(self._arrived) >= n, timeout):
+                raise WaitTimeoutError(
+                    f"{n} run(s) of {self.task or 'any task'} did not arrive at the gate in"
+                    f" {timeout:g} s; {len(self._arrived)} did{hint}\n{self._journal.render()}"
+                )
+            return list(self._arrived)
+
+    async def arrived(self, n: int = 1, timeout: float = 5.0) -> list[Run]:
+        """The same without blocking the event loop."""
+        # A thread of its own: the default pool may be full of the very requests that are parked.
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[Run]] = loop.create_future()
+
+        def settle(result: list[Run] | None, error: BaseException | None) -> None:
+            if future.done():
+                return
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result or [])
+
+        def wait() -> None:
+            result: list[Run] | None = None
+            error: BaseException | None = None
+            try:
+                result = self._wait_arrived(n, timeout)
+            except WoveHttpDevError as exc:
+                error = exc
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(settle, result, error)
+
+        threading.Thread(target=wait, name="wove-http-dev-gate", daemon=True).start()
+        return await future
+
+    def release(self) -> None:
+        """Let everything through, now and from now on."""
+        with self._changed:
+            self._release()
+
+    def _release(self) -> None:
+        self._released = True
+        for moved in self._parked:
+            moved.set()
+        self._parked.clear()
+
+    @property
+    def released(self) -> bool:
+        """Whether the gate is open."""
+        return self._released
+
+    def __enter__(self) -> Gate:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def _pass(self, run: Run, execution: Execution) -> None:
+        with self._changed:
+            self._arrived.append(run)
+            if self._release_when is not None and len(self._arrived) >= self._release_when:
+                self._release()
+            self._changed.notify_all()
+            if self._released:
+                return
+            moved = threading.Event()
+            self._parked.append(moved)
+        self._journal.change(run, "held")
+        execution.on_cancel(moved.set)
+        moved.wait()
+
+
+def _blocks_a_loop() -> str:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return ""
+    return "; this call blocks the event loop that it is made in: use await gate.arrived()"
+
+
+class Gates:
+    """Every gate of a worker."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._gates: list[Gate] = []
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when gates were added or forgotten."""
+        self._lock = threading.Lock()
+
+    def hold(self, task: str | None = None, release_when: int | None = None) -> Gate:
+        """A new gate for the runs that arrive from now on."""
+        gate = Gate(self._journal, task, release_when)
+        with self._lock:
+            self._gates.append(gate)
+        self.on_change()
+        return gate
+
+    @property
+    def tasks(self) -> list[str | None]:
+        """The tasks (names, globs, ``None`` for all) that gates are closed for."""
+        with self._lock:
+            return [gate.task for gate in self._gates if not gate.released]
+
+    def park(self, run: Run, execution: Execution) -> None:
+        """Hold ``run`` at every closed gate that fits it, in the order they were made."""
+        with self._lock:
+            gates = [gate for gate in self._gates if matches_task(gate.task, run.task_id)]
+        for gate in gates:
+            if not run.seed:
+                gate._pass(run, execution)
+
+    def release_all(self) -> None:
+        """Open and forget every gate."""
+        with self._lock:
+            gates, self._gates = self._gates, []
+        for gate in gates:
+            gate.release()
+        self.on_change()

@@ -1,0 +1,235 @@
+"""What a journal holds: an :class:`Exchange` per request (or per connection that never became
+one), a :class:`Run` per ``run_task`` that was let in.
+
+Payloads stay pickle bytes until somebody asks. These are records: who keeps them, and for how long,
+is ``journal``'s business.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, overload
+
+from wove_http_dev.errors import PayloadDroppedError, UsageError
+from wove_http_dev.protocol.authenticator import Verdict
+from wove_http_dev.protocol.frames import loads
+from wove_http_dev.runs.runner import Outcome
+
+FINISHED = ("succeeded", "failed", "cancelled", "lost")
+STATES = ("received", "held", "running", *FINISHED, "finished")
+
+
+@dataclass
+class Exchange:
+    """One request and its answer, or one connection that never became a request.
+
+    Times are seconds since the epoch (``received``) or seconds (``duration``).
+    """
+
+    number: int
+    received: float
+    duration: float | None = None
+    kind: str = "request"
+    """``request``, or ``connection`` for one that failed before a request was whole."""
+    method: str = ""
+    target: str = ""
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body_size: int = 0
+    frame_type: str | None = None
+    run_id: str | None = None
+    task_id: str | None = None
+    seed: bool = False
+    accepted: bool | None = None
+    """The authentication verdict; ``None`` if it never came to one."""
+    refusal: str = ""
+    verdict: Verdict | None = None
+    """The authentication verdict, its ladder of steps included."""
+    status: int | None = None
+    """The HTTP status answered; ``None`` if none was."""
+    faults: list[str] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    """The types of the event frames sent, in order."""
+    error: str = ""
+    """What ended it early, in words."""
+    blames_us: bool = False
+    """Whether the service itself failed (strict mode reports it)."""
+    certificate_rejected: bool = False
+    """Whether the client broke the handshake off over our certificate."""
+
+    @property
+    def unasked(self) -> bool:
+        """Whether strict mode minds: refused, rejected or failed, and no fault asked for it."""
+        return self.blames_us or (
+            bool(self.refusal or self.certificate_rejected) and not self.faults
+        )
+
+    def line(self) -> str:
+        """One line for a report or a log."""
+        what = self.frame_type or (f"{self.method} {self.target[:200]}".strip() or self.kind)
+        parts = [f"#{self.number}", what]
+        if self.task_id:
+            parts.append(self.task_id[:200] + (" (seed)" if self.seed else ""))
+        if self.run_id:
+            parts.append(self.run_id.rpartition(":")[2][:8])
+        parts.append("->")
+        parts.append(str(self.status) if self.status is not None else "no answer")
+        if self.events:
+            parts.append("+".join(event[:40] for event in self.events[:20]))
+        if self.refusal:
+            parts.append(f"refused: {self.refusal}")
+        if self.verdict is not None and self.verdict.hint:
+            parts.append(f"({self.verdict.hint})")
+        if self.error and self.error != self.refusal:
+            parts.append(self.error)
+        if self.faults:
+            parts.append(f"[fault: {', '.join(self.faults)}]")
+        if self.duration is not None:
+            parts.append(f"{self.duration * 1000:.1f} ms")
+        return " ".join(parts)
+
+
+class Run:
+    """One ``run_task`` that was let in. ``args``, ``result`` and ``error`` decode on access.
+
+    ``run_id``, ``task_id``, ``delivery`` and ``seed`` are the frame's; ``state`` is one of
+    ``STATES``; ``received``, ``started`` and ``finished`` are seconds since the epoch, or ``None``
+    while that is to come; ``faults`` are the names of those that hit it; ``executions``,
+    ``cancel_requested`` and ``abandoned`` say what became of its body.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        task_id: str,
+        *,
+        delivery: Mapping[str, Any],
+        seed: bool,
+        args_pickle: bytes,
+        received: float,
+    ) -> None:
+        self.run_id = run_id
+        self.task_id = task_id
+        self.delivery = delivery
+        self.seed = seed
+        self.state = "received"
+        self.received = received
+        self.started: float | None = None
+        self.finished: float | None = None
+        self.cancel_requested = False
+        self.executions = 0
+        """How often its body was started (0: stubbed, refused, or cancelled before)."""
+        self.abandoned = False
+        """Whether an answer was given while the body still ran."""
+        self.faults: list[str] = []
+        self._args_pickle: bytes | None = args_pickle
+        self._outcome: Outcome | None = None
+        self._result_dropped = False
+
+    def __repr__(self) -> str:
+        return f"<Run {self.task_id[:200]} {self.run_id.rpartition(':')[2][:8]} {self.state}>"
+
+    @property
+    def args_pickle(self) -> bytes:
+        """The arguments as they were sent, pickle bytes; empty once they were let go."""
+        return self._args_pickle or b""
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """The keyword arguments of the call."""
+        if self._args_pickle is None:
+            raise PayloadDroppedError(f"{self!r}: its arguments were let go by the journal's limit")
+        arguments: dict[str, Any] = loads(self._args_pickle)
+        return arguments
+
+    @property
+    def result(self) -> Any:
+        """What the task returned. Raises :class:`UsageError` if it did not return."""
+        if self.state != "succeeded":
+            raise UsageError(f"{self!r} has no result: it is {self.state}")
+        if self._result_dropped:
+            raise PayloadDroppedError(f"{self!r}: its result was let go by the journal's limit")
+        if self._outcome is None or self._outcome.result_pickle is None:
+            raise UsageError(f"{self!r} has no result: a stub answered with event frames")
+        return loads(self._outcome.result_pickle)
+
+    @property
+    def error(self) -> BaseException | None:
+        """What the task raised, as Wove would raise it; ``None`` unless it failed."""
+        if self.state != "failed" or self._outcome is None:
+            return None
+        if self._outcome.exception_pickle is not None:
+            exception: BaseException = loads(self._outcome.exception_pickle)
+            return exception
+        from wove.environment import EnvironmentExecutionError
+
+        return EnvironmentExecutionError(dict(self._outcome.error or {}))
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from the start of the body to its outcome."""
+        if self.started is None or self.finished is None:
+            return None
+        return self.finished - self.started
+
+    def _size(self) -> int:
+        outcome = self._outcome
+        if outcome is None:
+            return len(self._args_pickle or b"")
+        told = str((outcome.error or {}).get("traceback", ""))
+        payloads = (self._args_pickle, outcome.result_pickle, outcome.exception_pickle)
+        return sum(len(payload or b"") for payload in payloads) + len(told)
+
+    def _drop_payloads(self) -> None:
+        self._args_pickle = None
+        outcome = self._outcome
+        if outcome is None:
+            return
+        self._result_dropped = outcome.result_pickle is not None
+        # Of an error the kind and the message stay: a test can still tell what it was.
+        kept = {key: value for key, value in (outcome.error or {}).items() if key != "traceback"}
+        self._outcome = Outcome(outcome.kind, error=kept or None)
+
+
+class RunLog(Sequence[Run]):
+    """Runs in order of arrival. ``runs["name"]`` are those of a task (name or glob)."""
+
+    def __init__(self, runs: Sequence[Run], missing: str = "no run has arrived") -> None:
+        self._runs = tuple(runs)
+        self._missing = missing
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self._runs)
+
+    @overload
+    def __getitem__(self, index: int) -> Run: ...
+    @overload
+    def __getitem__(self, index: slice | str) -> RunLog: ...
+    def __getitem__(self, index: int | slice | str) -> Run | RunLog:
+        if isinstance(index, str):
+            found = [run for run in self._runs if matches_task(index, run.task_id)]
+            return RunLog(found, f"no run of {index!r} has arrived, but {self!r}")
+        if isinstance(index, slice):
+            return RunLog(self._runs[index])
+        return self._runs[index]
+
+    @property
+    def last(self) -> Run:
+        """The newest run. Raises :class:`LookupError` if there is none."""
+        if not self._runs:
+            raise LookupError(self._missing)
+        return self._runs[-1]
+
+    def __repr__(self) -> str:
+        return f"<runs: {', '.join(map(repr, self._runs)) or 'none'}>"
+
+
+def matches_task(pattern: str | None, task_id: str | None) -> bool:
+    """Whether a task's name fits ``pattern``: a name, a glob, or ``None`` for every task."""
+    if pattern is None or pattern == task_id:
+        return True
+    return task_id is not None and fnmatch.fnmatchcase(task_id, pattern)

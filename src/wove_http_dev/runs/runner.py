@@ -1,0 +1,328 @@
+"""Runs task bodies on daemon threads of its own: run, cancel, outcome.
+
+This room is given authenticated pickle bytes and gives back pickle bytes. It knows no HTTP, no
+frame and no fault. Whatever a body does, pickles or raises ends in an :class:`Outcome`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import pickle
+import threading
+import time
+import traceback
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Any
+
+from wove_http_dev.protocol.frames import dumps, loads
+
+IDLE_THREADS = 32
+"""Idle threads kept for the next body; more than Wove's executor ever has in flight (32)."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: ``kind`` is ``result``, ``error`` or ``cancelled``."""
+
+    kind: str
+    result_pickle: bytes | None = field(default=None, repr=False)
+    error: Mapping[str, Any] | None = None
+    """``kind``, ``message``, ``traceback``, ``retryable`` and ``source`` of a failure."""
+    exception_pickle: bytes | None = field(default=None, repr=False)
+
+
+CANCELLED = Outcome("cancelled")
+
+
+def error_outcome(exc: BaseException, *, source: str, message: str | None = None) -> Outcome:
+    """A failed :class:`Outcome`; the exception itself travels only if it is safe to raise there.
+
+    Of a ``BaseException``, a ``TimeoutError`` or a ``StopIteration`` the executor makes a
+    cancellation or worse, and one that does not round-trip hides the real error (measured); so
+    those travel as ``error`` alone.
+    """
+    error = {
+        "kind": type(exc).__name__,
+        "message": message if message is not None else _text(exc),
+        "traceback": _traceback(exc),
+        "retryable": False,
+        "source": source,
+    }
+    return Outcome("error", error=error, exception_pickle=_portable(exc) if not message else None)
+
+
+def _text(exc: BaseException) -> str:
+    try:
+        return str(exc)
+    except BaseException as second:  # a user's __str__ may raise anything, SystemExit too
+        return f"<{type(exc).__name__} whose __str__ raised {type(second).__name__}>"
+
+
+def _traceback(exc: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
+    except BaseException:  # formatting calls the user's __str__ and __notes__
+        return f"{type(exc).__name__}: {_text(exc)}"
+
+
+def _portable(exc: BaseException) -> bytes | None:
+    if not isinstance(exc, Exception):
+        return None
+    # On Python 3.10 asyncio.TimeoutError is a class of its own.
+    if isinstance(exc, (TimeoutError, asyncio.TimeoutError, StopIteration, StopAsyncIteration)):
+        return None
+    try:
+        payload = dumps(exc)
+        copy = loads(payload)
+        same = type(copy) is type(exc) or type(copy).__qualname__ == type(exc).__qualname__
+        return payload if same and isinstance(copy, Exception) and str(copy) == str(exc) else None
+    except BaseException:  # its __reduce__ or __init__ may raise SystemExit as well
+        return None
+
+
+class Execution:
+    """One body on its way. ``settled`` is set once it has an outcome, ``ended`` once the body is
+    really over; they differ for a body that was abandoned."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.settled = threading.Event()
+        self.ended = threading.Event()
+        self.outcome: Outcome | None = None
+        self.cancel_requested = False
+        self.abandoned = False
+        self._begun = False
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._on_cancel: list[Callable[[], None]] = []
+
+    def begin(self) -> bool:
+        """Whether the body may start; false if a cancel came first, and then it never starts."""
+        with self._lock:
+            self._begun = self.outcome is None and not self.cancel_requested
+            return self._begun
+
+    def settle(self, outcome: Outcome) -> bool:
+        """Set the outcome; the first one wins and only that call returns true."""
+        with self._lock:
+            if self.outcome is not None:
+                return False
+            self.outcome = outcome
+        self.settled.set()
+        return True
+
+    def wait(self, timeout: float | None = None) -> Outcome | None:
+        """The outcome, or ``None`` if there is none after ``timeout`` seconds."""
+        self.settled.wait(timeout)
+        return self.outcome
+
+    def on_cancel(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` when a cancel comes, or at once if one has come."""
+        with self._lock:
+            if not self.cancel_requested:
+                self._on_cancel.append(callback)
+                return
+        callback()
+
+    def cancel(self, *, wait_for_end: bool, outcome: Outcome = CANCELLED) -> None:
+        """Ask the body to stop: an async body is cancelled, a sync one cannot be.
+
+        Unless ``wait_for_end``, ``outcome`` stands at once and a body that still runs is
+        abandoned: its late result goes nowhere.
+        """
+        with self._lock:
+            if self.outcome is not None and self.ended.is_set():
+                return
+            self.cancel_requested = True
+            callbacks, self._on_cancel = self._on_cancel, []
+            loop, task, begun = self._loop, self._task, self._begun
+        if not wait_for_end or not begun:
+            self.abandon(outcome)
+        if not begun:
+            self.ended.set()
+        for callback in callbacks:
+            callback()
+        if loop is not None and task is not None:
+            try:
+                loop.call_soon_threadsafe(task.cancel)
+            except RuntimeError:  # the loop closed meanwhile: the body is over
+                return
+
+    def abandon(self, outcome: Outcome) -> None:
+        """Settle now, whatever the body still does."""
+        if self.settle(outcome) and self._begun and not self.ended.is_set():
+            self.abandoned = True
+
+    def drive(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Run ``coroutine`` to its end on a new event loop of this thread, cancellable."""
+
+        async def main() -> Any:
+            with self._lock:
+                self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+                if self.cancel_requested and self._task is not None:
+                    self._task.cancel()
+            try:
+                return await coroutine
+            finally:
+                with self._lock:
+                    self._loop = self._task = None
+
+        return asyncio.run(main())
+
+
+def run_body(execution: Execution, callable_pickle: bytes, args_pickle: bytes) -> Outcome:
+    """Load, call and pickle; every way that can go wrong is an :class:`Outcome`."""
+    try:
+        function = loads(callable_pickle)
+    except BaseException as exc:  # a pickle may raise anything, SystemExit included
+        return _unloadable("callable", exc)
+    try:
+        arguments = loads(args_pickle)
+    except BaseException as exc:
+        return _unloadable("arguments", exc)
+    try:
+        if not isinstance(arguments, dict) or not all(isinstance(name, str) for name in arguments):
+            raise TypeError(
+                f"args_pickle must hold a dict of names, not {type(arguments).__name__}"
+            )
+        if not callable(function):
+            raise TypeError(f"callable_pickle holds a {type(function).__name__}, not a callable")
+    except TypeError as exc:
+        return error_outcome(exc, source="worker", message=str(exc))
+    try:
+        value = contextvars.Context().run(_call, execution, function, arguments)
+    except asyncio.CancelledError as exc:
+        return CANCELLED if execution.cancel_requested else error_outcome(exc, source="task")
+    except BaseException as exc:  # SystemExit and KeyboardInterrupt in a task end the task only
+        return error_outcome(exc, source="task")
+    try:
+        return Outcome("result", result_pickle=_result_pickle(value))
+    except BaseException as exc:
+        what = f"the task's result, a {type(value).__qualname__}, cannot be pickled: {_text(exc)}"
+        return error_outcome(exc, source="worker", message=what)
+
+
+def _call(execution: Execution, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    value = function(**arguments)
+    if inspect.isawaitable(value):
+        return execution.drive(_awaiting(value))
+    return value
+
+
+async def _awaiting(value: Any) -> Any:
+    return await value
+
+
+# cloudpickle and pickle write the same for these; pickle does it forty times faster.
+_PLAIN = (type(None), bool, int, float, str, bytes)
+
+
+def _result_pickle(value: Any) -> bytes:
+    if type(value) in _PLAIN:
+        return pickle.dumps(value, protocol=pickle.DEFAULT_PROTOCOL)
+    return dumps(value)
+
+
+def _unloadable(what: str, exc: BaseException) -> Outcome:
+    message = f"the {what} could not be loaded on the worker: {type(exc).__name__}: {_text(exc)}"
+    if isinstance(exc, (ImportError, AttributeError)):
+        message += (
+            " (cloudpickle sends what an importable module defines by name only, so the worker"
+            " must be able to import it too)"
+        )
+    return error_outcome(exc, source="worker", message=message)
+
+
+Job = Callable[[], None]
+
+
+class Runner:
+    """A pool of daemon threads that grows with need and keeps a few idle ones."""
+
+    def __init__(self, name: str = "wove-http-dev") -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._idle: list[SimpleQueue[Job | None]] = []
+        self._threads: set[threading.Thread] = set()
+        self._executions: dict[Execution, None] = {}
+        self._count = 0
+        self._open = True
+
+    def start(self, execution: Execution, body: Callable[[], Outcome]) -> None:
+        """Run ``body`` on a thread and settle ``execution`` with what it returns."""
+
+        def job() -> None:
+            try:
+                outcome = body()
+                execution.settle(CANCELLED if execution.cancel_requested else outcome)
+            except BaseException as exc:  # ours, not the task's: still an answer, not a dead thread
+                execution.settle(error_outcome(exc, source="worker"))
+            finally:
+                execution.ended.set()
+                with self._lock:
+                    self._executions.pop(execution, None)
+
+        with self._lock:
+            self._executions[execution] = None
+            mailbox = self._idle.pop() if self._idle else None
+            if mailbox is None:
+                mailbox = SimpleQueue()
+                self._count += 1
+                thread = threading.Thread(
+                    target=self._work,
+                    args=(mailbox,),
+                    name=f"{self._name}-run-{self._count}",
+                    daemon=True,
+                )
+                self._threads.add(thread)
+                thread.start()
+        mailbox.put(job)
+
+    def _work(self, mailbox: SimpleQueue[Job | None]) -> None:
+        try:
+            while True:
+                job = mailbox.get()
+                if job is None:
+                    return
+                job()
+                del job
+                with self._lock:
+                    if not self._open or len(self._idle) >= IDLE_THREADS:
+                        return
+                    self._idle.append(mailbox)
+        finally:
+            with self._lock:
+                self._threads.discard(threading.current_thread())
+
+    @property
+    def executions(self) -> list[Execution]:
+        """Every execution whose body has not ended, abandoned ones included."""
+        with self._lock:
+            return list(self._executions)
+
+    def stop(self, timeout: float) -> list[str]:
+        """Cancel what runs, wait at most ``timeout`` seconds for bodies to end, and return the
+        names of those still running (their threads are daemons and stay until they end)."""
+        for execution in self.executions:
+            execution.cancel(wait_for_end=False)
+        with self._lock:
+            self._open = False
+            idle, self._idle = self._idle, []
+            threads = list(self._threads)
+        for mailbox in idle:
+            mailbox.put(None)
+        deadline = time.monotonic() + timeout
+        for thread in threads:
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, deadline - time.monotonic()))
+        return [execution.name for execution in self.executions]
+
+    def reopen(self) -> None:
+        """Take work again after :meth:`stop`."""
+        with self._lock:
+            self._open = True

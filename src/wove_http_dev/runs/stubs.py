@@ -1,0 +1,162 @@
+"""Answers given without running the task.
+
+A stub is encoded where it is written: its pickles are made in the test's process, once. This room
+knows tasks, outcomes and event frames; it runs nothing but a callable that the test handed in.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wove_http_dev.errors import UsageError
+from wove_http_dev.protocol.frames import Event, dumps
+from wove_http_dev.runs.records import Run, matches_task
+from wove_http_dev.runs.runner import Outcome, error_outcome
+
+UNSET: Any = object()
+
+
+@dataclass(frozen=True)
+class StubAnswer:
+    """An outcome, or ready event frames in its place."""
+
+    outcome: Outcome
+    events: tuple[Event, ...] | None = None
+
+
+Source = Callable[[Run], StubAnswer]
+
+
+def _result(value: Any) -> StubAnswer:
+    return StubAnswer(Outcome("result", result_pickle=dumps(value)))
+
+
+def _error(value: Any) -> StubAnswer:
+    if isinstance(value, type) and issubclass(value, BaseException):
+        value = value()
+    if not isinstance(value, BaseException):
+        raise UsageError(f"stub error= takes an exception, not {type(value).__name__}")
+    return StubAnswer(error_outcome(value, source="task"))
+
+
+def _events(events: Any) -> StubAnswer:
+    if isinstance(events, (str, bytes)) or not isinstance(events, Sequence):
+        raise UsageError("stub events= takes a list of event frames (dicts)")
+    if not all(isinstance(event, Mapping) for event in events):
+        raise UsageError("stub events= takes a list of event frames (dicts)")
+    ready = tuple(dict(event) for event in events)
+    try:
+        json.dumps(ready)
+    except (TypeError, ValueError) as exc:
+        raise UsageError(f"stub events= must fit JSON, payloads as *_pickle fields: {exc}") from exc
+    return StubAnswer(Outcome("result"), ready)
+
+
+def _in_order(what: str, values: Sequence[Any], encode: Callable[[Any], StubAnswer]) -> Source:
+    if not values:
+        hint = "; for an empty list as the result say result=[[]]" if what == "result" else ""
+        raise UsageError(f"stub {what}=[] would answer nothing{hint}")
+    ready = [encode(value) for value in values]
+    lock = threading.Lock()
+    used = 0
+
+    def source(run: Run) -> StubAnswer:
+        nonlocal used
+        with lock:
+            used += 1
+            index = used - 1
+        if index >= len(ready):
+            spent = f"the stub for {run.task_id!r} has given all of its {len(ready)} {what}s"
+            return StubAnswer(error_outcome(LookupError(spent), source="worker"))
+        return ready[index]
+
+    return source
+
+
+def _computed(call: Callable[[Run], Any]) -> Source:
+    def source(run: Run) -> StubAnswer:
+        try:
+            return _result(call(run))
+        except BaseException as exc:  # a stub stands for a task: what it raises, the task raised
+            return StubAnswer(error_outcome(exc, source="task"))
+
+    return source
+
+
+def make_source(*, result: Any = UNSET, error: Any = UNSET, events: Any = UNSET) -> Source:
+    """How one stub answers. Exactly one of the three; raises :class:`UsageError` otherwise.
+
+    A ``list`` of results or errors is consumed in order, one a run; a callable gets the run.
+    """
+    given = [value for value in (result, error, events) if value is not UNSET]
+    if len(given) != 1:
+        raise UsageError("stub() takes exactly one of result=, error= and events=")
+    if result is not UNSET:
+        if isinstance(result, list):
+            return _in_order("result", result, _result)
+        if inspect.iscoroutinefunction(result):
+            raise UsageError("result= is called, not awaited: give stub() a plain function")
+        if callable(result):
+            return _computed(result)
+        answer = _result(result)
+    elif error is not UNSET:
+        if isinstance(error, list):
+            return _in_order("error", error, _error)
+        answer = _error(error)
+    else:
+        answer = _events(events)
+    return lambda run: answer
+
+
+class Stubs:
+    """Every stub of a worker; of those that fit a task the newest answers."""
+
+    def __init__(self) -> None:
+        self._stubs: list[tuple[str, Source]] = []
+        self._lock = threading.Lock()
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when stubs were added or taken back."""
+
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks (names or globs) that are stubbed."""
+        with self._lock:
+            return [task for task, _ in self._stubs]
+
+    def add(self, task: str, source: Source) -> Callable[[], None]:
+        """Register; the returned callable takes the stub back."""
+        if not isinstance(task, str) or not task:
+            raise UsageError(f"task must be a name or a glob, not {task!r}")
+        entry = (task, source)
+        with self._lock:
+            self._stubs.append(entry)
+        self.on_change()
+
+        def remove() -> None:
+            with self._lock:
+                if entry in self._stubs:
+                    self._stubs.remove(entry)
+            self.on_change()
+
+        return remove
+
+    def find(self, run: Run) -> Source | None:
+        """The source that answers ``run``, if any; Wove's own seeds are never stubbed."""
+        if run.seed:
+            return None
+        with self._lock:
+            for task, source in reversed(self._stubs):
+                if matches_task(task, run.task_id):
+                    return source
+        return None
+
+    def clear(self) -> None:
+        """Forget them all."""
+        with self._lock:
+            self._stubs.clear()
+        self.on_change()

@@ -1,0 +1,1 @@
+"""The way of one request, from accept to the last byte."""

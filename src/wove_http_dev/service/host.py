@@ -1,0 +1,203 @@
+"""The worker's side of a worker: a service behind a server, started, halted and followed.
+
+An engine acts on a :class:`State` that its owner holds: the journal it writes, and the gates,
+stubs, faults and names it obeys. This one lives in this process; ``control.parent`` has one whose
+service lives in a child process. It knows nothing of Wove's configuration and of pytest.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from wove_http_dev.faults.injections import FaultBook
+from wove_http_dev.options import Options
+from wove_http_dev.protocol import authenticator
+from wove_http_dev.protocol.credentials import Credentials
+from wove_http_dev.runs.holds import Gates
+from wove_http_dev.runs.journal import Journal
+from wove_http_dev.runs.runner import Outcome, Runner
+from wove_http_dev.runs.stubs import Stubs
+from wove_http_dev.service.connection import Limits
+from wove_http_dev.service.pipeline import Service
+from wove_http_dev.service.port import Port
+from wove_http_dev.service.server import Server
+from wove_http_dev.tls import LOCAL_NAMES, CertificateAuthority
+
+STOP_GRACE = 1.0
+"""Seconds that bodies still running get at the end."""
+SETTLE_TIME = 0.2
+"""Seconds that a look at the journal waits for handshakes under way."""
+
+STOPPED = Outcome(
+    "error",
+    error={
+        "kind": "WorkerStopped",
+        "message": "the worker service was stopped while the task was running",
+        "traceback": "",
+        "retryable": True,
+        "source": "worker",
+    },
+)
+
+
+@dataclass
+class State:
+    """What a worker remembers, and obeys, whether it runs or not."""
+
+    journal: Journal
+    gates: Gates
+    stubs: Stubs
+    faults: FaultBook
+    names: list[str] = field(default_factory=list)
+    """Host names beyond the worker's own that its certificate is for."""
+    paths: list[str] = field(default_factory=list)
+    """The paths that take command frames, its own first."""
+
+    def watch(self, follow: Callable[[], None]) -> None:
+        """Call ``follow`` whenever gates, stubs or faults change."""
+        self.gates.on_change = self.stubs.on_change = self.faults.on_change = follow
+        # Who waits for a fault to have hit looks again.
+        self.faults.on_decision = lambda injection: self.journal.notify()
+
+    def release(self) -> None:
+        """Open every gate and end every stall; nothing stalls until the next start."""
+        self.gates.release_all()
+        self.faults.halt()
+
+
+class Engine(Protocol):
+    """What an owner asks of an engine."""
+
+    @property
+    def running(self) -> bool:
+        """Whether it is started."""
+
+    def start(self, port: Port) -> None:
+        """Serve on ``port``."""
+
+    def halt(self) -> list[str]:
+        """Stop serving; the names of task bodies that still run. Bounded."""
+
+    def crash(self) -> None:
+        """Stop serving the hard way: what a client sees of a kill."""
+
+    def follow(self) -> None:
+        """Obey the state as it is now; in force when this returns."""
+
+    def sync(self, *, settle: bool = False) -> None:
+        """The journal holds everything that clients have been answered; with ``settle`` also how
+        the handshakes under way end, which may take :data:`SETTLE_TIME`."""
+
+
+def leaf_names(options: Options, state: State) -> list[str]:
+    """The names beyond the local ones that the certificate must be for."""
+    host = options.host.strip("[]")
+    wildcard = host in ("0.0.0.0", "::", "")
+    return [*state.names, *([] if wildcard or host == "localhost" else [host])]
+
+
+class LocalEngine:
+    """An engine in this process."""
+
+    def __init__(
+        self,
+        options: Options,
+        credentials: Credentials,
+        state: State,
+        *,
+        certificates: Callable[[], CertificateAuthority],
+        second_origin: Callable[[str], str],
+        crash: Callable[[], None],
+        known_secrets: Callable[[], Iterable[tuple[str, bytes]]] = tuple,
+        limits: Limits | None = None,
+    ) -> None:
+        self._options = options
+        self._state = state
+        self._certificates = certificates
+        self._limits = limits or Limits(max_body=options.max_body)
+        self._lock = threading.RLock()
+        self._server: Server | None = None
+        self._runner = Runner()
+        self.service = Service(
+            authenticator.Authenticator(
+                credentials,
+                hosts=[*authenticator.LOCAL_HOSTS, options.host],
+                known_secrets=known_secrets,
+            ),
+            state.journal,
+            state.faults,
+            runner=self._runner,
+            gates=state.gates,
+            stubs=state.stubs,
+            paths=state.paths,
+            response_shape=options.response_shape,
+            crash=crash,
+            second_origin=second_origin,
+        )
+
+    @property
+    def running(self) -> bool:
+        """Whether it is started."""
+        return self._server is not None
+
+    def start(self, port: Port) -> None:
+        """Serve on ``port``. Raises :class:`PortInUseError` if somebody took it."""
+        server = Server(
+            self.service,
+            port,
+            certificates=self._certificates(),
+            tls=self._tls_context if self._options.tls else None,
+            names=lambda: (*LOCAL_NAMES, *leaf_names(self._options, self._state)),
+            limits=self._limits,
+        )
+        self.service.reopen()
+        self._state.faults.resume()
+        server.start()
+        with self._lock:
+            self._server = server
+        self.follow()
+
+    def _tls_context(self) -> ssl.SSLContext:
+        return self._certificates().server_context(*leaf_names(self._options, self._state))
+
+    def follow(self) -> None:
+        """Open or close the listening socket as the faults in force ask."""
+        with self._lock:
+            if self._server is None:
+                return
+            if self._state.faults.refusing:
+                self._server.refuse()
+            else:
+                self._server.start()
+
+    def sync(self, *, settle: bool = False) -> None:
+        """The journal is this process's own; only a client that rejected a certificate knows so
+        before the server does."""
+        with self._lock:
+            server = self._server
+        if settle and server is not None:
+            server.settle(SETTLE_TIME)
+
+    def halt(self) -> list[str]:
+        """Stop serving; the names of task bodies that still run after :data:`STOP_GRACE`."""
+        return self._halt(reset=False)
+
+    def crash(self) -> None:
+        """Reset every connection and abandon every run."""
+        self._halt(reset=True)
+
+    def _halt(self, *, reset: bool) -> list[str]:
+        with self._lock:
+            server, self._server = self._server, None
+        if reset and server is not None:
+            server.interrupt(reset=True, gently=False)
+        # Settle the runs first: a gate that opens must not start a body any more.
+        self.service.close(STOPPED)
+        self._state.release()
+        if server is not None:
+            server.stop(0.5, reset=reset)
+        return self._runner.stop(0.0 if reset else STOP_GRACE)

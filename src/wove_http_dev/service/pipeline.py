@@ -1,0 +1,310 @@
+"""One request in, one answer out: authenticate, decode, run or cancel, tell it in event frames.
+
+This room is the way of a request, readable in one screen; each stage is a fault's to change, and
+the null fault takes the same path. Until the verdict is "accepted" the body is bytes: hashed and
+peeked at, its pickles never loaded. It opens no socket.
+"""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from wove_http_dev.errors import DuplicateRunError, HungUpError, ServiceError, UnavailableError
+from wove_http_dev.faults.fault import Wire
+from wove_http_dev.faults.injections import FaultBook, Plan
+from wove_http_dev.protocol import frames
+from wove_http_dev.protocol.authenticator import Authenticator, Verdict
+from wove_http_dev.protocol.frames import CancelTask, Event, RunTask
+from wove_http_dev.protocol.messages import Reply, Request, json_reply
+from wove_http_dev.runs.holds import Gates
+from wove_http_dev.runs.journal import Journal
+from wove_http_dev.runs.records import Exchange, Run
+from wove_http_dev.runs.runner import CANCELLED, Execution, Outcome, Runner
+from wove_http_dev.runs.stubs import Stubs
+from wove_http_dev.service.stages import (
+    AuthStage,
+    CancelStage,
+    EventsStage,
+    ResponseStage,
+    RunStage,
+)
+
+CANCEL_GRACE = 1.0
+"""Seconds a require_ack cancel waits for the body to end before it answers with an empty list."""
+
+
+class Service:
+    """A worker service without a socket."""
+
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        journal: Journal,
+        faults: FaultBook,
+        *,
+        runner: Runner,
+        gates: Gates,
+        stubs: Stubs,
+        paths: list[str],
+        response_shape: str = "events",
+        crash: Callable[[], None] = lambda: None,
+        second_origin: Callable[[str], str] = "https://localhost:1/?run_id={}".format,
+    ) -> None:
+        self.authenticator = authenticator
+        self.journal = journal
+        self.faults = faults
+        self.runner = runner
+        self.gates = gates
+        self.stubs = stubs
+        self.paths = paths
+        self.response_shape = response_shape
+        self.crash = crash
+        self.second_origin = second_origin
+        self.before_run: Callable[[], None] = lambda: None
+        """Called on the runner's thread before a body is loaded."""
+        self._active: dict[str, tuple[Run, Execution]] = {}
+        self._lock = threading.Lock()
+        self._closing: Outcome | None = None
+
+    # What server.Handler asks
+
+    def plan_connection(self) -> Plan:
+        return self.faults.plan_connection()
+
+    def connection_failed(
+        self, error: str, *, status: int | None, rejected: bool, faults: list[str]
+    ) -> None:
+        exchange = self.journal.open("connection")
+        exchange.error = error
+        exchange.status = status
+        if status is not None:
+            exchange.refusal = error
+        exchange.faults = list(faults)
+        exchange.certificate_rejected = rejected
+        self.journal.close(exchange)
+
+    def handle(self, request: Request) -> ServiceAnswer:
+        exchange = self.journal.open()
+        plan = self.faults.plan_request(request.body)
+        exchange.faults = plan.names
+        exchange.method, exchange.target = request.method, self.journal.clean(request.target)
+        exchange.body_size = len(request.body)
+        self.journal.record_headers(exchange, list(request.headers))
+        try:
+            reply = self._answer(request, plan, exchange)
+        except HungUpError:
+            return ServiceAnswer(Reply(), plan, exchange, self.journal, hung_up=True)
+        except ServiceError as exc:
+            exchange.refusal = self.journal.clean(str(exc))
+            reply = json_reply(exc.status, {"error": exchange.refusal})
+            if isinstance(exc, UnavailableError) and exc.retry_after is not None:
+                reply.headers.append(("Retry-After", f"{exc.retry_after:g}"))
+        except Exception as exc:  # ours or a fault's bug: an answer, not a dead thread
+            exchange.error = f"{type(exc).__name__}: {exc}"
+            exchange.blames_us = True
+            traceback.print_exc()
+            reply = json_reply(500, {"error": "the worker service failed; see its log"})
+        stage = ResponseStage(request, plan.wait("response"), self._elsewhere(request))
+        try:
+            reply = plan.fault("response").on_reply(reply, stage)
+        except Exception as exc:  # a fault's bug, as above
+            exchange.error = f"{type(exc).__name__}: {exc}"
+            exchange.blames_us = True
+            traceback.print_exc()
+        exchange.status = reply.status
+        self.journal.update(exchange)
+        return ServiceAnswer(reply, plan, exchange, self.journal)
+
+    # The stages
+
+    def _answer(self, request: Request, plan: Plan, exchange: Exchange) -> Reply:
+        verdict = self._authenticate(request, plan, exchange)
+        if not verdict.accepted:
+            document = {"error": verdict.reason}
+            if verdict.hint:
+                document["hint"] = verdict.hint
+            return json_reply(verdict.status, document)
+        if request.target.partition("?")[0] not in self.paths:
+            exchange.refusal = f"the path is not {' or '.join(dict.fromkeys(self.paths))}"
+            return json_reply(404, {"error": exchange.refusal})
+        if request.method != "POST":
+            exchange.refusal = "only POST is served here"
+            return json_reply(405, {"error": exchange.refusal}, allow="POST")
+        command = frames.decode_command(request.body)
+        exchange.run_id, exchange.task_id = command.run_id, command.task_id
+        if isinstance(command, CancelTask):
+            exchange.frame_type = "cancel_task"
+            return self._cancelled(command, plan, exchange)
+        exchange.frame_type = "run_task"
+        return self._ran(command, plan, exchange)
+
+    def _authenticate(self, request: Request, plan: Plan, exchange: Exchange) -> Verdict:
+        stage = AuthStage(request, self.authenticator, plan.wait("auth"))
+        verdict = plan.fault("auth").on_auth(stage)
+        exchange.accepted = verdict.accepted
+        exchange.verdict = verdict
+        if exchange.target != request.target:  # a secret in it, or too long: the ladder quotes it
+            exchange.verdict = replace(verdict, steps=(), hint=None)
+        if not verdict.accepted:
+            exchange.refusal = self.journal.clean(verdict.reason)
+            claim = frames.peek(request.body)  # what it claims to be; for the reader only
+            clean = self.journal.clean
+            exchange.frame_type = claim.type and clean(claim.type, 200)
+            exchange.task_id = claim.task_id and clean(claim.task_id, 200)
+            exchange.run_id = claim.run_id and clean(claim.run_id, 200)
+            exchange.seed = claim.seed
+        return verdict
+
+    def _ran(self, command: RunTask, plan: Plan, exchange: Exchange) -> Reply:
+        run = Run(
+            command.run_id,
+            command.task_id,
+            delivery=command.delivery,
+            seed=command.seed,
+            args_pickle=command.args_pickle,
+            received=exchange.received,
+        )
+        run.faults = plan.names
+        exchange.seed = run.seed
+        execution = Execution(f"{run.task_id} ({run.run_id})")
+        with self._lock:
+            if self._closing is not None:
+                raise UnavailableError("the worker service is stopping")
+            if run.run_id in self._active:
+                raise DuplicateRunError(f"run {run.run_id!r} is still running here")
+            self._active[run.run_id] = (run, execution)
+        self.journal.add_run(run)
+        self.journal.update(exchange)  # whose request it is, should the process end with the run
+        try:
+            stage = RunStage(self, command, run, execution, plan.wait("run"))
+            outcome = plan.fault("run").on_run(stage)
+        except BaseException:
+            self.journal.lose(run)
+            raise
+        finally:
+            run.cancel_requested = execution.cancel_requested
+            run.abandoned = execution.abandoned
+            with self._lock:
+                self._active.pop(run.run_id, None)
+        self.journal.finish(run, outcome)
+        events = stage.stub_events
+        if events is None:
+            events = outcome_events(command, outcome)
+        told = plan.fault("events").on_events(
+            events, EventsStage(run, outcome, self._others(run), plan.wait("events"))
+        )
+        return self._events_reply(told, exchange)
+
+    def _cancelled(self, command: CancelTask, plan: Plan, exchange: Exchange) -> Reply:
+        stage = CancelStage(self, command, plan.wait("run"))
+        events = plan.fault("run").on_cancel(stage)
+        if not events and not stage.awaited:
+            return Reply(headers=[("Content-Type", "application/json")])
+        return self._events_reply(events, exchange)
+
+    def _events_reply(self, told: Any, exchange: Exchange) -> Reply:
+        if isinstance(told, list):
+            exchange.events = [_event_type(event) for event in told]
+            told = frames.shape_events(told, self.response_shape)
+        return json_reply(200, told)
+
+    def cancel(self, command: CancelTask) -> tuple[list[Event], bool]:
+        """Cancel a run: the event frames to answer, and whether its end was waited for."""
+        with self._lock:
+            entry = self._active.get(command.run_id)
+        if entry is None:
+            return [], False
+        run, execution = entry
+        run.cancel_requested = True
+        if command.cancel_mode == "best_effort":
+            execution.cancel(wait_for_end=False)
+            return [], False
+        execution.cancel(wait_for_end=True)
+        if execution.ended.wait(CANCEL_GRACE):
+            return [frames.task_cancelled(run.run_id, run.task_id)], True
+        return [], True
+
+    def execute(self, run: Run, execution: Execution, body: Callable[[], Outcome]) -> Outcome:
+        """Run ``body`` (behind its gates) on a runner thread; its outcome."""
+
+        def gated() -> Outcome:
+            self.gates.park(run, execution)
+            if not execution.begin():
+                return CANCELLED
+            self.journal.change(run, "running")
+            return body()
+
+        self.runner.start(execution, gated)
+        outcome = execution.wait()
+        assert outcome is not None
+        self.journal.finish(run, outcome)
+        return outcome
+
+    def _elsewhere(self, request: Request) -> Callable[[], str]:
+        return lambda: self.second_origin(frames.peek(request.body).run_id or "")
+
+    def _others(self, run: Run) -> Sequence[Run]:
+        with self._lock:
+            return [other for other, _ in self._active.values() if other is not run]
+
+    def close(self, outcome: Outcome) -> None:
+        """Take no more runs; settle those under way with ``outcome``, whatever they still do."""
+        with self._lock:
+            self._closing = outcome
+            active = list(self._active.values())
+        for _, execution in active:
+            execution.cancel(wait_for_end=False, outcome=outcome)
+
+    def reopen(self) -> None:
+        """Take runs again."""
+        with self._lock:
+            self._closing = None
+        self.runner.reopen()
+
+
+def _event_type(event: Any) -> str:
+    return str(event.get("type")) if isinstance(event, dict) else type(event).__name__
+
+
+def outcome_events(command: RunTask, outcome: Outcome) -> list[Event]:
+    """The event frames of a run that ended in ``outcome``: started, and the terminal one."""
+    run_id, task_id = command.run_id, command.task_id
+    if outcome.kind == "result":
+        terminal = frames.task_result(run_id, task_id, outcome.result_pickle or b"")
+    elif outcome.kind == "error":
+        terminal = frames.task_error(run_id, task_id, outcome.error or {}, outcome.exception_pickle)
+    else:
+        terminal = frames.task_cancelled(run_id, task_id)
+    return [frames.task_started(run_id, task_id), terminal]
+
+
+@dataclass
+class ServiceAnswer:
+    """A reply with the wire fault that writes it and the exchange that records it."""
+
+    reply: Reply
+    plan: Plan
+    exchange: Exchange
+    journal: Journal
+    hung_up: bool = False
+
+    @property
+    def ends_early(self) -> bool:
+        return self.hung_up or bool(self.exchange.faults)
+
+    def on_wire(self, wire: Wire) -> None:
+        if self.hung_up:
+            wire.close()
+        self.plan.fault("wire").on_wire(wire)
+
+    def wait(self, seconds: float | None) -> bool:
+        return self.plan.wait("wire")(seconds)
+
+    def done(self, error: str = "") -> None:
+        if error:
+            self.exchange.error = error
+        self.journal.close(self.exchange)

@@ -1,0 +1,172 @@
+"""Threads that accept, start and stop. Each connection's life is ``connection``'s; this room knows
+no request.
+
+The connection loop is ours, over llhttp's parser (``http1``), because werkzeug's server shakes
+hands inside ``accept`` (one silent client blocks everyone), answers over TLS 10 ms late, stops
+0.5 s late, and carries no fault below HTTP. Each connection has a thread; threads are reused, and
+exactly one of them waits in ``accept`` while the others work, so nothing is handed over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from wove_http_dev.service.connection import Connection, Handler, Limits
+from wove_http_dev.service.port import Port
+from wove_http_dev.tls import CertificateAuthority
+
+IDLE_THREADS = 16
+
+
+class Server:
+    """Accepts connections on ``port`` while started. ``tls`` is ``None`` for plain http."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        port: Port,
+        *,
+        certificates: CertificateAuthority,
+        tls: Callable[[], ssl.SSLContext] | None,
+        names: Callable[[], Sequence[str]],
+        limits: Limits,
+        name: str = "wove-http-dev",
+    ) -> None:
+        self.handler = handler
+        self.port = port
+        self.certificates = certificates
+        self.tls = tls
+        self.names = names
+        self.limits = limits
+        self._name = name
+        self._lock = threading.Lock()
+        self._room = threading.Condition(self._lock)
+        self._listener: socket.socket | None = None
+        self._waiting = 0
+        self._count = 0
+        self._threads: set[threading.Thread] = set()
+        self._connections: set[Connection] = set()
+        self.stopping = False
+        self._handshakes = 0
+
+    def start(self) -> None:
+        """Listen. Raises :class:`PortInUseError` if somebody took the port."""
+        if self._listener is not None:
+            return
+        listener = self.port.listen()
+        with self._lock:
+            self._listener = listener
+            self.stopping = False
+            self._spawn(listener)
+
+    def _spawn(self, listener: socket.socket) -> None:
+        self._waiting += 1
+        self._count += 1
+        thread = threading.Thread(
+            target=self._serve,
+            args=(listener,),
+            name=f"{self._name}-connection-{self._count}",
+            daemon=True,
+        )
+        self._threads.add(thread)
+        thread.start()
+
+    def _serve(self, listener: socket.socket) -> None:
+        try:
+            while True:
+                sock = self._accept(listener)
+                with self._room:
+                    # Still counted as waiting, so nobody accepts for this thread meanwhile; and
+                    # not yet among the connections, so two such threads cannot wait for each other.
+                    while (
+                        sock is not None
+                        and len(self._connections) >= self.limits.connections
+                        and not self.stopping
+                    ):
+                        self._room.wait(1.0)
+                    self._waiting -= 1
+                    if sock is None:
+                        return
+                    if self.stopping:
+                        sock.close()
+                        return
+                    limits = self.limits.among(len(self._connections))
+                    connection = Connection(self, sock, limits)
+                    self._connections.add(connection)
+                    if self._waiting == 0 and self._listener is listener:
+                        self._spawn(listener)
+                connection.serve()
+                with self._room:
+                    self._connections.discard(connection)
+                    self._room.notify()
+                    if self._listener is not listener or self._waiting >= IDLE_THREADS:
+                        return
+                    self._waiting += 1
+        finally:
+            with self._lock:
+                self._threads.discard(threading.current_thread())
+
+    def _accept(self, listener: socket.socket) -> socket.socket | None:
+        while True:
+            try:
+                return listener.accept()[0]
+            except OSError as exc:
+                if self._listener is not listener:
+                    return None
+                if exc.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    time.sleep(0.05)  # out of descriptors: others must close some first
+                elif exc.errno in (errno.EBADF, errno.EINVAL, errno.ENOTSOCK):
+                    return None
+
+    def settle(self, timeout: float) -> None:
+        """Wait until every handshake that has begun has ended, one way or the other."""
+        with self._room:
+            self._room.wait_for(lambda: not self._handshakes, timeout)
+
+    def count_handshake(self, change: int) -> None:
+        """One more, or one less, is under way."""
+        with self._room:
+            self._handshakes += change
+            self._room.notify_all()
+
+    def refuse(self) -> None:
+        """Stop listening, keep the port: new connections are refused."""
+        with self._lock:
+            listener, self._listener = self._listener, None
+        if listener is not None:
+            # Wakes every thread in accept() at once (Linux); close() alone would not.
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+
+    def stop(self, timeout: float, *, reset: bool = False) -> None:
+        """Refuse, give answers under way ``timeout`` seconds, end every connection.
+
+        ``reset`` ends them with a TCP reset at once, as the kernel does for a killed process.
+        """
+        self.interrupt(reset=reset, gently=not reset)
+        self._join(time.monotonic() + timeout)
+        self.interrupt(reset=reset, gently=False)
+        self._join(time.monotonic() + 0.5)
+
+    def interrupt(self, *, reset: bool, gently: bool) -> None:
+        """Refuse, and end the connections; ``gently`` spares those being answered."""
+        with self._room:
+            self.stopping = True
+            connections = list(self._connections)
+            self._room.notify_all()
+        self.refuse()
+        for connection in connections:
+            connection.interrupt(reset=reset, gently=gently)
+
+    def _join(self, deadline: float) -> None:
+        with self._lock:
+            threads = [t for t in self._threads if t is not threading.current_thread()]
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))

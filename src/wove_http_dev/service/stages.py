@@ -1,0 +1,150 @@
+"""What a fault of a stage is handed: what it may look at, and what it may do there.
+
+The promises are in ``faults.base``; this room keeps them, by asking the service. It decides
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NoReturn, Protocol
+
+from wove_http_dev.errors import HungUpError
+from wove_http_dev.protocol.authenticator import Authenticator, Verdict
+from wove_http_dev.protocol.frames import CancelTask, Event, RunTask
+from wove_http_dev.protocol.messages import Request
+from wove_http_dev.runs.records import Run
+from wove_http_dev.runs.runner import Execution, Outcome, run_body
+from wove_http_dev.runs.stubs import StubAnswer, Stubs
+
+
+class Executing(Protocol):
+    """What a stage asks of the service."""
+
+    stubs: Stubs
+    crash: Callable[[], None]
+    before_run: Callable[[], None]
+
+    def execute(self, run: Run, execution: Execution, body: Callable[[], Outcome]) -> Outcome:
+        """Run ``body`` behind its gates; its outcome."""
+
+    def cancel(self, command: CancelTask) -> tuple[list[Event], bool]:
+        """Cancel; the event frames to answer, and whether the end was waited for."""
+
+
+class AuthStage:
+    """Stage ``auth``."""
+
+    def __init__(
+        self, request: Request, authenticator: Authenticator, wait: Callable[[float | None], bool]
+    ) -> None:
+        self.request = request
+        self.wait = wait
+        self._authenticator = authenticator
+
+    def proceed(
+        self,
+        request: Request | None = None,
+        *,
+        secret: bytes | None = None,
+        clock_offset: float = 0.0,
+    ) -> Verdict:
+        authenticator = self._authenticator
+        if secret is not None or clock_offset:
+            authenticator = authenticator.altered(secret=secret, clock_offset=clock_offset)
+        return authenticator.verify(request if request is not None else self.request)
+
+
+class RunStage:
+    """Stage ``run``, for a ``run_task``."""
+
+    def __init__(
+        self,
+        service: Executing,
+        command: RunTask,
+        run: Run,
+        execution: Execution,
+        wait: Callable[[float | None], bool],
+    ) -> None:
+        self.run = run
+        self.wait = wait
+        self.stub_events: list[Event] | None = None
+        self._service = service
+        self._command = command
+        self._execution = execution
+
+    def proceed(self) -> Outcome:
+        source = self._service.stubs.find(self.run)
+        if source is None:
+            return self._execute(self._execution)
+        answers: list[StubAnswer] = []
+
+        def body() -> Outcome:
+            answers.append(source(self.run))
+            return answers[0].outcome
+
+        outcome = self._service.execute(self.run, self._execution, body)
+        if answers and answers[0].events is not None and outcome is answers[0].outcome:
+            ids = {"run_id": self.run.run_id, "task_id": self.run.task_id}
+            self.stub_events = [{**ids, **event} for event in answers[0].events]
+        return outcome
+
+    def again(self) -> Outcome:
+        return self._execute(Execution(f"{self.run.task_id} ({self.run.run_id}, again)"))
+
+    def _execute(self, execution: Execution) -> Outcome:
+        command = self._command
+        return self._service.execute(
+            self.run,
+            execution,
+            lambda: self._load_and_run(execution, command),
+        )
+
+    def _load_and_run(self, execution: Execution, command: RunTask) -> Outcome:
+        self._service.before_run()
+        self.run.executions += 1
+        return run_body(execution, command.callable_pickle, command.args_pickle)
+
+    def crash(self) -> NoReturn:
+        self._service.crash()
+        raise HungUpError
+
+    def hang_up(self) -> NoReturn:
+        raise HungUpError
+
+
+class CancelStage:
+    """Stage ``run``, for a ``cancel_task``."""
+
+    def __init__(
+        self, service: Executing, command: CancelTask, wait: Callable[[float | None], bool]
+    ) -> None:
+        self.run_id = command.run_id
+        self.wait = wait
+        self.awaited = False
+        self._service = service
+        self._command = command
+
+    def proceed(self) -> list[Event]:
+        events, self.awaited = self._service.cancel(self._command)
+        return events
+
+
+@dataclass
+class ResponseStage:
+    """Stage ``response``."""
+
+    request: Request
+    wait: Callable[[float | None], bool]
+    second_origin: Callable[[], str]
+
+
+@dataclass
+class EventsStage:
+    """Stage ``events``."""
+
+    run: Run
+    outcome: Outcome
+    other_runs: Sequence[Run]
+    wait: Callable[[float | None], bool]

@@ -1,0 +1,189 @@
+"""``check executor`` on the command line: which executor, known failures, exit statuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from wove_http_dev.cli.main import main
+
+CAREFUL = "tests.conformance.executor.careful_executor:CarefulExecutor"
+FLAWED = "tests.conformance.executor.flawed_executors"
+
+
+def run(*words: str) -> int:
+    """The exit status of ``check executor``."""
+    return main(["check", "executor", *words])
+
+
+def usage(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """The one line of a usage error."""
+    assert run(*words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+# Exit statuses
+
+
+def test_an_executor_without_a_defect_exits_0() -> None:
+    """Nothing fell short."""
+    assert run(CAREFUL, "--run", "frames.*", "--strict") == 0
+
+
+def test_a_must_that_falls_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
+    """The report shows requirement, sent, expected and actual."""
+    assert run("--executor", "http", "--run", "security.02") == 1
+    out = capsys.readouterr().out
+    words = ("required", "sent", "expected", "a 302 redirect was followed to another origin")
+    assert [word in out for word in words] == [True] * 4
+
+
+def test_a_should_that_falls_exits_0(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is shown, and does not count."""
+    assert run("--executor", "http", "--run", "errors.13") == 0
+    assert "not counted without --strict" in capsys.readouterr().out
+
+
+def test_a_should_that_falls_exits_1_if_strict() -> None:
+    """With --strict it counts."""
+    assert run("--executor", "http", "--run", "errors.13", "--strict") == 1
+
+
+def test_an_executor_that_says_nothing_is_not_checked_further(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Without a healthy weave nothing else is run, and that is no success."""
+    assert run(f"{FLAWED}:SaysNothing", "--run", "errors.*") == 1
+    assert "NOT RUN" in capsys.readouterr().out
+
+
+# Known failures
+
+
+@pytest.mark.parametrize("executor", ["http", "https"])
+def test_the_shipped_list_makes_a_clean_run(executor: str) -> None:
+    """Wove's own executors fall short only where the list for their version says."""
+    known = ("--known-failing", "builtin", "--strict")
+    assert run("--executor", executor, *known, "--run", "security.0*", "--run", "errors.1*") == 0
+
+
+def test_a_known_failure_that_passes_exits_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The list is out of date then."""
+    known = tmp_path / "known.txt"
+    known.write_text("frames.02  # not any more\n")
+    words = ("--run", "frames.02", "--known-failing", str(known))
+    assert run("--executor", "http", *words) == 1
+    assert "KNOWN TO FAIL, BUT PASSED" in capsys.readouterr().out
+
+
+def test_the_shipped_list_is_for_woves_own(capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody's own executor has a list of its own."""
+    assert "for --executor http|https" in usage(capsys, CAREFUL, "--known-failing", "builtin")
+
+
+# Which executor
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "either MODULE:FACTORY or --executor"),
+        ([CAREFUL, "--executor", "http"], "either MODULE:FACTORY or --executor"),
+        (["--executor", "gopher"], "http or https, not 'gopher'"),
+        (["careful"], "'careful' is not MODULE:FACTORY"),
+        (["no_such_module:make"], "cannot be imported: ModuleNotFoundError"),
+        (["json:no_such"], "json has no no_such"),
+        (["json:loads"], "cannot be called: TypeError"),
+        (["json:__name__"], "is no callable but str"),
+        (["os:getcwd"], "returned str, which is no wove.environment.EnvironmentExecutor"),
+        (["--executor", "http", "--run", "no.such"], "no case matches"),
+        (["--executor", "http", "--known-failing", "/no/such"], "No such file"),
+    ],
+)
+def test_a_usage_error(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What cannot be is one line and exit status 2."""
+    assert says in usage(capsys, *words)
+
+
+def test_a_module_that_exits_when_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The checker is not ended by a module that calls sys.exit()."""
+    (tmp_path / "module_that_exits.py").write_text("raise SystemExit('bye')\n")
+    monkeypatch.chdir(tmp_path)
+    assert "cannot be imported: SystemExit: bye" in usage(capsys, "module_that_exits:make")
+
+
+def test_a_factory_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The working directory is put on the import path, and taken off again."""
+    (tmp_path / "module_of_mine.py").write_text(
+        "from wove.environment import HttpEnvironmentExecutor\n\n"
+        "def make():\n    return HttpEnvironmentExecutor()\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert run("module_of_mine:make", "--run", "frames.02") == 0
+    assert str(tmp_path) not in sys.path
+
+
+# Selection and files
+
+
+def test_list(capsys: pytest.CaptureFixture[str]) -> None:
+    """The cases are listed without an executor."""
+    assert run("--list", "--run", "cancel", "--exclude", "cancel.02") == 0
+    out = capsys.readouterr().out
+    assert "cancel.01-sent  MUST" in out
+    assert "cancel.02" not in out
+
+
+def test_the_reports(tmp_path: Path) -> None:
+    """JSON and JUnit XML hold each case."""
+    files = [tmp_path / "report.json", tmp_path / "report.xml"]
+    words = ["--json", str(files[0]), "--junit-xml", str(files[1])]
+    assert run("--executor", "http", "--run", "frames.0[1-4]", *words) == 0
+    document: dict[str, Any] = json.loads(files[0].read_text())
+    assert document["subject"] == "executor http"
+    assert document["counts"]["passed"] == 4
+    assert len(ElementTree.parse(files[1]).findall(".//testcase")) == 4
+
+
+def test_a_thread_that_never_ends_does_not_keep_the_program(tmp_path: Path) -> None:
+    """The program ends with its status though the executor leaves a thread behind."""
+    (tmp_path / "leaving.py").write_text(
+        "import threading\n"
+        "from wove.environment import HttpEnvironmentExecutor\n\n"
+        "class Leaving(HttpEnvironmentExecutor):\n"
+        "    async def start(self, **config):\n"
+        "        threading.Thread(target=threading.Event().wait).start()\n"
+        "        await super().start(**config)\n"
+    )
+    command = [sys.executable, "-m", "wove_http_dev", "check", "executor", "leaving:Leaving"]
+    ended = subprocess.run(
+        [*command, "--run", "frames.0[1-3]"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        capture_output=True,
+        text=True,
+        timeout=60.0,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "3 passed" in ended.stdout
+
+
+def test_the_environment_is_as_before() -> None:
+    """Variables that the check sets for executors are taken back."""
+    before = dict(os.environ)
+    run("--executor", "http", "--run", "frames.02")
+    assert dict(os.environ) == before

@@ -1,0 +1,348 @@
+"""``check worker`` on the command line: selection, known failures, files, exit statuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.conformance.worker import references
+from tests.conformance.worker.defects.access import AcceptsTheFuture, TextHtml
+from tests.conformance.worker.defects.bodies import StripsText
+from tests.conformance.worker.defects.framing import OwnTaskId
+from tests.conformance.worker.plain_worker import SECRET, PlainWorker
+from wove_http_dev.cli.main import main
+from wove_http_dev.conformance.service_process import NeverAnsweredError, ServiceCommand, StartError
+
+VARIABLE = "CONFORMANCE_TEST_SECRET"
+
+
+@pytest.fixture(autouse=True)
+def secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plain workers' secret is where --secret-env looks, and the reference workers have it."""
+    monkeypatch.setenv(VARIABLE, SECRET)
+    monkeypatch.setenv("WOVE_WORKER_SECRET", SECRET)
+
+
+@pytest.fixture
+def healthy() -> Iterator[PlainWorker]:
+    """A worker that falls short nowhere."""
+    with PlainWorker() as worker:
+        yield worker
+
+
+def run(worker: PlainWorker | None, *words: str) -> int:
+    """The exit status of ``check worker``."""
+    url = [worker.url] if worker is not None else []
+    return main(["check", "worker", *url, "--secret-env", VARIABLE, *words])
+
+
+def usage(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """The one line of a usage error."""
+    assert main(["check", "worker", *words]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+# Exit statuses
+
+
+def test_a_healthy_worker_exits_0(healthy: PlainWorker) -> None:
+    """Nothing fell short."""
+    assert run(healthy, "--run", "frames.*") == 0
+
+
+def test_a_must_that_falls_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
+    """The report shows requirement, sent, expected and actual."""
+    with OwnTaskId() as worker:
+        assert run(worker, "--run", "frames.04") == 1
+    out = capsys.readouterr().out
+    assert [part in out for part in ("required", "sent", "expected", "wrong task_id")] == [True] * 4
+
+
+def test_a_should_that_falls_exits_0(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is shown, and does not count."""
+    with TextHtml() as worker:
+        assert run(worker, "--run", "transport.03") == 0
+    assert "not counted without --strict" in capsys.readouterr().out
+
+
+def test_a_should_that_falls_exits_1_if_strict() -> None:
+    """With --strict it counts."""
+    with TextHtml() as worker:
+        assert run(worker, "--run", "transport.03", "--strict") == 1
+
+
+def test_no_matching_case_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
+    """To have checked nothing is no success."""
+    line = usage(capsys, "http://localhost/x", "--run", "frames.99")
+    assert "no case matches" in line
+
+
+def test_a_dead_service_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
+    """The reason is told once."""
+    url = f"http://127.0.0.1:{references.free_port()}/wove/tasks"
+    assert main(["check", "worker", url]) == 1
+    assert capsys.readouterr().out.count("the connection was refused") <= 3
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "needs the URL"),
+        (("nonsense",), "is no http:// or https:// URL"),
+        (("http://localhost/x", "--secret-env", "NOT_SET_ANYWHERE"), "is not set"),
+        (("https://localhost/x", "--ca-file", "/no/such/file"), "No such file"),
+        (("https://localhost/x", "--ca-file", __file__), "holds no certificate"),
+        (("http://localhost/x", "--known-failing", "/no/such/file"), "No such file"),
+        (("http://localhost/x", "--json", "/no/such/directory/report"), "no such directory"),
+        (("http://localhost/x", "--cmd", ""), "--cmd is empty"),
+        (("http://localhost/x", "--cmd", "'"), "No closing quotation"),
+        (("http://localhost:1/x", "--cmd", "/no/such/command"), "cannot run"),
+    ],
+)
+def test_a_usage_error_is_one_line(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], says: str
+) -> None:
+    """Exit status 2, no traceback."""
+    assert says in usage(capsys, *words)
+
+
+def test_two_kinds_of_credentials_are_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """A service has one."""
+    with pytest.raises(SystemExit, match="2"):
+        main(["check", "worker", "http://x/", "--secret-env", "A", "--bearer-env", "B"])
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+# Selection
+
+
+def test_list_needs_no_service(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each case with its level and source."""
+    assert main(["check", "worker", "--list", "--run", "cancel.06"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("cancel.06-require-ack-honest  MUST")
+    assert "[Wove docs" in out
+
+
+def selected(tmp_path: Path, worker: PlainWorker, *words: str) -> list[str]:
+    """The ids of the cases in the report."""
+    report = tmp_path / "report.json"
+    run(worker, *words, "--json", str(report))
+    return [case["id"] for case in json.loads(report.read_text())["cases"]]
+
+
+def test_run_takes_ids_names_and_families(tmp_path: Path, healthy: PlainWorker) -> None:
+    """A glob may match any of them."""
+    ids = selected(tmp_path, healthy, "--run", "run.02", "--run", "unicod?", "--run", "frame?")
+    assert [i for i in ids if not i.startswith("frames.")] == ["run.02", "run.06"]
+    assert "frames.14" in ids
+
+
+def test_exclude_takes_away(tmp_path: Path, healthy: PlainWorker) -> None:
+    """Also from what --run chose."""
+    assert selected(tmp_path, healthy, "--run", "run.0[12]", "--exclude", "async-*") == ["run.01"]
+
+
+def test_a_gate_that_is_not_chosen_is_not_reported(tmp_path: Path, healthy: PlainWorker) -> None:
+    """Unless it falls."""
+    assert selected(tmp_path, healthy, "--run", "run.05") == ["run.05"]
+
+
+# Known failures
+
+
+def known(tmp_path: Path, text: str) -> tuple[str, str]:
+    """The option with a file that holds ``text``."""
+    path = tmp_path / "known"
+    path.write_text(text)
+    return "--known-failing", str(path)
+
+
+def test_a_known_failure_does_not_count(tmp_path: Path) -> None:
+    """Ids and globs, one on a line, with comments."""
+    with StripsText() as worker:
+        words = known(tmp_path, "# ours\nrun.06  # line ends\n\n")
+        assert run(worker, "--run", "run.06", *words) == 0
+
+
+def test_an_unexpected_pass_counts(
+    tmp_path: Path, healthy: PlainWorker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The list is out of date then."""
+    assert run(healthy, "--run", "run.06", *known(tmp_path, "unicode")) == 1
+    assert "KNOWN TO FAIL, BUT PASSED" in capsys.readouterr().out
+
+
+def test_a_known_failure_that_is_no_case_is_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A slip in the list must not hide."""
+    assert "matches no case" in usage(capsys, "http://localhost/x", *known(tmp_path, "run.99"))
+
+
+# Files
+
+
+def report_of(tmp_path: Path, *words: str) -> tuple[dict[str, Any], ElementTree.Element]:
+    """Both reports about a worker that accepts a future timestamp and answers text/html."""
+
+    class Both(AcceptsTheFuture, TextHtml):
+        pass
+
+    json_file, xml_file = tmp_path / "report.json", tmp_path / "report.xml"
+    with Both() as worker:
+        run(
+            worker,
+            *(
+                "--run",
+                "auth.0[37]",
+                "--run",
+                "auth.15",
+                "--run",
+                "auth.09",
+                "--run",
+                "transport.03",
+            ),
+            *("--json", str(json_file), "--junit-xml", str(xml_file)),
+            *words,
+        )
+    return json.loads(json_file.read_text()), ElementTree.parse(xml_file).getroot()
+
+
+def test_the_json_report_tells_everything(tmp_path: Path) -> None:
+    """Counts, exit status, and for each case what was sent, expected and seen."""
+    document, _ = report_of(tmp_path)
+    counts = {"passed": 2, "failed": 2, "skipped": 1, "not run": 0}
+    assert (document["counts"], document["exit_status"]) == (counts, 1)
+    (case,) = [case for case in document["cases"] if case["id"] == "auth.15"]
+    assert (case["level"], case["status"], case["falls_short"]) == ("MUST", "failed", True)
+    assert "timestamp" in case["sent"]
+    assert "was accepted" in case["actual"]
+
+
+def outcomes(root: ElementTree.Element) -> dict[str, str]:
+    """For each test case its first child's tag, or ``passed``."""
+    return {
+        str(case.get("name"))[:9].rstrip("-"): case[0].tag if len(case) else "passed"
+        for case in root.iter("testcase")
+    }
+
+
+def test_the_junit_report_has_a_failure_for_what_counts(tmp_path: Path) -> None:
+    """A SHOULD is skipped, and so is what does not apply."""
+    _, root = report_of(tmp_path)
+    assert outcomes(root) == {
+        "transport": "skipped",
+        "auth.03-t": "passed",
+        "auth.15-f": "failure",
+        "auth.07-w": "passed",
+        "auth.09-w": "skipped",
+    }
+
+
+def test_the_junit_report_counts_a_should_if_strict(tmp_path: Path) -> None:
+    """It is a failure then."""
+    _, root = report_of(tmp_path, "--strict")
+    assert outcomes(root)["transport"] == "failure"
+
+
+def test_the_junit_report_of_a_dead_service_has_errors(tmp_path: Path) -> None:
+    """What was not run is an error, not a success."""
+    xml_file = tmp_path / "report.xml"
+    url = f"http://127.0.0.1:{references.free_port()}/wove/tasks"
+    main(["check", "worker", url, "--run", "run.01", "--junit-xml", str(xml_file)])
+    tags = [case[0].tag for case in ElementTree.parse(xml_file).getroot().iter("testcase")]
+    assert tags == ["failure", "error"]
+
+
+# The service started by the check
+
+
+def test_the_command_is_stopped_afterwards() -> None:
+    """Its port is free again."""
+    port = references.free_port()
+    words = ["--cmd", references.command("stdlib", port), "--run", "run.05"]
+    url = f"http://127.0.0.1:{port}/wove/tasks"
+    assert main(["check", "worker", url, "--secret-env", VARIABLE, *words]) == 0
+    assert main(["check", "worker", url, "--secret-env", VARIABLE, "--run", "run.05"]) == 1
+
+
+def test_a_command_that_ends_is_told_with_its_output(capsys: pytest.CaptureFixture[str]) -> None:
+    """It never served; that is no success and no usage error."""
+    words = shlex.join([sys.executable, "-c", "print('no such flag'); raise SystemExit(3)"])
+    url = f"http://127.0.0.1:{references.free_port()}/wove/tasks"
+    assert main(["check", "worker", url, "--cmd", words]) == 1
+    out = capsys.readouterr().out
+    assert "ended with status 3" in out
+    assert "no such flag" in out
+
+
+def test_a_command_that_never_listens_is_given_up() -> None:
+    """After its time, and it is stopped."""
+    command = ServiceCommand("sleep 60", "127.0.0.1", references.free_port(), patience=0.1)
+    with pytest.raises(NeverAnsweredError, match="accepted no connection"), command:
+        pass
+
+
+def test_a_port_that_somebody_has_is_a_usage_error(healthy: PlainWorker) -> None:
+    """The check would be about somebody else's service."""
+    port = healthy.server.server_address[1]
+    with pytest.raises(StartError, match="already accepts"), ServiceCommand("x", "127.0.0.1", port):
+        pass
+
+
+def test_what_the_command_started_is_stopped_too(tmp_path: Path) -> None:
+    """Also a child that would outlive it: the whole process group ends."""
+    port, fifo = references.free_port(), tmp_path / "held open by the child"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    script = (
+        "import socket, subprocess\n"
+        f"child = subprocess.Popen(['sleep', '60'], stdout=open({str(fifo)!r}, 'w'))\n"
+        f"server = socket.create_server(('127.0.0.1', {port}))\n"
+        "while True: server.accept()\n"
+    )
+    command = ServiceCommand(shlex.join([sys.executable, "-c", script]), "127.0.0.1", port)
+    with command, pytest.raises(BlockingIOError):
+        os.read(reader, 1)
+    select.select([reader], [], [], 5.0)
+    ended = os.read(reader, 1) == b""
+    os.close(reader)
+    assert ended
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A shell starts what runs in its background with SIGINT ignored, which children inherit."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_stops_the_command(tmp_path: Path) -> None:
+    """Ctrl-C ends the check, and the service with it."""
+    port = references.free_port()
+    words = [sys.executable, "-m", "wove_http_dev", "check", "worker"]
+    words += [f"http://127.0.0.1:{port}/wove/tasks", "--secret-env", VARIABLE]
+    words += ["--cmd", references.command("stdlib", port)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+    assert process.returncode == 130
+    with ServiceCommand(references.command("stdlib", port), "127.0.0.1", port):
+        pass  # the port was free

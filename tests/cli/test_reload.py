@@ -1,0 +1,146 @@
+"""A fresh import of what changed on disk."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from wove_http_dev.cli.reload import Reloader
+
+APP, HELPER, PACKAGE = "wove_reload_app", "wove_reload_helper", "wove_reload_package"
+
+
+class Application:
+    """An application's directory on the import path."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._time = 1_000_000_000
+
+    def write(self, path: str, value: int) -> None:
+        """Write a module that says ``VALUE = value``, each time a little later."""
+        file = self.root / path
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"VALUE = {value}\n")
+        self._time += 10
+        os.utime(file, (self._time, self._time))
+
+    def load(self, name: str) -> ModuleType:
+        """The module as a task by name would find it."""
+        return importlib.import_module(name)
+
+
+@pytest.fixture
+def application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Application]:
+    """An application of two modules, both imported; forgotten at the end."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    before = set(sys.modules)
+    application = Application(tmp_path)
+    for name in (APP, HELPER):
+        application.write(f"{name}.py", 1)
+        application.load(name)
+    yield application
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def test_changed_module(application: Application) -> None:
+    """A module that changed is imported anew."""
+    reloader = Reloader(application.root)
+    reloader.refresh()
+    application.write(f"{APP}.py", 2)
+    reloader.refresh()
+    assert application.load(APP).VALUE == 2
+
+
+def test_change_after_change(application: Application) -> None:
+    """A module that changed twice is imported anew twice."""
+    reloader = Reloader(application.root)
+    for value in (2, 3):
+        reloader.refresh()
+        application.load(APP)
+        reloader.refresh()
+        application.write(f"{APP}.py", value)
+        reloader.refresh()
+    assert application.load(APP).VALUE == 3
+
+
+def test_neighbour(application: Application) -> None:
+    """What lives beside a changed module is imported anew too."""
+    helper = application.load(HELPER)
+    reloader = Reloader(application.root)
+    reloader.refresh()
+    application.write(f"{APP}.py", 2)
+    reloader.refresh()
+    assert application.load(HELPER) is not helper
+
+
+def test_removed_module(application: Application) -> None:
+    """A module that was deleted cannot be imported any more."""
+    reloader = Reloader(application.root)
+    reloader.refresh()
+    (application.root / f"{APP}.py").unlink()
+    reloader.refresh()
+    with pytest.raises(ModuleNotFoundError):
+        application.load(APP)
+
+
+def test_unchanged(application: Application) -> None:
+    """While nothing changes every module stays."""
+    app = application.load(APP)
+    reloader = Reloader(application.root)
+    reloader.refresh()
+    reloader.refresh()
+    assert application.load(APP) is app
+
+
+def test_first_look(application: Application) -> None:
+    """The first look forgets nothing: it has nothing to compare with."""
+    app = application.load(APP)
+    Reloader(application.root).refresh()
+    assert application.load(APP) is app
+
+
+@pytest.mark.parametrize("root", ["other", APP])
+def test_elsewhere(application: Application, root: str) -> None:
+    """A module that does not lie below the root stays, changed or not."""
+    app = application.load(APP)
+    reloader = Reloader(application.root / root)
+    reloader.refresh()
+    application.write(f"{APP}.py", 2)
+    reloader.refresh()
+    assert application.load(APP) is app
+
+
+@pytest.mark.parametrize("directory", ["site-packages", "dist-packages"])
+def test_installed_package(
+    application: Application, monkeypatch: pytest.MonkeyPatch, directory: str
+) -> None:
+    """A package in a virtual environment below the root stays when the application changes."""
+    monkeypatch.syspath_prepend(str(application.root / directory))
+    application.write(f"{directory}/{PACKAGE}.py", 1)
+    package = application.load(PACKAGE)
+    reloader = Reloader(application.root)
+    reloader.refresh()
+    application.write(f"{APP}.py", 2)
+    reloader.refresh()
+    assert application.load(PACKAGE) is package
+
+
+@pytest.mark.parametrize("name", ["__main__", "wove_http_dev.cli.reload"])
+def test_ourselves(application: Application, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The running program and this package stay, also where they lie below the root."""
+    ours = sys.modules[name]
+    monkeypatch.setattr(ours, "__file__", str(application.root / f"{APP}.py"), raising=False)
+    reloader = Reloader(application.root)
+    reloader.refresh()
+    application.write(f"{APP}.py", 2)
+    reloader.refresh()
+    assert sys.modules.get(name) is ours

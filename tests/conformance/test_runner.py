@@ -1,0 +1,77 @@
+"""How long a check goes on, by a clock that only the cases move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from wove_http_dev.conformance import runner
+from wove_http_dev.conformance.case import MUST, Case, Family, Fell, Result
+from wove_http_dev.conformance.runner import Checking
+
+
+class Clock:
+    """Stands still until a case says how long it took."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock that checks look at."""
+    clock = Clock()
+    monkeypatch.setattr(runner, "time", clock)
+    return clock
+
+
+def cases(clock: Clock, count: int, seconds: float, *, pass_: bool) -> list[Case]:
+    """So many cases of so many seconds, which pass or fall short."""
+    family = Family("made-up")
+
+    def body(check: object) -> str:
+        """It takes its time."""
+        clock.now += seconds
+        if not pass_:
+            raise Fell("short")
+        return "passed"
+
+    for number in range(count):
+        family.case(f"{number:02}", "case", MUST, "a test", sent="nothing", expected="a pass")(body)
+    return list(family.cases)
+
+
+def results(chosen: list[Case]) -> list[Result]:
+    """What comes of them with 30 s in all, and 10 s for those that do not pass."""
+
+    @contextmanager
+    def context() -> Iterator[None]:
+        yield
+
+    return Checking(context, budget=30.0, losses=10.0, alive=lambda: True).run(chosen, [])
+
+
+def test_a_slow_service_has_all_of_the_time(clock: Clock) -> None:
+    """Cases that pass use up the budget alone."""
+    statuses = [result.status for result in results(cases(clock, 8, 4.0, pass_=True))]
+    assert statuses == ["passed"] * 8
+
+
+def test_a_service_that_hangs_has_a_part_of_it(clock: Clock) -> None:
+    """Cases that fall short use up the smaller measure, and the reason says so."""
+    done = results(cases(clock, 8, 4.0, pass_=False))
+    assert [result.status for result in done] == ["failed"] * 3 + ["not run"] * 5
+    assert "the 10 s that cases may take which do not pass were used up" in done[-1].actual
+
+
+def test_nobody_has_more_than_the_budget(clock: Clock) -> None:
+    """What has not begun by then is not run, and the longest cases are named."""
+    done = results(cases(clock, 6, 8.0, pass_=True))
+    assert [result.status for result in done] == ["passed"] * 4 + ["not run"] * 2
+    assert "the 30 s that this check allows were used up" in done[-1].actual
+    assert "made-up.00 8.0 s" in done[-1].actual

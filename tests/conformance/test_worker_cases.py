@@ -1,0 +1,67 @@
+"""The cases as somebody's own tests: ``pytest --pyargs wove_http_dev.conformance``."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conformance.worker.defects.access import TextHtml
+from tests.conformance.worker.defects.framing import OwnTaskId
+from tests.conformance.worker.plain_worker import SECRET, PlainWorker
+from wove_http_dev.conformance.worker.suite import WORKER_CASES
+
+VARIABLE = "CONFORMANCE_TEST_SECRET"
+OTHERS = len(WORKER_CASES) - 1
+"""Cases that are left out when one is chosen."""
+
+
+@pytest.fixture(autouse=True)
+def secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plain workers' secret is where --wove-http-secret-env looks."""
+    monkeypatch.setenv(VARIABLE, SECRET)
+
+
+def run(pytester: pytest.Pytester, expression: str, *words: str) -> pytest.RunResult:
+    """A pytest run of the cases that match ``expression``, in a process of its own."""
+    options = ("--pyargs", "wove_http_dev.conformance", "-k", expression, "-p", "no:cacheprovider")
+    return pytester.runpytest_subprocess(*options, "-rsx", *words)
+
+
+def against(worker: PlainWorker) -> tuple[str, ...]:
+    """The options that name ``worker``."""
+    return "--wove-http-url", worker.url, "--wove-http-secret-env", VARIABLE
+
+
+def test_each_case_is_a_test(pytester: pytest.Pytester) -> None:
+    """Named after it; one that does not apply is skipped."""
+    with PlainWorker() as worker:
+        result = run(pytester, "auth.0", *against(worker))
+    result.assert_outcomes(passed=8, skipped=1, deselected=OTHERS - 8)
+
+
+def test_a_must_that_falls_is_a_failure(pytester: pytest.Pytester) -> None:
+    """Its text is the report's."""
+    with OwnTaskId() as worker:
+        result = run(pytester, "frames.04", *against(worker))
+    result.assert_outcomes(failed=1, deselected=OTHERS)
+    result.stdout.fnmatch_lines(["*has a wrong task_id*"])
+
+
+def test_a_should_that_falls_is_an_expected_failure(pytester: pytest.Pytester) -> None:
+    """It is told, and does not fail the run."""
+    with TextHtml() as worker:
+        result = run(pytester, "transport.03", *against(worker))
+    result.assert_outcomes(xfailed=1, deselected=OTHERS)
+
+
+def test_without_a_url_the_cases_are_skipped(pytester: pytest.Pytester) -> None:
+    """The reason says what to give."""
+    result = run(pytester, "run.01")
+    result.assert_outcomes(skipped=1, deselected=OTHERS)
+    result.stdout.fnmatch_lines(["*give --wove-http-url*"])
+
+
+def test_a_dead_service_fails_with_the_reason(pytester: pytest.Pytester) -> None:
+    """Nothing passes, and the reason is the gate's."""
+    result = run(pytester, "run.01", "--wove-http-url", "http://127.0.0.1:1/x")
+    result.assert_outcomes(errors=1, deselected=OTHERS)
+    result.stdout.fnmatch_lines(["*transport.01-reachable*the connection was refused*"])

@@ -1,0 +1,49 @@
+"""A planted defect, and the table of all of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.conformance.worker.plain_worker import PlainWorker
+
+
+@dataclass(frozen=True)
+class Defect:
+    """``worker`` must fall short in ``case``, in words that match ``says``."""
+
+    worker: type[PlainWorker]
+    case: str
+    says: str
+
+
+DEFECTS: list[Defect] = []
+Plant = Callable[[type[PlainWorker]], type[PlainWorker]]
+
+
+def plant(worker: type[PlainWorker], case: str, says: str) -> None:
+    """Note that ``worker`` has a defect."""
+    DEFECTS.append(Defect(worker, case, says))
+
+
+def flagged_by(case: str, says: str) -> Plant:
+    """The same for the decorated worker."""
+
+    def note(worker: type[PlainWorker]) -> type[PlainWorker]:
+        plant(worker, case, says)
+        return worker
+
+    return note
+
+
+class Hanging(PlainWorker):
+    """Has something to wait for that comes when the test is over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.never = threading.Event()
+
+    def __exit__(self, *_: object) -> None:
+        self.never.set()
+        super().__exit__()

@@ -1,0 +1,122 @@
+"""Workers that cancel wrongly or lie about it."""
+
+from __future__ import annotations
+
+from tests.conformance.worker.defects.base import Hanging, flagged_by, plant
+from tests.conformance.worker.plain_worker import Event, Frame, Handler, PlainWorker, Run
+
+
+class NeverAnswersCancel(Hanging):
+    def answer_cancel(self, handler: Handler, frame: Frame) -> None:
+        self.never.wait(30)
+
+
+plant(NeverAnswersCancel, "cancel.01", "a best_effort cancel_task: no whole answer")
+plant(NeverAnswersCancel, "cancel.04", "a best_effort cancel_task: no whole answer")
+
+
+@flagged_by("cancel.02", "was answered without a terminal frame")
+class ForgetsCancelledRuns(PlainWorker):
+    def events(self, run: Run) -> list[Event]:
+        return [{"type": "task_started"}] if run.cancelled else super().events(run)
+
+
+@flagged_by("cancel.03", "an async task still ran 1 s after its cancel_task")
+@flagged_by("cancel.08", "did not stop an async task")
+class IgnoresCancels(PlainWorker):
+    def stop(self, run: Run) -> None:
+        return
+
+
+@flagged_by("cancel.04", "made the service fail: HTTP 500")
+class UnknownRunIs500(PlainWorker):
+    def answer_cancel(self, handler: Handler, frame: Frame) -> None:
+        if frame["run_id"] not in self.runs:
+            self.write(handler, 500, {})
+        else:
+            super().answer_cancel(handler, frame)
+
+
+@flagged_by("cancel.05", "had finished was acknowledged as cancelled")
+class AcknowledgesEverything(PlainWorker):
+    def cancel(self, frame: Frame) -> list[Event]:
+        super().cancel(frame)
+        return [{"type": "task_cancelled", **self.ids(frame)}]
+
+
+@flagged_by("cancel.06", "require_ack was answered before the task had stopped: the cancel_task")
+@flagged_by("cancel.07", "require_ack was answered before the task had stopped: the cancel_task")
+class AcknowledgesEarly(PlainWorker):
+    def acknowledge(self, run: Run) -> list[Event]:
+        return [{"type": "task_cancelled", **self.ids(run.frame)}]
+
+
+@flagged_by("cancel.06", "require_ack was answered before the task had stopped: the cancel_task")
+class AcknowledgesAfterAGrace(PlainWorker):
+    def acknowledge(self, run: Run) -> list[Event]:
+        run.ended.wait(1.0)
+        return [{"type": "task_cancelled", **self.ids(run.frame)}]
+
+
+@flagged_by("cancel.06", "require_ack was answered before the task had stopped: the run_task")
+class SettlesEarly(PlainWorker):
+    def acknowledge(self, run: Run) -> list[Event]:
+        run.settle({"type": "task_cancelled"})
+        return []
+
+
+@flagged_by("cancel.09", "cancel_task for .* (stopped the other|ended another)")
+class CancelsEverything(PlainWorker):
+    def cancel(self, frame: Frame) -> list[Event]:
+        for run in list(self.runs.values()):
+            self.stop(run)
+            run.settle({"type": "task_cancelled"})
+        return []
+
+
+@flagged_by(
+    "cancel.10", "a cancel_task without run_id made the service fail|closed without an answer"
+)
+class MalformedCancelKills(PlainWorker):
+    def decode(self, body: bytes) -> Frame:
+        try:
+            return super().decode(body)
+        except KeyError as exc:
+            raise RuntimeError from exc
+
+
+@flagged_by("cancel.01", "the answer to the cancel_task holds no list of event frames")
+class AnswersOk(PlainWorker):
+    def answer_cancel(self, handler: Handler, frame: Frame) -> None:
+        self.cancel(frame)
+        self.write(handler, 200, "ok")
+
+
+@flagged_by("cancel.02", "two terminal frames .'task_cancelled', 'task_result'.")
+@flagged_by("cancel.08", "two terminal frames .'task_cancelled', 'task_result'.")
+class ResultsAfterCancelling(PlainWorker):
+    def events(self, run: Run) -> list[Event]:
+        return [*super().events(run), *([self.result(None)] if run.cancelled else [])]
+
+
+@flagged_by("cancel.08", "answered with task_cancelled, and the run_task with 'task_error'")
+class SaysTwoThings(PlainWorker):
+    def work(self, run: Run) -> None:
+        try:
+            event = self.result(self.call(run))
+        except BaseException as exc:
+            event = self.error(exc)
+        run.settle(event)
+        run.ended.set()
+
+    def acknowledge(self, run: Run) -> list[Event]:
+        ended = run.ended.wait(self.grace)
+        return [{"type": "task_cancelled", **self.ids(run.frame)}] if ended else []
+
+
+@flagged_by("cancel.11", "a best_effort cancel_task was answered after .* s, as if it waited")
+class WaitsForTheTask(PlainWorker):
+    grace = 0.9
+
+    def cancel(self, frame: Frame) -> list[Event]:
+        return super().cancel({**frame, "delivery_cancel_mode": "require_ack"})

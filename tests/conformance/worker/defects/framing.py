@@ -1,0 +1,218 @@
+"""Workers whose frames are wrong, or that take wrong frames."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from typing import Any
+
+from tests.conformance.worker.defects.base import flagged_by
+from tests.conformance.worker.plain_worker import Event, Frame, Handler, PlainWorker, Run
+
+
+@flagged_by("frames.15", "the answer to a plain run is not JSON .JSONDecodeError.: HTTP 200")
+class AnswersText(PlainWorker):
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        data = repr(document).encode()
+        handler.send_response(status)
+        handler.send_header("Content-Length", str(len(data)))
+        handler.end_headers()
+        handler.wfile.write(data)
+
+
+@flagged_by("frames.01", "there are no event frames in HTTP 200")
+class TellsNothingOfNothing(PlainWorker):
+    def events(self, run: Run) -> list[Event]:
+        return [] if run.outcome == self.result(None) else super().events(run)
+
+
+@flagged_by("frames.15", "a plain run was answered with no terminal frame: 'task_started'")
+class NoTerminal(PlainWorker):
+    def events(self, run: Run) -> list[Event]:
+        return [{"type": "task_started"}]
+
+
+@flagged_by("frames.02", "2 terminal frames")
+class TwoTerminals(PlainWorker):
+    def events(self, run: Run) -> list[Event]:
+        return [*super().events(run), run.outcome]
+
+
+@flagged_by("frames.03", "has a wrong run_id")
+class OwnRunId(PlainWorker):
+    def ids(self, frame: Frame) -> Event:
+        return {**super().ids(frame), "run_id": "run-1"}
+
+
+@flagged_by("frames.03", "has no run_id")
+class NoRunId(PlainWorker):
+    def ids(self, frame: Frame) -> Event:
+        return {"task_id": frame["task_id"]}
+
+
+@flagged_by("frames.04", "has a wrong task_id")
+class OwnTaskId(PlainWorker):
+    def ids(self, frame: Frame) -> Event:
+        return {**super().ids(frame), "task_id": "task"}
+
+
+@flagged_by("frames.05", "has a wrong run_id")
+class AsciiIds(PlainWorker):
+    def ids(self, frame: Frame) -> Event:
+        return {
+            name: value.encode("ascii", "replace").decode()
+            for name, value in super().ids(frame).items()
+        }
+
+
+@flagged_by("frames.06", "the terminal frame is not the last one")
+class StartedLast(PlainWorker):
+    def events(self, run: Run) -> list[Event]:
+        return [run.outcome, {"type": "task_started"}]
+
+
+@flagged_by("frames.07", "unknown event types: 'task_started', 'progress'")
+class OwnEventTypes(PlainWorker):
+    def events(self, run: Run) -> list[Event]:
+        return [{"type": "task_started"}, {"type": "progress"}, run.outcome]
+
+
+@flagged_by("frames.08", "a run_task with more fields was answered with HTTP 400")
+class KnowsAllFields(PlainWorker):
+    def decode(self, body: bytes) -> Frame:
+        frame = super().decode(body)
+        if any("extra" in name for name in frame):
+            raise ValueError("unknown field")
+        return frame
+
+
+class Lenient(PlainWorker):
+    """Answers a bad frame with 200 and no word."""
+
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        super().write(handler, 200 if status == 400 else status, document if status == 200 else {})
+
+
+@flagged_by("frames.09", "an empty body was not rejected")
+class AnswersMalformedJson(Lenient):
+    pass
+
+
+@flagged_by("frames.10", "JSON that is a list was not rejected")
+class AnswersLists(Lenient):
+    pass
+
+
+@flagged_by("frames.11", "a run_task without type was not rejected")
+class AnswersMissingFields(Lenient):
+    pass
+
+
+@flagged_by("frames.12", "which is not base64, was not rejected")
+class AnswersBadBase64(Lenient):
+    pass
+
+
+@flagged_by("frames.13", "a frame of unknown type 'run_everything' was not rejected")
+class RunsEverything(PlainWorker):
+    def decode(self, body: bytes) -> Frame:
+        frame = json.loads(body)
+        if isinstance(frame, dict) and frame.get("type") == "run_everything":
+            frame["type"] = "run_task"
+        return super().decode(json.dumps(frame).encode())
+
+
+@flagged_by("frames.14", "malformed JSON: HTTP 500")
+class BadFrameIs500(PlainWorker):
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        super().write(handler, 500 if status == 400 else status, document)
+
+
+@flagged_by("frames.09", "the connection was closed without an answer")
+class DiesOfMalformedJson(PlainWorker):
+    def decode(self, body: bytes) -> Frame:
+        try:
+            return super().decode(body)
+        except ValueError as exc:
+            raise RuntimeError from exc
+
+
+class Encodes(PlainWorker):
+    """Has its own way to put a document into bytes."""
+
+    header, value = "X-Plain", "1"
+
+    def encoded(self, document: Any) -> bytes:
+        return json.dumps(document).encode()
+
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        data = self.encoded(document)
+        handler.send_response(status)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(self.length(document, data)))
+        handler.send_header(self.header, self.value)
+        handler.end_headers()
+        handler.wfile.write(data)
+
+    def length(self, document: Any, data: bytes) -> int:
+        return len(data)
+
+
+@flagged_by("frames.15", "has Content-Encoding: gzip, which was not asked for")
+class Compresses(Encodes):
+    header, value = "Content-Encoding", "gzip"
+
+    def encoded(self, document: Any) -> bytes:
+        return gzip.compress(super().encoded(document))
+
+
+@flagged_by("frames.15", "the answer to a plain run holds more than one JSON value")
+class AnswersLines(Encodes):
+    def encoded(self, document: Any) -> bytes:
+        return b"".join(json.dumps(event).encode() + b"\n" for event in document.get("events", []))
+
+
+@flagged_by("frames.05", "ends in the middle, after .* does Content-Length count characters")
+class CountsCharacters(Encodes):
+    def encoded(self, document: Any) -> bytes:
+        return json.dumps(document, ensure_ascii=False).encode()
+
+    def length(self, document: Any, data: bytes) -> int:
+        return len(data.decode())
+
+
+@flagged_by(
+    "transport.01", "chunked body: it ends in the middle, or a chunk has no size .sizes are hex"
+)
+class ChunksInDecimal(PlainWorker):
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        data = json.dumps(document).encode()
+        handler.send_response(status)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.write(b"%d\r\n%b\r\n0\r\n\r\n" % (len(data), data))
+
+
+@flagged_by("frames.15", 'HTTP 200 b\'{"status": "accepted"}\', which is no event frame: no type')
+class AnswersLater(PlainWorker):
+    def shape(self, events: list[Event]) -> Any:
+        return {"status": "accepted"}
+
+
+@flagged_by(
+    "frames.15", "does the service run Python 3.*, as this check does, and has it cloudpickle"
+)
+class LoadsNothing(PlainWorker):
+    def call(self, run: Run) -> Any:
+        raise ValueError("bad marshal data")
+
+
+@flagged_by("frames.16", "a callable_pickle with '.' in it, which base64 does not have, was not")
+class SkipsCharacters(PlainWorker):
+    def decode(self, body: bytes) -> Frame:
+        frame = json.loads(body)
+        if isinstance(frame, dict) and isinstance(frame.get("callable_pickle"), str):
+            loose = base64.b64decode(frame["callable_pickle"])
+            frame["callable_pickle"] = base64.b64encode(loose).decode()
+        return super().decode(json.dumps(frame).encode())

@@ -1,0 +1,39 @@
+"""The reference workers of ``examples/``, each as a command and where it serves."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import shlex
+import socket
+import sys
+from pathlib import Path
+
+from wove_http_dev.tls import CertificateAuthority
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+NEEDS = {"stdlib": [], "flask": ["flask"], "fastapi": ["fastapi", "uvicorn"]}
+
+
+def free_port() -> int:
+    """A port that was free a moment ago, and that the kernel gives to no client meanwhile (its own
+    choices begin at 32768, by Linux's default)."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
+def certificate(ca: CertificateAuthority, directory: Path) -> tuple[Path, Path]:
+    """The files of a certificate for localhost and of its key."""
+    leaf = ca.issue("localhost")
+    cert, key = directory / "cert.pem", directory / "key.pem"
+    cert.write_bytes(b"".join(pem.bytes() for pem in leaf.cert_chain_pems))
+    key.write_bytes(leaf.private_key_pem.bytes())
+    return cert, key
+
+
+def command(name: str, port: int, *more: object) -> str:
+    """The shell words that start reference worker ``name``."""
+    words = [sys.executable, str(EXAMPLES / f"worker_{name}.py"), "--port", str(port)]
+    return shlex.join([*words, *map(str, more)])

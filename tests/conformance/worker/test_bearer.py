@@ -1,0 +1,95 @@
+"""The cases for bearer tokens: a healthy worker passes, one that compares loosely does not."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from tests.conformance.worker.checks import check, fallen
+from tests.conformance.worker.plain_worker import PlainWorker
+
+TOKEN = "Token-of-the-plain-worker"
+
+
+class Bearer(PlainWorker):
+    def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
+        sent = headers.get("Authorization", "").encode("utf-8")
+        if not hmac.compare_digest(sent, f"Bearer {TOKEN}".encode()):
+            raise PermissionError("wrong token")
+
+
+class ComparesPrefixes(PlainWorker):
+    def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
+        if not headers.get("Authorization", "").startswith(f"Bearer {TOKEN}"):
+            raise PermissionError("wrong token")
+
+
+class TellsToken(ComparesPrefixes):
+    def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
+        if headers.get("Authorization") != f"Bearer {TOKEN}":
+            raise PermissionError(f"the token is {TOKEN}")
+
+
+def test_a_healthy_bearer_worker_is_flagged_by_nothing() -> None:
+    """The authentication cases that apply pass; those about signatures are skipped."""
+    with Bearer() as worker:
+        results = check(worker.url, "auth.*", bearer=TOKEN)
+    assert fallen(results) == []
+    skipped = [result for result in results if result.status == "skipped"]
+    assert all("this check runs with a bearer token" in result.actual for result in skipped)
+
+
+def test_a_token_compared_by_its_beginning_is_flagged() -> None:
+    """The token and one character more is not the token."""
+    with ComparesPrefixes() as worker:
+        (_, result) = check(worker.url, "auth.01", "auth.09", bearer=TOKEN)
+    assert "the token and one character more was accepted" in result.actual
+
+
+@pytest.mark.parametrize(
+    ("accepts", "says"),
+    [
+        (lambda sent: sent.endswith(TOKEN), "one character more and the token"),
+        (lambda sent: sent.removeprefix("Bearer ") == TOKEN, "the token without a scheme"),
+        (lambda sent: sent.lower() == f"Bearer {TOKEN}".lower(), "the token in other letters"),
+        (lambda sent: sent[7:] and sent[7:] in TOKEN, "only the beginning of the token"),
+        (lambda sent: sent[7:15] == TOKEN[:8], "only the beginning of the token"),
+        (lambda sent: sent[:-1] == f"Bearer {TOKEN}"[:-1], "with another last character"),
+        (lambda sent: TOKEN in sent.split(), "the token without a scheme"),
+        (lambda sent: sent.split()[-1:] == [TOKEN] and "earer" in sent, "behind another token"),
+    ],
+)
+def test_a_token_compared_loosely_is_flagged(accepts: Callable[[str], bool], says: str) -> None:
+    """Whatever is accepted in place of the token is named."""
+
+    class Loose(PlainWorker):
+        def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
+            if not accepts(headers.get("Authorization", "")):
+                raise PermissionError("wrong token")
+
+    with Loose() as worker:
+        (_, result) = check(worker.url, "auth.01", "auth.09", bearer=TOKEN)
+    assert result.status == "failed"
+    assert says in result.actual
+
+
+def test_a_token_in_the_query_is_flagged() -> None:
+    """A token is no part of a URL, which logs keep."""
+
+    class ReadsTheQuery(Bearer):
+        def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
+            if not target.endswith(f"?token={TOKEN}"):
+                super().verify(headers, target, body)
+
+    with ReadsTheQuery() as worker:
+        (_, result) = check(worker.url, "auth.01", "auth.09", bearer=TOKEN)
+    assert "the token in the query (token=) was accepted" in result.actual
+
+
+def test_a_token_in_a_refusal_is_flagged() -> None:
+    """A refusal does not tell the token."""
+    with TellsToken() as worker:
+        (_, result) = check(worker.url, "auth.01", "auth.20", bearer=TOKEN)
+    assert "holds the secret" in result.actual

@@ -1,0 +1,54 @@
+"""A case can fail: every planted defect is flagged by its case, in words that name it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.conformance.worker.checks import check, fallen
+from tests.conformance.worker.defects import DEFECTS, Defect
+from tests.conformance.worker.defects.bodies import RunsTwice
+from tests.conformance.worker.plain_worker import SECRET, PlainWorker
+from wove_http_dev.conformance.worker.suite import WORKER_CASES
+
+FLAGGED_ELSEWHERE = {
+    "transport.01": "test_hostile",
+    "transport.02": "test_policy",
+    "auth.01": "test_hostile",
+    "auth.09": "test_bearer",
+}
+
+
+def _name(defect: Defect) -> str:
+    return f"{defect.case}-{defect.worker.__name__}"
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=_name)
+def test_a_planted_defect_is_flagged(defect: Defect) -> None:
+    """The case that looks for it falls short and names it."""
+    with defect.worker() as worker:
+        results = check(worker.url, defect.case, secret=SECRET, patience=1.0)
+    said = dict(fallen(results))
+    assert [title for title in said if title.startswith(f"{defect.case}-")], results
+    assert re.search(defect.says, next(iter(said.values())), re.DOTALL), said
+
+
+def test_the_worker_without_a_defect_is_flagged_by_nothing() -> None:
+    """The worker that the defects are planted in is healthy."""
+    with PlainWorker() as worker:
+        results = check(worker.url, secret=SECRET)
+    assert fallen(results) == []
+
+
+def test_a_defect_is_not_blamed_on_replays() -> None:
+    """A task that runs twice for one request is run.09's matter."""
+    with RunsTwice() as worker:
+        results = check(worker.url, "auth.1[123]", "run.09", secret=SECRET)
+    assert [title for title, _ in fallen(results)] == ["run.09-runs-once"]
+
+
+def test_every_case_has_a_defect_that_it_flags() -> None:
+    """No case passes whatever a service does."""
+    flagged = {defect.case for defect in DEFECTS} | set(FLAGGED_ELSEWHERE)
+    assert {case.id for case in WORKER_CASES} - flagged == set()

@@ -1,0 +1,79 @@
+"""No false alarm: our own service, in every mode and shape, and the reference workers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conformance.worker import references
+from tests.conformance.worker.checks import check, fallen
+from tests.support import MakeWorker
+from wove_http_dev.cli.main import main
+from wove_http_dev.tls import CertificateAuthority
+from wove_http_dev.worker import HttpWorker
+
+SLOW = ("cancel.06", "cancel.07", "limits.06")
+"""Cases that take seconds, and do not depend on the mode."""
+
+
+def credentials(worker: HttpWorker) -> dict[str, Any]:
+    """What a check of ``worker`` is given."""
+    mode = worker.credentials.mode
+    return {
+        "secret": str(worker.secret) if mode == "signed" else None,
+        "bearer": str(worker.secret) if mode == "bearer" else None,
+        "key": worker.credentials.key,
+        "ca_file": worker.ca_file if worker.options.tls else None,
+    }
+
+
+def test_our_service_falls_short_nowhere(worker: HttpWorker) -> None:
+    """https and signed, every case, the SHOULDs too."""
+    assert fallen(check(worker.url, **credentials(worker))) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"security": "bearer"},
+        {"security": "none", "tls": False},
+        {"response_shape": "list", "tls": False},
+        {"response_shape": "frame", "tls": False, "key": "team-a", "path": "/other%20path"},
+    ],
+    ids=["bearer", "none", "list", "frame"],
+)
+def test_our_service_falls_short_in_no_other_form(
+    make_worker: MakeWorker, options: dict[str, Any]
+) -> None:
+    """Other credentials, other answer shapes, plain http."""
+    worker = make_worker(**options)
+    assert fallen(check(worker.url, exclude=SLOW, **credentials(worker))) == []
+
+
+@pytest.mark.parametrize("name", references.NEEDS)
+def test_a_reference_worker_falls_short_nowhere(
+    name: str, tmp_path: Path, wove_http_ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is started, checked over https and stopped by the command line, and conforms strictly."""
+    for module in references.NEEDS[name]:
+        pytest.importorskip(module)
+    monkeypatch.setenv("WOVE_WORKER_SECRET", "the secret of a reference worker")
+    port, report = references.free_port(), tmp_path / "report.json"
+    cert, key = references.certificate(wove_http_ca, tmp_path)
+    words = ["check", "worker", f"https://localhost:{port}/wove/tasks", "--strict"]
+    words += ["--secret-env", "WOVE_WORKER_SECRET", "--ca-file", wove_http_ca.cert_file]
+    words += ["--cmd", references.command(name, port, "--cert", cert, "--key", key)]
+    status = main([*words, "--json", str(report)])
+    cases = json.loads(report.read_text())["cases"]
+    wrong = [(c["id"], c["actual"]) for c in cases if c["status"] not in ("passed", "skipped")]
+    assert (status, wrong) == (0, [])
+
+
+@pytest.mark.parametrize("name", [*(f"worker_{name}" for name in references.NEEDS), "worker_core"])
+def test_a_reference_worker_is_short(name: str) -> None:
+    """What is meant to be copied is read first."""
+    text = (references.EXAMPLES / f"{name}.py").read_text()
+    assert len(text.splitlines()) <= 120

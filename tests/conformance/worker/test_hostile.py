@@ -1,0 +1,234 @@
+"""Whatever a service answers, the check ends in time, with a report that says what was wrong."""
+
+from __future__ import annotations
+
+import io
+import re
+import select as sockets
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tests.conformance.worker import hostile
+from tests.conformance.worker.checks import check, fallen
+from tests.conformance.worker.hostile import HostileService, Script
+from tests.conformance.worker.plain_worker import SECRET, Handler, PlainWorker, Run
+from wove_http_dev.conformance.case import FAILED, NOT_RUN, Report
+from wove_http_dev.conformance.reporters.console import print_report
+from wove_http_dev.conformance.runner import perform, select
+from wove_http_dev.conformance.worker.client import Service
+from wove_http_dev.conformance.worker.context import Laboratory
+from wove_http_dev.conformance.worker.suite import GATES, WORKER_CASES
+from wove_http_dev.conformance.worker.wire import Connection, Deadline, NoAnswer
+
+
+def closed_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+def test_a_dead_service_ends_the_check_at_the_first_case() -> None:
+    """A refused connection is told once; nothing else is tried."""
+    first, *others = check(f"http://127.0.0.1:{closed_port()}/wove/tasks")
+    assert "the connection was refused" in first.actual
+    assert {result.status for result in others} == {NOT_RUN}
+
+
+def test_a_host_name_that_does_not_exist_is_told() -> None:
+    """A name that cannot be resolved is the first case's shortfall."""
+    first = check("http://no-such-host.invalid/wove/tasks")[0]
+    assert "cannot be resolved" in first.actual
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        (hostile.says_nothing, "no whole answer within 1 s"),
+        (hostile.resets, "the connection was reset"),
+        (hostile.talks_garbage, "what came is not HTTP"),
+        (hostile.drips, "no whole answer within 1 s"),
+        (hostile.endless(b"x" * 65536), "the answer is broken HTTP"),
+        (hostile.endless(b"HTTP/1.1 100 Continue\r\n\r\n"), "longer than 32 MiB|within 1 s"),
+        (hostile.endless(b"x" * 65536, hostile.OK + b"\r\n"), "longer than 32 MiB|within 1 s"),
+        (hostile.endless(b"X: y\r\n" * 1000, hostile.OK), "got more than 100 headers"),
+    ],
+    ids=["silence", "reset", "garbage", "drip", "no-line", "100s", "endless", "headers"],
+)
+def test_what_is_no_answer_ends_the_check_at_the_first_case(script: Script, says: str) -> None:
+    """It says what came instead, and stops."""
+    with HostileService(script) as service:
+        first, second, *_ = check(service.url, patience=0.5)
+    assert first.case.id == "transport.01"
+    assert any(part in first.actual for part in says.split("|")), first.actual
+    assert second.status == NOT_RUN
+
+
+def test_a_reset_that_the_sender_learns_of_is_a_reset() -> None:
+    """The kernel tells of a reset once; told to the sender, it is an end of file to the reader."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = socket.create_connection(server.getsockname())
+        hostile.resets_at_once(server.accept()[0])
+    poll = sockets.poll()
+    poll.register(client, 0)  # a reset is reported unasked, and asking does not use it up
+    assert poll.poll(10_000)
+    connection = Connection(lambda _: client, Deadline(10))
+    connection.send(b"x", Deadline(10))
+    with pytest.raises(NoAnswer, match="the connection was reset"):
+        connection.answer(Deadline(10))
+    connection.close()
+
+
+@pytest.mark.parametrize("name", hostile.BREAKS_EVERY_CASE)
+def test_answers_that_make_no_sense_are_survived(name: str) -> None:
+    """Every case ends, also if no gate had stopped it, and what is shown holds no control
+    characters."""
+    chosen = select(WORKER_CASES, ("transport.*", "frames.*", "run.*", "errors.*"), ())
+    with HostileService(hostile.BREAKS_EVERY_CASE[name]) as service:
+        laboratory = Laboratory(Service(service.url), patience=0.5)
+        results = [perform(case, laboratory.case) for case in chosen]
+        laboratory.close()
+    assert len(fallen(results)) > len(chosen) / 2
+    assert all(text.replace("\n", "").isprintable() for _, text in fallen(results))
+
+
+@pytest.mark.parametrize("name", hostile.BREAKS_EVERY_CASE)
+def test_answers_that_make_no_sense_are_told_once(name: str) -> None:
+    """A plain run without a readable result ends the check: all others would say the same."""
+    with HostileService(hostile.BREAKS_EVERY_CASE[name]) as service:
+        results = check(service.url, patience=0.5)
+    assert [result.case.gate for result in results if result.status == FAILED] == [True]
+    assert len(results) == len(WORKER_CASES)
+
+
+def test_a_hostile_pickle_does_not_run_here(tmp_path: Path) -> None:
+    """What a service pickles is never executed by the checker."""
+    marker = tmp_path / "executed"
+    script = hostile.sends_pickle(hostile.executes(str(marker)))
+    with HostileService(script) as service:
+        results = check(service.url, "run.*", "errors.*", "frames.*", "cancel.*", patience=0.5)
+    assert any("the pickle asks for builtins.eval" in text for _, text in fallen(results))
+    assert not marker.exists()
+
+
+def test_a_pickle_whose_repr_never_ends_is_shown_in_short() -> None:
+    """A value that doubles at each of 60 levels does not fill the memory."""
+    with HostileService(hostile.sends_pickle(hostile.bomb())) as service:
+        results = check(service.url, "run.*", "errors.*", patience=0.5)
+    assert fallen(results)
+
+
+def test_a_service_that_dies_midway_is_named_with_the_case() -> None:
+    """The case at which it died says so, and the others are not blamed on themselves."""
+
+    class DiesOfErrors(PlainWorker):
+        def error(self, exc: BaseException) -> dict[str, object]:
+            self.server.shutdown()
+            self.server.server_close()
+            return super().error(exc)
+
+    with DiesOfErrors() as worker:
+        results = check(worker.url, "errors.*", secret=SECRET, patience=0.5)
+    assert "afterwards the service did not answer any more" in results[0].actual
+    assert {result.actual for result in results[1:]} == {
+        "nothing answers any more since errors.01-task-exception"
+    }
+
+
+class HangsLater(PlainWorker):
+    """Serves the gates only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.over = threading.Event()
+        self.served = 0
+
+    def serve(self, handler: Handler) -> None:
+        self.served += 1
+        if self.served > len(GATES):
+            self.over.wait(60)
+        super().serve(handler)
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        super().__exit__()
+
+
+def test_a_service_that_hangs_after_a_good_start_uses_up_the_budget_only() -> None:
+    """Cases that have not begun when the time is used up are not run."""
+    began = time.monotonic()
+    with HangsLater() as worker:
+        results = check(worker.url, patience=0.2, budget=1.0, secret=SECRET)
+    assert time.monotonic() - began < 10
+    assert len(results) == len(WORKER_CASES)
+    assert results[-1].status == NOT_RUN
+
+
+class Slow(PlainWorker):
+    """Takes its time for every run, and does nothing else wrong."""
+
+    def call(self, run: Run) -> Any:
+        time.sleep(0.2)
+        return super().call(run)
+
+
+def test_a_slow_service_is_told_that_it_is_slow() -> None:
+    """Its pace is why cases were not run, and the report names them."""
+    with Slow() as worker:
+        results = check(worker.url, "frames.*", budget=1.0, secret=SECRET)
+    said = io.StringIO()
+    print_report(Console(file=said), Report("it", results))
+    assert re.search(
+        r"NOT RUN: the 1 s that this check allows were used up before it began: what is checked is"
+        r" slow, a plain run takes about 0\.2 s .*frames\.13 frames\.14",
+        " ".join(said.getvalue().split()),
+    )
+
+
+def test_many_runs_are_fewer_on_a_slow_service() -> None:
+    """It has its results, only not a hundred of them."""
+    began = time.monotonic()
+    with Slow() as worker:
+        results = check(worker.url, "limits.05", "limits.07", secret=SECRET)
+    assert time.monotonic() - began < 12
+    assert [(r.case.id, r.status) for r in results] == [
+        ("limits.05", "passed"),
+        ("limits.07", "skipped"),
+    ]
+
+
+def test_a_wait_that_its_case_cuts_short_says_so() -> None:
+    """The figure is the one that was waited."""
+    case = Deadline(0.2)
+    cut = Deadline(5.0, within=case)
+    assert "within 0.2 s, all that was left of the 0.2 s of this case" in str(cut.passed())
+    assert str(Deadline(0.1, within=case).passed()) == "no whole answer within 0.1 s"
+
+
+def test_a_wrong_secret_is_told_at_once() -> None:
+    """The credentials given to the check are what is wrong, and nothing else is tried."""
+    with PlainWorker() as worker:
+        results = check(worker.url, secret="not the secret")
+    assert results[1].case.id == "auth.01"
+    assert "the credentials given to this check are refused" in results[1].actual
+    assert results[2].status == NOT_RUN
+
+
+def test_a_service_without_credentials_is_asked_for_them() -> None:
+    """A signed service that is checked without a secret says what to give."""
+    with PlainWorker() as worker:
+        results = check(worker.url)
+    assert "give --secret-env or --bearer-env" in results[1].actual
+
+
+def test_a_tls_port_is_told_apart_from_http() -> None:
+    """An https URL at a plain http service says that TLS failed."""
+    with PlainWorker() as worker:
+        first = check(worker.url.replace("http://", "https://"), secret=SECRET)[0]
+    assert "does it speak https?" in first.actual

@@ -1,0 +1,625 @@
+"""What a fault of the user's own can rely on, stage by stage, proved from the client's side."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pytest
+from wove.environment import EnvironmentExecutionError
+
+from tests.support import (
+    TIMEOUT,
+    Answer,
+    MakeWorker,
+    answer,
+    cancel_frame,
+    connect,
+    parse_answers,
+    read_all,
+    run_frame,
+    send_raw,
+    signed_bytes,
+    signed_request,
+    weave_one,
+)
+from wove_http_dev.errors import UsageError
+from wove_http_dev.faults import FAULTS
+from wove_http_dev.faults.fault import (
+    AuthStage,
+    CancelStage,
+    Connection,
+    EventsStage,
+    Fault,
+    ResponseStage,
+    RunStage,
+    Waiting,
+    Wire,
+    Worker,
+    option,
+)
+from wove_http_dev.protocol.authenticator import Verdict
+from wove_http_dev.protocol.frames import Event
+from wove_http_dev.protocol.messages import Reply
+from wove_http_dev.runs.runner import Outcome
+from wove_http_dev.worker import HttpWorker
+
+# One fault a stage, each with an effect that no worker has by itself.
+
+
+@dataclass(frozen=True)
+class Banner(Fault):
+    """Says something before anybody asked, and closes."""
+
+    stage: ClassVar[str] = "connection"
+    text: str = option("busy", "what is said")
+
+    def on_connection(self, connection: Connection) -> None:
+        connection.send(self.text.encode())
+        connection.close()
+
+
+@dataclass(frozen=True)
+class Teapot(Fault):
+    """Refuses everybody."""
+
+    stage: ClassVar[str] = "auth"
+
+    def on_auth(self, stage: AuthStage) -> Verdict:
+        return Verdict(accepted=False, reason="a teapot", status=418)
+
+
+@dataclass(frozen=True)
+class RunsTwice(Fault):
+    """Runs the body a second time, and answers with that."""
+
+    stage: ClassVar[str] = "run"
+    command: ClassVar[str | None] = "run_task"
+
+    def on_run(self, stage: RunStage) -> Outcome:
+        stage.proceed()
+        return stage.again()
+
+
+@dataclass(frozen=True)
+class MockCancel(Fault):
+    """Answers a cancel with a heartbeat."""
+
+    stage: ClassVar[str] = "run"
+    command: ClassVar[str | None] = "cancel_task"
+
+    def on_cancel(self, stage: CancelStage) -> list[Event]:
+        return [{"type": "heartbeat", "run_id": stage.run_id}]
+
+
+@dataclass(frozen=True)
+class Renamed(Fault):
+    """Calls the task something else in every event."""
+
+    stage: ClassVar[str] = "events"
+
+    def on_events(self, events: list[Event], stage: EventsStage) -> Any:
+        return [{**event, "task_id": stage.run.task_id.upper()} for event in events]
+
+
+@dataclass(frozen=True)
+class Document(Fault):
+    """Answers with a JSON document that is no event."""
+
+    stage: ClassVar[str] = "events"
+
+    def on_events(self, events: list[Event], stage: EventsStage) -> Any:
+        return {"outcome": stage.outcome.kind}
+
+
+@dataclass(frozen=True)
+class Accepted(Fault):
+    """Answers 202 to everything."""
+
+    stage: ClassVar[str] = "response"
+    code: int = option(202, "the status")
+
+    def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
+        reply.status = self.code
+        reply.headers.append(("X-Method", stage.request.method))
+        return reply
+
+
+@dataclass(frozen=True)
+class OneByte(Fault):
+    """Writes its answer in single bytes."""
+
+    stage: ClassVar[str] = "wire"
+
+    def on_wire(self, wire: Wire) -> None:
+        for byte in wire.head + wire.body:
+            wire.send(bytes([byte]))
+
+
+@dataclass(frozen=True)
+class CutOff(Fault):
+    """Writes the head and closes."""
+
+    stage: ClassVar[str] = "wire"
+
+    def on_wire(self, wire: Wire) -> None:
+        wire.send(wire.head)
+        wire.close()
+
+
+@dataclass(frozen=True)
+class Reset(Fault):
+    """Resets in place of an answer."""
+
+    stage: ClassVar[str] = "wire"
+
+    def on_wire(self, wire: Wire) -> None:
+        wire.reset()
+
+
+@dataclass(frozen=True)
+class Broken(Fault):
+    """Has a bug."""
+
+    stage: ClassVar[str] = "run"
+
+    def on_run(self, stage: RunStage) -> Outcome:
+        raise ZeroDivisionError("in the fault")
+
+
+@dataclass(frozen=True)
+class NeedsTls(Fault):
+    """Means nothing without TLS."""
+
+    stage: ClassVar[str] = "response"
+
+    def cannot_apply(self, worker: Worker) -> str | None:
+        return None if worker.tls else "there is no TLS"
+
+
+def ask(worker: HttpWorker, *, task: str = "task") -> Answer:
+    return signed_request(worker, run_frame(answer, task=task))
+
+
+both = pytest.mark.parametrize("tls", [True, False], ids=["https", "http"])
+
+
+@both
+def test_connection_stage(make_worker: MakeWorker, tls: bool) -> None:
+    """A connection fault writes below TLS, before any byte was read."""
+    worker = make_worker(tls=tls)
+    worker.inject(Banner("go away"))
+    with socket.create_connection(("127.0.0.1", worker.port), TIMEOUT) as sock:
+        assert read_all(sock) == b"go away"
+
+
+def test_auth_stage(worker: HttpWorker) -> None:
+    """An auth fault gives the verdict."""
+    worker.inject(Teapot())
+    assert (ask(worker).status, ask(worker).error) == (418, "a teapot")
+
+
+class Counted:
+    calls = 0
+
+
+def counted() -> int:
+    Counted.calls += 1
+    return Counted.calls
+
+
+def test_run_stage(worker: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run fault gives the outcome, here of a second run."""
+    monkeypatch.setattr(Counted, "calls", 0)
+    worker.inject(RunsTwice())
+    assert signed_request(worker, run_frame(counted)).result == 2
+
+
+def test_cancel_stage(worker: HttpWorker) -> None:
+    """A run fault answers cancels too."""
+    worker.inject(MockCancel())
+    assert signed_request(worker, cancel_frame("r-1")).events == [
+        {"type": "heartbeat", "run_id": "r-1"}
+    ]
+
+
+def test_events_stage(worker: HttpWorker) -> None:
+    """An events fault changes the frames."""
+    worker.inject(Renamed())
+    assert {event["task_id"] for event in ask(worker, task="job").events} == {"JOB"}
+
+
+@pytest.mark.parametrize("shape", ["events", "list", "frame"])
+def test_events_stage_document(make_worker: MakeWorker, shape: str) -> None:
+    """What is no list of frames is sent as it is, whatever the response shape."""
+    worker = make_worker(response_shape=shape)
+    worker.inject(Document())
+    assert ask(worker).document == {"outcome": "result"}
+
+
+def test_response_stage(worker: HttpWorker) -> None:
+    """A response fault changes status and headers, and sees the request."""
+    worker.inject(Accepted())
+    answered = ask(worker)
+    assert (answered.status, answered.headers["x-method"]) == (202, "POST")
+
+
+@both
+def test_wire_stage_sends(make_worker: MakeWorker, tls: bool) -> None:
+    """A wire fault writes the bytes itself."""
+    worker = make_worker(tls=tls)
+    worker.inject(OneByte())
+    assert ask(worker).result == 42
+
+
+@both
+def test_wire_stage_closes(make_worker: MakeWorker, tls: bool) -> None:
+    """It may close before the answer is whole."""
+    worker = make_worker(tls=tls)
+    worker.inject(CutOff())
+    data = send_raw(worker, signed_bytes(worker, run_frame(answer)))
+    assert data.endswith(b"\r\n\r\n")
+
+
+@both
+def test_wire_stage_resets(make_worker: MakeWorker, tls: bool) -> None:
+    """It may reset the connection."""
+    worker = make_worker(tls=tls)
+    worker.inject(Reset())
+    with connect(worker) as sock:
+        sock.sendall(signed_bytes(worker, run_frame(answer)))
+        with pytest.raises(ConnectionResetError):
+            socket.socket.recv(sock, 1)  # below TLS, where a reset is not made an end of file
+
+
+def test_stages_combine(worker: HttpWorker) -> None:
+    """One injection may hold a fault for each of several stages."""
+    worker.inject(Renamed(), Accepted(), OneByte())
+    answered = ask(worker, task="job")
+    assert (answered.status, answered.events[0]["task_id"]) == (202, "JOB")
+
+
+def test_injections_combine(worker: HttpWorker) -> None:
+    """So may several injections."""
+    worker.inject(Renamed())
+    worker.inject(Accepted())
+    answered = ask(worker, task="job")
+    assert (answered.status, answered.events[0]["task_id"]) == (202, "JOB")
+
+
+def test_earlier_injection_takes_the_stage(worker: HttpWorker) -> None:
+    """Of two for one stage the earlier one acts, until its ``times`` are used up."""
+    worker.inject(Accepted(201), times=1)
+    worker.inject(Accepted(203), times=1)
+    assert [ask(worker).status for _ in range(3)] == [201, 203, 200]
+
+
+def test_executor_sees_the_fault(wove_http_worker: HttpWorker) -> None:
+    """Wove's executor makes of it what it makes of a worker that does so by itself."""
+    wove_http_worker.inject(Teapot())
+    with pytest.raises(EnvironmentExecutionError, match="418"):
+        weave_one(answer)
+
+
+# Selection
+
+
+def statuses(worker: HttpWorker, *tasks: str) -> list[int]:
+    return [ask(worker, task=task).status for task in tasks]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ({}, [202, 202, 202]),
+        ({"times": 1}, [202, 200, 200]),
+        ({"after": 1}, [200, 202, 202]),
+        ({"after": 1, "times": 1}, [200, 202, 200]),
+        ({"task": "b"}, [200, 202, 200]),
+        ({"task": "[bc]"}, [200, 202, 202]),
+        ({"task": "[bc]", "after": 1}, [200, 200, 202]),
+        ({"command": "cancel_task"}, [200, 200, 200]),
+        ({"probability": 0.0}, [200, 200, 200]),
+    ],
+)
+def test_selection(worker: HttpWorker, words: dict[str, Any], expected: list[int]) -> None:
+    """The selector's words say which requests are hit."""
+    worker.inject(Accepted(), **words)
+    assert statuses(worker, "a", "b", "c") == expected
+
+
+def test_probability_is_repeatable(make_worker: MakeWorker) -> None:
+    """The same seed draws the same requests."""
+    drawn = []
+    for _ in range(2):
+        worker = make_worker(tls=False)
+        worker.inject(Accepted(), probability=0.5, seed=7)
+        drawn.append(statuses(worker, *["a"] * 20))
+    assert drawn[0] == drawn[1]
+
+
+def test_probability_draws(make_worker: MakeWorker) -> None:
+    """A half is neither none nor all."""
+    worker = make_worker(tls=False)
+    worker.inject(Accepted(), probability=0.5, seed=7)
+    assert set(statuses(worker, *["a"] * 20)) == {200, 202}
+
+
+def test_times_under_concurrency(plain_worker: HttpWorker, pool: ThreadPoolExecutor) -> None:
+    """``times`` holds when requests come at once."""
+    plain_worker.inject(Accepted(), times=5)
+    answers = pool.map(lambda _: ask(plain_worker).status, range(40), timeout=TIMEOUT)
+    assert list(answers).count(202) == 5
+
+
+def test_hits_are_counted(worker: HttpWorker) -> None:
+    """The injection knows how often it hit."""
+    injection = worker.inject(Accepted(), task="a")
+    statuses(worker, "a", "b", "a")
+    assert injection.hits == 2
+
+
+def test_run_knows_its_faults(worker: HttpWorker) -> None:
+    """The journal names the faults of a run."""
+    worker.inject(Renamed(), Accepted())
+    ask(worker)
+    assert worker.runs.last.faults == ["renamed", "accepted"]
+
+
+# Ways in and ways out
+
+
+def test_removed_fault_no_longer_acts(worker: HttpWorker) -> None:
+    """After ``remove()`` nothing is hit."""
+    worker.inject(Accepted()).remove()
+    assert ask(worker).status == 200
+
+
+def test_context_manager_removes(worker: HttpWorker) -> None:
+    """The end of a ``with`` takes the fault back."""
+    with worker.inject(Accepted()):
+        inside = ask(worker).status
+    assert (inside, ask(worker).status) == (202, 200)
+
+
+@pytest.mark.wove_http(faults=[Accepted(203)])
+def test_fault_by_marker(wove_http_worker: HttpWorker) -> None:
+    """An instance may be an option of the marker."""
+    assert ask(wove_http_worker).status == 203
+
+
+@pytest.mark.wove_http(faults=["status code=503 times=1"])
+def test_fault_by_marker_and_string(wove_http_worker: HttpWorker) -> None:
+    """So may a string, with its selector words."""
+    assert statuses(wove_http_worker, "a", "b") == [503, 200]
+
+
+def test_broken_fault_is_answered(worker: HttpWorker, capfd: pytest.CaptureFixture[str]) -> None:
+    """A fault that has a bug ends in a 500, with the traceback on stderr."""
+    worker.inject(Broken())
+    status = ask(worker).status
+    assert (status, "ZeroDivisionError: in the fault" in capfd.readouterr().err) == (500, True)
+
+
+@pytest.mark.usefixtures("capfd")
+def test_broken_fault_is_minded(worker: HttpWorker) -> None:
+    """Strict mode says that the service failed."""
+    worker.inject(Broken())
+    ask(worker)
+    with pytest.raises(AssertionError, match="the worker service itself failed"):
+        worker.check()
+
+
+@pytest.mark.usefixtures("capfd")
+def test_worker_survives_a_broken_fault(worker: HttpWorker) -> None:
+    """The next request is served."""
+    with worker.inject(Broken()):
+        ask(worker)
+    assert ask(worker).result == 42
+
+
+@pytest.mark.parametrize(
+    ("faults", "words", "message"),
+    [
+        ([Accepted(), Accepted(203)], {}, "contradict"),
+        ([Banner(), Accepted()], {}, "two injections"),
+        ([Banner()], {"task": "job"}, "before a request is read"),
+        ([Banner()], {"command": "run_task"}, "before a request is read"),
+        ([Accepted()], {"times": 0}, "1 or more"),
+        ([Accepted()], {"after": -1}, "0 or more"),
+        ([Accepted()], {"probability": 2.0}, "between 0 and 1"),
+        (["status times=1", "wrong-content-type times=2"], {}, "given twice"),
+    ],
+)
+def test_contradiction_is_refused(
+    worker: HttpWorker, faults: list[Any], words: dict[str, Any], message: str
+) -> None:
+    """What cannot be together is refused where it is written."""
+    with pytest.raises(UsageError, match=message):
+        worker.inject(*faults, **words)
+
+
+def test_fault_that_cannot_apply(plain_worker: HttpWorker) -> None:
+    """A fault that means nothing here is refused with its reason."""
+    with pytest.raises(UsageError, match="needs-tls cannot apply to this worker: there is no TLS"):
+        plain_worker.inject(NeedsTls())
+
+
+def test_field_must_be_finite() -> None:
+    """Numbers of a fault are checked for it."""
+    with pytest.raises(UsageError, match="code must be finite"):
+        Accepted(-1)
+
+
+def test_stage_must_be_one() -> None:
+    """A stage that there is not is an error."""
+
+    @dataclass(frozen=True)
+    class Lost(Fault):
+        stage: ClassVar[str] = "nowhere"
+
+    with pytest.raises(UsageError, match="must be one of connection"):
+        Lost()
+
+
+def test_name_comes_from_the_class() -> None:
+    """``OneByte`` is ``one-byte``."""
+    assert OneByte.name == "one-byte"
+
+
+def test_own_fault_is_not_in_the_table() -> None:
+    """A subclass does not enter the command line's names by itself."""
+    assert "one-byte" not in FAULTS
+
+
+# Stalls: a fault that waits for ever, at each stage. Its wait ends with the injection.
+
+
+@dataclass(frozen=True)
+class _Stall(Fault):
+    def stall(self, stage: Waiting) -> None:
+        STALLED.set()
+        stage.wait(None)
+
+
+STALLED = threading.Event()
+
+
+@dataclass(frozen=True)
+class StallConnection(_Stall):
+    stage: ClassVar[str] = "connection"
+
+    def on_connection(self, connection: Connection) -> None:
+        self.stall(connection)
+        connection.proceed()
+
+
+@dataclass(frozen=True)
+class StallAuth(_Stall):
+    stage: ClassVar[str] = "auth"
+
+    def on_auth(self, stage: AuthStage) -> Verdict:
+        self.stall(stage)
+        return stage.proceed()
+
+
+@dataclass(frozen=True)
+class StallRun(_Stall):
+    stage: ClassVar[str] = "run"
+
+    def on_run(self, stage: RunStage) -> Outcome:
+        self.stall(stage)
+        return stage.proceed()
+
+
+@dataclass(frozen=True)
+class StallEvents(_Stall):
+    stage: ClassVar[str] = "events"
+
+    def on_events(self, events: list[Event], stage: EventsStage) -> Any:
+        self.stall(stage)
+        return events
+
+
+@dataclass(frozen=True)
+class StallResponse(_Stall):
+    stage: ClassVar[str] = "response"
+
+    def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
+        self.stall(stage)
+        return reply
+
+
+@dataclass(frozen=True)
+class StallWire(_Stall):
+    stage: ClassVar[str] = "wire"
+
+    def on_wire(self, wire: Wire) -> None:
+        self.stall(wire)
+        wire.send_all()
+
+
+STALLS = [StallConnection, StallAuth, StallRun, StallEvents, StallResponse, StallWire]
+stalls = pytest.mark.parametrize("kind", STALLS, ids=lambda kind: kind.stage)
+Pending = tuple[HttpWorker, Any, "Future[bytes]"]
+
+
+@pytest.fixture
+def stalled(worker: HttpWorker, pool: ThreadPoolExecutor, kind: type[Fault]) -> Pending:
+    """A worker, an injection that stalls a request there, and what the client will read."""
+    STALLED.clear()
+    injection = worker.inject(kind(), times=1)
+    data = signed_bytes(worker, run_frame(answer))
+    pending = pool.submit(send_raw, worker, data)
+    assert STALLED.wait(TIMEOUT)
+    return worker, injection, pending
+
+
+@stalls
+def test_stall_lasts(stalled: Pending) -> None:
+    """Until it is released there is no answer."""
+    assert not stalled[2].done()
+
+
+RELEASES: list[tuple[str, Callable[[HttpWorker, Any], None]]] = [
+    ("remove", lambda worker, injection: injection.remove()),
+    ("reset", lambda worker, injection: worker.reset()),
+]
+
+
+@stalls
+@pytest.mark.parametrize(
+    "release", [way for _, way in RELEASES], ids=[name for name, _ in RELEASES]
+)
+def test_stall_is_released(stalled: Pending, release: Callable[[HttpWorker, Any], None]) -> None:
+    """``remove()`` and ``reset()`` let the request go on to its answer."""
+    worker, injection, pending = stalled
+    release(worker, injection)
+    (answered,) = parse_answers(pending.result(TIMEOUT))
+    assert answered.result == 42
+
+
+@stalls
+def test_stall_ends_with_the_worker(stalled: Pending) -> None:
+    """``stop()`` lets the client go, with an answer or without."""
+    worker, _, pending = stalled
+    worker.stop()
+    assert wait([pending], TIMEOUT).done == {pending}
+
+
+@stalls
+def test_stall_does_not_hold_up_others(stalled: Pending) -> None:
+    """A request that is not hit is served meanwhile."""
+    assert ask(stalled[0]).result == 42
+
+
+@stalls
+def test_stall_comes_again_after_a_restart(
+    stalled: Pending, pool: ThreadPoolExecutor, kind: type[Fault]
+) -> None:
+    """A restart releases what stalls; the fault itself stays in force."""
+    worker, _, pending = stalled
+    worker.inject(kind(), times=1)
+    worker.restart()
+    wait([pending], TIMEOUT)
+    STALLED.clear()
+    again = pool.submit(ask, worker)
+    assert STALLED.wait(TIMEOUT)
+    worker.reset()
+    again.result(TIMEOUT)
+
+
+def test_later_stall_does_not_outlive_the_worker(
+    worker: HttpWorker, pool: ThreadPoolExecutor
+) -> None:
+    """A request that is let go at one stage does not stall at the next while the worker stops."""
+    STALLED.clear()
+    worker.inject(StallAuth(), StallResponse())
+    pool.submit(ask, worker)
+    assert STALLED.wait(TIMEOUT)
+    worker.stop()
+    assert not [thread for thread in threading.enumerate() if "-connection-" in thread.name]

@@ -1,0 +1,650 @@
+"""Which request a fault hits."""
+
+from __future__ import annotations
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pytest
+from wove.context import WoveContextManager
+
+from tests.support import run_frame
+from wove_http_dev.errors import UsageError
+from wove_http_dev.faults import FAULTS
+from wove_http_dev.faults.fault import NO_FAULT, Fault
+from wove_http_dev.faults.injections import FaultBook, Injection, Plan, Selector
+
+TIMEOUT = 10.0
+
+
+@dataclass(frozen=True)
+class OnAuth(Fault):
+    """Acts on the verdict."""
+
+    stage: ClassVar[str] = "auth"
+
+
+@dataclass(frozen=True)
+class OnRun(Fault):
+    """Acts on a run."""
+
+    stage: ClassVar[str] = "run"
+    command: ClassVar[str | None] = "run_task"
+
+
+@dataclass(frozen=True)
+class OnRunToo(Fault):
+    """Acts on a run as well."""
+
+    stage: ClassVar[str] = "run"
+    command: ClassVar[str | None] = "run_task"
+
+
+@dataclass(frozen=True)
+class OnCancel(Fault):
+    """Acts on a cancel."""
+
+    stage: ClassVar[str] = "run"
+    command: ClassVar[str | None] = "cancel_task"
+
+
+@dataclass(frozen=True)
+class OnReply(Fault):
+    """Acts on any reply."""
+
+    stage: ClassVar[str] = "response"
+
+
+@dataclass(frozen=True)
+class OnAccept(Fault):
+    """Acts on a connection."""
+
+    stage: ClassVar[str] = "connection"
+
+
+@dataclass(frozen=True)
+class OnListener(Fault):
+    """Acts on the listening socket."""
+
+    stage: ClassVar[str] = "connection"
+    listener: ClassVar[bool] = True
+
+
+def body(kind: str = "run_task", task: str = "task") -> bytes:
+    """A body that claims to be this."""
+    return json.dumps({"type": kind, "task_id": task, "run_id": "r"}).encode()
+
+
+def seed_body() -> bytes:
+    """One of Wove's own seeds."""
+    return run_frame(WoveContextManager()._tasks["data"]["func"], task="data")
+
+
+@pytest.fixture
+def book() -> FaultBook:
+    """No fault yet."""
+    return FaultBook()
+
+
+def inject(book: FaultBook, *faults: Fault, **selector: Any) -> Injection:
+    """Put ``faults`` in force."""
+    return book.add(faults, Selector(**selector))
+
+
+def hits(book: FaultBook, count: int, data: bytes = body()) -> list[bool]:
+    """Whether each of ``count`` requests is hit."""
+    return [bool(book.plan_request(data).chosen) for _ in range(count)]
+
+
+class TestPlan:
+    """The faults of one exchange."""
+
+    def test_nothing(self, book: FaultBook) -> None:
+        """Without an injection nothing is hit."""
+        assert book.plan_request(body()).names == []
+
+    def test_null_fault(self, book: FaultBook) -> None:
+        """A stage that is not hit has the null fault."""
+        assert book.plan_request(body()).fault("run") is NO_FAULT
+
+    def test_fault(self, book: FaultBook) -> None:
+        """A stage that is hit has its fault."""
+        fault = OnRun()
+        inject(book, fault)
+        assert book.plan_request(body()).fault("run") is fault
+
+    def test_several_stages(self, book: FaultBook) -> None:
+        """Faults of several stages hit the same exchange, named in the order of the stages."""
+        inject(book, OnReply())
+        inject(book, OnRun())
+        inject(book, OnAuth())
+        assert book.plan_request(body()).names == ["on-auth", "on-run", "on-reply"]
+
+    def test_one_injection_of_several_faults(self, book: FaultBook) -> None:
+        """One injection may have a fault for each of several stages."""
+        inject(book, OnAuth(), OnReply())
+        assert book.plan_request(body()).names == ["on-auth", "on-reply"]
+
+    def test_hits(self, book: FaultBook) -> None:
+        """A hit counts once, however many faults."""
+        injection = inject(book, OnAuth(), OnReply())
+        book.plan_request(body())
+        assert injection.hits == 1
+
+    def test_null_fault_never_waits(self) -> None:
+        """The null fault's wait is over at once."""
+        assert Plan().wait("run")(None)
+
+
+class TestSelecting:
+    """Which requests fit."""
+
+    @pytest.mark.parametrize(
+        ("selector", "hit"),
+        [
+            ({}, True),
+            ({"task": "task"}, True),
+            ({"task": "t*"}, True),
+            ({"task": "other"}, False),
+            ({"task": "Task"}, False),
+            ({"command": "run_task"}, True),
+            ({"command": "cancel_task"}, False),
+            ({"task": "task", "command": "cancel_task"}, False),
+        ],
+    )
+    def test_selector(self, book: FaultBook, selector: dict[str, Any], hit: bool) -> None:
+        """A request must fit the task and the command."""
+        inject(book, OnReply(), **selector)
+        assert hits(book, 1) == [hit]
+
+    @pytest.mark.parametrize(
+        ("fault", "kind", "hit"),
+        [
+            (OnRun(), "run_task", True),
+            (OnRun(), "cancel_task", False),
+            (OnCancel(), "cancel_task", True),
+            (OnCancel(), "run_task", False),
+            (OnReply(), "cancel_task", True),
+        ],
+    )
+    def test_command_of_the_fault(
+        self, book: FaultBook, fault: Fault, kind: str, hit: bool
+    ) -> None:
+        """A fault has the command it is meant for."""
+        inject(book, fault)
+        assert hits(book, 1, body(kind)) == [hit]
+
+    def test_command_overrides(self, book: FaultBook) -> None:
+        """``command=`` stands above what the fault is meant for."""
+        inject(book, OnRun(), command="cancel_task")
+        assert hits(book, 1, body("cancel_task")) == [True]
+
+    @pytest.mark.parametrize("junk", [b"", b"\xff", b"[]", b"{}"])
+    def test_junk_fits_what_asks_for_nothing(self, book: FaultBook, junk: bytes) -> None:
+        """A body that is no frame is hit by a fault that asks for no frame."""
+        inject(book, OnReply())
+        assert hits(book, 1, junk) == [True]
+
+    @pytest.mark.parametrize("junk", [b"", b"\xff", b"[]", b"{}"])
+    @pytest.mark.parametrize("selector", [{"task": "*"}, {"command": "run_task"}])
+    def test_junk_fits_nothing_else(
+        self, book: FaultBook, junk: bytes, selector: dict[str, Any]
+    ) -> None:
+        """A body that is no frame is hit by no fault that asks for one."""
+        inject(book, OnReply(), **selector)
+        assert hits(book, 1, junk) == [False]
+
+    @pytest.mark.parametrize("seeds", [True, False])
+    def test_seeds(self, book: FaultBook, seeds: bool) -> None:
+        """Wove's own seeds are hit only when asked for."""
+        inject(book, OnRun(), seeds=seeds)
+        assert hits(book, 1, seed_body()) == [seeds]
+
+
+class TestCounting:
+    """Which of the requests that fit are hit."""
+
+    def test_times(self, book: FaultBook) -> None:
+        """At most so many are hit."""
+        inject(book, OnRun(), times=2)
+        assert hits(book, 4) == [True, True, False, False]
+
+    def test_after(self, book: FaultBook) -> None:
+        """So many are let through first."""
+        inject(book, OnRun(), after=2, times=1)
+        assert hits(book, 4) == [False, False, True, False]
+
+    def test_misfits_do_not_count(self, book: FaultBook) -> None:
+        """What does not fit counts for neither."""
+        inject(book, OnRun(), after=1, times=1, task="task")
+        hits(book, 5, body(task="other"))
+        assert hits(book, 3) == [False, True, False]
+
+    @pytest.mark.parametrize(("spent", "injected_times"), [(False, 2), (True, 1), (False, None)])
+    def test_spent(self, book: FaultBook, spent: bool, injected_times: int | None) -> None:
+        """An injection is spent once ``times`` is used up."""
+        injection = inject(book, OnRun(), times=injected_times)
+        hits(book, 1)
+        assert injection.spent is spent
+
+    def test_in_order(self, book: FaultBook) -> None:
+        """Of two for one stage the earlier one comes first, then the later one."""
+        inject(book, OnRun(), times=1)
+        inject(book, OnRunToo(), times=1)
+        names = [book.plan_request(body()).names for _ in range(3)]
+        assert names == [["on-run"], ["on-run-too"], []]
+
+    def test_later_one_does_not_see_it(self, book: FaultBook) -> None:
+        """What the earlier one takes does not count for the later one."""
+        inject(book, OnRun(), times=1)
+        later = inject(book, OnRunToo())
+        book.plan_request(body())
+        assert later.seen == 0
+
+    def test_later_one_sees_what_is_let_through(self, book: FaultBook) -> None:
+        """What the earlier one lets through the later one may take."""
+        inject(book, OnRun(), after=1)
+        inject(book, OnRunToo())
+        assert book.plan_request(body()).names == ["on-run-too"]
+
+    def test_taken_stage_hides_the_whole_injection(self, book: FaultBook) -> None:
+        """An injection of several faults is not hit in part."""
+        inject(book, OnRun())
+        inject(book, OnReply(), OnRunToo())
+        assert book.plan_request(body()).names == ["on-run"]
+
+    def test_exactly_under_threads(self, book: FaultBook) -> None:
+        """Under many threads ``times`` is exact."""
+        inject(book, OnRun(), times=137)
+        together = threading.Barrier(20)
+
+        def work(_: int) -> int:
+            together.wait(TIMEOUT)
+            return sum(hits(book, 50))
+
+        with ThreadPoolExecutor(20) as threads:
+            assert sum(threads.map(work, range(20))) == 137
+
+    def test_hits_under_threads(self, book: FaultBook) -> None:
+        """Under many threads no hit is lost from the count."""
+        injection = inject(book, OnRun(), after=100)
+        with ThreadPoolExecutor(20) as threads:
+            list(threads.map(lambda _: hits(book, 50), range(20)))
+        assert (injection.seen, injection.hits) == (1000, 900)
+
+
+class TestProbability:
+    """Random decisions, repeatable."""
+
+    @staticmethod
+    def decisions(
+        *, seed: int = 0, label: str = "", selector_seed: int | None = None
+    ) -> list[bool]:
+        """Fifty decisions of a new book."""
+        book = FaultBook(seed=seed, label=label)
+        inject(book, OnRun(), probability=0.5, seed=selector_seed)
+        return hits(book, 50)
+
+    def test_never(self, book: FaultBook) -> None:
+        """A probability of 0 never hits."""
+        inject(book, OnRun(), probability=0.0)
+        assert not any(hits(book, 1000))
+
+    def test_always(self, book: FaultBook) -> None:
+        """A probability of 1 always hits."""
+        inject(book, OnRun(), probability=1.0)
+        assert all(hits(book, 100))
+
+    def test_sometimes(self) -> None:
+        """A probability in between hits some and lets some through."""
+        assert set(self.decisions()) == {True, False}
+
+    def test_same_seed_and_label(self) -> None:
+        """The same seed and label decide the same."""
+        assert self.decisions(seed=7, label="t") == self.decisions(seed=7, label="t")
+
+    def test_another_seed(self) -> None:
+        """Another seed decides otherwise."""
+        assert self.decisions(seed=7) != self.decisions(seed=8)
+
+    def test_another_label(self) -> None:
+        """Another label decides otherwise."""
+        assert self.decisions(label="test_a") != self.decisions(label="test_b")
+
+    def test_seed_of_its_own(self) -> None:
+        """An injection's own seed stands above the book's."""
+        one, other = (self.decisions(seed=seed, selector_seed=3) for seed in (7, 8))
+        assert one == other
+
+    def test_two_injections(self, book: FaultBook) -> None:
+        """Two injections of one book decide independently."""
+        inject(book, OnRun(), probability=0.5)
+        inject(book, OnReply(), probability=0.5)
+        plans = [book.plan_request(body()).names for _ in range(50)]
+        assert ["on-run"] in plans
+
+    def test_misfits_change_nothing(self) -> None:
+        """Requests in between that do not fit do not change the decisions."""
+        book = FaultBook()
+        inject(book, OnRun(), probability=0.5)
+        mixed = []
+        for _ in range(50):
+            hits(book, 1, body("cancel_task"))
+            mixed += hits(book, 1)
+        assert mixed == self.decisions()
+
+
+class TestConnections:
+    """Faults decided on accept."""
+
+    def test_hit(self, book: FaultBook) -> None:
+        """A connection fault hits a connection."""
+        inject(book, OnAccept())
+        assert book.plan_connection().names == ["on-accept"]
+
+    def test_no_request(self, book: FaultBook) -> None:
+        """A connection fault hits no request."""
+        inject(book, OnAccept())
+        assert book.plan_request(body()).names == []
+
+    def test_request_fault_hits_no_connection(self, book: FaultBook) -> None:
+        """Another fault hits no connection."""
+        inject(book, OnReply())
+        assert book.plan_connection().names == []
+
+    def test_counts_connections(self, book: FaultBook) -> None:
+        """``times`` and ``after`` count connections."""
+        inject(book, OnAccept(), after=1, times=1)
+        chosen = [bool(book.plan_connection().chosen) for _ in range(3)]
+        assert chosen == [False, True, False]
+
+    def test_listener_state(self, book: FaultBook) -> None:
+        """A fault of the listening socket is on while it is injected."""
+        with inject(book, OnListener()):
+            assert book.refusing
+
+    def test_listener_state_taken_back(self, book: FaultBook) -> None:
+        """Afterwards it is off."""
+        with inject(book, OnListener()):
+            pass
+        assert not book.refusing
+
+    def test_listener_hits_no_connection(self, book: FaultBook) -> None:
+        """It is no decision about a connection."""
+        inject(book, OnListener())
+        assert book.plan_connection().names == []
+
+
+class TestUsageErrors:
+    """What cannot be injected."""
+
+    @pytest.mark.parametrize(
+        ("faults", "selector", "told"),
+        [
+            ((), {}, "at least one"),
+            (
+                (OnRun(), OnRunToo()),
+                {},
+                "on-run and on-run-too contradict: both act on stage 'run'",
+            ),
+            ((OnRun(), OnCancel()), {}, "contradict"),
+            ((OnAccept(), OnAccept()), {}, "contradict"),
+            ((OnAccept(), OnRun()), {}, "on-accept is decided when a connection is accepted"),
+            ((OnRun(), OnAccept()), {}, "on-accept is decided when a connection is accepted"),
+            ((OnAccept(),), {"task": "t"}, "acts before a request is read"),
+            ((OnAccept(),), {"command": "run_task"}, "acts before a request is read"),
+            ((OnListener(),), {"times": 1}, "nothing selects it"),
+            ((OnListener(),), {"task": "t"}, "nothing selects it"),
+        ],
+    )
+    def test_contradiction(
+        self, book: FaultBook, faults: tuple[Fault, ...], selector: dict[str, Any], told: str
+    ) -> None:
+        """Faults and selectors that contradict are a usage error that says why."""
+        with pytest.raises(UsageError, match=told):
+            inject(book, *faults, **selector)
+
+    def test_contradiction_injects_nothing(self, book: FaultBook) -> None:
+        """After a usage error nothing is in force."""
+        with pytest.raises(UsageError):
+            inject(book, OnRun(), OnRunToo())
+        assert book.active == []
+
+    @pytest.mark.parametrize(
+        ("word", "value"),
+        [
+            ("command", "run"),
+            ("command", ""),
+            ("times", 0),
+            ("times", -1),
+            ("times", 1.5),
+            ("times", "1"),
+            ("after", -1),
+            ("after", 0.5),
+            ("after", None),
+            ("probability", -0.1),
+            ("probability", 1.1),
+            ("probability", float("nan")),
+            ("probability", "often"),
+            ("probability", None),
+        ],
+    )
+    def test_selector(self, word: str, value: Any) -> None:
+        """A selector word with a value that cannot be is a usage error that names it."""
+        with pytest.raises(UsageError, match=word):
+            Selector(**{word: value})
+
+
+class TestMisses:
+    """Why a request was not hit."""
+
+    @pytest.mark.parametrize(
+        ("selector", "data", "told"),
+        [
+            ({"task": "other"}, body(), "task 'task' does not match 'other'"),
+            ({}, body("cancel_task"), "cancel_task is not run_task"),
+            ({}, b"junk", "a body that is no frame is not run_task"),
+            ({}, seed_body(), "'data' is one of Wove's own seeds"),
+            ({"after": 1}, body(), "let through: 1 of after=1"),
+            ({"probability": 0.0}, body(), "let through by probability=0.0"),
+        ],
+        ids=["task", "command", "junk", "seed", "after", "probability"],
+    )
+    def test_told(self, book: FaultBook, selector: dict[str, Any], data: bytes, told: str) -> None:
+        """A near miss is told."""
+        injection = inject(book, OnRun(), **selector)
+        book.plan_request(data)
+        assert injection.missed == [told]
+
+    @pytest.mark.parametrize(
+        "selector", [{"task": "other"}, {"after": 1000}, {"probability": 0.0}], ids=str
+    )
+    def test_newest_few(self, book: FaultBook, selector: dict[str, Any]) -> None:
+        """Only the newest misses are kept."""
+        injection = inject(book, OnRun(), **selector)
+        hits(book, 100)
+        assert len(injection.missed) == 5
+
+    def test_hit_is_no_miss(self, book: FaultBook) -> None:
+        """A hit is not told as a miss."""
+        injection = inject(book, OnRun())
+        book.plan_request(body())
+        assert injection.missed == []
+
+
+class TestUnfired:
+    """Injections that promised to hit and did not."""
+
+    def test_with_times(self, book: FaultBook) -> None:
+        """An injection with ``times`` that never hit is unfired."""
+        injection = inject(book, OnRun(), times=1)
+        assert book.unfired == [injection]
+
+    def test_taken_back(self, book: FaultBook) -> None:
+        """It stays so when it is taken back."""
+        with inject(book, OnRun(), times=1) as injection:
+            pass
+        assert book.unfired == [injection]
+
+    def test_without_times(self, book: FaultBook) -> None:
+        """Without ``times`` nothing was promised."""
+        inject(book, OnRun())
+        assert book.unfired == []
+
+    def test_hit_in_part(self, book: FaultBook) -> None:
+        """One hit is enough."""
+        inject(book, OnRun(), times=2)
+        book.plan_request(body())
+        assert book.unfired == []
+
+
+class TestEnding:
+    """Taking faults back, and ending stalls."""
+
+    def test_removed(self, book: FaultBook) -> None:
+        """What was taken back hits nothing."""
+        inject(book, OnRun()).remove()
+        assert hits(book, 1) == [False]
+
+    def test_removed_twice(self, book: FaultBook) -> None:
+        """To take it back twice does no harm to another."""
+        injection = inject(book, OnRun())
+        inject(book, OnRunToo())
+        injection.remove()
+        injection.remove()
+        assert book.plan_request(body()).names == ["on-run-too"]
+
+    def test_context_manager(self, book: FaultBook) -> None:
+        """Leaving the context takes it back."""
+        with inject(book, OnRun()):
+            pass
+        assert hits(book, 1) == [False]
+
+    def test_context_manager_after_an_exception(self, book: FaultBook) -> None:
+        """An exception takes it back as well."""
+        with pytest.raises(KeyError), inject(book, OnRun()):
+            raise KeyError
+        assert hits(book, 1) == [False]
+
+    def test_wait_ends_by_itself(self, book: FaultBook) -> None:
+        """A wait that nobody ends runs its time."""
+        inject(book, OnRun())
+        assert not book.plan_request(body()).wait("run")(0.0)
+
+    @pytest.mark.parametrize("end", ["remove", "halt", "clear"])
+    def test_stall_is_released(self, book: FaultBook, pool: ThreadPoolExecutor, end: str) -> None:
+        """A stall without end is released."""
+        injection = inject(book, OnRun())
+        wait, waiting = book.plan_request(body()).wait("run"), threading.Event()
+
+        def stall() -> bool:
+            waiting.set()
+            return wait(TIMEOUT)
+
+        stalled = pool.submit(stall)
+        assert waiting.wait(TIMEOUT)
+        {"remove": injection.remove, "halt": book.halt, "clear": book.clear}[end]()
+        assert stalled.result(2 * TIMEOUT)
+
+    def test_halted(self, book: FaultBook) -> None:
+        """While halted nothing stalls."""
+        injection = inject(book, OnRun())
+        book.halt()
+        assert injection.wait(None)
+
+    def test_halted_still_hits(self, book: FaultBook) -> None:
+        """While halted injections stay in force."""
+        inject(book, OnRun())
+        book.halt()
+        assert hits(book, 1) == [True]
+
+    def test_resumed(self, book: FaultBook) -> None:
+        """After a resume stalls stall again."""
+        injection = inject(book, OnRun())
+        book.halt()
+        book.resume()
+        assert not injection.wait(0.0)
+
+    def test_removed_stays_released(self, book: FaultBook) -> None:
+        """What was taken back stalls nobody again, after a restart either."""
+        injection = inject(book, OnRun())
+        injection.remove()
+        book.halt()
+        book.resume()
+        assert injection.wait(0.0)
+
+    def test_clear(self, book: FaultBook) -> None:
+        """A clear forgets every injection."""
+        inject(book, OnRun(), times=1)
+        book.clear()
+        assert (book.active, book.injections, book.unfired) == ([], [], [])
+
+
+class TestTelling:
+    """What others are told."""
+
+    def test_repr(self, book: FaultBook) -> None:
+        """The repr names faults and hits."""
+        injection = inject(book, OnAuth(), OnReply())
+        assert repr(injection) == "<Injection on-auth, on-reply; 0 hit(s)>"
+
+    @pytest.mark.parametrize("change", ["add", "remove", "clear"])
+    def test_on_change(self, book: FaultBook, change: str) -> None:
+        """Whoever asked is told that injections changed."""
+        injection, told = inject(book, OnRun()), threading.Event()
+        book.on_change = told.set
+        changes = {"add": lambda: inject(book, OnReply()), "remove": injection.remove}
+        changes.get(change, book.clear)()
+        assert told.is_set()
+
+    @pytest.mark.parametrize("data", [body(), body("cancel_task")], ids=["fits", "misfit"])
+    def test_on_decision(self, book: FaultBook, data: bytes) -> None:
+        """Whoever asked is told of every injection that was considered."""
+        told: list[Injection] = []
+        injection = inject(book, OnRun())
+        book.on_decision = told.append
+        book.plan_request(data)
+        assert told == [injection]
+
+    def test_account(self, book: FaultBook) -> None:
+        """Counts made elsewhere are taken over."""
+        injection = inject(book, OnRun(), times=3)
+        injection.account(seen=5, hits=3, missed=["why"])
+        assert (injection.seen, injection.spent, injection.missed) == (5, True, ["why"])
+
+    def test_adopt(self, book: FaultBook) -> None:
+        """What another book has checked decides under its number there."""
+        injection = book.adopt(7, (OnRun(),), Selector())
+        assert (injection.number, hits(book, 1)) == (7, [True])
+
+
+class TestWhatIsNeverHit:
+    """Selections that cannot come true are refused."""
+
+    @pytest.mark.parametrize(
+        ("name", "command"),
+        [
+            ("hang", "cancel_task"),
+            ("slow-cancel", "run_task"),
+            ("missing-terminal", "cancel_task"),
+        ],
+    )
+    def test_another_command(self, book: FaultBook, name: str, command: str) -> None:
+        """A fault of runs does nothing to a cancel, nor the other way round."""
+        with pytest.raises(UsageError, match=f"{name} does nothing to a {command}"):
+            inject(book, FAULTS[name](), command=command)
+
+    @pytest.mark.parametrize("name", ["slow-response", "status", "reject-auth"])
+    def test_either_command(self, book: FaultBook, name: str) -> None:
+        """A fault that acts on both may be given either."""
+        for command in ("run_task", "cancel_task"):
+            inject(book, FAULTS[name](), command=command)
+
+    @pytest.mark.parametrize("seed", ["x", 1.5, True])
+    def test_a_seed_that_is_none(self, seed: Any) -> None:
+        """A seed is a whole number."""
+        with pytest.raises(UsageError, match="seed must be a whole number"):
+            Selector(seed=seed)

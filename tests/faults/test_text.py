@@ -1,0 +1,255 @@
+"""Faults in text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import pytest
+
+from wove_http_dev.errors import UsageError
+from wove_http_dev.faults import FAULTS
+from wove_http_dev.faults.fault import Fault, option
+from wove_http_dev.faults.run import SlowResponse
+from wove_http_dev.faults.text import parse_fault
+
+
+@dataclass(frozen=True)
+class SlowThing(Fault):
+    """Has a field of every type."""
+
+    stage: ClassVar[str] = "run"
+    delay: float = option(1.0, "a number", "seconds")
+    count: int = option(1, "a whole number")
+    loud: bool = option(False, "a truth")
+    text: str = option("", "a text")
+    limit: float | None = option(2.0, "a number or none")
+    retry_after: str | None = option(None, "a text or none")
+
+
+@dataclass(frozen=True)
+class OtherThing(Fault):
+    """Has no field."""
+
+    stage: ClassVar[str] = "response"
+
+
+TABLE: dict[str, type[Fault]] = {"slow-thing": SlowThing, "other-thing": OtherThing}
+
+
+def fault_in(text: str) -> Fault:
+    """The fault in ``text``."""
+    return parse_fault(text, TABLE)[0]
+
+
+def selection_in(text: str) -> dict[str, Any]:
+    """The selector words in ``text``."""
+    return parse_fault(text, TABLE)[1]
+
+
+class TestFields:
+    """A fault and its fields."""
+
+    @pytest.mark.parametrize("text", ["slow-thing", "  slow-thing  ", "'slow-thing'"])
+    def test_name_alone(self, text: str) -> None:
+        """A name alone is the fault with its defaults."""
+        assert fault_in(text) == SlowThing()
+
+    @pytest.mark.parametrize(
+        ("word", "fault"),
+        [
+            ("delay=2", SlowThing(delay=2.0)),
+            ("delay=.5", SlowThing(delay=0.5)),
+            ("delay=1e2", SlowThing(delay=100.0)),
+            ("count=3", SlowThing(count=3)),
+            ("loud=true", SlowThing(loud=True)),
+            ("loud=Yes", SlowThing(loud=True)),
+            ("loud=1", SlowThing(loud=True)),
+            ("loud=on", SlowThing(loud=True)),
+            ("loud=false", SlowThing(loud=False)),
+            ("loud=OFF", SlowThing(loud=False)),
+            ("text=abc", SlowThing(text="abc")),
+            ("text=", SlowThing(text="")),
+            ("text=a=b", SlowThing(text="a=b")),
+            ("text=none", SlowThing(text="none")),
+            ("text=5", SlowThing(text="5")),
+            ("limit=none", SlowThing(limit=None)),
+            ("limit=None", SlowThing(limit=None)),
+            ("limit=3", SlowThing(limit=3.0)),
+            ("retry_after=3", SlowThing(retry_after="3")),
+            ("retry-after=3", SlowThing(retry_after="3")),
+        ],
+    )
+    def test_field(self, word: str, fault: Fault) -> None:
+        """A field's text becomes a value of its type."""
+        assert fault_in(f"slow-thing {word}") == fault
+
+    def test_type_of_a_number(self) -> None:
+        """A whole number in a float's place is a float."""
+        fault = fault_in("slow-thing delay=2")
+        assert isinstance(fault, SlowThing)
+        assert isinstance(fault.delay, float)
+
+    @pytest.mark.parametrize(
+        "word", ["text='two words'", '"text=two words"', r"text=two\ words", 'text="two words"']
+    )
+    def test_quoting(self, word: str) -> None:
+        """Words are quoted as a shell would."""
+        assert fault_in(f"slow-thing {word}") == SlowThing(text="two words")
+
+    def test_several(self) -> None:
+        """Fields and selector words come in any order."""
+        fault, selection = parse_fault("slow-thing times=1 delay=2 task=a text=b", TABLE)
+        assert (fault, selection) == (SlowThing(delay=2.0, text="b"), {"times": 1, "task": "a"})
+
+
+class TestSelectorWords:
+    """Words that say which request."""
+
+    @pytest.mark.parametrize(
+        ("word", "selection"),
+        [
+            ("task=render_*", {"task": "render_*"}),
+            ("command=cancel_task", {"command": "cancel_task"}),
+            ("times=2", {"times": 2}),
+            ("times=none", {"times": None}),
+            ("after=3", {"after": 3}),
+            ("probability=0.25", {"probability": 0.25}),
+            ("seed=7", {"seed": 7}),
+            ("seeds=yes", {"seeds": True}),
+        ],
+    )
+    def test_word(self, word: str, selection: dict[str, Any]) -> None:
+        """A selector word's text becomes a value of its type."""
+        assert selection_in(f"other-thing {word}") == selection
+
+    def test_none(self) -> None:
+        """Without selector words there is no selection."""
+        assert selection_in("other-thing") == {}
+
+    def test_is_no_field(self) -> None:
+        """A selector word does not become a field."""
+        assert fault_in("other-thing times=2") == OtherThing()
+
+
+class TestUsageErrors:
+    """Text that is no fault."""
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("", "an empty fault; say NAME field=value"),
+            ("   ", "an empty fault"),
+            ("slow-thing text='open", "No closing quotation; quote it as a shell would"),
+            ("slow-thin", "unknown fault 'slow-thin'; did you mean 'slow-thing'?"),
+            ("SlowThing", "unknown fault 'SlowThing'; did you mean 'slow-thing'?"),
+            ("zzz", "unknown fault 'zzz'; there are other-thing, slow-thing"),
+            ("delay=2", "unknown fault 'delay=2'"),
+            ("slow-thing delay", "'delay' is not field=value"),
+            ("slow-thing delay = 2", "'delay' is not field=value"),
+            ("slow-thing dely=2", "has no field 'dely'; did you mean 'delay'?"),
+            ("slow-thing time=2", "has no field 'time'; did you mean 'times'?"),
+            ("other-thing qqq=2", "has no field 'qqq'; there are after, command,"),
+            ("other-thing =2", "has no field ''"),
+            ("slow-thing stage=run", "has no field 'stage'"),
+            ("slow-thing delay=soon", "delay takes a number, not 'soon'"),
+            ("slow-thing delay=none", "delay takes a number, not 'none'"),
+            ("slow-thing delay=", "delay takes a number, not ''"),
+            ("slow-thing limit=soon", "limit takes a number, not 'soon'"),
+            ("slow-thing count=1.5", "count takes a whole number, not '1.5'"),
+            ("slow-thing loud=maybe", "loud takes true or false, not 'maybe'"),
+            ("slow-thing delay=nan", "delay must be finite and >= 0"),
+            ("slow-thing delay=inf", "delay must be finite and >= 0"),
+            ("slow-thing delay=-1", "delay must be finite and >= 0"),
+            ("slow-thing times=two", "times takes a whole number, not 'two'"),
+            ("slow-thing after=none", "after takes a whole number, not 'none'"),
+            ("slow-thing seeds=2", "seeds takes true or false, not '2'"),
+        ],
+    )
+    def test_told(self, text: str, told: str) -> None:
+        """Text that is no fault is a usage error that says what to do."""
+        with pytest.raises(UsageError) as caught:
+            parse_fault(text, TABLE)
+        assert told in str(caught.value)
+
+
+class TestRealFaults:
+    """The faults there are."""
+
+    @pytest.mark.parametrize("name", FAULTS)
+    def test_every_name(self, name: str) -> None:
+        """Every fault is found by its name, with its defaults."""
+        assert parse_fault(name, FAULTS)[0] == FAULTS[name]()
+
+    @pytest.mark.parametrize("name", FAULTS)
+    def test_own_text(self, name: str) -> None:
+        """What a fault is printed as is read as the same fault."""
+        assert parse_fault(str(FAULTS[name]()), FAULTS)[0] == FAULTS[name]()
+
+    def test_text_with_fields(self) -> None:
+        """Fields that are printed are read again."""
+        fault = SlowThing(delay=2.5, count=3, loud=True, limit=None)
+        assert fault_in(str(fault)) == fault
+
+    def test_text_with_spaces(self) -> None:
+        """A text that is printed is read again, spaces and all."""
+        fault = SlowThing(text="two words")
+        assert fault_in(str(fault)) == fault
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("reject-auth status=200", "reject-auth: status must be between 400 and 599, not 200"),
+        ("refuse-cancel status=99", "between 400 and 599"),
+        ("html-page status=0", "between 200 and 599"),
+        ("status code=600", "between 200 and 599"),
+        ("redirect code=200", "between 300 and 399"),
+        ("interim-response code=200", "between 100 and 199"),
+        ("slow-body bytes=0", "slow-body: bytes must be >= 1"),
+        ("oversized-body size=9999999999999", "between 0 and"),
+        ("expired-certificate days=99999999", "between 0 and 10000"),
+        ("wrong-hostname hostname=''", "must be a host name, not ''"),
+        ("wrong-hostname hostname=a..b", "must be a host name"),
+        ("status code=503 code=504", "fault status: code= is given twice"),
+        ("status times=1 times=2", "fault status: times= is given twice"),
+    ],
+)
+def test_a_value_that_cannot_be(text: str, message: str) -> None:
+    """A fault that could not happen is refused where it is written."""
+    with pytest.raises(UsageError, match=message):
+        parse_fault(text, FAULTS)
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value", "wanted"),
+    [
+        ("slow-response", "delay", "2", "a number"),
+        ("status", "code", 503.0, "a whole number"),
+        ("status", "code", True, "a whole number"),
+        ("status", "reason", 3, "a text"),
+        ("reject-auth", "status", "x", "a whole number"),
+        ("stall-mid-body", "seconds", "x", "a number"),
+    ],
+)
+def test_a_value_of_another_type(name: str, field: str, value: object, wanted: str) -> None:
+    """An instance is held to the types of its fields, like a text."""
+    with pytest.raises(UsageError, match=f"{name}: {field} takes {wanted}, not {value!r}"):
+        FAULTS[name](**{field: value})
+
+
+def test_a_whole_number_is_a_number() -> None:
+    """``delay=2`` is as good as ``delay=2.0``."""
+    assert SlowResponse(delay=2) == SlowResponse(delay=2.0)
+
+
+def test_a_custom_fields_type_is_its_own() -> None:
+    """What is no number, text or truth value is nobody's business."""
+
+    @dataclass(frozen=True)
+    class Odd(Fault):
+        stage: ClassVar[str] = "wire"
+        words: tuple[str, ...] = ()
+        sizes: list[int] = field(default_factory=list)
+
+    assert Odd(words=("a",), sizes=[1]).sizes == [1]

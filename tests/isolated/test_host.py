@@ -1,0 +1,361 @@
+"""The isolated worker: its service in a child process, driven through the same names."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pytest
+from wove import weave
+
+from tests.faults.helpers import error_of, weave_many, weave_one
+from wove_http_dev import CertificateAuthority, Fault, HttpWorker, UsageError
+from wove_http_dev.errors import StrictnessError
+from wove_http_dev.isolated.host import IsolatedEngine, _Life
+from wove_http_dev.runs.records import Run
+
+
+@pytest.fixture
+def isolated(wove_http_ca: CertificateAuthority) -> Iterator[HttpWorker]:
+    """A running isolated worker, configured in Wove."""
+    with HttpWorker(ca=wove_http_ca, isolated=True) as worker, worker.configured():
+        yield worker
+
+
+def pid_of(worker: HttpWorker) -> int:
+    """The process that serves."""
+    engine = worker._engine
+    assert isinstance(engine, IsolatedEngine)
+    assert engine.pid is not None
+    return engine.pid
+
+
+def module_level() -> int:
+    """A task that cloudpickle sends by name."""
+    return 1
+
+
+@dataclass(frozen=True)
+class Louder(Fault):
+    """Tells another result."""
+
+    stage: ClassVar[str] = "events"
+
+    def on_events(self, events: list[dict[str, Any]], stage: Any) -> Any:
+        return [{**event, "result": "LOUD"} for event in events if event.pop("result_pickle", 1)]
+
+
+def test_tasks_run_in_another_process(isolated: HttpWorker) -> None:
+    """A task sees the child's process id."""
+    with weave() as w:
+
+        @w.do(environment="workers")
+        def where() -> int:
+            import os
+
+            return os.getpid()
+
+    assert w.result.where == pid_of(isolated)
+
+
+def test_the_result_is_decoded_in_the_test(isolated: HttpWorker) -> None:
+    """run.result crosses as pickle bytes."""
+    weave_one()
+    assert isolated.runs.last.result == (1, 2)
+
+
+def test_arguments_are_decoded_in_the_test(isolated: HttpWorker) -> None:
+    """run.args crosses as pickle bytes."""
+    weave_many([7])
+    assert isolated.runs.last.args == {"item": 7}
+
+
+def test_the_error_is_decoded_in_the_test(isolated: HttpWorker) -> None:
+    """run.error is the exception of the task."""
+    with weave() as w:
+
+        @w.do(environment="workers")
+        def broken() -> None:
+            raise KeyError("no such account")
+
+    with pytest.raises(KeyError):
+        _ = w.result.broken
+    assert repr(isolated.runs.last.error) == "KeyError('no such account')"
+
+
+def test_the_import_path_is_not_the_tests(isolated: HttpWorker) -> None:
+    """The child cannot import what only the test's path holds."""
+    with weave() as w:
+
+        @w.do(environment="workers")
+        def path() -> list[str]:
+            import sys
+
+            return sys.path
+
+    assert str(os.path.dirname(os.path.dirname(__file__))) not in w.result.path
+
+
+def test_a_callable_sent_by_name_is_named_in_the_error(isolated: HttpWorker) -> None:
+    """The error names the module that a real worker could not import."""
+    with weave() as w:
+        w.do(environment="workers")(module_level)
+
+    with pytest.raises(Exception, match=module_level.__module__.partition(".")[0]):
+        _ = w.result.module_level
+
+
+def test_a_stub_answers(isolated: HttpWorker) -> None:
+    """A stub's value comes from the test's process."""
+    isolated.stub("task", result=[5, 6])
+    assert (weave_one(), weave_one()) == (5, 6)
+
+
+def test_a_stub_may_be_a_callable_of_the_test(isolated: HttpWorker) -> None:
+    """It runs in the test's process and gets the run."""
+    seen: list[int] = []
+
+    def answer(run: Run) -> str:
+        seen.append(os.getpid())
+        return run.task_id
+
+    isolated.stub("task", result=answer)
+    weave_one()
+    assert seen == [os.getpid()]
+
+
+def test_a_hold_parks_and_releases(isolated: HttpWorker) -> None:
+    """A gate of the test holds runs of the child."""
+    gate = isolated.hold("task", release_when=2)
+    assert weave_many([1, 2]) == [2, 4]
+    assert len(gate.runs) == 2
+
+
+def test_a_custom_fault_crosses_by_value(isolated: HttpWorker) -> None:
+    """A fault class of a test module acts in a child that cannot import it."""
+    injection = isolated.inject(Louder())
+    assert weave_one() == "LOUD"
+    assert injection.hits == 1
+
+
+@pytest.mark.parametrize(
+    ("entry", "fault"), [("_decided", "missing-started"), ("_updated", "slow-response delay=0")]
+)
+def test_the_account_is_there_before_the_answer(
+    entry: str, fault: str, wove_http_ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However slowly this process listens to the child: whoever has an answer finds its run
+    finished, and the hit counted, on what was looked up before."""
+    plain = getattr(_Life, entry)
+
+    def slowly(self: Any, data: Any) -> None:
+        threading.Event().wait(0.2)
+        plain(self, data)
+
+    monkeypatch.setattr(_Life, entry, slowly)
+    with HttpWorker(ca=wove_http_ca, isolated=True) as worker, worker.configured():
+        injection = worker.inject(fault)
+        weave_one()
+        states = [run.state for run in worker.journal.runs]
+        assert (injection.hits, states) == (1, ["succeeded"])
+
+
+def test_times_is_exact(isolated: HttpWorker) -> None:
+    """Hits are counted where they are decided and told here."""
+    injection = isolated.inject("missing-started", times=3)
+    weave_many(range(10))
+    assert injection.hits == 3
+
+
+def test_strictness_sees_a_refusal(isolated: HttpWorker) -> None:
+    """check() works on the account of the child."""
+    isolated.inject("status", times=1, task="another")
+    weave_one()
+    with pytest.raises(AssertionError, match="task 'task' does not match 'another'"):
+        isolated.check()
+
+
+@pytest.mark.parametrize(
+    ("fault", "state"), [("crash-before-run", "lost"), ("crash-after-run", "succeeded")]
+)
+def test_a_crash_is_a_kill_and_the_account_survives(
+    isolated: HttpWorker, fault: str, state: str
+) -> None:
+    """The journal says what the killed process had done."""
+    isolated.inject(fault, times=1)
+    error_of()
+    assert isolated.runs.last.state == state
+
+
+def test_after_a_crash_start_serves_on_the_same_port(isolated: HttpWorker) -> None:
+    """Another process answers where the first one did."""
+    port = isolated.port
+    isolated.crash()
+    isolated.start()
+    assert (weave_one(), isolated.port) == ((1, 2), port)
+
+
+def test_a_spent_fault_stays_spent_after_a_crash(isolated: HttpWorker) -> None:
+    """times= counts across the child's lives."""
+    isolated.inject("crash-before-run", times=1)
+    error_of()
+    isolated.start()
+    assert weave_one() == (1, 2)
+
+
+def test_a_kill_from_outside_is_noticed(isolated: HttpWorker) -> None:
+    """A worker that was killed is not running."""
+    os.kill(pid_of(isolated), signal.SIGKILL)
+    error_of()
+    assert isolated.running is False
+
+
+def test_impersonation_reaches_the_child(isolated: HttpWorker) -> None:
+    """The child shows the impersonated name's certificate."""
+    import wove
+
+    url = "https://workers.internal/wove/tasks"
+    with isolated.impersonate(url):
+        wove.config(
+            environments={
+                "workers": {
+                    "executor": "http",
+                    "executor_config": {"url": url, "security": "env:WOVE_WORKER_SECRET"},
+                }
+            }
+        )
+        assert weave_one() == (1, 2)
+
+
+def test_refusing_connections_heals(isolated: HttpWorker) -> None:
+    """The listening socket is the child's, and follows the fault."""
+    with isolated.inject("refuse-connections"):
+        error_of()
+    assert weave_one() == (1, 2)
+
+
+def test_no_process_is_left(wove_http_ca: CertificateAuthority) -> None:
+    """After stop() the child is gone and reaped."""
+    with HttpWorker(ca=wove_http_ca, isolated=True) as worker:
+        pid = pid_of(worker)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_a_busy_port_is_a_usage_error(wove_http_ca: CertificateAuthority) -> None:
+    """The child's refusal is told as it is."""
+    with (
+        HttpWorker(ca=wove_http_ca) as taken,
+        pytest.raises(UsageError, match=f"port {taken.port} on localhost is in use"),
+    ):
+        HttpWorker(ca=wove_http_ca, isolated=True, port=taken.port).start()
+
+
+def test_twenty_kills_during_two_hundred_runs(isolated: HttpWorker) -> None:
+    """Every run ends in a result or an error, and the journal accounts for each that arrived."""
+    kills = 20
+    outcomes: list[str] = []
+    lock = threading.Lock()
+    todo = list(range(200))
+    serving = threading.Event()  # so that no weave is spent on a port where nobody listens
+    serving.set()
+
+    def client() -> None:
+        while True:
+            with lock:
+                if not todo:
+                    return
+                todo.pop()
+            serving.wait(60)
+            try:
+                outcome = repr(weave_one())
+            except Exception as exc:
+                outcome = type(exc).__name__
+            with lock:
+                outcomes.append(outcome)
+
+    def killer() -> None:
+        for kill in range(1, kills + 1):
+            isolated.wait_for("task", state="received", count=kill * 8, timeout=60)
+            serving.clear()
+            os.kill(pid_of(isolated), signal.SIGKILL)
+            isolated.restart()
+            serving.set()
+
+    clients = [threading.Thread(target=client) for _ in range(2)]
+    killing = threading.Thread(target=killer)
+    for thread in (*clients, killing):
+        thread.start()
+    for thread in (*clients, killing):
+        thread.join(120)
+    unfinished = [run for run in isolated.runs if run.finished is None]
+    assert (len(outcomes), unfinished) == (200, [])
+
+
+def test_the_child_ends_when_its_parent_does() -> None:
+    """The control connection drops with the parent, and the child goes."""
+    import subprocess
+
+    program = (
+        "import os, wove_http_dev\n"
+        "worker = wove_http_dev.HttpWorker(isolated=True).start()\n"
+        "print(worker._engine.pid, flush=True)\n"
+        "os._exit(0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert wait_gone(int(done.stdout))
+
+
+def wait_gone(pid: int) -> bool:
+    """Whether the process (no child of ours) ends within ten seconds."""
+    ended = threading.Event()
+    for _ in range(1000):
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                if file.read().rpartition(")")[2].split()[0] == "Z":
+                    return True
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        ended.wait(0.01)
+    return False
+
+
+def test_a_process_that_ends_by_itself_is_told(isolated: HttpWorker) -> None:
+    """Strict mode names the task that took the worker with it."""
+
+    def takes_it_along() -> None:
+        import os
+
+        os._exit(3)
+
+    with weave(error_mode="return") as w:
+        w.do(environment="workers")(takes_it_along)
+    with pytest.raises(StrictnessError, match=r"takes_it_along .*worker process ended by itself"):
+        isolated.check()
+
+
+def test_an_idle_process_that_ends_by_itself_is_told(isolated: HttpWorker) -> None:
+    """So is an end that no request was waiting for."""
+    os.kill(pid_of(isolated), signal.SIGKILL)
+    engine = isolated._engine
+    assert isinstance(engine, IsolatedEngine)
+    assert engine._life is not None
+    assert engine._life.ended.wait(10)
+    with pytest.raises(StrictnessError, match="the worker process ended by itself"):
+        isolated.check()
+
+
+def test_a_crash_that_was_asked_for_is_not_told(isolated: HttpWorker) -> None:
+    """Neither a fault's nor the test's own."""
+    isolated.inject("crash-before-run", times=1)
+    error_of()
+    isolated.start()
+    isolated.crash()
+    isolated.check()

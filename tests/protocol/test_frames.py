@@ -1,0 +1,426 @@
+"""Frames against Wove's own serializer, and against everything that is none."""
+
+from __future__ import annotations
+
+import base64
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import pytest
+from wove.context import WoveContextManager
+from wove.environment import _dump_network_executor_message, _load_network_executor_events
+
+from wove_http_dev.errors import FrameError
+from wove_http_dev.options import RESPONSE_SHAPES
+from wove_http_dev.protocol import frames
+from wove_http_dev.protocol.frames import CancelTask, Peek, RunTask, decode_command, is_seed, peek
+
+REASON = "tests"
+SEED_NAME = "WoveContextManager.__init__.<locals>.<lambda>"
+SOME_PICKLE = base64.b64encode(pickle.dumps(None)).decode()
+
+
+def double(x: int) -> int:
+    return 2 * x
+
+
+def wove_frame(**fields: Any) -> bytes:
+    """``fields`` as Wove's network executor writes them."""
+    frame: bytes = _dump_network_executor_message(fields, reason=REASON)
+    return frame
+
+
+def wove_run(**changes: Any) -> bytes:
+    """The ``run_task`` frame that Wove's executor sends for ``double(x=4)``."""
+    frame = {
+        "type": "run_task",
+        "run_id": "run-1",
+        "task_id": "double",
+        "callable": double,
+        "args": {"x": 4},
+        "delivery": {"delivery_timeout": 2.5},
+    }
+    return wove_frame(**{**frame, **changes})
+
+
+def wove_cancel(**changes: Any) -> bytes:
+    """The ``cancel_task`` frame that Wove's executor sends."""
+    frame = {
+        "type": "cancel_task",
+        "run_id": "run-1",
+        "task_id": "double",
+        "delivery_cancel_mode": "require_ack",
+        "delivery_orphan_policy": "detach",
+    }
+    return wove_frame(**{**frame, **changes})
+
+
+def frame_without(body: bytes, name: str) -> bytes:
+    """``body`` without one of its fields."""
+    frame = json.loads(body)
+    del frame[name]
+    return json.dumps(frame).encode()
+
+
+def decoded_run(body: bytes) -> RunTask:
+    """``body``, which is a ``run_task``."""
+    command = decode_command(body)
+    assert isinstance(command, RunTask)
+    return command
+
+
+def decoded_cancel(body: bytes) -> CancelTask:
+    """``body``, which is a ``cancel_task``."""
+    command = decode_command(body)
+    assert isinstance(command, CancelTask)
+    return command
+
+
+def refusal(body: bytes) -> FrameError:
+    """What ``decode_command`` says of ``body``."""
+    with pytest.raises(FrameError) as caught:
+        decode_command(body)
+    return caught.value
+
+
+class WritesAFile:
+    """Writes a file at the moment it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[[str, str], Any], tuple[str, str]]:
+        return open, (str(self.path), "w")
+
+
+class TestRunTask:
+    """A ``run_task`` frame as Wove's own serializer writes it."""
+
+    def test_ids(self) -> None:
+        """The run's and the task's ids are Wove's."""
+        command = decoded_run(wove_run())
+        assert (command.run_id, command.task_id) == ("run-1", "double")
+
+    def test_callable(self) -> None:
+        """The callable's pickle is the one that Wove wrote."""
+        command = decoded_run(wove_run())
+        assert frames.loads(command.callable_pickle)(4) == 8
+
+    def test_arguments(self) -> None:
+        """The arguments' pickle is the one that Wove wrote."""
+        assert frames.loads(decoded_run(wove_run()).args_pickle) == {"x": 4}
+
+    def test_delivery_settings(self) -> None:
+        """The delivery settings are kept as sent."""
+        assert decoded_run(wove_run()).delivery == {"delivery_timeout": 2.5}
+
+    def test_null_delivery(self) -> None:
+        """A null delivery means no settings."""
+        assert decoded_run(wove_run(delivery=None)).delivery == {}
+
+    def test_absent_delivery(self) -> None:
+        """An absent delivery means no settings."""
+        assert decoded_run(frame_without(wove_run(), "delivery")).delivery == {}
+
+    def test_absent_arguments(self) -> None:
+        """Absent arguments mean none, as in Wove's stdio worker."""
+        command = decoded_run(frame_without(wove_run(), "args_pickle"))
+        assert frames.loads(command.args_pickle) == {}
+
+    def test_ordinary_task_is_no_seed(self) -> None:
+        """A user's task is not taken for one of Wove's seeds."""
+        assert not decoded_run(wove_run()).seed
+
+    def test_seed(self) -> None:
+        """One of Wove's seeds is known by its callable."""
+        seed = WoveContextManager(x=1)._tasks["x"]["func"]
+        assert decoded_run(wove_run(callable=seed)).seed
+
+    def test_repr_has_no_payload(self) -> None:
+        """A payload does not reach a log through ``repr``."""
+        assert "pickle" not in repr(decoded_run(wove_run()))
+
+
+class TestCancelTask:
+    """A ``cancel_task`` frame as Wove's own serializer writes it."""
+
+    def test_fields(self) -> None:
+        """All its fields are Wove's."""
+        assert decode_command(wove_cancel()) == CancelTask(
+            run_id="run-1", task_id="double", cancel_mode="require_ack", orphan_policy="detach"
+        )
+
+    def test_default_mode(self) -> None:
+        """Without a mode it is best effort, Wove's own default."""
+        body = frame_without(wove_cancel(), "delivery_cancel_mode")
+        assert decoded_cancel(body).cancel_mode == "best_effort"
+
+    def test_null_mode(self) -> None:
+        """A null mode is best effort, as Wove leaves an unset setting null."""
+        assert decoded_cancel(wove_cancel(delivery_cancel_mode=None)).cancel_mode == "best_effort"
+
+    def test_default_orphan_policy(self) -> None:
+        """Without an orphan policy it is cancel, Wove's own default."""
+        body = frame_without(wove_cancel(), "delivery_orphan_policy")
+        assert decoded_cancel(body).orphan_policy == "cancel"
+
+    def test_absent_task_id(self) -> None:
+        """The run's id is enough."""
+        assert decoded_cancel(frame_without(wove_cancel(), "task_id")).task_id is None
+
+
+MALFORMED = [
+    pytest.param(b"\xff{}", "not UTF-8", id="not UTF-8"),
+    pytest.param(b"", "not JSON", id="empty"),
+    pytest.param(b"{", "not JSON", id="not JSON"),
+    pytest.param(b"\xef\xbb\xbf{}", "not JSON", id="byte order mark"),
+    pytest.param(b'{"type": ' + b"9" * 5000 + b"}", "frame type|not JSON", id="huge number"),
+    pytest.param(b"[" * 200_000, "nested too deeply", id="deep nesting"),
+    pytest.param(b"[]", "not list", id="JSON list"),
+    pytest.param(b'"run_task"', "not str", id="JSON string"),
+    pytest.param(b"null", "not NoneType", id="JSON null"),
+    pytest.param(b"{}", "type None", id="no type"),
+    pytest.param(b'{"type": "shutdown"}', "'shutdown'", id="unknown type"),
+    pytest.param(b'{"type": ["run_task"]}', r"\['run_task'\]", id="type is no string"),
+    pytest.param(frame_without(wove_run(), "run_id"), "'run_id' is missing", id="no run_id"),
+    pytest.param(wove_run(run_id=5), "'run_id' must be", id="run_id is a number"),
+    pytest.param(wove_run(run_id=""), "'run_id' must be", id="run_id is empty"),
+    pytest.param(frame_without(wove_run(), "task_id"), "'task_id' is missing", id="no task_id"),
+    pytest.param(wove_run(task_id=None), "'task_id' must be", id="task_id is null"),
+    pytest.param(
+        frame_without(wove_run(), "callable_pickle"), "'callable_pickle' is missing", id="no code"
+    ),
+    pytest.param(
+        wove_frame(type="run_task", run_id="r", task_id="t", callable_pickle=[]),
+        "'callable_pickle' must be",
+        id="callable_pickle is a list",
+    ),
+    pytest.param(
+        wove_frame(type="run_task", run_id="r", task_id="t", callable_pickle="a!b="),
+        "'callable_pickle' is not base64",
+        id="bad base64",
+    ),
+    pytest.param(
+        wove_frame(type="run_task", run_id="r", task_id="t", callable_pickle="é"),
+        "'callable_pickle' is not base64",
+        id="base64 not ASCII",
+    ),
+    pytest.param(
+        wove_frame(
+            type="run_task", run_id="r", task_id="t", callable_pickle=SOME_PICKLE, args_pickle="abc"
+        ),
+        "'args_pickle' is not base64",
+        id="bad arguments",
+    ),
+    pytest.param(wove_run(delivery=[]), "'delivery' must be", id="delivery is a list"),
+    pytest.param(frame_without(wove_cancel(), "run_id"), "'run_id' is missing", id="whose cancel"),
+    pytest.param(
+        wove_cancel(delivery_cancel_mode="kill"),
+        "delivery_cancel_mode 'kill'",
+        id="bad cancel mode",
+    ),
+    pytest.param(
+        wove_cancel(delivery_cancel_mode=1), "'delivery_cancel_mode' must be", id="mode is a number"
+    ),
+    pytest.param(
+        wove_cancel(delivery_orphan_policy={}),
+        "'delivery_orphan_policy' must be",
+        id="policy is an object",
+    ),
+]
+
+
+class TestMalformed:
+    """Bodies that are no command frame."""
+
+    @pytest.mark.parametrize(("body", "told"), MALFORMED)
+    def test_message_names_what_is_wrong(self, body: bytes, told: str) -> None:
+        """The error says which field, or what else, is wrong."""
+        with pytest.raises(FrameError, match=told):
+            decode_command(body)
+
+    def test_status(self) -> None:
+        """A malformed body is the client's mistake: 400."""
+        assert refusal(b"{}").status == 400
+
+
+class TestEvents:
+    """Event frames, decoded by Wove's own code."""
+
+    @pytest.mark.parametrize("shape", RESPONSE_SHAPES)
+    def test_result_in_every_shape(self, shape: str) -> None:
+        """Wove finds the result last in every response shape."""
+        events = [
+            frames.task_started("run-1", "task"),
+            frames.task_result("run-1", "task", frames.dumps({"answer": 42})),
+        ]
+        document = json.dumps(frames.shape_events(events, shape)).encode()
+        decoded = _load_network_executor_events(document, reason=REASON)
+        assert decoded[-1] == {
+            "type": "task_result",
+            "run_id": "run-1",
+            "task_id": "task",
+            "result": {"answer": 42},
+        }
+
+    @pytest.mark.parametrize(("shape", "count"), [("events", 2), ("list", 2), ("frame", 1)])
+    def test_number_of_events(self, shape: str, count: int) -> None:
+        """Wove finds every event, but in the one-frame shape only the last one."""
+        events = [frames.task_started("r", "t"), frames.task_cancelled("r", "t")]
+        document = json.dumps(frames.shape_events(events, shape)).encode()
+        assert len(_load_network_executor_events(document, reason=REASON)) == count
+
+    @pytest.mark.parametrize("shape", RESPONSE_SHAPES)
+    def test_no_events(self, shape: str) -> None:
+        """No events at all are an answer without events in every shape."""
+        document = json.dumps(frames.shape_events([], shape)).encode()
+        assert _load_network_executor_events(document, reason=REASON) == ()
+
+    def test_error(self) -> None:
+        """Wove decodes the error of a failed run."""
+        error = {"kind": "ValueError", "message": "no"}
+        (decoded,) = decode_events(frames.task_error("r", "t", error))
+        assert decoded["error"] == error
+
+    def test_exception(self) -> None:
+        """Wove decodes the exception of a failed run."""
+        payload = frames.dumps(ValueError("no"))
+        (decoded,) = decode_events(frames.task_error("r", "t", {}, payload))
+        assert repr(decoded["exception"]) == repr(ValueError("no"))
+
+    def test_error_without_exception(self) -> None:
+        """An exception that does not travel leaves no field behind."""
+        (decoded,) = decode_events(frames.task_error("r", "t", {}))
+        assert "exception" not in decoded
+
+    @pytest.mark.parametrize(
+        ("event", "kind"),
+        [
+            (frames.task_started("r", "t"), "task_started"),
+            (frames.heartbeat("r", "t"), "heartbeat"),
+            (frames.task_cancelled("r", "t"), "task_cancelled"),
+        ],
+    )
+    def test_events_without_payload(self, event: frames.Event, kind: str) -> None:
+        """The events without payload have a type and both ids."""
+        assert decode_events(event) == ({"type": kind, "run_id": "r", "task_id": "t"},)
+
+
+def decode_events(*events: frames.Event) -> tuple[dict[str, Any], ...]:
+    """``events`` as Wove's own code decodes them."""
+    document = json.dumps({"events": list(events)}).encode()
+    decoded: tuple[dict[str, Any], ...] = _load_network_executor_events(document, reason=REASON)
+    return decoded
+
+
+HOSTILE_PICKLES = {
+    "empty": b"",
+    "unknown opcode": b"\xff\xff",
+    "cut short": cloudpickle.dumps(double)[:40],
+    "promises more than there is": b"\x80\x04\x8d" + b"\xff" * 8,
+    "negative length": b"\x80\x02\x8b\xff\xff\xff\xff",
+    "number of many digits": b"I" + b"9" * 5000 + b"\n.",
+    "text that is not UTF-8": b"\x80\x04\x8c\x02\xff\xfe.",
+    "bad escape": b"S'\\x'\n.",
+    "no stop": pickle.dumps(None)[:-1],
+}
+
+
+class TestPeek:
+    """Reading a body that nobody has authenticated."""
+
+    def test_claims(self) -> None:
+        """The type and both ids are read."""
+        assert peek(wove_run()) == Peek("run_task", "double", "run-1", seed=False)
+
+    def test_claims_of_a_cancel(self) -> None:
+        """A ``cancel_task`` is read alike."""
+        assert peek(wove_cancel()) == Peek("cancel_task", "double", "run-1", seed=False)
+
+    def test_claims_a_seed(self) -> None:
+        """A seed is recognised before anybody is trusted."""
+        assert peek(wove_run(callable=WoveContextManager()._tasks["data"]["func"])).seed
+
+    @pytest.mark.parametrize(
+        "body", [b"", b"\xff", b"{", b"[]", b"null", b"{}", b"[" * 200_000, b'{"type": 1}']
+    )
+    def test_junk_claims_nothing(self, body: bytes) -> None:
+        """A body that is no frame claims nothing."""
+        assert peek(body) == Peek()
+
+    @pytest.mark.parametrize("body", [b'{"type": "run_task"}', wove_frame(type="run_task", args=1)])
+    def test_half_a_frame(self, body: bytes) -> None:
+        """What a broken frame does claim is read."""
+        assert peek(body) == Peek(type="run_task")
+
+    @pytest.mark.parametrize(
+        "payload",
+        HOSTILE_PICKLES.values(),
+        ids=[name.replace(" ", "-") for name in HOSTILE_PICKLES],
+    )
+    def test_hostile_pickle_is_no_seed(self, payload: bytes) -> None:
+        """A pickle made to upset a disassembler, the seed's name inside, is just no seed."""
+        hostile = SEED_NAME.encode().join((b"", payload)) + SEED_NAME.encode()
+        text = base64.b64encode(payload + hostile).decode()
+        body = wove_frame(type="run_task", task_id="t", run_id="r", callable_pickle=text)
+        assert peek(body) == Peek("run_task", "t", "r", seed=False)
+
+    def test_pickle_is_not_loaded(self, tmp_path: Path) -> None:
+        """A pickle that acts when it is loaded does not act."""
+        target = tmp_path / "written"
+        peek(wove_run(callable=(SEED_NAME, WritesAFile(target))))
+        assert not target.exists()
+
+    def test_the_pickle_would_have_acted(self, tmp_path: Path) -> None:
+        """The pickle of the test above does act when it is loaded."""
+        target = tmp_path / "written"
+        frames.loads(frames.dumps((SEED_NAME, WritesAFile(target))))[1].close()
+        assert target.exists()
+
+
+def mentions_the_seed_name() -> Callable[[], str]:
+    """A user's function whose closure holds the name that seeds are known by."""
+    name = SEED_NAME
+    return lambda: name
+
+
+def nested_name() -> Callable[[], str]:
+    """A user's lambda with the seed's own qualified name."""
+    function = lambda: "mine"  # noqa: E731
+    function.__qualname__ = SEED_NAME
+    return function
+
+
+class TestSeeds:
+    """Telling Wove's own initial values from a user's tasks."""
+
+    @pytest.mark.parametrize("name", ["data", "x"])
+    def test_real_seed(self, name: str) -> None:
+        """What a real weave makes of ``weave(x=…)`` is a seed."""
+        seed = WoveContextManager(x=[1, "two"])._tasks[name]["func"]
+        assert is_seed(frames.dumps(seed))
+
+    def test_large_seed(self) -> None:
+        """The size of an initial value makes no difference."""
+        seed = WoveContextManager(x=list(map(str, range(2000))))._tasks["x"]["func"]
+        assert is_seed(frames.dumps(seed))
+
+    @pytest.mark.parametrize(
+        "function",
+        [
+            double,
+            lambda: 1,
+            lambda v=1: v,
+            lambda v=SEED_NAME: v,
+            mentions_the_seed_name(),
+            nested_name(),
+        ],
+        ids=["function", "lambda", "default", "default-names-it", "closure-names-it", "qualname"],
+    )
+    def test_user_function(self, function: Callable[..., Any]) -> None:
+        """A user's function is no seed, whatever it mentions."""
+        assert not is_seed(frames.dumps(function))

@@ -1,0 +1,106 @@
+"""Headers, requests and replies."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from werkzeug.datastructures import Headers
+
+from wove_http_dev.protocol.messages import REASONS, Reply, Request, json_reply, without
+
+SOME = Headers([("Accept", "a"), ("X-One", "1"), ("ACCEPT", "b")])
+
+
+def head_lines(reply: Reply, *, close: bool = True) -> list[str]:
+    """The lines of ``reply``'s head, without the empty ones at its end."""
+    return reply.head(close=close).decode("latin-1").split("\r\n")[:-2]
+
+
+class TestWithout:
+    """Header fields left out."""
+
+    def test_every_value_goes(self) -> None:
+        """Every value of a header is dropped, whatever the case."""
+        assert list(without(SOME, "aCCept")) == [("X-One", "1")]
+
+    def test_the_original_stays(self) -> None:
+        """It makes a copy."""
+        without(SOME, "accept")
+        assert SOME.get("accept") == "a"
+
+
+class TestReply:
+    """The head of a reply as it is written."""
+
+    @pytest.mark.parametrize(
+        ("status", "line"),
+        [
+            (200, "HTTP/1.1 200 OK"),
+            (413, f"HTTP/1.1 413 {REASONS[413]}"),
+            (599, "HTTP/1.1 599 Unknown"),
+        ],
+    )
+    def test_status_line(self, status: int, line: str) -> None:
+        """The status line has the status's own reason phrase."""
+        assert head_lines(Reply(status))[0] == line
+
+    @pytest.mark.parametrize("reason", ["no luck", ""])
+    def test_reason(self, reason: str) -> None:
+        """A reason of one's own replaces it, an empty one too."""
+        assert head_lines(Reply(401, reason=reason))[0] == f"HTTP/1.1 401 {reason}"
+
+    def test_interim(self) -> None:
+        """An interim response comes before the head."""
+        interim = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+        assert Reply(interim=interim).head(close=True).startswith(interim + b"HTTP/1.1 200 OK")
+
+    def test_content_length(self) -> None:
+        """The length of the body is filled in."""
+        assert "Content-Length: 3" in head_lines(Reply(body=b"abc"))
+
+    @pytest.mark.parametrize("header", [("content-length", "99"), ("Transfer-Encoding", "chunked")])
+    def test_content_length_given(self, header: tuple[str, str]) -> None:
+        """A reply that says how it is framed is not contradicted."""
+        assert "Content-Length: 3" not in head_lines(Reply(body=b"abc", headers=[header]))
+
+    @pytest.mark.parametrize(
+        ("close", "line"), [(True, "Connection: close"), (False, "Connection: keep-alive")]
+    )
+    def test_connection(self, close: bool, line: str) -> None:
+        """The head says what becomes of the connection."""
+        assert line in head_lines(Reply(), close=close)
+
+    def test_end(self) -> None:
+        """The head ends with the empty line."""
+        assert Reply().head(close=True).endswith(b"\r\n\r\n")
+
+    def test_character_outside_latin_1(self) -> None:
+        """A character that fits no head is replaced."""
+        assert head_lines(Reply(reason="\u65e5"))[0] == "HTTP/1.1 200 ?"
+
+
+class TestJsonReply:
+    """A reply with a JSON body."""
+
+    def test_body(self) -> None:
+        """The body is the document."""
+        assert json.loads(json_reply(200, {"a": ["\xe9", None]}).body) == {"a": ["\xe9", None]}
+
+    def test_content_type(self) -> None:
+        """It says that it is JSON."""
+        assert json_reply(200, {}).headers == [("Content-Type", "application/json")]
+
+    def test_extra_header(self) -> None:
+        """A keyword becomes a header."""
+        assert ("Retry-After", "1") in json_reply(503, {}, retry_after="1").headers
+
+
+@pytest.mark.parametrize(
+    "message",
+    [Request("POST", "/", Headers(), b"payload"), Reply(body=b"payload")],
+    ids=["request", "reply"],
+)
+def test_repr_has_no_body(message: Request | Reply) -> None:
+    """A body does not reach a log through ``repr``."""
+    assert "payload" not in repr(message)

@@ -1,0 +1,300 @@
+"""HTTP/1.1 requests from bytes."""
+
+from __future__ import annotations
+
+import pytest
+
+from wove_http_dev.protocol.messages import Request
+from wove_http_dev.protocol.request_reader import RequestError, RequestReader
+
+MAX_HEAD = 1000
+MAX_BODY = 100
+POST = b"POST /wove/tasks HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def reader(*, secure: bool = False) -> RequestReader:
+    """A reader with small limits."""
+    return RequestReader(max_head=MAX_HEAD, max_body=MAX_BODY, secure=secure)
+
+
+def read(data: bytes) -> Request:
+    """The request in ``data``, fed at once."""
+    fed = reader()
+    assert fed.feed(data)
+    return fed.request()
+
+
+def with_target(target: bytes) -> bytes:
+    """A GET request for ``target``."""
+    return b"GET " + target + b" HTTP/1.1\r\nHost: h\r\n\r\n"
+
+
+def with_headers(*lines: str, body: bytes = b"") -> bytes:
+    """A POST request with these header lines."""
+    head = "\r\n".join(["POST / HTTP/1.1", "Host: h", *lines])
+    return head.encode("latin-1") + b"\r\n\r\n" + body
+
+
+def failure(data: bytes, *, secure: bool = False) -> RequestError:
+    """What reading ``data`` ends in."""
+    with pytest.raises(RequestError) as caught:
+        reader(secure=secure).feed(data)
+    return caught.value
+
+
+class TestWholeRequest:
+    """What a request is read as."""
+
+    def test_method(self) -> None:
+        """The method is read."""
+        assert read(POST).method == "POST"
+
+    def test_body(self) -> None:
+        """The body is read."""
+        assert read(POST).body == b"hello"
+
+    def test_headers(self) -> None:
+        """The headers are read in order, in the case they came in."""
+        assert list(read(POST).headers) == [("Host", "h"), ("Content-Length", "5")]
+
+    def test_header_is_latin_1(self) -> None:
+        """Header values are decoded as latin-1, which never fails."""
+        assert read(with_headers("X-Bytes: \xff")).headers.get("x-bytes") == "\xff"
+
+    def test_duplicated_header(self) -> None:
+        """A header sent twice has two values."""
+        request = read(with_headers("X-A: 1", "x-a: 2"))
+        assert request.headers.getlist("X-A") == ["1", "2"]
+
+    @pytest.mark.parametrize("secure", [True, False])
+    def test_secure(self, secure: bool) -> None:
+        """Whether it came over TLS is passed on."""
+        fed = reader(secure=secure)
+        fed.feed(POST)
+        assert fed.request().secure is secure
+
+    def test_byte_by_byte(self) -> None:
+        """A request that drips in is the same request."""
+        fed = reader()
+        for index in range(len(POST)):
+            fed.feed(POST[index : index + 1])
+        assert (fed.request().target, fed.request().body) == ("/wove/tasks", b"hello")
+
+    def test_not_whole_before_the_last_byte(self) -> None:
+        """A request that lacks its last byte is not whole."""
+        assert not reader().feed(POST[:-1])
+
+    def test_chunked_body(self) -> None:
+        """A chunked body is put together."""
+        assert read(CHUNKED + b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n").body == b"abcde"
+
+    def test_trailer_is_no_header(self) -> None:
+        """A trailer is not taken for a header."""
+        request = read(CHUNKED + b"0\r\nX-Wove-Key: default\r\n\r\n")
+        assert request.headers.get("X-Wove-Key") is None
+
+    @pytest.mark.parametrize(
+        ("sent", "target"),
+        [
+            (b"/wove/tasks", "/wove/tasks"),
+            (b"/a%20b?x=%2F&y", "/a%20b?x=%2F&y"),
+            (b"//double//slash", "//double//slash"),
+            (b"/a?", "/a?"),
+            (b"http://h/path?x=1", "/path?x=1"),
+            (b"HTTPS://h:1/path", "/path"),
+            (b"http://h", "/"),
+            (b"http://h?x=1", "/?x=1"),
+        ],
+    )
+    def test_target(self, sent: bytes, target: str) -> None:
+        """The target is the line's own bytes; the absolute form is cut to path and query."""
+        assert read(with_target(sent)).target == target
+
+
+class TestProgress:
+    """What a reader tells on the way."""
+
+    def test_nothing_yet(self) -> None:
+        """A reader that got nothing has not started."""
+        assert not reader().started
+
+    def test_started(self) -> None:
+        """The first byte starts it."""
+        fed = reader()
+        fed.feed(b"P")
+        assert fed.started
+
+    def test_head_not_done(self) -> None:
+        """The head is not done before its empty line."""
+        fed = reader()
+        fed.feed(b"POST / HTTP/1.1\r\nHost: h\r\n")
+        assert not fed.head_done
+
+    def test_head_done(self) -> None:
+        """The head is done with its empty line, body or not."""
+        fed = reader()
+        fed.feed(POST[:-5])
+        assert fed.head_done
+
+    @pytest.mark.parametrize("value", ["100-continue", "100-Continue"])
+    def test_expects_continue(self, value: str) -> None:
+        """A client that waits for 100 Continue is noticed."""
+        fed = reader()
+        fed.feed(with_headers(f"Expect: {value}", "Content-Length: 5"))
+        assert fed.expects_continue
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            POST[:-5],
+            with_headers("Expect: 100-continue")[:-2],
+            with_headers("Expect: 100-continue", "Content-Length: 5", body=b"he"),
+            with_headers("Expect: 100-continue", "Content-Length: 5", body=b"hello"),
+        ],
+        ids=["no-expect", "head-not-done", "body-begun", "whole"],
+    )
+    def test_does_not_expect_continue(self, data: bytes) -> None:
+        """Nobody waits without the header, before the head, or once the body comes."""
+        fed = reader()
+        fed.feed(data)
+        assert not fed.expects_continue
+
+    @pytest.mark.parametrize(
+        ("data", "kept"),
+        [
+            (POST, True),
+            (with_headers("Connection: close", "Content-Length: 0"), False),
+            (POST.replace(b"HTTP/1.1", b"HTTP/1.0"), False),
+        ],
+        ids=["default", "close", "http-1.0"],
+    )
+    def test_keep_alive(self, data: bytes, kept: bool) -> None:
+        """The connection is kept as the client wants it."""
+        fed = reader()
+        fed.feed(data)
+        assert fed.keep_alive is kept
+
+
+class TestPipelining:
+    """Bytes after the first request."""
+
+    @pytest.mark.parametrize("rest", [POST, b"POST / HTTP/1.1\r\n"], ids=["whole", "part"])
+    def test_noticed(self, rest: bytes) -> None:
+        """Bytes of a second request are noticed."""
+        fed = reader()
+        fed.feed(POST + rest)
+        assert fed.pipelined
+
+    def test_first_request_stands(self) -> None:
+        """The second request does not get into the first."""
+        request = read(POST + with_target(b"/second"))
+        assert (request.method, request.target, request.body) == ("POST", "/wove/tasks", b"hello")
+
+    def test_connection_is_not_kept(self) -> None:
+        """After a second request the connection is not kept."""
+        fed = reader()
+        fed.feed(POST + POST)
+        assert not fed.keep_alive
+
+    def test_second_request_is_no_http(self) -> None:
+        """A second request that is no HTTP does not spoil the first."""
+        assert read(POST + b"GET nonsense HTTP/9.9\r\n\r\n").body == b"hello"
+
+
+class TestErrors:
+    """What is no request that can be served."""
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"nonsense\r\n\r\n",
+            b"POST / HTTP/9.9\r\n\r\n",
+            b"POST /\r\n\r\n",
+            with_headers("No colon here"),
+            with_headers("Content-Length: five"),
+            with_headers("Content-Length: -1"),
+            with_headers("Content-Length: 5", "Content-Length: 6"),
+            with_headers("Content-Length: 5", "Transfer-Encoding: chunked"),
+            CHUNKED + b"zz\r\n",
+            b"POST / HTTP/1.1\r\n\r\n",
+            with_headers("host: other"),
+        ],
+        ids=[
+            "no-http",
+            "version",
+            "http-0.9",
+            "header",
+            "length-word",
+            "length-negative",
+            "two-lengths",
+            "length-and-chunked",
+            "chunk-size",
+            "no-host",
+            "two-hosts",
+        ],
+    )
+    def test_not_http(self, data: bytes) -> None:
+        """What is not HTTP/1.1, or could be read two ways, is a 400."""
+        assert failure(data).status == 400
+
+    def test_old_clients_need_no_host(self) -> None:
+        """HTTP/1.0 has no Host header (RFC 1945), so none is asked for."""
+        assert read(b"POST / HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello").body == b"hello"
+
+    def test_upgrade(self) -> None:
+        """A protocol upgrade is a 400 that says so."""
+        data = with_headers("Connection: Upgrade", "Upgrade: websocket")
+        assert "upgrades are not served" in str(failure(data))
+
+    def test_tls_on_a_plain_port(self) -> None:
+        """A TLS handshake on a plain port is called by its name."""
+        assert "TLS handshake" in str(failure(b"\x16\x03\x01\x02\x00\x01"))
+
+    def test_handshake_byte_inside_tls(self) -> None:
+        """Inside TLS the same byte is no handshake."""
+        assert "TLS handshake" not in str(failure(b"\x16\x03\x01\x02\x00\x01", secure=True))
+
+    def test_head_too_large_at_once(self) -> None:
+        """A head above the limit is a 431, also if it is whole at once."""
+        assert failure(with_headers("X-Long: " + "x" * MAX_HEAD)).status == 431
+
+    def test_target_too_large(self) -> None:
+        """A target above the limit is a 431."""
+        assert failure(with_target(b"/" + b"x" * MAX_HEAD)).status == 431
+
+    def test_head_without_end(self) -> None:
+        """A header line that never ends is a 431."""
+        assert failure(b"POST / HTTP/1.1\r\nX-Long: " + b"x" * MAX_HEAD).status == 431
+
+    def test_head_in_pieces(self) -> None:
+        """A head above the limit is a 431 also if it comes in small lines."""
+        fed, line = reader(), b"X-Some: " + b"x" * 90 + b"\r\n"
+        fed.feed(b"POST / HTTP/1.1\r\n" + 9 * line)
+        with pytest.raises(RequestError) as caught:
+            fed.feed(line)
+        assert caught.value.status == 431
+
+    def test_trailers_too_large(self) -> None:
+        """Trailers count like headers."""
+        trailer = b"X-Long: " + b"x" * MAX_HEAD + b"\r\n\r\n"
+        assert failure(CHUNKED + b"0\r\n" + trailer).status == 431
+
+    def test_promised_body_too_large(self) -> None:
+        """A body that promises to be too large is a 413 before it comes."""
+        assert failure(with_headers(f"Content-Length: {MAX_BODY + 1}")).status == 413
+
+    def test_chunked_body_too_large(self) -> None:
+        """A body that turns out too large is a 413."""
+        chunk = b"3c\r\n" + b"x" * 60 + b"\r\n"
+        assert failure(CHUNKED + chunk + chunk).status == 413
+
+    def test_limit_is_told(self) -> None:
+        """The message says what the limit is."""
+        told = str(failure(with_headers(f"Content-Length: {MAX_BODY + 1}")))
+        assert told == f"the body is larger than max_body={MAX_BODY} bytes"
+
+    def test_largest_body(self) -> None:
+        """A body of just the limit is read."""
+        body = b"x" * MAX_BODY
+        assert read(with_headers(f"Content-Length: {MAX_BODY}", body=body)).body == body

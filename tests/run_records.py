@@ -1,0 +1,34 @@
+"""Runs and requests as the rooms below the service see them, made without a service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from wove_http_dev.protocol.frames import dumps
+from wove_http_dev.runs.records import Run
+from wove_http_dev.runs.runner import Outcome
+
+
+def make_run(
+    task_id: str = "task",
+    *,
+    run_id: str = "run-1",
+    seed: bool = False,
+    args: Mapping[str, Any] | None = None,
+    args_pickle: bytes | None = None,
+) -> Run:
+    """A run that was just let in."""
+    return Run(
+        run_id,
+        task_id,
+        delivery={},
+        seed=seed,
+        args_pickle=dumps(dict(args or {})) if args_pickle is None else args_pickle,
+        received=0.0,
+    )
+
+
+def returned(value: Any) -> Outcome:
+    """The outcome of a task that returned ``value``."""
+    return Outcome("result", result_pickle=dumps(value))

@@ -1,0 +1,269 @@
+"""Gates that park runs before their body starts."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from tests.run_records import make_run
+from wove_http_dev.errors import UsageError, WaitTimeoutError
+from wove_http_dev.runs.holds import Gates
+from wove_http_dev.runs.journal import Journal
+from wove_http_dev.runs.records import Run
+from wove_http_dev.runs.runner import Execution
+
+TIMEOUT = 10.0
+
+
+class Parking:
+    """Gates with a journal, and threads on which runs come to them."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self.journal = Journal()
+        self.gates = Gates(self.journal)
+        self._pool = pool
+
+    def send(self, run: Run, execution: Execution | None = None) -> Future[None]:
+        """``run`` comes to the gates; done once it is through."""
+        self.journal.add_run(run)
+        return self._pool.submit(self.gates.park, run, execution or Execution("body"))
+
+
+@pytest.fixture
+def parking(pool: ThreadPoolExecutor) -> Iterator[Parking]:
+    """Gates that are opened at the end, before ``pool`` waits for its threads."""
+    parking = Parking(pool)
+    yield parking
+    parking.gates.release_all()
+
+
+class TestHolding:
+    """Which runs are held, and how it shows."""
+
+    def test_held(self, parking: Parking) -> None:
+        """A run that arrived does not go on."""
+        gate = parking.gates.hold("task")
+        parked = parking.send(make_run())
+        gate.wait_arrived(timeout=TIMEOUT)
+        assert not parked.done()
+
+    def test_state(self, parking: Parking) -> None:
+        """A run that is parked is held in the journal."""
+        parking.gates.hold("task")
+        run = make_run()
+        parking.send(run)
+        assert parking.journal.wait_for_runs("task", "held", 1, TIMEOUT).last is run
+
+    @pytest.mark.parametrize("pattern", ["other", "Task", "tas"])
+    def test_other_task(self, parking: Parking, pattern: str) -> None:
+        """A run of another task goes through."""
+        parking.gates.hold(pattern)
+        assert parking.send(make_run()).result(TIMEOUT) is None
+
+    @pytest.mark.parametrize("pattern", ["task", "t*", None])
+    def test_pattern(self, parking: Parking, pattern: str | None) -> None:
+        """A gate is for a name, a glob, or every task."""
+        gate = parking.gates.hold(pattern)
+        parking.send(make_run())
+        assert len(gate.wait_arrived(timeout=TIMEOUT)) == 1
+
+    def test_seed(self, parking: Parking) -> None:
+        """Wove's own seeds go through."""
+        parking.gates.hold()
+        assert parking.send(make_run("data", seed=True)).result(TIMEOUT) is None
+
+    def test_seed_has_not_arrived(self, parking: Parking) -> None:
+        """Wove's own seeds do not count as arrived."""
+        gate = parking.gates.hold()
+        parking.send(make_run("data", seed=True)).result(TIMEOUT)
+        assert gate.runs == []
+
+    def test_two_gates(self, parking: Parking) -> None:
+        """A run that fits two gates is held by the second after the first."""
+        first, second = parking.gates.hold("task"), parking.gates.hold("t*")
+        parking.send(make_run())
+        first.wait_arrived(timeout=TIMEOUT)
+        first.release()
+        assert len(second.wait_arrived(timeout=TIMEOUT)) == 1
+
+    def test_tasks(self, parking: Parking) -> None:
+        """The tasks of the gates that are closed are told."""
+        parking.gates.hold("open").release()
+        parking.gates.hold("closed")
+        parking.gates.hold()
+        assert parking.gates.tasks == ["closed", None]
+
+
+class TestReleasing:
+    """How a run gets through."""
+
+    def test_release(self, parking: Parking) -> None:
+        """A release lets the parked run through."""
+        gate = parking.gates.hold()
+        parked = parking.send(make_run())
+        gate.wait_arrived(timeout=TIMEOUT)
+        gate.release()
+        assert parked.result(TIMEOUT) is None
+
+    def test_from_now_on(self, parking: Parking) -> None:
+        """After a release nobody is parked."""
+        parking.gates.hold().release()
+        assert parking.send(make_run()).result(TIMEOUT) is None
+
+    def test_arrivals_after_release(self, parking: Parking) -> None:
+        """After a release arrivals are still noted."""
+        gate = parking.gates.hold()
+        gate.release()
+        run = make_run()
+        parking.send(run).result(TIMEOUT)
+        assert gate.runs == [run]
+
+    def test_context_manager(self, parking: Parking) -> None:
+        """Leaving the context releases."""
+        with parking.gates.hold() as gate:
+            parked = parking.send(make_run())
+            gate.wait_arrived(timeout=TIMEOUT)
+        assert parked.result(TIMEOUT) is None
+
+    def test_closed(self, parking: Parking) -> None:
+        """A new gate is closed."""
+        assert not parking.gates.hold().released
+
+    def test_release_all(self, parking: Parking) -> None:
+        """All gates are opened at once."""
+        gates = [parking.gates.hold("a"), parking.gates.hold("b")]
+        parking.gates.release_all()
+        assert [gate.released for gate in gates] == [True, True]
+
+    def test_release_all_forgets(self, parking: Parking) -> None:
+        """The gates that were opened all at once hold nothing any more."""
+        gate = parking.gates.hold()
+        parking.gates.release_all()
+        parking.send(make_run()).result(TIMEOUT)
+        assert gate.runs == []
+
+    def test_cancel(self, parking: Parking) -> None:
+        """A run that is cancelled is let through."""
+        gate, execution = parking.gates.hold(), Execution("body")
+        parked = parking.send(make_run(), execution)
+        gate.wait_arrived(timeout=TIMEOUT)
+        execution.cancel(wait_for_end=True)
+        assert parked.result(TIMEOUT) is None
+
+    def test_cancelled_before(self, parking: Parking) -> None:
+        """A run that was cancelled before it came is not parked."""
+        parking.gates.hold()
+        execution = Execution("body")
+        execution.cancel(wait_for_end=True)
+        assert parking.send(make_run(), execution).result(TIMEOUT) is None
+
+    def test_cancel_lets_nobody_else_through(self, parking: Parking) -> None:
+        """Others stay parked when one is cancelled."""
+        gate, execution = parking.gates.hold(), Execution("body")
+        cancelled = parking.send(make_run(), execution)
+        other = parking.send(make_run())
+        gate.wait_arrived(2, timeout=TIMEOUT)
+        execution.cancel(wait_for_end=True)
+        cancelled.result(TIMEOUT)
+        assert not other.done()
+
+    def test_release_when(self, parking: Parking) -> None:
+        """A gate opens by itself on the nth arrival."""
+        parking.gates.hold(release_when=3)
+        parked = [parking.send(make_run()) for _ in range(3)]
+        assert [each.result(TIMEOUT) for each in parked] == [None] * 3
+
+    def test_not_released_before(self, parking: Parking) -> None:
+        """It does not open before."""
+        gate = parking.gates.hold(release_when=3)
+        for _ in range(2):
+            parking.send(make_run())
+        gate.wait_arrived(2, timeout=TIMEOUT)
+        assert not gate.released
+
+    @pytest.mark.parametrize("number", [0, -1])
+    def test_release_when_nobody(self, parking: Parking, number: int) -> None:
+        """A gate that would open on no arrival is a usage error."""
+        with pytest.raises(UsageError, match="1 or more"):
+            parking.gates.hold(release_when=number)
+
+
+class TestWaiting:
+    """Waiting for arrivals."""
+
+    def test_runs(self, parking: Parking) -> None:
+        """The runs that arrived are handed out."""
+        gate, run = parking.gates.hold(), make_run()
+        parking.send(run)
+        assert gate.wait_arrived(timeout=TIMEOUT) == [run]
+
+    @pytest.mark.parametrize(
+        ("task", "told"),
+        [("task", r"1 run\(s\) of task did not arrive"), (None, "of any task did not arrive")],
+    )
+    def test_in_vain(self, parking: Parking, task: str | None, told: str) -> None:
+        """Who waits in vain is told for what."""
+        with pytest.raises(WaitTimeoutError, match=told):
+            parking.gates.hold(task).wait_arrived(timeout=0.0)
+
+    def test_journal_is_shown(self, parking: Parking) -> None:
+        """Who waits in vain is shown the journal."""
+        parking.journal.open().refusal = "signature: does not match"
+        with pytest.raises(WaitTimeoutError, match="signature: does not match"):
+            parking.gates.hold().wait_arrived(timeout=0.0)
+
+    def test_async(self, parking: Parking) -> None:
+        """The runs that arrived are handed out to async code too."""
+
+        async def main() -> list[Run]:
+            gate = parking.gates.hold()
+            parking.send(run)
+            return await gate.arrived(timeout=TIMEOUT)
+
+        run = make_run()
+        assert asyncio.run(main()) == [run]
+
+    def test_async_in_vain(self, parking: Parking) -> None:
+        """Async code that waits in vain is told so."""
+        with pytest.raises(WaitTimeoutError, match="did not arrive"):
+            asyncio.run(parking.gates.hold().arrived(timeout=0.0))
+
+    def test_async_does_not_block(self, parking: Parking) -> None:
+        """While async code waits, its event loop goes on."""
+
+        async def main() -> list[Run]:
+            gate = parking.gates.hold()
+            waiter = asyncio.ensure_future(gate.arrived(timeout=TIMEOUT))
+            await asyncio.sleep(0)
+            parking.send(run)  # comes to pass only if the loop goes on
+            return await waiter
+
+        run = make_run()
+        assert asyncio.run(main()) == [run]
+
+    def test_async_given_up(self, parking: Parking) -> None:
+        """Async code may give up waiting."""
+
+        async def main() -> bool:
+            gate = parking.gates.hold()
+            waiter = asyncio.ensure_future(gate.arrived(timeout=TIMEOUT))
+            await asyncio.sleep(0)
+            waiter.cancel()
+            await asyncio.wait([waiter])
+            parking.send(make_run())
+            gate.wait_arrived(timeout=TIMEOUT)
+            return waiter.cancelled()
+
+        assert asyncio.run(main())
+
+
+def test_on_change(parking: Parking) -> None:
+    """Whoever asked is told of a new gate."""
+    told = threading.Event()
+    parking.gates.on_change = told.set
+    parking.gates.hold()
+    assert told.is_set()

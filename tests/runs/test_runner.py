@@ -1,0 +1,614 @@
+"""Task bodies: how they end, how they are cancelled, on which threads."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import pickle
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import pytest
+
+from wove_http_dev.protocol.frames import dumps, loads
+from wove_http_dev.runs.runner import CANCELLED, Execution, Outcome, Runner, error_outcome, run_body
+
+TIMEOUT = 10.0
+THREADS = "test-runner"
+
+# Bodies are pickled by reference, so what they share with their test is global here.
+begun = threading.Event()
+release = threading.Event()
+variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    begun.clear()
+    release.clear()
+    yield
+    release.set()
+
+
+@pytest.fixture
+def runner() -> Iterator[Runner]:
+    """A runner, stopped at the end."""
+    runner = Runner(THREADS)
+    yield runner
+    release.set()
+    runner.stop(TIMEOUT)
+
+
+class TwoArguments(Exception):
+    """Does not survive pickling: its ``__init__`` takes what ``args`` does not hold."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"{code}: {text}")
+
+
+class Unprintable(Exception):
+    """Raises another exception when it is printed."""
+
+    def __str__(self) -> str:
+        raise self.args[0]
+
+
+class ExitsWhenPickled(Exception):
+    """Ends the process when it is pickled, if one lets it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise SystemExit("pickled")
+
+
+class ExitsWhenLoaded:
+    """Ends the process when it is unpickled, if one lets it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return sys.exit, ("loaded",)
+
+
+class Waitable:
+    """An awaitable that is no coroutine."""
+
+    def __await__(self) -> Generator[Any, None, str]:
+        yield from asyncio.sleep(0).__await__()
+        return "awaited"
+
+
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+async def add_later(a: int, b: int) -> int:
+    await asyncio.sleep(0)
+    return a + b
+
+
+def waitable() -> Waitable:
+    return Waitable()
+
+
+def fail(exception: BaseException) -> None:
+    raise exception
+
+
+async def fail_later(exception: BaseException) -> None:
+    await asyncio.sleep(0)
+    raise exception
+
+
+def fail_unprintably(second: BaseException) -> None:
+    raise Unprintable(second)
+
+
+def set_variable() -> str:
+    before = variable.get()
+    variable.set("left behind")
+    return before
+
+
+async def set_variable_later() -> str:
+    return set_variable()
+
+
+def unpicklable() -> Any:
+    return threading.Lock()
+
+
+def name_of_thread() -> str:
+    return threading.current_thread().name
+
+
+def blocked() -> str:
+    begun.set()
+    release.wait(TIMEOUT)
+    return "late"
+
+
+async def waits_for_ever() -> None:
+    begun.set()
+    await asyncio.Event().wait()
+
+
+async def refuses_to_stop() -> str:
+    begun.set()
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        return "anyway"
+    return "never"
+
+
+def run(function: Any, **args: Any) -> Outcome:
+    """How ``function(**args)`` ends, on this thread."""
+    return run_body(Execution("body"), dumps(function), dumps(args))
+
+
+def error_of(outcome: Outcome) -> dict[str, Any]:
+    """The error of a failed outcome."""
+    assert outcome.kind == "error"
+    assert outcome.error is not None
+    return dict(outcome.error)
+
+
+def result_of(outcome: Outcome | None) -> Any:
+    """The result of an outcome."""
+    assert outcome is not None
+    assert outcome.result_pickle is not None, outcome
+    return loads(outcome.result_pickle)
+
+
+def exception_of(outcome: Outcome) -> BaseException:
+    """The exception that travels with a failed outcome."""
+    assert outcome.exception_pickle is not None, outcome
+    exception: BaseException = loads(outcome.exception_pickle)
+    return exception
+
+
+def start(runner: Runner, function: Callable[..., Any], name: str = "body") -> Execution:
+    """``function`` on its way on a runner's thread."""
+    execution = Execution(name)
+
+    def body() -> Outcome:
+        if not execution.begin():
+            return CANCELLED
+        return run_body(execution, dumps(function), dumps({}))
+
+    runner.start(execution, body)
+    return execution
+
+
+def started(runner: Runner, function: Callable[..., Any]) -> Execution:
+    """The same, once the body is under way."""
+    execution = start(runner, function)
+    assert begun.wait(TIMEOUT)
+    return execution
+
+
+class TestResults:
+    """Bodies that return."""
+
+    @pytest.mark.parametrize("function", [add, add_later, lambda a, b: a + b])
+    def test_result(self, function: Callable[[int, int], Any]) -> None:
+        """A sync or async body's result is pickled."""
+        assert result_of(run(function, a=40, b=2)) == 42
+
+    def test_awaitable(self) -> None:
+        """An awaitable that a sync body returns is awaited."""
+        assert result_of(run(waitable)) == "awaited"
+
+    @pytest.mark.parametrize(
+        "value", [None, True, 7, 0.5, "\u65e5\ud800", b"\xff", [1, {"a": (2,)}], ValueError]
+    )
+    def test_round_trip(self, value: Any) -> None:
+        """A result arrives as it was, of plain types too."""
+        assert result_of(run(dict, value=value)) == {"value": value}
+
+    def test_plain_value(self) -> None:
+        """A plain value alone arrives as it was."""
+        assert result_of(run(str, object=5)) == "5"
+
+    def test_no_error(self) -> None:
+        """A result comes without an error."""
+        assert run(add, a=1, b=2).error is None
+
+
+class TestExceptions:
+    """Bodies that raise."""
+
+    @pytest.mark.parametrize("function", [fail, fail_later])
+    def test_exception_travels(self, function: Callable[..., Any]) -> None:
+        """An exception that round-trips travels itself."""
+        assert repr(exception_of(run(function, exception=KeyError("k")))) == "KeyError('k')"
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [("kind", "KeyError"), ("message", "'k'"), ("retryable", False), ("source", "task")],
+    )
+    def test_error_fields(self, field: str, value: object) -> None:
+        """The error tells what happened in words."""
+        assert error_of(run(fail, exception=KeyError("k")))[field] == value
+
+    def test_traceback(self) -> None:
+        """The traceback leads to the line that raised."""
+        assert "raise exception" in error_of(run(fail, exception=KeyError("k")))["traceback"]
+
+    @pytest.mark.parametrize(
+        "exception",
+        [
+            TimeoutError("t"),
+            asyncio.TimeoutError("t"),
+            StopIteration("s"),
+            StopAsyncIteration("s"),
+            SystemExit(3),
+            KeyboardInterrupt("k"),
+            GeneratorExit("g"),
+            asyncio.CancelledError("c"),
+        ],
+        ids=repr,
+    )
+    def test_unsafe_exception_stays(self, exception: BaseException) -> None:
+        """An exception that would upset the client's weave does not travel."""
+        assert run(fail, exception=exception).exception_pickle is None
+
+    @pytest.mark.parametrize(
+        "exception", [TimeoutError("t"), SystemExit(3), KeyboardInterrupt("k")], ids=repr
+    )
+    @pytest.mark.parametrize("function", [fail, fail_later])
+    def test_unsafe_exception_is_told(
+        self, function: Callable[..., Any], exception: BaseException
+    ) -> None:
+        """An exception that does not travel is told in words, and ends the task only."""
+        assert error_of(run(function, exception=exception))["kind"] == type(exception).__name__
+
+    def test_stop_iteration(self) -> None:
+        """A StopIteration is told like any other."""
+        assert error_of(run(fail, exception=StopIteration("s")))["kind"] == "StopIteration"
+
+    @pytest.mark.parametrize("exception", [TwoArguments(1, "x"), ExitsWhenPickled("x")], ids=repr)
+    def test_exception_that_does_not_round_trip_stays(self, exception: Exception) -> None:
+        """An exception that does not survive pickling does not travel."""
+        assert error_outcome(exception, source="task").exception_pickle is None
+
+    def test_exception_that_does_not_round_trip_is_told(self) -> None:
+        """The real error is told, not the pickling's."""
+        error = dict(error_outcome(TwoArguments(1, "x"), source="task").error or {})
+        assert (error["kind"], error["message"]) == ("TwoArguments", "1: x")
+
+    @pytest.mark.parametrize(
+        "second", [ValueError("v"), SystemExit(3), KeyboardInterrupt("k")], ids=repr
+    )
+    def test_unprintable(self, second: BaseException) -> None:
+        """An exception whose ``__str__`` raises is told all the same."""
+        told = f"<Unprintable whose __str__ raised {type(second).__name__}>"
+        assert error_of(run(fail_unprintably, second=second))["message"] == told
+
+    @pytest.mark.parametrize("second", [ValueError("v"), SystemExit(3)], ids=repr)
+    def test_unprintable_stays(self, second: BaseException) -> None:
+        """An exception that cannot be compared with its copy does not travel."""
+        assert run(fail_unprintably, second=second).exception_pickle is None
+
+    def test_cancelled_error_of_its_own(self) -> None:
+        """A body that raises CancelledError unasked has failed, it was not cancelled."""
+        assert error_of(run(fail_later, exception=asyncio.CancelledError()))["source"] == "task"
+
+
+_NOTHING = dumps({})
+_CALLABLE = "the callable could not be loaded on the worker: "
+BROKEN = {
+    "unpicklable result": (
+        dumps(unpicklable),
+        _NOTHING,
+        "the task's result, a lock, cannot be pickled",
+    ),
+    "no module": (b"cno_such_module\nf\n.", _NOTHING, _CALLABLE + "ModuleNotFoundError"),
+    "no name": (b"cjson\nno_such_name\n.", _NOTHING, _CALLABLE + "AttributeError"),
+    "no pickle": (b"junk", _NOTHING, _CALLABLE + "UnpicklingError"),
+    "empty": (b"", _NOTHING, _CALLABLE + "EOFError"),
+    "exits when loaded": (dumps(ExitsWhenLoaded()), _NOTHING, _CALLABLE + "SystemExit: loaded"),
+    "bad arguments": (
+        dumps(add),
+        b"junk",
+        "the arguments could not be loaded on the worker: UnpicklingError",
+    ),
+    "list of arguments": (
+        dumps(add),
+        dumps([1]),
+        "args_pickle must hold a dict of names, not list",
+    ),
+    "names of arguments": (
+        dumps(add),
+        dumps({1: 2}),
+        "args_pickle must hold a dict of names, not dict",
+    ),
+    "not callable": (dumps(5), _NOTHING, "callable_pickle holds a int, not a callable"),
+}
+
+
+class TestWorkerErrors:
+    """Bodies that cannot be run, or whose result cannot travel."""
+
+    @pytest.mark.parametrize(("function", "arguments", "told"), BROKEN.values(), ids=BROKEN)
+    def test_message(self, function: bytes, arguments: bytes, told: str) -> None:
+        """The message says what could not be done."""
+        outcome = run_body(Execution("body"), function, arguments)
+        assert error_of(outcome)["message"].startswith(told)
+
+    @pytest.mark.parametrize(("function", "arguments", "_"), BROKEN.values(), ids=BROKEN)
+    def test_source(self, function: bytes, arguments: bytes, _: str) -> None:
+        """It is the worker's error, not the task's."""
+        outcome = run_body(Execution("body"), function, arguments)
+        assert error_of(outcome)["source"] == "worker"
+
+    @pytest.mark.parametrize(("function", "arguments", "_"), BROKEN.values(), ids=BROKEN)
+    def test_exception_stays(self, function: bytes, arguments: bytes, _: str) -> None:
+        """The exception itself does not travel: the message says more."""
+        outcome = run_body(Execution("body"), function, arguments)
+        assert outcome.exception_pickle is None
+
+    def test_import_is_explained(self) -> None:
+        """A module that is missing here is explained."""
+        outcome = run_body(Execution("b"), b"cno_such_module\nf\n.", dumps({}))
+        assert "must be able to import it too" in error_of(outcome)["message"]
+
+    def test_missing_argument(self) -> None:
+        """A call with the wrong arguments is the task's error."""
+        assert error_of(run(add, a=1))["source"] == "task"
+
+
+class TestCancel:
+    """Bodies that are asked to stop."""
+
+    @pytest.mark.parametrize("wait_for_end", [True, False])
+    @pytest.mark.parametrize("function", [waits_for_ever, refuses_to_stop])
+    def test_async_body_ends(
+        self, runner: Runner, function: Callable[..., Any], wait_for_end: bool
+    ) -> None:
+        """An async body is over after a cancel."""
+        execution = started(runner, function)
+        execution.cancel(wait_for_end=wait_for_end)
+        assert execution.ended.wait(TIMEOUT)
+
+    @pytest.mark.parametrize("function", [waits_for_ever, refuses_to_stop])
+    def test_async_body_is_cancelled(self, runner: Runner, function: Callable[..., Any]) -> None:
+        """Its outcome is a cancellation, also if it returns something nevertheless."""
+        execution = started(runner, function)
+        execution.cancel(wait_for_end=True)
+        assert execution.wait(TIMEOUT) == CANCELLED
+
+    def test_sync_body_is_settled_at_once(self, runner: Runner) -> None:
+        """A sync body that nobody waits for has its outcome at once."""
+        execution = started(runner, blocked)
+        execution.cancel(wait_for_end=False)
+        assert execution.outcome == CANCELLED
+
+    def test_sync_body_is_abandoned(self, runner: Runner) -> None:
+        """A sync body that still runs is marked as abandoned."""
+        execution = started(runner, blocked)
+        execution.cancel(wait_for_end=False)
+        assert execution.abandoned
+
+    def test_late_result_goes_nowhere(self, runner: Runner) -> None:
+        """The late result of an abandoned body changes nothing."""
+        execution = started(runner, blocked)
+        execution.cancel(wait_for_end=False)
+        release.set()
+        execution.ended.wait(TIMEOUT)
+        assert execution.outcome == CANCELLED
+
+    def test_sync_body_is_waited_for(self, runner: Runner) -> None:
+        """With the end to be waited for, a sync body that still runs has no outcome."""
+        execution = started(runner, blocked)
+        execution.cancel(wait_for_end=True)
+        assert execution.outcome is None
+
+    def test_sync_body_waited_for_is_cancelled(self, runner: Runner) -> None:
+        """Once it has ended it was cancelled, whatever it returned."""
+        execution = started(runner, blocked)
+        execution.cancel(wait_for_end=True)
+        release.set()
+        assert execution.wait(TIMEOUT) == CANCELLED
+
+    def test_waited_for_is_not_abandoned(self, runner: Runner) -> None:
+        """A body whose end was waited for was not abandoned."""
+        execution = started(runner, blocked)
+        execution.cancel(wait_for_end=True)
+        release.set()
+        execution.ended.wait(TIMEOUT)
+        assert not execution.abandoned
+
+    @pytest.mark.parametrize("wait_for_end", [True, False])
+    def test_body_not_begun_never_starts(self, runner: Runner, wait_for_end: bool) -> None:
+        """A body that was cancelled before it began does not begin."""
+        execution = Execution("body")
+        execution.cancel(wait_for_end=wait_for_end)
+        assert not execution.begin()
+
+    @pytest.mark.parametrize("wait_for_end", [True, False])
+    def test_body_not_begun_is_over(self, wait_for_end: bool) -> None:
+        """Nobody waits for the end of a body that never began."""
+        execution = Execution("body")
+        execution.cancel(wait_for_end=wait_for_end)
+        assert execution.ended.is_set()
+
+    def test_body_not_begun_is_not_abandoned(self) -> None:
+        """A body that never began is not called abandoned."""
+        execution = Execution("body")
+        execution.cancel(wait_for_end=False)
+        assert not execution.abandoned
+
+    def test_outcome_of_ones_own(self, runner: Runner) -> None:
+        """A cancel can settle with another outcome, as a crash does."""
+        execution = started(runner, blocked)
+        crashed = Outcome("error", error={"kind": "Crash"})
+        execution.cancel(wait_for_end=False, outcome=crashed)
+        assert execution.outcome == crashed
+
+    def test_after_the_end(self, runner: Runner) -> None:
+        """A cancel that comes too late changes nothing."""
+        execution = start(runner, name_of_thread)
+        execution.ended.wait(TIMEOUT)
+        execution.cancel(wait_for_end=False)
+        assert not execution.cancel_requested
+
+    def test_twice(self, runner: Runner) -> None:
+        """A second cancel, without patience, abandons what the first one waited for."""
+        execution = started(runner, blocked)
+        execution.cancel(wait_for_end=True)
+        execution.cancel(wait_for_end=False)
+        assert execution.abandoned
+
+    def test_callback(self) -> None:
+        """A callback is called when the cancel comes."""
+        execution, called = Execution("body"), threading.Event()
+        execution.on_cancel(called.set)
+        execution.cancel(wait_for_end=True)
+        assert called.is_set()
+
+    def test_callback_too_early(self) -> None:
+        """A callback is not called before."""
+        execution, called = Execution("body"), threading.Event()
+        execution.on_cancel(called.set)
+        assert not called.is_set()
+
+    def test_late_callback(self) -> None:
+        """A callback that comes after the cancel is called at once."""
+        execution, called = Execution("body"), threading.Event()
+        execution.cancel(wait_for_end=True)
+        execution.on_cancel(called.set)
+        assert called.is_set()
+
+
+class TestExecution:
+    """The outcome of one body."""
+
+    def test_first_outcome_wins(self) -> None:
+        """A second outcome is refused."""
+        execution = Execution("body")
+        execution.settle(CANCELLED)
+        assert not execution.settle(Outcome("result"))
+
+    def test_first_outcome_stands(self) -> None:
+        """The first outcome stays."""
+        execution = Execution("body")
+        execution.settle(CANCELLED)
+        execution.settle(Outcome("result"))
+        assert execution.outcome == CANCELLED
+
+    def test_wait_without_outcome(self) -> None:
+        """Waiting in vain gives nothing."""
+        assert Execution("body").wait(0.0) is None
+
+
+class TestContext:
+    """Context variables of a body."""
+
+    @pytest.mark.parametrize("function", [set_variable, set_variable_later])
+    def test_nothing_comes_in(self, function: Callable[[], Any]) -> None:
+        """A body does not see the context it is run from."""
+        token = variable.set("the test's")
+        try:
+            assert result_of(run(function)) == "unset"
+        finally:
+            variable.reset(token)
+
+    @pytest.mark.parametrize("function", [set_variable, set_variable_later])
+    def test_nothing_goes_out(self, function: Callable[[], Any]) -> None:
+        """What a body sets is gone for the next one on the same thread."""
+        run(function)
+        assert result_of(run(function)) == "unset"
+
+
+class TestThreads:
+    """The runner's threads."""
+
+    def test_runs_elsewhere(self, runner: Runner) -> None:
+        """A body runs on a thread of the runner."""
+        name = result_of(start(runner, name_of_thread).wait(TIMEOUT))
+        assert name.startswith(THREADS)
+
+    def test_reused(self, runner: Runner) -> None:
+        """One body after the other takes fewer threads than bodies."""
+        names = set()
+        for _ in range(100):
+            execution = start(runner, name_of_thread)
+            execution.ended.wait(TIMEOUT)
+            names.add(result_of(execution.outcome))
+        assert len(names) < 100
+
+    def test_as_many_as_needed(self, runner: Runner) -> None:
+        """Bodies that wait for each other all have a thread."""
+        together = threading.Barrier(40)
+
+        def body() -> Outcome:
+            together.wait(TIMEOUT)
+            return Outcome("result")
+
+        executions = [Execution(str(number)) for number in range(40)]
+        for execution in executions:
+            runner.start(execution, body)
+        outcomes = [execution.wait(TIMEOUT) for execution in executions]
+        assert outcomes == [Outcome("result")] * 40
+
+    def test_gone_after_stop(self) -> None:
+        """After a stop no thread is left."""
+        runner = Runner("stopped-runner")
+        start(runner, name_of_thread).ended.wait(TIMEOUT)
+        runner.stop(TIMEOUT)
+        names = [thread.name for thread in threading.enumerate()]
+        assert not [name for name in names if name.startswith("stopped-runner")]
+
+    def test_stop_names_stuck_bodies(self, runner: Runner) -> None:
+        """A stop names the bodies that do not end."""
+        start(runner, blocked, "the stuck one")
+        assert begun.wait(TIMEOUT)
+        assert runner.stop(0.0) == ["the stuck one"]
+
+    def test_stop_names_nobody(self, runner: Runner) -> None:
+        """A stop after which nothing runs names nobody."""
+        started(runner, waits_for_ever)
+        assert runner.stop(TIMEOUT) == []
+
+    def test_stop_settles(self, runner: Runner) -> None:
+        """A stop cancels what runs."""
+        execution = started(runner, blocked)
+        runner.stop(0.0)
+        assert execution.outcome == CANCELLED
+
+    def test_abandoned_body_is_known(self, runner: Runner) -> None:
+        """A body that was abandoned is known until it ends."""
+        execution = started(runner, blocked)
+        execution.cancel(wait_for_end=False)
+        assert runner.executions == [execution]
+
+    def test_works_after_reopening(self, runner: Runner) -> None:
+        """After a stop the runner can be opened again."""
+        runner.stop(TIMEOUT)
+        runner.reopen()
+        assert start(runner, name_of_thread).wait(TIMEOUT)
+
+    @pytest.mark.parametrize("exception", [ValueError("ours"), SystemExit("ours")], ids=repr)
+    def test_failure_of_ours(self, runner: Runner, exception: BaseException) -> None:
+        """A failure outside the body is an outcome too, not a dead thread."""
+
+        def body() -> Outcome:
+            raise exception
+
+        execution = Execution("body")
+        runner.start(execution, body)
+        outcome = execution.wait(TIMEOUT)
+        assert outcome is not None
+        assert error_of(outcome)["source"] == "worker"
+
+
+def test_plain_results_need_no_cloudpickle() -> None:
+    """The result of a plain type is what ``pickle`` alone writes."""
+    payload = run(add, a=1, b=2).result_pickle
+    assert payload == pickle.dumps(3, protocol=pickle.DEFAULT_PROTOCOL)
+
+
+def test_repr_has_no_payload() -> None:
+    """A result does not reach a log through ``repr``."""
+    assert "secret" not in repr(run(str, object="secret"))

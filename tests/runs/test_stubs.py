@@ -1,0 +1,265 @@
+"""Answers given without running the task."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.run_records import make_run
+from wove_http_dev.errors import UsageError
+from wove_http_dev.protocol.frames import loads
+from wove_http_dev.runs.runner import Outcome
+from wove_http_dev.runs.stubs import Stubs, make_source
+
+
+def outcome_of(run_number: int = 1, **words: Any) -> Outcome:
+    """The outcome of the nth run that a stub answers."""
+    source = make_source(**words)
+    answers = [source(make_run(args={"x": 20})) for _ in range(run_number)]
+    return answers[-1].outcome
+
+
+def result_of(run_number: int = 1, **words: Any) -> Any:
+    """The result of the nth run that a stub answers."""
+    payload = outcome_of(run_number, **words).result_pickle
+    assert payload is not None
+    return loads(payload)
+
+
+def error_of(run_number: int = 1, **words: Any) -> dict[str, Any]:
+    """The error of the nth run that a stub answers."""
+    return dict(outcome_of(run_number, **words).error or {})
+
+
+class TestResults:
+    """``result=``."""
+
+    @pytest.mark.parametrize("value", [42, None, "text", {"a": [1]}, (1, 2)])
+    def test_value(self, value: Any) -> None:
+        """A value is the result."""
+        assert result_of(result=value) == value
+
+    def test_every_time(self) -> None:
+        """A value is the result of every run."""
+        assert result_of(3, result=42) == 42
+
+    @pytest.mark.parametrize(("number", "value"), [(1, "a"), (2, "b")])
+    def test_list(self, number: int, value: str) -> None:
+        """The values of a list are consumed in order."""
+        assert result_of(number, result=["a", "b"]) == value
+
+    def test_list_of_lists(self) -> None:
+        """A list in a list is a result."""
+        assert result_of(result=[[]]) == []
+
+    def test_list_is_used_up(self) -> None:
+        """A run beyond the list fails."""
+        assert error_of(3, result=["a", "b"])["kind"] == "LookupError"
+
+    def test_used_up_is_told(self) -> None:
+        """A run beyond the list is told how long it was."""
+        told = "the stub for 'task' has given all of its 2 results"
+        assert error_of(3, result=["a", "b"])["message"] == told
+
+    def test_used_up_is_the_workers(self) -> None:
+        """A run beyond the list is not the task's failure."""
+        assert error_of(3, result=["a", "b"])["source"] == "worker"
+
+    def test_encoded_where_written(self) -> None:
+        """What happens to a value afterwards does not change the stub."""
+        value = [1]
+        source = make_source(result={"v": value})
+        value.append(2)
+        payload = source(make_run()).outcome.result_pickle
+        assert payload is not None
+        assert loads(payload) == {"v": [1]}
+
+    def test_list_under_threads(self, pool: ThreadPoolExecutor) -> None:
+        """Runs that come at once get one value each."""
+        source = make_source(result=list(range(100)))
+        payloads = [
+            answer.outcome.result_pickle or b""
+            for answer in pool.map(source, [make_run() for _ in range(100)])
+        ]
+        assert sorted(map(loads, payloads)) == list(range(100))
+
+
+class TestCallables:
+    """``result=`` with a callable."""
+
+    def test_gets_the_run(self) -> None:
+        """A callable gets the run, and what it returns is the result."""
+        assert result_of(result=lambda run: run.args["x"] + 1) == 21
+
+    def test_may_raise(self) -> None:
+        """What a callable raises, the task raised."""
+        assert error_of(result=lambda run: run.args["y"])["kind"] == "KeyError"
+
+    @pytest.mark.parametrize("exception", [SystemExit(3), KeyboardInterrupt()], ids=repr)
+    def test_may_raise_anything(self, exception: BaseException) -> None:
+        """Whatever a callable raises ends the run only."""
+
+        def call(_: object) -> None:
+            raise exception
+
+        assert error_of(result=call)["kind"] == type(exception).__name__
+
+    def test_result_that_cannot_travel(self) -> None:
+        """A result that cannot be pickled is an error."""
+        assert error_of(result=lambda _: threading.Lock())["kind"] == "TypeError"
+
+
+class TestErrors:
+    """``error=``."""
+
+    def test_exception(self) -> None:
+        """The exception travels."""
+        payload = outcome_of(error=KeyError("k")).exception_pickle
+        assert payload is not None
+        assert repr(loads(payload)) == "KeyError('k')"
+
+    def test_class(self) -> None:
+        """A class is made an exception."""
+        assert error_of(error=KeyError)["kind"] == "KeyError"
+
+    def test_is_the_tasks(self) -> None:
+        """It is the task's error."""
+        assert error_of(error=KeyError)["source"] == "task"
+
+    @pytest.mark.parametrize(("number", "kind"), [(1, "KeyError"), (2, "ValueError")])
+    def test_list(self, number: int, kind: str) -> None:
+        """The errors of a list are consumed in order."""
+        assert error_of(number, error=[KeyError("k"), ValueError])["kind"] == kind
+
+
+class TestEvents:
+    """``events=``."""
+
+    @pytest.mark.parametrize("events", [[], [{"type": "heartbeat"}], ({"type": "a"}, {"b": 1})])
+    def test_as_told(self, events: list[dict[str, Any]]) -> None:
+        """The event frames are the answer."""
+        answer = make_source(events=events)(make_run())
+        assert answer.events == tuple(events)
+
+    def test_encoded_where_written(self) -> None:
+        """What happens to a frame afterwards does not change the stub."""
+        event = {"type": "heartbeat"}
+        source = make_source(events=[event])
+        event["type"] = "changed"
+        assert source(make_run()).events == ({"type": "heartbeat"},)
+
+    def test_others_have_none(self) -> None:
+        """A result is no event frame."""
+        assert make_source(result=1)(make_run()).events is None
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({}, "exactly one"),
+        ({"result": 1, "error": KeyError()}, "exactly one"),
+        ({"result": None, "events": []}, "exactly one"),
+        ({"result": []}, r"result=\[\] would answer nothing"),
+        ({"error": []}, r"error=\[\] would answer nothing"),
+        ({"error": "no"}, "takes an exception, not str"),
+        ({"error": int}, "takes an exception, not type"),
+        ({"error": [KeyError(), "no"]}, "takes an exception, not str"),
+        ({"events": {"type": "a"}}, "list of event frames"),
+        ({"events": ["a"]}, "list of event frames"),
+        ({"events": ""}, "list of event frames"),
+        ({"events": None}, "list of event frames"),
+        ({"events": [{"type": object()}]}, "must fit JSON"),
+        ({"events": [{"result_pickle": b"bytes"}]}, "must fit JSON"),
+    ],
+)
+def test_usage_errors(words: dict[str, Any], told: str) -> None:
+    """What can be no answer is a usage error that says why."""
+    with pytest.raises(UsageError, match=told):
+        make_source(**words)
+
+
+class TestStubs:
+    """Which stub answers a run."""
+
+    @pytest.mark.parametrize("pattern", ["task", "t*", "*"])
+    def test_found(self, pattern: str) -> None:
+        """A stub answers a task by name or glob."""
+        stubs, source = Stubs(), make_source(result=1)
+        stubs.add(pattern, source)
+        assert stubs.find(make_run("task")) is source
+
+    def test_not_found(self) -> None:
+        """A task that has no stub is not answered."""
+        stubs = Stubs()
+        stubs.add("other", make_source(result=1))
+        assert stubs.find(make_run("task")) is None
+
+    def test_seed(self) -> None:
+        """Wove's own seeds are not answered."""
+        stubs = Stubs()
+        stubs.add("*", make_source(result=1))
+        assert stubs.find(make_run("data", seed=True)) is None
+
+    def test_newest(self) -> None:
+        """Of two that fit the newer one answers."""
+        stubs, newer = Stubs(), make_source(result=2)
+        stubs.add("task", make_source(result=1))
+        stubs.add("*", newer)
+        assert stubs.find(make_run("task")) is newer
+
+    def test_taken_back(self) -> None:
+        """Once the newer one is taken back the older one answers."""
+        stubs, older = Stubs(), make_source(result=1)
+        stubs.add("task", older)
+        stubs.add("task", make_source(result=2))()
+        assert stubs.find(make_run("task")) is older
+
+    def test_taken_back_twice(self) -> None:
+        """To take a stub back twice does no harm to another."""
+        stubs, older = Stubs(), make_source(result=1)
+        stubs.add("task", older)
+        remove = stubs.add("task", make_source(result=2))
+        remove()
+        remove()
+        assert stubs.find(make_run("task")) is older
+
+    def test_same_stub_twice(self) -> None:
+        """The same stub added twice and taken back once is still there."""
+        stubs, source = Stubs(), make_source(result=1)
+        stubs.add("task", source)
+        stubs.add("task", source)()
+        assert stubs.find(make_run("task")) is source
+
+    def test_clear(self) -> None:
+        """All are forgotten at once."""
+        stubs = Stubs()
+        stubs.add("task", make_source(result=1))
+        stubs.clear()
+        assert stubs.find(make_run("task")) is None
+
+    def test_tasks(self) -> None:
+        """The tasks that are stubbed are told."""
+        stubs = Stubs()
+        stubs.add("a", make_source(result=1))
+        stubs.add("b*", make_source(result=1))
+        assert stubs.tasks == ["a", "b*"]
+
+    def test_on_change(self) -> None:
+        """Whoever asked is told of a new stub."""
+        stubs, told = Stubs(), threading.Event()
+        stubs.on_change = told.set
+        stubs.add("a", make_source(result=1))
+        assert told.is_set()
+
+
+def test_a_coroutine_function_is_refused() -> None:
+    """Nobody would await it."""
+
+    async def later(run: Any) -> int:
+        return 1
+
+    with pytest.raises(UsageError, match="called, not awaited"):
+        make_source(result=later)

@@ -1,0 +1,173 @@
+"""A port that stays ours."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from wove_http_dev.errors import PortInUseError, UsageError
+from wove_http_dev.service.port import Port
+
+LOOPBACK = "127.0.0.1"
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="what SO_REUSEADDR means differs")
+
+
+@pytest.fixture
+def port() -> Iterator[Port]:
+    """A free port, reserved."""
+    with contextlib.closing(Port("localhost", 0)) as port:
+        yield port
+
+
+def bind(number: int, *, reuse: bool = False) -> socket.socket:
+    """A socket of somebody else's on that port."""
+    sock = socket.socket()
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(reuse))
+        sock.bind((LOOPBACK, number))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def connect(number: int) -> socket.socket:
+    """A connection to that port."""
+    return socket.create_connection((LOOPBACK, number), timeout=10.0)
+
+
+class TestReserved:
+    """From construction on."""
+
+    def test_free_port(self, port: Port) -> None:
+        """Port 0 takes a free one and tells which."""
+        assert port.number > 0
+
+    def test_refuses_connections(self, port: Port) -> None:
+        """A port that only is reserved refuses connections."""
+        with pytest.raises(ConnectionRefusedError):
+            connect(port.number)
+
+    @on_linux
+    @pytest.mark.parametrize("reuse", [False, True])
+    def test_nobody_else_can_take_it(self, port: Port, reuse: bool) -> None:
+        """Somebody else cannot take it, not with SO_REUSEADDR either."""
+        with pytest.raises(OSError, match="in use"):
+            bind(port.number, reuse=reuse)
+
+    @on_linux
+    def test_second_port_of_the_same_number(self, port: Port) -> None:
+        """A second one of the same number is told that it is in use."""
+        with pytest.raises(PortInUseError, match=f"port {port.number} on localhost is in use"):
+            Port("localhost", port.number)
+
+    def test_close_gives_it_back(self) -> None:
+        """After ``close`` somebody else can take it."""
+        port = Port("localhost", 0)
+        port.close()
+        with bind(port.number) as taken:
+            assert taken.getsockname()[1] == port.number
+
+
+class TestListening:
+    """A listener, made and closed at will."""
+
+    def test_accepts(self, port: Port) -> None:
+        """A listener accepts connections on the port."""
+        with port.listen() as listener, connect(port.number) as client:
+            accepted, address = listener.accept()
+            with accepted:
+                assert address == client.getsockname()
+
+    def test_again(self, port: Port) -> None:
+        """After the first listener is closed a second one has the same port."""
+        port.listen().close()
+        with port.listen() as listener:
+            assert listener.getsockname()[1] == port.number
+
+    def test_again_after_connections(self, port: Port) -> None:
+        """Connections of the first listener that linger do not hinder the second one."""
+        with port.listen() as listener, connect(port.number):
+            listener.accept()[0].close()
+        with port.listen() as listener:
+            assert listener.getsockname()[1] == port.number
+
+    def test_same_number_after_connections(self) -> None:
+        """Connections that linger do not hinder a new reservation either."""
+        first = Port("localhost", 0)
+        with contextlib.closing(first), first.listen() as listener, connect(first.number):
+            listener.accept()[0].close()
+        with contextlib.closing(Port("localhost", first.number)) as second:
+            assert second.number == first.number
+
+    def test_refuses_in_between(self, port: Port) -> None:
+        """Between two listeners connections are refused."""
+        port.listen().close()
+        with pytest.raises(ConnectionRefusedError):
+            connect(port.number)
+
+    @on_linux
+    @pytest.mark.parametrize("reuse", [False, True])
+    def test_nobody_else_in_between(self, port: Port, reuse: bool) -> None:
+        """Between two listeners nobody else can take the port."""
+        port.listen().close()
+        with pytest.raises(OSError, match="in use"):
+            bind(port.number, reuse=reuse)
+
+    def test_two_listeners(self, port: Port) -> None:
+        """A second listener at the same time is refused."""
+        with port.listen(), pytest.raises(PortInUseError):
+            port.listen()
+
+
+class TestRefused:
+    """What cannot be had."""
+
+    @pytest.mark.parametrize("number", [-1, 65536])
+    def test_no_port(self, number: int) -> None:
+        """A number that is no port is a usage error."""
+        with pytest.raises(UsageError, match="not between 0 and 65535"):
+            Port("localhost", number)
+
+    def test_busy(self) -> None:
+        """A busy port is named, with advice."""
+        with bind(0) as busy:
+            busy.listen()
+            number = busy.getsockname()[1]
+            with pytest.raises(PortInUseError, match=rf"port {number} on localhost .* port=0"):
+                Port("localhost", number)
+
+    def test_host_of_another_machine(self) -> None:
+        """An address of another machine is a usage error."""
+        with pytest.raises(UsageError, match="no address of this machine"):
+            Port("192.0.2.1", 0)  # RFC 5737: nobody's
+
+    @pytest.mark.parametrize("host", ["no-such-host.invalid", "x" * 70, "a..b"])
+    def test_host_that_does_not_resolve(self, host: str) -> None:
+        """A host that is none is a usage error."""
+        with pytest.raises(UsageError, match="does not resolve"):
+            Port(host, 0)
+
+
+class TestAddress:
+    """Where a host name leads."""
+
+    @pytest.mark.parametrize("host", ["localhost", "LocalHost", LOOPBACK])
+    def test_ipv4(self, host: str) -> None:
+        """``localhost`` is IPv4, whatever the hosts file lists first."""
+        with contextlib.closing(Port(host, 0)) as port:
+            assert port.address == LOOPBACK
+
+    @pytest.mark.parametrize("host", ["::1", "[::1]"])
+    def test_ipv6(self, host: str) -> None:
+        """An IPv6 address is bound as that, in brackets or not."""
+        try:
+            port = Port(host, 0)
+        except UsageError as exc:
+            pytest.skip(f"no IPv6 here: {exc}")
+        with contextlib.closing(port):
+            assert port.family == socket.AF_INET6

@@ -1,0 +1,345 @@
+"""The test certificate authority, by real TLS handshakes in memory."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import ssl
+import stat
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtensionOID
+
+from wove_http_dev import tls
+from wove_http_dev.errors import UsageError
+from wove_http_dev.tls import CertificateAuthority, is_ip, server_context, write_private
+
+
+@pytest.fixture(scope="module")
+def ca() -> CertificateAuthority:
+    """An authority whose files nobody asks for."""
+    return CertificateAuthority()
+
+
+def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> x509.Certificate:
+    """The certificate that ``server`` showed to ``client``, which asked for ``name``."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ours = client.wrap_bio(to_client, to_server, server_hostname=name)
+    theirs = server.wrap_bio(to_server, to_client, server_side=True)
+    for side in (ours, theirs, ours, theirs):
+        try:
+            side.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+    shown = ours.getpeercert(binary_form=True)
+    assert shown is not None
+    return x509.load_der_x509_certificate(shown)
+
+
+def names_of(certificate: x509.Certificate) -> set[str]:
+    """The host names and addresses a certificate is for."""
+    extension = certificate.extensions.get_extension_for_oid(
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME
+    ).value
+    assert isinstance(extension, x509.SubjectAlternativeName)
+    addresses = extension.get_values_for_type(x509.IPAddress)
+    return {*extension.get_values_for_type(x509.DNSName), *map(str, addresses)}
+
+
+def leaf_of(ca: CertificateAuthority, *names: str) -> x509.Certificate:
+    """A leaf for ``names``."""
+    return x509.load_pem_x509_certificate(ca.issue(*names).cert_chain_pems[0].bytes())
+
+
+class TestLeaves:
+    """Certificates signed by the authority."""
+
+    def test_names(self, ca: CertificateAuthority) -> None:
+        """A leaf is for the names and addresses asked for."""
+        assert names_of(leaf_of(ca, "a.example", "10.0.0.1", "::1")) == {
+            "a.example",
+            "10.0.0.1",
+            "::1",
+        }
+
+    def test_common_name(self, ca: CertificateAuthority) -> None:
+        """A common name is set as told."""
+        pem = ca.issue("a.example", common_name="somebody").cert_chain_pems[0].bytes()
+        subject = x509.load_pem_x509_certificate(pem).subject
+        assert "somebody" in [attribute.value for attribute in subject]
+
+    def test_validity(self, ca: CertificateAuthority) -> None:
+        """A leaf ends when told."""
+        end = datetime.datetime(2001, 1, 2, tzinfo=datetime.timezone.utc)
+        begin = end - datetime.timedelta(days=1)
+        leaf = ca.issue("a.example", not_before=begin, not_after=end)
+        certificate = x509.load_pem_x509_certificate(leaf.cert_chain_pems[0].bytes())
+        assert certificate.not_valid_after_utc == end
+
+    def test_chain_of_an_intermediate(self, ca: CertificateAuthority) -> None:
+        """A leaf of an intermediate brings the intermediate along."""
+        assert len(ca.intermediate().issue_cert("a.example").cert_chain_pems) == 2
+
+    def test_intermediate_is_trusted(self, ca: CertificateAuthority) -> None:
+        """A leaf of an intermediate is good for who trusts the authority."""
+        context = server_context(ca.intermediate().issue_cert("a.example"))
+        certificate = shake_hands(context, ca.client_context(), "a.example")
+        assert names_of(certificate) == {"a.example"}
+
+
+class TestServerContext:
+    """What a server shows, chosen by the name the client asks for."""
+
+    @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "::1"])
+    def test_local_names(self, ca: CertificateAuthority, name: str) -> None:
+        """The leaf for the local names is good for each of them."""
+        certificate = shake_hands(ca.server_context(), ca.client_context(), name)
+        assert names_of(certificate) == {"localhost", "127.0.0.1", "::1"}
+
+    def test_extra_name(self, ca: CertificateAuthority) -> None:
+        """An extra name is in the same leaf."""
+        context = ca.server_context("Workers.Example")
+        certificate = shake_hands(context, ca.client_context(), "workers.example")
+        assert names_of(certificate) >= {"workers.example", "localhost"}
+
+    def test_extra_address(self, ca: CertificateAuthority) -> None:
+        """An extra address, which no client names by SNI, is in the same leaf."""
+        context = ca.server_context("10.0.0.1")
+        certificate = shake_hands(context, ca.client_context(), "10.0.0.1")
+        assert "10.0.0.1" in names_of(certificate)
+
+    def test_other_name(self, ca: CertificateAuthority) -> None:
+        """A client that asks for another name gets a leaf for that one."""
+        context = ca.server_context()
+        certificate = shake_hands(context, ca.client_context(), "workers.internal")
+        assert names_of(certificate) == {"workers.internal"}
+
+    def test_name_is_case_insensitive(self, ca: CertificateAuthority) -> None:
+        """The case of the name asked for does not matter."""
+        certificate = shake_hands(ca.server_context(), ca.client_context(), "LOCALHOST")
+        assert names_of(certificate) == {"localhost", "127.0.0.1", "::1"}
+
+    def test_leaf_is_made_once(self, ca: CertificateAuthority) -> None:
+        """The same name gets the same leaf again."""
+        context = ca.server_context()
+        serials = {
+            shake_hands(context, ca.client_context(), "again.example").serial_number
+            for _ in range(2)
+        }
+        assert len(serials) == 1
+
+    def test_many_names(self, ca: CertificateAuthority) -> None:
+        """A client that asks for ever new names is served to the last."""
+        context, client = ca.server_context(), ca.client_context()
+        for number in range(70):
+            last = shake_hands(context, client, f"host-{number}.example")
+        assert names_of(last) == {"host-69.example"}
+
+    def test_context_is_made_once(self, ca: CertificateAuthority) -> None:
+        """The same names give the same context, in whatever order and case."""
+        one = ca.server_context("a.example", "B.example")
+        assert ca.server_context("b.example", "a.example") is one
+
+    def test_oldest_version(self, ca: CertificateAuthority) -> None:
+        """TLS 1.2 is the oldest version spoken."""
+        assert ca.server_context().minimum_version == ssl.TLSVersion.TLSv1_2
+
+    def test_cached(self, ca: CertificateAuthority) -> None:
+        """A context kept under a key is made once."""
+        one = ca.cached("key", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+        assert ca.cached("key", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)) is one
+
+
+class TestClientContext:
+    """Whom a client trusts."""
+
+    def test_rejects_another_authority(self, ca: CertificateAuthority) -> None:
+        """A leaf for the right name by another authority is rejected."""
+        with pytest.raises(ssl.SSLCertVerificationError, match="unable to get local issuer"):
+            shake_hands(CertificateAuthority().server_context(), ca.client_context(), "localhost")
+
+    def test_rejects_another_name(self, ca: CertificateAuthority) -> None:
+        """A leaf for another name is rejected."""
+        context = server_context(ca.issue("a.example"))
+        with pytest.raises(ssl.SSLCertVerificationError, match=r"(?i)hostname mismatch"):
+            shake_hands(context, ca.client_context(), "b.example")
+
+    def test_rejects_an_expired_leaf(self, ca: CertificateAuthority) -> None:
+        """A leaf from the past is rejected."""
+        end = datetime.datetime(2001, 1, 2, tzinfo=datetime.timezone.utc)
+        leaf = ca.issue("a.example", not_before=end - datetime.timedelta(days=1), not_after=end)
+        with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
+            shake_hands(server_context(leaf), ca.client_context(), "a.example")
+
+    def test_trusts_nobody_else(self, ca: CertificateAuthority) -> None:
+        """Of the system's authorities not one is trusted."""
+        assert len(ca.client_context().get_ca_certs()) == 1
+
+
+class TestFiles:
+    """The files that clients of other processes are pointed at."""
+
+    def test_certificate(self) -> None:
+        """The file holds the authority's certificate."""
+        with CertificateAuthority() as ca:
+            assert Path(ca.cert_file).read_bytes() == ca.cert_pem
+
+    def test_no_private_key(self) -> None:
+        """No file holds the private key."""
+        with CertificateAuthority() as ca:
+            contents = [Path(path).read_bytes() for path in (ca.cert_file, ca.bundle_file)]
+        assert not any(b"PRIVATE KEY" in content for content in contents)
+
+    def test_bundle_has_ours(self) -> None:
+        """The bundle trusts our authority."""
+        with CertificateAuthority() as ca:
+            client = ssl.create_default_context(cafile=ca.bundle_file)
+            assert shake_hands(ca.server_context(), client, "localhost")
+
+    def test_bundle_has_the_systems(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The bundle trusts the system's authorities too, a file without newline included."""
+        other = CertificateAuthority()
+        system = tmp_path / "system.pem"
+        system.write_bytes(other.cert_pem.rstrip())
+        monkeypatch.setenv("SSL_CERT_FILE", str(system))
+        with CertificateAuthority() as ca:
+            client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            client.load_verify_locations(ca.bundle_file)
+        assert shake_hands(other.server_context(), client, "localhost")
+
+    def test_bundle_without_a_file_of_the_system(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where the system keeps its authorities in no file, the bundle is made all the same."""
+        monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: SimpleNamespace(cafile=None))
+        with CertificateAuthority() as ca:
+            assert Path(ca.bundle_file).read_bytes().endswith(ca.cert_pem)
+
+    def test_close_deletes(self) -> None:
+        """``close`` deletes the files and their directory."""
+        ca = CertificateAuthority()
+        directory = Path(ca.cert_file).parent
+        ca.close()
+        assert not directory.exists()
+
+    def test_close_twice(self) -> None:
+        """A second ``close`` does nothing."""
+        ca = CertificateAuthority()
+        ca.close()
+        ca.close()
+        assert ca.cert_pem
+
+    def test_made_anew(self) -> None:
+        """A file asked for after ``close`` is made anew."""
+        ca = CertificateAuthority()
+        assert ca.cert_file
+        ca.close()
+        with ca:
+            assert Path(ca.cert_file).read_bytes() == ca.cert_pem
+
+    def test_context_manager(self) -> None:
+        """Leaving the context closes."""
+        with CertificateAuthority() as ca:
+            path = Path(ca.cert_file)
+        assert not path.exists()
+
+    def test_dropped(self) -> None:
+        """An authority that nobody holds leaves no file behind."""
+        path = Path(CertificateAuthority().cert_file)
+        assert not path.exists()
+
+
+class TestKeptIn:
+    """An authority that lasts longer than a process."""
+
+    def test_key_is_private(self, tmp_path: Path) -> None:
+        """The key is readable by its owner alone."""
+        CertificateAuthority.kept_in(tmp_path)
+        assert stat.S_IMODE((tmp_path / "ca.key").stat().st_mode) == 0o600
+
+    def test_same_again(self, tmp_path: Path) -> None:
+        """The second time it is the same authority."""
+        first = CertificateAuthority.kept_in(tmp_path)
+        assert CertificateAuthority.kept_in(tmp_path).cert_pem == first.cert_pem
+
+    def test_client_of_the_first_trusts_the_second(self, tmp_path: Path) -> None:
+        """Who trusted it the first time trusts what it signs the second time."""
+        client = CertificateAuthority.kept_in(tmp_path).client_context()
+        server = CertificateAuthority.kept_in(tmp_path).server_context()
+        assert "localhost" in names_of(shake_hands(server, client, "localhost"))
+
+    @pytest.mark.parametrize("name", ["ca.pem", "ca.key"])
+    @pytest.mark.parametrize("content", [b"", b"junk", b"-----BEGIN CERTIFICATE-----\nx\n"])
+    def test_broken(self, tmp_path: Path, name: str, content: bytes) -> None:
+        """A file that is no certificate or key is a usage error that says what to delete."""
+        CertificateAuthority.kept_in(tmp_path)
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UsageError, match=r"delete ca\.pem and ca\.key"):
+            CertificateAuthority.kept_in(tmp_path)
+
+    def test_certificate_is_missing(self, tmp_path: Path) -> None:
+        """A key without its certificate is a usage error."""
+        CertificateAuthority.kept_in(tmp_path)
+        (tmp_path / "ca.pem").unlink()
+        with pytest.raises(UsageError, match="cannot be used"):
+            CertificateAuthority.kept_in(tmp_path)
+
+    def test_key_of_another(self, tmp_path: Path) -> None:
+        """A certificate that is not the key's is a usage error."""
+        CertificateAuthority.kept_in(tmp_path)
+        (tmp_path / "ca.pem").write_bytes(CertificateAuthority().cert_pem)
+        with pytest.raises(UsageError, match="not the certificate's"):
+            CertificateAuthority.kept_in(tmp_path)
+
+
+class TestWritePrivate:
+    """A file for its owner alone."""
+
+    def test_content(self, tmp_path: Path) -> None:
+        """The content is written."""
+        write_private(tmp_path / "f", b"content")
+        assert (tmp_path / "f").read_bytes() == b"content"
+
+    def test_overwrites_all(self, tmp_path: Path) -> None:
+        """Nothing of a longer file from before is left."""
+        write_private(tmp_path / "f", b"longer content")
+        write_private(tmp_path / "f", b"short")
+        assert (tmp_path / "f").read_bytes() == b"short"
+
+    def test_mode_of_an_open_file(self, tmp_path: Path) -> None:
+        """A file that was open to all is private afterwards."""
+        (tmp_path / "f").touch(mode=0o644)
+        write_private(tmp_path / "f", b"content")
+        assert stat.S_IMODE((tmp_path / "f").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("localhost", False),
+        ("1.example", False),
+        ("", False),
+    ],
+)
+def test_is_ip(host: str, expected: bool) -> None:
+    """Address literals are told from names."""
+    assert is_ip(host) is expected
+
+
+def test_local_names_hold_both_loopbacks() -> None:
+    """The local names cover both families' loopback."""
+    addresses = [ipaddress.ip_address(name) for name in tls.LOCAL_NAMES if is_ip(name)]
+    assert {address.version for address in addresses if address.is_loopback} == {4, 6}
+
+
+def test_self_signed() -> None:
+    """A self-signed certificate is rejected as that."""
+    context = tls.self_signed_context(["localhost"])
+    with pytest.raises(ssl.SSLCertVerificationError, match=r"self-signed|self signed"):
+        shake_hands(context, CertificateAuthority().client_context(), "localhost")
