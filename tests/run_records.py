@@ -14,7 +14,7 @@ def make_run(
     task_id: str = "task",
     *,
     run_id: str = "run-1",
-    seed: bool = False,
+    initial_value: bool = False,
     args: Mapping[str, Any] | None = None,
     args_pickle: bytes | None = None,
 ) -> Run:
@@ -23,7 +23,7 @@ def make_run(
         run_id,
         task_id,
         delivery={},
-        seed=seed,
+        initial_value=initial_value,
         args_pickle=dumps(dict(args or {})) if args_pickle is None else args_pickle,
         received=0.0,
     )

@@ -21,7 +21,7 @@ from wove_http_dev.worker import HttpWorker
 
 TARGET = "/wove/tasks"
 TIMEOUT = 10.0
-SEED_URL = "https://workers.internal/wove/tasks"
+PRODUCTION_URL = "https://workers.internal/wove/tasks"
 MakeWorker = Callable[..., HttpWorker]
 MODES = ("best_effort", "require_ack")
 

@@ -20,7 +20,7 @@ from wove import weave
 from wove.environment import EnvironmentExecutionError
 
 from tests.support import (
-    SEED_URL,
+    PRODUCTION_URL,
     TIMEOUT,
     MakeWorker,
     answer,
@@ -387,14 +387,14 @@ def test_refusal_counts_before_its_answer_is_written(worker: HttpWorker) -> None
     exchange = worker.journal.open()
     exchange.refusal = "unsigned"
     worker.journal.update(exchange)
-    assert worker.journal.unasked == [exchange]
+    assert worker.journal.violations == [exchange]
 
 
 def test_refusal_counts_once(worker: HttpWorker) -> None:
     """It does not count again when the answer has been written."""
     refuse_one(worker)
     worker.stop()
-    assert len(worker.journal.unasked) == 1
+    assert len(worker.journal.violations) == 1
 
 
 def test_check_shows_the_journal(worker: HttpWorker) -> None:
@@ -680,10 +680,10 @@ def test_worker_in_a_fresh_thread(wove_http_worker: HttpWorker) -> None:
     assert results == [42]
 
 
-@pytest.mark.wove_http(impersonate=SEED_URL)
+@pytest.mark.wove_http(impersonate=PRODUCTION_URL)
 def test_definition_under_impersonation(wove_http_worker: HttpWorker) -> None:
     """With the option the environment's own definition names the impersonated URL."""
-    assert wove_http_worker.environment_definition["executor_config"]["url"] == SEED_URL
+    assert wove_http_worker.environment_definition["executor_config"]["url"] == PRODUCTION_URL
 
 
 # Again after a stop

@@ -13,7 +13,7 @@ import wove
 from wove import weave
 from wove.environment import EnvironmentExecutionError
 
-from tests.support import SEED_URL, answer, weave_one
+from tests.support import PRODUCTION_URL, answer, weave_one
 from wove_http_dev.pytest_plugin import Factory
 from wove_http_dev.worker import HttpWorker
 
@@ -330,10 +330,10 @@ def test_seeds_are_served(wove_http_worker: HttpWorker) -> None:
 
 
 def test_seeds_are_recognised(wove_http_worker: HttpWorker) -> None:
-    """Wove's own initial values are marked as seeds."""
+    """Wove's own initial values are marked as initial_values."""
     weave_with_seed()
-    seeds = {run.task_id for run in wove_http_worker.all_runs if run.seed}
-    assert seeds == {"data", "x"}
+    initial_values = {run.task_id for run in wove_http_worker.all_runs if run.initial_value}
+    assert initial_values == {"data", "x"}
 
 
 def test_seeds_are_left_out_of_runs(wove_http_worker: HttpWorker) -> None:
@@ -343,7 +343,7 @@ def test_seeds_are_left_out_of_runs(wove_http_worker: HttpWorker) -> None:
 
 
 def test_faults_leave_seeds_alone(wove_http_worker: HttpWorker) -> None:
-    """A fault without a selector hits the task and not the seeds."""
+    """A fault without a selector hits the task and not the initial_values."""
     wove_http_worker.inject("reject-auth")
     with pytest.raises(EnvironmentExecutionError, match="401"):
         _ = weave_with_seed().plus_one
@@ -352,8 +352,8 @@ def test_faults_leave_seeds_alone(wove_http_worker: HttpWorker) -> None:
 
 
 def test_faults_hit_seeds_when_told(wove_http_worker: HttpWorker) -> None:
-    """``seeds=True`` lets a fault hit them."""
-    injection = wove_http_worker.inject("reject-auth", task="x", seeds=True)
+    """``initial_values=True`` lets a fault hit them."""
+    injection = wove_http_worker.inject("reject-auth", task="x", initial_values=True)
     with pytest.raises(EnvironmentExecutionError, match="401"):
         _ = weave_with_seed().x
     assert injection.hits == 1
@@ -370,10 +370,10 @@ def test_user_lambda_is_no_seed(wove_http_worker: HttpWorker) -> None:
     """A lambda of the user's own is a run like any other."""
     with weave() as w:
         w.do(environment="workers")(lambda: 7)
-    assert not wove_http_worker.runs.last.seed
+    assert not wove_http_worker.runs.last.initial_value
 
 
-# The seed page's configuration, unchanged
+# The http page's configuration, unchanged
 
 
 def seed_page(url: str) -> None:
@@ -400,25 +400,25 @@ def render_report() -> str:
 @pytest.mark.parametrize("query", ["", "?tenant=7&zone=a%2Fb"])
 def test_seed_page_configuration(wove_http_worker: HttpWorker, query: str) -> None:
     """Under ``impersonate`` an application's own configuration reaches the worker unchanged."""
-    with wove_http_worker.impersonate(SEED_URL + query):
-        seed_page(SEED_URL + query)
+    with wove_http_worker.impersonate(PRODUCTION_URL + query):
+        seed_page(PRODUCTION_URL + query)
         assert weave_one(render_report) == "report"
         wove_http_worker.check()
     wove_http_worker.reset()
     wove.config(environments={"workers": wove_http_worker.environment_definition})
 
 
-@pytest.mark.wove_http(impersonate=SEED_URL)
+@pytest.mark.wove_http(impersonate=PRODUCTION_URL)
 def test_seed_page_configuration_by_marker(wove_http_worker: HttpWorker) -> None:
     """The option does the same for a whole test, strictness included."""
-    seed_page(SEED_URL)
+    seed_page(PRODUCTION_URL)
     assert weave_one(render_report) == "report"
 
 
-@pytest.mark.wove_http(impersonate=SEED_URL)
+@pytest.mark.wove_http(impersonate=PRODUCTION_URL)
 def test_impersonated_query_is_accepted(wove_http_worker: HttpWorker) -> None:
     """A query string the option did not have is accepted too, also by strict mode."""
-    seed_page(SEED_URL + "?tenant=7")
+    seed_page(PRODUCTION_URL + "?tenant=7")
     assert weave_one(render_report) == "report"
 
 
@@ -426,11 +426,11 @@ def test_impersonated_query_is_accepted(wove_http_worker: HttpWorker) -> None:
     ("url", "security", "message"),
     [
         ("http://workers.internal/wove/tasks", "env:WOVE_WORKER_SECRET", "insecure network"),
-        (SEED_URL, "none", "requires executor_config.security"),
+        (PRODUCTION_URL, "none", "requires executor_config.security"),
     ],
     ids=["no-tls", "no-security"],
 )
-@pytest.mark.wove_http(impersonate=SEED_URL)
+@pytest.mark.wove_http(impersonate=PRODUCTION_URL)
 def test_non_local_policy_is_in_force(
     wove_http_worker: HttpWorker, url: str, security: str, message: str
 ) -> None:

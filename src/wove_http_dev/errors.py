@@ -42,7 +42,7 @@ class ServiceError(WoveHttpDevError):
 
 
 class FrameError(ServiceError):
-    """The body is no valid command frame (seed page, "Executor Protocol")."""
+    """The body is no valid command frame (Wove's http page, "Executor Protocol")."""
 
     status = 400
 

@@ -9,24 +9,24 @@ from collections.abc import Iterable
 
 from wove_http_dev.client import wove_config
 from wove_http_dev.options import is_loopback
-from wove_http_dev.service.host import State
+from wove_http_dev.service.host import HostState
 
 
-def failed(state: State) -> list[str]:
+def failed(state: HostState) -> list[str]:
     """A line for every failure of the service's own."""
     return [
         f"the worker service itself failed: {exchange.line()}"
-        for exchange in state.journal.unasked
-        if exchange.blames_us
+        for exchange in state.journal.violations
+        if exchange.internal_error
     ]
 
 
-def refused(state: State) -> list[str]:
+def refused(state: HostState) -> list[str]:
     """A line for every request that was refused, and every client that rejected our certificate,
     where no fault asked for it."""
     complaints = []
-    for exchange in state.journal.unasked:
-        if not exchange.blames_us:
+    for exchange in state.journal.violations:
+        if not exchange.internal_error:
             what = "a request was refused"
             if exchange.certificate_rejected:
                 what = "a client rejected our certificate"
@@ -34,7 +34,7 @@ def refused(state: State) -> list[str]:
     return complaints
 
 
-def unfired(state: State) -> list[str]:
+def unfired(state: HostState) -> list[str]:
     """A line for every injection with ``times`` that never fired, with the nearest misses."""
     return [
         f"{injection!r} never fired: {'; '.join(injection.missed[-3:]) or 'nothing arrived'}"

@@ -37,7 +37,7 @@ from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.records import Exchange, RunLog
 from wove_http_dev.runs.stubs import UNSET, Stubs, make_source
 from wove_http_dev.service.connection import Limits
-from wove_http_dev.service.host import Engine, LocalEngine, State
+from wove_http_dev.service.host import HostState, InProcessHost, ServiceHost
 from wove_http_dev.service.pipeline import Service
 from wove_http_dev.service.port import Port
 from wove_http_dev.service.second_origin import SecondOrigin
@@ -88,28 +88,28 @@ class HttpWorker:
         self._configured = 0
         self._allow_refusals = False
         journal = Journal(secrets=[self.secret])
-        self._state = State(
+        self._state = HostState(
             journal=journal,
             gates=Gates(journal),
             stubs=Stubs(),
             faults=FaultBook(seed=seed, label=label),
             paths=[self.options.path],
         )
-        self._engine: Engine = self._make_engine(limits)
-        self._state.watch(self._engine.follow)
+        self._host: ServiceHost = self._make_host(limits)
+        self._state.watch(self._host.apply_state)
 
-    def _make_engine(self, limits: Limits | None) -> Engine:
+    def _make_host(self, limits: Limits | None) -> ServiceHost:
         if self.options.isolated:
-            from wove_http_dev.isolated.host import IsolatedEngine
+            from wove_http_dev.isolated.host import IsolatedHost
 
-            return IsolatedEngine(
+            return IsolatedHost(
                 self.options,
                 self.credentials,
                 self._state,
                 certificates=lambda: self._certificates,
                 second_origin=self._second_origin,
             )
-        return LocalEngine(
+        return InProcessHost(
             self.options,
             self.credentials,
             self._state,
@@ -195,19 +195,19 @@ class HttpWorker:
     @property
     def exchanges(self) -> list[Exchange]:
         """Everything received, refused requests included, oldest first."""
-        self._engine.sync()
+        self._host.flush_journal()
         return self._state.journal.exchanges
 
     @property
     def runs(self) -> RunLog:
         """The runs let in, in order of arrival; ``runs["name"]`` those of a task."""
-        self._engine.sync()
+        self._host.flush_journal()
         return self._state.journal.runs
 
     @property
     def all_runs(self) -> RunLog:
-        """The same with the seeds that Wove itself sends (``data`` and ``weave(x=…)``)."""
-        self._engine.sync()
+        """The same with the initial values that Wove itself sends (``data`` and ``weave(x=…)``)."""
+        self._host.flush_journal()
         return self._state.journal.all_runs
 
     @property
@@ -226,9 +226,9 @@ class HttpWorker:
     @property
     def service(self) -> Service:
         """The service itself, without its sockets."""
-        if not isinstance(self._engine, LocalEngine):
+        if not isinstance(self._host, InProcessHost):
             raise UsageError("an isolated worker's service lives in another process")
-        return self._engine.service
+        return self._host.service
 
     def wait_for(
         self,
@@ -256,7 +256,7 @@ class HttpWorker:
         after: int = 0,
         probability: float = 1.0,
         seed: int | None = None,
-        seeds: bool = False,
+        initial_values: bool = False,
     ) -> Injection:
         """Put faults in force from now on; also a context manager that takes them back.
 
@@ -280,7 +280,7 @@ class HttpWorker:
             if why is not None:
                 raise UsageError(f"{fault.name} cannot apply to this worker: {why}")
             instances.append(fault)
-        given = Selector(task, command, times, after, probability, seed, seeds)
+        given = Selector(task, command, times, after, probability, seed, initial_values)
         for word, default in vars(Selector()).items():
             value = getattr(given, word)
             if value != default and words.setdefault(word, value) != value:
@@ -342,7 +342,7 @@ class HttpWorker:
 
     def check(self) -> None:
         """Raise :class:`StrictnessError` if something happened that no fault asked for."""
-        self._engine.sync(settle=True)
+        self._host.flush_journal(settle=True)
         refusals = [] if self._allow_refusals else refused(self._state)
         complaints = failed(self._state) + refusals + unfired(self._state)
         if self._configured:
@@ -359,18 +359,18 @@ class HttpWorker:
     @property
     def running(self) -> bool:
         """Whether it takes connections."""
-        return self._engine.running
+        return self._host.running
 
     def start(self) -> HttpWorker:
         """Listen; after a :meth:`stop` on the same port again. Does nothing if it runs already.
         Raises :class:`PortInUseError` if somebody took the port."""
         with self._life:
-            if self._engine.running:
+            if self._host.running:
                 return self
             number = self.options.port if self._number is None else self._number
             port = self._port or Port(self.options.host, number)
             try:
-                self._engine.start(port)
+                self._host.start(port)
             except BaseException:
                 if self._port is None:
                     port.close()
@@ -412,7 +412,7 @@ class HttpWorker:
         """End it: runs are cancelled, connections closed, the port given back. Bounded to about
         three seconds; a task body that still runs then is named in a :class:`StuckRunWarning`."""
         with self._life:
-            stuck = self._engine.halt()
+            stuck = self._host.stop()
             port, self._port = self._port, None
             elsewhere, self._elsewhere = self._elsewhere, None
             if elsewhere is not None:
@@ -425,7 +425,7 @@ class HttpWorker:
     def restart(self) -> HttpWorker:
         """Stop and start on the same port; journal, faults and stubs stay."""
         with self._life:
-            stuck = self._engine.halt()
+            stuck = self._host.stop()
             self.start()
         _warn(stuck)
         return self
@@ -434,7 +434,7 @@ class HttpWorker:
         """What a client sees of a kill: connections are reset, new ones refused, runs abandoned.
         With ``isolated=True`` it is a kill. The port stays ours; :meth:`start` brings it back."""
         with self._life:
-            self._engine.crash()
+            self._host.crash()
 
     def __enter__(self) -> HttpWorker:
         return self.start()
@@ -491,7 +491,7 @@ class HttpWorker:
             self._state.names.append(host)
             self._state.paths.append(path)
             stack.callback(self._forget, host, path)
-            self._engine.follow()
+            self._host.apply_state()
             if self.credentials.mode != "none":
                 stack.enter_context(environ.variable(secret_env, self.secret))
             stack.enter_context(urllib_opener.routed(url, self._certificates.client_context()))
@@ -501,7 +501,7 @@ class HttpWorker:
     def _forget(self, host: str, path: str) -> None:
         self._state.names.remove(host)
         self._state.paths.remove(path)
-        self._engine.follow()
+        self._host.apply_state()
 
     def _address(self) -> str:
         if self._port is None:

@@ -227,7 +227,7 @@ def test_the_json_report_tells_everything(tmp_path: Path) -> None:
     counts = {"passed": 2, "failed": 2, "skipped": 1, "not run": 0}
     assert (document["counts"], document["exit_status"]) == (counts, 1)
     (case,) = [case for case in document["cases"] if case["id"] == "auth.15"]
-    assert (case["level"], case["status"], case["falls_short"]) == ("MUST", "failed", True)
+    assert (case["level"], case["status"], case["is_shortfall"]) == ("MUST", "failed", True)
     assert "timestamp" in case["sent"]
     assert "was accepted" in case["actual"]
 

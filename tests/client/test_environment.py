@@ -18,7 +18,7 @@ from wove import weave
 from wove.environment import EnvironmentExecutionError
 from wove.runtime import runtime
 
-from tests.support import SEED_URL, MakeWorker, answer, weave_one
+from tests.support import PRODUCTION_URL, MakeWorker, answer, weave_one
 from wove_http_dev.client import dns, environ, urllib_opener, wove_config
 from wove_http_dev.errors import RestoreWarning, UsageError
 from wove_http_dev.worker import HttpWorker
@@ -48,12 +48,12 @@ def configured(worker: HttpWorker) -> AbstractContextManager[Any]:
 
 
 def impersonating(worker: HttpWorker) -> AbstractContextManager[Any]:
-    return worker.impersonate(SEED_URL)
+    return worker.impersonate(PRODUCTION_URL)
 
 
 @contextmanager
 def everything(worker: HttpWorker) -> Iterator[None]:
-    with worker.configured(), worker.impersonate(SEED_URL), worker.configured():
+    with worker.configured(), worker.impersonate(PRODUCTION_URL), worker.configured():
         yield
 
 
@@ -450,13 +450,13 @@ def test_no_proxy_is_appended_to(before: dict[str, str], expected: str) -> None:
 
 def test_impersonate_sets_the_secret(worker: HttpWorker) -> None:
     """The variable that the application reads holds this worker's secret."""
-    with worker.impersonate(SEED_URL):
+    with worker.impersonate(PRODUCTION_URL):
         assert os.environ["WOVE_WORKER_SECRET"] == worker.secret
 
 
 def test_impersonate_another_variable(worker: HttpWorker) -> None:
     """Its name is an argument."""
-    with worker.impersonate(SEED_URL, secret_env=VARIABLE):
+    with worker.impersonate(PRODUCTION_URL, secret_env=VARIABLE):
         assert os.environ[VARIABLE] == worker.secret
 
 
@@ -479,7 +479,7 @@ def test_impersonate_refuses(worker: HttpWorker, url: str) -> None:
 
 def test_impersonate_needs_tls(plain_worker: HttpWorker) -> None:
     """A worker without TLS cannot impersonate."""
-    with pytest.raises(UsageError, match="tls=True"), plain_worker.impersonate(SEED_URL):
+    with pytest.raises(UsageError, match="tls=True"), plain_worker.impersonate(PRODUCTION_URL):
         pass
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from wove_http_dev.conformance import runner
-from wove_http_dev.conformance.case import MUST, Case, Family, Fell, Result
+from wove_http_dev.conformance.case import MUST, Case, CaseFailed, Family, Result
 from wove_http_dev.conformance.runner import Checking
 
 
@@ -38,7 +38,7 @@ def cases(clock: Clock, count: int, seconds: float, *, pass_: bool) -> list[Case
         """It takes its time."""
         clock.now += seconds
         if not pass_:
-            raise Fell("short")
+            raise CaseFailed("short")
         return "passed"
 
     for number in range(count):

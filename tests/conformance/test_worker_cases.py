@@ -61,7 +61,7 @@ def test_without_a_url_the_cases_are_skipped(pytester: pytest.Pytester) -> None:
 
 
 def test_a_dead_service_fails_with_the_reason(pytester: pytest.Pytester) -> None:
-    """Nothing passes, and the reason is the gate's."""
+    """Nothing passes, and the reason is the prerequisite's."""
     result = run(pytester, "run.01", "--wove-http-url", "http://127.0.0.1:1/x")
     result.assert_outcomes(errors=1, deselected=OTHERS)
     result.stdout.fnmatch_lines(["*transport.01-reachable*the connection was refused*"])

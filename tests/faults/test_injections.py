@@ -78,8 +78,8 @@ def body(kind: str = "run_task", task: str = "task") -> bytes:
     return json.dumps({"type": kind, "task_id": task, "run_id": "r"}).encode()
 
 
-def seed_body() -> bytes:
-    """One of Wove's own seeds."""
+def initial_value_body() -> bytes:
+    """One of Wove's own initial values."""
     return run_frame(WoveContextManager()._tasks["data"]["func"], task="data")
 
 
@@ -197,11 +197,11 @@ class TestSelecting:
         inject(book, OnReply(), **selector)
         assert hits(book, 1, junk) == [False]
 
-    @pytest.mark.parametrize("seeds", [True, False])
-    def test_seeds(self, book: FaultBook, seeds: bool) -> None:
-        """Wove's own seeds are hit only when asked for."""
-        inject(book, OnRun(), seeds=seeds)
-        assert hits(book, 1, seed_body()) == [seeds]
+    @pytest.mark.parametrize("initial_values", [True, False])
+    def test_initial_values(self, book: FaultBook, initial_values: bool) -> None:
+        """Wove's own initial values are hit only when asked for."""
+        inject(book, OnRun(), initial_values=initial_values)
+        assert hits(book, 1, initial_value_body()) == [initial_values]
 
 
 class TestCounting:
@@ -447,7 +447,7 @@ class TestMisses:
             ({"task": "other"}, body(), "task 'task' does not match 'other'"),
             ({}, body("cancel_task"), "cancel_task is not run_task"),
             ({}, b"junk", "a body that is no frame is not run_task"),
-            ({}, seed_body(), "'data' is one of Wove's own seeds"),
+            ({}, initial_value_body(), "'data' is one of Wove's own initial values"),
             ({"after": 1}, body(), "let through: 1 of after=1"),
             ({"probability": 0.0}, body(), "let through by probability=0.0"),
         ],

@@ -116,7 +116,7 @@ class TestSelectorWords:
             ("after=3", {"after": 3}),
             ("probability=0.25", {"probability": 0.25}),
             ("seed=7", {"seed": 7}),
-            ("seeds=yes", {"seeds": True}),
+            ("initial_values=yes", {"initial_values": True}),
         ],
     )
     def test_word(self, word: str, selection: dict[str, Any]) -> None:
@@ -163,7 +163,7 @@ class TestUsageErrors:
             ("slow-thing delay=-1", "delay must be finite and >= 0"),
             ("slow-thing times=two", "times takes a whole number, not 'two'"),
             ("slow-thing after=none", "after takes a whole number, not 'none'"),
-            ("slow-thing seeds=2", "seeds takes true or false, not '2'"),
+            ("slow-thing initial_values=2", "initial_values takes true or false, not '2'"),
         ],
     )
     def test_told(self, text: str, told: str) -> None:

@@ -16,7 +16,7 @@ from wove import weave
 from tests.faults.helpers import error_of, weave_many, weave_one
 from wove_http_dev import CertificateAuthority, Fault, HttpWorker, UsageError
 from wove_http_dev.errors import StrictnessError
-from wove_http_dev.isolated.host import IsolatedEngine, _Life
+from wove_http_dev.isolated.host import IsolatedHost, _Life
 from wove_http_dev.runs.records import Run
 
 
@@ -29,8 +29,8 @@ def isolated(wove_http_ca: CertificateAuthority) -> Iterator[HttpWorker]:
 
 def pid_of(worker: HttpWorker) -> int:
     """The process that serves."""
-    engine = worker._engine
-    assert isinstance(engine, IsolatedEngine)
+    engine = worker._host
+    assert isinstance(engine, IsolatedHost)
     assert engine.pid is not None
     return engine.pid
 
@@ -304,7 +304,7 @@ def test_the_child_ends_when_its_parent_does() -> None:
     program = (
         "import os, wove_http_dev\n"
         "worker = wove_http_dev.HttpWorker(isolated=True).start()\n"
-        "print(worker._engine.pid, flush=True)\n"
+        "print(worker._host.pid, flush=True)\n"
         "os._exit(0)\n"
     )
     done = subprocess.run(
@@ -344,8 +344,8 @@ def test_a_process_that_ends_by_itself_is_told(isolated: HttpWorker) -> None:
 def test_an_idle_process_that_ends_by_itself_is_told(isolated: HttpWorker) -> None:
     """So is an end that no request was waiting for."""
     os.kill(pid_of(isolated), signal.SIGKILL)
-    engine = isolated._engine
-    assert isinstance(engine, IsolatedEngine)
+    engine = isolated._host
+    assert isinstance(engine, IsolatedHost)
     assert engine._life is not None
     assert engine._life.ended.wait(10)
     with pytest.raises(StrictnessError, match="the worker process ended by itself"):

@@ -17,7 +17,14 @@ from wove.environment import _dump_network_executor_message, _load_network_execu
 from wove_http_dev.errors import FrameError
 from wove_http_dev.options import RESPONSE_SHAPES
 from wove_http_dev.protocol import frames
-from wove_http_dev.protocol.frames import CancelTask, Peek, RunTask, decode_command, is_seed, peek
+from wove_http_dev.protocol.frames import (
+    CancelTask,
+    Peek,
+    RunTask,
+    decode_command,
+    is_initial_value,
+    peek,
+)
 
 REASON = "tests"
 SEED_NAME = "WoveContextManager.__init__.<locals>.<lambda>"
@@ -131,14 +138,14 @@ class TestRunTask:
         command = decoded_run(frame_without(wove_run(), "args_pickle"))
         assert frames.loads(command.args_pickle) == {}
 
-    def test_ordinary_task_is_no_seed(self) -> None:
-        """A user's task is not taken for one of Wove's seeds."""
-        assert not decoded_run(wove_run()).seed
+    def test_ordinary_task_is_no_initial_value(self) -> None:
+        """A user's task is not taken for one of Wove's initial values."""
+        assert not decoded_run(wove_run()).initial_value
 
-    def test_seed(self) -> None:
-        """One of Wove's seeds is known by its callable."""
-        seed = WoveContextManager(x=1)._tasks["x"]["func"]
-        assert decoded_run(wove_run(callable=seed)).seed
+    def test_initial_value(self) -> None:
+        """One of Wove's initial values is known by its callable."""
+        value = WoveContextManager(x=1)._tasks["x"]["func"]
+        assert decoded_run(wove_run(callable=value)).initial_value
 
     def test_repr_has_no_payload(self) -> None:
         """A payload does not reach a log through ``repr``."""
@@ -335,15 +342,15 @@ class TestPeek:
 
     def test_claims(self) -> None:
         """The type and both ids are read."""
-        assert peek(wove_run()) == Peek("run_task", "double", "run-1", seed=False)
+        assert peek(wove_run()) == Peek("run_task", "double", "run-1", initial_value=False)
 
     def test_claims_of_a_cancel(self) -> None:
         """A ``cancel_task`` is read alike."""
-        assert peek(wove_cancel()) == Peek("cancel_task", "double", "run-1", seed=False)
+        assert peek(wove_cancel()) == Peek("cancel_task", "double", "run-1", initial_value=False)
 
-    def test_claims_a_seed(self) -> None:
-        """A seed is recognised before anybody is trusted."""
-        assert peek(wove_run(callable=WoveContextManager()._tasks["data"]["func"])).seed
+    def test_claims_an_initial_value(self) -> None:
+        """An initial value is recognised before anybody is trusted."""
+        assert peek(wove_run(callable=WoveContextManager()._tasks["data"]["func"])).initial_value
 
     @pytest.mark.parametrize(
         "body", [b"", b"\xff", b"{", b"[]", b"null", b"{}", b"[" * 200_000, b'{"type": 1}']
@@ -362,12 +369,12 @@ class TestPeek:
         HOSTILE_PICKLES.values(),
         ids=[name.replace(" ", "-") for name in HOSTILE_PICKLES],
     )
-    def test_hostile_pickle_is_no_seed(self, payload: bytes) -> None:
-        """A pickle made to upset a disassembler, the seed's name inside, is just no seed."""
+    def test_hostile_pickle_is_no_initial_value(self, payload: bytes) -> None:
+        """A pickle made to upset a disassembler, that name inside, is no initial value."""
         hostile = SEED_NAME.encode().join((b"", payload)) + SEED_NAME.encode()
         text = base64.b64encode(payload + hostile).decode()
         body = wove_frame(type="run_task", task_id="t", run_id="r", callable_pickle=text)
-        assert peek(body) == Peek("run_task", "t", "r", seed=False)
+        assert peek(body) == Peek("run_task", "t", "r", initial_value=False)
 
     def test_pickle_is_not_loaded(self, tmp_path: Path) -> None:
         """A pickle that acts when it is loaded does not act."""
@@ -382,14 +389,14 @@ class TestPeek:
         assert target.exists()
 
 
-def mentions_the_seed_name() -> Callable[[], str]:
-    """A user's function whose closure holds the name that seeds are known by."""
+def mentions_its_name() -> Callable[[], str]:
+    """A user's function whose closure holds the name that Wove's lambdas have."""
     name = SEED_NAME
     return lambda: name
 
 
 def nested_name() -> Callable[[], str]:
-    """A user's lambda with the seed's own qualified name."""
+    """A user's lambda with the same qualified name."""
     function = lambda: "mine"  # noqa: E731
     function.__qualname__ = SEED_NAME
     return function
@@ -399,15 +406,15 @@ class TestSeeds:
     """Telling Wove's own initial values from a user's tasks."""
 
     @pytest.mark.parametrize("name", ["data", "x"])
-    def test_real_seed(self, name: str) -> None:
-        """What a real weave makes of ``weave(x=…)`` is a seed."""
-        seed = WoveContextManager(x=[1, "two"])._tasks[name]["func"]
-        assert is_seed(frames.dumps(seed))
+    def test_real_initial_value(self, name: str) -> None:
+        """What a real weave makes of ``weave(x=…)`` is an initial value."""
+        value = WoveContextManager(x=[1, "two"])._tasks[name]["func"]
+        assert is_initial_value(frames.dumps(value))
 
-    def test_large_seed(self) -> None:
+    def test_large_initial_value(self) -> None:
         """The size of an initial value makes no difference."""
-        seed = WoveContextManager(x=list(map(str, range(2000))))._tasks["x"]["func"]
-        assert is_seed(frames.dumps(seed))
+        value = WoveContextManager(x=list(map(str, range(2000))))._tasks["x"]["func"]
+        assert is_initial_value(frames.dumps(value))
 
     @pytest.mark.parametrize(
         "function",
@@ -416,11 +423,11 @@ class TestSeeds:
             lambda: 1,
             lambda v=1: v,
             lambda v=SEED_NAME: v,
-            mentions_the_seed_name(),
+            mentions_its_name(),
             nested_name(),
         ],
         ids=["function", "lambda", "default", "default-names-it", "closure-names-it", "qualname"],
     )
     def test_user_function(self, function: Callable[..., Any]) -> None:
-        """A user's function is no seed, whatever it mentions."""
-        assert not is_seed(frames.dumps(function))
+        """A user's function is not an initial value, whatever it mentions."""
+        assert not is_initial_value(frames.dumps(function))

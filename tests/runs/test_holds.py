@@ -72,14 +72,14 @@ class TestHolding:
         assert len(gate.wait_arrived(timeout=TIMEOUT)) == 1
 
     def test_seed(self, parking: Parking) -> None:
-        """Wove's own seeds go through."""
+        """Wove's own initial values go through."""
         parking.gates.hold()
-        assert parking.send(make_run("data", seed=True)).result(TIMEOUT) is None
+        assert parking.send(make_run("data", initial_value=True)).result(TIMEOUT) is None
 
     def test_seed_has_not_arrived(self, parking: Parking) -> None:
-        """Wove's own seeds do not count as arrived."""
+        """Wove's own initial values do not count as arrived."""
         gate = parking.gates.hold()
-        parking.send(make_run("data", seed=True)).result(TIMEOUT)
+        parking.send(make_run("data", initial_value=True)).result(TIMEOUT)
         assert gate.runs == []
 
     def test_two_gates(self, parking: Parking) -> None:

@@ -105,29 +105,29 @@ class TestExchanges:
             ({"error": "closed early"}, False),
             ({"refusal": "signature", "faults": ["reject-auth"]}, False),
             ({"certificate_rejected": True, "faults": ["untrusted-ca"]}, False),
-            ({"blames_us": True}, True),
-            ({"blames_us": True, "faults": ["hang"]}, True),
+            ({"internal_error": True}, True),
+            ({"internal_error": True, "faults": ["hang"]}, True),
         ],
     )
-    def test_unasked(self, changes: dict[str, Any], minds: bool) -> None:
+    def test_violation(self, changes: dict[str, Any], minds: bool) -> None:
         """Strict mode minds what no fault asked for, and our own failures always."""
-        assert Exchange(1, 0.0, **changes).unasked is minds
+        assert Exchange(1, 0.0, **changes).violation is minds
 
-    def test_unasked_are_kept(self, journal: Journal) -> None:
+    def test_violations_are_kept(self, journal: Journal) -> None:
         """What strict mode minds is kept when it closes."""
         exchange = journal.open()
         exchange.refusal = "signature"
         journal.close(exchange)
-        assert journal.unasked == [exchange]
+        assert journal.violations == [exchange]
 
-    def test_unasked_outlive_the_list(self) -> None:
+    def test_violations_outlive_the_list(self) -> None:
         """What strict mode minds stays when newer exchanges push it out of the list."""
         journal = Journal(exchange_limit=1)
         exchange = journal.open()
         exchange.refusal = "signature"
         journal.close(exchange)
         journal.close(journal.open())
-        assert journal.unasked == [exchange]
+        assert journal.violations == [exchange]
 
 
 class TestLine:
@@ -143,7 +143,7 @@ class TestLine:
                 {"frame_type": "run_task", "task_id": "t", "run_id": "w:0123456789", "status": 200},
                 "#1 run_task t 01234567 -> 200",
             ),
-            ({"task_id": "x", "seed": True}, "#1 request x (seed) -> no answer"),
+            ({"task_id": "x", "initial_value": True}, "#1 request x (initial value) -> no answer"),
             (
                 {"status": 200, "events": ["task_started", "task_result"]},
                 "#1 request -> 200 task_started+task_result",
@@ -445,17 +445,17 @@ class TestClear:
 
     def test_runs(self, journal: Journal) -> None:
         """The runs are gone, seeds included."""
-        journal.add_run(make_run(seed=True))
+        journal.add_run(make_run(initial_value=True))
         journal.clear()
         assert len(journal.all_runs) == 0
 
-    def test_unasked(self, journal: Journal) -> None:
+    def test_violation(self, journal: Journal) -> None:
         """What strict mode minded is gone."""
         exchange = journal.open()
-        exchange.blames_us = True
+        exchange.internal_error = True
         journal.close(exchange)
         journal.clear()
-        assert journal.unasked == []
+        assert journal.violations == []
 
     def test_exchange_under_way(self, journal: Journal) -> None:
         """An exchange from before that closes afterwards is of no concern any more."""
@@ -463,7 +463,7 @@ class TestClear:
         exchange.refusal = "signature"
         journal.clear()
         journal.close(exchange)
-        assert journal.unasked == []
+        assert journal.violations == []
 
     def test_exchange_afterwards(self, journal: Journal) -> None:
         """An exchange that is opened afterwards is of concern."""
@@ -472,7 +472,7 @@ class TestClear:
         exchange = journal.open()
         exchange.refusal = "signature"
         journal.close(exchange)
-        assert journal.unasked == [exchange]
+        assert journal.violations == [exchange]
 
 
 class TestRunLog:
@@ -517,14 +517,14 @@ class TestRunLog:
         assert repr(runs) == text
 
     def test_seeds_are_left_out(self, journal: Journal) -> None:
-        """Wove's own seeds are not among the runs."""
-        journal.add_run(make_run("data", seed=True))
+        """Wove's own initial values are not among the runs."""
+        journal.add_run(make_run("data", initial_value=True))
         journal.add_run(make_run("task"))
         assert [run.task_id for run in journal.runs] == ["task"]
 
     def test_seeds_are_known(self, journal: Journal) -> None:
         """They are among all runs."""
-        journal.add_run(make_run("data", seed=True))
+        journal.add_run(make_run("data", initial_value=True))
         assert journal.all_runs.last.task_id == "data"
 
 
@@ -575,8 +575,8 @@ class TestWaiting:
             journal.wait_for_runs(None, "done", 1, 0.0)
 
     def test_seeds_do_not_count(self, journal: Journal) -> None:
-        """Wove's own seeds are not waited for."""
-        journal.add_run(make_run("data", seed=True))
+        """Wove's own initial values are not waited for."""
+        journal.add_run(make_run("data", initial_value=True))
         with pytest.raises(WaitTimeoutError):
             journal.wait_for_runs(None, "received", 1, 0.0)
 

@@ -291,7 +291,7 @@ class TestExceptions:
         assert run(fail_unprintably, second=second).exception_pickle is None
 
     def test_cancelled_error_of_its_own(self) -> None:
-        """A body that raises CancelledError unasked has failed, it was not cancelled."""
+        """A body that raises CancelledError violations has failed, it was not cancelled."""
         assert error_of(run(fail_later, exception=asyncio.CancelledError()))["source"] == "task"
 
 

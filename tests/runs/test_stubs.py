@@ -198,10 +198,10 @@ class TestStubs:
         assert stubs.find(make_run("task")) is None
 
     def test_seed(self) -> None:
-        """Wove's own seeds are not answered."""
+        """Wove's own initial values are not answered."""
         stubs = Stubs()
         stubs.add("*", make_source(result=1))
-        assert stubs.find(make_run("data", seed=True)) is None
+        assert stubs.find(make_run("data", initial_value=True)) is None
 
     def test_newest(self) -> None:
         """Of two that fit the newer one answers."""

@@ -364,7 +364,7 @@ def test_malformed_frame_reads_a_reason(worker: HttpWorker, body: bytes) -> None
 def test_malformed_frame_is_not_our_failure(worker: HttpWorker, body: bytes) -> None:
     """The journal blames the client."""
     signed_request(worker, body)
-    assert not worker.exchanges[-1].blames_us
+    assert not worker.exchanges[-1].internal_error
 
 
 BAD_PAYLOADS = [

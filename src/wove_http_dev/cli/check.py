@@ -19,7 +19,7 @@ from wove_http_dev.errors import UsageError
 
 if TYPE_CHECKING:
     from wove_http_dev.conformance.case import Case, Report, Result
-    from wove_http_dev.conformance.worker.client import Service
+    from wove_http_dev.conformance.worker.client import ServiceUnderTest
 
 
 def add_check_commands(commands: Any) -> Any:
@@ -157,17 +157,17 @@ def _check_worker(namespace: argparse.Namespace) -> int:
     return finish(namespace, report)
 
 
-def _service(namespace: argparse.Namespace) -> Service:
+def _service(namespace: argparse.Namespace) -> ServiceUnderTest:
     import ssl
 
-    from wove_http_dev.conformance.worker.client import Service, UrlError
+    from wove_http_dev.conformance.worker.client import ServiceUnderTest, UrlError
 
     if namespace.url is None:
         raise UsageError("check worker needs the URL of the service")
     if namespace.ca_file is not None and not namespace.url.startswith("https:"):
         raise UsageError("--ca-file goes with an https:// URL")
     try:
-        return Service(
+        return ServiceUnderTest(
             namespace.url,
             secret=_variable("--secret-env", namespace.secret_env),
             bearer=_variable("--bearer-env", namespace.bearer_env),
@@ -192,7 +192,10 @@ def _variable(flag: str, name: str | None) -> str | None:
 
 
 def _results(
-    namespace: argparse.Namespace, service: Service, chosen: Sequence[Case], known: Sequence[str]
+    namespace: argparse.Namespace,
+    service: ServiceUnderTest,
+    chosen: Sequence[Case],
+    known: Sequence[str],
 ) -> list[Result]:
     from rich.console import Console
 
@@ -204,8 +207,8 @@ def _results(
         ServiceCommand,
         StartError,
     )
-    from wove_http_dev.conformance.worker.context import Laboratory
-    from wove_http_dev.conformance.worker.suite import BUDGET, GATES, LOSSES
+    from wove_http_dev.conformance.worker.context import Session
+    from wove_http_dev.conformance.worker.suite import BUDGET, LOSSES, PREREQUISITES
 
     with ExitStack() as stack:
         if namespace.cmd is not None:
@@ -215,14 +218,14 @@ def _results(
                 raise UsageError(str(exc)) from exc
             except NeverAnsweredError as exc:
                 return [Result(case, NOT_RUN, str(exc), case.expected) for case in chosen]
-        laboratory = Laboratory(service, namespace.callback_host)
-        stack.callback(laboratory.close)
+        session = Session(service, namespace.callback_host)
+        stack.callback(session.close)
         checking = Checking(
-            laboratory.case,
+            session.case,
             budget=BUDGET,
             losses=LOSSES,
-            alive=laboratory.alive,
+            alive=session.alive,
             known=known,
             observer=Progress(Console(highlight=False), strict=namespace.strict),
         )
-        return checking.run(chosen, GATES)
+        return checking.run(chosen, PREREQUISITES)

@@ -88,32 +88,32 @@ def _results(
     from rich.console import Console
 
     from wove_http_dev.conformance.case import printable
-    from wove_http_dev.conformance.executor.context import Laboratory, surroundings
-    from wove_http_dev.conformance.executor.suite import BUDGET, GATES
+    from wove_http_dev.conformance.executor.context import Session, surroundings
+    from wove_http_dev.conformance.executor.suite import BUDGET, PREREQUISITES
     from wove_http_dev.conformance.reporters.console import Progress
     from wove_http_dev.conformance.runner import Checking
 
     console = Console(highlight=False)
     with surroundings() as ca, _working_directory_importable():
         subject = _subject(namespace)
-        laboratory = Laboratory(subject, ca)
+        session = Session(subject, ca)
         checking = Checking(
-            laboratory.case,
+            session.case,
             budget=BUDGET,
             alive=lambda: True,  # the worker is ours, and each case has its own
             known=known,
             observer=Progress(console, strict=namespace.strict),
         )
-        results = checking.run(chosen, GATES)
-    if laboratory.uncaught:
-        first = " ".join(printable(laboratory.uncaught[0], 200).split())
+        results = checking.run(chosen, PREREQUISITES)
+    if session.uncaught:
+        first = " ".join(printable(session.uncaught[0], 200).split())
         console.print(
-            f"\n{len(laboratory.uncaught)} thread(s) ended by an exception that nobody caught (see"
+            f"\n{len(session.uncaught)} thread(s) ended by an exception that nobody caught (see"
             f" errors.18), the first: {first}",
             markup=False,
         )
-    if laboratory.stuck:
-        console.print(f"\n{laboratory.stuck} weave(s) never ended, though their workers are gone")
+    if session.stuck:
+        console.print(f"\n{session.stuck} weave(s) never ended, though their workers are gone")
     return subject.label, results
 
 

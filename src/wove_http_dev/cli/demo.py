@@ -16,7 +16,7 @@ from rich.table import Table
 
 from wove_http_dev.worker import HttpWorker
 
-SEED_URL = "https://workers.internal/wove/tasks"
+PRODUCTION_URL = "https://workers.internal/wove/tasks"
 
 
 @dataclass
@@ -43,7 +43,7 @@ def run_demo() -> int:
         console.print(f"worker service: {worker.url} (TLS, signed requests)", markup=False)
 
         def note(title: str, got: str, want: str) -> None:
-            exchanges = [e for e in worker.exchanges if not e.seed]
+            exchanges = [e for e in worker.exchanges if not e.initial_value]
             frames = [f"{e.frame_type or e.method} {e.task_id or ''}".strip() for e in exchanges]
             answers = [
                 f"{e.status} {_short(e.events)}{e.refusal and ' ' + e.refusal}".strip()
@@ -62,8 +62,12 @@ def run_demo() -> int:
             ):
                 worker.inject(fault)
                 note(f"fault: {fault}", _attempt(_one_task), want)
-        with worker.impersonate(SEED_URL):
-            note("the seed page's configuration", _attempt(_seed_page), "'report of 7'")
+        with worker.impersonate(PRODUCTION_URL):
+            note(
+                "the http page's configuration",
+                _attempt(_production_configuration),
+                "'report of 7'",
+            )
     _print(console, lines)
     return 0 if all(line.expected for line in lines) else 1
 
@@ -108,7 +112,7 @@ def _one_task() -> Any:
     return w.result.task
 
 
-def _seed_page() -> Any:
+def _production_configuration() -> Any:
     import wove
     from wove import weave
 
@@ -121,7 +125,7 @@ def _seed_page() -> Any:
                 "workers": {
                     "executor": "http",
                     "executor_config": {
-                        "url": SEED_URL,
+                        "url": PRODUCTION_URL,
                         "security": "env:WOVE_WORKER_SECRET",
                         "timeout": 30.0,
                     },

@@ -25,7 +25,7 @@ ACTUAL_LIMIT = 1500
 """Characters of what was seen that a result keeps: what a service answers is not ours to print."""
 
 
-class Fell(Exception):
+class CaseFailed(Exception):
     """What is checked fell short; ``actual`` says how, ``expected`` overrides the case's own."""
 
     def __init__(self, actual: str, *, expected: str | None = None) -> None:
@@ -42,8 +42,9 @@ class NotApplicable(Exception):
 class Case:
     """One numbered requirement and the code that checks it.
 
-    ``body`` gets the check's context; it returns what it saw (or ``None``), raises :class:`Fell`
-    or :class:`NotApplicable`. A ``gate`` case runs first, and if it falls nothing else runs.
+    ``body`` gets the check's context; it returns what it saw (or ``None``), raises
+    :class:`CaseFailed` or :class:`NotApplicable`. A ``prerequisite`` case runs first, and if it
+    fails nothing else runs.
     """
 
     id: str
@@ -54,7 +55,7 @@ class Case:
     sent: str
     expected: str
     body: Callable[[Any], str | None] = field(repr=False)
-    gate: bool = False
+    prerequisite: bool = False
 
     @property
     def title(self) -> str:
@@ -91,7 +92,7 @@ class Family:
         *,
         sent: str,
         expected: str,
-        gate: bool = False,
+        prerequisite: bool = False,
     ) -> Callable[[CaseBody], CaseBody]:
         """Number the decorated function; its docstring is the requirement."""
 
@@ -99,7 +100,7 @@ class Family:
             requirement = " ".join((body.__doc__ or "").split())
             identity = f"{self.name}.{number}"
             self.cases.append(
-                Case(identity, name, level, source, requirement, sent, expected, body, gate)
+                Case(identity, name, level, source, requirement, sent, expected, body, prerequisite)
             )
             return body
 
@@ -118,7 +119,7 @@ class Result:
     seconds: float = 0.0
     known_failing: bool = False
 
-    def falls_short(self, *, strict: bool) -> bool:
+    def is_shortfall(self, *, strict: bool) -> bool:
         """Whether this result makes the check fail.
 
         A SHOULD counts only if ``strict``. A case that is known to fail counts when it passes: the
@@ -143,7 +144,7 @@ class Report:
     @property
     def shortfalls(self) -> list[Result]:
         """The results that make the check fail."""
-        return [result for result in self.results if result.falls_short(strict=self.strict)]
+        return [result for result in self.results if result.is_shortfall(strict=self.strict)]
 
     @property
     def exit_status(self) -> int:

@@ -1,4 +1,4 @@
-"""Runs cases one after the other: selection, gates, the time budget, a service that dies midway.
+"""Runs cases one after the other: selection, prerequisites, a time budget, a service that dies.
 
 It does not know what a case checks nor how results are shown. Whatever a case raises becomes a
 result; only an interrupt from the keyboard gets out.
@@ -19,7 +19,7 @@ from wove_http_dev.conformance.case import (
     PASSED,
     SKIPPED,
     Case,
-    Fell,
+    CaseFailed,
     NotApplicable,
     Result,
     printable,
@@ -49,7 +49,7 @@ def perform(case: Case, context: Context) -> Result:
         with context() as check:
             actual = case.body(check) or ""
         status = PASSED
-    except Fell as exc:
+    except CaseFailed as exc:
         status, actual, expected = FAILED, exc.actual, exc.expected or case.expected
     except NotApplicable as exc:
         status, actual = SKIPPED, str(exc)
@@ -87,11 +87,11 @@ class Checking:
         self._stopped = ""
         self._done: list[Result] = []
 
-    def run(self, cases: Sequence[Case], gates: Sequence[Case]) -> list[Result]:
-        """The results of ``cases``. ``gates`` run first; one that is not in ``cases`` is reported
-        only if it falls."""
+    def run(self, cases: Sequence[Case], prerequisites: Sequence[Case]) -> list[Result]:
+        """The results of ``cases``. ``prerequisites`` run first; one that is not in ``cases`` is
+        reported only if it fails."""
         results = []
-        for case in gates:
+        for case in prerequisites:
             result = self._one(case)
             if case in cases or result.status != PASSED:
                 results.append(self._tell(result))
@@ -99,7 +99,7 @@ class Checking:
                 self._stopped = self._stopped or f"{case.title} fell short: {result.actual}"
                 break
         done = {result.case.id for result in results} | {
-            case.id for case in gates if not self._stopped
+            case.id for case in prerequisites if not self._stopped
         }
         results += [self._tell(self._one(case)) for case in cases if case.id not in done]
         return results
@@ -109,7 +109,7 @@ class Checking:
         if self._stopped:
             return Result(case, NOT_RUN, self._stopped, case.expected)
         result = perform(case, self._context)
-        if result.status == FAILED and not case.gate and not self._alive():
+        if result.status == FAILED and not case.prerequisite and not self._alive():
             self._stopped = f"nothing answers any more since {case.title}"
             actual = f"{result.actual}; and afterwards the service did not answer any more"
             result = replace(result, actual=actual)
@@ -117,7 +117,7 @@ class Checking:
         return result
 
     def _used_up(self) -> str:
-        """Why no further case begins, if so. A gate is one plain run, so it sets the pace."""
+        """Why no further case begins, if so. A prerequisite is one plain run: it sets the pace."""
         lost = [result for result in self._done if result.status != PASSED]
         if sum(result.seconds for result in lost) > self._losses:
             return (
@@ -127,7 +127,7 @@ class Checking:
         if time.monotonic() <= self._ends:
             return ""
         allowed = f"the {self._budget:g} s that this check allows were used up before it began"
-        plain = [result.seconds for result in self._done if result.case.gate]
+        plain = [result.seconds for result in self._done if result.case.prerequisite]
         pace = statistics.median(plain) if plain else 0.0
         if pace > SLOW:
             return (

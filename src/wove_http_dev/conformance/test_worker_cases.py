@@ -14,9 +14,9 @@ import pytest
 
 from wove_http_dev.conformance.case import FAILED, SHOULD, SKIPPED, Case
 from wove_http_dev.conformance.runner import perform
-from wove_http_dev.conformance.worker.client import Service, UrlError
-from wove_http_dev.conformance.worker.context import Laboratory
-from wove_http_dev.conformance.worker.suite import GATES, WORKER_CASES
+from wove_http_dev.conformance.worker.client import ServiceUnderTest, UrlError
+from wove_http_dev.conformance.worker.context import Session
+from wove_http_dev.conformance.worker.suite import PREREQUISITES, WORKER_CASES
 
 
 def _variable(config: pytest.Config, option: str) -> str | None:
@@ -30,13 +30,13 @@ def _variable(config: pytest.Config, option: str) -> str | None:
 
 
 @pytest.fixture(scope="module")
-def laboratory(pytestconfig: pytest.Config) -> Iterator[Laboratory]:
+def session(pytestconfig: pytest.Config) -> Iterator[Session]:
     """The service named on the command line, once it is known to answer."""
     url = pytestconfig.getoption("--wove-http-url", default=None)
     if not url:
         pytest.skip("no worker service to check: give --wove-http-url")
     try:
-        service = Service(
+        service = ServiceUnderTest(
             url,
             secret=_variable(pytestconfig, "--wove-http-secret-env"),
             bearer=_variable(pytestconfig, "--wove-http-bearer-env"),
@@ -44,19 +44,19 @@ def laboratory(pytestconfig: pytest.Config) -> Iterator[Laboratory]:
         )
     except (UrlError, OSError) as exc:
         pytest.fail(f"{url}: {exc}", pytrace=False)
-    made = Laboratory(service)
-    for gate in GATES:
-        result = perform(gate, made.case)
+    made = Session(service)
+    for prerequisite in PREREQUISITES:
+        result = perform(prerequisite, made.case)
         if result.status == FAILED:
-            pytest.fail(f"{gate.title}: {result.actual}", pytrace=False)
+            pytest.fail(f"{prerequisite.title}: {result.actual}", pytrace=False)
     yield made
     made.close()
 
 
 @pytest.mark.parametrize("case", WORKER_CASES, ids=lambda case: case.title)
-def test_worker_case(case: Case, laboratory: Laboratory) -> None:
+def test_worker_case(case: Case, session: Session) -> None:
     """The service does what the case requires."""
-    result = perform(case, laboratory.case)
+    result = perform(case, session.case)
     if result.status == SKIPPED:
         pytest.skip(result.actual)
     if result.status == FAILED:

@@ -24,7 +24,8 @@ COMMANDS = ("run_task", "cancel_task")
 @dataclass(frozen=True)
 class Selector:
     """Which requests: ``task`` (name or glob), ``command``, let ``after`` through first, then hit
-    at most ``times``, each with ``probability``. Wove's own seeds only with ``seeds=True``."""
+    at most ``times``, each with ``probability``. Wove's own initial values only with
+    ``initial_values=True``."""
 
     task: str | None = None
     command: str | None = None
@@ -32,7 +33,7 @@ class Selector:
     after: int = 0
     probability: float = 1.0
     seed: int | None = None
-    seeds: bool = False
+    initial_values: bool = False
 
     def __post_init__(self) -> None:
         if self.command is not None and self.command not in COMMANDS:
@@ -135,8 +136,8 @@ class Injection:
             return f"{claim.type or 'a body that is no frame'} is not {command}"
         if not matches_task(self.selector.task, claim.task_id):
             return f"task {claim.task_id!r} does not match {self.selector.task!r}"
-        if claim.seed and not self.selector.seeds:
-            return f"{claim.task_id!r} is one of Wove's own seeds"
+        if claim.initial_value and not self.selector.initial_values:
+            return f"{claim.task_id!r} is one of Wove's own initial values"
         return None
 
     @property

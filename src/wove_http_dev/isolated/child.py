@@ -28,7 +28,7 @@ from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.records import Exchange, Run, matches_task
 from wove_http_dev.runs.runner import Execution, Outcome
 from wove_http_dev.runs.stubs import StubAnswer, Stubs
-from wove_http_dev.service.host import LocalEngine, State
+from wove_http_dev.service.host import HostState, InProcessHost
 from wove_http_dev.service.port import Port
 from wove_http_dev.tls import CertificateAuthority
 
@@ -36,7 +36,7 @@ TELL_TIMEOUT = 5.0
 """Seconds that a parent which does not listen can hold up an answer."""
 
 
-class _ToldJournal(Journal):
+class _ReportingJournal(Journal):
     """A journal that tells the parent of every entry.
 
     What an answer is about to let a client know is known over there first: a test that has the
@@ -44,7 +44,7 @@ class _ToldJournal(Journal):
     """
 
     tell: Callable[[str, Any], None]
-    tell_surely: Callable[[str, Any], None]
+    notify_and_wait: Callable[[str, Any], None]
 
     def open(self, kind: str = "request") -> Exchange:
         exchange = super().open(kind)
@@ -52,7 +52,7 @@ class _ToldJournal(Journal):
         return exchange
 
     def update(self, exchange: Exchange) -> None:
-        self.tell_surely("updated", [exchange.number, serialization.exchange_to(exchange)])
+        self.notify_and_wait("updated", [exchange.number, serialization.exchange_to(exchange)])
 
     def close(self, exchange: Exchange) -> None:
         super().close(exchange)
@@ -63,7 +63,7 @@ class _ToldJournal(Journal):
             "run_id": run.run_id,
             "task_id": run.task_id,
             "delivery": dict(run.delivery),
-            "seed": run.seed,
+            "initial_value": run.initial_value,
             "args": serialization.pack(run.args_pickle),
             "received": run.received,
         }
@@ -85,14 +85,14 @@ class _ToldJournal(Journal):
         self.tell("run_state", [run.run_id, serialization.run_state_to(run), None])
 
 
-class _AskedGates(Gates):
+class _RemoteGates(Gates):
     """Gates whose keeper is the parent."""
 
     held: tuple[str | None, ...] = ()
     ask: Callable[[str, Any], Any]
 
     def park(self, run: Run, execution: Execution) -> None:
-        if run.seed or not any(matches_task(task, run.task_id) for task in self.held):
+        if run.initial_value or not any(matches_task(task, run.task_id) for task in self.held):
             return
         moved = threading.Event()
 
@@ -109,14 +109,14 @@ class _AskedGates(Gates):
         moved.wait()
 
 
-class _AskedStubs(Stubs):
+class _RemoteStubs(Stubs):
     """Stubs whose answers are the parent's."""
 
     stubbed: tuple[str, ...] = ()
     ask: Callable[[str, Any], Any]
 
     def find(self, run: Run) -> Callable[[Run], StubAnswer] | None:
-        if run.seed or not any(matches_task(task, run.task_id) for task in self.stubbed):
+        if run.initial_value or not any(matches_task(task, run.task_id) for task in self.stubbed):
             return None
         return lambda run: serialization.answer_from(self.ask("stub", run.run_id))
 
@@ -125,16 +125,16 @@ class Child:
     """What the parent may ask, and the engine it asks it of."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self._engine: LocalEngine | None = None
-        self._state: State | None = None
+        self._host: InProcessHost | None = None
+        self._state: HostState | None = None
         self.ended = threading.Event()
         self._channel = Channel(
             sock,
             requests={
                 "start": self._start,
-                "state": self._follow,
-                "halt": self._halt,
-                "sync": self._sync,
+                "state": self._apply_state,
+                "stop": self._stop,
+                "flush_journal": self._flush_journal,
             },
             notifications={},
             on_close=self.ended.set,
@@ -144,22 +144,22 @@ class Child:
         """Serve until the control connection drops."""
         self._channel.start()
         self.ended.wait()
-        if self._engine is not None:
-            self._engine.halt()
+        if self._host is not None:
+            self._host.stop()
 
     def _start(self, data: dict[str, Any]) -> None:
         ca = CertificateAuthority.from_pem(data["ca"].encode(), data["ca_key"].encode())
         words = data["credentials"]
         credentials = Credentials(**{**words, "secret": base64.b64decode(words["secret"])})
-        journal = _ToldJournal(secrets=[credentials.secret.decode("utf-8", "replace")])
-        journal.tell, journal.tell_surely = self._channel.notify, self._tell_surely
-        gates, stubs = _AskedGates(journal), _AskedStubs()
+        journal = _ReportingJournal(secrets=[credentials.secret.decode("utf-8", "replace")])
+        journal.tell, journal.notify_and_wait = self._channel.notify, self._notify_and_wait
+        gates, stubs = _RemoteGates(journal), _RemoteStubs()
         gates.ask = stubs.ask = self._channel.request
         faults = FaultBook(seed=data["seed"], label=data["label"])
         faults.on_decision = self._decided
         options = Options.of(**data["options"])
-        self._state = State(journal, gates, stubs, faults)
-        self._engine = LocalEngine(
+        self._state = HostState(journal, gates, stubs, faults)
+        self._host = InProcessHost(
             options,
             credentials,
             self._state,
@@ -167,23 +167,23 @@ class Child:
             second_origin=lambda run_id: str(self._channel.request("second_origin", run_id)),
             crash=lambda: os.kill(os.getpid(), signal.SIGKILL),
         )
-        self._follow(data["state"])
-        self._engine.start(Port(options.host, options.port))
+        self._apply_state(data["state"])
+        self._host.start(Port(options.host, options.port))
 
     def _decided(self, injection: Injection) -> None:
         counts = {"seen": injection.seen, "hits": injection.hits, "missed": injection.missed}
-        self._tell_surely("decided", [injection.number, counts])
+        self._notify_and_wait("decided", [injection.number, counts])
 
-    def _tell_surely(self, name: str, data: Any) -> None:
+    def _notify_and_wait(self, name: str, data: Any) -> None:
         with suppress(NotRunningError):  # the parent is gone, and we are about to be
             self._channel.request(name, data, TELL_TIMEOUT)
 
-    def _follow(self, data: dict[str, Any]) -> None:
+    def _apply_state(self, data: dict[str, Any]) -> None:
         assert self._state is not None
-        assert self._engine is not None
+        assert self._host is not None
         state = self._state
-        assert isinstance(state.gates, _AskedGates)
-        assert isinstance(state.stubs, _AskedStubs)
+        assert isinstance(state.gates, _RemoteGates)
+        assert isinstance(state.stubs, _RemoteStubs)
         state.gates.held = tuple(data["held"])
         state.stubs.stubbed = tuple(data["stubbed"])
         state.names[:], state.paths[:] = data["names"], data["paths"]
@@ -196,15 +196,15 @@ class Child:
             state.faults.adopt(number, faults, Selector(**entry["selector"])).account(
                 seen=entry["seen"], hits=entry["hits"]
             )
-        self._engine.follow()
+        self._host.apply_state()
 
-    def _sync(self, settle: bool) -> None:
-        assert self._engine is not None
-        self._engine.sync(settle=settle)
+    def _flush_journal(self, settle: bool) -> None:
+        assert self._host is not None
+        self._host.flush_journal(settle=settle)
 
-    def _halt(self, _: Any) -> list[str]:
-        assert self._engine is not None
-        return self._engine.halt()
+    def _stop(self, _: Any) -> list[str]:
+        assert self._host is not None
+        return self._host.stop()
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ from wove_http_dev.options import Options
 from wove_http_dev.protocol.credentials import Credentials
 from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.runs.runner import Execution
-from wove_http_dev.service.host import STOP_GRACE, State
+from wove_http_dev.service.host import STOP_GRACE, HostState
 from wove_http_dev.service.port import Port
 from wove_http_dev.tls import CertificateAuthority
 
@@ -36,14 +36,14 @@ ASK_TIMEOUT = 5.0
 _SHARED_OPTIONS = ("tls", "host", "path", "response_shape", "max_body", "insecure")
 
 
-class IsolatedEngine:
+class IsolatedHost:
     """An engine in a child process of this one."""
 
     def __init__(
         self,
         options: Options,
         credentials: Credentials,
-        state: State,
+        state: HostState,
         *,
         certificates: Callable[[], CertificateAuthority],
         second_origin: Callable[[str], str],
@@ -64,7 +64,7 @@ class IsolatedEngine:
         if life is None:
             return False
         with suppress(NotRunningError):  # frozen: it lives
-            self.sync()
+            self.flush_journal()
         return life.alive
 
     @property
@@ -132,7 +132,7 @@ class IsolatedEngine:
             ],
         }
 
-    def follow(self) -> None:
+    def apply_state(self) -> None:
         """Tell the child what to obey; in force when this returns."""
         life = self._life
         if life is None or not life.alive:
@@ -144,25 +144,25 @@ class IsolatedEngine:
                 raise  # frozen: it obeys nothing new
             # It died meanwhile; the next start tells it.
 
-    def sync(self, *, settle: bool = False) -> None:
+    def flush_journal(self, *, settle: bool = False) -> None:
         """The journal holds everything the child has said; all of it, if the child is dead."""
         life = self._life
         if life is None:
             return
         try:
-            life.channel.request("sync", settle, ASK_TIMEOUT)
+            life.channel.request("flush_journal", settle, ASK_TIMEOUT)
         except NotRunningError:
             if life.alive and not life.ended.wait(1.0):
                 raise  # frozen: nobody knows what it has answered
 
-    def halt(self) -> list[str]:
+    def stop(self) -> list[str]:
         """Stop the child; the names of the task bodies that still ran."""
         life = self._life
         stuck: list[str] = []
         if life is not None and life.alive:
             life.asked = True
             try:
-                stuck = life.channel.request("halt", None, STOP_GRACE + 1.5)
+                stuck = life.channel.request("stop", None, STOP_GRACE + 1.5)
             except NotRunningError:
                 life.process.kill()  # dead already, or frozen
         self._end()
@@ -187,7 +187,7 @@ class IsolatedEngine:
 class _Life:
     """One child process, from its start to its end."""
 
-    def __init__(self, state: State, second_origin: Callable[[str], str]) -> None:
+    def __init__(self, state: HostState, second_origin: Callable[[str], str]) -> None:
         self._journal = state.journal
         self._state = state
         self._exchanges: dict[int, Exchange] = {}
@@ -258,7 +258,7 @@ class _Life:
             data["run_id"],
             data["task_id"],
             delivery=data["delivery"],
-            seed=data["seed"],
+            initial_value=data["initial_value"],
             args_pickle=serialization.unpack(data["args"]) or b"",
             received=data["received"],
         )
@@ -294,7 +294,7 @@ class _Life:
             open_ones = [self._journal.open("connection")]
         for exchange in open_ones:
             exchange.error = "the worker process ended" + (" by itself" if by_itself else "")
-            exchange.blames_us = by_itself
+            exchange.internal_error = by_itself
             self._journal.close(exchange)
         for execution in list(self._parked.values()):
             execution.cancel(wait_for_end=False)

@@ -1,5 +1,5 @@
 """Command frames in, event frames out: JSON with ``*_pickle`` fields on one side, dataclasses on
-the other (seed page, "Executor Protocol").
+the other (Wove's http page, "Executor Protocol").
 
 This room knows the words of the protocol. It opens no socket, checks no signature, and never loads
 a pickle: a payload stays bytes until the runner, behind authentication, asks for the object.
@@ -38,9 +38,9 @@ class RunTask:
     """The executor's ``delivery_*`` settings, as sent; times in seconds."""
 
     @property
-    def seed(self) -> bool:
+    def initial_value(self) -> bool:
         """Whether Wove sent one of its own initial values (``data``, ``weave(x=…)``) as a task."""
-        return is_seed(self.callable_pickle)
+        return is_initial_value(self.callable_pickle)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Peek:
     type: str | None = None
     task_id: str | None = None
     run_id: str | None = None
-    seed: bool = False
+    initial_value: bool = False
 
 
 def _document(body: bytes) -> dict[str, Any]:
@@ -147,37 +147,37 @@ def peek(body: bytes) -> Peek:
         value if isinstance(value, str) else None
         for value in (frame.get("type"), frame.get("task_id"), frame.get("run_id"))
     )
-    seed = False
+    initial_value = False
     if kind == "run_task":
         try:
-            seed = is_seed(_payload(frame, "callable_pickle"))
+            initial_value = is_initial_value(_payload(frame, "callable_pickle"))
         except FrameError:
-            seed = False
-    return Peek(type=kind, task_id=task_id, run_id=run_id, seed=seed)
+            initial_value = False
+    return Peek(type=kind, task_id=task_id, run_id=run_id, initial_value=initial_value)
 
 
 # Wove sends `data` and every `weave(x=…)` value as `lambda: kwargs` / `lambda v=value: v`
 # (wove/context.py, WoveContextManager.__init__). cloudpickle writes the code object first, with its
 # name, and then the names of the module it is from, within the first few opcodes (measured: 2.2.1
 # to 3.1.3; from then on the code object's own file name is "<dynamic-code>").
-_SEED_QUALNAME = "WoveContextManager.__init__.<locals>.<lambda>"
-_SEED_OPCODES = 80
+_INITIAL_VALUE_QUALNAME = "WoveContextManager.__init__.<locals>.<lambda>"
+_INITIAL_VALUE_OPCODES = 80
 
 
-def is_seed(callable_pickle: bytes) -> bool:
-    """Whether this callable is one of Wove's own seed lambdas; disassembled, never loaded."""
-    if _SEED_QUALNAME.encode() not in callable_pickle:
+def is_initial_value(callable_pickle: bytes) -> bool:
+    """Whether this callable is one of Wove's own initial-value lambdas; never loaded."""
+    if _INITIAL_VALUE_QUALNAME.encode() not in callable_pickle:
         return False
     previous, is_lambda = "", False
     try:
-        for _, argument, _ in islice(pickletools.genops(callable_pickle), _SEED_OPCODES):
+        for _, argument, _ in islice(pickletools.genops(callable_pickle), _INITIAL_VALUE_OPCODES):
             if not isinstance(argument, str):
                 continue
             if previous == "__file__":
                 return is_lambda and argument.replace("\\", "/").endswith("wove/context.py")
             is_lambda = is_lambda or argument == "<lambda>"
             previous = argument
-    except Exception:  # genops raises many kinds on hostile bytes; none of them is a seed
+    except Exception:  # genops raises many kinds on hostile bytes; none of them is a initial_value
         return False
     return False
 
@@ -236,7 +236,7 @@ def task_cancelled(run_id: str, task_id: str) -> Event:
 
 
 def shape_events(events: Sequence[Event], shape: str) -> Any:
-    """``events`` as one of the seed page's three answers; ``frame`` keeps the last one only."""
+    """``events`` as one of the http page's three answers; ``frame`` keeps the last one only."""
     if shape == "list":
         return list(events)
     if shape == "frame" and events:

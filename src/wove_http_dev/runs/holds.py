@@ -168,7 +168,7 @@ class Gates:
         with self._lock:
             gates = [gate for gate in self._gates if matches_task(gate.task, run.task_id)]
         for gate in gates:
-            if not run.seed:
+            if not run.initial_value:
                 gate._pass(run, execution)
 
     def release_all(self) -> None:

@@ -54,7 +54,7 @@ class Journal:
         self._holding: OrderedDict[Run, int] = OrderedDict()
         self._payload_bytes = 0
         self._forgotten = 0
-        self._unasked: deque[Exchange] = deque(maxlen=100)
+        self._violations: deque[Exchange] = deque(maxlen=100)
         self._count = 0
         self._waiting = 0
         self.observer: Callable[[Exchange], None] | None = None
@@ -89,13 +89,13 @@ class Journal:
 
     def update(self, exchange: Exchange) -> None:
         """``exchange`` has become a run, or has an answer, which is about to be written."""
-        self._mind(exchange)  # now: whoever reads the answer may ask for `unasked` at once
+        self._mind(exchange)  # now: whoever reads the answer may ask for `violations` at once
 
     def _mind(self, exchange: Exchange) -> None:
-        if not exchange.unasked or exchange.number <= self._forgotten:
+        if not exchange.violation or exchange.number <= self._forgotten:
             return
-        if not any(known is exchange for known in self._unasked):
-            self._unasked.append(exchange)
+        if not any(known is exchange for known in self._violations):
+            self._violations.append(exchange)
 
     def close(self, exchange: Exchange) -> None:
         """The exchange is over: its duration stands, waiters look again."""
@@ -170,25 +170,25 @@ class Journal:
 
     @property
     def runs(self) -> RunLog:
-        """The runs kept, oldest first, without Wove's own seeds."""
+        """The runs kept, oldest first, without Wove's own initial values."""
         with self._changed:
-            return RunLog([run for run in self._runs if not run.seed])
+            return RunLog([run for run in self._runs if not run.initial_value])
 
     @property
     def all_runs(self) -> RunLog:
-        """The runs kept, seeds included."""
+        """The runs kept, initial values included."""
         with self._changed:
             return RunLog(list(self._runs))
 
     @property
-    def unasked(self) -> list[Exchange]:
+    def violations(self) -> list[Exchange]:
         """The newest exchanges that strict mode minds; kept apart from the bounded list."""
-        return list(self._unasked)
+        return list(self._violations)
 
     def clear(self) -> None:
         """Forget everything. Exchanges under way still close, into nowhere."""
         with self._changed:
-            self._unasked.clear()
+            self._violations.clear()
             self._exchanges.clear()
             self._runs.clear()
             self._known.clear()
@@ -220,7 +220,9 @@ class Journal:
             return [
                 run
                 for run in self._runs
-                if not run.seed and matches_task(task, run.task_id) and _reached(run, state)
+                if not run.initial_value
+                and matches_task(task, run.task_id)
+                and _reached(run, state)
             ]
 
         what = f"{count} run(s) of {task or 'any task'} being {state}"

@@ -40,7 +40,7 @@ class Exchange:
     frame_type: str | None = None
     run_id: str | None = None
     task_id: str | None = None
-    seed: bool = False
+    initial_value: bool = False
     accepted: bool | None = None
     """The authentication verdict; ``None`` if it never came to one."""
     refusal: str = ""
@@ -53,15 +53,15 @@ class Exchange:
     """The types of the event frames sent, in order."""
     error: str = ""
     """What ended it early, in words."""
-    blames_us: bool = False
+    internal_error: bool = False
     """Whether the service itself failed (strict mode reports it)."""
     certificate_rejected: bool = False
     """Whether the client broke the handshake off over our certificate."""
 
     @property
-    def unasked(self) -> bool:
+    def violation(self) -> bool:
         """Whether strict mode minds: refused, rejected or failed, and no fault asked for it."""
-        return self.blames_us or (
+        return self.internal_error or (
             bool(self.refusal or self.certificate_rejected) and not self.faults
         )
 
@@ -70,7 +70,7 @@ class Exchange:
         what = self.frame_type or (f"{self.method} {self.target[:200]}".strip() or self.kind)
         parts = [f"#{self.number}", what]
         if self.task_id:
-            parts.append(self.task_id[:200] + (" (seed)" if self.seed else ""))
+            parts.append(self.task_id[:200] + (" (initial value)" if self.initial_value else ""))
         if self.run_id:
             parts.append(self.run_id.rpartition(":")[2][:8])
         parts.append("->")
@@ -93,7 +93,7 @@ class Exchange:
 class Run:
     """One ``run_task`` that was let in. ``args``, ``result`` and ``error`` decode on access.
 
-    ``run_id``, ``task_id``, ``delivery`` and ``seed`` are the frame's; ``state`` is one of
+    ``run_id``, ``task_id``, ``delivery`` and ``initial_value`` are the frame's; ``state`` is one of
     ``STATES``; ``received``, ``started`` and ``finished`` are seconds since the epoch, or ``None``
     while that is to come; ``faults`` are the names of those that hit it; ``executions``,
     ``cancel_requested`` and ``abandoned`` say what became of its body.
@@ -105,14 +105,14 @@ class Run:
         task_id: str,
         *,
         delivery: Mapping[str, Any],
-        seed: bool,
+        initial_value: bool,
         args_pickle: bytes,
         received: float,
     ) -> None:
         self.run_id = run_id
         self.task_id = task_id
         self.delivery = delivery
-        self.seed = seed
+        self.initial_value = initial_value
         self.state = "received"
         self.received = received
         self.started: float | None = None

@@ -146,8 +146,8 @@ class Stubs:
         return remove
 
     def find(self, run: Run) -> Source | None:
-        """The source that answers ``run``, if any; Wove's own seeds are never stubbed."""
-        if run.seed:
+        """The source that answers ``run``, if any; Wove's own initial values are never stubbed."""
+        if run.initial_value:
             return None
         with self._lock:
             for task, source in reversed(self._stubs):

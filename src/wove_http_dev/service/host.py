@@ -1,6 +1,6 @@
 """The worker's side of a worker: a service behind a server, started, halted and followed.
 
-An engine acts on a :class:`State` that its owner holds: the journal it writes, and the gates,
+An engine acts on a :class:`HostState` that its owner holds: the journal it writes, and the gates,
 stubs, faults and names it obeys. This one lives in this process; ``control.parent`` has one whose
 service lives in a child process. It knows nothing of Wove's configuration and of pytest.
 """
@@ -45,7 +45,7 @@ STOPPED = Outcome(
 
 
 @dataclass
-class State:
+class HostState:
     """What a worker remembers, and obeys, whether it runs or not."""
 
     journal: Journal
@@ -57,9 +57,9 @@ class State:
     paths: list[str] = field(default_factory=list)
     """The paths that take command frames, its own first."""
 
-    def watch(self, follow: Callable[[], None]) -> None:
-        """Call ``follow`` whenever gates, stubs or faults change."""
-        self.gates.on_change = self.stubs.on_change = self.faults.on_change = follow
+    def watch(self, apply_state: Callable[[], None]) -> None:
+        """Call ``apply_state`` whenever gates, stubs or faults change."""
+        self.gates.on_change = self.stubs.on_change = self.faults.on_change = apply_state
         # Who waits for a fault to have hit looks again.
         self.faults.on_decision = lambda injection: self.journal.notify()
 
@@ -69,7 +69,7 @@ class State:
         self.faults.halt()
 
 
-class Engine(Protocol):
+class ServiceHost(Protocol):
     """What an owner asks of an engine."""
 
     @property
@@ -79,35 +79,35 @@ class Engine(Protocol):
     def start(self, port: Port) -> None:
         """Serve on ``port``."""
 
-    def halt(self) -> list[str]:
+    def stop(self) -> list[str]:
         """Stop serving; the names of task bodies that still run. Bounded."""
 
     def crash(self) -> None:
         """Stop serving the hard way: what a client sees of a kill."""
 
-    def follow(self) -> None:
+    def apply_state(self) -> None:
         """Obey the state as it is now; in force when this returns."""
 
-    def sync(self, *, settle: bool = False) -> None:
+    def flush_journal(self, *, settle: bool = False) -> None:
         """The journal holds everything that clients have been answered; with ``settle`` also how
         the handshakes under way end, which may take :data:`SETTLE_TIME`."""
 
 
-def leaf_names(options: Options, state: State) -> list[str]:
+def leaf_names(options: Options, state: HostState) -> list[str]:
     """The names beyond the local ones that the certificate must be for."""
     host = options.host.strip("[]")
     wildcard = host in ("0.0.0.0", "::", "")
     return [*state.names, *([] if wildcard or host == "localhost" else [host])]
 
 
-class LocalEngine:
+class InProcessHost:
     """An engine in this process."""
 
     def __init__(
         self,
         options: Options,
         credentials: Credentials,
-        state: State,
+        state: HostState,
         *,
         certificates: Callable[[], CertificateAuthority],
         second_origin: Callable[[str], str],
@@ -159,12 +159,12 @@ class LocalEngine:
         server.start()
         with self._lock:
             self._server = server
-        self.follow()
+        self.apply_state()
 
     def _tls_context(self) -> ssl.SSLContext:
         return self._certificates().server_context(*leaf_names(self._options, self._state))
 
-    def follow(self) -> None:
+    def apply_state(self) -> None:
         """Open or close the listening socket as the faults in force ask."""
         with self._lock:
             if self._server is None:
@@ -174,7 +174,7 @@ class LocalEngine:
             else:
                 self._server.start()
 
-    def sync(self, *, settle: bool = False) -> None:
+    def flush_journal(self, *, settle: bool = False) -> None:
         """The journal is this process's own; only a client that rejected a certificate knows so
         before the server does."""
         with self._lock:
@@ -182,15 +182,15 @@ class LocalEngine:
         if settle and server is not None:
             server.settle(SETTLE_TIME)
 
-    def halt(self) -> list[str]:
+    def stop(self) -> list[str]:
         """Stop serving; the names of task bodies that still run after :data:`STOP_GRACE`."""
-        return self._halt(reset=False)
+        return self._stop(reset=False)
 
     def crash(self) -> None:
         """Reset every connection and abandon every run."""
-        self._halt(reset=True)
+        self._stop(reset=True)
 
-    def _halt(self, *, reset: bool) -> list[str]:
+    def _stop(self, *, reset: bool) -> list[str]:
         with self._lock:
             server, self._server = self._server, None
         if reset and server is not None:

@@ -105,7 +105,7 @@ class Service:
                 reply.headers.append(("Retry-After", f"{exc.retry_after:g}"))
         except Exception as exc:  # ours or a fault's bug: an answer, not a dead thread
             exchange.error = f"{type(exc).__name__}: {exc}"
-            exchange.blames_us = True
+            exchange.internal_error = True
             traceback.print_exc()
             reply = json_reply(500, {"error": "the worker service failed; see its log"})
         stage = ResponseStage(request, plan.wait("response"), self._elsewhere(request))
@@ -113,7 +113,7 @@ class Service:
             reply = plan.fault("response").on_reply(reply, stage)
         except Exception as exc:  # a fault's bug, as above
             exchange.error = f"{type(exc).__name__}: {exc}"
-            exchange.blames_us = True
+            exchange.internal_error = True
             traceback.print_exc()
         exchange.status = reply.status
         self.journal.update(exchange)
@@ -156,7 +156,7 @@ class Service:
             exchange.frame_type = claim.type and clean(claim.type, 200)
             exchange.task_id = claim.task_id and clean(claim.task_id, 200)
             exchange.run_id = claim.run_id and clean(claim.run_id, 200)
-            exchange.seed = claim.seed
+            exchange.initial_value = claim.initial_value
         return verdict
 
     def _ran(self, command: RunTask, plan: Plan, exchange: Exchange) -> Reply:
@@ -164,12 +164,12 @@ class Service:
             command.run_id,
             command.task_id,
             delivery=command.delivery,
-            seed=command.seed,
+            initial_value=command.initial_value,
             args_pickle=command.args_pickle,
             received=exchange.received,
         )
         run.faults = plan.names
-        exchange.seed = run.seed
+        exchange.initial_value = run.initial_value
         execution = Execution(f"{run.task_id} ({run.run_id})")
         with self._lock:
             if self._closing is not None:

@@ -64,7 +64,7 @@ class CarefulExecutor(HttpEnvironmentExecutor):
     """Takes start() from Wove's own executor, which checks the configuration and the policy."""
 
     async def start(self, **config: Any) -> None:
-        """Check the configuration; make a TLS context."""
+        """CaseContext the configuration; make a TLS context."""
         await super().start(**config)
         self._loop = asyncio.get_running_loop()
         self._mine = threading.Lock()

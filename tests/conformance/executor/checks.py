@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from wove_http_dev.conformance.case import Result
-from wove_http_dev.conformance.executor.context import Laboratory, surroundings
+from wove_http_dev.conformance.executor.context import Session, surroundings
 from wove_http_dev.conformance.executor.subject import Subject
-from wove_http_dev.conformance.executor.suite import BUDGET, EXECUTOR_CASES, GATES
+from wove_http_dev.conformance.executor.suite import BUDGET, EXECUTOR_CASES, PREREQUISITES
 from wove_http_dev.conformance.runner import Checking, select
 
 
@@ -16,14 +16,14 @@ from wove_http_dev.conformance.runner import Checking, select
 def checking(subject: Subject, known: Sequence[str] = ()) -> Iterator[Checking]:
     """A check of ``subject``, ready to run."""
     with surroundings() as ca:
-        laboratory = Laboratory(subject, ca)
-        yield Checking(laboratory.case, budget=BUDGET, alive=lambda: True, known=known)
+        session = Session(subject, ca)
+        yield Checking(session.case, budget=BUDGET, alive=lambda: True, known=known)
 
 
 def check(subject: Subject, *globs: str, known: Sequence[str] = ()) -> list[Result]:
     """The results of the cases that match ``globs`` (all, without one)."""
     with checking(subject, known) as made:
-        return made.run(select(EXECUTOR_CASES, globs, ()), GATES)
+        return made.run(select(EXECUTOR_CASES, globs, ()), PREREQUISITES)
 
 
 def failed(results: Sequence[Result]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from wove_http_dev.faults import FAULTS
 def test_the_shipped_list_is_exact() -> None:
     """With it, no result of Wove's http executor falls short, and none passes unexpectedly."""
     results = check(named("http"), known=shipped_list(EXECUTOR_CASES))
-    short = {r.case.title: (r.status, r.actual) for r in results if r.falls_short(strict=True)}
+    short = {r.case.title: (r.status, r.actual) for r in results if r.is_shortfall(strict=True)}
     assert short == {}
 
 

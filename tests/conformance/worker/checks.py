@@ -7,9 +7,9 @@ from typing import Any
 
 from wove_http_dev.conformance.case import Result
 from wove_http_dev.conformance.runner import Checking, select
-from wove_http_dev.conformance.worker.client import Service
-from wove_http_dev.conformance.worker.context import PATIENCE, Laboratory
-from wove_http_dev.conformance.worker.suite import BUDGET, GATES, LOSSES, WORKER_CASES
+from wove_http_dev.conformance.worker.client import ServiceUnderTest
+from wove_http_dev.conformance.worker.context import PATIENCE, Session
+from wove_http_dev.conformance.worker.suite import BUDGET, LOSSES, PREREQUISITES, WORKER_CASES
 
 
 def check(
@@ -22,18 +22,18 @@ def check(
     **credentials: Any,
 ) -> list[Result]:
     """The results of the cases that match ``globs`` (all, without one)."""
-    laboratory = Laboratory(Service(url, **credentials), patience=patience)
+    session = Session(ServiceUnderTest(url, **credentials), patience=patience)
     try:
         checking = Checking(
-            laboratory.case,
+            session.case,
             budget=budget,
             losses=min(budget, LOSSES),
-            alive=laboratory.alive,
+            alive=session.alive,
             known=known,
         )
-        return checking.run(select(WORKER_CASES, globs, exclude), GATES)
+        return checking.run(select(WORKER_CASES, globs, exclude), PREREQUISITES)
     finally:
-        laboratory.close()
+        session.close()
 
 
 def fallen(results: Sequence[Result]) -> list[tuple[str, str]]:

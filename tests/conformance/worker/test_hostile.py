@@ -21,9 +21,9 @@ from tests.conformance.worker.plain_worker import SECRET, Handler, PlainWorker, 
 from wove_http_dev.conformance.case import FAILED, NOT_RUN, Report
 from wove_http_dev.conformance.reporters.console import print_report
 from wove_http_dev.conformance.runner import perform, select
-from wove_http_dev.conformance.worker.client import Service
-from wove_http_dev.conformance.worker.context import Laboratory
-from wove_http_dev.conformance.worker.suite import GATES, WORKER_CASES
+from wove_http_dev.conformance.worker.client import ServiceUnderTest
+from wove_http_dev.conformance.worker.context import Session
+from wove_http_dev.conformance.worker.suite import PREREQUISITES, WORKER_CASES
 from wove_http_dev.conformance.worker.wire import Connection, Deadline, NoAnswer
 
 
@@ -76,7 +76,7 @@ def test_a_reset_that_the_sender_learns_of_is_a_reset() -> None:
         client = socket.create_connection(server.getsockname())
         hostile.resets_at_once(server.accept()[0])
     poll = sockets.poll()
-    poll.register(client, 0)  # a reset is reported unasked, and asking does not use it up
+    poll.register(client, 0)  # a reset is reported violations, and asking does not use it up
     assert poll.poll(10_000)
     connection = Connection(lambda _: client, Deadline(10))
     connection.send(b"x", Deadline(10))
@@ -87,13 +87,13 @@ def test_a_reset_that_the_sender_learns_of_is_a_reset() -> None:
 
 @pytest.mark.parametrize("name", hostile.BREAKS_EVERY_CASE)
 def test_answers_that_make_no_sense_are_survived(name: str) -> None:
-    """Every case ends, also if no gate had stopped it, and what is shown holds no control
+    """Every case ends, also if no prerequisite had stopped it, and what is shown holds no control
     characters."""
     chosen = select(WORKER_CASES, ("transport.*", "frames.*", "run.*", "errors.*"), ())
     with HostileService(hostile.BREAKS_EVERY_CASE[name]) as service:
-        laboratory = Laboratory(Service(service.url), patience=0.5)
-        results = [perform(case, laboratory.case) for case in chosen]
-        laboratory.close()
+        session = Session(ServiceUnderTest(service.url), patience=0.5)
+        results = [perform(case, session.case) for case in chosen]
+        session.close()
     assert len(fallen(results)) > len(chosen) / 2
     assert all(text.replace("\n", "").isprintable() for _, text in fallen(results))
 
@@ -103,7 +103,7 @@ def test_answers_that_make_no_sense_are_told_once(name: str) -> None:
     """A plain run without a readable result ends the check: all others would say the same."""
     with HostileService(hostile.BREAKS_EVERY_CASE[name]) as service:
         results = check(service.url, patience=0.5)
-    assert [result.case.gate for result in results if result.status == FAILED] == [True]
+    assert [result.case.prerequisite for result in results if result.status == FAILED] == [True]
     assert len(results) == len(WORKER_CASES)
 
 
@@ -142,7 +142,7 @@ def test_a_service_that_dies_midway_is_named_with_the_case() -> None:
 
 
 class HangsLater(PlainWorker):
-    """Serves the gates only."""
+    """Serves the prerequisites only."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -151,7 +151,7 @@ class HangsLater(PlainWorker):
 
     def serve(self, handler: Handler) -> None:
         self.served += 1
-        if self.served > len(GATES):
+        if self.served > len(PREREQUISITES):
             self.over.wait(60)
         super().serve(handler)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wove_http_dev.conformance.case import Fell
+from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.executor.context import attempt, frames_of, until_in_loop
 from wove_http_dev.conformance.executor.weaving import Remote
 from wove_http_dev.runs.records import Exchange
@@ -33,7 +33,9 @@ async def given_up(worker: HttpWorker, remote: Remote, **options: Any) -> Exchan
     told = await attempt(remote("given_up", **{"delivery_timeout": 0.3, **options}))
     runs = worker.journal.runs[GIVEN_UP]
     if len(runs) == before:
-        raise Fell(f"the run that was to be given up never arrived (see also routing.10): {told}")
+        raise CaseFailed(
+            f"the run that was to be given up never arrived (see also routing.10): {told}"
+        )
     run_id = runs.last.run_id
     await until_in_loop(lambda: bool(cancels_of(worker, run_id)), SENT)
     return next(iter(cancels_of(worker, run_id)), None)

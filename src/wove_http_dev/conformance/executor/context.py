@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from werkzeug.datastructures import Headers
 
 from wove_http_dev.client import environ, urllib_opener
-from wove_http_dev.conformance.case import Fell
+from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.executor import uncaught
 from wove_http_dev.conformance.executor.subject import Subject
 from wove_http_dev.conformance.executor.weaving import Define, Script, Scripted, Told, Weaving
@@ -45,7 +45,7 @@ CLEANUP = 2.0
 POLL = 0.005
 
 
-class Laboratory:
+class Session:
     """The executor under check and the certificates of its workers; shared by all cases."""
 
     def __init__(self, subject: Subject, ca: CertificateAuthority) -> None:
@@ -59,10 +59,10 @@ class Laboratory:
         """Settings of the whole process before the first case."""
 
     @contextmanager
-    def case(self) -> Iterator[Check]:
+    def case(self) -> Iterator[CaseContext]:
         """The context of one case; its workers and weaves are ended with it."""
         with uncaught.recorded(self.uncaught):
-            check = Check(self)
+            check = CaseContext(self)
             try:
                 yield check
             finally:
@@ -86,12 +86,12 @@ def surroundings() -> Iterator[CertificateAuthority]:
         yield ca
 
 
-class Check:
+class CaseContext:
     """The context of one case."""
 
-    def __init__(self, laboratory: Laboratory) -> None:
-        self._laboratory = laboratory
-        self._uncaught_before = len(laboratory.uncaught)
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._uncaught_before = len(session.uncaught)
         self._workers = ExitStack()
         self._names = (f"conformance-{number}" for number in itertools.count(1))
         self._started: list[HttpWorker] = []
@@ -108,7 +108,7 @@ class Check:
             self._workers.close()
         for weaving in self._weavings:
             if not weaving.abandon(CLEANUP):
-                self._laboratory.stuck += 1
+                self._session.stuck += 1
 
     # The worker's side
 
@@ -116,14 +116,14 @@ class Check:
         """A running worker of ours: https, signed, the executor's ``timeout`` 10 s, unless
         ``options`` say otherwise."""
         words: dict[str, Any] = {"timeout": TIMEOUT, "delivery_timeout": None, **options}
-        worker = self._workers.enter_context(HttpWorker(ca=self._laboratory.ca, **words))
+        worker = self._workers.enter_context(HttpWorker(ca=self._session.ca, **words))
         self._workers.enter_context(urllib_opener.routed(worker.url, self.client_context()))
         self._started.append(worker)
         return worker
 
     def client_context(self) -> Any:
         """A TLS context that trusts our CA."""
-        return self._laboratory.ca.client_context()
+        return self._session.ca.client_context()
 
     def holding(self, context: Any) -> Any:
         """Enter a context manager that is left with the case."""
@@ -140,9 +140,9 @@ class Check:
         """An environment of a fresh executor for ``worker``; ``settings`` go over its config."""
         config = {**worker.environment_definition["executor_config"], **settings}
         try:
-            executor = self._laboratory.subject.make()
+            executor = self._session.subject.make()
         except SystemExit as exc:
-            self.fell(f"the factory ended the program: SystemExit: {exc}")
+            self.fail(f"the factory ended the program: SystemExit: {exc}")
         return {"executor": executor, "executor_config": config}
 
     def weave(
@@ -190,12 +190,12 @@ class Check:
     @property
     def process_before(self) -> Mapping[str, Any]:
         """The :func:`process_settings` before the first case."""
-        return self._laboratory.process
+        return self._session.process
 
     @property
     def uncaught(self) -> list[str]:
         """The exceptions that have ended threads during this case, in words."""
-        return self._laboratory.uncaught[self._uncaught_before :]
+        return self._session.uncaught[self._uncaught_before :]
 
     @property
     def last_weave(self) -> Weaving:
@@ -205,7 +205,7 @@ class Check:
     def ends(self, weaving: Weaving, within: float, what: str) -> None:
         """The weave must end within so many seconds."""
         if not weaving.wait(within):
-            self.fell(f"{what} had not ended {within:.1f} s after it began")
+            self.fail(f"{what} had not ended {within:.1f} s after it began")
 
     def script(
         self,
@@ -219,17 +219,17 @@ class Check:
         scripted = Scripted(next(self._names), self.definition(worker, settings or {}), script)
         self._weavings.append(scripted.weaving)
         if not scripted.wait(within):
-            self.fell(f"the runs of the case had not ended after {within:.1f} s: the weave hangs")
+            self.fail(f"the runs of the case had not ended after {within:.1f} s: the weave hangs")
         error = scripted.error or scripted.weaving.raised
         if isinstance(error, Exception):
             raise error
         if error is not None:
-            self.fell(f"{type(error).__name__} ended the whole weave: {error}")
+            self.fail(f"{type(error).__name__} ended the whole weave: {error}")
         return scripted.value
 
-    def fell(self, actual: str, expected: str | None = None) -> NoReturn:
+    def fail(self, actual: str, expected: str | None = None) -> NoReturn:
         """The case falls short."""
-        raise Fell(actual, expected=expected)
+        raise CaseFailed(actual, expected=expected)
 
 
 def until(condition: Callable[[], bool], seconds: float) -> bool:

@@ -40,7 +40,7 @@ EXECUTOR_CASES: tuple[Case, ...] = tuple(
         key=lambda case: (_FAMILIES.index(case.family), case.id),
     )
 )
-GATES: tuple[Case, ...] = tuple(case for case in EXECUTOR_CASES if case.gate)
+PREREQUISITES: tuple[Case, ...] = tuple(case for case in EXECUTOR_CASES if case.prerequisite)
 BUDGET = 180.0
 """Seconds after which no further case begins. An executor that swallows all errors needs about
 that; Wove's own, a fifth."""

@@ -31,15 +31,15 @@ def word_for(result: Result, *, strict: bool) -> str:
         return "PASSED!" if result.known_failing else "ok"
     if result.status == FAILED and result.known_failing:
         return "known"
-    if result.status == FAILED and not result.falls_short(strict=strict):
+    if result.status == FAILED and not result.is_shortfall(strict=strict):
         return "should"
     return {FAILED: "FAILED", SKIPPED: "skip", NOT_RUN: "not run"}[result.status]
 
 
 def _style(result: Result, *, strict: bool) -> str:
-    if result.status == FAILED and not result.falls_short(strict=strict):
+    if result.status == FAILED and not result.is_shortfall(strict=strict):
         return "yellow"
-    return "red" if result.falls_short(strict=strict) else _STYLES[result.status]
+    return "red" if result.is_shortfall(strict=strict) else _STYLES[result.status]
 
 
 class Progress:

@@ -40,7 +40,7 @@ def _as_json(result: Result, *, strict: bool) -> dict[str, Any]:
         "actual": result.actual,
         "status": result.status,
         "known_failing": result.known_failing,
-        "falls_short": result.falls_short(strict=strict),
+        "is_shortfall": result.is_shortfall(strict=strict),
         "seconds": round(result.seconds, 4),
     }
 
@@ -74,7 +74,7 @@ def _as_element(result: Result, *, strict: bool) -> ElementTree.Element:
         name=case.title,
         time=f"{result.seconds:.3f}",
     )
-    counts = result.falls_short(strict=strict)
+    counts = result.is_shortfall(strict=strict)
     text = (
         f"{case.level}: {case.requirement} ({case.source})\nsent: {case.sent}\n"
         f"expected: {result.expected}\nactual: {result.actual}"

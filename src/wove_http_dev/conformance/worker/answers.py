@@ -10,30 +10,30 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from wove_http_dev.conformance.case import Fell
+from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.worker.unpickling import LIMIT, Refused, Unloadable, brief, load
-from wove_http_dev.conformance.worker.wire import Answer
+from wove_http_dev.conformance.worker.wire import HttpResponse
 
 TERMINAL = ("task_result", "task_error", "task_cancelled")
 KNOWN = (*TERMINAL, "task_started", "heartbeat", "log")
 Event = Mapping[str, Any]
 
 
-def events_of(answer: Answer, what: str = "the answer") -> list[Event]:
+def events_of(answer: HttpResponse, what: str = "the answer") -> list[Event]:
     """The event frames of ``answer``, whichever of the three shapes it has.
 
-    Raises :class:`Fell`, which calls it ``what``, if Wove's executor could not read them.
+    Raises :class:`CaseFailed`, which calls it ``what``, if Wove's executor could not read them.
     """
     coding = answer.header("Content-Encoding").strip().lower()
     if coding not in ("", "identity"):
-        raise Fell(
+        raise CaseFailed(
             f"{what} has Content-Encoding: {coding}, which was not asked for",
             expected="a JSON answer as it is",
         )
     try:
         document = answer.document()
     except (ValueError, RecursionError) as exc:
-        raise Fell(
+        raise CaseFailed(
             f"{what} {_not_json(answer, exc)}: {answer.shown()}", expected="a JSON answer"
         ) from exc
     if isinstance(document, dict) and "events" in document:
@@ -43,14 +43,14 @@ def events_of(answer: Answer, what: str = "the answer") -> list[Event]:
     else:
         events = [document]
     if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
-        raise Fell(
+        raise CaseFailed(
             f"{what} holds no list of event frames: {answer.shown()}",
             expected="one event frame, a list of them, or an object with an events list",
         )
     return events
 
 
-def _not_json(answer: Answer, error: Exception) -> str:
+def _not_json(answer: HttpResponse, error: Exception) -> str:
     size = len(answer.body)
     if size and _cut_off(error):
         hint = "; does Content-Length count characters instead of bytes?"
@@ -72,7 +72,7 @@ def terminals(events: list[Event]) -> list[Event]:
     return [event for event in events if event.get("type") in TERMINAL]
 
 
-def told_cancelled(answer: Answer, what: str) -> bool:
+def acknowledged_cancel(answer: HttpResponse, what: str) -> bool:
     """Whether ``answer`` claims that a task was cancelled; nothing readable claims nothing."""
     if not answer.ok or not answer.body.strip():
         return False
@@ -88,16 +88,16 @@ def types(events: list[Event]) -> str:
 def result_of(event: Event, limit: int = LIMIT) -> Any:
     """The value in a ``task_result`` frame, pickled to at most ``limit`` bytes.
 
-    Raises :class:`Fell` for any other frame.
+    Raises :class:`CaseFailed` for any other frame.
     """
     if event.get("type") != "task_result":
-        raise Fell(f"the terminal frame is {event.get('type')!r}: {error_text(event)}")
+        raise CaseFailed(f"the terminal frame is {event.get('type')!r}: {error_text(event)}")
     if "result_pickle" not in event:
         return event.get("result")
     try:
         return load(event["result_pickle"], limit)
     except (Refused, Unloadable) as exc:
-        raise Fell(f"result_pickle: {exc}") from exc
+        raise CaseFailed(f"result_pickle: {exc}") from exc
 
 
 def error_value(event: Event) -> Any:
@@ -107,7 +107,7 @@ def error_value(event: Event) -> Any:
     try:
         return load(event["error_pickle"])
     except (Refused, Unloadable) as exc:
-        raise Fell(f"error_pickle: {exc}") from exc
+        raise CaseFailed(f"error_pickle: {exc}") from exc
 
 
 def error_payload(event: Event) -> Mapping[str, Any]:
@@ -140,7 +140,7 @@ def error_text(event: Event) -> str:
         message = error_payload(event).get("message")
         if isinstance(message, str):
             parts.append(message[:2000])
-    except Fell as exc:
+    except CaseFailed as exc:
         parts = [exc.actual]
     try:
         exception = exception_of(event)

@@ -14,13 +14,13 @@ import time
 from contextlib import suppress
 
 TOKEN_BYTES = 32
-"""Length of a token in hexadecimal digits; a line of it opens every visit."""
+"""Length of a token in hexadecimal digits; a line of it opens every callback."""
 PING, QUIT = b"p", b"q"
 GREETING_TIMEOUT = 5.0
 PONG_TIMEOUT = 1.0
 
 
-class Visit:
+class Callback:
     """One body that was invited. ``address`` holds the arguments its task function takes."""
 
     def __init__(self, host: str, port: int) -> None:
@@ -48,7 +48,7 @@ class Visit:
             released = self._released
             self._arrival.notify_all()
         if released:
-            self._dismiss(sock)
+            self._send_quit(sock)
 
     def alive(self) -> bool:
         """Whether the body answers now; the answer was written after this was called."""
@@ -83,10 +83,10 @@ class Visit:
             self._released = True
             socks = list(self._socks)
         for sock in socks:
-            self._dismiss(sock)
+            self._send_quit(sock)
 
     @staticmethod
-    def _dismiss(sock: socket.socket) -> None:
+    def _send_quit(sock: socket.socket) -> None:
         with suppress(OSError):
             sock.sendall(QUIT)
 
@@ -108,21 +108,21 @@ class Listener:
         self.host = host
         self.port: int = self._server.getsockname()[1]
         self._lock = threading.Lock()
-        self._visits: dict[str, Visit] = {}
+        self._callbacks: dict[str, Callback] = {}
         threading.Thread(target=self._serve, daemon=True).start()
 
-    def invite(self) -> Visit:
-        """A visit for one body."""
-        visit = Visit(self.host, self.port)
+    def expect(self) -> Callback:
+        """A callback for one body."""
+        callback = Callback(self.host, self.port)
         with self._lock:
-            self._visits[visit.token] = visit
-        return visit
+            self._callbacks[callback.token] = callback
+        return callback
 
-    def dismiss(self, visit: Visit) -> None:
-        """End ``visit``; a body that comes with its token from now on is hung up on."""
+    def drop(self, callback: Callback) -> None:
+        """End ``callback``; a body that comes with its token from now on is hung up on."""
         with self._lock:
-            self._visits.pop(visit.token, None)
-        visit.close()
+            self._callbacks.pop(callback.token, None)
+        callback.close()
 
     def _serve(self) -> None:
         while True:
@@ -147,16 +147,16 @@ class Listener:
             sock.close()
             return
         with self._lock:
-            visit = self._visits.get(token.decode("latin-1"))
-        if visit is None:
+            callback = self._callbacks.get(token.decode("latin-1"))
+        if callback is None:
             sock.close()
         else:
-            visit.welcome(sock)
+            callback.welcome(sock)
 
     def close(self) -> None:
         """Stop listening and let every body go."""
         with suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
-        for visit in list(self._visits.values()):
-            self.dismiss(visit)
+        for callback in list(self._callbacks.values()):
+            self.drop(callback)

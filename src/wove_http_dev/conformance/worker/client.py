@@ -17,7 +17,13 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
-from wove_http_dev.conformance.worker.wire import Answer, Background, Connection, Deadline, NoAnswer
+from wove_http_dev.conformance.worker.wire import (
+    Background,
+    Connection,
+    Deadline,
+    HttpResponse,
+    NoAnswer,
+)
 
 KEY, TIMESTAMP, NONCE, SIGNATURE = (
     "X-Wove-Key",
@@ -49,7 +55,7 @@ def request_bytes(
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
 
 
-class Service:
+class ServiceUnderTest:
     """A worker service at ``url``, with the ``secret`` that signs, or the ``bearer`` token, or
     neither. ``ca_file`` is trusted in place of the system's CAs.
 
@@ -198,7 +204,7 @@ class Service:
         }
         return request_bytes(self.authority, target or self.target, fields, body, method)
 
-    def exchange(self, request: bytes, deadline: Deadline, method: str = "POST") -> Answer:
+    def exchange(self, request: bytes, deadline: Deadline, method: str = "POST") -> HttpResponse:
         """Send ``request`` on a connection of its own; the answer. Raises :class:`NoAnswer`."""
         connection = self.connect(deadline)
         try:

@@ -1,5 +1,7 @@
-"""Command frames, written out literally (seed page "http / https Executor", "Executor Protocol";
-fields as wove 2.0 sends them). It opens no socket and knows no case."""
+"""Command frames, written out literally.
+
+Source: Wove's http page, "Executor Protocol"; fields as wove 2.0 sends them.
+"""
 
 from __future__ import annotations
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
-from wove_http_dev.conformance.case import Fell, NotApplicable
+from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import answers, commands, tasks
-from wove_http_dev.conformance.worker.callbacks import Listener, Visit
-from wove_http_dev.conformance.worker.client import Service
-from wove_http_dev.conformance.worker.wire import Answer, Background, Deadline, NoAnswer
+from wove_http_dev.conformance.worker.callbacks import Callback, Listener
+from wove_http_dev.conformance.worker.client import ServiceUnderTest
+from wove_http_dev.conformance.worker.wire import Background, Deadline, HttpResponse, NoAnswer
 
 PATIENCE = 5.0
 """Seconds that one answer may take; none of the tasks sent takes longer than a moment."""
@@ -21,7 +21,7 @@ CASE_TIME = 12.0
 """Seconds that all waits of one case share."""
 
 
-class Laboratory:
+class Session:
     """The service under check and the listener that bodies report to; shared by all cases.
 
     ``callback_host`` is the address at which the service reaches this machine, ``patience`` the
@@ -29,7 +29,11 @@ class Laboratory:
     """
 
     def __init__(
-        self, service: Service, callback_host: str | None = None, *, patience: float = PATIENCE
+        self,
+        service: ServiceUnderTest,
+        callback_host: str | None = None,
+        *,
+        patience: float = PATIENCE,
     ) -> None:
         self.service = service
         self.patience = patience
@@ -38,9 +42,9 @@ class Laboratory:
         self._callback_works: bool | None = None
 
     @contextmanager
-    def case(self) -> Iterator[Check]:
+    def case(self) -> Iterator[CaseContext]:
         """The context of one case; its bodies are let go at the end."""
-        check = Check(self)
+        check = CaseContext(self)
         try:
             yield check
         finally:
@@ -55,13 +59,13 @@ class Laboratory:
     def callback_works(self) -> bool:
         """Whether a task that the service runs can report here; tried once."""
         if self._callback_works is None:
-            visit = self.listener().invite()
-            frame = commands.run_frame(tasks.knock, visit.address)
+            callback = self.listener().expect()
+            frame = commands.run_frame(tasks.report_back, callback.address)
             with self.case() as check:
                 with suppress(NoAnswer):
                     check.post(commands.encode(frame))
-                self._callback_works = visit.arrived(0.5)
-            self.listener().dismiss(visit)
+                self._callback_works = callback.arrived(0.5)
+            self.listener().drop(callback)
         return self._callback_works
 
     def alive(self) -> bool:
@@ -79,15 +83,15 @@ class Laboratory:
             self._listener.close()
 
 
-class Check:
+class CaseContext:
     """The context of one case."""
 
-    def __init__(self, laboratory: Laboratory) -> None:
-        self.laboratory = laboratory
-        self.service = laboratory.service
-        self.patience = laboratory.patience
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.service = session.service
+        self.patience = session.patience
         self._ends = Deadline(CASE_TIME)
-        self._visits: list[Visit] = []
+        self._callbacks: list[Callback] = []
 
     def deadline(self, seconds: float | None = None) -> Deadline:
         """``seconds`` (or the patience for one answer) from now, within the time of the case."""
@@ -95,8 +99,8 @@ class Check:
 
     def close(self) -> None:
         """Let the bodies of this case go."""
-        for visit in self._visits:
-            self.laboratory.listener().dismiss(visit)
+        for callback in self._callbacks:
+            self.session.listener().drop(callback)
 
     # What a case needs
 
@@ -107,24 +111,24 @@ class Check:
             how = given.get(self.service.mode, "with a signing secret")
             raise NotApplicable(f"it is about {' or '.join(modes)} requests; this check runs {how}")
 
-    def visit(self) -> Visit:
-        """A visit for a body that reports here; skips if none can."""
-        visit = self.visit_if_possible()
-        if visit is None:
-            host = self.laboratory.listener().host
+    def callback(self) -> Callback:
+        """A callback for a body that reports here; skips if none can."""
+        callback = self.callback_if_possible()
+        if callback is None:
+            host = self.session.listener().host
             raise NotApplicable(
                 f"a task on the worker cannot connect to this checker at {host}"
                 " (--callback-host names an address that it can reach)"
             )
-        return visit
+        return callback
 
-    def visit_if_possible(self) -> Visit | None:
+    def callback_if_possible(self) -> Callback | None:
         """The same, or ``None`` if no body can report here."""
-        if not self.laboratory.callback_works():
+        if not self.session.callback_works():
             return None
-        visit = self.laboratory.listener().invite()
-        self._visits.append(visit)
-        return visit
+        callback = self.session.listener().expect()
+        self._callbacks.append(callback)
+        return callback
 
     # Requests
 
@@ -135,7 +139,7 @@ class Check:
         *,
         target: str | None = None,
         patience: float | None = None,
-    ) -> Answer:
+    ) -> HttpResponse:
         """POST ``body``, with good credentials unless ``headers`` are given.
 
         Raises :class:`NoAnswer`.
@@ -144,7 +148,7 @@ class Check:
         request = self.service.request(body, fields, target=target)
         return self.service.exchange(request, self.deadline(patience))
 
-    def post_later(self, frame: Any, patience: float = CASE_TIME) -> Background[Answer]:
+    def post_later(self, frame: Any, patience: float = CASE_TIME) -> Background[HttpResponse]:
         """POST a frame with good credentials in the background."""
         return self.later(commands.encode(frame), patience=patience)
 
@@ -154,7 +158,7 @@ class Check:
         headers: Mapping[str, str] | None = None,
         *,
         patience: float = CASE_TIME,
-    ) -> Background[Answer]:
+    ) -> Background[HttpResponse]:
         """Like :meth:`post`, in the background."""
         return Background(lambda: self.post(body, headers, patience=patience))
 
@@ -166,24 +170,26 @@ class Check:
         *,
         target: str | None = None,
         patience: float | None = None,
-    ) -> Answer:
+    ) -> HttpResponse:
         """Like :meth:`post`, but no answer is a shortfall that names ``what`` was sent."""
         try:
             return self.post(body, headers, target=target, patience=patience)
         except NoAnswer as exc:
-            raise Fell(f"{what}: {exc}") from exc
+            raise CaseFailed(f"{what}: {exc}") from exc
 
     def events(self, frame: Any, what: str = "the run_task POST") -> list[answers.Event]:
         """The event frames that a run is answered with."""
         return self.events_in(self.ask(what, commands.encode(frame)), what)
 
-    def events_in(self, answer: Answer, what: str = "the run_task POST") -> list[answers.Event]:
+    def events_in(
+        self, answer: HttpResponse, what: str = "the run_task POST"
+    ) -> list[answers.Event]:
         """The event frames in an answer to a run."""
         if not answer.ok:
-            raise Fell(f"{what} was answered with {answer.shown()}", expected="a 2xx status")
+            raise CaseFailed(f"{what} was answered with {answer.shown()}", expected="a 2xx status")
         return answers.events_of(answer, f"the answer to {what}")
 
-    def terminal_in(self, answer: Answer, what: str = "the run_task POST") -> answers.Event:
+    def terminal_in(self, answer: HttpResponse, what: str = "the run_task POST") -> answers.Event:
         """The terminal frame in an answer.
 
         Of several, the first one counts for Wove. Two results are left to frames.02 to tell.
@@ -191,14 +197,14 @@ class Check:
         events = self.events_in(answer, what)
         found = answers.terminals(events)
         if not found:
-            raise Fell(
+            raise CaseFailed(
                 f"{what} was answered without a terminal frame ({answers.types(events)}):"
                 " the weave would wait for ever",
                 expected="task_result, task_error or task_cancelled",
             )
         if len(found) > 1 and any(event["type"] != "task_result" for event in found):
             number = "two" if len(found) == 2 else str(len(found))
-            raise Fell(
+            raise CaseFailed(
                 f"{what} was answered with {number} terminal frames ({answers.types(found)}):"
                 " a run has one outcome",
                 expected="exactly one terminal frame",
@@ -216,14 +222,14 @@ class Check:
     # What every service must still do afterwards
 
     def still_serves(self, after: str) -> None:
-        """A task runs as if nothing had happened. Raises :class:`Fell` naming ``after``."""
+        """A task runs as if nothing had happened. Raises :class:`CaseFailed` naming ``after``."""
         try:
             value = self.value(tasks.echo, {"value": "still there"})
-        except Fell as exc:
-            raise Fell(f"after {after}, the next task did not run: {exc.actual}") from exc
+        except CaseFailed as exc:
+            raise CaseFailed(f"after {after}, the next task did not run: {exc.actual}") from exc
         if value != "still there":
-            self.fell(f"after {after}, the next task gave a wrong result")
+            self.fail(f"after {after}, the next task gave a wrong result")
 
-    def fell(self, actual: str, expected: str | None = None) -> NoReturn:
+    def fail(self, actual: str, expected: str | None = None) -> NoReturn:
         """The case falls short."""
-        raise Fell(actual, expected=expected)
+        raise CaseFailed(actual, expected=expected)

@@ -1,8 +1,8 @@
 """Where the requirements come from, as reports cite them. It knows nothing else."""
 
-SEED = 'Wove docs, "http / https Executor", Executor Protocol'
+PROTOCOL = 'Wove docs, "http / https Executor", Executor Protocol'
 SECURITY = 'Wove docs, "wove.security", Security Guarantee'
-VERIFY_FIRST = 'Wove docs, "wove.security", Worker Service Verification'
+VERIFY_FIRST = 'Wove docs, "wove.security", Worker ServiceUnderTest Verification'
 CONTRACT = 'Wove docs, "Custom Executors", Contract Checklist'
 EVENTS = 'Wove docs, "Custom Executors", Event Frames'
 ENVIRONMENTS = 'Wove docs, "Environments", Delivery Defaults'

@@ -44,7 +44,7 @@ _FAMILIES = (
     leaks,
 )
 WORKER_CASES: tuple[Case, ...] = tuple(case for family in _FAMILIES for case in family.cases)
-GATES: tuple[Case, ...] = tuple(case for case in WORKER_CASES if case.gate)
+PREREQUISITES: tuple[Case, ...] = tuple(case for case in WORKER_CASES if case.prerequisite)
 BUDGET = 180.0
 """Seconds after which no further case begins; a healthy service needs a tenth of them."""
 LOSSES = 35.0

@@ -3,7 +3,7 @@
 They run on the worker, under its own Python: they use nothing but the standard library, imported
 inside, so the worker needs nothing of this package. A code object only loads on the same Python
 major.minor version; that is Wove's own condition too. Those that report take the arguments of
-``listener.Visit.address``.
+``listener.Callback.address``.
 """
 
 from __future__ import annotations
@@ -256,7 +256,7 @@ async def cancel_itself() -> None:
 # Bodies that report
 
 
-def knock(host: str, port: int, token: str) -> str:
+def report_back(host: str, port: int, token: str) -> str:
     """Report once, and end."""
     import socket
 

@@ -1,4 +1,4 @@
-"""One HTTP exchange with a service that may answer anything: bytes out, an :class:`Answer` in.
+"""One HTTP exchange with a service that may answer anything: bytes out, a response in.
 
 Every wait has an end (a total deadline, so a slow drip does not stretch it), every read a limit.
 It knows sockets, TLS and HTTP/1.1; it knows no frame and no signature, and it follows no redirect
@@ -62,7 +62,7 @@ class Deadline:
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     """One HTTP answer, read to its end."""
 
     status: int
@@ -155,7 +155,7 @@ class Connection:
         except OSError:
             return
 
-    def answer(self, deadline: Deadline, method: str = "POST") -> Answer:
+    def answer(self, deadline: Deadline, method: str = "POST") -> HttpResponse:
         """Read one answer. Raises :class:`NoAnswer`."""
         reader = _Reader(self._sock, deadline)
         like_socket = cast(socket.socket, reader)  # HTTPResponse asks makefile()
@@ -163,7 +163,7 @@ class Connection:
             answer = _explained(lambda: self._read(response), deadline)
         return replace(answer, surplus=reader.file.surplus if reader.file is not None else b"")
 
-    def _read(self, response: http.client.HTTPResponse) -> Answer:
+    def _read(self, response: http.client.HTTPResponse) -> HttpResponse:
         try:
             response.begin()
         except http.client.RemoteDisconnected:
@@ -183,7 +183,7 @@ class Connection:
         body = b"".join(chunks)
         if promised is not None and len(body) < promised:
             raise NoAnswer(f"the answer ended after {len(body)} of {promised} bytes")
-        return Answer(
+        return HttpResponse(
             response.status, tuple(response.getheaders()), body, bool(response.will_close)
         )
 

@@ -158,7 +158,7 @@ class ChecksThenActs(PlainWorker):
     def check_nonce(self, nonce: str) -> None:
         if nonce in self.nonces:
             raise PermissionError("replayed")
-        if self.nonces:  # not the gates' requests, which come alone
+        if self.nonces:  # not the prerequisites' requests, which come alone
             with contextlib.suppress(threading.BrokenBarrierError):
                 self.meeting.wait(0.2)
             if self.meeting.broken:

@@ -21,7 +21,7 @@ from wove_http_dev.conformance.executor.cancelling import (
 )
 from wove_http_dev.conformance.executor.context import (
     PATIENCE,
-    Check,
+    CaseContext,
     attempt,
     frames_of,
     headers_of,
@@ -64,7 +64,7 @@ def _arrived(gate: Gate) -> bool:
     sent=f"a run in flight that its delivery_timeout ends, {REPEATS} times; the weave goes on",
     expected=f"a cancel_task for it within {SENT:g} s, {REPEATS} times of {REPEATS}",
 )
-def sent(check: Check) -> str:
+def sent(check: CaseContext) -> str:
     """When its delivery_timeout strikes, a run in flight is cancelled."""
     worker = check.worker()
     worker.hold(GIVEN_UP)
@@ -79,7 +79,7 @@ def sent(check: Check) -> str:
     if count < REPEATS:
         stray = len(frames_of(worker, "cancel_task")) - count
         other = f"; {stray} cancel_task arrived for something else" if stray > 0 else ""
-        check.fell(
+        check.fail(
             f"cancel_task was not sent for run {count + 1} of {REPEATS} that their"
             f" delivery_timeout ended while they were in flight{other}"
         )
@@ -94,7 +94,7 @@ def sent(check: Check) -> str:
     sent="two runs in flight, of which a delivery_timeout ends one",
     expected="one cancel_task, for that run; the other run has its result",
 )
-def only_its_own_run(check: Check) -> str:
+def only_its_own_run(check: CaseContext) -> str:
     """A cancel_task names the run that was given up, and no other."""
     worker = check.worker()
     worker.hold(GIVEN_UP)
@@ -108,14 +108,14 @@ def only_its_own_run(check: Check) -> str:
         gate.release()
         told = await attempt(other)
         if told.value != "of the other run":
-            check.fell(f"one run was given up, and another that was in flight has {told}")
+            check.fail(f"one run was given up, and another that was in flight has {told}")
         if found is None:
-            check.fell("no cancel_task arrived for the run that was given up")
+            check.fail("no cancel_task arrived for the run that was given up")
         return str(told)
 
     said = str(check.script(worker, script))
     if cancels_of(worker, gate.runs[0].run_id):
-        check.fell("a cancel_task was sent for a run that had not been given up")
+        check.fail("a cancel_task was sent for a run that had not been given up")
     return said
 
 
@@ -127,7 +127,7 @@ def only_its_own_run(check: Check) -> str:
     sent="runs with delivery_cancel_mode best_effort and require_ack that their timeout ends",
     expected="the mode in the cancel_task: only the second is answered with task_cancelled",
 )
-def mode(check: Check) -> str:
+def mode(check: CaseContext) -> str:
     """A cancel_task carries the run's delivery_cancel_mode."""
     worker = check.worker()
     worker.hold(GIVEN_UP)
@@ -136,15 +136,15 @@ def mode(check: Check) -> str:
         for wanted, answer in (("best_effort", []), ("require_ack", ["task_cancelled"])):
             found = await given_up(worker, remote, delivery_cancel_mode=wanted)
             if found is None:
-                check.fell(f"no cancel_task arrived for a run with {wanted}")
+                check.fail(f"no cancel_task arrived for a run with {wanted}")
             await answered(found, PATIENCE)
             if found.refusal:
-                check.fell(
+                check.fail(
                     f"the cancel_task of a run with {wanted} was refused with {found.status}, so"
                     f" its mode came to nothing: {refusal(found)}"
                 )
             if found.events != answer:
-                check.fell(
+                check.fail(
                     f"the cancel_task of a run with {wanted} asked for something else: it was"
                     f" answered with {found.events or 'an empty body'}"
                 )
@@ -161,7 +161,7 @@ def mode(check: Check) -> str:
     sent=f"{MANY} runs at once that their delivery_timeout ends, and the weave with them",
     expected="a cancel_task for each run that is in flight",
 )
-def all_at_the_end(check: Check) -> str:
+def all_at_the_end(check: CaseContext) -> str:
     """Runs in flight are cancelled also when they are many and the weave ends with them."""
     worker = check.worker()
     worker.hold("given_up")
@@ -180,9 +180,9 @@ def all_at_the_end(check: Check) -> str:
     until(lambda: bool(frames_of(worker, "cancel_task")) and not uncancelled(), 0.6 + SENT)
     arrived, left = len(worker.journal.runs), len(uncancelled())
     if not arrived:
-        check.fell(f"no run arrived: {weaving.told('given_up') if weaving.ended else 'a hang'}")
+        check.fail(f"no run arrived: {weaving.told('given_up') if weaving.ended else 'a hang'}")
     if left:
-        check.fell(
+        check.fail(
             f"{left} of {arrived} runs in flight at the end of the weave got no cancel_task: they"
             " run on, and nobody wants them"
         )
@@ -197,7 +197,7 @@ def all_at_the_end(check: Check) -> str:
     sent=f"cancel_task frames answered with: {'; '.join(ANSWERS)}; another run is in flight",
     expected="that run and the next one have their results each time",
 )
-def answer_harmless(check: Check) -> str:
+def answer_harmless(check: CaseContext) -> str:
     """Whatever a cancel_task is answered, the weave goes on."""
     worker = check.worker(timeout=2.0)
     worker.hold(GIVEN_UP)
@@ -210,18 +210,18 @@ def answer_harmless(check: Check) -> str:
             with worker.inject(answer, command="cancel_task"):
                 found = await given_up(worker, remote)
                 if found is None:
-                    check.fell("no cancel_task arrived")
+                    check.fail("no cancel_task arrived")
                 await answered(found, PATIENCE)
                 told = await attempt(remote("after", "afterwards", delivery_timeout=5.0))
             gate.release()
             other = await beside
             if other.value != "beside":
-                check.fell(
+                check.fail(
                     f"a cancel_task was answered with {answer}, and another run, which was in"
                     f" flight, has {other}"
                 )
             if told.value != "afterwards":
-                check.fell(f"a cancel_task was answered with {answer}, and the next run: {told}")
+                check.fail(f"a cancel_task was answered with {answer}, and the next run: {told}")
         return "the other runs as usual"
 
     return str(check.script(worker, script, within=20.0))
@@ -235,7 +235,7 @@ def answer_harmless(check: Check) -> str:
     sent="a best_effort cancel_task that the worker does not answer; then the weave's end",
     expected="the weave ends, without waiting for that answer",
 )
-def best_effort_not_awaited(check: Check) -> str:
+def best_effort_not_awaited(check: CaseContext) -> str:
     """A best_effort cancel_task holds nobody up."""
     worker = check.worker()
     gate = worker.hold(GIVEN_UP)
@@ -243,12 +243,12 @@ def best_effort_not_awaited(check: Check) -> str:
 
     async def script(remote: Remote) -> None:
         if await given_up(worker, remote) is None:
-            check.fell("no cancel_task arrived")
+            check.fail("no cancel_task arrived")
         gate.release()
 
     check.script(worker, script)
     if not check.last_weave.wait(SENT):
-        check.fell(
+        check.fail(
             f"the weave waits for the answer to a best_effort cancel_task, {SENT:g} s and longer"
         )
     return "not awaited"
@@ -262,7 +262,7 @@ def best_effort_not_awaited(check: Check) -> str:
     sent="a run with require_ack and one retry, whose cancel_task the worker does not answer yet",
     expected="no second run_task before the cancel_task was answered",
 )
-def require_ack_before_retry(check: Check) -> str:
+def require_ack_before_retry(check: CaseContext) -> str:
     """With require_ack, a run is not tried again before its cancellation is acknowledged."""
     worker = check.worker()
     worker.hold(GIVEN_UP)
@@ -273,15 +273,15 @@ def require_ack_before_retry(check: Check) -> str:
         run = asyncio.ensure_future(attempt(remote("given_up", **options)))
         try:
             if not await until_in_loop(lambda: bool(frames_of(worker, "cancel_task")), SENT):
-                check.fell("no cancel_task arrived")
+                check.fail("no cancel_task arrived")
             if await until_in_loop(lambda: len(frames_of(worker, "run_task")) > 1, 0.6):
                 refused = refusal(frames_of(worker, "cancel_task")[0])
                 if refused:
-                    check.fell(
+                    check.fail(
                         "require_ack: the cancel_task for the first attempt was refused, and the"
                         f" task was sent again all the same, so both may run: {refused}"
                     )
-                check.fell(
+                check.fail(
                     "require_ack: the task was sent again while the cancel_task for its first"
                     " attempt had not been answered, so both may run"
                 )
@@ -300,7 +300,7 @@ def require_ack_before_retry(check: Check) -> str:
     sent="a run that its delivery_timeout ends; the configured URL has a query",
     expected="a cancel_task POSTed as JSON to that URL, its query included",
 )
-def to_the_same_url(check: Check) -> str:
+def to_the_same_url(check: CaseContext) -> str:
     """A cancel_task goes where the run_task went, in the same form."""
     worker = check.worker()
     worker.hold(GIVEN_UP)
@@ -318,7 +318,7 @@ def to_the_same_url(check: Check) -> str:
         wanted = ("POST", url.partition(f":{worker.port}")[2], "application/json")
         for told, due in zip(sent, wanted, strict=True):
             if told.lower() != due.lower():
-                check.fell(
+                check.fail(
                     f"a {exchange.frame_type} was sent with {told!r} in the place of {due!r}"
                 )
     return f"{found.method} {found.target}"
@@ -332,7 +332,7 @@ def to_the_same_url(check: Check) -> str:
     sent="a run with a result, one that fails, and one whose answer is lost",
     expected="no cancel_task",
 )
-def not_for_what_ended(check: Check) -> str:
+def not_for_what_ended(check: CaseContext) -> str:
     """What has ended is not cancelled: a cancel_task is Wove's to ask for."""
     worker = check.worker()
     worker.stub("merge:fails", error=ValueError("boom"))
@@ -345,5 +345,5 @@ def not_for_what_ended(check: Check) -> str:
 
     check.script(worker, script)
     for exchange in frames_of(worker, "cancel_task"):
-        check.fell(f"a cancel_task was sent for {exchange.task_id!r}, which had ended by itself")
+        check.fail(f"a cancel_task was sent for {exchange.task_id!r}, which had ended by itself")
     return "none"

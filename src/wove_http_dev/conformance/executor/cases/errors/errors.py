@@ -13,7 +13,7 @@ from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.cancelling import GIVEN_UP, answered, given_up
 from wove_http_dev.conformance.executor.context import (
     PATIENCE,
-    Check,
+    CaseContext,
     attempt,
     until,
     until_in_loop,
@@ -49,32 +49,32 @@ DYING = 0.2
 STATUSES = (400, 401, 403, 404, 413, 429, 500, 503)
 
 
-def error_of(check: Check, told: Told, what: str) -> Told:
+def error_of(check: CaseContext, told: Told, what: str) -> Told:
     """``told`` must be an error of the task."""
     if told.kind == "result":
-        check.fell(f"{what}: the failure was swallowed, the weave has {told}")
+        check.fail(f"{what}: the failure was swallowed, the weave has {told}")
     if told.kind == "nothing":
-        check.fell(f"{what}: the failure was swallowed, the task has no result and no error")
+        check.fail(f"{what}: the failure was swallowed, the task has no result and no error")
     if told.kind == "raised":
-        check.fell(f"{what}: {told}, and the task itself has no error")
+        check.fail(f"{what}: {told}, and the task itself has no error")
     return told
 
 
-def _transport(check: Check, fault: str) -> str:
+def _transport(check: CaseContext, fault: str) -> str:
     from wove.environment import DeliveryTimeoutError, EnvironmentExecutionError
 
     worker = check.worker(timeout=1.0)
     worker.inject(FAULTS[fault]())
     told = error_of(check, check.one(worker, delivery_timeout=1.5), f"after {fault}")
     if isinstance(told.error, DeliveryTimeoutError):
-        check.fell(
+        check.fail(
             f"the transport failed ({fault}), and the executor swallowed that: the task only ended"
             f" by its delivery_timeout"
         )
     if not isinstance(told.error, EnvironmentExecutionError):
-        check.fell(f"the transport failed ({fault}), and the task's error is {told}")
+        check.fail(f"the transport failed ({fault}), and the task's error is {told}")
     if told.payload.get("source") != "transport":
-        check.fell(
+        check.fail(
             f"the transport failed ({fault}), and the error's payload says source"
             f" {told.payload.get('source')!r}: {told}"
         )
@@ -82,7 +82,7 @@ def _transport(check: Check, fault: str) -> str:
 
 
 def _add_transport(number: int, fault: str) -> None:
-    def body(check: Check) -> str:
+    def body(check: CaseContext) -> str:
         return _transport(check, fault)
 
     body.__doc__ = "A failure of the transport is told as one, as the error of its task."
@@ -109,7 +109,7 @@ for _index, _fault in enumerate(TRANSPORT):
     " the answer to one is lost",
     expected="reading the one raises; the other has its result",
 )
-def its_own_task(check: Check) -> str:
+def its_own_task(check: CaseContext) -> str:
     """The task that failed has the error, and no other."""
     worker = check.worker()
     worker.inject(LostResponse(), task="*failing")
@@ -127,7 +127,7 @@ def its_own_task(check: Check) -> str:
     check.ends(weaving, PATIENCE, "a weave of two tasks")
     said = error_of(check, weaving.told("failing"), "the answer of the task 'failing' was lost")
     if weaving.told("first").value != "first":
-        check.fell(f"the task 'failing' failed, and 'first' has {weaving.told('first')}")
+        check.fail(f"the task 'failing' failed, and 'first' has {weaving.told('first')}")
     gate = worker.hold("merge:beside")
 
     async def script(remote: Remote) -> tuple[Told, Told]:
@@ -140,7 +140,7 @@ def its_own_task(check: Check) -> str:
     failing, beside = check.script(worker, script)
     error_of(check, failing, "of two runs at once the answer to one was lost")
     if beside.value != "beside":
-        check.fell(f"of two runs at once one failed, and the other one has {beside}")
+        check.fail(f"of two runs at once one failed, and the other one has {beside}")
     return str(said)
 
 
@@ -152,14 +152,14 @@ def its_own_task(check: Check) -> str:
     sent=f"runs answered with HTTP {', '.join(map(str, STATUSES))}",
     expected="each error names its status",
 )
-def names_the_status(check: Check) -> str:
+def names_the_status(check: CaseContext) -> str:
     """An HTTP error status is told."""
     worker = check.worker()
     for status in STATUSES:
         with worker.inject(Status(status)):
             told = error_of(check, check.one(worker), f"answered with HTTP {status}")
         if str(status) not in told.text:
-            check.fell(f"answered with HTTP {status}, the error does not name the status: {told}")
+            check.fail(f"answered with HTTP {status}, the error does not name the status: {told}")
     return str(told)
 
 
@@ -171,13 +171,13 @@ def names_the_status(check: Check) -> str:
     sent='a run refused with 401 and {"error": "the key was revoked"}',
     expected="the worker's reason in the error",
 )
-def gives_the_reason(check: Check) -> str:
+def gives_the_reason(check: CaseContext) -> str:
     """What the worker says in the body of an HTTP error reaches the author of the weave."""
     worker = check.worker()
     worker.inject(RejectAuth(reason="the key was revoked"))
     told = error_of(check, check.one(worker), "refused with 401")
     if "the key was revoked" not in told.text:
-        check.fell(f"the body of the HTTP error was thrown away, and with it the reason: {told}")
+        check.fail(f"the body of the HTTP error was thrown away, and with it the reason: {told}")
     return str(told)
 
 
@@ -189,13 +189,13 @@ def gives_the_reason(check: Check) -> str:
     sent='a task that raises ValueError("boom 42")',
     expected="that ValueError",
 )
-def exception_of_the_task(check: Check) -> str:
+def exception_of_the_task(check: CaseContext) -> str:
     """An exception of the task arrives with its type and message."""
     worker = check.worker()
     worker.stub("task", error=ValueError("boom 42"))
     told = error_of(check, check.one(worker), "a task that raised")
     if not isinstance(told.error, ValueError) or "boom 42" not in str(told.error):
-        check.fell(f"the task raised ValueError: boom 42, and its author is told {told}")
+        check.fail(f"the task raised ValueError: boom 42, and its author is told {told}")
     return str(told)
 
 
@@ -207,7 +207,7 @@ def exception_of_the_task(check: Check) -> str:
     sent="a task_error with an error object and no exception",
     expected="EnvironmentExecutionError with that payload",
 )
-def error_without_exception(check: Check) -> str:
+def error_without_exception(check: CaseContext) -> str:
     """An error that is described, not pickled, arrives with its message and payload."""
     from wove.environment import EnvironmentExecutionError
 
@@ -216,9 +216,9 @@ def error_without_exception(check: Check) -> str:
     worker.stub("task", events=[{"type": "task_error", "error": error}])
     told = error_of(check, check.one(worker), "a task_error")
     if not isinstance(told.error, EnvironmentExecutionError) or "no space left" not in told.text:
-        check.fell(f"the error object of a task_error was lost: {told}")
+        check.fail(f"the error object of a task_error was lost: {told}")
     if told.payload.get("kind") != "DiskFull":
-        check.fell(f"the payload of the error is not the worker's: {dict(told.payload)!r}")
+        check.fail(f"the payload of the error is not the worker's: {dict(told.payload)!r}")
     return str(told)
 
 
@@ -230,13 +230,13 @@ def error_without_exception(check: Check) -> str:
     sent="a task_error whose exception does not unpickle, and whose error says what it was",
     expected="the real error's message",
 )
-def unreadable_exception(check: Check) -> str:
+def unreadable_exception(check: CaseContext) -> str:
     """If a task's exception cannot be unpickled, its description is told instead."""
     worker = check.worker()
     worker.inject(UnpicklableException())
     told = error_of(check, check.one(worker), "a task_error")
     if "the real error" not in told.text:
-        check.fell(f"the task's real error was lost: its author is told {told}")
+        check.fail(f"the task's real error was lost: its author is told {told}")
     return str(told)
 
 
@@ -248,14 +248,14 @@ def unreadable_exception(check: Check) -> str:
     sent="a run refused with 401, and one answered with 503",
     expected='in the payload of the first "retryable": false, of the second true',
 )
-def refusal_not_retryable(check: Check) -> str:
+def refusal_not_retryable(check: CaseContext) -> str:
     """An error says whether another try makes sense: not after a refusal."""
     worker = check.worker()
     for status, sensible in ((401, False), (503, True)):
         with worker.inject(Status(status)):
             told = error_of(check, check.one(worker), f"answered with HTTP {status}")
         if told.payload.get("retryable") is not sensible:
-            check.fell(
+            check.fail(
                 f"the error of HTTP {status} says retryable {told.payload.get('retryable')!r}"
             )
     return str(told)
@@ -270,7 +270,7 @@ def refusal_not_retryable(check: Check) -> str:
     f" {' and '.join(CANCELS)}",
     expected="no exception that nobody caught ends a thread",
 )
-def no_thread_dies(check: Check) -> str:
+def no_thread_dies(check: CaseContext) -> str:
     """A failure is told to the weave, not left to end a thread with a traceback on the terminal."""
     worker = check.worker(timeout=2.0)
     worker.hold(GIVEN_UP)
@@ -290,7 +290,7 @@ def no_thread_dies(check: Check) -> str:
     until(lambda: bool(check.uncaught), DYING)
     if check.uncaught:
         count = len(check.uncaught)
-        check.fell(
+        check.fail(
             f"{count} of the executor's threads ended by an exception that nobody caught, the first"
             f" by {check.uncaught[0]}"
         )
@@ -305,14 +305,14 @@ def no_thread_dies(check: Check) -> str:
     sent=f"a run that the worker does not answer within the executor's timeout of {STALL:g} s",
     expected='an error with "source": "transport"',
 )
-def transport_timeout(check: Check) -> str:
+def transport_timeout(check: CaseContext) -> str:
     """A worker that does not answer in time is a failure of the transport, not of the task."""
     worker = check.worker(timeout=STALL)
     worker.hold("task")
     told = error_of(check, check.one(worker, delivery_timeout=PATIENCE), "not answered in time")
     source = told.payload.get("source")
     if source != "transport":
-        check.fell(f"the worker did not answer in time, and the error says source {source!r}")
+        check.fail(f"the worker did not answer in time, and the error says source {source!r}")
     return str(told)
 
 
@@ -324,7 +324,7 @@ def transport_timeout(check: Check) -> str:
     sent="a task_error whose error object has more fields than kind and message",
     expected="the worker's source, retryable and traceback in the error's payload",
 )
-def payload_of_the_task(check: Check) -> str:
+def payload_of_the_task(check: CaseContext) -> str:
     """What a worker says of an error reaches the author of the weave whole."""
     worker = check.worker()
     error = {
@@ -338,7 +338,7 @@ def payload_of_the_task(check: Check) -> str:
     told = error_of(check, check.one(worker), "a task_error")
     for name, value in error.items():
         if told.payload.get(name) != value:
-            check.fell(
+            check.fail(
                 f"the task's error said {name}: {value!r}, and its author is told"
                 f" {told.payload.get(name)!r}"
             )

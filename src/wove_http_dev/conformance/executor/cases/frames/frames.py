@@ -11,7 +11,7 @@ from wove_http_dev.conformance.case import MUST, SHOULD, Family
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.cancelling import GIVEN_UP, NONE_ARRIVED, given_up
 from wove_http_dev.conformance.executor.context import (
-    Check,
+    CaseContext,
     attempt,
     frames_of,
     headers_of,
@@ -32,11 +32,11 @@ BIG = 2 * 2**20
 TEXT, NAME = "kein Platz für 日本", "größe"
 
 
-def gives(check: Check, worker: HttpWorker, value: Any, what: str) -> str:
+def gives(check: CaseContext, worker: HttpWorker, value: Any, what: str) -> str:
     """A weave of one task has its result. ``what`` names the circumstance."""
     told = check.one(worker, value)
     if told.kind != "result" or told.value != value:
-        check.fell(f"{what}: {told}", expected=f"the result {value!r:.60}")
+        check.fail(f"{what}: {told}", expected=f"the result {value!r:.60}")
     return str(told)
 
 
@@ -47,20 +47,20 @@ def gives(check: Check, worker: HttpWorker, value: Any, what: str) -> str:
     sources.PROTOCOL,
     sent="a weave of one task to a healthy worker (https, signed)",
     expected="the task's result",
-    gate=True,
+    prerequisite=True,
 )
-def healthy(check: Check) -> str:
+def healthy(check: CaseContext) -> str:
     """Against a healthy worker a weave has its result."""
     worker = check.worker()
     told = check.one(worker, {"answer": (42, "ü")})
     if told.value != {"answer": (42, "ü")}:
         seen = [exchange.line() for exchange in worker.exchanges]
-        check.fell(f"{told}; the worker saw: {'; '.join(seen) or 'nothing'}")
+        check.fail(f"{told}; the worker saw: {'; '.join(seen) or 'nothing'}")
     return str(told)
 
 
 def _shape(number: str, shape: str, what: str) -> None:
-    def body(check: Check) -> str:
+    def body(check: CaseContext) -> str:
         return gives(check, check.worker(response_shape=shape), 7, f"answered with {what}")
 
     body.__doc__ = f"An answer may be {what}."
@@ -87,7 +87,7 @@ _shape("04", "frame", "one event frame")
     sent="a task whose argument is the 2 MiB result of another, with non-ASCII text",
     expected="the same value comes back",
 )
-def arguments(check: Check) -> str:
+def arguments(check: CaseContext) -> str:
     """Arguments and results of any size and text arrive as they are."""
     worker = check.worker()
 
@@ -105,7 +105,7 @@ def arguments(check: Check) -> str:
     told = weaving.told("echoed")
     expected = {"text": "naïve 日本 \x00 🧵", "bytes": b"\xff" * BIG}
     if told.value != expected:
-        check.fell(f"a 2 MiB argument did not come back as it was sent: {told}")
+        check.fail(f"a 2 MiB argument did not come back as it was sent: {told}")
     return "the same value"
 
 
@@ -117,7 +117,7 @@ def arguments(check: Check) -> str:
     sent="a weave of one task, to a URL with escapes in its path and in its query",
     expected="a POST of JSON (Content-Type: application/json) to the URL's own path and query",
 )
-def http_request(check: Check) -> str:
+def http_request(check: CaseContext) -> str:
     """A command frame is POSTed as JSON to the configured URL, as it stands there."""
     # Anonymous: what a signature says of the target is security.16's.
     worker = check.worker(path="/wove/t%C3%A4sks", security="none")
@@ -125,16 +125,16 @@ def http_request(check: Check) -> str:
     told = check.one(worker, 1, settings={"url": f"{worker.url}{query}"})
     for exchange in requests_of(worker):
         if exchange.target != worker.options.path + query:
-            check.fell(
+            check.fail(
                 f"a command frame was sent to {exchange.target!r}; the URL's path and query are"
                 f" {worker.options.path + query!r}"
             )
         headers = headers_of(exchange)
         kind = headers.get("content-type", "nothing")
         if exchange.method != "POST" or not kind.startswith("application/json"):
-            check.fell(f"a command frame was sent as {exchange.method} with Content-Type {kind}")
+            check.fail(f"a command frame was sent as {exchange.method} with Content-Type {kind}")
     if told.value != 1:
-        check.fell(f"a healthy worker: {told}", expected="the result 1")
+        check.fail(f"a healthy worker: {told}", expected="the result 1")
     return f"POST {worker.options.path}{query}, application/json"
 
 
@@ -146,15 +146,15 @@ def http_request(check: Check) -> str:
     sent="a task with a delivery_timeout and a delivery_idempotency_key",
     expected='the run_task frame\'s "delivery" has both',
 )
-def delivery(check: Check) -> str:
+def delivery(check: CaseContext) -> str:
     """What Wove puts into a run_task frame arrives, the delivery options included."""
     worker = check.worker()
     told = check.one(worker, delivery_timeout=5.0, delivery_idempotency_key="key-1")
     if told.kind != "result":
-        check.fell(str(told), expected="the task's result")
+        check.fail(str(told), expected="the task's result")
     seen = dict(worker.runs.last.delivery)
     if seen.get("delivery_idempotency_key") != "key-1" or seen.get("delivery_timeout") != 5.0:
-        check.fell(f"the delivery options were lost on the way: {seen!r}")
+        check.fail(f"the delivery options were lost on the way: {seen!r}")
     return repr(seen)
 
 
@@ -166,7 +166,7 @@ def delivery(check: Check) -> str:
     sent='executor_config.headers {"X-Conformance": "given"}; a run, and one that is given up',
     expected="the header on every request, that with the cancel_task included",
 )
-def headers(check: Check) -> str:
+def headers(check: CaseContext) -> str:
     """The headers of executor_config are sent with every request."""
     worker = check.worker(headers={"X-Conformance": "given"})
     gives(check, worker, 1, "a healthy worker")
@@ -179,12 +179,12 @@ def headers(check: Check) -> str:
     for exchange in requests_of(worker):
         if ("x-conformance", "given") not in [(k.lower(), v) for k, v in exchange.headers]:
             what = exchange.frame_type or "request"
-            check.fell(f"a {what} came without the header of executor_config.headers")
+            check.fail(f"a {what} came without the header of executor_config.headers")
     return "sent" if frames_of(worker, "cancel_task") else f"sent; {NONE_ARRIVED}"
 
 
 def _tolerates(number: str, name: str, level: Any, source: str, fault: Any, what: str) -> None:
-    def body(check: Check) -> str:
+    def body(check: CaseContext) -> str:
         worker = check.worker()
         worker.inject(fault)
         return gives(check, worker, [3, 4], f"answered with {what}")
@@ -234,7 +234,7 @@ _tolerates(
     sent="a weave of one task to a worker that sends log frames before the result",
     expected="the task's result",
 )
-def log_frames(check: Check) -> str:
+def log_frames(check: CaseContext) -> str:
     """Log frames are let through or dropped, and disturb nothing."""
     worker = check.worker()
     result = wire.encode_payload(wire.dumps("logged"))
@@ -257,13 +257,13 @@ def log_frames(check: Check) -> str:
     sent="a weave of one task",
     expected="one POST, of one run_task frame",
 )
-def one_frame_each(check: Check) -> str:
+def one_frame_each(check: CaseContext) -> str:
     """One command is one POST."""
     worker = check.worker()
     gives(check, worker, 1, "a healthy worker")
     count = len(frames_of(worker, "run_task"))
     if count != 1:
-        check.fell(f"{count} run_task frames arrived for one run")
+        check.fail(f"{count} run_task frames arrived for one run")
     return "one run_task frame"
 
 
@@ -289,7 +289,7 @@ class _RawUtf8(Fault):
     f" {NAME!r}",
     expected="that error's text, and that result",
 )
-def raw_utf8(check: Check) -> str:
+def raw_utf8(check: CaseContext) -> str:
     """JSON is UTF-8, and text beyond ASCII may stand in it as it is."""
     worker = check.worker()
     worker.inject(_RawUtf8())
@@ -302,10 +302,10 @@ def raw_utf8(check: Check) -> str:
 
     failing, named = check.script(worker, script)
     if TEXT not in failing.text:
-        check.fell(
+        check.fail(
             f"an error with the message {TEXT!r} came in raw UTF-8, and its author is told"
             f" {failing}"
         )
     if named.value != "mine":
-        check.fell(f"the answer for the task {NAME!r} came in raw UTF-8, and it has {named}")
+        check.fail(f"the answer for the task {NAME!r} came in raw UTF-8, and it has {named}")
     return str(failing)

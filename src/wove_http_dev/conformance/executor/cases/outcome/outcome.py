@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from wove_http_dev.conformance.case import MUST, Family, NotApplicable
 from wove_http_dev.conformance.executor import sources
-from wove_http_dev.conformance.executor.context import Check
+from wove_http_dev.conformance.executor.context import CaseContext
 from wove_http_dev.conformance.executor.weaving import Told
 from wove_http_dev.faults import FAULTS, Fault
 
@@ -106,7 +106,7 @@ def _host(name: str) -> str:
     return "127.0.0.1" if name == "ip-san-missing" else "localhost"
 
 
-def _told(check: Check, kind: type[Fault]) -> tuple[Told, bool]:
+def _told(check: CaseContext, kind: type[Fault]) -> tuple[Told, bool]:
     """What the weave says, and whether the fault has struck."""
     worker = check.worker(host=_host(kind.name), timeout=TIMEOUT)
     cancelling = kind.command == "cancel_task"
@@ -125,29 +125,29 @@ def _told(check: Check, kind: type[Fault]) -> tuple[Told, bool]:
     return told, kind.listener or injection.hits > 0
 
 
-def _body(check: Check, kind: type[Fault]) -> str:
+def _body(check: CaseContext, kind: type[Fault]) -> str:
     told, struck = _told(check, kind)
     if not struck:
         # A machine that stood still for a handshake's whole timeout is no executor's fault.
         told, struck = _told(check, kind)
     if told.kind == "nothing":
-        check.fell("the weave ended without a result and without an error for the task")
+        check.fail("the weave ended without a result and without an error for the task")
     if told.error is not None and not isinstance(told.error, Exception):
-        check.fell(
+        check.fail(
             f"{told}: it is no Exception, so it ends the program that runs the weave, whatever"
             " error_mode and retries say"
         )
     if told.kind == "result" and told.value not in (RESULT, list(RESULT)):
-        check.fell(f"the weave has {told}, which is not what the task returned")
+        check.fail(f"the weave has {told}, which is not what the task returned")
     if not struck:
         if kind.command == "cancel_task":
             raise NotApplicable("no cancel_task arrived for it to act on (see family cancel)")
-        check.fell(f"the fault did not come to act: nothing of its kind arrived; {told}")
+        check.fail(f"the fault did not come to act: nothing of its kind arrived; {told}")
     return str(told)
 
 
 def _add(name: str, kind: type[Fault]) -> None:
-    def body(check: Check) -> str:
+    def body(check: CaseContext) -> str:
         return _body(check, kind)
 
     body.__doc__ = f"The weave ends in order although this happens: {kind.summary()}"

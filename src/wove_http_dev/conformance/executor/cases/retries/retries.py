@@ -10,7 +10,7 @@ from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.cases.cancel.cancel import MANY
 from wove_http_dev.conformance.executor.context import (
     TIMEOUT,
-    Check,
+    CaseContext,
     attempt,
     frames_of,
     until_in_loop,
@@ -46,16 +46,16 @@ RETRY_AFTER = 1.0
     sent="a task with two retries, whose first two answers are lost",
     expected="three run_task frames, three run ids, and the result",
 )
-def own_run_id(check: Check) -> str:
+def own_run_id(check: CaseContext) -> str:
     """Each attempt is a run with an id of its own."""
     worker = check.worker()
     worker.inject(LostResponse(), times=2)
     told = check.one(worker, retries=2)
     ids = [frame.run_id for frame in frames_of(worker, "run_task")]
     if len(set(ids)) != len(ids):
-        check.fell(f"a retry was sent with the run_id of another attempt: {len(ids)} frames")
+        check.fail(f"a retry was sent with the run_id of another attempt: {len(ids)} frames")
     if told.value != "the result" or len(ids) != 3:
-        check.fell(f"two answers were lost and two retries allowed: {len(ids)} frames, {told}")
+        check.fail(f"two answers were lost and two retries allowed: {len(ids)} frames, {told}")
     return f"{len(ids)} frames, {told}"
 
 
@@ -67,7 +67,7 @@ def own_run_id(check: Check) -> str:
     sent=f"tasks without retries; their answers: {'; '.join(FAILURES)}",
     expected="one run_task frame each",
 )
-def not_by_itself(check: Check) -> str:
+def not_by_itself(check: CaseContext) -> str:
     """The executor does not send a run again on its own: the task may have run."""
     for failure in FAILURES:
         stalls = failure.startswith("stall")
@@ -76,7 +76,7 @@ def not_by_itself(check: Check) -> str:
         check.one(worker, retries=0, delivery_timeout=1.0)
         count = len(frames_of(worker, "run_task"))
         if count != 1:
-            check.fell(f"after {failure} {count} run_task frames arrived for a task of one attempt")
+            check.fail(f"after {failure} {count} run_task frames arrived for a task of one attempt")
     return "one frame each"
 
 
@@ -89,7 +89,7 @@ def not_by_itself(check: Check) -> str:
     " all of them; then the worker answers again, and the weave goes on",
     expected="no run_task any more",
 )
-def given_up_not_sent(check: Check) -> str:
+def given_up_not_sent(check: CaseContext) -> str:
     """A run that was given up before it was sent is not sent afterwards."""
     worker = check.worker()
     gate = worker.hold("merge:given_up")
@@ -105,7 +105,7 @@ def given_up_not_sent(check: Check) -> str:
 
     late = check.script(worker, script)
     if late:
-        check.fell(
+        check.fail(
             f"{late} or more run_task frames were sent for runs that their delivery_timeout had"
             " ended long before: tasks run that nobody waits for"
         )
@@ -120,7 +120,7 @@ def given_up_not_sent(check: Check) -> str:
     sent=f"a task with one retry, first answered with 503 and Retry-After: {RETRY_AFTER:g}",
     expected=f"the second run_task {RETRY_AFTER:g} s after that answer, or none",
 )
-def retry_after(check: Check) -> str:
+def retry_after(check: CaseContext) -> str:
     """A worker that says when to come again is not asked before."""
     worker = check.worker()
     worker.inject(Saturated(retry_after=RETRY_AFTER), times=1)
@@ -130,7 +130,7 @@ def retry_after(check: Check) -> str:
         return f"no second attempt; {told}"
     pause = frames[1].received - frames[0].received - (frames[0].duration or 0.0)
     if pause < RETRY_AFTER * 0.9:
-        check.fell(
+        check.fail(
             f"Retry-After was {RETRY_AFTER:g} s, and the next run_task came {pause:.2f} s on"
         )
     return f"{pause:.2f} s later; {told}"
@@ -144,12 +144,12 @@ def retry_after(check: Check) -> str:
     sent="a task with a delivery_idempotency_key and one retry, whose first answer is lost",
     expected="the same key in both run_task frames",
 )
-def idempotency_key_kept(check: Check) -> str:
+def idempotency_key_kept(check: CaseContext) -> str:
     """All attempts of a task carry its idempotency key, so that a worker can tell."""
     worker = check.worker()
     worker.inject(LostResponse(), times=1)
     told = check.one(worker, retries=1, delivery_idempotency_key="key-7")
     keys = [run.delivery.get("delivery_idempotency_key") for run in worker.runs]
     if keys != ["key-7", "key-7"]:
-        check.fell(f"the idempotency keys of two attempts were {keys!r}; {told}")
+        check.fail(f"the idempotency keys of two attempts were {keys!r}; {told}")
     return repr(keys)

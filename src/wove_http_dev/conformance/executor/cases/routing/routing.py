@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from wove_http_dev.conformance.case import MUST, SHOULD, Family, NotApplicable
 from wove_http_dev.conformance.executor import sources
-from wove_http_dev.conformance.executor.context import PATIENCE, Check, attempt, until_in_loop
+from wove_http_dev.conformance.executor.context import PATIENCE, CaseContext, attempt, until_in_loop
 from wove_http_dev.conformance.executor.weaving import Remote
 from wove_http_dev.faults import Fault
 from wove_http_dev.faults.events import ForeignRun, MissingRunId, UnhashableRunId, WrongRunId
@@ -42,7 +42,7 @@ ARRIVED = 1.5
     sent=f"a task mapped over {ITEMS} items",
     expected=f"{ITEMS} results, each its own item's, in order",
 )
-def mapped(check: Check) -> str:
+def mapped(check: CaseContext) -> str:
     """Of many runs in flight each gets its own result."""
     worker = check.worker()
 
@@ -58,8 +58,8 @@ def mapped(check: Check) -> str:
     if told.value != expected:
         if told.kind == "result" and len(told.value) == ITEMS:
             index = next(i for i in range(ITEMS) if told.value[i] != expected[i])
-            check.fell(f"item {index} got the result {told.value[index]!r}: runs were mixed up")
-        check.fell(
+            check.fail(f"item {index} got the result {told.value[index]!r}: runs were mixed up")
+        check.fail(
             f"{len(worker.runs)} of {ITEMS} runs arrived and were answered, and they came to"
             f" {told}: answers were mixed up, or lost"
         )
@@ -74,7 +74,7 @@ def mapped(check: Check) -> str:
     sent="two weaves at once over one worker, tasks of the same name, 20 items each",
     expected="each weave has its own results",
 )
-def two_weaves(check: Check) -> str:
+def two_weaves(check: CaseContext) -> str:
     """Weaves that share a worker share nothing else."""
     worker = check.worker()
 
@@ -91,11 +91,11 @@ def two_weaves(check: Check) -> str:
         check.ends(weaving, 15.0, "one of two weaves at once")
         told = weaving.told()
         if told.value != [(tag, item) for item in range(20)]:
-            check.fell(f"weave {tag!r} of two at once came to {told}")
+            check.fail(f"weave {tag!r} of two at once came to {told}")
     return "each its own"
 
 
-def _beside(check: Check, fault: Fault) -> str:
+def _beside(check: CaseContext, fault: Fault) -> str:
     """A run waits while another one's answer is wrong; it must get its own result, and so must
     the next."""
     worker = check.worker()
@@ -110,19 +110,19 @@ def _beside(check: Check, fault: Fault) -> str:
         gate.release()
         told = await attempt(waiting)
         if told.value == "of the other run":
-            check.fell(f"{what}, and a run that waited took its result: runs were mixed up")
+            check.fail(f"{what}, and a run that waited took its result: runs were mixed up")
         if told.value != "of the waiting run":
-            check.fell(f"{what}, and a run that waited was taken down with it: {told}")
+            check.fail(f"{what}, and a run that waited was taken down with it: {told}")
         after = await attempt(remote("after", "afterwards", delivery_timeout=5.0))
         if after.value != "afterwards":
-            check.fell(f"{what}, and no run after it works any more: {after}")
+            check.fail(f"{what}, and no run after it works any more: {after}")
         return f"the other run: {other}; the rest as usual"
 
     return str(check.script(worker, script))
 
 
 def _add(number: str, fault: Fault, wrong: str) -> None:
-    def body(check: Check) -> str:
+    def body(check: CaseContext) -> str:
         return _beside(check, fault)
 
     body.__doc__ = "What is wrong with the answer to one run is no other run's concern."
@@ -150,7 +150,7 @@ _add("06", UnhashableRunId(), "has a list as run_id")
     sent="two runs at once; the answer to one speaks of the other one only",
     expected="the other one has its own result",
 )
-def foreign_only(check: Check) -> str:
+def foreign_only(check: CaseContext) -> str:
     """A run is ended by the answer to its own POST, not by that to another's."""
     worker = check.worker()
     gate = worker.hold("merge:waiting")
@@ -158,13 +158,17 @@ def foreign_only(check: Check) -> str:
     async def script(remote: Remote) -> str:
         waiting = asyncio.ensure_future(remote("waiting", "of the waiting run"))
         await until_in_loop(lambda: bool(gate.runs), PATIENCE)
-        foreign = {"type": "task_error", "run_id": gate.runs[0].run_id, "error": {"message": "no"}}
+        foreign = {
+            "type": "task_error",
+            "run_id": gate.runs[0].run_id,
+            "error": {"message": "no"},
+        }
         worker.stub("merge:other", events=[foreign])
         await attempt(remote("other", delivery_timeout=0.5))
         gate.release()
         told = await attempt(waiting)
         if told.value != "of the waiting run":
-            check.fell(f"the answer to one run ended another: {told}")
+            check.fail(f"the answer to one run ended another: {told}")
         return str(told)
 
     return str(check.script(worker, script))
@@ -178,13 +182,13 @@ def foreign_only(check: Check) -> str:
     sent="a run whose answer names its run_id and another task_id",
     expected="the task's result, or an error",
 )
-def wrong_task_id(check: Check) -> str:
+def wrong_task_id(check: CaseContext) -> str:
     """It is the run_id that says whose an answer is."""
     worker = check.worker()
     worker.inject("wrong-task-id")
     told = check.one(worker, delivery_timeout=1.0)
     if told.kind not in ("result", "error") or told.value not in (None, "the result"):
-        check.fell(str(told))
+        check.fail(str(told))
     return str(told)
 
 
@@ -210,7 +214,7 @@ async def _three(worker: HttpWorker, remote: Remote) -> tuple[list[Gate], list[A
     sent="three runs at once, answered in the opposite order",
     expected="each has its own result",
 )
-def out_of_order(check: Check) -> str:
+def out_of_order(check: CaseContext) -> str:
     """Answers find their runs in whatever order they come."""
     worker = check.worker()
 
@@ -223,9 +227,9 @@ def out_of_order(check: Check) -> str:
             told = await run
             what = f"three runs were answered in the opposite order, and the {name} one has {told}"
             if told.kind == "result" and told.value in NAMES and told.value != name:
-                check.fell(f"{what}, which is another's: runs were mixed up")
+                check.fail(f"{what}, which is another's: runs were mixed up")
             if told.value != name:
-                check.fell(f"{what}: its answer was lost, or given to another run")
+                check.fail(f"{what}: its answer was lost, or given to another run")
         return "each its own"
 
     return str(check.script(worker, script, within=10.0))
@@ -239,7 +243,7 @@ def out_of_order(check: Check) -> str:
     sent="three runs at once that the worker does not answer",
     expected=f"all three run_task frames, each within {ARRIVED:g} s",
 )
-def side_by_side(check: Check) -> str:
+def side_by_side(check: CaseContext) -> str:
     """A run is sent when Wove says so, whatever others still wait for."""
     worker = check.worker()
 
@@ -253,14 +257,14 @@ def side_by_side(check: Check) -> str:
 
     arrived = check.script(worker, script, within=10.0)
     if arrived < len(NAMES):
-        check.fell(
+        check.fail(
             f"of three runs at once only {arrived} came to the worker: the next one was not sent"
             " before those had been answered"
         )
     return "three at once"
 
 
-def _about_another(check: Check, *, bare: bool) -> str:
+def _about_another(check: CaseContext, *, bare: bool) -> str:
     """The answer to a run holds a result that is said to be a sibling's."""
     worker = check.worker()
     # Of one name, so that their run ids differ in as little as Wove lets them.
@@ -282,9 +286,9 @@ def _about_another(check: Check, *, bare: bool) -> str:
         stalled.remove()
         await sibling
         if told.value == "of the sibling":
-            check.fell("a run was given a result whose run_id is another's: runs were mixed up")
+            check.fail("a run was given a result whose run_id is another's: runs were mixed up")
         if not bare and told.value != "its own":
-            check.fell(f"its own result came after one for another run, and it has {told}")
+            check.fail(f"its own result came after one for another run, and it has {told}")
         return str(told)
 
     return str(check.script(worker, script))
@@ -316,7 +320,7 @@ class _Answers(Fault):
     sent="two runs at once; the answer to one has the other one's result first, and then its own",
     expected="its own result",
 )
-def sibling_first(check: Check) -> str:
+def sibling_first(check: CaseContext) -> str:
     """The run_id of a frame is compared, the whole of it."""
     return _about_another(check, bare=False)
 
@@ -329,6 +333,6 @@ def sibling_first(check: Check) -> str:
     sent="two runs at once; the answer to one is a single bare frame, the other one's result",
     expected="not that result",
 )
-def bare_frame_of_a_sibling(check: Check) -> str:
+def bare_frame_of_a_sibling(check: CaseContext) -> str:
     """Also a frame that comes alone says by its run_id whose it is."""
     return _about_another(check, bare=True)

@@ -17,7 +17,7 @@ from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.cancelling import GIVEN_UP, NONE_ARRIVED, SENT
 from wove_http_dev.conformance.executor.context import (
     PATIENCE,
-    Check,
+    CaseContext,
     attempt,
     frames_of,
     headers_of,
@@ -74,17 +74,17 @@ def _refused(worker: HttpWorker) -> str:
     sent=f"a run for each form of security: {'; '.join(FORMS)}",
     expected="requests that a worker with that configuration accepts",
 )
-def every_form(check: Check) -> str:
+def every_form(check: CaseContext) -> str:
     """Each documented form of ``security`` is understood, the key's name included."""
     for form, (options, configured) in FORMS.items():
         worker = check.worker(**options)
         with environ.variable(VARIABLE, str(worker.secret)):
             told = check.one(worker, settings={"security": configured})
         if not requests_of(worker):
-            check.fell(f"with security {form} no request arrived: {told}")
+            check.fail(f"with security {form} no request arrived: {told}")
         refused = _refused(worker)
         if refused or told.kind != "result":
-            check.fell(f"with security {form} {refused or told}")
+            check.fail(f"with security {form} {refused or told}")
     return "all accepted"
 
 
@@ -96,18 +96,18 @@ def every_form(check: Check) -> str:
     sent=f'a weave with security "env:{VARIABLE}", and that variable is not set',
     expected="an error before anything is sent",
 )
-def missing_secret(check: Check) -> str:
+def missing_secret(check: CaseContext) -> str:
     """Where a secret is configured and missing, nothing goes out without it."""
     worker = check.worker()
     told = check.one(worker, settings={"security": f"env:{VARIABLE}"})
     requests = requests_of(worker)
     if requests:
-        check.fell(
+        check.fail(
             f"the secret that is configured does not exist, and a {requests[0].frame_type} was sent"
             f" without it: {told}"
         )
     if told.kind == "result":
-        check.fell(f"the secret that is configured does not exist, and yet: {told}")
+        check.fail(f"the secret that is configured does not exist, and yet: {told}")
     return str(told)
 
 
@@ -119,7 +119,7 @@ def missing_secret(check: Check) -> str:
     sent=f"runs answered with {' and '.join(map(str, REFUSALS))}, signed and with a bearer token",
     expected="no request without valid credentials afterwards",
 )
-def after_a_refusal(check: Check) -> str:
+def after_a_refusal(check: CaseContext) -> str:
     """Who is refused does not try with other credentials, or with none."""
     for mode in ("signed", "bearer"):
         for status in REFUSALS:
@@ -128,7 +128,7 @@ def after_a_refusal(check: Check) -> str:
             check.one(worker, delivery_timeout=1.0)
             refused = _refused(worker)
             if refused:
-                check.fell(
+                check.fail(
                     f"after an answer of {status} a request came without the configured"
                     f" credentials ({mode}): {refused}"
                 )
@@ -155,7 +155,7 @@ def _strayed(request: Request, secret: str, mode: str) -> str:
     sent="a run, signed and with a bearer token",
     expected="no signing secret in the request, and the token in its Authorization header alone",
 )
-def secret_in_its_place(check: Check) -> str:
+def secret_in_its_place(check: CaseContext) -> str:
     """A signing secret is never sent; a token only where the worker looks for it."""
     for mode in ("signed", "bearer"):
         worker, witness = check.worker(security=mode), Witness()
@@ -164,7 +164,7 @@ def secret_in_its_place(check: Check) -> str:
         for request in witness.requests:
             where = _strayed(request, str(worker.secret), mode)
             if where:
-                check.fell(f"the {mode} secret was sent in {where}")
+                check.fail(f"the {mode} secret was sent in {where}")
     return "as it should be"
 
 
@@ -176,7 +176,7 @@ def secret_in_its_place(check: Check) -> str:
     sent=f"two runs on one executor, {PAUSE:g} s apart",
     expected="the time of each in X-Wove-Timestamp",
 )
-def fresh_timestamps(check: Check) -> str:
+def fresh_timestamps(check: CaseContext) -> str:
     """A signature's timestamp is the time of its request."""
     worker = check.worker()
 
@@ -191,14 +191,14 @@ def fresh_timestamps(check: Check) -> str:
         try:
             stamps.append(float(headers_of(exchange).get(TIMESTAMP, "")))
         except ValueError:
-            check.fell(f"X-Wove-Timestamp is no number of seconds: {refusal(exchange)}")
+            check.fail(f"X-Wove-Timestamp is no number of seconds: {refusal(exchange)}")
         if abs(stamps[-1] - exchange.received) > STAMP_TOLERANCE:
-            check.fell(
+            check.fail(
                 f"X-Wove-Timestamp is {abs(stamps[-1] - exchange.received):.0f} s off the time of"
                 " its request; a worker whose clock differs a little more refuses it"
             )
     if len(stamps) >= 2 and stamps[-1] == stamps[0]:
-        check.fell(
+        check.fail(
             f"two requests {PAUSE:g} s apart have one timestamp: it is not taken for each request,"
             " and every worker refuses it as soon as it is too old"
         )
@@ -214,7 +214,7 @@ def fresh_timestamps(check: Check) -> str:
     " one that does not (untrusted-ca); on one executor",
     expected="nothing said to the second one",
 )
-def verified_each_time(check: Check) -> str:
+def verified_each_time(check: CaseContext) -> str:
     """A server that was verified once is verified again on the next connection."""
     worker = check.worker(timeout=3.0)
 
@@ -225,7 +225,7 @@ def verified_each_time(check: Check) -> str:
         before = len(requests_of(worker))
         told = await attempt(remote("second", delivery_timeout=1.5))
         if len(requests_of(worker)) > before:
-            check.fell(
+            check.fail(
                 "a server whose certificate must not be accepted was sent a run_task, because an"
                 f" earlier one at this address had been verified: {told}"
             )
@@ -243,7 +243,7 @@ def verified_each_time(check: Check) -> str:
     " does not prove who it is (untrusted-ca)",
     expected="no cancel_task there",
 )
-def verified_for_cancels(check: Check) -> str:
+def verified_for_cancels(check: CaseContext) -> str:
     """A cancel_task goes only to a server that proves who it is."""
     worker = check.worker(timeout=3.0)
     gate = worker.hold(GIVEN_UP)
@@ -260,7 +260,7 @@ def verified_for_cancels(check: Check) -> str:
 
     tried = check.script(worker, script)
     if frames_of(worker, "cancel_task"):
-        check.fell("a cancel_task was sent to a server whose certificate must not be accepted")
+        check.fail("a cancel_task was sent to a server whose certificate must not be accepted")
     if not tried:
         raise NotApplicable(NONE_ARRIVED)
     return "not sent"
@@ -274,13 +274,13 @@ def verified_for_cancels(check: Check) -> str:
     sent="a run with insecure=True to an https server with the fault untrusted-ca",
     expected="an error, and not one request there",
 )
-def insecure_verifies(check: Check) -> str:
+def insecure_verifies(check: CaseContext) -> str:
     """``insecure`` allows plain http and anonymous requests; https stays what it is."""
     worker = check.worker(timeout=3.0)
     worker.inject(UntrustedCa())
     told = check.one(worker, settings={"insecure": True}, delivery_timeout=1.5)
     if requests_of(worker):
-        check.fell(
+        check.fail(
             f"with insecure=True an https server's certificate is not verified: {told}; insecure"
             " speaks of plain http and of requests without authentication"
         )
@@ -312,7 +312,7 @@ def _overheard() -> Iterator[io.StringIO]:
     " with a bearer token",
     expected="no secret in the log, whatever its level, nor on the terminal",
 )
-def secret_not_logged(check: Check) -> str:
+def secret_not_logged(check: CaseContext) -> str:
     """Neither a log nor the terminal is told a secret."""
     for mode in ("signed", "bearer"):
         worker = check.worker(security=mode, timeout=0.5)
@@ -322,5 +322,5 @@ def secret_not_logged(check: Check) -> str:
                 with worker.inject(fault):
                     check.one(worker, delivery_timeout=1.0)
         if str(worker.secret) in heard.getvalue():
-            check.fell(f"the {mode} secret was logged or printed")
+            check.fail(f"the {mode} secret was logged or printed")
     return "nowhere"

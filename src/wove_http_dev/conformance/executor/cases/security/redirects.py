@@ -10,7 +10,7 @@ from typing import Any
 
 from wove_http_dev.conformance.case import MUST, Family
 from wove_http_dev.conformance.executor import sources
-from wove_http_dev.conformance.executor.context import Check
+from wove_http_dev.conformance.executor.context import CaseContext
 from wove_http_dev.faults.response import Redirect
 from wove_http_dev.runs.records import Exchange
 
@@ -41,7 +41,7 @@ def leaked(visits: Sequence[Exchange]) -> str:
     return ""
 
 
-def _credentials(check: Check, code: int) -> str:
+def _credentials(check: CaseContext, code: int) -> str:
     followed = False
     for mode, options in MODES:
         worker = check.worker(**options)
@@ -49,19 +49,19 @@ def _credentials(check: Check, code: int) -> str:
         check.one(worker, delivery_timeout=1.0)
         what = leaked(injection.redirected)
         if what:
-            check.fell(
+            check.fail(
                 f"a {code} redirect was followed to another origin, which was sent {what} ({mode})"
             )
         followed = followed or bool(injection.redirected)
     return "followed without credentials" if followed else "not followed"
 
 
-def _belief(check: Check, code: int) -> str:
+def _belief(check: CaseContext, code: int) -> str:
     worker = check.worker()
     injection = worker.inject(Redirect(code))
     told = check.one(worker)
     if told.kind == "result":
-        check.fell(
+        check.fail(
             f"a {code} redirect was followed to another origin, and what that answered was"
             f" believed: the weave has {told}"
         )
@@ -69,10 +69,10 @@ def _belief(check: Check, code: int) -> str:
 
 
 def _add(number: int, code: int) -> None:
-    def credentials(check: Check) -> str:
+    def credentials(check: CaseContext) -> str:
         return _credentials(check, code)
 
-    def belief(check: Check) -> str:
+    def belief(check: CaseContext) -> str:
         return _belief(check, code)
 
     credentials.__doc__ = "Credentials and command frames go to the configured origin alone."
@@ -107,7 +107,7 @@ for _index, _code in enumerate(CODES):
     sent="runs answered with each redirect, from https to a plain http URL",
     expected="no credentials there",
 )
-def redirect_to_plaintext(check: Check) -> str:
+def redirect_to_plaintext(check: CaseContext) -> str:
     """Nothing that https protects is sent on in plain text."""
     elsewhere = check.worker(tls=False, security="none")
     for code in CODES:
@@ -116,5 +116,5 @@ def redirect_to_plaintext(check: Check) -> str:
         check.one(worker, delivery_timeout=1.0)
         what = leaked([e for e in elsewhere.exchanges if e.kind == "request"])
         if what:
-            check.fell(f"a {code} redirect from https to http was followed: in plain text {what}")
+            check.fail(f"a {code} redirect from https to http was followed: in plain text {what}")
     return "nothing given away"

@@ -7,7 +7,7 @@ from wove_http_dev.conformance.case import MUST, SHOULD, Family, NotApplicable
 from wove_http_dev.conformance.executor import sources, tasks
 from wove_http_dev.conformance.executor.cancelling import GIVEN_UP, NONE_ARRIVED, SENT
 from wove_http_dev.conformance.executor.context import (
-    Check,
+    CaseContext,
     attempt,
     frames_of,
     headers_of,
@@ -41,17 +41,17 @@ UNTOLD = (
 """Failures on different ways through an executor; each has an error of its own."""
 
 
-def _authenticated(check: Check, worker: HttpWorker) -> list[Exchange]:
+def _authenticated(check: CaseContext, worker: HttpWorker) -> list[Exchange]:
     """Every request so far was let in."""
     requests = requests_of(worker)
     for exchange in requests:
         if not exchange.accepted:
             what = exchange.frame_type or "request"
-            check.fell(f"a {what} was not authenticated as configured: {refusal(exchange)}")
+            check.fail(f"a {what} was not authenticated as configured: {refusal(exchange)}")
     return requests
 
 
-def _runs(check: Check, mode: str) -> str:
+def _runs(check: CaseContext, mode: str) -> str:
     worker = check.worker(security=mode)
 
     async def script(remote: Remote) -> list[object]:
@@ -72,7 +72,7 @@ def _runs(check: Check, mode: str) -> str:
     sent="five runs, with a signing secret configured",
     expected="every run_task carries a valid signature",
 )
-def run_frames_signed(check: Check) -> str:
+def run_frames_signed(check: CaseContext) -> str:
     """Where a secret is configured, no run_task goes out without a valid signature."""
     return _runs(check, "signed")
 
@@ -85,12 +85,12 @@ def run_frames_signed(check: Check) -> str:
     sent="five runs, with a bearer token configured",
     expected="every run_task carries the token",
 )
-def run_frames_bearer(check: Check) -> str:
+def run_frames_bearer(check: CaseContext) -> str:
     """Where a bearer token is configured, no run_task goes out without it."""
     return _runs(check, "bearer")
 
 
-def _cancels(check: Check, mode: str) -> str:
+def _cancels(check: CaseContext, mode: str) -> str:
     worker = check.worker(security=mode)
     worker.hold(GIVEN_UP)
 
@@ -115,7 +115,7 @@ def _cancels(check: Check, mode: str) -> str:
     sent="a run that its delivery_timeout ends, with a signing secret configured",
     expected="the cancel_task carries a valid signature",
 )
-def cancel_frames_signed(check: Check) -> str:
+def cancel_frames_signed(check: CaseContext) -> str:
     """Where a secret is configured, no cancel_task goes out unsigned either."""
     return _cancels(check, "signed")
 
@@ -128,7 +128,7 @@ def cancel_frames_signed(check: Check) -> str:
     sent="a run that its delivery_timeout ends, with a bearer token configured",
     expected="the cancel_task carries the token",
 )
-def cancel_frames_bearer(check: Check) -> str:
+def cancel_frames_bearer(check: CaseContext) -> str:
     """Where a bearer token is configured, no cancel_task goes out without it either."""
     return _cancels(check, "bearer")
 
@@ -141,7 +141,7 @@ def cancel_frames_bearer(check: Check) -> str:
     sent="a run to a URL with an escaped path and a query",
     expected="a signature over the target exactly as the request line has it",
 )
-def signature_covers_target(check: Check) -> str:
+def signature_covers_target(check: CaseContext) -> str:
     """The signature covers the request's target, its query and its escapes as they are sent."""
     worker = check.worker(path="/wove/t%C3%A4sks")
     url = f"{worker.url}?tenant=a%20b&x=1&x=2"
@@ -150,13 +150,13 @@ def signature_covers_target(check: Check) -> str:
     told = check.one(worker, settings={"url": url})
     for exchange, request in zip(requests_of(worker), witness.requests, strict=False):
         if exchange.refusal.startswith("signature"):
-            check.fell(
+            check.fail(
                 f"the signature of a {exchange.frame_type} does not cover the target on its request"
                 f" line, {request.target!r}: {signed_over(request, worker.credentials.secret, url)}"
             )
     _authenticated(check, worker)
     if told.kind != "result":
-        check.fell(f"{told}")
+        check.fail(f"{told}")
     return f"accepted: {requests_of(worker)[-1].target}"
 
 
@@ -168,7 +168,7 @@ def signature_covers_target(check: Check) -> str:
     sent=f"{REQUESTS} runs in one weave and one in another",
     expected=f"{REQUESTS + 1} different nonces",
 )
-def fresh_nonces(check: Check) -> str:
+def fresh_nonces(check: CaseContext) -> str:
     """Each request has a nonce of its own."""
     worker = check.worker()
 
@@ -180,10 +180,10 @@ def fresh_nonces(check: Check) -> str:
     check.one(worker)
     nonces = [nonce for each in requests_of(worker) for nonce in headers_of(each).getlist(NONCE)]
     if len(nonces) != len(set(nonces)):
-        check.fell(f"a nonce was used again: {len(set(nonces))} among {len(nonces)} requests")
+        check.fail(f"a nonce was used again: {len(set(nonces))} among {len(nonces)} requests")
     _authenticated(check, worker)
     if len(nonces) < REQUESTS + 1:
-        check.fell(f"{len(nonces)} signed requests arrived for {REQUESTS + 1} runs")
+        check.fail(f"{len(nonces)} signed requests arrived for {REQUESTS + 1} runs")
     return f"{len(nonces)} nonces, all different"
 
 
@@ -196,13 +196,13 @@ def fresh_nonces(check: Check) -> str:
     " be, and of a task that raises; signed and with a bearer token",
     expected="errors in which neither the secret nor the token stands",
 )
-def secret_not_told(check: Check) -> str:
+def secret_not_told(check: CaseContext) -> str:
     """An error does not give the secret away, nor do its notes, its payload and its traceback."""
     kinds = [*_kinds_of_errors(check, "signed"), *_kinds_of_errors(check, "bearer")]
     return ", ".join(dict.fromkeys(kinds))
 
 
-def _kinds_of_errors(check: Check, mode: str) -> list[str]:
+def _kinds_of_errors(check: CaseContext, mode: str) -> list[str]:
     """The types of errors, none of which tells the secret."""
     worker, kinds = check.worker(security=mode, timeout=0.4), []
     # Words without our redacted repr: an executor's user has no other.
@@ -211,7 +211,7 @@ def _kinds_of_errors(check: Check, mode: str) -> list[str]:
     def one(what: str, **settings: str) -> None:
         told = check.one(worker, settings={"security": security, **settings}, delivery_timeout=0.8)
         if worker.secret in told.everything:
-            check.fell(f"the error of a run {what} tells the {mode} secret")
+            check.fail(f"the error of a run {what} tells the {mode} secret")
         kinds.append(type(told.error).__name__)
 
     for fault in UNTOLD:
@@ -232,7 +232,7 @@ def _kinds_of_errors(check: Check, mode: str) -> list[str]:
     " pickles such as report",
     expected="the task's result; those pickles are not loaded",
 )
-def foreign_pickles_not_loaded(check: Check) -> str:
+def foreign_pickles_not_loaded(check: CaseContext) -> str:
     """A payload is unpickled only for a run that waits for it."""
     worker = check.worker()
     trap, result = tasks.Trap(), wire.encode_payload(wire.dumps("mine"))
@@ -255,5 +255,5 @@ def foreign_pickles_not_loaded(check: Check) -> str:
     )
     told = check.one(worker)
     if trap.sprung:
-        check.fell(f"the pickle of a frame for a run that nobody waits for was loaded; {told}")
+        check.fail(f"the pickle of a frame for a run that nobody waits for was loaded; {told}")
     return f"not loaded; {told}"

@@ -8,7 +8,7 @@ from typing import Any
 from wove_http_dev.client import dns, urllib_opener
 from wove_http_dev.conformance.case import MUST, Family
 from wove_http_dev.conformance.executor import sources
-from wove_http_dev.conformance.executor.context import Check, requests_of
+from wove_http_dev.conformance.executor.context import CaseContext, requests_of
 from wove_http_dev.faults import FAULTS
 from wove_http_dev.worker import HttpWorker
 
@@ -26,28 +26,28 @@ FAR_HOST = "workers.conformance.internal"
 """A name that is not loopback by the executor's policy, and leads to our worker."""
 
 
-def _nothing_said(check: Check, worker: HttpWorker, to_whom: str) -> None:
+def _nothing_said(check: CaseContext, worker: HttpWorker, to_whom: str) -> None:
     requests = requests_of(worker)
     if requests:
-        check.fell(f"a {requests[0].frame_type or 'request'} was sent to {to_whom}")
+        check.fail(f"a {requests[0].frame_type or 'request'} was sent to {to_whom}")
     for exchange in worker.exchanges:
         if exchange.error == "plain http on an https port":
-            check.fell("after TLS had failed, a plaintext request was sent to an https URL")
+            check.fail("after TLS had failed, a plaintext request was sent to an https URL")
 
 
-def _verifies(check: Check, fault: str) -> str:
+def _verifies(check: CaseContext, fault: str) -> str:
     host = "127.0.0.1" if fault == "ip-san-missing" else "localhost"
     worker = check.worker(host=host, timeout=3.0)
     worker.inject(FAULTS[fault]())
     told = check.one(worker, retries=1, delivery_timeout=1.0)
     _nothing_said(check, worker, f"a server whose certificate must not be accepted ({fault})")
     if told.kind == "result":
-        check.fell(f"a server whose certificate must not be accepted ({fault}): {told}")
+        check.fail(f"a server whose certificate must not be accepted ({fault}): {told}")
     return str(told)
 
 
 def _add(number: int, fault: str) -> None:
-    def body(check: Check) -> str:
+    def body(check: CaseContext) -> str:
         return _verifies(check, fault)
 
     body.__doc__ = "Nothing is said to a server that does not prove who it is."
@@ -73,7 +73,7 @@ for _index, _fault in enumerate(CERTIFICATES):
     sent="runs to an https port that closes the handshake or answers plain http",
     expected="an error, and no plaintext request",
 )
-def no_plaintext_fallback(check: Check) -> str:
+def no_plaintext_fallback(check: CaseContext) -> str:
     """A request to an https URL is never sent in plain text, whatever TLS comes to."""
     for fault in ("handshake-close", "plaintext-on-tls-port", "old-tls-only"):
         worker = check.worker(timeout=3.0)
@@ -82,11 +82,11 @@ def no_plaintext_fallback(check: Check) -> str:
         told = check.one(worker, delivery_timeout=1.0)
         for exchange in worker.exchanges:
             if exchange.error == "plain http on an https port":
-                check.fell(f"after {fault} a plaintext request was sent to an https URL")
+                check.fail(f"after {fault} a plaintext request was sent to an https URL")
     return str(told)
 
 
-def _far(check: Check, settings: dict[str, Any], **options: Any) -> tuple[HttpWorker, str]:
+def _far(check: CaseContext, settings: dict[str, Any], **options: Any) -> tuple[HttpWorker, str]:
     """A weave to a host that is not loopback; the worker there, and what came of it."""
     worker = check.worker(tls=False, **options)
     url = f"http://{FAR_HOST}:{worker.port}{worker.options.path}"
@@ -104,13 +104,13 @@ def _far(check: Check, settings: dict[str, Any], **options: Any) -> tuple[HttpWo
     sent="a weave with an http:// URL of a host that is not local, signed, without insecure=True",
     expected="an error before anything is sent",
 )
-def far_plaintext_refused(check: Check) -> str:
+def far_plaintext_refused(check: CaseContext) -> str:
     """Plain http to another machine is refused unless insecure=True says otherwise."""
     worker, told = _far(check, {"insecure": False}, security="signed")
     if worker.exchanges:
-        check.fell(f"a plain http request was sent to {FAR_HOST}, and insecure was not set: {told}")
+        check.fail(f"a plain http request was sent to {FAR_HOST}, and insecure was not set: {told}")
     if told.startswith("the result"):
-        check.fell(f"plain http to {FAR_HOST} was not refused: {told}")
+        check.fail(f"plain http to {FAR_HOST} was not refused: {told}")
     return told
 
 
@@ -122,14 +122,14 @@ def far_plaintext_refused(check: Check) -> str:
     sent="a weave with an https:// URL of a host that is not local, without security",
     expected="an error before anything is sent",
 )
-def far_anonymous_refused(check: Check) -> str:
+def far_anonymous_refused(check: CaseContext) -> str:
     """Without authentication no request goes to another machine unless insecure=True."""
     worker = check.worker()  # of ours none is anonymous there; a refused request has been sent too
     url = f"https://{FAR_HOST}/wove/tasks"
     check.holding(worker.impersonate(url))
     told = check.one(worker, settings={"url": url, "security": None})
     if requests_of(worker):
-        check.fell(f"an unauthenticated request was sent to {FAR_HOST}: {told}")
+        check.fail(f"an unauthenticated request was sent to {FAR_HOST}: {told}")
     if told.kind == "result":
-        check.fell(f"a weave without security to {FAR_HOST} was not refused: {told}")
+        check.fail(f"a weave without security to {FAR_HOST} was not refused: {told}")
     return str(told)

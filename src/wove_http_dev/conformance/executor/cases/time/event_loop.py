@@ -15,7 +15,7 @@ from wove_http_dev.conformance.executor.cases.cancel.cancel import MANY
 from wove_http_dev.conformance.executor.cases.time.timeouts import Heartbeat
 from wove_http_dev.conformance.executor.context import (
     PATIENCE,
-    Check,
+    CaseContext,
     attempt,
     until_in_loop,
 )
@@ -40,7 +40,7 @@ QUIET = 0.4
     sent=f"a run that the worker answers after {STALL:g} s; a heartbeat ticks in the weave's loop",
     expected=f"a tick at least every {BLOCKED:g} s",
 )
-def loop_while_stalling(check: Check) -> str:
+def loop_while_stalling(check: CaseContext) -> str:
     """The event loop goes on while the worker lets the executor wait."""
     worker = check.worker()
     worker.inject(SlowResponse(delay=STALL))
@@ -52,7 +52,7 @@ def loop_while_stalling(check: Check) -> str:
 
     longest = check.script(worker, script)
     if longest > BLOCKED:
-        check.fell(f"the event loop was blocked for {longest:.2f} s while the worker stalled")
+        check.fail(f"the event loop was blocked for {longest:.2f} s while the worker stalled")
     return f"longest gap {longest:.3f} s"
 
 
@@ -65,7 +65,7 @@ def loop_while_stalling(check: Check) -> str:
     " heartbeat ticks in the weave's loop",
     expected=f"a tick at least every {BLOCKED:g} s",
 )
-def loop_while_cancelling(check: Check) -> str:
+def loop_while_cancelling(check: CaseContext) -> str:
     """The event loop goes on while a cancel_task is under way."""
     worker = check.worker()
     worker.hold(GIVEN_UP)
@@ -81,7 +81,7 @@ def loop_while_cancelling(check: Check) -> str:
 
     longest = check.script(worker, script)
     if longest > BLOCKED:
-        check.fell(
+        check.fail(
             f"the event loop was blocked for {longest:.2f} s while a cancel_task was not answered"
         )
     return f"longest gap {longest:.3f} s"
@@ -95,7 +95,7 @@ def loop_while_cancelling(check: Check) -> str:
     sent=f"a run whose result takes {STALL:g} s to unpickle; a heartbeat ticks in the weave's loop",
     expected=f"a tick at least every {BLOCKED:g} s",
 )
-def loop_while_unpickling(check: Check) -> str:
+def loop_while_unpickling(check: CaseContext) -> str:
     """A result is unpickled elsewhere than in the event loop."""
     worker = check.worker()
     worker.stub("merge:task", result=tasks.SlowToLoad(STALL))
@@ -107,7 +107,7 @@ def loop_while_unpickling(check: Check) -> str:
 
     longest = check.script(worker, script)
     if longest > BLOCKED:
-        check.fell(f"the event loop was blocked for {longest:.2f} s while a result was unpickled")
+        check.fail(f"the event loop was blocked for {longest:.2f} s while a result was unpickled")
     return f"longest gap {longest:.3f} s"
 
 
@@ -119,7 +119,7 @@ def loop_while_unpickling(check: Check) -> str:
     sent=f"a run with a result of {BIG // 10**6} MB; a heartbeat ticks in the weave's loop",
     expected="the result, and a tick at least every 2 s",
 )
-def loop_while_reading(check: Check) -> str:
+def loop_while_reading(check: CaseContext) -> str:
     """The event loop goes on while a large result arrives."""
     worker = check.worker()
     worker.stub("merge:task", result="x" * BIG)
@@ -128,12 +128,12 @@ def loop_while_reading(check: Check) -> str:
         async with Heartbeat() as heartbeat:
             told = await attempt(remote("task", delivery_timeout=15.0))
         if told.kind != "result" or len(told.value) != BIG:
-            check.fell(f"a result of {BIG // 10**6} MB came to {told}")
+            check.fail(f"a result of {BIG // 10**6} MB came to {told}")
         return heartbeat.longest
 
     longest = check.script(worker, script, within=20.0)
     if longest > 2.0:
-        check.fell(f"the event loop was blocked for {longest:.2f} s by a large result")
+        check.fail(f"the event loop was blocked for {longest:.2f} s by a large result")
     return f"longest gap {longest:.3f} s"
 
 
@@ -145,7 +145,7 @@ def loop_while_reading(check: Check) -> str:
     sent=f"{MANY} runs that the worker does not answer; the application calls asyncio.to_thread",
     expected="its call is served within a second",
 )
-def default_pool_left_free(check: Check) -> str:
+def default_pool_left_free(check: CaseContext) -> str:
     """Runs that wait do not use up the threads of the application's default pool."""
     worker = check.worker()
     gate = worker.hold("merge:held")
@@ -163,7 +163,7 @@ def default_pool_left_free(check: Check) -> str:
         return bool(done)
 
     if not check.script(worker, script):
-        check.fell(
+        check.fail(
             f"{MANY} runs that waited for the worker starved the default thread pool: an"
             " application's own asyncio.to_thread was not served for a second"
         )

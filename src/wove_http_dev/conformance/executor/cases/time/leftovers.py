@@ -16,7 +16,7 @@ from typing import Any
 
 from wove_http_dev.conformance.case import SHOULD, Family
 from wove_http_dev.conformance.executor import sources
-from wove_http_dev.conformance.executor.context import Check, process_settings, until
+from wove_http_dev.conformance.executor.context import CaseContext, process_settings, until
 from wove_http_dev.worker import HttpWorker
 
 leftovers = Family("time")
@@ -44,11 +44,13 @@ def _descriptors() -> int:
 KINDS: Mapping[str, Callable[[], int]] = {"threads": _threads, "open descriptors": _descriptors}
 
 
-def _weave(check: Check, worker: HttpWorker, definition: Mapping[str, Any], count: int) -> None:
+def _weave(
+    check: CaseContext, worker: HttpWorker, definition: Mapping[str, Any], count: int
+) -> None:
     for _ in range(count):
         told = check.one(worker, definition=definition)
         if told.kind != "result":
-            check.fell(
+            check.fail(
                 f"one of several weaves in a row on one executor has {told}; each weave starts and"
                 " stops the executor of its environment"
             )
@@ -62,7 +64,7 @@ def _weave(check: Check, worker: HttpWorker, definition: Mapping[str, Any], coun
     sent=f"{WEAVES} weaves of one task on one executor, after {WARM_UP} others",
     expected=f"not about one more thread or descriptor for each, {SETTLING:g} s later",
 )
-def nothing_left_behind(check: Check) -> str:
+def nothing_left_behind(check: CaseContext) -> str:
     """A weave leaves no threads and no connections behind."""
     worker = check.worker()
     definition = check.definition(worker, {})
@@ -77,7 +79,7 @@ def nothing_left_behind(check: Check) -> str:
 
     if not until(lambda: max(grown().values()) < GROWN, SETTLING):
         more = " and ".join(f"{n} more {kind}" for kind, n in grown().items() if n >= GROWN)
-        check.fell(
+        check.fail(
             f"after {WEAVES} weaves on one executor there are {more} than before: what a weave used"
             " is never given back"
         )
@@ -92,7 +94,7 @@ def nothing_left_behind(check: Check) -> str:
     sent="a weave of one task",
     expected="no setting of the whole process is changed by it",
 )
-def process_as_it_was(check: Check) -> str:
+def process_as_it_was(check: CaseContext) -> str:
     """An executor keeps to its own: the process is the application's."""
     worker = check.worker()
     opener, environ = urllib.request._opener, dict(os.environ)  # type: ignore[attr-defined]
@@ -105,5 +107,5 @@ def process_as_it_was(check: Check) -> str:
     }
     for what, value in now.items():
         if value != before[what]:
-            check.fell(f"{what} is not what it was before: that is the application's to set")
+            check.fail(f"{what} is not what it was before: that is the application's to set")
     return "as it was"

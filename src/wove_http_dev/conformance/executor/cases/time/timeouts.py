@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from wove_http_dev.conformance.case import MUST, SHOULD, Family
 from wove_http_dev.conformance.executor import sources
-from wove_http_dev.conformance.executor.context import MARGIN, Check, attempt
+from wove_http_dev.conformance.executor.context import MARGIN, CaseContext, attempt
 from wove_http_dev.conformance.executor.weaving import Remote, Told, Weaving
 from wove_http_dev.faults import Fault
 from wove_http_dev.faults.events import EmptyEvents, MissingRunId, MissingTerminal, WrongRunId
@@ -31,7 +31,7 @@ LIMIT = 64 * 2**20
 """Bytes of one answer that are too many for any executor; what our own worker accepts as well."""
 
 
-def _weave(check: Check, worker: HttpWorker, **options: Any) -> Weaving:
+def _weave(check: CaseContext, worker: HttpWorker, **options: Any) -> Weaving:
     def define(w: Weave, environment: str) -> None:
         @w.do(environment=environment, **options)
         def task() -> str:
@@ -40,18 +40,18 @@ def _weave(check: Check, worker: HttpWorker, **options: Any) -> Weaving:
     return check.weave(worker, define)
 
 
-def _bounded(check: Check, weaving: Weaving, what: str) -> Told:
+def _bounded(check: CaseContext, weaving: Weaving, what: str) -> Told:
     """The weave ends by its one timeout of :data:`SHORT`."""
     if not weaving.wait(SHORT + MARGIN):
-        check.fell(f"{SHORT + MARGIN:g} s after it began the weave had not ended: {what}")
+        check.fail(f"{SHORT + MARGIN:g} s after it began the weave had not ended: {what}")
     told = weaving.told()
     if told.kind == "result":
-        check.fell(f"{what}, and the weave has {told}")
+        check.fail(f"{what}, and the weave has {told}")
     return told
 
 
 def _times(number: str, name: str, level: Any, fault: Fault, which: str, what: str) -> None:
-    def body(check: Check) -> str:
+    def body(check: CaseContext) -> str:
         timeout = {"both": 30.0, "timeout": SHORT, "delivery_timeout": None}[which]
         worker = check.worker(timeout=timeout)
         worker.inject(fault)
@@ -95,7 +95,7 @@ _times("12", "stall-timeout", MUST, StallMidBody(), "timeout", _STALLS)
     " no delivery_timeout",
     expected="an error for each: the answer is there, and nothing will follow it",
 )
-def no_terminal_frame(check: Check) -> str:
+def no_terminal_frame(check: CaseContext) -> str:
     """A run whose answer does not say how it ended is an error, not a wait without end."""
     worker = check.worker(timeout=SHORT)
     faults = {
@@ -116,13 +116,13 @@ def no_terminal_frame(check: Check) -> str:
     told = check.script(worker, script)
     hanging = [name.replace("_", "-") for name, each in told.items() if each is None]
     if hanging:
-        check.fell(
+        check.fail(
             "a response without a terminal frame for its run leaves the run waiting for ever"
             f" ({', '.join(hanging)}): the executor's timeout does not end it"
         )
     for name, each in told.items():
         if each.kind == "result":
-            check.fell(f"a run without a terminal frame ({name}) has {each}")
+            check.fail(f"a run without a terminal frame ({name}) has {each}")
     return str(told["missing_terminal"])
 
 
@@ -152,14 +152,14 @@ class EndlessBody(Fault):
     sent=f"a run whose answer is {LIMIT // 2**20} MiB of blanks, and no end in sight",
     expected="the executor stops reading before that",
 )
-def endless_body(check: Check) -> str:
+def endless_body(check: CaseContext) -> str:
     """The size of an answer is limited."""
     worker = check.worker()
     fault = EndlessBody()
     worker.inject(fault)
     told = check.one(worker, within=20.0, delivery_timeout=5.0)
     if sum(fault.sent) > LIMIT:
-        check.fell(f"the executor read {LIMIT // 2**20} MiB of one answer and did not stop: {told}")
+        check.fail(f"the executor read {LIMIT // 2**20} MiB of one answer and did not stop: {told}")
     return f"stopped before {sum(fault.sent) // 2**20} MiB: {told}"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import urllib.parse
 
-from wove_http_dev.conformance.case import MUST, SHOULD, Family, Fell, NotApplicable
+from wove_http_dev.conformance.case import MUST, SHOULD, CaseFailed, Family, NotApplicable
 from wove_http_dev.conformance.worker import commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.auth.probe import (
     LOADED,
@@ -20,7 +20,7 @@ from wove_http_dev.conformance.worker.cases.auth.probe import (
     signed,
 )
 from wove_http_dev.conformance.worker.client import KEY, NONCE, SIGNATURE, TIMESTAMP
-from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
 auth = Family("auth")
@@ -38,9 +38,9 @@ BOTH = ("signed", "bearer")
     sources.SECURITY,
     sent="a run_task frame with the credentials given to this check",
     expected="an answer that is no 401, 403 or 404, within 10 s",
-    gate=True,
+    prerequisite=True,
 )
-def good_credentials(check: Check) -> str:
+def good_credentials(check: CaseContext) -> str:
     """A request with the right credentials is let in."""
     body = commands.encode(commands.run_frame(tasks.nothing))
     answer = check.ask("a good request", body, patience=2 * check.patience)
@@ -49,9 +49,9 @@ def good_credentials(check: Check) -> str:
             "none": "give --secret-env or --bearer-env",
             "bearer": "is that its token, and does it take bearer tokens?",
         }.get(check.service.mode, "is that its secret, its --key, and its exact URL?")
-        check.fell(f"the credentials given to this check are refused ({answer.shown()}); {hint}")
+        check.fail(f"the credentials given to this check are refused ({answer.shown()}); {hint}")
     if answer.status == 404:
-        check.fell(f"nothing is served at {check.service.target}: {answer.shown()}")
+        check.fail(f"nothing is served at {check.service.target}: {answer.shown()}")
     return f"HTTP {answer.status}"
 
 
@@ -64,26 +64,26 @@ def good_credentials(check: Check) -> str:
     " as callable_pickle and as args_pickle",
     expected="no connection: the body is not unpickled before the request is verified",
 )
-def verify_before_unpickling(check: Check) -> str:
+def verify_before_unpickling(check: CaseContext) -> str:
     """Nothing of a body is unpickled before the request is verified."""
     check.need_mode(*BOTH)
     for field in ("callable_pickle", "args_pickle"):
-        body, visit = bomb(check, field)
+        body, callback = bomb(check, field)
         try:
             answer = check.post(body, wrong_credentials(check, body))
         except NoAnswer as exc:
             seen = str(exc)
         else:
             seen = f"HTTP {answer.status}"
-        if visit.arrived(LOADED):
-            check.fell(
+        if callback.arrived(LOADED):
+            check.fail(
                 f"{field} of an unverified request was unpickled: its code ran and connected to"
                 f" the checker (the answer: {seen})"
             )
     return "not unpickled"
 
 
-def wrong_credentials(check: Check, body: bytes) -> dict[str, str]:
+def wrong_credentials(check: CaseContext, body: bytes) -> dict[str, str]:
     """Credentials made with another secret or token."""
     if check.service.mode == "bearer":
         return {"Authorization": "Bearer not-the-token-of-this-service"}
@@ -99,7 +99,7 @@ def wrong_credentials(check: Check, body: bytes) -> dict[str, str]:
     " same JSON, a line feed more, a byte more that is no UTF-8",
     expected=REFUSAL,
 )
-def tampered_body(check: Check) -> str:
+def tampered_body(check: CaseContext) -> str:
     """A body that was changed after it was signed is refused, whatever the change means."""
     check.need_mode(*SIGNED_ONLY)
     for what, old, new in (
@@ -111,7 +111,7 @@ def tampered_body(check: Check) -> str:
         sent = probe(check)
         headers = check.service.credentials(sent.body)
         body = sent.body.replace(old, new) if old else sent.body + new
-        tampered = Probe(body, sent.visit)
+        tampered = Probe(body, sent.callback)
         seen = refused(check, f"a body {what} after it was signed", tampered, headers)
     return seen
 
@@ -125,7 +125,7 @@ def tampered_body(check: Check) -> str:
     " query, a slash or a parameter more, in other letters, with its query in another order",
     expected=REFUSAL,
 )
-def tampered_target(check: Check) -> str:
+def tampered_target(check: CaseContext) -> str:
     """The signature covers the target, query included: one signed for another is refused."""
     check.need_mode(*SIGNED_ONLY)
     target = with_query(check.service.target)
@@ -144,7 +144,7 @@ def tampered_target(check: Check) -> str:
     return seen
 
 
-def neighbours(check: Check) -> list[str]:
+def neighbours(check: CaseContext) -> list[str]:
     """Targets that a router may take for that of the service, and that are other ones.
 
     Not ``//path``: werkzeug's development server hides it from what it serves.
@@ -167,7 +167,7 @@ def with_query(target: str) -> str:
     sent="a request to this URL with a query, signed for path and query as Wove does",
     expected="it is let in",
 )
-def signed_query(check: Check) -> str:
+def signed_query(check: CaseContext) -> str:
     """A URL with a query works: Wove signs path and query as they stand in the URL."""
     check.need_mode(*SIGNED_ONLY)
     target = with_query(check.service.target)
@@ -175,7 +175,7 @@ def signed_query(check: Check) -> str:
     headers = check.service.credentials(body, target=target)
     answer = check.ask("a signed query", body, headers, target=target)
     if answer.status in (401, 403):
-        check.fell(
+        check.fail(
             f"a request signed for {target!r} was refused ({answer.shown()}):"
             " the query, as it stands in the URL, is not part of what is verified"
         )
@@ -191,7 +191,7 @@ def signed_query(check: Check) -> str:
     " one under a key that is nearly the right one",
     expected=REFUSAL,
 )
-def wrong_key(check: Check) -> str:
+def wrong_key(check: CaseContext) -> str:
     """A key id that the service does not know is refused; it does not stand for an empty secret."""
     check.need_mode(*SIGNED_ONLY)
     for name, secret in (("an unknown", None), ("an empty secret under an unknown", b"")):
@@ -216,7 +216,7 @@ def wrong_key(check: Check) -> str:
     sent="signatures made with another secret, an empty one, and one with a character more",
     expected=REFUSAL,
 )
-def wrong_secret(check: Check) -> str:
+def wrong_secret(check: CaseContext) -> str:
     """A signature made with another secret is refused."""
     check.need_mode(*SIGNED_ONLY)
     for what, secret in (
@@ -237,7 +237,7 @@ def wrong_secret(check: Check) -> str:
     " signed as empty), and without all of them, there also to targets that are nearly this one",
     expected=REFUSAL,
 )
-def missing_headers(check: Check) -> str:
+def missing_headers(check: CaseContext) -> str:
     """A request that lacks one of the signature headers is refused."""
     check.need_mode(*SIGNED_ONLY)
     for name in (KEY, TIMESTAMP, NONCE, SIGNATURE):
@@ -267,7 +267,7 @@ def missing_headers(check: Check) -> str:
     " character, in other letters, without its scheme, behind another, in the query",
     expected=REFUSAL,
 )
-def wrong_bearer(check: Check) -> str:
+def wrong_bearer(check: CaseContext) -> str:
     """Only the whole bearer token lets a request in, and only as a bearer token."""
     check.need_mode(*BEARER_ONLY)
     token = check.service.bearer
@@ -307,13 +307,13 @@ def _other(character: str) -> str:
     sent="a cancel_task without credentials, for a task that runs",
     expected="a refusal, and the task goes on to its result",
 )
-def cancel_needs_credentials(check: Check) -> str:
+def cancel_needs_credentials(check: CaseContext) -> str:
     """A cancel_task is verified like a run_task."""
     check.need_mode(*BOTH)
-    visit = check.visit()
-    frame = commands.run_frame(tasks.hold_async, visit.address)
+    callback = check.callback()
+    frame = commands.run_frame(tasks.hold_async, callback.address)
     run = check.post_later(frame)
-    if not visit.arrived(check.patience):
+    if not callback.arrived(check.patience):
         raise NotApplicable("a task that holds on did not start; see the run cases")
     try:
         answer = check.post(commands.encode(commands.cancel_frame(frame["run_id"])), {})
@@ -321,19 +321,19 @@ def cancel_needs_credentials(check: Check) -> str:
         seen = str(exc)
     else:
         seen = f"HTTP {answer.status}"
-        if answer.ok and visit.gone(AFTERMATH):
-            check.fell(f"a cancel_task without credentials was accepted ({seen})")
+        if answer.ok and callback.gone(AFTERMATH):
+            check.fail(f"a cancel_task without credentials was accepted ({seen})")
         if answer.ok:
-            check.fell(
+            check.fail(
                 f"a cancel_task without credentials was answered {seen}, though the task goes on:"
                 " a refusal needs 401 or 403"
             )
-    alive = visit.alive()
-    visit.release()
+    alive = callback.alive()
+    callback.release()
     if not alive:
-        check.fell(f"a cancel_task without credentials was answered {seen}, yet the task stopped")
+        check.fail(f"a cancel_task without credentials was answered {seen}, yet the task stopped")
     try:
         run.result(check.patience)
     except NoAnswer as exc:
-        raise Fell(f"after a refused cancel_task the run was not answered: {exc}") from exc
+        raise CaseFailed(f"after a refused cancel_task the run was not answered: {exc}") from exc
     return seen

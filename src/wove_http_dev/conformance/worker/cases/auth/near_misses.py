@@ -9,7 +9,7 @@ from wove_http_dev.conformance.case import MUST, Family
 from wove_http_dev.conformance.worker import commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.auth.probe import REFUSAL, refused, signed
 from wove_http_dev.conformance.worker.client import SIGNATURE
-from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.context import CaseContext
 
 forgeries = Family("auth")
 SCHEME = "v1="
@@ -27,7 +27,7 @@ def _flipped(digit: str) -> str:
     sent="valid signatures, each damaged in one way: cut off, extended, one hex digit changed",
     expected=REFUSAL,
 )
-def damaged_signature(check: Check) -> str:
+def damaged_signature(check: CaseContext) -> str:
     """A signature is compared whole: one that is only partly right is refused."""
     check.need_mode("signed")
     for what, damage in (
@@ -56,7 +56,7 @@ def damaged_signature(check: Check) -> str:
     sent="good requests whose header names are all lower and all upper case",
     expected="both are let in",
 )
-def header_names(check: Check) -> str:
+def header_names(check: CaseContext) -> str:
     """Header names are read whatever their case: proxies change it."""
     check.need_mode("signed", "bearer")
     body = commands.encode(commands.run_frame(tasks.nothing))
@@ -65,5 +65,5 @@ def header_names(check: Check) -> str:
         spelled = {change(name): value for name, value in headers.items()}
         answer = check.ask(f"header names in {what} case", body, spelled)
         if answer.status in (401, 403):
-            check.fell(f"a good request was refused for header names in {what} case")
+            check.fail(f"a good request was refused for header names in {what} case")
     return f"HTTP {answer.status}"

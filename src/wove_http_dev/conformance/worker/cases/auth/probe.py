@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wove_http_dev.conformance.worker import commands, tasks
-from wove_http_dev.conformance.worker.callbacks import Visit
-from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.callbacks import Callback
+from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
 AFTERMATH = 0.05
@@ -22,10 +22,10 @@ NO_REFUSAL = "though the task did not run: a refusal needs 401 or 403"
 
 @dataclass(frozen=True)
 class Probe:
-    """A body that may be sent, and the visit that tells whether it ran (if tasks can report)."""
+    """A body that may be sent, and the callback that tells whether it ran (if tasks can report)."""
 
     body: bytes
-    visit: Visit | None
+    callback: Callback | None
 
     def ran(self, timeout: float = AFTERMATH) -> bool:
         """Whether it ran, as far as can be told."""
@@ -33,37 +33,38 @@ class Probe:
 
     def times(self, timeout: float = AFTERMATH, at_least: int = 1) -> int:
         """How often it ran, as far as can be told, after waiting for ``at_least`` times."""
-        if self.visit is None:
+        if self.callback is None:
             return 0
-        self.visit.arrived(timeout, at_least)
-        return self.visit.count
+        self.callback.arrived(timeout, at_least)
+        return self.callback.count
 
 
-def probe(check: Check) -> Probe:
+def probe(check: CaseContext) -> Probe:
     """A new probe."""
-    visit = check.visit_if_possible()
-    if visit is None:
+    callback = check.callback_if_possible()
+    if callback is None:
         return Probe(commands.encode(commands.run_frame(tasks.nothing)), None)
-    return Probe(commands.encode(commands.run_frame(tasks.knock, visit.address)), visit)
+    return Probe(commands.encode(commands.run_frame(tasks.report_back, callback.address)), callback)
 
 
-def bomb(check: Check, field: str = "callable_pickle") -> tuple[bytes, Visit]:
+def bomb(check: CaseContext, field: str = "callable_pickle") -> tuple[bytes, Callback]:
     """A run_task whose ``field`` reports as soon as it is loaded."""
-    visit = check.visit()
-    payload = tasks.pickled(tasks.knock_on_load(visit.host, visit.port, visit.token))
+    callback = check.callback()
+    payload = tasks.pickled(tasks.knock_on_load(callback.host, callback.port, callback.token))
     frame = commands.run_frame(tasks.nothing)
     frame[field] = commands.text(payload)
-    return commands.encode(frame), visit
+    return commands.encode(frame), callback
 
 
-def signed(check: Check, **changes: Any) -> tuple[Probe, dict[str, str]]:
-    """A new probe, and the credentials for it, made with ``changes`` (``Service.credentials``)."""
+def signed(check: CaseContext, **changes: Any) -> tuple[Probe, dict[str, str]]:
+    """A new probe, and the credentials for it, made with ``changes``
+    (:meth:`ServiceUnderTest.credentials`)."""
     new = probe(check)
     return new, check.service.credentials(new.body, **changes)
 
 
 def refused(
-    check: Check,
+    check: CaseContext,
     what: str,
     sent: Probe,
     headers: Mapping[str, str],
@@ -82,9 +83,9 @@ def refused(
     else:
         seen, accepted = f"HTTP {answer.status}", answer.ok
     if accepted:
-        if sent.visit is not None and not sent.ran():
-            check.fell(f"{what} was answered {seen}, {NO_REFUSAL}")
-        check.fell(f"{what} was accepted: {seen}{', and the task ran' if sent.ran() else ''}")
+        if sent.callback is not None and not sent.ran():
+            check.fail(f"{what} was answered {seen}, {NO_REFUSAL}")
+        check.fail(f"{what} was accepted: {seen}{', and the task ran' if sent.ran() else ''}")
     if sent.ran():
-        check.fell(f"{what} was refused ({seen}), and yet the task ran")
+        check.fail(f"{what} was refused ({seen}), and yet the task ran")
     return seen

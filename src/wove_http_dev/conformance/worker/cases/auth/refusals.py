@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping
 
-from wove_http_dev.conformance.case import MUST, SHOULD, Family, Fell
+from wove_http_dev.conformance.case import MUST, SHOULD, CaseFailed, Family
 from wove_http_dev.conformance.worker import commands, sources
 from wove_http_dev.conformance.worker.cases.auth.probe import probe, signed
 from wove_http_dev.conformance.worker.client import KEY, NONCE, SIGNATURE, TIMESTAMP
-from wove_http_dev.conformance.worker.context import Check
-from wove_http_dev.conformance.worker.wire import Answer, NoAnswer, shown
+from wove_http_dev.conformance.worker.context import CaseContext
+from wove_http_dev.conformance.worker.wire import HttpResponse, NoAnswer, shown
 
 refusals = Family("auth")
 FOREIGN = "v1=\xe9\xfc\xc3\xa9"  # latin-1 on the wire: not ASCII, and not UTF-8 either
@@ -25,7 +25,7 @@ TRACES = (b"Traceback (most recent call last)", b'File "/', b"File &quot;/", b"W
     sent="requests whose credentials hold non-ASCII bytes, one header at a time",
     expected="a 4xx refusal each time; the service goes on",
 )
-def non_ascii_headers(check: Check) -> str:
+def non_ascii_headers(check: CaseContext) -> str:
     """Non-ASCII credentials are refused like any wrong ones; they do not make the check fail."""
     check.need_mode("signed", "bearer")
     bearer = check.service.mode == "bearer"
@@ -36,12 +36,12 @@ def non_ascii_headers(check: Check) -> str:
         answer = check.ask(what, sent.body, {**headers, name: value})
         if not 400 <= answer.status < 500:
             how = "was accepted" if answer.ok else "made the service fail instead of refusing"
-            check.fell(f"{what} {how}: {answer.shown()}")
+            check.fail(f"{what} {how}: {answer.shown()}")
     check.still_serves("non-ASCII credentials")
     return f"HTTP {answer.status}"
 
 
-def _refusals(check: Check) -> Iterator[tuple[str, Mapping[str, str], bytes]]:
+def _refusals(check: CaseContext) -> Iterator[tuple[str, Mapping[str, str], bytes]]:
     """Ways to be refused: what it is, the headers, the body."""
     yield "no credentials", {}, probe(check).body
     if check.service.mode == "bearer":
@@ -62,7 +62,7 @@ def _refusals(check: Check) -> Iterator[tuple[str, Mapping[str, str], bytes]]:
     yield "a replayed request", headers, sent.body
 
 
-def _answered(check: Check) -> Iterator[tuple[str, Mapping[str, str], bytes, Answer]]:
+def _answered(check: CaseContext) -> Iterator[tuple[str, Mapping[str, str], bytes, HttpResponse]]:
     for what, headers, body in _refusals(check):
         try:
             yield what, headers, body, check.post(body, headers)
@@ -78,7 +78,7 @@ def _answered(check: Check) -> Iterator[tuple[str, Mapping[str, str], bytes, Ans
     sent="requests with no, wrong, expired, malformed and replayed credentials",
     expected="401 or 403, each time",
 )
-def refusal_status(check: Check) -> str:
+def refusal_status(check: CaseContext) -> str:
     """A refusal is an answer with status 401 or 403, not an accident of the service."""
     check.need_mode("signed", "bearer")
     wrong = []
@@ -91,7 +91,7 @@ def refusal_status(check: Check) -> str:
         if answer.status not in (401, 403):
             wrong.append(f"{what}: {answer.shown()}")
     if wrong:
-        check.fell("; ".join(wrong))
+        check.fail("; ".join(wrong))
     return "401 or 403"
 
 
@@ -103,7 +103,7 @@ def refusal_status(check: Check) -> str:
     sent="requests with no, wrong, expired, malformed and replayed credentials",
     expected="neither the secret nor the signature that would be right in any answer",
 )
-def no_secret_in_refusals(check: Check) -> str:
+def no_secret_in_refusals(check: CaseContext) -> str:
     """A refusal gives away neither the secret nor the signature it expected."""
     check.need_mode("signed", "bearer")
     service = check.service
@@ -113,13 +113,13 @@ def no_secret_in_refusals(check: Check) -> str:
         heads = "\n".join(f"{name}: {value}" for name, value in answer.headers).encode("latin-1")
         said = heads + b"\n" + answer.body
         if any(form and form in said for form in forms):
-            check.fell(f"the refusal of {what} holds the secret (HTTP {answer.status})")
+            check.fail(f"the refusal of {what} holds the secret (HTTP {answer.status})")
         if service.mode == "signed" and what != "a replayed request" and headers:
             right = service.credentials(
                 body, timestamp=headers.get(TIMESTAMP), nonce=headers.get(NONCE)
             )[SIGNATURE]
             if right.partition("=")[2].encode() in said:
-                check.fell(f"the refusal of {what} holds the signature that it expected")
+                check.fail(f"the refusal of {what} holds the signature that it expected")
     return "nothing given away"
 
 
@@ -132,7 +132,7 @@ def no_secret_in_refusals(check: Check) -> str:
     " JSON",
     expected="no traceback in any answer",
 )
-def no_traceback_in_refusals(check: Check) -> str:
+def no_traceback_in_refusals(check: CaseContext) -> str:
     """A client that is not let in is shown no traceback."""
     check.need_mode("signed", "bearer")
     for what, _, _, answer in _answered(check):
@@ -146,11 +146,11 @@ def no_traceback_in_refusals(check: Check) -> str:
     return "no traceback"
 
 
-def _without_traceback(what: str, answer: Answer) -> None:
+def _without_traceback(what: str, answer: HttpResponse) -> None:
     for trace in TRACES:
         if trace in answer.body:
             start = answer.body.index(trace)
-            raise Fell(
+            raise CaseFailed(
                 f"the refusal of {what} holds a traceback (HTTP {answer.status}):"
                 f" {shown(answer.body[start:])}"
             )

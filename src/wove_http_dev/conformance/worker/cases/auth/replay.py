@@ -9,7 +9,7 @@ import secrets
 import time
 from typing import Any
 
-from wove_http_dev.conformance.case import MUST, SHOULD, Family, Fell
+from wove_http_dev.conformance.case import MUST, SHOULD, CaseFailed, Family
 from wove_http_dev.conformance.worker import commands, sources
 from wove_http_dev.conformance.worker.cases.auth.probe import (
     NO_REFUSAL,
@@ -18,12 +18,12 @@ from wove_http_dev.conformance.worker.cases.auth.probe import (
     refused,
     signed,
 )
-from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import (
-    Answer,
     Background,
     Connection,
     Deadline,
+    HttpResponse,
     NoAnswer,
 )
 
@@ -47,7 +47,7 @@ LATE = 1.1
     sent="the same signed request twice, on one connection if the service keeps it",
     expected="the first is let in, the second refused and not run",
 )
-def replay_same_connection(check: Check) -> str:
+def replay_same_connection(check: CaseContext) -> str:
     """A signed request is good once: the same one again, on the same connection, is refused."""
     check.need_mode("signed")
     sent, headers = signed(check)
@@ -70,33 +70,35 @@ def replay_same_connection(check: Check) -> str:
     return f"HTTP {first.status}, then HTTP {second.status}"
 
 
-def _refused_again(check: Check, what: str, where: str, sent: Probe, answer: Answer) -> None:
+def _refused_again(
+    check: CaseContext, what: str, where: str, sent: Probe, answer: HttpResponse
+) -> None:
     """Require that a replay of ``sent`` was refused with ``answer``, and did not run ``sent``."""
     status = f"HTTP {answer.status}"
     if answer.ok:
-        if sent.visit is not None and sent.times(at_least=2) < 2:
-            check.fell(f"{what} was answered {status} {where}, {NO_REFUSAL}")
-        check.fell(f"{what} was accepted {where}: {status}")
+        if sent.callback is not None and sent.times(at_least=2) < 2:
+            check.fail(f"{what} was answered {status} {where}, {NO_REFUSAL}")
+        check.fail(f"{what} was accepted {where}: {status}")
     ran = sent.times(at_least=2)
     if ran > 1 and ran > _times_alone(check):
-        check.fell(f"{what} was refused {where} ({status}), and yet the task ran again")
+        check.fail(f"{what} was refused {where} ({status}), and yet the task ran again")
 
 
-def _times_alone(check: Check) -> int:
+def _times_alone(check: CaseContext) -> int:
     """How often one request runs its task: what run.09 flags is not a replay's doing."""
     sent, headers = signed(check)
     check.ask("a good request", sent.body, headers)
     return sent.times(at_least=2)
 
 
-def _first_answer(connection: Connection, deadline: Deadline) -> Answer:
+def _first_answer(connection: Connection, deadline: Deadline) -> HttpResponse:
     try:
         return connection.answer(deadline)
     except NoAnswer as exc:
-        raise Fell(f"a good request that keeps the connection: {exc}") from exc
+        raise CaseFailed(f"a good request that keeps the connection: {exc}") from exc
 
 
-def _again(check: Check, times: int) -> str:
+def _again(check: CaseContext, times: int) -> str:
     sent, headers = signed(check)
     first = check.ask("a good request", sent.body, headers)
     for number in range(1, times + 1):
@@ -117,7 +119,7 @@ def _again(check: Check, times: int) -> str:
     sent=f"the same signed request, then {COPIES} times more, each on a new connection",
     expected="the first is let in, the others refused and not run",
 )
-def replay_other_connections(check: Check) -> str:
+def replay_other_connections(check: CaseContext) -> str:
     """A replay is refused on every connection, so by every process of the service."""
     check.need_mode("signed")
     return _again(check, COPIES)
@@ -131,12 +133,12 @@ def replay_other_connections(check: Check) -> str:
     sent=f"{COPIES} copies of one signed request at the same time",
     expected="exactly one is let in",
 )
-def replay_race(check: Check) -> str:
+def replay_race(check: CaseContext) -> str:
     """Of copies of one signed request that arrive together, only one is let in."""
     check.need_mode("signed")
     sent, headers = signed(check)
 
-    def post() -> Answer:
+    def post() -> HttpResponse:
         return check.post(sent.body, headers)
 
     copies = [Background(post) for _ in range(COPIES)]
@@ -146,17 +148,17 @@ def replay_race(check: Check) -> str:
             accepted += copy.result(check.patience + 1).ok
         except NoAnswer:
             continue
-    ran = sent.times(at_least=accepted) if sent.visit is not None else accepted
+    ran = sent.times(at_least=accepted) if sent.callback is not None else accepted
     if accepted > 1 >= ran:
-        check.fell(
+        check.fail(
             f"of {COPIES} copies of one request, {accepted} were answered with a 2xx status, though"
             " the task ran once: a refusal needs 401 or 403"
         )
     if accepted > 1 or (ran > 1 and ran > _times_alone(check)):
         how = f"{accepted} {'was' if accepted == 1 else 'were'} accepted"
-        check.fell(f"of {COPIES} copies of one request, {how}, and the task ran {ran} times")
+        check.fail(f"of {COPIES} copies of one request, {how}, and the task ran {ran} times")
     if not accepted:
-        raise Fell(f"of {COPIES} copies of one valid request, none was accepted")
+        raise CaseFailed(f"of {COPIES} copies of one valid request, none was accepted")
     return "one accepted"
 
 
@@ -168,7 +170,7 @@ def replay_race(check: Check) -> str:
     sent="a request signed with a timestamp of a day ago",
     expected=REFUSAL,
 )
-def expired_timestamp(check: Check) -> str:
+def expired_timestamp(check: CaseContext) -> str:
     """A timestamp behind the clock-skew window is refused."""
     check.need_mode("signed")
     stamp = str(int(time.time() - DAY))
@@ -183,7 +185,7 @@ def expired_timestamp(check: Check) -> str:
     sent="a request signed with a timestamp of tomorrow",
     expected=REFUSAL,
 )
-def future_timestamp(check: Check) -> str:
+def future_timestamp(check: CaseContext) -> str:
     """A timestamp ahead of the clock-skew window is refused."""
     check.need_mode("signed")
     stamp = str(int(time.time() + DAY))
@@ -198,7 +200,7 @@ def future_timestamp(check: Check) -> str:
     sent="requests signed with the timestamps nan, -nan, inf, -inf and 1e400",
     expected=REFUSAL,
 )
-def endless_timestamp(check: Check) -> str:
+def endless_timestamp(check: CaseContext) -> str:
     """A timestamp that is no finite number lies in no window and is refused (it never expires)."""
     check.need_mode("signed")
     for stamp in ("nan", "-nan", "NaN", "inf", "-inf", "1e400"):
@@ -214,7 +216,7 @@ def endless_timestamp(check: Check) -> str:
     sent="requests signed with timestamps that are no number",
     expected=f"{REFUSAL}; the service goes on",
 )
-def malformed_timestamp(check: Check) -> str:
+def malformed_timestamp(check: CaseContext) -> str:
     """A timestamp that is no number is refused."""
     check.need_mode("signed")
     for stamp in ("yesterday", "1,5", "0x10", "9" * 400):
@@ -223,7 +225,7 @@ def malformed_timestamp(check: Check) -> str:
     return seen
 
 
-def _cancelling(check: Check, **changes: Any) -> tuple[bytes, dict[str, str]]:
+def _cancelling(check: CaseContext, **changes: Any) -> tuple[bytes, dict[str, str]]:
     """A cheap good request: a cancel_task for an unknown run."""
     body = commands.encode(commands.cancel_frame("conformance:replay"))
     return body, check.service.credentials(body, **changes)
@@ -237,7 +239,7 @@ def _cancelling(check: Check, **changes: Any) -> tuple[bytes, dict[str, str]]:
     sent=f"a signed request, {OTHERS} others, and after {LATE:g} s the first one again",
     expected="the replay is refused and not run",
 )
-def replay_late(check: Check) -> str:
+def replay_late(check: CaseContext) -> str:
     """A request is remembered as long as its timestamp is good, whatever comes in between."""
     check.need_mode("signed")
     sent, headers = signed(check)
@@ -262,14 +264,14 @@ def replay_late(check: Check) -> str:
     sent="the same signed cancel_task twice",
     expected="the first is let in, the second refused",
 )
-def replay_cancel(check: Check) -> str:
+def replay_cancel(check: CaseContext) -> str:
     """A signed cancel_task is good once as well."""
     check.need_mode("signed")
     body, headers = _cancelling(check)
     check.ask("a good cancel_task", body, headers)
     again = check.ask("a replayed cancel_task", body, headers)
     if again.ok:
-        check.fell(f"a replayed cancel_task was accepted: {again.shown()}")
+        check.fail(f"a replayed cancel_task was accepted: {again.shown()}")
     return f"HTTP {again.status}"
 
 
@@ -281,14 +283,14 @@ def replay_cancel(check: Check) -> str:
     sent="a request with a wrong signature, and a good one with the same nonce",
     expected="the good one is let in",
 )
-def nonce_not_burnt(check: Check) -> str:
+def nonce_not_burnt(check: CaseContext) -> str:
     """Only a request that was verified uses its nonce up: others could burn those of clients."""
     check.need_mode("signed")
     nonce = secrets.token_urlsafe(18)
     check.ask("a wrong signature", *_cancelling(check, nonce=nonce, secret=b"another secret"))
     answer = check.ask("a good request", *_cancelling(check, nonce=nonce))
     if answer.status in (401, 403):
-        check.fell(
+        check.fail(
             "a good request was refused, because one with a wrong signature had used its nonce"
             f" before: {answer.shown()}"
         )
@@ -303,7 +305,7 @@ def nonce_not_burnt(check: Check) -> str:
     sent=f"requests signed {INSIDE} s and {OUTSIDE} s ago, and as far ahead",
     expected=f"those within {INSIDE} s are let in, the others refused",
 )
-def clock_window(check: Check) -> str:
+def clock_window(check: CaseContext) -> str:
     """Clocks may differ by minutes in either direction, and not by half an hour."""
     check.need_mode("signed")
     wrong = []
@@ -316,5 +318,5 @@ def clock_window(check: Check) -> str:
         elif abs(seconds) == OUTSIDE and answer.ok:
             wrong.append(f"{where} was accepted")
     if wrong:
-        check.fell("; ".join(wrong))
+        check.fail("; ".join(wrong))
     return "as it should"

@@ -9,9 +9,9 @@ from __future__ import annotations
 import secrets
 import time
 
-from wove_http_dev.conformance.case import MUST, Family, Fell, NotApplicable
+from wove_http_dev.conformance.case import MUST, CaseFailed, Family, NotApplicable
 from wove_http_dev.conformance.worker import commands, sources, tasks
-from wove_http_dev.conformance.worker.callbacks import Visit
+from wove_http_dev.conformance.worker.callbacks import Callback
 from wove_http_dev.conformance.worker.cases.auth.probe import (
     LOADED,
     REFUSAL,
@@ -22,7 +22,7 @@ from wove_http_dev.conformance.worker.cases.auth.probe import (
 )
 from wove_http_dev.conformance.worker.cases.auth.replay import OUTSIDE
 from wove_http_dev.conformance.worker.client import NONCE
-from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
 ladders = Family("auth")
@@ -37,26 +37,26 @@ ladders = Family("auth")
     f" {OUTSIDE} s ago, and one that is sent a second time",
     expected="neither the old one nor the replay is loaded",
 )
-def verify_all_before_unpickling(check: Check) -> str:
+def verify_all_before_unpickling(check: CaseContext) -> str:
     """Timestamp and nonce are part of the verification: before them nothing is unpickled."""
     check.need_mode("signed")
-    body, visit = bomb(check)
+    body, callback = bomb(check)
     stamp = str(int(time.time() - OUTSIDE))
     answer = check.ask("an old request", body, check.service.credentials(body, timestamp=stamp))
-    if visit.arrived(LOADED):
-        check.fell(
+    if callback.arrived(LOADED):
+        check.fail(
             f"a request signed {OUTSIDE} s ago was unpickled before its timestamp was looked at"
             f" (the answer: HTTP {answer.status})"
         )
-    body, visit = bomb(check)
+    body, callback = bomb(check)
     headers = check.service.credentials(body)
     check.ask("a good request", body, headers)
-    if not visit.arrived(LOADED):
+    if not callback.arrived(LOADED):
         raise NotApplicable("the pickle of a good request did not report when it was loaded")
-    loads = visit.count
+    loads = callback.count
     answer = check.ask("a replayed request", body, headers)
-    if visit.arrived(LOADED, loads + 1):
-        check.fell(
+    if callback.arrived(LOADED, loads + 1):
+        check.fail(
             "a replayed request was unpickled before its nonce was looked at (the answer: HTTP"
             f" {answer.status})"
         )
@@ -71,38 +71,40 @@ def verify_all_before_unpickling(check: Check) -> str:
     sent="signed requests, each twice: for a task that fails, and for one that is cancelled",
     expected="the second is refused, and does not run",
 )
-def replay_of_a_failure(check: Check) -> str:
+def replay_of_a_failure(check: CaseContext) -> str:
     """A signed request is good once, also where its task failed or was cancelled."""
     check.need_mode("signed")
-    visit = check.visit()
-    body = commands.encode(commands.run_frame(tasks.knock_and_fail, visit.address))
+    callback = check.callback()
+    body = commands.encode(commands.run_frame(tasks.knock_and_fail, callback.address))
     headers = check.service.credentials(body)
     check.ask("a task that fails", body, headers)
-    if not visit.arrived(check.patience):
+    if not callback.arrived(check.patience):
         raise NotApplicable("a task that reports and fails did not report; see run.10")
-    seen = _not_again(check, "whose task had failed", body, headers, visit)
-    visit = check.visit()
-    frame = commands.run_frame(tasks.hold_async, visit.address)
+    seen = _not_again(check, "whose task had failed", body, headers, callback)
+    callback = check.callback()
+    frame = commands.run_frame(tasks.hold_async, callback.address)
     body = commands.encode(frame)
     headers = check.service.credentials(body)
     run = check.later(body, headers)
-    if not visit.arrived(check.patience):
+    if not callback.arrived(check.patience):
         raise NotApplicable("a task that holds on did not start; see the run cases")
     check.ask("a cancel_task", commands.encode(commands.cancel_frame(frame["run_id"])))
-    visit.release()
+    callback.release()
     try:
         run.result(check.patience)
     except NoAnswer as exc:
-        raise Fell(f"the run_task POST of a cancelled run: {exc}") from exc
-    _not_again(check, "whose run had been cancelled", body, headers, visit)
+        raise CaseFailed(f"the run_task POST of a cancelled run: {exc}") from exc
+    _not_again(check, "whose run had been cancelled", body, headers, callback)
     return seen
 
 
-def _not_again(check: Check, which: str, body: bytes, headers: dict[str, str], visit: Visit) -> str:
-    count = visit.count
+def _not_again(
+    check: CaseContext, which: str, body: bytes, headers: dict[str, str], callback: Callback
+) -> str:
+    count = callback.count
     again = check.later(body, headers)
-    ran = visit.arrived(LOADED, count + 1)
-    visit.release()
+    ran = callback.arrived(LOADED, count + 1)
+    callback.release()
     try:
         answer = again.result(check.patience)
     except NoAnswer as exc:
@@ -110,9 +112,9 @@ def _not_again(check: Check, which: str, body: bytes, headers: dict[str, str], v
     else:
         seen = f"HTTP {answer.status}"
         if answer.ok:
-            check.fell(f"a replay of a request {which} was accepted: {seen}")
-    if ran or visit.count > count:
-        check.fell(f"a replay of a request {which} ran again ({seen})")
+            check.fail(f"a replay of a request {which} was accepted: {seen}")
+    if ran or callback.count > count:
+        check.fail(f"a replay of a request {which} ran again ({seen})")
     return seen
 
 
@@ -124,7 +126,7 @@ def _not_again(check: Check, which: str, body: bytes, headers: dict[str, str], v
     sent="a signed request, and its replay with one more X-Wove-Nonce before or behind its own",
     expected="the first is let in, the replays are refused",
 )
-def replay_with_two_nonces(check: Check) -> str:
+def replay_with_two_nonces(check: CaseContext) -> str:
     """The nonce that is remembered is the one that is signed, however many are sent."""
     check.need_mode("signed")
     sent, headers = signed(check)
@@ -137,7 +139,7 @@ def replay_with_two_nonces(check: Check) -> str:
         except NoAnswer:
             continue
         if answer.ok or sent.times(at_least=count + 1) > count:
-            check.fell(
+            check.fail(
                 f"a replay was accepted because it had one more X-Wove-Nonce {where} its own:"
                 f" HTTP {answer.status}"
             )
@@ -152,7 +154,7 @@ def replay_with_two_nonces(check: Check) -> str:
     sent="a good request and then one with wrong credentials, on one connection if it is kept",
     expected=f"for the second {REFUSAL}",
 )
-def each_request_verified(check: Check) -> str:
+def each_request_verified(check: CaseContext) -> str:
     """A connection is not trusted because of its first request."""
     check.need_mode("signed", "bearer")
     service, deadline = check.service, check.deadline()
@@ -172,7 +174,7 @@ def each_request_verified(check: Check) -> str:
     finally:
         connection.close()
     if second.ok or sent.ran():
-        check.fell(
+        check.fail(
             "after a good request on a connection, one with wrong credentials was accepted on it:"
             f" HTTP {second.status}"
         )

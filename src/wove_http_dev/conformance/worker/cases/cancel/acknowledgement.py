@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from wove_http_dev.conformance.case import MUST, SHOULD, Family, Fell
+from wove_http_dev.conformance.case import MUST, SHOULD, CaseFailed, Family
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.cancel.held_run import (
     THE_ANSWER,
@@ -17,7 +17,7 @@ from wove_http_dev.conformance.worker.cases.cancel.held_run import (
     held,
     readable,
 )
-from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import Background, NoAnswer
 
 acknowledging = Family("cancel")
@@ -27,7 +27,7 @@ AT_ONCE = 0.75
 """Seconds, more than a cancel_task for nothing takes, in which best_effort is answered."""
 
 
-def _honest(check: Check, run: HeldRun, kind: str) -> str:
+def _honest(check: CaseContext, run: HeldRun, kind: str) -> str:
     """Cancel ``run``, whose body goes on until it is let go, and catch a claim made too early."""
     body = commands.encode(commands.cancel_frame(run.run_id, "require_ack"))
     cancel_post = Background(lambda: check.post(body, patience=10.0))
@@ -36,19 +36,19 @@ def _honest(check: Check, run: HeldRun, kind: str) -> str:
         if not post.done(max(0.0, ends - time.monotonic())):
             continue
         try:
-            claimed = answers.told_cancelled(post.result(0.0), f"the answer to the {name}")
+            claimed = answers.acknowledged_cancel(post.result(0.0), f"the answer to the {name}")
         except NoAnswer:
             continue
-        if claimed and run.visit.alive():
-            check.fell(
+        if claimed and run.callback.alive():
+            check.fail(
                 f"require_ack was answered before the task had stopped: the {name} POST says"
                 f" task_cancelled, and the body ({kind}) still runs"
             )
-    run.visit.release()
+    run.callback.release()
     try:
         answer = cancel_post.result(check.patience)
     except NoAnswer as exc:
-        raise Fell(f"a require_ack cancel_task, after the task had ended: {exc}") from exc
+        raise CaseFailed(f"a require_ack cancel_task, after the task had ended: {exc}") from exc
     readable(check, answer, run.run_id)
     event = ended(check, run, "after a require_ack cancel_task and the end of the task")
     return f"cancel_task: {answer.shown()}; run_task: {event.get('type')}"
@@ -62,7 +62,7 @@ def _honest(check: Check, run: HeldRun, kind: str) -> str:
     sent="a require_ack cancel_task for a sync task that goes on, pinged by the checker",
     expected="no task_cancelled in either answer while the body answers pings",
 )
-def require_ack_honest(check: Check) -> str:
+def require_ack_honest(check: CaseContext) -> str:
     """With require_ack, task_cancelled is said only when the task's body has really stopped."""
     return _honest(check, held(check, tasks.hold), "sync")
 
@@ -75,7 +75,7 @@ def require_ack_honest(check: Check) -> str:
     sent="a require_ack cancel_task for an async task that goes on when it is cancelled",
     expected="no task_cancelled in either answer while the body answers pings",
 )
-def require_ack_honest_async(check: Check) -> str:
+def require_ack_honest_async(check: CaseContext) -> str:
     """To have asked a coroutine to stop is no acknowledgement: it may go on."""
     return _honest(check, held(check, tasks.hold_stubborn), "async, not stopping at once")
 
@@ -89,20 +89,20 @@ def require_ack_honest_async(check: Check) -> str:
     expected="task_cancelled in the answer to the cancel_task or the run_task, the latter no other"
     " outcome; the body stopped",
 )
-def require_ack_acknowledged(check: Check) -> str:
+def require_ack_acknowledged(check: CaseContext) -> str:
     """With require_ack, a task that can be stopped is stopped and acknowledged."""
     run = held(check, tasks.hold_async)
     answer = cancelled(check, run.run_id, "require_ack")
-    acknowledged = answers.told_cancelled(answer, THE_ANSWER)
-    if not run.visit.gone(check.patience):
-        check.fell("a require_ack cancel_task did not stop an async task")
+    acknowledged = answers.acknowledged_cancel(answer, THE_ANSWER)
+    if not run.callback.gone(check.patience):
+        check.fail("a require_ack cancel_task did not stop an async task")
     event = ended(check, run, "after a require_ack cancel_task of an async task")
     if not acknowledged and event.get("type") != "task_cancelled":
-        check.fell(
+        check.fail(
             f"neither answer says task_cancelled: {answer.shown()} and {event.get('type')!r}"
         )
     if acknowledged and event.get("type") != "task_cancelled":
-        check.fell(
+        check.fail(
             f"the cancel_task is answered with task_cancelled, and the run_task with"
             f" {event.get('type')!r}"
         )
@@ -117,7 +117,7 @@ def require_ack_acknowledged(check: Check) -> str:
     sent="a best_effort cancel_task for a sync task that goes on",
     expected=f"an answer within {AT_ONCE:g} s, while the task goes on",
 )
-def best_effort_at_once(check: Check) -> str:
+def best_effort_at_once(check: CaseContext) -> str:
     """With best_effort nobody waits for the task's end: the cancel_task is answered at once."""
     run = held(check, tasks.hold)
     began = time.monotonic()
@@ -126,8 +126,8 @@ def best_effort_at_once(check: Check) -> str:
     began = time.monotonic()
     cancelled(check, run.run_id)
     took = time.monotonic() - began
-    if took - usual > AT_ONCE and run.visit.alive():
-        check.fell(
+    if took - usual > AT_ONCE and run.callback.alive():
+        check.fail(
             f"a best_effort cancel_task was answered after {took:.2f} s, as if it waited for the"
             f" task, which goes on (one for an unknown run takes {usual:.2f} s)"
         )

@@ -6,7 +6,7 @@ what the answers claim is ``acknowledging``'s.
 
 from __future__ import annotations
 
-from wove_http_dev.conformance.case import MUST, SHOULD, Family, Fell
+from wove_http_dev.conformance.case import MUST, SHOULD, CaseFailed, Family
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.cancel.held_run import (
     THE_ANSWER,
@@ -14,7 +14,7 @@ from wove_http_dev.conformance.worker.cases.cancel.held_run import (
     ended,
     held,
 )
-from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
 cancel = Family("cancel")
@@ -28,16 +28,16 @@ THROUGH = 3.0
     "01",
     "running-best-effort",
     MUST,
-    sources.SEED,
+    sources.PROTOCOL,
     sent="a best_effort cancel_task for a task that runs",
     expected="an answer within 5 s: empty, or event frames of that run",
 )
-def running_best_effort(check: Check) -> str:
+def running_best_effort(check: CaseContext) -> str:
     """A cancel_task for a task that runs is answered, and does not wait for the task."""
     run = held(check, tasks.hold)
     answer = cancelled(check, run.run_id)
     if not answer.ok:
-        check.fell(f"a cancel_task for a run that is running was answered with {answer.shown()}")
+        check.fail(f"a cancel_task for a run that is running was answered with {answer.shown()}")
     return answer.shown()
 
 
@@ -49,14 +49,14 @@ def running_best_effort(check: Check) -> str:
     sent="a best_effort cancel_task for a task that runs; then the task is let end",
     expected="the run_task POST is answered with one terminal frame",
 )
-def run_is_answered(check: Check) -> str:
+def run_is_answered(check: CaseContext) -> str:
     """A cancelled run still gets its one terminal frame."""
     run = held(check, tasks.hold)
     cancelled(check, run.run_id)
-    run.visit.release()
+    run.callback.release()
     event = ended(check, run, "after a cancel_task and the end of the task")
     if event.get("type") == "task_error":
-        check.fell(f"a cancelled run ended in task_error: {answers.error_text(event)}")
+        check.fail(f"a cancelled run ended in task_error: {answers.error_text(event)}")
     check.still_serves("a cancel_task")
     return str(event.get("type"))
 
@@ -69,15 +69,15 @@ def run_is_answered(check: Check) -> str:
     sent="a best_effort cancel_task for an async task that waits",
     expected="the task stops, and its run is answered task_cancelled",
 )
-def stops_async_task(check: Check) -> str:
+def stops_async_task(check: CaseContext) -> str:
     """An async task can be stopped, so a cancel_task stops it."""
     run = held(check, tasks.hold_async)
     cancelled(check, run.run_id)
-    if not run.visit.gone(check.patience):
-        check.fell(f"an async task still ran {check.patience:g} s after its cancel_task")
+    if not run.callback.gone(check.patience):
+        check.fail(f"an async task still ran {check.patience:g} s after its cancel_task")
     event = ended(check, run, "after an async task was cancelled")
     if event.get("type") != "task_cancelled":
-        check.fell(f"a cancelled async task ended in {event.get('type')!r}")
+        check.fail(f"a cancelled async task ended in {event.get('type')!r}")
     return "stopped"
 
 
@@ -85,11 +85,11 @@ def stops_async_task(check: Check) -> str:
     "04",
     "unknown-run",
     MUST,
-    sources.SEED,
+    sources.PROTOCOL,
     sent="cancel_task frames (both modes) for a run that never was",
     expected="an answer within 5 s, and no failure of the service",
 )
-def unknown_run(check: Check) -> str:
+def unknown_run(check: CaseContext) -> str:
     """A cancel_task for a run that the service does not know is answered all the same."""
     for mode in ("best_effort", "require_ack"):
         answer = cancelled(check, commands.new_run_id(), mode)
@@ -101,18 +101,18 @@ def unknown_run(check: Check) -> str:
     "05",
     "finished-run",
     MUST,
-    sources.SEED,
+    sources.PROTOCOL,
     sent="cancel_task frames (both modes) for a run that has finished",
     expected="an answer within 5 s, no claim that it was cancelled",
 )
-def finished_run(check: Check) -> str:
+def finished_run(check: CaseContext) -> str:
     """A cancel_task that comes too late is answered, and claims nothing."""
     for mode in ("best_effort", "require_ack"):
         run_id = commands.new_run_id()
         check.terminal(commands.run_frame(tasks.nothing, run_id=run_id))
         answer = cancelled(check, run_id, mode)
-        if mode == "require_ack" and answers.told_cancelled(answer, THE_ANSWER):
-            check.fell("require_ack: a run that had finished was acknowledged as cancelled")
+        if mode == "require_ack" and answers.acknowledged_cancel(answer, THE_ANSWER):
+            check.fail("require_ack: a run that had finished was acknowledged as cancelled")
     check.still_serves("a cancel_task for a finished run")
     return answer.shown()
 
@@ -125,19 +125,19 @@ def finished_run(check: Check) -> str:
     sent="two tasks that run, and a cancel_task for one of them, the older or the newer",
     expected="the other one goes on to its result",
 )
-def only_its_own_run(check: Check) -> str:
+def only_its_own_run(check: CaseContext) -> str:
     """A cancel_task stops the run that it names and no other."""
     for age in ("older", "newer"):
         runs = [held(check, tasks.hold_async), held(check, tasks.hold_async)]
         stopped, other = runs if age == "older" else reversed(runs)
         cancelled(check, stopped.run_id)
-        if not other.visit.alive():
-            check.fell(f"a cancel_task for the {age} one of two runs stopped the other")
-        other.visit.release()
+        if not other.callback.alive():
+            check.fail(f"a cancel_task for the {age} one of two runs stopped the other")
+        other.callback.release()
         event = ended(check, other, "after another run was cancelled")
         if event.get("type") != "task_result":
-            check.fell(f"a cancel_task for one run ended another in {event.get('type')!r}")
-        stopped.visit.release()
+            check.fail(f"a cancel_task for one run ended another in {event.get('type')!r}")
+        stopped.callback.release()
     return "the other one ended in task_result"
 
 
@@ -149,7 +149,7 @@ def only_its_own_run(check: Check) -> str:
     sent="cancel_task frames without run_id, and with a number there",
     expected="an answer within 5 s, and no failure of the service",
 )
-def malformed_cancel(check: Check) -> str:
+def malformed_cancel(check: CaseContext) -> str:
     """A cancel_task that names no run is answered, and the service goes on."""
     for what, value in (("without run_id", None), ("with a number as run_id", 5)):
         frame = commands.cancel_frame("x")
@@ -158,7 +158,7 @@ def malformed_cancel(check: Check) -> str:
             frame["run_id"] = value
         answer = check.ask(f"a cancel_task {what}", commands.encode(frame))
         if answer.status >= 500:
-            check.fell(f"a cancel_task {what} made the service fail: {answer.shown()}")
+            check.fail(f"a cancel_task {what} made the service fail: {answer.shown()}")
     check.still_serves("malformed cancel_task frames")
     return f"HTTP {answer.status}"
 
@@ -172,7 +172,7 @@ def malformed_cancel(check: Check) -> str:
     " less, a letter more, in other letters; and for a run that never was",
     expected="the task goes on to its result",
 )
-def whole_run_id(check: Check) -> str:
+def whole_run_id(check: CaseContext) -> str:
     """A run is cancelled by its whole run_id."""
     run = held(check, tasks.hold_async)
     for what, run_id in (
@@ -182,12 +182,12 @@ def whole_run_id(check: Check) -> str:
         ("of a run that never was", commands.new_run_id()),
     ):
         check.ask(f"a cancel_task {what}", commands.encode(commands.cancel_frame(run_id)))
-        if not run.visit.alive():
-            check.fell(f"a cancel_task with the run_id {what} stopped a run that it does not name")
-    run.visit.release()
+        if not run.callback.alive():
+            check.fail(f"a cancel_task with the run_id {what} stopped a run that it does not name")
+    run.callback.release()
     event = ended(check, run, "after cancel_task frames for other run ids")
     if event.get("type") != "task_result":
-        check.fell(f"cancel_task frames for other run ids ended a run in {event.get('type')!r}")
+        check.fail(f"cancel_task frames for other run ids ended a run in {event.get('type')!r}")
     return "not stopped"
 
 
@@ -195,27 +195,27 @@ def whole_run_id(check: Check) -> str:
     "13",
     "one-outcome",
     MUST,
-    f"{sources.CONTRACT}; {sources.SEED}",
+    f"{sources.CONTRACT}; {sources.PROTOCOL}",
     sent="cancel_task frames (both modes) for async tasks that wait",
     expected="in both answers together one outcome, with the run's run_id, task_cancelled perhaps"
     " in both",
 )
-def one_outcome(check: Check) -> str:
+def one_outcome(check: CaseContext) -> str:
     """The answers to a run and to its cancel_task do not contradict each other."""
     for mode in ("best_effort", "require_ack"):
         run = held(check, tasks.hold_async)
         answer = cancelled(check, run.run_id, mode)
         said = answers.events_of(answer, THE_ANSWER) if answer.ok and answer.body.strip() else []
-        run.visit.release()
+        run.callback.release()
         event = ended(check, run, f"after a {mode} cancel_task and the end of the task")
         for each in (*answers.terminals(said), event):
             if each.get("run_id") != run.run_id:
-                check.fell(
+                check.fail(
                     f"{mode}: the {each['type']!r} frame of a cancelled run lacks its run_id"
                 )
         kinds = {each["type"] for each in (*answers.terminals(said), event)}
         if len(kinds) > 1:
-            check.fell(
+            check.fail(
                 f"{mode}: the cancel_task was answered with"
                 f" {answers.types(answers.terminals(said))}, and the run ended in"
                 f" {event['type']!r}: a run has one outcome"
@@ -231,14 +231,14 @@ def one_outcome(check: Check) -> str:
     sent=f"a cancel_task for one of {FULL} tasks that run",
     expected=f"an answer within {THROUGH:g} s, while the others go on",
 )
-def through_a_full_house(check: Check) -> str:
+def through_a_full_house(check: CaseContext) -> str:
     """A cancel_task does not wait for a worker to be free: then it would always come too late."""
     runs = [held(check, tasks.hold) for _ in range(FULL)]
     body = commands.encode(commands.cancel_frame(runs[0].run_id))
     try:
         answer = check.post(body, patience=THROUGH)
     except NoAnswer as exc:
-        raise Fell(f"while {FULL} tasks ran, a cancel_task was not answered: {exc}") from exc
+        raise CaseFailed(f"while {FULL} tasks ran, a cancel_task was not answered: {exc}") from exc
     for run in runs:
-        run.visit.release()
+        run.callback.release()
     return answer.shown()

@@ -6,11 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from wove_http_dev.conformance.case import Fell
+from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.worker import answers, commands
-from wove_http_dev.conformance.worker.callbacks import Visit
-from wove_http_dev.conformance.worker.context import Check
-from wove_http_dev.conformance.worker.wire import Answer, Background, NoAnswer
+from wove_http_dev.conformance.worker.callbacks import Callback
+from wove_http_dev.conformance.worker.context import CaseContext
+from wove_http_dev.conformance.worker.wire import Background, HttpResponse, NoAnswer
 
 THE_ANSWER = "the answer to the cancel_task"
 
@@ -20,27 +20,27 @@ class HeldRun:
     """A run whose body holds on, and its POST that waits for the end."""
 
     run_id: str
-    visit: Visit
-    post: Background[Answer]
+    callback: Callback
+    post: Background[HttpResponse]
 
 
-def held(check: Check, function: Any) -> HeldRun:
+def held(check: CaseContext, function: Any) -> HeldRun:
     """Start ``function`` and wait until its body reports."""
-    visit = check.visit()
-    frame = commands.run_frame(function, visit.address)
+    callback = check.callback()
+    frame = commands.run_frame(function, callback.address)
     post = check.post_later(frame)
-    if not visit.arrived(check.patience):
+    if not callback.arrived(check.patience):
         said = ""
         if post.done():
             try:
                 said = f"; it was answered with {post.result(0.0).shown()}"
             except NoAnswer as exc:
                 said = f"; {exc}"
-        check.fell(f"a task that holds on did not start within {check.patience:g} s{said}")
-    return HeldRun(frame["run_id"], visit, post)
+        check.fail(f"a task that holds on did not start within {check.patience:g} s{said}")
+    return HeldRun(frame["run_id"], callback, post)
 
 
-def cancelled(check: Check, run_id: str, mode: str = "best_effort") -> Answer:
+def cancelled(check: CaseContext, run_id: str, mode: str = "best_effort") -> HttpResponse:
     """The answer to a cancel_task, which must be an answer and readable if not empty."""
     body = commands.encode(commands.cancel_frame(run_id, mode))
     answer = check.ask(f"a {mode} cancel_task", body)
@@ -48,21 +48,21 @@ def cancelled(check: Check, run_id: str, mode: str = "best_effort") -> Answer:
     return answer
 
 
-def readable(check: Check, answer: Answer, run_id: str) -> None:
+def readable(check: CaseContext, answer: HttpResponse, run_id: str) -> None:
     """Require that an answer to a cancel_task is no failure, and speaks of that run or of none."""
     if answer.status >= 500:
-        check.fell(f"a cancel_task made the service fail: {answer.shown()}")
+        check.fail(f"a cancel_task made the service fail: {answer.shown()}")
     if not answer.ok or not answer.body.strip():
         return
     for event in answers.events_of(answer, THE_ANSWER):
         if event.get("run_id", run_id) != run_id:
-            check.fell(f"a cancel_task was answered with a frame for {event['run_id']!r:.100}")
+            check.fail(f"a cancel_task was answered with a frame for {event['run_id']!r:.100}")
 
 
-def ended(check: Check, run: HeldRun, after: str) -> answers.Event:
+def ended(check: CaseContext, run: HeldRun, after: str) -> answers.Event:
     """The terminal frame of ``run``, which must come now."""
     try:
         answer = run.post.result(check.patience)
     except NoAnswer as exc:
-        raise Fell(f"{after}, the run_task POST was not answered: {exc}") from exc
+        raise CaseFailed(f"{after}, the run_task POST was not answered: {exc}") from exc
     return check.terminal_in(answer, "the run_task POST of a cancelled run")

@@ -7,37 +7,37 @@ from __future__ import annotations
 
 import time
 
-from wove_http_dev.conformance.case import MUST, SHOULD, Family, Fell, NotApplicable
+from wove_http_dev.conformance.case import MUST, SHOULD, CaseFailed, Family, NotApplicable
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
-from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.unpickling import brief
-from wove_http_dev.conformance.worker.wire import Answer, NoAnswer
+from wove_http_dev.conformance.worker.wire import HttpResponse, NoAnswer
 
 concurrency = Family("concurrency")
 MANY = 8
 """What Wove itself has in flight on four cores (asyncio's default pool, cores + 4)."""
 
 
-def side_by_side(check: Check, count: int) -> str:
+def side_by_side(check: CaseContext, count: int) -> str:
     """Require that ``count`` tasks are all running before any of them may end."""
     runs = []
     for _ in range(count):
-        visit = check.visit()
-        frame = commands.run_frame(tasks.hold, visit.address)
-        runs.append((visit, check.post_later(frame)))
+        callback = check.callback()
+        frame = commands.run_frame(tasks.hold, callback.address)
+        runs.append((callback, check.post_later(frame)))
     deadline = check.deadline()
-    for visit, _ in runs:
-        visit.arrived(max(0.0, deadline.ends - time.monotonic()))
-    together = sum(visit.count > 0 for visit, _ in runs)
-    for visit, _ in runs:
-        visit.release()
+    for callback, _ in runs:
+        callback.arrived(max(0.0, deadline.ends - time.monotonic()))
+    together = sum(callback.count > 0 for callback, _ in runs)
+    for callback, _ in runs:
+        callback.release()
     for _, post in runs:
         try:
             check.terminal_in(post.result(check.patience), f"one of {count} runs")
         except NoAnswer as exc:
-            raise Fell(f"one of {count} runs sent together: {exc}") from exc
+            raise CaseFailed(f"one of {count} runs sent together: {exc}") from exc
     if together < count:
-        check.fell(
+        check.fail(
             f"the runs are not parallel: of {count} tasks sent together, only {together} ran"
             f" at once in {check.patience:g} s"
         )
@@ -48,11 +48,11 @@ def side_by_side(check: Check, count: int) -> str:
     "01",
     "two-at-once",
     MUST,
-    f"{sources.SEED}: a cancel_task comes while its run_task is answered",
+    f"{sources.PROTOCOL}: a cancel_task comes while its run_task is answered",
     sent="2 tasks that end only when both run",
     expected="both run at the same time",
 )
-def two_at_once(check: Check) -> str:
+def two_at_once(check: CaseContext) -> str:
     """A second request is served while a task runs; else no cancel_task could get through."""
     return side_by_side(check, 2)
 
@@ -65,48 +65,53 @@ def two_at_once(check: Check) -> str:
     sent=f"{MANY} tasks that end only when all run",
     expected="all run at the same time",
 )
-def many_at_once(check: Check) -> str:
+def many_at_once(check: CaseContext) -> str:
     """As many tasks run at once as Wove sends at once."""
     return side_by_side(check, MANY)
 
 
 def _own(
-    check: Check, answer: Answer, run_id: str, value: object, what: str, all_values: list[object]
+    check: CaseContext,
+    answer: HttpResponse,
+    run_id: str,
+    value: object,
+    what: str,
+    all_values: list[object],
 ) -> None:
     """Require that ``answer`` is about the run ``run_id``, which returned ``value``, one of
     ``all_values``."""
     events = check.events_in(answer, what)
     for event in events:
         if event.get("run_id", run_id) != run_id:
-            check.fell(f"parallel runs are mixed up: {what} was answered with another's frame")
+            check.fail(f"parallel runs are mixed up: {what} was answered with another's frame")
     found = answers.terminals(events)
     if not found:
-        check.fell(f"{what} was answered without a terminal frame")
+        check.fail(f"{what} was answered without a terminal frame")
     seen = answers.result_of(found[0])
     if seen != value:
         mixed_up = any(type(other) is type(seen) and other == seen for other in all_values)
         how = "parallel runs are mixed up" if mixed_up else "a wrong value"
-        check.fell(f"{how}: {what} got {brief(seen)}, not {brief(value)}")
+        check.fail(f"{how}: {what} got {brief(seen)}, not {brief(value)}")
 
 
-def _pair(check: Check, *, first_ends_first: bool) -> None:
+def _pair(check: CaseContext, *, first_ends_first: bool) -> None:
     """Two runs that certainly overlap, ended in the order asked for."""
     runs = []
     for number in (1, 2):
-        visit = check.visit()
-        frame = commands.run_frame(tasks.hold, visit.address)
-        runs.append((f"run {number} of 2", visit, frame["run_id"], check.post_later(frame)))
-        if not visit.arrived(check.patience):
+        callback = check.callback()
+        frame = commands.run_frame(tasks.hold, callback.address)
+        runs.append((f"run {number} of 2", callback, frame["run_id"], check.post_later(frame)))
+        if not callback.arrived(check.patience):
             raise NotApplicable("two tasks do not run at once; see two-at-once")
-    for what, visit, run_id, post in runs if first_ends_first else reversed(runs):
-        visit.release()
+    for what, callback, run_id, post in runs if first_ends_first else reversed(runs):
+        callback.release()
         try:
             answer = post.result(check.patience)
         except NoAnswer as exc:
             if any(other.done() for _, _, other_id, other in runs if other_id != run_id):
-                check.fell(f"parallel runs are mixed up: {what} ended, and the other was answered")
-            raise Fell(f"{what} had ended while another still ran: {exc}") from exc
-        _own(check, answer, run_id, visit.token, what, [other.token for _, other, _, _ in runs])
+                check.fail(f"parallel runs are mixed up: {what} ended, and the other was answered")
+            raise CaseFailed(f"{what} had ended while another still ran: {exc}") from exc
+        _own(check, answer, run_id, callback.token, what, [other.token for _, other, _, _ in runs])
 
 
 @concurrency.case(
@@ -117,9 +122,9 @@ def _pair(check: Check, *, first_ends_first: bool) -> None:
     sent="two tasks that overlap, ended in either order; 16 tasks at once, each with its own value",
     expected="each answer has its own run_id and its own value",
 )
-def never_mixed_up(check: Check) -> str:
+def never_mixed_up(check: CaseContext) -> str:
     """Of runs side by side, each answer is about its own run."""
-    if check.laboratory.callback_works():
+    if check.session.callback_works():
         _pair(check, first_ends_first=True)
         _pair(check, first_ends_first=False)
     runs = []
@@ -132,7 +137,7 @@ def never_mixed_up(check: Check) -> str:
         try:
             answer = post.result(check.patience + 1)
         except NoAnswer as exc:
-            raise Fell(f"{what}: {exc}") from exc
+            raise CaseFailed(f"{what}: {exc}") from exc
         _own(check, answer, run_id, number, what, [other for other, _, _ in runs])
     return "each its own"
 
@@ -141,23 +146,23 @@ def never_mixed_up(check: Check) -> str:
     "04",
     "result-while-another-waits",
     MUST,
-    f"{sources.SEED}: each run_task has its own answer",
+    f"{sources.PROTOCOL}: each run_task has its own answer",
     sent="a task that holds on, then one that ends at once",
     expected="the second is answered while the first still runs",
 )
-def result_while_another_waits(check: Check) -> str:
+def result_while_another_waits(check: CaseContext) -> str:
     """A run is answered when it has ended, not when another one has."""
-    visit = check.visit()
-    frame = commands.run_frame(tasks.hold_async, visit.address)
+    callback = check.callback()
+    frame = commands.run_frame(tasks.hold_async, callback.address)
     held = check.post_later(frame)
-    if not visit.arrived(check.patience):
-        check.fell("a task that holds on did not start")
+    if not callback.arrived(check.patience):
+        check.fail("a task that holds on did not start")
     try:
         value = check.value(tasks.echo_async, {"value": 4})
-    except Fell as exc:
-        raise Fell(f"while another task runs: {exc.actual}") from exc
-    if value != 4 or not visit.alive():
-        check.fell("while another task runs, a run got a wrong answer, or the other one stopped")
-    visit.release()
+    except CaseFailed as exc:
+        raise CaseFailed(f"while another task runs: {exc.actual}") from exc
+    if value != 4 or not callback.alive():
+        check.fail("while another task runs, a run got a wrong answer, or the other one stopped")
+    callback.release()
     held.result(check.patience)
     return "answered"

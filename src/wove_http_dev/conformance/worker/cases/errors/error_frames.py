@@ -11,7 +11,7 @@ from typing import Any
 
 from wove_http_dev.conformance.case import MUST, SHOULD, Family
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
-from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.unpickling import Refused, Unloadable, brief, load
 
 errors = Family("errors")
@@ -19,21 +19,21 @@ PURPOSE = "on purpose"
 FIELDS = ("kind", "message", "traceback", "retryable", "source")
 
 
-def failed(check: Check, what: str, function: Any, args: Any = None) -> answers.Event:
+def failed(check: CaseContext, what: str, function: Any, args: Any = None) -> answers.Event:
     """Run ``function`` and require a ``task_error`` for it, and that the next task runs."""
     event = check.terminal(commands.run_frame(function, args), what)
     if event.get("type") != "task_error":
-        check.fell(f"{what} was answered with {event.get('type')!r}", expected="task_error")
+        check.fail(f"{what} was answered with {event.get('type')!r}", expected="task_error")
     check.still_serves(what)
     return event
 
 
-def loadable(check: Check, what: str, event: answers.Event) -> BaseException | None:
+def loadable(check: CaseContext, what: str, event: answers.Event) -> BaseException | None:
     """The exception in ``event``; one that does not load is a shortfall."""
     try:
         return answers.exception_of(event)
     except Unloadable as exc:
-        check.fell(
+        check.fail(
             f"{what}: exception_pickle: {exc}; Wove then shows that instead of the task's error"
         )
 
@@ -47,27 +47,27 @@ def loadable(check: Check, what: str, event: answers.Event) -> BaseException | N
     expected="a task_error that names ValueError and its message; in exception_pickle, if it is"
     " there, the same exception",
 )
-def task_exception(check: Check) -> str:
+def task_exception(check: CaseContext) -> str:
     """An exception in a task is a task_error that tells what it was."""
     what = "a task that raises ValueError"
     event = failed(check, what, tasks.fail)
     text = answers.error_text(event)
     if PURPOSE not in text or "ValueError" not in text:
-        check.fell(f"the task_error does not tell the ValueError and its message: {text}")
+        check.fail(f"the task_error does not tell the ValueError and its message: {text}")
     _same_exception(check, what, event)
     return text
 
 
-def _same_exception(check: Check, what: str, event: answers.Event) -> None:
+def _same_exception(check: CaseContext, what: str, event: answers.Event) -> None:
     """Require that ``exception_pickle``, which Wove raises in the weave, holds what was raised."""
     if "exception_pickle" not in event:
         return
     try:
         seen = load(event["exception_pickle"])
     except (Refused, Unloadable) as exc:
-        check.fell(f"{what}: exception_pickle: {exc}, where the ValueError alone would do")
+        check.fail(f"{what}: exception_pickle: {exc}, where the ValueError alone would do")
     if type(seen) is not ValueError or seen.args != tasks.FAILURE:
-        check.fell(
+        check.fail(
             f"{what}: exception_pickle holds {brief(seen)}, where ValueError{tasks.FAILURE!r} was"
             " raised: an except clause in the weave would not see it"
         )
@@ -81,18 +81,18 @@ def _same_exception(check: Check, what: str, event: answers.Event) -> None:
     sent="a task that raises ValueError",
     expected="an error with kind, message, traceback, retryable and source",
 )
-def error_fields(check: Check) -> str:
+def error_fields(check: CaseContext) -> str:
     """A network executor's task_error holds the normalized error: five fields."""
     event = failed(check, "a task that raises ValueError", tasks.fail)
     error = answers.error_value(event)
     if not isinstance(error, dict):
         kind = {str: "a string", type(None): "missing"}.get(type(error), type(error).__name__)
-        check.fell(f"error is {kind}, not an object with {', '.join(FIELDS)}")
+        check.fail(f"error is {kind}, not an object with {', '.join(FIELDS)}")
     lacking = [name for name in FIELDS if name not in error]
     if lacking:
-        check.fell(f"the error lacks {', '.join(lacking)}")
+        check.fail(f"the error lacks {', '.join(lacking)}")
     if error["kind"] != "ValueError":
-        check.fell(f"the error's kind is {error['kind']!r:.80}, not 'ValueError'")
+        check.fail(f"the error's kind is {error['kind']!r:.80}, not 'ValueError'")
     return "all five"
 
 
@@ -104,14 +104,14 @@ def error_fields(check: Check) -> str:
     sent="a task that raises an exception which pickles, to bytes that do not load",
     expected="a task_error without exception_pickle that names the message",
 )
-def exception_that_does_not_load(check: Check) -> str:
+def exception_that_does_not_load(check: CaseContext) -> str:
     """An exception is sent only if it survives the way there and back; else the error alone."""
     what = "an exception that pickles but does not load"
     event = failed(check, what, tasks.exception_that_does_not_load)
     loadable(check, what, event)
     text = answers.error_text(event)
     if "does not load" not in text:
-        check.fell(f"the task_error for {what} does not tell its message: {text}")
+        check.fail(f"the task_error for {what} does not tell its message: {text}")
     return text
 
 
@@ -123,14 +123,14 @@ def exception_that_does_not_load(check: Check) -> str:
     sent="tasks that raise TimeoutError and StopIteration",
     expected="a task_error each, without exception_pickle",
 )
-def timeout_error(check: Check) -> str:
+def timeout_error(check: CaseContext) -> str:
     """A TimeoutError or StopIteration is told as an error, not sent as an exception."""
     for name in ("TimeoutError", "StopIteration"):
         what = f"a task that raises {name}"
         event = failed(check, what, tasks.fail_with, {"name": name})
         exception = loadable(check, what, event)
         if isinstance(exception, (TimeoutError, StopIteration)):
-            check.fell(f"{what}: exception_pickle holds it, and the weave is cancelled instead")
+            check.fail(f"{what}: exception_pickle holds it, and the weave is cancelled instead")
     return "task_error each time"
 
 
@@ -142,7 +142,7 @@ def timeout_error(check: Check) -> str:
     sent="a task that raises ValueError with a message that is not ASCII",
     expected="the same message in the task_error",
 )
-def message_in_letters(check: Check) -> str:
+def message_in_letters(check: CaseContext) -> str:
     """An error's message comes back as it was, in whatever script."""
     what = "a task that raises ValueError"
     event = failed(check, what, tasks.fail_in_letters)
@@ -150,7 +150,7 @@ def message_in_letters(check: Check) -> str:
     said += getattr(loadable(check, what, event), "args", ())
     letters = "größe \N{CJK UNIFIED IDEOGRAPH-6F22}"
     if not any(isinstance(text, str) and letters in text for text in said):
-        check.fell(
+        check.fail(
             f"the message came back as {brief(said[0])}, without its letters beyond ASCII"
             f" ({letters})"
         )
@@ -165,12 +165,12 @@ def message_in_letters(check: Check) -> str:
     sent="a task that raises ValueError, with ids of this check's choosing",
     expected="its run_id and its task_id, unchanged, on every event frame",
 )
-def error_ids(check: Check) -> str:
+def error_ids(check: CaseContext) -> str:
     """A task_error says whose it is: without the run_id the weave would wait for ever."""
     frame = commands.run_frame(tasks.fail, task_id="render_report")
     for event in check.events(frame, "a task that raises ValueError"):
         for name in ("run_id", "task_id"):
             if event.get("type") != "log" and event.get(name) != frame[name]:
                 has = f"has the {name} {event[name]!r:.100}" if name in event else f"lacks {name}"
-                check.fell(f"the {event.get('type')!r} frame of a task that failed {has}")
+                check.fail(f"the {event.get('type')!r} frame of a task that failed {has}")
     return "unchanged"

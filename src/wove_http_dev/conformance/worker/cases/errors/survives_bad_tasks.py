@@ -9,7 +9,7 @@ from __future__ import annotations
 from wove_http_dev.conformance.case import MUST, Family
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.errors.error_frames import failed, loadable
-from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.context import CaseContext
 
 survival = Family("errors")
 OUTCOME = "one task_error; the service goes on"
@@ -23,7 +23,7 @@ OUTCOME = "one task_error; the service goes on"
     sent="a task without an argument that it needs, and one with an argument too many",
     expected=OUTCOME,
 )
-def wrong_arguments(check: Check) -> str:
+def wrong_arguments(check: CaseContext) -> str:
     """A call that does not fit the function is the task's error."""
     failed(check, "a task that lacks an argument", tasks.echo, {})
     failed(check, "a task with an argument too many", tasks.echo, {"value": 1, "more": 2})
@@ -38,7 +38,7 @@ def wrong_arguments(check: Check) -> str:
     sent="a task that returns a lock, and one whose result raises ValueError when it is pickled",
     expected=OUTCOME,
 )
-def unpicklable_result(check: Check) -> str:
+def unpicklable_result(check: CaseContext) -> str:
     """A result that cannot be pickled is a task_error, not a failure of the service."""
     failed(check, "a result whose pickling raises ValueError", tasks.result_that_refuses)
     return answers.error_text(
@@ -55,7 +55,7 @@ def unpicklable_result(check: Check) -> str:
     " ValueError when it is pickled",
     expected="a task_error that names its message; the service goes on",
 )
-def unpicklable_exception(check: Check) -> str:
+def unpicklable_exception(check: CaseContext) -> str:
     """An exception that cannot be pickled is told without it."""
     for what, function in (
         ("an exception that cannot be pickled", tasks.unpicklable_exception),
@@ -65,7 +65,7 @@ def unpicklable_exception(check: Check) -> str:
         loadable(check, what, event)
         text = answers.error_text(event)
         if "holds a lock" not in text:
-            check.fell(f"the task_error for {what} does not tell its message: {text}")
+            check.fail(f"the task_error for {what} does not tell its message: {text}")
     return text
 
 
@@ -77,14 +77,14 @@ def unpicklable_exception(check: Check) -> str:
     sent="tasks that raise SystemExit, KeyboardInterrupt, GeneratorExit and BaseException",
     expected="a task_error each, no exception_pickle of such a kind; the service goes on",
 )
-def system_exit(check: Check) -> str:
+def system_exit(check: CaseContext) -> str:
     """A task that calls sys.exit() or is interrupted ends itself only, not the service."""
     for name in ("SystemExit", "KeyboardInterrupt", "GeneratorExit", "BaseException"):
         what = f"a task that raises {name}"
         event = failed(check, what, tasks.fail_with, {"name": name})
         exception = loadable(check, what, event)
         if exception is not None and not isinstance(exception, Exception):
-            check.fell(
+            check.fail(
                 f"{what}: exception_pickle holds a {type(exception).__name__}, which ends or"
                 " cancels the caller's program when Wove raises it"
             )
@@ -99,12 +99,12 @@ def system_exit(check: Check) -> str:
     sent="an async task that raises asyncio.CancelledError, with no cancel_task",
     expected="a task_error, or task_cancelled as Wove's own runtime says; the service goes on",
 )
-def cancelled_error(check: Check) -> str:
+def cancelled_error(check: CaseContext) -> str:
     """A task that raises CancelledError by itself has an outcome too (it is no Exception)."""
     what = "a task that raises CancelledError by itself"
     event = check.terminal(commands.run_frame(tasks.cancel_itself), what)
     if event.get("type") == "task_result":
-        check.fell(f"{what} was answered with 'task_result'")
+        check.fail(f"{what} was answered with 'task_result'")
     check.still_serves(what)
     return str(event.get("type"))
 
@@ -118,7 +118,7 @@ def cancelled_error(check: Check) -> str:
     " that a module of its own does not have",
     expected="a task_error that names what is missing; the service goes on",
 )
-def unimportable_callable(check: Check) -> str:
+def unimportable_callable(check: CaseContext) -> str:
     """A callable that cannot be imported is a task_error that says what is missing."""
     for missing, payload in (
         ("wove_conformance_no_such_name", b"cos\nwove_conformance_no_such_name\n."),
@@ -127,7 +127,7 @@ def unimportable_callable(check: Check) -> str:
         event = failed(check, f"a callable that cannot be imported ({missing})", payload)
         text = answers.error_text(event)
         if missing not in text:
-            check.fell(f"the task_error does not name what is missing ({missing}): {text}")
+            check.fail(f"the task_error does not name what is missing ({missing}): {text}")
     return text
 
 
@@ -140,7 +140,7 @@ def unimportable_callable(check: Check) -> str:
     " arguments that are a list",
     expected="a task_error or a 4xx status each; the service goes on",
 )
-def broken_pickles(check: Check) -> str:
+def broken_pickles(check: CaseContext) -> str:
     """A payload that does not load, or loads to the wrong thing, is an outcome like any other."""
     for what, function, args in (
         ("a callable_pickle that is no pickle", b"\x80\x05garbage", None),
@@ -154,7 +154,7 @@ def broken_pickles(check: Check) -> str:
             continue
         event = check.terminal_in(answer, what)
         if event.get("type") != "task_error":
-            check.fell(f"{what} was answered with {event.get('type')!r}", expected="task_error")
+            check.fail(f"{what} was answered with {event.get('type')!r}", expected="task_error")
     check.still_serves("broken pickles")
     return "rejected"
 
@@ -167,7 +167,7 @@ def broken_pickles(check: Check) -> str:
     sent="a callable_pickle that calls sys.exit(3) when it is loaded",
     expected="a task_error or a 4xx status; the service goes on",
 )
-def exit_on_load(check: Check) -> str:
+def exit_on_load(check: CaseContext) -> str:
     """A pickle that raises SystemExit while it is loaded ends its run only."""
     what = "a pickle that calls sys.exit() when loaded"
     payload = tasks.pickled(tasks.OnLoad("__import__('sys').exit(3)"))
@@ -175,7 +175,7 @@ def exit_on_load(check: Check) -> str:
     if not 400 <= answer.status < 500:
         event = check.terminal_in(answer, what)
         if event.get("type") != "task_error":
-            check.fell(f"{what} was answered with {event.get('type')!r}", expected="task_error")
+            check.fail(f"{what} was answered with {event.get('type')!r}", expected="task_error")
     check.still_serves(what)
     return f"HTTP {answer.status}"
 
@@ -188,7 +188,7 @@ def exit_on_load(check: Check) -> str:
     sent="async tasks that raise SystemExit and KeyboardInterrupt, and an async task after each",
     expected="a task_error each; the next async task runs",
 )
-def async_system_exit(check: Check) -> str:
+def async_system_exit(check: CaseContext) -> str:
     """A coroutine that calls sys.exit() ends itself, not the event loop of the others."""
     for name in ("SystemExit", "KeyboardInterrupt"):
         what = f"an async task that raises {name}"
@@ -196,7 +196,7 @@ def async_system_exit(check: Check) -> str:
         frame = commands.run_frame(tasks.echo_async, {"value": name})
         event = check.terminal(frame, f"an async task after {what}")
         if answers.result_of(event) != name:
-            check.fell(f"after {what}, the next async task gave a wrong result")
+            check.fail(f"after {what}, the next async task gave a wrong result")
     return "task_error each time"
 
 
@@ -208,7 +208,7 @@ def async_system_exit(check: Check) -> str:
     sent="a task that raises an exception whose __str__ raises",
     expected=OUTCOME,
 )
-def exception_without_text(check: Check) -> str:
+def exception_without_text(check: CaseContext) -> str:
     """An exception whose text cannot be had is an outcome like any other."""
     what = "an exception whose __str__ raises"
     return answers.error_text(failed(check, what, tasks.fail_without_text))

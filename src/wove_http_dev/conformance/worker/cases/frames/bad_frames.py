@@ -6,13 +6,13 @@ from typing import Any
 
 from wove_http_dev.conformance.case import MUST, SHOULD, Family
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
-from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.context import CaseContext
 
 rejections = Family("frames")
 REJECTION = "an error status, 400 at best; the service goes on"
 
 
-def rejected(check: Check, what: str, body: bytes, run_id: str = "") -> str:
+def rejected(check: CaseContext, what: str, body: bytes, run_id: str = "") -> str:
     """Require that a bad frame is answered with an error status.
 
     With the ``run_id`` known, a task_error for it does as well: the weave gets its outcome.
@@ -24,10 +24,10 @@ def rejected(check: Check, what: str, body: bytes, run_id: str = "") -> str:
         for event in answers.terminals(answers.events_of(answer)):
             if event.get("type") == "task_error" and event.get("run_id") == run_id:
                 return "task_error"
-    check.fell(f"{what} was not rejected: {answer.shown()}")
+    check.fail(f"{what} was not rejected: {answer.shown()}")
 
 
-def _bodies_rejected(check: Check, bodies: dict[str, bytes]) -> str:
+def _bodies_rejected(check: CaseContext, bodies: dict[str, bytes]) -> str:
     for what, body in bodies.items():
         seen = rejected(check, what, body)
     check.still_serves("bodies that are no frame")
@@ -42,7 +42,7 @@ def _bodies_rejected(check: Check, bodies: dict[str, bytes]) -> str:
     sent="bodies that are not JSON: empty, cut off, not UTF-8, a pickle",
     expected=REJECTION,
 )
-def malformed_json(check: Check) -> str:
+def malformed_json(check: CaseContext) -> str:
     """A body that is not JSON is rejected with an error status."""
     whole = commands.encode(commands.run_frame(tasks.nothing))
     return _bodies_rejected(
@@ -60,11 +60,11 @@ def malformed_json(check: Check) -> str:
     "10",
     "not-an-object",
     MUST,
-    f"{sources.HTTP}, 15.5.1; {sources.SEED}",
+    f"{sources.HTTP}, 15.5.1; {sources.PROTOCOL}",
     sent="JSON that is no object: a list, a string, a number, null",
     expected=REJECTION,
 )
-def not_an_object(check: Check) -> str:
+def not_an_object(check: CaseContext) -> str:
     """A command frame is a JSON object; other JSON is rejected with an error status."""
     frame = commands.run_frame(tasks.nothing)
     bodies: list[Any] = [[frame], "run_task", 5, None]
@@ -82,7 +82,7 @@ def not_an_object(check: Check) -> str:
     sent="run_task frames without type, run_id or callable_pickle, or with a number for the last",
     expected="an error status, or a task_error for the run_id; the service goes on",
 )
-def missing_fields(check: Check) -> str:
+def missing_fields(check: CaseContext) -> str:
     """A run_task that lacks a field it cannot be run without is rejected."""
     for name in ("type", "run_id", "callable_pickle"):
         frame = commands.run_frame(tasks.nothing)
@@ -100,11 +100,11 @@ def missing_fields(check: Check) -> str:
     "12",
     "bad-base64",
     MUST,
-    f"{sources.HTTP}, 15.5.1; {sources.SEED}",
+    f"{sources.HTTP}, 15.5.1; {sources.PROTOCOL}",
     sent="callable_pickle and args_pickle that are not base64",
     expected="an error status, or a task_error for the run_id; the service goes on",
 )
-def bad_base64(check: Check) -> str:
+def bad_base64(check: CaseContext) -> str:
     """A payload that is not base64 is rejected."""
     for name in ("callable_pickle", "args_pickle"):
         for text in ("a", "gASVé", "====="):
@@ -127,7 +127,7 @@ def bad_base64(check: Check) -> str:
     sent="frames of type 'run_everything', '' and null",
     expected=REJECTION,
 )
-def unknown_command(check: Check) -> str:
+def unknown_command(check: CaseContext) -> str:
     """A frame of an unknown type is rejected, not dropped silently and not run."""
     for kind in ("run_everything", "", None):
         frame = {**commands.run_frame(tasks.nothing), "type": kind}
@@ -149,7 +149,7 @@ def unknown_command(check: Check) -> str:
     sent="malformed JSON, a frame without run_id, an unknown command",
     expected="a 4xx status: the mistake is the client's",
 )
-def rejection_status(check: Check) -> str:
+def rejection_status(check: CaseContext) -> str:
     """A bad frame is the client's mistake: 4xx, where 5xx would say that the service failed."""
     nameless = commands.run_frame(tasks.nothing)
     del nameless["run_id"]
@@ -164,7 +164,7 @@ def rejection_status(check: Check) -> str:
         if answer.status >= 500:
             wrong.append(f"{what}: {answer.shown()}")
     if wrong:
-        check.fell("; ".join(wrong))
+        check.fail("; ".join(wrong))
     return "4xx"
 
 
@@ -176,7 +176,7 @@ def rejection_status(check: Check) -> str:
     sent="a valid callable_pickle with four asterisks in it",
     expected="an error status, or a task_error for the run_id",
 )
-def strict_base64(check: Check) -> str:
+def strict_base64(check: CaseContext) -> str:
     """Characters that base64 does not have are an error, and not skipped."""
     frame = commands.run_frame(tasks.nothing)
     text = str(frame["callable_pickle"])

@@ -8,14 +8,14 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from wove_http_dev.conformance.case import MUST, SHOULD, Family, Fell
+from wove_http_dev.conformance.case import MUST, SHOULD, CaseFailed, Family
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
-from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.context import CaseContext
 
 frames = Family("frames")
 
 
-def _events(check: Check, **ids: str) -> list[answers.Event]:
+def _events(check: CaseContext, **ids: str) -> list[answers.Event]:
     return check.events(commands.run_frame(tasks.echo, {"value": 1}, **ids))
 
 
@@ -23,39 +23,39 @@ def _events(check: Check, **ids: str) -> list[answers.Event]:
     "15",
     "readable-result",
     MUST,
-    sources.SEED,
+    sources.PROTOCOL,
     sent="a task that returns text and, should that fail, one that returns None",
     expected="a task_result that can be read, for one of them, within 10 s",
-    gate=True,
+    prerequisite=True,
 )
-def readable_result(check: Check) -> str:
+def readable_result(check: CaseContext) -> str:
     """A plain run is answered with a result that can be read: all other cases build on that."""
     try:
         return _read(check, tasks.echo, {"value": "conformance"})
-    except Fell as first:
+    except CaseFailed as first:
         try:
             return _read(check, tasks.nothing)
-        except Fell:  # both fail: the first one's reason is the plainer
+        except CaseFailed:  # both fail: the first one's reason is the plainer
             raise first from None
 
 
-def _read(check: Check, function: Any, args: Any = None) -> str:
+def _read(check: CaseContext, function: Any, args: Any = None) -> str:
     what = "a plain run"
     body = commands.encode(commands.run_frame(function, args))
     answer = check.ask(what, body, patience=2 * check.patience)
     events = check.events_in(answer, what)
     found = answers.terminals(events)
     if not any("type" in event for event in events):
-        check.fell(f"{what} was answered with {answer.shown()}, which is no event frame: no type")
+        check.fail(f"{what} was answered with {answer.shown()}, which is no event frame: no type")
     if not found:
-        check.fell(f"{what} was answered with no terminal frame: {answers.types(events)}")
+        check.fail(f"{what} was answered with no terminal frame: {answers.types(events)}")
     try:
         answers.result_of(found[0])
-    except Fell as exc:
+    except CaseFailed as exc:
         version = f"Python {sys.version_info.major}.{sys.version_info.minor}"
         hint = f" (does the service run {version}, as this check does, and has it cloudpickle?)"
         failed = found[0].get("type") == "task_error"
-        check.fell(f"{what}: {exc.actual}{hint if failed else ''}")
+        check.fail(f"{what}: {exc.actual}{hint if failed else ''}")
     return answers.types(events)
 
 
@@ -63,16 +63,16 @@ def _read(check: Check, function: Any, args: Any = None) -> str:
     "01",
     "json-answer",
     MUST,
-    sources.SEED,
+    sources.PROTOCOL,
     sent="a valid run_task frame",
     expected='JSON: one event frame, a list of them, or {"events": […]}',
 )
-def json_answer(check: Check) -> str:
+def json_answer(check: CaseContext) -> str:
     """The answer is JSON in one of the three shapes."""
     answer = check.ask("the run_task POST", commands.encode(commands.run_frame(tasks.nothing)))
     events = check.events_in(answer)
     if not events:
-        check.fell(f"there are no event frames in {answer.shown()}")
+        check.fail(f"there are no event frames in {answer.shown()}")
     document = answer.document()
     shape = "a list" if isinstance(document, list) else "one frame"
     if isinstance(document, dict) and "events" in document:
@@ -84,17 +84,17 @@ def json_answer(check: Check) -> str:
     "02",
     "one-terminal-frame",
     MUST,
-    f"{sources.CONTRACT}; {sources.SEED}",
+    f"{sources.CONTRACT}; {sources.PROTOCOL}",
     sent="a valid run_task frame",
     expected="exactly one of task_result, task_error, task_cancelled",
 )
-def one_terminal_frame(check: Check) -> str:
+def one_terminal_frame(check: CaseContext) -> str:
     """A run is answered with exactly one terminal frame."""
     events = _events(check)
     count = len(answers.terminals(events))
     if count != 1:
         number = "no terminal frame" if not count else f"{count} terminal frames"
-        check.fell(f"{number}: {answers.types(events)}")
+        check.fail(f"{number}: {answers.types(events)}")
     return answers.types(events)
 
 
@@ -106,21 +106,21 @@ def one_terminal_frame(check: Check) -> str:
     sent="a valid run_task frame",
     expected="its run_id, unchanged, on every event frame",
 )
-def run_id_echo(check: Check) -> str:
+def run_id_echo(check: CaseContext) -> str:
     """Every event frame carries the run_id of its run: Wove finds the task by nothing else."""
     run_id = commands.new_run_id()
     _echoed(check, "run_id", run_id, _events(check, run_id=run_id))
     return run_id
 
 
-def _echoed(check: Check, name: str, sent: str, events: list[answers.Event]) -> None:
+def _echoed(check: CaseContext, name: str, sent: str, events: list[answers.Event]) -> None:
     for event in events:
         if event.get("type") == "log":
             continue
         if name not in event:
-            check.fell(f"the {event.get('type')!r} frame has no {name}")
+            check.fail(f"the {event.get('type')!r} frame has no {name}")
         if event[name] != sent:
-            check.fell(
+            check.fail(
                 f"the {event.get('type')!r} frame has a wrong {name}: {event[name]!r:.200}, sent"
                 f" {sent!r}"
             )
@@ -134,7 +134,7 @@ def _echoed(check: Check, name: str, sent: str, events: list[answers.Event]) -> 
     sent="a valid run_task frame",
     expected="its task_id, unchanged, on every event frame",
 )
-def task_id_echo(check: Check) -> str:
+def task_id_echo(check: CaseContext) -> str:
     """Every event frame carries the task_id, for error messages and debugging output."""
     task_id = "render_report"
     _echoed(check, "task_id", task_id, _events(check, task_id=task_id))
@@ -149,7 +149,7 @@ def task_id_echo(check: Check) -> str:
     sent="run_id and task_id with letters beyond ASCII, quotes, slashes and spaces",
     expected="both unchanged on every event frame",
 )
-def ids_are_opaque(check: Check) -> str:
+def ids_are_opaque(check: CaseContext) -> str:
     """Ids are text of the sender's choosing (a Python name may hold any letter) and come back."""
     run_id = f"größe_\N{CJK UNIFIED IDEOGRAPH-6F22}:{commands.new_run_id()} '/\\\"%2F"
     task_id = "größe_\N{CJK UNIFIED IDEOGRAPH-6F22}"
@@ -167,14 +167,14 @@ def ids_are_opaque(check: Check) -> str:
     sent="a valid run_task frame",
     expected="task_started, if any, first and once; the terminal frame last",
 )
-def order(check: Check) -> str:
+def order(check: CaseContext) -> str:
     """The frames stand in the order in which things happened; the terminal one is the final one."""
     events = _events(check)
     kinds = [event.get("type") for event in events]
     if kinds and kinds[-1] not in answers.TERMINAL:
-        check.fell(f"the terminal frame is not the last one: {answers.types(events)}")
+        check.fail(f"the terminal frame is not the last one: {answers.types(events)}")
     if kinds.count("task_started") > 1 or "task_started" in kinds[1:]:
-        check.fell(f"task_started is not first and once: {answers.types(events)}")
+        check.fail(f"task_started is not first and once: {answers.types(events)}")
     return answers.types(events)
 
 
@@ -186,11 +186,11 @@ def order(check: Check) -> str:
     sent="a valid run_task frame",
     expected="event types that Wove knows",
 )
-def known_event_types(check: Check) -> str:
+def known_event_types(check: CaseContext) -> str:
     """Every event frame has a type that Wove knows; at any other one it fails the task."""
     events = _events(check)
     if any(event.get("type") not in answers.KNOWN for event in events):
-        check.fell(f"unknown event types: {answers.types(events)}")
+        check.fail(f"unknown event types: {answers.types(events)}")
     return answers.types(events)
 
 
@@ -202,7 +202,7 @@ def known_event_types(check: Check) -> str:
     sent="a run_task frame with fields the docs do not name, and every delivery setting",
     expected="the task's result",
 )
-def unknown_fields(check: Check) -> str:
+def unknown_fields(check: CaseContext) -> str:
     """Fields that the service does not know do not keep it from running the task."""
     frame = commands.run_frame(tasks.echo, {"value": 8})
     frame["conformance_extra"] = {"any": ["thing", None]}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from wove_http_dev.conformance.case import SHOULD, Family, NotApplicable
 from wove_http_dev.conformance.worker import commands, sources, tasks
-from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.context import CaseContext
 
 leaks = Family("limits")
 BATCH, BATCH_TIME = 25, 1.2
@@ -29,7 +29,7 @@ def _batch(step: Callable[[], object]) -> int:
     return BATCH
 
 
-def _steps(check: Check) -> Mapping[str, Callable[[], object]]:
+def _steps(check: CaseContext) -> Mapping[str, Callable[[], object]]:
     """What is done in batches, by name."""
     fails = commands.run_frame(tasks.fail)
     steps: dict[str, Callable[[], object]] = {
@@ -43,7 +43,7 @@ def _steps(check: Check) -> Mapping[str, Callable[[], object]]:
     return steps
 
 
-def _held(check: Check) -> dict[str, int]:
+def _held(check: CaseContext) -> dict[str, int]:
     seen = check.value(tasks.resources)
     if not isinstance(seen, dict) or not all(type(count) is int for count in seen.values()):
         raise NotApplicable("the task that counts threads and open files gave no counts")
@@ -59,7 +59,7 @@ def _held(check: Check) -> dict[str, int]:
     " credentials; in between tasks that count the threads and open files of their process",
     expected="counts that do not grow",
 )
-def nothing_left_behind(check: Check) -> str:
+def nothing_left_behind(check: CaseContext) -> str:
     """A run gives back the threads, event loops and files that it took."""
     for kind, step in _steps(check).items():
         held, sizes = [_held(check)], []
@@ -71,7 +71,7 @@ def nothing_left_behind(check: Check) -> str:
         for name in held[0]:
             before, middle, after = (counts.get(name, 0) for counts in held)
             if middle - before > sizes[0] / 2 and after - middle > sizes[1] / 2:
-                check.fell(
+                check.fail(
                     f"the worker's {name} grow with its {kind.partition(' ')[2]}: {before} before,"
                     f" {middle} after {sizes[0]} {kind}, {after} after {sizes[1]} more"
                 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from wove_http_dev.conformance.case import MUST, Family, Fell
+from wove_http_dev.conformance.case import MUST, CaseFailed, Family
 from wove_http_dev.conformance.worker import commands, sources, tasks
-from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.unpickling import brief
 from wove_http_dev.conformance.worker.wire import NoAnswer, shown
 
@@ -20,7 +20,7 @@ RESULT = 8 * 2**20
 RUNS, RUNS_TIME = 100, 3.0
 
 
-def survived(check: Check, what: str, step: Callable[[], object]) -> str:
+def survived(check: CaseContext, what: str, step: Callable[[], object]) -> str:
     """Do ``step``, whatever comes of it, and require that the next task runs."""
     try:
         seen = str(step() or "done")
@@ -40,12 +40,12 @@ def survived(check: Check, what: str, step: Callable[[], object]) -> str:
     sent=f"JSON nested {DEPTH} levels deep, with good credentials",
     expected="an error status; the service goes on",
 )
-def deep_json(check: Check) -> str:
+def deep_json(check: CaseContext) -> str:
     """JSON that is nested too deeply is rejected, and nothing falls over."""
     body = b'{"type":' + b"[" * DEPTH + b"]" * DEPTH + b"}"
     answer = check.ask("deeply nested JSON", body)
     if answer.status < 400:
-        check.fell(f"deeply nested JSON was answered with {answer.shown()}")
+        check.fail(f"deeply nested JSON was answered with {answer.shown()}")
     check.still_serves("deeply nested JSON")
     return f"HTTP {answer.status}"
 
@@ -58,7 +58,7 @@ def deep_json(check: Check) -> str:
     sent=f"a header of {HEAD} bytes",
     expected="any answer or none; the service goes on",
 )
-def large_head(check: Check) -> str:
+def large_head(check: CaseContext) -> str:
     """A request head without end does not take the service down."""
 
     def step() -> object:
@@ -76,11 +76,11 @@ def large_head(check: Check) -> str:
     sent="half a request, then the connection is closed",
     expected="the service goes on, and does not run it",
 )
-def cut_off_request(check: Check) -> str:
+def cut_off_request(check: CaseContext) -> str:
     """A request that ends in the middle is dropped and not run."""
-    visit = check.visit_if_possible()
-    function = tasks.knock if visit is not None else tasks.nothing
-    body = commands.encode(commands.run_frame(function, visit.address if visit else {}))
+    callback = check.callback_if_possible()
+    function = tasks.report_back if callback is not None else tasks.nothing
+    body = commands.encode(commands.run_frame(function, callback.address if callback else {}))
     request = check.service.request(body, check.service.credentials(body))
 
     def step() -> None:
@@ -90,8 +90,8 @@ def cut_off_request(check: Check) -> str:
         connection.close()
 
     survived(check, "a request that was cut off", step)
-    if visit is not None and visit.arrived(0.0):
-        check.fell("a request that was cut off in the middle ran")
+    if callback is not None and callback.arrived(0.0):
+        check.fail("a request that was cut off in the middle ran")
     return "not run"
 
 
@@ -104,27 +104,27 @@ def cut_off_request(check: Check) -> str:
     f" whose client resets the connection while a result of {RESULT >> 20} MiB is sent",
     expected="the service goes on",
 )
-def client_gone(check: Check) -> str:
+def client_gone(check: CaseContext) -> str:
     """A client that hangs up, while its task runs or is answered, does not hurt the service."""
     survived(check, "a client that reset its connection in the middle of an answer", _reset(check))
-    visit = check.visit()
-    body = commands.encode(commands.run_frame(tasks.hold, visit.address))
+    callback = check.callback()
+    body = commands.encode(commands.run_frame(tasks.hold, callback.address))
     request = check.service.request(body, check.service.credentials(body))
 
     def step() -> None:
         deadline = check.deadline()
         connection = check.service.connect(deadline)
         connection.send(request, deadline)
-        started = visit.arrived(check.patience)
+        started = callback.arrived(check.patience)
         connection.close()
-        visit.release()
+        callback.release()
         if not started:
-            raise Fell("a task that holds on did not start")
+            raise CaseFailed("a task that holds on did not start")
 
     return survived(check, "a client that hung up", step)
 
 
-def _reset(check: Check) -> Callable[[], object]:
+def _reset(check: CaseContext) -> Callable[[], object]:
     def step() -> object:
         body = commands.encode(commands.run_frame(tasks.large, {"size": RESULT}))
         deadline = check.deadline()
@@ -146,7 +146,7 @@ def _reset(check: Check) -> Callable[[], object]:
     sent=f"{RUNS} tasks, one after the other (fewer, if they take more than {RUNS_TIME:g} s)",
     expected="as many results",
 )
-def many_runs(check: Check) -> str:
+def many_runs(check: CaseContext) -> str:
     """The hundredth run is served like the first."""
     ends = time.monotonic() + RUNS_TIME
     for number in range(RUNS):
@@ -154,8 +154,8 @@ def many_runs(check: Check) -> str:
             return f"{number} results in {RUNS_TIME:g} s"
         try:
             value = check.value(tasks.echo, {"value": number})
-        except Fell as exc:
-            raise Fell(f"run {number + 1} of {RUNS}: {exc.actual}") from exc
+        except CaseFailed as exc:
+            raise CaseFailed(f"run {number + 1} of {RUNS}: {exc.actual}") from exc
         if value != number:
-            check.fell(f"run {number + 1} of {RUNS} got a wrong result: {brief(value)}")
+            check.fail(f"run {number + 1} of {RUNS} got a wrong result: {brief(value)}")
     return f"{RUNS} results"

@@ -11,7 +11,7 @@ import time
 
 from wove_http_dev.conformance.case import SHOULD, Family, NotApplicable
 from wove_http_dev.conformance.worker import commands, sources
-from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import Connection, NoAnswer
 
 growth = Family("limits")
@@ -33,7 +33,7 @@ class _Clock:
     """Sends cheap requests (a cancel_task for an unknown run) and times them, on one connection
     if the service keeps it."""
 
-    def __init__(self, check: Check) -> None:
+    def __init__(self, check: CaseContext) -> None:
         self._check = check
         self._connection: Connection | None = None
         self.accepted = 0
@@ -85,7 +85,7 @@ class _Clock:
     " against requests with a wrong signature",
     expected=f"less than {GROWN * 1e6:.0f} µs (and {GROWN_SHARE:.0%}) more per request",
 )
-def verify_time_growth(check: Check) -> str:
+def verify_time_growth(check: CaseContext) -> str:
     """The time to verify a request does not grow with the requests that were seen before."""
     check.need_mode("signed")
     clock = _Clock(check)
@@ -108,7 +108,7 @@ def verify_time_growth(check: Check) -> str:
     finally:
         clock.close()
     if grown > noise:
-        check.fell(
+        check.fail(
             f"verification got {grown * 1e6:.0f} µs slower after {seen} more requests: its time"
             " grows with the nonces remembered"
         )

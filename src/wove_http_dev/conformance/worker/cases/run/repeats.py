@@ -10,7 +10,7 @@ from typing import Any
 
 from wove_http_dev.conformance.case import MUST, Family
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
-from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.unpickling import brief
 
 repeats = Family("run")
@@ -26,19 +26,19 @@ AFTERMATH = 0.1
     sent="a task that reports to the checker",
     expected="one report",
 )
-def runs_once(check: Check) -> str:
+def runs_once(check: CaseContext) -> str:
     """A task that was sent once runs once, and has run when its result is told."""
-    _once(check, tasks.knock, "a result was told, but the task did not run", "the task")
+    _once(check, tasks.report_back, "a result was told, but the task did not run", "the task")
     return "once"
 
 
-def _once(check: Check, function: Any, not_run: str, what: str) -> None:
-    visit = check.visit()
-    check.terminal(commands.run_frame(function, visit.address))
-    if not visit.arrived(0.5):
-        check.fell(not_run)
-    if visit.arrived(AFTERMATH, times=2):
-        check.fell(f"{what} was sent once and ran {visit.count} times")
+def _once(check: CaseContext, function: Any, not_run: str, what: str) -> None:
+    callback = check.callback()
+    check.terminal(commands.run_frame(function, callback.address))
+    if not callback.arrived(0.5):
+        check.fail(not_run)
+    if callback.arrived(AFTERMATH, times=2):
+        check.fail(f"{what} was sent once and ran {callback.count} times")
 
 
 @repeats.case(
@@ -50,7 +50,7 @@ def _once(check: Check, function: Any, not_run: str, what: str) -> None:
     " coroutine",
     expected="one report each",
 )
-def failed_task_runs_once(check: Check) -> str:
+def failed_task_runs_once(check: CaseContext) -> str:
     """A task that fails is not tried again: what it has done already would be done twice."""
     not_run = "an outcome was told, but the task did not run"
     for what, function in (
@@ -70,18 +70,18 @@ def failed_task_runs_once(check: Check) -> str:
     sent="two runs with the same task_id, one after the other, with different arguments",
     expected="each its own result",
 )
-def one_task_twice(check: Check) -> str:
+def one_task_twice(check: CaseContext) -> str:
     """Two runs with one task_id are two runs: a run is told by its run_id."""
     for value in ("first", "second"):
         frame = commands.run_frame(tasks.echo, {"value": value}, task_id="conformance_twice")
         seen = answers.result_of(check.terminal(frame))
         if seen == "first" != value:
-            check.fell(
+            check.fail(
                 "the second run of a task_id was answered with the result of the first: runs are"
                 " told apart by run_id"
             )
         if seen != value:
-            check.fell(f"a result came back as {brief(seen)} where {value!r} was returned")
+            check.fail(f"a result came back as {brief(seen)} where {value!r} was returned")
     return "each its own"
 
 
@@ -94,21 +94,21 @@ def one_task_twice(check: Check) -> str:
     " time, and changes its argument",
     expected="another result each time, and the argument as it was sent",
 )
-def same_work_twice(check: Check) -> str:
+def same_work_twice(check: CaseContext) -> str:
     """Every run runs, with arguments of its own, also if the same work was sent before."""
     function, args = tasks.pickled(tasks.once_more), tasks.pickled({"items": ["sent"]})
     first, second = check.value(function, args), check.value(function, args)
     for seen in (first, second):
         if not isinstance(seen, str):
-            check.fell(f"a result came back as {brief(seen)} where text was returned")
+            check.fail(f"a result came back as {brief(seen)} where text was returned")
     if first == second:
-        check.fell(
+        check.fail(
             "the same function and arguments, sent in a second run, were not run again: the result"
             " of the first came back"
         )
     if not second.endswith(":1"):
         count = second.rpartition(":")[2]
-        check.fell(
+        check.fail(
             f"the second run got a list of {count:.20} items where one was sent: the first run"
             " appended to it, and runs share what they are given"
         )

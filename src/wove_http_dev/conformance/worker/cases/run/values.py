@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from wove_http_dev.conformance.case import MUST, SHOULD, Family, Fell
+from wove_http_dev.conformance.case import MUST, SHOULD, CaseFailed, Family
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
-from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.unpickling import brief
 
 running = Family("run")
@@ -21,9 +21,9 @@ NAMES = (
 """What workers themselves may call something: a task's argument may have the name."""
 
 
-def _same(check: Check, what: str, seen: Any, expected: Any) -> None:
+def _same(check: CaseContext, what: str, seen: Any, expected: Any) -> None:
     if type(seen) is not type(expected) or seen != expected:
-        check.fell(f"{what}: {brief(seen)}, where {brief(expected)} was expected")
+        check.fail(f"{what}: {brief(seen)}, where {brief(expected)} was expected")
 
 
 @running.case(
@@ -35,7 +35,7 @@ def _same(check: Check, what: str, seen: Any, expected: Any) -> None:
     " default",
     expected="each argument under its own name, the default filled in",
 )
-def keyword_arguments(check: Check) -> str:
+def keyword_arguments(check: CaseContext) -> str:
     """The task is called with the dict in args_pickle as keyword arguments."""
     args = {"first": 1, "third": [3], "other": {"more": "é"}}
     seen = check.value(tasks.told_arguments, args)
@@ -58,7 +58,7 @@ def keyword_arguments(check: Check) -> str:
     " is a coroutine function",
     expected="what it returned after it was awaited, each time",
 )
-def async_callable(check: Check) -> str:
+def async_callable(check: CaseContext) -> str:
     """What a task's call gives is awaited if it is a coroutine, whatever was called."""
     for what, function in (
         ("a coroutine function", tasks.echo_async),
@@ -69,14 +69,14 @@ def async_callable(check: Check) -> str:
     return "awaited"
 
 
-def _returned(check: Check, function: Any, args: Any, value: Any, what: str = "") -> None:
+def _returned(check: CaseContext, function: Any, args: Any, value: Any, what: str = "") -> None:
     """Require that ``function`` gives ``value``; ``what`` opens the sentence if it does not."""
     try:
         seen = check.value(function, args)
-    except Fell as exc:
-        raise Fell(f"{what}{exc.actual}, where {brief(value)} was returned") from exc
+    except CaseFailed as exc:
+        raise CaseFailed(f"{what}{exc.actual}, where {brief(value)} was returned") from exc
     if type(seen) is not type(value) or seen != value:
-        check.fell(f"{what}a result came back as {brief(seen)} where {brief(value)} was returned")
+        check.fail(f"{what}a result came back as {brief(seen)} where {brief(value)} was returned")
 
 
 @running.case(
@@ -87,7 +87,7 @@ def _returned(check: Check, function: Any, args: Any, value: Any, what: str = ""
     sent="the built-in dict as the callable, one argument",
     expected="the dict that it makes",
 )
-def importable_callable(check: Check) -> str:
+def importable_callable(check: CaseContext) -> str:
     """A callable that was pickled by name is imported and called; it need not be a function."""
     _same(check, "dict(a=1)", check.value(dict, {"a": 1}), {"a": 1})
     return "{'a': 1}"
@@ -97,12 +97,12 @@ def importable_callable(check: Check) -> str:
     "04",
     "python-values",
     MUST,
-    sources.SEED,
+    sources.PROTOCOL,
     sent="tasks that return tuples, sets, bytes, a dict with a number as key, a number beyond 64"
     " bits, and everything that is false: 0, '', [], {}, (), False",
     expected="equal values of the same types",
 )
-def python_values(check: Check) -> str:
+def python_values(check: CaseContext) -> str:
     """A result is a Python value and comes back as one, also where JSON has no such type."""
     values: tuple[Any, ...] = ((1, (2,)), {7: None}, b"\x00\xff", 0, "", [], {}, (), False)
     for value in values:
@@ -115,11 +115,11 @@ def python_values(check: Check) -> str:
     "05",
     "no-result",
     MUST,
-    sources.SEED,
+    sources.PROTOCOL,
     sent="a task that returns None",
     expected="task_result with None",
 )
-def no_result(check: Check) -> str:
+def no_result(check: CaseContext) -> str:
     """A task that returns nothing is a task_result too."""
     _same(check, "the result of a task that returns nothing", check.value(tasks.nothing), None)
     return "None"
@@ -129,11 +129,11 @@ def no_result(check: Check) -> str:
     "06",
     "unicode",
     MUST,
-    sources.SEED,
+    sources.PROTOCOL,
     sent="text from several scripts, emoji, a NUL and line separators, there and back",
     expected="the same text",
 )
-def unicode_text(check: Check) -> str:
+def unicode_text(check: CaseContext) -> str:
     """Text goes there and back unchanged."""
     text = "größe \N{CJK UNIFIED IDEOGRAPH-6F22}\N{CJK UNIFIED IDEOGRAPH-5B57} \N{PILE OF POO}"
     text += " \x00\r\n\N{LINE SEPARATOR}\N{RIGHT-TO-LEFT MARK}"
@@ -145,33 +145,33 @@ def unicode_text(check: Check) -> str:
     "07",
     "large-payload",
     MUST,
-    f"{sources.SEED} (no limit is named)",
+    f"{sources.PROTOCOL} (no limit is named)",
     sent="1 MiB of argument, returned",
     expected="the same bytes",
 )
-def large_payload(check: Check) -> str:
+def large_payload(check: CaseContext) -> str:
     """An argument and a result of a mebibyte are nothing special."""
     _large(check, 1)
     return "1 MiB there and back"
 
 
-def _large(check: Check, size: int) -> None:
+def _large(check: CaseContext, size: int) -> None:
     value = bytes(range(256)) * (size * MIB // 256)
     frame = commands.run_frame(tasks.echo, {"value": value})
     seen = answers.result_of(check.terminal(frame), limit=len(value) + MIB)
     if seen != value:
-        check.fell(f"{size} MiB came back changed: {brief(seen)}")
+        check.fail(f"{size} MiB came back changed: {brief(seen)}")
 
 
 @running.case(
     "08",
     "very-large-payload",
     SHOULD,
-    f"{sources.SEED} (no limit is named)",
+    f"{sources.PROTOCOL} (no limit is named)",
     sent="6 MiB of argument, returned",
     expected="the same bytes",
 )
-def very_large_payload(check: Check) -> str:
+def very_large_payload(check: CaseContext) -> str:
     """Data frames and images fit as well."""
     _large(check, 6)
     return "6 MiB there and back"
@@ -185,7 +185,7 @@ def very_large_payload(check: Check) -> str:
     sent="tasks that return a lambda, and an instance of a class that the task defines",
     expected="a task_result each (this check does not load it)",
 )
-def result_by_value(check: Check) -> str:
+def result_by_value(check: CaseContext) -> str:
     """A result may be made of functions and classes that no module holds, as the task itself is."""
     for what, function in (
         ("a lambda", tasks.function_by_value),
@@ -193,7 +193,7 @@ def result_by_value(check: Check) -> str:
     ):
         event = check.terminal(commands.run_frame(function), f"a task that returns {what}")
         if event.get("type") != "task_result":
-            check.fell(
+            check.fail(
                 f"a task that returns {what} was answered with {event.get('type')!r}:"
                 f" {answers.error_text(event)}"
             )
@@ -208,14 +208,14 @@ def result_by_value(check: Check) -> str:
     sent=f"arguments named {', '.join(NAMES)}",
     expected="all of them",
 )
-def any_argument_name(check: Check) -> str:
+def any_argument_name(check: CaseContext) -> str:
     """A task's parameters have names of its author's choosing, the worker's own included."""
     for name in NAMES:
         what = f"the names of a task's arguments, with one called {name!r}"
         try:
             _same(check, what, check.value(tasks.told_names, {name: 1}), [name])
-        except Fell as exc:
-            raise Fell(
+        except CaseFailed as exc:
+            raise CaseFailed(
                 f"an argument called {name!r} does not reach the task: {exc.actual}"
             ) from exc
     return f"{len(NAMES)} names"
@@ -225,12 +225,12 @@ def any_argument_name(check: Check) -> str:
     "15",
     "results-are-not-judged",
     MUST,
-    sources.SEED,
+    sources.PROTOCOL,
     sent="tasks that return an exception, objects that look like errors or event frames, and text"
     " that looks like JSON",
     expected="each as the task's result, unchanged",
 )
-def results_are_not_judged(check: Check) -> str:
+def results_are_not_judged(check: CaseContext) -> str:
     """What a task returns is its result, whatever it looks like."""
     values: tuple[Any, ...] = (
         {"error": "no error"},
@@ -245,7 +245,7 @@ def results_are_not_judged(check: Check) -> str:
         _returned(check, tasks.echo, {"value": value}, value)
     event = check.terminal(commands.run_frame(tasks.echo, {"value": ValueError("a value")}))
     if event.get("type") != "task_result":
-        check.fell(f"a task that returns an exception was answered with {event.get('type')!r}")
+        check.fail(f"a task that returns an exception was answered with {event.get('type')!r}")
     return f"{len(values) + 1} values"
 
 
@@ -257,7 +257,7 @@ def results_are_not_judged(check: Check) -> str:
     sent="a task that prints to standard output and standard error",
     expected="its result",
 )
-def task_that_prints(check: Check) -> str:
+def task_that_prints(check: CaseContext) -> str:
     """A task may print: what it prints is no part of the answer."""
     _returned(check, tasks.prints, None, "printed", "a task that prints: ")
     return "printed"

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 
-from wove_http_dev.conformance.case import MUST, SHOULD, Family, Fell, NotApplicable
+from wove_http_dev.conformance.case import MUST, SHOULD, CaseFailed, Family, NotApplicable
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
-from wove_http_dev.conformance.worker.context import Check
+from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import Connection, Deadline, HungUp, NoAnswer, shown
 
 transport = Family("transport")
@@ -22,18 +22,18 @@ SILENT = 20
     "01",
     "reachable",
     MUST,
-    sources.SEED,
+    sources.PROTOCOL,
     sent="a POST with a valid run_task frame",
     expected="any HTTP answer, within twice the patience for later ones (10 s)",
-    gate=True,
+    prerequisite=True,
 )
-def reachable(check: Check) -> str:
+def reachable(check: CaseContext) -> str:
     """The service answers HTTP at the URL, with a certificate that is trusted."""
     body = commands.encode(commands.run_frame(tasks.nothing))
     try:
         answer = check.post(body, patience=2 * check.patience)
     except NoAnswer as exc:
-        raise Fell(f"nothing to check at {check.service.url}: {exc}") from exc
+        raise CaseFailed(f"nothing to check at {check.service.url}: {exc}") from exc
     return f"HTTP {answer.status}"
 
 
@@ -41,11 +41,11 @@ def reachable(check: Check) -> str:
     "02",
     "tls-beyond-this-machine",
     MUST,
-    sources.SEED,
+    sources.PROTOCOL,
     sent="nothing (the URL and the credentials given to this check)",
     expected="https and authentication, unless the host is local",
 )
-def tls_beyond_this_machine(check: Check) -> str:
+def tls_beyond_this_machine(check: CaseContext) -> str:
     """A service that is not on this machine uses TLS and network executor authentication."""
     service = check.service
     if service.local:
@@ -53,7 +53,7 @@ def tls_beyond_this_machine(check: Check) -> str:
     missing = [] if service.tls else ["TLS (the URL is http://)"]
     missing += ["authentication"] if service.mode == "none" else []
     if missing:
-        check.fell(f"{service.host} is not local and lacks {' and '.join(missing)}")
+        check.fail(f"{service.host} is not local and lacks {' and '.join(missing)}")
     return "https, authenticated"
 
 
@@ -61,16 +61,16 @@ def tls_beyond_this_machine(check: Check) -> str:
     "03",
     "json-content-type",
     SHOULD,
-    sources.SEED,
+    sources.PROTOCOL,
     sent="a valid run_task frame",
     expected="Content-Type: application/json",
 )
-def json_content_type(check: Check) -> str:
+def json_content_type(check: CaseContext) -> str:
     """The answer is labelled as the JSON it must be."""
     answer = check.ask("the POST", commands.encode(commands.run_frame(tasks.nothing)))
     kind = answer.header("Content-Type").partition(";")[0].strip().lower()
     if kind != "application/json":
-        check.fell(f"Content-Type is {answer.header('Content-Type')[:80]!r}")
+        check.fail(f"Content-Type is {answer.header('Content-Type')[:80]!r}")
     return kind
 
 
@@ -82,7 +82,7 @@ def json_content_type(check: Check) -> str:
     sent=f"a valid request in {PIECES} pieces, {PAUSE * 1000:.0f} ms apart",
     expected="the task's result",
 )
-def request_in_pieces(check: Check) -> str:
+def request_in_pieces(check: CaseContext) -> str:
     """A request that arrives in several TCP segments is read to its end before it is judged."""
     body = commands.encode(commands.run_frame(tasks.echo, {"value": "in pieces"}))
     request = check.service.request(body, check.service.credentials(body))
@@ -103,9 +103,9 @@ def request_in_pieces(check: Check) -> str:
     try:
         kind = ask()
     except NoAnswer as exc:
-        raise Fell(f"a request in {PIECES} pieces: {exc}") from exc
+        raise CaseFailed(f"a request in {PIECES} pieces: {exc}") from exc
     if kind != "task_result":
-        check.fell(f"a request in {PIECES} pieces was answered with {kind!r}")
+        check.fail(f"a request in {PIECES} pieces was answered with {kind!r}")
     return kind
 
 
@@ -117,7 +117,7 @@ def request_in_pieces(check: Check) -> str:
     sent="GET on the same URL, with good credentials for an empty body; PUT with a good run_task",
     expected="an error status, 405 at best",
 )
-def only_post(check: Check) -> str:
+def only_post(check: CaseContext) -> str:
     """Commands come by POST; another method is refused with an error status."""
     service, run = check.service, commands.encode(commands.run_frame(tasks.nothing))
     for method, body in (("GET", b""), ("PUT", run)):
@@ -125,9 +125,9 @@ def only_post(check: Check) -> str:
         try:
             answer = service.exchange(request, check.deadline(), method)
         except NoAnswer as exc:
-            raise Fell(f"a {method}: {exc}") from exc
+            raise CaseFailed(f"a {method}: {exc}") from exc
         if answer.status < 400:
-            check.fell(f"a {method} was answered with {answer.shown()}")
+            check.fail(f"a {method} was answered with {answer.shown()}")
     return f"HTTP {answer.status}"
 
 
@@ -139,7 +139,7 @@ def only_post(check: Check) -> str:
     sent=f"{SILENT} connections that say nothing (no TLS hello either), then a run_task POST",
     expected="the POST is answered while they stay open",
 )
-def silent_connections(check: Check) -> str:
+def silent_connections(check: CaseContext) -> str:
     """Clients that connect and say nothing do not keep the service from others."""
     socks = []
     try:
@@ -149,7 +149,7 @@ def silent_connections(check: Check) -> str:
         try:
             answer = check.post(body)
         except (NoAnswer, OSError) as exc:
-            raise Fell(f"with {SILENT} silent connections open: {exc}") from exc
+            raise CaseFailed(f"with {SILENT} silent connections open: {exc}") from exc
     finally:
         for sock in socks:
             sock.close()
@@ -165,7 +165,7 @@ def silent_connections(check: Check) -> str:
     " with a body, and a good one",
     expected="the good one is served, or the connection closed after the refusal",
 )
-def next_request_after_a_refusal(check: Check) -> str:
+def next_request_after_a_refusal(check: CaseContext) -> str:
     """A refused request is read to its end: its body is not taken for the next request."""
     service = check.service
     body = commands.encode(commands.run_frame(tasks.nothing))
@@ -183,7 +183,7 @@ def next_request_after_a_refusal(check: Check) -> str:
     return "; ".join(seen)
 
 
-def _next_after(check: Check, what: str, request: bytes) -> str:
+def _next_after(check: CaseContext, what: str, request: bytes) -> str:
     deadline = check.deadline()
     connection = check.service.connect(deadline)
     try:
@@ -193,11 +193,11 @@ def _next_after(check: Check, what: str, request: bytes) -> str:
         except HungUp:
             return "hung up"
         except NoAnswer as exc:
-            raise Fell(f"{what}: {exc}") from exc
+            raise CaseFailed(f"{what}: {exc}") from exc
         if first.closes:
             return f"HTTP {first.status}, closed"
         if first.surplus:
-            check.fell(
+            check.fail(
                 f"{what} was answered with more bytes than the Content-Length of the answer says"
                 f" ({shown(first.surplus, 40)}), on a connection that is kept: the client takes"
                 " them for the next answer"
@@ -207,7 +207,7 @@ def _next_after(check: Check, what: str, request: bytes) -> str:
         connection.close()
 
 
-def _served_next(check: Check, what: str, connection: Connection, deadline: Deadline) -> str:
+def _served_next(check: CaseContext, what: str, connection: Connection, deadline: Deadline) -> str:
     body = commands.encode(commands.run_frame(tasks.nothing))
     connection.send(
         check.service.request(body, check.service.credentials(body), keep=True), deadline
@@ -219,8 +219,8 @@ def _served_next(check: Check, what: str, connection: Connection, deadline: Dead
     except HungUp:  # which a service may do at any time
         return "hung up"
     except NoAnswer as exc:
-        raise Fell(f"{next_one} was not answered ({exc}); {hint}") from exc
+        raise CaseFailed(f"{next_one} was not answered ({exc}); {hint}") from exc
     if not answer.ok:
-        check.fell(f"{next_one} was answered with {answer.shown()}; {hint}")
+        check.fail(f"{next_one} was answered with {answer.shown()}; {hint}")
     answers.result_of(check.terminal_in(answer, next_one))
     return "served"
