@@ -1,4 +1,4 @@
-"""Fixtures for the tests of every room."""
+"""Fixtures that every test may use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wove_http_dev.worker import HttpWorker
 
 @pytest.fixture
 def pool() -> Iterator[ThreadPoolExecutor]:
-    """Threads for clients that must wait while the test goes on."""
+    """Eight threads, for clients that block while the test goes on."""
     with ThreadPoolExecutor(max_workers=8) as executor:
         yield executor
 
@@ -25,8 +25,10 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 def make_worker(
     pool: ThreadPoolExecutor, wove_http_ca: CertificateAuthority
 ) -> Iterator[MakeWorker]:
-    """``make_worker(**options)``: a started worker that Wove does not know of, stopped before
-    ``pool`` waits for its threads."""
+    """``make_worker(**options)`` starts a worker that is not configured in Wove.
+
+    Its workers are stopped before ``pool`` waits for its threads, so that none of them blocks.
+    """
     with ExitStack() as stack:
 
         def make(**options: Any) -> HttpWorker:
@@ -37,11 +39,11 @@ def make_worker(
 
 @pytest.fixture
 def worker(make_worker: MakeWorker) -> HttpWorker:
-    """A started worker, https and signed, that Wove does not know of."""
+    """A started worker, https and signed, that is not configured in Wove."""
     return make_worker()
 
 
 @pytest.fixture
 def plain_worker(make_worker: MakeWorker) -> HttpWorker:
-    """The same with plain http and no authentication."""
+    """A started worker, plain http without authentication, that is not configured in Wove."""
     return make_worker(tls=False, security="none")

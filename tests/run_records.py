@@ -1,4 +1,4 @@
-"""Runs and requests as the rooms below the service see them, made without a service."""
+"""Runs and outcomes for tests of what lies below the service, made without a service."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def make_run(
     args: Mapping[str, Any] | None = None,
     args_pickle: bytes | None = None,
 ) -> Run:
-    """A run that was just let in."""
+    """A run that was accepted and has not started."""
     return Run(
         run_id,
         task_id,

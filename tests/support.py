@@ -1,5 +1,8 @@
-"""What the tests share: a raw client that owes nothing to the package but signs with Wove's own
-code, the frames it sends, and a weave of one task."""
+"""A raw client for tests, the frames it sends, and a weave of one task.
+
+The client reads and writes sockets itself and signs with Wove's own code, so that it cannot share
+a mistake with the package under test.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ MODES = ("best_effort", "require_ack")
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     """One HTTP response, read to its end."""
 
     status: int
@@ -50,29 +53,29 @@ class Answer:
 
     @property
     def terminal(self) -> str:
-        """The type of the last event frame."""
+        """The ``type`` of the last event frame."""
         return str(self.events[-1]["type"])
 
     @property
     def result(self) -> Any:
-        """What the last event frame says the task returned."""
+        """The task's result, unpickled from the last event frame."""
         return pickle.loads(base64.b64decode(self.events[-1]["result_pickle"]))
 
     @property
     def task_error(self) -> dict[str, Any]:
-        """What the last event frame says went wrong in the task."""
+        """The task's error fields, unpickled from the last event frame."""
         error: dict[str, Any] = pickle.loads(base64.b64decode(self.events[-1]["error_pickle"]))
         return error
 
     @property
     def exception(self) -> Any:
-        """The exception that the last event frame carries."""
+        """The exception, unpickled from the last event frame."""
         return pickle.loads(base64.b64decode(self.events[-1]["exception_pickle"]))
 
 
-def parse_answers(data: bytes) -> list[Answer]:
-    """The responses in what a connection sent until it closed."""
-    answers = []
+def parse_responses(data: bytes) -> list[HttpResponse]:
+    """Every response in ``data``, all that a connection sent until it closed."""
+    responses = []
     while data:
         head, _, data = data.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
@@ -80,16 +83,16 @@ def parse_answers(data: bytes) -> list[Answer]:
         pairs = (line.partition(":") for line in lines)
         headers = {name.lower(): value.strip() for name, _, value in pairs}
         size = int(headers.get("content-length", "0"))
-        answers.append(Answer(int(status), reason, headers, data[:size]))
+        responses.append(HttpResponse(int(status), reason, headers, data[:size]))
         data = data[size:]
-    return answers
+    return responses
 
 
 # Frames
 
 
 def encode(value: Any) -> str:
-    """``value`` as a ``*_pickle`` field holds it."""
+    """``value`` as a ``*_pickle`` field carries it: cloudpickle, then base64."""
     return base64.b64encode(cloudpickle.dumps(value)).decode("ascii")
 
 
@@ -124,7 +127,7 @@ def cancel_frame(run_id: str, *, mode: str = "best_effort", task: str = "task") 
 
 
 def credentials(worker: HttpWorker, body: bytes, target: str = TARGET) -> dict[str, str]:
-    """The headers that Wove's own code signs ``body`` with, or its bearer token."""
+    """The headers that authenticate ``body`` at ``worker``, signed by Wove's own code."""
     if worker.credentials.mode == "none":
         return {}
     if worker.credentials.mode == "bearer":
@@ -136,8 +139,11 @@ def credentials(worker: HttpWorker, body: bytes, target: str = TARGET) -> dict[s
 def request_bytes(
     headers: Mapping[str, str], body: bytes = b"", *, method: str = "POST", target: str = TARGET
 ) -> bytes:
-    """A request as it travels; ``Host``, ``Content-Type`` and ``Content-Length`` filled in, and
-    ``Connection: close`` unless ``headers`` says otherwise. A value of ``""`` drops a header."""
+    """The bytes of a request.
+
+    ``Host``, ``Content-Type``, ``Content-Length`` and ``Connection: close`` are filled in unless
+    ``headers`` has them; a value of ``""`` leaves a header out.
+    """
     defaults = {
         "Host": "localhost",
         "Content-Type": "application/json",
@@ -150,7 +156,7 @@ def request_bytes(
 
 
 def connect(worker: HttpWorker, *, tls: bool | None = None) -> socket.socket:
-    """A connection to ``worker``, its handshake done (``tls``: as the worker has it)."""
+    """A connected socket, the TLS handshake done. ``tls=None`` means: as the worker's options say."""
     sock = socket.create_connection(("127.0.0.1", worker.port), timeout=TIMEOUT)
     if not (worker.options.tls if tls is None else tls):
         return sock
@@ -163,49 +169,49 @@ def connect(worker: HttpWorker, *, tls: bool | None = None) -> socket.socket:
 
 
 def read_all(sock: socket.socket) -> bytes:
-    """Everything until the other side closes."""
+    """Block until the other side closes; return everything it sent."""
     chunks = []
     while chunk := sock.recv(65536):
         chunks.append(chunk)
     return b"".join(chunks)
 
 
-def read_answer(sock: socket.socket) -> Answer:
-    """One response from a connection that stays open."""
+def read_response(sock: socket.socket) -> HttpResponse:
+    """Block until one whole response has come on a connection that stays open; return it."""
     data = b""
     while True:
         chunk = sock.recv(65536)
-        assert chunk, f"closed in the middle of an answer, after {data!r}"
+        assert chunk, f"closed in the middle of a response, after {data!r}"
         data += chunk
         head, end, body = data.partition(b"\r\n\r\n")
         if end and b"content-length" not in head.lower():
-            return parse_answers(data)[0]
+            return parse_responses(data)[0]
         if end:
-            answer = parse_answers(data)[0]
-            if len(body) >= int(answer.headers["content-length"]):
-                return answer
+            response = parse_responses(data)[0]
+            if len(body) >= int(response.headers["content-length"]):
+                return response
 
 
 def send_raw(worker: HttpWorker, data: bytes, *, tls: bool | None = None) -> bytes:
-    """Send ``data`` as it is; everything that came back until the worker closed."""
+    """Send ``data`` unchanged; return everything that came back until the worker closed."""
     with connect(worker, tls=tls) as sock:
         sock.sendall(data)
         return read_all(sock)
 
 
-def send_one(worker: HttpWorker, data: bytes) -> Answer:
-    """Send ``data`` as it is; the one response to it."""
-    (answer,) = parse_answers(send_raw(worker, data))
-    return answer
+def send_one(worker: HttpWorker, data: bytes) -> HttpResponse:
+    """Send ``data`` unchanged; return the one response to it."""
+    (response,) = parse_responses(send_raw(worker, data))
+    return response
 
 
 def signed_bytes(worker: HttpWorker, frame: bytes, **headers: str) -> bytes:
-    """A request that carries ``frame`` with ``worker``'s credentials."""
+    """The bytes of a POST of ``frame`` with ``worker``'s credentials."""
     return request_bytes({**credentials(worker, frame), **headers}, frame)
 
 
-def signed_request(worker: HttpWorker, frame: bytes) -> Answer:
-    """POST ``frame`` with ``worker``'s credentials; the response."""
+def signed_request(worker: HttpWorker, frame: bytes) -> HttpResponse:
+    """POST ``frame`` with ``worker``'s credentials; return the response."""
     return send_one(worker, signed_bytes(worker, frame))
 
 
@@ -213,20 +219,20 @@ def signed_request(worker: HttpWorker, frame: bytes) -> Answer:
 
 
 def weave_one(function: Callable[..., Any], environment: str = "workers", **options: Any) -> Any:
-    """The result of a weave of one task, through Wove's real executor."""
+    """Weave one task through Wove's real executor; return its result."""
     with weave() as w:
         w.do(environment=environment, **options)(function)
     return w.result[function.__name__]
 
 
 def answer() -> int:
-    """A task."""
+    """Return 42: a task for tests that need any task."""
     return 42
 
 
 @contextlib.contextmanager
 def closing_all() -> Iterator[list[socket.socket]]:
-    """A list whose sockets are closed at the end."""
+    """A list to put sockets in; each is closed on exit."""
     sockets: list[socket.socket] = []
     try:
         yield sockets

@@ -14,12 +14,12 @@ from wove.environment import EnvironmentExecutionError
 
 from tests.support import (
     TIMEOUT,
-    Answer,
+    HttpResponse,
     MakeWorker,
     answer,
     cancel_frame,
     connect,
-    parse_answers,
+    parse_responses,
     read_all,
     run_frame,
     send_raw,
@@ -181,7 +181,7 @@ class NeedsTls(Fault):
         return None if worker.tls else "there is no TLS"
 
 
-def ask(worker: HttpWorker, *, task: str = "task") -> Answer:
+def ask(worker: HttpWorker, *, task: str = "task") -> HttpResponse:
     return signed_request(worker, run_frame(answer, task=task))
 
 
@@ -579,7 +579,7 @@ def test_stall_is_released(stalled: Pending, release: Callable[[HttpWorker, Any]
     """``remove()`` and ``reset()`` let the request go on to its answer."""
     worker, injection, pending = stalled
     release(worker, injection)
-    (answered,) = parse_answers(pending.result(TIMEOUT))
+    (answered,) = parse_responses(pending.result(TIMEOUT))
     assert answered.result == 42
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.support import (
     MODES,
     TIMEOUT,
-    Answer,
+    HttpResponse,
     answer,
     cancel_frame,
     run_frame,
@@ -98,17 +98,17 @@ class Client:
 
     def run(
         self, body: Callable[..., Any], run_id: str = RUN_ID, task: str = "task"
-    ) -> Future[Answer]:
+    ) -> Future[HttpResponse]:
         frame = run_frame(body, run_id=run_id, task=task)
         return self._pool.submit(signed_request, self._worker, frame)
 
-    def running(self, body: Callable[..., Any]) -> Future[Answer]:
+    def running(self, body: Callable[..., Any]) -> Future[HttpResponse]:
         """The same, once its body has started."""
         future = self.run(body)
         assert BODIES.started.wait(TIMEOUT)
         return future
 
-    def cancel(self, mode: str, run_id: str = RUN_ID) -> Answer:
+    def cancel(self, mode: str, run_id: str = RUN_ID) -> HttpResponse:
         return signed_request(self._worker, cancel_frame(run_id, mode=mode))
 
 

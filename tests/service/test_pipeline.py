@@ -17,7 +17,7 @@ from wove import NetworkExecutorSecurity
 from tests.support import (
     TARGET,
     TIMEOUT,
-    Answer,
+    HttpResponse,
     MakeWorker,
     answer,
     cancel_frame,
@@ -475,7 +475,7 @@ def test_path_option(make_worker: MakeWorker) -> None:
     assert send_one(worker, request_bytes(headers, body, target="/a%20b/c")).result == 42
 
 
-def by_method(worker: HttpWorker, method: str) -> Answer:
+def by_method(worker: HttpWorker, method: str) -> HttpResponse:
     return send_one(worker, request_bytes(credentials(worker, b""), method=method))
 
 

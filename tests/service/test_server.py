@@ -17,15 +17,15 @@ import pytest
 from tests.support import (
     TARGET,
     TIMEOUT,
-    Answer,
+    HttpResponse,
     MakeWorker,
     answer,
     closing_all,
     connect,
     credentials,
-    parse_answers,
+    parse_responses,
     read_all,
-    read_answer,
+    read_response,
     request_bytes,
     run_frame,
     send_one,
@@ -51,7 +51,7 @@ STOP_BOUND = 1.0
 both = pytest.mark.parametrize("tls", [True, False], ids=["https", "http"])
 
 
-def served(worker: HttpWorker) -> Answer:
+def served(worker: HttpWorker) -> HttpResponse:
     """The answer to an ordinary task."""
     return signed_request(worker, run_frame(answer))
 
@@ -87,7 +87,7 @@ def test_keep_alive(make_worker: MakeWorker, tls: bool) -> None:
         for _ in range(2):
             frame = run_frame(answer)
             sock.sendall(signed_bytes(worker, frame, Connection="keep-alive"))
-            results.append(read_answer(sock).result)
+            results.append(read_response(sock).result)
     assert results == [42, 42]
 
 
@@ -151,9 +151,9 @@ def test_expect_continue(make_worker: MakeWorker, tls: bool) -> None:
     head = signed_bytes(worker, frame, Expect="100-continue")[: -len(frame)]
     with connect(worker) as sock:
         sock.sendall(head)
-        interim = read_answer(sock)
+        interim = read_response(sock)
         sock.sendall(frame)
-        final = read_answer(sock)
+        final = read_response(sock)
     assert (interim.status, final.result) == (100, 42)
 
 
@@ -171,7 +171,7 @@ def test_byte_by_byte(plain_worker: HttpWorker) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in signed_bytes(plain_worker, run_frame(answer)):
             sock.sendall(bytes([byte]))
-        (answered,) = parse_answers(read_all(sock))
+        (answered,) = parse_responses(read_all(sock))
     assert answered.result == 42
 
 
@@ -180,7 +180,7 @@ def test_half_closed_client_is_answered(plain_worker: HttpWorker) -> None:
     with connect(plain_worker) as sock:
         sock.sendall(signed_bytes(plain_worker, run_frame(answer)))
         sock.shutdown(socket.SHUT_WR)
-        (answered,) = parse_answers(read_all(sock))
+        (answered,) = parse_responses(read_all(sock))
     assert answered.result == 42
 
 
@@ -287,7 +287,7 @@ def test_broken_off_request_is_in_the_journal(plain_worker: HttpWorker) -> None:
 def test_plain_http_on_a_tls_port(worker: HttpWorker) -> None:
     """A client that speaks http to an https port reads why that cannot be."""
     data = send_raw(worker, request_bytes({}, run_frame(answer)), tls=False)
-    (refused,) = parse_answers(data)
+    (refused,) = parse_responses(data)
     assert (refused.status, "https" in refused.error) == (400, True)
 
 
@@ -380,7 +380,7 @@ def test_keep_alive_connection_does_not_hold_up_a_stop(worker: HttpWorker) -> No
     with connect(worker) as sock:
         frame = run_frame(answer)
         sock.sendall(signed_bytes(worker, frame, Connection="keep-alive"))
-        read_answer(sock)
+        read_response(sock)
         assert stop_seconds(worker) < STOP_BOUND
 
 
@@ -532,7 +532,7 @@ def test_crash_resets_idle_connections(make_worker: MakeWorker, tls: bool) -> No
         for _ in range(10):
             sockets.append(connect(worker))
             sockets[-1].sendall(signed_bytes(worker, run_frame(answer), Connection="keep-alive"))
-            read_answer(sockets[-1])
+            read_response(sockets[-1])
         worker.crash()
         for sock in sockets:
             expect_reset(sock)
