@@ -16,6 +16,7 @@ from wove_http_dev.errors import UsageError
 from wove_http_dev.faults import FAULTS
 from wove_http_dev.faults.fault import NO_FAULT, Fault
 from wove_http_dev.faults.injections import FaultBook, Injection, Plan, Selector
+from wove_http_dev.protocol.frames import Claim
 
 TIMEOUT = 10.0
 
@@ -96,7 +97,7 @@ def inject(book: FaultBook, *faults: Fault, **selector: Any) -> Injection:
 
 def hits(book: FaultBook, count: int, data: bytes = body()) -> list[bool]:
     """Whether each of ``count`` requests is hit."""
-    return [bool(book.plan_request(data).chosen) for _ in range(count)]
+    return [bool(book.plan_request(Claim(data)).chosen) for _ in range(count)]
 
 
 class TestPlan:
@@ -104,34 +105,34 @@ class TestPlan:
 
     def test_nothing(self, book: FaultBook) -> None:
         """Without an injection nothing is hit."""
-        assert book.plan_request(body()).names == []
+        assert book.plan_request(Claim(body())).names == []
 
     def test_null_fault(self, book: FaultBook) -> None:
         """A stage that is not hit has the null fault."""
-        assert book.plan_request(body()).fault("run") is NO_FAULT
+        assert book.plan_request(Claim(body())).fault("run") is NO_FAULT
 
     def test_fault(self, book: FaultBook) -> None:
         """A stage that is hit has its fault."""
         fault = OnRun()
         inject(book, fault)
-        assert book.plan_request(body()).fault("run") is fault
+        assert book.plan_request(Claim(body())).fault("run") is fault
 
     def test_several_stages(self, book: FaultBook) -> None:
         """Faults of several stages hit the same exchange, named in the order of the stages."""
         inject(book, OnReply())
         inject(book, OnRun())
         inject(book, OnAuth())
-        assert book.plan_request(body()).names == ["on-auth", "on-run", "on-reply"]
+        assert book.plan_request(Claim(body())).names == ["on-auth", "on-run", "on-reply"]
 
     def test_one_injection_of_several_faults(self, book: FaultBook) -> None:
         """One injection may have a fault for each of several stages."""
         inject(book, OnAuth(), OnReply())
-        assert book.plan_request(body()).names == ["on-auth", "on-reply"]
+        assert book.plan_request(Claim(body())).names == ["on-auth", "on-reply"]
 
     def test_hits(self, book: FaultBook) -> None:
         """A hit counts once, however many faults."""
         injection = inject(book, OnAuth(), OnReply())
-        book.plan_request(body())
+        book.plan_request(Claim(body()))
         assert injection.hits == 1
 
     def test_null_fault_never_waits(self) -> None:
@@ -234,27 +235,27 @@ class TestCounting:
         """Of two for one stage the earlier one comes first, then the later one."""
         inject(book, OnRun(), times=1)
         inject(book, OnRunToo(), times=1)
-        names = [book.plan_request(body()).names for _ in range(3)]
+        names = [book.plan_request(Claim(body())).names for _ in range(3)]
         assert names == [["on-run"], ["on-run-too"], []]
 
     def test_later_one_does_not_see_it(self, book: FaultBook) -> None:
         """What the earlier one takes does not count for the later one."""
         inject(book, OnRun(), times=1)
         later = inject(book, OnRunToo())
-        book.plan_request(body())
+        book.plan_request(Claim(body()))
         assert later.seen == 0
 
     def test_later_one_sees_what_is_let_through(self, book: FaultBook) -> None:
         """What the earlier one lets through the later one may take."""
         inject(book, OnRun(), after=1)
         inject(book, OnRunToo())
-        assert book.plan_request(body()).names == ["on-run-too"]
+        assert book.plan_request(Claim(body())).names == ["on-run-too"]
 
     def test_taken_stage_hides_the_whole_injection(self, book: FaultBook) -> None:
         """An injection of several faults is not hit in part."""
         inject(book, OnRun())
         inject(book, OnReply(), OnRunToo())
-        assert book.plan_request(body()).names == ["on-run"]
+        assert book.plan_request(Claim(body())).names == ["on-run"]
 
     def test_exactly_under_threads(self, book: FaultBook) -> None:
         """Under many threads ``times`` is exact."""
@@ -323,7 +324,7 @@ class TestProbability:
         """Two injections of one book decide independently."""
         inject(book, OnRun(), probability=0.5)
         inject(book, OnReply(), probability=0.5)
-        plans = [book.plan_request(body()).names for _ in range(50)]
+        plans = [book.plan_request(Claim(body())).names for _ in range(50)]
         assert ["on-run"] in plans
 
     def test_misfits_change_nothing(self) -> None:
@@ -348,7 +349,7 @@ class TestConnections:
     def test_no_request(self, book: FaultBook) -> None:
         """A connection fault hits no request."""
         inject(book, OnAccept())
-        assert book.plan_request(body()).names == []
+        assert book.plan_request(Claim(body())).names == []
 
     def test_request_fault_hits_no_connection(self, book: FaultBook) -> None:
         """Another fault hits no connection."""
@@ -456,7 +457,7 @@ class TestMisses:
     def test_told(self, book: FaultBook, selector: dict[str, Any], data: bytes, told: str) -> None:
         """A near miss is told."""
         injection = inject(book, OnRun(), **selector)
-        book.plan_request(data)
+        book.plan_request(Claim(data))
         assert injection.missed == [told]
 
     @pytest.mark.parametrize(
@@ -471,7 +472,7 @@ class TestMisses:
     def test_hit_is_no_miss(self, book: FaultBook) -> None:
         """A hit is not told as a miss."""
         injection = inject(book, OnRun())
-        book.plan_request(body())
+        book.plan_request(Claim(body()))
         assert injection.missed == []
 
 
@@ -497,7 +498,7 @@ class TestUnfired:
     def test_hit_in_part(self, book: FaultBook) -> None:
         """One hit is enough."""
         inject(book, OnRun(), times=2)
-        book.plan_request(body())
+        book.plan_request(Claim(body()))
         assert book.unfired == []
 
 
@@ -515,7 +516,7 @@ class TestEnding:
         inject(book, OnRunToo())
         injection.remove()
         injection.remove()
-        assert book.plan_request(body()).names == ["on-run-too"]
+        assert book.plan_request(Claim(body())).names == ["on-run-too"]
 
     def test_context_manager(self, book: FaultBook) -> None:
         """Leaving the context takes it back."""
@@ -532,13 +533,13 @@ class TestEnding:
     def test_wait_ends_by_itself(self, book: FaultBook) -> None:
         """A wait that nobody ends runs its time."""
         inject(book, OnRun())
-        assert not book.plan_request(body()).wait("run")(0.0)
+        assert not book.plan_request(Claim(body())).wait("run")(0.0)
 
     @pytest.mark.parametrize("end", ["remove", "halt", "clear"])
     def test_stall_is_released(self, book: FaultBook, pool: ThreadPoolExecutor, end: str) -> None:
         """A stall without end is released."""
         injection = inject(book, OnRun())
-        wait, waiting = book.plan_request(body()).wait("run"), threading.Event()
+        wait, waiting = book.plan_request(Claim(body())).wait("run"), threading.Event()
 
         def stall() -> bool:
             waiting.set()
@@ -606,7 +607,7 @@ class TestTelling:
         told: list[Injection] = []
         injection = inject(book, OnRun())
         book.on_decision = told.append
-        book.plan_request(data)
+        book.plan_request(Claim(data))
         assert told == [injection]
 
     def test_account(self, book: FaultBook) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import pickle
 from collections.abc import Callable
@@ -19,15 +20,14 @@ from wove_http_dev.options import RESPONSE_SHAPES
 from wove_http_dev.protocol import frames
 from wove_http_dev.protocol.frames import (
     CancelTask,
-    Peek,
+    Claim,
     RunTask,
-    decode_command,
     is_initial_value,
-    peek,
 )
 
 REASON = "tests"
 SEED_NAME = "WoveContextManager.__init__.<locals>.<lambda>"
+INITIAL = WoveContextManager()._tasks["data"]["func"]
 SOME_PICKLE = base64.b64encode(pickle.dumps(None)).decode()
 
 
@@ -75,22 +75,22 @@ def frame_without(body: bytes, name: str) -> bytes:
 
 def decoded_run(body: bytes) -> RunTask:
     """``body``, which is a ``run_task``."""
-    command = decode_command(body)
+    command = Claim(body).decode()
     assert isinstance(command, RunTask)
     return command
 
 
 def decoded_cancel(body: bytes) -> CancelTask:
     """``body``, which is a ``cancel_task``."""
-    command = decode_command(body)
+    command = Claim(body).decode()
     assert isinstance(command, CancelTask)
     return command
 
 
 def refusal(body: bytes) -> FrameError:
-    """What ``decode_command`` says of ``body``."""
+    """What decoding says of ``body``."""
     with pytest.raises(FrameError) as caught:
-        decode_command(body)
+        Claim(body).decode()
     return caught.value
 
 
@@ -157,7 +157,7 @@ class TestCancelTask:
 
     def test_fields(self) -> None:
         """All its fields are Wove's."""
-        assert decode_command(wove_cancel()) == CancelTask(
+        assert Claim(wove_cancel()).decode() == CancelTask(
             run_id="run-1", task_id="double", cancel_mode="require_ack", orphan_policy="detach"
         )
 
@@ -248,7 +248,7 @@ class TestMalformed:
     def test_message_names_what_is_wrong(self, body: bytes, told: str) -> None:
         """The error says which field, or what else, is wrong."""
         with pytest.raises(FrameError, match=told):
-            decode_command(body)
+            Claim(body).decode()
 
     def test_status(self) -> None:
         """A malformed body is the client's mistake: 400."""
@@ -337,32 +337,41 @@ HOSTILE_PICKLES = {
 }
 
 
-class TestPeek:
+def said(body: bytes) -> tuple[str | None, str | None, str | None, bool]:
+    """Everything that ``body`` says it is."""
+    claim = Claim(body)
+    return claim.type, claim.task_id, claim.run_id, claim.initial_value
+
+
+NOTHING = (None, None, None, False)
+
+
+class TestClaim:
     """Reading a body that nobody has authenticated."""
 
     def test_claims(self) -> None:
         """The type and both ids are read."""
-        assert peek(wove_run()) == Peek("run_task", "double", "run-1", initial_value=False)
+        assert said(wove_run()) == ("run_task", "double", "run-1", False)
 
     def test_claims_of_a_cancel(self) -> None:
         """A ``cancel_task`` is read alike."""
-        assert peek(wove_cancel()) == Peek("cancel_task", "double", "run-1", initial_value=False)
+        assert said(wove_cancel()) == ("cancel_task", "double", "run-1", False)
 
     def test_claims_an_initial_value(self) -> None:
         """An initial value is recognised before anybody is trusted."""
-        assert peek(wove_run(callable=WoveContextManager()._tasks["data"]["func"])).initial_value
+        assert Claim(wove_run(callable=WoveContextManager()._tasks["data"]["func"])).initial_value
 
     @pytest.mark.parametrize(
         "body", [b"", b"\xff", b"{", b"[]", b"null", b"{}", b"[" * 200_000, b'{"type": 1}']
     )
     def test_junk_claims_nothing(self, body: bytes) -> None:
         """A body that is no frame claims nothing."""
-        assert peek(body) == Peek()
+        assert said(body) == NOTHING
 
     @pytest.mark.parametrize("body", [b'{"type": "run_task"}', wove_frame(type="run_task", args=1)])
     def test_half_a_frame(self, body: bytes) -> None:
         """What a broken frame does claim is read."""
-        assert peek(body) == Peek(type="run_task")
+        assert said(body) == ("run_task", None, None, False)
 
     @pytest.mark.parametrize(
         "payload",
@@ -374,13 +383,39 @@ class TestPeek:
         hostile = SEED_NAME.encode().join((b"", payload)) + SEED_NAME.encode()
         text = base64.b64encode(payload + hostile).decode()
         body = wove_frame(type="run_task", task_id="t", run_id="r", callable_pickle=text)
-        assert peek(body) == Peek("run_task", "t", "r", initial_value=False)
+        assert said(body) == ("run_task", "t", "r", False)
 
     def test_pickle_is_not_loaded(self, tmp_path: Path) -> None:
         """A pickle that acts when it is loaded does not act."""
         target = tmp_path / "written"
-        peek(wove_run(callable=(SEED_NAME, WritesAFile(target))))
+        said(wove_run(callable=(SEED_NAME, WritesAFile(target))))
         assert not target.exists()
+
+    @pytest.mark.parametrize("body", [wove_run(), wove_run(callable=INITIAL), wove_cancel(), b"{}"])
+    def test_decoding_changes_nothing(self, body: bytes) -> None:
+        """A claim says the same after it was decoded."""
+        claim = Claim(body)
+        with contextlib.suppress(FrameError):
+            claim.decode()
+        assert (claim.type, claim.task_id, claim.run_id, claim.initial_value) == said(body)
+
+    @pytest.mark.parametrize("body", [wove_run(), wove_cancel(), b"{}", b"{", b"\xff"])
+    def test_body_is_parsed_once(self, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+        """However often a claim is read and however it is decoded, its JSON is parsed once."""
+        parsed: list[bytes] = []
+        plain = frames._parse
+
+        def counting(body: bytes) -> dict[str, Any]:
+            parsed.append(body)
+            return plain(body)
+
+        monkeypatch.setattr(frames, "_parse", counting)
+        claim = Claim(body)
+        _ = claim.type, claim.run_id, claim.initial_value
+        for _ in range(2):
+            with contextlib.suppress(FrameError):
+                claim.decode()
+        assert parsed == [body]
 
     def test_the_pickle_would_have_acted(self, tmp_path: Path) -> None:
         """The pickle of the test above does act when it is loaded."""

@@ -400,6 +400,36 @@ def test_unknown_fields_are_ignored(worker: HttpWorker) -> None:
     assert signed_request(worker, frame(trace_id="abc")).result == 42
 
 
+@pytest.mark.parametrize(
+    ("faults", "make"),
+    [
+        ([], honest),
+        (["missing-started task=task"], honest),
+        (["stripped-headers task=task"], honest),
+        (["reject-auth", "redirect"], honest),
+        ([], unsigned),
+        (["missing-started task=other"], unsigned),
+    ],
+    ids=["plain", "events", "auth", "refused-and-redirected", "unsigned", "unsigned-and-selected"],
+)
+def test_body_is_parsed_once(
+    make_worker: MakeWorker, faults: list[str], make: Forge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Faults, a refusal's record, a second origin and the decoding share one parsed document."""
+    worker = make_worker(faults=faults)
+    body = run_frame(answer)
+    parsed: list[str] = []
+    loads = json.loads
+
+    def counting(text: Any, **options: Any) -> Any:
+        parsed.append(text)
+        return loads(text, **options)
+
+    monkeypatch.setattr(json, "loads", counting)
+    send_one(worker, make(worker, body))
+    assert parsed.count(body.decode()) == 1
+
+
 # Answers
 
 

@@ -2,7 +2,7 @@
 
 On accept the connection faults are decided; after the body is read, all others. An injection made
 before a request was accepted is always considered, and ``times`` holds under concurrency. This
-room reads what a request claims to be (``frames.peek``); it does not trust it, and does nothing.
+room reads what a request claims to be (``frames.Claim``); it does not trust it, and does nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from wove_http_dev.errors import UsageError, cannot_travel
 from wove_http_dev.faults.fault import NO_FAULT, STAGES, Fault
-from wove_http_dev.protocol.frames import Peek, peek
+from wove_http_dev.protocol.frames import Claim
 from wove_http_dev.runs.records import Exchange, matches_task
 
 COMMANDS = ("run_task", "cancel_task")
@@ -129,7 +129,7 @@ class Injection:
     def _note(self, miss: str) -> None:
         self.missed = [*self.missed[-4:], miss]  # the newest few: an injection may live long
 
-    def _miss(self, claim: Peek) -> str | None:
+    def _miss(self, claim: Claim) -> str | None:
         """Why ``claim`` does not fit; ``None`` if it does."""
         command = self.selector.command or _common_command(self.faults)
         if command is not None and claim.type != command:
@@ -278,13 +278,11 @@ class FaultBook:
         """The first decision: on accept."""
         return self._plan(None) if self._active else NO_PLAN
 
-    def plan_request(self, body: bytes) -> Plan:
-        """The second decision: after ``body`` was read, before anyone trusts it."""
-        if not self._active:
-            return NO_PLAN
-        return self._plan(peek(body))
+    def plan_request(self, claim: Claim) -> Plan:
+        """The second decision: after the body was read, before anyone trusts it."""
+        return self._plan(claim) if self._active else NO_PLAN
 
-    def _plan(self, claim: Peek | None) -> Plan:
+    def _plan(self, claim: Claim | None) -> Plan:
         plan = Plan()
         with self._lock:
             for injection in self._active:

@@ -53,17 +53,78 @@ class CancelTask:
     orphan_policy: str = "cancel"
 
 
-@dataclass(frozen=True)
-class Peek:
-    """What a body claims to be, read without trusting it. All ``None`` if it claims nothing."""
+class Claim:
+    """What the body of a request says that it is, before anyone has authenticated it.
 
-    type: str | None = None
-    task_id: str | None = None
-    run_id: str | None = None
-    initial_value: bool = False
+    The JSON is parsed once, when it is first asked for; no pickle is ever loaded. Reading an
+    attribute never raises: a body that is not a command frame has ``None`` and ``False`` there.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._frame: dict[str, Any] | None = None
+        self._error: str | None = None
+        self._initial_value: bool | None = None
+
+    @property
+    def type(self) -> str | None:
+        """The frame's ``type``, also one that does not exist."""
+        return self._text("type")
+
+    @property
+    def task_id(self) -> str | None:
+        """The task's name."""
+        return self._text("task_id")
+
+    @property
+    def run_id(self) -> str | None:
+        """The run's id."""
+        return self._text("run_id")
+
+    @property
+    def initial_value(self) -> bool:
+        """Whether it is a ``run_task`` for one of Wove's own initial values."""
+        if self._initial_value is None:
+            self._initial_value = self._looks_initial()
+        return self._initial_value
+
+    def decode(self) -> RunTask | CancelTask:
+        """The command frame. Raises :class:`FrameError` (400) naming what is wrong."""
+        frame = self._document()
+        command = _command(frame)
+        self._initial_value = isinstance(command, RunTask) and command.initial_value
+        # The request outlives its run, and must not hold a large payload twice meanwhile.
+        self._frame = {name: frame.get(name) for name in ("type", "task_id", "run_id")}
+        return command
+
+    def _document(self) -> dict[str, Any]:
+        if self._frame is None and self._error is None:
+            try:
+                self._frame = _parse(self._body)
+            except FrameError as exc:
+                self._error = str(
+                    exc
+                )  # the exception itself would keep its traceback's frames alive
+        if self._frame is None:
+            raise FrameError(self._error)
+        return self._frame
+
+    def _text(self, name: str) -> str | None:
+        try:
+            value = self._document().get(name)
+        except FrameError:
+            return None
+        return value if isinstance(value, str) else None
+
+    def _looks_initial(self) -> bool:
+        try:
+            frame = self._document()
+            return self.type == "run_task" and is_initial_value(_payload(frame, "callable_pickle"))
+        except FrameError:
+            return False
 
 
-def _document(body: bytes) -> dict[str, Any]:
+def _parse(body: bytes) -> dict[str, Any]:
     try:
         document = json.loads(body.decode("utf-8"))
     except UnicodeDecodeError as exc:
@@ -102,12 +163,7 @@ def _choice(frame: Mapping[str, Any], name: str, default: str) -> str:
     return value
 
 
-def decode_command(body: bytes) -> RunTask | CancelTask:
-    """The command frame in ``body``. Raises :class:`FrameError` (400) naming what is wrong.
-
-    ``args_pickle`` may be absent and then means no arguments, as in Wove's own stdio worker.
-    """
-    frame = _document(body)
+def _command(frame: Mapping[str, Any]) -> RunTask | CancelTask:
     kind = frame.get("type")
     if kind == "cancel_task":
         mode = _choice(frame, "delivery_cancel_mode", "best_effort")
@@ -132,28 +188,10 @@ def decode_command(body: bytes) -> RunTask | CancelTask:
         run_id=_text(frame, "run_id"),
         task_id=_text(frame, "task_id"),
         callable_pickle=_payload(frame, "callable_pickle"),
+        # No arguments if it is absent, as in Wove's own stdio worker.
         args_pickle=_payload(frame, "args_pickle") if "args_pickle" in frame else dumps({}),
         delivery=delivery,
     )
-
-
-def peek(body: bytes) -> Peek:
-    """What an unauthenticated ``body`` claims to be; never raises, never loads a pickle."""
-    try:
-        frame = _document(body)
-    except FrameError:
-        return Peek()
-    kind, task_id, run_id = (
-        value if isinstance(value, str) else None
-        for value in (frame.get("type"), frame.get("task_id"), frame.get("run_id"))
-    )
-    initial_value = False
-    if kind == "run_task":
-        try:
-            initial_value = is_initial_value(_payload(frame, "callable_pickle"))
-        except FrameError:
-            initial_value = False
-    return Peek(type=kind, task_id=task_id, run_id=run_id, initial_value=initial_value)
 
 
 # Wove sends `data` and every `weave(x=…)` value as `lambda: kwargs` / `lambda v=value: v`

@@ -18,7 +18,7 @@ from wove_http_dev.faults.fault import Wire
 from wove_http_dev.faults.injections import FaultBook, Plan
 from wove_http_dev.protocol import frames
 from wove_http_dev.protocol.authenticator import Authenticator, Verdict
-from wove_http_dev.protocol.frames import CancelTask, Event, RunTask
+from wove_http_dev.protocol.frames import CancelTask, Claim, Event, RunTask
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
 from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import Journal
@@ -89,13 +89,14 @@ class Service:
 
     def handle(self, request: Request) -> ServiceAnswer:
         exchange = self.journal.open()
-        plan = self.faults.plan_request(request.body)
+        claim = Claim(request.body)
+        plan = self.faults.plan_request(claim)
         exchange.faults = plan.names
         exchange.method, exchange.target = request.method, self.journal.clean(request.target)
         exchange.body_size = len(request.body)
         self.journal.record_headers(exchange, list(request.headers))
         try:
-            reply = self._answer(request, plan, exchange)
+            reply = self._answer(request, claim, plan, exchange)
         except HungUpError:
             return ServiceAnswer(Reply(), plan, exchange, self.journal, hung_up=True)
         except ServiceError as exc:
@@ -108,7 +109,9 @@ class Service:
             exchange.internal_error = True
             traceback.print_exc()
             reply = json_reply(500, {"error": "the worker service failed; see its log"})
-        stage = ResponseStage(request, plan.wait("response"), self._elsewhere(request))
+        stage = ResponseStage(
+            request, plan.wait("response"), lambda: self.second_origin(claim.run_id or "")
+        )
         try:
             reply = plan.fault("response").on_reply(reply, stage)
         except Exception as exc:  # a fault's bug, as above
@@ -121,8 +124,8 @@ class Service:
 
     # The stages
 
-    def _answer(self, request: Request, plan: Plan, exchange: Exchange) -> Reply:
-        verdict = self._authenticate(request, plan, exchange)
+    def _answer(self, request: Request, claim: Claim, plan: Plan, exchange: Exchange) -> Reply:
+        verdict = self._authenticate(request, claim, plan, exchange)
         if not verdict.accepted:
             document = {"error": verdict.reason}
             if verdict.hint:
@@ -134,7 +137,7 @@ class Service:
         if request.method != "POST":
             exchange.refusal = "only POST is served here"
             return json_reply(405, {"error": exchange.refusal}, allow="POST")
-        command = frames.decode_command(request.body)
+        command = claim.decode()
         exchange.run_id, exchange.task_id = command.run_id, command.task_id
         if isinstance(command, CancelTask):
             exchange.frame_type = "cancel_task"
@@ -142,7 +145,9 @@ class Service:
         exchange.frame_type = "run_task"
         return self._ran(command, plan, exchange)
 
-    def _authenticate(self, request: Request, plan: Plan, exchange: Exchange) -> Verdict:
+    def _authenticate(
+        self, request: Request, claim: Claim, plan: Plan, exchange: Exchange
+    ) -> Verdict:
         stage = AuthStage(request, self.authenticator, plan.wait("auth"))
         verdict = plan.fault("auth").on_auth(stage)
         exchange.accepted = verdict.accepted
@@ -151,7 +156,6 @@ class Service:
             exchange.verdict = replace(verdict, steps=(), hint=None)
         if not verdict.accepted:
             exchange.refusal = self.journal.clean(verdict.reason)
-            claim = frames.peek(request.body)  # what it claims to be; for the reader only
             clean = self.journal.clean
             exchange.frame_type = claim.type and clean(claim.type, 200)
             exchange.task_id = claim.task_id and clean(claim.task_id, 200)
@@ -243,9 +247,6 @@ class Service:
         assert outcome is not None
         self.journal.finish(run, outcome)
         return outcome
-
-    def _elsewhere(self, request: Request) -> Callable[[], str]:
-        return lambda: self.second_origin(frames.peek(request.body).run_id or "")
 
     def _others(self, run: Run) -> Sequence[Run]:
         with self._lock:
