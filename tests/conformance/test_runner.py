@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from wove_http_dev.conformance import runner
-from wove_http_dev.conformance.case import MUST, Case, CaseFailed, Family, Result
+from wove_http_dev.conformance.case import Case, CaseFailed, Family, Result
 from wove_http_dev.conformance.runner import Checking
 
 
@@ -42,7 +42,8 @@ def cases(clock: Clock, count: int, seconds: float, *, pass_: bool) -> list[Case
         return "passed"
 
     for number in range(count):
-        family.case(f"{number:02}", "case", MUST, "a test", sent="nothing", expected="a pass")(body)
+        name = f"case-{number:02}"
+        family.must(name[-2:], "a test", scenario="nothing", expected="a pass", name=name)(body)
     return list(family.cases)
 
 

@@ -6,10 +6,11 @@ checked, how a case does it, or what a report looks like; it imports nothing of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 Level = Literal["MUST", "SHOULD"]
 MUST: Level = "MUST"
@@ -38,34 +39,41 @@ class NotApplicable(Exception):
     """The case says nothing about this service; the message is the reason to show."""
 
 
+CaseBody = Callable[[Any], str | None]
+Parameter = TypeVar("Parameter")
+ParametrizedBody = Callable[[Any, Parameter], str | None]
+
+
 @dataclass(frozen=True)
 class Case:
-    """One numbered requirement and the code that checks it.
+    """One requirement and the code that checks it.
 
-    ``body`` gets the check's context; it returns what it saw (or ``None``), raises
-    :class:`CaseFailed` or :class:`NotApplicable`. A ``prerequisite`` case runs first, and if it
-    fails nothing else runs.
+    ``scenario`` says in advance what the case sends. ``body`` gets the check's context; it returns
+    what it saw (or ``None``), raises :class:`CaseFailed` or :class:`NotApplicable`. A
+    ``prerequisite`` runs first, and if it fails no other case runs.
     """
 
-    id: str
+    family: str
+    number: str
+    """Two digits, or empty for a case that its name alone identifies."""
     name: str
     level: Level
     source: str
     requirement: str
-    sent: str
+    scenario: str
     expected: str
-    body: Callable[[Any], str | None] = field(repr=False)
+    body: CaseBody = field(repr=False)
     prerequisite: bool = False
 
     @property
-    def title(self) -> str:
-        """Number and name, e.g. ``auth.03-tampered-body``."""
-        return f"{self.id}-{self.name}"
+    def id(self) -> str:
+        """Family and number, e.g. ``auth.03``; without a number, ``outcome.slow-response``."""
+        return f"{self.family}.{self.number or self.name}"
 
     @property
-    def family(self) -> str:
-        """What stands before the number."""
-        return self.id.partition(".")[0]
+    def title(self) -> str:
+        """Id and name, e.g. ``auth.03-tampered-body``."""
+        return f"{self.id}-{self.name}" if self.number else self.id
 
     def matches(self, pattern: str) -> bool:
         """Whether ``pattern`` (a glob, case-sensitive) is this case's id, name, title or family."""
@@ -73,15 +81,79 @@ class Case:
         return any(fnmatchcase(name, pattern) for name in names)
 
 
-CaseBody = Callable[[Any], str | None]
-
-
 class Family:
-    """The cases of one family, in the order they are written."""
+    """The cases whose ids begin with one name. It is made in the ``__init__`` of the folder that
+    holds them, so that the next free number is seen in one place."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.cases: list[Case] = []
+
+    def must(
+        self,
+        number: str,
+        source: str,
+        *,
+        scenario: str,
+        expected: str,
+        name: str = "",
+        prerequisite: bool = False,
+    ) -> Callable[[CaseBody], CaseBody]:
+        """Make the decorated function a case. Its docstring is the requirement, and its name, with
+        hyphens, the case's name, unless ``name`` gives another.
+
+        With an empty ``number`` the name alone identifies the case. Raises ``ValueError`` if the
+        family has a case with that number or name already.
+        """
+
+        def register(body: CaseBody) -> CaseBody:
+            self._add(number, MUST, source, scenario, expected, body, name, prerequisite)
+            return body
+
+        return register
+
+    def should(
+        self, number: str, source: str, *, scenario: str, expected: str, name: str = ""
+    ) -> Callable[[CaseBody], CaseBody]:
+        """Like :meth:`must`, for a requirement that makes a check fail only with ``--strict``."""
+
+        def register(body: CaseBody) -> CaseBody:
+            self._add(number, SHOULD, source, scenario, expected, body, name)
+            return body
+
+        return register
+
+    def each(
+        self,
+        values: Mapping[str, Parameter],
+        source: str,
+        *,
+        name: str,
+        scenario: str,
+        expected: str,
+        level: Level = MUST,
+    ) -> Callable[[ParametrizedBody[Parameter]], ParametrizedBody[Parameter]]:
+        """Make the decorated function one case for each of ``values`` (number: value), which it
+        gets as its second argument.
+
+        ``name``, ``scenario``, ``expected`` and the docstring are formatted with the value:
+        ``"redirect-{}"``, or ``"tls-{0.name}"`` for an attribute.
+        """
+
+        def register(body: ParametrizedBody[Parameter]) -> ParametrizedBody[Parameter]:
+            for number, value in values.items():
+                self._add(
+                    number,
+                    level,
+                    source,
+                    scenario.format(value),
+                    expected.format(value),
+                    _with_value(body, value),
+                    name.format(value),
+                )
+            return body
+
+        return register
 
     def case(
         self,
@@ -94,17 +166,45 @@ class Family:
         expected: str,
         prerequisite: bool = False,
     ) -> Callable[[CaseBody], CaseBody]:
-        """Number the decorated function; its docstring is the requirement."""
+        """The former decorator."""
 
         def register(body: CaseBody) -> CaseBody:
-            requirement = " ".join((body.__doc__ or "").split())
-            identity = f"{self.name}.{number}"
-            self.cases.append(
-                Case(identity, name, level, source, requirement, sent, expected, body, prerequisite)
-            )
+            self._add(number, level, source, sent, expected, body, name, prerequisite)
             return body
 
         return register
+
+    def _add(
+        self,
+        number: str,
+        level: Level,
+        source: str,
+        scenario: str,
+        expected: str,
+        body: CaseBody,
+        name: str = "",
+        prerequisite: bool = False,
+    ) -> None:
+        name = name or body.__name__.strip("_").replace("_", "-")
+        requirement = " ".join((body.__doc__ or "").split())
+        case = Case(
+            *(self.name, number, name, level, source, requirement, scenario, expected),
+            body=body,
+            prerequisite=prerequisite,
+        )
+        for other in self.cases:
+            if other.id == case.id or other.name == name:
+                raise ValueError(f"{case.title} cannot be added: there is {other.title} already")
+        self.cases.append(case)
+
+
+def _with_value(body: ParametrizedBody[Parameter], value: Parameter) -> CaseBody:
+    @functools.wraps(body)
+    def bound(check: Any) -> str | None:
+        return body(check, value)
+
+    bound.__doc__ = (body.__doc__ or "").format(value)
+    return bound
 
 
 @dataclass(frozen=True)

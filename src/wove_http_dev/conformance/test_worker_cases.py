@@ -61,7 +61,7 @@ def test_worker_case(case: Case, session: Session) -> None:
         pytest.skip(result.actual)
     if result.status == FAILED:
         text = (
-            f"{case.level} ({case.source}): {case.requirement}\nsent: {case.sent}\n"
+            f"{case.level} ({case.source}): {case.requirement}\nsent: {case.scenario}\n"
             f"expected: {result.expected}\nactual: {result.actual}"
         )
         if case.level == SHOULD:

@@ -36,7 +36,7 @@ def test_ids_are_unique() -> None:
 def test_every_case_says_what_it_is() -> None:
     """Requirement, source, what is sent and what is expected are there for the report."""
     for case in EXECUTOR_CASES:
-        assert all((case.requirement, case.source, case.sent, case.expected)), case.title
+        assert all((case.requirement, case.source, case.scenario, case.expected)), case.title
 
 
 @pytest.mark.parametrize(

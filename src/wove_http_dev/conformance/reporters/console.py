@@ -69,7 +69,7 @@ def _detail(result: Result) -> str:
     return (
         f"{case.title} ({case.level}; {case.source})\n"
         f"    required  {case.requirement}\n"
-        f"    sent      {case.sent}\n"
+        f"    sent      {case.scenario}\n"
         f"    expected  {result.expected}\n"
         f"    actual    {result.actual}\n"
     )

@@ -35,7 +35,7 @@ def _as_json(result: Result, *, strict: bool) -> dict[str, Any]:
         "level": case.level,
         "source": case.source,
         "requirement": case.requirement,
-        "sent": case.sent,
+        "sent": case.scenario,
         "expected": result.expected,
         "actual": result.actual,
         "status": result.status,
@@ -76,7 +76,7 @@ def _as_element(result: Result, *, strict: bool) -> ElementTree.Element:
     )
     counts = result.is_shortfall(strict=strict)
     text = (
-        f"{case.level}: {case.requirement} ({case.source})\nsent: {case.sent}\n"
+        f"{case.level}: {case.requirement} ({case.source})\nsent: {case.scenario}\n"
         f"expected: {result.expected}\nactual: {result.actual}"
     )
     if result.status == NOT_RUN:
