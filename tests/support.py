@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import cloudpickle
-from wove import NetworkExecutorSecurity, weave
+from wove import NetworkExecutorSecurity
 
+from wove_http_dev.weave_outcome import run_one_weave
 from wove_http_dev.worker import HttpWorker
 
 TARGET = "/wove/tasks"
@@ -220,9 +221,7 @@ def signed_request(worker: HttpWorker, frame: bytes) -> HttpResponse:
 
 def weave_one(function: Callable[..., Any], environment: str = "workers", **options: Any) -> Any:
     """Weave one task through Wove's real executor; return its result."""
-    with weave() as w:
-        w.do(environment=environment, **options)(function)
-    return w.result[function.__name__]
+    return run_one_weave(function, environment, **options).result()
 
 
 def answer() -> int:

@@ -24,7 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("runs",),
     ("faults",),
     ("service",),
-    ("isolated", "client"),
+    ("isolated", "client", "weave_outcome"),
     ("strict",),
     ("worker", "remote_worker"),
     ("assertions", "measurement"),

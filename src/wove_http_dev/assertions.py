@@ -1,7 +1,4 @@
-"""What it means for an application to survive a fault.
-
-This room watches a block of a test and reads the journal; it injects nothing.
-"""
+"""``assert_contained``: what it means that an application survives a fault."""
 
 from __future__ import annotations
 
@@ -11,57 +8,54 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from wove_http_dev.errors import UsageError
+from wove_http_dev.weave_outcome import wove_errors
 from wove_http_dev.worker import HttpWorker
 
 
 class Contained:
-    """How the block ended: ``error`` is the exception that left it, ``None`` for none."""
+    """How a block ended that survived."""
 
     error: Exception | None = None
+    """Wove's error that ended the block; ``None`` if it ended without one."""
     seconds: float = 0.0
+    """How long the block took."""
 
 
 @contextmanager
 def assert_contained(
     worker: HttpWorker, *, within: float = 5.0, attempts: int = 1
 ) -> Iterator[Contained]:
-    """The block must survive: end within ``within`` seconds, with a result or an ordinary error of
-    Wove's (``EnvironmentExecutionError``, ``DeliveryTimeoutError``, ``DeliveryOrphanedError``),
-    and no task may have run more than ``attempts`` times with the same arguments (say
-    ``attempts=retries + 1``; mapped tasks over equal items count as one).
+    """Fail unless the block survives the faults in force.
 
-    Such an error is caught and kept as ``.error``. Anything else is an ``AssertionError``: a
-    ``CancelledError`` that escapes the weave, ``SystemExit``, an error that is not Wove's. What
-    ``pytest.skip()`` and the like raise passes through. Raises :class:`UsageError` for bounds that
-    are none.
+    It must end within ``within`` seconds, with a result or with an error of Wove's own
+    (``EnvironmentExecutionError``, ``DeliveryTimeoutError``, ``DeliveryOrphanedError``), which is
+    caught and kept as ``.error``. No task may have run more than ``attempts`` times with the same
+    arguments: pass ``attempts=retries + 1`` where Wove retries, and count mapped tasks over equal
+    items together.
+
+    Anything else is an ``AssertionError``: a ``CancelledError`` that escapes the weave,
+    ``SystemExit``, an error that is not Wove's. What ``pytest.skip()`` and the like raise passes
+    through. Raises :class:`UsageError` for a negative ``within`` or an ``attempts`` below 1.
     """
     if type(within) not in (int, float) or not within >= 0:
-        raise UsageError(f"within is a number of seconds, 0 or more, not {within!r}")
+        raise UsageError(f"within must be a number of seconds, 0 or more, not {within!r}")
     if type(attempts) is not int or attempts < 1:
-        raise UsageError(f"attempts is a whole number, 1 or more, not {attempts!r}")
+        raise UsageError(f"attempts must be a whole number, 1 or more, not {attempts!r}")
     import pytest
-    from wove.environment import (
-        DeliveryOrphanedError,
-        DeliveryTimeoutError,
-        EnvironmentExecutionError,
-    )
 
-    outcomes = (pytest.skip.Exception, pytest.fail.Exception, pytest.exit.Exception)
-    wove_errors = (EnvironmentExecutionError, DeliveryTimeoutError, DeliveryOrphanedError)
+    pytest_outcomes = (pytest.skip.Exception, pytest.fail.Exception, pytest.exit.Exception)
     contained = Contained()
     begin = time.monotonic()
     try:
         yield contained
-    except wove_errors as exc:
+    except wove_errors() as exc:
         contained.error = exc
-    except AssertionError:
-        raise
-    except (KeyboardInterrupt, *outcomes):
+    except (AssertionError, KeyboardInterrupt, *pytest_outcomes):
         raise
     except BaseException as exc:
         raise AssertionError(
-            f"not contained: {type(exc).__name__}: {exc} left the weave, which is no error of"
-            f" Wove's to handle\n{worker.journal.render()}"
+            f"not contained: {type(exc).__name__}: {exc} left the block, which is not an error"
+            f" of Wove's own\n{worker.journal.render()}"
         ) from exc
     contained.seconds = time.monotonic() - begin
     if contained.seconds > within:
@@ -69,14 +63,14 @@ def assert_contained(
             f"not contained: it took {contained.seconds:.2f} s, more than {within:g} s"
             f"\n{worker.journal.render()}"
         )
-    _none_ran_more_often(worker, attempts)
+    _assert_executions(worker, attempts)
 
 
-def _none_ran_more_often(worker: HttpWorker, attempts: int) -> None:
-    bodies: Counter[tuple[str, bytes]] = Counter()
+def _assert_executions(worker: HttpWorker, attempts: int) -> None:
+    executions: Counter[tuple[str, bytes]] = Counter()
     for run in worker.runs:
-        bodies[run.task_id, run.args_pickle] += run.executions
-    for (task, _), count in bodies.items():
+        executions[run.task_id, run.args_pickle] += run.executions
+    for (task, _), count in executions.items():
         if count > attempts:
             raise AssertionError(
                 f"not contained: {task!r} ran {count} times with the same arguments, more than"

@@ -9,17 +9,12 @@ from typing import Any
 from wove import weave
 
 from wove_http_dev import HttpWorker
+from wove_http_dev.weave_outcome import run_one_weave
 
 
 def weave_one(**settings: Any) -> Any:
     """The result of a weave of one task, ``task``, that returns (1, 2)."""
-    with weave() as w:
-
-        @w.do(environment="workers", **settings)
-        def task() -> tuple[int, int]:
-            return (1, 2)
-
-    return w.result.task
+    return run_one_weave((1, 2), **settings).result()
 
 
 def weave_many(items: Sequence[int], **settings: Any) -> Any:
@@ -35,11 +30,9 @@ def weave_many(items: Sequence[int], **settings: Any) -> Any:
 
 def error_of(**settings: Any) -> Exception:
     """The error of :func:`weave_one`."""
-    try:
-        value = weave_one(**settings)
-    except Exception as exc:
-        return exc
-    raise AssertionError(f"no error, but {value!r}")
+    outcome = run_one_weave((1, 2), **settings)
+    assert isinstance(outcome.error, Exception), outcome
+    return outcome.error
 
 
 def connect(worker: HttpWorker) -> socket.socket:
