@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from wove_http_dev import HttpWorker
 from wove_http_dev.errors import UsageError
 from wove_http_dev.options import Options, impersonated, is_loopback
 
@@ -180,3 +181,26 @@ class TestImpersonated:
         """What cannot be impersonated is a usage error that says why."""
         with pytest.raises(UsageError, match=told):
             impersonated(url)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tls": "no"},
+        {"path": None},
+        {"host": 7},
+        {"impersonate": 5},
+        {"faults": 5},
+        {"headers": ["a"]},
+        {"headers": {"a b": "c"}},
+        {"headers": {"X-A": "a\r\nb"}},
+        {"timeout": True},
+        {"secret": 5},
+        {"security": "sgined"},
+    ],
+    ids=str,
+)
+def test_worker_refuses_invalid_options(options: dict[str, Any]) -> None:
+    """``HttpWorker()`` checks every option when it is made."""
+    with pytest.raises(UsageError):
+        HttpWorker(**options)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
-import ssl
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,16 +11,12 @@ from typing import Any
 
 import cloudpickle
 import pytest
-import wove
-from wove import weave
 from wove.environment import EnvironmentExecutionError
 
 from tests.support import (
-    PRODUCTION_URL,
     TIMEOUT,
     MakeWorker,
     answer,
-    connect,
     credentials,
     request_bytes,
     run_frame,
@@ -35,229 +27,16 @@ from tests.support import (
 from wove_http_dev.errors import (
     NotRunningError,
     PortInUseError,
-    StrictnessError,
     UsageError,
     WaitTimeoutError,
 )
-from wove_http_dev.runs.records import Run
 from wove_http_dev.worker import HttpWorker
-
-# Stubs
-
-
-def never_runs() -> Any:
-    raise AssertionError("the stub answers instead")
-
-
-def test_stub_result(wove_http_worker: HttpWorker) -> None:
-    """A stubbed task has the stub's value as its result, and does not run."""
-    wove_http_worker.stub("never_runs", result={"total": 12})
-    assert weave_one(never_runs) == {"total": 12}
-
-
-def test_stub_results_in_order(wove_http_worker: HttpWorker) -> None:
-    """A list of results is used up, one a run."""
-    wove_http_worker.stub("never_runs", result=["first", "second"])
-    assert [weave_one(never_runs) for _ in range(2)] == ["first", "second"]
-
-
-def test_stub_results_used_up(wove_http_worker: HttpWorker) -> None:
-    """The run after the last one fails, and says why."""
-    wove_http_worker.stub("never_runs", result=["only"])
-    weave_one(never_runs)
-    with pytest.raises(LookupError, match="has given all of its 1 result"):
-        weave_one(never_runs)
-
-
-def test_stub_list_as_a_result(wove_http_worker: HttpWorker) -> None:
-    """A list in the list is one result."""
-    wove_http_worker.stub("never_runs", result=[[1, 2]])
-    assert weave_one(never_runs) == [1, 2]
-
-
-def test_stub_callable(wove_http_worker: HttpWorker) -> None:
-    """A callable gets the run, arguments included."""
-    wove_http_worker.stub("render_report", result=lambda run: f"stubbed {run.args['account']}")
-    with weave(account=7) as w:
-
-        @w.do(environment="workers")
-        def render_report(account: int) -> str:
-            return never_runs()  # type: ignore[no-any-return]  # it does not return
-
-    assert w.result.render_report == "stubbed 7"
-
-
-def test_stub_callable_that_raises(wove_http_worker: HttpWorker) -> None:
-    """What the callable raises, the task raised."""
-
-    def fails(run: Run) -> None:
-        raise KeyError(run.task_id)
-
-    wove_http_worker.stub("never_runs", result=fails)
-    with pytest.raises(KeyError, match="never_runs"):
-        weave_one(never_runs)
-
-
-def test_stub_error(wove_http_worker: HttpWorker) -> None:
-    """A stubbed error is raised where the result is read."""
-    wove_http_worker.stub("never_runs", error=KeyError("no such account"))
-    with pytest.raises(KeyError, match="no such account"):
-        weave_one(never_runs)
-
-
-def test_stub_events(worker: HttpWorker) -> None:
-    """Stubbed event frames go out as they are, ids filled in where they are missing."""
-    worker.stub("job", events=[{"type": "heartbeat"}, {"type": "task_result", "run_id": "other"}])
-    answered = signed_request(worker, run_frame(never_runs, task="job", run_id="r-1"))
-    assert answered.events == [
-        {"type": "heartbeat", "run_id": "r-1", "task_id": "job"},
-        {"type": "task_result", "run_id": "other", "task_id": "job"},
-    ]
-
-
-def test_stub_events_reach_the_executor(wove_http_worker: HttpWorker) -> None:
-    """The executor takes a plain JSON result from them."""
-    wove_http_worker.stub("never_runs", events=[{"type": "task_result", "result": [1, 2]}])
-    assert weave_one(never_runs) == [1, 2]
-
-
-def test_stub_glob(wove_http_worker: HttpWorker) -> None:
-    """A task is a name or a glob."""
-    wove_http_worker.stub("never_*", result=1)
-    assert weave_one(never_runs) == 1
-
-
-def test_newest_stub_wins(wove_http_worker: HttpWorker) -> None:
-    """Of two stubs for a task the newer one answers."""
-    wove_http_worker.stub("never_runs", result="old")
-    wove_http_worker.stub("never_runs", result="new")
-    assert weave_one(never_runs) == "new"
-
-
-def test_stub_is_taken_back(wove_http_worker: HttpWorker) -> None:
-    """After its ``with`` the task runs again."""
-    with wove_http_worker.stub("answer", result=0):
-        pass
-    assert weave_one(answer) == 42
-
-
-def test_stub_leaves_other_tasks_alone(wove_http_worker: HttpWorker) -> None:
-    """Other tasks run."""
-    wove_http_worker.stub("never_runs", result=0)
-    assert weave_one(answer) == 42
-
-
-def test_stubbed_run_is_in_the_journal(wove_http_worker: HttpWorker) -> None:
-    """A stubbed run is a run."""
-    wove_http_worker.stub("never_runs", result=7)
-    weave_one(never_runs)
-    assert wove_http_worker.runs.last.result == 7
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        {},
-        {"result": 1, "error": KeyError()},
-        {"result": []},
-        {"error": "text"},
-        {"events": {"type": "task_result"}},
-        {"events": ["task_result"]},
-        {"events": [{"result": object()}]},
-    ],
-    ids=["nothing", "two", "empty", "error-text", "one-event", "no-dicts", "no-json"],
-)
-def test_stub_refuses(worker: HttpWorker, words: dict[str, Any]) -> None:
-    """What cannot be an answer is refused where it is written."""
-    with pytest.raises(UsageError):
-        worker.stub("job", **words)
-
 
 # Gates
 
 
 def in_thread(pool: ThreadPoolExecutor, function: Callable[..., Any] = answer) -> Any:
     return pool.submit(weave_one, function)
-
-
-def test_hold_parks(wove_http_worker: HttpWorker, pool: ThreadPoolExecutor) -> None:
-    """A held run is in state ``held`` until it is released."""
-    with wove_http_worker.hold("answer"):
-        in_thread(pool)
-        assert wove_http_worker.wait_for("answer", "held").last.started is None
-
-
-def test_release(wove_http_worker: HttpWorker, pool: ThreadPoolExecutor) -> None:
-    """A released run goes on."""
-    with wove_http_worker.hold("answer") as gate:
-        result = in_thread(pool)
-        gate.wait_arrived()
-    assert result.result(TIMEOUT) == 42
-
-
-def test_hold_leaves_other_tasks_alone(wove_http_worker: HttpWorker) -> None:
-    """A gate is for the task it names."""
-    wove_http_worker.hold("another")
-    assert weave_one(answer) == 42
-
-
-def test_wait_arrived_gives_the_runs(
-    wove_http_worker: HttpWorker, pool: ThreadPoolExecutor
-) -> None:
-    """What arrived is returned."""
-    with wove_http_worker.hold() as gate:
-        in_thread(pool)
-        assert [run.task_id for run in gate.wait_arrived()] == ["answer"]
-
-
-def test_wait_arrived_times_out(worker: HttpWorker) -> None:
-    """Waiting in vain ends in an error that shows the journal."""
-    gate = worker.hold("answer")
-    with pytest.raises(WaitTimeoutError, match="nothing arrived"):
-        gate.wait_arrived(timeout=0.01)
-
-
-def test_release_when(wove_http_worker: HttpWorker) -> None:
-    """A gate that counts opens by itself on the n-th arrival."""
-    wove_http_worker.hold("square", release_when=3)
-    with weave() as w:
-
-        @w.do(range(3), environment="workers")
-        def square(item: int) -> int:
-            return item * item
-
-    assert w.result.square == [0, 1, 4]
-
-
-@pytest.mark.parametrize("count", [0, -1])
-def test_release_when_refuses(worker: HttpWorker, count: int) -> None:
-    """It counts from one."""
-    with pytest.raises(UsageError):
-        worker.hold(release_when=count)
-
-
-@pytest.mark.asyncio
-async def test_arrived(wove_http_worker: HttpWorker) -> None:
-    """An async test awaits an arrival while its weave runs in the same loop."""
-    gate = wove_http_worker.hold()
-
-    async def opened() -> int:
-        runs = await gate.arrived(timeout=TIMEOUT)
-        gate.release()
-        return len(runs)
-
-    opening = asyncio.create_task(opened())
-    async with weave() as w:
-        w.do(environment="workers")(answer)
-    assert (await opening, w.result.answer) == (1, 42)
-
-
-@pytest.mark.asyncio
-async def test_arrived_times_out(worker: HttpWorker) -> None:
-    """Awaiting in vain ends in the same error."""
-    gate = worker.hold()
-    with pytest.raises(WaitTimeoutError):
-        await gate.arrived(timeout=0.01)
 
 
 # Waiting
@@ -359,200 +138,6 @@ def test_reset_opens_gates(wove_http_worker: HttpWorker, pool: ThreadPoolExecuto
     gate.wait_arrived()
     wove_http_worker.reset()
     assert result.result(TIMEOUT) == 42
-
-
-# Strictness
-
-
-def refuse_one(worker: HttpWorker) -> None:
-    """Send something that is refused."""
-    send_one(worker, request_bytes({}, run_frame(answer)))
-
-
-def test_check_of_an_innocent_worker(wove_http_worker: HttpWorker) -> None:
-    """Ordinary requests are nothing to complain of."""
-    weave_one(answer)
-    wove_http_worker.check()
-
-
-def test_check_minds_a_refusal(worker: HttpWorker) -> None:
-    """A refused request is."""
-    refuse_one(worker)
-    with pytest.raises(StrictnessError, match="a request was refused"):
-        worker.check()
-
-
-def test_refusal_counts_before_its_answer_is_written(worker: HttpWorker) -> None:
-    """Who has read a refusal may ``check()`` at once: it counts before a byte of it is sent."""
-    exchange = worker.journal.open()
-    exchange.refusal = "unsigned"
-    worker.journal.update(exchange)
-    assert worker.journal.violations == [exchange]
-
-
-def test_refusal_counts_once(worker: HttpWorker) -> None:
-    """It does not count again when the answer has been written."""
-    refuse_one(worker)
-    worker.stop()
-    assert len(worker.journal.violations) == 1
-
-
-def test_check_shows_the_journal(worker: HttpWorker) -> None:
-    """The message has the journal."""
-    refuse_one(worker)
-    with pytest.raises(StrictnessError, match="journal: 1 exchange"):
-        worker.check()
-
-
-def test_check_says_how_to_opt_out(worker: HttpWorker) -> None:
-    """And the ways out."""
-    refuse_one(worker)
-    with pytest.raises(StrictnessError, match=r"strict=False .* worker\.allow_refusals\(\)"):
-        worker.check()
-
-
-def test_check_minds_a_rejected_certificate(worker: HttpWorker) -> None:
-    """A client that does not trust our CA is recorded as that."""
-    context = ssl.create_default_context()
-    with connect(worker, tls=False) as sock, pytest.raises(ssl.SSLCertVerificationError):
-        context.wrap_socket(sock, server_hostname="localhost")
-    with pytest.raises(StrictnessError, match="rejected our certificate"):
-        worker.check()
-
-
-def test_check_does_not_mind_a_port_probe(worker: HttpWorker) -> None:
-    """A connection without a byte does not count."""
-    connect(worker, tls=False).close()
-    signed_request(worker, run_frame(answer))
-    worker.check()
-
-
-def test_check_minds_a_fault_that_never_fired(worker: HttpWorker) -> None:
-    """An injection with ``times`` is expected to hit something."""
-    worker.inject("slow-response times=1 task=render_report")
-    signed_request(worker, run_frame(answer))
-    with pytest.raises(StrictnessError, match=r"never fired: task 'task' does not match"):
-        worker.check()
-
-
-def test_check_does_not_mind_a_fault_without_times(worker: HttpWorker) -> None:
-    """One without is just in force."""
-    worker.inject("slow-response")
-    worker.check()
-
-
-def test_check_does_not_mind_what_a_fault_asked_for(wove_http_worker: HttpWorker) -> None:
-    """A refusal by a fault is what the test wanted."""
-    wove_http_worker.inject("reject-auth times=1")
-    with pytest.raises(Exception, match="401"):
-        weave_one(answer)
-    wove_http_worker.check()
-
-
-def test_allow_refusals(worker: HttpWorker) -> None:
-    """``allow_refusals()`` is a way out."""
-    worker.allow_refusals()
-    refuse_one(worker)
-    worker.check()
-
-
-def test_reset_forgets_allow_refusals(worker: HttpWorker) -> None:
-    """A reset closes it again."""
-    worker.allow_refusals()
-    worker.reset()
-    refuse_one(worker)
-    with pytest.raises(StrictnessError):
-        worker.check()
-
-
-@pytest.mark.parametrize("message", [r"https://app\.internal/tasks", "impersonate="])
-def test_check_minds_a_repointed_environment(worker: HttpWorker, message: str) -> None:
-    """When an application's own ``wove.config`` took the environment away, the message names the
-    URL and offers ``impersonate``."""
-    with worker.configured():
-        wove.config(
-            environments={
-                "workers": {
-                    "executor": "https",
-                    "executor_config": {"url": "https://app.internal/tasks"},
-                }
-            }
-        )
-        with pytest.raises(StrictnessError, match=message):
-            worker.check()
-
-
-def test_check_minds_a_local_environment(worker: HttpWorker) -> None:
-    """So it does when the environment became a local one."""
-    with worker.configured():
-        wove.config(environments={"workers": {"executor": "local"}})
-        with pytest.raises(StrictnessError, match="no longer points at this worker"):
-            worker.check()
-
-
-def test_check_after_the_environment_is_gone(worker: HttpWorker) -> None:
-    """Once it is no longer configured, the environment is nobody's business."""
-    with worker.configured():
-        pass
-    worker.check()
-
-
-# Other processes
-
-
-CHILD = """
-import os
-import wove
-from wove import weave
-
-wove.config(environments={"workers": {
-    "executor": "http",
-    "executor_config": {
-        "url": os.environ["WOVE_WORKER_URL"],
-        "security": %s,
-        "timeout": 10.0,
-    },
-}})
-with weave() as w:
-    @w.do(environment="workers")
-    def answer():
-        return 42
-print(w.result.answer)
-"""
-SECURITIES = {
-    "signed": '"env:WOVE_WORKER_SECRET"',
-    "bearer": '{"type": "bearer", "token_env": "WOVE_WORKER_SECRET"}',
-    "none": '"none"',
-}
-
-
-@pytest.mark.parametrize("tls", [True, False], ids=["https", "http"])
-@pytest.mark.parametrize("security", SECURITIES)
-def test_client_env(make_worker: MakeWorker, tls: bool, security: str) -> None:
-    """A child process reaches the worker with these variables, past a proxy of its own."""
-    worker = make_worker(tls=tls, security=security)
-    done = subprocess.run(
-        [sys.executable, "-c", CHILD % SECURITIES[security]],
-        env={**os.environ, "https_proxy": "http://127.0.0.1:1", **worker.client_env},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.stdout, done.stderr) == ("42\n", "")
-
-
-def test_client_env_appends_to_no_proxy(
-    worker: HttpWorker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The user's own exceptions stay."""
-    monkeypatch.setenv("no_proxy", "example.com")
-    assert worker.client_env["no_proxy"] == "example.com,localhost"
-
-
-def test_client_env_of_an_open_worker(plain_worker: HttpWorker) -> None:
-    """Without TLS and security there is neither a bundle nor a secret."""
-    assert {"SSL_CERT_FILE", "WOVE_WORKER_SECRET"}.isdisjoint(plain_worker.client_env)
 
 
 # Secrets
@@ -680,12 +265,6 @@ def test_worker_in_a_fresh_thread(wove_http_worker: HttpWorker) -> None:
     assert results == [42]
 
 
-@pytest.mark.wove_http(impersonate=PRODUCTION_URL)
-def test_definition_under_impersonation(wove_http_worker: HttpWorker) -> None:
-    """With the option the environment's own definition names the impersonated URL."""
-    assert wove_http_worker.environment_definition["executor_config"]["url"] == PRODUCTION_URL
-
-
 # Again after a stop
 
 
@@ -747,28 +326,6 @@ def test_reset_renews_the_faults_of_the_options(wove_http_worker: HttpWorker) ->
         weave_one(answer)
 
 
-# What strict mode says
-
-
-def test_check_names_the_injection_that_came_first(wove_http_worker: HttpWorker) -> None:
-    """A fault that never fired because an earlier one took every request says so."""
-    wove_http_worker.inject("status code=500")
-    wove_http_worker.inject("status code=502", times=1)
-    with pytest.raises(EnvironmentExecutionError):
-        weave_one(answer)
-    with pytest.raises(StrictnessError, match="an earlier injection took the request"):
-        wove_http_worker.check()
-    wove_http_worker.reset()
-
-
-def test_check_offers_only_what_helps(worker: HttpWorker) -> None:
-    """allow_refusals() is no way out of a fault that never fired."""
-    worker.inject("hang", times=1)
-    with pytest.raises(StrictnessError) as caught:
-        worker.check()
-    assert "allow_refusals" not in str(caught.value)
-
-
 # Random decisions
 
 
@@ -824,23 +381,6 @@ def test_wait_for_refuses(worker: HttpWorker, words: dict[str, Any]) -> None:
         worker.wait_for(**words)
 
 
-@pytest.mark.parametrize("words", [{"n": 0}, {"n": "x"}, {"timeout": -1}])
-def test_wait_arrived_refuses(worker: HttpWorker, words: dict[str, Any]) -> None:
-    """The same at a gate."""
-    with pytest.raises(UsageError):
-        worker.hold().wait_arrived(**words)
-
-
-def test_wait_arrived_in_a_loop(worker: HttpWorker) -> None:
-    """A wait that blocks an event loop says what would not."""
-
-    async def blocking() -> None:
-        worker.hold().wait_arrived(timeout=0.01)
-
-    with pytest.raises(WaitTimeoutError, match=r"use await gate\.arrived\(\)"):
-        asyncio.run(blocking())
-
-
 def test_last_of_a_task_that_did_not_run(wove_http_worker: HttpWorker) -> None:
     """The error names the task, and what did arrive."""
     weave_one(answer)
@@ -875,3 +415,25 @@ def test_a_wrong_path_is_told_all_right_ones(worker: HttpWorker) -> None:
         headers = credentials(worker, body, target)
         refused = send_one(worker, request_bytes(headers, body, target=target))
     assert "/wove/tasks or /other" in refused.error
+
+
+def test_concurrent_restarts_leave_a_worker_that_serves(wove_http_worker: HttpWorker) -> None:
+    """Thirty concurrent restarts end with a worker that serves."""
+    for _ in range(10):
+        threads = [threading.Thread(target=wove_http_worker.restart) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+    assert weave_one(answer) == 42
+
+
+def test_selector_word_given_twice_is_a_usage_error(worker: HttpWorker) -> None:
+    """A selector word may be in the fault's text or a keyword of ``inject()``, not both."""
+    with pytest.raises(UsageError, match="given twice"):
+        worker.inject("status times=1", times=2)
+
+
+def test_repr_of_an_injection_shows_its_selector(worker: HttpWorker) -> None:
+    """An injection's repr shows which requests it selects."""
+    assert "task=render times=1" in repr(worker.inject("status", task="render", times=1))

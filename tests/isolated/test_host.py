@@ -359,3 +359,9 @@ def test_a_crash_that_was_asked_for_is_not_told(isolated: HttpWorker) -> None:
     isolated.start()
     isolated.crash()
     isolated.check()
+
+
+@pytest.mark.wove_http(isolated=True, impersonate="https://workers.internal/other")
+def test_an_isolated_worker_impersonates_another_path(wove_http_worker: HttpWorker) -> None:
+    """The child process accepts the impersonated URL's path."""
+    assert weave_one() == (1, 2)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import MakeWorker
+from wove_http_dev.pytest_plugin import Factory
 from wove_http_dev.worker import HttpWorker
 
 HELPER = """
@@ -52,14 +53,17 @@ PASSING = """
 def test_it(wove_http_worker):
     assert weave_one() == 42
 """
+
 REFUSED = """
 def test_it(wove_http_worker):
     refused(wove_http_worker)
 """
+
 FAILING = """
 def test_it(wove_http_worker):
     assert weave_one() == 43
 """
+
 
 # Fixtures
 
@@ -499,6 +503,7 @@ def pytest_sessionstart(session):
 def pytest_unconfigure(config):
     print("RESTORED", [one == two for one, two in zip(config.before, state())])
 """
+
 IMPERSONATING = """
 @pytest.mark.wove_http(impersonate="https://workers.internal/wove/tasks")
 def test_it(wove_http_worker):
@@ -618,3 +623,9 @@ def test_remote_skips_other_credentials(pytester: pytest.Pytester, remote: list[
     result = run(pytester, source, "-rs", *remote)
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["*security='bearer' needs a worker of our own*"])
+
+
+@pytest.mark.wove_http(tls=False)
+def test_marker_sets_the_factorys_defaults(wove_http_worker_factory: Factory) -> None:
+    """The marker's options are the defaults of every worker that the factory makes."""
+    assert wove_http_worker_factory().url.startswith("http://")

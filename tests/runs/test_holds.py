@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import pytest
+from wove import weave
 
 from tests.run_records import make_run
+from tests.support import answer, weave_one
 from wove_http_dev.errors import UsageError, WaitTimeoutError
 from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.records import Run
 from wove_http_dev.runs.runner import Execution
+from wove_http_dev.worker import HttpWorker
 
 TIMEOUT = 10.0
 
@@ -267,3 +271,107 @@ def test_on_change(parking: Parking) -> None:
     parking.gates.on_change = told.set
     parking.gates.hold()
     assert told.is_set()
+
+
+# Through a worker
+
+
+def in_thread(pool: ThreadPoolExecutor, function: Callable[..., Any] = answer) -> Any:
+    return pool.submit(weave_one, function)
+
+
+def test_hold_parks(wove_http_worker: HttpWorker, pool: ThreadPoolExecutor) -> None:
+    """A held run is in state ``held``, and its body has not started."""
+    with wove_http_worker.hold("answer"):
+        in_thread(pool)
+        assert wove_http_worker.wait_for("answer", "held").last.started is None
+
+
+def test_release(wove_http_worker: HttpWorker, pool: ThreadPoolExecutor) -> None:
+    """A released run ends with its result."""
+    with wove_http_worker.hold("answer") as gate:
+        result = in_thread(pool)
+        gate.wait_arrived()
+    assert result.result(TIMEOUT) == 42
+
+
+def test_hold_leaves_other_tasks_alone(wove_http_worker: HttpWorker) -> None:
+    """A gate does not hold tasks that it does not name."""
+    wove_http_worker.hold("another")
+    assert weave_one(answer) == 42
+
+
+def test_wait_arrived_gives_the_runs(
+    wove_http_worker: HttpWorker, pool: ThreadPoolExecutor
+) -> None:
+    """``wait_arrived()`` returns the runs that arrived."""
+    with wove_http_worker.hold() as gate:
+        in_thread(pool)
+        assert [run.task_id for run in gate.wait_arrived()] == ["answer"]
+
+
+def test_wait_arrived_times_out(worker: HttpWorker) -> None:
+    """``wait_arrived()`` raises after its timeout, with the journal in the message."""
+    gate = worker.hold("answer")
+    with pytest.raises(WaitTimeoutError, match="nothing arrived"):
+        gate.wait_arrived(timeout=0.01)
+
+
+def test_release_when(wove_http_worker: HttpWorker) -> None:
+    """A gate with ``release_when=3`` opens by itself on the third arrival."""
+    wove_http_worker.hold("square", release_when=3)
+    with weave() as w:
+
+        @w.do(range(3), environment="workers")
+        def square(item: int) -> int:
+            return item * item
+
+    assert w.result.square == [0, 1, 4]
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_release_when_below_1_is_a_usage_error(worker: HttpWorker, count: int) -> None:
+    """``release_when`` must be 1 or more."""
+    with pytest.raises(UsageError):
+        worker.hold(release_when=count)
+
+
+@pytest.mark.asyncio
+async def test_arrived(wove_http_worker: HttpWorker) -> None:
+    """An async test awaits an arrival while its weave runs in the same event loop."""
+    gate = wove_http_worker.hold()
+
+    async def opened() -> int:
+        runs = await gate.arrived(timeout=TIMEOUT)
+        gate.release()
+        return len(runs)
+
+    opening = asyncio.create_task(opened())
+    async with weave() as w:
+        w.do(environment="workers")(answer)
+    assert (await opening, w.result.answer) == (1, 42)
+
+
+@pytest.mark.asyncio
+async def test_arrived_times_out(worker: HttpWorker) -> None:
+    """``arrived()`` raises the same error after its timeout."""
+    gate = worker.hold()
+    with pytest.raises(WaitTimeoutError):
+        await gate.arrived(timeout=0.01)
+
+
+@pytest.mark.parametrize("words", [{"n": 0}, {"n": "x"}, {"timeout": -1}])
+def test_invalid_wait_arrived_is_a_usage_error(worker: HttpWorker, words: dict[str, Any]) -> None:
+    """A count or timeout that cannot be is a usage error."""
+    with pytest.raises(UsageError):
+        worker.hold().wait_arrived(**words)
+
+
+def test_wait_arrived_in_a_loop(worker: HttpWorker) -> None:
+    """A wait that blocks an event loop names the method that does not."""
+
+    async def blocking() -> None:
+        worker.hold().wait_arrived(timeout=0.01)
+
+    with pytest.raises(WaitTimeoutError, match=r"use await gate\.arrived\(\)"):
+        asyncio.run(blocking())

@@ -9,17 +9,21 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from werkzeug.datastructures import Headers
 
 from tests.run_records import make_run, returned
+from wove_http_dev import HttpWorker
 from wove_http_dev.errors import PayloadDroppedError, UsageError, WaitTimeoutError
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.frames import dumps
-from wove_http_dev.runs.journal import REDACTED, Journal
+from wove_http_dev.runs.journal import REDACTED, TEXT_LIMIT, Journal
 from wove_http_dev.runs.records import STATES, Exchange, Run, RunLog, matches_task
 from wove_http_dev.runs.runner import CANCELLED, Outcome, error_outcome
 
 TIMEOUT = 10.0
+
 SECRET = "correct-horse"
+
 FAILED = error_outcome(ValueError("no"), source="task")
 
 
@@ -665,3 +669,22 @@ def test_many_threads(journal: Journal, pool: ThreadPoolExecutor) -> None:
 
     list(pool.map(write, range(8)))
     assert sorted(exchange.number for exchange in journal.exchanges) == list(range(1, 801))
+
+
+LONG = "A" * 100_000
+
+
+def test_a_long_header_is_clipped() -> None:
+    """The journal clips a header's value to ``TEXT_LIMIT`` characters."""
+    journal = Journal()
+    exchange = journal.open()
+    journal.record_headers(exchange, list(Headers([("X-Long", LONG)])))
+    assert len(exchange.headers[0][1]) == TEXT_LIMIT
+
+
+def test_line_with_a_long_task_name(wove_http_worker: HttpWorker) -> None:
+    """The line about an exchange clips a long task name."""
+    wove_http_worker.stub("*", result=1)
+    exchange = wove_http_worker.journal.open()
+    exchange.task_id = LONG
+    assert len(exchange.line()) < 500

@@ -7,12 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from wove import weave
 
 from tests.run_records import make_run
+from tests.support import answer, run_frame, signed_request, weave_one
 from wove_http_dev.errors import UsageError
 from wove_http_dev.protocol.frames import loads
+from wove_http_dev.runs.records import Run
 from wove_http_dev.runs.runner import Outcome
 from wove_http_dev.runs.stubs import Stubs, make_source
+from wove_http_dev.worker import HttpWorker
 
 
 def outcome_of(run_number: int = 1, **words: Any) -> Outcome:
@@ -263,3 +267,134 @@ def test_a_coroutine_function_is_refused() -> None:
 
     with pytest.raises(UsageError, match="called, not awaited"):
         make_source(result=later)
+
+
+# Through a worker
+
+
+def never_runs() -> Any:
+    raise AssertionError("the stub answers instead")
+
+
+def test_stub_result(wove_http_worker: HttpWorker) -> None:
+    """A stubbed task has the stub's value as its result, and its body does not run."""
+    wove_http_worker.stub("never_runs", result={"total": 12})
+    assert weave_one(never_runs) == {"total": 12}
+
+
+def test_stub_results_in_order(wove_http_worker: HttpWorker) -> None:
+    """A list of results is used up, one per run."""
+    wove_http_worker.stub("never_runs", result=["first", "second"])
+    assert [weave_one(never_runs) for _ in range(2)] == ["first", "second"]
+
+
+def test_stub_results_used_up(wove_http_worker: HttpWorker) -> None:
+    """The run after the last result fails, and the message says why."""
+    wove_http_worker.stub("never_runs", result=["only"])
+    weave_one(never_runs)
+    with pytest.raises(LookupError, match="has given all of its 1 result"):
+        weave_one(never_runs)
+
+
+def test_stub_list_as_a_result(wove_http_worker: HttpWorker) -> None:
+    """A list in the list is one result."""
+    wove_http_worker.stub("never_runs", result=[[1, 2]])
+    assert weave_one(never_runs) == [1, 2]
+
+
+def test_stub_callable(wove_http_worker: HttpWorker) -> None:
+    """A callable gets the run, arguments included."""
+    wove_http_worker.stub("render_report", result=lambda run: f"stubbed {run.args['account']}")
+    with weave(account=7) as w:
+
+        @w.do(environment="workers")
+        def render_report(account: int) -> str:
+            return never_runs()  # type: ignore[no-any-return]  # it does not return
+
+    assert w.result.render_report == "stubbed 7"
+
+
+def test_stub_callable_that_raises(wove_http_worker: HttpWorker) -> None:
+    """An exception of the callable is the task's exception."""
+
+    def fails(run: Run) -> None:
+        raise KeyError(run.task_id)
+
+    wove_http_worker.stub("never_runs", result=fails)
+    with pytest.raises(KeyError, match="never_runs"):
+        weave_one(never_runs)
+
+
+def test_stub_error(wove_http_worker: HttpWorker) -> None:
+    """A stubbed error is raised where the result is read."""
+    wove_http_worker.stub("never_runs", error=KeyError("no such account"))
+    with pytest.raises(KeyError, match="no such account"):
+        weave_one(never_runs)
+
+
+def test_stub_events(worker: HttpWorker) -> None:
+    """Stubbed event frames are sent unchanged, except that missing ids are filled in."""
+    worker.stub("job", events=[{"type": "heartbeat"}, {"type": "task_result", "run_id": "other"}])
+    answered = signed_request(worker, run_frame(never_runs, task="job", run_id="r-1"))
+    assert answered.events == [
+        {"type": "heartbeat", "run_id": "r-1", "task_id": "job"},
+        {"type": "task_result", "run_id": "other", "task_id": "job"},
+    ]
+
+
+def test_stub_events_reach_the_executor(wove_http_worker: HttpWorker) -> None:
+    """Wove's executor takes a plain JSON result from stubbed event frames."""
+    wove_http_worker.stub("never_runs", events=[{"type": "task_result", "result": [1, 2]}])
+    assert weave_one(never_runs) == [1, 2]
+
+
+def test_stub_glob(wove_http_worker: HttpWorker) -> None:
+    """A task is a name or a glob."""
+    wove_http_worker.stub("never_*", result=1)
+    assert weave_one(never_runs) == 1
+
+
+def test_newest_stub_wins(wove_http_worker: HttpWorker) -> None:
+    """Of two stubs for a task the newer one answers."""
+    wove_http_worker.stub("never_runs", result="old")
+    wove_http_worker.stub("never_runs", result="new")
+    assert weave_one(never_runs) == "new"
+
+
+def test_stub_ends_with_its_context(wove_http_worker: HttpWorker) -> None:
+    """After its ``with`` block the task runs again."""
+    with wove_http_worker.stub("answer", result=0):
+        pass
+    assert weave_one(answer) == 42
+
+
+def test_stub_leaves_other_tasks_alone(wove_http_worker: HttpWorker) -> None:
+    """Tasks that the stub does not name run."""
+    wove_http_worker.stub("never_runs", result=0)
+    assert weave_one(answer) == 42
+
+
+def test_stubbed_run_is_in_the_journal(wove_http_worker: HttpWorker) -> None:
+    """The journal has the stubbed run with its result."""
+    wove_http_worker.stub("never_runs", result=7)
+    weave_one(never_runs)
+    assert wove_http_worker.runs.last.result == 7
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {},
+        {"result": 1, "error": KeyError()},
+        {"result": []},
+        {"error": "text"},
+        {"events": {"type": "task_result"}},
+        {"events": ["task_result"]},
+        {"events": [{"result": object()}]},
+    ],
+    ids=["nothing", "two", "empty", "error-text", "one-event", "no-dicts", "no-json"],
+)
+def test_invalid_stub_is_a_usage_error(worker: HttpWorker, words: dict[str, Any]) -> None:
+    """``stub()`` raises at once for words that cannot be an answer."""
+    with pytest.raises(UsageError):
+        worker.stub("job", **words)

@@ -142,6 +142,7 @@ FORGERIES: list[Forge] = [
     non_ascii_key,
     header_twice,
 ]
+
 forgery = pytest.mark.parametrize("forge", FORGERIES, ids=lambda forge: forge.__name__)
 
 
@@ -277,6 +278,7 @@ BROWSER = [
     pytest.param({"Host": "evil.example"}, "host", id="host"),
     pytest.param({"Host": "localhost.evil.example:80"}, "host", id="rebound"),
 ]
+
 browser = pytest.mark.parametrize(("headers", "reason"), BROWSER)
 
 
@@ -345,6 +347,7 @@ MALFORMED = [
     pytest.param(cancel_frame(""), id="cancel-without-run-id"),
     pytest.param(cancel_frame("r", mode="perhaps"), id="cancel-mode"),
 ]
+
 malformed = pytest.mark.parametrize("body", MALFORMED)
 
 
@@ -556,3 +559,14 @@ def test_many_clients(plain_worker: HttpWorker, pool: ThreadPoolExecutor) -> Non
         timeout=TIMEOUT,
     )
     assert [answered.events[-1]["run_id"] for answered in answers] == ids
+
+
+LONG = "A" * 100_000
+
+
+@pytest.mark.parametrize("word", ["type", "task_id", "run_id"])
+def test_journal_keeps_little_of_a_refused_body(worker: HttpWorker, word: str) -> None:
+    """However long a refused body's ids are, its exchange stays small."""
+    frame = {"type": "run_task", "task_id": "t", "run_id": "r", word: LONG}
+    send_one(worker, request_bytes({}, json.dumps(frame).encode()))
+    assert len(repr(worker.exchanges[0])) < 3000

@@ -1,0 +1,19 @@
+"""``wove-http-dev faults``: the catalogue of faults on the command line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+
+def test_write_to_a_missing_directory_is_a_usage_error(tmp_path: Path) -> None:
+    """A path that cannot be written is one line on stderr and exit status 2."""
+    done = subprocess.run(
+        [sys.executable, "-m", "wove_http_dev", "faults", "--measure", "status", "--write", "/n/x"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+    )
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)

@@ -1,0 +1,190 @@
+"""Strict mode: what ``HttpWorker.check()`` raises for, and what its message says."""
+
+from __future__ import annotations
+
+import ssl
+
+import pytest
+import wove
+from wove.environment import EnvironmentExecutionError
+
+from tests.support import (
+    answer,
+    connect,
+    request_bytes,
+    run_frame,
+    send_one,
+    signed_request,
+    weave_one,
+)
+from wove_http_dev.errors import StrictnessError
+from wove_http_dev.worker import HttpWorker
+
+# Refused requests
+
+
+def refuse_one(worker: HttpWorker) -> None:
+    """Send something that is refused."""
+    send_one(worker, request_bytes({}, run_frame(answer)))
+
+
+def test_accepted_requests_pass(wove_http_worker: HttpWorker) -> None:
+    """A worker that only had ordinary requests passes ``check()``."""
+    weave_one(answer)
+    wove_http_worker.check()
+
+
+def test_refused_request_is_a_violation(worker: HttpWorker) -> None:
+    """``check()`` raises after a refused request."""
+    refuse_one(worker)
+    with pytest.raises(StrictnessError, match="a request was refused"):
+        worker.check()
+
+
+def test_refusal_counts_before_its_answer_is_written(worker: HttpWorker) -> None:
+    """A refusal is a violation before a byte of its response is sent: a client that has read the
+    response may call ``check()`` at once."""
+    exchange = worker.journal.open()
+    exchange.refusal = "unsigned"
+    worker.journal.update(exchange)
+    assert worker.journal.violations == [exchange]
+
+
+def test_refusal_counts_once(worker: HttpWorker) -> None:
+    """A refusal is still one violation after its response was written."""
+    refuse_one(worker)
+    worker.stop()
+    assert len(worker.journal.violations) == 1
+
+
+def test_check_shows_the_journal(worker: HttpWorker) -> None:
+    """The message contains the journal."""
+    refuse_one(worker)
+    with pytest.raises(StrictnessError, match="journal: 1 exchange"):
+        worker.check()
+
+
+def test_check_says_how_to_opt_out(worker: HttpWorker) -> None:
+    """The message names both ways to opt out."""
+    refuse_one(worker)
+    with pytest.raises(StrictnessError, match=r"strict=False .* worker\.allow_refusals\(\)"):
+        worker.check()
+
+
+def test_rejected_certificate_is_a_violation(worker: HttpWorker) -> None:
+    """``check()`` raises when a client rejected the worker's certificate, and says so."""
+    context = ssl.create_default_context()
+    with connect(worker, tls=False) as sock, pytest.raises(ssl.SSLCertVerificationError):
+        context.wrap_socket(sock, server_hostname="localhost")
+    with pytest.raises(StrictnessError, match="rejected our certificate"):
+        worker.check()
+
+
+def test_port_probe_is_not_a_violation(worker: HttpWorker) -> None:
+    """A connection that sent no byte passes ``check()``."""
+    connect(worker, tls=False).close()
+    signed_request(worker, run_frame(answer))
+    worker.check()
+
+
+def test_allow_refusals(worker: HttpWorker) -> None:
+    """After ``allow_refusals()`` a refused request passes."""
+    worker.allow_refusals()
+    refuse_one(worker)
+    worker.check()
+
+
+def test_reset_forgets_allow_refusals(worker: HttpWorker) -> None:
+    """``reset()`` undoes ``allow_refusals()``."""
+    worker.allow_refusals()
+    worker.reset()
+    refuse_one(worker)
+    with pytest.raises(StrictnessError):
+        worker.check()
+
+
+def test_refusal_by_a_fault_is_not_a_violation(wove_http_worker: HttpWorker) -> None:
+    """A refusal that a fault caused passes ``check()``."""
+    wove_http_worker.inject("reject-auth times=1")
+    with pytest.raises(Exception, match="401"):
+        weave_one(answer)
+    wove_http_worker.check()
+
+
+# Faults that never fired
+
+
+def test_fault_with_times_must_fire(worker: HttpWorker) -> None:
+    """``check()`` raises when an injection with ``times`` hit nothing, and shows the nearest
+    miss."""
+    worker.inject("slow-response times=1 task=render_report")
+    signed_request(worker, run_frame(answer))
+    with pytest.raises(StrictnessError, match=r"never fired: task 'task' does not match"):
+        worker.check()
+
+
+def test_fault_without_times_may_never_fire(worker: HttpWorker) -> None:
+    """An injection without ``times`` may hit nothing."""
+    worker.inject("slow-response")
+    worker.check()
+
+
+def test_check_names_the_injection_that_came_first(wove_http_worker: HttpWorker) -> None:
+    """The message says that an earlier injection took every request."""
+    wove_http_worker.inject("status code=500")
+    wove_http_worker.inject("status code=502", times=1)
+    with pytest.raises(EnvironmentExecutionError):
+        weave_one(answer)
+    with pytest.raises(StrictnessError, match="an earlier injection took the request"):
+        wove_http_worker.check()
+    wove_http_worker.reset()
+
+
+def test_check_offers_only_what_helps(worker: HttpWorker) -> None:
+    """The message about a fault that never fired does not offer ``allow_refusals()``."""
+    worker.inject("hang", times=1)
+    with pytest.raises(StrictnessError) as caught:
+        worker.check()
+    assert "allow_refusals" not in str(caught.value)
+
+
+# An environment that was configured away
+
+
+@pytest.mark.parametrize("message", [r"https://app\.internal/tasks", "impersonate="])
+def test_repointed_environment_is_a_violation(worker: HttpWorker, message: str) -> None:
+    """When the application's own ``wove.config`` replaced the environment, the message names the
+    new URL and offers ``impersonate``."""
+    with worker.configured():
+        wove.config(
+            environments={
+                "workers": {
+                    "executor": "https",
+                    "executor_config": {"url": "https://app.internal/tasks"},
+                }
+            }
+        )
+        with pytest.raises(StrictnessError, match=message):
+            worker.check()
+
+
+def test_local_environment_is_a_violation(worker: HttpWorker) -> None:
+    """``check()`` raises when the environment became a local one."""
+    with worker.configured():
+        wove.config(environments={"workers": {"executor": "local"}})
+        with pytest.raises(StrictnessError, match="no longer points at this worker"):
+            worker.check()
+
+
+def test_environment_is_not_checked_afterwards(worker: HttpWorker) -> None:
+    """After ``configured()`` has ended the environment is not checked."""
+    with worker.configured():
+        pass
+    worker.check()
+
+
+def test_stopped_worker_can_be_checked(wove_http_worker: HttpWorker) -> None:
+    """``check()`` works after ``stop()``."""
+    wove_http_worker.stop()
+    wove_http_worker.check()
+    assert not wove_http_worker.running
