@@ -9,11 +9,14 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import os
 import pickle
 import socket
 import ssl
+import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,7 +160,7 @@ def request_bytes(
 
 
 def connect(worker: HttpWorker, *, tls: bool | None = None) -> socket.socket:
-    """A connected socket, the TLS handshake done. ``tls=None`` means: as the worker's options say."""
+    """A connected socket, TLS handshake done. ``tls=None``: as the worker's options say."""
     sock = socket.create_connection(("127.0.0.1", worker.port), timeout=TIMEOUT)
     if not (worker.options.tls if tls is None else tls):
         return sock
@@ -227,6 +230,18 @@ def weave_one(function: Callable[..., Any], environment: str = "workers", **opti
 def answer() -> int:
     """Return 42: a task for tests that need any task."""
     return 42
+
+
+def process_state() -> dict[str, Any]:
+    """A copy of everything in this process that ``configured`` and ``impersonate`` may change."""
+    return {
+        "default_environment": runtime.default_environment,
+        "environments": deepcopy(runtime.environments),
+        "global_defaults": dict(runtime.global_defaults),
+        "environ": dict(os.environ),
+        "opener": getattr(urllib.request, "_opener", None),
+        "getaddrinfo": socket.getaddrinfo,
+    }
 
 
 @contextlib.contextmanager
