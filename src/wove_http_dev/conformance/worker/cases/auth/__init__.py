@@ -1,1 +1,7 @@
-"""Cases about who is let in, in which order, and how often."""
+"""Cases about authentication: which requests are accepted, how often, and for how long."""
+
+from __future__ import annotations
+
+from wove_http_dev.conformance.case import Family
+
+auth = Family("auth")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import urllib.parse
 
-from wove_http_dev.conformance.case import MUST, SHOULD, CaseFailed, Family, NotApplicable
+from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import commands, sources, tasks
+from wove_http_dev.conformance.worker.cases.auth import auth
 from wove_http_dev.conformance.worker.cases.auth.probe import (
     LOADED,
     REFUSAL,
@@ -23,7 +24,6 @@ from wove_http_dev.conformance.worker.client import KEY, NONCE, SIGNATURE, TIMES
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
-auth = Family("auth")
 AFTERMATH = 0.3
 """Seconds after an answer in which a task that was cancelled would have ended."""
 BEARER_ONLY = ("bearer",)
@@ -31,12 +31,10 @@ SIGNED_ONLY = ("signed",)
 BOTH = ("signed", "bearer")
 
 
-@auth.case(
+@auth.must(
     "01",
-    "good-credentials",
-    MUST,
     sources.SECURITY,
-    sent="a run_task frame with the credentials given to this check",
+    scenario="a run_task frame with the credentials given to this check",
     expected="an answer that is no 401, 403 or 404, within 10 s",
     prerequisite=True,
 )
@@ -55,13 +53,11 @@ def good_credentials(check: CaseContext) -> str:
     return f"HTTP {answer.status}"
 
 
-@auth.case(
+@auth.must(
     "02",
-    "verify-before-unpickling",
-    MUST,
     f"{sources.VERIFY_FIRST}; {sources.PYTHON}",
-    sent="wrong credentials, and pickles that connect to the checker as soon as they are loaded,"
-    " as callable_pickle and as args_pickle",
+    scenario="wrong credentials, and pickles that connect to the checker as soon as they are"
+    " loaded, as callable_pickle and as args_pickle",
     expected="no connection: the body is not unpickled before the request is verified",
 )
 def verify_before_unpickling(check: CaseContext) -> str:
@@ -90,13 +86,11 @@ def wrong_credentials(check: CaseContext, body: bytes) -> dict[str, str]:
     return check.service.credentials(body, secret=b"not the secret of this service")
 
 
-@auth.case(
+@auth.must(
     "03",
-    "tampered-body",
-    MUST,
     sources.SECURITY,
-    sent="bodies that were changed after they were signed: another letter, another spelling of the"
-    " same JSON, a line feed more, a byte more that is no UTF-8",
+    scenario="bodies that were changed after they were signed: another letter, another spelling of"
+    " the same JSON, a line feed more, a byte more that is no UTF-8",
     expected=REFUSAL,
 )
 def tampered_body(check: CaseContext) -> str:
@@ -116,13 +110,11 @@ def tampered_body(check: CaseContext) -> str:
     return seen
 
 
-@auth.case(
+@auth.must(
     "04",
-    "tampered-target",
-    MUST,
     sources.SECURITY,
-    sent="requests signed for this URL's target, sent to others that are nearly the same: with a"
-    " query, a slash or a parameter more, in other letters, with its query in another order",
+    scenario="requests signed for this URL's target, sent to others that are nearly the same: with"
+    " a query, a slash or a parameter more, in other letters, with its query in another order",
     expected=REFUSAL,
 )
 def tampered_target(check: CaseContext) -> str:
@@ -159,12 +151,10 @@ def with_query(target: str) -> str:
     return f"{target}{'&' if '?' in target else '?'}conformance=a%2Fb"
 
 
-@auth.case(
+@auth.should(
     "05",
-    "signed-query",
-    SHOULD,
     sources.EXECUTOR,
-    sent="a request to this URL with a query, signed for path and query as Wove does",
+    scenario="a request to this URL with a query, signed for path and query as Wove does",
     expected="it is let in",
 )
 def signed_query(check: CaseContext) -> str:
@@ -182,13 +172,11 @@ def signed_query(check: CaseContext) -> str:
     return f"HTTP {answer.status}"
 
 
-@auth.case(
+@auth.must(
     "06",
-    "wrong-key",
-    MUST,
     sources.SECURITY,
-    sent="a valid signature under another X-Wove-Key, and one made with an empty secret; a valid"
-    " one under a key that is nearly the right one",
+    scenario="a valid signature under another X-Wove-Key, and one made with an empty secret; a"
+    " valid one under a key that is nearly the right one",
     expected=REFUSAL,
 )
 def wrong_key(check: CaseContext) -> str:
@@ -208,12 +196,10 @@ def wrong_key(check: CaseContext) -> str:
     return seen
 
 
-@auth.case(
+@auth.must(
     "07",
-    "wrong-secret",
-    MUST,
     sources.SECURITY,
-    sent="signatures made with another secret, an empty one, and one with a character more",
+    scenario="signatures made with another secret, an empty one, and one with a character more",
     expected=REFUSAL,
 )
 def wrong_secret(check: CaseContext) -> str:
@@ -228,13 +214,12 @@ def wrong_secret(check: CaseContext) -> str:
     return seen
 
 
-@auth.case(
+@auth.must(
     "08",
-    "missing-headers",
-    MUST,
     sources.SECURITY,
-    sent="requests without one of the four X-Wove headers, with it empty (timestamp and nonce also"
-    " signed as empty), and without all of them, there also to targets that are nearly this one",
+    scenario="requests without one of the four X-Wove headers, with it empty (timestamp and nonce"
+    " also signed as empty), and without all of them, there also to targets that are nearly this"
+    " one",
     expected=REFUSAL,
 )
 def missing_headers(check: CaseContext) -> str:
@@ -258,13 +243,11 @@ def missing_headers(check: CaseContext) -> str:
     return refused(check, "a request without any credentials", probe(check), {})
 
 
-@auth.case(
+@auth.must(
     "09",
-    "wrong-bearer",
-    MUST,
     'Wove docs, "wove.security", Supported Modes',
-    sent="no bearer token, another, and the right one damaged: cut off, extended, changed in one"
-    " character, in other letters, without its scheme, behind another, in the query",
+    scenario="no bearer token, another, and the right one damaged: cut off, extended, changed in"
+    " one character, in other letters, without its scheme, behind another, in the query",
     expected=REFUSAL,
 )
 def wrong_bearer(check: CaseContext) -> str:
@@ -299,12 +282,10 @@ def _other(character: str) -> str:
     return "y" if character == "x" else "x"
 
 
-@auth.case(
+@auth.must(
     "10",
-    "cancel-needs-credentials",
-    MUST,
     sources.SECURITY,
-    sent="a cancel_task without credentials, for a task that runs",
+    scenario="a cancel_task without credentials, for a task that runs",
     expected="a refusal, and the task goes on to its result",
 )
 def cancel_needs_credentials(check: CaseContext) -> str:

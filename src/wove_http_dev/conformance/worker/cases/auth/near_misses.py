@@ -5,13 +5,12 @@ It knows the four X-Wove headers; what they sign is ``client``'s.
 
 from __future__ import annotations
 
-from wove_http_dev.conformance.case import MUST, Family
 from wove_http_dev.conformance.worker import commands, sources, tasks
+from wove_http_dev.conformance.worker.cases.auth import auth
 from wove_http_dev.conformance.worker.cases.auth.probe import REFUSAL, refused, signed
 from wove_http_dev.conformance.worker.client import SIGNATURE
 from wove_http_dev.conformance.worker.context import CaseContext
 
-forgeries = Family("auth")
 SCHEME = "v1="
 
 
@@ -19,12 +18,10 @@ def _flipped(digit: str) -> str:
     return "1" if digit == "0" else "0"
 
 
-@forgeries.case(
+@auth.must(
     "22",
-    "damaged-signature",
-    MUST,
     sources.SECURITY,
-    sent="valid signatures, each damaged in one way: cut off, extended, one hex digit changed",
+    scenario="valid signatures, each damaged in one way: cut off, extended, one hex digit changed",
     expected=REFUSAL,
 )
 def damaged_signature(check: CaseContext) -> str:
@@ -48,12 +45,10 @@ def damaged_signature(check: CaseContext) -> str:
     return seen
 
 
-@forgeries.case(
+@auth.must(
     "23",
-    "header-names",
-    MUST,
     f"{sources.HTTP}, 5.1",
-    sent="good requests whose header names are all lower and all upper case",
+    scenario="good requests whose header names are all lower and all upper case",
     expected="both are let in",
 )
 def header_names(check: CaseContext) -> str:

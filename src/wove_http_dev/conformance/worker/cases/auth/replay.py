@@ -9,8 +9,9 @@ import secrets
 import time
 from typing import Any
 
-from wove_http_dev.conformance.case import MUST, SHOULD, CaseFailed, Family
+from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.worker import commands, sources
+from wove_http_dev.conformance.worker.cases.auth import auth
 from wove_http_dev.conformance.worker.cases.auth.probe import (
     NO_REFUSAL,
     REFUSAL,
@@ -27,7 +28,6 @@ from wove_http_dev.conformance.worker.wire import (
     NoAnswer,
 )
 
-replay = Family("auth")
 DAY = 86400.0
 """Far outside any sensible clock skew (Wove's own default is 300 s)."""
 INSIDE, OUTSIDE = 60, 1800
@@ -39,12 +39,10 @@ LATE = 1.1
 """Seconds, at least, between the two."""
 
 
-@replay.case(
+@auth.must(
     "11",
-    "replay-same-connection",
-    MUST,
     sources.SECURITY,
-    sent="the same signed request twice, on one connection if the service keeps it",
+    scenario="the same signed request twice, on one connection if the service keeps it",
     expected="the first is let in, the second refused and not run",
 )
 def replay_same_connection(check: CaseContext) -> str:
@@ -111,12 +109,10 @@ def _again(check: CaseContext, times: int) -> str:
     return f"HTTP {first.status}, then refused"
 
 
-@replay.case(
+@auth.must(
     "12",
-    "replay-other-connections",
-    MUST,
     sources.SECURITY,
-    sent=f"the same signed request, then {COPIES} times more, each on a new connection",
+    scenario=f"the same signed request, then {COPIES} times more, each on a new connection",
     expected="the first is let in, the others refused and not run",
 )
 def replay_other_connections(check: CaseContext) -> str:
@@ -125,12 +121,10 @@ def replay_other_connections(check: CaseContext) -> str:
     return _again(check, COPIES)
 
 
-@replay.case(
+@auth.must(
     "13",
-    "replay-race",
-    MUST,
     sources.SECURITY,
-    sent=f"{COPIES} copies of one signed request at the same time",
+    scenario=f"{COPIES} copies of one signed request at the same time",
     expected="exactly one is let in",
 )
 def replay_race(check: CaseContext) -> str:
@@ -162,12 +156,10 @@ def replay_race(check: CaseContext) -> str:
     return "one accepted"
 
 
-@replay.case(
+@auth.must(
     "14",
-    "expired-timestamp",
-    MUST,
     sources.SECURITY,
-    sent="a request signed with a timestamp of a day ago",
+    scenario="a request signed with a timestamp of a day ago",
     expected=REFUSAL,
 )
 def expired_timestamp(check: CaseContext) -> str:
@@ -177,12 +169,10 @@ def expired_timestamp(check: CaseContext) -> str:
     return refused(check, "an expired timestamp (a day old)", *signed(check, timestamp=stamp))
 
 
-@replay.case(
+@auth.must(
     "15",
-    "future-timestamp",
-    MUST,
     sources.SECURITY,
-    sent="a request signed with a timestamp of tomorrow",
+    scenario="a request signed with a timestamp of tomorrow",
     expected=REFUSAL,
 )
 def future_timestamp(check: CaseContext) -> str:
@@ -192,12 +182,11 @@ def future_timestamp(check: CaseContext) -> str:
     return refused(check, "a future timestamp (a day ahead)", *signed(check, timestamp=stamp))
 
 
-@replay.case(
+# Wove's own verify_headers (2.0.3) accepts nan; only who has the secret can sign one
+@auth.should(
     "16",
-    "endless-timestamp",
-    SHOULD,  # Wove's own verify_headers (2.0.3) accepts nan; only who has the secret can sign one
     f"{sources.SECURITY}; NaN is in no window",
-    sent="requests signed with the timestamps nan, -nan, inf, -inf and 1e400",
+    scenario="requests signed with the timestamps nan, -nan, inf, -inf and 1e400",
     expected=REFUSAL,
 )
 def endless_timestamp(check: CaseContext) -> str:
@@ -208,12 +197,10 @@ def endless_timestamp(check: CaseContext) -> str:
     return seen
 
 
-@replay.case(
+@auth.must(
     "17",
-    "malformed-timestamp",
-    MUST,
     sources.SECURITY,
-    sent="requests signed with timestamps that are no number",
+    scenario="requests signed with timestamps that are no number",
     expected=f"{REFUSAL}; the service goes on",
 )
 def malformed_timestamp(check: CaseContext) -> str:
@@ -231,12 +218,10 @@ def _cancelling(check: CaseContext, **changes: Any) -> tuple[bytes, dict[str, st
     return body, check.service.credentials(body, **changes)
 
 
-@replay.case(
+@auth.must(
     "24",
-    "replay-late",
-    MUST,
     sources.SECURITY,
-    sent=f"a signed request, {OTHERS} others, and after {LATE:g} s the first one again",
+    scenario=f"a signed request, {OTHERS} others, and after {LATE:g} s the first one again",
     expected="the replay is refused and not run",
 )
 def replay_late(check: CaseContext) -> str:
@@ -256,12 +241,10 @@ def replay_late(check: CaseContext) -> str:
     return f"HTTP {again.status}"
 
 
-@replay.case(
+@auth.must(
     "25",
-    "replay-cancel",
-    MUST,
     sources.SECURITY,
-    sent="the same signed cancel_task twice",
+    scenario="the same signed cancel_task twice",
     expected="the first is let in, the second refused",
 )
 def replay_cancel(check: CaseContext) -> str:
@@ -275,12 +258,10 @@ def replay_cancel(check: CaseContext) -> str:
     return f"HTTP {again.status}"
 
 
-@replay.case(
+@auth.should(
     "26",
-    "nonce-not-burnt",
-    SHOULD,
     sources.EXECUTOR,
-    sent="a request with a wrong signature, and a good one with the same nonce",
+    scenario="a request with a wrong signature, and a good one with the same nonce",
     expected="the good one is let in",
 )
 def nonce_not_burnt(check: CaseContext) -> str:
@@ -297,12 +278,10 @@ def nonce_not_burnt(check: CaseContext) -> str:
     return f"HTTP {answer.status}"
 
 
-@replay.case(
+@auth.should(
     "27",
-    "clock-window",
-    SHOULD,
     f"{sources.EXECUTOR} (clock_skew_seconds is 300 unless set)",
-    sent=f"requests signed {INSIDE} s and {OUTSIDE} s ago, and as far ahead",
+    scenario=f"requests signed {INSIDE} s and {OUTSIDE} s ago, and as far ahead",
     expected=f"those within {INSIDE} s are let in, the others refused",
 )
 def clock_window(check: CaseContext) -> str:

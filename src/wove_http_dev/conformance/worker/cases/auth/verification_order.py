@@ -9,9 +9,10 @@ from __future__ import annotations
 import secrets
 import time
 
-from wove_http_dev.conformance.case import MUST, CaseFailed, Family, NotApplicable
+from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import commands, sources, tasks
 from wove_http_dev.conformance.worker.callbacks import Callback
+from wove_http_dev.conformance.worker.cases.auth import auth
 from wove_http_dev.conformance.worker.cases.auth.probe import (
     LOADED,
     REFUSAL,
@@ -25,15 +26,11 @@ from wove_http_dev.conformance.worker.client import NONCE
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
-ladders = Family("auth")
 
-
-@ladders.case(
+@auth.must(
     "28",
-    "verify-all-before-unpickling",
-    MUST,
     f"{sources.VERIFY_FIRST}; {sources.PYTHON}",
-    sent=f"pickles that connect to the checker as soon as they are loaded, rightly signed: one"
+    scenario=f"pickles that connect to the checker as soon as they are loaded, rightly signed: one"
     f" {OUTSIDE} s ago, and one that is sent a second time",
     expected="neither the old one nor the replay is loaded",
 )
@@ -63,12 +60,10 @@ def verify_all_before_unpickling(check: CaseContext) -> str:
     return "not unpickled"
 
 
-@ladders.case(
+@auth.must(
     "29",
-    "replay-of-a-failure",
-    MUST,
     sources.SECURITY,
-    sent="signed requests, each twice: for a task that fails, and for one that is cancelled",
+    scenario="signed requests, each twice: for a task that fails, and for one that is cancelled",
     expected="the second is refused, and does not run",
 )
 def replay_of_a_failure(check: CaseContext) -> str:
@@ -118,12 +113,10 @@ def _not_again(
     return seen
 
 
-@ladders.case(
+@auth.must(
     "30",
-    "replay-with-two-nonces",
-    MUST,
     sources.SECURITY,
-    sent="a signed request, and its replay with one more X-Wove-Nonce before or behind its own",
+    scenario="a signed request, and its replay with one more X-Wove-Nonce before or behind its own",
     expected="the first is let in, the replays are refused",
 )
 def replay_with_two_nonces(check: CaseContext) -> str:
@@ -146,12 +139,10 @@ def replay_with_two_nonces(check: CaseContext) -> str:
     return "refused"
 
 
-@ladders.case(
+@auth.must(
     "31",
-    "each-request-verified",
-    MUST,
     sources.SECURITY,
-    sent="a good request and then one with wrong credentials, on one connection if it is kept",
+    scenario="a good request and then one with wrong credentials, on one connection if it is kept",
     expected=f"for the second {REFUSAL}",
 )
 def each_request_verified(check: CaseContext) -> str:

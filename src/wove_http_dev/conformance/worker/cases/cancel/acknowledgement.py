@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import time
 
-from wove_http_dev.conformance.case import MUST, SHOULD, CaseFailed, Family
+from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
+from wove_http_dev.conformance.worker.cases.cancel import cancel
 from wove_http_dev.conformance.worker.cases.cancel.held_run import (
     THE_ANSWER,
     HeldRun,
@@ -20,7 +21,6 @@ from wove_http_dev.conformance.worker.cases.cancel.held_run import (
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import Background, NoAnswer
 
-acknowledging = Family("cancel")
 CLAIM = 2.5
 """Seconds in which a worker that claims too early would have claimed, its grace included."""
 AT_ONCE = 0.75
@@ -54,12 +54,10 @@ def _honest(check: CaseContext, run: HeldRun, kind: str) -> str:
     return f"cancel_task: {answer.shown()}; run_task: {event.get('type')}"
 
 
-@acknowledging.case(
+@cancel.must(
     "06",
-    "require-ack-honest",
-    MUST,
     f"{sources.ENVIRONMENTS}; {sources.EVENTS}: task_cancelled means that it completed",
-    sent="a require_ack cancel_task for a sync task that goes on, pinged by the checker",
+    scenario="a require_ack cancel_task for a sync task that goes on, pinged by the checker",
     expected="no task_cancelled in either answer while the body answers pings",
 )
 def require_ack_honest(check: CaseContext) -> str:
@@ -67,12 +65,10 @@ def require_ack_honest(check: CaseContext) -> str:
     return _honest(check, held(check, tasks.hold), "sync")
 
 
-@acknowledging.case(
+@cancel.must(
     "07",
-    "require-ack-honest-async",
-    MUST,
     f"{sources.ENVIRONMENTS}; {sources.EVENTS}: task_cancelled means that it completed",
-    sent="a require_ack cancel_task for an async task that goes on when it is cancelled",
+    scenario="a require_ack cancel_task for an async task that goes on when it is cancelled",
     expected="no task_cancelled in either answer while the body answers pings",
 )
 def require_ack_honest_async(check: CaseContext) -> str:
@@ -80,12 +76,10 @@ def require_ack_honest_async(check: CaseContext) -> str:
     return _honest(check, held(check, tasks.hold_stubborn), "async, not stopping at once")
 
 
-@acknowledging.case(
+@cancel.should(
     "08",
-    "require-ack-acknowledged",
-    SHOULD,
     sources.ENVIRONMENTS,
-    sent="a require_ack cancel_task for an async task that stops when it is cancelled",
+    scenario="a require_ack cancel_task for an async task that stops when it is cancelled",
     expected="task_cancelled in the answer to the cancel_task or the run_task, the latter no other"
     " outcome; the body stopped",
 )
@@ -109,12 +103,10 @@ def require_ack_acknowledged(check: CaseContext) -> str:
     return "acknowledged"
 
 
-@acknowledging.case(
+@cancel.should(
     "11",
-    "best-effort-at-once",
-    SHOULD,
     sources.ENVIRONMENTS,
-    sent="a best_effort cancel_task for a sync task that goes on",
+    scenario="a best_effort cancel_task for a sync task that goes on",
     expected=f"an answer within {AT_ONCE:g} s, while the task goes on",
 )
 def best_effort_at_once(check: CaseContext) -> str:

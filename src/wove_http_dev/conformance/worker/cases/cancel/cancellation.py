@@ -6,8 +6,9 @@ what the answers claim is ``acknowledging``'s.
 
 from __future__ import annotations
 
-from wove_http_dev.conformance.case import MUST, SHOULD, CaseFailed, Family
+from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
+from wove_http_dev.conformance.worker.cases.cancel import cancel
 from wove_http_dev.conformance.worker.cases.cancel.held_run import (
     THE_ANSWER,
     cancelled,
@@ -17,19 +18,16 @@ from wove_http_dev.conformance.worker.cases.cancel.held_run import (
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
-cancel = Family("cancel")
 FULL = 8
 """Runs at once: what Wove itself has in flight on four cores."""
 THROUGH = 3.0
 """Seconds that a cancel_task may take where many run; it has nothing to wait for."""
 
 
-@cancel.case(
+@cancel.must(
     "01",
-    "running-best-effort",
-    MUST,
     sources.PROTOCOL,
-    sent="a best_effort cancel_task for a task that runs",
+    scenario="a best_effort cancel_task for a task that runs",
     expected="an answer within 5 s: empty, or event frames of that run",
 )
 def running_best_effort(check: CaseContext) -> str:
@@ -41,12 +39,10 @@ def running_best_effort(check: CaseContext) -> str:
     return answer.shown()
 
 
-@cancel.case(
+@cancel.must(
     "02",
-    "run-is-answered",
-    MUST,
     sources.CONTRACT,
-    sent="a best_effort cancel_task for a task that runs; then the task is let end",
+    scenario="a best_effort cancel_task for a task that runs; then the task is let end",
     expected="the run_task POST is answered with one terminal frame",
 )
 def run_is_answered(check: CaseContext) -> str:
@@ -61,12 +57,10 @@ def run_is_answered(check: CaseContext) -> str:
     return str(event.get("type"))
 
 
-@cancel.case(
+@cancel.should(
     "03",
-    "stops-async-task",
-    SHOULD,
     f"{sources.CONTRACT} (honor cancellation); {sources.STDIO}",
-    sent="a best_effort cancel_task for an async task that waits",
+    scenario="a best_effort cancel_task for an async task that waits",
     expected="the task stops, and its run is answered task_cancelled",
 )
 def stops_async_task(check: CaseContext) -> str:
@@ -81,12 +75,10 @@ def stops_async_task(check: CaseContext) -> str:
     return "stopped"
 
 
-@cancel.case(
+@cancel.must(
     "04",
-    "unknown-run",
-    MUST,
     sources.PROTOCOL,
-    sent="cancel_task frames (both modes) for a run that never was",
+    scenario="cancel_task frames (both modes) for a run that never was",
     expected="an answer within 5 s, and no failure of the service",
 )
 def unknown_run(check: CaseContext) -> str:
@@ -97,12 +89,10 @@ def unknown_run(check: CaseContext) -> str:
     return answer.shown()
 
 
-@cancel.case(
+@cancel.must(
     "05",
-    "finished-run",
-    MUST,
     sources.PROTOCOL,
-    sent="cancel_task frames (both modes) for a run that has finished",
+    scenario="cancel_task frames (both modes) for a run that has finished",
     expected="an answer within 5 s, no claim that it was cancelled",
 )
 def finished_run(check: CaseContext) -> str:
@@ -117,12 +107,10 @@ def finished_run(check: CaseContext) -> str:
     return answer.shown()
 
 
-@cancel.case(
+@cancel.must(
     "09",
-    "only-its-own-run",
-    MUST,
     sources.CONTRACT,
-    sent="two tasks that run, and a cancel_task for one of them, the older or the newer",
+    scenario="two tasks that run, and a cancel_task for one of them, the older or the newer",
     expected="the other one goes on to its result",
 )
 def only_its_own_run(check: CaseContext) -> str:
@@ -141,12 +129,10 @@ def only_its_own_run(check: CaseContext) -> str:
     return "the other one ended in task_result"
 
 
-@cancel.case(
+@cancel.must(
     "10",
-    "malformed-cancel",
-    MUST,
     f"{sources.HTTP}, 15.5.1",
-    sent="cancel_task frames without run_id, and with a number there",
+    scenario="cancel_task frames without run_id, and with a number there",
     expected="an answer within 5 s, and no failure of the service",
 )
 def malformed_cancel(check: CaseContext) -> str:
@@ -163,12 +149,10 @@ def malformed_cancel(check: CaseContext) -> str:
     return f"HTTP {answer.status}"
 
 
-@cancel.case(
+@cancel.must(
     "12",
-    "whole-run-id",
-    MUST,
     sources.CONTRACT,
-    sent="cancel_task frames, while a task runs, for run ids that are nearly its own: a letter"
+    scenario="cancel_task frames, while a task runs, for run ids that are nearly its own: a letter"
     " less, a letter more, in other letters; and for a run that never was",
     expected="the task goes on to its result",
 )
@@ -191,12 +175,10 @@ def whole_run_id(check: CaseContext) -> str:
     return "not stopped"
 
 
-@cancel.case(
+@cancel.must(
     "13",
-    "one-outcome",
-    MUST,
     f"{sources.CONTRACT}; {sources.PROTOCOL}",
-    sent="cancel_task frames (both modes) for async tasks that wait",
+    scenario="cancel_task frames (both modes) for async tasks that wait",
     expected="in both answers together one outcome, with the run's run_id, task_cancelled perhaps"
     " in both",
 )
@@ -223,12 +205,10 @@ def one_outcome(check: CaseContext) -> str:
     return "one each"
 
 
-@cancel.case(
+@cancel.must(
     "14",
-    "through-a-full-house",
-    MUST,
     sources.CONTRACT,
-    sent=f"a cancel_task for one of {FULL} tasks that run",
+    scenario=f"a cancel_task for one of {FULL} tasks that run",
     expected=f"an answer within {THROUGH:g} s, while the others go on",
 )
 def through_a_full_house(check: CaseContext) -> str:

@@ -1,1 +1,7 @@
-"""Cases about runs side by side."""
+"""Cases about runs at the same time."""
+
+from __future__ import annotations
+
+from wove_http_dev.conformance.case import Family
+
+concurrency = Family("concurrency")

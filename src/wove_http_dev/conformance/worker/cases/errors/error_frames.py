@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from wove_http_dev.conformance.case import MUST, SHOULD, Family
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
+from wove_http_dev.conformance.worker.cases.errors import errors
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.unpickling import Refused, Unloadable, brief, load
 
-errors = Family("errors")
 PURPOSE = "on purpose"
 FIELDS = ("kind", "message", "traceback", "retryable", "source")
 
@@ -38,12 +37,10 @@ def loadable(check: CaseContext, what: str, event: answers.Event) -> BaseExcepti
         )
 
 
-@errors.case(
+@errors.must(
     "01",
-    "task-exception",
-    MUST,
     sources.EVENTS,
-    sent="a task that raises ValueError",
+    scenario="a task that raises ValueError",
     expected="a task_error that names ValueError and its message; in exception_pickle, if it is"
     " there, the same exception",
 )
@@ -73,12 +70,10 @@ def _same_exception(check: CaseContext, what: str, event: answers.Event) -> None
         )
 
 
-@errors.case(
+@errors.should(
     "02",
-    "error-fields",
-    SHOULD,
     sources.EVENTS,
-    sent="a task that raises ValueError",
+    scenario="a task that raises ValueError",
     expected="an error with kind, message, traceback, retryable and source",
 )
 def error_fields(check: CaseContext) -> str:
@@ -96,12 +91,10 @@ def error_fields(check: CaseContext) -> str:
     return "all five"
 
 
-@errors.case(
+@errors.should(
     "06",
-    "exception-that-does-not-load",
-    SHOULD,
     f"{sources.EXECUTOR}: it hides the real error",
-    sent="a task that raises an exception which pickles, to bytes that do not load",
+    scenario="a task that raises an exception which pickles, to bytes that do not load",
     expected="a task_error without exception_pickle that names the message",
 )
 def exception_that_does_not_load(check: CaseContext) -> str:
@@ -115,12 +108,10 @@ def exception_that_does_not_load(check: CaseContext) -> str:
     return text
 
 
-@errors.case(
+@errors.should(
     "08",
-    "timeout-error",
-    SHOULD,
     f"{sources.EXECUTOR}: Python 3.11 and later cancel the whole weave for it",
-    sent="tasks that raise TimeoutError and StopIteration",
+    scenario="tasks that raise TimeoutError and StopIteration",
     expected="a task_error each, without exception_pickle",
 )
 def timeout_error(check: CaseContext) -> str:
@@ -134,12 +125,10 @@ def timeout_error(check: CaseContext) -> str:
     return "task_error each time"
 
 
-@errors.case(
+@errors.should(
     "13",
-    "message-in-letters",
-    SHOULD,
     sources.EVENTS,
-    sent="a task that raises ValueError with a message that is not ASCII",
+    scenario="a task that raises ValueError with a message that is not ASCII",
     expected="the same message in the task_error",
 )
 def message_in_letters(check: CaseContext) -> str:
@@ -157,12 +146,10 @@ def message_in_letters(check: CaseContext) -> str:
     return brief(said[0])
 
 
-@errors.case(
+@errors.must(
     "16",
-    "error-ids",
-    MUST,
     sources.CONTRACT,
-    sent="a task that raises ValueError, with ids of this check's choosing",
+    scenario="a task that raises ValueError, with ids of this check's choosing",
     expected="its run_id and its task_id, unchanged, on every event frame",
 )
 def error_ids(check: CaseContext) -> str:

@@ -6,21 +6,18 @@ It knows things that go wrong; what is told of them is ``errors``'.
 
 from __future__ import annotations
 
-from wove_http_dev.conformance.case import MUST, Family
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
+from wove_http_dev.conformance.worker.cases.errors import errors
 from wove_http_dev.conformance.worker.cases.errors.error_frames import failed, loadable
 from wove_http_dev.conformance.worker.context import CaseContext
 
-survival = Family("errors")
 OUTCOME = "one task_error; the service goes on"
 
 
-@survival.case(
+@errors.must(
     "03",
-    "wrong-arguments",
-    MUST,
     sources.EVENTS,
-    sent="a task without an argument that it needs, and one with an argument too many",
+    scenario="a task without an argument that it needs, and one with an argument too many",
     expected=OUTCOME,
 )
 def wrong_arguments(check: CaseContext) -> str:
@@ -30,12 +27,11 @@ def wrong_arguments(check: CaseContext) -> str:
     return "task_error"
 
 
-@survival.case(
+@errors.must(
     "04",
-    "unpicklable-result",
-    MUST,
     sources.CONTRACT,
-    sent="a task that returns a lock, and one whose result raises ValueError when it is pickled",
+    scenario="a task that returns a lock, and one whose result raises ValueError when it is"
+    " pickled",
     expected=OUTCOME,
 )
 def unpicklable_result(check: CaseContext) -> str:
@@ -46,12 +42,10 @@ def unpicklable_result(check: CaseContext) -> str:
     )
 
 
-@survival.case(
+@errors.must(
     "05",
-    "unpicklable-exception",
-    MUST,
     sources.CONTRACT,
-    sent="a task that raises an exception which holds a lock, and one whose exception raises"
+    scenario="a task that raises an exception which holds a lock, and one whose exception raises"
     " ValueError when it is pickled",
     expected="a task_error that names its message; the service goes on",
 )
@@ -69,12 +63,10 @@ def unpicklable_exception(check: CaseContext) -> str:
     return text
 
 
-@survival.case(
+@errors.must(
     "07",
-    "system-exit",
-    MUST,
     f"{sources.CONTRACT}; {sources.EXECUTOR}: sent as an exception, it ends the caller's program",
-    sent="tasks that raise SystemExit, KeyboardInterrupt, GeneratorExit and BaseException",
+    scenario="tasks that raise SystemExit, KeyboardInterrupt, GeneratorExit and BaseException",
     expected="a task_error each, no exception_pickle of such a kind; the service goes on",
 )
 def system_exit(check: CaseContext) -> str:
@@ -91,12 +83,10 @@ def system_exit(check: CaseContext) -> str:
     return "task_error each time"
 
 
-@survival.case(
+@errors.must(
     "09",
-    "cancelled-error",
-    MUST,
     f"{sources.CONTRACT}; {sources.STDIO}",
-    sent="an async task that raises asyncio.CancelledError, with no cancel_task",
+    scenario="an async task that raises asyncio.CancelledError, with no cancel_task",
     expected="a task_error, or task_cancelled as Wove's own runtime says; the service goes on",
 )
 def cancelled_error(check: CaseContext) -> str:
@@ -109,13 +99,11 @@ def cancelled_error(check: CaseContext) -> str:
     return str(event.get("type"))
 
 
-@survival.case(
+@errors.must(
     "10",
-    "unimportable-callable",
-    MUST,
     sources.CONTRACT,
-    sent="a callable pickled by the name of a module that the worker does not have, and by a name"
-    " that a module of its own does not have",
+    scenario="a callable pickled by the name of a module that the worker does not have, and by a"
+    " name that a module of its own does not have",
     expected="a task_error that names what is missing; the service goes on",
 )
 def unimportable_callable(check: CaseContext) -> str:
@@ -131,12 +119,10 @@ def unimportable_callable(check: CaseContext) -> str:
     return text
 
 
-@survival.case(
+@errors.must(
     "11",
-    "broken-pickles",
-    MUST,
     sources.CONTRACT,
-    sent="bytes that are no pickle as callable and as arguments; a callable that is a number;"
+    scenario="bytes that are no pickle as callable and as arguments; a callable that is a number;"
     " arguments that are a list",
     expected="a task_error or a 4xx status each; the service goes on",
 )
@@ -159,12 +145,10 @@ def broken_pickles(check: CaseContext) -> str:
     return "rejected"
 
 
-@survival.case(
+@errors.must(
     "12",
-    "exit-on-load",
-    MUST,
     sources.CONTRACT,
-    sent="a callable_pickle that calls sys.exit(3) when it is loaded",
+    scenario="a callable_pickle that calls sys.exit(3) when it is loaded",
     expected="a task_error or a 4xx status; the service goes on",
 )
 def exit_on_load(check: CaseContext) -> str:
@@ -180,12 +164,11 @@ def exit_on_load(check: CaseContext) -> str:
     return f"HTTP {answer.status}"
 
 
-@survival.case(
+@errors.must(
     "14",
-    "async-system-exit",
-    MUST,
     f"{sources.CONTRACT}; {sources.EXECUTOR}: sent as an exception, it ends the caller's program",
-    sent="async tasks that raise SystemExit and KeyboardInterrupt, and an async task after each",
+    scenario="async tasks that raise SystemExit and KeyboardInterrupt, and an async task after"
+    " each",
     expected="a task_error each; the next async task runs",
 )
 def async_system_exit(check: CaseContext) -> str:
@@ -200,12 +183,10 @@ def async_system_exit(check: CaseContext) -> str:
     return "task_error each time"
 
 
-@survival.case(
+@errors.must(
     "15",
-    "exception-without-text",
-    MUST,
     sources.CONTRACT,
-    sent="a task that raises an exception whose __str__ raises",
+    scenario="a task that raises an exception whose __str__ raises",
     expected=OUTCOME,
 )
 def exception_without_text(check: CaseContext) -> str:

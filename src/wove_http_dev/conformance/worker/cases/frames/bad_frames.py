@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from wove_http_dev.conformance.case import MUST, SHOULD, Family
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
+from wove_http_dev.conformance.worker.cases.frames import frames
 from wove_http_dev.conformance.worker.context import CaseContext
 
-rejections = Family("frames")
 REJECTION = "an error status, 400 at best; the service goes on"
 
 
@@ -34,12 +33,10 @@ def _bodies_rejected(check: CaseContext, bodies: dict[str, bytes]) -> str:
     return seen
 
 
-@rejections.case(
+@frames.must(
     "09",
-    "malformed-json",
-    MUST,
     f"{sources.HTTP}, 15.5.1; {sources.CONTRACT}",
-    sent="bodies that are not JSON: empty, cut off, not UTF-8, a pickle",
+    scenario="bodies that are not JSON: empty, cut off, not UTF-8, a pickle",
     expected=REJECTION,
 )
 def malformed_json(check: CaseContext) -> str:
@@ -56,12 +53,10 @@ def malformed_json(check: CaseContext) -> str:
     )
 
 
-@rejections.case(
+@frames.must(
     "10",
-    "not-an-object",
-    MUST,
     f"{sources.HTTP}, 15.5.1; {sources.PROTOCOL}",
-    sent="JSON that is no object: a list, a string, a number, null",
+    scenario="JSON that is no object: a list, a string, a number, null",
     expected=REJECTION,
 )
 def not_an_object(check: CaseContext) -> str:
@@ -74,12 +69,11 @@ def not_an_object(check: CaseContext) -> str:
     )
 
 
-@rejections.case(
+@frames.must(
     "11",
-    "missing-fields",
-    MUST,
     f"{sources.HTTP}, 15.5.1; {sources.EVENTS}",
-    sent="run_task frames without type, run_id or callable_pickle, or with a number for the last",
+    scenario="run_task frames without type, run_id or callable_pickle, or with a number for the"
+    " last",
     expected="an error status, or a task_error for the run_id; the service goes on",
 )
 def missing_fields(check: CaseContext) -> str:
@@ -96,12 +90,10 @@ def missing_fields(check: CaseContext) -> str:
     return seen
 
 
-@rejections.case(
+@frames.must(
     "12",
-    "bad-base64",
-    MUST,
     f"{sources.HTTP}, 15.5.1; {sources.PROTOCOL}",
-    sent="callable_pickle and args_pickle that are not base64",
+    scenario="callable_pickle and args_pickle that are not base64",
     expected="an error status, or a task_error for the run_id; the service goes on",
 )
 def bad_base64(check: CaseContext) -> str:
@@ -119,12 +111,10 @@ def bad_base64(check: CaseContext) -> str:
     return seen
 
 
-@rejections.case(
+@frames.must(
     "13",
-    "unknown-command",
-    MUST,
     f"{sources.CONTRACT} (unsupported commands are not dropped silently)",
-    sent="frames of type 'run_everything', '' and null",
+    scenario="frames of type 'run_everything', '' and null",
     expected=REJECTION,
 )
 def unknown_command(check: CaseContext) -> str:
@@ -141,12 +131,10 @@ def unknown_command(check: CaseContext) -> str:
     return seen
 
 
-@rejections.case(
+@frames.should(
     "14",
-    "rejection-status",
-    SHOULD,
     f"{sources.HTTP}, 15.5.1",
-    sent="malformed JSON, a frame without run_id, an unknown command",
+    scenario="malformed JSON, a frame without run_id, an unknown command",
     expected="a 4xx status: the mistake is the client's",
 )
 def rejection_status(check: CaseContext) -> str:
@@ -168,12 +156,11 @@ def rejection_status(check: CaseContext) -> str:
     return "4xx"
 
 
-@rejections.case(
+# Wove's own stdio worker skips such characters
+@frames.should(
     "16",
-    "strict-base64",
-    SHOULD,  # Wove's own stdio worker skips such characters
     f"{sources.BASE64}: what holds characters outside the alphabet must be rejected",
-    sent="a valid callable_pickle with four asterisks in it",
+    scenario="a valid callable_pickle with four asterisks in it",
     expected="an error status, or a task_error for the run_id",
 )
 def strict_base64(check: CaseContext) -> str:

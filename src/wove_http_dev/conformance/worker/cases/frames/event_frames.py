@@ -8,23 +8,20 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from wove_http_dev.conformance.case import MUST, SHOULD, CaseFailed, Family
+from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
+from wove_http_dev.conformance.worker.cases.frames import frames
 from wove_http_dev.conformance.worker.context import CaseContext
-
-frames = Family("frames")
 
 
 def _events(check: CaseContext, **ids: str) -> list[answers.Event]:
     return check.events(commands.run_frame(tasks.echo, {"value": 1}, **ids))
 
 
-@frames.case(
+@frames.must(
     "15",
-    "readable-result",
-    MUST,
     sources.PROTOCOL,
-    sent="a task that returns text and, should that fail, one that returns None",
+    scenario="a task that returns text and, should that fail, one that returns None",
     expected="a task_result that can be read, for one of them, within 10 s",
     prerequisite=True,
 )
@@ -59,12 +56,10 @@ def _read(check: CaseContext, function: Any, args: Any = None) -> str:
     return answers.types(events)
 
 
-@frames.case(
+@frames.must(
     "01",
-    "json-answer",
-    MUST,
     sources.PROTOCOL,
-    sent="a valid run_task frame",
+    scenario="a valid run_task frame",
     expected='JSON: one event frame, a list of them, or {"events": […]}',
 )
 def json_answer(check: CaseContext) -> str:
@@ -80,12 +75,10 @@ def json_answer(check: CaseContext) -> str:
     return f"{shape}: {answers.types(events)}"
 
 
-@frames.case(
+@frames.must(
     "02",
-    "one-terminal-frame",
-    MUST,
     f"{sources.CONTRACT}; {sources.PROTOCOL}",
-    sent="a valid run_task frame",
+    scenario="a valid run_task frame",
     expected="exactly one of task_result, task_error, task_cancelled",
 )
 def one_terminal_frame(check: CaseContext) -> str:
@@ -98,12 +91,10 @@ def one_terminal_frame(check: CaseContext) -> str:
     return answers.types(events)
 
 
-@frames.case(
+@frames.must(
     "03",
-    "run-id-echo",
-    MUST,
     sources.CONTRACT,
-    sent="a valid run_task frame",
+    scenario="a valid run_task frame",
     expected="its run_id, unchanged, on every event frame",
 )
 def run_id_echo(check: CaseContext) -> str:
@@ -126,12 +117,10 @@ def _echoed(check: CaseContext, name: str, sent: str, events: list[answers.Event
             )
 
 
-@frames.case(
+@frames.must(
     "04",
-    "task-id-echo",
-    MUST,
     sources.CONTRACT,
-    sent="a valid run_task frame",
+    scenario="a valid run_task frame",
     expected="its task_id, unchanged, on every event frame",
 )
 def task_id_echo(check: CaseContext) -> str:
@@ -141,12 +130,10 @@ def task_id_echo(check: CaseContext) -> str:
     return task_id
 
 
-@frames.case(
+@frames.must(
     "05",
-    "ids-are-opaque",
-    MUST,
     sources.CONTRACT,
-    sent="run_id and task_id with letters beyond ASCII, quotes, slashes and spaces",
+    scenario="run_id and task_id with letters beyond ASCII, quotes, slashes and spaces",
     expected="both unchanged on every event frame",
 )
 def ids_are_opaque(check: CaseContext) -> str:
@@ -159,12 +146,10 @@ def ids_are_opaque(check: CaseContext) -> str:
     return "unchanged"
 
 
-@frames.case(
+@frames.must(
     "06",
-    "order",
-    MUST,
     sources.EVENTS,
-    sent="a valid run_task frame",
+    scenario="a valid run_task frame",
     expected="task_started, if any, first and once; the terminal frame last",
 )
 def order(check: CaseContext) -> str:
@@ -178,12 +163,10 @@ def order(check: CaseContext) -> str:
     return answers.types(events)
 
 
-@frames.case(
+@frames.must(
     "07",
-    "known-event-types",
-    MUST,
     f"{sources.EVENTS}; {sources.EXECUTOR}",
-    sent="a valid run_task frame",
+    scenario="a valid run_task frame",
     expected="event types that Wove knows",
 )
 def known_event_types(check: CaseContext) -> str:
@@ -194,12 +177,10 @@ def known_event_types(check: CaseContext) -> str:
     return answers.types(events)
 
 
-@frames.case(
+@frames.should(
     "08",
-    "unknown-fields",
-    SHOULD,
     "the command frames of Wove's docs name fields, and do not say there are no more",
-    sent="a run_task frame with fields the docs do not name, and every delivery setting",
+    scenario="a run_task frame with fields the docs do not name, and every delivery setting",
     expected="the task's result",
 )
 def unknown_fields(check: CaseContext) -> str:

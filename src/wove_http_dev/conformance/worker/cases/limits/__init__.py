@@ -1,1 +1,7 @@
-"""Cases about size, load, and what a run leaves behind."""
+"""Cases about requests and runs that use up a service's resources."""
+
+from __future__ import annotations
+
+from wove_http_dev.conformance.case import Family
+
+limits = Family("limits")

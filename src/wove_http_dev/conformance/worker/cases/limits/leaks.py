@@ -8,11 +8,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from wove_http_dev.conformance.case import SHOULD, Family, NotApplicable
+from wove_http_dev.conformance.case import NotApplicable
 from wove_http_dev.conformance.worker import commands, sources, tasks
+from wove_http_dev.conformance.worker.cases.limits import limits
 from wove_http_dev.conformance.worker.context import CaseContext
 
-leaks = Family("limits")
 BATCH, BATCH_TIME = 25, 1.2
 """Runs between two looks at the process, and the seconds after which there are enough of them."""
 FEWEST = 10
@@ -50,13 +50,11 @@ def _held(check: CaseContext) -> dict[str, int]:
     return seen
 
 
-@leaks.case(
+@limits.should(
     "07",
-    "nothing-left-behind",
-    SHOULD,
     sources.CWE_EXHAUSTION,
-    sent=f"twice {BATCH} tasks each that are sync, async and failing, and as many requests without"
-    " credentials; in between tasks that count the threads and open files of their process",
+    scenario=f"twice {BATCH} tasks each that are sync, async and failing, and as many requests"
+    " without credentials; in between tasks that count the threads and open files of their process",
     expected="counts that do not grow",
 )
 def nothing_left_behind(check: CaseContext) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import time
 
-from wove_http_dev.conformance.case import SHOULD, Family, NotApplicable
+from wove_http_dev.conformance.case import NotApplicable
 from wove_http_dev.conformance.worker import commands, sources
+from wove_http_dev.conformance.worker.cases.limits import limits
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import Connection, NoAnswer
 
-growth = Family("limits")
 WARM_UP = 20
 PAIRS, PAIRS_TIME = 60, 0.7
 """Pairs of requests that are compared, and the seconds after which there are enough of them."""
@@ -76,12 +76,10 @@ class _Clock:
             self._connection = None
 
 
-@growth.case(
+@limits.should(
     "06",
-    "verify-time-growth",
-    SHOULD,
     f"{sources.CWE_EXHAUSTION}; measured on wove 2.0.3",
-    sent=f"signed requests for {REQUESTS_TIME:g} s (at most {REQUESTS}), timed before and after"
+    scenario=f"signed requests for {REQUESTS_TIME:g} s (at most {REQUESTS}), timed before and after"
     " against requests with a wrong signature",
     expected=f"less than {GROWN * 1e6:.0f} µs (and {GROWN_SHARE:.0%}) more per request",
 )

@@ -1,1 +1,7 @@
-"""Cases about what a task is given, how often it runs, and what comes back."""
+"""Cases about calling a task: its arguments, its result, and how often it runs."""
+
+from __future__ import annotations
+
+from wove_http_dev.conformance.case import Family
+
+run = Family("run")

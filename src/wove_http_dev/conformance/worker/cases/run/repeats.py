@@ -8,22 +8,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from wove_http_dev.conformance.case import MUST, Family
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
+from wove_http_dev.conformance.worker.cases.run import run
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.unpickling import brief
 
-repeats = Family("run")
 AFTERMATH = 0.1
 """Seconds in which a second run of the same task would be noticed."""
 
 
-@repeats.case(
+@run.must(
     "09",
-    "runs-once",
-    MUST,
     sources.CONTRACT,
-    sent="a task that reports to the checker",
+    scenario="a task that reports to the checker",
     expected="one report",
 )
 def runs_once(check: CaseContext) -> str:
@@ -41,13 +38,11 @@ def _once(check: CaseContext, function: Any, not_run: str, what: str) -> None:
         check.fail(f"{what} was sent once and ran {callback.count} times")
 
 
-@repeats.case(
+@run.must(
     "10",
-    "failed-task-runs-once",
-    MUST,
     f"{sources.CONTRACT}; retries are Wove's, by the task's own settings",
-    sent="tasks that report to the checker and then raise: ValueError, ConnectionError, and in a"
-    " coroutine",
+    scenario="tasks that report to the checker and then raise: ValueError, ConnectionError, and in"
+    " a coroutine",
     expected="one report each",
 )
 def failed_task_runs_once(check: CaseContext) -> str:
@@ -62,12 +57,10 @@ def failed_task_runs_once(check: CaseContext) -> str:
     return "once"
 
 
-@repeats.case(
+@run.must(
     "11",
-    "one-task-twice",
-    MUST,
     f"{sources.CONTRACT}; a mapped task has many runs",
-    sent="two runs with the same task_id, one after the other, with different arguments",
+    scenario="two runs with the same task_id, one after the other, with different arguments",
     expected="each its own result",
 )
 def one_task_twice(check: CaseContext) -> str:
@@ -85,13 +78,11 @@ def one_task_twice(check: CaseContext) -> str:
     return "each its own"
 
 
-@repeats.case(
+@run.must(
     "12",
-    "same-work-twice",
-    MUST,
     sources.CONTRACT,
-    sent="two runs of the same callable_pickle and args_pickle; the task returns something new each"
-    " time, and changes its argument",
+    scenario="two runs of the same callable_pickle and args_pickle; the task returns something new"
+    " each time, and changes its argument",
     expected="another result each time, and the argument as it was sent",
 )
 def same_work_twice(check: CaseContext) -> str:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from wove_http_dev.conformance.case import MUST, SHOULD, CaseFailed, Family
+from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
+from wove_http_dev.conformance.worker.cases.run import run
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.unpickling import brief
 
-running = Family("run")
 MIB = 2**20
 NAMES = (
     *("self", "func", "function", "fn", "f", "args", "kwargs", "callable", "task", "name", "run"),
@@ -26,13 +26,11 @@ def _same(check: CaseContext, what: str, seen: Any, expected: Any) -> None:
         check.fail(f"{what}: {brief(seen)}, where {brief(expected)} was expected")
 
 
-@running.case(
+@run.must(
     "01",
-    "keyword-arguments",
-    MUST,
     f"{sources.EVENTS}; {sources.STDIO}",
-    sent="a function with positional, keyword-only, default and ** parameters; args for all but the"
-    " default",
+    scenario="a function with positional, keyword-only, default and ** parameters; args for all"
+    " but the default",
     expected="each argument under its own name, the default filled in",
 )
 def keyword_arguments(check: CaseContext) -> str:
@@ -49,13 +47,11 @@ def keyword_arguments(check: CaseContext) -> str:
     return brief(seen)
 
 
-@running.case(
+@run.must(
     "02",
-    "async-callable",
-    MUST,
     sources.STDIO,
-    sent="a coroutine function, a function that returns a coroutine, and an object whose __call__"
-    " is a coroutine function",
+    scenario="a coroutine function, a function that returns a coroutine, and an object whose"
+    " __call__ is a coroutine function",
     expected="what it returned after it was awaited, each time",
 )
 def async_callable(check: CaseContext) -> str:
@@ -79,12 +75,10 @@ def _returned(check: CaseContext, function: Any, args: Any, value: Any, what: st
         check.fail(f"{what}a result came back as {brief(seen)} where {brief(value)} was returned")
 
 
-@running.case(
+@run.must(
     "03",
-    "importable-callable",
-    MUST,
     "cloudpickle sends what an importable module defines by name",
-    sent="the built-in dict as the callable, one argument",
+    scenario="the built-in dict as the callable, one argument",
     expected="the dict that it makes",
 )
 def importable_callable(check: CaseContext) -> str:
@@ -93,13 +87,11 @@ def importable_callable(check: CaseContext) -> str:
     return "{'a': 1}"
 
 
-@running.case(
+@run.must(
     "04",
-    "python-values",
-    MUST,
     sources.PROTOCOL,
-    sent="tasks that return tuples, sets, bytes, a dict with a number as key, a number beyond 64"
-    " bits, and everything that is false: 0, '', [], {}, (), False",
+    scenario="tasks that return tuples, sets, bytes, a dict with a number as key, a number beyond"
+    " 64 bits, and everything that is false: 0, '', [], {}, (), False",
     expected="equal values of the same types",
 )
 def python_values(check: CaseContext) -> str:
@@ -111,12 +103,10 @@ def python_values(check: CaseContext) -> str:
     return "equal"
 
 
-@running.case(
+@run.must(
     "05",
-    "no-result",
-    MUST,
     sources.PROTOCOL,
-    sent="a task that returns None",
+    scenario="a task that returns None",
     expected="task_result with None",
 )
 def no_result(check: CaseContext) -> str:
@@ -125,15 +115,13 @@ def no_result(check: CaseContext) -> str:
     return "None"
 
 
-@running.case(
+@run.must(
     "06",
-    "unicode",
-    MUST,
     sources.PROTOCOL,
-    sent="text from several scripts, emoji, a NUL and line separators, there and back",
+    scenario="text from several scripts, emoji, a NUL and line separators, there and back",
     expected="the same text",
 )
-def unicode_text(check: CaseContext) -> str:
+def unicode(check: CaseContext) -> str:
     """Text goes there and back unchanged."""
     text = "größe \N{CJK UNIFIED IDEOGRAPH-6F22}\N{CJK UNIFIED IDEOGRAPH-5B57} \N{PILE OF POO}"
     text += " \x00\r\n\N{LINE SEPARATOR}\N{RIGHT-TO-LEFT MARK}"
@@ -141,12 +129,10 @@ def unicode_text(check: CaseContext) -> str:
     return "unchanged"
 
 
-@running.case(
+@run.must(
     "07",
-    "large-payload",
-    MUST,
     f"{sources.PROTOCOL} (no limit is named)",
-    sent="1 MiB of argument, returned",
+    scenario="1 MiB of argument, returned",
     expected="the same bytes",
 )
 def large_payload(check: CaseContext) -> str:
@@ -163,12 +149,10 @@ def _large(check: CaseContext, size: int) -> None:
         check.fail(f"{size} MiB came back changed: {brief(seen)}")
 
 
-@running.case(
+@run.should(
     "08",
-    "very-large-payload",
-    SHOULD,
     f"{sources.PROTOCOL} (no limit is named)",
-    sent="6 MiB of argument, returned",
+    scenario="6 MiB of argument, returned",
     expected="the same bytes",
 )
 def very_large_payload(check: CaseContext) -> str:
@@ -177,12 +161,10 @@ def very_large_payload(check: CaseContext) -> str:
     return "6 MiB there and back"
 
 
-@running.case(
+@run.should(
     "13",
-    "result-by-value",
-    SHOULD,
     f"{sources.STDIO}; it pickles with cloudpickle",
-    sent="tasks that return a lambda, and an instance of a class that the task defines",
+    scenario="tasks that return a lambda, and an instance of a class that the task defines",
     expected="a task_result each (this check does not load it)",
 )
 def result_by_value(check: CaseContext) -> str:
@@ -200,12 +182,10 @@ def result_by_value(check: CaseContext) -> str:
     return "task_result"
 
 
-@running.case(
+@run.must(
     "14",
-    "any-argument-name",
-    MUST,
     f"{sources.EVENTS}; {sources.STDIO}",
-    sent=f"arguments named {', '.join(NAMES)}",
+    scenario=f"arguments named {', '.join(NAMES)}",
     expected="all of them",
 )
 def any_argument_name(check: CaseContext) -> str:
@@ -221,13 +201,11 @@ def any_argument_name(check: CaseContext) -> str:
     return f"{len(NAMES)} names"
 
 
-@running.case(
+@run.must(
     "15",
-    "results-are-not-judged",
-    MUST,
     sources.PROTOCOL,
-    sent="tasks that return an exception, objects that look like errors or event frames, and text"
-    " that looks like JSON",
+    scenario="tasks that return an exception, objects that look like errors or event frames, and"
+    " text that looks like JSON",
     expected="each as the task's result, unchanged",
 )
 def results_are_not_judged(check: CaseContext) -> str:
@@ -249,12 +227,10 @@ def results_are_not_judged(check: CaseContext) -> str:
     return f"{len(values) + 1} values"
 
 
-@running.case(
+@run.must(
     "16",
-    "task-that-prints",
-    MUST,
     sources.CONTRACT,
-    sent="a task that prints to standard output and standard error",
+    scenario="a task that prints to standard output and standard error",
     expected="its result",
 )
 def task_that_prints(check: CaseContext) -> str:

@@ -1,1 +1,7 @@
-"""Cases about whether the service speaks HTTP."""
+"""Cases about HTTP itself: connections, methods, and requests on one connection."""
+
+from __future__ import annotations
+
+from wove_http_dev.conformance.case import Family
+
+transport = Family("transport")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from wove_http_dev.conformance.case import MUST, CaseFailed, Family
+from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.worker import commands, sources, tasks
+from wove_http_dev.conformance.worker.cases.limits import limits
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.unpickling import brief
 from wove_http_dev.conformance.worker.wire import NoAnswer, shown
 
-limits = Family("limits")
 DEPTH = 100_000
 HEAD = 200_000
 AFTERMATH = 0.1
@@ -32,12 +32,10 @@ def survived(check: CaseContext, what: str, step: Callable[[], object]) -> str:
     return seen
 
 
-@limits.case(
+@limits.must(
     "01",
-    "deep-json",
-    MUST,
     sources.CWE_EXHAUSTION,
-    sent=f"JSON nested {DEPTH} levels deep, with good credentials",
+    scenario=f"JSON nested {DEPTH} levels deep, with good credentials",
     expected="an error status; the service goes on",
 )
 def deep_json(check: CaseContext) -> str:
@@ -50,12 +48,10 @@ def deep_json(check: CaseContext) -> str:
     return f"HTTP {answer.status}"
 
 
-@limits.case(
+@limits.must(
     "02",
-    "large-head",
-    MUST,
     "RFC 6585, 5 (431)",
-    sent=f"a header of {HEAD} bytes",
+    scenario=f"a header of {HEAD} bytes",
     expected="any answer or none; the service goes on",
 )
 def large_head(check: CaseContext) -> str:
@@ -68,12 +64,10 @@ def large_head(check: CaseContext) -> str:
     return survived(check, "an oversized request head", step)
 
 
-@limits.case(
+@limits.must(
     "03",
-    "cut-off-request",
-    MUST,
     f"{sources.HTTP1}, 8",
-    sent="half a request, then the connection is closed",
+    scenario="half a request, then the connection is closed",
     expected="the service goes on, and does not run it",
 )
 def cut_off_request(check: CaseContext) -> str:
@@ -95,13 +89,11 @@ def cut_off_request(check: CaseContext) -> str:
     return "not run"
 
 
-@limits.case(
+@limits.must(
     "04",
-    "client-gone",
-    MUST,
     f"{sources.EXECUTOR}: at a timeout it closes the connection",
-    sent="a run_task whose client hangs up while the task runs; then the task is let end; and one"
-    f" whose client resets the connection while a result of {RESULT >> 20} MiB is sent",
+    scenario="a run_task whose client hangs up while the task runs; then the task is let end; and"
+    f" one whose client resets the connection while a result of {RESULT >> 20} MiB is sent",
     expected="the service goes on",
 )
 def client_gone(check: CaseContext) -> str:
@@ -138,12 +130,10 @@ def _reset(check: CaseContext) -> Callable[[], object]:
     return step
 
 
-@limits.case(
+@limits.must(
     "05",
-    "many-runs",
-    MUST,
     sources.CONTRACT,
-    sent=f"{RUNS} tasks, one after the other (fewer, if they take more than {RUNS_TIME:g} s)",
+    scenario=f"{RUNS} tasks, one after the other (fewer, if they take more than {RUNS_TIME:g} s)",
     expected="as many results",
 )
 def many_runs(check: CaseContext) -> str:

@@ -7,23 +7,21 @@ from __future__ import annotations
 
 import time
 
-from wove_http_dev.conformance.case import MUST, SHOULD, CaseFailed, Family, NotApplicable
+from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
+from wove_http_dev.conformance.worker.cases.transport import transport
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import Connection, Deadline, HungUp, NoAnswer, shown
 
-transport = Family("transport")
 PIECES = 4
 PAUSE = 0.03
 SILENT = 20
 
 
-@transport.case(
+@transport.must(
     "01",
-    "reachable",
-    MUST,
     sources.PROTOCOL,
-    sent="a POST with a valid run_task frame",
+    scenario="a POST with a valid run_task frame",
     expected="any HTTP answer, within twice the patience for later ones (10 s)",
     prerequisite=True,
 )
@@ -37,12 +35,10 @@ def reachable(check: CaseContext) -> str:
     return f"HTTP {answer.status}"
 
 
-@transport.case(
+@transport.must(
     "02",
-    "tls-beyond-this-machine",
-    MUST,
     sources.PROTOCOL,
-    sent="nothing (the URL and the credentials given to this check)",
+    scenario="nothing (the URL and the credentials given to this check)",
     expected="https and authentication, unless the host is local",
 )
 def tls_beyond_this_machine(check: CaseContext) -> str:
@@ -57,12 +53,10 @@ def tls_beyond_this_machine(check: CaseContext) -> str:
     return "https, authenticated"
 
 
-@transport.case(
+@transport.should(
     "03",
-    "json-content-type",
-    SHOULD,
     sources.PROTOCOL,
-    sent="a valid run_task frame",
+    scenario="a valid run_task frame",
     expected="Content-Type: application/json",
 )
 def json_content_type(check: CaseContext) -> str:
@@ -74,12 +68,10 @@ def json_content_type(check: CaseContext) -> str:
     return kind
 
 
-@transport.case(
+@transport.must(
     "04",
-    "request-in-pieces",
-    MUST,
     f"{sources.HTTP1}, 6.3",
-    sent=f"a valid request in {PIECES} pieces, {PAUSE * 1000:.0f} ms apart",
+    scenario=f"a valid request in {PIECES} pieces, {PAUSE * 1000:.0f} ms apart",
     expected="the task's result",
 )
 def request_in_pieces(check: CaseContext) -> str:
@@ -109,12 +101,11 @@ def request_in_pieces(check: CaseContext) -> str:
     return kind
 
 
-@transport.case(
+@transport.should(
     "05",
-    "only-post",
-    SHOULD,
     f"{sources.HTTP}, 9.1 and 15.5.6",
-    sent="GET on the same URL, with good credentials for an empty body; PUT with a good run_task",
+    scenario="GET on the same URL, with good credentials for an empty body; PUT with a good"
+    " run_task",
     expected="an error status, 405 at best",
 )
 def only_post(check: CaseContext) -> str:
@@ -131,12 +122,10 @@ def only_post(check: CaseContext) -> str:
     return f"HTTP {answer.status}"
 
 
-@transport.case(
+@transport.should(
     "06",
-    "silent-connections",
-    SHOULD,
     sources.CWE_EXHAUSTION,
-    sent=f"{SILENT} connections that say nothing (no TLS hello either), then a run_task POST",
+    scenario=f"{SILENT} connections that say nothing (no TLS hello either), then a run_task POST",
     expected="the POST is answered while they stay open",
 )
 def silent_connections(check: CaseContext) -> str:
@@ -156,12 +145,10 @@ def silent_connections(check: CaseContext) -> str:
     return f"HTTP {answer.status}"
 
 
-@transport.case(
+@transport.must(
     "07",
-    "next-request-after-a-refusal",
-    MUST,
     f"{sources.HTTP1}, 9.3: the body is read, or the connection closed",
-    sent="on one connection, a request without credentials, for another path, or a GET or a PUT"
+    scenario="on one connection, a request without credentials, for another path, or a GET or a PUT"
     " with a body, and a good one",
     expected="the good one is served, or the connection closed after the refusal",
 )

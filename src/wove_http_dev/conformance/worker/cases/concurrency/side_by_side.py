@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import time
 
-from wove_http_dev.conformance.case import MUST, SHOULD, CaseFailed, Family, NotApplicable
+from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
+from wove_http_dev.conformance.worker.cases.concurrency import concurrency
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.unpickling import brief
 from wove_http_dev.conformance.worker.wire import HttpResponse, NoAnswer
 
-concurrency = Family("concurrency")
 MANY = 8
 """What Wove itself has in flight on four cores (asyncio's default pool, cores + 4)."""
 
@@ -44,12 +44,10 @@ def side_by_side(check: CaseContext, count: int) -> str:
     return f"{count} at once"
 
 
-@concurrency.case(
+@concurrency.must(
     "01",
-    "two-at-once",
-    MUST,
     f"{sources.PROTOCOL}: a cancel_task comes while its run_task is answered",
-    sent="2 tasks that end only when both run",
+    scenario="2 tasks that end only when both run",
     expected="both run at the same time",
 )
 def two_at_once(check: CaseContext) -> str:
@@ -57,12 +55,10 @@ def two_at_once(check: CaseContext) -> str:
     return side_by_side(check, 2)
 
 
-@concurrency.case(
+@concurrency.should(
     "02",
-    "many-at-once",
-    SHOULD,
     f"{sources.EXECUTOR}: delivery_timeout runs while a request waits its turn",
-    sent=f"{MANY} tasks that end only when all run",
+    scenario=f"{MANY} tasks that end only when all run",
     expected="all run at the same time",
 )
 def many_at_once(check: CaseContext) -> str:
@@ -114,12 +110,11 @@ def _pair(check: CaseContext, *, first_ends_first: bool) -> None:
         _own(check, answer, run_id, callback.token, what, [other.token for _, other, _, _ in runs])
 
 
-@concurrency.case(
+@concurrency.must(
     "03",
-    "never-mixed-up",
-    MUST,
     sources.CONTRACT,
-    sent="two tasks that overlap, ended in either order; 16 tasks at once, each with its own value",
+    scenario="two tasks that overlap, ended in either order; 16 tasks at once, each with its own"
+    " value",
     expected="each answer has its own run_id and its own value",
 )
 def never_mixed_up(check: CaseContext) -> str:
@@ -142,12 +137,10 @@ def never_mixed_up(check: CaseContext) -> str:
     return "each its own"
 
 
-@concurrency.case(
+@concurrency.must(
     "04",
-    "result-while-another-waits",
-    MUST,
     f"{sources.PROTOCOL}: each run_task has its own answer",
-    sent="a task that holds on, then one that ends at once",
+    scenario="a task that holds on, then one that ends at once",
     expected="the second is answered while the first still runs",
 )
 def result_while_another_waits(check: CaseContext) -> str:
