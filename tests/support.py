@@ -22,6 +22,7 @@ from typing import Any
 
 import cloudpickle
 from wove import NetworkExecutorSecurity
+from wove.runtime import runtime
 
 from wove_http_dev.weave_outcome import run_one_weave
 from wove_http_dev.worker import HttpWorker
