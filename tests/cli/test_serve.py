@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import shlex
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import textwrap
+import time
+import urllib.parse
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
+from tests.cli.commands import COMMAND, PATIENCE, WEAVE, run
 from tests.support import MakeWorker
 from wove_http_dev.cli.serve import _how_to_reach
+
+pytestmark = pytest.mark.usefixtures("environ")
 
 
 def test_printed_paths_are_quoted(make_worker: MakeWorker, tmp_path: Path) -> None:
@@ -16,3 +33,278 @@ def test_printed_paths_are_quoted(make_worker: MakeWorker, tmp_path: Path) -> No
     worker = make_worker()
     line = next(text for text in _how_to_reach(worker, state).splitlines() if "cat " in text)
     assert shlex.quote(str(state / f"secret-{worker.port}")) in line
+
+
+@contextlib.contextmanager
+def serving(*arguments: str) -> Iterator[Served]:
+    process = subprocess.Popen(
+        [*COMMAND, "serve", "--port", "0", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        lines = []
+        try:
+            for line in process.stdout:
+                lines.append(line)
+                if "no_proxy" in line:  # the last of what it prints
+                    break
+            yield Served(process, "".join(lines))
+        finally:
+            process.kill()
+
+
+BY_NAME = """
+import sys
+sys.path.insert(0, {application!r})
+import wove
+from wove import weave
+import jobs
+{config}
+with weave() as w:
+    w.do(environment="workers")(jobs.answer)
+print(w.result.answer)
+"""
+
+
+def write_jobs(directory: Path, result: str) -> None:
+    directory.mkdir(exist_ok=True)
+    (directory / "jobs.py").write_text(f"def answer():\n    return {result!r}\n")
+
+
+def test_port_in_use() -> None:
+    """A port that is in use is named in one line."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        done = run("serve", "--port", port)
+    assert (done.returncode, len(done.stderr.splitlines()), port in done.stderr) == (2, 1, True)
+
+
+@dataclass
+class Served:
+    """A ``serve`` that is running, and what it printed before it accepted connections."""
+
+    process: subprocess.Popen[str]
+    printed: str
+
+    @property
+    def url(self) -> str:
+        found = re.search(r"worker service at (\S+)", self.printed)
+        assert found is not None
+        return found.group(1)
+
+    @property
+    def port(self) -> int:
+        port = urllib.parse.urlsplit(self.url).port
+        assert port is not None
+        return port
+
+    @property
+    def snippet(self) -> str:
+        """The printed lines for the application."""
+        block = self.printed.partition("in your application:")[2].partition("in the shell")[0]
+        return textwrap.dedent(block)
+
+    @property
+    def exports(self) -> str:
+        """The printed lines for the shell."""
+        lines = self.printed.splitlines()
+        return "\n".join(line for line in lines if line.strip().startswith("export "))
+
+    def weave(self) -> subprocess.CompletedProcess[str]:
+        """Run a weave in a new process that follows the printed instructions and nothing else."""
+        Path("app.py").write_text(WEAVE.format(config=self.snippet))
+        script = f"{self.exports}\nexec {sys.executable} app.py\n"
+        return subprocess.run(
+            ["bash", "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+
+    def interrupt(self) -> tuple[int, str, str]:
+        """Send SIGINT and wait until it ends; return exit status, the rest of stdout, stderr."""
+        self.process.send_signal(signal.SIGINT)
+        out, err = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, out, err
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "wove-http-dev"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--no-tls"],
+        ["--security", "bearer"],
+        ["--security", "none"],
+        ["--key", "team-a"],
+        ["--secret", "given by hand"],
+        ["--path", "/api/tasks"],
+        ["--response-shape", "list"],
+        ["--host", "127.0.0.1"],
+        ["--header", "X-Tenant=blue"],
+    ],
+    ids=" ".join,
+)
+def test_printed_instructions_work(arguments: list[str]) -> None:
+    """A weave in another process that follows the printed instructions, and only them, is
+    served."""
+    with serving(*arguments) as served:
+        done = served.weave()
+    assert (done.stdout, done.stderr) == ("42\n", "")
+
+
+def test_serve_logs_requests(served: Served) -> None:
+    """Each request is a line on stdout."""
+    served.weave()
+    assert "run_task answer" in served.interrupt()[1]
+
+
+def test_serve_fault(tmp_path: Path) -> None:
+    """A fault of the command line is in force."""
+    with serving("--fault", "status code=503 times=1") as served:
+        assert "HTTP Error 503" in served.weave().stderr
+
+
+def by_name(served: Served, application: Path) -> str:
+    """What a weave of ``jobs.answer`` prints, where the client imports ``jobs`` from
+    ``application``."""
+    Path("by_name.py").write_text(
+        BY_NAME.format(application=str(application), config=served.snippet)
+    )
+    done = subprocess.run(
+        ["bash", "-c", f"{served.exports}\nexec {sys.executable} by_name.py"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def directories(tmp_path: Path) -> tuple[Path, Path]:
+    """The worker's directory with ``jobs.py``, and the client's."""
+    the_workers, the_clients = tmp_path / "worker", tmp_path / "client"
+    write_jobs(the_workers, "the worker's")
+    write_jobs(the_clients, "the client's")
+    return the_workers, the_clients
+
+
+def test_serve_app_dir(directories: tuple[Path, Path]) -> None:
+    """Tasks that are sent by name are imported from ``--app-dir``."""
+    the_workers, the_clients = directories
+    with serving("--app-dir", str(the_workers)) as served:
+        assert by_name(served, the_clients) == "the worker's\n"
+
+
+@pytest.mark.parametrize("runs_before", [1, 2])
+def test_serve_reload(directories: tuple[Path, Path], runs_before: int) -> None:
+    """With ``--reload`` a changed module is imported again, also directly after its first run."""
+    the_workers, the_clients = directories
+    with serving("--app-dir", str(the_workers), "--reload") as served:
+        for _ in range(runs_before):
+            by_name(served, the_clients)
+        write_jobs(the_workers, "the worker's, changed")
+        assert by_name(served, the_clients) == "the worker's, changed\n"
+
+
+def test_secret_is_never_printed(served: Served, state: Path) -> None:
+    """Neither the instructions nor the log show the secret."""
+    served.weave()
+    _, out, err = served.interrupt()
+    assert (state / "secret").read_text() not in served.printed + out + err
+
+
+def test_given_secret_is_never_printed() -> None:
+    """A secret given with ``--secret`` is not printed either."""
+    with serving("--secret", "hush-hush-hush") as served:
+        served.weave()
+        _, out, err = served.interrupt()
+    assert "hush" not in served.printed + out + err
+
+
+def test_state_directory_is_private(served: Served, state: Path) -> None:
+    """Only its owner may enter the state directory."""
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+
+
+def test_existing_state_directory_is_made_private(state: Path) -> None:
+    """An existing state directory that others may enter is made private."""
+    state.mkdir(parents=True, mode=0o755)
+    with serving():
+        assert stat.S_IMODE(state.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("name", ["secret", "ca.key"])
+def test_state_files_are_private(served: Served, state: Path, name: str) -> None:
+    """Only their owner may read the secret and the key."""
+    assert stat.S_IMODE((state / name).stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("name", ["secret", "ca.key", "ca.pem"])
+def test_restart_keeps_the_state(state: Path, name: str) -> None:
+    """The next ``serve`` has the same CA and the same secret."""
+    with serving() as served:
+        first = (state / name).read_bytes()
+        served.interrupt()
+    with serving():
+        assert (state / name).read_bytes() == first
+
+
+def test_client_of_before_is_served_after_a_restart() -> None:
+    """A client that follows the instructions of a former ``serve`` is served on the same port."""
+    with serving() as before:
+        before.interrupt()
+    with serving("--port", str(before.port)):
+        assert before.weave().stdout == "42\n"
+
+
+def test_default_port() -> None:
+    """The default port is fixed, 8443."""
+    assert "(default: 8443)" in " ".join(run("serve", "--help").stdout.split())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_stops_on_a_signal(served: Served, number: signal.Signals) -> None:
+    """SIGINT and SIGTERM stop it with exit status 0 and nothing on stderr."""
+    served.process.send_signal(number)
+    _, err = served.process.communicate(timeout=PATIENCE)
+    assert (served.process.returncode, err) == (0, "")
+
+
+def test_serve_stops_at_once(served: Served) -> None:
+    """A connected client that sends nothing does not delay the stop."""
+    with socket.create_connection(("127.0.0.1", served.port), PATIENCE):
+        before = time.monotonic()
+        served.interrupt()
+        assert time.monotonic() - before < 3.0
+
+
+def test_serve_survives_a_reader_that_went_away(served: Served) -> None:
+    """It goes on serving after the reader of its log has closed the pipe."""
+    assert served.process.stdout is not None
+    served.process.stdout.close()
+    assert [served.weave().stdout for _ in range(2)] == ["42\n", "42\n"]
+
+
+def test_unusable_state(state: Path) -> None:
+    """A CA that cannot be read is named in one line."""
+    state.mkdir(parents=True)
+    (state / "ca.key").write_text("nonsense")
+    (state / "ca.pem").write_text("nonsense")
+    done = run("serve", "--port", "0")
+    assert (done.returncode, len(done.stderr.splitlines()), str(state) in done.stderr) == (
+        2,
+        1,
+        True,
+    )

@@ -1,0 +1,20 @@
+"""``wove-http-dev demo``."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.commands import run
+
+pytestmark = pytest.mark.usefixtures("environ")
+
+
+def test_demo() -> None:
+    """The demo exits with status 0 and nothing on stderr."""
+    done = run("demo")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_demo_says_so() -> None:
+    """The last line says that everything was as expected."""
+    assert run("demo").stdout.splitlines()[-1] == "all as expected"

@@ -1,0 +1,97 @@
+"""``wove-http-dev exec``: a command with a worker and the variables that lead to it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import PATIENCE, WEAVE, run
+
+SHOW = "import os; print(os.environ.get('{0}', ''))"
+
+
+EXEC_CONFIG = """
+wove.config(environments={"workers": {"executor": "http", "executor_config": {
+    "url": os.environ["WOVE_WORKER_URL"], "security": "env:WOVE_WORKER_SECRET", "timeout": 10.0}}})
+"""
+
+SIGNALLED_WHILE_IT_CLEANS_UP = """
+import os, signal, sys
+from wove_http_dev import HttpWorker
+from wove_http_dev.cli.main import main
+stop = HttpWorker.stop
+def signalled(self):
+    os.kill(os.getpid(), signal.SIGTERM)
+    stop(self)
+HttpWorker.stop = signalled
+sys.exit(main())
+"""
+
+pytestmark = pytest.mark.usefixtures("environ")
+
+
+@pytest.mark.parametrize("status", [0, 1, 7])
+def test_exec_passes_the_exit_status(status: int) -> None:
+    """The exit status is the command's."""
+    done = run("exec", "--", sys.executable, "-c", f"raise SystemExit({status})")
+    assert done.returncode == status
+
+
+def test_exec_of_a_killed_command() -> None:
+    """A command that died of a signal gives the shell's status for it, 128 + the signal's
+    number."""
+    kill = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
+    assert run("exec", "--", sys.executable, "-c", kill).returncode == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize("name", ["WOVE_WORKER_URL", "WOVE_WORKER_SECRET", "SSL_CERT_FILE"])
+def test_exec_sets_variables(name: str) -> None:
+    """The command has the environment variables that lead to the worker."""
+    assert run("exec", "--", sys.executable, "-c", SHOW.format(name)).stdout.strip()
+
+
+def test_exec_options_reach_the_worker() -> None:
+    """Options before ``--`` are the worker's, words after it the command's."""
+    done = run(
+        "exec", "--no-tls", "--path", "/a", "--", sys.executable, "-c",
+        SHOW.format("WOVE_WORKER_URL"), "--no-tls",
+    )  # fmt: skip
+    assert re.fullmatch(r"http://localhost:\d+/a\n", done.stdout)
+
+
+def test_exec_weave() -> None:
+    """A weave in the command is served."""
+    script = WEAVE.format(config=EXEC_CONFIG)
+    done = run("exec", "--", sys.executable, "-W", "default", "-c", script)
+    assert done.stdout == "42\n"
+
+
+def test_exec_fault() -> None:
+    """A fault of the command line is in force."""
+    script = WEAVE.format(config=EXEC_CONFIG)
+    done = run("exec", "--fault", "status code=503", "--", sys.executable, "-c", script)
+    assert "HTTP Error 503" in done.stderr
+
+
+def test_exec_cleans_up_under_two_signals(tmp_path: Path) -> None:
+    """A second SIGTERM during clean-up does not leave the CA's files behind."""
+    script = "echo started; exec sleep 60"
+    with subprocess.Popen(
+        [sys.executable, "-c", SIGNALLED_WHILE_IT_CLEANS_UP, "exec", "--", "sh", "-c", script],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert list(tmp_path.iterdir())
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
