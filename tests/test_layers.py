@@ -20,7 +20,9 @@ SOURCE = Path(wove_http_dev.__file__).parent
 # from the rows above its own in this table. A package that is split here is several rooms.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("options", "protocol", "tls", "conformance"),
+    ("fields",),
+    ("options",),
+    ("protocol", "tls", "conformance"),
     ("runs",),
     ("faults",),
     ("service",),

@@ -40,8 +40,8 @@ from wove_http_dev.faults.fault import (
     Waiting,
     Wire,
     Worker,
-    option,
 )
+from wove_http_dev.fields import field
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.frames import Event
 from wove_http_dev.protocol.messages import Reply
@@ -56,7 +56,7 @@ class Banner(Fault):
     """Says something before anybody asked, and closes."""
 
     stage: ClassVar[str] = "connection"
-    text: str = option("busy", "what is said")
+    text: str = field("busy", "what is said")
 
     def on_connection(self, connection: Connection) -> None:
         connection.send(self.text.encode())
@@ -121,7 +121,7 @@ class Accepted(Fault):
     """Answers 202 to everything."""
 
     stage: ClassVar[str] = "response"
-    code: int = option(202, "the status")
+    code: int = field(202, "the status")
 
     def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
         reply.status = self.code
@@ -451,7 +451,7 @@ def test_fault_that_cannot_apply(plain_worker: HttpWorker) -> None:
 
 def test_field_must_be_finite() -> None:
     """Numbers of a fault are checked for it."""
-    with pytest.raises(UsageError, match="code must be finite"):
+    with pytest.raises(UsageError, match="code takes a whole number, 0 or more, not -1"):
         Accepted(-1)
 
 

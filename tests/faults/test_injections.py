@@ -647,5 +647,5 @@ class TestWhatIsNeverHit:
     @pytest.mark.parametrize("seed", ["x", 1.5, True])
     def test_a_seed_that_is_none(self, seed: Any) -> None:
         """A seed is a whole number."""
-        with pytest.raises(UsageError, match="seed must be a whole number"):
+        with pytest.raises(UsageError, match="seed takes a whole number, or none"):
             Selector(seed=seed)

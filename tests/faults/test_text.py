@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pytest
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults import FAULTS
-from wove_http_dev.faults.fault import Fault, option
+from wove_http_dev.faults.fault import Fault
 from wove_http_dev.faults.run import SlowResponse
 from wove_http_dev.faults.text import parse_fault
+from wove_http_dev.fields import field
 
 
 @dataclass(frozen=True)
@@ -19,12 +21,12 @@ class SlowThing(Fault):
     """Has a field of every type."""
 
     stage: ClassVar[str] = "run"
-    delay: float = option(1.0, "a number", "seconds")
-    count: int = option(1, "a whole number")
-    loud: bool = option(False, "a truth")
-    text: str = option("", "a text")
-    limit: float | None = option(2.0, "a number or none")
-    retry_after: str | None = option(None, "a text or none")
+    delay: float = field(1.0, "a number", "seconds")
+    count: int = field(1, "a whole number")
+    loud: bool = field(False, "a truth")
+    text: str = field("", "a text")
+    limit: float | None = field(2.0, "a number or none")
+    retry_after: str | None = field(None, "a text or none")
 
 
 @dataclass(frozen=True)
@@ -152,17 +154,17 @@ class TestUsageErrors:
             ("other-thing qqq=2", "has no field 'qqq'; there are after, command,"),
             ("other-thing =2", "has no field ''"),
             ("slow-thing stage=run", "has no field 'stage'"),
-            ("slow-thing delay=soon", "delay takes a number, not 'soon'"),
-            ("slow-thing delay=none", "delay takes a number, not 'none'"),
-            ("slow-thing delay=", "delay takes a number, not ''"),
-            ("slow-thing limit=soon", "limit takes a number, not 'soon'"),
-            ("slow-thing count=1.5", "count takes a whole number, not '1.5'"),
+            ("slow-thing delay=soon", "delay takes a number of seconds, 0 or more, not 'soon'"),
+            ("slow-thing delay=none", "delay takes a number of seconds, 0 or more, not 'none'"),
+            ("slow-thing delay=", "delay takes a number of seconds, 0 or more, not ''"),
+            ("slow-thing limit=soon", "limit takes a number, 0 or more, or none, not 'soon'"),
+            ("slow-thing count=1.5", "count takes a whole number, 0 or more, not '1.5'"),
             ("slow-thing loud=maybe", "loud takes true or false, not 'maybe'"),
-            ("slow-thing delay=nan", "delay must be finite and >= 0"),
-            ("slow-thing delay=inf", "delay must be finite and >= 0"),
-            ("slow-thing delay=-1", "delay must be finite and >= 0"),
-            ("slow-thing times=two", "times takes a whole number, not 'two'"),
-            ("slow-thing after=none", "after takes a whole number, not 'none'"),
+            ("slow-thing delay=nan", "delay takes a finite number of seconds, 0 or more, not nan"),
+            ("slow-thing delay=inf", "delay takes a finite number of seconds, 0 or more, not inf"),
+            ("slow-thing delay=-1", "delay takes a number of seconds, 0 or more, not -1"),
+            ("slow-thing times=two", "times takes a whole number, 1 or more, or none, not 'two'"),
+            ("slow-thing after=none", "after takes a whole number, 0 or more, not 'none'"),
             ("slow-thing initial_values=2", "initial_values takes true or false, not '2'"),
         ],
     )
@@ -200,13 +202,16 @@ class TestRealFaults:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("reject-auth status=200", "reject-auth: status must be between 400 and 599, not 200"),
+        (
+            "reject-auth status=200",
+            "reject-auth: status takes a whole number between 400 and 599, not 200",
+        ),
         ("refuse-cancel status=99", "between 400 and 599"),
         ("html-page status=0", "between 200 and 599"),
         ("status code=600", "between 200 and 599"),
         ("redirect code=200", "between 300 and 399"),
         ("interim-response code=200", "between 100 and 199"),
-        ("slow-body bytes=0", "slow-body: bytes must be >= 1"),
+        ("slow-body bytes=0", "slow-body: bytes takes a whole number of bytes, 1 or more, not 0"),
         ("oversized-body size=9999999999999", "between 0 and"),
         ("expired-certificate days=99999999", "between 0 and 10000"),
         ("wrong-hostname hostname=''", "must be a host name, not ''"),
@@ -224,12 +229,12 @@ def test_a_value_that_cannot_be(text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("name", "field", "value", "wanted"),
     [
-        ("slow-response", "delay", "2", "a number"),
-        ("status", "code", 503.0, "a whole number"),
-        ("status", "code", True, "a whole number"),
-        ("status", "reason", 3, "a text"),
-        ("reject-auth", "status", "x", "a whole number"),
-        ("stall-mid-body", "seconds", "x", "a number"),
+        ("slow-response", "delay", "2", "a number of seconds, 0 or more"),
+        ("status", "code", 503.0, "a whole number between 200 and 599"),
+        ("status", "code", True, "a whole number between 200 and 599"),
+        ("status", "reason", 3, "text, or none"),
+        ("reject-auth", "status", "x", "a whole number between 400 and 599"),
+        ("stall-mid-body", "seconds", "x", "a number of seconds, 0 or more, or none"),
     ],
 )
 def test_a_value_of_another_type(name: str, field: str, value: object, wanted: str) -> None:
@@ -250,6 +255,6 @@ def test_a_custom_fields_type_is_its_own() -> None:
     class Odd(Fault):
         stage: ClassVar[str] = "wire"
         words: tuple[str, ...] = ()
-        sizes: list[int] = field(default_factory=list)
+        sizes: list[int] = dataclasses.field(default_factory=list)
 
     assert Odd(words=("a",), sizes=[1]).sizes == [1]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from wove_http_dev.faults.fault import AuthStage, Fault, Worker, option
+from wove_http_dev.faults.fault import AuthStage, Fault, Worker
+from wove_http_dev.fields import field
 from wove_http_dev.protocol.authenticator import Step, Verdict
 from wove_http_dev.protocol.messages import without
 
@@ -18,8 +19,8 @@ class RejectAuth(Fault):
 
     stage: ClassVar[str] = "auth"
     effect: ClassVar[str] = _REFUSED
-    status: int = option(401, "the HTTP status of the refusal, 400 to 599", least=400, most=599)
-    reason: str = option("rejected by a fault", "the reason in the JSON body")
+    status: int = field(401, "HTTP status of the refusal", least=400, most=599)
+    reason: str = field("rejected by a fault", "reason in the JSON body")
 
     def on_auth(self, stage: AuthStage) -> Verdict:
         step = Step("fault", False, self.reason)
@@ -46,7 +47,7 @@ class ClockSkew(Fault):
 
     stage: ClassVar[str] = "auth"
     effect: ClassVar[str] = _REFUSED
-    seconds: float = option(600.0, "how far the worker's clock is ahead", "seconds")
+    seconds: float = field(600.0, "seconds that the worker's clock is ahead", "seconds")
 
     def cannot_apply(self, worker: Worker) -> str | None:
         return None if worker.security == "signed" else 'it needs security="signed"'
@@ -61,9 +62,9 @@ class StrippedHeaders(Fault):
 
     stage: ClassVar[str] = "auth"
     effect: ClassVar[str] = _REFUSED
-    headers: str = option(
+    headers: str = field(
         "X-Wove-Key,X-Wove-Timestamp,X-Wove-Nonce,X-Wove-Signature,Authorization",
-        "their names, separated by commas",
+        "names of the headers, separated by commas",
     )
 
     def cannot_apply(self, worker: Worker) -> str | None:
@@ -80,7 +81,7 @@ class RewrittenPath(Fault):
 
     stage: ClassVar[str] = "auth"
     effect: ClassVar[str] = _REFUSED
-    prefix: str = option("/internal", "what it puts before the path")
+    prefix: str = field("/internal", "text put before the path")
 
     def cannot_apply(self, worker: Worker) -> str | None:
         if worker.security == "signed":

@@ -15,7 +15,8 @@ from typing import ClassVar
 import trustme
 
 from wove_http_dev.errors import UsageError
-from wove_http_dev.faults.fault import Connection, Fault, Worker, option
+from wove_http_dev.faults.fault import Connection, Fault, Worker
+from wove_http_dev.fields import field
 from wove_http_dev.options import is_host_name
 from wove_http_dev.tls import CertificateAuthority, is_ip, self_signed_context, server_context
 
@@ -49,7 +50,9 @@ class HandshakeStall(_TlsFault):
         "a transport error after the executor's timeout (the handshake operation timed out);"
         " a hang without one"
     )
-    seconds: float | None = option(None, "how long (none: until released)", "seconds")
+    seconds: float | None = field(
+        None, "seconds to wait before closing (none: until released)", "seconds"
+    )
 
     def on_connection(self, connection: Connection) -> None:
         connection.wait(self.seconds)
@@ -119,7 +122,7 @@ class ExpiredCertificate(_CertificateFault):
     """The certificate has expired."""
 
     effect: ClassVar[str] = _VERIFY + "certificate has expired"
-    days: float = option(1.0, "how long ago", "days", most=DAYS)
+    days: float = field(1.0, "days since the certificate expired", "days", most=DAYS)
 
     def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
         now = datetime.datetime.now(datetime.timezone.utc)
@@ -133,7 +136,7 @@ class NotYetValidCertificate(_CertificateFault):
     """The certificate is not valid yet."""
 
     effect: ClassVar[str] = _VERIFY + "certificate is not yet valid"
-    days: float = option(1.0, "how far ahead", "days", most=DAYS)
+    days: float = field(1.0, "days until the certificate becomes valid", "days", most=DAYS)
 
     def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
         start = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=self.days)
@@ -146,7 +149,7 @@ class WrongHostname(_CertificateFault):
     """The certificate is for another host."""
 
     effect: ClassVar[str] = _VERIFY + "Hostname mismatch (IP address mismatch, for an IP host)"
-    hostname: str = option("wrong.example", "the name in the certificate")
+    hostname: str = field("wrong.example", "host name or address in the certificate")
 
     def __post_init__(self) -> None:
         super().__post_init__()

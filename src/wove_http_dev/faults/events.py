@@ -7,7 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from wove_http_dev.faults.fault import EventsStage, Fault, option
+from wove_http_dev.faults.fault import EventsStage, Fault
+from wove_http_dev.fields import field
 from wove_http_dev.protocol import frames
 from wove_http_dev.protocol.frames import TERMINAL_TYPES, Event
 
@@ -96,7 +97,7 @@ class WrongRunId(_EventsFault):
     """Every frame names a run that does not exist."""
 
     effect: ClassVar[str] = _LOST
-    run_id: str = option("nobody:0", "the run they name")
+    run_id: str = field("nobody:0", "run_id in the event frames")
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
         return [{**event, "run_id": self.run_id} for event in events]
@@ -129,7 +130,7 @@ class WrongTaskId(_EventsFault):
     """Every frame names another task."""
 
     effect: ClassVar[str] = "the result: the executor goes by run_id alone"
-    task_id: str = option("another_task", "the task they name")
+    task_id: str = field("another_task", "task_id in the event frames")
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
         return [{**event, "task_id": self.task_id} for event in events]
@@ -154,7 +155,7 @@ class UnknownEventType(_EventsFault):
     """A frame of an unknown type comes before the terminal one."""
 
     effect: ClassVar[str] = "RuntimeError: Unknown executor frame type; the result is lost"
-    type: str = option("task_paused", "the unknown type")
+    type: str = field("task_paused", "type of the extra event frame")
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
         unknown = {**frames.task_started(stage.run.run_id, stage.run.task_id), "type": self.type}
@@ -166,7 +167,7 @@ class ExtraHeartbeats(_EventsFault):
     """Heartbeats come between task_started and the terminal frame."""
 
     effect: ClassVar[str] = "the result"
-    count: int = option(3, "how many")
+    count: int = field(3, "number of heartbeats")
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
         beat = frames.heartbeat(stage.run.run_id, stage.run.task_id)
@@ -259,7 +260,7 @@ class UnimportableResult(_PayloadFault):
     """The payload is an object whose module the client does not have."""
 
     effect: ClassVar[str] = _TRANSPORT + "ModuleNotFoundError"
-    module: str = option("no_such_module_of_the_worker", "the missing module")
+    module: str = field("no_such_module_of_the_worker", "name of the missing module")
 
     def spoil(self, payload: str) -> str:
         return frames.encode_payload(f"c{self.module}\nThing\n.".encode())
@@ -314,7 +315,7 @@ class ErrorNotAnObject(_EventsFault):
     """The run failed, and its error is a string instead of an object."""
 
     effect: ClassVar[str] = "EnvironmentExecutionError with that text, kind ExecutionError"
-    text: str = option("it went wrong", "the error")
+    text: str = field("it went wrong", "text in place of the error object")
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
         return _failed(events, stage, self.text)

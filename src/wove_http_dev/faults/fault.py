@@ -10,17 +10,13 @@ This room knows no socket, no Wove and no selection (which request is hit: ``sel
 
 from __future__ import annotations
 
-import dataclasses
-import math
 import re
-import shlex
-import types
-import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol
 
 from wove_http_dev.errors import UsageError
+from wove_http_dev.fields import changed, check_fields
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.frames import Event
 from wove_http_dev.protocol.messages import Reply, Request
@@ -29,7 +25,6 @@ from wove_http_dev.runs.runner import Outcome
 from wove_http_dev.tls import CertificateAuthority
 
 STAGES = ("connection", "auth", "run", "events", "response", "wire")
-T = TypeVar("T")
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -159,44 +154,12 @@ class Worker(NamedTuple):
     isolated: bool
 
 
-def option(
-    default: T, doc: str, unit: str = "", *, least: float = 0.0, most: float = math.inf
-) -> T:
-    """A field of a fault: its default, one line of documentation, its unit, and for a number the
-    bounds that :class:`Fault` holds it to."""
-    metadata = {"doc": doc, "unit": unit, "least": least, "most": most}
-    field: T = dataclasses.field(default=default, metadata=metadata)
-    return field
-
-
-_WORDS_FOR = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
-
-
-def _unfit(value: Any, hint: Any) -> str | None:
-    """What a field annotated with ``hint`` takes, if ``value`` is nothing of the kind."""
-    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
-    kinds = typing.get_args(hint) if union else (hint,)
-    if not all(kind in (*_WORDS_FOR, type(None)) for kind in kinds):
-        return None  # something of a custom fault's own
-    wanted = {*kinds, int} if float in kinds else set(kinds)
-    if type(value) in wanted or any(isinstance(value, kind) for kind in wanted - {int, bool}):
-        return None
-    return next(_WORDS_FOR[kind] for kind in kinds if kind in _WORDS_FOR)
-
-
-def _hints(kind: type[Fault]) -> dict[str, Any]:
-    try:
-        return typing.get_type_hints(kind)
-    except Exception:  # annotations that only the module of a custom fault can resolve
-        return {}
-
-
 @dataclass(frozen=True)
 class Fault:
     """The null fault, and the base of all others.
 
     The first line of a subclass's docstring is its summary. Fields must be of the annotated type,
-    numbers finite, not negative and within the bounds of their :func:`option`;
+    numbers finite, not negative and within the bounds of their :func:`fields.field`;
     :class:`UsageError` otherwise.
     """
 
@@ -219,27 +182,10 @@ class Fault:
     def __post_init__(self) -> None:
         if type(self) is not Fault and self.stage not in STAGES:
             raise UsageError(f"{type(self).__name__}.stage must be one of {', '.join(STAGES)}")
-        for field in dataclasses.fields(self):
-            value, what = getattr(self, field.name), f"{self.name}: {field.name}"
-            wanted = _unfit(value, _hints(type(self)).get(field.name))
-            if wanted is not None:
-                raise UsageError(f"{what} takes {wanted}, not {value!r}")
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                continue
-            least, most = field.metadata.get("least", 0.0), field.metadata.get("most", math.inf)
-            if not math.isfinite(value) or value < 0:
-                raise UsageError(f"{what} must be finite and >= 0, not {value}")
-            if not least <= value <= most:
-                bounds = f"between {least:g} and {most:g}" if most < math.inf else f">= {least:g}"
-                raise UsageError(f"{what} must be {bounds}, not {value}")
+        check_fields(self, self.name)
 
     def __str__(self) -> str:
-        changed = [
-            f"{field.name}={shlex.quote(str(getattr(self, field.name)))}"
-            for field in dataclasses.fields(self)
-            if getattr(self, field.name) != field.default
-        ]
-        return " ".join([self.name, *changed])
+        return " ".join([self.name, *changed(self)])
 
     @classmethod
     def summary(cls) -> str:

@@ -7,14 +7,17 @@ room reads what a request claims to be (``frames.Claim``); it does not trust it,
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import random
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from wove_http_dev.errors import UsageError, cannot_travel
 from wove_http_dev.faults.fault import NO_FAULT, STAGES, Fault
+from wove_http_dev.fields import check_fields, field
 from wove_http_dev.protocol.frames import Claim
 from wove_http_dev.runs.records import Exchange, matches_task
 
@@ -27,27 +30,20 @@ class Selector:
     at most ``times``, each with ``probability``. Wove's own initial values only with
     ``initial_values=True``."""
 
-    task: str | None = None
-    command: str | None = None
-    times: int | None = None
-    after: int = 0
-    probability: float = 1.0
-    seed: int | None = None
-    initial_values: bool = False
+    task: str | None = field(None, "name or glob of the tasks")
+    command: str | None = field(None, "kind of command frame", choices=COMMANDS)
+    times: int | None = field(None, "how many requests to hit at most (none: all)", least=1)
+    after: int = field(0, "how many requests to let through first")
+    probability: float = field(1.0, "probability of each hit", most=1.0)
+    seed: int | None = field(
+        None, "seed of the probability (none: that of the run)", least=-math.inf
+    )
+    initial_values: bool = field(False, "hit Wove's own initial values too")
 
     def __post_init__(self) -> None:
-        if self.command is not None and self.command not in COMMANDS:
-            raise UsageError(f"command must be run_task or cancel_task, not {self.command!r}")
-        if self.task is not None and (not isinstance(self.task, str) or not self.task):
-            raise UsageError(f"task must be a name or a glob, not {self.task!r}")
-        if self.times is not None and (type(self.times) is not int or self.times < 1):
-            raise UsageError(f"times must be a whole number of hits, 1 or more, not {self.times!r}")
-        if not isinstance(self.after, int) or self.after < 0:
-            raise UsageError(f"after must be a whole number, 0 or more, not {self.after!r}")
-        if not isinstance(self.probability, (int, float)) or not 0.0 <= self.probability <= 1.0:
-            raise UsageError(f"probability must lie between 0 and 1, not {self.probability!r}")
-        if self.seed is not None and type(self.seed) is not int:
-            raise UsageError(f"seed must be a whole number, not {self.seed!r}")
+        check_fields(self)
+        if self.task == "":
+            raise UsageError("task takes a name or a glob, not ''")
 
 
 class Injection:
@@ -176,7 +172,7 @@ def _common_command(faults: Iterable[Fault]) -> str | None:
 class Plan:
     """The faults of one exchange: at most one a stage."""
 
-    chosen: dict[str, tuple[Fault, Injection]] = field(default_factory=dict)
+    chosen: dict[str, tuple[Fault, Injection]] = dataclasses.field(default_factory=dict)
 
     def fault(self, stage: str) -> Fault:
         """The fault of ``stage``, or the null fault."""

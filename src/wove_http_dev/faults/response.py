@@ -6,7 +6,8 @@ import gzip
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from wove_http_dev.faults.fault import Fault, ResponseStage, option
+from wove_http_dev.faults.fault import Fault, ResponseStage
+from wove_http_dev.fields import field
 from wove_http_dev.protocol.messages import REASONS, Reply, json_reply
 
 _TRANSPORT = "a transport error, kind "
@@ -22,9 +23,11 @@ class Status(_ResponseFault):
     """The answer has an HTTP error status."""
 
     effect: ClassVar[str] = _TRANSPORT + "HTTPError; the body is thrown away, the reason is shown"
-    code: int = option(503, "the HTTP status, 200 to 599", least=200, most=599)
-    retry_after: float | None = option(None, "a Retry-After header", "seconds")
-    reason: str | None = option(None, "the reason phrase (none: the status's own)")
+    code: int = field(503, "HTTP status", least=200, most=599)
+    retry_after: float | None = field(
+        None, "seconds in a Retry-After header (none: no such header)", "seconds"
+    )
+    reason: str | None = field(None, "reason phrase (none: the usual one of the status)")
 
     def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
         answer = json_reply(self.code, {"error": "by a fault"})
@@ -42,8 +45,10 @@ class Redirect(_ResponseFault):
         "301, 302, 303: a GET with every header, credentials included, to the other origin, whose"
         " answer is unpickled and believed; 307, 308: a transport error, kind HTTPError"
     )
-    code: int = option(302, "the HTTP status, 300 to 399", least=300, most=399)
-    target: str | None = option(None, "the URL (none: a second origin of this worker)")
+    code: int = field(302, "HTTP status", least=300, most=399)
+    target: str | None = field(
+        None, "URL in the Location header (none: a second origin of this worker)"
+    )
 
     def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
         target = self.target if self.target is not None else stage.second_origin()
@@ -95,7 +100,7 @@ class HtmlPage(_ResponseFault):
     """A proxy's or a login's HTML page comes in the place of the answer."""
 
     effect: ClassVar[str] = _TRANSPORT + "JSONDecodeError (HTTPError for an error status)"
-    status: int = option(200, "the HTTP status, 200 to 599", least=200, most=599)
+    status: int = field(200, "HTTP status", least=200, most=599)
 
     def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
         return Reply(
@@ -121,7 +126,7 @@ class WrongContentType(_ResponseFault):
     """The answer is right, its Content-Type is not."""
 
     effect: ClassVar[str] = "the result: the executor does not look"
-    content_type: str = option("text/html", "what it says")
+    content_type: str = field("text/html", "value of the Content-Type header")
 
     def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
         kept = [(k, v) for k, v in reply.headers if k.lower() != "content-type"]
@@ -135,7 +140,7 @@ class InterimResponse(_ResponseFault):
     effect: ClassVar[str] = (
         "100 is skipped; 102 and 103 are taken for the answer: a transport error, kind HTTPError"
     )
-    code: int = option(103, "the interim status, 100 to 199", least=100, most=199)
+    code: int = field(103, "HTTP status of the interim response", least=100, most=199)
 
     def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
         reason = REASONS.get(self.code, "Interim")
@@ -147,7 +152,7 @@ class OversizedBody(_ResponseFault):
     """The answer is right, and followed by a great many blanks."""
 
     effect: ClassVar[str] = "the result: the executor reads everything, without a limit"
-    size: int = option(16 * 2**20, "the size of the body", "bytes", most=2**30)
+    size: int = field(16 * 2**20, "bytes of the body, filled up with blanks", "bytes", most=2**30)
 
     def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
         return replace(reply, body=reply.body.ljust(self.size))
@@ -158,7 +163,7 @@ class OversizedHeader(_ResponseFault):
     """One header line is longer than a client reads."""
 
     effect: ClassVar[str] = _TRANSPORT + "LineTooLong"
-    size: int = option(70_000, "the length of the line", "bytes", most=2**30)
+    size: int = field(70_000, "bytes in the header's value", "bytes", most=2**30)
 
     def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
         return replace(reply, headers=[*reply.headers, ("X-Padding", "x" * self.size)])

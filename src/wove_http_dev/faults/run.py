@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from wove_http_dev.errors import RefusedError, UnavailableError
-from wove_http_dev.faults.fault import CancelStage, Fault, RunStage, option
+from wove_http_dev.faults.fault import CancelStage, Fault, RunStage
+from wove_http_dev.fields import field
 from wove_http_dev.protocol.frames import Event
 from wove_http_dev.runs.runner import CANCELLED, Outcome
 
@@ -31,7 +32,7 @@ class SlowResponse(_RunFault):
         "the executor's timeout, if shorter, ends it as a transport error; a delivery_timeout, if"
         " shorter, as DeliveryTimeoutError; else the result arrives late"
     )
-    delay: float = option(1.0, "how long the command lies", "seconds")
+    delay: float = field(1.0, "seconds to wait before the task starts", "seconds")
 
     def on_run(self, stage: RunStage) -> Outcome:
         stage.wait(self.delay)
@@ -110,7 +111,7 @@ class Saturated(_RunFault):
     effect: ClassVar[str] = (
         "a transport error: HTTP Error 503; Retry-After is ignored, retries follow at once"
     )
-    retry_after: float = option(1.0, "the Retry-After header", "seconds")
+    retry_after: float = field(1.0, "seconds in the Retry-After header", "seconds")
 
     def on_run(self, stage: RunStage) -> Outcome:
         raise UnavailableError("every worker is busy", self.retry_after)
@@ -143,7 +144,7 @@ class SlowCancel(_CancelFault):
     """The worker sits on cancel_task for a while."""
 
     effect: ClassVar[str] = "the weave returns only when the cancel's HTTP thread does"
-    delay: float = option(1.0, "how long the command lies", "seconds")
+    delay: float = field(1.0, "seconds to wait before the run is cancelled", "seconds")
 
     def on_cancel(self, stage: CancelStage) -> list[Event]:
         stage.wait(self.delay)
@@ -155,7 +156,7 @@ class RefuseCancel(_CancelFault):
     """The worker refuses cancel_task with an HTTP error, and goes on running."""
 
     effect: ClassVar[str] = "none: the executor ignores what a cancel_task is answered"
-    status: int = option(409, "the HTTP status, 400 to 599", least=400, most=599)
+    status: int = field(409, "HTTP status of the refusal", least=400, most=599)
 
     def on_cancel(self, stage: CancelStage) -> list[Event]:
         raise RefusedError("this run cannot be cancelled", self.status)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from wove_http_dev.faults.fault import Fault, Wire, option
+from wove_http_dev.faults.fault import Fault, Wire
+from wove_http_dev.fields import field
 
 _TRANSPORT = "a transport error, kind "
 
@@ -23,8 +24,8 @@ class SlowBody(_WireFault):
         "the result, late: each byte restarts the executor's timeout; delivery_timeout ends it,"
         " but the weave returns only when its HTTP thread does"
     )
-    bytes: int = option(16, "how much at a time", "bytes", least=1)
-    interval: float = option(0.05, "how long between", "seconds")
+    bytes: int = field(16, "bytes to send at a time", "bytes", least=1)
+    interval: float = field(0.05, "seconds to wait after each piece", "seconds")
 
     def on_wire(self, wire: Wire) -> None:
         wire.send(wire.head)
@@ -38,7 +39,9 @@ class StallMidBody(_WireFault):
     """Half of the body comes, the rest only after a while."""
 
     effect: ClassVar[str] = _TRANSPORT + "TimeoutError after the executor's timeout; a hang without"
-    seconds: float | None = option(None, "how long (none: until released)", "seconds")
+    seconds: float | None = field(
+        None, "seconds to wait in the middle of the body (none: until released)", "seconds"
+    )
 
     def on_wire(self, wire: Wire) -> None:
         half = len(wire.body) // 2
@@ -114,7 +117,7 @@ class GarbageStatusLine(_WireFault):
     """What answers is no HTTP server."""
 
     effect: ClassVar[str] = _TRANSPORT + "BadStatusLine"
-    line: str = option("SSH-2.0-OpenSSH_9.6", "what it says")
+    line: str = field("SSH-2.0-OpenSSH_9.6", "text sent in place of the status line")
 
     def on_wire(self, wire: Wire) -> None:
         wire.send(self.line.encode("latin-1", "replace") + b"\r\n")

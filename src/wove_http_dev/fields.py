@@ -1,0 +1,268 @@
+"""Typed fields of frozen dataclasses: declared once, checked, read from text, shown, made flags.
+
+Options, faults and selectors are declared with :func:`field`. A dataclass of a user's own may mix
+it with plain defaults: what is annotated with other types than ``int``, ``float``, ``str``,
+``bool`` and ``None`` is not checked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+import functools
+import math
+import shlex
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from wove_http_dev.errors import UsageError
+
+T = TypeVar("T")
+_PHRASES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+_METAVARS = {bool: "true|false", int: "COUNT", float: "NUMBER", str: "TEXT"}
+_TRUE = ("true", "yes", "1", "on")
+_FALSE = ("false", "no", "0", "off")
+
+
+def field(
+    default: T,
+    doc: str,
+    unit: str = "",
+    *,
+    least: float = 0.0,
+    most: float = math.inf,
+    above: float | None = None,
+    choices: tuple[str, ...] = (),
+    metavar: str = "",
+    secret: bool = False,
+    side: str = "",
+) -> T:
+    """Declare a field of a frozen dataclass.
+
+    ``doc`` is one line of documentation. A number is finite, between ``least`` and ``most``, and
+    greater than ``above``. ``metavar`` is the word for the value in help texts (default: made from
+    the unit or the type). A ``secret`` is neither in the ``repr`` nor in a message. ``side`` is a
+    word for who uses the value.
+    """
+    facts = {
+        "doc": doc,
+        "unit": unit,
+        "least": least,
+        "most": most,
+        "above": above,
+        "choices": choices,
+        "given_metavar": metavar,
+        "secret": secret,
+        "side": side,
+    }
+    declared: T = dataclasses.field(default=default, repr=not secret, metadata=facts)
+    return declared
+
+
+@dataclass(frozen=True)
+class TypedField:
+    """What is known of one field of a dataclass."""
+
+    name: str
+    kinds: tuple[type, ...]
+    """The types a value may have; empty if the annotation is not understood: then any."""
+    default: Any
+    """``dataclasses.MISSING`` for a field that must be given."""
+    doc: str = ""
+    unit: str = ""
+    least: float = 0.0
+    most: float = math.inf
+    above: float | None = None
+    choices: tuple[str, ...] = ()
+    given_metavar: str = ""
+    secret: bool = False
+    side: str = ""
+
+    @property
+    def optional(self) -> bool:
+        """Whether ``None`` is a value."""
+        return type(None) in self.kinds
+
+    @property
+    def accepts(self) -> str:
+        """The values it takes, in words: ``a number of seconds above 0, or none``."""
+        if self.choices:
+            words = [*self.choices, "none"] if self.optional else self.choices
+            return f"{', '.join(words[:-1])} or {words[-1]}"
+        phrase = next((_PHRASES[kind] for kind in self.kinds if kind in _PHRASES), "a number")
+        if phrase.endswith("number"):
+            phrase += (f" of {self.unit}" if self.unit else "") + self.bounds
+        return f"{phrase}, or none" if self.optional else phrase
+
+    @property
+    def bounds(self) -> str:
+        """The bounds of a number, as the end of a phrase: ``, 1 or more``."""
+        if self.above is not None:
+            return f" above {_plain(self.above)}"
+        if self.most < math.inf:
+            return f" between {_plain(self.least)} and {_plain(self.most)}"
+        return f", {_plain(self.least)} or more" if self.least > -math.inf else ""
+
+    @property
+    def metavar(self) -> str:
+        """The word for its value in help texts: ``SECONDS``."""
+        if self.given_metavar or self.choices:
+            return self.given_metavar or "|".join(self.choices)
+        if self.unit:
+            return self.unit.upper()
+        return next((_METAVARS[kind] for kind in self.kinds if kind in _METAVARS), "VALUE")
+
+    @property
+    def help(self) -> str:
+        """Its documentation, with the bounds of a number that has both."""
+        return f"{self.doc} ({self.bounds.strip()})" if self.most < math.inf else self.doc
+
+    def check(self, value: Any, owner: str = "") -> None:
+        """Raise :class:`UsageError`, which begins with ``owner``, unless ``value`` is allowed."""
+        if not self._allows(value):
+            raise UsageError(f"{owner and owner + ': '}{self.name} {self._refusal(value)}")
+
+    def parse(self, text: str, owner: str = "") -> Any:
+        """The value that ``text`` stands for, checked. Raises :class:`UsageError`."""
+        try:
+            value = self._value(text)
+        except ValueError:
+            refusal = self._refusal(text)
+            raise UsageError(f"{owner and owner + ': '}{self.name} {refusal}") from None
+        self.check(value, owner)
+        return value
+
+    def add_flag(self, parser: argparse.ArgumentParser, default: Any) -> None:
+        """Add ``--name`` (for a truth value also ``--no-name``) to ``parser``."""
+        flag = "--" + self.name.replace("_", "-")
+        text = self.help.replace("%", "%%")
+        if default is not None and "default" not in text:
+            text += f" (default: {default})"
+        if self.kinds == (bool,):
+            action = argparse.BooleanOptionalAction
+            added = parser.add_argument(flag, action=action, default=default)
+        else:
+            kind = self._argument if {int, float} & {*self.kinds} or self.choices else str
+            added = parser.add_argument(flag, type=kind, default=default, metavar=self.metavar)
+        added.help = text  # set late: until Python 3.12 a BooleanOptionalAction adds its default
+
+    def _argument(self, text: str) -> Any:
+        try:
+            return self.parse(text)
+        except UsageError:  # argparse puts the flag before it
+            raise argparse.ArgumentTypeError(self._refusal(text)) from None
+
+    def _refusal(self, value: Any) -> str:
+        if self.secret:
+            return f"takes {self.accepts}, and was given something else"
+        phrase = self.accepts
+        if isinstance(value, float) and not math.isfinite(value):
+            phrase = phrase.replace("a number", "a finite number")
+        return f"takes {phrase}, not {value!r}"
+
+    def _allows(self, value: Any) -> bool:
+        if value is None and (self.optional or not self.kinds):
+            return True
+        if self.kinds and not self._has_type(value):
+            return False
+        if self.choices:
+            return value in self.choices
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return True
+        if isinstance(value, float) and not math.isfinite(value):
+            return False
+        return self.least <= value <= self.most and (self.above is None or value > self.above)
+
+    def _has_type(self, value: Any) -> bool:
+        exact = {*self.kinds, int} if float in self.kinds else {*self.kinds}
+        # A bool is an int, and an IntEnum prints as its name: only the type itself will do.
+        return type(value) in exact or isinstance(value, tuple(exact - {int, bool}))
+
+    def _value(self, text: str) -> Any:
+        """Raises ``ValueError`` for a text of another type."""
+        if self.optional and text.lower() == "none":
+            return None
+        if bool in self.kinds and text.lower() in (*_TRUE, *_FALSE):
+            return text.lower() in _TRUE
+        for number in (float, int):
+            if number in self.kinds:
+                return number(text)
+        if bool in self.kinds and str not in self.kinds:
+            raise ValueError(text)
+        return text
+
+
+def fields_of(kind: type) -> Mapping[str, TypedField]:
+    """The fields of the dataclass ``kind`` by name, in its order."""
+    return _read_fields(kind)
+
+
+@functools.lru_cache(maxsize=512)
+def _read_fields(kind: Any) -> Mapping[str, TypedField]:
+    try:
+        hints = typing.get_type_hints(kind)
+    except Exception:  # annotations that cannot be resolved here: a user's own class may have them
+        hints = {}
+    return {
+        each.name: TypedField(
+            each.name, _kinds(hints.get(each.name)), _default(each), **_declared(each.metadata)
+        )
+        for each in dataclasses.fields(kind)
+    }
+
+
+def check_fields(instance: Any, owner: str = "") -> None:
+    """Raise :class:`UsageError` for the first field of ``instance`` that holds a value which is
+    not allowed."""
+    for name, each in fields_of(type(instance)).items():
+        each.check(getattr(instance, name), owner)
+
+
+def changed(instance: Any) -> list[str]:
+    """``name=value``, quoted for a shell, for each field that differs from its default."""
+    return [
+        f"{name}={shlex.quote(str(getattr(instance, name)))}"
+        for name, each in fields_of(type(instance)).items()
+        if getattr(instance, name) != each.default
+    ]
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The one of ``known`` that ``word`` is most likely a misspelling of."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return close[0] if close else None
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Advice for the unknown ``word``: the nearest of ``known``; without one, ``otherwise``, or
+    else all of them."""
+    names = list(known)
+    close = nearest(word, names)
+    if close is not None:
+        return f"did you mean {close!r}?"
+    return otherwise or f"there are {', '.join(names)}"
+
+
+def _kinds(hint: Any) -> tuple[type, ...]:
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    kinds = typing.get_args(hint) if union else (hint,)
+    return kinds if all(kind in (*_PHRASES, type(None)) for kind in kinds) else ()
+
+
+def _default(declared: dataclasses.Field[Any]) -> Any:
+    factory = declared.default_factory
+    return declared.default if factory is dataclasses.MISSING else factory()
+
+
+def _declared(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    # A user's own metadata may have other keys.
+    known = {each.name for each in dataclasses.fields(TypedField)} - {"name", "kinds", "default"}
+    return {key: value for key, value in metadata.items() if key in known}
+
+
+def _plain(number: float) -> str:
+    return f"{number:.0f}" if number == int(number) else f"{number:g}"

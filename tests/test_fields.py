@@ -1,0 +1,306 @@
+"""Typed fields: declared once, checked, read from text, shown, made flags."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from wove_http_dev.errors import UsageError
+from wove_http_dev.fields import (
+    TypedField,
+    changed,
+    check_fields,
+    did_you_mean,
+    field,
+    fields_of,
+    nearest,
+)
+
+if TYPE_CHECKING:
+    from nowhere import Unknown
+
+
+@dataclass(frozen=True)
+class Example:
+    """A field of every kind."""
+
+    delay: float = field(1.0, "seconds to wait", "seconds")
+    limit: float | None = field(2.0, "seconds at most", "seconds", above=0.0)
+    count: int = field(1, "how many", least=1)
+    port: int = field(0, "TCP port", most=65535, metavar="PORT")
+    offset: int = field(0, "where", least=-math.inf)
+    share: float = field(1.0, "which part", most=0.5)
+    loud: bool = field(False, "whether to shout")
+    name: str = field("", "its name")
+    title: str | None = field(None, "its title, 100 % of it")
+    shape: str = field("list", "its form", choices=("events", "list", "frame"))
+    command: str | None = field(None, "which command", choices=("run", "cancel"))
+    token: str | None = field(None, "password", secret=True, side="service")
+    anything: Any = field(None, "what you like")
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A dataclass of a user's own, without :func:`field`."""
+
+    size: int = 3
+    words: tuple[str, ...] = ()
+    sizes: list[int] = dataclasses.field(default_factory=list)
+    hidden: str = dataclasses.field(default="", metadata={"their": "own"})
+
+
+@dataclass(frozen=True)
+class Unresolvable:
+    """A dataclass whose annotations exist for type checkers only."""
+
+    unknown: Unknown | None = None
+    size: int = 3
+
+
+def of(name: str) -> TypedField:
+    """A field of the example."""
+    return fields_of(Example)[name]
+
+
+class TestCheck:
+    """Values that are allowed, and values that are not."""
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("delay", 0),
+            ("delay", 2.5),
+            ("limit", None),
+            ("count", 1),
+            ("port", 65535),
+            ("offset", -7),
+            ("loud", True),
+            ("name", "x"),
+            ("title", None),
+            ("shape", "events"),
+            ("command", None),
+            ("anything", None),
+            ("anything", [1]),
+        ],
+    )
+    def test_allowed(self, name: str, value: Any) -> None:
+        """A value of the type and within the bounds does not raise."""
+        assert of(name).check(value) is None  # type: ignore[func-returns-value]
+
+    @pytest.mark.parametrize(
+        ("name", "value", "sentence"),
+        [
+            ("delay", "1", "delay takes a number of seconds, 0 or more, not '1'"),
+            ("delay", True, "delay takes a number of seconds, 0 or more, not True"),
+            ("delay", None, "delay takes a number of seconds, 0 or more, not None"),
+            ("delay", -1, "delay takes a number of seconds, 0 or more, not -1"),
+            ("delay", math.nan, "delay takes a finite number of seconds, 0 or more, not nan"),
+            ("limit", 0, "limit takes a number of seconds above 0, or none, not 0"),
+            ("count", 0, "count takes a whole number, 1 or more, not 0"),
+            ("count", 1.0, "count takes a whole number, 1 or more, not 1.0"),
+            ("port", 65536, "port takes a whole number between 0 and 65535, not 65536"),
+            ("share", 0.6, "share takes a number between 0 and 0.5, not 0.6"),
+            ("offset", "x", "offset takes a whole number, not 'x'"),
+            ("loud", 1, "loud takes true or false, not 1"),
+            ("name", 3, "name takes text, not 3"),
+            ("title", 3, "title takes text, or none, not 3"),
+            ("shape", "tree", "shape takes events, list or frame, not 'tree'"),
+            ("command", "", "command takes run, cancel or none, not ''"),
+            ("anything", -1, "anything takes a number, 0 or more, not -1"),
+        ],
+    )
+    def test_refused(self, name: str, value: Any, sentence: str) -> None:
+        """Any other is refused with one sentence that says what the field takes."""
+        with pytest.raises(UsageError) as caught:
+            of(name).check(value)
+        assert str(caught.value) == sentence
+
+    def test_owner(self) -> None:
+        """The sentence begins with the owner, if there is one."""
+        with pytest.raises(UsageError, match=r"^slow-response: delay takes"):
+            of("delay").check(-1, "slow-response")
+
+    def test_secret_is_not_in_the_message(self) -> None:
+        """A secret that is refused is not shown."""
+        with pytest.raises(UsageError) as caught:
+            of("token").check(b"correct-horse")
+        assert "horse" not in str(caught.value)
+
+    def test_secret_is_not_in_the_repr(self) -> None:
+        """A dataclass does not show its secret."""
+        assert "correct-horse" not in repr(Example(token="correct-horse"))
+
+    def test_whole_dataclass(self) -> None:
+        """``check_fields`` checks every field."""
+        with pytest.raises(UsageError, match=r"^example: count takes"):
+            check_fields(Example(count=0), "example")
+
+
+class TestParse:
+    """Values from text."""
+
+    @pytest.mark.parametrize(
+        ("name", "text", "value"),
+        [
+            ("delay", "2", 2.0),
+            ("limit", "None", None),
+            ("count", "3", 3),
+            ("loud", "On", True),
+            ("loud", "no", False),
+            ("name", "none", "none"),
+            ("title", "none", None),
+            ("shape", "frame", "frame"),
+            ("anything", "5", "5"),
+        ],
+    )
+    def test_value(self, name: str, text: str, value: Any) -> None:
+        """Text becomes a value of the field's type."""
+        assert of(name).parse(text) == value
+
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [("delay", "soon"), ("count", "0"), ("count", "1.5"), ("loud", "maybe"), ("shape", "x")],
+    )
+    def test_refused(self, name: str, text: str) -> None:
+        """Text that stands for no allowed value is refused with the same sentence."""
+        with pytest.raises(UsageError, match=f"^here: {name} takes {of(name).accepts}, not"):
+            of(name).parse(text, "here")
+
+
+class TestPlainDataclass:
+    """A dataclass that does not use :func:`field`."""
+
+    def test_defaults(self) -> None:
+        """Defaults are known, also those that a factory makes."""
+        assert [each.default for each in fields_of(Plain).values()] == [3, (), [], ""]
+
+    def test_number_is_not_negative(self) -> None:
+        """A number is checked like a declared one."""
+        with pytest.raises(UsageError, match="size takes a whole number, 0 or more, not -1"):
+            check_fields(Plain(size=-1))
+
+    def test_other_types(self) -> None:
+        """What is annotated with another type is not checked."""
+        assert check_fields(Plain(words=3)) is None  # type: ignore[func-returns-value, arg-type]
+
+    def test_unresolvable_annotations(self) -> None:
+        """Nor is anything of a class whose annotations cannot be resolved."""
+        assert check_fields(Unresolvable(size="x")) is None  # type: ignore[func-returns-value, arg-type]
+
+    def test_unresolvable_annotations_and_a_number(self) -> None:
+        """Except that a number is finite and not negative."""
+        with pytest.raises(UsageError, match="size takes"):
+            check_fields(Unresolvable(size=-1))
+
+
+class TestShown:
+    """What is printed about a field."""
+
+    @pytest.mark.parametrize(
+        ("name", "metavar"),
+        [
+            ("delay", "SECONDS"),
+            ("count", "COUNT"),
+            ("share", "NUMBER"),
+            ("port", "PORT"),
+            ("name", "TEXT"),
+            ("shape", "events|list|frame"),
+            ("anything", "VALUE"),
+        ],
+    )
+    def test_metavar(self, name: str, metavar: str) -> None:
+        """The word for a value says its unit or its type."""
+        assert of(name).metavar == metavar
+
+    def test_help(self) -> None:
+        """The help is the documentation, and the bounds where there are two."""
+        assert of("port").help == "TCP port (between 0 and 65535)"
+
+    def test_changed(self) -> None:
+        """What differs from its default, as it is written."""
+        assert changed(Example(delay=2.0, name="two words")) == ["delay=2.0", "name='two words'"]
+
+    def test_side(self) -> None:
+        """Who uses the value is declared."""
+        assert [each.name for each in fields_of(Example).values() if each.side] == ["token"]
+
+
+@pytest.fixture
+def parser() -> argparse.ArgumentParser:
+    """A parser with a flag for each field."""
+    made = argparse.ArgumentParser(prog="example")
+    for each in fields_of(Example).values():
+        each.add_flag(made, each.default)
+    return made
+
+
+class TestFlags:
+    """Fields as flags of a command line."""
+
+    @pytest.mark.parametrize(
+        ("words", "name", "value"),
+        [
+            ([], "delay", 1.0),
+            (["--delay", "2"], "delay", 2.0),
+            (["--limit", "none"], "limit", None),
+            (["--loud"], "loud", True),
+            (["--no-loud"], "loud", False),
+            (["--title", "none"], "title", "none"),
+            (["--anything", "5"], "anything", "5"),
+        ],
+    )
+    def test_value(
+        self, parser: argparse.ArgumentParser, words: list[str], name: str, value: Any
+    ) -> None:
+        """A flag has its field's type and default."""
+        assert getattr(parser.parse_args(words), name) == value
+
+    def test_refused(
+        self, parser: argparse.ArgumentParser, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A value that is not allowed is refused with the field's sentence."""
+        with pytest.raises(SystemExit):
+            parser.parse_args(["--port", "70000"])
+        told = "argument --port: takes a whole number between 0 and 65535, not '70000'"
+        assert told in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "--delay SECONDS seconds to wait (default: 1.0)",
+            "--loud, --no-loud whether to shout (default: False)",
+            "--title TEXT its title, 100 % of it",
+        ],
+    )
+    def test_help(self, parser: argparse.ArgumentParser, line: str) -> None:
+        """The help names the kind of value, says what it is, and the default."""
+        assert f" {line} --" in " ".join(parser.format_help().split())
+
+
+class TestAdvice:
+    """What is said of an unknown word."""
+
+    def test_nearest(self) -> None:
+        """The nearest word."""
+        assert nearest("dely", ["count", "delay"]) == "delay"
+
+    def test_nothing_near(self) -> None:
+        """None, if no word is near."""
+        assert nearest("zzz", ["count", "delay"]) is None
+
+    @pytest.mark.parametrize(
+        ("word", "otherwise", "advice"),
+        [
+            ("dely", "", "did you mean 'delay'?"),
+            ("zzz", "", "there are count, delay"),
+            ("zzz", "see the README", "see the README"),
+        ],
+    )
+    def test_did_you_mean(self, word: str, otherwise: str, advice: str) -> None:
+        """The nearest word; without one, where to look, or every word there is."""
+        assert did_you_mean(word, ["count", "delay"], otherwise) == advice
