@@ -22,7 +22,7 @@ from wove_http_dev.fields import (
 )
 
 if TYPE_CHECKING:
-    from nowhere import Unknown
+    from decimal import Decimal
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Plain:
 class Unresolvable:
     """A dataclass whose annotations exist for type checkers only."""
 
-    unknown: Unknown | None = None
+    unknown: Decimal | None = None
     size: int = 3
 
 
