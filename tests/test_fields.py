@@ -110,7 +110,7 @@ class TestCheck:
             ("name", 3, "name takes text, not 3"),
             ("title", 3, "title takes text, or none, not 3"),
             ("shape", "tree", "shape takes events, list or frame, not 'tree'"),
-            ("command", "", "command takes run, cancel or none, not ''"),
+            ("command", "", "command takes run or cancel, or none, not ''"),
             ("anything", -1, "anything takes a number, 0 or more, not -1"),
         ],
     )

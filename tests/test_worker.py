@@ -86,7 +86,7 @@ def test_inject_by_string(wove_http_worker: HttpWorker) -> None:
         ("reject-auht", "did you mean 'reject-auth'"),
         ("slow-response dealy=1", "did you mean 'delay'"),
         ("slow-response delay=soon", "takes a number"),
-        ("slow-response delay=-1", ">= 0"),
+        ("slow-response delay=-1", "0 or more"),
         ("slow-response delay=nan", "finite"),
         ("slow-response times=0", "1 or more"),
         ("slow-response 'unclosed", "quote"),

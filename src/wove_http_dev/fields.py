@@ -90,11 +90,10 @@ class TypedField:
     @property
     def accepts(self) -> str:
         """The values it takes, in words: ``a number of seconds above 0, or none``."""
-        if self.choices:
-            words = [*self.choices, "none"] if self.optional else self.choices
-            return f"{', '.join(words[:-1])} or {words[-1]}"
         phrase = next((_PHRASES[kind] for kind in self.kinds if kind in _PHRASES), "a number")
-        if phrase.endswith("number"):
+        if self.choices:
+            phrase = f"{', '.join(self.choices[:-1])} or {self.choices[-1]}"
+        elif phrase.endswith("number"):
             phrase += (f" of {self.unit}" if self.unit else "") + self.bounds
         return f"{phrase}, or none" if self.optional else phrase
 
