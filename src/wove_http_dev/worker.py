@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import warnings
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import Any
 
@@ -38,7 +38,6 @@ from wove_http_dev.runs.records import Exchange, RunLog
 from wove_http_dev.runs.stubs import UNSET, Stubs, make_source
 from wove_http_dev.service.connection import Limits
 from wove_http_dev.service.host import HostState, InProcessHost, ServiceHost
-from wove_http_dev.service.pipeline import Service
 from wove_http_dev.service.port import Port
 from wove_http_dev.service.second_origin import SecondOrigin
 from wove_http_dev.strict import failed, refused, repointed, unfired
@@ -53,7 +52,8 @@ class HttpWorker:
 
     ``options`` are those of :class:`wove_http_dev.options.Options`. ``ca`` shares a
     :class:`CertificateAuthority` among workers (otherwise each makes its own). ``label`` and
-    ``seed`` make random fault decisions repeatable. Raises :class:`UsageError` for an option that
+    ``seed`` make random fault decisions repeatable. ``before_run`` is called on the task's thread
+    before each task is loaded. Raises :class:`UsageError` for an option that
     cannot be, :class:`PortInUseError` for a port in use.
     """
 
@@ -64,6 +64,7 @@ class HttpWorker:
         label: str = "",
         seed: int = 0,
         limits: Limits | None = None,
+        before_run: Callable[[], None] | None = None,
         **options: Any,
     ) -> None:
         self.options = Options.of(**options)
@@ -95,11 +96,15 @@ class HttpWorker:
             faults=FaultBook(seed=seed, label=label),
             paths=[self.options.path],
         )
-        self._host: ServiceHost = self._make_host(limits)
+        self._host: ServiceHost = self._make_host(limits, before_run)
         self._state.watch(self._host.apply_state)
 
-    def _make_host(self, limits: Limits | None) -> ServiceHost:
+    def _make_host(
+        self, limits: Limits | None, before_run: Callable[[], None] | None
+    ) -> ServiceHost:
         if self.options.isolated:
+            if before_run is not None:
+                raise UsageError("before_run= cannot be called in an isolated worker's process")
             from wove_http_dev.isolated.host import IsolatedHost
 
             return IsolatedHost(
@@ -118,6 +123,7 @@ class HttpWorker:
             crash=self.crash,
             known_secrets=self._other_secrets,
             limits=limits,
+            before_run=before_run or (lambda: None),
         )
 
     def __repr__(self) -> str:
@@ -222,13 +228,6 @@ class HttpWorker:
         if any(injection.draws_by_run for injection in faults.injections):
             text += f"\nthe faults drew with --wove-http-seed={faults.seed}"
         return text
-
-    @property
-    def service(self) -> Service:
-        """The service itself, without its sockets."""
-        if not isinstance(self._host, InProcessHost):
-            raise UsageError("an isolated worker's service lives in another process")
-        return self._host.service
 
     def wait_for(
         self,

@@ -282,14 +282,17 @@ def bench_nonces(rounds: int) -> None:
 
 
 def bench_memory(rounds: int) -> None:
+    from wove_http_dev.service.host import InProcessHost
     from wove_http_dev.worker import HttpWorker
 
     worker = HttpWorker(secret=SECRET)
+    host = worker._host
+    assert isinstance(host, InProcessHost)
     command = _signed_command()
     sizes = []
     for _ in range(11):
         for _ in range(10_000):
-            answer = worker.service.handle(next(command))
+            answer = host.service.handle(next(command))
             answer.done()
         gc.collect()
         sizes.append(_resident())

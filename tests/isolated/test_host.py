@@ -16,7 +16,7 @@ from wove import weave
 from tests.faults.helpers import error_of, weave_many, weave_one
 from wove_http_dev import CertificateAuthority, Fault, HttpWorker, UsageError
 from wove_http_dev.errors import StrictnessError
-from wove_http_dev.isolated.host import IsolatedHost, _Life
+from wove_http_dev.isolated.host import IsolatedHost, _ChildProcess
 from wove_http_dev.runs.records import Run
 
 
@@ -29,10 +29,10 @@ def isolated(wove_http_ca: CertificateAuthority) -> Iterator[HttpWorker]:
 
 def pid_of(worker: HttpWorker) -> int:
     """The process that serves."""
-    engine = worker._host
-    assert isinstance(engine, IsolatedHost)
-    assert engine.pid is not None
-    return engine.pid
+    host = worker._host
+    assert isinstance(host, IsolatedHost)
+    assert host.pid is not None
+    return host.pid
 
 
 def module_level() -> int:
@@ -144,20 +144,21 @@ def test_a_custom_fault_crosses_by_value(isolated: HttpWorker) -> None:
 
 
 @pytest.mark.parametrize(
-    ("entry", "fault"), [("_decided", "missing-started"), ("_updated", "slow-response delay=0")]
+    ("entry", "fault"),
+    [("_injection_decided", "missing-started"), ("_exchange_updated", "slow-response delay=0")],
 )
 def test_the_account_is_there_before_the_answer(
     entry: str, fault: str, wove_http_ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However slowly this process listens to the child: whoever has an answer finds its run
     finished, and the hit counted, on what was looked up before."""
-    plain = getattr(_Life, entry)
+    plain = getattr(_ChildProcess, entry)
 
     def slowly(self: Any, data: Any) -> None:
         threading.Event().wait(0.2)
         plain(self, data)
 
-    monkeypatch.setattr(_Life, entry, slowly)
+    monkeypatch.setattr(_ChildProcess, entry, slowly)
     with HttpWorker(ca=wove_http_ca, isolated=True) as worker, worker.configured():
         injection = worker.inject(fault)
         weave_one()
@@ -344,10 +345,10 @@ def test_a_process_that_ends_by_itself_is_told(isolated: HttpWorker) -> None:
 def test_an_idle_process_that_ends_by_itself_is_told(isolated: HttpWorker) -> None:
     """So is an end that no request was waiting for."""
     os.kill(pid_of(isolated), signal.SIGKILL)
-    engine = isolated._host
-    assert isinstance(engine, IsolatedHost)
-    assert engine._life is not None
-    assert engine._life.ended.wait(10)
+    host = isolated._host
+    assert isinstance(host, IsolatedHost)
+    assert host._child is not None
+    assert host._child.ended.wait(10)
     with pytest.raises(StrictnessError, match="the worker process ended by itself"):
         isolated.check()
 

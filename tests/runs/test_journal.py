@@ -16,7 +16,7 @@ from wove_http_dev import HttpWorker
 from wove_http_dev.errors import PayloadDroppedError, UsageError, WaitTimeoutError
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.frames import dumps
-from wove_http_dev.runs.journal import REDACTED, TEXT_LIMIT, Journal
+from wove_http_dev.runs.journal import REDACTED, TEXT_LIMIT, Journal, JournalObserver
 from wove_http_dev.runs.records import STATES, Exchange, Run, RunLog, matches_task
 from wove_http_dev.runs.runner import CANCELLED, Outcome, error_outcome
 
@@ -92,14 +92,6 @@ class TestExchanges:
         journal.exchanges.clear()
         assert len(journal.exchanges) == 1
 
-    def test_observer(self, journal: Journal) -> None:
-        """The observer is shown every exchange once it is over."""
-        seen: list[Exchange] = []
-        journal.observer = seen.append
-        exchange = journal.open()
-        journal.close(exchange)
-        assert seen == [exchange]
-
     @pytest.mark.parametrize(
         ("changes", "minds"),
         [
@@ -132,6 +124,126 @@ class TestExchanges:
         journal.close(exchange)
         journal.close(journal.open())
         assert journal.violations == [exchange]
+
+
+class Recorder(JournalObserver):
+    """Remembers what it was called with, and the state of the run at that moment."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+
+    def exchange_opened(self, exchange: Exchange) -> None:
+        self.calls.append(("opened", exchange.number))
+
+    def exchange_updated(self, exchange: Exchange) -> None:
+        self.calls.append(("updated", exchange.number))
+
+    def exchange_closed(self, exchange: Exchange) -> None:
+        self.calls.append(("closed", exchange.number, exchange.duration))
+
+    def run_added(self, run: Run) -> None:
+        self.calls.append(("added", run.args_pickle))
+
+    def run_changed(self, run: Run) -> None:
+        self.calls.append(("changed", run.state))
+
+    def run_finished(self, run: Run, outcome: Outcome) -> None:
+        self.calls.append(("finished", run.state, outcome))
+
+    def run_lost(self, run: Run) -> None:
+        self.calls.append(("lost", run.state))
+
+
+class TestObservers:
+    """Objects that are called as the journal changes."""
+
+    @pytest.fixture
+    def recorder(self, journal: Journal) -> Recorder:
+        """An observer of ``journal``."""
+        recorder = Recorder()
+        journal.observe(recorder)
+        return recorder
+
+    def test_exchange(self, journal: Journal, recorder: Recorder) -> None:
+        """An exchange is opened, updated and closed, its duration set."""
+        exchange = journal.open()
+        journal.update(exchange)
+        journal.close(exchange)
+        assert recorder.calls == [("opened", 1), ("updated", 1), ("closed", 1, 1.0)]
+
+    def test_violation_is_noted_before_the_update(self, journal: Journal) -> None:
+        """An observer of an update finds the violation in the journal."""
+        found: list[list[Exchange]] = []
+
+        class Looks(JournalObserver):
+            def exchange_updated(self, exchange: Exchange) -> None:
+                found.append(journal.violations)
+
+        journal.observe(Looks())
+        exchange = journal.open()
+        exchange.refusal = "signature"
+        journal.update(exchange)
+        assert found == [[exchange]]
+
+    def test_run(self, journal: Journal, recorder: Recorder) -> None:
+        """A run is added, changed and finished, each time after its state has changed."""
+        run, outcome = make_run(args_pickle=b"args"), returned(1)
+        journal.add_run(run)
+        journal.change(run, "running")
+        journal.finish(run, outcome)
+        calls = [("added", b"args"), ("changed", "running"), ("finished", "succeeded", outcome)]
+        assert recorder.calls == calls
+
+    def test_dropped_payload_was_seen(self) -> None:
+        """A run is shown before another run can push its payload out."""
+        journal, recorder = Journal(payload_limit=1), Recorder()
+        journal.observe(recorder)
+        for number in range(2):
+            journal.add_run(make_run(run_id=f"run-{number}", args_pickle=b"args"))
+        assert recorder.calls == [("added", b"args")] * 2
+
+    def test_lost_run(self, journal: Journal, recorder: Recorder) -> None:
+        """A run that is lost is shown as lost."""
+        run = make_run()
+        journal.lose(run)
+        assert recorder.calls == [("lost", "lost")]
+
+    @pytest.mark.parametrize("end", ["finish", "lose"])
+    def test_second_end(self, journal: Journal, recorder: Recorder, end: str) -> None:
+        """What comes after the end is a change of the run's other attributes."""
+        run = make_run()
+        journal.finish(run, returned(1))
+        if end == "finish":
+            journal.finish(run, returned(2))
+        else:
+            journal.lose(run)
+        assert recorder.calls[1:] == [("changed", "succeeded")]
+
+    def test_late_change(self, journal: Journal, recorder: Recorder) -> None:
+        """A change that comes too late is not shown: nothing changed."""
+        run = make_run()
+        journal.lose(run)
+        journal.change(run, "running")
+        assert len(recorder.calls) == 1
+
+    def test_several(self, journal: Journal) -> None:
+        """Each of several observers is called."""
+        recorders = [Recorder(), Recorder()]
+        for recorder in recorders:
+            journal.observe(recorder)
+        journal.open()
+        assert [recorder.calls for recorder in recorders] == [[("opened", 1)]] * 2
+
+    def test_default(self, journal: Journal) -> None:
+        """An observer that overrides nothing changes nothing."""
+        journal.observe(JournalObserver())
+        exchange, run = journal.open(), make_run()
+        journal.add_run(run)
+        journal.change(run, "held")
+        journal.lose(run)
+        journal.update(exchange)
+        journal.close(exchange)
+        assert (journal.exchanges, list(journal.runs)) == ([exchange], [run])
 
 
 class TestLine:

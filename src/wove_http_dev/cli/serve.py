@@ -20,6 +20,7 @@ from typing import Any
 from wove_http_dev.cli.reload import Reloader
 from wove_http_dev.client.definition import SECRET_VARIABLE
 from wove_http_dev.errors import UsageError
+from wove_http_dev.runs.journal import JournalObserver
 from wove_http_dev.runs.records import Exchange
 from wove_http_dev.tls import CertificateAuthority, write_private
 from wove_http_dev.worker import HttpWorker
@@ -39,10 +40,9 @@ def serve(words: dict[str, Any], *, app_dir: Path, state_dir: str | None, reload
         words["secret"] = _kept_secret(state)
     with ExitStack() as stack:
         ca = stack.enter_context(CertificateAuthority.kept_in(state))
-        worker = HttpWorker(ca=ca, **words)
-        if reload:
-            worker.service.before_run = Reloader(application).refresh
-        worker.journal.observer = _print_exchange
+        before_run = Reloader(application).refresh if reload else None
+        worker = HttpWorker(ca=ca, before_run=before_run, **words)
+        worker.journal.observe(_ExchangePrinter())
         stopped = stack.enter_context(_stop_signals())
         stack.enter_context(worker)
         with suppress(BrokenPipeError):
@@ -72,9 +72,12 @@ def _stop_signals() -> Iterator[int]:
         os.close(writer)
 
 
-def _print_exchange(exchange: Exchange) -> None:
-    with suppress(OSError):  # nobody reads any more, or the disk is full; serve on
-        print(exchange.line(), flush=True)
+class _ExchangePrinter(JournalObserver):
+    """Prints a line for each exchange that is over."""
+
+    def exchange_closed(self, exchange: Exchange) -> None:
+        with suppress(OSError):  # the reader has closed the pipe, or the disk is full: serve on
+            print(exchange.line(), flush=True)
 
 
 def _how_to_reach(worker: HttpWorker, state: Path) -> str:

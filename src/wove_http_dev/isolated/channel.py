@@ -1,7 +1,7 @@
-"""Two processes that ask each other things: JSON lines over a connected socket.
+"""Requests and notifications between two processes: JSON lines over a connected socket.
 
-A notification is handled in order, on the reader's thread; a request on a thread of its own, for
-it may block. It knows no worker.
+Notifications are handled in the order in which they were sent, on the reader's thread; each request
+on a thread of its own, because it may block.
 """
 
 from __future__ import annotations
@@ -17,11 +17,17 @@ from typing import Any
 from wove_http_dev.errors import NotRunningError, UsageError
 
 Handler = Callable[[Any], Any]
+CLOSE_TIMEOUT = 2.0
+"""Seconds that :meth:`Channel.close` waits for the reader's thread."""
+_CLOSED = "the process of the isolated worker has ended"
 
 
 class Channel:
-    """One end. ``requests`` and ``notifications`` are what the other end may say, by name;
-    ``on_close`` is called once, on the reader's thread, when the other end is gone."""
+    """One end of the connection.
+
+    ``requests`` and ``notifications`` are the handlers for what the other end sends, by name;
+    ``on_close`` is called once, on the reader's thread, when the other end has closed.
+    """
 
     def __init__(
         self,
@@ -36,52 +42,55 @@ class Channel:
         self._notifications = notifications
         self._on_close = on_close
         self._numbers = itertools.count(1)
-        self._sending = threading.Lock()
+        self._send_lock = threading.Lock()
         self._lock = threading.Lock()
-        self._waiting: dict[int, tuple[threading.Event, list[Any]]] = {}
+        self._pending: dict[int, _Pending] = {}
         self._open = True
         self._reader = threading.Thread(
             target=self._read, name="wove-http-dev-control", daemon=True
         )
 
     def start(self) -> Channel:
-        """Begin to listen."""
+        """Start to read."""
         self._reader.start()
         return self
 
     def notify(self, name: str, data: Any) -> None:
-        """Say something; lost if the other end is gone."""
+        """Send a notification; it is lost if the other end has closed."""
         with suppress(OSError):
             self._send({"name": name, "data": data})
 
     def request(self, name: str, data: Any = None, timeout: float | None = None) -> Any:
-        """Ask, and wait for the answer. Raises :class:`NotRunningError` if the other end is gone
-        or silent for ``timeout`` seconds, :class:`UsageError` with what it refused."""
-        number = next(self._numbers)
-        event, answer = threading.Event(), []  # type: tuple[threading.Event, list[Any]]
+        """Send a request and wait for its response; what the handler returned.
+
+        Raises :class:`NotRunningError` if the other end closes, or does not respond within
+        ``timeout`` seconds, and :class:`UsageError` with the text of what the handler raised.
+        """
+        number, pending = next(self._numbers), _Pending()
         with self._lock:
             if not self._open:
-                raise NotRunningError("the isolated worker is gone")
-            self._waiting[number] = (event, answer)
+                raise NotRunningError(_CLOSED)
+            self._pending[number] = pending
         try:
-            self._send({"name": name, "data": data, "ask": number})
-            if not event.wait(timeout):
-                raise NotRunningError(f"the isolated worker did not answer {name!r} in {timeout} s")
+            self._send({"name": name, "data": data, "request": number})
+            if not pending.settled.wait(timeout):
+                raise NotRunningError(
+                    f"the isolated worker did not respond to {name!r} within {timeout} s"
+                )
         except OSError as exc:
-            raise NotRunningError("the isolated worker is gone") from exc
+            raise NotRunningError(_CLOSED) from exc
         finally:
             with self._lock:
-                self._waiting.pop(number, None)
-        if not answer:
-            raise NotRunningError("the isolated worker is gone")
-        message = answer[0]
-        if "refused" in message:
-            raise UsageError(message["refused"])
-        return message["data"]
+                self._pending.pop(number, None)
+        if pending.response is None:
+            raise NotRunningError(_CLOSED)
+        if "error" in pending.response:
+            raise UsageError(pending.response["error"])
+        return pending.response["data"]
 
     def _send(self, message: dict[str, Any]) -> None:
         line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
-        with self._sending:
+        with self._send_lock:
             self._sock.sendall(line)
 
     def _read(self) -> None:
@@ -90,38 +99,49 @@ class Channel:
                 self._handle(json.loads(line))
         with self._lock:
             self._open = False
-            waiting = list(self._waiting.values())
-        for event, _ in waiting:
-            event.set()
+            waiting = list(self._pending.values())
+        for pending in waiting:
+            pending.settled.set()
         self._on_close()
 
     def _handle(self, message: dict[str, Any]) -> None:
-        if "to" in message:
+        if "response_to" in message:
             with self._lock:
-                entry = self._waiting.get(message["to"])
-            if entry is not None:
-                entry[1].append(message)
-                entry[0].set()
-        elif "ask" in message:
+                pending = self._pending.get(message["response_to"])
+            if pending is not None:
+                pending.response = message
+                pending.settled.set()
+        elif "request" in message:
             threading.Thread(
-                target=self._answer, args=(message,), name="wove-http-dev-control-ask", daemon=True
+                target=self._respond,
+                args=(message,),
+                name="wove-http-dev-control-request",
+                daemon=True,
             ).start()
         else:
             self._notifications[message["name"]](message["data"])
 
-    def _answer(self, message: dict[str, Any]) -> None:
-        reply: dict[str, Any] = {"to": message["ask"]}
+    def _respond(self, message: dict[str, Any]) -> None:
+        response: dict[str, Any] = {"response_to": message["request"]}
         try:
-            reply["data"] = self._requests[message["name"]](message["data"])
-        except Exception as exc:  # the asker is told, whatever it was
-            reply["refused"] = str(exc) or type(exc).__name__
+            response["data"] = self._requests[message["name"]](message["data"])
+        except Exception as exc:  # the other end raises it
+            response["error"] = str(exc) or type(exc).__name__
         with suppress(OSError):
-            self._send(reply)
+            self._send(response)
 
     def close(self) -> None:
-        """End it from this side, and wait for the reader."""
+        """Close this end; wait at most :data:`CLOSE_TIMEOUT` s for the reader's thread."""
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
         if threading.current_thread() is not self._reader and self._reader.ident is not None:
-            self._reader.join(2.0)
+            self._reader.join(CLOSE_TIMEOUT)
         self._sock.close()
+
+
+class _Pending:
+    """A request whose response has not come."""
+
+    def __init__(self) -> None:
+        self.settled = threading.Event()
+        self.response: dict[str, Any] | None = None

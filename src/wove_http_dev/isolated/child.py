@@ -1,7 +1,8 @@
-"""The child process of an isolated worker: a local engine whose state is the parent's.
+"""The program of an isolated worker's child process: an in-process host that obeys its parent's
+state and reports every journal entry to it.
 
-What it decides it says at once, before a client can know: a kill loses nothing of the account. It
-shares neither modules nor import path with the test (``python -I``).
+A report comes before the answer that lets a client know of the entry, so a kill loses none. The
+child is started with ``python -I``: it shares neither modules nor the import path with the test.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 from wove_http_dev.errors import NotRunningError
 from wove_http_dev.faults.injections import FaultBook, Injection, Selector
@@ -24,7 +25,7 @@ from wove_http_dev.options import Options
 from wove_http_dev.protocol.credentials import Credentials
 from wove_http_dev.protocol.frames import loads
 from wove_http_dev.runs.holds import Gates
-from wove_http_dev.runs.journal import Journal
+from wove_http_dev.runs.journal import Journal, JournalObserver
 from wove_http_dev.runs.records import Exchange, Run, matches_task
 from wove_http_dev.runs.runner import Execution, Outcome
 from wove_http_dev.runs.stubs import StubAnswer, Stubs
@@ -32,64 +33,55 @@ from wove_http_dev.service.host import HostState, InProcessHost
 from wove_http_dev.service.port import Port
 from wove_http_dev.tls import CertificateAuthority
 
-TELL_TIMEOUT = 5.0
-"""Seconds that a parent which does not listen can hold up an answer."""
+REPORT_TIMEOUT = 5.0
+"""Seconds that a parent which does not respond can delay an answer."""
 
 
-class _ReportingJournal(Journal):
-    """A journal that tells the parent of every entry.
+class _Reporter(JournalObserver):
+    """Sends every journal entry to the parent.
 
-    What an answer is about to let a client know is known over there first: a test that has the
-    result of its weave looks at the account of this worker next.
+    ``exchange_updated`` waits until the parent has it: a test that has the result of its weave
+    looks at this worker's journal next.
     """
 
-    tell: Callable[[str, Any], None]
-    notify_and_wait: Callable[[str, Any], None]
+    def __init__(
+        self, notify: Callable[[str, Any], None], notify_and_wait: Callable[[str, Any], None]
+    ) -> None:
+        self._notify = notify
+        self._notify_and_wait = notify_and_wait
 
-    def open(self, kind: str = "request") -> Exchange:
-        exchange = super().open(kind)
-        self.tell("opened", {"number": exchange.number, "kind": kind})
-        return exchange
+    def exchange_opened(self, exchange: Exchange) -> None:
+        self._notify("exchange_opened", {"number": exchange.number, "kind": exchange.kind})
 
-    def update(self, exchange: Exchange) -> None:
-        self.notify_and_wait("updated", [exchange.number, serialization.exchange_to(exchange)])
+    def exchange_updated(self, exchange: Exchange) -> None:
+        record = serialization.exchange_to_record(exchange)
+        self._notify_and_wait("exchange_updated", [exchange.number, record])
 
-    def close(self, exchange: Exchange) -> None:
-        super().close(exchange)
-        self.tell("closed", [exchange.number, serialization.exchange_to(exchange)])
+    def exchange_closed(self, exchange: Exchange) -> None:
+        record = serialization.exchange_to_record(exchange)
+        self._notify("exchange_closed", [exchange.number, record])
 
-    def add_run(self, run: Run) -> None:
-        record = {
-            "run_id": run.run_id,
-            "task_id": run.task_id,
-            "delivery": dict(run.delivery),
-            "initial_value": run.initial_value,
-            "args": serialization.pack(run.args_pickle),
-            "received": run.received,
-        }
-        self.tell("run", record)
-        super().add_run(run)
+    def run_added(self, run: Run) -> None:
+        self._notify("run_added", serialization.run_to_record(run))
 
-    def change(self, run: Run, state: str) -> None:
-        super().change(run, state)
-        self.tell("run_state", [run.run_id, serialization.run_state_to(run), None])
+    def run_changed(self, run: Run) -> None:
+        self._notify("run_changed", [run.run_id, serialization.changes_to_record(run)])
 
-    def finish(self, run: Run, outcome: Outcome) -> None:
-        first = run.finished is None
-        super().finish(run, outcome)
-        told = serialization.outcome_to(outcome) if first else None
-        self.tell("run_state", [run.run_id, serialization.run_state_to(run), told])
+    def run_finished(self, run: Run, outcome: Outcome) -> None:
+        changes = serialization.changes_to_record(run)
+        self._notify(
+            "run_finished", [run.run_id, changes, serialization.outcome_to_record(outcome)]
+        )
 
-    def lose(self, run: Run) -> None:
-        super().lose(run)
-        self.tell("run_state", [run.run_id, serialization.run_state_to(run), None])
+    def run_lost(self, run: Run) -> None:
+        self._notify("run_lost", [run.run_id, serialization.changes_to_record(run)])
 
 
-class _RemoteGates(Gates):
-    """Gates whose keeper is the parent."""
+class _ParentsGates(Gates):
+    """The parent's gates: a run waits here until the parent lets it go on."""
 
     held: tuple[str | None, ...] = ()
-    ask: Callable[[str, Any], Any]
+    request: Callable[[str, Any], Any]
 
     def park(self, run: Run, execution: Execution) -> None:
         if run.initial_value or not any(matches_task(task, run.task_id) for task in self.held):
@@ -98,7 +90,7 @@ class _RemoteGates(Gates):
 
         def until_released() -> None:
             try:
-                self.ask("park", run.run_id)
+                self.request("park", run.run_id)
             except NotRunningError:
                 pass
             finally:
@@ -109,20 +101,20 @@ class _RemoteGates(Gates):
         moved.wait()
 
 
-class _RemoteStubs(Stubs):
-    """Stubs whose answers are the parent's."""
+class _ParentsStubs(Stubs):
+    """The parent's stubs: an answer is asked for."""
 
     stubbed: tuple[str, ...] = ()
-    ask: Callable[[str, Any], Any]
+    request: Callable[[str, Any], Any]
 
     def find(self, run: Run) -> Callable[[Run], StubAnswer] | None:
         if run.initial_value or not any(matches_task(task, run.task_id) for task in self.stubbed):
             return None
-        return lambda run: serialization.answer_from(self.ask("stub", run.run_id))
+        return lambda run: serialization.answer_from_record(self.request("stub", run.run_id))
 
 
 class Child:
-    """What the parent may ask, and the engine it asks it of."""
+    """The host, and the requests of the parent that it carries out."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._host: InProcessHost | None = None
@@ -132,7 +124,7 @@ class Child:
             sock,
             requests={
                 "start": self._start,
-                "state": self._apply_state,
+                "apply_state": self._apply_state,
                 "stop": self._stop,
                 "flush_journal": self._flush_journal,
             },
@@ -141,7 +133,7 @@ class Child:
         )
 
     def run(self) -> None:
-        """Serve until the control connection drops."""
+        """Block until the channel closes, then stop serving."""
         self._channel.start()
         self.ended.wait()
         if self._host is not None:
@@ -151,12 +143,12 @@ class Child:
         ca = CertificateAuthority.from_pem(data["ca"].encode(), data["ca_key"].encode())
         words = data["credentials"]
         credentials = Credentials(**{**words, "secret": base64.b64decode(words["secret"])})
-        journal = _ReportingJournal(secrets=[credentials.secret.decode("utf-8", "replace")])
-        journal.tell, journal.notify_and_wait = self._channel.notify, self._notify_and_wait
-        gates, stubs = _RemoteGates(journal), _RemoteStubs()
-        gates.ask = stubs.ask = self._channel.request
+        journal = Journal(secrets=[credentials.secret.decode("utf-8", "replace")])
+        journal.observe(_Reporter(self._channel.notify, self._notify_and_wait))
+        gates, stubs = _ParentsGates(journal), _ParentsStubs()
+        gates.request = stubs.request = self._channel.request
         faults = FaultBook(seed=data["seed"], label=data["label"])
-        faults.on_decision = self._decided
+        faults.on_decision = self._injection_decided
         options = Options.of(**data["options"])
         self._state = HostState(journal, gates, stubs, faults)
         self._host = InProcessHost(
@@ -170,20 +162,20 @@ class Child:
         self._apply_state(data["state"])
         self._host.start(Port(options.host, options.port))
 
-    def _decided(self, injection: Injection) -> None:
+    def _injection_decided(self, injection: Injection) -> None:
         counts = {"seen": injection.seen, "hits": injection.hits, "missed": injection.missed}
-        self._notify_and_wait("decided", [injection.number, counts])
+        self._notify_and_wait("injection_decided", [injection.number, counts])
 
     def _notify_and_wait(self, name: str, data: Any) -> None:
-        with suppress(NotRunningError):  # the parent is gone, and we are about to be
-            self._channel.request(name, data, TELL_TIMEOUT)
+        with suppress(NotRunningError):  # the parent has ended, and this process is about to
+            self._channel.request(name, data, REPORT_TIMEOUT)
 
     def _apply_state(self, data: dict[str, Any]) -> None:
         assert self._state is not None
         assert self._host is not None
         state = self._state
-        assert isinstance(state.gates, _RemoteGates)
-        assert isinstance(state.stubs, _RemoteStubs)
+        assert isinstance(state.gates, _ParentsGates)
+        assert isinstance(state.stubs, _ParentsStubs)
         state.gates.held = tuple(data["held"])
         state.stubs.stubbed = tuple(data["stubbed"])
         state.names[:], state.paths[:] = data["names"], data["paths"]
@@ -192,7 +184,7 @@ class Child:
             if wanted.pop(injection.number, None) is None:
                 injection.remove()
         for number, entry in wanted.items():
-            faults = loads(base64.b64decode(entry["faults"]))  # our parent's own pickle
+            faults = loads(base64.b64decode(entry["faults"]))  # a pickle that the parent wrote
             state.faults.adopt(number, faults, Selector(**entry["selector"])).account(
                 seen=entry["seen"], hits=entry["hits"]
             )
@@ -207,8 +199,8 @@ class Child:
         return self._host.stop()
 
 
-def main() -> None:
-    """Take the socket whose descriptor is the first argument, and serve."""
+def main() -> NoReturn:
+    """Serve the parent on the socket whose descriptor is the first argument; never returns."""
     # Ctrl-C reaches the whole process group; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Child(socket.socket(fileno=int(sys.argv[1]))).run()

@@ -1,7 +1,7 @@
-"""An engine whose service lives in a child process: the parent's end.
+"""A host whose service lives in a child process: the parent's side.
 
-The journal, gates, stubs and injections stay here and survive the child; it is told what to obey
-and tells what it saw. A crash is a kill.
+The journal, gates, stubs and injections are the parent's and outlive the child, which reports what
+it receives and is sent what to obey. A crash is a SIGKILL.
 """
 
 from __future__ import annotations
@@ -25,19 +25,21 @@ from wove_http_dev.isolated import serialization
 from wove_http_dev.isolated.channel import Channel
 from wove_http_dev.options import Options
 from wove_http_dev.protocol.credentials import Credentials
-from wove_http_dev.runs.records import Exchange, Run
+from wove_http_dev.runs.records import FINISHED, Exchange, Run
 from wove_http_dev.runs.runner import Execution
 from wove_http_dev.service.host import STOP_GRACE, HostState
 from wove_http_dev.service.port import Port
 from wove_http_dev.tls import CertificateAuthority
 
 START_TIMEOUT = 30.0
-ASK_TIMEOUT = 5.0
+"""Seconds that a child may take until it serves."""
+REQUEST_TIMEOUT = 5.0
+"""Seconds that a child may take to respond; then it is taken to be frozen."""
 _SHARED_OPTIONS = ("tls", "host", "path", "response_shape", "max_body", "insecure")
 
 
 class IsolatedHost:
-    """An engine in a child process of this one."""
+    """Serves in a child process of this one."""
 
     def __init__(
         self,
@@ -54,30 +56,31 @@ class IsolatedHost:
         self._certificates = certificates
         self._second_origin = second_origin
         self._lock = threading.RLock()
-        self._life: _Life | None = None
+        self._child: _ChildProcess | None = None
 
     @property
     def running(self) -> bool:
-        """Whether the child lives. It is asked: whose connection was reset by its death knows that
-        before our reader does."""
-        life = self._life
-        if life is None:
+        """Whether the child lives. It is asked, because a client whose connection was reset by its
+        end knows that before the channel's reader does."""
+        child = self._child
+        if child is None:
             return False
         with suppress(NotRunningError):  # frozen: it lives
             self.flush_journal()
-        return life.alive
+        return child.alive
 
     @property
     def pid(self) -> int | None:
         """The child's process id, while it lives."""
-        life = self._life
-        return life.process.pid if life is not None and life.alive else None
+        child = self._child
+        return child.process.pid if child is not None and child.alive else None
 
     def start(self, port: Port) -> None:
-        """Start a child that serves on ``port``. Raises what the child refused."""
+        """Block until a child serves on ``port``. Raises what the child raised, and
+        :class:`WoveHttpDevError` if it does not serve within :data:`START_TIMEOUT` s."""
         with self._lock:
             self._end()
-            life = _Life(self._state, self._second_origin)
+            child = _ChildProcess(self._state, self._second_origin)
             ca = self._certificates()
             options = {name: getattr(self._options, name) for name in _SHARED_OPTIONS}
             credentials = {
@@ -90,7 +93,7 @@ class IsolatedHost:
             self._state.faults.resume()
             port.share()
             try:
-                life.channel.request(
+                child.channel.request(
                     "start",
                     {
                         "options": {**options, "port": port.number},
@@ -99,21 +102,21 @@ class IsolatedHost:
                         "ca_key": ca.key_pem.decode("ascii"),
                         "seed": self._state.faults.seed,
                         "label": self._state.faults.label,
-                        "state": self._told(),
+                        "state": self._state_record(),
                     },
                     START_TIMEOUT,
                 )
             except NotRunningError as exc:
-                life.end()
+                child.end()
                 raise WoveHttpDevError(
                     f"the isolated worker did not start ({exc}); its error is on stderr"
                 ) from exc
             except BaseException:
-                life.end()
+                child.end()
                 raise
-            self._life = life
+            self._child = child
 
-    def _told(self) -> dict[str, Any]:
+    def _state_record(self) -> dict[str, Any]:
         faults = self._state.faults
         return {
             "held": self._state.gates.tasks,
@@ -133,58 +136,62 @@ class IsolatedHost:
         }
 
     def apply_state(self) -> None:
-        """Tell the child what to obey; in force when this returns."""
-        life = self._life
-        if life is None or not life.alive:
+        """Send the child what to obey; in force when this returns."""
+        child = self._child
+        if child is None or not child.alive:
             return
         try:
-            life.channel.request("state", self._told(), ASK_TIMEOUT)
+            child.channel.request("apply_state", self._state_record(), REQUEST_TIMEOUT)
         except NotRunningError:
-            if life.alive:
+            if child.alive:
                 raise  # frozen: it obeys nothing new
-            # It died meanwhile; the next start tells it.
+            # It ended meanwhile; the next start sends the state.
 
     def flush_journal(self, *, settle: bool = False) -> None:
-        """The journal holds everything the child has said; all of it, if the child is dead."""
-        life = self._life
-        if life is None:
+        """Wait until the journal has everything that clients were answered; with ``settle`` also
+        until handshakes in progress have ended.
+
+        Raises :class:`NotRunningError` if the child does not respond in :data:`REQUEST_TIMEOUT` s.
+        """
+        child = self._child
+        if child is None:
             return
         try:
-            life.channel.request("flush_journal", settle, ASK_TIMEOUT)
+            child.channel.request("flush_journal", settle, REQUEST_TIMEOUT)
         except NotRunningError:
-            if life.alive and not life.ended.wait(1.0):
-                raise  # frozen: nobody knows what it has answered
+            if child.alive and not child.ended.wait(1.0):
+                raise  # frozen: what it has answered is not known
 
     def stop(self) -> list[str]:
-        """Stop the child; the names of the task bodies that still ran."""
-        life = self._life
+        """Stop the child; the names of the task bodies that were still running."""
+        child = self._child
         stuck: list[str] = []
-        if life is not None and life.alive:
-            life.asked = True
+        if child is not None and child.alive:
+            child.end_expected = True
             try:
-                stuck = life.channel.request("stop", None, STOP_GRACE + 1.5)
+                stuck = child.channel.request("stop", None, STOP_GRACE + 1.5)
             except NotRunningError:
-                life.process.kill()  # dead already, or frozen
+                child.process.kill()  # ended already, or frozen
         self._end()
         return stuck
 
     def crash(self) -> None:
         """Kill the child (SIGKILL)."""
-        life = self._life
-        if life is not None:
-            life.asked = True
-            life.process.kill()
+        child = self._child
+        if child is not None:
+            child.end_expected = True
+            child.process.kill()
         self._end()
 
     def _end(self) -> None:
         with self._lock:
-            life, self._life = self._life, None
+            child, self._child = self._child, None
         self._state.release()
-        if life is not None:
-            life.end()
+        if child is not None:
+            child.end()
 
 
-class _Life:
+class _ChildProcess:
     """One child process, from its start to its end."""
 
     def __init__(self, state: HostState, second_origin: Callable[[str], str]) -> None:
@@ -193,43 +200,47 @@ class _Life:
         self._exchanges: dict[int, Exchange] = {}
         self._runs: dict[str, Run] = {}
         self._parked: dict[str, Execution] = {}
-        self.asked = False
-        """Whether we ended it, or are about to."""
+        self.end_expected = False
+        """Whether this process ends it, or has."""
         self.ended = threading.Event()
-        ours, theirs = socket.socketpair()
-        with theirs:
+        parent_end, child_end = socket.socketpair()
+        with child_end:
+            number = child_end.fileno()
             self.process = subprocess.Popen(
                 # -I: no PYTHONPATH, no working directory, no user site on the import path.
-                [sys.executable, "-I", "-m", "wove_http_dev.isolated.child", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
+                [sys.executable, "-I", "-m", "wove_http_dev.isolated.child", str(number)],
+                pass_fds=[number],
                 stdin=subprocess.DEVNULL,
             )
         self.channel = Channel(
-            ours,
+            parent_end,
             requests={
                 "park": self._park,
                 "stub": self._stub,
                 "second_origin": second_origin,
-                "updated": self._updated,
-                "decided": self._decided,
+                "exchange_updated": self._exchange_updated,
+                "injection_decided": self._injection_decided,
             },
             notifications={
-                "opened": self._opened,
-                "closed": self._closed,
-                "run": self._run,
-                "run_state": self._run_state,
+                "exchange_opened": self._exchange_opened,
+                "exchange_closed": self._exchange_closed,
+                "run_added": self._run_added,
+                "run_changed": self._run_changed,
+                "run_finished": self._run_finished,
+                "run_lost": self._run_lost,
             },
-            on_close=self._gone,
+            on_close=self._ended,
         ).start()
 
     @property
     def alive(self) -> bool:
-        """Whether it can be asked."""
+        """Whether its end has not been noticed yet."""
         return not self.ended.is_set()
 
     def end(self) -> None:
-        """Drop the connection, and see the process off."""
-        self.asked = True
+        """Close the channel, and block until the process has ended; it is killed after
+        ``STOP_GRACE`` + 3 s."""
+        self.end_expected = True
         self.channel.close()
         try:
             self.process.wait(STOP_GRACE + 3.0)
@@ -237,57 +248,62 @@ class _Life:
             self.process.kill()
             self.process.wait()
 
-    # What the child says
+    # What the child reports
 
-    def _opened(self, data: dict[str, Any]) -> None:
+    def _exchange_opened(self, data: dict[str, Any]) -> None:
         self._exchanges[data["number"]] = self._journal.open(data["kind"])
 
-    def _updated(self, data: list[Any]) -> None:
+    def _exchange_updated(self, data: list[Any]) -> None:
         number, record = data
-        serialization.exchange_from(record, self._exchanges[number])
+        exchange = self._exchanges[number]
+        serialization.update_exchange(exchange, record)
+        self._journal.update(exchange)
         self._journal.notify()
 
-    def _closed(self, data: list[Any]) -> None:
+    def _exchange_closed(self, data: list[Any]) -> None:
         number, record = data
         exchange = self._exchanges.pop(number)
-        serialization.exchange_from(record, exchange)
+        serialization.update_exchange(exchange, record)
         self._journal.close(exchange)
 
-    def _run(self, data: dict[str, Any]) -> None:
-        run = Run(
-            data["run_id"],
-            data["task_id"],
-            delivery=data["delivery"],
-            initial_value=data["initial_value"],
-            args_pickle=serialization.unpack(data["args"]) or b"",
-            received=data["received"],
-        )
+    def _run_added(self, record: dict[str, Any]) -> None:
+        run = serialization.run_from_record(record)
         self._runs[run.run_id] = run
         self._journal.add_run(run)
 
-    def _run_state(self, data: list[Any]) -> None:
-        run_id, record, outcome = data
+    def _run_changed(self, data: list[Any]) -> None:
+        run_id, changes = data
         run = self._runs[run_id]
-        serialization.run_state_from(record, run)
-        if outcome is not None:
-            self._journal.finish(run, serialization.outcome_from(outcome))
-        elif record["state"] == "lost":
-            self._journal.lose(run)
+        serialization.update_run(run, changes)
+        if changes["state"] in FINISHED:  # the outcome has its own report
+            self._journal.notify()
         else:
-            self._journal.change(run, record["state"])
+            self._journal.change(run, changes["state"])
 
-    def _decided(self, data: list[Any]) -> None:
+    def _run_finished(self, data: list[Any]) -> None:
+        run_id, changes, outcome = data
+        run = self._runs[run_id]
+        serialization.update_run(run, changes)
+        self._journal.finish(run, serialization.outcome_from_record(outcome))
+
+    def _run_lost(self, data: list[Any]) -> None:
+        run_id, changes = data
+        run = self._runs[run_id]
+        serialization.update_run(run, changes)
+        self._journal.lose(run)
+
+    def _injection_decided(self, data: list[Any]) -> None:
         number, counts = data
         for injection in self._state.faults.injections:
             if injection.number == number:
                 injection.account(**counts)
         self._journal.notify()
 
-    def _gone(self) -> None:
+    def _ended(self) -> None:
         for run in self._runs.values():
             self._journal.lose(run)
         open_ones = list(self._exchanges.values())
-        by_itself = not self.asked and not any(
+        by_itself = not self.end_expected and not any(
             name.startswith("crash-") for exchange in open_ones for name in exchange.faults
         )
         if by_itself and not open_ones:
@@ -301,7 +317,7 @@ class _Life:
         self.process.poll()
         self.ended.set()
 
-    # What the child asks
+    # What the child requests
 
     def _park(self, run_id: str) -> None:
         run = self._runs[run_id]
@@ -313,8 +329,8 @@ class _Life:
         run = self._runs[run_id]
         source = self._state.stubs.find(run)
         if source is None:
-            raise UsageError(f"the stub for {run.task_id!r} was taken back meanwhile")
-        return serialization.answer_to(source(run))
+            raise UsageError(f"the stub for {run.task_id!r} was removed meanwhile")
+        return serialization.answer_to_record(source(run))
 
 
 def _by_value(value: Any) -> bytes:
@@ -341,6 +357,6 @@ def _registered(faults: Any) -> Iterator[None]:
 
 def _is_installed(module: ModuleType) -> bool:
     if module.__name__ == "__main__" or module.__name__.partition(".")[0] == "wove_http_dev":
-        return True  # by value anyway; there as well
+        return True  # sent by value in any case; installed there as well
     paths = [sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib")]
     return any((getattr(module, "__file__", None) or "").startswith(path) for path in paths)

@@ -33,6 +33,35 @@ def _is_private(header: str) -> bool:
     return _PRIVATE_HEADER.search(header) is not None
 
 
+class JournalObserver:
+    """What a journal calls as it changes; every method does nothing until it is overridden.
+
+    The methods are called in the thread that makes the change, without the journal's lock. What
+    they raise is raised there.
+    """
+
+    def exchange_opened(self, exchange: Exchange) -> None:
+        """A request, or a connection that failed, was entered."""
+
+    def exchange_updated(self, exchange: Exchange) -> None:
+        """``exchange`` became a run, or has an answer: called before the answer is written."""
+
+    def exchange_closed(self, exchange: Exchange) -> None:
+        """``exchange`` is over."""
+
+    def run_added(self, run: Run) -> None:
+        """``run`` is about to be entered; its payload cannot have been dropped yet."""
+
+    def run_changed(self, run: Run) -> None:
+        """The state or another attribute of ``run`` may have changed."""
+
+    def run_finished(self, run: Run, outcome: Outcome) -> None:
+        """``run`` has its outcome; called once for a run."""
+
+    def run_lost(self, run: Run) -> None:
+        """``run`` ended without an outcome; called once for a run."""
+
+
 class Journal:
     """Keeps the newest exchanges and runs. ``secrets`` are never stored, wherever they appear."""
 
@@ -57,8 +86,11 @@ class Journal:
         self._violations: deque[Exchange] = deque(maxlen=100)
         self._count = 0
         self._waiting = 0
-        self.observer: Callable[[Exchange], None] | None = None
-        """Called with every exchange once it is over; what it raises is the caller's problem."""
+        self._observers: list[JournalObserver] = []
+
+    def observe(self, observer: JournalObserver) -> None:
+        """Call ``observer`` from now on."""
+        self._observers.append(observer)
 
     def open(self, kind: str = "request") -> Exchange:
         """A new exchange, in the journal from now on."""
@@ -66,6 +98,8 @@ class Journal:
             self._count += 1
             exchange = Exchange(number=self._count, received=self._clock(), kind=kind)
             self._exchanges.append(exchange)
+        for observer in self._observers:
+            observer.exchange_opened(exchange)
         return exchange
 
     def record_headers(self, exchange: Exchange, headers: Sequence[tuple[str, str]]) -> None:
@@ -89,9 +123,11 @@ class Journal:
 
     def update(self, exchange: Exchange) -> None:
         """``exchange`` has become a run, or has an answer, which is about to be written."""
-        self._mind(exchange)  # now: whoever reads the answer may ask for `violations` at once
+        self._note_violation(exchange)  # a client that has the answer may ask for it at once
+        for observer in self._observers:
+            observer.exchange_updated(exchange)
 
-    def _mind(self, exchange: Exchange) -> None:
+    def _note_violation(self, exchange: Exchange) -> None:
         if not exchange.violation or exchange.number <= self._forgotten:
             return
         if not any(known is exchange for known in self._violations):
@@ -100,13 +136,15 @@ class Journal:
     def close(self, exchange: Exchange) -> None:
         """The exchange is over: its duration stands, waiters look again."""
         exchange.duration = self._clock() - exchange.received
-        self._mind(exchange)
+        self._note_violation(exchange)
         self.notify()
-        if self.observer is not None:
-            self.observer(exchange)
+        for observer in self._observers:
+            observer.exchange_closed(exchange)
 
     def add_run(self, run: Run) -> None:
         """Enter a run."""
+        for observer in self._observers:
+            observer.run_added(run)
         with self._changed:
             if len(self._runs) == self._runs.maxlen:
                 self._known.discard(self._runs[0])
@@ -125,25 +163,38 @@ class Journal:
             if state == "running" and run.started is None:
                 run.started = self._clock()
             self.notify()
+        for observer in self._observers:
+            observer.run_changed(run)
 
     def finish(self, run: Run, outcome: Outcome) -> None:
         """``run`` has its outcome; the first one stands."""
         with self._changed:
-            if run.state in FINISHED:
-                return
-            run._outcome = outcome
-            run.finished = self._clock()
-            run.state = _KIND_STATE[outcome.kind]
-            self._keep(run)
-            self.notify()
+            first = run.state not in FINISHED
+            if first:
+                run._outcome = outcome
+                run.finished = self._clock()
+                run.state = _KIND_STATE[outcome.kind]
+                self._keep(run)
+                self.notify()
+        for observer in self._observers:
+            if first:
+                observer.run_finished(run, outcome)
+            else:
+                observer.run_changed(run)
 
     def lose(self, run: Run) -> None:
         """``run`` was let in and then refused, or lost with its worker, before an outcome."""
         with self._changed:
-            if run.state not in FINISHED:
+            first = run.state not in FINISHED
+            if first:
                 run.state = "lost"
                 run.finished = self._clock()
                 self.notify()
+        for observer in self._observers:
+            if first:
+                observer.run_lost(run)
+            else:
+                observer.run_changed(run)
 
     def _keep(self, run: Run) -> None:
         if run not in self._known:  # forgotten meanwhile

@@ -114,6 +114,7 @@ class InProcessHost:
         crash: Callable[[], None],
         known_secrets: Callable[[], Iterable[tuple[str, bytes]]] = tuple,
         limits: Limits | None = None,
+        before_run: Callable[[], None] = lambda: None,
     ) -> None:
         self._options = options
         self._state = state
@@ -137,6 +138,7 @@ class InProcessHost:
             response_shape=options.response_shape,
             crash=crash,
             second_origin=second_origin,
+            before_run=before_run,
         )
 
     @property

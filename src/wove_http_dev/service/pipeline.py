@@ -53,6 +53,7 @@ class Service:
         response_shape: str = "events",
         crash: Callable[[], None] = lambda: None,
         second_origin: Callable[[str], str] = "https://localhost:1/?run_id={}".format,
+        before_run: Callable[[], None] = lambda: None,
     ) -> None:
         self.authenticator = authenticator
         self.journal = journal
@@ -64,7 +65,7 @@ class Service:
         self.response_shape = response_shape
         self.crash = crash
         self.second_origin = second_origin
-        self.before_run: Callable[[], None] = lambda: None
+        self.before_run = before_run
         """Called on the runner's thread before a body is loaded."""
         self._active: dict[str, tuple[Run, Execution]] = {}
         self._lock = threading.Lock()

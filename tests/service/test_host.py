@@ -1,0 +1,207 @@
+"""The host that serves in this process: started, stopped, crashed, and what it obeys."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.support import TIMEOUT, answer, parse_responses, read_all, request_bytes, run_frame
+from wove_http_dev.errors import PortInUseError
+from wove_http_dev.faults.connection import RefuseConnections
+from wove_http_dev.faults.injections import FaultBook, Selector
+from wove_http_dev.options import Options
+from wove_http_dev.protocol.credentials import credentials
+from wove_http_dev.runs.holds import Gates
+from wove_http_dev.runs.journal import Journal
+from wove_http_dev.runs.stubs import Stubs, make_source
+from wove_http_dev.service.host import HostState, InProcessHost, leaf_names
+from wove_http_dev.service.port import Port
+from wove_http_dev.tls import CertificateAuthority
+
+
+@pytest.fixture
+def state() -> HostState:
+    """The state of a worker that serves ``/``."""
+    journal = Journal()
+    return HostState(journal, Gates(journal), Stubs(), FaultBook(), paths=["/"])
+
+
+@pytest.fixture
+def port() -> Iterator[Port]:
+    """A free port, reserved."""
+    with contextlib.closing(Port("localhost", 0)) as port:
+        yield port
+
+
+MakeHost = Callable[..., InProcessHost]
+
+
+@pytest.fixture
+def make_host(state: HostState) -> Iterator[MakeHost]:
+    """``make_host(**keywords)``: a host of ``state``, plain http, stopped at the end."""
+    with contextlib.ExitStack() as stack:
+
+        def make(**keywords: Any) -> InProcessHost:
+            ca = CertificateAuthority()
+            host = InProcessHost(
+                Options(tls=False),
+                credentials("none"),
+                state,
+                certificates=lambda: ca,
+                second_origin=lambda run_id: "",
+                crash=lambda: None,
+                **keywords,
+            )
+            state.watch(host.apply_state)
+            stack.callback(host.stop)
+            return host
+
+        yield make
+
+
+@pytest.fixture
+def host(make_host: MakeHost, port: Port) -> InProcessHost:
+    """A started host."""
+    host = make_host()
+    host.start(port)
+    return host
+
+
+def post(port: Port, frame: bytes) -> bytes:
+    """POST ``frame``; everything that comes back."""
+    with socket.create_connection(("127.0.0.1", port.number), timeout=TIMEOUT) as sock:
+        sock.sendall(request_bytes({}, frame, target="/"))
+        return read_all(sock)
+
+
+def result_of_one_run(port: Port) -> Any:
+    """The result of a task that was just run."""
+    (response,) = parse_responses(post(port, run_frame(answer)))
+    return response.result
+
+
+@pytest.mark.usefixtures("host")
+def test_start(port: Port) -> None:
+    """A started host serves on the port that it was given."""
+    assert result_of_one_run(port) == 42
+
+
+def test_running(make_host: MakeHost, port: Port) -> None:
+    """It is running from start() to stop()."""
+    host = make_host()
+    seen = [host.running]
+    host.start(port)
+    seen.append(host.running)
+    host.stop()
+    assert [*seen, host.running] == [False, True, False]
+
+
+def test_port_in_use(make_host: MakeHost, port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that cannot listen is an error, and the host does not run."""
+
+    def in_use() -> socket.socket:
+        raise PortInUseError("in use")
+
+    monkeypatch.setattr(port, "listen", in_use)
+    host = make_host()
+    with pytest.raises(PortInUseError):
+        host.start(port)
+    assert host.running is False
+
+
+def test_start_after_stop(host: InProcessHost, port: Port) -> None:
+    """A host that was stopped starts again on the same port."""
+    host.stop()
+    host.start(port)
+    assert result_of_one_run(port) == 42
+
+
+@pytest.mark.parametrize("end", ["stop", "crash"])
+def test_connections_after_the_end(host: InProcessHost, port: Port, end: str) -> None:
+    """A stopped and a crashed host refuse connections; the port stays reserved."""
+    getattr(host, end)()
+    with pytest.raises(ConnectionRefusedError):
+        post(port, b"")
+
+
+def test_stop_names_what_still_runs(host: InProcessHost, port: Port) -> None:
+    """stop() returns the names of the task bodies that have not ended."""
+    begun, over = threading.Event(), threading.Event()
+    _KEPT.update(begun=begun, over=over)
+    client = threading.Thread(target=post, args=(port, run_frame(_stays, task="stays")))
+    client.start()
+    assert begun.wait(TIMEOUT)
+    stuck = host.stop()
+    over.set()
+    client.join(TIMEOUT)
+    assert [name.partition(" ")[0] for name in stuck] == ["stays"]
+
+
+_KEPT: dict[str, threading.Event] = {}
+
+
+def _stays() -> None:
+    _KEPT["begun"].set()
+    _KEPT["over"].wait(TIMEOUT)
+
+
+@pytest.mark.usefixtures("host")
+def test_refusing(state: HostState, port: Port) -> None:
+    """While a fault refuses connections the listening socket is closed."""
+    state.faults.add((RefuseConnections(),), Selector())
+    with pytest.raises(ConnectionRefusedError):
+        post(port, b"")
+
+
+@pytest.mark.usefixtures("host")
+def test_refusing_ends(state: HostState, port: Port) -> None:
+    """It listens again once the fault is removed."""
+    state.faults.add((RefuseConnections(),), Selector()).remove()
+    assert result_of_one_run(port) == 42
+
+
+def test_stop_opens_gates(state: HostState, host: InProcessHost) -> None:
+    """stop() releases every gate."""
+    gate = state.gates.hold()
+    host.stop()
+    assert gate.released
+
+
+def test_before_run(make_host: MakeHost, port: Port) -> None:
+    """``before_run`` is called before each task, in the thread that runs it."""
+    threads: list[str] = []
+    host = make_host(before_run=lambda: threads.append(threading.current_thread().name))
+    host.start(port)
+    for _ in range(2):
+        result_of_one_run(port)
+    assert [name.startswith("wove-http-dev-run") for name in threads] == [True, True]
+
+
+def test_before_run_of_a_stub(state: HostState, make_host: MakeHost, port: Port) -> None:
+    """It is not called for a run that a stub answers: nothing is loaded."""
+    calls: list[None] = []
+    make_host(before_run=lambda: calls.append(None)).start(port)
+    state.stubs.add("task", make_source(result=1))
+    assert (result_of_one_run(port), calls) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("host", "names", "expected"),
+    [
+        ("localhost", [], []),
+        ("0.0.0.0", [], []),
+        ("::", [], []),
+        ("127.0.0.2", [], ["127.0.0.2"]),
+        ("[::1]", [], ["::1"]),
+        ("localhost", ["workers.internal"], ["workers.internal"]),
+    ],
+)
+def test_leaf_names(state: HostState, host: str, names: list[str], expected: list[str]) -> None:
+    """The certificate is for the names in the state and for a host of one's own choice."""
+    state.names.extend(names)
+    assert leaf_names(Options(host=host), state) == expected
