@@ -13,10 +13,12 @@ import cloudpickle
 import pytest
 from wove.environment import EnvironmentExecutionError
 
+from tests.service.helpers import served
 from tests.support import (
     TIMEOUT,
     MakeWorker,
     answer,
+    connect,
     credentials,
     request_bytes,
     run_frame,
@@ -437,3 +439,87 @@ def test_selector_word_given_twice_is_a_usage_error(worker: HttpWorker) -> None:
 def test_repr_of_an_injection_shows_its_selector(worker: HttpWorker) -> None:
     """An injection's repr shows which requests it selects."""
     assert "task=render times=1" in repr(worker.inject("status", task="render", times=1))
+
+
+# Ports
+
+
+def test_port_in_use(make_worker: MakeWorker) -> None:
+    """A port that is in use is an error that names it."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(PortInUseError, match=str(port)):
+            make_worker(port=port)
+
+
+def test_port_of_another_worker(worker: HttpWorker, make_worker: MakeWorker) -> None:
+    """The port of another worker is in use."""
+    with pytest.raises(PortInUseError, match=str(worker.port)):
+        make_worker(port=worker.port)
+
+
+def test_two_workers_have_two_ports(make_worker: MakeWorker) -> None:
+    """Two workers have two ports."""
+    assert make_worker().port != make_worker().port
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_host_of_another_machine(make_worker: MakeWorker, host: str) -> None:
+    """An address that is not this machine's is an error that says what to use."""
+    with pytest.raises(UsageError, match="localhost"):
+        make_worker(host=host)
+
+
+def test_port_before_the_start(make_worker: MakeWorker) -> None:
+    """A worker that was never started has no port."""
+    with pytest.raises(NotRunningError):
+        _ = HttpWorker().port
+
+
+# Stop, restart, crash
+
+
+def test_restart_keeps_the_port(worker: HttpWorker) -> None:
+    """A restarted worker has the same port."""
+    port = worker.port
+    assert worker.restart().port == port
+
+
+def test_restarted_worker_serves(worker: HttpWorker) -> None:
+    """A restarted worker serves."""
+    assert served(worker.restart()).result == 42
+
+
+def test_restart_keeps_the_journal(worker: HttpWorker) -> None:
+    """The journal keeps its runs over a restart."""
+    served(worker)
+    assert len(worker.restart().runs) == 1
+
+
+def test_stop_twice(worker: HttpWorker) -> None:
+    """A second stop is harmless."""
+    worker.stop()
+    worker.stop()
+    assert not worker.running
+
+
+def test_crashed_worker_refuses(worker: HttpWorker) -> None:
+    """A crashed worker refuses new connections."""
+    worker.crash()
+    with pytest.raises(ConnectionRefusedError):
+        connect(worker)
+
+
+def test_crashed_worker_keeps_its_port(worker: HttpWorker, make_worker: MakeWorker) -> None:
+    """Another worker cannot take the port of a crashed one."""
+    worker.crash()
+    with pytest.raises(PortInUseError):
+        make_worker(port=worker.port)
+
+
+def test_start_after_a_crash(worker: HttpWorker) -> None:
+    """After a crash ``start()`` serves on the same port."""
+    port = worker.port
+    worker.crash()
+    worker.start()
+    assert (served(worker).result, worker.port) == (42, port)

@@ -1,0 +1,297 @@
+"""One connection from its first byte to its last: requests, limits, TLS."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import ssl
+
+import pytest
+
+from tests.service.helpers import both, served
+from tests.support import (
+    TARGET,
+    TIMEOUT,
+    MakeWorker,
+    answer,
+    connect,
+    credentials,
+    parse_responses,
+    read_all,
+    read_response,
+    request_bytes,
+    run_frame,
+    send_one,
+    send_raw,
+    signed_bytes,
+)
+from wove_http_dev.service.connection import Limits
+from wove_http_dev.worker import HttpWorker
+
+# Requests
+
+
+MEGABYTE = 2**20
+
+
+def chunked(body: bytes, size: int) -> bytes:
+    chunks = [body[at : at + size] for at in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
+
+
+def http_connection(worker: HttpWorker) -> http.client.HTTPConnection:
+    if not worker.options.tls:
+        return http.client.HTTPConnection("127.0.0.1", worker.port, timeout=TIMEOUT)
+    context = ssl.create_default_context(cafile=worker.ca_file)
+    return http.client.HTTPSConnection("localhost", worker.port, timeout=TIMEOUT, context=context)
+
+
+@both
+def test_task(make_worker: MakeWorker, tls: bool) -> None:
+    """A signed run_task gets the task's result."""
+    assert served(make_worker(tls=tls)).result == 42
+
+
+@both
+def test_connection_close_is_honoured(make_worker: MakeWorker, tls: bool) -> None:
+    """A client that sends ``Connection: close`` has its connection closed after the response."""
+    answered = served(make_worker(tls=tls))
+    assert answered.headers["connection"] == "close"
+
+
+@both
+def test_keep_alive(make_worker: MakeWorker, tls: bool) -> None:
+    """Two requests on one connection get two responses."""
+    worker = make_worker(tls=tls)
+    results = []
+    with connect(worker) as sock:
+        for _ in range(2):
+            frame = run_frame(answer)
+            sock.sendall(signed_bytes(worker, frame, Connection="keep-alive"))
+            results.append(read_response(sock).result)
+    assert results == [42, 42]
+
+
+@both
+def test_http_1_0_closes(make_worker: MakeWorker, tls: bool) -> None:
+    """An HTTP/1.0 client gets its response, then the connection is closed."""
+    worker = make_worker(tls=tls)
+    data = signed_bytes(worker, run_frame(answer), Connection="").replace(b"HTTP/1.1", b"HTTP/1.0")
+    assert send_one(worker, data).result == 42
+
+
+@pytest.mark.parametrize("size", [0, 3 * MEGABYTE], ids=["small", "large"])
+@both
+def test_pipelined_request_is_left_to_a_retry(
+    make_worker: MakeWorker, tls: bool, size: int
+) -> None:
+    """Of two requests sent at once the first is answered with ``Connection: close``."""
+    worker = make_worker(tls=tls)
+    first = signed_bytes(worker, run_frame(answer), Connection="keep-alive")
+    second = signed_bytes(worker, run_frame(answer, {"padding": b"x" * size}))
+    answered = send_one(worker, first + second)
+    assert (answered.result, answered.headers["connection"]) == (42, "close")
+
+
+def test_pipelined_request_does_not_run(worker: HttpWorker) -> None:
+    """The second of two requests sent at once does not run, so that its retry cannot run it
+    twice."""
+    first = signed_bytes(worker, run_frame(answer, task="first"), Connection="keep-alive")
+    second = signed_bytes(worker, run_frame(answer, task="second"))
+    send_raw(worker, first + second)
+    assert [run.task_id for run in worker.runs] == ["first"]
+
+
+def test_line_break_after_a_request(worker: HttpWorker) -> None:
+    """An extra line break after a body, as old clients send it, is not a second request."""
+    assert send_one(worker, signed_bytes(worker, run_frame(answer)) + b"\r\n").result == 42
+
+
+@both
+def test_chunked_body(make_worker: MakeWorker, tls: bool) -> None:
+    """A chunked body is joined before it is verified."""
+    worker = make_worker(tls=tls)
+    frame = run_frame(answer)
+    headers = {
+        **credentials(worker, frame),
+        "Content-Length": "",
+        "Transfer-Encoding": "chunked",
+    }
+    assert send_one(worker, request_bytes(headers) + chunked(frame, 100)).result == 42
+
+
+@both
+def test_expect_continue(make_worker: MakeWorker, tls: bool) -> None:
+    """A client that waits for 100 Continue before its body gets it, and then its response."""
+    worker = make_worker(tls=tls)
+    frame = run_frame(answer)
+    head = signed_bytes(worker, frame, Expect="100-continue")[: -len(frame)]
+    with connect(worker) as sock:
+        sock.sendall(head)
+        interim = read_response(sock)
+        sock.sendall(frame)
+        final = read_response(sock)
+    assert (interim.status, final.result) == (100, 42)
+
+
+@pytest.mark.parametrize("origin", ["http://localhost", "https://localhost:8443"])
+def test_absolute_form(worker: HttpWorker, origin: str) -> None:
+    """A target in absolute form is verified as the path that the client signed."""
+    frame = run_frame(answer)
+    data = request_bytes(credentials(worker, frame), frame, target=origin + TARGET)
+    assert send_one(worker, data).result == 42
+
+
+def test_byte_by_byte(plain_worker: HttpWorker) -> None:
+    """A request that arrives in single bytes is read whole."""
+    with connect(plain_worker) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in signed_bytes(plain_worker, run_frame(answer)):
+            sock.sendall(bytes([byte]))
+        (answered,) = parse_responses(read_all(sock))
+    assert answered.result == 42
+
+
+def test_half_closed_client_is_answered(plain_worker: HttpWorker) -> None:
+    """A client that shuts down its sending side still gets its response."""
+    with connect(plain_worker) as sock:
+        sock.sendall(signed_bytes(plain_worker, run_frame(answer)))
+        sock.shutdown(socket.SHUT_WR)
+        (answered,) = parse_responses(read_all(sock))
+    assert answered.result == 42
+
+
+# Bytes that are not a request
+
+
+@both
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        pytest.param(b"\x00\x01\x02\x03\r\n\r\n", id="binary"),
+        pytest.param(b"hello worker\r\n\r\n", id="text"),
+        pytest.param(b"POST /wove/tasks\r\n\r\n", id="no-version"),
+        pytest.param(b"POST /wove/tasks HTTP/1.1\r\nbad header\r\n\r\n", id="header"),
+        pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", id="http2"),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n",
+            id="smuggling",
+        ),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", id="bad-chunk"
+        ),
+        pytest.param(b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", id="negative-length"),
+        pytest.param(
+            b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", id="upgrade"
+        ),
+    ],
+)
+def test_not_http_is_400(make_worker: MakeWorker, tls: bool, garbage: bytes) -> None:
+    """Bytes that are not HTTP/1.1 get a 400."""
+    assert send_one(make_worker(tls=tls), garbage).status == 400
+
+
+@both
+def test_not_http_has_a_json_reason(make_worker: MakeWorker, tls: bool) -> None:
+    """The 400 says in JSON what was wrong."""
+    assert "not HTTP/1.1" in send_one(make_worker(tls=tls), b"hello worker\r\n\r\n").error
+
+
+def test_not_http_is_in_the_journal(worker: HttpWorker) -> None:
+    """A connection that never became a request is recorded with the status it got."""
+    send_raw(worker, b"hello worker\r\n\r\n")
+    assert [(e.kind, e.status) for e in worker.exchanges] == [("connection", 400)]
+
+
+def test_large_head(worker: HttpWorker) -> None:
+    """A head over the limit gets a 431."""
+    data = request_bytes({f"X-Filler-{n}": "x" * 1000 for n in range(80)})
+    assert send_one(worker, data).status == 431
+
+
+@both
+@pytest.mark.parametrize("size", [2 * MEGABYTE, 30 * MEGABYTE])
+def test_large_body_while_writing(make_worker: MakeWorker, tls: bool, size: int) -> None:
+    """A client that writes its whole body before it reads gets the 413, not a reset."""
+    worker = make_worker(tls=tls, max_body=MEGABYTE)
+    with contextlib.closing(http_connection(worker)) as client:
+        client.request("POST", TARGET, body=b"x" * size)
+        assert client.getresponse().status == 413
+
+
+@both
+def test_large_chunked_body(make_worker: MakeWorker, tls: bool) -> None:
+    """The limit applies to a body that did not declare its size."""
+    worker = make_worker(tls=tls, max_body=1000)
+    headers = {"Content-Length": "", "Transfer-Encoding": "chunked"}
+    data = request_bytes(headers) + chunked(b"x" * 5000, 100)
+    assert send_one(worker, data).status == 413
+
+
+def test_large_body_names_the_option(make_worker: MakeWorker) -> None:
+    """The 413 names the option to change."""
+    worker = make_worker(max_body=1000)
+    assert "max_body=1000" in send_one(worker, request_bytes({}, b"x" * 5000)).error
+
+
+def test_slow_head_times_out(make_worker: MakeWorker) -> None:
+    """A request whose head is not complete in time gets a 408, or its connection is closed."""
+    worker = make_worker(tls=False, limits=Limits(head=0.2))
+    with connect(worker) as sock:
+        sock.sendall(b"POST /wove/tasks HTTP/1.1\r\n")
+        assert read_all(sock)[:13] in (b"HTTP/1.1 408 ", b"")
+
+
+def test_broken_off_request_is_in_the_journal(plain_worker: HttpWorker) -> None:
+    """A client that closes in the middle of its request is recorded."""
+    with connect(plain_worker) as sock:
+        sock.sendall(request_bytes({"Content-Length": "100"}) + b"{")
+        sock.shutdown(socket.SHUT_WR)
+        read_all(sock)
+    assert "before its request was whole" in plain_worker.exchanges[-1].error
+
+
+# TLS
+
+
+def test_plain_http_on_a_tls_port(worker: HttpWorker) -> None:
+    """A client that speaks http to an https port gets a 400 that says so."""
+    data = send_raw(worker, request_bytes({}, run_frame(answer)), tls=False)
+    (refused,) = parse_responses(data)
+    assert (refused.status, "https" in refused.error) == (400, True)
+
+
+def test_tls_on_a_plain_port(plain_worker: HttpWorker) -> None:
+    """The journal says that a client spoke https to an http port."""
+    with pytest.raises(ssl.SSLError):
+        connect(plain_worker, tls=True)
+    assert "TLS handshake on a plain http port" in plain_worker.exchanges[-1].error
+
+
+def test_port_probe_is_not_recorded(worker: HttpWorker) -> None:
+    """A connection that sent no byte is not in the journal."""
+    with socket.create_connection(("127.0.0.1", worker.port), TIMEOUT) as sock:
+        sock.shutdown(socket.SHUT_WR)
+        read_all(sock)
+    assert worker.exchanges == []
+
+
+@pytest.mark.parametrize("name", ["localhost", "workers.internal", "a.b.example"])
+def test_certificate_by_name(worker: HttpWorker, name: str) -> None:
+    """Whatever host name a client asks for by SNI, it gets a certificate for that name."""
+    context = ssl.create_default_context(cafile=worker.ca_file)
+    with (
+        socket.create_connection(("127.0.0.1", worker.port), TIMEOUT) as sock,
+        context.wrap_socket(sock, server_hostname=name) as secure,
+    ):
+        assert secure.getpeercert()
+
+
+def test_old_tls_is_refused(worker: HttpWorker) -> None:
+    """A client hello of TLS 1.1 gets a fatal protocol_version alert."""
+    # RFC 4346, 7.4.1.2: version, random, no session, one cipher suite, no compression.
+    hello = b"\x03\x02" + bytes(32) + b"\x00" + b"\x00\x02\x00\x2f" + b"\x01\x00"
+    handshake = b"\x01" + len(hello).to_bytes(3, "big") + hello
+    record = b"\x16\x03\x01" + len(handshake).to_bytes(2, "big") + handshake
+    assert send_raw(worker, record, tls=False)[-2:] == b"\x02\x46"
