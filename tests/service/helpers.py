@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.support import HttpResponse, answer, run_frame, signed_request
 from wove_http_dev.worker import HttpWorker
 
 both = pytest.mark.parametrize("tls", [True, False], ids=["https", "http"])
+
+STOP_BOUND = 1.0
+"""Seconds within which ``stop()`` must return, whatever clients do."""
+
+
+def stop_seconds(worker: HttpWorker) -> float:
+    """Stop ``worker``; return how many seconds that took."""
+    before = time.monotonic()
+    worker.stop()
+    return time.monotonic() - before
 
 
 def served(worker: HttpWorker) -> HttpResponse:

@@ -6,12 +6,22 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from tests.support import TIMEOUT, answer, parse_responses, read_all, request_bytes, run_frame
-from wove_http_dev.errors import PortInUseError
+from tests.service.helpers import STOP_BOUND, served, stop_seconds
+from tests.support import (
+    TIMEOUT,
+    answer,
+    parse_responses,
+    read_all,
+    request_bytes,
+    run_frame,
+    signed_request,
+)
+from wove_http_dev.errors import PortInUseError, StuckRunWarning
 from wove_http_dev.faults.connection import RefuseConnections
 from wove_http_dev.faults.injections import FaultBook, Selector
 from wove_http_dev.options import Options
@@ -22,6 +32,7 @@ from wove_http_dev.runs.stubs import Stubs, make_source
 from wove_http_dev.service.host import HostState, InProcessHost, leaf_names
 from wove_http_dev.service.port import Port
 from wove_http_dev.tls import CertificateAuthority
+from wove_http_dev.worker import HttpWorker
 
 
 @pytest.fixture
@@ -205,3 +216,59 @@ def test_leaf_names(state: HostState, host: str, names: list[str], expected: lis
     """The certificate is for the names in the state and for a host of one's own choice."""
     state.names.extend(names)
     assert leaf_names(Options(host=host), state) == expected
+
+
+# Tasks that do not end
+
+
+class Stuck:
+    """Events that :func:`stuck_body` sets and waits for."""
+
+    started = threading.Event()
+    release = threading.Event()
+
+
+def stuck_body() -> None:
+    Stuck.started.set()
+    Stuck.release.wait(TIMEOUT)
+
+
+@pytest.fixture
+def stuck(
+    worker: HttpWorker, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[HttpWorker]:
+    """A worker with a sync task that does not end; ``stop()`` waits 0.05 s for it."""
+    monkeypatch.setattr("wove_http_dev.service.host.STOP_GRACE", 0.05)
+    Stuck.started.clear()
+    Stuck.release.clear()
+    pool.submit(signed_request, worker, run_frame(stuck_body, task="render_report"))
+    assert Stuck.started.wait(TIMEOUT)
+    yield worker
+    Stuck.release.set()
+
+
+def test_stop_names_a_stuck_task(stuck: HttpWorker) -> None:
+    """``stop()`` names a sync task that does not end in a warning."""
+    with pytest.warns(StuckRunWarning, match="render_report"):
+        stuck.stop()
+
+
+def test_stop_with_a_stuck_task_is_bounded(stuck: HttpWorker) -> None:
+    """A task that does not end does not delay ``stop()`` beyond its bound."""
+    with pytest.warns(StuckRunWarning):
+        assert stop_seconds(stuck) < STOP_BOUND
+
+
+def test_crash_does_not_warn_of_a_stuck_task(stuck: HttpWorker) -> None:
+    """``crash()`` abandons the task without a warning (which would be an error here)."""
+    stuck.crash()
+    assert not stuck.running
+
+
+def test_stop_answers_a_running_task(worker: HttpWorker, pool: ThreadPoolExecutor) -> None:
+    """A client whose held run is ended by ``stop()`` gets a task_error, not a broken connection."""
+    gate = worker.hold()
+    pending = pool.submit(served, worker)
+    gate.wait_arrived()
+    worker.stop()
+    assert pending.result(TIMEOUT).task_error["kind"] == "WorkerStopped"

@@ -6,13 +6,12 @@ import contextlib
 import os
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.service.helpers import both, served
+from tests.service.helpers import STOP_BOUND, both, served, stop_seconds
 from tests.support import (
     TIMEOUT,
     MakeWorker,
@@ -22,26 +21,14 @@ from tests.support import (
     read_response,
     run_frame,
     signed_bytes,
-    signed_request,
 )
 from wove_http_dev.errors import (
-    StuckRunWarning,
     WaitTimeoutError,
 )
-from wove_http_dev.service import host
 from wove_http_dev.service.connection import Limits
 from wove_http_dev.worker import HttpWorker
 
 MEGABYTE = 2**20
-
-STOP_BOUND = 1.0
-"""Seconds within which ``stop()`` must return, whatever clients do."""
-
-
-def stop_seconds(worker: HttpWorker) -> float:
-    before = time.monotonic()
-    worker.stop()
-    return time.monotonic() - before
 
 
 # Slow and silent clients
@@ -200,59 +187,6 @@ def test_crash_resets_idle_connections(make_worker: MakeWorker, tls: bool) -> No
         worker.crash()
         for sock in sockets:
             expect_reset(sock)
-
-
-class Stuck:
-    """Events that :func:`stuck_body` sets and waits for."""
-
-    started = threading.Event()
-    release = threading.Event()
-
-
-def stuck_body() -> None:
-    Stuck.started.set()
-    Stuck.release.wait(TIMEOUT)
-
-
-@pytest.fixture
-def stuck(
-    worker: HttpWorker, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[HttpWorker]:
-    """A worker with a sync task that does not end; ``stop()`` waits 0.05 s for it."""
-    monkeypatch.setattr(host, "STOP_GRACE", 0.05)
-    Stuck.started.clear()
-    Stuck.release.clear()
-    pool.submit(signed_request, worker, run_frame(stuck_body, task="render_report"))
-    assert Stuck.started.wait(TIMEOUT)
-    yield worker
-    Stuck.release.set()
-
-
-def test_stop_names_a_stuck_task(stuck: HttpWorker) -> None:
-    """``stop()`` names a sync task that does not end in a warning."""
-    with pytest.warns(StuckRunWarning, match="render_report"):
-        stuck.stop()
-
-
-def test_stop_with_a_stuck_task_is_bounded(stuck: HttpWorker) -> None:
-    """A task that does not end does not delay ``stop()`` beyond its bound."""
-    with pytest.warns(StuckRunWarning):
-        assert stop_seconds(stuck) < STOP_BOUND
-
-
-def test_crash_does_not_warn_of_a_stuck_task(stuck: HttpWorker) -> None:
-    """``crash()`` abandons the task without a warning (which would be an error here)."""
-    stuck.crash()
-    assert not stuck.running
-
-
-def test_stop_answers_a_running_task(worker: HttpWorker, pool: ThreadPoolExecutor) -> None:
-    """A client whose held run is ended by ``stop()`` gets a task_error, not a broken connection."""
-    gate = worker.hold()
-    pending = pool.submit(served, worker)
-    gate.wait_arrived()
-    worker.stop()
-    assert pending.result(TIMEOUT).task_error["kind"] == "WorkerStopped"
 
 
 def test_no_thread_is_left(make_worker: MakeWorker) -> None:

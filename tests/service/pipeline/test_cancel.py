@@ -1,4 +1,4 @@
-"""Cancelling, told by the two answers that a raw client gets: the run's and the cancel's."""
+"""Cancelling: the responses of the run's request and of the cancel's request."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RUN_ID = "the-run"
 
 
 class Bodies:
-    """What the task bodies below tell the test, and wait for."""
+    """Events that the task bodies below set and wait for."""
 
     def __init__(self) -> None:
         self.started = threading.Event()
@@ -42,7 +42,7 @@ BODIES = Bodies()
 
 @pytest.fixture(autouse=True)
 def bodies(monkeypatch: pytest.MonkeyPatch, worker: HttpWorker) -> Any:
-    """A fresh set for each test; whatever is left waiting is let go before the worker stops."""
+    """New events for each test; bodies that still wait are released before the worker stops."""
     fresh = Bodies()
     monkeypatch.setattr(f"{__name__}.BODIES", fresh)
     yield fresh
@@ -72,7 +72,7 @@ async def async_body() -> str:
 
 
 async def stubborn_body() -> str:
-    """Goes on for a while after it was cancelled."""
+    """Goes on after its cancellation until ``release`` is set."""
     bodies = BODIES
     bodies.started.set()
     try:
@@ -90,7 +90,7 @@ MODE = pytest.mark.parametrize("mode", MODES)
 
 
 class Client:
-    """Sends the run and the cancel, each from a thread of its own."""
+    """Sends the run and the cancel."""
 
     def __init__(self, worker: HttpWorker, pool: ThreadPoolExecutor) -> None:
         self._worker = worker
@@ -99,16 +99,18 @@ class Client:
     def run(
         self, body: Callable[..., Any], run_id: str = RUN_ID, task: str = "task"
     ) -> Future[HttpResponse]:
+        """Send a run from another thread; its response to come."""
         frame = run_frame(body, run_id=run_id, task=task)
         return self._pool.submit(signed_request, self._worker, frame)
 
     def running(self, body: Callable[..., Any]) -> Future[HttpResponse]:
-        """The same, once its body has started."""
+        """Send a run from another thread, and wait until its body has started."""
         future = self.run(body)
         assert BODIES.started.wait(TIMEOUT)
         return future
 
     def cancel(self, mode: str, run_id: str = RUN_ID) -> HttpResponse:
+        """Send a cancel and wait for its response."""
         return signed_request(self._worker, cancel_frame(run_id, mode=mode))
 
 
@@ -124,7 +126,7 @@ def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def ends_on_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A body ends as soon as its cancel has been noted, and not before."""
+    """A body ends when its cancel has been recorded, and not before."""
     original = Execution.cancel
 
     def cancel(execution: Execution, **words: Any) -> None:
@@ -139,7 +141,7 @@ def ends_on_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @BOTH
 def test_best_effort_run_is_cancelled(client: Client, body: Callable[..., Any]) -> None:
-    """The run's own POST answers task_cancelled."""
+    """The run's response ends with task_cancelled."""
     run = client.running(body)
     client.cancel("best_effort")
     assert run.result(TIMEOUT).terminal == "task_cancelled"
@@ -147,7 +149,7 @@ def test_best_effort_run_is_cancelled(client: Client, body: Callable[..., Any]) 
 
 @BOTH
 def test_best_effort_cancel_is_empty(client: Client, body: Callable[..., Any]) -> None:
-    """The cancel's POST has an empty body."""
+    """The cancel's response has an empty body."""
     client.running(body)
     assert client.cancel("best_effort").body == b""
 
@@ -161,7 +163,7 @@ def test_best_effort_reaches_an_async_body(client: Client) -> None:
 
 @LASTING
 def test_best_effort_does_not_wait(client: Client, body: Callable[..., Any]) -> None:
-    """The run's POST answers although the body still runs."""
+    """The run's response comes although the body still runs."""
     run = client.running(body)
     client.cancel("best_effort")
     run.result(TIMEOUT)
@@ -172,7 +174,7 @@ def test_best_effort_does_not_wait(client: Client, body: Callable[..., Any]) -> 
 def test_abandoned_run_is_marked(
     client: Client, worker: HttpWorker, body: Callable[..., Any]
 ) -> None:
-    """The journal says that the body was still running when the answer was given."""
+    """The journal says that the body was still running when the response was sent."""
     run = client.running(body)
     client.cancel("best_effort")
     run.result(TIMEOUT)
@@ -180,7 +182,7 @@ def test_abandoned_run_is_marked(
 
 
 def test_late_result_stays_out_of_the_journal(client: Client, worker: HttpWorker) -> None:
-    """A run that was cancelled stays so when its body returns."""
+    """A cancelled run stays cancelled when its body returns later."""
     run = client.running(sync_body)
     client.cancel("best_effort")
     run.result(TIMEOUT)
@@ -190,7 +192,7 @@ def test_late_result_stays_out_of_the_journal(client: Client, worker: HttpWorker
 
 
 def test_late_result_reaches_no_other_run(client: Client, worker: HttpWorker) -> None:
-    """The next run's answer has frames of that run only, although the body before it returned
+    """The next run's response has events of that run only, although the body before it returned
     meanwhile."""
     run = client.running(sync_body)
     client.cancel("best_effort")
@@ -208,8 +210,8 @@ def test_late_result_reaches_no_other_run(client: Client, worker: HttpWorker) ->
 
 @BOTH
 @pytest.mark.usefixtures("ends_on_cancel")
-def test_require_ack_cancel_tells_the_end(client: Client, body: Callable[..., Any]) -> None:
-    """The cancel's POST answers task_cancelled once the body has ended."""
+def test_require_ack_cancel_waits_for_the_end(client: Client, body: Callable[..., Any]) -> None:
+    """The cancel's response ends with task_cancelled once the body has ended."""
     client.running(body)
     assert client.cancel("require_ack").terminal == "task_cancelled"
 
@@ -217,7 +219,7 @@ def test_require_ack_cancel_tells_the_end(client: Client, body: Callable[..., An
 @BOTH
 @pytest.mark.usefixtures("ends_on_cancel")
 def test_require_ack_run_is_cancelled(client: Client, body: Callable[..., Any]) -> None:
-    """The run's POST answers task_cancelled too, whatever the body returned."""
+    """The run's response ends with task_cancelled, whatever the body returned."""
     run = client.running(body)
     client.cancel("require_ack")
     assert run.result(TIMEOUT).terminal == "task_cancelled"
@@ -225,7 +227,7 @@ def test_require_ack_run_is_cancelled(client: Client, body: Callable[..., Any]) 
 
 @pytest.mark.usefixtures("ends_on_cancel")
 def test_require_ack_run_is_not_abandoned(client: Client, worker: HttpWorker) -> None:
-    """A body that was waited for is no abandoned one."""
+    """A body whose end was waited for is not marked as abandoned."""
     run = client.running(sync_body)
     client.cancel("require_ack")
     run.result(TIMEOUT)
@@ -235,7 +237,7 @@ def test_require_ack_run_is_not_abandoned(client: Client, worker: HttpWorker) ->
 @LASTING
 @pytest.mark.usefixtures("short_grace")
 def test_require_ack_after_the_grace(client: Client, body: Callable[..., Any]) -> None:
-    """A cancel that has waited long enough answers with an empty list."""
+    """A cancel that has waited for the whole grace period gets an empty list of events."""
     client.running(body)
     assert client.cancel("require_ack").document == {"events": []}
 
@@ -243,7 +245,7 @@ def test_require_ack_after_the_grace(client: Client, body: Callable[..., Any]) -
 @LASTING
 @pytest.mark.usefixtures("short_grace")
 def test_require_ack_run_waits_for_the_end(client: Client, body: Callable[..., Any]) -> None:
-    """The run's POST has no answer while the body runs, even after the cancel gave up."""
+    """The run has no response while its body runs, also after the cancel's grace period."""
     run = client.running(body)
     client.cancel("require_ack")
     assert not run.done()
@@ -252,7 +254,7 @@ def test_require_ack_run_waits_for_the_end(client: Client, body: Callable[..., A
 @LASTING
 @pytest.mark.usefixtures("short_grace")
 def test_require_ack_run_after_the_grace(client: Client, body: Callable[..., Any]) -> None:
-    """When the body ends at last the run's POST answers task_cancelled."""
+    """When the body ends after the grace period the run's response ends with task_cancelled."""
     run = client.running(body)
     client.cancel("require_ack")
     BODIES.release.set()
@@ -264,7 +266,7 @@ def test_require_ack_run_after_the_grace(client: Client, body: Callable[..., Any
 
 @MODE
 def test_held_run_is_cancelled(client: Client, worker: HttpWorker, mode: str) -> None:
-    """A run parked at a gate answers task_cancelled."""
+    """The response of a run that is held at a gate ends with task_cancelled."""
     gate = worker.hold()
     run = client.run(sync_body)
     gate.wait_arrived()
@@ -274,7 +276,7 @@ def test_held_run_is_cancelled(client: Client, worker: HttpWorker, mode: str) ->
 
 @MODE
 def test_held_run_never_runs(client: Client, worker: HttpWorker, mode: str) -> None:
-    """Its body does not start, not even when the gate opens."""
+    """The body of a cancelled held run does not start, not even when the gate opens."""
     gate = worker.hold()
     run = client.run(sync_body)
     gate.wait_arrived()
@@ -286,7 +288,7 @@ def test_held_run_never_runs(client: Client, worker: HttpWorker, mode: str) -> N
 
 
 def test_held_run_is_acknowledged(client: Client, worker: HttpWorker) -> None:
-    """A require_ack cancel of a body that never started has nothing to wait for."""
+    """A require_ack cancel of a body that never started gets task_cancelled at once."""
     gate = worker.hold()
     client.run(sync_body)
     gate.wait_arrived()
@@ -295,14 +297,14 @@ def test_held_run_is_acknowledged(client: Client, worker: HttpWorker) -> None:
 
 @MODE
 def test_unknown_run_is_harmless(client: Client, mode: str) -> None:
-    """A cancel for a run that nobody knows is answered with nothing."""
+    """A cancel of an unknown run gets an empty 200."""
     done = client.cancel(mode, run_id="nobody")
     assert (done.status, done.body) == (200, b"")
 
 
 @MODE
 def test_finished_run_is_harmless(client: Client, mode: str) -> None:
-    """So is one for a run that has been answered."""
+    """A cancel of a run that has ended gets an empty 200."""
     client.run(answer).result(TIMEOUT)
     done = client.cancel(mode)
     assert (done.status, done.body) == (200, b"")
@@ -310,7 +312,7 @@ def test_finished_run_is_harmless(client: Client, mode: str) -> None:
 
 @MODE
 def test_finished_run_keeps_its_state(client: Client, worker: HttpWorker, mode: str) -> None:
-    """A cancel that comes too late changes nothing in the journal."""
+    """A cancel of a run that has ended changes nothing in the journal."""
     client.run(answer).result(TIMEOUT)
     client.cancel(mode)
     assert worker.runs.last.state == "succeeded"
@@ -318,7 +320,7 @@ def test_finished_run_keeps_its_state(client: Client, worker: HttpWorker, mode: 
 
 @MODE
 def test_cancel_is_requested_in_the_journal(client: Client, worker: HttpWorker, mode: str) -> None:
-    """The run says that its cancel was asked for."""
+    """The run in the journal has ``cancel_requested`` set."""
     with worker.hold() as gate:
         client.run(sync_body)
         gate.wait_arrived()

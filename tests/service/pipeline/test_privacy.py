@@ -1,0 +1,41 @@
+"""What the journal does not keep of a request."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.support import (
+    MakeWorker,
+    answer,
+    request_bytes,
+    run_frame,
+    send_one,
+    signed_bytes,
+    signed_request,
+)
+from wove_http_dev.worker import HttpWorker
+
+LONG = "A" * 100_000
+
+
+def test_journal_redacts_the_token(make_worker: MakeWorker) -> None:
+    """The journal does not have the bearer token."""
+    worker = make_worker(security="bearer")
+    signed_request(worker, run_frame(answer))
+    assert ("Authorization", "[redacted]") in worker.exchanges[-1].headers
+
+
+def test_secret_in_another_header_is_redacted(worker: HttpWorker) -> None:
+    """The journal does not have the secret, whatever header a client puts it in."""
+    send_one(worker, signed_bytes(worker, run_frame(answer), **{"X-Debug": f"s={worker.secret}"}))
+    assert ("X-Debug", "[redacted]") in worker.exchanges[-1].headers
+
+
+@pytest.mark.parametrize("word", ["type", "task_id", "run_id"])
+def test_journal_keeps_little_of_a_refused_body(worker: HttpWorker, word: str) -> None:
+    """However long a refused body's ids are, its exchange stays small."""
+    frame = {"type": "run_task", "task_id": "t", "run_id": "r", word: LONG}
+    send_one(worker, request_bytes({}, json.dumps(frame).encode()))
+    assert len(repr(worker.exchanges[0])) < 3000
