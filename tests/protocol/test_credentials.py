@@ -2,12 +2,190 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from werkzeug.datastructures import Headers
+from wove.security import NetworkExecutorSecurity
 
 from wove_http_dev import HttpWorker, UsageError
+from wove_http_dev.protocol.authenticator import Authenticator
+from wove_http_dev.protocol.credentials import Secret, credentials
+from wove_http_dev.protocol.messages import Request
 
 
 def test_secret_with_a_line_break_is_a_usage_error() -> None:
     """A secret with a line break is refused, because a shell would strip the line break."""
     with pytest.raises(UsageError, match="line breaks"):
         HttpWorker(secret="a\nb\n")
+
+
+SECRET = "correct-horse-battery-staple"
+
+TARGET = "/wove/tasks"
+
+BODY = b'{"type": "run_task"}'
+
+
+def json_request(**headers: str | None) -> Request:
+    """A JSON request to a local host; a header given as ``None`` is left out."""
+    fields: dict[str, str | None] = {
+        "Host": "localhost:8080",
+        "Content-Type": "application/json",
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+    kept = [(name, value) for name, value in fields.items() if value is not None]
+    return Request("POST", TARGET, Headers(kept), BODY)
+
+
+MODE_OF_FORM: list[tuple[Any, str]] = [
+    ("signed", "signed"),
+    ("bearer", "bearer"),
+    ("none", "none"),
+    (None, "none"),
+    ("env:WOVE_TEST_SECRET", "signed"),
+    ({"secret": SECRET}, "signed"),
+    ({"type": "signed", "secret": SECRET, "key": "team", "clock_skew_seconds": 5}, "signed"),
+    ({"type": "signed", "secret": SECRET.encode()}, "signed"),
+    ({"type": "signed", "secret_env": "WOVE_TEST_SECRET"}, "signed"),
+    ({"type": "signed"}, "signed"),
+    ({"type": "bearer", "token": SECRET}, "bearer"),
+    ({"type": "bearer", "token_env": "WOVE_TEST_SECRET"}, "bearer"),
+    ({"type": "bearer"}, "bearer"),
+    ({"type": "none"}, "none"),
+]
+
+FORMS = [form for form, _ in MODE_OF_FORM]
+
+
+@pytest.fixture
+def variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``WOVE_TEST_SECRET`` is set."""
+    monkeypatch.setenv("WOVE_TEST_SECRET", SECRET)
+
+
+BAD_FORMS: list[Any] = [
+    "Signed",
+    "",
+    "env:",
+    "env:WOVE_TEST_UNSET",
+    "secret",
+    5,
+    True,
+    ["signed"],
+    {"type": "mtls"},
+    {"type": None},
+    {"type": "signed", "secret_env": "WOVE_TEST_UNSET"},
+    {"type": "bearer", "token_env": "WOVE_TEST_UNSET"},
+    {"type": "bearer", "token": "two\nlines"},
+    {"type": "bearer", "token": "\u65e5\u672c"},
+    {"type": "bearer", "token": "\ud800"},
+    {"type": "signed", "secret": "\ud800"},
+    {"type": "signed", "secret": SECRET, "key": ""},
+    {"type": "signed", "secret": SECRET, "key": "schl\xfcssel"},
+    {"type": "signed", "secret": SECRET, "key": "a\r\nb"},
+    {"type": "signed", "secret": SECRET, "clock_skew_seconds": "soon"},
+    {"type": "signed", "secret": SECRET, "clock_skew_seconds": None},
+    {"type": "signed", "secret": SECRET, "clock_skew_seconds": "nan"},
+    {"type": "signed", "secret": SECRET, "clock_skew_seconds": -1},
+]
+
+
+@pytest.mark.usefixtures("variable")
+class TestForms:
+    """Every form that ``security`` takes."""
+
+    @pytest.mark.parametrize(("form", "mode"), MODE_OF_FORM, ids=map(repr, FORMS))
+    def test_mode(self, form: Any, mode: str) -> None:
+        """Each form gives the mode it asks for."""
+        assert credentials(form, secret=SECRET).mode == mode
+
+    @pytest.mark.parametrize("form", FORMS, ids=map(repr, FORMS))
+    def test_round_trip(self, form: Any) -> None:
+        """Wove's client, configured with ``client_security``, sends what the authenticator
+        accepts."""
+        shared = credentials(form, secret=SECRET)
+        client = NetworkExecutorSecurity.from_config(shared.client_security)
+        headers = client.headers_for(transport="http", target=TARGET, body=BODY)
+        request = json_request(**headers)
+        assert Authenticator(shared).verify(request).accepted
+
+    @pytest.mark.parametrize("form", FORMS, ids=map(repr, FORMS))
+    def test_repr_has_no_secret(self, form: Any) -> None:
+        """No form shows its secret in the repr of the credentials or of the client's settings."""
+        shared = credentials(form, secret=SECRET)
+        assert SECRET not in repr((shared, shared.client_security))
+
+    def test_random_secret(self) -> None:
+        """Without a secret each worker gets a random one."""
+        assert credentials("signed").secret != credentials("signed").secret
+
+    def test_dict_is_not_changed(self) -> None:
+        """The caller's dict is not changed."""
+        form = {"type": "signed"}
+        credentials(form, secret=SECRET)
+        assert form == {"type": "signed"}
+
+    def test_key_and_skew(self) -> None:
+        """Key and clock skew of the dict are used."""
+        shared = credentials({"secret": SECRET, "key": "team", "clock_skew_seconds": 5})
+        assert (shared.key, shared.clock_skew) == ("team", 5)
+
+
+class TestBadForms:
+    """Invalid forms of ``security``, and invalid words beside it."""
+
+    @pytest.mark.parametrize("form", BAD_FORMS, ids=map(ascii, BAD_FORMS))
+    def test_usage_error(self, form: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An invalid form is a usage error."""
+        monkeypatch.delenv("WOVE_TEST_UNSET", raising=False)
+        with pytest.raises(UsageError):
+            credentials(form)
+
+    @pytest.mark.parametrize(
+        ("words", "told"),
+        [
+            ({"secret": ""}, "must not be empty"),
+            ({"clock_skew": float("nan")}, "clock_skew"),
+            ({"clock_skew": float("inf")}, "clock_skew"),
+            ({"clock_skew": -1}, "clock_skew"),
+            ({"clock_skew": "5"}, "clock_skew"),
+            ({"key": ""}, "key must be"),
+            ({"key": "schl\xfcssel"}, "key must be"),
+            ({"key": "a\nb"}, "key must be"),
+        ],
+    )
+    def test_bad_words(self, words: dict[str, Any], told: str) -> None:
+        """An invalid secret, key or clock skew is a usage error that names it."""
+        with pytest.raises(UsageError, match=told):
+            credentials("signed", **words)
+
+    @pytest.mark.parametrize("secret", ["two\nlines", "\u65e5\u672c", "\ud800"])
+    def test_token_that_fits_no_header(self, secret: str) -> None:
+        """A token that cannot be sent in a header is a usage error."""
+        with pytest.raises(UsageError, match="travels in a header"):
+            credentials("bearer", secret=secret)
+
+
+class TestSecretInCredentials:
+    """Credentials and their errors do not show the secret."""
+
+    def test_secret_is_a_string(self) -> None:
+        """A secret is an ordinary string."""
+        assert Secret(SECRET) == SECRET
+
+    def test_repr_of_a_secret(self) -> None:
+        """A secret's repr does not show it."""
+        assert repr(Secret(SECRET)) == "<secret>"
+
+    @pytest.mark.parametrize("mode", ["signed", "bearer"])
+    def test_repr_of_credentials(self, mode: str) -> None:
+        """The repr of credentials does not show the secret."""
+        assert SECRET not in repr(credentials(mode, secret=SECRET))
+
+    @pytest.mark.parametrize("security", ["signed", "bearer"])
+    def test_usage_error(self, security: str) -> None:
+        """A usage error about something else does not show the secret."""
+        with pytest.raises(UsageError) as caught:
+            credentials(security, secret=SECRET, key="\n")
+        assert SECRET not in str(caught.value)
