@@ -1,17 +1,14 @@
-"""Imports go down the house, never up or sideways; the table of faults is whole."""
+"""Imports go down the house, never up or sideways."""
 
 from __future__ import annotations
 
 import ast
-import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import wove_http_dev
-from wove_http_dev.faults import FAULTS
-from wove_http_dev.faults.fault import Fault
 
 PACKAGE = "wove_http_dev"
 SOURCE = Path(wove_http_dev.__file__).parent
@@ -167,31 +164,3 @@ class TestTheCheckItself:
     def test_right_import(self, source: str, module: str) -> None:
         """An import from below, or inside a package, is right."""
         assert wrong_imports(source, module) == []
-
-
-def defined_faults() -> set[type[Fault]]:
-    """Every fault that a room of ``faults`` defines; a name with ``_`` is a base, not a fault."""
-    rooms = [path.stem for path in (SOURCE / "faults").glob("*.py") if path.stem != "fault"]
-    modules = [
-        importlib.import_module(f"{PACKAGE}.faults.{room}") for room in rooms if room != "__init__"
-    ]
-    return {
-        kind
-        for module in modules
-        for name, kind in vars(module).items()
-        if isinstance(kind, type)
-        and issubclass(kind, Fault)
-        and kind.__module__ == module.__name__
-        and not name.startswith("_")
-    }
-
-
-def test_table_of_faults_is_whole() -> None:
-    """``FAULTS`` holds exactly the faults that the rooms define."""
-    assert set(FAULTS.values()) == defined_faults()
-
-
-@pytest.mark.parametrize("name", FAULTS)
-def test_name_of_a_fault(name: str) -> None:
-    """A fault stands in the table under its own name."""
-    assert FAULTS[name].name == name

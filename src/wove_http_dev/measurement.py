@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from wove_http_dev.faults import FAULTS, Fault
+from wove_http_dev.faults.fault import Recipe
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker import HttpWorker
 
@@ -46,19 +47,14 @@ def normalized(text: str) -> str:
 
 def measure_fault(kind: type[Fault], ca: CertificateAuthority) -> Row:
     """One weave of one task with the fault in force; what its author sees."""
-    host = "127.0.0.1" if kind.name == "ip-san-missing" else "localhost"
-    with (
-        HttpWorker(ca=ca, host=host, timeout=TIMEOUT, delivery_timeout=DELIVERY_TIMEOUT) as worker,
-        worker.configured(),
-    ):
-        cancelling = kind.command == "cancel_task"
-        if cancelling:
-            # A cancel is sent for certain only while its request is in flight and the weave goes
-            # on: so the run is held, and tried a second time.
+    recipe = kind.recipe()
+    options = {"timeout": TIMEOUT, "delivery_timeout": DELIVERY_TIMEOUT, **kind.worker_options()}
+    with HttpWorker(ca=ca, **options) as worker, worker.configured():
+        if recipe.hold:
             worker.hold("task")
         injection = worker.inject(kind())
         begin = time.perf_counter()
-        row = _outcome(lambda: _weave(0.2, 1) if cancelling else _weave(DELIVERY_TIMEOUT, 0))
+        row = _outcome(lambda: _weave(recipe))
         seconds = time.perf_counter() - begin
         claims = [e for e in worker.exchanges if e.frame_type == "run_task"]
         row["when"] = "at once" if seconds < AT_ONCE else f"within {LATER:g} s"
@@ -71,12 +67,13 @@ def measure_fault(kind: type[Fault], ca: CertificateAuthority) -> Row:
     return row
 
 
-def _weave(delivery_timeout: float, retries: int) -> Any:
+def _weave(recipe: Recipe) -> Any:
     from wove import weave
 
+    delivery_timeout = recipe.delivery_timeout or DELIVERY_TIMEOUT
     with weave() as w:
 
-        @w.do(environment="workers", delivery_timeout=delivery_timeout, retries=retries)
+        @w.do(environment="workers", delivery_timeout=delivery_timeout, retries=recipe.retries)
         def task() -> tuple[int, int]:
             return (1, 2)
 

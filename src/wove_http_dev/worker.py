@@ -390,22 +390,16 @@ class HttpWorker:
         for fault in self.options.faults:
             self.inject(fault)
 
-    def _second_origin(self, run_id: str) -> str:
+    def _second_origin(self, run_id: str, injection: Injection | None) -> str:
         with self._lock:
             if self._elsewhere is None:
                 context = self._certificates.client_context()
                 self._elsewhere = SecondOrigin(
                     self._certificates,
                     tls=self.options.tls,
-                    record=self._redirected,
                     routed=lambda url: urllib_opener.routed(url, context),
                 ).start()
-            return self._elsewhere.url_for(run_id)
-
-    def _redirected(self, exchange: Exchange) -> None:
-        for injection in self._state.faults.injections:
-            if any(fault.name == "redirect" for fault in injection.faults):
-                injection.redirected.append(exchange)
+            return self._elsewhere.url_for(run_id, injection)
 
     def stop(self) -> None:
         """End it: runs are cancelled, connections closed, the port given back. Bounded to about

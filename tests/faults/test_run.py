@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from tests.faults.helpers import error_of, weave_one
-from wove_http_dev import HttpWorker
+from wove_http_dev import FAULTS, HttpWorker
 from wove_http_dev.pytest_plugin import Factory
 
 
@@ -114,3 +114,13 @@ def test_an_unasked_cancellation_leaves_the_weave(wove_http_worker: HttpWorker) 
     wove_http_worker.inject("task-cancelled")
     with pytest.raises(asyncio.CancelledError):
         weave_one()
+
+
+@pytest.mark.parametrize("name", [name for name, kind in FAULTS.items() if kind.stage == "run"])
+def test_a_fault_that_crashes_says_so(wove_http_worker_factory: Factory, name: str) -> None:
+    """The worker is down after a fault with ``crashes``, and after no other."""
+    worker = wove_http_worker_factory(timeout=0.3, delivery_timeout=0.5, strict=False)
+    worker.inject(FAULTS[name]())
+    with suppress(Exception, asyncio.CancelledError):
+        weave_one()
+    assert worker.running is not FAULTS[name].crashes

@@ -50,6 +50,26 @@ class Louder(Fault):
         return [{**event, "result": "LOUD"} for event in events if event.pop("result_pickle", 1)]
 
 
+@dataclass(frozen=True)
+class PowerCut(Fault):
+    """Crashes the worker after the task has run."""
+
+    stage: ClassVar[str] = "run"
+    crashes: ClassVar[bool] = True
+
+    def on_run(self, stage: Any) -> Any:
+        stage.proceed()
+        stage.crash()
+
+
+def test_a_crash_by_a_fault_of_a_users_own(isolated: HttpWorker) -> None:
+    """A fault may ask for a crash, whatever it is called: strict mode accepts it."""
+    isolated.inject(PowerCut())
+    error_of()
+    assert isolated.running is False
+    isolated.check()
+
+
 def test_tasks_run_in_another_process(isolated: HttpWorker) -> None:
     """A task sees the child's process id."""
     with weave() as w:

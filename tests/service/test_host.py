@@ -64,7 +64,7 @@ def make_host(state: HostState) -> Iterator[MakeHost]:
                 credentials("none"),
                 state,
                 certificates=lambda: ca,
-                second_origin=lambda run_id: "",
+                second_origin=lambda run_id, injection: "",
                 crash=lambda: None,
                 **keywords,
             )

@@ -14,6 +14,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from wove_http_dev.faults import MissingTerminal, RejectAuth, SlowResponse
 from wove_http_dev.worker import HttpWorker
 
 PRODUCTION_URL = "https://workers.internal/wove/tasks"
@@ -56,9 +57,9 @@ def run_demo() -> int:
         with worker.configured():
             _plain(note)
             for fault, want in (
-                ("slow-response delay=1.5", "DeliveryTimeoutError"),
-                ("missing-terminal", "DeliveryTimeoutError"),
-                ("reject-auth", "HTTP Error 401"),
+                (SlowResponse(delay=1.5), "DeliveryTimeoutError"),
+                (MissingTerminal(), "DeliveryTimeoutError"),
+                (RejectAuth(), "HTTP Error 401"),
             ):
                 worker.inject(fault)
                 note(f"fault: {fault}", _attempt(_one_task), want)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from wove_http_dev.faults.fault import AuthStage, Fault, Worker
+from wove_http_dev.faults.fault import AuthStage, Fault
 from wove_http_dev.fields import field
 from wove_http_dev.protocol.authenticator import Step, Verdict
 from wove_http_dev.protocol.messages import without
@@ -33,9 +34,7 @@ class WrongSecret(Fault):
 
     stage: ClassVar[str] = "auth"
     effect: ClassVar[str] = _REFUSED
-
-    def cannot_apply(self, worker: Worker) -> str | None:
-        return "it needs authentication" if worker.security == "none" else None
+    needs: ClassVar[Mapping[str, Any]] = {"security": ("signed", "bearer")}
 
     def on_auth(self, stage: AuthStage) -> Verdict:
         return stage.proceed(secret=b"another secret than the executor's")
@@ -47,10 +46,8 @@ class ClockSkew(Fault):
 
     stage: ClassVar[str] = "auth"
     effect: ClassVar[str] = _REFUSED
+    needs: ClassVar[Mapping[str, Any]] = {"security": "signed"}
     seconds: float = field(600.0, "seconds that the worker's clock is ahead", "seconds")
-
-    def cannot_apply(self, worker: Worker) -> str | None:
-        return None if worker.security == "signed" else 'it needs security="signed"'
 
     def on_auth(self, stage: AuthStage) -> Verdict:
         return stage.proceed(clock_offset=self.seconds)
@@ -62,13 +59,11 @@ class StrippedHeaders(Fault):
 
     stage: ClassVar[str] = "auth"
     effect: ClassVar[str] = _REFUSED
+    needs: ClassVar[Mapping[str, Any]] = {"security": ("signed", "bearer")}
     headers: str = field(
         "X-Wove-Key,X-Wove-Timestamp,X-Wove-Nonce,X-Wove-Signature,Authorization",
         "names of the headers, separated by commas",
     )
-
-    def cannot_apply(self, worker: Worker) -> str | None:
-        return "it needs authentication" if worker.security == "none" else None
 
     def on_auth(self, stage: AuthStage) -> Verdict:
         names = [name.strip() for name in self.headers.split(",")]
@@ -81,12 +76,8 @@ class RewrittenPath(Fault):
 
     stage: ClassVar[str] = "auth"
     effect: ClassVar[str] = _REFUSED
+    needs: ClassVar[Mapping[str, Any]] = {"security": "signed"}
     prefix: str = field("/internal", "text put before the path")
-
-    def cannot_apply(self, worker: Worker) -> str | None:
-        if worker.security == "signed":
-            return None
-        return 'only a signature covers the path: it needs security="signed"'
 
     def on_auth(self, stage: AuthStage) -> Verdict:
         return stage.proceed(replace(stage.request, target=self.prefix + stage.request.target))

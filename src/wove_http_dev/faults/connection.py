@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import datetime
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import trustme
 
@@ -37,9 +37,7 @@ class RefuseConnections(Fault):
 @dataclass(frozen=True)
 class _TlsFault(Fault):
     stage: ClassVar[str] = "connection"
-
-    def cannot_apply(self, worker: Worker) -> str | None:
-        return None if worker.tls else "it needs tls=True"
+    needs: ClassVar[Mapping[str, Any]] = {"tls": True}
 
 
 @dataclass(frozen=True)
@@ -165,11 +163,12 @@ class IpSanMissing(_CertificateFault):
     """The certificate has the address as its common name only, not as an IP subject name."""
 
     effect: ClassVar[str] = _VERIFY + "IP address mismatch"
+    needs: ClassVar[Mapping[str, Any]] = {"tls": True, "host": "127.0.0.1"}
 
     def cannot_apply(self, worker: Worker) -> str | None:
         if not is_ip(worker.host):
             return 'it needs an IP address as host=, e.g. host="127.0.0.1"'
-        return super().cannot_apply(worker)
+        return super().cannot_apply(worker._replace(host=self.needs["host"]))  # any address does
 
     def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
         address = next((name for name in names if is_ip(name)), "127.0.0.1")

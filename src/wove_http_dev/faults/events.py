@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -120,6 +122,9 @@ class UnhashableRunId(_EventsFault):
     effect: ClassVar[str] = (
         "the executor's receiver dies: every pending run of the environment fails with TypeError"
     )
+    uncontained: ClassVar[Mapping[str, str]] = {
+        "2.0": "the executor's receiver dies of it: TypeError, for every pending run"
+    }
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
         return [{**event, "run_id": [event["run_id"]]} for event in events]
@@ -155,6 +160,9 @@ class UnknownEventType(_EventsFault):
     """A frame of an unknown type comes before the terminal one."""
 
     effect: ClassVar[str] = "RuntimeError: Unknown executor frame type; the result is lost"
+    uncontained: ClassVar[Mapping[str, str]] = {
+        "2.0": "Wove's runtime raises RuntimeError for it, in the place of the task's outcome"
+    }
     type: str = field("task_paused", "type of the extra event frame")
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
@@ -303,6 +311,12 @@ class TimeoutException(_EventsFault):
     effect: ClassVar[str] = (
         "Python 3.11 and newer: CancelledError, raised out of the weave, not retried; 3.10:"
         " TimeoutError"
+    )
+    # Python 3.11 made asyncio.TimeoutError the built-in one (asyncio docs, "Exceptions").
+    uncontained: ClassVar[Mapping[str, str]] = (
+        {"2.0": "Wove takes it for the task's own timeout, and cancels the weave: CancelledError"}
+        if sys.version_info >= (3, 11)
+        else {}
     )
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:

@@ -11,8 +11,9 @@ This room knows no socket, no Wove and no selection (which request is hit: ``sel
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol
 
 from wove_http_dev.errors import UsageError
@@ -25,6 +26,8 @@ from wove_http_dev.runs.runner import Outcome
 from wove_http_dev.tls import CertificateAuthority
 
 STAGES = ("connection", "auth", "run", "events", "response", "wire")
+"""The stages of a request in their order; the faults of each are in the module of that name."""
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -145,13 +148,29 @@ class Wire(Waiting, Protocol):
 
 
 class Worker(NamedTuple):
-    """What a fault may know of the worker it is to act on."""
+    """The options of a worker that a fault may depend on."""
 
     tls: bool
     security: str
     """``signed``, ``bearer`` or ``none``."""
     host: str
     isolated: bool
+
+
+class Recipe(NamedTuple):
+    """How one weave of one task, against a worker with the fault injected, makes the fault act."""
+
+    hold: bool = False
+    """Whether the run is held at the worker, so that its ``delivery_timeout`` ends it."""
+    delivery_timeout: float | None = None
+    """Seconds: the task's own; ``None`` for the usual one of whoever weaves."""
+    retries: int = 0
+    """The task's own."""
+
+
+# A cancel_task is sent for certain only while its run_task is in flight and the weave goes on: so
+# the run is held until it is given up, and tried a second time.
+_CANCEL = Recipe(hold=True, delivery_timeout=0.2, retries=1)
 
 
 @dataclass(frozen=True)
@@ -166,13 +185,21 @@ class Fault:
     name: ClassVar[str] = "none"
     """The name in text, made from the class's: ``SlowResponse`` is ``slow-response``."""
     stage: ClassVar[str] = ""
-    """One of ``connection``, ``auth``, ``run``, ``events``, ``response``, ``wire``."""
+    """One of :data:`STAGES`."""
     command: ClassVar[str | None] = None
     """The command frames it is meant for, unless ``command=`` says otherwise; ``None``: any."""
     listener: ClassVar[bool] = False
-    """Whether it is a state of the listening socket, on while injected, and no decision at all."""
+    """Whether the listening socket is closed for as long as it is injected."""
     effect: ClassVar[str] = ""
-    """What Wove's executor is expected to make of it."""
+    """What Wove's executor is expected to do with it."""
+    needs: ClassVar[Mapping[str, Any]] = _NOTHING
+    """The fields of :class:`Worker` that it depends on, each with a value that it can act with, or
+    with a tuple of them: ``{"tls": True, "security": ("signed", "bearer")}``."""
+    crashes: ClassVar[bool] = False
+    """Whether the worker is down after it has acted: it calls ``RunStage.crash()``."""
+    uncontained: ClassVar[Mapping[str, str]] = _NOTHING
+    """Why no application can contain it, by Wove version: the executors of ``"2.0"`` and
+    ``"2.0.3"`` match the key ``"2.0"``."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -182,6 +209,10 @@ class Fault:
     def __post_init__(self) -> None:
         if type(self) is not Fault and self.stage not in STAGES:
             raise UsageError(f"{type(self).__name__}.stage must be one of {', '.join(STAGES)}")
+        for word in self.needs:
+            if word not in Worker._fields:
+                known = ", ".join(Worker._fields)
+                raise UsageError(f"{type(self).__name__}.needs: {word!r} is not one of {known}")
         check_fields(self, self.name)
 
     def __str__(self) -> str:
@@ -200,8 +231,36 @@ class Fault:
             return runs == cancels or (runs if command == "run_task" else cancels)
         return cls.stage != "events" or command == "run_task"
 
+    @classmethod
+    def worker_options(cls) -> dict[str, Any]:
+        """Options of a worker on which it can act."""
+        return {
+            word: wanted[0] if isinstance(wanted, tuple) else wanted
+            for word, wanted in cls.needs.items()
+        }
+
+    @classmethod
+    def recipe(cls) -> Recipe:
+        """How one weave of one task makes it act."""
+        return _CANCEL if cls.command == "cancel_task" else Recipe()
+
+    @classmethod
+    def why_uncontained(cls, wove: str) -> str | None:
+        """Why no application that runs Wove ``wove`` can contain it; ``None`` if one can."""
+        for version, reason in cls.uncontained.items():
+            if f"{wove}.".startswith(f"{version}."):
+                return reason
+        return None
+
     def cannot_apply(self, worker: Worker) -> str | None:
-        """Why this fault means nothing to such a worker; ``None`` if it does."""
+        """Why it has no effect on such a worker; ``None`` if it has one."""
+        for word, wanted in self.needs.items():
+            choices = wanted if isinstance(wanted, tuple) else (wanted,)
+            if getattr(worker, word) not in choices:
+                shown = " or ".join(
+                    f'"{choice}"' if isinstance(choice, str) else repr(choice) for choice in choices
+                )
+                return f"it needs {word}={shown}"
         return None
 
     def on_connection(self, connection: Connection) -> None:

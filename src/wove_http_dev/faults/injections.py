@@ -50,7 +50,7 @@ class Injection:
     """Faults in force. A context manager that takes them back.
 
     ``hits`` counts the requests (or connections) hit so far, ``seen`` those that fitted;
-    ``redirected`` holds what arrived at the second origin of a ``redirect``.
+    ``redirected`` holds the requests at the second origin that its fault sent there.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Injection:
         self.selector = selector
         self.hits = 0
         self.redirected: list[Exchange] = []
-        """What arrived at the second origin, for a redirect fault without a target."""
+        """The requests of clients that a fault of this injection sent to the second origin."""
         self.missed: list[str] = []
         """Why the newest requests that were not hit did not fit (strict mode shows it)."""
         self._number = number
@@ -178,6 +178,11 @@ class Plan:
         """The fault of ``stage``, or the null fault."""
         entry = self.chosen.get(stage)
         return entry[0] if entry is not None else NO_FAULT
+
+    def injection(self, stage: str) -> Injection | None:
+        """The injection of the fault of ``stage``; ``None`` for the null fault."""
+        entry = self.chosen.get(stage)
+        return entry[1] if entry is not None else None
 
     def wait(self, stage: str) -> Callable[[float | None], bool]:
         """How a fault of ``stage`` waits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -62,6 +63,7 @@ class CrashBeforeRun(_RunFault):
     """The worker dies when the command arrives; nothing has run."""
 
     effect: ClassVar[str] = "a transport error: connection reset, then connection refused"
+    crashes: ClassVar[bool] = True
 
     def on_run(self, stage: RunStage) -> Outcome:
         stage.crash()
@@ -72,6 +74,7 @@ class CrashAfterRun(_RunFault):
     """The worker runs the task and dies before it answers."""
 
     effect: ClassVar[str] = "a transport error, though the task ran; retries run it again"
+    crashes: ClassVar[bool] = True
 
     def on_run(self, stage: RunStage) -> Outcome:
         stage.proceed()
@@ -124,6 +127,9 @@ class TaskCancelled(_RunFault):
     effect: ClassVar[str] = (
         "CancelledError, raised out of the weave, whatever error_mode and retries say"
     )
+    uncontained: ClassVar[Mapping[str, str]] = {
+        "2.0": "it cancels the weave itself: CancelledError, whatever error_mode says"
+    }
 
     def on_run(self, stage: RunStage) -> Outcome:
         return CANCELLED

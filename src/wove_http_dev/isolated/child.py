@@ -156,11 +156,19 @@ class Child:
             credentials,
             self._state,
             certificates=lambda: ca,
-            second_origin=lambda run_id: str(self._channel.request("second_origin", run_id)),
-            crash=lambda: os.kill(os.getpid(), signal.SIGKILL),
+            second_origin=self._second_origin,
+            crash=self._crash,
         )
         self._apply_state(data["state"])
         self._host.start(Port(options.host, options.port))
+
+    def _second_origin(self, run_id: str, injection: Injection | None) -> str:
+        number = injection.number if injection is not None else None
+        return str(self._channel.request("second_origin", [run_id, number]))
+
+    def _crash(self) -> None:
+        self._notify_and_wait("crashing", None)
+        os.kill(os.getpid(), signal.SIGKILL)
 
     def _injection_decided(self, injection: Injection) -> None:
         counts = {"seen": injection.seen, "hits": injection.hits, "missed": injection.missed}

@@ -21,6 +21,7 @@ from typing import Any
 import cloudpickle
 
 from wove_http_dev.errors import NotRunningError, UsageError, WoveHttpDevError
+from wove_http_dev.faults.injections import Injection
 from wove_http_dev.isolated import serialization
 from wove_http_dev.isolated.channel import Channel
 from wove_http_dev.options import Options
@@ -28,6 +29,7 @@ from wove_http_dev.protocol.credentials import Credentials
 from wove_http_dev.runs.records import FINISHED, Exchange, Run
 from wove_http_dev.runs.runner import Execution
 from wove_http_dev.service.host import STOP_GRACE, HostState
+from wove_http_dev.service.pipeline import SecondOriginUrl
 from wove_http_dev.service.port import Port
 from wove_http_dev.tls import CertificateAuthority
 
@@ -48,7 +50,7 @@ class IsolatedHost:
         state: HostState,
         *,
         certificates: Callable[[], CertificateAuthority],
-        second_origin: Callable[[str], str],
+        second_origin: SecondOriginUrl,
     ) -> None:
         self._options = options
         self._credentials = credentials
@@ -194,14 +196,15 @@ class IsolatedHost:
 class _ChildProcess:
     """One child process, from its start to its end."""
 
-    def __init__(self, state: HostState, second_origin: Callable[[str], str]) -> None:
+    def __init__(self, state: HostState, second_origin: SecondOriginUrl) -> None:
         self._journal = state.journal
+        self._second_origin_url = second_origin
         self._state = state
         self._exchanges: dict[int, Exchange] = {}
         self._runs: dict[str, Run] = {}
         self._parked: dict[str, Execution] = {}
         self.end_expected = False
-        """Whether this process ends it, or has."""
+        """Whether this process ends it, or a fault crashes it."""
         self.ended = threading.Event()
         parent_end, child_end = socket.socketpair()
         with child_end:
@@ -217,7 +220,8 @@ class _ChildProcess:
             requests={
                 "park": self._park,
                 "stub": self._stub,
-                "second_origin": second_origin,
+                "second_origin": self._second_origin,
+                "crashing": self._crashing,
                 "exchange_updated": self._exchange_updated,
                 "injection_decided": self._injection_decided,
             },
@@ -294,18 +298,23 @@ class _ChildProcess:
 
     def _injection_decided(self, data: list[Any]) -> None:
         number, counts = data
-        for injection in self._state.faults.injections:
-            if injection.number == number:
-                injection.account(**counts)
+        injection = self._injection(number)
+        if injection is not None:
+            injection.account(**counts)
         self._journal.notify()
+
+    def _injection(self, number: int | None) -> Injection | None:
+        found = (each for each in self._state.faults.injections if each.number == number)
+        return next(found, None)  # a reset() may have removed it
+
+    def _crashing(self, _: None) -> None:
+        self.end_expected = True
 
     def _ended(self) -> None:
         for run in self._runs.values():
             self._journal.lose(run)
         open_ones = list(self._exchanges.values())
-        by_itself = not self.end_expected and not any(
-            name.startswith("crash-") for exchange in open_ones for name in exchange.faults
-        )
+        by_itself = not self.end_expected
         if by_itself and not open_ones:
             open_ones = [self._journal.open("connection")]
         for exchange in open_ones:
@@ -324,6 +333,10 @@ class _ChildProcess:
         execution = self._parked[run_id] = Execution(run.task_id)
         self._state.gates.park(run, execution)
         self._parked.pop(run_id, None)
+
+    def _second_origin(self, data: list[Any]) -> str:
+        run_id, number = data
+        return self._second_origin_url(run_id, self._injection(number))
 
     def _stub(self, run_id: str) -> dict[str, Any]:
         run = self._runs[run_id]

@@ -22,7 +22,7 @@ from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.runner import Outcome, Runner
 from wove_http_dev.runs.stubs import Stubs
 from wove_http_dev.service.connection import Limits
-from wove_http_dev.service.pipeline import Service
+from wove_http_dev.service.pipeline import SecondOriginUrl, Service
 from wove_http_dev.service.port import Port
 from wove_http_dev.service.server import Server
 from wove_http_dev.tls import LOCAL_NAMES, CertificateAuthority
@@ -110,7 +110,7 @@ class InProcessHost:
         state: HostState,
         *,
         certificates: Callable[[], CertificateAuthority],
-        second_origin: Callable[[str], str],
+        second_origin: SecondOriginUrl,
         crash: Callable[[], None],
         known_secrets: Callable[[], Iterable[tuple[str, bytes]]] = tuple,
         limits: Limits | None = None,

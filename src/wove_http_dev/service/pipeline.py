@@ -15,7 +15,7 @@ from typing import Any
 
 from wove_http_dev.errors import DuplicateRunError, HungUpError, ServiceError, UnavailableError
 from wove_http_dev.faults.fault import Wire
-from wove_http_dev.faults.injections import FaultBook, Plan
+from wove_http_dev.faults.injections import FaultBook, Injection, Plan
 from wove_http_dev.protocol import frames
 from wove_http_dev.protocol.authenticator import Authenticator, Verdict
 from wove_http_dev.protocol.frames import CancelTask, Claim, Event, RunTask
@@ -37,6 +37,11 @@ CANCEL_GRACE = 1.0
 """Seconds a require_ack cancel waits for the body to end before it answers with an empty list."""
 
 
+SecondOriginUrl = Callable[[str, Injection | None], str]
+"""A URL on the second origin, for a run id and for the injection whose fault sends a client there
+(``None`` if it is unknown: nothing is recorded on it)."""
+
+
 class Service:
     """A worker service without a socket."""
 
@@ -52,7 +57,7 @@ class Service:
         paths: list[str],
         response_shape: str = "events",
         crash: Callable[[], None] = lambda: None,
-        second_origin: Callable[[str], str] = "https://localhost:1/?run_id={}".format,
+        second_origin: SecondOriginUrl = "https://localhost:1/?run_id={}".format,
         before_run: Callable[[], None] = lambda: None,
     ) -> None:
         self.authenticator = authenticator
@@ -111,7 +116,9 @@ class Service:
             traceback.print_exc()
             reply = json_reply(500, {"error": "the worker service failed; see its log"})
         stage = ResponseStage(
-            request, plan.wait("response"), lambda: self.second_origin(claim.run_id or "")
+            request,
+            plan.wait("response"),
+            lambda: self.second_origin(claim.run_id or "", plan.injection("response")),
         )
         try:
             reply = plan.fault("response").on_reply(reply, stage)

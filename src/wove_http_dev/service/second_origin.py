@@ -1,7 +1,7 @@
-"""A second origin: another (host, port) of ours, to which a redirect fault sends a client.
+"""A second origin: another port of this machine, to which a fault sends a client.
 
-It records what arrives, credentials redacted, and answers as an attacker's would: with a result of
-its own for whatever run it can guess. It authenticates nobody and runs nothing.
+It records what arrives there, credentials redacted, and answers as an attacker would: with a result
+of its own for the run that the URL names.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 
 from wove_http_dev.faults.fault import Wire
-from wove_http_dev.faults.injections import NO_PLAN, Plan
+from wove_http_dev.faults.injections import NO_PLAN, Injection, Plan
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.records import Exchange
@@ -28,8 +28,9 @@ ANSWER = "answered by the second origin"
 class SecondOrigin:
     """Serves on a free port of localhost while started.
 
-    ``record`` is called with every exchange; ``routed(url)`` is entered while it is started, so
-    that this process trusts it.
+    Every request is recorded on the injection whose fault sent the client there
+    (``Injection.redirected``). ``routed(url)`` is entered while it is started, so that this process
+    trusts it.
     """
 
     def __init__(
@@ -37,11 +38,11 @@ class SecondOrigin:
         certificates: CertificateAuthority,
         *,
         tls: bool,
-        record: Callable[[Exchange], None],
         routed: Callable[[str], AbstractContextManager[None]],
     ) -> None:
         self._journal = Journal()
-        self._record = record
+        self._injections: list[Injection] = []
+        """Each has a path of its own, numbered by its place here."""
         self._port = Port("localhost", 0)
         self._routed = routed
         self._exits = ExitStack()
@@ -56,18 +57,23 @@ class SecondOrigin:
         )
         self.url = f"{'https' if tls else 'http'}://localhost:{self._port.number}{PATH}"
 
-    def url_for(self, run_id: str) -> str:
-        """The URL to send a client to, with the run it asked for (a redirect drops the body)."""
-        return f"{self.url}?{urllib.parse.urlencode({'run_id': run_id})}"
+    def url_for(self, run_id: str, injection: Injection | None) -> str:
+        """A URL that names the run, for a redirect drops the body, and is ``injection``'s own."""
+        path = ""
+        if injection is not None:
+            if injection not in self._injections:
+                self._injections.append(injection)
+            path = f"/{self._injections.index(injection)}"
+        return f"{self.url}{path}?{urllib.parse.urlencode({'run_id': run_id})}"
 
     def start(self) -> SecondOrigin:
-        """Listen, and be trusted by this process."""
+        """Listen, trusted by this process."""
         self._server.start()
         self._exits.enter_context(self._routed(self.url))
         return self
 
     def stop(self) -> None:
-        """Stop, give the port back, be trusted no more."""
+        """Stop listening and give the port back."""
         self._exits.close()
         self._server.stop(0.5)
         self._port.close()
@@ -75,11 +81,11 @@ class SecondOrigin:
     # What server.Handler asks
 
     def plan_connection(self) -> Plan:
-        """No faults here."""
+        """No fault acts here."""
         return NO_PLAN
 
     def handle(self, request: Request) -> _Answer:
-        """Record, and claim to be the result of the run named in the query."""
+        """Record the request; a result for the run that its query names."""
         exchange = self._journal.open()
         exchange.method, exchange.target = request.method, request.target
         exchange.body_size = len(request.body)
@@ -90,10 +96,16 @@ class SecondOrigin:
         event = {"type": "task_result", "run_id": run_id, "result": ANSWER}
         return _Answer(json_reply(200, {"events": [event]}))
 
+    def _record(self, exchange: Exchange) -> None:
+        path = exchange.target.partition("?")[0]
+        for number, injection in enumerate(list(self._injections)):
+            if path == f"{PATH}/{number}":
+                injection.redirected.append(exchange)
+
     def connection_failed(
         self, error: str, *, status: int | None, rejected: bool, faults: list[str]
     ) -> None:
-        """Nobody asks."""
+        """Ignore it."""
 
 
 @dataclass

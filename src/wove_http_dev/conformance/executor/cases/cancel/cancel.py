@@ -30,6 +30,7 @@ from wove_http_dev.conformance.executor.context import (
 )
 from wove_http_dev.conformance.executor.refusals import refusal
 from wove_http_dev.conformance.executor.weaving import Remote
+from wove_http_dev.faults import response, wire
 from wove_http_dev.faults.run import LostResponse, SlowCancel
 from wove_http_dev.runs.holds import Gate
 from wove_http_dev.runs.records import Exchange
@@ -44,11 +45,11 @@ REPEATS = 5
 MANY = 40
 """More runs at once than Python's default pool has threads (32 at most)."""
 ANSWERS = (
-    "status code=500",
-    "invalid-json",
-    "html-page",
-    "close-without-response",
-    "redirect code=307",
+    response.Status(500),
+    response.InvalidJson(),
+    response.HtmlPage(),
+    wire.CloseWithoutResponse(),
+    response.Redirect(307),
 )
 
 
@@ -194,7 +195,8 @@ def all_at_the_end(check: CaseContext) -> str:
     "answer-harmless",
     MUST,
     sources.PROTOCOL,
-    sent=f"cancel_task frames answered with: {'; '.join(ANSWERS)}; another run is in flight",
+    sent=f"cancel_task frames answered with: {'; '.join(map(str, ANSWERS))}; another run is in"
+    " flight",
     expected="that run and the next one have their results each time",
 )
 def answer_harmless(check: CaseContext) -> str:

@@ -19,10 +19,9 @@ from wove_http_dev.conformance.executor.context import (
     until_in_loop,
 )
 from wove_http_dev.conformance.executor.weaving import Remote, Told
-from wove_http_dev.faults import FAULTS
+from wove_http_dev.faults import Fault, connection, response, wire
 from wove_http_dev.faults.auth import RejectAuth
 from wove_http_dev.faults.events import UnpicklableException
-from wove_http_dev.faults.response import InvalidJson, Status
 from wove_http_dev.faults.run import LostResponse
 
 if TYPE_CHECKING:
@@ -30,19 +29,19 @@ if TYPE_CHECKING:
 
 errors = Family("errors")
 TRANSPORT = (
-    "refuse-connections",
-    "untrusted-ca",
-    "reset-before-response",
-    "close-without-response",
-    "truncated-body",
-    "garbage-status-line",
-    "status",
-    "empty-body",
-    "invalid-json",
-    "html-page",
+    connection.RefuseConnections,
+    connection.UntrustedCa,
+    wire.ResetBeforeResponse,
+    wire.CloseWithoutResponse,
+    wire.TruncatedBody,
+    wire.GarbageStatusLine,
+    response.Status,
+    response.EmptyBody,
+    response.InvalidJson,
+    response.HtmlPage,
 )
 """Faults after which there is nothing to read in the answer, or no answer."""
-CANCELS = ("status code=500", "close-without-response")
+CANCELS = (response.Status(500), wire.CloseWithoutResponse())
 STALL = 0.5
 DYING = 0.2
 """Seconds in which a thread that an exception ends has ended."""
@@ -60,11 +59,12 @@ def error_of(check: CaseContext, told: Told, what: str) -> Told:
     return told
 
 
-def _transport(check: CaseContext, fault: str) -> str:
+def _transport(check: CaseContext, kind: type[Fault]) -> str:
     from wove.environment import DeliveryTimeoutError, EnvironmentExecutionError
 
     worker = check.worker(timeout=1.0)
-    worker.inject(FAULTS[fault]())
+    worker.inject(kind())
+    fault = kind.name
     told = error_of(check, check.one(worker, delivery_timeout=1.5), f"after {fault}")
     if isinstance(told.error, DeliveryTimeoutError):
         check.fail(
@@ -81,9 +81,11 @@ def _transport(check: CaseContext, fault: str) -> str:
     return str(told)
 
 
-def _add_transport(number: int, fault: str) -> None:
+def _add_transport(number: int, kind: type[Fault]) -> None:
+    fault = kind.name
+
     def body(check: CaseContext) -> str:
-        return _transport(check, fault)
+        return _transport(check, kind)
 
     body.__doc__ = "A failure of the transport is told as one, as the error of its task."
     errors.case(
@@ -96,8 +98,8 @@ def _add_transport(number: int, fault: str) -> None:
     )(body)
 
 
-for _index, _fault in enumerate(TRANSPORT):
-    _add_transport(_index + 1, _fault)
+for _index, _kind in enumerate(TRANSPORT):
+    _add_transport(_index + 1, _kind)
 
 
 @errors.case(
@@ -156,7 +158,7 @@ def names_the_status(check: CaseContext) -> str:
     """An HTTP error status is told."""
     worker = check.worker()
     for status in STATUSES:
-        with worker.inject(Status(status)):
+        with worker.inject(response.Status(status)):
             told = error_of(check, check.one(worker), f"answered with HTTP {status}")
         if str(status) not in told.text:
             check.fail(f"answered with HTTP {status}, the error does not name the status: {told}")
@@ -252,7 +254,7 @@ def refusal_not_retryable(check: CaseContext) -> str:
     """An error says whether another try makes sense: not after a refusal."""
     worker = check.worker()
     for status, sensible in ((401, False), (503, True)):
-        with worker.inject(Status(status)):
+        with worker.inject(response.Status(status)):
             told = error_of(check, check.one(worker), f"answered with HTTP {status}")
         if told.payload.get("retryable") is not sensible:
             check.fail(
@@ -267,7 +269,7 @@ def refusal_not_retryable(check: CaseContext) -> str:
     SHOULD,
     sources.UNCAUGHT,
     sent=f"runs whose answers are lost or no JSON, and cancel_tasks answered with"
-    f" {' and '.join(CANCELS)}",
+    f" {' and '.join(map(str, CANCELS))}",
     expected="no exception that nobody caught ends a thread",
 )
 def no_thread_dies(check: CaseContext) -> str:
@@ -275,7 +277,7 @@ def no_thread_dies(check: CaseContext) -> str:
     worker = check.worker(timeout=2.0)
     worker.hold(GIVEN_UP)
     worker.inject(LostResponse(), task="merge:lost")
-    worker.inject(InvalidJson(), task="merge:garbled")
+    worker.inject(response.InvalidJson(), task="merge:garbled")
 
     async def script(remote: Remote) -> None:
         for name in ("lost", "garbled"):

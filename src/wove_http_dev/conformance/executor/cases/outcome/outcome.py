@@ -21,16 +21,11 @@ by itself. Generous: that a weave is late by less is family ``time``'s to see.""
 RESULT = (1, 2)
 
 
-def _host(name: str) -> str:
-    return "127.0.0.1" if name == "ip-san-missing" else "localhost"
-
-
 def _told(check: CaseContext, kind: type[Fault]) -> tuple[Told, bool]:
     """What the weave says, and whether the fault has struck."""
-    worker = check.worker(host=_host(kind.name), timeout=TIMEOUT)
-    cancelling = kind.command == "cancel_task"
-    if cancelling:
-        # A cancel is certain only while the weave goes on: the run is held, and tried again.
+    worker = check.worker(timeout=TIMEOUT, **kind.worker_options())
+    recipe = kind.recipe()
+    if recipe.hold:
         worker.hold("task")
     injection = worker.inject(kind())
     told = check.one(
@@ -38,8 +33,8 @@ def _told(check: CaseContext, kind: type[Fault]) -> tuple[Told, bool]:
         RESULT,
         within=WITHIN,
         what=f"with {kind.name} the weave hangs: it",
-        delivery_timeout=0.2 if cancelling else DELIVERY_TIMEOUT,
-        retries=1 if cancelling else 0,
+        delivery_timeout=recipe.delivery_timeout or DELIVERY_TIMEOUT,
+        retries=recipe.retries,
     )
     return told, kind.listener or injection.hits > 0
 

@@ -16,20 +16,21 @@ from wove_http_dev.conformance.executor.context import (
     until_in_loop,
 )
 from wove_http_dev.conformance.executor.weaving import Remote
+from wove_http_dev.faults import response, wire
 from wove_http_dev.faults.run import LostResponse, Saturated
 
 retries = Family("retries")
 FAILURES = (
-    "lost-response",
-    "reset-before-response",
-    "reset-mid-body",
-    "truncated-body",
-    "bad-chunk",
-    "invalid-json",
-    "stall-mid-body seconds=1.5",
-    "empty-body",
-    *(f"status code={code}" for code in (429, 500, 502, 503, 504)),
-    "saturated",
+    LostResponse(),
+    wire.ResetBeforeResponse(),
+    wire.ResetMidBody(),
+    wire.TruncatedBody(),
+    wire.BadChunk(),
+    response.InvalidJson(),
+    wire.StallMidBody(seconds=1.5),
+    response.EmptyBody(),
+    *(response.Status(code) for code in (429, 500, 502, 503, 504)),
+    Saturated(),
 )
 STALL_TIMEOUT = 0.5
 """Seconds: the executor's timeout, which ends the stall before its delivery_timeout does."""
@@ -64,13 +65,13 @@ def own_run_id(check: CaseContext) -> str:
     "not-by-itself",
     MUST,
     sources.NOT_RETRIED,
-    sent=f"tasks without retries; their answers: {'; '.join(FAILURES)}",
+    sent=f"tasks without retries; their answers: {'; '.join(map(str, FAILURES))}",
     expected="one run_task frame each",
 )
 def not_by_itself(check: CaseContext) -> str:
     """The executor does not send a run again on its own: the task may have run."""
     for failure in FAILURES:
-        stalls = failure.startswith("stall")
+        stalls = isinstance(failure, wire.StallMidBody)
         worker = check.worker(timeout=STALL_TIMEOUT if stalls else TIMEOUT)
         worker.inject(failure)
         check.one(worker, retries=0, delivery_timeout=1.0)

@@ -16,7 +16,13 @@ from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.context import PATIENCE, CaseContext, attempt, until_in_loop
 from wove_http_dev.conformance.executor.weaving import Remote
 from wove_http_dev.faults import Fault
-from wove_http_dev.faults.events import ForeignRun, MissingRunId, UnhashableRunId, WrongRunId
+from wove_http_dev.faults.events import (
+    ForeignRun,
+    MissingRunId,
+    UnhashableRunId,
+    WrongRunId,
+    WrongTaskId,
+)
 from wove_http_dev.faults.fault import ResponseStage
 from wove_http_dev.faults.run import Hang
 from wove_http_dev.protocol import frames as wire
@@ -185,7 +191,7 @@ def foreign_only(check: CaseContext) -> str:
 def wrong_task_id(check: CaseContext) -> str:
     """It is the run_id that says whose an answer is."""
     worker = check.worker()
-    worker.inject("wrong-task-id")
+    worker.inject(WrongTaskId())
     told = check.one(worker, delivery_timeout=1.0)
     if told.kind not in ("result", "error") or told.value not in (None, "the result"):
         check.fail(str(told))

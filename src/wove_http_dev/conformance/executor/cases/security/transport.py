@@ -9,19 +9,20 @@ from wove_http_dev.client import dns, urllib_opener
 from wove_http_dev.conformance.case import MUST, Family
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.context import CaseContext, requests_of
-from wove_http_dev.faults import FAULTS
+from wove_http_dev.faults import Fault, connection
 from wove_http_dev.worker import HttpWorker
 
 transport = Family("security")
 CERTIFICATES = (
-    "untrusted-ca",
-    "self-signed",
-    "expired-certificate",
-    "not-yet-valid-certificate",
-    "wrong-hostname",
-    "ip-san-missing",
-    "incomplete-chain",
+    connection.UntrustedCa,
+    connection.SelfSigned,
+    connection.ExpiredCertificate,
+    connection.NotYetValidCertificate,
+    connection.WrongHostname,
+    connection.IpSanMissing,
+    connection.IncompleteChain,
 )
+NO_TLS = (connection.HandshakeClose, connection.PlaintextOnTlsPort, connection.OldTlsOnly)
 FAR_HOST = "workers.conformance.internal"
 """A name that is not loopback by the executor's policy, and leads to our worker."""
 
@@ -35,10 +36,9 @@ def _nothing_said(check: CaseContext, worker: HttpWorker, to_whom: str) -> None:
             check.fail("after TLS had failed, a plaintext request was sent to an https URL")
 
 
-def _verifies(check: CaseContext, fault: str) -> str:
-    host = "127.0.0.1" if fault == "ip-san-missing" else "localhost"
-    worker = check.worker(host=host, timeout=3.0)
-    worker.inject(FAULTS[fault]())
+def _verifies(check: CaseContext, kind: type[Fault]) -> str:
+    worker, fault = check.worker(timeout=3.0, **kind.worker_options()), kind.name
+    worker.inject(kind())
     told = check.one(worker, retries=1, delivery_timeout=1.0)
     _nothing_said(check, worker, f"a server whose certificate must not be accepted ({fault})")
     if told.kind == "result":
@@ -46,9 +46,11 @@ def _verifies(check: CaseContext, fault: str) -> str:
     return str(told)
 
 
-def _add(number: int, fault: str) -> None:
+def _add(number: int, kind: type[Fault]) -> None:
+    fault = kind.name
+
     def body(check: CaseContext) -> str:
-        return _verifies(check, fault)
+        return _verifies(check, kind)
 
     body.__doc__ = "Nothing is said to a server that does not prove who it is."
     transport.case(
@@ -61,8 +63,8 @@ def _add(number: int, fault: str) -> None:
     )(body)
 
 
-for _index, _fault in enumerate(CERTIFICATES):
-    _add(_index + 20, _fault)
+for _index, _kind in enumerate(CERTIFICATES):
+    _add(_index + 20, _kind)
 
 
 @transport.case(
@@ -75,14 +77,14 @@ for _index, _fault in enumerate(CERTIFICATES):
 )
 def no_plaintext_fallback(check: CaseContext) -> str:
     """A request to an https URL is never sent in plain text, whatever TLS comes to."""
-    for fault in ("handshake-close", "plaintext-on-tls-port", "old-tls-only"):
+    for kind in NO_TLS:
         worker = check.worker(timeout=3.0)
         # The first connection fails; what the client tries next finds a worker that would answer.
-        worker.inject(FAULTS[fault](), times=1)
+        worker.inject(kind(), times=1)
         told = check.one(worker, delivery_timeout=1.0)
         for exchange in worker.exchanges:
             if exchange.error == "plain http on an https port":
-                check.fail(f"after {fault} a plaintext request was sent to an https URL")
+                check.fail(f"after {kind.name} a plaintext request was sent to an https URL")
     return str(told)
 
 

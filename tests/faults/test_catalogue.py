@@ -1,0 +1,149 @@
+"""The catalogue holds every fault, by name and by class, and what it says of each holds."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import wove_http_dev
+from wove_http_dev import faults
+from wove_http_dev.faults import FAULTS, Fault, SlowResponse
+from wove_http_dev.faults.fault import STAGES, Recipe, Worker
+from wove_http_dev.faults.run import SlowResponse as OfItsStage
+
+SOURCE = Path(wove_http_dev.__file__).parent
+# A case of this check is named for what it is about, and depends on nothing of this package.
+INDEPENDENT = "conformance/worker/"
+# Words that mean something else there.
+OTHER_MEANINGS = {
+    ("conformance/reporters/files.py", "status"),  # a case's, in JSON
+    ("measurement.py", "self-signed"),  # OpenSSL's
+    ("tls.py", "self-signed"),  # the name in such a certificate
+}
+
+
+def is_a_fault_in_text(text: str) -> bool:
+    """Whether ``text`` is the name of a fault, alone or with fields."""
+    name, *words = text.split(" ")
+    return name in FAULTS and all("=" in word for word in words)
+
+
+def fault_names_in(source: str) -> Iterator[str]:
+    """The faults that ``source`` asks for by name, but for a conformance case's own."""
+    tree = ast.parse(source)
+    names = [argument for call in ast.walk(tree) for argument in case_name_of(call)]
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Constant) or node in names:
+            continue
+        if isinstance(node.value, str) and is_a_fault_in_text(node.value):
+            yield node.value
+
+
+def case_name_of(node: ast.AST) -> list[ast.expr]:
+    """The arguments of a call that numbers and names a conformance case."""
+    if not isinstance(node, ast.Call) or not node.args:
+        return []
+    first = node.args[0]
+    numbered = isinstance(first, ast.Constant) and re.fullmatch(r"\d\d", str(first.value))
+    return node.args[1:2] if numbered else []
+
+
+@pytest.mark.parametrize(
+    "module", sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
+)
+def test_no_module_asks_for_a_fault_by_name(module: str) -> None:
+    """Only the module of its stage has a fault's name; others use its class and its facts."""
+    if module in {f"faults/{stage}.py" for stage in STAGES} or module.startswith(INDEPENDENT):
+        return
+    names = set(fault_names_in((SOURCE / module).read_text(encoding="utf-8")))
+    assert {name for name in names if (module, name) not in OTHER_MEANINGS} == set()
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ('if fault.name == "redirect": ...', ["redirect"]),
+        ('worker.inject("status code=500")', ["status code=500"]),
+        ('host = {"ip-san-missing": "127.0.0.1"}', ["ip-san-missing"]),
+        ('"""The fault redirect sends it elsewhere."""', []),
+        ('@case("08", "redirect", MUST)\ndef f(): ...', []),
+    ],
+    ids=["compared", "with-fields", "key", "prose", "case"],
+)
+def test_a_name_is_found(source: str, names: list[str]) -> None:
+    """The scan finds a fault's name in whatever place, and passes over prose."""
+    assert list(fault_names_in(source)) == names
+
+
+def defined_faults() -> set[type[Fault]]:
+    """Every fault that a module of ``faults`` defines; a name with ``_`` is a base, not a fault."""
+    stems = {path.stem for path in (SOURCE / "faults").glob("*.py")} - {"fault", "__init__"}
+    modules = [importlib.import_module(f"wove_http_dev.faults.{stem}") for stem in stems]
+    return {
+        kind
+        for module in modules
+        for name, kind in vars(module).items()
+        if isinstance(kind, type)
+        and issubclass(kind, Fault)
+        and kind.__module__ == module.__name__
+        and not name.startswith("_")
+    }
+
+
+def test_the_catalogue_is_whole() -> None:
+    """``FAULTS`` holds exactly the faults that the modules define."""
+    assert set(FAULTS.values()) == defined_faults()
+
+
+def test_the_catalogue_is_in_order_of_the_stages() -> None:
+    """The faults of the first stage come first."""
+    stages = [kind.stage for kind in FAULTS.values()]
+    assert stages == sorted(stages, key=STAGES.index)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_name_of_a_fault(name: str) -> None:
+    """A fault stands in the catalogue under its own name."""
+    assert FAULTS[name].name == name
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_in_the_module_of_its_stage(name: str) -> None:
+    """The module that defines a fault is named like its stage."""
+    assert FAULTS[name].__module__ == f"wove_http_dev.faults.{FAULTS[name].stage}"
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_class_is_handed_out(name: str) -> None:
+    """``from wove_http_dev.faults import SlowResponse`` works for every fault."""
+    assert getattr(faults, FAULTS[name].__name__) is FAULTS[name]
+
+
+def test_a_class_is_handed_out_with_its_type() -> None:
+    """A type checker knows the fields of a class that the package hands out."""
+    delay: float = SlowResponse(delay=2.0).delay
+    assert (SlowResponse, delay) == (OfItsStage, 2.0)
+
+
+def test_a_misspelt_class() -> None:
+    """A name that no fault has is an error, for a type checker as well."""
+    with pytest.raises(ImportError):
+        from wove_http_dev.faults import SlowRespond  # type: ignore[attr-defined]  # noqa: F401
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_can_act_on_the_worker_that_it_needs(name: str) -> None:
+    """The options that a fault asks for are those of a worker on which it can act."""
+    worker = Worker(tls=True, security="signed", host="localhost", isolated=False)
+    assert FAULTS[name]().cannot_apply(worker._replace(**FAULTS[name].worker_options())) is None
+
+
+def test_how_a_fault_of_a_cancel_is_made_to_act() -> None:
+    """For a fault of ``cancel_task`` a run is held until it is given up, and retried."""
+    holding = {name for name, kind in FAULTS.items() if kind.recipe() != Recipe()}
+    assert holding == {name for name, kind in FAULTS.items() if kind.command == "cancel_task"}
