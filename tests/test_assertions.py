@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from tests.faults.helpers import weave_one
-from wove_http_dev import FAULTS, HttpWorker, UsageError, assert_contained
-from wove_http_dev.faults.choice import choose
+from wove_http_dev import HttpWorker, UsageError, assert_contained
 from wove_http_dev.faults.response import Status
 
 
@@ -61,28 +60,6 @@ def test_a_block_that_takes_too_long_is_not_contained(wove_http_worker: HttpWork
         weave_one()
 
 
-def test_all_means_the_catalogue() -> None:
-    """ "all" is every fault, in order."""
-    assert choose(["all"]) == list(FAULTS)
-
-
-def test_a_family_means_its_faults() -> None:
-    """A stage's name stands for its faults."""
-    assert choose(["wire"]) == [name for name, kind in FAULTS.items() if kind.stage == "wire"]
-
-
-def test_an_unknown_word_is_a_usage_error() -> None:
-    """The message offers the nearest name."""
-    with pytest.raises(UsageError, match="did you mean 'hang'"):
-        choose(["hnag"])
-
-
-def test_no_word_is_a_usage_error() -> None:
-    """An empty marker would run nothing."""
-    with pytest.raises(UsageError, match="say which faults"):
-        choose([])
-
-
 @pytest.mark.wove_http_faults("auth", "status")
 def test_the_marker_puts_each_fault_in_force(
     wove_http_worker: HttpWorker, wove_http_fault: str
@@ -108,27 +85,6 @@ def test_the_marker_skips_what_cannot_apply(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess("-rs", "-p", "no:cacheprovider")
     result.assert_outcomes(passed=1, skipped=2)
     result.stdout.fnmatch_lines(["*self-signed cannot apply: it needs tls=True*"])
-
-
-def test_lists_are_taken_apart() -> None:
-    """A list of words is as good as the words."""
-    assert choose([["hang", "status"], "wire"]) == choose(["hang", "status", "wire"])
-
-
-def test_a_fault_with_fields_is_kept_as_it_is() -> None:
-    """Texts and instances come after the names, in their own order."""
-    louder = FAULTS["slow-response"]()
-    assert choose([louder, "status code=500", "hang"]) == ["hang", louder, "status code=500"]
-
-
-@pytest.mark.parametrize(
-    ("word", "message"),
-    [(3, "not 3"), ("status cod=5", "did you mean 'code'"), ("status code=9", "between 200 and")],
-)
-def test_what_is_no_fault_is_a_usage_error(word: Any, message: str) -> None:
-    """The message says what is wrong with it."""
-    with pytest.raises(UsageError, match=message):
-        choose([word])
 
 
 @pytest.mark.wove_http_faults("status code=502", Status(code=504))

@@ -26,10 +26,10 @@ from wove_http_dev.errors import (
     UsageError,
     cannot_travel,
 )
-from wove_http_dev.faults import FAULTS, Fault
+from wove_http_dev.faults import Fault
 from wove_http_dev.faults.fault import Worker
-from wove_http_dev.faults.injections import FaultBook, Injection, Selector
-from wove_http_dev.faults.text import parse_fault
+from wove_http_dev.faults.injections import FaultBook, Injection
+from wove_http_dev.faults.text import parse_fault, read_injection
 from wove_http_dev.options import Options, impersonated
 from wove_http_dev.protocol.credentials import Secret, credentials
 from wove_http_dev.runs.holds import Gate, Gates
@@ -264,32 +264,26 @@ class HttpWorker:
         the hits, ``probability`` draws with ``seed``. Raises :class:`UsageError` for what cannot
         be.
         """
-        words: dict[str, Any] = {}
-        instances: list[Fault] = []
-        for fault in faults:
-            if isinstance(fault, str):
-                fault, selection = parse_fault(fault, FAULTS)
-                for word, value in selection.items():
-                    if word in words and words[word] != value:
-                        raise UsageError(f"{word}= is given twice; make two injections")
-                    words[word] = value
-            if not isinstance(fault, Fault):
-                raise UsageError(f"a fault is an instance or a string, not {fault!r}")
+        words = {
+            "task": task,
+            "command": command,
+            "times": times,
+            "after": after,
+            "probability": probability,
+            "seed": seed,
+            "initial_values": initial_values,
+        }
+        instances, selector = read_injection(faults, words)
+        for fault in instances:
             why = self.why_not(fault)
             if why is not None:
                 raise UsageError(f"{fault.name} cannot apply to this worker: {why}")
-            instances.append(fault)
-        given = Selector(task, command, times, after, probability, seed, initial_values)
-        for word, default in vars(Selector()).items():
-            value = getattr(given, word)
-            if value != default and words.setdefault(word, value) != value:
-                raise UsageError(f"{word}= is given twice, {words[word]!r} and {value!r}")
-        return self._state.faults.add(tuple(instances), Selector(**words))
+        return self._state.faults.add(instances, selector)
 
     def why_not(self, fault: Fault | str) -> str | None:
         """Why ``fault`` cannot apply to a worker with these options; ``None`` if it can."""
         if isinstance(fault, str):
-            fault, _ = parse_fault(fault, FAULTS)
+            fault, _ = parse_fault(fault)
         options = self.options
         return fault.cannot_apply(
             Worker(options.tls, self.credentials.mode, options.host, options.isolated)

@@ -1,4 +1,4 @@
-"""Which request a fault hits."""
+"""Injections: which faults a request gets, and when they end."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from wove.context import WoveContextManager
 
 from tests.support import run_frame
 from wove_http_dev.errors import UsageError
-from wove_http_dev.faults import FAULTS
 from wove_http_dev.faults.fault import NO_FAULT, Fault
-from wove_http_dev.faults.injections import FaultBook, Injection, Plan, Selector
+from wove_http_dev.faults.injections import FaultBook, Injection, Plan
+from wove_http_dev.faults.selector import Selector
 from wove_http_dev.protocol.frames import Claim
 
 TIMEOUT = 10.0
@@ -138,71 +138,6 @@ class TestPlan:
     def test_null_fault_never_waits(self) -> None:
         """The null fault's wait is over at once."""
         assert Plan().wait("run")(None)
-
-
-class TestSelecting:
-    """Which requests fit."""
-
-    @pytest.mark.parametrize(
-        ("selector", "hit"),
-        [
-            ({}, True),
-            ({"task": "task"}, True),
-            ({"task": "t*"}, True),
-            ({"task": "other"}, False),
-            ({"task": "Task"}, False),
-            ({"command": "run_task"}, True),
-            ({"command": "cancel_task"}, False),
-            ({"task": "task", "command": "cancel_task"}, False),
-        ],
-    )
-    def test_selector(self, book: FaultBook, selector: dict[str, Any], hit: bool) -> None:
-        """A request must fit the task and the command."""
-        inject(book, OnReply(), **selector)
-        assert hits(book, 1) == [hit]
-
-    @pytest.mark.parametrize(
-        ("fault", "kind", "hit"),
-        [
-            (OnRun(), "run_task", True),
-            (OnRun(), "cancel_task", False),
-            (OnCancel(), "cancel_task", True),
-            (OnCancel(), "run_task", False),
-            (OnReply(), "cancel_task", True),
-        ],
-    )
-    def test_command_of_the_fault(
-        self, book: FaultBook, fault: Fault, kind: str, hit: bool
-    ) -> None:
-        """A fault has the command it is meant for."""
-        inject(book, fault)
-        assert hits(book, 1, body(kind)) == [hit]
-
-    def test_command_overrides(self, book: FaultBook) -> None:
-        """``command=`` stands above what the fault is meant for."""
-        inject(book, OnRun(), command="cancel_task")
-        assert hits(book, 1, body("cancel_task")) == [True]
-
-    @pytest.mark.parametrize("junk", [b"", b"\xff", b"[]", b"{}"])
-    def test_junk_fits_what_asks_for_nothing(self, book: FaultBook, junk: bytes) -> None:
-        """A body that is no frame is hit by a fault that asks for no frame."""
-        inject(book, OnReply())
-        assert hits(book, 1, junk) == [True]
-
-    @pytest.mark.parametrize("junk", [b"", b"\xff", b"[]", b"{}"])
-    @pytest.mark.parametrize("selector", [{"task": "*"}, {"command": "run_task"}])
-    def test_junk_fits_nothing_else(
-        self, book: FaultBook, junk: bytes, selector: dict[str, Any]
-    ) -> None:
-        """A body that is no frame is hit by no fault that asks for one."""
-        inject(book, OnReply(), **selector)
-        assert hits(book, 1, junk) == [False]
-
-    @pytest.mark.parametrize("initial_values", [True, False])
-    def test_initial_values(self, book: FaultBook, initial_values: bool) -> None:
-        """Wove's own initial values are hit only when asked for."""
-        inject(book, OnRun(), initial_values=initial_values)
-        assert hits(book, 1, initial_value_body()) == [initial_values]
 
 
 class TestCounting:
@@ -414,30 +349,6 @@ class TestUsageErrors:
             inject(book, OnRun(), OnRunToo())
         assert book.active == []
 
-    @pytest.mark.parametrize(
-        ("word", "value"),
-        [
-            ("command", "run"),
-            ("command", ""),
-            ("times", 0),
-            ("times", -1),
-            ("times", 1.5),
-            ("times", "1"),
-            ("after", -1),
-            ("after", 0.5),
-            ("after", None),
-            ("probability", -0.1),
-            ("probability", 1.1),
-            ("probability", float("nan")),
-            ("probability", "often"),
-            ("probability", None),
-        ],
-    )
-    def test_selector(self, word: str, value: Any) -> None:
-        """A selector word with a value that cannot be is a usage error that names it."""
-        with pytest.raises(UsageError, match=word):
-            Selector(**{word: value})
-
 
 class TestMisses:
     """Why a request was not hit."""
@@ -447,7 +358,7 @@ class TestMisses:
         [
             ({"task": "other"}, body(), "task 'task' does not match 'other'"),
             ({}, body("cancel_task"), "cancel_task is not run_task"),
-            ({}, b"junk", "a body that is no frame is not run_task"),
+            ({}, b"junk", "a body that is not a frame is not run_task"),
             ({}, initial_value_body(), "'data' is one of Wove's own initial values"),
             ({"after": 1}, body(), "let through: 1 of after=1"),
             ({"probability": 0.0}, body(), "let through by probability=0.0"),
@@ -592,6 +503,11 @@ class TestTelling:
         injection = inject(book, OnAuth(), OnReply())
         assert repr(injection) == "<Injection on-auth, on-reply; 0 hit(s)>"
 
+    def test_repr_of_a_selection(self, book: FaultBook) -> None:
+        """The repr has the words of the selector, as they are written."""
+        injection = inject(book, OnReply(), task="render_*", times=2)
+        assert repr(injection) == "<Injection on-reply task='render_*' times=2; 0 hit(s)>"
+
     @pytest.mark.parametrize("change", ["add", "remove", "clear"])
     def test_on_change(self, book: FaultBook, change: str) -> None:
         """Whoever asked is told that injections changed."""
@@ -620,32 +536,3 @@ class TestTelling:
         """What another book has checked decides under its number there."""
         injection = book.adopt(7, (OnRun(),), Selector())
         assert (injection.number, hits(book, 1)) == (7, [True])
-
-
-class TestWhatIsNeverHit:
-    """Selections that cannot come true are refused."""
-
-    @pytest.mark.parametrize(
-        ("name", "command"),
-        [
-            ("hang", "cancel_task"),
-            ("slow-cancel", "run_task"),
-            ("missing-terminal", "cancel_task"),
-        ],
-    )
-    def test_another_command(self, book: FaultBook, name: str, command: str) -> None:
-        """A fault of runs does nothing to a cancel, nor the other way round."""
-        with pytest.raises(UsageError, match=f"{name} does nothing to a {command}"):
-            inject(book, FAULTS[name](), command=command)
-
-    @pytest.mark.parametrize("name", ["slow-response", "status", "reject-auth"])
-    def test_either_command(self, book: FaultBook, name: str) -> None:
-        """A fault that acts on both may be given either."""
-        for command in ("run_task", "cancel_task"):
-            inject(book, FAULTS[name](), command=command)
-
-    @pytest.mark.parametrize("seed", ["x", 1.5, True])
-    def test_a_seed_that_is_none(self, seed: Any) -> None:
-        """A seed is a whole number."""
-        with pytest.raises(UsageError, match="seed takes a whole number, or none"):
-            Selector(seed=seed)

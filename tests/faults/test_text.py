@@ -11,8 +11,10 @@ import pytest
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults import FAULTS
 from wove_http_dev.faults.fault import Fault
+from wove_http_dev.faults.response import Status
 from wove_http_dev.faults.run import SlowResponse
-from wove_http_dev.faults.text import parse_fault
+from wove_http_dev.faults.selector import Selector
+from wove_http_dev.faults.text import choose, parse_fault, read_injection
 from wove_http_dev.fields import field
 
 
@@ -145,7 +147,7 @@ class TestUsageErrors:
             ("slow-thing text='open", "No closing quotation; quote it as a shell would"),
             ("slow-thin", "unknown fault 'slow-thin'; did you mean 'slow-thing'?"),
             ("SlowThing", "unknown fault 'SlowThing'; did you mean 'slow-thing'?"),
-            ("zzz", "unknown fault 'zzz'; there are other-thing, slow-thing"),
+            ("zzz", "unknown fault 'zzz'; see wove-http-dev faults"),
             ("delay=2", "unknown fault 'delay=2'"),
             ("slow-thing delay", "'delay' is not field=value"),
             ("slow-thing delay = 2", "'delay' is not field=value"),
@@ -258,3 +260,83 @@ def test_a_custom_fields_type_is_its_own() -> None:
         sizes: list[int] = dataclasses.field(default_factory=list)
 
     assert Odd(words=("a",), sizes=[1]).sizes == [1]
+
+
+class TestChoose:
+    """The faults that a marker means."""
+
+    def test_all_means_the_catalogue(self) -> None:
+        """ "all" is every fault, in order."""
+        assert choose(["all"]) == list(FAULTS)
+
+    def test_a_family_means_its_faults(self) -> None:
+        """A stage's name stands for its faults."""
+        assert choose(["wire"]) == [name for name, kind in FAULTS.items() if kind.stage == "wire"]
+
+    def test_an_unknown_word_is_a_usage_error(self) -> None:
+        """The message offers the nearest name."""
+        with pytest.raises(UsageError, match="did you mean 'hang'"):
+            choose(["hnag"])
+
+    def test_no_word_is_a_usage_error(self) -> None:
+        """An empty marker would run nothing."""
+        with pytest.raises(UsageError, match="say which faults"):
+            choose([])
+
+    def test_lists_are_taken_apart(self) -> None:
+        """A list of words is as good as the words."""
+        assert choose([["hang", "status"], "wire"]) == choose(["hang", "status", "wire"])
+
+    def test_a_fault_with_fields_is_kept_as_it_is(self) -> None:
+        """Texts and instances come after the names, in their own order."""
+        louder = FAULTS["slow-response"]()
+        assert choose([louder, "status code=500", "hang"]) == ["hang", louder, "status code=500"]
+
+    @pytest.mark.parametrize(
+        ("word", "message"),
+        [
+            (3, "not 3"),
+            ("status cod=5", "did you mean 'code'"),
+            ("status code=9", "between 200 and"),
+        ],
+    )
+    def test_what_is_not_a_fault_is_a_usage_error(self, word: Any, message: str) -> None:
+        """The message says what is wrong with it."""
+        with pytest.raises(UsageError, match=message):
+            choose([word])
+
+
+class TestReadInjection:
+    """Faults and words together."""
+
+    def test_instances(self) -> None:
+        """Texts become faults, instances stay what they are."""
+        slow = SlowResponse(delay=2.0)
+        assert read_injection(["status code=500", slow], {})[0] == (Status(code=500), slow)
+
+    def test_words_of_a_text(self) -> None:
+        """The selector has the words of the texts."""
+        assert read_injection(["status times=2", "hang task=a"], {})[1] == Selector("a", times=2)
+
+    def test_words_beside_a_text(self) -> None:
+        """And the words beside them; what has its default value is as if it were not given."""
+        words = {"task": "a", "after": 0, "probability": 1.0}
+        assert read_injection(["status after=3"], words)[1] == Selector("a", after=3)
+
+    def test_same_value_twice(self) -> None:
+        """The same value twice is no contradiction."""
+        assert read_injection(["status times=2", "hang times=2"], {"times": 2})[1].times == 2
+
+    @pytest.mark.parametrize(
+        ("faults", "words", "message"),
+        [
+            (["status times=1", "hang times=2"], {}, "times= is given twice, 1 and 2"),
+            (["status times=1"], {"times": 2}, "times= is given twice, 1 and 2"),
+            ([3], {}, "a fault is an instance or a string, not 3"),
+            (["status"], {"times": 0}, "times takes a whole number, 1 or more"),
+        ],
+    )
+    def test_refused(self, faults: list[Any], words: dict[str, Any], message: str) -> None:
+        """What contradicts, or is not a fault, is a usage error."""
+        with pytest.raises(UsageError, match=message):
+            read_injection(faults, words)

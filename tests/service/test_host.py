@@ -23,7 +23,8 @@ from tests.support import (
 )
 from wove_http_dev.errors import PortInUseError, StuckRunWarning
 from wove_http_dev.faults.connection import RefuseConnections
-from wove_http_dev.faults.injections import FaultBook, Selector
+from wove_http_dev.faults.injections import FaultBook
+from wove_http_dev.faults.selector import Selector
 from wove_http_dev.options import Options
 from wove_http_dev.protocol.credentials import credentials
 from wove_http_dev.runs.holds import Gates

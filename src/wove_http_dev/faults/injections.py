@@ -1,49 +1,24 @@
-"""Which request a fault hits: injections, and the two decisions made under one lock.
+"""Injections, and the two decisions which faults a request gets, each made under one lock.
 
-On accept the connection faults are decided; after the body is read, all others. An injection made
-before a request was accepted is always considered, and ``times`` holds under concurrency. This
-room reads what a request claims to be (``frames.Claim``); it does not trust it, and does nothing.
+Connection faults are decided when a connection is accepted, all others after the body is read. An
+injection made before a request was accepted is always considered, and ``times`` holds when
+requests come at once.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import math
 import random
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from wove_http_dev.errors import UsageError, cannot_travel
 from wove_http_dev.faults.fault import NO_FAULT, STAGES, Fault
-from wove_http_dev.fields import check_fields, field
+from wove_http_dev.faults.selector import Selector
+from wove_http_dev.fields import changed
 from wove_http_dev.protocol.frames import Claim
-from wove_http_dev.runs.records import Exchange, matches_task
-
-COMMANDS = ("run_task", "cancel_task")
-
-
-@dataclass(frozen=True)
-class Selector:
-    """Which requests: ``task`` (name or glob), ``command``, let ``after`` through first, then hit
-    at most ``times``, each with ``probability``. Wove's own initial values only with
-    ``initial_values=True``."""
-
-    task: str | None = field(None, "name or glob of the tasks")
-    command: str | None = field(None, "kind of command frame", choices=COMMANDS)
-    times: int | None = field(None, "how many requests to hit at most (none: all)", least=1)
-    after: int = field(0, "how many requests to let through first")
-    probability: float = field(1.0, "probability of each hit", most=1.0)
-    seed: int | None = field(
-        None, "seed of the probability (none: that of the run)", least=-math.inf
-    )
-    initial_values: bool = field(False, "hit Wove's own initial values too")
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        if self.task == "":
-            raise UsageError("task takes a name or a glob, not ''")
+from wove_http_dev.runs.records import Exchange
 
 
 class Injection:
@@ -69,11 +44,7 @@ class Injection:
         self._released = threading.Event()
 
     def __repr__(self) -> str:
-        words = [", ".join(str(fault) for fault in self.faults)]
-        for word, default in vars(Selector()).items():
-            value = getattr(self.selector, word)
-            if value != default:
-                words.append(f"{word}={value}")
+        words = [", ".join(str(fault) for fault in self.faults), *changed(self.selector)]
         return f"<Injection {' '.join(words)}; {self.hits} hit(s)>"
 
     def __reduce__(self) -> Any:
@@ -125,17 +96,6 @@ class Injection:
     def _note(self, miss: str) -> None:
         self.missed = [*self.missed[-4:], miss]  # the newest few: an injection may live long
 
-    def _miss(self, claim: Claim) -> str | None:
-        """Why ``claim`` does not fit; ``None`` if it does."""
-        command = self.selector.command or _common_command(self.faults)
-        if command is not None and claim.type != command:
-            return f"{claim.type or 'a body that is no frame'} is not {command}"
-        if not matches_task(self.selector.task, claim.task_id):
-            return f"task {claim.task_id!r} does not match {self.selector.task!r}"
-        if claim.initial_value and not self.selector.initial_values:
-            return f"{claim.task_id!r} is one of Wove's own initial values"
-        return None
-
     @property
     def draws_by_run(self) -> bool:
         """Whether its decisions depend on the seed of the whole run, not on one of its own."""
@@ -163,16 +123,11 @@ class Injection:
         return True
 
 
-def _common_command(faults: Iterable[Fault]) -> str | None:
-    commands = {fault.command for fault in faults if fault.command is not None}
-    return commands.pop() if len(commands) == 1 else None
-
-
 @dataclass
 class Plan:
     """The faults of one exchange: at most one a stage."""
 
-    chosen: dict[str, tuple[Fault, Injection]] = dataclasses.field(default_factory=dict)
+    chosen: dict[str, tuple[Fault, Injection]] = field(default_factory=dict)
 
     def fault(self, stage: str) -> Fault:
         """The fault of ``stage``, or the null fault."""
@@ -202,6 +157,26 @@ def _no_wait(seconds: float | None) -> bool:
 NO_PLAN = Plan()
 
 
+def _check(faults: tuple[Fault, ...], selector: Selector) -> None:
+    """Raise :class:`UsageError` unless ``faults`` can act together on what ``selector`` selects."""
+    if not faults:
+        raise UsageError("inject() takes at least one fault")
+    stages = [fault.stage for fault in faults]
+    for stage in stages:
+        if stages.count(stage) > 1:
+            both = " and ".join(fault.name for fault in faults if fault.stage == stage)
+            raise UsageError(
+                f"{both} contradict: both act on stage {stage!r}; inject them one"
+                " after the other, each with times="
+            )
+    if "connection" in stages and len(stages) > 1:
+        raise UsageError(
+            f"{faults[stages.index('connection')].name} is decided when a"
+            " connection is accepted, the others later: make two injections"
+        )
+    selector.check_suits(faults)
+
+
 class FaultBook:
     """Every injection of a worker, in the order they were made.
 
@@ -225,37 +200,7 @@ class FaultBook:
 
     def add(self, faults: tuple[Fault, ...], selector: Selector) -> Injection:
         """Put ``faults`` in force. Raises :class:`UsageError` where they contradict."""
-        if not faults:
-            raise UsageError("inject() takes at least one fault")
-        stages = [fault.stage for fault in faults]
-        for stage in stages:
-            if stages.count(stage) > 1:
-                both = " and ".join(f.name for f in faults if f.stage == stage)
-                raise UsageError(
-                    f"{both} contradict: both act on stage {stage!r}; inject them one"
-                    " after the other, each with times="
-                )
-        if any(fault.listener for fault in faults) and selector != Selector():
-            raise UsageError(
-                f"{faults[0].name} is on while it is injected: nothing selects it; use"
-                " inject(...).remove(), or inject(...) as a context manager"
-            )
-        if "connection" in stages:
-            if len(stages) > 1:
-                raise UsageError(
-                    f"{faults[stages.index('connection')].name} is decided when a"
-                    " connection is accepted, the others later: make two injections"
-                )
-            if selector.task is not None or selector.command is not None:
-                raise UsageError(
-                    f"{faults[0].name} acts before a request is read: task= and"
-                    " command= cannot select it"
-                )
-        for fault in faults:
-            if selector.command is not None and not fault.acts_on(selector.command):
-                raise UsageError(
-                    f"{fault.name} does nothing to a {selector.command}: leave command= out"
-                )
+        _check(faults, selector)
         with self._lock:
             injection = Injection(faults, selector, len(self._made), self)
             self._made.append(injection)
@@ -294,7 +239,11 @@ class FaultBook:
                     continue
                 if injection.spent:
                     continue
-                miss = injection._miss(claim) if claim is not None else None
+                miss = (
+                    injection.selector.mismatch(claim, injection.faults)
+                    if claim is not None
+                    else None
+                )
                 taken = [plan.chosen[stage][1] for stage in stages if stage in plan.chosen]
                 if miss is None and taken:
                     miss = f"an earlier injection took the request: {taken[0]!r}"

@@ -6,27 +6,24 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from wove_http_dev.errors import UsageError
-from wove_http_dev.faults.fault import Fault
-from wove_http_dev.faults.injections import Selector
+from wove_http_dev.faults import FAULTS
+from wove_http_dev.faults.fault import STAGES, Fault
+from wove_http_dev.faults.selector import Selector
 from wove_http_dev.fields import did_you_mean, fields_of
 
+_SEE = "see wove-http-dev faults"
 
-def parse_fault(text: str, table: Mapping[str, type[Fault]]) -> tuple[Fault, dict[str, Any]]:
+
+def parse_fault(
+    text: str, table: Mapping[str, type[Fault]] = FAULTS
+) -> tuple[Fault, dict[str, Any]]:
     """The fault in ``text`` and its selector words. Raises :class:`UsageError` with advice."""
-    try:
-        words = shlex.split(text)
-    except ValueError as exc:
-        raise UsageError(f"fault {text!r}: {exc}; quote it as a shell would") from exc
-    if not words:
-        raise UsageError("an empty fault; say NAME field=value …")
-    name, *settings = words
-    kind = table.get(name)
-    if kind is None:
-        raise UsageError(f"unknown fault {name!r}; {did_you_mean(name, sorted(table))}")
+    name, *settings = _shell_words(text)
+    kind = named_fault(name, table)
     values: dict[str, Any] = {}
     selection: dict[str, Any] = {}
     for word in settings:
@@ -44,3 +41,94 @@ def parse_fault(text: str, table: Mapping[str, type[Fault]]) -> tuple[Fault, dic
             known = sorted([*fields_of(kind), *fields_of(Selector)])
             raise UsageError(f"fault {name} has no field {key!r}; {did_you_mean(key, known)}")
     return kind(**values), selection
+
+
+def named_fault(name: str, table: Mapping[str, type[Fault]] = FAULTS) -> type[Fault]:
+    """The fault called ``name``. Raises :class:`UsageError` that offers the nearest name."""
+    kind = table.get(name)
+    if kind is None:
+        raise UsageError(f"unknown fault {name!r}; {did_you_mean(name, table, _SEE)}")
+    return kind
+
+
+def read_injection(
+    faults: Iterable[Fault | str], words: Mapping[str, Any]
+) -> tuple[tuple[Fault, ...], Selector]:
+    """The faults, and the selector that the texts among them and ``words`` make together.
+
+    A word with its default value counts as not given. Raises :class:`UsageError` for a text that
+    is not a fault, and for a word that is given twice with different values.
+    """
+    instances: list[Fault] = []
+    selection: dict[str, Any] = {}
+    for fault in faults:
+        if isinstance(fault, str):
+            fault, given = parse_fault(fault)
+            _merge(selection, given)
+        if not isinstance(fault, Fault):
+            raise UsageError(f"a fault is an instance or a string, not {fault!r}")
+        instances.append(fault)
+    _merge(selection, _given(Selector(**words)))
+    return tuple(instances), Selector(**selection)
+
+
+def choose(words: Iterable[Any]) -> list[str | Fault]:
+    """The faults that a marker's ``words`` mean: ``all``, families (stages), names, faults with
+    fields (``"status code=500"``), instances, and lists of them.
+
+    Names come in the catalogue's order, then faults with fields and instances as they were given.
+    Raises :class:`UsageError` for a word that is none of these, and for no word at all.
+    """
+    names: set[str] = set()
+    others: list[str | Fault] = []
+    for word in _flat(words):
+        if word == "all":
+            names.update(FAULTS)
+        elif word in STAGES:
+            names.update(name for name, kind in FAULTS.items() if kind.stage == word)
+        elif isinstance(word, str) and len(word.split()) < 2:
+            if word not in FAULTS:
+                advice = did_you_mean(word, [*FAULTS, *STAGES], _SEE)
+                raise UsageError(f"unknown fault or family {word!r}; {advice}")
+            names.add(word)
+        elif isinstance(word, str):
+            parse_fault(word)
+            others.append(word)
+        elif isinstance(word, Fault):
+            others.append(word)
+        else:
+            raise UsageError(f"a fault is a name, a text or an instance, not {word!r}")
+    if not names and not others:
+        raise UsageError('say which faults: "all", names, or families ' + ", ".join(STAGES))
+    return [*(name for name in FAULTS if name in names), *others]
+
+
+def _shell_words(text: str) -> list[str]:
+    try:
+        words = shlex.split(text)
+    except ValueError as exc:
+        raise UsageError(f"fault {text!r}: {exc}; quote it as a shell would") from exc
+    if not words:
+        raise UsageError("an empty fault; say NAME field=value …")
+    return words
+
+
+def _given(selector: Selector) -> dict[str, Any]:
+    default = Selector()
+    return {word: v for word, v in vars(selector).items() if v != getattr(default, word)}
+
+
+def _merge(selection: dict[str, Any], given: Mapping[str, Any]) -> None:
+    for word, value in given.items():
+        if selection.setdefault(word, value) != value:
+            raise UsageError(
+                f"{word}= is given twice, {selection[word]!r} and {value!r}; make two injections"
+            )
+
+
+def _flat(words: Iterable[Any]) -> Iterator[Any]:
+    for word in words:
+        if isinstance(word, (list, tuple, set, frozenset)):
+            yield from _flat(word)
+        else:
+            yield word

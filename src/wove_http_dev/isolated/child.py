@@ -18,7 +18,8 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from wove_http_dev.errors import NotRunningError
-from wove_http_dev.faults.injections import FaultBook, Injection, Selector
+from wove_http_dev.faults.injections import FaultBook, Injection
+from wove_http_dev.faults.selector import Selector
 from wove_http_dev.isolated import serialization
 from wove_http_dev.isolated.channel import Channel
 from wove_http_dev.options import Options

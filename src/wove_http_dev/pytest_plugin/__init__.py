@@ -83,7 +83,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if not markers:
         return
     from wove_http_dev.errors import UsageError
-    from wove_http_dev.faults.choice import choose
+    from wove_http_dev.faults.text import choose
 
     try:
         if any(marker.kwargs for marker in markers):

@@ -1,0 +1,75 @@
+"""Which requests an injection selects, and why it does not select one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wove_http_dev.errors import UsageError
+from wove_http_dev.faults.fault import Fault
+from wove_http_dev.fields import check_fields, field
+from wove_http_dev.protocol.frames import Claim
+from wove_http_dev.runs.records import matches_task
+
+COMMANDS = ("run_task", "cancel_task")
+
+
+@dataclass(frozen=True)
+class Selector:
+    """Select requests of ``task`` (name or glob) and ``command``: let ``after`` of them through,
+    then hit at most ``times``, each with ``probability``. The initial values that Wove itself sends
+    are selected only with ``initial_values=True``."""
+
+    task: str | None = field(None, "name or glob of the tasks to hit", metavar="GLOB")
+    command: str | None = field(None, "command frames to hit", choices=COMMANDS)
+    times: int | None = field(None, "number of requests to hit at most (none: all)", least=1)
+    after: int = field(0, "number of requests to let through first")
+    probability: float = field(1.0, "probability that a request is hit", most=1.0)
+    seed: int | None = field(
+        None,
+        "seed of the probability (none: one for the whole test run)",
+        least=-math.inf,
+        metavar="SEED",
+    )
+    initial_values: bool = field(False, "hit Wove's own initial values too")
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.task == "":
+            raise UsageError("task takes a name or a glob, not ''")
+
+    def mismatch(self, claim: Claim, faults: Sequence[Fault]) -> str | None:
+        """Why ``faults`` do not hit the request that claims to be ``claim``; ``None`` if they
+        do."""
+        command = self.command or _common_command(faults)
+        if command is not None and claim.type != command:
+            return f"{claim.type or 'a body that is not a frame'} is not {command}"
+        if not matches_task(self.task, claim.task_id):
+            return f"task {claim.task_id!r} does not match {self.task!r}"
+        if claim.initial_value and not self.initial_values:
+            return f"{claim.task_id!r} is one of Wove's own initial values"
+        return None
+
+    def check_suits(self, faults: Sequence[Fault]) -> None:
+        """Raise :class:`UsageError` if it could never select anything for one of ``faults``."""
+        for fault in faults:
+            if fault.listener and self != Selector():
+                raise UsageError(
+                    f"{fault.name} is on while it is injected: nothing selects it; use"
+                    " inject(...).remove(), or inject(...) as a context manager"
+                )
+            if fault.stage == "connection" and (self.task or self.command):
+                raise UsageError(
+                    f"{fault.name} acts before a request is read: task= and"
+                    " command= cannot select it"
+                )
+            if self.command is not None and not fault.acts_on(self.command):
+                raise UsageError(
+                    f"{fault.name} does nothing to a {self.command}: leave command= out"
+                )
+
+
+def _common_command(faults: Sequence[Fault]) -> str | None:
+    commands = {fault.command for fault in faults if fault.command is not None}
+    return commands.pop() if len(commands) == 1 else None

@@ -1,0 +1,172 @@
+"""Which requests an injection selects."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pytest
+from wove.context import WoveContextManager
+
+from tests.support import run_frame
+from wove_http_dev.errors import UsageError
+from wove_http_dev.faults import FAULTS
+from wove_http_dev.faults.fault import Fault
+from wove_http_dev.faults.selector import Selector
+from wove_http_dev.protocol.frames import Claim
+
+
+@dataclass(frozen=True)
+class OnRun(Fault):
+    """Acts on a run."""
+
+    stage: ClassVar[str] = "run"
+    command: ClassVar[str | None] = "run_task"
+
+
+@dataclass(frozen=True)
+class OnCancel(Fault):
+    """Acts on a cancel."""
+
+    stage: ClassVar[str] = "run"
+    command: ClassVar[str | None] = "cancel_task"
+
+
+@dataclass(frozen=True)
+class OnReply(Fault):
+    """Acts on any reply."""
+
+    stage: ClassVar[str] = "response"
+
+
+def body(kind: str = "run_task", task: str = "task") -> bytes:
+    """A body that claims to be this."""
+    return json.dumps({"type": kind, "task_id": task, "run_id": "r"}).encode()
+
+
+def selected(fault: Fault, data: bytes, **selector: Any) -> bool:
+    """Whether ``fault`` hits the request with the body ``data``."""
+    return Selector(**selector).mismatch(Claim(data), [fault]) is None
+
+
+class TestMatching:
+    """Which requests match."""
+
+    @pytest.mark.parametrize(
+        ("selector", "hit"),
+        [
+            ({}, True),
+            ({"task": "task"}, True),
+            ({"task": "t*"}, True),
+            ({"task": "other"}, False),
+            ({"task": "Task"}, False),
+            ({"command": "run_task"}, True),
+            ({"command": "cancel_task"}, False),
+            ({"task": "task", "command": "cancel_task"}, False),
+        ],
+    )
+    def test_selector(self, selector: dict[str, Any], hit: bool) -> None:
+        """A request must match the task and the command."""
+        assert selected(OnReply(), body(), **selector) is hit
+
+    @pytest.mark.parametrize(
+        ("fault", "kind", "hit"),
+        [
+            (OnRun(), "run_task", True),
+            (OnRun(), "cancel_task", False),
+            (OnCancel(), "cancel_task", True),
+            (OnCancel(), "run_task", False),
+            (OnReply(), "cancel_task", True),
+        ],
+    )
+    def test_command_of_the_fault(self, fault: Fault, kind: str, hit: bool) -> None:
+        """A fault has the command it is meant for."""
+        assert selected(fault, body(kind)) is hit
+
+    def test_command_overrides(self) -> None:
+        """``command=`` stands above what the fault is meant for."""
+        assert selected(OnRun(), body("cancel_task"), command="cancel_task")
+
+    @pytest.mark.parametrize("junk", [b"", b"\xff", b"[]", b"{}"])
+    def test_junk_is_hit_by_what_asks_for_nothing(self, junk: bytes) -> None:
+        """A body that is not a frame is hit by a fault that asks for no frame."""
+        assert selected(OnReply(), junk)
+
+    @pytest.mark.parametrize("junk", [b"", b"\xff", b"[]", b"{}"])
+    @pytest.mark.parametrize("selector", [{"task": "*"}, {"command": "run_task"}])
+    def test_junk_is_hit_by_nothing_else(self, junk: bytes, selector: dict[str, Any]) -> None:
+        """A body that is not a frame is hit by no fault that asks for one."""
+        assert not selected(OnReply(), junk, **selector)
+
+    @pytest.mark.parametrize("initial_values", [True, False])
+    def test_initial_values(self, initial_values: bool) -> None:
+        """Wove's own initial values are hit only when asked for."""
+        data = run_frame(WoveContextManager()._tasks["data"]["func"], task="data")
+        assert selected(OnRun(), data, initial_values=initial_values) is initial_values
+
+
+class TestUsageErrors:
+    """Words that cannot be."""
+
+    @pytest.mark.parametrize(
+        ("word", "value"),
+        [
+            ("task", ""),
+            ("task", 3),
+            ("command", "run"),
+            ("command", ""),
+            ("times", 0),
+            ("times", -1),
+            ("times", 1.5),
+            ("times", "1"),
+            ("after", -1),
+            ("after", 0.5),
+            ("after", None),
+            ("probability", -0.1),
+            ("probability", 1.1),
+            ("probability", float("nan")),
+            ("probability", "often"),
+            ("probability", None),
+            ("initial_values", 1),
+        ],
+    )
+    def test_value(self, word: str, value: Any) -> None:
+        """A word with a value that cannot be is a usage error that names it."""
+        with pytest.raises(UsageError, match=word):
+            Selector(**{word: value})
+
+    @pytest.mark.parametrize("seed", ["x", 1.5, True])
+    def test_seed(self, seed: Any) -> None:
+        """A seed is a whole number."""
+        with pytest.raises(UsageError, match="seed takes a whole number, or none"):
+            Selector(seed=seed)
+
+    def test_negative_seed(self) -> None:
+        """Any whole number."""
+        assert Selector(seed=-1).seed == -1
+
+
+class TestSuiting:
+    """Selections that could never select anything are refused."""
+
+    @pytest.mark.parametrize(
+        ("name", "command"),
+        [
+            ("hang", "cancel_task"),
+            ("slow-cancel", "run_task"),
+            ("missing-terminal", "cancel_task"),
+        ],
+    )
+    def test_another_command(self, name: str, command: str) -> None:
+        """A fault of runs does nothing to a cancel, nor the other way round."""
+        with pytest.raises(UsageError, match=f"{name} does nothing to a {command}"):
+            Selector(command=command).check_suits([FAULTS[name]()])
+
+    @pytest.mark.parametrize("command", ["run_task", "cancel_task"])
+    @pytest.mark.parametrize("name", ["slow-response", "status", "reject-auth"])
+    def test_either_command(self, name: str, command: str) -> None:
+        """A fault that acts on both may be given either: it does not raise."""
+        selector = Selector(command=command)
+        selector.check_suits([FAULTS[name]()])
+        assert selector.command == command
