@@ -12,8 +12,18 @@ import wove
 from wove import weave
 from wove.runtime import runtime
 
-from tests.support import PRODUCTION_URL, MakeWorker, answer, process_state, weave_one
-from wove_http_dev.errors import UsageError
+from tests.support import (
+    PRODUCTION_URL,
+    MakeWorker,
+    answer,
+    credentials,
+    process_state,
+    request_bytes,
+    run_frame,
+    send_one,
+    weave_one,
+)
+from wove_http_dev.errors import NotRunningError, UsageError
 from wove_http_dev.worker import HttpWorker
 
 # Everything that is changed in this process is restored
@@ -195,3 +205,36 @@ def test_impersonated_port_and_path(worker: HttpWorker) -> None:
         with weave() as w:
             w.do(environment="app")(answer)
     assert worker.exchanges[-1].target == "/api/v2/tasks"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://workers internal/x",
+        "https://user:pw@workers.internal/x",
+        "https://workers.internal/ä",
+        "https://a..b/x",
+        f"https://{'a' * 64}.internal/x",
+    ],
+)
+def test_impersonate_refuses_what_no_executor_could_use(worker: HttpWorker, url: str) -> None:
+    """A URL that no executor could use is a usage error."""
+    with pytest.raises(UsageError, match="impersonate"), worker.impersonate(url):
+        pass
+
+
+def test_404_lists_every_path(worker: HttpWorker) -> None:
+    """A 404 lists the worker's own path and the impersonated ones."""
+    with worker.impersonate("https://workers.internal/other"):
+        body = run_frame(answer)
+        target = "/nowhere"
+        headers = credentials(worker, body, target)
+        refused = send_one(worker, request_bytes(headers, body, target=target))
+    assert "/wove/tasks or /other" in refused.error
+
+
+def test_configured_needs_a_running_worker(worker: HttpWorker) -> None:
+    """``configured()`` raises while the worker is stopped."""
+    worker.stop()
+    with pytest.raises(NotRunningError, match=r"does not run; start\(\) it"), worker.configured():
+        pass

@@ -19,10 +19,7 @@ from tests.support import (
     MakeWorker,
     answer,
     connect,
-    credentials,
-    request_bytes,
     run_frame,
-    send_one,
     signed_request,
     weave_one,
 )
@@ -34,265 +31,63 @@ from wove_http_dev.errors import (
 )
 from wove_http_dev.worker import HttpWorker
 
-# Gates
-
-
-def in_thread(pool: ThreadPoolExecutor, function: Callable[..., Any] = answer) -> Any:
-    return pool.submit(weave_one, function)
-
-
-# Waiting
-
-
-def test_wait_for(wove_http_worker: HttpWorker, pool: ThreadPoolExecutor) -> None:
-    """What reached the state is returned."""
-    in_thread(pool)
-    assert wove_http_worker.wait_for("answer", "succeeded").last.result == 42
-
-
-def test_wait_for_times_out(wove_http_worker: HttpWorker) -> None:
-    """Waiting in vain ends in an error that shows the journal."""
-    weave_one(answer)
-    with pytest.raises(WaitTimeoutError, match="run_task answer"):
-        wove_http_worker.wait_for("answer", "failed", timeout=0.01)
-
-
-def test_wait_for_counts(wove_http_worker: HttpWorker) -> None:
-    """One run is not two."""
-    weave_one(answer)
-    with pytest.raises(WaitTimeoutError, match="2 run"):
-        wove_http_worker.wait_for("answer", count=2, timeout=0.01)
-
-
-def test_wait_for_an_unknown_state(worker: HttpWorker) -> None:
-    """A state that there is not is refused at once."""
-    with pytest.raises(UsageError, match="finished"):
-        worker.wait_for(state="done")
-
-
-# Faults
-
-
-def test_inject_by_string(wove_http_worker: HttpWorker) -> None:
-    """The string of the command line, selector words included, is a fault too."""
-    injection = wove_http_worker.inject("reject-auth status=403 task=answer times=1")
-    with pytest.raises(Exception, match="403"):
-        weave_one(answer)
-    assert injection.hits == 1
-
-
-@pytest.mark.parametrize(
-    ("fault", "message"),
-    [
-        ("no-such-fault", "unknown fault"),
-        ("reject-auht", "did you mean 'reject-auth'"),
-        ("slow-response dealy=1", "did you mean 'delay'"),
-        ("slow-response delay=soon", "takes a number"),
-        ("slow-response delay=-1", "0 or more"),
-        ("slow-response delay=nan", "finite"),
-        ("slow-response times=0", "1 or more"),
-        ("slow-response 'unclosed", "quote"),
-        ("slow-response command=run", "run_task or cancel_task"),
-        ("", "empty"),
-        (7, "instance or a string"),
-    ],
-)
-def test_inject_refuses(worker: HttpWorker, fault: Any, message: str) -> None:
-    """A fault that cannot be is refused where it is written."""
-    with pytest.raises(UsageError, match=message):
-        worker.inject(fault)
-
-
-def test_inject_nothing(worker: HttpWorker) -> None:
-    """An injection has a fault."""
-    with pytest.raises(UsageError):
-        worker.inject()
-
-
-# Forgetting
-
-
-def test_reset_forgets_the_journal(wove_http_worker: HttpWorker) -> None:
-    """After a reset nothing was received."""
-    weave_one(answer)
-    wove_http_worker.reset()
-    assert (wove_http_worker.exchanges, len(wove_http_worker.runs)) == ([], 0)
-
-
-def test_reset_takes_faults_back(wove_http_worker: HttpWorker) -> None:
-    """After a reset no fault is in force."""
-    wove_http_worker.inject("reject-auth")
-    wove_http_worker.reset()
-    assert weave_one(answer) == 42
-
-
-def test_reset_takes_stubs_back(wove_http_worker: HttpWorker) -> None:
-    """After a reset no stub answers."""
-    wove_http_worker.stub("answer", result=0)
-    wove_http_worker.reset()
-    assert weave_one(answer) == 42
-
-
-def test_reset_opens_gates(wove_http_worker: HttpWorker, pool: ThreadPoolExecutor) -> None:
-    """A reset lets held runs go on."""
-    gate = wove_http_worker.hold()
-    result = in_thread(pool)
-    gate.wait_arrived()
-    wove_http_worker.reset()
-    assert result.result(TIMEOUT) == 42
-
-
-# Secrets
-
-
-SHOWN: list[Callable[[HttpWorker], object]] = [
-    lambda worker: worker,
-    lambda worker: worker.options,
-    lambda worker: worker.credentials,
-    lambda worker: worker.environment_definition,
-    lambda worker: worker.client_env,
-    lambda worker: worker.secret,
-]
-
-
-@pytest.mark.parametrize(
-    "shown", SHOWN, ids=["worker", "options", "credentials", "definition", "env", "secret"]
-)
-@pytest.mark.parametrize("security", ["signed", "bearer"])
-def test_repr_shows_no_secret(
-    make_worker: MakeWorker, shown: Callable[[HttpWorker], object], security: str
-) -> None:
-    """Nothing that a failing assert would print holds the secret."""
-    worker = make_worker(security=security, secret="hush-hush-hush")
-    assert "hush" not in repr(shown(worker))
-
-
-def test_secret_is_a_string(worker: HttpWorker) -> None:
-    """It compares as the string it is."""
-    assert worker.secret == str(worker.client_env["WOVE_WORKER_SECRET"])
-
-
-def test_secrets_differ(make_worker: MakeWorker) -> None:
-    """Each worker has its own."""
-    assert make_worker().secret != make_worker().secret
-
-
-# Options
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"host": "0.0.0.0", "tls": False}, "not loopback"),
-        ({"host": "0.0.0.0", "security": "none"}, "not loopback"),
-        ({"host": "::", "tls": False}, "not loopback"),
-        ({"sekurity": "none"}, "did you mean 'security'"),
-        ({"security": "none of these"}, "security"),
-        ({"secret": ""}, "empty"),
-        ({"port": 70000}, "65535"),
-        ({"port": "8443"}, "whole number"),
-        ({"path": "tasks"}, "start with"),
-        ({"path": "/tasks?x=1"}, "query"),
-        ({"response_shape": "xml"}, "events, list, frame"),
-        ({"timeout": 0}, "above 0"),
-        ({"delivery_timeout": float("nan")}, "above 0"),
-        ({"max_body": 0}, "1 or more"),
-        ({"faults": "reject-auth"}, "list"),
-        ({"faults": ["nonsense"]}, "unknown fault"),
-        ({"impersonate": "http://workers.internal/"}, "https://"),
-        ({"environment": ""}, "name"),
-        ({"clock_skew": -1.0}, "clock_skew"),
-        ({"key": "é"}, "ASCII"),
-    ],
-)
-def test_option_is_refused(make_worker: MakeWorker, options: dict[str, Any], message: str) -> None:
-    """An option that cannot be is refused with what to do."""
-    with pytest.raises(UsageError, match=message):
-        make_worker(**options)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [{"host": "0.0.0.0"}, {"host": "0.0.0.0", "tls": False, "insecure": True}],
-    ids=["tls-and-signed", "insecure"],
-)
-def test_every_address_may_be_served(make_worker: MakeWorker, options: dict[str, Any]) -> None:
-    """Beyond loopback it is served with TLS and authentication, or when told so."""
-    assert signed_request(make_worker(**options), run_frame(answer)).result == 42
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_url_names_the_host(make_worker: MakeWorker, host: str) -> None:
-    """The URL has the host of the option."""
-    worker = make_worker(host=host)
-    assert worker.url == f"https://{host}:{worker.port}/wove/tasks"
-
-
-def test_faults_from_the_start(make_worker: MakeWorker) -> None:
-    """Faults may be an option."""
-    worker = make_worker(faults=["reject-auth status=403"])
-    assert signed_request(worker, run_frame(answer)).status == 403
+# Start, stop, restart, crash
 
 
 def test_url_before_the_start(make_worker: MakeWorker) -> None:
-    """There is no URL before there is a port."""
+    """A worker that was never started has no URL."""
     with pytest.raises(NotRunningError):
         _ = HttpWorker().url
 
 
+def test_port_before_the_start(make_worker: MakeWorker) -> None:
+    """A worker that was never started has no port."""
+    with pytest.raises(NotRunningError):
+        _ = HttpWorker().port
+
+
 def test_repr_before_the_start() -> None:
-    """A worker that was not started says so."""
+    """The repr of a worker says that it was not started."""
     assert repr(HttpWorker()) == "<HttpWorker 'workers' not started>"
 
 
 def test_starting_twice(worker: HttpWorker) -> None:
-    """A second start changes nothing."""
+    """A second ``start()`` changes nothing."""
     port = worker.port
     assert worker.start().port == port
 
 
-def test_own_ca_files_are_deleted() -> None:
-    """A worker's own CA leaves no file behind."""
-    with HttpWorker() as worker:
-        path = worker.ca_file
-    assert not os.path.exists(path)
-
-
-def test_worker_in_a_fresh_thread(wove_http_worker: HttpWorker) -> None:
-    """A weave in a thread of the user's reaches the worker as well."""
-    results: list[Any] = []
-    thread = threading.Thread(target=lambda: results.append(weave_one(answer)))
-    thread.start()
-    thread.join(TIMEOUT)
-    assert results == [42]
-
-
-# Again after a stop
+def test_stop_twice(worker: HttpWorker) -> None:
+    """A second stop is harmless."""
+    worker.stop()
+    worker.stop()
+    assert not worker.running
 
 
 def test_start_after_a_stop_takes_the_same_port(worker: HttpWorker) -> None:
-    """The URL is the worker's for good."""
+    """A stopped worker starts again with the same URL."""
     before = worker.url
     worker.stop()
     assert worker.start().url == before
 
 
 def test_the_url_outlives_a_stop(worker: HttpWorker) -> None:
-    """A stopped worker still says where it was."""
+    """A stopped worker has its URL."""
     before = worker.url
     worker.stop()
     assert worker.url == before
 
 
 def test_a_weave_finds_a_worker_that_was_started_again(wove_http_worker: HttpWorker) -> None:
-    """The environment points at it as before."""
+    """The environment still points at a worker that was stopped and started."""
     wove_http_worker.stop()
     wove_http_worker.start()
     assert weave_one(answer) == 42
 
 
 def test_a_port_that_was_taken_meanwhile(worker: HttpWorker) -> None:
-    """Who listens on it now is not fought: the error names the port."""
+    """When another socket took the port of a stopped worker, ``start()`` raises and names the
+    port."""
     worker.stop()
     with (
         socket.create_server(("127.0.0.1", worker.port)),
@@ -301,122 +96,21 @@ def test_a_port_that_was_taken_meanwhile(worker: HttpWorker) -> None:
         worker.start()
 
 
-def test_configured_needs_a_running_worker(worker: HttpWorker) -> None:
-    """No environment is pointed at a worker that was stopped."""
-    worker.stop()
-    with pytest.raises(NotRunningError, match=r"does not run; start\(\) it"), worker.configured():
-        pass
+def test_restart_keeps_the_port(worker: HttpWorker) -> None:
+    """A restarted worker has the same port."""
+    port = worker.port
+    assert worker.restart().port == port
 
 
-@pytest.mark.wove_http(faults=["status times=1"], strict=False)
-def test_faults_of_the_options_are_used_up_once(wove_http_worker: HttpWorker) -> None:
-    """A stop and a start do not renew what is spent."""
-    with pytest.raises(EnvironmentExecutionError):
-        weave_one(answer)
-    wove_http_worker.stop()
-    wove_http_worker.start()
-    assert weave_one(answer) == 42
+def test_restarted_worker_serves(worker: HttpWorker) -> None:
+    """A restarted worker serves."""
+    assert served(worker.restart()).result == 42
 
 
-@pytest.mark.wove_http(faults=["status times=1"], strict=False)
-def test_reset_renews_the_faults_of_the_options(wove_http_worker: HttpWorker) -> None:
-    """After a reset the worker is as its options describe it."""
-    with pytest.raises(EnvironmentExecutionError):
-        weave_one(answer)
-    wove_http_worker.reset()
-    with pytest.raises(EnvironmentExecutionError):
-        weave_one(answer)
-
-
-# Random decisions
-
-
-def test_a_seed_of_its_own_decides_alone(worker: HttpWorker) -> None:
-    """The same seed= makes the same decisions, whatever was injected before."""
-
-    def drawn() -> list[int]:
-        with worker.inject("status", probability=0.5, seed=1):
-            return [signed_request(worker, run_frame(answer)).status for _ in range(12)]
-
-    first = drawn()
-    worker.inject("slow-body", task="other")
-    assert drawn() == first
-    assert set(first) == {200, 503}
-
-
-def test_a_seed_of_its_own_is_not_the_runs(worker: HttpWorker) -> None:
-    """The report offers --wove-http-seed only where it would change anything."""
-    worker.inject("status", probability=0.5, seed=1)
-    assert "--wove-http-seed" not in worker.report()
-
-
-# What a task cannot take along
-
-
-def test_a_worker_cannot_travel(wove_http_worker: HttpWorker) -> None:
-    """A task that uses its test's worker is told what is wrong."""
-
-    def inside() -> int:
-        return len(wove_http_worker.runs)
-
-    with pytest.raises(EnvironmentExecutionError, match=r"a HttpWorker of .* cannot travel"):
-        weave_one(inside)
-
-
-@pytest.mark.parametrize("make", ["hold", "inject"])
-def test_what_a_worker_gives_cannot_travel(worker: HttpWorker, make: str) -> None:
-    """Neither can a gate or an injection."""
-    thing = worker.hold() if make == "hold" else worker.inject("hang")
-    with pytest.raises(TypeError, match="cannot travel to the worker"):
-        cloudpickle.dumps(thing)
-
-
-# Waiting and asking
-
-
-@pytest.mark.parametrize(
-    "words", [{"count": 0}, {"count": "2"}, {"timeout": -1}, {"timeout": "x"}, {"task": 3}]
-)
-def test_wait_for_refuses(worker: HttpWorker, words: dict[str, Any]) -> None:
-    """What cannot be waited for is a usage error."""
-    with pytest.raises(UsageError):
-        worker.wait_for(**words)
-
-
-def test_last_of_a_task_that_did_not_run(wove_http_worker: HttpWorker) -> None:
-    """The error names the task, and what did arrive."""
-    weave_one(answer)
-    with pytest.raises(LookupError, match=r"no run of 'nope' has arrived, but <runs: <Run answer"):
-        _ = wove_http_worker.runs["nope"].last
-
-
-# Impersonating
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://workers internal/x",
-        "https://user:pw@workers.internal/x",
-        "https://workers.internal/ä",
-        "https://a..b/x",
-        f"https://{'a' * 64}.internal/x",
-    ],
-)
-def test_impersonate_refuses(worker: HttpWorker, url: str) -> None:
-    """A URL that no executor could use is told at once."""
-    with pytest.raises(UsageError, match="impersonate"), worker.impersonate(url):
-        pass
-
-
-def test_a_wrong_path_is_told_all_right_ones(worker: HttpWorker) -> None:
-    """The worker's own and those it impersonates."""
-    with worker.impersonate("https://workers.internal/other"):
-        body = run_frame(answer)
-        target = "/nowhere"
-        headers = credentials(worker, body, target)
-        refused = send_one(worker, request_bytes(headers, body, target=target))
-    assert "/wove/tasks or /other" in refused.error
+def test_restart_keeps_the_journal(worker: HttpWorker) -> None:
+    """The journal keeps its runs over a restart."""
+    served(worker)
+    assert len(worker.restart().runs) == 1
 
 
 def test_concurrent_restarts_leave_a_worker_that_serves(wove_http_worker: HttpWorker) -> None:
@@ -430,15 +124,42 @@ def test_concurrent_restarts_leave_a_worker_that_serves(wove_http_worker: HttpWo
     assert weave_one(answer) == 42
 
 
-def test_selector_word_given_twice_is_a_usage_error(worker: HttpWorker) -> None:
-    """A selector word may be in the fault's text or a keyword of ``inject()``, not both."""
-    with pytest.raises(UsageError, match="given twice"):
-        worker.inject("status times=1", times=2)
+def test_crashed_worker_refuses(worker: HttpWorker) -> None:
+    """A crashed worker refuses new connections."""
+    worker.crash()
+    with pytest.raises(ConnectionRefusedError):
+        connect(worker)
 
 
-def test_repr_of_an_injection_shows_its_selector(worker: HttpWorker) -> None:
-    """An injection's repr shows which requests it selects."""
-    assert "task=render times=1" in repr(worker.inject("status", task="render", times=1))
+def test_crashed_worker_keeps_its_port(worker: HttpWorker, make_worker: MakeWorker) -> None:
+    """Another worker cannot take the port of a crashed one."""
+    worker.crash()
+    with pytest.raises(PortInUseError):
+        make_worker(port=worker.port)
+
+
+def test_start_after_a_crash(worker: HttpWorker) -> None:
+    """After a crash ``start()`` serves on the same port."""
+    port = worker.port
+    worker.crash()
+    worker.start()
+    assert (served(worker).result, worker.port) == (42, port)
+
+
+def test_own_ca_files_are_deleted() -> None:
+    """A worker that made its own CA deletes the CA's files when it stops."""
+    with HttpWorker() as worker:
+        path = worker.ca_file
+    assert not os.path.exists(path)
+
+
+def test_worker_in_a_fresh_thread(wove_http_worker: HttpWorker) -> None:
+    """A weave in another thread reaches the worker."""
+    results: list[Any] = []
+    thread = threading.Thread(target=lambda: results.append(weave_one(answer)))
+    thread.start()
+    thread.join(TIMEOUT)
+    assert results == [42]
 
 
 # Ports
@@ -470,56 +191,279 @@ def test_host_of_another_machine(make_worker: MakeWorker, host: str) -> None:
         make_worker(host=host)
 
 
-def test_port_before_the_start(make_worker: MakeWorker) -> None:
-    """A worker that was never started has no port."""
-    with pytest.raises(NotRunningError):
-        _ = HttpWorker().port
+# Options
 
 
-# Stop, restart, crash
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"host": "0.0.0.0", "tls": False}, "not loopback"),
+        ({"host": "0.0.0.0", "security": "none"}, "not loopback"),
+        ({"host": "::", "tls": False}, "not loopback"),
+        ({"sekurity": "none"}, "did you mean 'security'"),
+        ({"security": "none of these"}, "security"),
+        ({"secret": ""}, "empty"),
+        ({"port": 70000}, "65535"),
+        ({"port": "8443"}, "whole number"),
+        ({"path": "tasks"}, "start with"),
+        ({"path": "/tasks?x=1"}, "query"),
+        ({"response_shape": "xml"}, "events, list, frame"),
+        ({"timeout": 0}, "above 0"),
+        ({"delivery_timeout": float("nan")}, "above 0"),
+        ({"max_body": 0}, "1 or more"),
+        ({"faults": "reject-auth"}, "list"),
+        ({"faults": ["nonsense"]}, "unknown fault"),
+        ({"impersonate": "http://workers.internal/"}, "https://"),
+        ({"environment": ""}, "name"),
+        ({"clock_skew": -1.0}, "clock_skew"),
+        ({"key": "é"}, "ASCII"),
+    ],
+)
+def test_option_is_refused(make_worker: MakeWorker, options: dict[str, Any], message: str) -> None:
+    """An invalid option is a usage error that says what to do."""
+    with pytest.raises(UsageError, match=message):
+        make_worker(**options)
 
 
-def test_restart_keeps_the_port(worker: HttpWorker) -> None:
-    """A restarted worker has the same port."""
-    port = worker.port
-    assert worker.restart().port == port
+@pytest.mark.parametrize(
+    "options",
+    [{"host": "0.0.0.0"}, {"host": "0.0.0.0", "tls": False, "insecure": True}],
+    ids=["tls-and-signed", "insecure"],
+)
+def test_every_address_may_be_served(make_worker: MakeWorker, options: dict[str, Any]) -> None:
+    """Addresses beyond loopback are served with TLS and authentication, or with
+    ``insecure=True``."""
+    assert signed_request(make_worker(**options), run_frame(answer)).result == 42
 
 
-def test_restarted_worker_serves(worker: HttpWorker) -> None:
-    """A restarted worker serves."""
-    assert served(worker.restart()).result == 42
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_url_names_the_host(make_worker: MakeWorker, host: str) -> None:
+    """The URL has the host of the ``host`` option."""
+    worker = make_worker(host=host)
+    assert worker.url == f"https://{host}:{worker.port}/wove/tasks"
 
 
-def test_restart_keeps_the_journal(worker: HttpWorker) -> None:
-    """The journal keeps its runs over a restart."""
-    served(worker)
-    assert len(worker.restart().runs) == 1
+def test_faults_from_the_start(make_worker: MakeWorker) -> None:
+    """``faults=`` puts faults in force from the start."""
+    worker = make_worker(faults=["reject-auth status=403"])
+    assert signed_request(worker, run_frame(answer)).status == 403
 
 
-def test_stop_twice(worker: HttpWorker) -> None:
-    """A second stop is harmless."""
-    worker.stop()
-    worker.stop()
-    assert not worker.running
+@pytest.mark.wove_http(faults=["status times=1"], strict=False)
+def test_faults_of_the_options_are_used_up_once(wove_http_worker: HttpWorker) -> None:
+    """``stop()`` and ``start()`` do not renew the ``times`` of faults from the options."""
+    with pytest.raises(EnvironmentExecutionError):
+        weave_one(answer)
+    wove_http_worker.stop()
+    wove_http_worker.start()
+    assert weave_one(answer) == 42
 
 
-def test_crashed_worker_refuses(worker: HttpWorker) -> None:
-    """A crashed worker refuses new connections."""
-    worker.crash()
-    with pytest.raises(ConnectionRefusedError):
-        connect(worker)
+@pytest.mark.wove_http(faults=["status times=1"], strict=False)
+def test_reset_renews_the_faults_of_the_options(wove_http_worker: HttpWorker) -> None:
+    """``reset()`` puts the faults of the options in force again."""
+    with pytest.raises(EnvironmentExecutionError):
+        weave_one(answer)
+    wove_http_worker.reset()
+    with pytest.raises(EnvironmentExecutionError):
+        weave_one(answer)
 
 
-def test_crashed_worker_keeps_its_port(worker: HttpWorker, make_worker: MakeWorker) -> None:
-    """Another worker cannot take the port of a crashed one."""
-    worker.crash()
-    with pytest.raises(PortInUseError):
-        make_worker(port=worker.port)
+# Secrets
 
 
-def test_start_after_a_crash(worker: HttpWorker) -> None:
-    """After a crash ``start()`` serves on the same port."""
-    port = worker.port
-    worker.crash()
-    worker.start()
-    assert (served(worker).result, worker.port) == (42, port)
+SHOWN: list[Callable[[HttpWorker], object]] = [
+    lambda worker: worker,
+    lambda worker: worker.options,
+    lambda worker: worker.credentials,
+    lambda worker: worker.environment_definition,
+    lambda worker: worker.client_env,
+    lambda worker: worker.secret,
+]
+
+
+@pytest.mark.parametrize(
+    "shown", SHOWN, ids=["worker", "options", "credentials", "definition", "env", "secret"]
+)
+@pytest.mark.parametrize("security", ["signed", "bearer"])
+def test_repr_shows_no_secret(
+    make_worker: MakeWorker, shown: Callable[[HttpWorker], object], security: str
+) -> None:
+    """No repr that a failed assertion may print contains the secret."""
+    worker = make_worker(security=security, secret="hush-hush-hush")
+    assert "hush" not in repr(shown(worker))
+
+
+def test_secret_is_a_string(worker: HttpWorker) -> None:
+    """The secret compares as an ordinary string."""
+    assert worker.secret == str(worker.client_env["WOVE_WORKER_SECRET"])
+
+
+def test_secrets_differ(make_worker: MakeWorker) -> None:
+    """Two workers have two secrets."""
+    assert make_worker().secret != make_worker().secret
+
+
+# Waiting
+
+
+def in_thread(pool: ThreadPoolExecutor, function: Callable[..., Any] = answer) -> Any:
+    return pool.submit(weave_one, function)
+
+
+def test_wait_for(wove_http_worker: HttpWorker, pool: ThreadPoolExecutor) -> None:
+    """``wait_for()`` returns the runs that reached the state."""
+    in_thread(pool)
+    assert wove_http_worker.wait_for("answer", "succeeded").last.result == 42
+
+
+def test_wait_for_times_out(wove_http_worker: HttpWorker) -> None:
+    """``wait_for()`` raises after its timeout, with the journal in the message."""
+    weave_one(answer)
+    with pytest.raises(WaitTimeoutError, match="run_task answer"):
+        wove_http_worker.wait_for("answer", "failed", timeout=0.01)
+
+
+def test_wait_for_counts(wove_http_worker: HttpWorker) -> None:
+    """One run does not satisfy ``count=2``."""
+    weave_one(answer)
+    with pytest.raises(WaitTimeoutError, match="2 run"):
+        wove_http_worker.wait_for("answer", count=2, timeout=0.01)
+
+
+def test_wait_for_an_unknown_state(worker: HttpWorker) -> None:
+    """An unknown state is a usage error, raised at once."""
+    with pytest.raises(UsageError, match="finished"):
+        worker.wait_for(state="done")
+
+
+@pytest.mark.parametrize(
+    "words", [{"count": 0}, {"count": "2"}, {"timeout": -1}, {"timeout": "x"}, {"task": 3}]
+)
+def test_invalid_wait_for_is_a_usage_error(worker: HttpWorker, words: dict[str, Any]) -> None:
+    """Invalid arguments of ``wait_for()`` are a usage error."""
+    with pytest.raises(UsageError):
+        worker.wait_for(**words)
+
+
+# Faults
+
+
+def test_inject_by_string(wove_http_worker: HttpWorker) -> None:
+    """A fault may be given as a text with fields and selector words."""
+    injection = wove_http_worker.inject("reject-auth status=403 task=answer times=1")
+    with pytest.raises(Exception, match="403"):
+        weave_one(answer)
+    assert injection.hits == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("no-such-fault", "unknown fault"),
+        ("reject-auht", "did you mean 'reject-auth'"),
+        ("slow-response dealy=1", "did you mean 'delay'"),
+        ("slow-response delay=soon", "takes a number"),
+        ("slow-response delay=-1", "0 or more"),
+        ("slow-response delay=nan", "finite"),
+        ("slow-response times=0", "1 or more"),
+        ("slow-response 'unclosed", "quote"),
+        ("slow-response command=run", "run_task or cancel_task"),
+        ("", "empty"),
+        (7, "instance or a string"),
+    ],
+)
+def test_invalid_injection_is_a_usage_error(worker: HttpWorker, fault: Any, message: str) -> None:
+    """``inject()`` raises at once for a fault that cannot be."""
+    with pytest.raises(UsageError, match=message):
+        worker.inject(fault)
+
+
+def test_inject_nothing(worker: HttpWorker) -> None:
+    """``inject()`` without a fault is a usage error."""
+    with pytest.raises(UsageError):
+        worker.inject()
+
+
+def test_selector_word_given_twice_is_a_usage_error(worker: HttpWorker) -> None:
+    """A selector word may be in the fault's text or a keyword of ``inject()``, not both."""
+    with pytest.raises(UsageError, match="given twice"):
+        worker.inject("status times=1", times=2)
+
+
+def test_repr_of_an_injection_shows_its_selector(worker: HttpWorker) -> None:
+    """An injection's repr shows which requests it selects."""
+    assert "task=render times=1" in repr(worker.inject("status", task="render", times=1))
+
+
+def test_a_seed_of_its_own_decides_alone(worker: HttpWorker) -> None:
+    """The same ``seed=`` makes the same decisions, whatever was injected before."""
+
+    def drawn() -> list[int]:
+        with worker.inject("status", probability=0.5, seed=1):
+            return [signed_request(worker, run_frame(answer)).status for _ in range(12)]
+
+    first = drawn()
+    worker.inject("slow-body", task="other")
+    assert drawn() == first
+    assert set(first) == {200, 503}
+
+
+def test_a_seed_of_its_own_is_not_the_runs(worker: HttpWorker) -> None:
+    """The report offers ``--wove-http-seed`` only where it would change a decision."""
+    worker.inject("status", probability=0.5, seed=1)
+    assert "--wove-http-seed" not in worker.report()
+
+
+# Reset
+
+
+def test_reset_forgets_the_journal(wove_http_worker: HttpWorker) -> None:
+    """After ``reset()`` the journal is empty."""
+    weave_one(answer)
+    wove_http_worker.reset()
+    assert (wove_http_worker.exchanges, len(wove_http_worker.runs)) == ([], 0)
+
+
+def test_reset_removes_faults(wove_http_worker: HttpWorker) -> None:
+    """After ``reset()`` no fault is in force."""
+    wove_http_worker.inject("reject-auth")
+    wove_http_worker.reset()
+    assert weave_one(answer) == 42
+
+
+def test_reset_removes_stubs(wove_http_worker: HttpWorker) -> None:
+    """After ``reset()`` no stub answers."""
+    wove_http_worker.stub("answer", result=0)
+    wove_http_worker.reset()
+    assert weave_one(answer) == 42
+
+
+def test_reset_opens_gates(wove_http_worker: HttpWorker, pool: ThreadPoolExecutor) -> None:
+    """``reset()`` releases held runs."""
+    gate = wove_http_worker.hold()
+    result = in_thread(pool)
+    gate.wait_arrived()
+    wove_http_worker.reset()
+    assert result.result(TIMEOUT) == 42
+
+
+# Objects that a task cannot refer to
+
+
+def test_a_worker_cannot_travel(wove_http_worker: HttpWorker) -> None:
+    """A task that refers to its test's worker raises an error that says so."""
+
+    def inside() -> int:
+        return len(wove_http_worker.runs)
+
+    with pytest.raises(EnvironmentExecutionError, match=r"a HttpWorker of .* cannot travel"):
+        weave_one(inside)
+
+
+@pytest.mark.parametrize("make", ["hold", "inject"])
+def test_what_a_worker_gives_cannot_travel(worker: HttpWorker, make: str) -> None:
+    """A gate and an injection cannot be pickled."""
+    thing = worker.hold() if make == "hold" else worker.inject("hang")
+    with pytest.raises(TypeError, match="cannot travel to the worker"):
+        cloudpickle.dumps(thing)

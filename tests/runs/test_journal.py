@@ -12,6 +12,7 @@ import pytest
 from werkzeug.datastructures import Headers
 
 from tests.run_records import make_run, returned
+from tests.support import answer, weave_one
 from wove_http_dev import HttpWorker
 from wove_http_dev.errors import PayloadDroppedError, UsageError, WaitTimeoutError
 from wove_http_dev.protocol.authenticator import Verdict
@@ -800,3 +801,10 @@ def test_line_with_a_long_task_name(wove_http_worker: HttpWorker) -> None:
     exchange = wove_http_worker.journal.open()
     exchange.task_id = LONG
     assert len(exchange.line()) < 500
+
+
+def test_last_of_a_task_that_did_not_run(wove_http_worker: HttpWorker) -> None:
+    """The error names the task that has no run, and the runs that there are."""
+    weave_one(answer)
+    with pytest.raises(LookupError, match=r"no run of 'nope' has arrived, but <runs: <Run answer"):
+        _ = wove_http_worker.runs["nope"].last

@@ -1,4 +1,4 @@
-"""Wove's real executor, through ``weave()``, against the fixture."""
+"""Weaves through Wove's real executor, from ``weave()`` to the worker of the fixture and back."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ MEGABYTE = 2**20
 
 
 def test_result(wove_http_worker: HttpWorker) -> None:
-    """A task's return value is what the weave has as its result."""
+    """The result of the weave is the task's return value."""
     assert weave_one(answer) == 42
 
 
 def test_task_ran_on_the_worker(wove_http_worker: HttpWorker) -> None:
-    """The body runs on a thread of the worker service."""
+    """The body runs in a thread of the worker."""
 
     def thread() -> str:
         return threading.current_thread().name
@@ -76,7 +76,7 @@ def test_async_task(wove_http_worker: HttpWorker) -> None:
 
 @pytest.mark.asyncio
 async def test_async_weave(wove_http_worker: HttpWorker) -> None:
-    """``async with weave()`` gets its results from the worker too."""
+    """``async with weave()`` gets its results from the worker as well."""
     async with weave() as w:
 
         @w.do(environment="workers")
@@ -87,7 +87,7 @@ async def test_async_weave(wove_http_worker: HttpWorker) -> None:
 
 
 def test_mapped_task(wove_http_worker: HttpWorker) -> None:
-    """A mapped task has its hundred results in the order of the items."""
+    """A mapped task has its 100 results in the order of the items."""
     with weave() as w:
 
         @w.do(range(100), environment="workers")
@@ -118,7 +118,7 @@ def test_large_result(wove_http_worker: HttpWorker) -> None:
 
 
 def test_exception_type_and_message(wove_http_worker: HttpWorker) -> None:
-    """An ordinary exception is raised as itself when the result is read."""
+    """An ordinary exception is raised as itself where the result is read."""
 
     def fails() -> NoReturn:
         raise KeyError("no such account")
@@ -138,11 +138,11 @@ def test_failed_run_in_the_journal(wove_http_worker: HttpWorker) -> None:
     assert isinstance(wove_http_worker.runs.last.error, KeyError)
 
 
-# Tasks whose outcome cannot travel as it is
+# Tasks whose outcome cannot be pickled as it is
 
 
 class TwoArguments(Exception):
-    """Does not survive pickling: its ``__init__`` wants more than ``args`` holds."""
+    """Does not survive pickling: its ``__init__`` takes more arguments than ``args`` has."""
 
     def __init__(self, left: str, right: str) -> None:
         super().__init__(f"{left} and {right}")
@@ -211,7 +211,7 @@ def weave_error(task: Callable[..., Any]) -> EnvironmentExecutionError:
 def test_awkward_outcome_kind(
     wove_http_worker: HttpWorker, task: Callable[..., Any], kind: str, message: str
 ) -> None:
-    """What cannot travel as itself ends that task alone, under its own kind."""
+    """An outcome that cannot be pickled as it is fails only its task, under its own kind."""
     assert weave_error(task).payload["kind"] == kind
 
 
@@ -219,7 +219,7 @@ def test_awkward_outcome_kind(
 def test_awkward_outcome_message(
     wove_http_worker: HttpWorker, task: Callable[..., Any], kind: str, message: str
 ) -> None:
-    """The user reads the message of the real error."""
+    """The user gets the message of the real error."""
     assert message in str(weave_error(task))
 
 
@@ -227,16 +227,16 @@ def test_awkward_outcome_message(
 def test_awkward_outcome_is_a_task_error(
     wove_http_worker: HttpWorker, task: Callable[..., Any], kind: str, message: str
 ) -> None:
-    """The worker answers with a task_error frame."""
+    """The worker sends a task_error event."""
     weave_error(task)
     assert wove_http_worker.exchanges[-1].events == ["task_started", "task_error"]
 
 
 @awkward
-def test_awkward_outcome_is_no_http_error(
+def test_awkward_outcome_is_not_an_http_error(
     wove_http_worker: HttpWorker, task: Callable[..., Any], kind: str, message: str
 ) -> None:
-    """The worker answers 200: the service did not fail, the task did."""
+    """The status is 200: the task failed, not the service."""
     weave_error(task)
     assert wove_http_worker.exchanges[-1].status == 200
 
@@ -258,27 +258,27 @@ def test_service_survives_an_awkward_outcome(
 def test_transport_and_security(
     wove_http_worker_factory: Factory, tls: bool, security: str
 ) -> None:
-    """The executor gets its result over every transport with every kind of credentials."""
+    """The executor gets its result over http and https with every kind of credentials."""
     wove_http_worker_factory(tls=tls, security=security)
     assert weave_one(answer) == 42
 
 
 @pytest.mark.parametrize("shape", ["events", "list", "frame"])
 def test_response_shape(wove_http_worker_factory: Factory, shape: str) -> None:
-    """The executor reads each of the three shapes of an answer."""
+    """The executor reads each of the three response shapes."""
     wove_http_worker_factory(response_shape=shape)
     assert weave_one(answer) == 42
 
 
 @pytest.mark.wove_http(headers={"X-Tenant": "blue"})
 def test_extra_headers_arrive(wove_http_worker: HttpWorker) -> None:
-    """The executor sends the headers of the option."""
+    """The executor sends the headers of the ``headers`` option."""
     weave_one(answer)
     assert ("X-Tenant", "blue") in wove_http_worker.exchanges[-1].headers
 
 
 def test_two_workers_in_one_weave(wove_http_worker_factory: Factory) -> None:
-    """Tasks of one weave go to the environments they name."""
+    """Tasks of one weave go to the environments that they name."""
     workers = [wove_http_worker_factory(), wove_http_worker_factory()]
     with weave() as w:
 
@@ -298,7 +298,7 @@ def test_two_workers_in_one_weave(wove_http_worker_factory: Factory) -> None:
 
 
 def test_retry_after_a_fault(wove_http_worker: HttpWorker) -> None:
-    """A retry gets the answer that the fault spoiled the first time."""
+    """A retry succeeds after a fault that hit once."""
     wove_http_worker.inject("reject-auth times=1")
     assert weave_one(answer, retries=1) == 42
 
@@ -310,11 +310,11 @@ def test_retry_is_a_new_run(wove_http_worker: HttpWorker) -> None:
     assert len({run.run_id for run in wove_http_worker.runs}) == 2
 
 
-# Seeds
+# Wove's initial values
 
 
-def weave_with_seed() -> Any:
-    """``weave(environment=…, x=5)`` also sends ``data`` and ``x`` as tasks."""
+def weave_with_initial_values() -> Any:
+    """The result of a weave that sends its initial values ``data`` and ``x`` as tasks."""
     with weave(environment="workers", x=5) as w:
 
         @w.do
@@ -324,59 +324,60 @@ def weave_with_seed() -> Any:
     return w.result
 
 
-def test_seeds_are_served(wove_http_worker: HttpWorker) -> None:
-    """A seed's value comes back through the worker."""
-    assert weave_with_seed().plus_one == 6
+def test_initial_values_are_served(wove_http_worker: HttpWorker) -> None:
+    """The worker returns Wove's initial values."""
+    assert weave_with_initial_values().plus_one == 6
 
 
-def test_seeds_are_recognised(wove_http_worker: HttpWorker) -> None:
-    """Wove's own initial values are marked as initial_values."""
-    weave_with_seed()
+def test_initial_values_are_recognised(wove_http_worker: HttpWorker) -> None:
+    """The runs of Wove's initial values have ``initial_value`` set."""
+    weave_with_initial_values()
     initial_values = {run.task_id for run in wove_http_worker.all_runs if run.initial_value}
     assert initial_values == {"data", "x"}
 
 
-def test_seeds_are_left_out_of_runs(wove_http_worker: HttpWorker) -> None:
-    """``runs`` holds the user's tasks alone."""
-    weave_with_seed()
+def test_initial_values_are_left_out_of_runs(wove_http_worker: HttpWorker) -> None:
+    """``runs`` has only the user's tasks."""
+    weave_with_initial_values()
     assert [run.task_id for run in wove_http_worker.runs] == ["plus_one"]
 
 
-def test_faults_leave_seeds_alone(wove_http_worker: HttpWorker) -> None:
-    """A fault without a selector hits the task and not the initial_values."""
+def test_faults_do_not_hit_initial_values(wove_http_worker: HttpWorker) -> None:
+    """A fault without a selector hits the task and not the initial values."""
     wove_http_worker.inject("reject-auth")
     with pytest.raises(EnvironmentExecutionError, match="401"):
-        _ = weave_with_seed().plus_one
+        _ = weave_with_initial_values().plus_one
     hit = {e.task_id for e in wove_http_worker.exchanges if e.status == 401}
     assert hit == {"plus_one"}
 
 
-def test_faults_hit_seeds_when_told(wove_http_worker: HttpWorker) -> None:
+def test_faults_hit_initial_values_when_selected(wove_http_worker: HttpWorker) -> None:
     """``initial_values=True`` lets a fault hit them."""
     injection = wove_http_worker.inject("reject-auth", task="x", initial_values=True)
     with pytest.raises(EnvironmentExecutionError, match="401"):
-        _ = weave_with_seed().x
+        _ = weave_with_initial_values().x
     assert injection.hits == 1
 
 
-def test_holds_leave_seeds_alone(wove_http_worker: HttpWorker) -> None:
-    """A gate for every task opens on the first task that is the user's."""
+def test_holds_do_not_hold_initial_values(wove_http_worker: HttpWorker) -> None:
+    """A gate for every task counts the user's task first."""
     gate = wove_http_worker.hold(release_when=1)
-    weave_with_seed()
+    weave_with_initial_values()
     assert [run.task_id for run in gate.runs] == ["plus_one"]
 
 
-def test_user_lambda_is_no_seed(wove_http_worker: HttpWorker) -> None:
-    """A lambda of the user's own is a run like any other."""
+def test_user_lambda_is_not_an_initial_value(wove_http_worker: HttpWorker) -> None:
+    """A user's lambda is an ordinary run."""
     with weave() as w:
         w.do(environment="workers")(lambda: 7)
     assert not wove_http_worker.runs.last.initial_value
 
 
-# The http page's configuration, unchanged
+# The configuration of Wove's http page, unchanged
 
 
-def seed_page(url: str) -> None:
+def configure_as_the_http_page(url: str) -> None:
+    """Configure Wove as Wove's http page does, for ``url``."""
     wove.config(
         default_environment="workers",
         environments={
@@ -398,10 +399,10 @@ def render_report() -> str:
 
 
 @pytest.mark.parametrize("query", ["", "?tenant=7&zone=a%2Fb"])
-def test_seed_page_configuration(wove_http_worker: HttpWorker, query: str) -> None:
+def test_http_page_configuration(wove_http_worker: HttpWorker, query: str) -> None:
     """Under ``impersonate`` an application's own configuration reaches the worker unchanged."""
     with wove_http_worker.impersonate(PRODUCTION_URL + query):
-        seed_page(PRODUCTION_URL + query)
+        configure_as_the_http_page(PRODUCTION_URL + query)
         assert weave_one(render_report) == "report"
         wove_http_worker.check()
     wove_http_worker.reset()
@@ -409,16 +410,16 @@ def test_seed_page_configuration(wove_http_worker: HttpWorker, query: str) -> No
 
 
 @pytest.mark.wove_http(impersonate=PRODUCTION_URL)
-def test_seed_page_configuration_by_marker(wove_http_worker: HttpWorker) -> None:
-    """The option does the same for a whole test, strictness included."""
-    seed_page(PRODUCTION_URL)
+def test_http_page_configuration_by_marker(wove_http_worker: HttpWorker) -> None:
+    """The ``impersonate`` option does the same for a whole test, strict mode included."""
+    configure_as_the_http_page(PRODUCTION_URL)
     assert weave_one(render_report) == "report"
 
 
 @pytest.mark.wove_http(impersonate=PRODUCTION_URL)
 def test_impersonated_query_is_accepted(wove_http_worker: HttpWorker) -> None:
-    """A query string the option did not have is accepted too, also by strict mode."""
-    seed_page(PRODUCTION_URL + "?tenant=7")
+    """A query string that the option does not have is accepted, also by strict mode."""
+    configure_as_the_http_page(PRODUCTION_URL + "?tenant=7")
     assert weave_one(render_report) == "report"
 
 
@@ -434,7 +435,7 @@ def test_impersonated_query_is_accepted(wove_http_worker: HttpWorker) -> None:
 def test_non_local_policy_is_in_force(
     wove_http_worker: HttpWorker, url: str, security: str, message: str
 ) -> None:
-    """The executor treats the impersonated host as what it is: not this machine."""
+    """The executor applies its policy for hosts that are not local to the impersonated host."""
     wove.config(
         environments={
             "careless": {
