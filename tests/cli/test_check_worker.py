@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import select
 import shlex
 import signal
 import subprocess
@@ -22,7 +20,7 @@ from tests.conformance.worker.defects.bodies import StripsText
 from tests.conformance.worker.defects.framing import OwnTaskId
 from tests.conformance.worker.plain_worker import SECRET, PlainWorker
 from wove_http_dev.cli.main import main
-from wove_http_dev.conformance.service_process import NeverAnsweredError, ServiceCommand, StartError
+from wove_http_dev.conformance.service_process import ServiceCommand
 
 VARIABLE = "CONFORMANCE_TEST_SECRET"
 
@@ -287,40 +285,6 @@ def test_a_command_that_ends_is_told_with_its_output(capsys: pytest.CaptureFixtu
     out = capsys.readouterr().out
     assert "ended with status 3" in out
     assert "no such flag" in out
-
-
-def test_a_command_that_never_listens_is_given_up() -> None:
-    """After its time, and it is stopped."""
-    command = ServiceCommand("sleep 60", "127.0.0.1", references.free_port(), patience=0.1)
-    with pytest.raises(NeverAnsweredError, match="accepted no connection"), command:
-        pass
-
-
-def test_a_port_that_somebody_has_is_a_usage_error(healthy: PlainWorker) -> None:
-    """The check would be about somebody else's service."""
-    port = healthy.server.server_address[1]
-    with pytest.raises(StartError, match="already accepts"), ServiceCommand("x", "127.0.0.1", port):
-        pass
-
-
-def test_what_the_command_started_is_stopped_too(tmp_path: Path) -> None:
-    """Also a child that would outlive it: the whole process group ends."""
-    port, fifo = references.free_port(), tmp_path / "held open by the child"
-    os.mkfifo(fifo)
-    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
-    script = (
-        "import socket, subprocess\n"
-        f"child = subprocess.Popen(['sleep', '60'], stdout=open({str(fifo)!r}, 'w'))\n"
-        f"server = socket.create_server(('127.0.0.1', {port}))\n"
-        "while True: server.accept()\n"
-    )
-    command = ServiceCommand(shlex.join([sys.executable, "-c", script]), "127.0.0.1", port)
-    with command, pytest.raises(BlockingIOError):
-        os.read(reader, 1)
-    select.select([reader], [], [], 5.0)
-    ended = os.read(reader, 1) == b""
-    os.close(reader)
-    assert ended
 
 
 @pytest.fixture

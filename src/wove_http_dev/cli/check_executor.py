@@ -1,7 +1,6 @@
-"""``check executor`` on the command line: flags in, a check, its report, an exit status.
+"""``check executor``: runs the executor cases in real weaves.
 
-It reads flags and turns every mistake into one line; selection and reports are shared with
-``check worker``. The parser is built without importing Wove, the worker or a case.
+The parser is built without importing Wove, the worker or a case, so that ``--help`` is quick.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ if TYPE_CHECKING:
     from wove_http_dev.conformance.executor.subject import Subject
 
 LAST_RESORT = 3.0
-"""Seconds that the program may take to end after a check that an executor's threads outlive."""
+"""Seconds that the process may take to end when threads of the executor are still running."""
 
 
 def add_executor_command(kinds: Any) -> None:
     """Add ``executor`` to the argparse subparsers action of ``check``."""
-    parser = kinds.add_parser("executor", help="an executor, by numbered cases in real weaves")
+    parser = kinds.add_parser("executor", help="run numbered cases with an executor in real weaves")
     parser.add_argument(
         "factory",
         metavar="MODULE:FACTORY",
@@ -53,7 +52,7 @@ def _check_executor(namespace: argparse.Namespace) -> int:
 
     from wove_http_dev.conformance.case import Report
     from wove_http_dev.conformance.executor.suite import EXECUTOR_CASES
-    from wove_http_dev.conformance.known_failures import listed
+    from wove_http_dev.conformance.known_failures import SHIPPED, read_known_failing, shipped_list
     from wove_http_dev.conformance.reporters.console import print_list
 
     chosen = chosen_cases(namespace, EXECUTOR_CASES)
@@ -61,7 +60,10 @@ def _check_executor(namespace: argparse.Namespace) -> int:
         print_list(Console(highlight=False), chosen)
         return 0
     _one_of_two(namespace)
-    known = listed(namespace.known_failing, EXECUTOR_CASES)
+    if namespace.known_failing == SHIPPED:
+        known = shipped_list(EXECUTOR_CASES)
+    else:
+        known = read_known_failing(namespace.known_failing, EXECUTOR_CASES)
     began = time.monotonic()
     label, results = _results(namespace, chosen, known)
     report = Report(label, results, namespace.strict, time.monotonic() - began)
@@ -100,7 +102,7 @@ def _results(
         checking = Checking(
             session.case,
             budget=BUDGET,
-            alive=lambda: True,  # the worker is ours, and each case has its own
+            alive=lambda: True,  # each case has a worker of its own
             known=known,
             observer=Progress(console, strict=namespace.strict),
         )
@@ -108,12 +110,12 @@ def _results(
     if session.uncaught:
         first = " ".join(printable(session.uncaught[0], 200).split())
         console.print(
-            f"\n{len(session.uncaught)} thread(s) ended by an exception that nobody caught (see"
-            f" errors.18), the first: {first}",
+            f"\n{len(session.uncaught)} thread(s) ended by an uncaught exception (see errors.18),"
+            f" the first: {first}",
             markup=False,
         )
     if session.stuck:
-        console.print(f"\n{session.stuck} weave(s) never ended, though their workers are gone")
+        console.print(f"\n{session.stuck} weave(s) never ended, though their workers were stopped")
     return subject.label, results
 
 
@@ -135,8 +137,11 @@ def _working_directory_importable() -> Iterator[None]:
 
 
 def _end_for_certain(status: int) -> None:
-    """Threads of the executor that hang must not keep the program from ending: the interpreter
-    would join them for ever. Nothing happens if it ends by itself."""
+    """End the process with ``status`` 3 s after the main thread, if it has not ended by itself.
+
+    The interpreter joins non-daemon threads at exit; one of the executor's that hangs would keep it
+    from ending.
+    """
 
     def watch() -> None:
         threading.main_thread().join()

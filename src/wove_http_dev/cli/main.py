@@ -20,8 +20,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from wove_http_dev.cli.check import add_check_commands
+from wove_http_dev.cli.check import add_check_command
 from wove_http_dev.cli.check_executor import add_executor_command
+from wove_http_dev.cli.check_worker import add_worker_command
 from wove_http_dev.errors import UsageError, WoveHttpDevError
 from wove_http_dev.faults import FAULTS
 from wove_http_dev.options import Options
@@ -141,7 +142,9 @@ def _parser() -> argparse.ArgumentParser:
     faults.add_argument("--write", metavar="FILE", help="with --measure: write the table to FILE")
     faults.set_defaults(run=_faults)
 
-    add_executor_command(add_check_commands(commands))
+    kinds = add_check_command(commands)
+    add_worker_command(kinds)
+    add_executor_command(kinds)
     return parser
 
 

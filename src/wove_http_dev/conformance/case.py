@@ -218,6 +218,8 @@ class Result:
     expected: str = ""
     seconds: float = 0.0
     known_failing: bool = False
+    sent: str = ""
+    """What was really sent, where the check records it."""
 
     def is_shortfall(self, *, strict: bool) -> bool:
         """Whether this result makes the check fail.

@@ -1,6 +1,6 @@
-"""Which cases are known to fail: a user's list, or the one that is shipped for a Wove version.
+"""Reads lists of cases known to fail: a user's file, or the list shipped for a Wove version.
 
-It reads lists; it runs nothing. The shipped ones are ``known_failing/wove-<major>.<minor>.txt``.
+The shipped lists, ``known_failing/wove-<major>.<minor>.txt``, are about Wove's own executors.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from wove_http_dev.conformance.case import Case
 from wove_http_dev.errors import UsageError
 
 SHIPPED = "builtin"
-"""What ``--known-failing`` takes in the place of a file's name, for Wove's own executors."""
+"""What ``check executor --known-failing`` takes in place of a file name."""
 _CONDITION = re.compile(r"python_version\s*(>=|<)\s*[\"']?(\d+)\.(\d+)[\"']?")
 
 
-def read_list(
+def parse_list(
     text: str, name: str, cases: Sequence[Case], python: tuple[int, int] | None = None
 ) -> list[str]:
-    """The globs in ``text`` that hold for ``python`` (this one): one on a line, ``#`` comments,
-    and after ``;`` a condition such as ``python_version >= "3.11"``.
+    """The globs in ``text`` that apply to Python version ``python`` (default: the running one).
 
-    Raises :class:`UsageError` for a glob that matches no case and for another condition.
+    A line is a glob, perhaps ``;`` and a condition such as ``python_version >= "3.11"``, perhaps a
+    ``#`` comment. Raises :class:`UsageError`, which calls the list ``name``, for a glob that
+    matches no case and for any other condition.
     """
     version = python or (sys.version_info.major, sys.version_info.minor)
     globs = []
@@ -47,7 +48,7 @@ def _holds(condition: str, version: tuple[int, int], name: str) -> bool:
     match = _CONDITION.fullmatch(condition)
     if match is None:
         raise UsageError(
-            f"--known-failing {name}: {condition!r} is no condition of the form"
+            f"--known-failing {name}: {condition!r} is not a condition of the form"
             ' python_version >= "3.11" or python_version < "3.11"'
         )
     bound = (int(match[2]), int(match[3]))
@@ -55,7 +56,7 @@ def _holds(condition: str, version: tuple[int, int], name: str) -> bool:
 
 
 def shipped_list(cases: Sequence[Case]) -> list[str]:
-    """The cases that the executors of the installed Wove are known to fail.
+    """The globs of the cases that the executors of the installed Wove are known to fail.
 
     Raises :class:`UsageError` if no list is shipped for its version.
     """
@@ -63,20 +64,18 @@ def shipped_list(cases: Sequence[Case]) -> list[str]:
     folder = importlib.resources.files(__package__).joinpath("known_failing")
     file = folder.joinpath(f"wove-{version}.txt")
     if not file.is_file():
-        there = ", ".join(sorted(each.name[:-4] for each in folder.iterdir()))
-        raise UsageError(f"no list is shipped for wove {version} (there is {there}); write a file")
-    return read_list(file.read_text(encoding="utf-8"), SHIPPED, cases)
+        shipped = ", ".join(sorted(list_.name[:-4] for list_ in folder.iterdir()))
+        raise UsageError(f"no list is shipped for wove {version} (only {shipped}); write a file")
+    return parse_list(file.read_text(encoding="utf-8"), SHIPPED, cases)
 
 
-def listed(name: str | None, cases: Sequence[Case]) -> list[str]:
-    """The globs that ``--known-failing name`` means. Raises :class:`UsageError`."""
+def read_known_failing(name: str | None, cases: Sequence[Case]) -> list[str]:
+    """The globs in the file called ``name``; none without a name. Raises :class:`UsageError`."""
     if name is None:
         return []
-    if name == SHIPPED:
-        return shipped_list(cases)
     try:
         text = Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
-        why = getattr(exc, "strerror", None) or str(exc)
-        raise UsageError(f"--known-failing {name}: {why}") from exc
-    return read_list(text, name, cases)
+        reason = getattr(exc, "strerror", None) or str(exc)
+        raise UsageError(f"--known-failing {name}: {reason}") from exc
+    return parse_list(text, name, cases)

@@ -42,12 +42,15 @@ def select(cases: Iterable[Case], run: Sequence[str], exclude: Sequence[str]) ->
 
 
 def perform(case: Case, context: Context) -> Result:
-    """Run one case in a context of its own."""
+    """Run one case in a context of its own. A context with a text ``sent`` tells what was sent."""
     began = time.monotonic()
-    expected = case.expected
+    expected, sent = case.expected, ""
     try:
         with context() as check:
-            actual = case.body(check) or ""
+            try:
+                actual = case.body(check) or ""
+            finally:
+                sent = str(getattr(check, "sent", ""))
         status = PASSED
     except CaseFailed as exc:
         status, actual, expected = FAILED, exc.actual, exc.expected or case.expected
@@ -55,7 +58,8 @@ def perform(case: Case, context: Context) -> Result:
         status, actual = SKIPPED, str(exc)
     except Exception as exc:  # whatever a service provokes is a result, never the end of the check
         status, actual = FAILED, f"the case could not be finished: {type(exc).__name__}: {exc}"
-    return Result(case, status, printable(actual), expected, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return Result(case, status, printable(actual), expected, seconds, sent=printable(sent))
 
 
 class Checking:

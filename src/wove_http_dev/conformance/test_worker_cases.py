@@ -1,8 +1,8 @@
-"""The worker cases as tests of whoever wants them in a suite of their own:
+"""The cases for a worker service as pytest tests, one for each case:
 
 ``pytest --pyargs wove_http_dev.conformance --wove-http-url URL --wove-http-secret-env NAME``
 
-One test for each case. A SHOULD that falls short is an expected failure (xfail). It holds no check.
+A SHOULD that fails is an expected failure (xfail).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from wove_http_dev.conformance.case import FAILED, SHOULD, SKIPPED, Case
+from wove_http_dev.conformance.reporters.failed_case import describe
 from wove_http_dev.conformance.runner import perform
 from wove_http_dev.conformance.worker.client import ServiceUnderTest, UrlError
 from wove_http_dev.conformance.worker.context import Session
@@ -31,7 +32,7 @@ def _variable(config: pytest.Config, option: str) -> str | None:
 
 @pytest.fixture(scope="module")
 def session(pytestconfig: pytest.Config) -> Iterator[Session]:
-    """The service named on the command line, once it is known to answer."""
+    """A session with the service named on the command line, after the prerequisites passed."""
     url = pytestconfig.getoption("--wove-http-url", default=None)
     if not url:
         pytest.skip("no worker service to check: give --wove-http-url")
@@ -44,13 +45,13 @@ def session(pytestconfig: pytest.Config) -> Iterator[Session]:
         )
     except (UrlError, OSError) as exc:
         pytest.fail(f"{url}: {exc}", pytrace=False)
-    made = Session(service)
+    session = Session(service)
     for prerequisite in PREREQUISITES:
-        result = perform(prerequisite, made.case)
+        result = perform(prerequisite, session.case)
         if result.status == FAILED:
             pytest.fail(f"{prerequisite.title}: {result.actual}", pytrace=False)
-    yield made
-    made.close()
+    yield session
+    session.close()
 
 
 @pytest.mark.parametrize("case", WORKER_CASES, ids=lambda case: case.title)
@@ -60,10 +61,6 @@ def test_worker_case(case: Case, session: Session) -> None:
     if result.status == SKIPPED:
         pytest.skip(result.actual)
     if result.status == FAILED:
-        text = (
-            f"{case.level} ({case.source}): {case.requirement}\nsent: {case.scenario}\n"
-            f"expected: {result.expected}\nactual: {result.actual}"
-        )
         if case.level == SHOULD:
-            pytest.xfail(text)
-        pytest.fail(text, pytrace=False)
+            pytest.xfail(describe(result))
+        pytest.fail(describe(result), pytrace=False)

@@ -1,7 +1,6 @@
-"""A check on the terminal: one line for each case as it ends, and the report at the end.
+"""Prints a check on the terminal: one line for each case as it ends, then the report.
 
-It knows words and columns; which results count is ``report``'s. Nothing that a service answered is
-taken for markup.
+Texts are printed as rich ``Text``, so that nothing a service answered is interpreted as markup.
 """
 
 from __future__ import annotations
@@ -21,12 +20,13 @@ from wove_http_dev.conformance.case import (
     Report,
     Result,
 )
+from wove_http_dev.conformance.reporters.failed_case import describe
 
 _STYLES = {PASSED: "green", FAILED: "red", SKIPPED: "dim", NOT_RUN: "red"}
 
 
 def word_for(result: Result, *, strict: bool) -> str:
-    """The one word that a line begins with."""
+    """The word that a result's line begins with."""
     if result.status == PASSED:
         return "PASSED!" if result.known_failing else "ok"
     if result.status == FAILED and result.known_failing:
@@ -43,14 +43,14 @@ def _style(result: Result, *, strict: bool) -> str:
 
 
 class Progress:
-    """Prints a line for each result."""
+    """Prints a line for each result of a check."""
 
     def __init__(self, console: Console, *, strict: bool) -> None:
         self._console = console
         self._strict = strict
 
     def __call__(self, result: Result) -> None:
-        """The observer of a check. Cases that were not run share one reason, told at the end."""
+        """Print one line, unless the case was not run: the report lists those by reason."""
         if result.status == NOT_RUN:
             return
         line = Text()
@@ -64,29 +64,18 @@ class Progress:
         self._console.print(line, overflow="ignore", crop=False, no_wrap=True)
 
 
-def _detail(result: Result) -> str:
-    case = result.case
-    return (
-        f"{case.title} ({case.level}; {case.source})\n"
-        f"    required  {case.requirement}\n"
-        f"    sent      {case.scenario}\n"
-        f"    expected  {result.expected}\n"
-        f"    actual    {result.actual}\n"
-    )
-
-
 def print_report(console: Console, report: Report) -> None:
-    """Every case that did not pass, in full, and what it comes to."""
+    """Print every case that failed, those that were not run, and a summary."""
 
     def section(title: str, results: Iterable[Result], style: str) -> None:
         chosen = list(results)
         if chosen:
             console.print(Text(f"\n{title}\n", style=style))
             for result in chosen:
-                console.print(Text(_detail(result)), soft_wrap=True)
+                console.print(Text(f"{describe(result)}\n"), soft_wrap=True)
 
     short = report.shortfalls
-    section("FELL SHORT", (r for r in short if r.status == FAILED), "bold red")
+    section("FAILED", (r for r in short if r.status == FAILED), "bold red")
     section(
         "SHOULD, not counted without --strict",
         (
@@ -113,7 +102,7 @@ def print_report(console: Console, report: Report) -> None:
 
 
 def summary(report: Report) -> str:
-    """The check in one line."""
+    """Subject, counts, seconds and verdict in one line."""
     counts = [
         f"{report.count(status)} {status}"
         for status in (PASSED, FAILED, SKIPPED, NOT_RUN)
@@ -122,14 +111,15 @@ def summary(report: Report) -> str:
     known = sum(r.known_failing and r.status == FAILED for r in report.results)
     if known:
         counts.append(f"{known} known to fail")
-    verdict = "fell short" if report.exit_status else "conforms"
+    verdict = "failed" if report.exit_status else "conforms"
     return f"{report.subject}: {', '.join(counts)} in {report.seconds:.1f} s: {verdict}"
 
 
 def print_list(console: Console, cases: Iterable[Case]) -> None:
-    """Each case in one line, and its requirement and source under it."""
+    """Print each case: its title and level, its requirement and source, and its scenario."""
     for case in cases:
         line = Text(f"{case.title}", style="bold")
         line.append(f"  {case.level}", style="not bold")
         console.print(line, soft_wrap=True)
         console.print(Text(f"    {case.requirement} [{case.source}]"), soft_wrap=True)
+        console.print(Text(f"    scenario: {case.scenario}"), soft_wrap=True)

@@ -6,6 +6,7 @@ is shared with the package's own service, nor with Wove's. It knows no frame.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import hmac
 import ipaddress
@@ -23,6 +24,7 @@ from wove_http_dev.conformance.worker.wire import (
     Deadline,
     HttpResponse,
     NoAnswer,
+    Observer,
 )
 
 KEY, TIMESTAMP, NONCE, SIGNATURE = (
@@ -84,7 +86,14 @@ class ServiceUnderTest:
         self.key = key
         self.mode = "signed" if secret is not None else "bearer" if bearer is not None else "none"
         self._context = ssl.create_default_context(cafile=ca_file) if self.tls else None
-        self._address: tuple[int, Any] | None = None
+        self._addresses: list[tuple[int, Any]] = []
+        self._observer: Observer = lambda connection, data: None
+
+    def observed(self, observer: Observer) -> ServiceUnderTest:
+        """The same service; ``observer`` is called with everything that is sent to this one."""
+        observed = copy.copy(self)
+        observed._observer = observer
+        return observed
 
     @property
     def local(self) -> bool:
@@ -103,10 +112,15 @@ class ServiceUnderTest:
 
     def connect(self, deadline: Deadline) -> Connection:
         """A connection, its TLS handshake done. Raises :class:`NoAnswer`."""
-        return Connection(self._secure_socket, deadline)
+        return Connection(self._secure_socket, deadline, self._observer)
 
     def silent_socket(self, deadline: Deadline) -> socket.socket:
-        """A connected socket on which nothing was said, not even a TLS hello."""
+        """A connected socket on which nothing was sent, not even a TLS ClientHello."""
+        sock = self._connected_socket(deadline)
+        self._observer(sock, b"")
+        return sock
+
+    def _connected_socket(self, deadline: Deadline) -> socket.socket:
         family, address = self._resolve(deadline)
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
@@ -119,7 +133,7 @@ class ServiceUnderTest:
         return sock
 
     def _secure_socket(self, deadline: Deadline) -> socket.socket:
-        sock = self.silent_socket(deadline)
+        sock = self._connected_socket(deadline)
         if self._context is None:
             return sock
         try:
@@ -134,7 +148,7 @@ class ServiceUnderTest:
         return sock
 
     def _resolve(self, deadline: Deadline) -> tuple[int, Any]:
-        if self._address is None:
+        if not self._addresses:
             # getaddrinfo has no timeout; on a thread it cannot hold the checker up.
             lookup = Background(
                 lambda: socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
@@ -143,12 +157,12 @@ class ServiceUnderTest:
                 found = lookup.result(min(RESOLVE_TIMEOUT, deadline.left()))
             except OSError as exc:
                 raise NoAnswer(f"the host name {self.host} cannot be resolved: {exc}") from exc
-            self._address = _first_that_connects(found, deadline)
-        return self._address
+            self._addresses.append(_first_that_connects(found, deadline))
+        return self._addresses[0]
 
     def own_address(self) -> str:
         """The address of this machine that the service can reach it under."""
-        sock = self.silent_socket(Deadline(RESOLVE_TIMEOUT))
+        sock = self._connected_socket(Deadline(RESOLVE_TIMEOUT))
         try:
             return str(sock.getsockname()[0])
         finally:

@@ -13,6 +13,7 @@ from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import answers, commands, tasks
 from wove_http_dev.conformance.worker.callbacks import Callback, Listener
 from wove_http_dev.conformance.worker.client import ServiceUnderTest
+from wove_http_dev.conformance.worker.sent import SentRequests
 from wove_http_dev.conformance.worker.wire import Background, Deadline, HttpResponse, NoAnswer
 
 PATIENCE = 5.0
@@ -88,10 +89,16 @@ class CaseContext:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.service = session.service
+        self._requests = SentRequests(session.service)
+        self.service = session.service.observed(self._requests.note)
         self.patience = session.patience
         self._ends = Deadline(CASE_TIME)
         self._callbacks: list[Callback] = []
+
+    @property
+    def sent(self) -> str:
+        """The requests of this case so far, in words."""
+        return self._requests.text()
 
     def deadline(self, seconds: float | None = None) -> Deadline:
         """``seconds`` (or the patience for one answer) from now, within the time of the case."""

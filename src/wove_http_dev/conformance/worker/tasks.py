@@ -9,6 +9,7 @@ major.minor version; that is Wove's own condition too. Those that report take th
 from __future__ import annotations
 
 import builtins
+import pickletools
 import types
 from collections.abc import Callable
 from typing import Any
@@ -40,6 +41,24 @@ def pickled(value: Any) -> bytes:
     if isinstance(value, types.FunctionType) and value.__module__ == __name__:
         value = by_value(value)
     return bytes(cloudpickle.dumps(value))
+
+
+def name_in(payload: bytes) -> str:
+    """The name of the function that ``payload``, pickle bytes, holds, or an empty text.
+
+    Only this module's functions, ``dict`` and ``eval`` are recognised. Nothing is unpickled.
+    """
+    known = {
+        *(name for name, value in globals().items() if isinstance(value, types.FunctionType)),
+        *("dict", "eval"),
+    }
+    try:
+        for _, argument, _ in pickletools.genops(payload):
+            if isinstance(argument, str) and argument in known:
+                return argument.strip("_")
+    except ValueError:
+        pass
+    return ""
 
 
 class OnLoad:

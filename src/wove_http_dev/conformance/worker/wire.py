@@ -135,16 +135,28 @@ class _File(io.BufferedReader):
         super().close()
 
 
-class Connection:
-    """One connection. ``open_socket`` connects (and shakes hands) before ``deadline``."""
+Observer = Callable[[object, bytes], None]
+"""Gets a connection and the bytes that are about to be sent on it."""
 
-    def __init__(self, open_socket: Callable[[Deadline], socket.socket], deadline: Deadline):
+
+class Connection:
+    """One connection. ``open_socket`` connects (and completes the TLS handshake) before
+    ``deadline``; ``observer`` is called with everything that is sent."""
+
+    def __init__(
+        self,
+        open_socket: Callable[[Deadline], socket.socket],
+        deadline: Deadline,
+        observer: Observer = lambda connection, data: None,
+    ) -> None:
+        self._observer = observer
         self._sock = _explained(lambda: open_socket(deadline), deadline)
         self._broke: ConnectionError | None = None
 
     def send(self, data: bytes, deadline: Deadline) -> None:
         """Send ``data``. A service may answer before it has read everything and hang up: that is
         for :meth:`answer` to find out."""
+        self._observer(self, data)
         view = memoryview(data)
         try:
             while view:

@@ -1,0 +1,136 @@
+"""``check worker``: sends the worker cases to a service that runs, or that ``--cmd`` starts."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from wove_http_dev.cli.check import add_report_options, chosen_cases, finish
+from wove_http_dev.errors import UsageError
+
+if TYPE_CHECKING:
+    from wove_http_dev.conformance.case import Case, Result
+    from wove_http_dev.conformance.worker.client import ServiceUnderTest
+
+
+def add_worker_command(kinds: Any) -> None:
+    """Add ``worker`` to the argparse subparsers action of ``check``."""
+    parser = kinds.add_parser("worker", help="send numbered cases to a running worker service")
+    parser.add_argument("url", metavar="URL", nargs="?", help="the endpoint that takes frames")
+    secrets = parser.add_mutually_exclusive_group()
+    secrets.add_argument(
+        "--secret-env", metavar="NAME", help="environment variable with the signing secret"
+    )
+    secrets.add_argument(
+        "--bearer-env", metavar="NAME", help="environment variable with the bearer token"
+    )
+    parser.add_argument("--key", default="default", help="the key id (default: default)")
+    parser.add_argument("--ca-file", metavar="FILE", help="CA certificate to trust, PEM")
+    parser.add_argument(
+        "--cmd", metavar="'CMD ARG …'", help="start the service, wait for it, stop it afterwards"
+    )
+    parser.add_argument(
+        "--callback-host",
+        metavar="HOST",
+        help="the address of this machine that tasks on the worker can connect to",
+    )
+    add_report_options(parser)
+    parser.set_defaults(run=_check_worker)
+
+
+def _check_worker(namespace: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from wove_http_dev.conformance.case import Report
+    from wove_http_dev.conformance.known_failures import read_known_failing
+    from wove_http_dev.conformance.reporters.console import print_list
+    from wove_http_dev.conformance.worker.suite import WORKER_CASES
+
+    chosen = chosen_cases(namespace, WORKER_CASES)
+    if namespace.list:
+        print_list(Console(highlight=False), chosen)
+        return 0
+    known = read_known_failing(namespace.known_failing, WORKER_CASES)
+    service = _service(namespace)
+    began = time.monotonic()
+    results = _results(namespace, service, chosen, known)
+    report = Report(service.url, results, namespace.strict, time.monotonic() - began)
+    return finish(namespace, report)
+
+
+def _service(namespace: argparse.Namespace) -> ServiceUnderTest:
+    import ssl
+
+    from wove_http_dev.conformance.worker.client import ServiceUnderTest, UrlError
+
+    if namespace.url is None:
+        raise UsageError("check worker needs the URL of the service")
+    if namespace.ca_file is not None and not namespace.url.startswith("https:"):
+        raise UsageError("--ca-file goes with an https:// URL")
+    try:
+        return ServiceUnderTest(
+            namespace.url,
+            secret=_variable("--secret-env", namespace.secret_env),
+            bearer=_variable("--bearer-env", namespace.bearer_env),
+            key=namespace.key,
+            ca_file=namespace.ca_file,
+        )
+    except UrlError as exc:
+        raise UsageError(str(exc)) from exc
+    except ssl.SSLError as exc:
+        raise UsageError(f"--ca-file {namespace.ca_file} holds no certificate in PEM") from exc
+    except OSError as exc:
+        raise UsageError(f"--ca-file {namespace.ca_file}: {exc.strerror or exc}") from exc
+
+
+def _variable(flag: str, name: str | None) -> str | None:
+    if name is None:
+        return None
+    value = os.environ.get(name)
+    if not value:
+        raise UsageError(f"{flag}: environment variable {name} is not set")
+    return value
+
+
+def _results(
+    namespace: argparse.Namespace,
+    service: ServiceUnderTest,
+    chosen: Sequence[Case],
+    known: Sequence[str],
+) -> list[Result]:
+    from rich.console import Console
+
+    from wove_http_dev.conformance.case import NOT_RUN, Result
+    from wove_http_dev.conformance.reporters.console import Progress
+    from wove_http_dev.conformance.runner import Checking
+    from wove_http_dev.conformance.service_process import (
+        NeverAnsweredError,
+        ServiceCommand,
+        StartError,
+    )
+    from wove_http_dev.conformance.worker.context import Session
+    from wove_http_dev.conformance.worker.suite import BUDGET, LOSSES, PREREQUISITES
+
+    with ExitStack() as stack:
+        if namespace.cmd is not None:
+            try:
+                stack.enter_context(ServiceCommand(namespace.cmd, service.host, service.port))
+            except StartError as exc:
+                raise UsageError(str(exc)) from exc
+            except NeverAnsweredError as exc:
+                return [Result(case, NOT_RUN, str(exc), case.expected) for case in chosen]
+        session = Session(service, namespace.callback_host)
+        stack.callback(session.close)
+        checking = Checking(
+            session.case,
+            budget=BUDGET,
+            losses=LOSSES,
+            alive=session.alive,
+            known=known,
+            observer=Progress(Console(highlight=False), strict=namespace.strict),
+        )
+        return checking.run(chosen, PREREQUISITES)

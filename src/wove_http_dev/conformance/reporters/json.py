@@ -1,0 +1,46 @@
+"""Writes a report as one JSON object."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from wove_http_dev.conformance.case import FAILED, NOT_RUN, PASSED, SKIPPED, Report, Result
+
+
+def write_json(path: Path, report: Report) -> None:
+    """Write one object: ``subject``, ``strict``, ``seconds``, ``exit_status``, ``counts``, and
+    ``cases`` with an object for each result.
+
+    Raises ``OSError``.
+    """
+    document = {
+        "subject": report.subject,
+        "strict": report.strict,
+        "seconds": round(report.seconds, 3),
+        "exit_status": report.exit_status,
+        "counts": {status: report.count(status) for status in (PASSED, FAILED, SKIPPED, NOT_RUN)},
+        "cases": [_as_json(result, strict=report.strict) for result in report.results],
+    }
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _as_json(result: Result, *, strict: bool) -> dict[str, Any]:
+    case = result.case
+    return {
+        "id": case.id,
+        "name": case.name,
+        "family": case.family,
+        "level": case.level,
+        "source": case.source,
+        "requirement": case.requirement,
+        "scenario": case.scenario,
+        "sent": result.sent,
+        "expected": result.expected,
+        "actual": result.actual,
+        "status": result.status,
+        "known_failing": result.known_failing,
+        "is_shortfall": result.is_shortfall(strict=strict),
+        "seconds": round(result.seconds, 4),
+    }

@@ -1,0 +1,261 @@
+"""The requests that a case really sent, in words: the ``sent`` of its result.
+
+They are read from the bytes that a connection was given, so that a report does not repeat what a
+case was meant to send. Neither secrets nor header values nor bodies are part of the words.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import threading
+import time
+import urllib.parse
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from wove_http_dev.conformance.worker import tasks
+from wove_http_dev.conformance.worker.client import (
+    KEY,
+    NONCE,
+    SIGNATURE,
+    TIMESTAMP,
+    ServiceUnderTest,
+    signature,
+)
+
+KEPT = 24
+"""Requests from the beginning of a case, and as many from its end, that are described."""
+SHOWN = 4
+"""Different ones from the beginning, and as many from the end, that a text lists."""
+LARGE = 8192
+"""Bytes of a head or a body that are worth a word."""
+CLOCKS = 30
+"""Seconds between a timestamp and now that are not worth a word."""
+UNKNOWN = -1
+"""Bytes missing of a request whose head is not complete."""
+
+
+class _Words(NamedTuple):
+    """What was sent, its task and run, and how it was sent."""
+
+    what: str
+    task: str = ""
+    run: str = ""
+    how: str = ""
+
+
+@dataclass
+class _Request:
+    """The bytes of one request and the connection that they were sent on."""
+
+    connection: object
+    pieces: list[bytes]
+    reuses: bool = False
+    """Whether the connection had carried a request before."""
+    head: str = field(init=False, default="")
+    body: bytes = field(init=False, default=b"")
+    missing: int = field(init=False, default=0)
+    """Bytes of the promised body that were not sent, or ``UNKNOWN``."""
+
+    def __post_init__(self) -> None:
+        self._parse()
+
+    def append(self, piece: bytes) -> None:
+        """Another piece was sent."""
+        self.pieces.append(piece)
+        self._parse()
+
+    def _parse(self) -> None:
+        head, end, self.body = b"".join(self.pieces).partition(b"\r\n\r\n")
+        self.head = head.decode("latin-1")
+        length = int(self.headers.get("content-length", 0))
+        self.missing = max(0, length - len(self.body)) if end else UNKNOWN
+
+    @property
+    def line(self) -> tuple[str, str]:
+        """Method and target."""
+        method, _, rest = self.head.partition("\r\n")[0].partition(" ")
+        return method, rest.rpartition(" ")[0]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers, by lower-case name."""
+        lines = self.head.split("\r\n")[1:]
+        pairs = (line.partition(": ") for line in lines)
+        return {name.lower(): value for name, _, value in pairs}
+
+
+class SentRequests:
+    """Collects what the connections of one case send to ``service``."""
+
+    def __init__(self, service: ServiceUnderTest) -> None:
+        self._service = service
+        self._lock = threading.Lock()
+        self._first: list[tuple[object, bytes]] = []
+        self._last: deque[tuple[object, bytes]] = deque(maxlen=KEPT)
+        self._count = 0
+
+    def note(self, connection: object, data: bytes) -> None:
+        """``data`` is sent on ``connection``; without data, a connection was opened for nothing."""
+        with self._lock:  # described later: some cases measure how long a request takes
+            self._count += 1
+            (self._first if len(self._first) < KEPT else self._last).append((connection, data))
+
+    def text(self) -> str:
+        """All of it in one line, shortened where it is much."""
+        with self._lock:
+            first, last = list(self._first), list(self._last)
+            omitted = self._count - len(first) - len(last)
+        used: set[str] = set()
+        phrases = _merged(self._describe(request, used) for request in _requests(first))
+        if omitted:
+            phrases.append(f"{omitted} more requests")
+        phrases += _merged(self._describe(request, used) for request in _requests(last))
+        if len(phrases) > 2 * SHOWN:
+            left_out = len(phrases) - 2 * SHOWN
+            phrases[SHOWN:-SHOWN] = [f"… ({left_out} more) …"]
+        return "; ".join(phrases) or "nothing"
+
+    def _describe(self, request: _Request, used: set[str]) -> _Words:
+        if not request.pieces[0]:
+            return _Words("a connection without a byte")
+        method, target = request.line
+        sent = _body(request.body) if not request.missing else _Words("the beginning of a request")
+        if request.missing:
+            in_head = request.missing == UNKNOWN
+            words = ["cut off in its head" if in_head else f"cut off {request.missing} bytes early"]
+        else:
+            words = [self._credentials(request, used)]
+        for kind, size in (("head", len(request.head)), ("body", len(request.body))):
+            words += [f"{kind} of {size:,} bytes"] if size > LARGE else []
+        words += [f"in {len(request.pieces)} pieces"] if len(request.pieces) > 1 else []
+        words += ["on the same connection"] if request.reuses else []
+        where = f" to {self._redacted(target)!r:.160}" if target != self._service.target else ""
+        how = where + "".join(f", {word}" for word in words if word)
+        return sent._replace(what=f"{method} {sent.what}", how=how)
+
+    def _redacted(self, target: str) -> str:
+        for secret in (self._service.bearer, self._service.secret.decode("utf-8")):
+            for form in (urllib.parse.quote(secret), secret):
+                target = target.replace(form, "…") if form else target
+        return target
+
+    def _credentials(self, request: _Request, used: set[str]) -> str:
+        headers = request.headers
+        if self._service.mode == "none":
+            return ""
+        if self._service.mode == "bearer":
+            return _bearer(headers.get("authorization"), self._service.bearer)
+        return self._signed(request, {name: headers.get(name.lower()) for name in _SIGNED}, used)
+
+    def _signed(self, request: _Request, found: Mapping[str, str | None], used: set[str]) -> str:
+        missing = [name for name, value in found.items() if value is None]
+        if len(missing) == len(found):
+            return "no credentials"
+        if missing:
+            return f"without {', '.join(missing)}"
+        key, stamp, nonce, sent = (found[name] or "" for name in _SIGNED)
+        right = sent == signature(self._service.secret, request.line[1], stamp, nonce, request.body)
+        words = ["signed" if right else "signature altered" if sent else ""]
+        words += ["another key"] if key and key != self._service.key else []
+        words += [_age(stamp)] if stamp else []
+        words += [f"{name} empty" for name, value in found.items() if not value]
+        if right and nonce in used:
+            words.append("for the second time")
+        elif right:
+            used.add(nonce)
+        return ", ".join(word for word in words if word)
+
+
+_JSON_TYPES = {list: "list", str: "string", int: "number", float: "number", type(None): "null"}
+_SIGNED = (KEY, TIMESTAMP, NONCE, SIGNATURE)
+
+
+def _requests(notes: Iterable[tuple[object, bytes]]) -> list[_Request]:
+    """``notes`` put together: a request may be sent in pieces."""
+    found: list[_Request] = []
+    latest: dict[int, _Request] = {}
+    for connection, data in notes:
+        before = latest.get(id(connection)) if connection is not None else None
+        if before is not None and before.missing:
+            before.append(data)
+        else:
+            found.append(_Request(connection, [data], reuses=before is not None))
+            latest[id(connection)] = found[-1]
+    return found
+
+
+def _merged(described: Iterable[_Words]) -> list[str]:
+    """One phrase for requests that follow each other and differ in nothing but their run."""
+    phrases = []
+    for (what, task, how), group in groupby(described, key=lambda w: (w.what, w.task, w.how)):
+        runs = [words.run for words in group]
+        details = ", ".join(filter(None, [task, runs[0] if len(runs) == 1 else ""]))
+        count = f"{len(runs)} × " if len(runs) > 1 else ""
+        phrases.append(f"{count}{what}{f' ({details})' if details else ''}{how}")
+    return phrases
+
+
+def _body(body: bytes) -> _Words:
+    """What a body is, the task in it and its run."""
+    if not body:
+        return _Words("an empty body")
+    try:
+        frame = json.loads(body)
+    except (ValueError, RecursionError):
+        return _Words("a body that is not a JSON document")
+    if not isinstance(frame, dict):
+        return _Words(f"a JSON {_JSON_TYPES.get(type(frame), 'value')}")
+    run = f"run {_short(frame['run_id'])}" if "run_id" in frame else "no run_id"
+    if frame.get("type") == "cancel_task":
+        return _Words(f"cancel_task {str(frame.get('delivery_cancel_mode'))[:40]}", "", run)
+    if frame.get("type") == "run_task":
+        return _Words("run_task", _task(frame), run)
+    kind = f"of type {json.dumps(frame['type'])[:40]}" if "type" in frame else "without type"
+    return _Words(f"a frame {kind}", "", run)
+
+
+def _short(run_id: Any) -> str:
+    name = str(run_id).rpartition(":")[2]
+    return f"{name[:6]}…" if len(name) > 6 else name
+
+
+def _task(frame: Mapping[str, Any]) -> str:
+    """The name of the function that ``frame`` sends, and the fields that run code when loaded."""
+    names = {name: _name(frame.get(name)) for name in ("callable_pickle", "args_pickle")}
+    canaries = [f"canary in {name}" for name, found in names.items() if found == "eval"]
+    return ", ".join(canaries) or names["callable_pickle"]
+
+
+def _name(field: Any) -> str:
+    if field is None:
+        return "no callable"
+    try:
+        payload = base64.b64decode(str(field).encode("ascii"))
+    except (UnicodeEncodeError, binascii.Error):
+        return "a callable that is not base64"
+    return tasks.name_in(payload) or "another callable"
+
+
+def _bearer(sent: str | None, token: str) -> str:
+    if sent is None:
+        return "no credentials"
+    return "bearer token" if sent == f"Bearer {token}" else "another bearer token"
+
+
+def _age(stamp: str) -> str:
+    """How far a timestamp is from now, if that is worth a word."""
+    try:
+        age = time.time() - float(stamp)
+        seconds = int(age) if age > 0 else math.ceil(-age)
+    except (ValueError, OverflowError):
+        return "timestamp not a number"
+    if seconds <= CLOCKS:
+        return ""
+    return f"timestamp {seconds} s {'old' if age > 0 else 'ahead'}"

@@ -1,0 +1,98 @@
+"""The report on the terminal."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from tests.conformance.reporters.results import case, result
+from wove_http_dev.conformance.case import NOT_RUN, PASSED, SHOULD, SKIPPED, Report, Result
+from wove_http_dev.conformance.reporters.console import (
+    Progress,
+    print_list,
+    print_report,
+    summary,
+    word_for,
+)
+from wove_http_dev.conformance.reporters.failed_case import describe
+
+
+def printed(*results: Result) -> str:
+    """What :func:`print_report` prints."""
+    output = io.StringIO()
+    print_report(Console(file=output, width=200), Report("it", results))
+    return output.getvalue()
+
+
+def progress(made: Result) -> str:
+    """The line of one result."""
+    output = io.StringIO()
+    Progress(Console(file=output, width=200), strict=False)(made)
+    return output.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("made", "word"),
+    [
+        (result(PASSED), "ok"),
+        (result(), "FAILED"),
+        (result(level=SHOULD), "should"),
+        (result(known_failing=True), "known"),
+        (result(PASSED, known_failing=True), "PASSED!"),
+        (result(SKIPPED), "skip"),
+    ],
+)
+def test_the_word_of_a_result(made: Result, word: str) -> None:
+    """What its line begins with."""
+    assert word_for(made, strict=False) == word
+
+
+def test_the_line_of_a_skipped_case_has_the_reason() -> None:
+    """In place of the time."""
+    assert progress(result(SKIPPED)) == "skip    made-up.01-good-answer  a bad answer\n"
+
+
+def test_a_case_that_was_not_run_has_no_line() -> None:
+    """The report lists those cases by reason."""
+    assert progress(result(NOT_RUN)) == ""
+
+
+def test_a_failed_case_is_shown_whole() -> None:
+    """Under its heading."""
+    assert f"FAILED\n\n{describe(result())}\n" in printed(result())
+
+
+def test_cases_that_were_not_run_share_their_reason() -> None:
+    """It is printed once, with their ids."""
+    text = printed(result(NOT_RUN), result(NOT_RUN, number="02"))
+    assert "2 NOT RUN: a bad answer\n    made-up.01 made-up.02\n" in text
+
+
+def test_text_from_a_service_is_not_markup() -> None:
+    """Square brackets are shown as they are."""
+    assert "[bold]loud[/bold]" in printed(result(actual="[bold]loud[/bold]"))
+
+
+@pytest.mark.parametrize(
+    ("made", "verdict"),
+    [
+        (result(), "0 passed, 1 failed in 0.0 s: failed"),
+        (result(PASSED), "1 passed in 0.0 s: conforms"),
+    ],
+)
+def test_the_summary_names_the_verdict(made: Result, verdict: str) -> None:
+    """After the counts."""
+    assert summary(Report("it", [made])) == f"it: {verdict}"
+
+
+def test_the_list_shows_the_scenario() -> None:
+    """With title, level, requirement and source."""
+    output = io.StringIO()
+    print_list(Console(file=output, width=200), [case()])
+    assert output.getvalue().splitlines() == [
+        "made-up.01-good-answer  MUST",
+        "    It answers. [RFC 0]",
+        "    scenario: a good request",
+    ]

@@ -1,0 +1,25 @@
+"""The text of one result."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.conformance.reporters.results import result
+from wove_http_dev.conformance.reporters.failed_case import describe
+
+
+def test_all_that_is_known_of_a_result() -> None:
+    """A line each."""
+    assert describe(result()).splitlines() == [
+        "made-up.01-good-answer (MUST; RFC 0)",
+        "    required  It answers.",
+        "    scenario  a good request",
+        "    sent      POST run_task (echo, run 3f2a91…), signed",
+        "    expected  a good answer",
+        "    actual    a bad answer",
+    ]
+
+
+def test_sent_is_left_out_where_it_is_not_recorded() -> None:
+    """A check that does not record requests shows the scenario alone."""
+    assert "\n    sent" not in describe(replace(result(), sent=""))

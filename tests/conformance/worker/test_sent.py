@@ -1,0 +1,210 @@
+"""What a result says that was sent, read from the bytes on the wire."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.conformance.worker.checks import check
+from tests.conformance.worker.defects.framing import OwnTaskId
+from tests.conformance.worker.plain_worker import SECRET, PlainWorker
+from wove_http_dev.conformance.worker import commands, tasks
+from wove_http_dev.conformance.worker.client import SIGNATURE, ServiceUnderTest
+from wove_http_dev.conformance.worker.sent import KEPT, SentRequests
+
+URL = "http://localhost/wove/tasks"
+SIGNED = ServiceUnderTest(URL, secret="a secret")
+BEARER = ServiceUnderTest(URL, bearer="a-token")
+RUN = commands.run_frame(tasks.hold, run_id="conformance_task:3f2a91c0ffee")
+RUN_BODY = commands.encode(RUN)
+
+
+def text_of(*requests: bytes, service: ServiceUnderTest = SIGNED) -> str:
+    """The words for ``requests``, each on a connection of its own."""
+    sent = SentRequests(service)
+    connections = [object() for _ in requests]
+    for connection, request in zip(connections, requests, strict=True):
+        sent.note(connection, request)
+    return sent.text()
+
+
+def signed(body: bytes = RUN_BODY, **changes: Any) -> bytes:
+    """A request with credentials, made with ``changes``."""
+    return SIGNED.request(body, SIGNED.credentials(body, **changes))
+
+
+def test_a_run_is_named_by_its_function_and_run() -> None:
+    """And by how it was signed."""
+    assert text_of(signed()) == "POST run_task (hold, run 3f2a91…), signed"
+
+
+def test_a_cancel_has_its_mode() -> None:
+    """And the run that it is for."""
+    body = commands.encode(commands.cancel_frame(RUN["run_id"], "require_ack"))
+    assert text_of(signed(body)) == "POST cancel_task require_ack (run 3f2a91…), signed"
+
+
+def test_requests_are_listed_in_order() -> None:
+    """Separated by semicolons."""
+    body = commands.encode(commands.cancel_frame(RUN["run_id"]))
+    first, second = text_of(signed(), signed(body)).split("; ")
+    assert (first.split(" (")[0], second.split(" (")[0]) == (
+        "POST run_task",
+        "POST cancel_task best_effort",
+    )
+
+
+@pytest.mark.parametrize(
+    ("request_of", "says"),
+    [
+        (lambda: SIGNED.request(RUN_BODY, {}), "no credentials"),
+        (lambda: signed(secret=b"another"), "signature altered"),
+        (lambda: signed(key="another"), "signed, another key"),
+        (lambda: signed(timestamp=f"{time.time() - 1800:.3f}"), "signed, timestamp 1800 s old"),
+        (lambda: signed(timestamp="nan"), "signed, timestamp not a number"),
+        (lambda: signed(nonce=""), "signed, X-Wove-Nonce empty"),
+    ],
+    ids=["none", "secret", "key", "old", "nan", "nonce"],
+)
+def test_what_is_wrong_with_the_credentials(request_of: Callable[[], bytes], says: str) -> None:
+    """They are verified again, with the secret that the check was given."""
+    assert text_of(request_of()).rpartition("), ")[2] == says
+
+
+def test_a_missing_header_is_named() -> None:
+    """The other three are there."""
+    headers = SIGNED.credentials(RUN_BODY)
+    del headers[SIGNATURE]
+    assert text_of(SIGNED.request(RUN_BODY, headers)).endswith(", without X-Wove-Signature")
+
+
+def test_a_replay_is_named() -> None:
+    """A nonce with a right signature counts once."""
+    request = signed()
+    assert text_of(request, request).endswith("signed, for the second time")
+
+
+@pytest.mark.parametrize(
+    ("headers", "says"),
+    [
+        ({}, "no credentials"),
+        ({"Authorization": "Bearer a-token"}, "bearer token"),
+        ({"Authorization": "Bearer another"}, "another bearer token"),
+    ],
+)
+def test_bearer_tokens(headers: dict[str, str], says: str) -> None:
+    """The token itself is not shown."""
+    request = BEARER.request(RUN_BODY, headers)
+    assert text_of(request, service=BEARER).rpartition("), ")[2] == says
+
+
+def test_a_token_in_the_target_is_not_shown() -> None:
+    """The rest of the target is."""
+    request = BEARER.request(RUN_BODY, {}, target="/wove/tasks?token=a-token")
+    assert "to '/wove/tasks?token=…'" in text_of(request, service=BEARER)
+
+
+def test_another_method_is_shown() -> None:
+    """A GET has no body."""
+    request = SIGNED.request(b"", SIGNED.credentials(b""), method="GET")
+    assert text_of(request) == "GET an empty body, signed"
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"{", "POST a body that is not a JSON document"),
+        (b"[" * 100_000, "POST a body that is not a JSON document"),
+        (b"[]", "POST a JSON list"),
+        (b"null", "POST a JSON null"),
+        (b'{"type": "x"}', 'POST a frame of type "x" (no run_id)'),
+        (b"{}", "POST a frame without type (no run_id)"),
+    ],
+    ids=["cut-off", "deep", "list", "null", "type", "object"],
+)
+def test_what_is_not_a_command(body: bytes, says: str) -> None:
+    """It is shown by its kind."""
+    assert text_of(SIGNED.request(body, {})).startswith(says)
+
+
+def test_a_canary_is_named_by_its_field() -> None:
+    """Its code is not shown."""
+    frame = {**RUN, "args_pickle": commands.text(tasks.pickled(tasks.OnLoad("1 + 1")))}
+    assert text_of(signed(commands.encode(frame))).startswith(
+        "POST run_task (canary in args_pickle, "
+    )
+
+
+def test_requests_that_differ_in_their_run_alone_are_counted() -> None:
+    """In the place of a line each."""
+    bodies = [commands.encode(commands.run_frame(tasks.echo, {"value": n})) for n in range(3)]
+    assert text_of(*map(signed, bodies)) == "3 × POST run_task (echo), signed"
+
+
+def test_many_requests_are_counted() -> None:
+    """The first and the last are described."""
+    text = text_of(*[SIGNED.request(RUN_BODY, {})] * (3 * KEPT))
+    assert f"; {KEPT} more requests; " in text
+
+
+def test_many_different_requests_are_shortened() -> None:
+    """So that a text stays readable."""
+    requests = [SIGNED.request(RUN_BODY, {}, target=f"/{number}") for number in range(20)]
+    text = text_of(*requests)
+    assert "'/3'" in text
+    assert "… (12 more) …" in text
+
+
+def test_a_request_in_pieces_is_one_request() -> None:
+    """With the number of pieces."""
+    sent, connection, request = SentRequests(SIGNED), object(), signed()
+    for piece in (request[:50], request[50:]):
+        sent.note(connection, piece)
+    assert sent.text() == "POST run_task (hold, run 3f2a91…), signed, in 2 pieces"
+
+
+def test_a_request_that_was_cut_off() -> None:
+    """It says how much was missing."""
+    assert text_of(signed()[:-40]) == ("POST the beginning of a request, cut off 40 bytes early")
+
+
+def test_a_request_that_was_cut_off_in_its_head() -> None:
+    """How much is missing is not known then."""
+    assert text_of(signed()[:50]) == "POST the beginning of a request, cut off in its head"
+
+
+def test_a_second_request_on_a_connection() -> None:
+    """It says that the connection was used before."""
+    sent, connection = SentRequests(SIGNED), object()
+    sent.note(connection, signed())
+    sent.note(connection, signed())
+    assert sent.text().endswith("signed, on the same connection")
+
+
+def test_a_silent_connection() -> None:
+    """A connection on which nothing is sent is listed."""
+    assert text_of(b"") == "a connection without a byte"
+
+
+def test_without_a_request_nothing_was_sent() -> None:
+    """Not an empty text, which would mean that it is unknown."""
+    assert text_of() == "nothing"
+
+
+def test_a_failed_case_names_what_was_sent() -> None:
+    """Its result holds the request of this run, not the scenario."""
+    with OwnTaskId() as worker:
+        results = check(worker.url, "frames.04", secret=SECRET)
+    (result,) = [result for result in results if result.case.id == "frames.04"]
+    assert result.sent.startswith("POST run_task (echo, run ")
+    assert result.sent.endswith("…), signed")
+
+
+def test_no_result_shows_the_secret() -> None:
+    """Nor a part of a signature."""
+    with PlainWorker() as worker:
+        results = check(worker.url, "auth.*", secret=SECRET)
+    assert not any(SECRET in result.sent or "v1=" in result.sent for result in results)
