@@ -24,7 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("faults",),
     ("service",),
     ("isolated", "client", "weave_outcome"),
-    ("strict",),
+    ("client_side", "strict"),
     ("worker", "remote_worker"),
     ("assertions", "measurement"),
     ("conformance.executor", "conformance.test_worker_cases", "pytest_plugin"),

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from wove_http_dev import HttpWorker
+from wove_http_dev.client_side import ClientSide
+from wove_http_dev.errors import UsageError
 from wove_http_dev.remote_worker import RemoteWorker
 
 
@@ -21,15 +23,14 @@ def skip(reason: str) -> None:
 
 def remote(**options: Any) -> RemoteWorker:
     """A handle on a worker service that another process runs."""
-    return RemoteWorker(
-        "http://localhost:1/",
-        secret=None,
-        token=None,
-        ca_file=None,
-        skip=skip,  # type: ignore[arg-type]  # raises, as NoReturn promises
-        members=dir(HttpWorker),
-        **options,
-    )
+    required: dict[str, Any] = {
+        "url": "http://localhost:1/",
+        "secret": None,
+        "token": None,
+        "ca_file": None,
+        "skip": skip,
+    }
+    return RemoteWorker(**{**required, **options})
 
 
 @pytest.mark.parametrize(
@@ -38,11 +39,77 @@ def remote(**options: Any) -> RemoteWorker:
 )
 def test_option_of_a_local_worker_skips(options: dict[str, Any]) -> None:
     """An option that only a worker of this process has skips the test; it is not ignored."""
-    with pytest.raises(Skipped, match="needs a worker of our own"):
+    with pytest.raises(Skipped, match="needs a worker of this process"):
         remote(**options)
 
 
 def test_unknown_member_is_an_attribute_error() -> None:
     """A member that no worker has raises AttributeError; it does not skip."""
     with pytest.raises(AttributeError, match="injct"):
-        _ = remote().injct
+        _ = remote().injct  # type: ignore[attr-defined]  # what a type checker says as well
+
+
+PUBLIC = sorted(name for name in dir(HttpWorker) if not name.startswith("_"))
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_has_every_member(name: str) -> None:
+    """Every public member of HttpWorker is declared, so using it skips or works."""
+    assert hasattr(RemoteWorker, name)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in PUBLIC if not hasattr(ClientSide, name)))
+def test_member_of_a_local_worker_skips(name: str) -> None:
+    """A member that only HttpWorker has skips with its name and the reason."""
+    with pytest.raises(Skipped, match=rf"worker\.{name} needs a worker of this process"):
+        getattr(remote(), name)
+
+
+def test_fault_skips_by_name() -> None:
+    """Asking about a fault skips with the fault's name."""
+    with pytest.raises(Skipped, match="the fault hang needs a worker of this process"):
+        remote().why_not("hang")
+
+
+SIGNED = {"type": "signed", "secret": "s", "key": "default", "clock_skew_seconds": 300.0}
+
+
+@pytest.mark.parametrize(
+    ("given", "security"),
+    [
+        ({}, None),
+        ({"secret": "s"}, SIGNED),
+        ({"secret": "s", "key": "k"}, {**SIGNED, "key": "k"}),
+        ({"token": "t"}, {"type": "bearer", "token": "t"}),
+    ],
+    ids=["none", "signed", "signed-with-a-key", "bearer"],
+)
+def test_security(given: dict[str, str], security: dict[str, Any] | None) -> None:
+    """The definition has the credentials that were given."""
+    config = remote(**given).environment_definition["executor_config"]
+    assert config.get("security") == security
+
+
+def test_port_of_a_url_without_one() -> None:
+    """The port is the scheme's where the URL names none."""
+    assert remote(url="https://workers.internal/wove/tasks").port == 443
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "https://", "http://x:y", "http://[::1"])
+def test_unusable_url(url: str) -> None:
+    """A URL that cannot be used is an error that names the option."""
+    with pytest.raises(UsageError, match="--wove-http-url"):
+        remote(url=url)
+
+
+def test_both_credentials() -> None:
+    """A secret and a token together are an error."""
+    with pytest.raises(UsageError, match="not both"):
+        remote(secret="s", token="t")
+
+
+def test_check_passes() -> None:
+    """Strict mode is off."""
+    worker = remote(strict=True)
+    worker.check()
+    assert not worker.options.strict

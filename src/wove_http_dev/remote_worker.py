@@ -1,29 +1,46 @@
-"""A worker service that somebody else runs, with the client's side of ``HttpWorker``.
+"""``RemoteWorker``: the client's side of a worker service that another process runs.
 
-For ``--wove-http-url``: the same tests against a service already running. A member that needs our
-own worker skips the test with the reason; strictness is off.
+For ``--wove-http-url``: the same tests against a service that is running already. A member that
+only a worker of this process has skips the test with the reason; strict mode is off.
 """
 
 from __future__ import annotations
 
 import ssl
 import urllib.parse
-from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn, overload
 
-from wove_http_dev.client import urllib_opener, wove_config
-from wove_http_dev.client.definition import client_env, environment_definition
+from wove_http_dev.client_side import ClientSide
 from wove_http_dev.errors import UsageError
 from wove_http_dev.options import Options
-from wove_http_dev.protocol.credentials import Secret
+from wove_http_dev.protocol.credentials import credentials
 
-OURS = "needs a worker of our own, not the one of --wove-http-url"
+LOCAL_ONLY = "needs a worker of this process, not the one of --wove-http-url"
 
 
-class RemoteWorker:
-    """The service at ``url``. ``skip(reason)`` is called for those ``members`` that only a
-    worker of our own has."""
+class _LocalOnly:
+    """A member that only a worker of this process has: to read it skips the test."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, worker: None, owner: type) -> _LocalOnly: ...
+    @overload
+    def __get__(self, worker: RemoteWorker, owner: type) -> NoReturn: ...
+    def __get__(self, worker: RemoteWorker | None, owner: type) -> _LocalOnly:
+        if worker is None:
+            return self
+        worker._skip(f"worker.{self._name} {LOCAL_ONLY}")
+
+
+class RemoteWorker(ClientSide):
+    """The worker service at ``url``.
+
+    ``skip(reason)`` is called for an option or a member that only a worker of this process has.
+    Raises :class:`UsageError` for a URL, credentials or a CA file that cannot be used.
+    """
 
     def __init__(
         self,
@@ -33,97 +50,102 @@ class RemoteWorker:
         token: str | None,
         ca_file: str | None,
         skip: Callable[[str], NoReturn],
-        members: Collection[str],
         **options: Any,
     ) -> None:
-        try:
-            parts = urllib.parse.urlsplit(url)
-            port = parts.port or {"https": 443}.get(parts.scheme, 80)
-        except ValueError as exc:
-            raise UsageError(f"--wove-http-url {url!r} is no URL: {exc}") from exc
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(f"--wove-http-url takes an http or https URL, not {url!r}")
+        self._url, self._port = url, _port_of(url)
+        self._skip = skip
         if secret is not None and token is not None:
             raise UsageError("give --wove-http-secret-env or --wove-http-bearer-env, not both")
-        self.options = Options.of(**{**options, "strict": False})
-        self.url = url
-        self.port = port
-        self.secret = Secret(secret or token or "")
-        self.environment = self.options.environment
-        self._mode = "bearer" if token else "signed" if secret else "none"
+        mode = "bearer" if token else "signed" if secret else "none"
+        given = Options.of(**{**options, "strict": False})
+        super().__init__(given, credentials(mode, secret=secret or token, key=given.key))
         self._ca_file = ca_file
-        self._context: ssl.SSLContext | None = None
-        if ca_file:
-            try:
-                self._context = ssl.create_default_context(cafile=ca_file)
-            except OSError as exc:
-                raise UsageError(f"--wove-http-ca-file {ca_file}: {exc}") from exc
-        self._skip = skip
-        self._members = members
+        self._context = _trusting(ca_file) if ca_file else None
         for name in ("faults", "impersonate", "isolated"):
-            if getattr(self.options, name):
-                skip(f"{name}= {OURS}")
-        asked = options.get("security", self._mode)
-        if asked != self._mode:
-            skip(f"security={asked!r} {OURS}; the tests run with {self._mode!r} here")
+            if getattr(given, name):
+                skip(f"{name}= {LOCAL_ONLY}")
+        asked = options.get("security", mode)
+        if asked != mode:
+            skip(f"security={asked!r} {LOCAL_ONLY}; the tests run with {mode!r} here")
 
     def __repr__(self) -> str:
         return f"<RemoteWorker {self.environment!r} {self.url}>"
 
-    def report(self) -> str:
-        """What a failing test should show."""
-        return f"{self!r}: no journal, the worker service is not ours"
+    @property
+    def url(self) -> str:
+        """The URL that takes command frames."""
+        return self._url
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name not in self._members:
-            raise AttributeError(f"a worker has no member {name!r}")
-        self._skip(f"worker.{name} {OURS}")
-
-    def why_not(self, fault: object) -> NoReturn:
-        """A fault needs a worker of our own."""
-        self._skip(f"the fault {fault} {OURS}")
+    @property
+    def port(self) -> int:
+        """The TCP port that the URL names."""
+        return self._port
 
     @property
     def ca_file(self) -> str | None:
-        """Path of the CA certificate given, if any."""
+        """Path of the CA certificate that was given, PEM; with it, that CA alone is trusted."""
         return self._ca_file
 
     @property
-    def environment_definition(self) -> dict[str, Any]:
-        """As :attr:`HttpWorker.environment_definition`."""
-        security: dict[str, Any] | None = None
-        if self._mode == "bearer":
-            security = {"type": "bearer", "token": self.secret}
-        elif self._mode == "signed":
-            security = {"type": "signed", "secret": self.secret, "key": self.options.key}
-        return environment_definition(self.options, self.url, security)
+    def _bundle_file(self) -> str | None:
+        return self._ca_file
 
     @property
-    def client_env(self) -> dict[str, str]:
-        """As :attr:`HttpWorker.client_env`."""
-        return client_env(self.url, self.secret, self._ca_file)
+    def _client_context(self) -> ssl.SSLContext | None:
+        return self._context
 
-    @contextmanager
-    def configured(self) -> Iterator[RemoteWorker]:
-        """As :meth:`HttpWorker.configured`; with a CA file, that CA alone is trusted."""
-        with ExitStack() as stack:
-            if self._context is not None:
-                stack.enter_context(urllib_opener.routed(self.url, self._context))
-            stack.enter_context(
-                wove_config.configured(
-                    self.environment, self.environment_definition, self.options.delivery_timeout
-                )
-            )
-            yield self
+    def why_not(self, fault: object) -> NoReturn:
+        """Skip: no fault can be injected into another process."""
+        self._skip(f"the fault {fault} {LOCAL_ONLY}")
+
+    def report(self) -> str:
+        """What a failing test shows: that there is no journal."""
+        return f"{self!r}: no journal, because another process runs the worker service"
 
     def allow_refusals(self) -> None:
-        """Strictness is off anyway."""
+        """Do nothing: strict mode is off."""
 
     def check(self) -> None:
-        """Strictness is off."""
+        """Do nothing: strict mode is off."""
 
     def __enter__(self) -> RemoteWorker:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         return None
+
+    # What HttpWorker has beyond this
+
+    exchanges = _LocalOnly()
+    runs = _LocalOnly()
+    all_runs = _LocalOnly()
+    journal = _LocalOnly()
+    wait_for = _LocalOnly()
+    inject = _LocalOnly()
+    stub = _LocalOnly()
+    hold = _LocalOnly()
+    reset = _LocalOnly()
+    running = _LocalOnly()
+    start = _LocalOnly()
+    stop = _LocalOnly()
+    restart = _LocalOnly()
+    crash = _LocalOnly()
+    impersonate = _LocalOnly()
+
+
+def _port_of(url: str) -> int:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        port = parts.port or {"https": 443}.get(parts.scheme, 80)
+    except ValueError as exc:
+        raise UsageError(f"--wove-http-url {url!r} is not a URL: {exc}") from exc
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(f"--wove-http-url takes an http or https URL, not {url!r}")
+    return port
+
+
+def _trusting(ca_file: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as exc:
+        raise UsageError(f"--wove-http-ca-file {ca_file}: {exc}") from exc

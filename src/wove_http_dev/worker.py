@@ -6,6 +6,7 @@ room below could decide.
 
 from __future__ import annotations
 
+import ssl
 import threading
 import warnings
 import weakref
@@ -13,12 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import Any
 
-from wove_http_dev.client import dns, environ, urllib_opener, wove_config
-from wove_http_dev.client.definition import (
-    SECRET_VARIABLE,
-    client_env,
-    environment_definition,
-)
+from wove_http_dev.client import dns, environ, urllib_opener
+from wove_http_dev.client.definition import SECRET_VARIABLE
+from wove_http_dev.client_side import ClientSide
 from wove_http_dev.errors import (
     NotRunningError,
     StrictnessError,
@@ -31,7 +29,7 @@ from wove_http_dev.faults.fault import Worker
 from wove_http_dev.faults.injections import FaultBook, Injection
 from wove_http_dev.faults.text import parse_fault, read_injection
 from wove_http_dev.options import Options, impersonated
-from wove_http_dev.protocol.credentials import Secret, credentials
+from wove_http_dev.protocol.credentials import credentials
 from wove_http_dev.runs.holds import Gate, Gates
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.records import Exchange, RunLog
@@ -46,7 +44,7 @@ from wove_http_dev.tls import CertificateAuthority
 _running: weakref.WeakSet[HttpWorker] = weakref.WeakSet()
 
 
-class HttpWorker:
+class HttpWorker(ClientSide):
     """A worker service for Wove's ``http``/``https`` executor. A context manager that starts and
     stops it.
 
@@ -67,13 +65,11 @@ class HttpWorker:
         before_run: Callable[[], None] | None = None,
         **options: Any,
     ) -> None:
-        self.options = Options.of(**options)
-        self.credentials = credentials(
-            self.options.security,
-            secret=self.options.secret,
-            key=self.options.key,
-            clock_skew=self.options.clock_skew,
+        given = Options.of(**options)
+        shared = credentials(
+            given.security, secret=given.secret, key=given.key, clock_skew=given.clock_skew
         )
+        super().__init__(given, shared)
         self.options.check_exposure(self.credentials.mode)
         self._own_ca = ca is None
         self._ca = ca
@@ -166,35 +162,12 @@ class HttpWorker:
         return self._certificates.cert_file
 
     @property
-    def secret(self) -> Secret:
-        """The shared secret, or the bearer token; empty with ``security="none"``."""
-        return Secret(self.credentials.secret.decode("utf-8", "surrogateescape"))
+    def _bundle_file(self) -> str | None:
+        return self._certificates.bundle_file if self.options.tls else None
 
     @property
-    def environment(self) -> str:
-        """The name of the Wove environment."""
-        return self.options.environment
-
-    @property
-    def environment_definition(self) -> dict[str, Any]:
-        """For ``wove.config(environments={worker.environment: worker.environment_definition})``."""
-        url, security = self.url, self.credentials.client_security
-        if self.options.impersonate is not None:
-            url = self.options.impersonate
-            if self.credentials.mode == "signed" and self.credentials.key == "default":
-                security = f"env:{SECRET_VARIABLE}"
-        return environment_definition(
-            self.options, url, security if self.credentials.mode != "none" else None
-        )
-
-    @property
-    def client_env(self) -> dict[str, str]:
-        """Environment variables for another process that is to reach this worker.
-
-        ``SSL_CERT_FILE`` is a bundle of the system's CAs and ours; ``no_proxy`` is appended to.
-        """
-        bundle = self._certificates.bundle_file if self.options.tls else None
-        return client_env(self.url, self.secret, bundle)
+    def _client_context(self) -> ssl.SSLContext:
+        return self._certificates.client_context()
 
     # What it saw
 
@@ -437,22 +410,19 @@ class HttpWorker:
 
     @contextmanager
     def configured(self) -> Iterator[HttpWorker]:
-        """This worker's environment in effect in Wove, its CA trusted and no proxy in between.
+        """Inside the block Wove's environment is this worker's, its CA is trusted and no proxy is
+        used for it; with the option ``impersonate`` that URL leads here. Everything is restored at
+        the end.
 
-        An environment of that name is replaced, and everything restored at the end. The global
-        ``delivery_timeout`` is set where it was ``None``, and then bounds local tasks too. Raises
-        :class:`NotRunningError` for a worker that was never started, or was stopped.
+        An environment of that name is replaced meanwhile. The global ``delivery_timeout`` is set
+        where it was ``None``, and then bounds local tasks too. Raises :class:`NotRunningError` for
+        a worker that was never started, or was stopped.
         """
         self._address()
         with ExitStack() as stack:
             if self.options.impersonate is not None:
                 stack.enter_context(self.impersonate(self.options.impersonate))
-            stack.enter_context(urllib_opener.routed(self.url, self._certificates.client_context()))
-            stack.enter_context(
-                wove_config.configured(
-                    self.environment, self.environment_definition, self.options.delivery_timeout
-                )
-            )
+            stack.enter_context(super().configured())
             self._configured += 1
             stack.callback(self._deconfigured)
             yield self
@@ -481,7 +451,7 @@ class HttpWorker:
             self._host.apply_state()
             if self.credentials.mode != "none":
                 stack.enter_context(environ.variable(secret_env, self.secret))
-            stack.enter_context(urllib_opener.routed(url, self._certificates.client_context()))
+            stack.enter_context(urllib_opener.routed(url, self._client_context))
             stack.enter_context(dns.mapped(host, port, address))
             yield self
 

@@ -127,7 +127,7 @@ class TestWovesOwnHeaders:
     def test_accepted(self, security: str, target: str) -> None:
         """A request signed by Wove's client is accepted, whatever its target."""
         shared = credentials(security, secret=SECRET)
-        client = NetworkExecutorSecurity.from_config(shared.client_security)
+        client = NetworkExecutorSecurity.from_config(shared.client_security())
         headers = client.headers_for(transport="http", target=target, body=BODY)
         request = Request("POST", target, Headers(headers.items()), BODY)
         assert Authenticator(shared).verify(request).accepted

@@ -105,7 +105,7 @@ class TestForms:
         """Wove's client, configured with ``client_security``, sends what the authenticator
         accepts."""
         shared = credentials(form, secret=SECRET)
-        client = NetworkExecutorSecurity.from_config(shared.client_security)
+        client = NetworkExecutorSecurity.from_config(shared.client_security())
         headers = client.headers_for(transport="http", target=TARGET, body=BODY)
         request = json_request(**headers)
         assert Authenticator(shared).verify(request).accepted
@@ -114,7 +114,7 @@ class TestForms:
     def test_repr_has_no_secret(self, form: Any) -> None:
         """No form shows its secret in the repr of the credentials or of the client's settings."""
         shared = credentials(form, secret=SECRET)
-        assert SECRET not in repr((shared, shared.client_security))
+        assert SECRET not in repr((shared, shared.client_security()))
 
     def test_random_secret(self) -> None:
         """Without a secret each worker gets a random one."""
@@ -189,3 +189,22 @@ class TestSecretInCredentials:
         with pytest.raises(UsageError) as caught:
             credentials(security, secret=SECRET, key="\n")
         assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("mode", "key", "expected"),
+    [
+        ("none", "default", None),
+        ("signed", "default", "env:NAME"),
+        ("signed", "k", {"type": "signed", "secret_env": "NAME", "key": "k"}),
+        ("bearer", "default", {"type": "bearer", "token_env": "NAME"}),
+    ],
+)
+def test_client_security_by_variable(mode: str, key: str, expected: Any) -> None:
+    """With ``secret_env`` the client's setting names a variable, and has no secret."""
+    assert credentials(mode, key=key).client_security("NAME") == expected
+
+
+def test_client_security_of_an_open_worker() -> None:
+    """Without credentials there is nothing to set."""
+    assert credentials("none").client_security() is None

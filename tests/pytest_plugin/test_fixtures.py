@@ -383,10 +383,10 @@ def test_remote_bearer(
 def test_remote_member_skips(
     pytester: pytest.Pytester, remote: list[str], use: str, member: str
 ) -> None:
-    """What only a worker of our own can do skips the test with the reason."""
+    """What only a worker of this process has skips the test with the reason."""
     source = f"def test_it(wove_http_worker):\n    {use}\n"
     result = run(pytester, source, "-rs", *remote)
-    result.stdout.fnmatch_lines([f"SKIPPED*worker.{member} needs a worker of our own*"])
+    result.stdout.fnmatch_lines([f"SKIPPED*worker.{member} needs a worker of this process*"])
 
 
 @pytest.mark.parametrize(
@@ -614,7 +614,7 @@ def test_it(wove_http_worker_factory):
 def test_remote_faults_skip_by_name(pytester: pytest.Pytester, remote: list[str]) -> None:
     """The reason names the fault, not a member that nobody called."""
     result = run(pytester, FAULTED.format(words="'empty-body'"), "-rs", *remote)
-    result.stdout.fnmatch_lines(["*the fault empty-body needs a worker of our own*"])
+    result.stdout.fnmatch_lines(["*the fault empty-body needs a worker of this process*"])
 
 
 def test_remote_skips_other_credentials(pytester: pytest.Pytester, remote: list[str]) -> None:
@@ -622,7 +622,7 @@ def test_remote_skips_other_credentials(pytester: pytest.Pytester, remote: list[
     source = "@pytest.mark.wove_http(security='bearer')\n" + PASSING.strip()
     result = run(pytester, source, "-rs", *remote)
     result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines(["*security='bearer' needs a worker of our own*"])
+    result.stdout.fnmatch_lines(["*security='bearer' needs a worker of this process*"])
 
 
 @pytest.mark.wove_http(tls=False)

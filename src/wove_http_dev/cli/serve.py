@@ -84,16 +84,9 @@ def _how_to_reach(worker: HttpWorker, state: Path) -> str:
     definition = worker.environment_definition
     settings = dict(definition["executor_config"])
     lines = [f"worker service at {worker.url}  (Ctrl-C stops it)", "", "in your application:"]
-    if worker.credentials.mode == "signed" and worker.credentials.key == "default":
-        settings["security"] = f"env:{SECRET_VARIABLE}"
-    elif worker.credentials.mode == "signed":
-        settings["security"] = {
-            "type": "signed",
-            "secret_env": SECRET_VARIABLE,
-            "key": worker.credentials.key,
-        }
-    elif worker.credentials.mode == "bearer":
-        settings["security"] = {"type": "bearer", "token_env": SECRET_VARIABLE}
+    security = worker.credentials.client_security(SECRET_VARIABLE)
+    if security is not None:
+        settings["security"] = security
     environment = {**definition, "executor_config": settings}
     lines += [
         "",

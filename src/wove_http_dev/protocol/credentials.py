@@ -1,8 +1,4 @@
-"""What both sides share to know each other: a secret or a token, a key id, a clock skew.
-
-This room turns our words, and every form that Wove's own ``security`` setting takes, into
-:class:`Credentials`. It checks no request.
-"""
+"""The credentials that both sides share, made from the option ``security`` in any of its forms."""
 
 from __future__ import annotations
 
@@ -27,7 +23,7 @@ class Secret(str):
 
 
 class SecretBytes(bytes):
-    """The same as bytes."""
+    """A :class:`Secret` as bytes."""
 
     __slots__ = ()
 
@@ -46,8 +42,25 @@ class Credentials:
     clock_skew: float = 300.0
     """Seconds a timestamp may differ from this clock, either way."""
     remember_nonces: bool = True
-    client_security: Any = field(default="none", repr=False)
-    """The ``executor_config.security`` value that gives Wove's executor the same credentials."""
+    form: Any = field(default="none", repr=False)
+    """The form of Wove's ``security`` setting that they were made from, nothing left out."""
+
+    def client_security(self, secret_env: str | None = None) -> Any:
+        """The ``executor_config.security`` that gives Wove's executor these credentials; ``None``
+        for no credentials.
+
+        With ``secret_env`` the value has the name of that environment variable in place of the
+        secret.
+        """
+        if self.mode == "none":
+            return None
+        if secret_env is None:
+            return self.form
+        if self.mode == "bearer":
+            return {"type": "bearer", "token_env": secret_env}
+        if self.key == "default":
+            return f"env:{secret_env}"
+        return {"type": "signed", "secret_env": secret_env, "key": self.key}
 
 
 def credentials(
@@ -57,7 +70,7 @@ def credentials(
     key: str = "default",
     clock_skew: float = 300.0,
 ) -> Credentials:
-    """Credentials from our words (``signed``, ``bearer``, ``none``) or any form that Wove's own
+    """Credentials from ``signed``, ``bearer``, ``none``, or any form that Wove's own
     ``executor_config.security`` takes (``env:VARIABLE``, a dict, ``None``).
 
     ``secret`` is random if not given. Raises :class:`UsageError` where Wove would refuse the form.
@@ -67,7 +80,7 @@ def credentials(
     if secret == "":
         raise UsageError("secret must not be empty; leave it out for a random one")
     if isinstance(security, str) and not security.startswith("env:") and security not in WORDS:
-        raise UsageError(f"security must be {', '.join(WORDS)}, env:VARIABLE or a dict as Wove's")
+        raise UsageError(f"security must be {', '.join(WORDS)}, env:VARIABLE or a dict, as in Wove")
     _check_skew(clock_skew)
     _check_key(key)
     form: Any = {"type": security} if security in ("signed", "bearer") else security
@@ -88,7 +101,7 @@ def credentials(
         key=parsed.key,
         clock_skew=parsed.clock_skew_seconds if isinstance(form, dict) else clock_skew,
         remember_nonces=parsed.remember_nonces,
-        client_security=form,
+        form=form,
     )
 
 

@@ -173,7 +173,7 @@ def _make_worker(request: pytest.FixtureRequest, words: dict[str, Any]) -> Any:
     from wove_http_dev.worker import HttpWorker
 
     if request.config.getoption("--wove-http-url"):
-        return _remote(request.config, words, members=dir(HttpWorker))
+        return _remote(request.config, words)
     ours = {
         "ca": request.getfixturevalue("wove_http_ca"),
         "label": request.node.nodeid,
@@ -182,7 +182,7 @@ def _make_worker(request: pytest.FixtureRequest, words: dict[str, Any]) -> Any:
     return HttpWorker(**{**ours, **words})
 
 
-def _remote(config: pytest.Config, words: Any = (), members: Any = ()) -> Any:
+def _remote(config: pytest.Config, words: Any = ()) -> Any:
     from wove_http_dev.remote_worker import RemoteWorker
 
     return RemoteWorker(
@@ -191,7 +191,6 @@ def _remote(config: pytest.Config, words: Any = (), members: Any = ()) -> Any:
         token=_variable(config, "--wove-http-bearer-env"),
         ca_file=config.getoption("--wove-http-ca-file"),
         skip=pytest.skip,
-        members=members,
         **dict(words),
     )
 
