@@ -1,4 +1,4 @@
-"""Weaves and raw requests that the fault tests share."""
+"""Weaves and raw requests for the tests of faults."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from wove_http_dev.weave_outcome import run_one_weave
 
 
 def weave_one(**settings: Any) -> Any:
-    """The result of a weave of one task, ``task``, that returns (1, 2)."""
+    """Weave one task, ``task``, that returns (1, 2); return its result."""
     return run_one_weave((1, 2), **settings).result()
 
 
 def weave_many(items: Sequence[int], **settings: Any) -> Any:
-    """The results of a weave of one mapped task, ``task``, that doubles its item."""
+    """Weave one mapped task, ``task``, that doubles its item; return its results."""
     with weave() as w:
 
         @w.do(items, environment="workers", **settings)
@@ -29,7 +29,7 @@ def weave_many(items: Sequence[int], **settings: Any) -> Any:
 
 
 def error_of(**settings: Any) -> Exception:
-    """The error of :func:`weave_one`."""
+    """The exception that :func:`weave_one` raises."""
     outcome = run_one_weave((1, 2), **settings)
     assert isinstance(outcome.error, Exception), outcome
     return outcome.error
@@ -41,7 +41,7 @@ def connect(worker: HttpWorker) -> socket.socket:
 
 
 def post_raw(worker: HttpWorker, body: bytes = b"{}") -> socket.socket:
-    """A socket on which an unsigned request was sent, to a worker without TLS."""
+    """A socket on which an unsigned request was sent to a worker without TLS."""
     sock = connect(worker)
     sock.sendall(
         b"POST /wove/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -51,7 +51,7 @@ def post_raw(worker: HttpWorker, body: bytes = b"{}") -> socket.socket:
 
 
 def read_all(sock: socket.socket) -> bytes:
-    """Everything until the end of file; closes the socket."""
+    """Everything until the end of file. Closes the socket."""
     data = b""
     with sock:
         while chunk := sock.recv(65536):

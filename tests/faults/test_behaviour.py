@@ -21,7 +21,8 @@ def test_the_table_has_a_row_for_every_fault() -> None:
 
 
 def test_a_row_that_differs_is_measured_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pause of the machine is no difference; what differs twice is one."""
+    """A row that differs once, as after a pause of the machine, is not a difference; one that
+    differs twice is."""
     rows = iter([{"outcome": "paused"}, {"outcome": "result"}] + [{"outcome": "error"}] * 2)
     monkeypatch.setattr(measurement, "measure_fault", lambda kind, ca: next(rows))
     with CertificateAuthority() as ca:
@@ -33,7 +34,7 @@ def test_a_row_that_differs_is_measured_twice(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_difference_is_named() -> None:
-    """A measured row that differs is told with both values."""
+    """A difference is reported with both values."""
     table = {"hang": {"outcome": "error"}}
     assert measurement.differences("hang", {"outcome": "result"}, table) == [
         "hang: outcome: measured 'result', recorded 'error'"

@@ -24,19 +24,19 @@ VERIFICATION = {
 def test_the_error_is_the_real_verification_error(
     wove_http_worker: HttpWorker, fault: str, text: str
 ) -> None:
-    """OpenSSL's own words reach the user."""
+    """The error has OpenSSL's own message."""
     wove_http_worker.inject(fault)
     assert re.search(text, str(error_of()))
 
 
 def test_a_missing_ip_name_is_an_address_mismatch(wove_http_worker_factory: Factory) -> None:
-    """An address as common name alone does not count."""
+    """A certificate that has the address only as common name does not match."""
     wove_http_worker_factory(host="127.0.0.1").inject("ip-san-missing")
     assert "IP address mismatch" in str(error_of())
 
 
 def test_a_missing_ip_name_needs_an_address(wove_http_worker: HttpWorker) -> None:
-    """On a host name the fault says what it needs."""
+    """On a host name the fault is a usage error that says what it needs."""
     with pytest.raises(UsageError, match="IP address as host="):
         wove_http_worker.inject("ip-san-missing")
 
@@ -51,39 +51,39 @@ def test_a_tls_fault_needs_tls(wove_http_worker_factory: Factory) -> None:
 def test_a_stalled_handshake_is_bounded_by_the_clients_timeout(
     wove_http_worker_factory: Factory,
 ) -> None:
-    """The executor's own timeout ends it."""
+    """The executor's own timeout ends a stalled handshake."""
     wove_http_worker_factory(timeout=0.3).inject("handshake-stall")
     assert "handshake operation timed out" in str(error_of())
 
 
 def test_times_counts_connections(wove_http_worker: HttpWorker) -> None:
-    """After the given number of connections the certificate is right again."""
+    """After ``times`` connections the certificate is right again."""
     wove_http_worker.inject("untrusted-ca", times=2)
     assert weave_one(retries=2) == (1, 2)
 
 
 def test_refused_connections_are_refused(wove_http_worker: HttpWorker) -> None:
-    """Nothing listens while the fault is in force."""
+    """No socket listens while the fault is in force."""
     wove_http_worker.inject("refuse-connections")
     with pytest.raises(ConnectionRefusedError):
         connect(wove_http_worker)
 
 
 def test_refused_connections_heal_on_the_same_port(wove_http_worker: HttpWorker) -> None:
-    """Taken back, the worker answers where it did."""
+    """After the fault is removed the worker serves on the same port."""
     with wove_http_worker.inject("refuse-connections"):
         error_of()
     assert weave_one() == (1, 2)
 
 
 def test_refusing_cannot_be_selected(wove_http_worker: HttpWorker) -> None:
-    """It is a state of the socket, so times= is a usage error."""
+    """The fault is a state of the listening socket, so ``times=`` is a usage error."""
     with pytest.raises(UsageError, match="nothing selects it"):
         wove_http_worker.inject("refuse-connections", times=1)
 
 
 def test_the_port_is_kept_while_refusing(wove_http_worker: HttpWorker) -> None:
-    """Nobody else can take the port meanwhile."""
+    """Another worker cannot take the port while connections are refused."""
     with (
         wove_http_worker.inject("refuse-connections"),
         pytest.raises(UsageError, match="in use"),

@@ -1,4 +1,4 @@
-"""Event faults that one task alone cannot show, from the client's side."""
+"""Event faults that need more than one task to show, from the client's side."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from wove_http_dev import HttpWorker
 from wove_http_dev.pytest_plugin import Factory
 
 
-def test_a_foreign_run_takes_a_result_that_is_not_its_own(
+def test_a_foreign_run_gets_the_result_of_another(
     wove_http_worker_factory: Factory,
 ) -> None:
-    """One answer ends the other run too, with the wrong value."""
+    """A response ends another run as well, with a wrong value."""
     worker = wove_http_worker_factory(timeout=1.0)
-    # The victim is held until its request times out, so its own answer never comes.
+    # The victim is held until its request times out, so its own response never comes.
     victims, thieves = worker.hold("victim"), worker.hold("thief")
     worker.inject("foreign-run", task="thief")
 
@@ -42,15 +42,15 @@ def test_a_foreign_run_takes_a_result_that_is_not_its_own(
 
 
 def test_plain_json_turns_a_tuple_into_a_list(wove_http_worker: HttpWorker) -> None:
-    """What JSON does not know is lost on the way."""
+    """A tuple sent as plain JSON arrives as a list."""
     wove_http_worker.inject("plain-json-result")
     assert weave_one() == [1, 2]
 
 
-def test_an_unhashable_run_id_takes_every_pending_run_down(
+def test_an_unhashable_run_id_fails_every_pending_run(
     wove_http_worker_factory: Factory,
 ) -> None:
-    """A run whose own answer would have been right fails as well."""
+    """Runs whose own responses would have been right fail as well."""
     worker = wove_http_worker_factory(timeout=0.5)  # the weave waits for the held run's request
     worker.hold("bystander")
     worker.inject("unhashable-run-id", task="broken")

@@ -48,12 +48,12 @@ from wove_http_dev.protocol.messages import Reply
 from wove_http_dev.runs.runner import Outcome
 from wove_http_dev.worker import HttpWorker
 
-# One fault a stage, each with an effect that no worker has by itself.
+# One fault per stage, each with an effect that no worker has by itself.
 
 
 @dataclass(frozen=True)
 class Banner(Fault):
-    """Says something before anybody asked, and closes."""
+    """Sends bytes before any request, and closes."""
 
     stage: ClassVar[str] = "connection"
     text: str = field("busy", "what is said")
@@ -65,7 +65,7 @@ class Banner(Fault):
 
 @dataclass(frozen=True)
 class Teapot(Fault):
-    """Refuses everybody."""
+    """Refuses every request with a 418."""
 
     stage: ClassVar[str] = "auth"
 
@@ -75,7 +75,7 @@ class Teapot(Fault):
 
 @dataclass(frozen=True)
 class RunsTwice(Fault):
-    """Runs the body a second time, and answers with that."""
+    """Runs the body a second time, and answers with that outcome."""
 
     stage: ClassVar[str] = "run"
     command: ClassVar[str | None] = "run_task"
@@ -98,7 +98,7 @@ class MockCancel(Fault):
 
 @dataclass(frozen=True)
 class Renamed(Fault):
-    """Calls the task something else in every event."""
+    """Changes the task id in every event."""
 
     stage: ClassVar[str] = "events"
 
@@ -108,7 +108,7 @@ class Renamed(Fault):
 
 @dataclass(frozen=True)
 class Document(Fault):
-    """Answers with a JSON document that is no event."""
+    """Answers with a JSON document that is not a list of events."""
 
     stage: ClassVar[str] = "events"
 
@@ -131,7 +131,7 @@ class Accepted(Fault):
 
 @dataclass(frozen=True)
 class OneByte(Fault):
-    """Writes its answer in single bytes."""
+    """Writes its response in single bytes."""
 
     stage: ClassVar[str] = "wire"
 
@@ -153,7 +153,7 @@ class CutOff(Fault):
 
 @dataclass(frozen=True)
 class Reset(Fault):
-    """Resets in place of an answer."""
+    """Resets the connection instead of responding."""
 
     stage: ClassVar[str] = "wire"
 
@@ -163,7 +163,7 @@ class Reset(Fault):
 
 @dataclass(frozen=True)
 class Broken(Fault):
-    """Has a bug."""
+    """Raises."""
 
     stage: ClassVar[str] = "run"
 
@@ -173,7 +173,7 @@ class Broken(Fault):
 
 @dataclass(frozen=True)
 class NeedsTls(Fault):
-    """Means nothing without TLS."""
+    """Applies only to a worker with TLS."""
 
     stage: ClassVar[str] = "response"
 
@@ -190,7 +190,7 @@ both = pytest.mark.parametrize("tls", [True, False], ids=["https", "http"])
 
 @both
 def test_connection_stage(make_worker: MakeWorker, tls: bool) -> None:
-    """A connection fault writes below TLS, before any byte was read."""
+    """A connection fault writes below TLS, before any byte is read."""
     worker = make_worker(tls=tls)
     worker.inject(Banner("go away"))
     with socket.create_connection(("127.0.0.1", worker.port), TIMEOUT) as sock:
@@ -220,7 +220,7 @@ def test_run_stage(worker: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_cancel_stage(worker: HttpWorker) -> None:
-    """A run fault answers cancels too."""
+    """A run fault may act on cancels as well."""
     worker.inject(MockCancel())
     assert signed_request(worker, cancel_frame("r-1")).events == [
         {"type": "heartbeat", "run_id": "r-1"}
@@ -228,21 +228,21 @@ def test_cancel_stage(worker: HttpWorker) -> None:
 
 
 def test_events_stage(worker: HttpWorker) -> None:
-    """An events fault changes the frames."""
+    """An events fault changes the event frames."""
     worker.inject(Renamed())
     assert {event["task_id"] for event in ask(worker, task="job").events} == {"JOB"}
 
 
 @pytest.mark.parametrize("shape", ["events", "list", "frame"])
 def test_events_stage_document(make_worker: MakeWorker, shape: str) -> None:
-    """What is no list of frames is sent as it is, whatever the response shape."""
+    """A document that is not a list of frames is sent unchanged, whatever the response shape."""
     worker = make_worker(response_shape=shape)
     worker.inject(Document())
     assert ask(worker).document == {"outcome": "result"}
 
 
 def test_response_stage(worker: HttpWorker) -> None:
-    """A response fault changes status and headers, and sees the request."""
+    """A response fault changes status and headers, and has the request."""
     worker.inject(Accepted())
     answered = ask(worker)
     assert (answered.status, answered.headers["x-method"]) == (202, "POST")
@@ -258,7 +258,7 @@ def test_wire_stage_sends(make_worker: MakeWorker, tls: bool) -> None:
 
 @both
 def test_wire_stage_closes(make_worker: MakeWorker, tls: bool) -> None:
-    """It may close before the answer is whole."""
+    """A wire fault may close before the response is whole."""
     worker = make_worker(tls=tls)
     worker.inject(CutOff())
     data = send_raw(worker, signed_bytes(worker, run_frame(answer)))
@@ -267,7 +267,7 @@ def test_wire_stage_closes(make_worker: MakeWorker, tls: bool) -> None:
 
 @both
 def test_wire_stage_resets(make_worker: MakeWorker, tls: bool) -> None:
-    """It may reset the connection."""
+    """A wire fault may reset the connection."""
     worker = make_worker(tls=tls)
     worker.inject(Reset())
     with connect(worker) as sock:
@@ -284,7 +284,7 @@ def test_stages_combine(worker: HttpWorker) -> None:
 
 
 def test_injections_combine(worker: HttpWorker) -> None:
-    """So may several injections."""
+    """Several injections may act on one request."""
     worker.inject(Renamed())
     worker.inject(Accepted())
     answered = ask(worker, task="job")
@@ -292,14 +292,14 @@ def test_injections_combine(worker: HttpWorker) -> None:
 
 
 def test_earlier_injection_takes_the_stage(worker: HttpWorker) -> None:
-    """Of two for one stage the earlier one acts, until its ``times`` are used up."""
+    """Of two injections for one stage the earlier one acts until its ``times`` are used up."""
     worker.inject(Accepted(201), times=1)
     worker.inject(Accepted(203), times=1)
     assert [ask(worker).status for _ in range(3)] == [201, 203, 200]
 
 
 def test_executor_sees_the_fault(wove_http_worker: HttpWorker) -> None:
-    """Wove's executor makes of it what it makes of a worker that does so by itself."""
+    """Wove's executor reports the fault as it would a real worker's failure."""
     wove_http_worker.inject(Teapot())
     with pytest.raises(EnvironmentExecutionError, match="418"):
         weave_one(answer)
@@ -327,13 +327,13 @@ def statuses(worker: HttpWorker, *tasks: str) -> list[int]:
     ],
 )
 def test_selection(worker: HttpWorker, words: dict[str, Any], expected: list[int]) -> None:
-    """The selector's words say which requests are hit."""
+    """The selector words decide which requests are hit."""
     worker.inject(Accepted(), **words)
     assert statuses(worker, "a", "b", "c") == expected
 
 
 def test_probability_is_repeatable(make_worker: MakeWorker) -> None:
-    """The same seed draws the same requests."""
+    """The same seed hits the same requests."""
     drawn = []
     for _ in range(2):
         worker = make_worker(tls=False)
@@ -343,44 +343,44 @@ def test_probability_is_repeatable(make_worker: MakeWorker) -> None:
 
 
 def test_probability_draws(make_worker: MakeWorker) -> None:
-    """A half is neither none nor all."""
+    """``probability=0.5`` hits some requests and not others."""
     worker = make_worker(tls=False)
     worker.inject(Accepted(), probability=0.5, seed=7)
     assert set(statuses(worker, *["a"] * 20)) == {200, 202}
 
 
 def test_times_under_concurrency(plain_worker: HttpWorker, pool: ThreadPoolExecutor) -> None:
-    """``times`` holds when requests come at once."""
+    """``times`` is exact for concurrent requests."""
     plain_worker.inject(Accepted(), times=5)
     answers = pool.map(lambda _: ask(plain_worker).status, range(40), timeout=TIMEOUT)
     assert list(answers).count(202) == 5
 
 
 def test_hits_are_counted(worker: HttpWorker) -> None:
-    """The injection knows how often it hit."""
+    """``Injection.hits`` counts the requests that were hit."""
     injection = worker.inject(Accepted(), task="a")
     statuses(worker, "a", "b", "a")
     assert injection.hits == 2
 
 
 def test_run_knows_its_faults(worker: HttpWorker) -> None:
-    """The journal names the faults of a run."""
+    """The run in the journal names its faults."""
     worker.inject(Renamed(), Accepted())
     ask(worker)
     assert worker.runs.last.faults == ["renamed", "accepted"]
 
 
-# Ways in and ways out
+# Injecting and removing
 
 
 def test_removed_fault_no_longer_acts(worker: HttpWorker) -> None:
-    """After ``remove()`` nothing is hit."""
+    """After ``remove()`` no request is hit."""
     worker.inject(Accepted()).remove()
     assert ask(worker).status == 200
 
 
 def test_context_manager_removes(worker: HttpWorker) -> None:
-    """The end of a ``with`` takes the fault back."""
+    """The end of a ``with`` block removes the fault."""
     with worker.inject(Accepted()):
         inside = ask(worker).status
     assert (inside, ask(worker).status) == (202, 200)
@@ -388,26 +388,26 @@ def test_context_manager_removes(worker: HttpWorker) -> None:
 
 @pytest.mark.wove_http(faults=[Accepted(203)])
 def test_fault_by_marker(wove_http_worker: HttpWorker) -> None:
-    """An instance may be an option of the marker."""
+    """The marker's ``faults`` option takes an instance."""
     assert ask(wove_http_worker).status == 203
 
 
 @pytest.mark.wove_http(faults=["status code=503 times=1"])
 def test_fault_by_marker_and_string(wove_http_worker: HttpWorker) -> None:
-    """So may a string, with its selector words."""
+    """The marker's ``faults`` option takes a text with selector words."""
     assert statuses(wove_http_worker, "a", "b") == [503, 200]
 
 
 def test_broken_fault_is_answered(worker: HttpWorker, capfd: pytest.CaptureFixture[str]) -> None:
-    """A fault that has a bug ends in a 500, with the traceback on stderr."""
+    """A fault that raises gives a 500, with the traceback on stderr."""
     worker.inject(Broken())
     status = ask(worker).status
     assert (status, "ZeroDivisionError: in the fault" in capfd.readouterr().err) == (500, True)
 
 
 @pytest.mark.usefixtures("capfd")
-def test_broken_fault_is_minded(worker: HttpWorker) -> None:
-    """Strict mode says that the service failed."""
+def test_broken_fault_is_a_violation(worker: HttpWorker) -> None:
+    """Strict mode reports that the service failed."""
     worker.inject(Broken())
     ask(worker)
     with pytest.raises(AssertionError, match="the worker service itself failed"):
@@ -416,7 +416,7 @@ def test_broken_fault_is_minded(worker: HttpWorker) -> None:
 
 @pytest.mark.usefixtures("capfd")
 def test_worker_survives_a_broken_fault(worker: HttpWorker) -> None:
-    """The next request is served."""
+    """The next request after a fault that raised is served."""
     with worker.inject(Broken()):
         ask(worker)
     assert ask(worker).result == 42
@@ -435,28 +435,28 @@ def test_worker_survives_a_broken_fault(worker: HttpWorker) -> None:
         (["status times=1", "wrong-content-type times=2"], {}, "given twice"),
     ],
 )
-def test_contradiction_is_refused(
+def test_contradiction_is_a_usage_error(
     worker: HttpWorker, faults: list[Any], words: dict[str, Any], message: str
 ) -> None:
-    """What cannot be together is refused where it is written."""
+    """Faults and words that contradict each other are a usage error."""
     with pytest.raises(UsageError, match=message):
         worker.inject(*faults, **words)
 
 
 def test_fault_that_cannot_apply(plain_worker: HttpWorker) -> None:
-    """A fault that means nothing here is refused with its reason."""
+    """A fault that cannot apply to the worker is a usage error with its reason."""
     with pytest.raises(UsageError, match="needs-tls cannot apply to this worker: there is no TLS"):
         plain_worker.inject(NeedsTls())
 
 
 def test_field_must_be_finite() -> None:
-    """Numbers of a fault are checked for it."""
+    """A fault's numbers must be finite."""
     with pytest.raises(UsageError, match="code takes a whole number, 0 or more, not -1"):
         Accepted(-1)
 
 
 def test_stage_must_be_one() -> None:
-    """A stage that there is not is an error."""
+    """An unknown stage is an error when the class is defined."""
 
     @dataclass(frozen=True)
     class Lost(Fault):
@@ -471,12 +471,12 @@ def test_name_comes_from_the_class() -> None:
     assert OneByte.name == "one-byte"
 
 
-def test_own_fault_is_not_in_the_table() -> None:
-    """A subclass does not enter the command line's names by itself."""
+def test_own_fault_is_not_in_the_catalogue() -> None:
+    """A user's subclass is not added to the command line's names."""
     assert "one-byte" not in FAULTS
 
 
-# Stalls: a fault that waits for ever, at each stage. Its wait ends with the injection.
+# Stalls: at each stage a fault that waits without limit. Its wait ends with the injection.
 
 
 @dataclass(frozen=True)
@@ -550,7 +550,8 @@ Pending = tuple[HttpWorker, Any, "Future[bytes]"]
 
 @pytest.fixture
 def stalled(worker: HttpWorker, pool: ThreadPoolExecutor, kind: type[Fault]) -> Pending:
-    """A worker, an injection that stalls a request there, and what the client will read."""
+    """A worker, an injection that stalls a request at one stage, and the client's response to
+    come."""
     STALLED.clear()
     injection = worker.inject(kind(), times=1)
     data = signed_bytes(worker, run_frame(answer))
@@ -561,7 +562,7 @@ def stalled(worker: HttpWorker, pool: ThreadPoolExecutor, kind: type[Fault]) -> 
 
 @stalls
 def test_stall_lasts(stalled: Pending) -> None:
-    """Until it is released there is no answer."""
+    """There is no response before the stall is released."""
     assert not stalled[2].done()
 
 
@@ -576,7 +577,7 @@ RELEASES: list[tuple[str, Callable[[HttpWorker, Any], None]]] = [
     "release", [way for _, way in RELEASES], ids=[name for name, _ in RELEASES]
 )
 def test_stall_is_released(stalled: Pending, release: Callable[[HttpWorker, Any], None]) -> None:
-    """``remove()`` and ``reset()`` let the request go on to its answer."""
+    """``remove()`` and ``reset()`` let the request go on to its response."""
     worker, injection, pending = stalled
     release(worker, injection)
     (answered,) = parse_responses(pending.result(TIMEOUT))
@@ -585,14 +586,14 @@ def test_stall_is_released(stalled: Pending, release: Callable[[HttpWorker, Any]
 
 @stalls
 def test_stall_ends_with_the_worker(stalled: Pending) -> None:
-    """``stop()`` lets the client go, with an answer or without."""
+    """``stop()`` ends the client's wait, with a response or without."""
     worker, _, pending = stalled
     worker.stop()
     assert wait([pending], TIMEOUT).done == {pending}
 
 
 @stalls
-def test_stall_does_not_hold_up_others(stalled: Pending) -> None:
+def test_stall_does_not_delay_other_requests(stalled: Pending) -> None:
     """A request that is not hit is served meanwhile."""
     assert ask(stalled[0]).result == 42
 
@@ -601,7 +602,7 @@ def test_stall_does_not_hold_up_others(stalled: Pending) -> None:
 def test_stall_comes_again_after_a_restart(
     stalled: Pending, pool: ThreadPoolExecutor, kind: type[Fault]
 ) -> None:
-    """A restart releases what stalls; the fault itself stays in force."""
+    """A restart releases stalled requests; the fault stays in force."""
     worker, _, pending = stalled
     worker.inject(kind(), times=1)
     worker.restart()
@@ -616,7 +617,7 @@ def test_stall_comes_again_after_a_restart(
 def test_later_stall_does_not_outlive_the_worker(
     worker: HttpWorker, pool: ThreadPoolExecutor
 ) -> None:
-    """A request that is let go at one stage does not stall at the next while the worker stops."""
+    """A request released at one stage does not stall at the next while the worker stops."""
     STALLED.clear()
     worker.inject(StallAuth(), StallResponse())
     pool.submit(ask, worker)

@@ -11,12 +11,15 @@ from typing import Any, ClassVar
 import pytest
 from wove.context import WoveContextManager
 
+from tests.faults.helpers import post_raw, read_all, weave_many
 from tests.support import run_frame
+from wove_http_dev import HttpWorker
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.fault import NO_FAULT, Fault
 from wove_http_dev.faults.injections import FaultBook, Injection, Plan
 from wove_http_dev.faults.selector import Selector
 from wove_http_dev.protocol.frames import Claim
+from wove_http_dev.pytest_plugin import Factory
 
 TIMEOUT = 10.0
 
@@ -536,3 +539,54 @@ class TestTelling:
         """What another book has checked decides under its number there."""
         injection = book.adopt(7, (OnRun(),), Selector())
         assert (injection.number, hits(book, 1)) == (7, [True])
+
+
+# Through a worker
+
+
+CANCEL = json.dumps({"type": "cancel_task", "run_id": "t:1", "task_id": "t"}).encode()
+
+
+@pytest.fixture
+def plain(wove_http_worker_factory: Factory) -> HttpWorker:
+    """A worker that accepts raw, unsigned requests."""
+    return wove_http_worker_factory(tls=False, security="none")
+
+
+def statuses(worker: HttpWorker, count: int) -> list[bytes]:
+    """The status lines of ``count`` requests, twenty at a time."""
+
+    def one(_: int) -> bytes:
+        return read_all(post_raw(worker, CANCEL)).partition(b"\r\n")[0]
+
+    with ThreadPoolExecutor(20) as pool:
+        return list(pool.map(one, range(count)))
+
+
+def test_exactly_times_requests_are_hit(plain: HttpWorker) -> None:
+    """Of 1000 concurrent requests exactly 100 are hit by ``times=100``."""
+    plain.inject("status code=503", times=100)
+    assert statuses(plain, 1000).count(b"HTTP/1.1 503 Service Unavailable") == 100
+
+
+def test_probability_zero_never_fires(plain: HttpWorker) -> None:
+    """``probability=0.0`` hits no request."""
+    plain.inject("status code=503", probability=0.0)
+    assert set(statuses(plain, 200)) == {b"HTTP/1.1 200 OK"}
+
+
+def test_injections_happen_in_order(plain: HttpWorker) -> None:
+    """The first injection's ``times`` are used up before the second one acts."""
+    plain.inject("status code=503", times=2)
+    plain.inject("status code=429", times=1)
+    codes = [read_all(post_raw(plain, CANCEL)).split()[1] for _ in range(4)]
+    assert codes == [b"503", b"503", b"429", b"200"]
+
+
+def test_faults_of_two_stages_act_on_one_exchange(wove_http_worker: HttpWorker) -> None:
+    """Two faults of different stages act on one exchange: the run is doubled, its started event
+    missing."""
+    wove_http_worker.inject("duplicate-run", "missing-started")
+    weave_many([1])
+    exchange, run = wove_http_worker.exchanges[0], wove_http_worker.runs.last
+    assert (exchange.events, run.executions) == (["task_result"], 2)

@@ -27,7 +27,7 @@ def test_a_redirect_forwards_the_credentials(
 
 
 def test_a_redirect_reaches_a_second_worker(wove_http_worker_factory: Factory) -> None:
-    """The journal of the worker it was sent to shows the request."""
+    """The journal of the worker that is redirected to has the request."""
     first, second = wove_http_worker_factory(), wove_http_worker_factory()
     second.allow_refusals()  # a GET without a body
     first.inject(f"redirect target={second.url}")
@@ -36,21 +36,21 @@ def test_a_redirect_reaches_a_second_worker(wove_http_worker_factory: Factory) -
 
 
 def test_the_second_origin_is_believed(wove_http_worker: HttpWorker) -> None:
-    """The executor takes the other origin's answer for the task's result."""
+    """The executor takes the second origin's response for the task's result."""
     wove_http_worker.inject("redirect")
     assert weave_one() == "answered by the second origin"
 
 
 @pytest.mark.parametrize("code", [307, 308])
 def test_a_307_is_not_followed(wove_http_worker: HttpWorker, code: int) -> None:
-    """urllib does not repeat a POST."""
+    """urllib does not repeat a POST after a 307 or 308."""
     sent = wove_http_worker.inject(f"redirect code={code}")
     error_of()
     assert sent.redirected == []
 
 
 def test_the_token_is_redacted_at_the_second_origin(wove_http_worker_factory: Factory) -> None:
-    """What arrives there is recorded without the secret."""
+    """The second origin records requests without the secret."""
     worker = wove_http_worker_factory(security="bearer")
     sent = worker.inject("redirect")
     weave_one()
@@ -59,35 +59,35 @@ def test_the_token_is_redacted_at_the_second_origin(wove_http_worker_factory: Fa
 
 @pytest.fixture
 def plain(wove_http_worker_factory: Factory) -> HttpWorker:
-    """A worker that a raw socket can talk to."""
+    """A worker that accepts raw, unsigned requests."""
     return wove_http_worker_factory(tls=False, security="none", strict=False)
 
 
 def test_a_status_has_its_retry_after(plain: HttpWorker) -> None:
-    """The header is on the wire."""
+    """The response has the Retry-After header."""
     plain.inject("status code=429 retry_after=7")
     assert b"Retry-After: 7\r\n" in read_all(post_raw(plain, b'{"close":1}'))
 
 
 def test_a_status_has_its_reason(plain: HttpWorker) -> None:
-    """The reason phrase is on the status line."""
+    """The status line has the reason phrase."""
     plain.inject("status code=503 reason='Back soon'")
     assert read_all(post_raw(plain)).startswith(b"HTTP/1.1 503 Back soon\r\n")
 
 
 def test_an_interim_response_comes_first(plain: HttpWorker) -> None:
-    """Two status lines arrive."""
+    """The interim response and the response have a status line each."""
     plain.inject("interim-response code=102")
     assert read_all(post_raw(plain)).count(b"HTTP/1.1 ") == 2
 
 
 def test_a_100_is_skipped(wove_http_worker: HttpWorker) -> None:
-    """The executor reads on after 100 Continue."""
+    """The executor reads past a 100 Continue."""
     wove_http_worker.inject("interim-response code=100")
     assert weave_one() == (1, 2)
 
 
 def test_an_oversized_body_has_its_size(wove_http_worker: HttpWorker) -> None:
-    """The whole body is read, whatever its size."""
+    """The executor reads the whole body, whatever its size."""
     wove_http_worker.inject("oversized-body size=5000000")
     assert weave_one() == (1, 2)

@@ -14,8 +14,8 @@ from wove_http_dev.pytest_plugin import Factory
 
 
 @pytest.mark.parametrize("fault", ["crash-before-run", "crash-after-run"])
-def test_a_crashed_worker_comes_back_on_start(wove_http_worker: HttpWorker, fault: str) -> None:
-    """start() serves again on the same port."""
+def test_a_crashed_worker_serves_after_start(wove_http_worker: HttpWorker, fault: str) -> None:
+    """After a crash ``start()`` serves on the same port."""
     wove_http_worker.inject(fault, times=1)
     error_of()
     wove_http_worker.start()
@@ -33,35 +33,35 @@ def test_a_crashed_worker_comes_back_on_start(wove_http_worker: HttpWorker, faul
 def test_the_journal_tells_whether_it_ran(
     wove_http_worker: HttpWorker, fault: str, state: str
 ) -> None:
-    """An answer that was lost differs from a run that never was."""
+    """The journal distinguishes a lost response from a run that never ran."""
     wove_http_worker.inject(fault, times=1)
     error_of()
     assert wove_http_worker.runs.last.state == state
 
 
 def test_a_lost_response_is_retried_and_runs_twice(wove_http_worker: HttpWorker) -> None:
-    """The executor cannot know that the task ran."""
+    """A retry after a lost response runs the task a second time."""
     wove_http_worker.inject("lost-response", times=1)
     weave_one(retries=1)
     assert [run.executions for run in wove_http_worker.runs] == [1, 1]
 
 
 def test_a_duplicate_run_runs_twice_for_one_command(wove_http_worker: HttpWorker) -> None:
-    """One command frame, two executions of the body."""
+    """One run_task runs the body twice."""
     wove_http_worker.inject("duplicate-run")
     weave_one()
     assert [run.executions for run in wove_http_worker.runs] == [2]
 
 
 def test_saturation_says_when_to_retry(wove_http_worker_factory: Factory) -> None:
-    """The answer is a 503 that heals."""
+    """Retries succeed once the saturation has passed."""
     worker = wove_http_worker_factory()
     worker.inject("saturated", times=2)
     assert weave_one(retries=2) == (1, 2)
 
 
 def test_an_ignored_cancel_leaves_the_run_running(wove_http_worker_factory: Factory) -> None:
-    """The run goes on after the executor gave it up."""
+    """The run goes on after the executor cancelled it."""
     worker = wove_http_worker_factory(timeout=0.5)
     gate = worker.hold("task")
     worker.inject("ignore-cancel")
@@ -71,7 +71,7 @@ def test_an_ignored_cancel_leaves_the_run_running(wove_http_worker_factory: Fact
 
 
 def test_a_refused_cancel_is_answered_with_its_status(wove_http_worker_factory: Factory) -> None:
-    """The cancel's POST is told an HTTP error."""
+    """The cancel's response has the fault's HTTP status."""
     worker = wove_http_worker_factory(timeout=0.5)
     worker.hold("task")
     worker.inject("refuse-cancel status=409")
@@ -80,7 +80,7 @@ def test_a_refused_cancel_is_answered_with_its_status(wove_http_worker_factory: 
 
 
 def test_a_slow_cancel_is_released_by_reset(wove_http_worker_factory: Factory) -> None:
-    """reset() ends the stall; without it this test would take a minute."""
+    """``reset()`` ends the wait of 60 s."""
     worker = wove_http_worker_factory(timeout=30.0)
     worker.hold("task")
     slow = worker.inject("slow-cancel delay=60")
@@ -97,8 +97,8 @@ def test_a_slow_cancel_is_released_by_reset(wove_http_worker_factory: Factory) -
     assert (slow.hits > 0, resetting.is_alive()) == (True, False)
 
 
-def test_a_hang_ends_when_it_is_taken_back(wove_http_worker: HttpWorker) -> None:
-    """Injection.remove() lets the command go on."""
+def test_a_hang_ends_when_it_is_removed(wove_http_worker: HttpWorker) -> None:
+    """``Injection.remove()`` lets the run go on."""
     hang = wove_http_worker.inject("hang")
     results: list[object] = []
     weaving = threading.Thread(target=lambda: results.append(weave_one()))
@@ -109,8 +109,8 @@ def test_a_hang_ends_when_it_is_taken_back(wove_http_worker: HttpWorker) -> None
     assert results == [(1, 2)]
 
 
-def test_an_unasked_cancellation_leaves_the_weave(wove_http_worker: HttpWorker) -> None:
-    """error_mode="return" does not contain it."""
+def test_an_unrequested_cancellation_leaves_the_weave(wove_http_worker: HttpWorker) -> None:
+    """The weave raises CancelledError, also with ``error_mode="return"``."""
     wove_http_worker.inject("task-cancelled")
     with pytest.raises(asyncio.CancelledError):
         weave_one()

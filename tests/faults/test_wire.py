@@ -14,44 +14,44 @@ from wove_http_dev.pytest_plugin import Factory
 
 @pytest.fixture
 def plain(wove_http_worker_factory: Factory) -> HttpWorker:
-    """A worker without TLS, that raw requests may be refused by."""
+    """A worker that accepts raw, unsigned requests."""
     return wove_http_worker_factory(tls=False, security="none", strict=False)
 
 
 def kind_of(error: Exception) -> str:
-    """The kind of a transport error."""
+    """The kind that the executor's transport error has."""
     payload = getattr(error, "payload", {})
     return str(payload.get("kind"))
 
 
 @pytest.mark.parametrize("fault", ["reset-before-response", "reset-mid-body"])
 def test_a_reset_over_http_is_a_connection_reset(plain: HttpWorker, fault: str) -> None:
-    """The executor sees ConnectionResetError."""
+    """The executor raises ConnectionResetError."""
     plain.inject(fault)
     assert kind_of(error_of()) == "ConnectionResetError"
 
 
 def test_a_reset_is_a_tcp_reset(plain: HttpWorker) -> None:
-    """A raw socket sees it too."""
+    """A raw socket gets a reset."""
     plain.inject("reset-before-response")
     with pytest.raises(ConnectionResetError):
         read_all(post_raw(plain))
 
 
-def test_a_close_is_no_reset(plain: HttpWorker) -> None:
+def test_a_close_is_not_a_reset(plain: HttpWorker) -> None:
     """Closing without a response is an ordinary end of file."""
     plain.inject("close-without-response")
     assert read_all(post_raw(plain)) == b""
 
 
 def test_a_truncated_body_is_an_incomplete_read(wove_http_worker: HttpWorker) -> None:
-    """http.client counts what was promised."""
+    """The executor raises http.client's IncompleteRead."""
     wove_http_worker.inject("truncated-body")
     assert kind_of(error_of()) == "IncompleteRead"
 
 
 def test_a_dripping_body_outlasts_the_executors_timeout(wove_http_worker_factory: Factory) -> None:
-    """Each byte restarts it: the body takes longer than the timeout, and arrives."""
+    """Each byte restarts the executor's timeout: a body that takes longer arrives."""
     worker = wove_http_worker_factory(timeout=0.5)
     worker.inject("slow-body bytes=16 interval=0.05")
     begin = time.perf_counter()
@@ -60,7 +60,7 @@ def test_a_dripping_body_outlasts_the_executors_timeout(wove_http_worker_factory
 
 
 def test_a_stall_is_released_by_reset(wove_http_worker: HttpWorker) -> None:
-    """reset() lets the rest of the body go."""
+    """``reset()`` lets the rest of the body go."""
     stall = wove_http_worker.inject("stall-mid-body")
     results: list[object] = []
     weaving = threading.Thread(target=lambda: results.append(weave_one()))
@@ -73,6 +73,6 @@ def test_a_stall_is_released_by_reset(wove_http_worker: HttpWorker) -> None:
 
 
 def test_http_1_0_is_on_the_status_line(plain: HttpWorker) -> None:
-    """The answer says HTTP/1.0."""
+    """The status line says HTTP/1.0."""
     plain.inject("http-1.0")
     assert read_all(post_raw(plain)).startswith(b"HTTP/1.0 ")
