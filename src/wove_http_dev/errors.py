@@ -39,22 +39,28 @@ class ServiceError(WoveHttpDevError):
     """A request that ends in an HTTP error status with a JSON reason."""
 
     status: int = 500
+    code: str = "internal-error"
+    """What the journal's exchange says of it (``runs.records.CODES``)."""
 
 
 class FrameError(ServiceError):
-    """The body is no valid command frame (Wove's http page, "Executor Protocol")."""
+    """The body is not a valid command frame (Wove's http page, "Executor Protocol")."""
 
     status = 400
+    code = "malformed-frame"
 
 
 class DuplicateRunError(ServiceError):
     """A ``run_task`` whose ``run_id`` is still running here."""
 
     status = 409
+    code = "run-still-running"
 
 
 class RefusedError(ServiceError):
     """A command that the worker will not carry out; the status is the caller's choice."""
+
+    code = "refused-by-fault"
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -69,6 +75,7 @@ class UnavailableError(ServiceError):
     """The service cannot take the request now: it is stopping, or a fault says it is full."""
 
     status = 503
+    code = "unavailable"
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)

@@ -380,6 +380,74 @@ class TestNonces:
         return authenticator
 
 
+class TestCodes:
+    """The code of a refusal, which does not change with its wording."""
+
+    @pytest.mark.parametrize(
+        ("request_", "code"),
+        [
+            (signed_request(headers=Headers()), "header-missing"),
+            (
+                signed_request(headers=Headers([*signed_request().headers, (NONCE, "another")])),
+                "header-repeated",
+            ),
+            (signed_request(key="other"), "unknown-key"),
+            (signed_request(timestamp="nan"), "timestamp-malformed"),
+            (signed_request(timestamp="yesterday"), "timestamp-malformed"),
+            (signed_request(timestamp=str(NOW + WINDOW + 1)), "timestamp-skew"),
+            (signed_request(body=b"x"), "signature-mismatch"),
+        ],
+    )
+    def test_signed(self, signed: Authenticator, request_: Request, code: str) -> None:
+        """Each check of a signed request has a code of its own."""
+        assert signed.verify(request_).code == code
+
+    def test_replayed(self, signed: Authenticator) -> None:
+        """A nonce used before has a code of its own."""
+        signed.verify(signed_request())
+        assert signed.verify(signed_request()).code == "nonce-replayed"
+
+    def test_memory_full(self, clock: Clock) -> None:
+        """A full memory of nonces has a code of its own."""
+        full = Authenticator(credentials("signed", secret=SECRET), clock=clock, nonce_limit=0)
+        assert full.verify(signed_request()).code == "nonce-memory-full"
+
+    @pytest.mark.parametrize(
+        ("values", "code"),
+        [
+            ([], "header-missing"),
+            ([f"Bearer {SECRET}"] * 2, "header-repeated"),
+            ([f"Basic {SECRET}"], "not-bearer"),
+            (["Bearer other"], "token-mismatch"),
+        ],
+    )
+    def test_bearer(self, bearer: Authenticator, values: list[str], code: str) -> None:
+        """Each check of a bearer token has a code of its own."""
+        assert bearer.verify(bearer_request(*values)).code == code
+
+    @pytest.mark.parametrize(
+        ("headers", "code"),
+        [
+            ({"Origin": "null"}, "origin-sent"),
+            ({"Host": "evil.example"}, "unknown-host"),
+            ({"Content_Type": "text/plain"}, "content-type"),
+        ],
+    )
+    def test_browser_guard(
+        self, unauthenticated: Authenticator, headers: dict[str, str], code: str
+    ) -> None:
+        """Each check of a request without credentials has a code of its own."""
+        assert unauthenticated.verify(json_request(**headers)).code == code
+
+    def test_accepted(self, signed: Authenticator) -> None:
+        """An accepted request has none."""
+        assert signed.verify(signed_request()).code == ""
+
+    def test_failed_step(self, signed: Authenticator) -> None:
+        """The step that failed has the code of the verdict."""
+        assert signed.verify(signed_request(key="other")).steps[-1].code == "unknown-key"
+
+
 class TestHints:
     """The hints about a signature that does not match."""
 

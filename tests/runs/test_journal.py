@@ -98,10 +98,10 @@ class TestExchanges:
         [
             ({}, False),
             ({"refusal": "signature"}, True),
-            ({"certificate_rejected": True}, True),
+            ({"code": "certificate-rejected"}, True),
             ({"error": "closed early"}, False),
             ({"refusal": "signature", "faults": ["reject-auth"]}, False),
-            ({"certificate_rejected": True, "faults": ["untrusted-ca"]}, False),
+            ({"code": "certificate-rejected", "faults": ["untrusted-ca"]}, False),
             ({"internal_error": True}, True),
             ({"internal_error": True, "faults": ["hang"]}, True),
         ],

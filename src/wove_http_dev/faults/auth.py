@@ -24,8 +24,8 @@ class RejectAuth(Fault):
     reason: str = field("rejected by a fault", "reason in the JSON body")
 
     def on_auth(self, stage: AuthStage) -> Verdict:
-        step = Step("fault", False, self.reason)
-        return Verdict(False, self.reason, (step,), status=self.status)
+        step = Step("fault", False, self.reason, "refused-by-fault")
+        return Verdict(False, self.reason, (step,), status=self.status, code=step.code)
 
 
 @dataclass(frozen=True)

@@ -319,6 +319,7 @@ class _ChildProcess:
             open_ones = [self._journal.open("connection")]
         for exchange in open_ones:
             exchange.error = "the worker process ended" + (" by itself" if by_itself else "")
+            exchange.code = exchange.code or "worker-ended"
             exchange.internal_error = by_itself
             self._journal.close(exchange)
         for execution in list(self._parked.values()):

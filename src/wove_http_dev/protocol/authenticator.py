@@ -1,8 +1,8 @@
-"""Who may send a command frame: bytes, headers and target in, a :class:`Verdict` out.
+"""Authentication of requests: target, headers and body in, a :class:`Verdict` out.
 
-The signing scheme is Wove's (``wove.security.NetworkExecutorSecurity``, "wove-v1"); the cost of a
-check here does not grow with the requests seen before. This room opens no socket and decodes no
-frame: the body is hashed, never parsed.
+The signing scheme is Wove's (``wove.security.NetworkExecutorSecurity``, "wove-v1"). Unlike there,
+the cost of a check does not grow with the number of requests seen before. The body is hashed, never
+parsed.
 """
 
 from __future__ import annotations
@@ -31,35 +31,63 @@ KEY, TIMESTAMP, NONCE, SIGNATURE = (
     "X-Wove-Signature",
 )
 SIGNED_HEADERS = (KEY, TIMESTAMP, NONCE, SIGNATURE)
+CODES = {
+    "header-missing": "a header that authenticates a request is missing",
+    "header-repeated": "such a header is sent more than once",
+    "unknown-key": "X-Wove-Key is not the worker's key id",
+    "timestamp-malformed": "X-Wove-Timestamp is not a finite number",
+    "timestamp-skew": "X-Wove-Timestamp is further from the worker's clock than clock_skew allows",
+    "signature-mismatch": "X-Wove-Signature is not that of this request and the worker's secret",
+    "nonce-replayed": "a request with this nonce was accepted before",
+    "nonce-memory-full": "no further nonce can be remembered; answered 503",
+    "not-bearer": "Authorization is not of the Bearer scheme",
+    "token-mismatch": "the bearer token is not the worker's",
+    "origin-sent": "security is none, and the request has an Origin header",
+    "unknown-host": "security is none, and Host is not a name of this worker",
+    "content-type": "security is none, and Content-Type is not application/json",
+    "refused-by-fault": "a fault refused the request",
+}
+"""The codes of refusals, and what each means."""
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")  # wove.security._is_local_host
 NONCE_LIMIT = 250_000
 
 
 class Step(NamedTuple):
-    """One rung of the ladder: what was checked, whether it held, what was seen."""
+    """One check of a request."""
 
     name: str
+    """What was checked."""
     ok: bool
     detail: str = ""
+    """What was found, in words."""
+    code: str = ""
+    """One of :data:`CODES` if it failed, else empty."""
 
 
 @dataclass
 class Verdict:
-    """The outcome of a check. ``status`` is what a refusal answers: 401, 403 or 503."""
+    """The outcome of all checks."""
 
     accepted: bool
     reason: str = ""
+    """Why it was refused, in words."""
     steps: tuple[Step, ...] = ()
+    """The checks in order; the last one of a refusal failed."""
     hint: str | None = None
-    """On a mismatch: what would have matched."""
+    """On a signature mismatch: what may have caused it."""
     status: int = 401
+    """The HTTP status of a refusal: 401, 403 or 503."""
+    code: str = ""
+    """Why it was refused, one of :data:`CODES`; empty if it was accepted."""
+    would_match: str | None = None
+    """On a signature mismatch: the target that the signature covers, in words, if it was found."""
 
 
 class NonceMemory:
-    """Nonces seen inside the window, forgotten after it, at a constant cost per request.
+    """Remembers nonces for as long as their timestamps are accepted, at constant cost.
 
-    Bounded by ``limit``: when it is full of nonces that are still inside the window it says so
-    (the request is answered 503) and never forgets one early, which would let a replay in.
+    It holds at most ``limit`` nonces and never forgets one early, which would let a replay in: a
+    request that comes when it is full is refused with status 503.
     """
 
     def __init__(self, window: float, limit: int = NONCE_LIMIT) -> None:
@@ -78,7 +106,7 @@ class NonceMemory:
         mark = hashlib.blake2b(nonce.encode("utf-8", "surrogateescape"), digest_size=16).digest()
         with self._lock:
             for _ in range(2):  # two out for one in: shrinks steadily, never scans
-                if not self._order or self._order[0][0] >= now:  # the edge is still inside
+                if not self._order or self._order[0][0] >= now:  # the oldest one is needed still
                     break
                 self._seen.discard(self._order.popleft()[1])
             if mark in self._seen:
@@ -120,8 +148,9 @@ KnownSecrets = Callable[[], Iterable[tuple[str, bytes]]]
 class Authenticator:
     """Checks requests against one set of credentials. Thread-safe.
 
-    ``clock`` gives seconds since the epoch. ``known_secrets`` yields (label, secret) pairs that a
-    mismatch is compared with, to say whose secret it was; a label is shown, a secret never.
+    ``clock`` returns seconds since the epoch. ``known_secrets`` yields (label, secret) pairs of
+    other workers: a signature that does not match is tried with each, so that the hint can name the
+    label.
     """
 
     def __init__(
@@ -140,7 +169,7 @@ class Authenticator:
         self._nonces = NonceMemory(credentials.clock_skew, nonce_limit)
 
     def altered(self, *, secret: bytes | None, clock_offset: float) -> Authenticator:
-        """One like it with another secret, or with a clock that is ``clock_offset`` s ahead."""
+        """A copy with another secret, or with a clock that is ``clock_offset`` seconds ahead."""
         clock = self._clock
         changed = self.credentials
         if secret is not None:
@@ -153,73 +182,95 @@ class Authenticator:
         )
 
     def verify(self, request: Request) -> Verdict:
-        """Accept or refuse ``request``; never raises, whatever the headers hold."""
+        """Accept or refuse ``request``. Never raises, whatever the headers contain."""
         mode = self.credentials.mode
         if mode == "none":
             return self._browser_guard(request)
         steps: list[Step] = []
-        ladder = self._signed(request, steps) if mode == "signed" else self._bearer(request)
-        for step in ladder:
+        for step in self._signed(request) if mode == "signed" else self._bearer(request):
             steps.append(step)
             if not step.ok:
-                full = step.name == "nonce" and step.detail.startswith("memory")
-                return Verdict(
-                    accepted=False,
-                    reason=f"{step.name}: {step.detail}",
-                    steps=tuple(steps),
-                    hint=self._hint(request) if step.name == "signature" else None,
-                    status=503 if full else 401,
-                )
+                return self._refused(request, steps)
         return Verdict(accepted=True, steps=tuple(steps))
 
-    def _signed(self, request: Request, steps: list[Step]) -> Iterator[Step]:
+    def _refused(self, request: Request, steps: list[Step]) -> Verdict:
+        step = steps[-1]
+        verdict = Verdict(
+            accepted=False,
+            reason=f"{step.name}: {step.detail}",
+            steps=tuple(steps),
+            status=503 if step.code == "nonce-memory-full" else 401,
+            code=step.code,
+        )
+        if step.code == "signature-mismatch":
+            self._explain(verdict, request)
+        return verdict
+
+    def _signed(self, request: Request) -> Iterator[Step]:
         headers = request.headers
-        wrong = _wrong_headers(headers)
-        yield Step("headers", not wrong, wrong)
+        yield _check_headers(headers)
         key, timestamp, nonce, signature = (headers.get(name) or "" for name in SIGNED_HEADERS)
         known = _same(key, self.credentials.key)
-        yield Step("key", known, "" if known else f"unknown key {key[:80]!r}")
+        yield (
+            Step("key", True)
+            if known
+            else Step("key", False, f"unknown key {key[:80]!r}", "unknown-key")
+        )
         now = self._clock()
         yield self._timestamp(timestamp, now)
         body_hash = hashlib.sha256(request.body).hexdigest()
         canonical = canonical_string(request.target, body_hash, timestamp, nonce)
         yield Step("canonical string", True, canonical.replace("\n", "|")[:400])
         match = _same(signature, _signature(self.credentials.secret, canonical))
-        yield Step("signature", match, "" if match else "does not match")
+        yield (
+            Step("signature", True)
+            if match
+            else Step("signature", False, "does not match", "signature-mismatch")
+        )
         if self.credentials.remember_nonces:
-            state = self._nonces.remember(nonce, now)
-            yield Step("nonce", state == "fresh", _NONCE_DETAIL[state])
+            yield _NONCE_STEPS[self._nonces.remember(nonce, now)]
 
     def _timestamp(self, text: str, now: float) -> Step:
         try:
             stamp = float(text)
         except ValueError:
-            return Step("timestamp", False, f"{text[:40]!r} is not a number of seconds")
+            detail = f"{text[:40]!r} is not a number of seconds"
+            return Step("timestamp", False, detail, "timestamp-malformed")
         if not math.isfinite(stamp):
-            return Step("timestamp", False, f"{text[:40]!r} is not finite")
+            return Step("timestamp", False, f"{text[:40]!r} is not finite", "timestamp-malformed")
         skew = stamp - now
         if abs(skew) > self.credentials.clock_skew:
             side = "ahead of" if skew > 0 else "behind"
             limit = f"{self.credentials.clock_skew:g} s"
-            return Step("timestamp", False, f"{abs(skew):.0f} s {side} this clock; limit {limit}")
+            detail = f"{abs(skew):.0f} s {side} this clock; limit {limit}"
+            return Step("timestamp", False, detail, "timestamp-skew")
         return Step("timestamp", True, f"skew {skew:+.0f} s")
 
     def _bearer(self, request: Request) -> Iterator[Step]:
         sent = request.headers.getlist("Authorization")
-        if len(sent) != 1:
-            count = "missing" if not sent else "sent more than once"
-            yield Step("headers", False, f"Authorization is {count}")
+        if not sent:
+            yield Step("headers", False, "Authorization is missing", "header-missing")
+            return
+        if len(sent) > 1:
+            detail = "Authorization is sent more than once"
+            yield Step("headers", False, detail, "header-repeated")
             return
         scheme, _, token = sent[0].partition(" ")
         if scheme.lower() != "bearer":  # RFC 9110, 11.1: the scheme is case-insensitive
-            yield Step("headers", False, "Authorization is not of the Bearer scheme")
+            detail = "Authorization is not of the Bearer scheme"
+            yield Step("headers", False, detail, "not-bearer")
             return
         # http.client writes header values as latin-1; compare the bytes that travelled.
         expected = self.credentials.secret.decode("utf-8")
         match = _same(token, expected)
-        yield Step("token", match, "" if match else "is not this worker's token")
+        yield (
+            Step("token", True)
+            if match
+            else Step("token", False, "is not this worker's token", "token-mismatch")
+        )
 
-    def _hint(self, request: Request) -> str | None:
+    def _explain(self, verdict: Verdict, request: Request) -> None:
+        """Set ``would_match`` and ``hint`` of a verdict on a signature that does not match."""
         headers = request.headers
         timestamp, nonce, signature = (headers.get(name) or "" for name in SIGNED_HEADERS[1:])
         body_hash = hashlib.sha256(request.body).hexdigest()
@@ -230,11 +281,13 @@ class Authenticator:
 
         for what, target in _target_variants(request.target):
             if matches(self.credentials.secret, target):
-                return f"it would match {what} ({target[:200]!r}): something between rewrote it"
+                verdict.would_match = f"{what} ({target[:200]!r})"
+                verdict.hint = f"it would match {verdict.would_match}: something between rewrote it"
+                return
+        verdict.hint = "another secret, or a body or target changed on the way"
         for label, secret in self._known_secrets():
             if secret != self.credentials.secret and matches(secret, request.target):
-                return f"it was signed with the secret of {label}"
-        return "another secret, or a body or target changed on the way"
+                verdict.hint = f"it was signed with the secret of {label}"
 
     def _browser_guard(self, request: Request) -> Verdict:
         # Without authentication any web page could POST a pickle to loopback: a cross-site form
@@ -245,31 +298,41 @@ class Authenticator:
         kind = kinds[0].partition(";")[0].strip().lower() if len(kinds) == 1 else ""
         hosts = headers.getlist("Host")
         host = _host_name(hosts[0]) if len(hosts) == 1 else ""
-        for name, ok, detail in (
-            ("origin", headers.get("Origin") is None, "a request with an Origin header is refused"),
-            ("host", host in self.hosts, f"{host[:80]!r} is no name of this worker"),
-            ("content type", kind == "application/json", "must be application/json"),
-        ):
-            if not ok:
-                return Verdict(False, f"{name}: {detail}", (Step(name, False, detail),), status=403)
-        return Verdict(accepted=True, steps=(Step("none", True, "no authentication asked for"),))
+        step = Step("none", True, "no authentication asked for")
+        if headers.get("Origin") is not None:
+            detail = "a request with an Origin header is refused"
+            step = Step("origin", False, detail, "origin-sent")
+        elif host not in self.hosts:
+            detail = f"{host[:80]!r} is not a name of this worker"
+            step = Step("host", False, detail, "unknown-host")
+        elif kind != "application/json":
+            step = Step("content type", False, "must be application/json", "content-type")
+        if step.ok:
+            return Verdict(accepted=True, steps=(step,))
+        reason = f"{step.name}: {step.detail}"
+        return Verdict(False, reason, (step,), status=403, code=step.code)
 
 
-_NONCE_DETAIL = {
-    "fresh": "",
-    "replayed": "this signature was used before",
-    "full": "memory is full of nonces still inside the window; try again later",
+_NONCE_STEPS = {
+    "fresh": Step("nonce", True),
+    "replayed": Step("nonce", False, "this signature was used before", "nonce-replayed"),
+    "full": Step(
+        "nonce",
+        False,
+        "memory is full of nonces still inside the window; try again later",
+        "nonce-memory-full",
+    ),
 }
 
 
-def _wrong_headers(headers: Headers) -> str:
+def _check_headers(headers: Headers) -> Step:
     for name in SIGNED_HEADERS:
         values = headers.getlist(name)
         if len(values) > 1:
-            return f"{name} is sent more than once"
+            return Step("headers", False, f"{name} is sent more than once", "header-repeated")
         if not values or not values[0]:
-            return f"{name} is missing"
-    return ""
+            return Step("headers", False, f"{name} is missing", "header-missing")
+    return Step("headers", True)
 
 
 def _target_variants(target: str) -> Iterator[tuple[str, str]]:

@@ -13,11 +13,13 @@ from wove_http_dev.protocol.messages import Request
 
 
 class RequestError(Exception):
-    """What came is no request that can be served; ``status`` is the answer."""
+    """What arrived is not a request that can be served; it is answered with ``status``. ``code`` is
+    for the journal's exchange (``runs.records.CODES``)."""
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, code: str = "malformed-request") -> None:
         super().__init__(reason)
         self.status = status
+        self.code = code
 
 
 class RequestReader:
@@ -71,7 +73,9 @@ class RequestReader:
             if self._failure is not None:
                 raise self._failure from None
             if data[:1] == b"\x16" and not self._secure:
-                raise RequestError(400, "a TLS handshake on a plain http port") from None
+                raise RequestError(
+                    400, "a TLS handshake on a plain http port", "tls-on-plain-http-port"
+                ) from None
             if not self._complete:
                 raise RequestError(400, f"not HTTP/1.1: {exc}") from None
             self.pipelined = True
@@ -155,12 +159,16 @@ class RequestReader:
             raise self._failure
 
     def _head_too_large(self) -> RequestError:
-        return RequestError(431, f"the head is larger than {self._max_head} bytes")
+        return RequestError(
+            431, f"the head is larger than {self._max_head} bytes", "head-too-large"
+        )
 
     def _limit_body(self, size: int) -> None:
         if size > self._max_body:
             self._failure = RequestError(
-                413, f"the body is larger than max_body={self._max_body} bytes"
+                413,
+                f"the body is larger than max_body={self._max_body} bytes",
+                "request-too-large",
             )
             raise self._failure
 

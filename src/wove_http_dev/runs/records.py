@@ -13,12 +13,37 @@ from dataclasses import dataclass, field
 from typing import Any, overload
 
 from wove_http_dev.errors import PayloadDroppedError, UsageError
+from wove_http_dev.protocol import authenticator
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.frames import loads
 from wove_http_dev.runs.runner import Outcome
 
 FINISHED = ("succeeded", "failed", "cancelled", "lost")
 STATES = ("received", "held", "running", *FINISHED, "finished")
+
+
+CODES = {
+    **authenticator.CODES,
+    "wrong-path": "the path of the URL is not one that takes command frames",
+    "wrong-method": "the method is not POST",
+    "malformed-frame": "the body is not a valid command frame",
+    "run-still-running": "a run with the same run_id has not ended",
+    "unavailable": "the worker is stopping, or a fault says that it is full",
+    "malformed-request": "what arrived is not HTTP/1.1",
+    "tls-on-plain-http-port": "a TLS handshake arrived at a worker with tls=False",
+    "plain-http-on-tls-port": "plain http arrived at a worker with tls=True",
+    "head-too-large": "request line and headers exceed their limit",
+    "request-too-large": "the body exceeds max_body",
+    "request-timeout": "the request took too long to arrive",
+    "request-incomplete": "the connection ended before a whole request had arrived",
+    "handshake-failed": "the TLS handshake failed",
+    "certificate-rejected": "the client ended the TLS handshake because of the certificate",
+    "reply-not-taken": "the connection ended while the reply was written",
+    "connection-ended": "the worker ended the connection before the reply was written",
+    "worker-ended": "the process of an isolated worker ended",
+    "internal-error": "the worker service, or a fault, has a bug",
+}
+"""The codes of exchanges that did not end with an ordinary reply, and what each means."""
 
 
 @dataclass
@@ -44,6 +69,9 @@ class Exchange:
     accepted: bool | None = None
     """The authentication verdict; ``None`` if it never came to one."""
     refusal: str = ""
+    """Why it was refused, in words."""
+    code: str = ""
+    """Why it was refused or failed, one of :data:`CODES`; empty if it was neither."""
     verdict: Verdict | None = None
     """The authentication verdict, its ladder of steps included."""
     status: int | None = None
@@ -55,8 +83,11 @@ class Exchange:
     """What ended it early, in words."""
     internal_error: bool = False
     """Whether the service itself failed (strict mode reports it)."""
-    certificate_rejected: bool = False
-    """Whether the client broke the handshake off over our certificate."""
+
+    @property
+    def certificate_rejected(self) -> bool:
+        """Whether the client ended the TLS handshake because of the certificate."""
+        return self.code == "certificate-rejected"
 
     @property
     def violation(self) -> bool:

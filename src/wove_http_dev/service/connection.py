@@ -68,8 +68,8 @@ class Answer(Protocol):
     def on_wire(self, wire: Wire) -> None:
         """Write the reply."""
 
-    def done(self, error: str = "") -> None:
-        """It was written, or ``error`` says why not."""
+    def done(self, error: str = "", code: str = "") -> None:
+        """It was written, or ``error`` says why not, with one of ``runs.records.CODES``."""
 
     def wait(self, seconds: float | None) -> bool:
         """How a wire fault waits."""
@@ -85,10 +85,10 @@ class Handler(Protocol):
         """The answer to a request; never raises."""
 
     def connection_failed(
-        self, error: str, *, status: int | None, rejected: bool, faults: list[str]
+        self, error: str, *, code: str, status: int | None, faults: list[str]
     ) -> None:
-        """A connection on which something came, but no whole request. ``status`` is what was
-        answered, ``rejected`` whether the client did not like our certificate."""
+        """Something arrived on a connection, but not a whole request. ``code`` is one of
+        ``runs.records.CODES``, ``status`` the HTTP status that was answered, if any."""
 
 
 class Aborted(Exception):
@@ -106,6 +106,12 @@ class Site(Protocol):
 
     def count_handshake(self, change: int) -> None:
         """One more, or one less, is under way."""
+
+
+def _handshake_code(reason: str) -> str:
+    """The code of a handshake that failed for ``reason``, in OpenSSL's wording."""
+    rejected = "ALERT" in reason and ("CERT" in reason or "_CA" in reason)
+    return "certificate-rejected" if rejected else "handshake-failed"
 
 
 class Connection:
@@ -155,16 +161,14 @@ class Connection:
         except (OSError, ValueError) as exc:
             # ValueError: "write to closed or unwrapped SSL", another thread was here first.
             if not self._over and self._faults:
-                self._failed(f"{type(exc).__name__}: {exc}")
+                self._failed(f"{type(exc).__name__}: {exc}", "request-incomplete")
         except Exception as exc:  # a fault's bug must not kill the thread that others share
-            self._failed(f"{type(exc).__name__}: {exc}")
+            self._failed(f"{type(exc).__name__}: {exc}", "internal-error")
         finally:
             self._end()
 
-    def _failed(self, error: str, *, status: int | None = None, rejected: bool = False) -> None:
-        self._site.handler.connection_failed(
-            error, status=status, rejected=rejected, faults=self._faults
-        )
+    def _failed(self, error: str, code: str, *, status: int | None = None) -> None:
+        self._site.handler.connection_failed(error, code=code, status=status, faults=self._faults)
 
     def _end(self) -> None:
         with contextlib.suppress(OSError):
@@ -194,7 +198,7 @@ class Connection:
         if not first:
             return False  # a port probe: not a byte came, so nothing is recorded
         if first != b"\x16":  # TLS ContentType handshake (RFC 8446, 5.1)
-            self._failed("plain http on an https port", status=400)
+            self._failed("plain http on an https port", "plain-http-on-tls-port", status=400)
             self._sock.recv(CHUNK)
             self._refuse(RequestError(400, "this port speaks https; use an https:// URL"))
             return False
@@ -210,8 +214,7 @@ class Connection:
         except (OSError, ValueError) as exc:  # SSLError is an OSError
             if not self._over:
                 reason = getattr(exc, "reason", None) or type(exc).__name__
-                rejected = "ALERT" in reason and ("CERT" in reason or "_CA" in reason)
-                self._failed(f"TLS handshake: {reason}", rejected=rejected)
+                self._failed(f"TLS handshake: {reason}", _handshake_code(reason))
             return False
         finally:
             self._site.count_handshake(-1)
@@ -228,12 +231,13 @@ class Connection:
             request = reader.request()
         except RequestError as exc:
             if not self._over:
-                self._failed(str(exc), status=exc.status)
+                self._failed(str(exc), exc.code, status=exc.status)
                 self._refuse(exc)
             return False
         except (OSError, ValueError) as exc:
             if reader.started and not self._over:
-                self._failed(f"the request broke off: {type(exc).__name__}: {exc}")
+                error = f"the request broke off: {type(exc).__name__}: {exc}"
+                self._failed(error, "request-incomplete")
             return False
         self._answering = True
         answer = self._site.handler.handle(request)
@@ -251,7 +255,8 @@ class Connection:
             data = sock.recv(CHUNK)
             if not data:
                 if reader.started and not self._over:
-                    self._failed("the client closed before its request was whole")
+                    error = "the client closed before its request was whole"
+                    self._failed(error, "request-incomplete")
                 return False
             if reader.feed(data):
                 return True
@@ -266,7 +271,7 @@ class Connection:
                 deadline, in_head = now + limits.body, False
             left = deadline - now
             if left <= 0:
-                raise RequestError(408, "the request took too long to arrive")
+                raise RequestError(408, "the request took too long to arrive", "request-timeout")
             sock.settimeout(left)
 
     def _write(self, answer: Answer, *, close: bool, more: bool) -> bool:
@@ -280,10 +285,11 @@ class Connection:
             self._sock.settimeout(self._limits.write)
             answer.on_wire(self)
         except Aborted:
-            answer.done("" if answer.ends_early else "the connection was ended")
+            error = "" if answer.ends_early else "the connection was ended"
+            answer.done(error, "connection-ended")
             return False
         except (OSError, ValueError) as exc:
-            answer.done(f"the answer was not taken: {type(exc).__name__}: {exc}")
+            answer.done(f"the answer was not taken: {type(exc).__name__}: {exc}", "reply-not-taken")
             return False
         answer.done()
         if more:  # a request that is not served here may still be on its way

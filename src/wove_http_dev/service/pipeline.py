@@ -82,15 +82,15 @@ class Service:
         return self.faults.plan_connection()
 
     def connection_failed(
-        self, error: str, *, status: int | None, rejected: bool, faults: list[str]
+        self, error: str, *, code: str, status: int | None, faults: list[str]
     ) -> None:
         exchange = self.journal.open("connection")
         exchange.error = error
+        exchange.code = code
         exchange.status = status
         if status is not None:
             exchange.refusal = error
         exchange.faults = list(faults)
-        exchange.certificate_rejected = rejected
         self.journal.close(exchange)
 
     def handle(self, request: Request) -> ServiceAnswer:
@@ -107,13 +107,12 @@ class Service:
             return ServiceAnswer(Reply(), plan, exchange, self.journal, hung_up=True)
         except ServiceError as exc:
             exchange.refusal = self.journal.clean(str(exc))
+            exchange.code = exc.code
             reply = json_reply(exc.status, {"error": exchange.refusal})
             if isinstance(exc, UnavailableError) and exc.retry_after is not None:
                 reply.headers.append(("Retry-After", f"{exc.retry_after:g}"))
         except Exception as exc:  # ours or a fault's bug: an answer, not a dead thread
-            exchange.error = f"{type(exc).__name__}: {exc}"
-            exchange.internal_error = True
-            traceback.print_exc()
+            self._failed(exchange, exc)
             reply = json_reply(500, {"error": "the worker service failed; see its log"})
         stage = ResponseStage(
             request,
@@ -123,12 +122,16 @@ class Service:
         try:
             reply = plan.fault("response").on_reply(reply, stage)
         except Exception as exc:  # a fault's bug, as above
-            exchange.error = f"{type(exc).__name__}: {exc}"
-            exchange.internal_error = True
-            traceback.print_exc()
+            self._failed(exchange, exc)
         exchange.status = reply.status
         self.journal.update(exchange)
         return ServiceAnswer(reply, plan, exchange, self.journal)
+
+    def _failed(self, exchange: Exchange, exc: Exception) -> None:
+        exchange.error = f"{type(exc).__name__}: {exc}"
+        exchange.code = "internal-error"
+        exchange.internal_error = True
+        traceback.print_exc()
 
     # The stages
 
@@ -141,9 +144,11 @@ class Service:
             return json_reply(verdict.status, document)
         if request.target.partition("?")[0] not in self.paths:
             exchange.refusal = f"the path is not {' or '.join(dict.fromkeys(self.paths))}"
+            exchange.code = "wrong-path"
             return json_reply(404, {"error": exchange.refusal})
         if request.method != "POST":
             exchange.refusal = "only POST is served here"
+            exchange.code = "wrong-method"
             return json_reply(405, {"error": exchange.refusal}, allow="POST")
         command = claim.decode()
         exchange.run_id, exchange.task_id = command.run_id, command.task_id
@@ -161,9 +166,10 @@ class Service:
         exchange.accepted = verdict.accepted
         exchange.verdict = verdict
         if exchange.target != request.target:  # a secret in it, or too long: the ladder quotes it
-            exchange.verdict = replace(verdict, steps=(), hint=None)
+            exchange.verdict = replace(verdict, steps=(), hint=None, would_match=None)
         if not verdict.accepted:
             exchange.refusal = self.journal.clean(verdict.reason)
+            exchange.code = verdict.code or "refused-by-fault"  # a custom fault need not say one
             clean = self.journal.clean
             exchange.frame_type = claim.type and clean(claim.type, 200)
             exchange.task_id = claim.task_id and clean(claim.task_id, 200)
@@ -313,7 +319,8 @@ class ServiceAnswer:
     def wait(self, seconds: float | None) -> bool:
         return self.plan.wait("wire")(seconds)
 
-    def done(self, error: str = "") -> None:
+    def done(self, error: str = "", code: str = "") -> None:
         if error:
             self.exchange.error = error
+            self.exchange.code = self.exchange.code or code
         self.journal.close(self.exchange)

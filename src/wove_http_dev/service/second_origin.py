@@ -103,7 +103,7 @@ class SecondOrigin:
                 injection.redirected.append(exchange)
 
     def connection_failed(
-        self, error: str, *, status: int | None, rejected: bool, faults: list[str]
+        self, error: str, *, code: str, status: int | None, faults: list[str]
     ) -> None:
         """Ignore it."""
 
@@ -119,5 +119,5 @@ class _Answer:
     def wait(self, seconds: float | None) -> bool:
         return True
 
-    def done(self, error: str = "") -> None:
+    def done(self, error: str = "", code: str = "") -> None:
         return None

@@ -19,11 +19,12 @@ from wove_http_dev.runs.records import Exchange
 
 def refusal(exchange: Exchange) -> str:
     """Why ``exchange`` was refused; empty if it was not."""
-    hint = exchange.verdict.hint if exchange.verdict is not None else None
-    if not exchange.refusal or not hint:
+    verdict = exchange.verdict
+    if not exchange.refusal or verdict is None or not verdict.hint:
         return exchange.refusal
-    # A proxy between is what the worker suspects; here there is none.
-    return f"{exchange.refusal} ({hint.partition(': something between')[0]})"
+    # The hint suspects a proxy in between; in this check there is none.
+    found = verdict.would_match
+    return f"{exchange.refusal} ({f'it would match {found}' if found else verdict.hint})"
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def _nothing_said(check: CaseContext, worker: HttpWorker, to_whom: str) -> None:
     if requests:
         check.fail(f"a {requests[0].frame_type or 'request'} was sent to {to_whom}")
     for exchange in worker.exchanges:
-        if exchange.error == "plain http on an https port":
+        if exchange.code == "plain-http-on-tls-port":
             check.fail("after TLS had failed, a plaintext request was sent to an https URL")
 
 
@@ -83,7 +83,7 @@ def no_plaintext_fallback(check: CaseContext) -> str:
         worker.inject(kind(), times=1)
         told = check.one(worker, delivery_timeout=1.0)
         for exchange in worker.exchanges:
-            if exchange.error == "plain http on an https port":
+            if exchange.code == "plain-http-on-tls-port":
                 check.fail(f"after {kind.name} a plaintext request was sent to an https URL")
     return str(told)
 

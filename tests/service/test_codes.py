@@ -1,0 +1,188 @@
+"""The code of an exchange says why it was refused or failed, whatever its wording."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+import wove_http_dev
+from tests.support import (
+    MakeWorker,
+    answer,
+    connect,
+    request_bytes,
+    run_frame,
+    send_raw,
+    signed_bytes,
+    signed_request,
+)
+from wove_http_dev.faults.fault import AuthStage, EventsStage, Fault
+from wove_http_dev.protocol.authenticator import Verdict
+from wove_http_dev.runs.records import CODES
+from wove_http_dev.worker import HttpWorker
+
+SOURCE = Path(wove_http_dev.__file__).parent
+
+
+@dataclass(frozen=True)
+class Closed(Fault):
+    """Refuses a request and gives no code."""
+
+    stage: ClassVar[str] = "auth"
+
+    def on_auth(self, stage: AuthStage) -> Verdict:
+        return Verdict(accepted=False, reason="closed for today", status=418)
+
+
+@dataclass(frozen=True)
+class Buggy(Fault):
+    """Raises in its method."""
+
+    stage: ClassVar[str] = "events"
+
+    def on_events(self, events: list[Any], stage: EventsStage) -> Any:
+        raise KeyError("a bug")
+
+
+def code_of(worker: HttpWorker) -> str:
+    """The code of the newest exchange."""
+    return worker.exchanges[-1].code
+
+
+def test_served(worker: HttpWorker) -> None:
+    """An exchange that ended with an ordinary reply has none."""
+    signed_request(worker, run_frame(answer))
+    assert code_of(worker) == ""
+
+
+def refused(worker: HttpWorker) -> bytes:
+    return request_bytes({}, run_frame(answer))
+
+
+def wrong_path(worker: HttpWorker) -> bytes:
+    return request_bytes({}, run_frame(answer), target="/elsewhere")
+
+
+def wrong_method(worker: HttpWorker) -> bytes:
+    return request_bytes({}, run_frame(answer), method="PUT")
+
+
+def malformed_frame(worker: HttpWorker) -> bytes:
+    return request_bytes({}, b"[]")
+
+
+def malformed_request(worker: HttpWorker) -> bytes:
+    return b"MAIL FROM:<client@example.com>\r\n\r\n"
+
+
+def tls_client_hello(worker: HttpWorker) -> bytes:
+    return bytes.fromhex("16 0301 0005 01 000001 00")
+
+
+def head_too_large(worker: HttpWorker) -> bytes:
+    return request_bytes({"X-Padding": "x" * 70_000})
+
+
+def body_too_large(worker: HttpWorker) -> bytes:
+    return request_bytes({}, b"x" * 2000)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (wrong_path, "wrong-path"),
+        (wrong_method, "wrong-method"),
+        (malformed_frame, "malformed-frame"),
+        (malformed_request, "malformed-request"),
+        (tls_client_hello, "tls-on-plain-http-port"),
+        (head_too_large, "head-too-large"),
+        (body_too_large, "request-too-large"),
+    ],
+)
+def test_request(make_worker: MakeWorker, data: Callable[[HttpWorker], bytes], code: str) -> None:
+    """Each kind of request that is not served has a code of its own."""
+    worker = make_worker(tls=False, security="none", max_body=1000)
+    send_raw(worker, data(worker))
+    assert code_of(worker) == code
+
+
+def test_plain_http_on_a_tls_port(worker: HttpWorker) -> None:
+    """Plain http at an https worker has a code."""
+    send_raw(worker, request_bytes({}), tls=False)
+    assert code_of(worker) == "plain-http-on-tls-port"
+
+
+def test_certificate_rejected(worker: HttpWorker) -> None:
+    """A client that does not trust the certificate ends the handshake."""
+    with connect(worker, tls=False) as sock, pytest.raises(ssl.SSLCertVerificationError):
+        ssl.create_default_context().wrap_socket(sock, server_hostname="localhost")
+    worker.journal.wait(lambda: bool(worker.journal.exchanges), 5.0, "an exchange")
+    assert code_of(worker) == "certificate-rejected"
+
+
+def test_handshake_failed(worker: HttpWorker) -> None:
+    """A handshake that fails for another reason has another code."""
+    send_raw(worker, bytes.fromhex("16 0301 0005 01 000001 00"), tls=False)
+    assert code_of(worker) == "handshake-failed"
+
+
+def test_request_incomplete(plain_worker: HttpWorker) -> None:
+    """A client that leaves in the middle of its request is told apart from a refusal."""
+    with connect(plain_worker) as sock:
+        sock.sendall(b"POST / HTTP/1.1\r\n")
+    journal = plain_worker.journal
+    journal.wait(lambda: bool(journal.exchanges), 5.0, "an exchange")
+    assert code_of(plain_worker) == "request-incomplete"
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (Closed(), "refused-by-fault"),
+        (Buggy(), "internal-error"),
+        ("reject-auth", "refused-by-fault"),
+        ("wrong-secret", "signature-mismatch"),
+        ("saturated", "unavailable"),
+    ],
+)
+def test_fault(worker: HttpWorker, fault: Any, code: str) -> None:
+    """What a fault refuses has a code as well."""
+    worker.inject(fault)
+    signed_request(worker, run_frame(answer))
+    assert code_of(worker) == code
+
+
+@pytest.mark.parametrize("isolated", [False, True], ids=["in-process", "isolated"])
+def test_codes_cross_a_process(make_worker: MakeWorker, isolated: bool) -> None:
+    """Exchange, verdict and steps of an isolated worker have the same codes."""
+    worker = make_worker(isolated=isolated)
+    send_raw(worker, refused(worker))
+    (exchange,) = worker.exchanges
+    assert exchange.verdict is not None
+    codes = {exchange.code, exchange.verdict.code, exchange.verdict.steps[-1].code}
+    assert codes == {"header-missing"}
+
+
+def test_end_of_an_isolated_worker(make_worker: MakeWorker) -> None:
+    """An exchange that was under way when the worker's process ended has a code."""
+    worker = make_worker(isolated=True)
+    worker.inject("crash-before-run")
+    with connect(worker) as sock:
+        sock.sendall(signed_bytes(worker, run_frame(answer)))
+        journal = worker.journal
+        journal.wait(lambda: any(e.code for e in journal.exchanges), 5.0, "the end of the worker")
+    assert code_of(worker) == "worker-ended"
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_is_in_use(code: str) -> None:
+    """The table has no code that nothing sets."""
+    uses = re.compile(rf"""(?<!^    )"{code}"(?!: ")""", re.MULTILINE)
+    sources = [path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py")]
+    assert any(uses.search(source) for source in sources)
