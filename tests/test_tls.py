@@ -20,7 +20,7 @@ from wove_http_dev.tls import CertificateAuthority, is_ip, server_context, write
 
 @pytest.fixture(scope="module")
 def ca() -> CertificateAuthority:
-    """An authority whose files nobody asks for."""
+    """An authority of its own."""
     return CertificateAuthority()
 
 
@@ -58,7 +58,7 @@ class TestLeaves:
     """Certificates signed by the authority."""
 
     def test_names(self, ca: CertificateAuthority) -> None:
-        """A leaf is for the names and addresses asked for."""
+        """A leaf is for the given names and addresses."""
         assert names_of(leaf_of(ca, "a.example", "10.0.0.1", "::1")) == {
             "a.example",
             "10.0.0.1",
@@ -66,13 +66,13 @@ class TestLeaves:
         }
 
     def test_common_name(self, ca: CertificateAuthority) -> None:
-        """A common name is set as told."""
+        """A leaf has the given common name."""
         pem = ca.issue("a.example", common_name="somebody").cert_chain_pems[0].bytes()
         subject = x509.load_pem_x509_certificate(pem).subject
         assert "somebody" in [attribute.value for attribute in subject]
 
     def test_validity(self, ca: CertificateAuthority) -> None:
-        """A leaf ends when told."""
+        """A leaf expires at the given time."""
         end = datetime.datetime(2001, 1, 2, tzinfo=datetime.timezone.utc)
         begin = end - datetime.timedelta(days=1)
         leaf = ca.issue("a.example", not_before=begin, not_after=end)
@@ -80,22 +80,22 @@ class TestLeaves:
         assert certificate.not_valid_after_utc == end
 
     def test_chain_of_an_intermediate(self, ca: CertificateAuthority) -> None:
-        """A leaf of an intermediate brings the intermediate along."""
+        """A leaf of an intermediate has the intermediate in its chain."""
         assert len(ca.intermediate().issue_cert("a.example").cert_chain_pems) == 2
 
     def test_intermediate_is_trusted(self, ca: CertificateAuthority) -> None:
-        """A leaf of an intermediate is good for who trusts the authority."""
+        """A client that trusts the authority trusts a leaf of its intermediate."""
         context = server_context(ca.intermediate().issue_cert("a.example"))
         certificate = shake_hands(context, ca.client_context(), "a.example")
         assert names_of(certificate) == {"a.example"}
 
 
 class TestServerContext:
-    """What a server shows, chosen by the name the client asks for."""
+    """The leaf that a server shows, by the name that the client asks for."""
 
     @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "::1"])
     def test_local_names(self, ca: CertificateAuthority, name: str) -> None:
-        """The leaf for the local names is good for each of them."""
+        """One leaf is for all local names."""
         certificate = shake_hands(ca.server_context(), ca.client_context(), name)
         assert names_of(certificate) == {"localhost", "127.0.0.1", "::1"}
 
@@ -106,13 +106,13 @@ class TestServerContext:
         assert names_of(certificate) >= {"workers.example", "localhost"}
 
     def test_extra_address(self, ca: CertificateAuthority) -> None:
-        """An extra address, which no client names by SNI, is in the same leaf."""
+        """An extra address is in the same leaf, since clients do not ask for addresses by SNI."""
         context = ca.server_context("10.0.0.1")
         certificate = shake_hands(context, ca.client_context(), "10.0.0.1")
         assert "10.0.0.1" in names_of(certificate)
 
     def test_other_name(self, ca: CertificateAuthority) -> None:
-        """A client that asks for another name gets a leaf for that one."""
+        """A client that asks for another name gets a leaf for that name."""
         context = ca.server_context()
         certificate = shake_hands(context, ca.client_context(), "workers.internal")
         assert names_of(certificate) == {"workers.internal"}
@@ -132,7 +132,7 @@ class TestServerContext:
         assert len(serials) == 1
 
     def test_many_names(self, ca: CertificateAuthority) -> None:
-        """A client that asks for ever new names is served to the last."""
+        """A client may ask for ever new names."""
         context, client = ca.server_context(), ca.client_context()
         for number in range(70):
             last = shake_hands(context, client, f"host-{number}.example")
@@ -148,13 +148,13 @@ class TestServerContext:
         assert ca.server_context().minimum_version == ssl.TLSVersion.TLSv1_2
 
     def test_cached(self, ca: CertificateAuthority) -> None:
-        """A context kept under a key is made once."""
+        """A context with a key is made once."""
         one = ca.cached("key", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
         assert ca.cached("key", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)) is one
 
 
 class TestClientContext:
-    """Whom a client trusts."""
+    """The authorities that a client trusts."""
 
     def test_rejects_another_authority(self, ca: CertificateAuthority) -> None:
         """A leaf for the right name by another authority is rejected."""
@@ -168,19 +168,19 @@ class TestClientContext:
             shake_hands(context, ca.client_context(), "b.example")
 
     def test_rejects_an_expired_leaf(self, ca: CertificateAuthority) -> None:
-        """A leaf from the past is rejected."""
+        """An expired leaf is rejected."""
         end = datetime.datetime(2001, 1, 2, tzinfo=datetime.timezone.utc)
         leaf = ca.issue("a.example", not_before=end - datetime.timedelta(days=1), not_after=end)
         with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
             shake_hands(server_context(leaf), ca.client_context(), "a.example")
 
-    def test_trusts_nobody_else(self, ca: CertificateAuthority) -> None:
-        """Of the system's authorities not one is trusted."""
+    def test_trusts_no_other_authority(self, ca: CertificateAuthority) -> None:
+        """None of the system's authorities is trusted."""
         assert len(ca.client_context().get_ca_certs()) == 1
 
 
 class TestFiles:
-    """The files that clients of other processes are pointed at."""
+    """The files for clients in other processes."""
 
     def test_certificate(self) -> None:
         """The file holds the authority's certificate."""
@@ -193,14 +193,14 @@ class TestFiles:
             contents = [Path(path).read_bytes() for path in (ca.cert_file, ca.bundle_file)]
         assert not any(b"PRIVATE KEY" in content for content in contents)
 
-    def test_bundle_has_ours(self) -> None:
-        """The bundle trusts our authority."""
+    def test_bundle_has_the_authority(self) -> None:
+        """The bundle has the authority's certificate."""
         with CertificateAuthority() as ca:
             client = ssl.create_default_context(cafile=ca.bundle_file)
             assert shake_hands(ca.server_context(), client, "localhost")
 
     def test_bundle_has_the_systems(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The bundle trusts the system's authorities too, a file without newline included."""
+        """The bundle has the system's authorities, also from a file without a last newline."""
         other = CertificateAuthority()
         system = tmp_path / "system.pem"
         system.write_bytes(other.cert_pem.rstrip())
@@ -213,7 +213,7 @@ class TestFiles:
     def test_bundle_without_a_file_of_the_system(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Where the system keeps its authorities in no file, the bundle is made all the same."""
+        """The bundle is made also where the system keeps its authorities in no file."""
         monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: SimpleNamespace(cafile=None))
         with CertificateAuthority() as ca:
             assert Path(ca.bundle_file).read_bytes().endswith(ca.cert_pem)
@@ -233,7 +233,7 @@ class TestFiles:
         assert ca.cert_pem
 
     def test_made_anew(self) -> None:
-        """A file asked for after ``close`` is made anew."""
+        """After ``close`` a file is made again when it is asked for."""
         ca = CertificateAuthority()
         assert ca.cert_file
         ca.close()
@@ -247,26 +247,26 @@ class TestFiles:
         assert not path.exists()
 
     def test_dropped(self) -> None:
-        """An authority that nobody holds leaves no file behind."""
+        """An authority that is garbage-collected leaves no file behind."""
         path = Path(CertificateAuthority().cert_file)
         assert not path.exists()
 
 
 class TestKeptIn:
-    """An authority that lasts longer than a process."""
+    """An authority that is kept in a directory."""
 
     def test_key_is_private(self, tmp_path: Path) -> None:
-        """The key is readable by its owner alone."""
+        """Only its owner can read the key."""
         CertificateAuthority.kept_in(tmp_path)
         assert stat.S_IMODE((tmp_path / "ca.key").stat().st_mode) == 0o600
 
     def test_same_again(self, tmp_path: Path) -> None:
-        """The second time it is the same authority."""
+        """The second time the same authority is loaded."""
         first = CertificateAuthority.kept_in(tmp_path)
         assert CertificateAuthority.kept_in(tmp_path).cert_pem == first.cert_pem
 
     def test_client_of_the_first_trusts_the_second(self, tmp_path: Path) -> None:
-        """Who trusted it the first time trusts what it signs the second time."""
+        """A client that trusted the authority when it was made trusts it when it is loaded."""
         client = CertificateAuthority.kept_in(tmp_path).client_context()
         server = CertificateAuthority.kept_in(tmp_path).server_context()
         assert "localhost" in names_of(shake_hands(server, client, "localhost"))
@@ -274,7 +274,7 @@ class TestKeptIn:
     @pytest.mark.parametrize("name", ["ca.pem", "ca.key"])
     @pytest.mark.parametrize("content", [b"", b"junk", b"-----BEGIN CERTIFICATE-----\nx\n"])
     def test_broken(self, tmp_path: Path, name: str, content: bytes) -> None:
-        """A file that is no certificate or key is a usage error that says what to delete."""
+        """A file that is not a certificate or key is a usage error that says what to delete."""
         CertificateAuthority.kept_in(tmp_path)
         (tmp_path / name).write_bytes(content)
         with pytest.raises(UsageError, match=r"delete ca\.pem and ca\.key"):
@@ -296,7 +296,7 @@ class TestKeptIn:
 
 
 class TestWritePrivate:
-    """A file for its owner alone."""
+    """A file that only its owner can read."""
 
     def test_content(self, tmp_path: Path) -> None:
         """The content is written."""
@@ -304,13 +304,13 @@ class TestWritePrivate:
         assert (tmp_path / "f").read_bytes() == b"content"
 
     def test_overwrites_all(self, tmp_path: Path) -> None:
-        """Nothing of a longer file from before is left."""
+        """A longer old content is overwritten whole."""
         write_private(tmp_path / "f", b"longer content")
         write_private(tmp_path / "f", b"short")
         assert (tmp_path / "f").read_bytes() == b"short"
 
     def test_mode_of_an_open_file(self, tmp_path: Path) -> None:
-        """A file that was open to all is private afterwards."""
+        """A file that others could read is private afterwards."""
         (tmp_path / "f").touch(mode=0o644)
         write_private(tmp_path / "f", b"content")
         assert stat.S_IMODE((tmp_path / "f").stat().st_mode) == 0o600
@@ -328,18 +328,18 @@ class TestWritePrivate:
     ],
 )
 def test_is_ip(host: str, expected: bool) -> None:
-    """Address literals are told from names."""
+    """``is_ip`` is true for address literals only."""
     assert is_ip(host) is expected
 
 
 def test_local_names_hold_both_loopbacks() -> None:
-    """The local names cover both families' loopback."""
+    """The local names have the loopback addresses of IPv4 and IPv6."""
     addresses = [ipaddress.ip_address(name) for name in tls.LOCAL_NAMES if is_ip(name)]
     assert {address.version for address in addresses if address.is_loopback} == {4, 6}
 
 
 def test_self_signed() -> None:
-    """A self-signed certificate is rejected as that."""
+    """A self-signed certificate is rejected as self-signed."""
     context = tls.self_signed_context(["localhost"])
     with pytest.raises(ssl.SSLCertVerificationError, match=r"self-signed|self signed"):
         shake_hands(context, CertificateAuthority().client_context(), "localhost")

@@ -78,18 +78,18 @@ class OnListener(Fault):
 
 
 def body(kind: str = "run_task", task: str = "task") -> bytes:
-    """A body that claims to be this."""
+    """A request body of this frame type and task."""
     return json.dumps({"type": kind, "task_id": task, "run_id": "r"}).encode()
 
 
 def initial_value_body() -> bytes:
-    """One of Wove's own initial values."""
+    """A request body for one of Wove's own initial values."""
     return run_frame(WoveContextManager()._tasks["data"]["func"], task="data")
 
 
 @pytest.fixture
 def book() -> FaultBook:
-    """No fault yet."""
+    """A book without faults."""
     return FaultBook()
 
 
@@ -104,10 +104,10 @@ def hits(book: FaultBook, count: int, data: bytes = body()) -> list[bool]:
 
 
 class TestPlan:
-    """The faults of one exchange."""
+    """The faults chosen for one exchange."""
 
     def test_nothing(self, book: FaultBook) -> None:
-        """Without an injection nothing is hit."""
+        """Without an injection no stage has a fault."""
         assert book.plan_request(Claim(body())).names == []
 
     def test_null_fault(self, book: FaultBook) -> None:
@@ -133,31 +133,31 @@ class TestPlan:
         assert book.plan_request(Claim(body())).names == ["on-auth", "on-reply"]
 
     def test_hits(self, book: FaultBook) -> None:
-        """A hit counts once, however many faults."""
+        """An injection of several faults counts one hit for an exchange."""
         injection = inject(book, OnAuth(), OnReply())
         book.plan_request(Claim(body()))
         assert injection.hits == 1
 
     def test_null_fault_never_waits(self) -> None:
-        """The null fault's wait is over at once."""
+        """The null fault's wait returns at once."""
         assert Plan().wait("run")(None)
 
 
 class TestCounting:
-    """Which of the requests that fit are hit."""
+    """Which of the matching requests are hit."""
 
     def test_times(self, book: FaultBook) -> None:
-        """At most so many are hit."""
+        """At most ``times`` requests are hit."""
         inject(book, OnRun(), times=2)
         assert hits(book, 4) == [True, True, False, False]
 
     def test_after(self, book: FaultBook) -> None:
-        """So many are let through first."""
+        """The first ``after`` requests are not hit."""
         inject(book, OnRun(), after=2, times=1)
         assert hits(book, 4) == [False, False, True, False]
 
     def test_misfits_do_not_count(self, book: FaultBook) -> None:
-        """What does not fit counts for neither."""
+        """A request that does not match counts neither for ``times`` nor for ``after``."""
         inject(book, OnRun(), after=1, times=1, task="task")
         hits(book, 5, body(task="other"))
         assert hits(book, 3) == [False, True, False]
@@ -170,33 +170,33 @@ class TestCounting:
         assert injection.spent is spent
 
     def test_in_order(self, book: FaultBook) -> None:
-        """Of two for one stage the earlier one comes first, then the later one."""
+        """Of two injections for one stage the earlier one acts first."""
         inject(book, OnRun(), times=1)
         inject(book, OnRunToo(), times=1)
         names = [book.plan_request(Claim(body())).names for _ in range(3)]
         assert names == [["on-run"], ["on-run-too"], []]
 
     def test_later_one_does_not_see_it(self, book: FaultBook) -> None:
-        """What the earlier one takes does not count for the later one."""
+        """A request that the earlier injection hits does not count for the later one."""
         inject(book, OnRun(), times=1)
         later = inject(book, OnRunToo())
         book.plan_request(Claim(body()))
         assert later.seen == 0
 
     def test_later_one_sees_what_is_let_through(self, book: FaultBook) -> None:
-        """What the earlier one lets through the later one may take."""
+        """A request that the earlier injection does not hit may be hit by the later one."""
         inject(book, OnRun(), after=1)
         inject(book, OnRunToo())
         assert book.plan_request(Claim(body())).names == ["on-run-too"]
 
     def test_taken_stage_hides_the_whole_injection(self, book: FaultBook) -> None:
-        """An injection of several faults is not hit in part."""
+        """An injection of several faults is not hit when one of its stages is taken."""
         inject(book, OnRun())
         inject(book, OnReply(), OnRunToo())
         assert book.plan_request(Claim(body())).names == ["on-run"]
 
     def test_exactly_under_threads(self, book: FaultBook) -> None:
-        """Under many threads ``times`` is exact."""
+        """``times`` is exact under many threads."""
         inject(book, OnRun(), times=137)
         together = threading.Barrier(20)
 
@@ -208,7 +208,7 @@ class TestCounting:
             assert sum(threads.map(work, range(20))) == 137
 
     def test_hits_under_threads(self, book: FaultBook) -> None:
-        """Under many threads no hit is lost from the count."""
+        """No hit is lost from the count under many threads."""
         injection = inject(book, OnRun(), after=100)
         with ThreadPoolExecutor(20) as threads:
             list(threads.map(lambda _: hits(book, 50), range(20)))
@@ -216,13 +216,13 @@ class TestCounting:
 
 
 class TestProbability:
-    """Random decisions, repeatable."""
+    """Repeatable random decisions."""
 
     @staticmethod
     def decisions(
         *, seed: int = 0, label: str = "", selector_seed: int | None = None
     ) -> list[bool]:
-        """Fifty decisions of a new book."""
+        """The decisions of a new book about 50 requests."""
         book = FaultBook(seed=seed, label=label)
         inject(book, OnRun(), probability=0.5, seed=selector_seed)
         return hits(book, 50)
@@ -238,35 +238,35 @@ class TestProbability:
         assert all(hits(book, 100))
 
     def test_sometimes(self) -> None:
-        """A probability in between hits some and lets some through."""
+        """A probability in between hits some requests and not others."""
         assert set(self.decisions()) == {True, False}
 
     def test_same_seed_and_label(self) -> None:
-        """The same seed and label decide the same."""
+        """The same seed and label make the same decisions."""
         assert self.decisions(seed=7, label="t") == self.decisions(seed=7, label="t")
 
     def test_another_seed(self) -> None:
-        """Another seed decides otherwise."""
+        """Another seed makes other decisions."""
         assert self.decisions(seed=7) != self.decisions(seed=8)
 
     def test_another_label(self) -> None:
-        """Another label decides otherwise."""
+        """Another label makes other decisions."""
         assert self.decisions(label="test_a") != self.decisions(label="test_b")
 
     def test_seed_of_its_own(self) -> None:
-        """An injection's own seed stands above the book's."""
+        """An injection's own seed is used instead of the book's."""
         one, other = (self.decisions(seed=seed, selector_seed=3) for seed in (7, 8))
         assert one == other
 
     def test_two_injections(self, book: FaultBook) -> None:
-        """Two injections of one book decide independently."""
+        """Two injections of one book make independent decisions."""
         inject(book, OnRun(), probability=0.5)
         inject(book, OnReply(), probability=0.5)
         plans = [book.plan_request(Claim(body())).names for _ in range(50)]
         assert ["on-run"] in plans
 
     def test_misfits_change_nothing(self) -> None:
-        """Requests in between that do not fit do not change the decisions."""
+        """Requests in between that do not match do not change the decisions."""
         book = FaultBook()
         inject(book, OnRun(), probability=0.5)
         mixed = []
@@ -277,7 +277,7 @@ class TestProbability:
 
 
 class TestConnections:
-    """Faults decided on accept."""
+    """Faults chosen when a connection is accepted."""
 
     def test_hit(self, book: FaultBook) -> None:
         """A connection fault hits a connection."""
@@ -290,7 +290,7 @@ class TestConnections:
         assert book.plan_request(Claim(body())).names == []
 
     def test_request_fault_hits_no_connection(self, book: FaultBook) -> None:
-        """Another fault hits no connection."""
+        """A fault of another stage hits no connection."""
         inject(book, OnReply())
         assert book.plan_connection().names == []
 
@@ -301,27 +301,27 @@ class TestConnections:
         assert chosen == [False, True, False]
 
     def test_listener_state(self, book: FaultBook) -> None:
-        """A fault of the listening socket is on while it is injected."""
+        """A fault of the listening socket is in force while it is injected."""
         with inject(book, OnListener()):
             assert book.refusing
 
-    def test_listener_state_taken_back(self, book: FaultBook) -> None:
-        """Afterwards it is off."""
+    def test_listener_state_removed(self, book: FaultBook) -> None:
+        """After its removal a fault of the listening socket is not in force."""
         with inject(book, OnListener()):
             pass
         assert not book.refusing
 
     def test_listener_hits_no_connection(self, book: FaultBook) -> None:
-        """It is no decision about a connection."""
+        """A fault of the listening socket hits no connection."""
         inject(book, OnListener())
         assert book.plan_connection().names == []
 
 
 class TestUsageErrors:
-    """What cannot be injected."""
+    """Faults and selectors that cannot be injected."""
 
     @pytest.mark.parametrize(
-        ("faults", "selector", "told"),
+        ("faults", "selector", "message"),
         [
             ((), {}, "at least one"),
             (
@@ -340,14 +340,14 @@ class TestUsageErrors:
         ],
     )
     def test_contradiction(
-        self, book: FaultBook, faults: tuple[Fault, ...], selector: dict[str, Any], told: str
+        self, book: FaultBook, faults: tuple[Fault, ...], selector: dict[str, Any], message: str
     ) -> None:
         """Faults and selectors that contradict are a usage error that says why."""
-        with pytest.raises(UsageError, match=told):
+        with pytest.raises(UsageError, match=message):
             inject(book, *faults, **selector)
 
     def test_contradiction_injects_nothing(self, book: FaultBook) -> None:
-        """After a usage error nothing is in force."""
+        """A usage error puts no fault in force."""
         with pytest.raises(UsageError):
             inject(book, OnRun(), OnRunToo())
         assert book.active == []
@@ -357,7 +357,7 @@ class TestMisses:
     """Why a request was not hit."""
 
     @pytest.mark.parametrize(
-        ("selector", "data", "told"),
+        ("selector", "data", "message"),
         [
             ({"task": "other"}, body(), "task 'task' does not match 'other'"),
             ({}, body("cancel_task"), "cancel_task is not run_task"),
@@ -366,66 +366,68 @@ class TestMisses:
             ({"after": 1}, body(), "let through: 1 of after=1"),
             ({"probability": 0.0}, body(), "let through by probability=0.0"),
         ],
-        ids=["task", "command", "junk", "seed", "after", "probability"],
+        ids=["task", "command", "junk", "initial-value", "after", "probability"],
     )
-    def test_told(self, book: FaultBook, selector: dict[str, Any], data: bytes, told: str) -> None:
-        """A near miss is told."""
+    def test_reason(
+        self, book: FaultBook, selector: dict[str, Any], data: bytes, message: str
+    ) -> None:
+        """A near miss is recorded with its reason."""
         injection = inject(book, OnRun(), **selector)
         book.plan_request(Claim(data))
-        assert injection.missed == [told]
+        assert injection.missed == [message]
 
     @pytest.mark.parametrize(
         "selector", [{"task": "other"}, {"after": 1000}, {"probability": 0.0}], ids=str
     )
     def test_newest_few(self, book: FaultBook, selector: dict[str, Any]) -> None:
-        """Only the newest misses are kept."""
+        """Only the 5 newest misses are kept."""
         injection = inject(book, OnRun(), **selector)
         hits(book, 100)
         assert len(injection.missed) == 5
 
-    def test_hit_is_no_miss(self, book: FaultBook) -> None:
-        """A hit is not told as a miss."""
+    def test_hit_is_not_a_miss(self, book: FaultBook) -> None:
+        """A hit is not recorded as a miss."""
         injection = inject(book, OnRun())
         book.plan_request(Claim(body()))
         assert injection.missed == []
 
 
 class TestUnfired:
-    """Injections that promised to hit and did not."""
+    """Injections with ``times`` that hit nothing."""
 
     def test_with_times(self, book: FaultBook) -> None:
         """An injection with ``times`` that never hit is unfired."""
         injection = inject(book, OnRun(), times=1)
         assert book.unfired == [injection]
 
-    def test_taken_back(self, book: FaultBook) -> None:
-        """It stays so when it is taken back."""
+    def test_removed(self, book: FaultBook) -> None:
+        """A removed injection stays unfired."""
         with inject(book, OnRun(), times=1) as injection:
             pass
         assert book.unfired == [injection]
 
     def test_without_times(self, book: FaultBook) -> None:
-        """Without ``times`` nothing was promised."""
+        """An injection without ``times`` is not unfired."""
         inject(book, OnRun())
         assert book.unfired == []
 
     def test_hit_in_part(self, book: FaultBook) -> None:
-        """One hit is enough."""
+        """An injection that hit once is not unfired."""
         inject(book, OnRun(), times=2)
         book.plan_request(Claim(body()))
         assert book.unfired == []
 
 
 class TestEnding:
-    """Taking faults back, and ending stalls."""
+    """Removing faults, and ending stalls."""
 
     def test_removed(self, book: FaultBook) -> None:
-        """What was taken back hits nothing."""
+        """A removed injection hits nothing."""
         inject(book, OnRun()).remove()
         assert hits(book, 1) == [False]
 
     def test_removed_twice(self, book: FaultBook) -> None:
-        """To take it back twice does no harm to another."""
+        """Removing an injection twice does not remove another."""
         injection = inject(book, OnRun())
         inject(book, OnRunToo())
         injection.remove()
@@ -433,25 +435,25 @@ class TestEnding:
         assert book.plan_request(Claim(body())).names == ["on-run-too"]
 
     def test_context_manager(self, book: FaultBook) -> None:
-        """Leaving the context takes it back."""
+        """Leaving the context removes the injection."""
         with inject(book, OnRun()):
             pass
         assert hits(book, 1) == [False]
 
     def test_context_manager_after_an_exception(self, book: FaultBook) -> None:
-        """An exception takes it back as well."""
+        """An exception removes the injection as well."""
         with pytest.raises(KeyError), inject(book, OnRun()):
             raise KeyError
         assert hits(book, 1) == [False]
 
     def test_wait_ends_by_itself(self, book: FaultBook) -> None:
-        """A wait that nobody ends runs its time."""
+        """A wait that is not released lasts its time."""
         inject(book, OnRun())
         assert not book.plan_request(Claim(body())).wait("run")(0.0)
 
     @pytest.mark.parametrize("end", ["remove", "halt", "clear"])
     def test_stall_is_released(self, book: FaultBook, pool: ThreadPoolExecutor, end: str) -> None:
-        """A stall without end is released."""
+        """``remove()`` ends a wait without limit."""
         injection = inject(book, OnRun())
         wait, waiting = book.plan_request(Claim(body())).wait("run"), threading.Event()
 
@@ -465,26 +467,26 @@ class TestEnding:
         assert stalled.result(2 * TIMEOUT)
 
     def test_halted(self, book: FaultBook) -> None:
-        """While halted nothing stalls."""
+        """While the book is halted no wait lasts."""
         injection = inject(book, OnRun())
         book.halt()
         assert injection.wait(None)
 
     def test_halted_still_hits(self, book: FaultBook) -> None:
-        """While halted injections stay in force."""
+        """While the book is halted injections stay in force."""
         inject(book, OnRun())
         book.halt()
         assert hits(book, 1) == [True]
 
     def test_resumed(self, book: FaultBook) -> None:
-        """After a resume stalls stall again."""
+        """After a resume waits last again."""
         injection = inject(book, OnRun())
         book.halt()
         book.resume()
         assert not injection.wait(0.0)
 
     def test_removed_stays_released(self, book: FaultBook) -> None:
-        """What was taken back stalls nobody again, after a restart either."""
+        """Waits of a removed injection end at once, also after a restart."""
         injection = inject(book, OnRun())
         injection.remove()
         book.halt()
@@ -492,17 +494,17 @@ class TestEnding:
         assert injection.wait(0.0)
 
     def test_clear(self, book: FaultBook) -> None:
-        """A clear forgets every injection."""
+        """``clear()`` removes every injection."""
         inject(book, OnRun(), times=1)
         book.clear()
         assert (book.active, book.injections, book.unfired) == ([], [], [])
 
 
-class TestTelling:
-    """What others are told."""
+class TestReporting:
+    """Repr, callbacks, and counts from another process."""
 
     def test_repr(self, book: FaultBook) -> None:
-        """The repr names faults and hits."""
+        """The repr has faults and hits."""
         injection = inject(book, OnAuth(), OnReply())
         assert repr(injection) == "<Injection on-auth, on-reply; 0 hit(s)>"
 
@@ -513,30 +515,30 @@ class TestTelling:
 
     @pytest.mark.parametrize("change", ["add", "remove", "clear"])
     def test_on_change(self, book: FaultBook, change: str) -> None:
-        """Whoever asked is told that injections changed."""
-        injection, told = inject(book, OnRun()), threading.Event()
-        book.on_change = told.set
+        """``on_change`` is called when injections change."""
+        injection, changed = inject(book, OnRun()), threading.Event()
+        book.on_change = changed.set
         changes = {"add": lambda: inject(book, OnReply()), "remove": injection.remove}
         changes.get(change, book.clear)()
-        assert told.is_set()
+        assert changed.is_set()
 
     @pytest.mark.parametrize("data", [body(), body("cancel_task")], ids=["fits", "misfit"])
     def test_on_decision(self, book: FaultBook, data: bytes) -> None:
-        """Whoever asked is told of every injection that was considered."""
-        told: list[Injection] = []
+        """``on_decision`` is called with every injection that was considered."""
+        considered: list[Injection] = []
         injection = inject(book, OnRun())
-        book.on_decision = told.append
+        book.on_decision = considered.append
         book.plan_request(Claim(data))
-        assert told == [injection]
+        assert considered == [injection]
 
     def test_account(self, book: FaultBook) -> None:
-        """Counts made elsewhere are taken over."""
+        """Counts made in another process replace the injection's own."""
         injection = inject(book, OnRun(), times=3)
         injection.account(seen=5, hits=3, missed=["why"])
         assert (injection.seen, injection.spent, injection.missed) == (5, True, ["why"])
 
     def test_adopt(self, book: FaultBook) -> None:
-        """What another book has checked decides under its number there."""
+        """An injection of another book is adopted under its number there."""
         injection = book.adopt(7, (OnRun(),), Selector())
         assert (injection.number, hits(book, 1)) == (7, [True])
 

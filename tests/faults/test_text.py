@@ -128,19 +128,19 @@ class TestSelectorWords:
         assert selection_in(f"other-thing {word}") == selection
 
     def test_none(self) -> None:
-        """Without selector words there is no selection."""
+        """Without selector words the selection is empty."""
         assert selection_in("other-thing") == {}
 
-    def test_is_no_field(self) -> None:
+    def test_is_not_a_field(self) -> None:
         """A selector word does not become a field."""
         assert fault_in("other-thing times=2") == OtherThing()
 
 
 class TestUsageErrors:
-    """Text that is no fault."""
+    """Texts that are not a fault."""
 
     @pytest.mark.parametrize(
-        ("text", "told"),
+        ("text", "message"),
         [
             ("", "an empty fault; say NAME field=value"),
             ("   ", "an empty fault"),
@@ -170,15 +170,15 @@ class TestUsageErrors:
             ("slow-thing initial_values=2", "initial_values takes true or false, not '2'"),
         ],
     )
-    def test_told(self, text: str, told: str) -> None:
-        """Text that is no fault is a usage error that says what to do."""
+    def test_message(self, text: str, message: str) -> None:
+        """A text that is not a fault is a usage error that says what to do."""
         with pytest.raises(UsageError) as caught:
             parse_fault(text, TABLE)
-        assert told in str(caught.value)
+        assert message in str(caught.value)
 
 
 class TestRealFaults:
-    """The faults there are."""
+    """The faults of the catalogue."""
 
     @pytest.mark.parametrize("name", FAULTS)
     def test_every_name(self, name: str) -> None:
@@ -187,16 +187,16 @@ class TestRealFaults:
 
     @pytest.mark.parametrize("name", FAULTS)
     def test_own_text(self, name: str) -> None:
-        """What a fault is printed as is read as the same fault."""
+        """A fault's own text is read as the same fault."""
         assert parse_fault(str(FAULTS[name]()), FAULTS)[0] == FAULTS[name]()
 
     def test_text_with_fields(self) -> None:
-        """Fields that are printed are read again."""
+        """A text with fields is read as the same fault."""
         fault = SlowThing(delay=2.5, count=3, loud=True, limit=None)
         assert fault_in(str(fault)) == fault
 
     def test_text_with_spaces(self) -> None:
-        """A text that is printed is read again, spaces and all."""
+        """A field with spaces in it is read as the same fault."""
         fault = SlowThing(text="two words")
         assert fault_in(str(fault)) == fault
 
@@ -223,7 +223,7 @@ class TestRealFaults:
     ],
 )
 def test_a_value_that_cannot_be(text: str, message: str) -> None:
-    """A fault that could not happen is refused where it is written."""
+    """A value out of its field's range is a usage error."""
     with pytest.raises(UsageError, match=message):
         parse_fault(text, FAULTS)
 
@@ -240,7 +240,7 @@ def test_a_value_that_cannot_be(text: str, message: str) -> None:
     ],
 )
 def test_a_value_of_another_type(name: str, field: str, value: object, wanted: str) -> None:
-    """An instance is held to the types of its fields, like a text."""
+    """An instance's fields are checked for their types, as a text's are."""
     with pytest.raises(UsageError, match=f"{name}: {field} takes {wanted}, not {value!r}"):
         FAULTS[name](**{field: value})
 
@@ -251,7 +251,7 @@ def test_a_whole_number_is_a_number() -> None:
 
 
 def test_a_custom_fields_type_is_its_own() -> None:
-    """What is no number, text or truth value is nobody's business."""
+    """A field of another type than number, text or truth value is not checked."""
 
     @dataclass(frozen=True)
     class Odd(Fault):

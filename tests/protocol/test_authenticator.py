@@ -452,7 +452,7 @@ class TestHints:
     """The hints about a signature that does not match."""
 
     @pytest.mark.parametrize(
-        ("signed_target", "arrived", "told"),
+        ("signed_target", "arrived", "message"),
         [
             ("/tasks", "/tasks?x=1", "without its query string ('/tasks')"),
             ("/a b", "/a%20b", "the decoded path ('/a b')"),
@@ -462,12 +462,12 @@ class TestHints:
         ],
     )
     def test_rewritten_target(
-        self, signed: Authenticator, signed_target: str, arrived: str, told: str
+        self, signed: Authenticator, signed_target: str, arrived: str, message: str
     ) -> None:
         """The hint names the target that would have matched."""
         request = dataclasses.replace(signed_request(target=signed_target), target=arrived)
         verdict = signed.verify(request)
-        assert told in (verdict.hint or "")
+        assert message in (verdict.hint or "")
 
     def test_known_secret_is_named(self) -> None:
         """The hint names the worker whose secret signed the request."""

@@ -143,7 +143,7 @@ class TestBadForms:
             credentials(form)
 
     @pytest.mark.parametrize(
-        ("words", "told"),
+        ("words", "message"),
         [
             ({"secret": ""}, "must not be empty"),
             ({"clock_skew": float("nan")}, "clock_skew"),
@@ -155,9 +155,9 @@ class TestBadForms:
             ({"key": "a\nb"}, "key must be"),
         ],
     )
-    def test_bad_words(self, words: dict[str, Any], told: str) -> None:
+    def test_bad_words(self, words: dict[str, Any], message: str) -> None:
         """An invalid secret, key or clock skew is a usage error that names it."""
-        with pytest.raises(UsageError, match=told):
+        with pytest.raises(UsageError, match=message):
             credentials("signed", **words)
 
     @pytest.mark.parametrize("secret", ["two\nlines", "\u65e5\u672c", "\ud800"])

@@ -67,35 +67,35 @@ def wove_cancel(**changes: Any) -> bytes:
 
 
 def frame_without(body: bytes, name: str) -> bytes:
-    """``body`` without one of its fields."""
+    """``body`` without one field."""
     frame = json.loads(body)
     del frame[name]
     return json.dumps(frame).encode()
 
 
 def decoded_run(body: bytes) -> RunTask:
-    """``body``, which is a ``run_task``."""
+    """The run_task command in ``body``."""
     command = Claim(body).decode()
     assert isinstance(command, RunTask)
     return command
 
 
 def decoded_cancel(body: bytes) -> CancelTask:
-    """``body``, which is a ``cancel_task``."""
+    """The cancel_task command in ``body``."""
     command = Claim(body).decode()
     assert isinstance(command, CancelTask)
     return command
 
 
 def refusal(body: bytes) -> FrameError:
-    """What decoding says of ``body``."""
+    """The message with which ``decode_command`` refuses ``body``."""
     with pytest.raises(FrameError) as caught:
         Claim(body).decode()
     return caught.value
 
 
 class WritesAFile:
-    """Writes a file at the moment it is unpickled."""
+    """Writes a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -134,21 +134,21 @@ class TestRunTask:
         assert decoded_run(frame_without(wove_run(), "delivery")).delivery == {}
 
     def test_absent_arguments(self) -> None:
-        """Absent arguments mean none, as in Wove's stdio worker."""
+        """Absent arguments are an empty dict, as in Wove's stdio worker."""
         command = decoded_run(frame_without(wove_run(), "args_pickle"))
         assert frames.loads(command.args_pickle) == {}
 
-    def test_ordinary_task_is_no_initial_value(self) -> None:
-        """A user's task is not taken for one of Wove's initial values."""
+    def test_ordinary_task_is_not_an_initial_value(self) -> None:
+        """A user's task is not an initial value."""
         assert not decoded_run(wove_run()).initial_value
 
     def test_initial_value(self) -> None:
-        """One of Wove's initial values is known by its callable."""
+        """One of Wove's initial values is recognised by its callable."""
         value = WoveContextManager(x=1)._tasks["x"]["func"]
         assert decoded_run(wove_run(callable=value)).initial_value
 
     def test_repr_has_no_payload(self) -> None:
-        """A payload does not reach a log through ``repr``."""
+        """The repr has no payload, so that none reaches a log."""
         assert "pickle" not in repr(decoded_run(wove_run()))
 
 
@@ -156,7 +156,7 @@ class TestCancelTask:
     """A ``cancel_task`` frame as Wove's own serializer writes it."""
 
     def test_fields(self) -> None:
-        """All its fields are Wove's."""
+        """All fields are those that Wove sent."""
         assert Claim(wove_cancel()).decode() == CancelTask(
             run_id="run-1", task_id="double", cancel_mode="require_ack", orphan_policy="detach"
         )
@@ -167,7 +167,7 @@ class TestCancelTask:
         assert decoded_cancel(body).cancel_mode == "best_effort"
 
     def test_null_mode(self) -> None:
-        """A null mode is best effort, as Wove leaves an unset setting null."""
+        """A null mode is best effort: Wove sends null for an unset setting."""
         assert decoded_cancel(wove_cancel(delivery_cancel_mode=None)).cancel_mode == "best_effort"
 
     def test_default_orphan_policy(self) -> None:
@@ -176,7 +176,7 @@ class TestCancelTask:
         assert decoded_cancel(body).orphan_policy == "cancel"
 
     def test_absent_task_id(self) -> None:
-        """The run's id is enough."""
+        """A cancel without a task id is accepted."""
         assert decoded_cancel(frame_without(wove_cancel(), "task_id")).task_id is None
 
 
@@ -242,16 +242,16 @@ MALFORMED = [
 
 
 class TestMalformed:
-    """Bodies that are no command frame."""
+    """Bodies that are not a command frame."""
 
-    @pytest.mark.parametrize(("body", "told"), MALFORMED)
-    def test_message_names_what_is_wrong(self, body: bytes, told: str) -> None:
-        """The error says which field, or what else, is wrong."""
-        with pytest.raises(FrameError, match=told):
+    @pytest.mark.parametrize(("body", "message"), MALFORMED)
+    def test_message_names_what_is_wrong(self, body: bytes, message: str) -> None:
+        """The error names the field that is wrong, or what else is."""
+        with pytest.raises(FrameError, match=message):
             Claim(body).decode()
 
     def test_status(self) -> None:
-        """A malformed body is the client's mistake: 400."""
+        """The status of a malformed body is 400."""
         assert refusal(b"{}").status == 400
 
 
@@ -276,14 +276,14 @@ class TestEvents:
 
     @pytest.mark.parametrize(("shape", "count"), [("events", 2), ("list", 2), ("frame", 1)])
     def test_number_of_events(self, shape: str, count: int) -> None:
-        """Wove finds every event, but in the one-frame shape only the last one."""
+        """Wove finds every event, and in the one-frame shape only the last one."""
         events = [frames.task_started("r", "t"), frames.task_cancelled("r", "t")]
         document = json.dumps(frames.shape_events(events, shape)).encode()
         assert len(_load_network_executor_events(document, reason=REASON)) == count
 
     @pytest.mark.parametrize("shape", RESPONSE_SHAPES)
     def test_no_events(self, shape: str) -> None:
-        """No events at all are an answer without events in every shape."""
+        """No events give a response without events in every shape."""
         document = json.dumps(frames.shape_events([], shape)).encode()
         assert _load_network_executor_events(document, reason=REASON) == ()
 
@@ -300,7 +300,7 @@ class TestEvents:
         assert repr(decoded["exception"]) == repr(ValueError("no"))
 
     def test_error_without_exception(self) -> None:
-        """An exception that does not travel leaves no field behind."""
+        """An exception that cannot be sent leaves no field behind."""
         (decoded,) = decode_events(frames.task_error("r", "t", {}))
         assert "exception" not in decoded
 

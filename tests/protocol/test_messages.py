@@ -18,14 +18,14 @@ def head_lines(reply: Reply, *, close: bool = True) -> list[str]:
 
 
 class TestWithout:
-    """Header fields left out."""
+    """Headers with some left out."""
 
     def test_every_value_goes(self) -> None:
-        """Every value of a header is dropped, whatever the case."""
+        """Every value of a header is left out, whatever its case."""
         assert list(without(SOME, "aCCept")) == [("X-One", "1")]
 
     def test_the_original_stays(self) -> None:
-        """It makes a copy."""
+        """The original headers are not changed."""
         without(SOME, "accept")
         assert SOME.get("accept") == "a"
 
@@ -47,7 +47,7 @@ class TestReply:
 
     @pytest.mark.parametrize("reason", ["no luck", ""])
     def test_reason(self, reason: str) -> None:
-        """A reason of one's own replaces it, an empty one too."""
+        """A given reason replaces the status's own, also an empty one."""
         assert head_lines(Reply(401, reason=reason))[0] == f"HTTP/1.1 401 {reason}"
 
     def test_interim(self) -> None:
@@ -61,14 +61,14 @@ class TestReply:
 
     @pytest.mark.parametrize("header", [("content-length", "99"), ("Transfer-Encoding", "chunked")])
     def test_content_length_given(self, header: tuple[str, str]) -> None:
-        """A reply that says how it is framed is not contradicted."""
+        """A reply that has its own framing headers gets no other."""
         assert "Content-Length: 3" not in head_lines(Reply(body=b"abc", headers=[header]))
 
     @pytest.mark.parametrize(
         ("close", "line"), [(True, "Connection: close"), (False, "Connection: keep-alive")]
     )
     def test_connection(self, close: bool, line: str) -> None:
-        """The head says what becomes of the connection."""
+        """The head says whether the connection is kept or closed."""
         assert line in head_lines(Reply(), close=close)
 
     def test_end(self) -> None:
@@ -76,7 +76,7 @@ class TestReply:
         assert Reply().head(close=True).endswith(b"\r\n\r\n")
 
     def test_character_outside_latin_1(self) -> None:
-        """A character that fits no head is replaced."""
+        """A character outside latin-1 is replaced."""
         assert head_lines(Reply(reason="\u65e5"))[0] == "HTTP/1.1 200 ?"
 
 
@@ -88,7 +88,7 @@ class TestJsonReply:
         assert json.loads(json_reply(200, {"a": ["\xe9", None]}).body) == {"a": ["\xe9", None]}
 
     def test_content_type(self) -> None:
-        """It says that it is JSON."""
+        """The content type is application/json."""
         assert json_reply(200, {}).headers == [("Content-Type", "application/json")]
 
     def test_extra_header(self) -> None:
@@ -102,5 +102,5 @@ class TestJsonReply:
     ids=["request", "reply"],
 )
 def test_repr_has_no_body(message: Request | Reply) -> None:
-    """A body does not reach a log through ``repr``."""
+    """The repr has no body, so that none reaches a log."""
     assert "payload" not in repr(message)

@@ -37,14 +37,14 @@ def with_headers(*lines: str, body: bytes = b"") -> bytes:
 
 
 def failure(data: bytes, *, secure: bool = False) -> RequestError:
-    """What reading ``data`` ends in."""
+    """The error that reading ``data`` raises."""
     with pytest.raises(RequestError) as caught:
         reader(secure=secure).feed(data)
     return caught.value
 
 
 class TestWholeRequest:
-    """What a request is read as."""
+    """What is read from a whole request."""
 
     def test_method(self) -> None:
         """The method is read."""
@@ -55,7 +55,7 @@ class TestWholeRequest:
         assert read(POST).body == b"hello"
 
     def test_headers(self) -> None:
-        """The headers are read in order, in the case they came in."""
+        """The headers are read in order, in the case in which they were sent."""
         assert list(read(POST).headers) == [("Host", "h"), ("Content-Length", "5")]
 
     def test_header_is_latin_1(self) -> None:
@@ -69,13 +69,13 @@ class TestWholeRequest:
 
     @pytest.mark.parametrize("secure", [True, False])
     def test_secure(self, secure: bool) -> None:
-        """Whether it came over TLS is passed on."""
+        """The request says whether it came over TLS."""
         fed = reader(secure=secure)
         fed.feed(POST)
         assert fed.request().secure is secure
 
     def test_byte_by_byte(self) -> None:
-        """A request that drips in is the same request."""
+        """A request that arrives in single bytes is the same request."""
         fed = reader()
         for index in range(len(POST)):
             fed.feed(POST[index : index + 1])
@@ -86,11 +86,11 @@ class TestWholeRequest:
         assert not reader().feed(POST[:-1])
 
     def test_chunked_body(self) -> None:
-        """A chunked body is put together."""
+        """A chunked body is joined."""
         assert read(CHUNKED + b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n").body == b"abcde"
 
-    def test_trailer_is_no_header(self) -> None:
-        """A trailer is not taken for a header."""
+    def test_trailer_is_not_a_header(self) -> None:
+        """A trailer is not among the headers."""
         request = read(CHUNKED + b"0\r\nX-Wove-Key: default\r\n\r\n")
         assert request.headers.get("X-Wove-Key") is None
 
@@ -108,15 +108,15 @@ class TestWholeRequest:
         ],
     )
     def test_target(self, sent: bytes, target: str) -> None:
-        """The target is the line's own bytes; the absolute form is cut to path and query."""
+        """The target is as sent; an absolute form is cut to path and query."""
         assert read(with_target(sent)).target == target
 
 
 class TestProgress:
-    """What a reader tells on the way."""
+    """The state of a reader before the request is whole."""
 
     def test_nothing_yet(self) -> None:
-        """A reader that got nothing has not started."""
+        """A reader without a byte has not started."""
         assert not reader().started
 
     def test_started(self) -> None:
@@ -139,7 +139,7 @@ class TestProgress:
 
     @pytest.mark.parametrize("value", ["100-continue", "100-Continue"])
     def test_expects_continue(self, value: str) -> None:
-        """A client that waits for 100 Continue is noticed."""
+        """``expects_continue`` is true for a client that waits for 100 Continue."""
         fed = reader()
         fed.feed(with_headers(f"Expect: {value}", "Content-Length: 5"))
         assert fed.expects_continue
@@ -155,7 +155,8 @@ class TestProgress:
         ids=["no-expect", "head-not-done", "body-begun", "whole"],
     )
     def test_does_not_expect_continue(self, data: bytes) -> None:
-        """Nobody waits without the header, before the head, or once the body comes."""
+        """``expects_continue`` is false without the header, before the head, and once the body
+        comes."""
         fed = reader()
         fed.feed(data)
         assert not fed.expects_continue
@@ -170,7 +171,7 @@ class TestProgress:
         ids=["default", "close", "http-1.0"],
     )
     def test_keep_alive(self, data: bytes, kept: bool) -> None:
-        """The connection is kept as the client wants it."""
+        """The connection is kept if the client asks for it."""
         fed = reader()
         fed.feed(data)
         assert fed.keep_alive is kept
@@ -181,13 +182,13 @@ class TestPipelining:
 
     @pytest.mark.parametrize("rest", [POST, b"POST / HTTP/1.1\r\n"], ids=["whole", "part"])
     def test_noticed(self, rest: bytes) -> None:
-        """Bytes of a second request are noticed."""
+        """``pipelined`` is true after bytes of a second request."""
         fed = reader()
         fed.feed(POST + rest)
         assert fed.pipelined
 
     def test_first_request_stands(self) -> None:
-        """The second request does not get into the first."""
+        """Bytes of the second request do not change the first."""
         request = read(POST + with_target(b"/second"))
         assert (request.method, request.target, request.body) == ("POST", "/wove/tasks", b"hello")
 
@@ -197,13 +198,13 @@ class TestPipelining:
         fed.feed(POST + POST)
         assert not fed.keep_alive
 
-    def test_second_request_is_no_http(self) -> None:
-        """A second request that is no HTTP does not spoil the first."""
+    def test_second_request_is_not_http(self) -> None:
+        """A second request that is not HTTP does not change the first."""
         assert read(POST + b"GET nonsense HTTP/9.9\r\n\r\n").body == b"hello"
 
 
 class TestErrors:
-    """What is no request that can be served."""
+    """Bytes that are not a request that can be served."""
 
     @pytest.mark.parametrize(
         "data",
@@ -235,11 +236,11 @@ class TestErrors:
         ],
     )
     def test_not_http(self, data: bytes) -> None:
-        """What is not HTTP/1.1, or could be read two ways, is a 400."""
+        """Bytes that are not HTTP/1.1, or can be read in two ways, are a 400."""
         assert failure(data).status == 400
 
     def test_old_clients_need_no_host(self) -> None:
-        """HTTP/1.0 has no Host header (RFC 1945), so none is asked for."""
+        """HTTP/1.0 needs no Host header: it has none (RFC 1945)."""
         assert read(b"POST / HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello").body == b"hello"
 
     def test_upgrade(self) -> None:
@@ -248,15 +249,15 @@ class TestErrors:
         assert "upgrades are not served" in str(failure(data))
 
     def test_tls_on_a_plain_port(self) -> None:
-        """A TLS handshake on a plain port is called by its name."""
+        """A TLS handshake on a plain port is named in the message."""
         assert "TLS handshake" in str(failure(b"\x16\x03\x01\x02\x00\x01"))
 
     def test_handshake_byte_inside_tls(self) -> None:
-        """Inside TLS the same byte is no handshake."""
+        """The first byte of a handshake, sent inside TLS, is not called a handshake."""
         assert "TLS handshake" not in str(failure(b"\x16\x03\x01\x02\x00\x01", secure=True))
 
     def test_head_too_large_at_once(self) -> None:
-        """A head above the limit is a 431, also if it is whole at once."""
+        """A head above the limit is a 431, also when it arrives whole."""
         assert failure(with_headers("X-Long: " + "x" * MAX_HEAD)).status == 431
 
     def test_target_too_large(self) -> None:
@@ -268,7 +269,7 @@ class TestErrors:
         assert failure(b"POST / HTTP/1.1\r\nX-Long: " + b"x" * MAX_HEAD).status == 431
 
     def test_head_in_pieces(self) -> None:
-        """A head above the limit is a 431 also if it comes in small lines."""
+        """A head above the limit is a 431, also when it arrives in small lines."""
         fed, line = reader(), b"X-Some: " + b"x" * 90 + b"\r\n"
         fed.feed(b"POST / HTTP/1.1\r\n" + 9 * line)
         with pytest.raises(RequestError) as caught:
@@ -276,23 +277,23 @@ class TestErrors:
         assert caught.value.status == 431
 
     def test_trailers_too_large(self) -> None:
-        """Trailers count like headers."""
+        """Trailers above the limit of the head are a 431."""
         trailer = b"X-Long: " + b"x" * MAX_HEAD + b"\r\n\r\n"
         assert failure(CHUNKED + b"0\r\n" + trailer).status == 431
 
     def test_promised_body_too_large(self) -> None:
-        """A body that promises to be too large is a 413 before it comes."""
+        """A declared length above the limit is a 413 before the body arrives."""
         assert failure(with_headers(f"Content-Length: {MAX_BODY + 1}")).status == 413
 
     def test_chunked_body_too_large(self) -> None:
-        """A body that turns out too large is a 413."""
+        """A chunked body above the limit is a 413."""
         chunk = b"3c\r\n" + b"x" * 60 + b"\r\n"
         assert failure(CHUNKED + chunk + chunk).status == 413
 
-    def test_limit_is_told(self) -> None:
-        """The message says what the limit is."""
-        told = str(failure(with_headers(f"Content-Length: {MAX_BODY + 1}")))
-        assert told == f"the body is larger than max_body={MAX_BODY} bytes"
+    def test_message_has_the_limit(self) -> None:
+        """The message has the limit."""
+        message = str(failure(with_headers(f"Content-Length: {MAX_BODY + 1}")))
+        assert message == f"the body is larger than max_body={MAX_BODY} bytes"
 
     def test_largest_body(self) -> None:
         """A body of just the limit is read."""

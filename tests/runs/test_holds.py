@@ -24,7 +24,7 @@ TIMEOUT = 10.0
 
 
 class Parking:
-    """Gates with a journal, and threads on which runs come to them."""
+    """Gates with a journal, and threads on which runs arrive at them."""
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         self.journal = Journal()
@@ -32,7 +32,7 @@ class Parking:
         self._pool = pool
 
     def send(self, run: Run, execution: Execution | None = None) -> Future[None]:
-        """``run`` comes to the gates; done once it is through."""
+        """Let ``run`` arrive at the gates; the future is done when it has passed."""
         self.journal.add_run(run)
         return self._pool.submit(self.gates.park, run, execution or Execution("body"))
 
@@ -46,17 +46,17 @@ def parking(pool: ThreadPoolExecutor) -> Iterator[Parking]:
 
 
 class TestHolding:
-    """Which runs are held, and how it shows."""
+    """Which runs are held."""
 
     def test_held(self, parking: Parking) -> None:
-        """A run that arrived does not go on."""
+        """A run that arrived at a gate does not go on."""
         gate = parking.gates.hold("task")
         parked = parking.send(make_run())
         gate.wait_arrived(timeout=TIMEOUT)
         assert not parked.done()
 
     def test_state(self, parking: Parking) -> None:
-        """A run that is parked is held in the journal."""
+        """A run that waits at a gate has the state ``held``."""
         parking.gates.hold("task")
         run = make_run()
         parking.send(run)
@@ -64,30 +64,30 @@ class TestHolding:
 
     @pytest.mark.parametrize("pattern", ["other", "Task", "tas"])
     def test_other_task(self, parking: Parking, pattern: str) -> None:
-        """A run of another task goes through."""
+        """A run of another task passes."""
         parking.gates.hold(pattern)
         assert parking.send(make_run()).result(TIMEOUT) is None
 
     @pytest.mark.parametrize("pattern", ["task", "t*", None])
     def test_pattern(self, parking: Parking, pattern: str | None) -> None:
-        """A gate is for a name, a glob, or every task."""
+        """A gate holds a name, a glob, or every task."""
         gate = parking.gates.hold(pattern)
         parking.send(make_run())
         assert len(gate.wait_arrived(timeout=TIMEOUT)) == 1
 
-    def test_seed(self, parking: Parking) -> None:
-        """Wove's own initial values go through."""
+    def test_initial_value(self, parking: Parking) -> None:
+        """Wove's own initial values pass."""
         parking.gates.hold()
         assert parking.send(make_run("data", initial_value=True)).result(TIMEOUT) is None
 
-    def test_seed_has_not_arrived(self, parking: Parking) -> None:
+    def test_initial_value_has_not_arrived(self, parking: Parking) -> None:
         """Wove's own initial values do not count as arrived."""
         gate = parking.gates.hold()
         parking.send(make_run("data", initial_value=True)).result(TIMEOUT)
         assert gate.runs == []
 
     def test_two_gates(self, parking: Parking) -> None:
-        """A run that fits two gates is held by the second after the first."""
+        """A run that matches two gates is held by the second after the first."""
         first, second = parking.gates.hold("task"), parking.gates.hold("t*")
         parking.send(make_run())
         first.wait_arrived(timeout=TIMEOUT)
@@ -95,7 +95,7 @@ class TestHolding:
         assert len(second.wait_arrived(timeout=TIMEOUT)) == 1
 
     def test_tasks(self, parking: Parking) -> None:
-        """The tasks of the gates that are closed are told."""
+        """``tasks`` has the patterns of the closed gates."""
         parking.gates.hold("open").release()
         parking.gates.hold("closed")
         parking.gates.hold()
@@ -103,10 +103,10 @@ class TestHolding:
 
 
 class TestReleasing:
-    """How a run gets through."""
+    """How a run passes a gate."""
 
     def test_release(self, parking: Parking) -> None:
-        """A release lets the parked run through."""
+        """``release()`` lets the held run pass."""
         gate = parking.gates.hold()
         parked = parking.send(make_run())
         gate.wait_arrived(timeout=TIMEOUT)
@@ -114,12 +114,12 @@ class TestReleasing:
         assert parked.result(TIMEOUT) is None
 
     def test_from_now_on(self, parking: Parking) -> None:
-        """After a release nobody is parked."""
+        """After ``release()`` no run is held."""
         parking.gates.hold().release()
         assert parking.send(make_run()).result(TIMEOUT) is None
 
     def test_arrivals_after_release(self, parking: Parking) -> None:
-        """After a release arrivals are still noted."""
+        """After ``release()`` arrivals are still recorded."""
         gate = parking.gates.hold()
         gate.release()
         run = make_run()
@@ -134,7 +134,7 @@ class TestReleasing:
         assert parked.result(TIMEOUT) is None
 
     def test_closed(self, parking: Parking) -> None:
-        """A new gate is closed."""
+        """A new gate is not released."""
         assert not parking.gates.hold().released
 
     def test_release_all(self, parking: Parking) -> None:
@@ -144,14 +144,14 @@ class TestReleasing:
         assert [gate.released for gate in gates] == [True, True]
 
     def test_release_all_forgets(self, parking: Parking) -> None:
-        """The gates that were opened all at once hold nothing any more."""
+        """After ``release_all()`` the gates record no later run."""
         gate = parking.gates.hold()
         parking.gates.release_all()
         parking.send(make_run()).result(TIMEOUT)
         assert gate.runs == []
 
     def test_cancel(self, parking: Parking) -> None:
-        """A run that is cancelled is let through."""
+        """A cancelled run passes."""
         gate, execution = parking.gates.hold(), Execution("body")
         parked = parking.send(make_run(), execution)
         gate.wait_arrived(timeout=TIMEOUT)
@@ -159,14 +159,14 @@ class TestReleasing:
         assert parked.result(TIMEOUT) is None
 
     def test_cancelled_before(self, parking: Parking) -> None:
-        """A run that was cancelled before it came is not parked."""
+        """A run that was cancelled before it arrived is not held."""
         parking.gates.hold()
         execution = Execution("body")
         execution.cancel(wait_for_end=True)
         assert parking.send(make_run(), execution).result(TIMEOUT) is None
 
-    def test_cancel_lets_nobody_else_through(self, parking: Parking) -> None:
-        """Others stay parked when one is cancelled."""
+    def test_cancel_releases_no_other_run(self, parking: Parking) -> None:
+        """Other runs stay held when one is cancelled."""
         gate, execution = parking.gates.hold(), Execution("body")
         cancelled = parking.send(make_run(), execution)
         other = parking.send(make_run())
@@ -182,7 +182,7 @@ class TestReleasing:
         assert [each.result(TIMEOUT) for each in parked] == [None] * 3
 
     def test_not_released_before(self, parking: Parking) -> None:
-        """It does not open before."""
+        """The gate stays closed before the nth arrival."""
         gate = parking.gates.hold(release_when=3)
         for _ in range(2):
             parking.send(make_run())
@@ -190,8 +190,8 @@ class TestReleasing:
         assert not gate.released
 
     @pytest.mark.parametrize("number", [0, -1])
-    def test_release_when_nobody(self, parking: Parking, number: int) -> None:
-        """A gate that would open on no arrival is a usage error."""
+    def test_release_when_0(self, parking: Parking, number: int) -> None:
+        """``release_when`` below 1 is a usage error."""
         with pytest.raises(UsageError, match="1 or more"):
             parking.gates.hold(release_when=number)
 
@@ -200,28 +200,28 @@ class TestWaiting:
     """Waiting for arrivals."""
 
     def test_runs(self, parking: Parking) -> None:
-        """The runs that arrived are handed out."""
+        """``wait_arrived()`` returns the runs that arrived."""
         gate, run = parking.gates.hold(), make_run()
         parking.send(run)
         assert gate.wait_arrived(timeout=TIMEOUT) == [run]
 
     @pytest.mark.parametrize(
-        ("task", "told"),
+        ("task", "message"),
         [("task", r"1 run\(s\) of task did not arrive"), (None, "of any task did not arrive")],
     )
-    def test_in_vain(self, parking: Parking, task: str | None, told: str) -> None:
-        """Who waits in vain is told for what."""
-        with pytest.raises(WaitTimeoutError, match=told):
+    def test_timeout(self, parking: Parking, task: str | None, message: str) -> None:
+        """After its timeout ``wait_arrived()`` raises, and says what it waited for."""
+        with pytest.raises(WaitTimeoutError, match=message):
             parking.gates.hold(task).wait_arrived(timeout=0.0)
 
     def test_journal_is_shown(self, parking: Parking) -> None:
-        """Who waits in vain is shown the journal."""
+        """The error contains the journal."""
         parking.journal.open().refusal = "signature: does not match"
         with pytest.raises(WaitTimeoutError, match="signature: does not match"):
             parking.gates.hold().wait_arrived(timeout=0.0)
 
     def test_async(self, parking: Parking) -> None:
-        """The runs that arrived are handed out to async code too."""
+        """``arrived()`` returns the runs that arrived."""
 
         async def main() -> list[Run]:
             gate = parking.gates.hold()
@@ -231,13 +231,13 @@ class TestWaiting:
         run = make_run()
         assert asyncio.run(main()) == [run]
 
-    def test_async_in_vain(self, parking: Parking) -> None:
-        """Async code that waits in vain is told so."""
+    def test_async_timeout(self, parking: Parking) -> None:
+        """After its timeout ``arrived()`` raises."""
         with pytest.raises(WaitTimeoutError, match="did not arrive"):
             asyncio.run(parking.gates.hold().arrived(timeout=0.0))
 
     def test_async_does_not_block(self, parking: Parking) -> None:
-        """While async code waits, its event loop goes on."""
+        """While async code waits its event loop goes on."""
 
         async def main() -> list[Run]:
             gate = parking.gates.hold()
@@ -249,8 +249,8 @@ class TestWaiting:
         run = make_run()
         assert asyncio.run(main()) == [run]
 
-    def test_async_given_up(self, parking: Parking) -> None:
-        """Async code may give up waiting."""
+    def test_async_cancelled(self, parking: Parking) -> None:
+        """Async code may cancel its wait."""
 
         async def main() -> bool:
             gate = parking.gates.hold()
@@ -266,11 +266,11 @@ class TestWaiting:
 
 
 def test_on_change(parking: Parking) -> None:
-    """Whoever asked is told of a new gate."""
-    told = threading.Event()
-    parking.gates.on_change = told.set
+    """``on_change`` is called for a new gate."""
+    changed = threading.Event()
+    parking.gates.on_change = changed.set
     parking.gates.hold()
-    assert told.is_set()
+    assert changed.is_set()
 
 
 # Through a worker

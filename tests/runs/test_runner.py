@@ -56,21 +56,21 @@ class Unprintable(Exception):
 
 
 class ExitsWhenPickled(Exception):
-    """Ends the process when it is pickled, if one lets it."""
+    """Raises SystemExit when it is pickled."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise SystemExit("pickled")
 
 
 class ExitsWhenLoaded:
-    """Ends the process when it is unpickled, if one lets it."""
+    """Raises SystemExit when it is unpickled."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return sys.exit, ("loaded",)
 
 
 class Waitable:
-    """An awaitable that is no coroutine."""
+    """An awaitable that is not a coroutine."""
 
     def __await__(self) -> Generator[Any, None, str]:
         yield from asyncio.sleep(0).__await__()
@@ -142,7 +142,7 @@ async def refuses_to_stop() -> str:
 
 
 def run(function: Any, **args: Any) -> Outcome:
-    """How ``function(**args)`` ends, on this thread."""
+    """Run ``function(**args)`` on this thread; return its outcome."""
     return run_body(Execution("body"), dumps(function), dumps(args))
 
 
@@ -161,14 +161,14 @@ def result_of(outcome: Outcome | None) -> Any:
 
 
 def exception_of(outcome: Outcome) -> BaseException:
-    """The exception that travels with a failed outcome."""
+    """The exception that a failed outcome carries."""
     assert outcome.exception_pickle is not None, outcome
     exception: BaseException = loads(outcome.exception_pickle)
     return exception
 
 
 def start(runner: Runner, function: Callable[..., Any], name: str = "body") -> Execution:
-    """``function`` on its way on a runner's thread."""
+    """Start ``function`` on a thread of ``runner``."""
     execution = Execution(name)
 
     def body() -> Outcome:
@@ -181,7 +181,7 @@ def start(runner: Runner, function: Callable[..., Any], name: str = "body") -> E
 
 
 def started(runner: Runner, function: Callable[..., Any]) -> Execution:
-    """The same, once the body is under way."""
+    """Start ``function`` on a thread of ``runner``; wait until its body has begun."""
     execution = start(runner, function)
     assert begun.wait(TIMEOUT)
     return execution
@@ -203,15 +203,15 @@ class TestResults:
         "value", [None, True, 7, 0.5, "\u65e5\ud800", b"\xff", [1, {"a": (2,)}], ValueError]
     )
     def test_round_trip(self, value: Any) -> None:
-        """A result arrives as it was, of plain types too."""
+        """A result arrives unchanged, also one of plain types."""
         assert result_of(run(dict, value=value)) == {"value": value}
 
     def test_plain_value(self) -> None:
-        """A plain value alone arrives as it was."""
+        """A plain value arrives unchanged."""
         assert result_of(run(str, object=5)) == "5"
 
     def test_no_error(self) -> None:
-        """A result comes without an error."""
+        """A result has no error."""
         assert run(add, a=1, b=2).error is None
 
 
@@ -220,7 +220,7 @@ class TestExceptions:
 
     @pytest.mark.parametrize("function", [fail, fail_later])
     def test_exception_travels(self, function: Callable[..., Any]) -> None:
-        """An exception that round-trips travels itself."""
+        """An exception that survives pickling is in the outcome."""
         assert repr(exception_of(run(function, exception=KeyError("k")))) == "KeyError('k')"
 
     @pytest.mark.parametrize(
@@ -228,11 +228,11 @@ class TestExceptions:
         [("kind", "KeyError"), ("message", "'k'"), ("retryable", False), ("source", "task")],
     )
     def test_error_fields(self, field: str, value: object) -> None:
-        """The error tells what happened in words."""
+        """The error has kind, message and source."""
         assert error_of(run(fail, exception=KeyError("k")))[field] == value
 
     def test_traceback(self) -> None:
-        """The traceback leads to the line that raised."""
+        """The traceback has the line that raised."""
         assert "raise exception" in error_of(run(fail, exception=KeyError("k")))["traceback"]
 
     @pytest.mark.parametrize(
@@ -250,30 +250,30 @@ class TestExceptions:
         ids=repr,
     )
     def test_unsafe_exception_stays(self, exception: BaseException) -> None:
-        """An exception that would upset the client's weave does not travel."""
+        """An exception that would upset the client's weave is not in the outcome."""
         assert run(fail, exception=exception).exception_pickle is None
 
     @pytest.mark.parametrize(
         "exception", [TimeoutError("t"), SystemExit(3), KeyboardInterrupt("k")], ids=repr
     )
     @pytest.mark.parametrize("function", [fail, fail_later])
-    def test_unsafe_exception_is_told(
+    def test_unsafe_exception_is_described(
         self, function: Callable[..., Any], exception: BaseException
     ) -> None:
-        """An exception that does not travel is told in words, and ends the task only."""
+        """An exception that is not sent is described in words, and ends only its task."""
         assert error_of(run(function, exception=exception))["kind"] == type(exception).__name__
 
     def test_stop_iteration(self) -> None:
-        """A StopIteration is told like any other."""
+        """A StopIteration is described like any other."""
         assert error_of(run(fail, exception=StopIteration("s")))["kind"] == "StopIteration"
 
     @pytest.mark.parametrize("exception", [TwoArguments(1, "x"), ExitsWhenPickled("x")], ids=repr)
     def test_exception_that_does_not_round_trip_stays(self, exception: Exception) -> None:
-        """An exception that does not survive pickling does not travel."""
+        """An exception that does not survive pickling is not in the outcome."""
         assert error_outcome(exception, source="task").exception_pickle is None
 
-    def test_exception_that_does_not_round_trip_is_told(self) -> None:
-        """The real error is told, not the pickling's."""
+    def test_exception_that_does_not_round_trip_is_described(self) -> None:
+        """The description is of the task's error, not of the pickling's."""
         error = dict(error_outcome(TwoArguments(1, "x"), source="task").error or {})
         assert (error["kind"], error["message"]) == ("TwoArguments", "1: x")
 
@@ -281,17 +281,18 @@ class TestExceptions:
         "second", [ValueError("v"), SystemExit(3), KeyboardInterrupt("k")], ids=repr
     )
     def test_unprintable(self, second: BaseException) -> None:
-        """An exception whose ``__str__`` raises is told all the same."""
-        told = f"<Unprintable whose __str__ raised {type(second).__name__}>"
-        assert error_of(run(fail_unprintably, second=second))["message"] == told
+        """An exception whose ``__str__`` raises is described."""
+        message = f"<Unprintable whose __str__ raised {type(second).__name__}>"
+        assert error_of(run(fail_unprintably, second=second))["message"] == message
 
     @pytest.mark.parametrize("second", [ValueError("v"), SystemExit(3)], ids=repr)
     def test_unprintable_stays(self, second: BaseException) -> None:
-        """An exception that cannot be compared with its copy does not travel."""
+        """An exception that cannot be compared with its copy is not in the outcome."""
         assert run(fail_unprintably, second=second).exception_pickle is None
 
     def test_cancelled_error_of_its_own(self) -> None:
-        """A body that raises CancelledError violations has failed, it was not cancelled."""
+        """A body that raises CancelledError itself, without a cancel, has failed; it was not
+        cancelled."""
         assert error_of(run(fail_later, exception=asyncio.CancelledError()))["source"] == "task"
 
 
@@ -328,58 +329,58 @@ BROKEN = {
 
 
 class TestWorkerErrors:
-    """Bodies that cannot be run, or whose result cannot travel."""
+    """Bodies that cannot be run, or whose result cannot be pickled."""
 
-    @pytest.mark.parametrize(("function", "arguments", "told"), BROKEN.values(), ids=BROKEN)
-    def test_message(self, function: bytes, arguments: bytes, told: str) -> None:
+    @pytest.mark.parametrize(("function", "arguments", "message"), BROKEN.values(), ids=BROKEN)
+    def test_message(self, function: bytes, arguments: bytes, message: str) -> None:
         """The message says what could not be done."""
         outcome = run_body(Execution("body"), function, arguments)
-        assert error_of(outcome)["message"].startswith(told)
+        assert error_of(outcome)["message"].startswith(message)
 
     @pytest.mark.parametrize(("function", "arguments", "_"), BROKEN.values(), ids=BROKEN)
     def test_source(self, function: bytes, arguments: bytes, _: str) -> None:
-        """It is the worker's error, not the task's."""
+        """The error's source is the worker, not the task."""
         outcome = run_body(Execution("body"), function, arguments)
         assert error_of(outcome)["source"] == "worker"
 
     @pytest.mark.parametrize(("function", "arguments", "_"), BROKEN.values(), ids=BROKEN)
     def test_exception_stays(self, function: bytes, arguments: bytes, _: str) -> None:
-        """The exception itself does not travel: the message says more."""
+        """The exception itself is not in the outcome: the message says more."""
         outcome = run_body(Execution("body"), function, arguments)
         assert outcome.exception_pickle is None
 
     def test_import_is_explained(self) -> None:
-        """A module that is missing here is explained."""
+        """The message explains a module that is missing here."""
         outcome = run_body(Execution("b"), b"cno_such_module\nf\n.", dumps({}))
         assert "must be able to import it too" in error_of(outcome)["message"]
 
     def test_missing_argument(self) -> None:
-        """A call with the wrong arguments is the task's error."""
+        """The error of a call with the wrong arguments has the task as its source."""
         assert error_of(run(add, a=1))["source"] == "task"
 
 
 class TestCancel:
-    """Bodies that are asked to stop."""
+    """Bodies that are cancelled."""
 
     @pytest.mark.parametrize("wait_for_end", [True, False])
     @pytest.mark.parametrize("function", [waits_for_ever, refuses_to_stop])
     def test_async_body_ends(
         self, runner: Runner, function: Callable[..., Any], wait_for_end: bool
     ) -> None:
-        """An async body is over after a cancel."""
+        """An async body ends after a cancel."""
         execution = started(runner, function)
         execution.cancel(wait_for_end=wait_for_end)
         assert execution.ended.wait(TIMEOUT)
 
     @pytest.mark.parametrize("function", [waits_for_ever, refuses_to_stop])
     def test_async_body_is_cancelled(self, runner: Runner, function: Callable[..., Any]) -> None:
-        """Its outcome is a cancellation, also if it returns something nevertheless."""
+        """The outcome of a cancelled async body is a cancellation, also when it returns a value."""
         execution = started(runner, function)
         execution.cancel(wait_for_end=True)
         assert execution.wait(TIMEOUT) == CANCELLED
 
     def test_sync_body_is_settled_at_once(self, runner: Runner) -> None:
-        """A sync body that nobody waits for has its outcome at once."""
+        """A sync body whose end is not waited for has its outcome at once."""
         execution = started(runner, blocked)
         execution.cancel(wait_for_end=False)
         assert execution.outcome == CANCELLED
@@ -399,20 +400,20 @@ class TestCancel:
         assert execution.outcome == CANCELLED
 
     def test_sync_body_is_waited_for(self, runner: Runner) -> None:
-        """With the end to be waited for, a sync body that still runs has no outcome."""
+        """A sync body whose end is waited for has no outcome while it runs."""
         execution = started(runner, blocked)
         execution.cancel(wait_for_end=True)
         assert execution.outcome is None
 
     def test_sync_body_waited_for_is_cancelled(self, runner: Runner) -> None:
-        """Once it has ended it was cancelled, whatever it returned."""
+        """A sync body whose end was waited for is cancelled, whatever it returned."""
         execution = started(runner, blocked)
         execution.cancel(wait_for_end=True)
         release.set()
         assert execution.wait(TIMEOUT) == CANCELLED
 
     def test_waited_for_is_not_abandoned(self, runner: Runner) -> None:
-        """A body whose end was waited for was not abandoned."""
+        """A body whose end was waited for is not marked as abandoned."""
         execution = started(runner, blocked)
         execution.cancel(wait_for_end=True)
         release.set()
@@ -428,53 +429,53 @@ class TestCancel:
 
     @pytest.mark.parametrize("wait_for_end", [True, False])
     def test_body_not_begun_is_over(self, wait_for_end: bool) -> None:
-        """Nobody waits for the end of a body that never began."""
+        """The end of a body that never began is not waited for."""
         execution = Execution("body")
         execution.cancel(wait_for_end=wait_for_end)
         assert execution.ended.is_set()
 
     def test_body_not_begun_is_not_abandoned(self) -> None:
-        """A body that never began is not called abandoned."""
+        """A body that never began is not marked as abandoned."""
         execution = Execution("body")
         execution.cancel(wait_for_end=False)
         assert not execution.abandoned
 
-    def test_outcome_of_ones_own(self, runner: Runner) -> None:
-        """A cancel can settle with another outcome, as a crash does."""
+    def test_given_outcome(self, runner: Runner) -> None:
+        """A cancel may give another outcome, as a crash does."""
         execution = started(runner, blocked)
         crashed = Outcome("error", error={"kind": "Crash"})
         execution.cancel(wait_for_end=False, outcome=crashed)
         assert execution.outcome == crashed
 
     def test_after_the_end(self, runner: Runner) -> None:
-        """A cancel that comes too late changes nothing."""
+        """A cancel after the end changes nothing."""
         execution = start(runner, name_of_thread)
         execution.ended.wait(TIMEOUT)
         execution.cancel(wait_for_end=False)
         assert not execution.cancel_requested
 
     def test_twice(self, runner: Runner) -> None:
-        """A second cancel, without patience, abandons what the first one waited for."""
+        """A second cancel, which does not wait, abandons what the first one waited for."""
         execution = started(runner, blocked)
         execution.cancel(wait_for_end=True)
         execution.cancel(wait_for_end=False)
         assert execution.abandoned
 
     def test_callback(self) -> None:
-        """A callback is called when the cancel comes."""
+        """A callback is called on the cancel."""
         execution, called = Execution("body"), threading.Event()
         execution.on_cancel(called.set)
         execution.cancel(wait_for_end=True)
         assert called.is_set()
 
     def test_callback_too_early(self) -> None:
-        """A callback is not called before."""
+        """A callback is not called before the cancel."""
         execution, called = Execution("body"), threading.Event()
         execution.on_cancel(called.set)
         assert not called.is_set()
 
     def test_late_callback(self) -> None:
-        """A callback that comes after the cancel is called at once."""
+        """A callback added after the cancel is called at once."""
         execution, called = Execution("body"), threading.Event()
         execution.cancel(wait_for_end=True)
         execution.on_cancel(called.set)
@@ -498,7 +499,7 @@ class TestExecution:
         assert execution.outcome == CANCELLED
 
     def test_wait_without_outcome(self) -> None:
-        """Waiting in vain gives nothing."""
+        """A wait returns None when there is no outcome in time."""
         assert Execution("body").wait(0.0) is None
 
 
@@ -507,7 +508,7 @@ class TestContext:
 
     @pytest.mark.parametrize("function", [set_variable, set_variable_later])
     def test_nothing_comes_in(self, function: Callable[[], Any]) -> None:
-        """A body does not see the context it is run from."""
+        """A body does not have the context variables of its caller."""
         token = variable.set("the test's")
         try:
             assert result_of(run(function)) == "unset"
@@ -516,7 +517,7 @@ class TestContext:
 
     @pytest.mark.parametrize("function", [set_variable, set_variable_later])
     def test_nothing_goes_out(self, function: Callable[[], Any]) -> None:
-        """What a body sets is gone for the next one on the same thread."""
+        """A context variable that a body sets is not set for the next one on the same thread."""
         run(function)
         assert result_of(run(function)) == "unset"
 
@@ -530,7 +531,7 @@ class TestThreads:
         assert name.startswith(THREADS)
 
     def test_reused(self, runner: Runner) -> None:
-        """One body after the other takes fewer threads than bodies."""
+        """Bodies that run one after the other use fewer threads than bodies."""
         names = set()
         for _ in range(100):
             execution = start(runner, name_of_thread)
@@ -539,7 +540,7 @@ class TestThreads:
         assert len(names) < 100
 
     def test_as_many_as_needed(self, runner: Runner) -> None:
-        """Bodies that wait for each other all have a thread."""
+        """Bodies that wait for each other each have a thread."""
         together = threading.Barrier(40)
 
         def body() -> Outcome:
@@ -553,7 +554,7 @@ class TestThreads:
         assert outcomes == [Outcome("result")] * 40
 
     def test_gone_after_stop(self) -> None:
-        """After a stop no thread is left."""
+        """After ``stop()`` there is no thread of the runner."""
         runner = Runner("stopped-runner")
         start(runner, name_of_thread).ended.wait(TIMEOUT)
         runner.stop(TIMEOUT)
@@ -561,30 +562,30 @@ class TestThreads:
         assert not [name for name in names if name.startswith("stopped-runner")]
 
     def test_stop_names_stuck_bodies(self, runner: Runner) -> None:
-        """A stop names the bodies that do not end."""
+        """``stop()`` names the bodies that do not end."""
         start(runner, blocked, "the stuck one")
         assert begun.wait(TIMEOUT)
         assert runner.stop(0.0) == ["the stuck one"]
 
-    def test_stop_names_nobody(self, runner: Runner) -> None:
-        """A stop after which nothing runs names nobody."""
+    def test_stop_names_no_body(self, runner: Runner) -> None:
+        """``stop()`` names no body when all have ended."""
         started(runner, waits_for_ever)
         assert runner.stop(TIMEOUT) == []
 
     def test_stop_settles(self, runner: Runner) -> None:
-        """A stop cancels what runs."""
+        """``stop()`` cancels running bodies."""
         execution = started(runner, blocked)
         runner.stop(0.0)
         assert execution.outcome == CANCELLED
 
-    def test_abandoned_body_is_known(self, runner: Runner) -> None:
-        """A body that was abandoned is known until it ends."""
+    def test_abandoned_body_is_listed(self, runner: Runner) -> None:
+        """An abandoned body is listed until it ends."""
         execution = started(runner, blocked)
         execution.cancel(wait_for_end=False)
         assert runner.executions == [execution]
 
     def test_works_after_reopening(self, runner: Runner) -> None:
-        """After a stop the runner can be opened again."""
+        """After ``stop()`` the runner can be opened again."""
         runner.stop(TIMEOUT)
         runner.reopen()
         assert start(runner, name_of_thread).wait(TIMEOUT)

@@ -1,4 +1,4 @@
-"""Answers given without running the task."""
+"""Stubs: answers to runs without running the task."""
 
 from __future__ import annotations
 
@@ -63,17 +63,17 @@ class TestResults:
         """A run beyond the list fails."""
         assert error_of(3, result=["a", "b"])["kind"] == "LookupError"
 
-    def test_used_up_is_told(self) -> None:
-        """A run beyond the list is told how long it was."""
-        told = "the stub for 'task' has given all of its 2 results"
-        assert error_of(3, result=["a", "b"])["message"] == told
+    def test_used_up_message(self) -> None:
+        """The error of a run beyond the list says how long the list was."""
+        message = "the stub for 'task' has given all of its 2 results"
+        assert error_of(3, result=["a", "b"])["message"] == message
 
     def test_used_up_is_the_workers(self) -> None:
-        """A run beyond the list is not the task's failure."""
+        """The error of a run beyond the list is the worker's, not the task's."""
         assert error_of(3, result=["a", "b"])["source"] == "worker"
 
     def test_encoded_where_written(self) -> None:
-        """What happens to a value afterwards does not change the stub."""
+        """A change to the value after the call does not change the stub."""
         value = [1]
         source = make_source(result={"v": value})
         value.append(2)
@@ -82,7 +82,7 @@ class TestResults:
         assert loads(payload) == {"v": [1]}
 
     def test_list_under_threads(self, pool: ThreadPoolExecutor) -> None:
-        """Runs that come at once get one value each."""
+        """Concurrent runs get one value each."""
         source = make_source(result=list(range(100)))
         payloads = [
             answer.outcome.result_pickle or b""
@@ -99,12 +99,12 @@ class TestCallables:
         assert result_of(result=lambda run: run.args["x"] + 1) == 21
 
     def test_may_raise(self) -> None:
-        """What a callable raises, the task raised."""
+        """An exception of the callable is the task's exception."""
         assert error_of(result=lambda run: run.args["y"])["kind"] == "KeyError"
 
     @pytest.mark.parametrize("exception", [SystemExit(3), KeyboardInterrupt()], ids=repr)
     def test_may_raise_anything(self, exception: BaseException) -> None:
-        """Whatever a callable raises ends the run only."""
+        """Whatever the callable raises ends only that run."""
 
         def call(_: object) -> None:
             raise exception
@@ -126,11 +126,11 @@ class TestErrors:
         assert repr(loads(payload)) == "KeyError('k')"
 
     def test_class(self) -> None:
-        """A class is made an exception."""
+        """An exception class is instantiated."""
         assert error_of(error=KeyError)["kind"] == "KeyError"
 
     def test_is_the_tasks(self) -> None:
-        """It is the task's error."""
+        """The error's source is the task."""
         assert error_of(error=KeyError)["source"] == "task"
 
     @pytest.mark.parametrize(("number", "kind"), [(1, "KeyError"), (2, "ValueError")])
@@ -143,25 +143,25 @@ class TestEvents:
     """``events=``."""
 
     @pytest.mark.parametrize("events", [[], [{"type": "heartbeat"}], ({"type": "a"}, {"b": 1})])
-    def test_as_told(self, events: list[dict[str, Any]]) -> None:
-        """The event frames are the answer."""
+    def test_unchanged(self, events: list[dict[str, Any]]) -> None:
+        """The event frames are the answer, unchanged."""
         answer = make_source(events=events)(make_run())
         assert answer.events == tuple(events)
 
     def test_encoded_where_written(self) -> None:
-        """What happens to a frame afterwards does not change the stub."""
+        """A change to a frame after the call does not change the stub."""
         event = {"type": "heartbeat"}
         source = make_source(events=[event])
         event["type"] = "changed"
         assert source(make_run()).events == ({"type": "heartbeat"},)
 
     def test_others_have_none(self) -> None:
-        """A result is no event frame."""
+        """A result has no event frames."""
         assert make_source(result=1)(make_run()).events is None
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ({}, "exactly one"),
         ({"result": 1, "error": KeyError()}, "exactly one"),
@@ -179,9 +179,9 @@ class TestEvents:
         ({"events": [{"result_pickle": b"bytes"}]}, "must fit JSON"),
     ],
 )
-def test_usage_errors(words: dict[str, Any], told: str) -> None:
-    """What can be no answer is a usage error that says why."""
-    with pytest.raises(UsageError, match=told):
+def test_usage_errors(words: dict[str, Any], message: str) -> None:
+    """Words that cannot be an answer are a usage error that says why."""
+    with pytest.raises(UsageError, match=message):
         make_source(**words)
 
 
@@ -190,39 +190,39 @@ class TestStubs:
 
     @pytest.mark.parametrize("pattern", ["task", "t*", "*"])
     def test_found(self, pattern: str) -> None:
-        """A stub answers a task by name or glob."""
+        """A stub answers tasks by name or glob."""
         stubs, source = Stubs(), make_source(result=1)
         stubs.add(pattern, source)
         assert stubs.find(make_run("task")) is source
 
     def test_not_found(self) -> None:
-        """A task that has no stub is not answered."""
+        """A task without a stub is not answered."""
         stubs = Stubs()
         stubs.add("other", make_source(result=1))
         assert stubs.find(make_run("task")) is None
 
-    def test_seed(self) -> None:
+    def test_initial_value(self) -> None:
         """Wove's own initial values are not answered."""
         stubs = Stubs()
         stubs.add("*", make_source(result=1))
         assert stubs.find(make_run("data", initial_value=True)) is None
 
     def test_newest(self) -> None:
-        """Of two that fit the newer one answers."""
+        """Of two matching stubs the newer one answers."""
         stubs, newer = Stubs(), make_source(result=2)
         stubs.add("task", make_source(result=1))
         stubs.add("*", newer)
         assert stubs.find(make_run("task")) is newer
 
-    def test_taken_back(self) -> None:
-        """Once the newer one is taken back the older one answers."""
+    def test_removed(self) -> None:
+        """After the newer stub is removed the older one answers."""
         stubs, older = Stubs(), make_source(result=1)
         stubs.add("task", older)
         stubs.add("task", make_source(result=2))()
         assert stubs.find(make_run("task")) is older
 
-    def test_taken_back_twice(self) -> None:
-        """To take a stub back twice does no harm to another."""
+    def test_removed_twice(self) -> None:
+        """Removing a stub twice does not remove another."""
         stubs, older = Stubs(), make_source(result=1)
         stubs.add("task", older)
         remove = stubs.add("task", make_source(result=2))
@@ -231,36 +231,36 @@ class TestStubs:
         assert stubs.find(make_run("task")) is older
 
     def test_same_stub_twice(self) -> None:
-        """The same stub added twice and taken back once is still there."""
+        """A stub added twice and removed once still answers."""
         stubs, source = Stubs(), make_source(result=1)
         stubs.add("task", source)
         stubs.add("task", source)()
         assert stubs.find(make_run("task")) is source
 
     def test_clear(self) -> None:
-        """All are forgotten at once."""
+        """``clear()`` removes every stub."""
         stubs = Stubs()
         stubs.add("task", make_source(result=1))
         stubs.clear()
         assert stubs.find(make_run("task")) is None
 
     def test_tasks(self) -> None:
-        """The tasks that are stubbed are told."""
+        """``tasks`` has the patterns of the stubs."""
         stubs = Stubs()
         stubs.add("a", make_source(result=1))
         stubs.add("b*", make_source(result=1))
         assert stubs.tasks == ["a", "b*"]
 
     def test_on_change(self) -> None:
-        """Whoever asked is told of a new stub."""
-        stubs, told = Stubs(), threading.Event()
-        stubs.on_change = told.set
+        """``on_change`` is called for a new stub."""
+        stubs, changed = Stubs(), threading.Event()
+        stubs.on_change = changed.set
         stubs.add("a", make_source(result=1))
-        assert told.is_set()
+        assert changed.is_set()
 
 
 def test_a_coroutine_function_is_refused() -> None:
-    """Nobody would await it."""
+    """A coroutine function is a usage error, because it would not be awaited."""
 
     async def later(run: Any) -> int:
         return 1
