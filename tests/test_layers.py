@@ -25,6 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("service",),
     ("isolated", "client", "weave_outcome"),
     ("client_side", "strict"),
+    ("worker_side",),
     ("worker", "remote_worker"),
     ("assertions", "measurement"),
     ("conformance.executor", "conformance.test_worker_cases", "pytest_plugin"),

@@ -76,7 +76,7 @@ def test_rejected_certificate_is_a_violation(worker: HttpWorker) -> None:
     context = ssl.create_default_context()
     with connect(worker, tls=False) as sock, pytest.raises(ssl.SSLCertVerificationError):
         context.wrap_socket(sock, server_hostname="localhost")
-    with pytest.raises(StrictnessError, match="rejected our certificate"):
+    with pytest.raises(StrictnessError, match="rejected the worker's certificate"):
         worker.check()
 
 

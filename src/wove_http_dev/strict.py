@@ -1,19 +1,43 @@
-"""What strict mode minds, in words. This room reads the journal and the injections; it raises
-nothing, and who asked for strictness is not its business.
-"""
+"""Strict mode: what happened to a worker that no fault asked for, as the error of a test."""
 
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from wove_http_dev.client import wove_config
+from wove_http_dev.errors import StrictnessError
 from wove_http_dev.options import is_loopback
 from wove_http_dev.service.host import HostState
 
 
-def failed(state: HostState) -> list[str]:
-    """A line for every failure of the service's own."""
+def check(
+    state: HostState,
+    *,
+    allow_refusals: bool,
+    environment: str | None,
+    urls: Iterable[str],
+    report: Callable[[], str],
+) -> None:
+    """Raise :class:`StrictnessError`, which lists the violations and shows ``report()``, if there
+    are any.
+
+    ``environment`` must send to one of ``urls``; ``None`` if none is configured.
+    """
+    refusals = [] if allow_refusals else _refused(state)
+    violations = [*_failed(state), *refusals, *_unfired(state)]
+    if environment is not None:
+        violations += _repointed(environment, urls)
+    if not violations:
+        return
+    listed = "\n".join(f"- {violation}" for violation in violations)
+    ways = "strict=False as an option"
+    if refusals:
+        ways += ", or worker.allow_refusals() in a test that expects refusals"
+    raise StrictnessError(f"strict mode:\n{listed}\n{report()}\n(to opt out: {ways})")
+
+
+def _failed(state: HostState) -> list[str]:
     return [
         f"the worker service itself failed: {exchange.line()}"
         for exchange in state.journal.violations
@@ -21,33 +45,29 @@ def failed(state: HostState) -> list[str]:
     ]
 
 
-def refused(state: HostState) -> list[str]:
-    """A line for every request that was refused, and every client that rejected our certificate,
-    where no fault asked for it."""
-    complaints = []
+def _refused(state: HostState) -> list[str]:
+    lines = []
     for exchange in state.journal.violations:
         if not exchange.internal_error:
             what = "a request was refused"
             if exchange.certificate_rejected:
-                what = "a client rejected our certificate"
-            complaints.append(f"{what} and no fault asked for it: {exchange.line()}")
-    return complaints
+                what = "a client rejected the worker's certificate"
+            lines.append(f"{what} and no fault asked for it: {exchange.line()}")
+    return lines
 
 
-def unfired(state: HostState) -> list[str]:
-    """A line for every injection with ``times`` that never fired, with the nearest misses."""
+def _unfired(state: HostState) -> list[str]:
     return [
         f"{injection!r} never fired: {'; '.join(injection.missed[-3:]) or 'nothing arrived'}"
         for injection in state.faults.unfired
     ]
 
 
-def repointed(environment: str, urls: Iterable[str]) -> list[str]:
-    """A line if ``environment`` no longer sends to any of ``urls``."""
+def _repointed(environment: str, urls: Iterable[str]) -> list[str]:
     url = wove_config.url_of(environment)
-    # Any query is accepted on the way here, so it does not count here either.
-    ours = {each.partition("?")[0] for each in urls}
-    if url is not None and url.partition("?")[0] in ours:
+    # The worker accepts any query, so a query makes no other URL.
+    known = {each.partition("?")[0] for each in urls}
+    if url is not None and url.partition("?")[0] in known:
         return []
     now = "at no http service at all" if url is None else f"at {url!r}"
     offer = ""

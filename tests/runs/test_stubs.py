@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import cloudpickle
 import pytest
 from wove import weave
 
@@ -218,23 +220,23 @@ class TestStubs:
         """After the newer stub is removed the older one answers."""
         stubs, older = Stubs(), make_source(result=1)
         stubs.add("task", older)
-        stubs.add("task", make_source(result=2))()
+        stubs.add("task", make_source(result=2)).remove()
         assert stubs.find(make_run("task")) is older
 
     def test_removed_twice(self) -> None:
         """Removing a stub twice does not remove another."""
         stubs, older = Stubs(), make_source(result=1)
         stubs.add("task", older)
-        remove = stubs.add("task", make_source(result=2))
-        remove()
-        remove()
+        newer = stubs.add("task", make_source(result=2))
+        newer.remove()
+        newer.remove()
         assert stubs.find(make_run("task")) is older
 
     def test_same_stub_twice(self) -> None:
         """A stub added twice and removed once still answers."""
         stubs, source = Stubs(), make_source(result=1)
         stubs.add("task", source)
-        stubs.add("task", source)()
+        stubs.add("task", source).remove()
         assert stubs.find(make_run("task")) is source
 
     def test_clear(self) -> None:
@@ -398,3 +400,26 @@ def test_invalid_stub_is_a_usage_error(worker: HttpWorker, words: dict[str, Any]
     """``stub()`` raises at once for words that cannot be an answer."""
     with pytest.raises(UsageError):
         worker.stub("job", **words)
+
+
+class TestStub:
+    """The handle on one stub."""
+
+    def test_block(self) -> None:
+        """As a context manager it is removed at the end of the block."""
+        stubs = Stubs()
+        with stubs.add("task", make_source(result=1)):
+            inside = stubs.find(make_run("task"))
+        assert (inside is None, stubs.find(make_run("task"))) == (False, None)
+
+    def test_block_that_raises(self) -> None:
+        """It is removed after an exception too."""
+        stubs = Stubs()
+        with contextlib.suppress(ValueError), stubs.add("task", make_source(result=1)):
+            raise ValueError
+        assert stubs.tasks == []
+
+    def test_cannot_travel(self) -> None:
+        """A stub cannot be sent to a worker with a task."""
+        with pytest.raises(TypeError, match="cannot travel"):
+            cloudpickle.dumps(Stubs().add("task", make_source(result=1)))

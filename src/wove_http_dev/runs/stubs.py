@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wove_http_dev.errors import UsageError
+from wove_http_dev.errors import UsageError, cannot_travel
 from wove_http_dev.protocol.frames import Event, dumps
 from wove_http_dev.runs.records import Run, matches_task
 from wove_http_dev.runs.runner import Outcome, error_outcome
@@ -113,50 +113,72 @@ def make_source(*, result: Any = UNSET, error: Any = UNSET, events: Any = UNSET)
     return lambda run: answer
 
 
+class Stub:
+    """How one task (name or glob) is answered; as a context manager it is removed at the end."""
+
+    def __init__(self, task: str, source: Source, stubs: Stubs) -> None:
+        self.task = task
+        self.source = source
+        self._stubs = stubs
+
+    def remove(self) -> None:
+        """Let the task run again, or an older stub answer it."""
+        self._stubs.remove(self)
+
+    def __enter__(self) -> Stub:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.remove()
+
+    def __reduce__(self) -> Any:
+        raise cannot_travel(self)
+
+
 class Stubs:
-    """Every stub of a worker; of those that fit a task the newest answers."""
+    """Every stub of a worker; of those that match a task the newest answers."""
 
     def __init__(self) -> None:
-        self._stubs: list[tuple[str, Source]] = []
+        self._stubs: list[Stub] = []
         self._lock = threading.Lock()
         self.on_change: Callable[[], None] = lambda: None
-        """Called when stubs were added or taken back."""
+        """Called when a stub was added or removed."""
 
     @property
     def tasks(self) -> list[str]:
         """The tasks (names or globs) that are stubbed."""
         with self._lock:
-            return [task for task, _ in self._stubs]
+            return [stub.task for stub in self._stubs]
 
-    def add(self, task: str, source: Source) -> Callable[[], None]:
-        """Register; the returned callable takes the stub back."""
+    def add(self, task: str, source: Source) -> Stub:
+        """A new stub, in force from now on."""
         if not isinstance(task, str) or not task:
             raise UsageError(f"task must be a name or a glob, not {task!r}")
-        entry = (task, source)
+        stub = Stub(task, source, self)
         with self._lock:
-            self._stubs.append(entry)
+            self._stubs.append(stub)
         self.on_change()
+        return stub
 
-        def remove() -> None:
-            with self._lock:
-                if entry in self._stubs:
-                    self._stubs.remove(entry)
-            self.on_change()
-
-        return remove
+    def remove(self, stub: Stub) -> None:
+        """Remove ``stub``, if it has not been removed."""
+        with self._lock:
+            if stub in self._stubs:
+                self._stubs.remove(stub)
+        self.on_change()
 
     def find(self, run: Run) -> Source | None:
         """The source that answers ``run``, if any; Wove's own initial values are never stubbed."""
         if run.initial_value:
             return None
         with self._lock:
-            for task, source in reversed(self._stubs):
-                if matches_task(task, run.task_id):
-                    return source
+            for stub in reversed(self._stubs):
+                if matches_task(stub.task, run.task_id):
+                    return stub.source
         return None
 
     def clear(self) -> None:
-        """Forget them all."""
+        """Remove every stub."""
         with self._lock:
             self._stubs.clear()
         self.on_change()

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -57,11 +58,29 @@ class HostState:
     paths: list[str] = field(default_factory=list)
     """The paths that take command frames, its own first."""
 
+    apply: Callable[[], None] = lambda: None
+    """Makes the host obey the names and paths as they are now."""
+
     def watch(self, apply_state: Callable[[], None]) -> None:
-        """Call ``apply_state`` whenever gates, stubs or faults change."""
+        """Call ``apply_state`` whenever gates, stubs, faults, names or paths change."""
+        self.apply = apply_state
         self.gates.on_change = self.stubs.on_change = self.faults.on_change = apply_state
         # Who waits for a fault to have hit looks again.
         self.faults.on_decision = lambda injection: self.journal.notify()
+
+    @contextmanager
+    def serving_as(self, name: str, path: str) -> Iterator[None]:
+        """Inside the block the certificate is for host ``name`` too, and ``path`` takes command
+        frames."""
+        self.names.append(name)
+        self.paths.append(path)
+        try:
+            self.apply()
+            yield
+        finally:
+            self.names.remove(name)
+            self.paths.remove(path)
+            self.apply()
 
     def release(self) -> None:
         """Open every gate and end every stall; nothing stalls until the next start."""

@@ -6,6 +6,7 @@ of its own for the run that the URL names.
 
 from __future__ import annotations
 
+import threading
 import urllib.parse
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -121,3 +122,36 @@ class _Answer:
 
     def done(self, error: str = "", code: str = "") -> None:
         return None
+
+
+class LazySecondOrigin:
+    """A :class:`SecondOrigin` that is started when its URL is first asked for."""
+
+    def __init__(
+        self,
+        certificates: Callable[[], CertificateAuthority],
+        *,
+        tls: bool,
+        routed: Callable[[str], AbstractContextManager[None]],
+    ) -> None:
+        self._certificates = certificates
+        self._tls = tls
+        self._routed = routed
+        self._lock = threading.Lock()
+        self._started: SecondOrigin | None = None
+
+    def url_for(self, run_id: str, injection: Injection | None) -> str:
+        """:meth:`SecondOrigin.url_for`."""
+        with self._lock:
+            if self._started is None:
+                self._started = SecondOrigin(
+                    self._certificates(), tls=self._tls, routed=self._routed
+                ).start()
+            return self._started.url_for(run_id, injection)
+
+    def stop(self) -> None:
+        """Stop it if it was started; it may be started again."""
+        with self._lock:
+            started, self._started = self._started, None
+        if started is not None:
+            started.stop()

@@ -1,0 +1,196 @@
+"""What a worker of this process has received, and what a test makes it do: the base of
+``HttpWorker`` that is not about its life.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wove_http_dev import strict
+from wove_http_dev.client_side import ClientSide
+from wove_http_dev.errors import UsageError
+from wove_http_dev.faults import Fault
+from wove_http_dev.faults.fault import Worker
+from wove_http_dev.faults.injections import FaultBook, Injection
+from wove_http_dev.faults.text import parse_fault, read_injection
+from wove_http_dev.options import Options
+from wove_http_dev.protocol.credentials import Credentials
+from wove_http_dev.runs.holds import Gate, Gates
+from wove_http_dev.runs.journal import Journal
+from wove_http_dev.runs.records import Exchange, RunLog
+from wove_http_dev.runs.stubs import UNSET, Stub, Stubs, make_source
+from wove_http_dev.service.host import HostState, ServiceHost
+
+
+class WorkerSide(ClientSide):
+    """The journal, faults, stubs and gates of a worker, by the names that a test uses."""
+
+    _host: ServiceHost
+
+    def __init__(self, options: Options, credentials: Credentials, label: str, seed: int) -> None:
+        super().__init__(options, credentials)
+        journal = Journal(secrets=[self.secret])
+        self._state = HostState(
+            journal=journal,
+            gates=Gates(journal),
+            stubs=Stubs(),
+            faults=FaultBook(seed=seed, label=label),
+            paths=[options.path],
+        )
+        self._begun = False
+        self._allow_refusals = False
+        self._configured = 0
+        """How many ``configured()`` blocks the worker is in."""
+        self._urls: set[str] = set()
+        """Every URL that has led here."""
+
+    # What it received
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """Every request and failed connection, oldest first; refused requests included."""
+        self._host.flush_journal()
+        return self._state.journal.exchanges
+
+    @property
+    def runs(self) -> RunLog:
+        """The accepted runs in order of arrival; ``runs["name"]`` are those of a task."""
+        self._host.flush_journal()
+        return self._state.journal.runs
+
+    @property
+    def all_runs(self) -> RunLog:
+        """:attr:`runs` with the initial values that Wove itself sends (``data`` and
+        ``weave(x=…)``)."""
+        self._host.flush_journal()
+        return self._state.journal.all_runs
+
+    @property
+    def journal(self) -> Journal:
+        """The journal that the worker writes."""
+        return self._state.journal
+
+    def report(self) -> str:
+        """What a failing test shows: the journal, and the seed if a fault draws with it."""
+        text = f"{self!r}\n{self._state.journal.render()}"
+        faults = self._state.faults
+        if any(injection.draws_by_run for injection in faults.injections):
+            text += f"\nthe faults drew with --wove-http-seed={faults.seed}"
+        return text
+
+    def wait_for(
+        self,
+        task: str | None = None,
+        state: str = "finished",
+        count: int = 1,
+        timeout: float = 5.0,
+    ) -> RunLog:
+        """Block until ``count`` runs of ``task`` (name or glob) have reached ``state``; those runs.
+
+        ``state`` is ``received``, ``held``, ``running``, ``succeeded``, ``failed``, ``cancelled``,
+        ``lost`` (refused, or ended with its worker, before an outcome) or ``finished``. Raises
+        :class:`WaitTimeoutError` with the journal after ``timeout`` seconds, and
+        :class:`UsageError` for another state.
+        """
+        return self._state.journal.wait_for_runs(task, state, count, timeout)
+
+    # What it is made to do
+
+    def inject(
+        self,
+        *faults: Fault | str,
+        task: str | None = None,
+        command: str | None = None,
+        times: int | None = None,
+        after: int = 0,
+        probability: float = 1.0,
+        seed: int | None = None,
+        initial_values: bool = False,
+    ) -> Injection:
+        """Put faults in force from now on; as a context manager, until the end of the block.
+
+        A fault is an instance, or the text that the command line takes. ``task`` (name or glob)
+        and ``command`` (``run_task`` or ``cancel_task``) select requests, ``after`` lets that many
+        through first, ``times`` limits the hits, ``probability`` draws with ``seed``, and with
+        ``initial_values`` Wove's own initial values are hit too. Raises :class:`UsageError` for a
+        fault, or a combination, that cannot act on this worker.
+        """
+        words = {
+            "task": task,
+            "command": command,
+            "times": times,
+            "after": after,
+            "probability": probability,
+            "seed": seed,
+            "initial_values": initial_values,
+        }
+        instances, selector = read_injection(faults, words)
+        for fault in instances:
+            why = self.why_not(fault)
+            if why is not None:
+                raise UsageError(f"{fault.name} cannot apply to this worker: {why}")
+        return self._state.faults.add(instances, selector)
+
+    def why_not(self, fault: Fault | str) -> str | None:
+        """Why ``fault`` cannot apply to a worker with these options; ``None`` if it can."""
+        if isinstance(fault, str):
+            fault, _ = parse_fault(fault)
+        options = self.options
+        return fault.cannot_apply(
+            Worker(options.tls, self.credentials.mode, options.host, options.isolated)
+        )
+
+    def stub(
+        self, task: str, *, result: Any = UNSET, error: Any = UNSET, events: Any = UNSET
+    ) -> Stub:
+        """Answer ``task`` (name or glob) without running it, from now on; as a context manager,
+        until the end of the block. Of several stubs that match a task the newest answers.
+
+        ``result`` is a value, a list of values that are used in order, or a callable that is given
+        the run; ``error`` is an exception or a list of them; ``events`` are event frames (dicts),
+        whose missing ids are filled in. Raises :class:`UsageError` for anything else.
+        """
+        return self._state.stubs.add(task, make_source(result=result, error=error, events=events))
+
+    def hold(self, task: str | None = None, release_when: int | None = None) -> Gate:
+        """Hold the runs of ``task`` (name, glob, or all) before their body starts.
+
+        ``release_when=n`` releases them when the n-th has arrived: a sync weave blocks, so it
+        cannot release the gate that holds its own runs.
+        """
+        return self._state.gates.hold(task, release_when)
+
+    def allow_refusals(self) -> None:
+        """Let :meth:`check` pass although requests were refused, until :meth:`reset`."""
+        self._allow_refusals = True
+
+    def reset(self) -> None:
+        """Empty the journal, remove every fault, stub and gate, and end every stall; then put the
+        faults of the options in force, as at the start."""
+        self._state.faults.clear()
+        self._state.gates.release_all()
+        self._state.stubs.clear()
+        self._state.journal.clear()
+        self._allow_refusals = False
+        if self._begun:
+            self._inject_options()
+
+    def _inject_options(self) -> None:
+        self._begun = True
+        for fault in self.options.faults:
+            self.inject(fault)
+
+    def check(self) -> None:
+        """Raise :class:`StrictnessError` if something happened that no fault asked for.
+
+        That is: the service failed, a request was refused, a client rejected the certificate, an
+        injection with ``times`` never fired, or the configured environment sends elsewhere.
+        """
+        self._host.flush_journal(settle=True)
+        strict.check(
+            self._state,
+            allow_refusals=self._allow_refusals,
+            environment=self.environment if self._configured else None,
+            urls=self._urls,
+            report=self.report,
+        )

@@ -1,0 +1,143 @@
+"""The life of a host on its port, with a host that only remembers what it was asked."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from wove_http_dev.errors import PortInUseError
+from wove_http_dev.service.lifecycle import Lifecycle
+from wove_http_dev.service.port import Port
+
+
+class FakeHost:
+    """A host without a service."""
+
+    def __init__(self) -> None:
+        self.running = False
+        self.calls: list[str] = []
+        self.error: Exception | None = None
+
+    def start(self, port: Port) -> None:
+        self.calls.append(f"start {port.number}")
+        if self.error is not None:
+            raise self.error
+        self.running = True
+
+    def stop(self) -> list[str]:
+        self.calls.append("stop")
+        self.running = False
+        return ["stuck"]
+
+    def crash(self) -> None:
+        self.calls.append("crash")
+        self.running = False
+
+    def apply_state(self) -> None: ...
+
+    def flush_journal(self, *, settle: bool = False) -> None: ...
+
+
+@pytest.fixture
+def host() -> FakeHost:
+    """A host that is not started."""
+    return FakeHost()
+
+
+@pytest.fixture
+def life(host: FakeHost) -> Iterator[Lifecycle]:
+    """The life of ``host`` on a free port."""
+    life = Lifecycle(host, "localhost", 0)
+    yield life
+    life.stop()
+
+
+def is_reserved(number: int) -> bool:
+    """Whether the port cannot be taken."""
+    try:
+        Port("localhost", number).close()
+    except PortInUseError:
+        return True
+    return False
+
+
+def test_before_the_start(life: Lifecycle) -> None:
+    """Before the first start there is neither a number nor an address."""
+    assert (life.number, life.address) == (None, None)
+
+
+def test_start(life: Lifecycle, host: FakeHost) -> None:
+    """The first start chooses a port and starts the host on it."""
+    life.start()
+    assert host.calls == [f"start {life.number}"]
+
+
+def test_start_says_whether_it_started(life: Lifecycle) -> None:
+    """A second start does nothing, and says so."""
+    assert [life.start(), life.start()] == [True, False]
+
+
+def test_address(life: Lifecycle) -> None:
+    """A started host has an address."""
+    life.start()
+    assert life.address == "127.0.0.1"
+
+
+def test_stop_gives_the_port_back(life: Lifecycle) -> None:
+    """After a stop another process may take the port; there is no address."""
+    life.start()
+    life.stop()
+    assert life.number is not None
+    assert (is_reserved(life.number), life.address) == (False, None)
+
+
+def test_stop_names_what_still_runs(life: Lifecycle) -> None:
+    """stop() and restart() return what the host's stop() returned."""
+    assert (life.restart(), life.stop()) == (["stuck"], ["stuck"])
+
+
+def test_start_after_stop(life: Lifecycle, host: FakeHost) -> None:
+    """It starts again on the same port."""
+    life.start()
+    life.stop()
+    life.start()
+    assert host.calls == [f"start {life.number}", "stop", f"start {life.number}"]
+
+
+def test_crash_keeps_the_port(life: Lifecycle) -> None:
+    """After a crash the port is still reserved."""
+    life.start()
+    life.crash()
+    assert life.number is not None
+    assert is_reserved(life.number)
+
+
+def test_restart_keeps_the_port(life: Lifecycle, host: FakeHost) -> None:
+    """A restart takes the same port."""
+    life.start()
+    life.restart()
+    assert host.calls == [f"start {life.number}", "stop", f"start {life.number}"]
+
+
+def test_failed_start_gives_the_port_back(life: Lifecycle, host: FakeHost) -> None:
+    """A host that cannot start does not keep the port."""
+    with contextlib.closing(Port("localhost", 0)) as port:
+        number = port.number
+    life = Lifecycle(host, "localhost", number)
+    host.error = ValueError("no")
+    with pytest.raises(ValueError, match="no"):
+        life.start()
+    assert not is_reserved(number)
+
+
+def test_failed_start_after_a_crash_keeps_the_port(life: Lifecycle, host: FakeHost) -> None:
+    """A port that was kept through a crash stays reserved when the next start fails."""
+    life.start()
+    life.crash()
+    host.error = ValueError("no")
+    with pytest.raises(ValueError, match="no"):
+        life.start()
+    assert life.number is not None
+    assert is_reserved(life.number)
