@@ -1,46 +1,165 @@
-"""What the installed executor makes of every fault is what the behaviour table says."""
+"""The behaviour table: what is recorded of each fault, and how a measurement updates it."""
 
 from __future__ import annotations
 
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from wove_http_dev import FAULTS, measurement
-from wove_http_dev.tls import CertificateAuthority
+from wove_http_dev.faults import FAULTS, behaviour
+from wove_http_dev.faults.behaviour import Row, differences, recorded, update
+from wove_http_dev.weave_outcome import wove_errors
+
+VERSIONS = {"wove": "9.1.0", "python": "3.99.0"}
+THIS_PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_the_executor_behaves_as_recorded(name: str, wove_http_ca: CertificateAuthority) -> None:
-    """A fault's outcome, error, bound and what the worker received match the table."""
-    _, found = measurement.compare_fault(FAULTS[name], wove_http_ca, measurement.recorded())
-    assert found == []
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the table, in the place of the real one."""
+    path = tmp_path / "behaviour.json"
+    shutil.copy(behaviour.PATH, path)
+    monkeypatch.setattr(behaviour, "PATH", path)
+    return path
+
+
+def rows_of(path: Path) -> dict[str, Row]:
+    """The rows as they are in the file."""
+    rows: dict[str, Row] = json.loads(path.read_text())["faults"]
+    return rows
+
+
+def by_hand(row: Row) -> dict[str, Any]:
+    """What is written by hand in a row."""
+    return {key: row[key] for key in ("python", "or") if key in row}
+
+
+def change(path: Path, name: str, **values: Any) -> None:
+    """Change the row of ``name`` in the file."""
+    document = json.loads(path.read_text())
+    document["faults"][name].update(values)
+    path.write_text(json.dumps(document))
 
 
 def test_the_table_has_a_row_for_every_fault() -> None:
     """The table lists exactly the catalogue."""
-    assert list(measurement.recorded()) == list(FAULTS)
-
-
-def test_a_row_that_differs_is_measured_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A row that differs once, as after a pause of the machine, is not a difference; one that
-    differs twice is."""
-    rows = iter([{"outcome": "paused"}, {"outcome": "result"}] + [{"outcome": "error"}] * 2)
-    monkeypatch.setattr(measurement, "measure_fault", lambda kind, ca: next(rows))
-    with CertificateAuthority() as ca:
-        counts = [
-            len(measurement.compare_fault(FAULTS["hang"], ca, {"hang": {"outcome": "result"}})[1])
-            for _ in range(2)
-        ]
-    assert counts == [0, 1]
+    assert list(recorded()) == list(FAULTS)
 
 
 def test_a_difference_is_named() -> None:
     """A difference is reported with both values."""
-    table = {"hang": {"outcome": "error"}}
-    assert measurement.differences("hang", {"outcome": "result"}, table) == [
+    assert differences("hang", {"outcome": "result"}, {"hang": {"outcome": "error"}}) == [
         "hang: outcome: measured 'result', recorded 'error'"
     ]
 
 
 def test_a_row_of_another_python_is_applied() -> None:
     """Python 3.10 raises a remote TimeoutError where newer ones cancel."""
-    assert measurement.recorded((3, 10))["timeout-exception"]["type"] == "TimeoutError"
+    assert recorded((3, 10))["timeout-exception"]["type"] == "TimeoutError"
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_leaves_the_weave_is_not_contained(name: str) -> None:
+    """A fault whose outcome no application can catch says so, for the Wove it was measured with."""
+    if recorded()[name]["outcome"] == "raised out of the weave":
+        assert FAULTS[name].why_uncontained(behaviour.recorded_with()["wove"])
+
+
+@pytest.mark.parametrize("name", [name for name, kind in FAULTS.items() if kind.uncontained])
+def test_what_is_not_contained_is_not_an_error_of_woves(name: str) -> None:
+    """A fault that says so does not end as one of Wove's own errors."""
+    assert recorded()[name]["type"] not in {error.__name__ for error in wove_errors()}
+
+
+@pytest.mark.parametrize(
+    ("wove", "says"), [("2.0", True), ("2.0.3", True), ("2.1.0", False), ("2.01", False)]
+)
+def test_uncontained_by_version(wove: str, says: bool) -> None:
+    """A version stands for itself and for its patch releases."""
+    assert (FAULTS["task-cancelled"].why_uncontained(wove) is not None) is says
+
+
+def test_an_update_without_a_difference_changes_nothing(table: Path) -> None:
+    """The file is the same, byte for byte."""
+    before = table.read_bytes()
+    update({"hang": recorded()["hang"]}, VERSIONS)
+    assert table.read_bytes() == before
+
+
+def test_an_update_replaces_what_differs(table: Path) -> None:
+    """The measured value is in the row."""
+    update({"hang": {**recorded()["hang"], "message": "another"}}, VERSIONS)
+    assert rows_of(table)["hang"]["message"] == "another"
+
+
+def test_an_update_removes_what_is_not_measured(table: Path) -> None:
+    """A row that is now a result has no error left."""
+    row = {key: recorded()["hang"][key] for key in ("when", "run_task frames", "hit", "bodies run")}
+    update({"hang": {"outcome": "result", "value": "1", **row}}, VERSIONS)
+    assert not {"type", "message", "kind", "source"} & set(rows_of(table)["hang"])
+
+
+@pytest.mark.parametrize("name", [name for name, row in recorded().items() if "or" in row])
+def test_an_update_keeps_the_alternatives(table: Path, name: str) -> None:
+    """``or`` is written by hand."""
+    before = by_hand(rows_of(table)[name])
+    measured = {key: value for key, value in recorded()[name].items() if key != "or"}
+    update({name: {**measured, "message": "another"}}, VERSIONS)
+    assert by_hand(rows_of(table)[name]) == before
+
+
+def test_a_measured_alternative_changes_nothing(table: Path) -> None:
+    """What ``or`` lists is not a difference."""
+    before = table.read_bytes()
+    row = recorded()["crash-before-run"]
+    (other,) = row.pop("or")
+    update({"crash-before-run": {**row, **other}}, VERSIONS)
+    assert table.read_bytes() == before
+
+
+def test_an_update_keeps_other_pythons(table: Path) -> None:
+    """``python`` is written by hand."""
+    before = by_hand(rows_of(table)["timeout-exception"])
+    update({"timeout-exception": {"outcome": "result", "value": "1"}}, VERSIONS)
+    assert by_hand(rows_of(table)["timeout-exception"]) == before
+
+
+def test_a_difference_from_what_is_written_by_hand_is_left(table: Path) -> None:
+    """It is reported, for whoever wrote it."""
+    change(table, "hang", python={THIS_PYTHON: {"message": "by hand"}})
+    left = update({"hang": {**recorded()["hang"], "message": "another"}}, VERSIONS)
+    assert left == [f"hang: message is written by hand, under \"python\", '{THIS_PYTHON}'"]
+
+
+def test_an_update_leaves_other_rows_alone(table: Path) -> None:
+    """Only the rows that were measured change."""
+    before = rows_of(table)
+    update({"hang": {**recorded()["hang"], "message": "another"}}, VERSIONS)
+    assert {name for name, row in rows_of(table).items() if row != before[name]} == {"hang"}
+
+
+def test_a_new_fault_gets_a_row(table: Path) -> None:
+    """A fault without a row gets the measured one, in the place that it has in the catalogue."""
+    row = recorded()["hang"]
+    document = json.loads(table.read_text())
+    del document["faults"]["hang"]
+    table.write_text(json.dumps(document))
+    update({"hang": row}, VERSIONS)
+    assert (list(rows_of(table)), rows_of(table)["hang"]) == (list(FAULTS), row)
+
+
+def test_an_update_of_one_row_keeps_the_versions(table: Path) -> None:
+    """The other rows were not measured with them."""
+    before = behaviour.recorded_with()
+    update({"hang": recorded()["hang"]}, VERSIONS)
+    assert behaviour.recorded_with() == before
+
+
+def test_an_update_of_all_rows_has_the_versions(table: Path) -> None:
+    """The whole table was measured with them."""
+    update(recorded(), VERSIONS)
+    assert behaviour.recorded_with() == VERSIONS

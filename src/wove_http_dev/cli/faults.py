@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from wove_http_dev.errors import UsageError
+from wove_http_dev.faults import behaviour
 from wove_http_dev.faults.fault import STAGES, Fault
-from wove_http_dev.measurement import DELIVERY_TIMEOUT, TIMEOUT, described, recorded
 
 
 def fields_of(kind: type[Fault]) -> list[str]:
@@ -44,19 +44,58 @@ def print_catalogue(table: Mapping[str, type[Fault]]) -> None:
 
 def print_fault(table: Mapping[str, type[Fault]], name: str) -> int:
     """One fault in full. Raises :class:`UsageError` for an unknown name."""
-    kind = table.get(name)
-    if kind is None:
-        close = difflib.get_close_matches(name, table, n=1, cutoff=0.5)
-        hint = f"did you mean {close[0]!r}?" if close else "see wove-http-dev faults"
-        raise UsageError(f"unknown fault {name!r}; {hint}")
+    kind = _find(table, name)
     print(f"{kind.name}  (stage {kind.stage})\n\n{kind.summary()}\n")
     fields = fields_of(kind)
     print("fields:" if fields else "no fields")
     for line in fields:
         print(f"  {line}")
+    if kind.needs:
+        print("needs a worker with", ", ".join(f"{w}={v!r}" for w, v in kind.needs.items()))
+    if kind.crashes:
+        print("ends the worker; start() brings it back")
     print(f"\nexpected of Wove's executor: {kind.effect}")
-    row = recorded().get(name)
+    for version, reason in kind.uncontained.items():
+        print(f"no application can contain it with Wove {version}: {reason}")
+    row = behaviour.recorded().get(name)
     if row is not None:
-        print(f"\nrecorded with timeout={TIMEOUT:g}, delivery_timeout={DELIVERY_TIMEOUT:g}:")
-        print(f"  {described(row)}")
+        timeouts = behaviour.TIMEOUT, behaviour.DELIVERY_TIMEOUT
+        print("\nrecorded with timeout={:g}, delivery_timeout={:g}:".format(*timeouts))
+        print(f"  {behaviour.described(row)}")
     return 0
+
+
+def _find(table: Mapping[str, type[Fault]], name: str) -> type[Fault]:
+    kind = table.get(name)
+    if kind is None:
+        close = difflib.get_close_matches(name, table, n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]!r}?" if close else "see wove-http-dev faults"
+        raise UsageError(f"unknown fault {name!r}; {hint}")
+    return kind
+
+
+def measure(table: Mapping[str, type[Fault]], name: str | None, *, update: bool) -> int:
+    """Measure one fault, or all, against the installed Wove and print what differs from the
+    recorded table; with ``update`` write it there.
+
+    Returns 1 if a difference is left. Raises :class:`UsageError` for an unknown name.
+    """
+    from wove_http_dev import measurement
+
+    kinds = table if name is None else {name: _find(table, name)}
+    there, here = behaviour.recorded_with(), measurement.versions()
+    if there["wove"] != here["wove"]:
+        print(f"the table was recorded with wove {there['wove']}; this is wove {here['wove']}")
+    rows: dict[str, behaviour.Row] = {}
+    found: list[str] = []
+    for each, row, differences in measurement.compare_all(kinds):
+        rows[each] = row
+        found += differences
+        print(f"{each}: {behaviour.described(row)}", flush=True)
+        for line in differences:
+            print(f"  DIFFERS {line}", flush=True)
+    print(f"{len(found)} difference(s) from the recorded table")
+    if update:
+        found = behaviour.update(rows, here)
+        print(f"updated {behaviour.PATH}", *found, sep="\n  LEFT ")
+    return 1 if found else 0

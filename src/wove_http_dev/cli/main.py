@@ -10,7 +10,6 @@ import argparse
 import dataclasses
 import difflib
 import importlib.metadata
-import json
 import os
 import signal
 import subprocess
@@ -137,9 +136,13 @@ def _parser() -> argparse.ArgumentParser:
     faults.add_argument(
         "--measure",
         action="store_true",
-        help="run every fault (or NAME) against the installed executor and print the differences",
+        help="inject every fault (or NAME), weave with the installed Wove, print the differences",
     )
-    faults.add_argument("--write", metavar="FILE", help="with --measure: write the table to FILE")
+    faults.add_argument(
+        "--update",
+        action="store_true",
+        help="with --measure: write the differences into the recorded table",
+    )
     faults.set_defaults(run=_faults)
 
     kinds = add_check_command(commands)
@@ -261,33 +264,13 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
 
 
 def _faults(namespace: argparse.Namespace) -> int:
-    from wove_http_dev.cli.faults import print_catalogue, print_fault
+    from wove_http_dev.cli.faults import measure, print_catalogue, print_fault
 
-    if namespace.write and not namespace.measure:
-        raise UsageError("--write goes with --measure")
+    if namespace.update and not namespace.measure:
+        raise UsageError("--update goes with --measure")
     if namespace.measure:
-        return _measure(namespace.name, namespace.write)
+        return measure(FAULTS, namespace.name, update=namespace.update)
     if namespace.name is None:
         print_catalogue(FAULTS)
         return 0
     return print_fault(FAULTS, namespace.name)
-
-
-def _measure(name: str | None, write: str | None) -> int:
-    from wove_http_dev import measurement
-
-    if name is not None and name not in FAULTS:
-        raise UsageError(f"unknown fault {name!r}; see wove-http-dev faults")
-    names = FAULTS if name is None else {name: FAULTS[name]}
-    rows, found = {}, 0
-    for each, row, differences in measurement.compare_all(names):
-        rows[each] = row
-        print(f"{each}: {measurement.described(row)}", flush=True)
-        for line in differences:
-            found += 1
-            print(f"  DIFFERS {line}", flush=True)
-    if write is not None:
-        document = {"measured": measurement.environment(), "faults": rows}
-        Path(write).write_text(json.dumps(document, indent=1) + "\n")
-    print(f"{found} difference(s) from the recorded table")
-    return 1 if found else 0

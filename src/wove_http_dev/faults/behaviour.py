@@ -1,0 +1,115 @@
+"""What Wove's real executor does with each fault, as it was measured: ``behaviour.json``.
+
+It has a row for each fault. Two keys of a row are written by hand, and no update changes them:
+``python`` (what is different in some Python version) and ``or`` (what may be seen as well, where
+patch releases of one Python version differ).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from wove_http_dev.faults.catalogue import FAULTS
+
+Row = dict[str, Any]
+PATH = Path(__file__).with_name("behaviour.json")
+TIMEOUT, DELIVERY_TIMEOUT = 0.5, 2.0
+"""Seconds in force while measuring. A body that drips takes 0.6 s, on a busy machine longer."""
+_BY_HAND = ("python", "or")
+
+
+def recorded(python: tuple[int, int] | None = None) -> dict[str, Row]:
+    """The rows by fault, as they are for this Python version (or ``python``)."""
+    rows = _read()["faults"]
+    return {name: _for_python(row, _label(python)) for name, row in rows.items()}
+
+
+def recorded_with() -> dict[str, str]:
+    """The versions of Wove and Python with which the whole table was measured last."""
+    versions: dict[str, str] = _read()["measured"]
+    return versions
+
+
+def _read() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
+    return document
+
+
+def _label(python: tuple[int, int] | None = None) -> str:
+    return ".".join(map(str, python or sys.version_info[:2]))
+
+
+def _for_python(row: Row, label: str) -> Row:
+    own = {key: value for key, value in row.items() if key != "python"}
+    own.update(row.get("python", {}).get(label, {}))
+    return {key: value for key, value in own.items() if value is not None}
+
+
+def _differing(measured: Row, kept: Row) -> dict[str, Any]:
+    """The keys of either row whose values differ, each with the value that ``kept`` has."""
+    kept = dict(kept)
+    for other in kept.pop("or", []):
+        if all(measured.get(key) == value for key, value in other.items()):
+            kept.update(other)
+    if "after" not in measured.get("when", ""):  # a busy machine is slower; only the bound counts
+        kept["when"] = measured.get("when")
+    keys = sorted({*measured, *kept})
+    return {key: kept.get(key) for key in keys if measured.get(key) != kept.get(key)}
+
+
+def differences(name: str, measured: Row, table: Mapping[str, Row]) -> list[str]:
+    """A line for each difference between a measured row and that of :func:`recorded`."""
+    if name not in table:
+        return [f"{name}: not in the table"]
+    return [
+        f"{name}: {key}: measured {measured.get(key)!r}, recorded {value!r}"
+        for key, value in _differing(measured, table[name]).items()
+    ]
+
+
+def update(rows: Mapping[str, Row], versions: Mapping[str, str]) -> list[str]:
+    """Write measured ``rows`` into the table: what differs is replaced, a new fault gets a row.
+
+    ``versions`` become the table's if the whole catalogue was measured. Returns a line for each
+    difference that is left, because what it differs from is written by hand.
+    """
+    document = _read()
+    kept, label = document["faults"], _label()
+    left: list[str] = []
+    for name, measured in rows.items():
+        row = kept.setdefault(name, dict(measured))
+        by_hand = row.get("python", {}).get(label, {})
+        for key in _differing(measured, _for_python(row, label)):
+            if key in by_hand:
+                left.append(f'{name}: {key} is written by hand, under "python", {label!r}')
+            elif key in measured:
+                row[key] = measured[key]
+            else:
+                del row[key]
+        document["faults"][name] = _by_hand_last(row)
+    document["faults"] = {name: kept[name] for name in FAULTS if name in kept}
+    if set(rows) == set(FAULTS):
+        document["measured"] = dict(versions)
+    PATH.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return left
+
+
+def _by_hand_last(row: Row) -> Row:
+    return dict(sorted(row.items(), key=lambda item: item[0] in _BY_HAND))
+
+
+def described(row: Row) -> str:
+    """A row in words."""
+    if row["outcome"] == "result":
+        what = f"the result, {row['value']}"
+    elif row["outcome"] == "error":
+        kind = f" (kind {row['kind']})" if row.get("kind") else ""
+        what = f"{row['type']}{kind}: {row['message']}"
+    else:
+        what = f"{row['type']}, {row['outcome']}"
+    frames, bodies = row["run_task frames"], row["bodies run"]
+    return f"{what}; {row['when']}; {frames} run_task frame(s) arrived, {bodies} body(ies) ran"

@@ -1,0 +1,30 @@
+"""What the installed Wove does with every fault is what the behaviour table says."""
+
+from __future__ import annotations
+
+import pytest
+
+from wove_http_dev import measurement
+from wove_http_dev.faults import FAULTS
+from wove_http_dev.faults.behaviour import recorded
+from wove_http_dev.tls import CertificateAuthority
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_executor_behaves_as_recorded(name: str, wove_http_ca: CertificateAuthority) -> None:
+    """A fault's outcome, error, bound and what the worker received match the table."""
+    _, found = measurement.compare_fault(FAULTS[name], wove_http_ca, recorded())
+    assert found == []
+
+
+def test_a_row_that_differs_is_measured_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that differs once, as after a pause of the machine, is not a difference; one that
+    differs twice is."""
+    rows = iter([{"outcome": "paused"}, {"outcome": "result"}] + [{"outcome": "error"}] * 2)
+    monkeypatch.setattr(measurement, "measure_fault", lambda kind, ca: next(rows))
+    with CertificateAuthority() as ca:
+        counts = [
+            len(measurement.compare_fault(FAULTS["hang"], ca, {"hang": {"outcome": "result"}})[1])
+            for _ in range(2)
+        ]
+    assert counts == [0, 1]
