@@ -1,4 +1,4 @@
-"""Runs and outcomes for tests of what lies below the service, made without a service."""
+"""Runs and outcomes made without a service, for tests of the journal and its users."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from wove_http_dev.protocol.frames import dumps
+from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.records import Run
-from wove_http_dev.runs.runner import Outcome
+from wove_http_dev.runs.runner import Outcome, error_outcome
+
+SECRET = "correct-horse"
+FAILED = error_outcome(ValueError("no"), source="task")
 
 
 def make_run(
@@ -32,3 +36,12 @@ def make_run(
 def returned(value: Any) -> Outcome:
     """The outcome of a task that returned ``value``."""
     return Outcome("result", result_pickle=dumps(value))
+
+
+def finished_run(journal: Journal, outcome: Outcome, task_id: str = "task") -> Run:
+    """A run that was added to ``journal`` and ended in ``outcome``."""
+    run = make_run(task_id)
+    journal.add_run(run)
+    journal.change(run, "running")
+    journal.finish(run, outcome)
+    return run

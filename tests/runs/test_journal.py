@@ -1,4 +1,4 @@
-"""The journal: what it keeps, what it lets go, what it hides, how it is waited for."""
+"""The journal: what it keeps, drops and redacts, its observers, and how to wait for it."""
 
 from __future__ import annotations
 
@@ -11,51 +11,18 @@ from typing import Any
 import pytest
 from werkzeug.datastructures import Headers
 
-from tests.run_records import make_run, returned
-from tests.support import answer, weave_one
-from wove_http_dev import HttpWorker
+from tests.run_records import FAILED, SECRET, finished_run, make_run, returned
 from wove_http_dev.errors import PayloadDroppedError, UsageError, WaitTimeoutError
-from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.frames import dumps
 from wove_http_dev.runs.journal import REDACTED, TEXT_LIMIT, Journal, JournalObserver
-from wove_http_dev.runs.records import STATES, Exchange, Run, RunLog, matches_task
-from wove_http_dev.runs.runner import CANCELLED, Outcome, error_outcome
+from wove_http_dev.runs.records import STATES, Exchange, Run, RunLog
+from wove_http_dev.runs.runner import CANCELLED, Outcome
 
 TIMEOUT = 10.0
 
-SECRET = "correct-horse"
-
-FAILED = error_outcome(ValueError("no"), source="task")
-
-
-class Clock:
-    """A clock that goes on by a second whenever it is read."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        self.now += 1.0
-        return self.now
-
-
-@pytest.fixture
-def journal() -> Journal:
-    """A journal with the ordinary limits, on a clock of its own."""
-    return Journal(clock=Clock(), secrets=[SECRET, ""])
-
-
-def finished_run(journal: Journal, outcome: Outcome, task_id: str = "task") -> Run:
-    """A run in ``journal`` that ended in ``outcome``."""
-    run = make_run(task_id)
-    journal.add_run(run)
-    journal.change(run, "running")
-    journal.finish(run, outcome)
-    return run
-
 
 def recorded(journal: Journal, name: str, value: str) -> str:
-    """What ``journal`` keeps of one header."""
+    """What ``journal`` keeps of the value of one header."""
     exchange = journal.open()
     journal.record_headers(exchange, [(name, value)])
     return exchange.headers[0][1]
@@ -65,7 +32,7 @@ class TestExchanges:
     """Requests and connections."""
 
     def test_opened(self, journal: Journal) -> None:
-        """An exchange is in the journal from its beginning."""
+        """An exchange is in the journal from its opening."""
         exchange = journal.open()
         assert journal.exchanges == [exchange]
 
@@ -74,11 +41,11 @@ class TestExchanges:
         assert [journal.open().number for _ in range(3)] == [1, 2, 3]
 
     def test_kind(self, journal: Journal) -> None:
-        """A connection that never became a request is kept as that."""
+        """A connection that never became a request has the kind ``connection``."""
         assert journal.open("connection").kind == "connection"
 
     def test_received(self, journal: Journal) -> None:
-        """The time of arrival is the clock's."""
+        """``received`` is the clock's time at the opening."""
         assert journal.open().received == 101.0
 
     def test_duration(self, journal: Journal) -> None:
@@ -88,13 +55,13 @@ class TestExchanges:
         assert exchange.duration == 1.0
 
     def test_list_is_a_copy(self, journal: Journal) -> None:
-        """What is handed out can be changed without harm."""
+        """A change to the returned list does not change the journal."""
         journal.open()
         journal.exchanges.clear()
         assert len(journal.exchanges) == 1
 
     @pytest.mark.parametrize(
-        ("changes", "minds"),
+        ("changes", "expected"),
         [
             ({}, False),
             ({"refusal": "signature"}, True),
@@ -106,19 +73,19 @@ class TestExchanges:
             ({"internal_error": True, "faults": ["hang"]}, True),
         ],
     )
-    def test_violation(self, changes: dict[str, Any], minds: bool) -> None:
-        """Strict mode minds what no fault asked for, and our own failures always."""
-        assert Exchange(1, 0.0, **changes).violation is minds
+    def test_violation(self, changes: dict[str, Any], expected: bool) -> None:
+        """A violation is what no fault caused, and every internal error."""
+        assert Exchange(1, 0.0, **changes).violation is expected
 
     def test_violations_are_kept(self, journal: Journal) -> None:
-        """What strict mode minds is kept when it closes."""
+        """A violation is listed when the exchange closes."""
         exchange = journal.open()
         exchange.refusal = "signature"
         journal.close(exchange)
         assert journal.violations == [exchange]
 
     def test_violations_outlive_the_list(self) -> None:
-        """What strict mode minds stays when newer exchanges push it out of the list."""
+        """A violation stays listed when newer exchanges push the exchange out."""
         journal = Journal(exchange_limit=1)
         exchange = journal.open()
         exchange.refusal = "signature"
@@ -247,43 +214,8 @@ class TestObservers:
         assert (journal.exchanges, list(journal.runs)) == ([exchange], [run])
 
 
-class TestLine:
-    """One line about an exchange."""
-
-    @pytest.mark.parametrize(
-        ("changes", "line"),
-        [
-            ({}, "#1 request -> no answer"),
-            ({"kind": "connection", "error": "no hello"}, "#1 connection -> no answer no hello"),
-            ({"method": "GET", "target": "/x", "status": 405}, "#1 GET /x -> 405"),
-            (
-                {"frame_type": "run_task", "task_id": "t", "run_id": "w:0123456789", "status": 200},
-                "#1 run_task t 01234567 -> 200",
-            ),
-            ({"task_id": "x", "initial_value": True}, "#1 request x (initial value) -> no answer"),
-            (
-                {"status": 200, "events": ["task_started", "task_result"]},
-                "#1 request -> 200 task_started+task_result",
-            ),
-            (
-                {"status": 401, "refusal": "key: no", "error": "key: no"},
-                "#1 request -> 401 refused: key: no",
-            ),
-            (
-                {"status": 401, "verdict": Verdict(False, hint="try this")},
-                "#1 request -> 401 (try this)",
-            ),
-            ({"faults": ["hang", "status"]}, "#1 request -> no answer [fault: hang, status]"),
-            ({"duration": 0.0125}, "#1 request -> no answer 12.5 ms"),
-        ],
-    )
-    def test_line(self, changes: dict[str, Any], line: str) -> None:
-        """The line tells what is known, once."""
-        assert Exchange(1, 0.0, **changes).line() == line
-
-
 class TestRedaction:
-    """What must not be kept."""
+    """What the journal does not keep."""
 
     @pytest.mark.parametrize(
         "name",
@@ -300,85 +232,23 @@ class TestRedaction:
         ],
     )
     def test_private_header(self, journal: Journal, name: str) -> None:
-        """A header that carries credentials is not kept."""
+        """The value of a header that carries credentials is not kept."""
         assert recorded(journal, name, "value") == REDACTED
 
     def test_secret_in_any_header(self, journal: Journal) -> None:
-        """A header that contains the secret is not kept, whatever its name."""
+        """A value that contains the secret is not kept, whatever the header."""
         assert recorded(journal, "X-Anything", f"a{SECRET}b") == REDACTED
 
     @pytest.mark.parametrize("name", ["Host", "Content-Type", "X-Wove-Key", "X-Wove-Nonce"])
     def test_ordinary_header(self, journal: Journal, name: str) -> None:
-        """An ordinary header is kept as it is."""
+        """The value of an ordinary header is kept."""
         assert recorded(journal, name, "value") == "value"
 
     def test_name_is_kept(self, journal: Journal) -> None:
-        """That such a header was sent is kept."""
+        """The name of a redacted header is kept."""
         exchange = journal.open()
         journal.record_headers(exchange, [("Authorization", "Bearer x")])
         assert exchange.headers[0][0] == "Authorization"
-
-
-class TestRun:
-    """A run, decoded on access."""
-
-    def test_args(self) -> None:
-        """The arguments are decoded."""
-        assert make_run(args={"x": [1]}).args == {"x": [1]}
-
-    def test_result(self, journal: Journal) -> None:
-        """The result is decoded."""
-        assert finished_run(journal, returned({"a": 1})).result == {"a": 1}
-
-    def test_result_is_a_fresh_copy(self, journal: Journal) -> None:
-        """A result that a test changes is as it was for the next one."""
-        run = finished_run(journal, returned([1]))
-        run.result.append(2)
-        assert run.result == [1]
-
-    @pytest.mark.parametrize("outcome", [FAILED, CANCELLED], ids=["failed", "cancelled"])
-    def test_no_result(self, journal: Journal, outcome: Outcome) -> None:
-        """A run that did not return has no result, and says what it is instead."""
-        run = finished_run(journal, outcome)
-        with pytest.raises(UsageError, match=f"it is {run.state}"):
-            run.result  # noqa: B018
-
-    def test_no_result_yet(self) -> None:
-        """A run that goes on has no result."""
-        with pytest.raises(UsageError, match="it is received"):
-            make_run().result  # noqa: B018
-
-    def test_no_result_of_ready_events(self, journal: Journal) -> None:
-        """A stub's event frames are no result, which is not the journal's limit's doing."""
-        with pytest.raises(UsageError, match="event frames"):
-            finished_run(journal, Outcome("result")).result  # noqa: B018
-
-    def test_error(self, journal: Journal) -> None:
-        """The error is the exception itself."""
-        assert repr(finished_run(journal, FAILED).error) == "ValueError('no')"
-
-    def test_error_that_did_not_travel(self, journal: Journal) -> None:
-        """An exception that did not travel is what Wove would raise in its place."""
-        run = finished_run(journal, error_outcome(TimeoutError("late"), source="task"))
-        assert type(run.error).__name__ == "EnvironmentExecutionError"
-
-    @pytest.mark.parametrize("outcome", [returned(1), CANCELLED], ids=["returned", "cancelled"])
-    def test_no_error(self, journal: Journal, outcome: Outcome) -> None:
-        """A run that did not fail has no error."""
-        assert finished_run(journal, outcome).error is None
-
-    def test_duration(self, journal: Journal) -> None:
-        """The duration is from the start of the body to its outcome."""
-        assert finished_run(journal, CANCELLED).duration == 1.0
-
-    def test_no_duration(self) -> None:
-        """A run that has not started has no duration."""
-        assert make_run().duration is None
-
-    def test_repr(self) -> None:
-        """The repr tells task, run and state, and no payload."""
-        run = make_run("t", run_id="workers:0123456789", args={"x": SECRET})
-        assert repr(run) == "<Run t 01234567 received>"
 
 
 class TestStates:
@@ -394,7 +264,7 @@ class TestStates:
 
     @pytest.mark.parametrize("state", ["held", "running"])
     def test_change(self, journal: Journal, state: str) -> None:
-        """A run changes its state on the way."""
+        """A run changes its state while it runs."""
         run = make_run()
         journal.add_run(run)
         journal.change(run, state)
@@ -402,7 +272,7 @@ class TestStates:
 
     @pytest.mark.parametrize("state", ["held", "running"])
     def test_no_change_after_the_end(self, journal: Journal, state: str) -> None:
-        """A run that has finished stays finished."""
+        """The state of a finished run does not change."""
         run = finished_run(journal, CANCELLED)
         journal.change(run, state)
         assert run.state == "cancelled"
@@ -414,7 +284,7 @@ class TestStates:
         assert run.result == 1
 
     def test_started_once(self, journal: Journal) -> None:
-        """The start of the body is the first one's, though it may run again."""
+        """``started`` is the first start of the body, though it may run again."""
         run = make_run()
         journal.add_run(run)
         journal.change(run, "running")
@@ -424,31 +294,31 @@ class TestStates:
 
 
 class TestLosing:
-    """A run that was let in and never had an outcome."""
+    """A run that was accepted and never had an outcome."""
 
     def test_state(self, journal: Journal) -> None:
-        """It is lost."""
+        """Its state is ``lost``."""
         run = make_run()
         journal.add_run(run)
         journal.lose(run)
         assert run.state == "lost"
 
     def test_finished_run_is_not_lost(self, journal: Journal) -> None:
-        """A run that has finished cannot be lost."""
+        """A finished run cannot be lost."""
         run = finished_run(journal, returned(1))
         journal.lose(run)
         assert run.result == 1
 
     @pytest.mark.parametrize("state", ["lost", "finished"])
     def test_is_over(self, journal: Journal, state: str) -> None:
-        """Whoever waits for its end is told."""
+        """A wait for its end returns."""
         run = make_run()
         journal.add_run(run)
         journal.lose(run)
         assert journal.wait_for_runs(None, state, 1, 0.0).last is run
 
     def test_has_no_result(self, journal: Journal) -> None:
-        """A lost run has no result, and says so."""
+        """Its ``result`` raises, and says that the run is lost."""
         run = make_run()
         journal.add_run(run)
         journal.lose(run)
@@ -457,7 +327,7 @@ class TestLosing:
 
 
 class TestBounds:
-    """The journal does not grow for ever."""
+    """The journal's limits."""
 
     def test_exchanges(self) -> None:
         """The newest exchanges are kept."""
@@ -475,7 +345,7 @@ class TestBounds:
 
     @pytest.mark.parametrize("forget", ["by count", "by clear"])
     def test_forgotten_run_is_let_go(self, forget: str) -> None:
-        """A run that was forgotten is held by nobody, small as its payloads may be."""
+        """A run that was pushed out is garbage-collected, small as its payloads may be."""
         journal = Journal(exchange_limit=1)
         reference = weakref.ref(finished_run(journal, returned(1)))
         if forget == "by count":
@@ -486,7 +356,7 @@ class TestBounds:
         assert reference() is None
 
     def test_run_that_ends_after_it_was_forgotten(self) -> None:
-        """A run that ends after it was forgotten is not held again."""
+        """A run that ends after it was pushed out is garbage-collected."""
         journal = Journal()
         run = make_run()
         journal.add_run(run)
@@ -498,13 +368,13 @@ class TestBounds:
         assert reference() is None
 
     def test_oldest_arguments_are_dropped(self) -> None:
-        """Over the byte limit the oldest run's arguments go."""
+        """Over the byte limit the oldest run's arguments are dropped."""
         old, _ = self.two_runs(over=1)
         with pytest.raises(PayloadDroppedError, match="arguments"):
             old.args  # noqa: B018
 
     def test_oldest_result_is_dropped(self) -> None:
-        """Over the byte limit the oldest run's result goes."""
+        """Over the byte limit the oldest run's result is dropped."""
         journal = Journal(payload_limit=100)
         old = finished_run(journal, returned(b"x" * 60))
         finished_run(journal, returned(b"x" * 60))
@@ -512,22 +382,22 @@ class TestBounds:
             old.result  # noqa: B018
 
     def test_newest_is_kept(self) -> None:
-        """The newest run keeps its arguments, were they alone over the limit."""
+        """The newest run keeps its arguments, even if they alone are over the limit."""
         _, new = self.two_runs(over=1000)
         assert new.args == {"x": "new"}
 
     def test_within_the_limit(self) -> None:
-        """At the limit nothing goes."""
+        """At the limit nothing is dropped."""
         old, _ = self.two_runs(over=0)
         assert old.args == {"x": "old"}
 
     def test_run_without_payload_stays(self) -> None:
-        """A run whose arguments went is still in the journal."""
+        """A run whose arguments were dropped is still in the journal."""
         old, _ = self.two_runs(over=1)
         assert old.state == "received"
 
     def test_newest_result_of_an_old_run_is_kept(self) -> None:
-        """A run that lost its arguments while it ran keeps the result it then has."""
+        """A run that lost its arguments while it ran keeps its result."""
         journal = Journal(payload_limit=100)
         slow = make_run(args_pickle=dumps(b"x" * 60))
         journal.add_run(slow)
@@ -536,7 +406,7 @@ class TestBounds:
         assert slow.result == "late"
 
     def test_error_survives(self) -> None:
-        """What a run failed with is told even when its payloads went."""
+        """The description of an error is kept when the payloads are dropped."""
         journal = Journal(payload_limit=100)
         failed = finished_run(journal, FAILED)
         journal.add_run(make_run(args_pickle=b"x" * 100))
@@ -552,22 +422,22 @@ class TestBounds:
 
 
 class TestClear:
-    """Forgetting everything."""
+    """``clear()``."""
 
     def test_exchanges(self, journal: Journal) -> None:
-        """The exchanges are gone."""
+        """There is no exchange afterwards."""
         journal.open()
         journal.clear()
         assert journal.exchanges == []
 
     def test_runs(self, journal: Journal) -> None:
-        """The runs are gone, seeds included."""
+        """There is no run afterwards, initial values included."""
         journal.add_run(make_run(initial_value=True))
         journal.clear()
         assert len(journal.all_runs) == 0
 
     def test_violation(self, journal: Journal) -> None:
-        """What strict mode minded is gone."""
+        """There is no violation afterwards."""
         exchange = journal.open()
         exchange.internal_error = True
         journal.close(exchange)
@@ -575,7 +445,7 @@ class TestClear:
         assert journal.violations == []
 
     def test_exchange_under_way(self, journal: Journal) -> None:
-        """An exchange from before that closes afterwards is of no concern any more."""
+        """An exchange that was opened before and closes afterwards is not a violation."""
         exchange = journal.open()
         exchange.refusal = "signature"
         journal.clear()
@@ -583,7 +453,7 @@ class TestClear:
         assert journal.violations == []
 
     def test_exchange_afterwards(self, journal: Journal) -> None:
-        """An exchange that is opened afterwards is of concern."""
+        """An exchange that is opened afterwards may be a violation."""
         journal.open()
         journal.clear()
         exchange = journal.open()
@@ -592,136 +462,65 @@ class TestClear:
         assert journal.violations == [exchange]
 
 
-class TestRunLog:
-    """Runs in order of arrival."""
-
-    runs = RunLog([make_run("render_a"), make_run("render_b"), make_run("load")])
-
-    def test_length(self) -> None:
-        """It has a length."""
-        assert len(self.runs) == 3
-
-    def test_index(self) -> None:
-        """It is indexed by position."""
-        assert self.runs[-1].task_id == "load"
-
-    def test_slice(self) -> None:
-        """A slice is a log too."""
-        assert [run.task_id for run in self.runs[1:]["*"]] == ["render_b", "load"]
-
-    @pytest.mark.parametrize(
-        ("pattern", "count"), [("load", 1), ("render_*", 2), ("Load", 0), ("render", 0), ("*", 3)]
-    )
-    def test_name(self, pattern: str, count: int) -> None:
-        """It is indexed by a task's name or glob, in its own case."""
-        assert len(self.runs[pattern]) == count
-
-    def test_last(self) -> None:
-        """``last`` is the newest."""
-        assert self.runs.last.task_id == "load"
-
-    def test_no_last(self) -> None:
-        """An empty log has no last one, and says so."""
-        with pytest.raises(LookupError, match="no run has arrived"):
-            RunLog([]).last  # noqa: B018
-
-    @pytest.mark.parametrize(
-        ("runs", "text"),
-        [(RunLog([]), "<runs: none>"), (runs[:1], "<runs: <Run render_a run-1 received>>")],
-    )
-    def test_repr(self, runs: RunLog, text: str) -> None:
-        """The repr lists the runs."""
-        assert repr(runs) == text
-
-    def test_seeds_are_left_out(self, journal: Journal) -> None:
-        """Wove's own initial values are not among the runs."""
-        journal.add_run(make_run("data", initial_value=True))
-        journal.add_run(make_run("task"))
-        assert [run.task_id for run in journal.runs] == ["task"]
-
-    def test_seeds_are_known(self, journal: Journal) -> None:
-        """They are among all runs."""
-        journal.add_run(make_run("data", initial_value=True))
-        assert journal.all_runs.last.task_id == "data"
-
-
-@pytest.mark.parametrize(
-    ("pattern", "task_id", "fits"),
-    [
-        (None, "a", True),
-        (None, None, True),
-        ("a", "a", True),
-        ("a*", "abc", True),
-        ("a?", "abc", False),
-        ("[ab]", "b", True),
-        ("A", "a", False),
-        ("*", None, False),
-    ],
-)
-def test_matches_task(pattern: str | None, task_id: str | None, fits: bool) -> None:
-    """A pattern is a name, a glob, or nothing for every task."""
-    assert matches_task(pattern, task_id) is fits
-
-
 class TestWaiting:
-    """Waiting for the journal to show something."""
+    """Waiting until the journal has runs in a state."""
 
     @pytest.mark.parametrize("state", ["received", "running", "succeeded", "finished"])
     def test_reached(self, journal: Journal, state: str) -> None:
-        """A run has reached every state that lies on its way."""
+        """A run has reached every state on its way."""
         run = finished_run(journal, returned(1))
         assert list(journal.wait_for_runs("task", state, 1, 0.0)) == [run]
 
     @pytest.mark.parametrize("state", ["held", "failed", "cancelled"])
     def test_not_reached(self, journal: Journal, state: str) -> None:
-        """A state that does not lie on its way is not reached."""
+        """A run has not reached a state that is not on its way."""
         finished_run(journal, returned(1))
         with pytest.raises(WaitTimeoutError):
             journal.wait_for_runs("task", state, 1, 0.0)
 
     @pytest.mark.parametrize("state", [state for state in STATES if state != "received"])
     def test_just_received(self, journal: Journal, state: str) -> None:
-        """A run that just arrived has reached nothing else."""
+        """A run that was just received has reached no other state."""
         journal.add_run(make_run())
         with pytest.raises(WaitTimeoutError):
             journal.wait_for_runs(None, state, 1, 0.0)
 
     def test_unknown_state(self, journal: Journal) -> None:
-        """A state that there is not is a usage error that lists them."""
+        """An unknown state is a usage error that lists the states."""
         with pytest.raises(UsageError, match="received, held, running"):
             journal.wait_for_runs(None, "done", 1, 0.0)
 
-    def test_seeds_do_not_count(self, journal: Journal) -> None:
-        """Wove's own initial values are not waited for."""
+    def test_initial_values_do_not_count(self, journal: Journal) -> None:
+        """Wove's own initial values do not count."""
         journal.add_run(make_run("data", initial_value=True))
         with pytest.raises(WaitTimeoutError):
             journal.wait_for_runs(None, "received", 1, 0.0)
 
     def test_other_task_does_not_count(self, journal: Journal) -> None:
-        """A run of another task is not waited for."""
+        """A run of another task does not count."""
         journal.add_run(make_run("other"))
         with pytest.raises(WaitTimeoutError):
             journal.wait_for_runs("task", "received", 1, 0.0)
 
     def test_count(self, journal: Journal) -> None:
-        """One run is not two."""
+        """One run does not satisfy a count of 2."""
         journal.add_run(make_run())
         with pytest.raises(WaitTimeoutError, match=r"2 run\(s\) of any task being received"):
             journal.wait_for_runs(None, "received", 2, 0.0)
 
     def test_error_carries_the_journal(self, journal: Journal) -> None:
-        """Who waited in vain is shown the journal."""
+        """The error after the timeout contains the journal."""
         journal.open().refusal = "signature: does not match"
         with pytest.raises(WaitTimeoutError, match="signature: does not match"):
             journal.wait_for_runs(None, "received", 1, 0.0)
 
     def test_error_of_an_empty_journal(self, journal: Journal) -> None:
-        """Who waited in vain while nothing came is told so."""
+        """The error says that nothing arrived."""
         with pytest.raises(WaitTimeoutError, match="nothing arrived"):
             journal.wait_for_runs(None, "received", 1, 0.0)
 
     def test_woken_by_a_run(self, journal: Journal, pool: ThreadPoolExecutor) -> None:
-        """Who waits is woken by a run."""
+        """A wait ends when a run arrives."""
         waiting = threading.Event()
 
         def arrived() -> bool:
@@ -734,7 +533,7 @@ class TestWaiting:
         assert waiter.result(TIMEOUT) is None
 
     def test_woken_by_an_exchange(self, journal: Journal, pool: ThreadPoolExecutor) -> None:
-        """Who waits is woken by an exchange that closes."""
+        """A wait ends when an exchange closes."""
         waiting = threading.Event()
         exchange = journal.open()
 
@@ -749,7 +548,7 @@ class TestWaiting:
 
 
 class TestRender:
-    """The journal in words."""
+    """The journal as text."""
 
     def test_empty(self, journal: Journal) -> None:
         """An empty journal says so."""
@@ -766,7 +565,7 @@ class TestRender:
         ]
 
     def test_limit(self, journal: Journal) -> None:
-        """Of many exchanges the last are shown."""
+        """Of many exchanges the last ones are shown."""
         for _ in range(5):
             journal.open()
         head, *lines = journal.render(limit=2).splitlines()
@@ -774,7 +573,7 @@ class TestRender:
 
 
 def test_many_threads(journal: Journal, pool: ThreadPoolExecutor) -> None:
-    """Threads that write at once lose nothing."""
+    """Nothing is lost when many threads write."""
 
     def write(_: int) -> None:
         for _ in range(100):
@@ -793,18 +592,3 @@ def test_a_long_header_is_clipped() -> None:
     exchange = journal.open()
     journal.record_headers(exchange, list(Headers([("X-Long", LONG)])))
     assert len(exchange.headers[0][1]) == TEXT_LIMIT
-
-
-def test_line_with_a_long_task_name(wove_http_worker: HttpWorker) -> None:
-    """The line about an exchange clips a long task name."""
-    wove_http_worker.stub("*", result=1)
-    exchange = wove_http_worker.journal.open()
-    exchange.task_id = LONG
-    assert len(exchange.line()) < 500
-
-
-def test_last_of_a_task_that_did_not_run(wove_http_worker: HttpWorker) -> None:
-    """The error names the task that has no run, and the runs that there are."""
-    weave_one(answer)
-    with pytest.raises(LookupError, match=r"no run of 'nope' has arrived, but <runs: <Run answer"):
-        _ = wove_http_worker.runs["nope"].last

@@ -1,0 +1,205 @@
+"""What the journal records: exchanges, runs, and the log of runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.run_records import FAILED, SECRET, finished_run, make_run, returned
+from tests.support import answer, weave_one
+from wove_http_dev import HttpWorker
+from wove_http_dev.errors import UsageError
+from wove_http_dev.protocol.authenticator import Verdict
+from wove_http_dev.runs.journal import Journal
+from wove_http_dev.runs.records import Exchange, RunLog, matches_task
+from wove_http_dev.runs.runner import CANCELLED, Outcome, error_outcome
+
+LONG = "A" * 100_000
+
+
+class TestLine:
+    """One line about an exchange."""
+
+    @pytest.mark.parametrize(
+        ("changes", "line"),
+        [
+            ({}, "#1 request -> no answer"),
+            ({"kind": "connection", "error": "no hello"}, "#1 connection -> no answer no hello"),
+            ({"method": "GET", "target": "/x", "status": 405}, "#1 GET /x -> 405"),
+            (
+                {"frame_type": "run_task", "task_id": "t", "run_id": "w:0123456789", "status": 200},
+                "#1 run_task t 01234567 -> 200",
+            ),
+            ({"task_id": "x", "initial_value": True}, "#1 request x (initial value) -> no answer"),
+            (
+                {"status": 200, "events": ["task_started", "task_result"]},
+                "#1 request -> 200 task_started+task_result",
+            ),
+            (
+                {"status": 401, "refusal": "key: no", "error": "key: no"},
+                "#1 request -> 401 refused: key: no",
+            ),
+            (
+                {"status": 401, "verdict": Verdict(False, hint="try this")},
+                "#1 request -> 401 (try this)",
+            ),
+            ({"faults": ["hang", "status"]}, "#1 request -> no answer [fault: hang, status]"),
+            ({"duration": 0.0125}, "#1 request -> no answer 12.5 ms"),
+        ],
+    )
+    def test_line(self, changes: dict[str, Any], line: str) -> None:
+        """The line has each known fact once."""
+        assert Exchange(1, 0.0, **changes).line() == line
+
+
+class TestRun:
+    """A run, whose payloads are unpickled on access."""
+
+    def test_args(self) -> None:
+        """The arguments are decoded."""
+        assert make_run(args={"x": [1]}).args == {"x": [1]}
+
+    def test_result(self, journal: Journal) -> None:
+        """The result is decoded."""
+        assert finished_run(journal, returned({"a": 1})).result == {"a": 1}
+
+    def test_result_is_a_fresh_copy(self, journal: Journal) -> None:
+        """A change to the result does not change the next access."""
+        run = finished_run(journal, returned([1]))
+        run.result.append(2)
+        assert run.result == [1]
+
+    @pytest.mark.parametrize("outcome", [FAILED, CANCELLED], ids=["failed", "cancelled"])
+    def test_no_result(self, journal: Journal, outcome: Outcome) -> None:
+        """``result`` of a run that did not return raises, and says what happened instead."""
+        run = finished_run(journal, outcome)
+        with pytest.raises(UsageError, match=f"it is {run.state}"):
+            run.result  # noqa: B018
+
+    def test_no_result_yet(self) -> None:
+        """``result`` of a run that has not ended raises."""
+        with pytest.raises(UsageError, match="it is received"):
+            make_run().result  # noqa: B018
+
+    def test_no_result_of_ready_events(self, journal: Journal) -> None:
+        """``result`` of a run that a stub's events answered raises, and does not blame the
+        journal's limit."""
+        with pytest.raises(UsageError, match="event frames"):
+            finished_run(journal, Outcome("result")).result  # noqa: B018
+
+    def test_error(self, journal: Journal) -> None:
+        """``error`` is the exception of the task."""
+        assert repr(finished_run(journal, FAILED).error) == "ValueError('no')"
+
+    def test_error_that_did_not_travel(self, journal: Journal) -> None:
+        """An exception that was not sent is replaced by what Wove would raise."""
+        run = finished_run(journal, error_outcome(TimeoutError("late"), source="task"))
+        assert type(run.error).__name__ == "EnvironmentExecutionError"
+
+    @pytest.mark.parametrize("outcome", [returned(1), CANCELLED], ids=["returned", "cancelled"])
+    def test_no_error(self, journal: Journal, outcome: Outcome) -> None:
+        """``error`` of a run that did not fail is None."""
+        assert finished_run(journal, outcome).error is None
+
+    def test_duration(self, journal: Journal) -> None:
+        """The duration is from the start of the body to its outcome."""
+        assert finished_run(journal, CANCELLED).duration == 1.0
+
+    def test_no_duration(self) -> None:
+        """A run that has not started has no duration."""
+        assert make_run().duration is None
+
+    def test_repr(self) -> None:
+        """The repr has task, run and state, and no payload."""
+        run = make_run("t", run_id="workers:0123456789", args={"x": SECRET})
+        assert repr(run) == "<Run t 01234567 received>"
+
+
+class TestRunLog:
+    """Runs in order of arrival."""
+
+    runs = RunLog([make_run("render_a"), make_run("render_b"), make_run("load")])
+
+    def test_length(self) -> None:
+        """``len()`` counts the runs."""
+        assert len(self.runs) == 3
+
+    def test_index(self) -> None:
+        """A number is a position."""
+        assert self.runs[-1].task_id == "load"
+
+    def test_slice(self) -> None:
+        """A slice is a log."""
+        assert [run.task_id for run in self.runs[1:]["*"]] == ["render_b", "load"]
+
+    @pytest.mark.parametrize(
+        ("pattern", "count"), [("load", 1), ("render_*", 2), ("Load", 0), ("render", 0), ("*", 3)]
+    )
+    def test_name(self, pattern: str, count: int) -> None:
+        """A text is a task's name or glob, in its own case."""
+        assert len(self.runs[pattern]) == count
+
+    def test_last(self) -> None:
+        """``last`` is the newest run."""
+        assert self.runs.last.task_id == "load"
+
+    def test_no_last(self) -> None:
+        """``last`` of an empty log raises."""
+        with pytest.raises(LookupError, match="no run has arrived"):
+            RunLog([]).last  # noqa: B018
+
+    @pytest.mark.parametrize(
+        ("runs", "text"),
+        [(RunLog([]), "<runs: none>"), (runs[:1], "<runs: <Run render_a run-1 received>>")],
+    )
+    def test_repr(self, runs: RunLog, text: str) -> None:
+        """The repr lists the runs."""
+        assert repr(runs) == text
+
+    def test_initial_values_are_left_out(self, journal: Journal) -> None:
+        """Wove's own initial values are not in ``journal.runs``."""
+        journal.add_run(make_run("data", initial_value=True))
+        journal.add_run(make_run("task"))
+        assert [run.task_id for run in journal.runs] == ["task"]
+
+    def test_initial_values_are_in_all_runs(self, journal: Journal) -> None:
+        """Wove's own initial values are in ``journal.all_runs``."""
+        journal.add_run(make_run("data", initial_value=True))
+        assert journal.all_runs.last.task_id == "data"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "task_id", "fits"),
+    [
+        (None, "a", True),
+        (None, None, True),
+        ("a", "a", True),
+        ("a*", "abc", True),
+        ("a?", "abc", False),
+        ("[ab]", "b", True),
+        ("A", "a", False),
+        ("*", None, False),
+    ],
+)
+def test_matches_task(pattern: str | None, task_id: str | None, fits: bool) -> None:
+    """A pattern is a task's name, a glob, or None for every task."""
+    assert matches_task(pattern, task_id) is fits
+
+
+# Through a worker
+
+
+def test_line_with_a_long_task_name(wove_http_worker: HttpWorker) -> None:
+    """The line about an exchange clips a long task name."""
+    wove_http_worker.stub("*", result=1)
+    exchange = wove_http_worker.journal.open()
+    exchange.task_id = LONG
+    assert len(exchange.line()) < 500
+
+
+def test_last_of_a_task_that_did_not_run(wove_http_worker: HttpWorker) -> None:
+    """The error names the task that has no run, and the runs that there are."""
+    weave_one(answer)
+    with pytest.raises(LookupError, match=r"no run of 'nope' has arrived, but <runs: <Run answer"):
+        _ = wove_http_worker.runs["nope"].last
