@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 from typing import Any
 
 import pytest
 
 from wove_http_dev import HttpWorker
 from wove_http_dev.errors import UsageError
-from wove_http_dev.options import Options, impersonated, is_loopback
+from wove_http_dev.fields import TypedField, fields_of
+from wove_http_dev.options import (
+    CLIENT,
+    CREDENTIALS,
+    LOCAL_NAMES,
+    SERVICE,
+    TEST,
+    Host,
+    Options,
+    impersonated,
+    secret_from_environment,
+)
 
 
 class TestOf:
@@ -50,7 +62,10 @@ class TestOf:
 @pytest.mark.parametrize(
     ("word", "values"),
     [
-        ("port", ["80", 80.0, True, None]),
+        ("tls", [1, "no", None]),
+        ("key", [3, None]),
+        ("clock_skew", [-1, float("nan"), "5", None]),
+        ("port", ["80", 80.0, True, None, -1, 65536]),
         ("path", ["", "tasks", "/a b", "/\xe9", "/a?x=1", "/a#b"]),
         ("response_shape", ["", "Events", "frames", None]),
         ("max_body", [0, -1, 1.5, "1", None]),
@@ -128,24 +143,151 @@ class TestExposure:
         assert options.host == words.get("host", "localhost")
 
 
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("localhost", True),
-        ("LOCALHOST", True),
-        ("127.0.0.1", True),
-        ("127.9.9.9", True),
-        ("::1", True),
-        ("[::1]", True),
-        ("0.0.0.0", False),
-        ("10.0.0.1", False),
-        ("localhost.example", False),
-        ("", False),
-    ],
-)
-def test_is_loopback(host: str, expected: bool) -> None:
-    """Loopback names and addresses are told from all others."""
-    assert is_loopback(host) is expected
+class TestSides:
+    """Who uses an option."""
+
+    @pytest.mark.parametrize("each", fields_of(Options).values(), ids=lambda each: each.name)
+    def test_declared(self, each: TypedField) -> None:
+        """Every option declares its side."""
+        assert each.side in {SERVICE, CREDENTIALS, CLIENT, TEST}
+
+    def test_of_side(self) -> None:
+        """The options of one side, by name."""
+        words: dict[str, Any] = {
+            "tls": False,
+            "host": "::1",
+            "port": 1,
+            "path": "/",
+            "response_shape": "list",
+        }
+        options = Options(**words, timeout=3.0)
+        assert options.of_side(SERVICE) == {**words, "max_body": 64 * 2**20}
+
+
+class TestHost:
+    """A host name or address."""
+
+    @pytest.mark.parametrize(
+        ("host", "expected"),
+        [
+            ("localhost", True),
+            ("LOCALHOST", True),
+            ("127.0.0.1", True),
+            ("127.9.9.9", True),
+            ("::1", True),
+            ("[::1]", True),
+            ("0.0.0.0", False),
+            ("10.0.0.1", False),
+            ("localhost.example", False),
+            ("", False),
+        ],
+    )
+    def test_is_loopback(self, host: str, expected: bool) -> None:
+        """Loopback names and addresses are told from all others."""
+        assert Host(host).is_loopback is expected
+
+    @pytest.mark.parametrize(
+        ("host", "expected"),
+        [
+            ("127.0.0.1", True),
+            ("::1", True),
+            ("[::1]", True),
+            ("localhost", False),
+            ("1.example", False),
+            ("", False),
+        ],
+    )
+    def test_is_address(self, host: str, expected: bool) -> None:
+        """Address literals are told from names."""
+        assert Host(host).is_address is expected
+
+    @pytest.mark.parametrize(
+        ("host", "expected"),
+        [
+            ("workers.internal", True),
+            ("*.internal", True),
+            ("under_score", True),
+            ("a..b", False),
+            ("-a", False),
+            ("", False),
+            ("a" * 254, False),
+        ],
+    )
+    def test_is_name(self, host: str, expected: bool) -> None:
+        """A name has labels of letters, digits, hyphens and underscores."""
+        assert Host(host).is_name is expected
+
+    @pytest.mark.parametrize(
+        ("host", "expected"),
+        [("0.0.0.0", True), ("::", True), ("[::]", True), ("127.0.0.1", False)],
+    )
+    def test_is_wildcard(self, host: str, expected: bool) -> None:
+        """A wildcard means every address of this machine."""
+        assert Host(host).is_wildcard is expected
+
+    @pytest.mark.parametrize(
+        ("host", "expected"),
+        [
+            ("workers.internal", "workers.internal"),
+            ("127.0.0.1", "127.0.0.1"),
+            ("::1", "[::1]"),
+            ("[::1]", "[::1]"),
+            ("0.0.0.0", "localhost"),
+            ("[::]", "localhost"),
+        ],
+    )
+    def test_in_url(self, host: str, expected: str) -> None:
+        """A URL has brackets around an IPv6 address, and names no wildcard."""
+        assert Host(host).in_url == expected
+
+    @pytest.mark.parametrize(
+        ("host", "expected"), [("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("10.0.0.1", "10.0.0.1")]
+    )
+    def test_connectable(self, host: str, expected: str) -> None:
+        """A client connects to the loopback address of a wildcard's family."""
+        assert Host(host).connectable == expected
+
+    @pytest.mark.parametrize(
+        ("authority", "name"),
+        [
+            ("workers.internal", "workers.internal"),
+            ("workers.internal:8443", "workers.internal"),
+            ("[::1]", "::1"),
+            ("[::1]:8443", "::1"),
+            ("localhost]", "localhost]"),
+            ("", ""),
+        ],
+    )
+    def test_of_authority(self, authority: str, name: str) -> None:
+        """The port of a ``Host`` header is left out."""
+        assert Host.of_authority(authority).text == name
+
+    def test_local_names_hold_both_loopbacks(self) -> None:
+        """The local names cover both families' loopback."""
+        addresses = [ipaddress.ip_address(name) for name in LOCAL_NAMES if Host(name).is_address]
+        assert {address.version for address in addresses if address.is_loopback} == {4, 6}
+
+
+class TestSecretFromEnvironment:
+    """A secret in an environment variable."""
+
+    def test_value(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The variable's value."""
+        monkeypatch.setenv("SOME_SECRET", "correct-horse")
+        assert secret_from_environment("--secret-env", "SOME_SECRET") == "correct-horse"
+
+    def test_no_variable(self) -> None:
+        """No name, no secret."""
+        assert secret_from_environment("--secret-env", None) is None
+
+    @pytest.mark.parametrize("value", [None, ""])
+    def test_not_set(self, monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
+        """A variable that is not set, or empty, is a usage error that names option and variable."""
+        monkeypatch.delenv("SOME_SECRET", raising=False)
+        if value is not None:
+            monkeypatch.setenv("SOME_SECRET", value)
+        with pytest.raises(UsageError, match="--secret-env: environment variable SOME_SECRET"):
+            secret_from_environment("--secret-env", "SOME_SECRET")
 
 
 class TestImpersonated:
@@ -172,9 +314,9 @@ class TestImpersonated:
             ("https://", "takes an https:// URL"),
             ("https://10.0.0.1/", "not the address 10.0.0.1"),
             ("https://[::1]:8443/", "not the address ::1"),
-            ("https://w.internal:99999/", "is no URL"),
-            ("https://w.internal:port/", "is no URL"),
-            ("https://[w.internal/", "is no URL"),
+            ("https://w.internal:99999/", "is not a URL"),
+            ("https://w.internal:port/", "is not a URL"),
+            ("https://[w.internal/", "is not a URL"),
         ],
     )
     def test_refused(self, url: str, told: str) -> None:

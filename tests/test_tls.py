@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import ipaddress
 import ssl
 import stat
 from pathlib import Path
@@ -15,7 +14,7 @@ from cryptography.x509.oid import ExtensionOID
 
 from wove_http_dev import tls
 from wove_http_dev.errors import UsageError
-from wove_http_dev.tls import CertificateAuthority, is_ip, server_context, write_private
+from wove_http_dev.tls import CertificateAuthority, server_context, write_private
 
 
 @pytest.fixture(scope="module")
@@ -314,28 +313,6 @@ class TestWritePrivate:
         (tmp_path / "f").touch(mode=0o644)
         write_private(tmp_path / "f", b"content")
         assert stat.S_IMODE((tmp_path / "f").stat().st_mode) == 0o600
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("127.0.0.1", True),
-        ("::1", True),
-        ("[::1]", True),
-        ("localhost", False),
-        ("1.example", False),
-        ("", False),
-    ],
-)
-def test_is_ip(host: str, expected: bool) -> None:
-    """``is_ip`` is true for address literals only."""
-    assert is_ip(host) is expected
-
-
-def test_local_names_hold_both_loopbacks() -> None:
-    """The local names have the loopback addresses of IPv4 and IPv6."""
-    addresses = [ipaddress.ip_address(name) for name in tls.LOCAL_NAMES if is_ip(name)]
-    assert {address.version for address in addresses if address.is_loopback} == {4, 6}
 
 
 def test_self_signed() -> None:

@@ -207,7 +207,7 @@ def test_host_of_another_machine(make_worker: MakeWorker, host: str) -> None:
         ({"port": "8443"}, "whole number"),
         ({"path": "tasks"}, "start with"),
         ({"path": "/tasks?x=1"}, "query"),
-        ({"response_shape": "xml"}, "events, list, frame"),
+        ({"response_shape": "xml"}, "events, list or frame"),
         ({"timeout": 0}, "above 0"),
         ({"delivery_timeout": float("nan")}, "above 0"),
         ({"max_body": 0}, "1 or more"),

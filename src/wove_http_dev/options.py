@@ -1,102 +1,103 @@
-"""The options of a worker, the same words in a marker, a factory, ``HttpWorker(...)`` and as
-``--flags`` of the command line. This room checks them; it starts nothing.
+"""The options of a worker and the values they are made of.
+
+A marker, a factory, ``HttpWorker(...)`` and the ``--flags`` of the command line take the same
+words.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
 import ipaddress
-import math
+import os
 import re
 import urllib.parse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from wove_http_dev.errors import UsageError
+from wove_http_dev.fields import check_fields, did_you_mean, field, fields_of
 
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+"""The names of this machine, as ``wove.security._is_local_host`` has them."""
+RESPONSE_SHAPES = ("events", "list", "frame")
+"""The three forms of a response on Wove's http page."""
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "localhost"}
+"""The hosts that mean every address of this machine, each with one that a client can connect to."""
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST_NAME = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*\.?", re.IGNORECASE)
-RESPONSE_SHAPES = ("events", "list", "frame")
-"""The three forms of an answer on Wove's http page."""
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
-
-def described(default: Any, doc: str) -> Any:
-    """An option: its default and one line of documentation (the command line's help)."""
-    return field(default=default, metadata={"doc": doc})
+SERVICE = "service"
+"""Used by what serves: an isolated worker's child process gets these options."""
+CREDENTIALS = "credentials"
+"""Shared by worker and client as :class:`Credentials`."""
+CLIENT = "client"
+"""Settings of Wove's executor."""
+TEST = "test"
+"""About the process that uses the worker; no flag of the command line."""
 
 
 @dataclass(frozen=True)
 class Options:
     """Every option, with its default. Raises :class:`UsageError` for a value that cannot be."""
 
-    tls: bool = described(True, "serve https (false: plain http)")
+    tls: bool = field(True, "serve https (--no-tls: plain http)", side=SERVICE)
     security: Any = field(
-        default="signed",
-        metadata={"doc": "signed, bearer, none, or any form of executor_config.security"},
+        "signed",
+        "signed, bearer, none, or any form of executor_config.security",
+        metavar="SECURITY",
+        side=CREDENTIALS,
     )
     secret: str | None = field(
-        default=None,
-        repr=False,
-        metadata={"doc": "the shared secret or bearer token (default: random)"},
+        None,
+        "shared secret or bearer token (default: random)",
+        metavar="SECRET",
+        secret=True,
+        side=CREDENTIALS,
     )
-    key: str = described("default", "the key id of signed requests")
-    clock_skew: float = described(300.0, "seconds that a timestamp may differ")
-    host: str = described("localhost", "the name or address to listen on")
-    port: int = described(0, "the port (0: a free one)")
-    path: str = described("/wove/tasks", "the path that takes command frames")
-    environment: str = described("workers", "the name of the Wove environment")
-    impersonate: str | None = described(None, "an https URL that is to reach this worker")
-    headers: Mapping[str, str] | None = described(None, "extra headers the executor sends")
-    insecure: bool = described(False, "allow what the non-local policy refuses")
-    response_shape: str = described("events", "events, list or frame")
-    max_body: int = described(64 * 2**20, "the largest request body, in bytes")
-    isolated: bool = described(False, "run the service in a child process")
+    key: str = field("default", "key id of signed requests", metavar="NAME", side=CREDENTIALS)
+    clock_skew: float = field(
+        300.0, "seconds that a timestamp may differ", "seconds", side=CREDENTIALS
+    )
+    host: str = field("localhost", "name or address to listen on", metavar="HOST", side=SERVICE)
+    port: int = field(0, "port to listen on (0: a free one)", most=65535, side=SERVICE)
+    path: str = field("/wove/tasks", "path that takes command frames", metavar="PATH", side=SERVICE)
+    environment: str = field("workers", "name of the Wove environment", metavar="NAME", side=CLIENT)
+    impersonate: str | None = field(
+        None, "https URL whose requests reach this worker", metavar="URL", side=TEST
+    )
+    headers: Mapping[str, str] | None = field(None, "extra headers the executor sends", side=CLIENT)
+    insecure: bool = field(False, "allow what the non-local policy refuses", side=CLIENT)
+    response_shape: str = field(
+        "events", "form of a response", choices=RESPONSE_SHAPES, side=SERVICE
+    )
+    max_body: int = field(
+        64 * 2**20, "bytes of the largest request body", "bytes", least=1, side=SERVICE
+    )
+    isolated: bool = field(False, "run the service in a child process", side=TEST)
     """Like any worker process, it forgets the nonces it has seen when it is restarted."""
-    faults: Sequence[Any] = described((), "faults in force from the start")
-    strict: bool = described(True, "fail a test on what no fault asked for")
-    timeout: float | None = described(10.0, "the executor's timeout, in seconds")
-    delivery_timeout: float | None = described(15.0, "the delivery timeout, in seconds")
+    faults: Sequence[Any] = field((), "faults in force from the start", side=TEST)
+    strict: bool = field(True, "fail a test on what no fault asked for", side=TEST)
+    timeout: float | None = field(
+        10.0, "seconds before the executor gives up a request", "seconds", above=0.0, side=CLIENT
+    )
+    delivery_timeout: float | None = field(
+        15.0, "seconds before Wove gives up a task's delivery", "seconds", above=0.0, side=CLIENT
+    )
 
     @classmethod
     def of(cls, **words: Any) -> Options:
         """Options from keyword arguments; an unknown word is a :class:`UsageError`."""
-        known = [option.name for option in dataclasses.fields(cls)]
+        known = fields_of(cls)
         for word in words:
             if word not in known:
-                close = difflib.get_close_matches(word, known, n=1)
-                hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
-                raise UsageError(f"unknown option {word!r}; {hint}")
+                raise UsageError(f"unknown option {word!r}; {did_you_mean(word, known)}")
         return cls(**words)
 
     def __post_init__(self) -> None:
-        for name in ("tls", "insecure", "isolated", "strict"):
-            if not isinstance(getattr(self, name), bool):
-                raise UsageError(f"{name} is True or False, not {getattr(self, name)!r}")
-        for name in ("key", "host", "path", "environment"):
-            if not isinstance(getattr(self, name), str):
-                raise UsageError(f"{name} is text, not {getattr(self, name)!r}")
-        if self.impersonate is not None and not isinstance(self.impersonate, str):
-            raise UsageError(f"impersonate is a URL, not {self.impersonate!r}")
+        check_fields(self)
+        _check_path(self.path)
         _check_headers(self.headers)
-        if not isinstance(self.port, int) or isinstance(self.port, bool):
-            raise UsageError(f"port must be a whole number, not {self.port!r}")
-        if not self.path.startswith("/") or not self.path.isascii() or " " in self.path:
-            raise UsageError(f"path must start with '/' and be percent-encoded, not {self.path!r}")
-        if "?" in self.path or "#" in self.path:
-            raise UsageError("path is without a query: every query is accepted")
-        if self.response_shape not in RESPONSE_SHAPES:
-            raise UsageError(f"response_shape must be one of {', '.join(RESPONSE_SHAPES)}")
-        if type(self.max_body) is not int or self.max_body < 1:
-            raise UsageError(f"max_body is a number of bytes, 1 or more, not {self.max_body!r}")
-        for name in ("timeout", "delivery_timeout"):
-            value = getattr(self, name)
-            if value is not None and not (
-                type(value) in (int, float) and math.isfinite(value) and value > 0
-            ):
-                raise UsageError(f"{name} is a number of seconds above 0, or None, not {value!r}")
         if self.impersonate is not None:
             impersonated(self.impersonate)
         if isinstance(self.faults, (str, bytes)) or not isinstance(self.faults, Sequence):
@@ -104,12 +105,18 @@ class Options:
         if not self.environment:
             raise UsageError("environment must be a name")
 
-    def check_exposure(self, security_mode: str) -> None:
-        """The executor's own rule, on this side: beyond loopback only with TLS and authentication.
+    def of_side(self, side: str) -> dict[str, Any]:
+        """The options that are declared with ``side``, by name."""
+        return {
+            name: getattr(self, name)
+            for name, each in fields_of(type(self)).items()
+            if each.side == side
+        }
 
-        Raises :class:`UsageError` unless ``insecure`` says otherwise.
-        """
-        if self.insecure or is_loopback(self.host):
+    def check_exposure(self, security_mode: str) -> None:
+        """Raise :class:`UsageError` for a service beyond loopback without TLS and authentication,
+        which the executor would refuse to call, unless ``insecure`` says otherwise."""
+        if self.insecure or Host(self.host).is_loopback:
             return
         if not self.tls or security_mode == "none":
             raise UsageError(
@@ -118,32 +125,68 @@ class Options:
             )
 
 
-def _check_headers(headers: Any) -> None:
-    if headers is None:
-        return
-    if not isinstance(headers, Mapping):
-        raise UsageError(f"headers is a dict of names and values, not {headers!r}")
-    for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(str(name)):
-            raise UsageError(f"{name!r} is no header name (RFC 9110, 5.1)")
-        if not str(value).isprintable():
-            raise UsageError(f"the value of header {name!r} has line breaks or control characters")
+@dataclass(frozen=True)
+class Host:
+    """A host name or IP address, as an option, a URL or a certificate has it."""
 
+    text: str
 
-def is_host_name(text: str) -> bool:
-    """Whether ``text`` can be a host's name (RFC 1123, 2.1, and underscores; perhaps ``*.`` first,
-    as in a certificate)."""
-    return len(text) <= 253 and _HOST_NAME.fullmatch(text) is not None
+    @classmethod
+    def of_authority(cls, authority: str) -> Host:
+        """The host of ``host:port``, as a ``Host`` header has it."""
+        if authority.startswith("["):
+            return cls(authority[1:].partition("]")[0])
+        return cls(authority.partition(":")[0])
 
+    @property
+    def name(self) -> str:
+        """The name, or the address without the brackets of a URL."""
+        return self.text.strip("[]")
 
-def is_loopback(host: str) -> bool:
-    """Whether ``host`` can only be this machine."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+    @property
+    def in_url(self) -> str:
+        """The form that a URL of this host has; a wildcard becomes ``localhost``."""
+        if self.is_wildcard:
+            return "localhost"
+        return f"[{self.name}]" if ":" in self.name else self.name
+
+    @property
+    def connectable(self) -> str:
+        """The name or address that a client on this machine can connect to."""
+        return _WILDCARDS.get(self.name, self.name)
+
+    @property
+    def is_address(self) -> bool:
+        """Whether it is an IP address."""
+        return self._address is not None
+
+    @property
+    def is_name(self) -> bool:
+        """Whether it can be a host's name (RFC 1123, 2.1, and underscores; perhaps ``*.`` first, as
+        in a certificate)."""
+        return len(self.text) <= 253 and _HOST_NAME.fullmatch(self.text) is not None
+
+    @property
+    def is_localhost(self) -> bool:
+        """Whether it is the name ``localhost``."""
+        return self.name.lower() == "localhost"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it can only be this machine."""
+        return self.is_localhost or (self._address is not None and self._address.is_loopback)
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether it means every address of this machine."""
+        return self.name in _WILDCARDS
+
+    @property
+    def _address(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+        try:
+            return ipaddress.ip_address(self.name)
+        except ValueError:
+            return None
 
 
 def impersonated(url: str) -> tuple[str, int, str]:
@@ -153,17 +196,49 @@ def impersonated(url: str) -> tuple[str, int, str]:
         parts = urllib.parse.urlsplit(url)
         host, port = parts.hostname, parts.port or 443
     except (ValueError, AttributeError) as exc:
-        raise UsageError(f"impersonate: {url!r} is no URL: {exc}") from exc
+        raise UsageError(f"impersonate: {url!r} is not a URL: {exc}") from exc
     if parts.scheme != "https" or not host:
         raise UsageError(f"impersonate takes an https:// URL, not {url!r}")
     if parts.username is not None or not url.isascii() or not url.isprintable() or " " in url:
         raise UsageError(
             f"impersonate takes a URL without a user name, percent-encoded, not {url!r}"
         )
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        if not is_host_name(host):
-            raise UsageError(f"impersonate: {host!r} is no host name") from None
-        return host, port, parts.path or "/"
-    raise UsageError(f"impersonate takes a host name, not the address {host}; use host= for that")
+    if Host(host).is_address:
+        raise UsageError(
+            f"impersonate takes a host name, not the address {host}; use host= for that"
+        )
+    if not Host(host).is_name:
+        raise UsageError(f"impersonate: {host!r} is not a host name")
+    return host, port, parts.path or "/"
+
+
+def secret_from_environment(option: str, variable: str | None) -> str | None:
+    """The secret in the environment variable that ``option`` names; ``None`` if it names none.
+
+    Raises :class:`UsageError` if the variable is not set, or empty.
+    """
+    if variable is None:
+        return None
+    value = os.environ.get(variable)
+    if not value:
+        raise UsageError(f"{option}: environment variable {variable} is not set")
+    return value
+
+
+def _check_path(path: str) -> None:
+    if not path.startswith("/") or not path.isascii() or " " in path:
+        raise UsageError(f"path must start with '/' and be percent-encoded, not {path!r}")
+    if "?" in path or "#" in path:
+        raise UsageError("path is without a query: every query is accepted")
+
+
+def _check_headers(headers: Any) -> None:
+    if headers is None:
+        return
+    if not isinstance(headers, Mapping):
+        raise UsageError(f"headers is a dict of names and values, not {headers!r}")
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(str(name)):
+            raise UsageError(f"{name!r} is not a header name (RFC 9110, 5.1)")
+        if not str(value).isprintable():
+            raise UsageError(f"the value of header {name!r} has line breaks or control characters")

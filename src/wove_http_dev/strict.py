@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from wove_http_dev.client import wove_config
 from wove_http_dev.errors import StrictnessError
-from wove_http_dev.options import is_loopback
+from wove_http_dev.options import Host
 from wove_http_dev.service.host import HostState
 
 
@@ -71,7 +71,7 @@ def _repointed(environment: str, urls: Iterable[str]) -> list[str]:
         return []
     now = "at no http service at all" if url is None else f"at {url!r}"
     offer = ""
-    if url and not is_loopback(urllib.parse.urlsplit(url).hostname or ""):
+    if url and not Host(urllib.parse.urlsplit(url).hostname or "").is_loopback:
         offer = f"; impersonate={url!r} makes that URL reach this worker"
     return [
         f"environment {environment!r} no longer points at this worker but {now}: something called"

@@ -27,8 +27,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from wove_http_dev.errors import UsageError
+from wove_http_dev.options import LOCAL_NAMES, Host
 
-LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 _SNI_LIMIT = 64  # a client chooses the names, so the cache of leaves must not grow with them
 _SNI_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?", re.IGNORECASE)
 
@@ -221,7 +221,7 @@ def self_signed_context(names: Sequence[str]) -> ssl.SSLContext:
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "self-signed")])
     now = datetime.datetime.now(datetime.timezone.utc)
     identities: list[x509.GeneralName] = [
-        x509.IPAddress(ipaddress.ip_address(name)) if is_ip(name) else x509.DNSName(name)
+        x509.IPAddress(ipaddress.ip_address(name)) if Host(name).is_address else x509.DNSName(name)
         for name in names
     ]
     certificate = (
@@ -241,15 +241,6 @@ def self_signed_context(names: Sequence[str]) -> ssl.SSLContext:
     with trustme.Blob(private + pem).tempfile() as path:
         context.load_cert_chain(path)
     return context
-
-
-def is_ip(host: str) -> bool:
-    """Whether ``host`` is an IP address literal."""
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from wove_http_dev.client import dns, environ, urllib_opener
 from wove_http_dev.client.definition import SECRET_VARIABLE
 from wove_http_dev.errors import NotRunningError, StuckRunWarning, UsageError, cannot_travel
-from wove_http_dev.options import Options, impersonated
+from wove_http_dev.options import Host, Options, impersonated
 from wove_http_dev.protocol.credentials import credentials
 from wove_http_dev.service.connection import Limits
 from wove_http_dev.service.host import InProcessHost, ServiceHost
@@ -80,6 +80,7 @@ class HttpWorker(WorkerSide):
                 self._state,
                 certificates=self._certificates,
                 second_origin=self._second_origin.url_for,
+                limits=limits,
             )
         return InProcessHost(
             self.options,
@@ -119,13 +120,8 @@ class HttpWorker(WorkerSide):
     @property
     def url(self) -> str:
         """The URL that takes command frames."""
-        host = self.options.host
-        if host in ("0.0.0.0", "::", ""):  # every address of this machine; name one
-            host = "localhost"
-        if ":" in host and not host.startswith("["):
-            host = f"[{host}]"
         scheme = "https" if self.options.tls else "http"
-        return f"{scheme}://{host}:{self.port}{self.options.path}"
+        return f"{scheme}://{Host(self.options.host).in_url}:{self.port}{self.options.path}"
 
     @property
     def ca_file(self) -> str:
@@ -247,7 +243,7 @@ class HttpWorker(WorkerSide):
         address = self._life.address
         if address is None:
             raise NotRunningError(f"{self!r} does not run; start() it, or use it in a with")
-        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
+        return Host(address).connectable
 
     def _other_secrets(self) -> Iterator[tuple[str, bytes]]:
         with suppress(RuntimeError):  # the set may change while it is walked

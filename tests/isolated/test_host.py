@@ -14,10 +14,12 @@ import pytest
 from wove import weave
 
 from tests.faults.helpers import error_of, weave_many, weave_one
+from tests.support import answer, run_frame, send_one, signed_bytes
 from wove_http_dev import CertificateAuthority, Fault, HttpWorker, UsageError
 from wove_http_dev.errors import StrictnessError
 from wove_http_dev.isolated.host import IsolatedHost, _ChildProcess
 from wove_http_dev.runs.records import Run
+from wove_http_dev.service.connection import Limits
 
 
 @pytest.fixture
@@ -386,3 +388,12 @@ def test_a_crash_that_was_asked_for_is_not_told(isolated: HttpWorker) -> None:
 def test_an_isolated_worker_impersonates_another_path(wove_http_worker: HttpWorker) -> None:
     """The child process accepts the impersonated URL's path."""
     assert weave_one() == (1, 2)
+
+
+@pytest.mark.parametrize("isolated", [False, True], ids=["in-process", "isolated"])
+def test_limits(wove_http_ca: CertificateAuthority, isolated: bool) -> None:
+    """The limits hold in the child process as well."""
+    limits = Limits(max_head=2048)
+    with HttpWorker(ca=wove_http_ca, isolated=isolated, tls=False, limits=limits) as worker:
+        data = signed_bytes(worker, run_frame(answer), **{"X-Long": "x" * 2048})
+        assert send_one(worker, data).status == 431

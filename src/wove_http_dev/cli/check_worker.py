@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -66,6 +65,7 @@ def _service(namespace: argparse.Namespace) -> ServiceUnderTest:
     import ssl
 
     from wove_http_dev.conformance.worker.client import ServiceUnderTest, UrlError
+    from wove_http_dev.options import secret_from_environment
 
     if namespace.url is None:
         raise UsageError("check worker needs the URL of the service")
@@ -74,8 +74,8 @@ def _service(namespace: argparse.Namespace) -> ServiceUnderTest:
     try:
         return ServiceUnderTest(
             namespace.url,
-            secret=_variable("--secret-env", namespace.secret_env),
-            bearer=_variable("--bearer-env", namespace.bearer_env),
+            secret=secret_from_environment("--secret-env", namespace.secret_env),
+            bearer=secret_from_environment("--bearer-env", namespace.bearer_env),
             key=namespace.key,
             ca_file=namespace.ca_file,
         )
@@ -85,15 +85,6 @@ def _service(namespace: argparse.Namespace) -> ServiceUnderTest:
         raise UsageError(f"--ca-file {namespace.ca_file} holds no certificate in PEM") from exc
     except OSError as exc:
         raise UsageError(f"--ca-file {namespace.ca_file}: {exc.strerror or exc}") from exc
-
-
-def _variable(flag: str, name: str | None) -> str | None:
-    if name is None:
-        return None
-    value = os.environ.get(name)
-    if not value:
-        raise UsageError(f"{flag}: environment variable {name} is not set")
-    return value
 
 
 def _results(

@@ -7,7 +7,6 @@ A SHOULD that fails is an expected failure (xfail).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -18,32 +17,29 @@ from wove_http_dev.conformance.runner import perform
 from wove_http_dev.conformance.worker.client import ServiceUnderTest, UrlError
 from wove_http_dev.conformance.worker.context import Session
 from wove_http_dev.conformance.worker.suite import PREREQUISITES, WORKER_CASES
-
-
-def _variable(config: pytest.Config, option: str) -> str | None:
-    name = config.getoption(option)
-    if name is None:
-        return None
-    value = os.environ.get(name)
-    if not value:
-        pytest.fail(f"{option}: environment variable {name} is not set", pytrace=False)
-    return value
+from wove_http_dev.errors import UsageError
+from wove_http_dev.options import secret_from_environment
 
 
 @pytest.fixture(scope="module")
 def session(pytestconfig: pytest.Config) -> Iterator[Session]:
     """A session with the service named on the command line, after the prerequisites passed."""
-    url = pytestconfig.getoption("--wove-http-url", default=None)
+    option = pytestconfig.getoption
+    url = option("--wove-http-url", default=None)
     if not url:
         pytest.skip("no worker service to check: give --wove-http-url")
     try:
         service = ServiceUnderTest(
             url,
-            secret=_variable(pytestconfig, "--wove-http-secret-env"),
-            bearer=_variable(pytestconfig, "--wove-http-bearer-env"),
-            ca_file=pytestconfig.getoption("--wove-http-ca-file"),
+            secret=secret_from_environment(
+                "--wove-http-secret-env", option("--wove-http-secret-env")
+            ),
+            bearer=secret_from_environment(
+                "--wove-http-bearer-env", option("--wove-http-bearer-env")
+            ),
+            ca_file=option("--wove-http-ca-file"),
         )
-    except (UrlError, OSError) as exc:
+    except (UsageError, UrlError, OSError) as exc:
         pytest.fail(f"{url}: {exc}", pytrace=False)
     session = Session(service)
     for prerequisite in PREREQUISITES:

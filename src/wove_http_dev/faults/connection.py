@@ -17,8 +17,8 @@ import trustme
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.fault import Connection, Fault, Worker
 from wove_http_dev.fields import field
-from wove_http_dev.options import is_host_name
-from wove_http_dev.tls import CertificateAuthority, is_ip, self_signed_context, server_context
+from wove_http_dev.options import Host
+from wove_http_dev.tls import CertificateAuthority, self_signed_context, server_context
 
 DAYS = 10_000.0
 """As far as a certificate's dates go with every library: X.509 has none before 1950."""
@@ -151,7 +151,7 @@ class WrongHostname(_CertificateFault):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not is_ip(self.hostname) and not is_host_name(self.hostname):
+        if not Host(self.hostname).is_address and not Host(self.hostname).is_name:
             raise UsageError(f"{self.name}: hostname must be a host name, not {self.hostname!r}")
 
     def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
@@ -166,12 +166,12 @@ class IpSanMissing(_CertificateFault):
     needs: ClassVar[Mapping[str, Any]] = {"tls": True, "host": "127.0.0.1"}
 
     def cannot_apply(self, worker: Worker) -> str | None:
-        if not is_ip(worker.host):
+        if not Host(worker.host).is_address:
             return 'it needs an IP address as host=, e.g. host="127.0.0.1"'
         return super().cannot_apply(worker._replace(host=self.needs["host"]))  # any address does
 
     def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
-        address = next((name for name in names if is_ip(name)), "127.0.0.1")
+        address = next((name for name in names if Host(name).is_address), "127.0.0.1")
         return server_context(ca.issue("localhost", common_name=address))
 
 

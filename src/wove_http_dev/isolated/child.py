@@ -30,6 +30,7 @@ from wove_http_dev.runs.journal import Journal, JournalObserver
 from wove_http_dev.runs.records import Exchange, Run, matches_task
 from wove_http_dev.runs.runner import Execution, Outcome
 from wove_http_dev.runs.stubs import StubAnswer, Stubs
+from wove_http_dev.service.connection import Limits
 from wove_http_dev.service.host import HostState, InProcessHost
 from wove_http_dev.service.port import Port
 from wove_http_dev.tls import CertificateAuthority
@@ -159,6 +160,7 @@ class Child:
             certificates=lambda: ca,
             second_origin=self._second_origin,
             crash=self._crash,
+            limits=data["limits"] and Limits(**data["limits"]),
         )
         self._apply_state(data["state"])
         self._host.start(Port(options.host, options.port))

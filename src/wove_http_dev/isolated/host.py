@@ -24,10 +24,11 @@ from wove_http_dev.errors import NotRunningError, UsageError, WoveHttpDevError
 from wove_http_dev.faults.injections import Injection
 from wove_http_dev.isolated import serialization
 from wove_http_dev.isolated.channel import Channel
-from wove_http_dev.options import Options
+from wove_http_dev.options import SERVICE, Options
 from wove_http_dev.protocol.credentials import Credentials
 from wove_http_dev.runs.records import FINISHED, Exchange, Run
 from wove_http_dev.runs.runner import Execution
+from wove_http_dev.service.connection import Limits
 from wove_http_dev.service.host import STOP_GRACE, HostState
 from wove_http_dev.service.pipeline import SecondOriginUrl
 from wove_http_dev.service.port import Port
@@ -37,7 +38,6 @@ START_TIMEOUT = 30.0
 """Seconds that a child may take until it serves."""
 REQUEST_TIMEOUT = 5.0
 """Seconds that a child may take to respond; then it is taken to be frozen."""
-_SHARED_OPTIONS = ("tls", "host", "path", "response_shape", "max_body", "insecure")
 
 
 class IsolatedHost:
@@ -51,8 +51,10 @@ class IsolatedHost:
         *,
         certificates: Callable[[], CertificateAuthority],
         second_origin: SecondOriginUrl,
+        limits: Limits | None = None,
     ) -> None:
         self._options = options
+        self._limits = limits
         self._credentials = credentials
         self._state = state
         self._certificates = certificates
@@ -84,7 +86,6 @@ class IsolatedHost:
             self._end()
             child = _ChildProcess(self._state, self._second_origin)
             ca = self._certificates()
-            options = {name: getattr(self._options, name) for name in _SHARED_OPTIONS}
             credentials = {
                 "mode": self._credentials.mode,
                 "secret": base64.b64encode(self._credentials.secret).decode("ascii"),
@@ -98,7 +99,8 @@ class IsolatedHost:
                 child.channel.request(
                     "start",
                     {
-                        "options": {**options, "port": port.number},
+                        "options": {**self._options.of_side(SERVICE), "port": port.number},
+                        "limits": self._limits and dataclasses.asdict(self._limits),
                         "credentials": credentials,
                         "ca": ca.cert_pem.decode("ascii"),
                         "ca_key": ca.key_pem.decode("ascii"),

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from werkzeug.datastructures import Headers
 
+from wove_http_dev.options import LOCAL_NAMES, Host
 from wove_http_dev.protocol.credentials import Credentials
 from wove_http_dev.protocol.messages import Request
 
@@ -48,7 +49,6 @@ CODES = {
     "refused-by-fault": "a fault refused the request",
 }
 """The codes of refusals, and what each means."""
-LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")  # wove.security._is_local_host
 NONCE_LIMIT = 250_000
 
 
@@ -157,7 +157,7 @@ class Authenticator:
         self,
         credentials: Credentials,
         *,
-        hosts: Iterable[str] = LOCAL_HOSTS,
+        hosts: Iterable[str] = LOCAL_NAMES,
         clock: Callable[[], float] = time.time,
         known_secrets: KnownSecrets = tuple,
         nonce_limit: int = NONCE_LIMIT,
@@ -297,7 +297,7 @@ class Authenticator:
         kinds = headers.getlist("Content-Type")
         kind = kinds[0].partition(";")[0].strip().lower() if len(kinds) == 1 else ""
         hosts = headers.getlist("Host")
-        host = _host_name(hosts[0]) if len(hosts) == 1 else ""
+        host = Host.of_authority(hosts[0]).text.lower() if len(hosts) == 1 else ""
         step = Step("none", True, "no authentication asked for")
         if headers.get("Origin") is not None:
             detail = "a request with an Origin header is refused"
@@ -349,9 +349,3 @@ def _target_variants(target: str) -> Iterator[tuple[str, str]]:
         yield "the path without its trailing slash", path[:-1] + mark + query
     else:
         yield "the path with a trailing slash", path + "/" + mark + query
-
-
-def _host_name(host: str) -> str:
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].lower()

@@ -6,7 +6,6 @@ whoever installed the package, so it imports nothing heavy before a fixture is u
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -183,26 +182,18 @@ def _make_worker(request: pytest.FixtureRequest, words: dict[str, Any]) -> Any:
 
 
 def _remote(config: pytest.Config, words: Any = ()) -> Any:
+    from wove_http_dev.options import secret_from_environment
     from wove_http_dev.remote_worker import RemoteWorker
 
+    option = config.getoption
     return RemoteWorker(
-        config.getoption("--wove-http-url"),
-        secret=_variable(config, "--wove-http-secret-env"),
-        token=_variable(config, "--wove-http-bearer-env"),
-        ca_file=config.getoption("--wove-http-ca-file"),
+        option("--wove-http-url"),
+        secret=secret_from_environment("--wove-http-secret-env", option("--wove-http-secret-env")),
+        token=secret_from_environment("--wove-http-bearer-env", option("--wove-http-bearer-env")),
+        ca_file=option("--wove-http-ca-file"),
         skip=pytest.skip,
         **dict(words),
     )
-
-
-def _variable(config: pytest.Config, option: str) -> str | None:
-    name = config.getoption(option)
-    if name is None:
-        return None
-    value = os.environ.get(name)
-    if not value:
-        raise pytest.UsageError(f"{option}: environment variable {name} is not set")
-    return value
 
 
 def _check(worker: Any, node: Any) -> None:

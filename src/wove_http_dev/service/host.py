@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from wove_http_dev.faults.injections import FaultBook
-from wove_http_dev.options import Options
+from wove_http_dev.options import LOCAL_NAMES, Host, Options
 from wove_http_dev.protocol import authenticator
 from wove_http_dev.protocol.credentials import Credentials
 from wove_http_dev.runs.holds import Gates
@@ -26,7 +26,7 @@ from wove_http_dev.service.connection import Limits
 from wove_http_dev.service.pipeline import SecondOriginUrl, Service
 from wove_http_dev.service.port import Port
 from wove_http_dev.service.server import Server
-from wove_http_dev.tls import LOCAL_NAMES, CertificateAuthority
+from wove_http_dev.tls import CertificateAuthority
 
 STOP_GRACE = 1.0
 """Seconds that bodies still running get at the end."""
@@ -114,9 +114,8 @@ class ServiceHost(Protocol):
 
 def leaf_names(options: Options, state: HostState) -> list[str]:
     """The names beyond the local ones that the certificate must be for."""
-    host = options.host.strip("[]")
-    wildcard = host in ("0.0.0.0", "::", "")
-    return [*state.names, *([] if wildcard or host == "localhost" else [host])]
+    host = Host(options.host)
+    return [*state.names, *([] if host.is_wildcard or host.is_localhost else [host.name])]
 
 
 class InProcessHost:
@@ -145,7 +144,7 @@ class InProcessHost:
         self.service = Service(
             authenticator.Authenticator(
                 credentials,
-                hosts=[*authenticator.LOCAL_HOSTS, options.host],
+                hosts=[*LOCAL_NAMES, Host(options.host).name],
                 known_secrets=known_secrets,
             ),
             state.journal,

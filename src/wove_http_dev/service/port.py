@@ -10,6 +10,7 @@ import errno
 import socket
 
 from wove_http_dev.errors import PortInUseError, UsageError
+from wove_http_dev.options import Host
 
 BACKLOG = 512
 
@@ -75,10 +76,10 @@ def _set_reuse(sock: socket.socket, reuse: bool) -> None:
 
 
 def _resolve(host: str) -> tuple[socket.AddressFamily, str]:
-    if host.lower() == "localhost":  # as pytest-httpserver: IPv4, whatever /etc/hosts lists first
+    if Host(host).is_localhost:  # as pytest-httpserver: IPv4, whatever /etc/hosts lists first
         return socket.AF_INET, "127.0.0.1"
     try:
-        found = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(Host(host).name, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as exc:
         raise UsageError(f"host {host!r} does not resolve ({exc}); use localhost") from exc
     family, _, _, _, address = found[0]
