@@ -1,4 +1,4 @@
-"""Imports go down the house, never up or sideways."""
+"""Modules import only from lower layers, inside their functions too."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import wove_http_dev
 PACKAGE = "wove_http_dev"
 SOURCE = Path(wove_http_dev.__file__).parent
 
-# Lowest first. A room is a module, or a package whose modules may import each other; it imports
-# from the rows above its own in this table. A package that is split here is several rooms.
+# Lowest first. An entry is a module, or a package whose modules may import each other. It imports
+# from entries in the rows above its own. A package that is split here is several entries.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("fields",),
@@ -32,10 +32,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("__main__",),
 )
-# The package's own front doors: they hand out names of every room, and no room may use them.
+# Modules that export names of every layer; no module may import them.
 FRONT_DOORS = ("",)
 
-ROWS = {room: row for row, rooms in enumerate(LAYERS) for room in rooms}
+ROWS = {entry: row for row, entries in enumerate(LAYERS) for entry in entries}
 
 
 def module_name(path: Path) -> str:
@@ -47,8 +47,8 @@ def module_name(path: Path) -> str:
 MODULES = {module_name(path): path for path in sorted(SOURCE.rglob("*.py"))}
 
 
-def room_of(module: str) -> str | None:
-    """The room that ``module`` is, or belongs to; ``None`` if the table does not know it."""
+def entry_of(module: str) -> str | None:
+    """The entry of the table that ``module`` is, or belongs to; ``None`` if it has none."""
     parts = module.split(".")
     prefixes = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
     return next((prefix for prefix in prefixes if prefix in ROWS), None)
@@ -80,45 +80,45 @@ def known_module(imported: str) -> str:
 
 def wrong_imports(source: str, module: str) -> list[str]:
     """What ``module`` imports and must not, each with the reason."""
-    room = room_of(module)
+    entry = entry_of(module)
     wrong = []
     for imported in imports_in(source, module):
-        other = room_of(imported)
+        other = entry_of(imported)
         if other is None:
             wrong.append(f"{imported or PACKAGE}: a front door, or not in LAYERS")
-        elif room is not None and other != room and ROWS[other] >= ROWS[room]:
-            wrong.append(f"{imported}: not below {room}")
+        elif entry is not None and other != entry and ROWS[other] >= ROWS[entry]:
+            wrong.append(f"{imported}: not below {entry}")
     return wrong
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name not in FRONT_DOORS])
 def test_module_has_a_row(module: str) -> None:
-    """Every module belongs to a room of the table."""
-    assert room_of(module), f"{module} is new: add its room to LAYERS in {__file__}, in its row"
+    """Every module belongs to an entry of the table."""
+    assert entry_of(module), f"{module} is new: add it to LAYERS in {__file__}"
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name not in FRONT_DOORS])
 def test_imports_go_down(module: str) -> None:
-    """A module imports from lower rooms only, inside its functions too."""
+    """A module imports from lower layers only, inside its functions too."""
     assert wrong_imports(MODULES[module].read_text(encoding="utf-8"), module) == []
 
 
-@pytest.mark.parametrize("room", ROWS)
-def test_room_is_there(room: str) -> None:
-    """Every room of the table has a module."""
-    assert room in {room_of(module) for module in MODULES}
+@pytest.mark.parametrize("entry", ROWS)
+def test_entry_has_a_module(entry: str) -> None:
+    """Every entry of the table has a module."""
+    assert entry in {entry_of(module) for module in MODULES}
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("conformance.w")])
-def test_worker_cases_owe_us_nothing(module: str) -> None:
+def test_worker_cases_import_nothing_else(module: str) -> None:
     """The cases for a worker service import only each other and what runs and counts them."""
     imported = set(imports_in(MODULES[module].read_text(encoding="utf-8"), module))
     ours = {name for name in imported if not name.startswith("conformance.worker")}
     assert ours <= {"conformance.case", "conformance.runner"}
 
 
-class TestTheCheckItself:
-    """The check sees what it is to see."""
+class TestWrongImports:
+    """``wrong_imports`` finds every kind of wrong import, and no right one."""
 
     @pytest.mark.parametrize(
         "source",
@@ -133,7 +133,7 @@ class TestTheCheckItself:
         ],
     )
     def test_import_upwards(self, source: str) -> None:
-        """An import of a higher room is found in whatever form."""
+        """An import from a higher layer is found in every form."""
         assert wrong_imports(source, "runs.journal") == ["worker: not below runs"]
 
     @pytest.mark.parametrize(
@@ -145,10 +145,10 @@ class TestTheCheckItself:
             ("from ..worker import HttpWorker", "faults.run"),
             ("from wove_http_dev.faults import FAULTS", "runs.journal"),
         ],
-        ids=["sideways", "front-door", "package", "relative", "package-of-a-room"],
+        ids=["sideways", "front-door", "package", "relative", "own-package"],
     )
     def test_other_wrong_import(self, source: str, module: str) -> None:
-        """An import sideways, by the front door or out of a package is found."""
+        """An import from the same layer or of the package itself is found."""
         assert len(wrong_imports(source, module)) == 1
 
     @pytest.mark.parametrize(
@@ -163,5 +163,5 @@ class TestTheCheckItself:
         ids=["others", "below", "same-package", "relative", "relative-below"],
     )
     def test_right_import(self, source: str, module: str) -> None:
-        """An import from below, or inside a package, is right."""
+        """An import from a lower layer, or inside a package, is not reported."""
         assert wrong_imports(source, module) == []
