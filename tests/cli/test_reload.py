@@ -1,4 +1,4 @@
-"""A fresh import of what changed on disk."""
+"""``--reload``: modules that changed on disk are imported again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Application:
         self._time = 1_000_000_000
 
     def write(self, path: str, value: int) -> None:
-        """Write a module that says ``VALUE = value``, each time a little later."""
+        """Write a module that says ``VALUE = value``, each time 10 s later."""
         file = self.root / path
         file.parent.mkdir(exist_ok=True)
         file.write_text(f"VALUE = {value}\n")
@@ -32,7 +32,7 @@ class Application:
         os.utime(file, (self._time, self._time))
 
     def load(self, name: str) -> ModuleType:
-        """The module as a task by name would find it."""
+        """The module, imported as a task by name imports it."""
         return importlib.import_module(name)
 
 
@@ -52,7 +52,7 @@ def application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App
 
 
 def test_changed_module(application: Application) -> None:
-    """A module that changed is imported anew."""
+    """A changed module is imported again."""
     reloader = Reloader(application.root)
     reloader.refresh()
     application.write(f"{APP}.py", 2)
@@ -61,7 +61,7 @@ def test_changed_module(application: Application) -> None:
 
 
 def test_change_after_change(application: Application) -> None:
-    """A module that changed twice is imported anew twice."""
+    """A module that changed twice is imported again twice."""
     reloader = Reloader(application.root)
     for value in (2, 3):
         reloader.refresh()
@@ -73,7 +73,7 @@ def test_change_after_change(application: Application) -> None:
 
 
 def test_neighbour(application: Application) -> None:
-    """What lives beside a changed module is imported anew too."""
+    """A module beside a changed one is imported again as well."""
     helper = application.load(HELPER)
     reloader = Reloader(application.root)
     reloader.refresh()
@@ -83,7 +83,7 @@ def test_neighbour(application: Application) -> None:
 
 
 def test_removed_module(application: Application) -> None:
-    """A module that was deleted cannot be imported any more."""
+    """A deleted module cannot be imported."""
     reloader = Reloader(application.root)
     reloader.refresh()
     (application.root / f"{APP}.py").unlink()
@@ -101,8 +101,8 @@ def test_unchanged(application: Application) -> None:
     assert application.load(APP) is app
 
 
-def test_first_look(application: Application) -> None:
-    """The first look forgets nothing: it has nothing to compare with."""
+def test_first_refresh(application: Application) -> None:
+    """The first refresh reloads nothing: it has nothing to compare with."""
     app = application.load(APP)
     Reloader(application.root).refresh()
     assert application.load(APP) is app
@@ -110,7 +110,7 @@ def test_first_look(application: Application) -> None:
 
 @pytest.mark.parametrize("root", ["other", APP])
 def test_elsewhere(application: Application, root: str) -> None:
-    """A module that does not lie below the root stays, changed or not."""
+    """A module outside the root stays, changed or not."""
     app = application.load(APP)
     reloader = Reloader(application.root / root)
     reloader.refresh()
@@ -135,12 +135,12 @@ def test_installed_package(
 
 
 @pytest.mark.parametrize("name", ["__main__", "wove_http_dev.cli.reload"])
-def test_ourselves(application: Application, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """The running program and this package stay, also where they lie below the root."""
-    ours = sys.modules[name]
-    monkeypatch.setattr(ours, "__file__", str(application.root / f"{APP}.py"), raising=False)
+def test_own_modules(application: Application, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The running program and this package stay, also where they are below the root."""
+    module = sys.modules[name]
+    monkeypatch.setattr(module, "__file__", str(application.root / f"{APP}.py"), raising=False)
     reloader = Reloader(application.root)
     reloader.refresh()
     application.write(f"{APP}.py", 2)
     reloader.refresh()
-    assert sys.modules.get(name) is ours
+    assert sys.modules.get(name) is module

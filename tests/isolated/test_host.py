@@ -30,7 +30,7 @@ def isolated(wove_http_ca: CertificateAuthority) -> Iterator[HttpWorker]:
 
 
 def pid_of(worker: HttpWorker) -> int:
-    """The process that serves."""
+    """The id of the process that serves ``worker``."""
     host = worker._host
     assert isinstance(host, IsolatedHost)
     assert host.pid is not None
@@ -44,7 +44,7 @@ def module_level() -> int:
 
 @dataclass(frozen=True)
 class Louder(Fault):
-    """Tells another result."""
+    """Replaces the result."""
 
     stage: ClassVar[str] = "events"
 
@@ -65,7 +65,7 @@ class PowerCut(Fault):
 
 
 def test_a_crash_by_a_fault_of_a_users_own(isolated: HttpWorker) -> None:
-    """A fault may ask for a crash, whatever it is called: strict mode accepts it."""
+    """A user's fault may crash the worker; strict mode accepts it."""
     isolated.inject(PowerCut())
     error_of()
     assert isolated.running is False
@@ -73,7 +73,7 @@ def test_a_crash_by_a_fault_of_a_users_own(isolated: HttpWorker) -> None:
 
 
 def test_tasks_run_in_another_process(isolated: HttpWorker) -> None:
-    """A task sees the child's process id."""
+    """A task has the child's process id."""
     with weave() as w:
 
         @w.do(environment="workers")
@@ -86,19 +86,19 @@ def test_tasks_run_in_another_process(isolated: HttpWorker) -> None:
 
 
 def test_the_result_is_decoded_in_the_test(isolated: HttpWorker) -> None:
-    """run.result crosses as pickle bytes."""
+    """``run.result`` is unpickled in the test's process."""
     weave_one()
     assert isolated.runs.last.result == (1, 2)
 
 
 def test_arguments_are_decoded_in_the_test(isolated: HttpWorker) -> None:
-    """run.args crosses as pickle bytes."""
+    """``run.args`` is unpickled in the test's process."""
     weave_many([7])
     assert isolated.runs.last.args == {"item": 7}
 
 
 def test_the_error_is_decoded_in_the_test(isolated: HttpWorker) -> None:
-    """run.error is the exception of the task."""
+    """``run.error`` is the exception of the task."""
     with weave() as w:
 
         @w.do(environment="workers")
@@ -111,7 +111,7 @@ def test_the_error_is_decoded_in_the_test(isolated: HttpWorker) -> None:
 
 
 def test_the_import_path_is_not_the_tests(isolated: HttpWorker) -> None:
-    """The child cannot import what only the test's path holds."""
+    """The child cannot import what only the test's path has."""
     with weave() as w:
 
         @w.do(environment="workers")
@@ -139,7 +139,7 @@ def test_a_stub_answers(isolated: HttpWorker) -> None:
 
 
 def test_a_stub_may_be_a_callable_of_the_test(isolated: HttpWorker) -> None:
-    """It runs in the test's process and gets the run."""
+    """A stub's callable runs in the test's process and gets the run."""
     seen: list[int] = []
 
     def answer(run: Run) -> str:
@@ -169,11 +169,11 @@ def test_a_custom_fault_crosses_by_value(isolated: HttpWorker) -> None:
     ("entry", "fault"),
     [("_injection_decided", "missing-started"), ("_exchange_updated", "slow-response delay=0")],
 )
-def test_the_account_is_there_before_the_answer(
+def test_the_journal_is_complete_before_the_response(
     entry: str, fault: str, wove_http_ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However slowly this process listens to the child: whoever has an answer finds its run
-    finished, and the hit counted, on what was looked up before."""
+    """A client that has its response finds its run finished and the hit counted, however slowly
+    this process reads from the child."""
     plain = getattr(_ChildProcess, entry)
 
     def slowly(self: Any, data: Any) -> None:
@@ -189,14 +189,14 @@ def test_the_account_is_there_before_the_answer(
 
 
 def test_times_is_exact(isolated: HttpWorker) -> None:
-    """Hits are counted where they are decided and told here."""
+    """Hits are counted in the child and reported here."""
     injection = isolated.inject("missing-started", times=3)
     weave_many(range(10))
     assert injection.hits == 3
 
 
 def test_strictness_sees_a_refusal(isolated: HttpWorker) -> None:
-    """check() works on the account of the child."""
+    """``check()`` reports a refusal by the child."""
     isolated.inject("status", times=1, task="another")
     weave_one()
     with pytest.raises(AssertionError, match="task 'task' does not match 'another'"):
@@ -206,7 +206,7 @@ def test_strictness_sees_a_refusal(isolated: HttpWorker) -> None:
 @pytest.mark.parametrize(
     ("fault", "state"), [("crash-before-run", "lost"), ("crash-after-run", "succeeded")]
 )
-def test_a_crash_is_a_kill_and_the_account_survives(
+def test_a_crash_kills_and_the_journal_survives(
     isolated: HttpWorker, fault: str, state: str
 ) -> None:
     """The journal says what the killed process had done."""
@@ -216,7 +216,7 @@ def test_a_crash_is_a_kill_and_the_account_survives(
 
 
 def test_after_a_crash_start_serves_on_the_same_port(isolated: HttpWorker) -> None:
-    """Another process answers where the first one did."""
+    """After a crash ``start()`` serves on the same port, from another process."""
     port = isolated.port
     isolated.crash()
     isolated.start()
@@ -224,7 +224,7 @@ def test_after_a_crash_start_serves_on_the_same_port(isolated: HttpWorker) -> No
 
 
 def test_a_spent_fault_stays_spent_after_a_crash(isolated: HttpWorker) -> None:
-    """times= counts across the child's lives."""
+    """``times`` counts over all child processes."""
     isolated.inject("crash-before-run", times=1)
     error_of()
     isolated.start()
@@ -232,14 +232,14 @@ def test_a_spent_fault_stays_spent_after_a_crash(isolated: HttpWorker) -> None:
 
 
 def test_a_kill_from_outside_is_noticed(isolated: HttpWorker) -> None:
-    """A worker that was killed is not running."""
+    """A worker whose process was killed is not running."""
     os.kill(pid_of(isolated), signal.SIGKILL)
     error_of()
     assert isolated.running is False
 
 
 def test_impersonation_reaches_the_child(isolated: HttpWorker) -> None:
-    """The child shows the impersonated name's certificate."""
+    """The child shows a certificate for the impersonated name."""
     import wove
 
     url = "https://workers.internal/wove/tasks"
@@ -256,14 +256,14 @@ def test_impersonation_reaches_the_child(isolated: HttpWorker) -> None:
 
 
 def test_refusing_connections_heals(isolated: HttpWorker) -> None:
-    """The listening socket is the child's, and follows the fault."""
+    """The child's listening socket closes and opens with the fault."""
     with isolated.inject("refuse-connections"):
         error_of()
     assert weave_one() == (1, 2)
 
 
 def test_no_process_is_left(wove_http_ca: CertificateAuthority) -> None:
-    """After stop() the child is gone and reaped."""
+    """After ``stop()`` the child has ended and is reaped."""
     with HttpWorker(ca=wove_http_ca, isolated=True) as worker:
         pid = pid_of(worker)
     with pytest.raises(ProcessLookupError):
@@ -271,7 +271,7 @@ def test_no_process_is_left(wove_http_ca: CertificateAuthority) -> None:
 
 
 def test_a_busy_port_is_a_usage_error(wove_http_ca: CertificateAuthority) -> None:
-    """The child's refusal is told as it is."""
+    """The child's error about a port in use is raised here."""
     with (
         HttpWorker(ca=wove_http_ca) as taken,
         pytest.raises(UsageError, match=f"port {taken.port} on localhost is in use"),
@@ -321,7 +321,7 @@ def test_twenty_kills_during_two_hundred_runs(isolated: HttpWorker) -> None:
 
 
 def test_the_child_ends_when_its_parent_does() -> None:
-    """The control connection drops with the parent, and the child goes."""
+    """The child ends when its parent has ended."""
     import subprocess
 
     program = (
@@ -337,7 +337,8 @@ def test_the_child_ends_when_its_parent_does() -> None:
 
 
 def wait_gone(pid: int) -> bool:
-    """Whether the process (no child of ours) ends within ten seconds."""
+    """Wait until the process ``pid``, not a child of this one, has ended, at most 10 s; whether
+    it has."""
     ended = threading.Event()
     for _ in range(1000):
         try:
@@ -350,8 +351,8 @@ def wait_gone(pid: int) -> bool:
     return False
 
 
-def test_a_process_that_ends_by_itself_is_told(isolated: HttpWorker) -> None:
-    """Strict mode names the task that took the worker with it."""
+def test_a_process_that_ends_by_itself_is_a_violation(isolated: HttpWorker) -> None:
+    """Strict mode names the task that ended the child process."""
 
     def takes_it_along() -> None:
         import os
@@ -364,8 +365,8 @@ def test_a_process_that_ends_by_itself_is_told(isolated: HttpWorker) -> None:
         isolated.check()
 
 
-def test_an_idle_process_that_ends_by_itself_is_told(isolated: HttpWorker) -> None:
-    """So is an end that no request was waiting for."""
+def test_an_idle_process_that_ends_by_itself_is_a_violation(isolated: HttpWorker) -> None:
+    """The end of an idle child process is a violation as well."""
     os.kill(pid_of(isolated), signal.SIGKILL)
     host = isolated._host
     assert isinstance(host, IsolatedHost)
@@ -375,8 +376,8 @@ def test_an_idle_process_that_ends_by_itself_is_told(isolated: HttpWorker) -> No
         isolated.check()
 
 
-def test_a_crash_that_was_asked_for_is_not_told(isolated: HttpWorker) -> None:
-    """Neither a fault's nor the test's own."""
+def test_a_requested_crash_is_not_a_violation(isolated: HttpWorker) -> None:
+    """Neither a crash by a fault nor one by the test is a violation."""
     isolated.inject("crash-before-run", times=1)
     error_of()
     isolated.start()

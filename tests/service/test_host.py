@@ -1,4 +1,4 @@
-"""The host that serves in this process: started, stopped, crashed, and what it obeys."""
+"""The host that serves in this process: start, stop, crash, and the state that it applies."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def port() -> Iterator[Port]:
 
 
 def bind(number: int, *, reuse: bool = False) -> socket.socket:
-    """A socket of somebody else's on that port."""
+    """A socket of another program on that port."""
     sock = socket.socket()
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(reuse))
@@ -41,32 +41,32 @@ def connect(number: int) -> socket.socket:
 
 
 class TestReserved:
-    """From construction on."""
+    """A port from its construction on."""
 
     def test_free_port(self, port: Port) -> None:
-        """Port 0 takes a free one and tells which."""
+        """Port 0 reserves a free port and has its number."""
         assert port.number > 0
 
     def test_refuses_connections(self, port: Port) -> None:
-        """A port that only is reserved refuses connections."""
+        """A reserved port refuses connections."""
         with pytest.raises(ConnectionRefusedError):
             connect(port.number)
 
     @on_linux
     @pytest.mark.parametrize("reuse", [False, True])
-    def test_nobody_else_can_take_it(self, port: Port, reuse: bool) -> None:
-        """Somebody else cannot take it, not with SO_REUSEADDR either."""
+    def test_cannot_be_taken(self, port: Port, reuse: bool) -> None:
+        """Another program cannot bind it, not with SO_REUSEADDR either."""
         with pytest.raises(OSError, match="in use"):
             bind(port.number, reuse=reuse)
 
     @on_linux
     def test_second_port_of_the_same_number(self, port: Port) -> None:
-        """A second one of the same number is told that it is in use."""
+        """A second reservation of the same number is an error: in use."""
         with pytest.raises(PortInUseError, match=f"port {port.number} on localhost is in use"):
             Port("localhost", port.number)
 
     def test_close_gives_it_back(self) -> None:
-        """After ``close`` somebody else can take it."""
+        """After ``close`` another program can bind it."""
         port = Port("localhost", 0)
         port.close()
         with bind(port.number) as taken:
@@ -74,7 +74,7 @@ class TestReserved:
 
 
 class TestListening:
-    """A listener, made and closed at will."""
+    """Listening sockets, opened and closed at will."""
 
     def test_accepts(self, port: Port) -> None:
         """A listener accepts connections on the port."""
@@ -90,14 +90,14 @@ class TestListening:
             assert listener.getsockname()[1] == port.number
 
     def test_again_after_connections(self, port: Port) -> None:
-        """Connections of the first listener that linger do not hinder the second one."""
+        """Lingering connections of the first listener do not prevent the second one."""
         with port.listen() as listener, connect(port.number):
             listener.accept()[0].close()
         with port.listen() as listener:
             assert listener.getsockname()[1] == port.number
 
     def test_same_number_after_connections(self) -> None:
-        """Connections that linger do not hinder a new reservation either."""
+        """Lingering connections do not prevent a new reservation."""
         first = Port("localhost", 0)
         with contextlib.closing(first), first.listen() as listener, connect(first.number):
             listener.accept()[0].close()
@@ -112,8 +112,8 @@ class TestListening:
 
     @on_linux
     @pytest.mark.parametrize("reuse", [False, True])
-    def test_nobody_else_in_between(self, port: Port, reuse: bool) -> None:
-        """Between two listeners nobody else can take the port."""
+    def test_cannot_be_taken_in_between(self, port: Port, reuse: bool) -> None:
+        """Between two listeners another program cannot bind the port."""
         port.listen().close()
         with pytest.raises(OSError, match="in use"):
             bind(port.number, reuse=reuse)
@@ -125,16 +125,16 @@ class TestListening:
 
 
 class TestRefused:
-    """What cannot be had."""
+    """Ports and hosts that cannot be bound."""
 
     @pytest.mark.parametrize("number", [-1, 65536])
     def test_no_port(self, number: int) -> None:
-        """A number that is no port is a usage error."""
+        """A number that is not a port is a usage error."""
         with pytest.raises(UsageError, match="not between 0 and 65535"):
             Port("localhost", number)
 
     def test_busy(self) -> None:
-        """A busy port is named, with advice."""
+        """A port in use is named, with advice."""
         with bind(0) as busy:
             busy.listen()
             number = busy.getsockname()[1]
@@ -148,13 +148,13 @@ class TestRefused:
 
     @pytest.mark.parametrize("host", ["no-such-host.invalid", "x" * 70, "a..b"])
     def test_host_that_does_not_resolve(self, host: str) -> None:
-        """A host that is none is a usage error."""
+        """A host name that does not resolve is a usage error."""
         with pytest.raises(UsageError, match="does not resolve"):
             Port(host, 0)
 
 
 class TestAddress:
-    """Where a host name leads."""
+    """The address that a host name is bound as."""
 
     @pytest.mark.parametrize("host", ["localhost", "LocalHost", LOOPBACK])
     def test_ipv4(self, host: str) -> None:
