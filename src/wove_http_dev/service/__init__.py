@@ -1,1 +1,1 @@
-"""The way of one request, from accept to the last byte."""
+"""What happens to one request, from accept to the last byte of its reply."""

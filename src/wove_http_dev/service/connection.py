@@ -1,8 +1,7 @@
-"""The life of one accepted connection: handshake, requests, answers, its end.
+"""One accepted connection: TLS handshake, requests, replies, end.
 
-It is what a connection fault and a wire fault are handed, and the loop between them. It reads a
-request, hands it to a :class:`Handler` and writes the :class:`Answer`; it accepts nothing, and
-knows no frame and no run.
+It reads a request, passes it to a :class:`Handler` and writes the reply. It is also the object that
+faults of the stages ``connection`` and ``wire`` act on.
 """
 
 from __future__ import annotations
@@ -29,22 +28,28 @@ RST = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 seconds: close() sends a reset
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on a connection: seconds and bytes."""
+    """Limits of a connection. Times are seconds, sizes bytes."""
 
     handshake: float = 10.0
     head: float = 10.0
     body: float = 60.0
     idle: float = 5.0
+    """Between two requests of one connection."""
     write: float = 30.0
     drain: float = 5.0
+    """For what a refused client still sends."""
     max_head: int = 65536
     max_body: int = 64 * 2**20
     connections: int = 512
+    """How many may be open at once."""
     crowded: float = 2.0
 
     def among(self, others: int) -> Limits:
-        """The bounds of a connection beside ``others``: where those fill half of the room, nobody
-        is waited for longer than ``crowded`` seconds, so that silent clients cannot keep it."""
+        """The limits of a connection while ``others`` are open.
+
+        When half of the connection limit is in use, the client is waited for at most ``crowded``
+        seconds, so that silent clients cannot use up the rest.
+        """
         if others < self.connections // 2:
             return self
         wait = self.crowded
@@ -56,8 +61,8 @@ class Limits:
         )
 
 
-class Answer(Protocol):
-    """A reply and how it goes out."""
+class PendingReply(Protocol):
+    """A reply that is to be written, and how a fault writes it."""
 
     reply: Reply
 
@@ -69,34 +74,35 @@ class Answer(Protocol):
         """Write the reply."""
 
     def done(self, error: str = "", code: str = "") -> None:
-        """It was written, or ``error`` says why not, with one of ``runs.records.CODES``."""
+        """Called when it was written; otherwise ``error`` says why not, with one of
+        ``runs.records.CODES``."""
 
     def wait(self, seconds: float | None) -> bool:
-        """How a wire fault waits."""
+        """Wait for a wire fault; see :class:`wove_http_dev.faults.fault.Waiting`."""
 
 
 class Handler(Protocol):
-    """What the server asks of the rooms above."""
+    """What serves the requests of a server's connections."""
 
     def plan_connection(self) -> Plan:
-        """The faults of a connection just accepted."""
+        """The faults of a connection that was just accepted."""
 
-    def handle(self, request: Request) -> Answer:
-        """The answer to a request; never raises."""
+    def handle(self, request: Request) -> PendingReply:
+        """The reply to a request. Never raises."""
 
     def connection_failed(
         self, error: str, *, code: str, status: int | None, faults: list[str]
     ) -> None:
-        """Something arrived on a connection, but not a whole request. ``code`` is one of
-        ``runs.records.CODES``, ``status`` the HTTP status that was answered, if any."""
+        """Called when something arrived on a connection, but not a whole request. ``code`` is one
+        of ``runs.records.CODES``, ``status`` the HTTP status that was answered, if any."""
 
 
 class Aborted(Exception):
-    """The connection is over, on purpose; nothing more is to be written."""
+    """A fault, or the server, ended the connection; nothing more is to be written."""
 
 
 class Site(Protocol):
-    """What a connection needs to know of the server that accepted it."""
+    """The server that accepted a connection."""
 
     handler: Handler
     tls: Callable[[], ssl.SSLContext] | None
@@ -105,7 +111,7 @@ class Site(Protocol):
     stopping: bool
 
     def count_handshake(self, change: int) -> None:
-        """One more, or one less, is under way."""
+        """``change`` (1 or -1) more handshakes are in progress."""
 
 
 def _handshake_code(reason: str) -> str:
@@ -114,9 +120,8 @@ def _handshake_code(reason: str) -> str:
     return "certificate-rejected" if rejected else "handshake-failed"
 
 
-class Connection:
-    """One accepted socket: what a connection fault and a wire fault are handed, and the loop
-    between them."""
+class HttpConnection:
+    """One accepted socket."""
 
     def __init__(self, site: Site, sock: socket.socket, limits: Limits) -> None:
         self._site = site
@@ -134,12 +139,12 @@ class Connection:
         self.body = b""
 
     def interrupt(self, *, reset: bool, gently: bool) -> None:
-        """From another thread: end it. ``gently`` spares one that is being answered."""
+        """End it, from another thread; with ``gently`` not while a request is being served."""
         if gently and self._answering:
             return
         self._over = True
         self._must_reset = self._must_reset or reset
-        # Not SSLSocket.shutdown: that one drops the TLS object under the owner's feet.
+        # Not SSLSocket.shutdown: it drops the TLS object, which another thread may be using.
         with contextlib.suppress(OSError):
             if reset:
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST)
@@ -148,7 +153,7 @@ class Connection:
                 socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
 
     def serve(self) -> None:
-        """The life of the connection; never raises."""
+        """Block until the connection has ended. Never raises."""
         try:
             with contextlib.suppress(OSError):
                 self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -159,10 +164,10 @@ class Connection:
         except Aborted:
             pass
         except (OSError, ValueError) as exc:
-            # ValueError: "write to closed or unwrapped SSL", another thread was here first.
+            # ValueError: "write to closed or unwrapped SSL", when interrupt() came first.
             if not self._over and self._faults:
                 self._failed(f"{type(exc).__name__}: {exc}", "request-incomplete")
-        except Exception as exc:  # a fault's bug must not kill the thread that others share
+        except Exception as exc:  # a fault's bug must not end a thread that other connections use
             self._failed(f"{type(exc).__name__}: {exc}", "internal-error")
         finally:
             self._end()
@@ -176,7 +181,7 @@ class Connection:
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST)
             self._sock.close()
 
-    # What faults.base.Connection promises
+    # faults.fault.Connection
 
     def wait(self, seconds: float | None) -> bool:
         return self._wait(seconds)
@@ -196,7 +201,7 @@ class Connection:
         self._sock.settimeout(self._limits.handshake)
         first = self._sock.recv(1, socket.MSG_PEEK)
         if not first:
-            return False  # a port probe: not a byte came, so nothing is recorded
+            return False  # a port probe: not a byte arrived, so nothing is recorded
         if first != b"\x16":  # TLS ContentType handshake (RFC 8446, 5.1)
             self._failed("plain http on an https port", "plain-http-on-tls-port", status=400)
             self._sock.recv(CHUNK)
@@ -240,9 +245,9 @@ class Connection:
                 self._failed(error, "request-incomplete")
             return False
         self._answering = True
-        answer = self._site.handler.handle(request)
+        pending = self._site.handler.handle(request)
         try:
-            return self._write(answer, close=not reader.keep_alive, more=reader.pipelined)
+            return self._write(pending, close=not reader.keep_alive, more=reader.pipelined)
         finally:
             self._answering = False
 
@@ -274,31 +279,31 @@ class Connection:
                 raise RequestError(408, "the request took too long to arrive", "request-timeout")
             sock.settimeout(left)
 
-    def _write(self, answer: Answer, *, close: bool, more: bool) -> bool:
-        reply = answer.reply
+    def _write(self, pending: PendingReply, *, close: bool, more: bool) -> bool:
+        reply = pending.reply
         close = close or self._site.stopping
         self.head, self.body = reply.head(close=close), reply.body
-        self._wait = answer.wait
+        self._wait = pending.wait
         try:
             if self._over:
                 raise Aborted
             self._sock.settimeout(self._limits.write)
-            answer.on_wire(self)
+            pending.on_wire(self)
         except Aborted:
-            error = "" if answer.ends_early else "the connection was ended"
-            answer.done(error, "connection-ended")
+            error = "" if pending.ends_early else "the connection was ended"
+            pending.done(error, "connection-ended")
             return False
         except (OSError, ValueError) as exc:
-            answer.done(f"the answer was not taken: {type(exc).__name__}: {exc}", "reply-not-taken")
+            pending.done(f"the reply was not taken: {type(exc).__name__}: {exc}", "reply-not-taken")
             return False
-        answer.done()
-        if more:  # a request that is not served here may still be on its way
+        pending.done()
+        if more:  # a pipelined request, which is not served, may still be arriving
             with contextlib.suppress(OSError):
                 self._drain()
         return not close and not self._over
 
     def _refuse(self, error: RequestError) -> None:
-        """Answer an error while the client may still be writing."""
+        """Reply with an error while the client may still be sending."""
         reply = json_reply(error.status, {"error": str(error)})
         with contextlib.suppress(OSError, ValueError):
             self._sock.settimeout(self._limits.drain)
@@ -306,25 +311,25 @@ class Connection:
             self._drain()
 
     def _drain(self) -> None:
-        """Half-close and read what the client still writes, bounded in bytes and time; a plain
-        close would reset the answer away (RFC 9112, 9.6)."""
+        """Half-close and read what the client still sends, limited in bytes and time. A plain
+        close would reset the connection before the client reads the reply (RFC 9112, 9.6)."""
         self._sock.settimeout(self._limits.drain)
         socket.socket.shutdown(self._sock, socket.SHUT_WR)
         deadline = time.monotonic() + self._limits.drain
         drained = 0
         while drained < DRAIN_BYTES and time.monotonic() < deadline:
-            size = len(socket.socket.recv(self._sock, CHUNK))  # below TLS: nobody reads it
+            size = len(socket.socket.recv(self._sock, CHUNK))  # below TLS: it is thrown away
             if not size:
                 return
             drained += size
 
-    # What faults.base.Wire promises
+    # faults.fault.Wire
 
     def send(self, data: bytes) -> None:
         self._sock.sendall(data)
 
     def send_all(self) -> None:
-        # One write, so one TLS record for a small answer.
+        # One write, so one TLS record for a small reply.
         self._sock.sendall(self.head + self.body)
 
     def close(self) -> NoReturn:

@@ -1,8 +1,7 @@
-"""The worker's side of a worker: a service behind a server, started, halted and followed.
+"""What runs a worker service in this process: a service behind a server.
 
-An engine acts on a :class:`HostState` that its owner holds: the journal it writes, and the gates,
-stubs, faults and names it obeys. This one lives in this process; ``control.parent`` has one whose
-service lives in a child process. It knows nothing of Wove's configuration and of pytest.
+It acts on a :class:`HostState` of its owner: the journal that it writes, and the gates, stubs,
+faults and names that are in force. ``isolated.host`` runs the service in a child process.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ from wove_http_dev.service.server import Server
 from wove_http_dev.tls import CertificateAuthority
 
 STOP_GRACE = 1.0
-"""Seconds that bodies still running get at the end."""
+"""Seconds that ``stop()`` waits for task bodies to end."""
 SETTLE_TIME = 0.2
-"""Seconds that a look at the journal waits for handshakes under way."""
+"""Seconds that ``flush_journal(settle=True)`` waits for handshakes in progress."""
 
 STOPPED = Outcome(
     "error",
@@ -47,7 +46,7 @@ STOPPED = Outcome(
 
 @dataclass
 class HostState:
-    """What a worker remembers, and obeys, whether it runs or not."""
+    """What a worker keeps while it is stopped: its journal, and what is in force."""
 
     journal: Journal
     gates: Gates
@@ -56,21 +55,21 @@ class HostState:
     names: list[str] = field(default_factory=list)
     """Host names beyond the worker's own that its certificate is for."""
     paths: list[str] = field(default_factory=list)
-    """The paths that take command frames, its own first."""
+    """The paths that accept command frames, its own first."""
 
     apply: Callable[[], None] = lambda: None
-    """Makes the host obey the names and paths as they are now."""
+    """Puts the names and paths in force as they are now."""
 
     def watch(self, apply_state: Callable[[], None]) -> None:
         """Call ``apply_state`` whenever gates, stubs, faults, names or paths change."""
         self.apply = apply_state
         self.gates.on_change = self.stubs.on_change = self.faults.on_change = apply_state
-        # Who waits for a fault to have hit looks again.
+        # A wait in the journal may be for a fault to hit.
         self.faults.on_decision = lambda injection: self.journal.notify()
 
     @contextmanager
     def serving_as(self, name: str, path: str) -> Iterator[None]:
-        """Inside the block the certificate is for host ``name`` too, and ``path`` takes command
+        """Inside the block the certificate is for host ``name`` too, and ``path`` accepts command
         frames."""
         self.names.append(name)
         self.paths.append(path)
@@ -83,13 +82,13 @@ class HostState:
             self.apply()
 
     def release(self) -> None:
-        """Open every gate and end every stall; nothing stalls until the next start."""
+        """Open every gate and end the wait of every fault; none waits until the next start."""
         self.gates.release_all()
         self.faults.halt()
 
 
 class ServiceHost(Protocol):
-    """What an owner asks of an engine."""
+    """What runs a service: in this process or in another."""
 
     @property
     def running(self) -> bool:
@@ -99,27 +98,28 @@ class ServiceHost(Protocol):
         """Serve on ``port``."""
 
     def stop(self) -> list[str]:
-        """Stop serving; the names of task bodies that still run. Bounded."""
+        """Stop serving; the names of task bodies that still run. Blocks for about three seconds at
+        most."""
 
     def crash(self) -> None:
-        """Stop serving the hard way: what a client sees of a kill."""
+        """Stop serving as if the process were killed: connections are reset, runs abandoned."""
 
     def apply_state(self) -> None:
-        """Obey the state as it is now; in force when this returns."""
+        """Put the state in force as it is now. Block until it is."""
 
     def flush_journal(self, *, settle: bool = False) -> None:
-        """The journal holds everything that clients have been answered; with ``settle`` also how
-        the handshakes under way end, which may take :data:`SETTLE_TIME`."""
+        """Wait until the journal has everything that clients were answered; with ``settle``, also
+        until handshakes in progress have ended (at most :data:`SETTLE_TIME` seconds)."""
 
 
 def leaf_names(options: Options, state: HostState) -> list[str]:
-    """The names beyond the local ones that the certificate must be for."""
+    """The host names that the certificate must be for, besides the local ones."""
     host = Host(options.host)
     return [*state.names, *([] if host.is_wildcard or host.is_localhost else [host.name])]
 
 
 class InProcessHost:
-    """An engine in this process."""
+    """Runs a service in this process."""
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class InProcessHost:
         return self._server is not None
 
     def start(self, port: Port) -> None:
-        """Serve on ``port``. Raises :class:`PortInUseError` if somebody took it."""
+        """Serve on ``port``. Raises :class:`PortInUseError` if another process took it."""
         server = Server(
             self.service,
             port,
@@ -185,7 +185,7 @@ class InProcessHost:
         return self._certificates().server_context(*leaf_names(self._options, self._state))
 
     def apply_state(self) -> None:
-        """Open or close the listening socket as the faults in force ask."""
+        """Open or close the listening socket, as the faults in force require."""
         with self._lock:
             if self._server is None:
                 return
@@ -195,15 +195,15 @@ class InProcessHost:
                 self._server.start()
 
     def flush_journal(self, *, settle: bool = False) -> None:
-        """The journal is this process's own; only a client that rejected a certificate knows so
-        before the server does."""
+        """Wait for handshakes only: the journal is in this process, but a client that rejects a
+        certificate knows that before the server does."""
         with self._lock:
             server = self._server
         if settle and server is not None:
             server.settle(SETTLE_TIME)
 
     def stop(self) -> list[str]:
-        """Stop serving; the names of task bodies that still run after :data:`STOP_GRACE`."""
+        """Stop serving; the names of task bodies that :data:`STOP_GRACE` did not suffice for."""
         return self._stop(reset=False)
 
     def crash(self) -> None:
@@ -215,7 +215,7 @@ class InProcessHost:
             server, self._server = self._server, None
         if reset and server is not None:
             server.interrupt(reset=True, gently=False)
-        # Settle the runs first: a gate that opens must not start a body any more.
+        # The runs first: a body must not start when release() opens its gate.
         self.service.close(STOPPED)
         self._state.release()
         if server is not None:

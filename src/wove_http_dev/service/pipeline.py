@@ -1,8 +1,8 @@
-"""One request in, one answer out: authenticate, decode, run or cancel, tell it in event frames.
+"""The worker service without its sockets: a request in, a reply out.
 
-This room is the way of a request, readable in one screen; each stage is a fault's to change, and
-the null fault takes the same path. Until the verdict is "accepted" the body is bytes: hashed and
-peeked at, its pickles never loaded. It opens no socket.
+A request is authenticated, decoded, run or cancelled, and replied to with event frames. A fault may
+change each of these stages; the null fault takes the same path. Until the verdict is "accepted" the
+body's pickles are not loaded.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from wove_http_dev.service.stages import (
 )
 
 CANCEL_GRACE = 1.0
-"""Seconds a require_ack cancel waits for the body to end before it answers with an empty list."""
-
+"""Seconds that a require_ack cancel waits for the body to end; after them it is answered without an
+event frame."""
 
 SecondOriginUrl = Callable[[str, Injection | None], str]
 """A URL on the second origin, for a run id and for the injection whose fault sends a client there
@@ -43,7 +43,7 @@ SecondOriginUrl = Callable[[str, Injection | None], str]
 
 
 class Service:
-    """A worker service without a socket."""
+    """Serves requests. Thread-safe."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Service:
         self._lock = threading.Lock()
         self._closing: Outcome | None = None
 
-    # What server.Handler asks
+    # service.connection.Handler
 
     def plan_connection(self) -> Plan:
         return self.faults.plan_connection()
@@ -93,7 +93,7 @@ class Service:
         exchange.faults = list(faults)
         self.journal.close(exchange)
 
-    def handle(self, request: Request) -> ServiceAnswer:
+    def handle(self, request: Request) -> ServiceReply:
         exchange = self.journal.open()
         claim = Claim(request.body)
         plan = self.faults.plan_request(claim)
@@ -104,14 +104,14 @@ class Service:
         try:
             reply = self._answer(request, claim, plan, exchange)
         except HungUpError:
-            return ServiceAnswer(Reply(), plan, exchange, self.journal, hung_up=True)
+            return ServiceReply(Reply(), plan, exchange, self.journal, hung_up=True)
         except ServiceError as exc:
             exchange.refusal = self.journal.clean(str(exc))
             exchange.code = exc.code
             reply = json_reply(exc.status, {"error": exchange.refusal})
             if isinstance(exc, UnavailableError) and exc.retry_after is not None:
                 reply.headers.append(("Retry-After", f"{exc.retry_after:g}"))
-        except Exception as exc:  # ours or a fault's bug: an answer, not a dead thread
+        except Exception as exc:  # a bug, here or in a fault, is replied to as well
             self._failed(exchange, exc)
             reply = json_reply(500, {"error": "the worker service failed; see its log"})
         stage = ResponseStage(
@@ -121,11 +121,11 @@ class Service:
         )
         try:
             reply = plan.fault("response").on_reply(reply, stage)
-        except Exception as exc:  # a fault's bug, as above
+        except Exception as exc:
             self._failed(exchange, exc)
         exchange.status = reply.status
         self.journal.update(exchange)
-        return ServiceAnswer(reply, plan, exchange, self.journal)
+        return ServiceReply(reply, plan, exchange, self.journal)
 
     def _failed(self, exchange: Exchange, exc: Exception) -> None:
         exchange.error = f"{type(exc).__name__}: {exc}"
@@ -165,11 +165,13 @@ class Service:
         verdict = plan.fault("auth").on_auth(stage)
         exchange.accepted = verdict.accepted
         exchange.verdict = verdict
-        if exchange.target != request.target:  # a secret in it, or too long: the ladder quotes it
+        if (
+            exchange.target != request.target
+        ):  # a secret was in it, or it is too long: the steps quote it
             exchange.verdict = replace(verdict, steps=(), hint=None, would_match=None)
         if not verdict.accepted:
             exchange.refusal = self.journal.clean(verdict.reason)
-            exchange.code = verdict.code or "refused-by-fault"  # a custom fault need not say one
+            exchange.code = verdict.code or "refused-by-fault"  # of a custom fault
             clean = self.journal.clean
             exchange.frame_type = claim.type and clean(claim.type, 200)
             exchange.task_id = claim.task_id and clean(claim.task_id, 200)
@@ -196,7 +198,7 @@ class Service:
                 raise DuplicateRunError(f"run {run.run_id!r} is still running here")
             self._active[run.run_id] = (run, execution)
         self.journal.add_run(run)
-        self.journal.update(exchange)  # whose request it is, should the process end with the run
+        self.journal.update(exchange)  # its run is known, should the process end
         try:
             stage = RunStage(self, command, run, execution, plan.wait("run"))
             outcome = plan.fault("run").on_run(stage)
@@ -212,10 +214,10 @@ class Service:
         events = stage.stub_events
         if events is None:
             events = outcome_events(command, outcome)
-        told = plan.fault("events").on_events(
+        sent = plan.fault("events").on_events(
             events, EventsStage(run, outcome, self._others(run), plan.wait("events"))
         )
-        return self._events_reply(told, exchange)
+        return self._events_reply(sent, exchange)
 
     def _cancelled(self, command: CancelTask, plan: Plan, exchange: Exchange) -> Reply:
         stage = CancelStage(self, command, plan.wait("run"))
@@ -224,14 +226,17 @@ class Service:
             return Reply(headers=[("Content-Type", "application/json")])
         return self._events_reply(events, exchange)
 
-    def _events_reply(self, told: Any, exchange: Exchange) -> Reply:
-        if isinstance(told, list):
-            exchange.events = [_event_type(event) for event in told]
-            told = frames.shape_events(told, self.response_shape)
-        return json_reply(200, told)
+    def _events_reply(self, sent: Any, exchange: Exchange) -> Reply:
+        if isinstance(sent, list):
+            exchange.events = [_event_type(event) for event in sent]
+            sent = frames.shape_events(sent, self.response_shape)
+        return json_reply(200, sent)
 
     def cancel(self, command: CancelTask) -> tuple[list[Event], bool]:
-        """Cancel a run: the event frames to answer, and whether its end was waited for."""
+        """Cancel a run; the event frames of the reply, and whether its end was waited for.
+
+        Blocks for at most :data:`CANCEL_GRACE` seconds, with ``require_ack`` only.
+        """
         with self._lock:
             entry = self._active.get(command.run_id)
         if entry is None:
@@ -247,7 +252,7 @@ class Service:
         return [], True
 
     def execute(self, run: Run, execution: Execution, body: Callable[[], Outcome]) -> Outcome:
-        """Run ``body`` (behind its gates) on a runner thread; its outcome."""
+        """Run ``body`` on a runner thread once no gate holds the run; block until its outcome."""
 
         def gated() -> Outcome:
             self.gates.park(run, execution)
@@ -267,7 +272,8 @@ class Service:
             return [other for other, _ in self._active.values() if other is not run]
 
     def close(self, outcome: Outcome) -> None:
-        """Take no more runs; settle those under way with ``outcome``, whatever they still do."""
+        """Refuse further runs; ``outcome`` is that of all unfinished ones, even if their bodies
+        still run."""
         with self._lock:
             self._closing = outcome
             active = list(self._active.values())
@@ -275,7 +281,7 @@ class Service:
             execution.cancel(wait_for_end=False, outcome=outcome)
 
     def reopen(self) -> None:
-        """Take runs again."""
+        """Accept runs again."""
         with self._lock:
             self._closing = None
         self.runner.reopen()
@@ -298,8 +304,8 @@ def outcome_events(command: RunTask, outcome: Outcome) -> list[Event]:
 
 
 @dataclass
-class ServiceAnswer:
-    """A reply with the wire fault that writes it and the exchange that records it."""
+class ServiceReply:
+    """A reply, the fault that writes it, and the exchange that records it."""
 
     reply: Reply
     plan: Plan

@@ -1,7 +1,7 @@
-"""A TCP port that stays ours: through a restart, and while connections are refused.
+"""A TCP port that a worker keeps through a restart, and while it refuses connections.
 
-A bound socket that never listens reserves the port; a second one, made and closed at will,
-listens. This room accepts nothing.
+A bound socket that never listens reserves the port; a second one listens and can be closed at any
+time.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ BACKLOG = 512
 class Port:
     """One (address, port), reserved from construction until :meth:`close`.
 
-    ``number=0`` takes a free one. Raises :class:`PortInUseError` naming a busy port, and
-    :class:`UsageError` for a host that is not this machine's.
+    ``number=0`` takes a free one. Raises :class:`PortInUseError` if the port is in use, and
+    :class:`UsageError` if the host is not an address of this machine.
     """
 
     def __init__(self, host: str, number: int) -> None:
@@ -31,8 +31,9 @@ class Port:
         self._host = host
 
     def _reserve(self, host: str, number: int) -> socket.socket:
-        # Without SO_REUSEADDR nobody else can bind the port, whatever they set (Linux). With it,
-        # where connections of an earlier server linger (TIME_WAIT); that reserves less strictly.
+        # On Linux no other process can bind the port, whatever it sets, while this socket is bound
+        # without SO_REUSEADDR. Connections of an earlier server (TIME_WAIT) may require it; then
+        # a process that sets it too can bind.
         try:
             return self._bind(host, number, reuse=False)
         except PortInUseError:
@@ -63,7 +64,7 @@ class Port:
         return listener
 
     def share(self) -> None:
-        """Let a process of ours listen on it too; from now on the reservation is less strict."""
+        """Let a child process listen on it too; any process that sets SO_REUSEADDR can then."""
         _set_reuse(self._reservation, True)
 
     def close(self) -> None:
@@ -93,7 +94,7 @@ def _explain(exc: OSError, host: str, number: int) -> UsageError:
             " (--port 0) for a free one"
         )
     if exc.errno == errno.EADDRNOTAVAIL:
-        return UsageError(f"{host} is no address of this machine; use localhost")
+        return UsageError(f"{host} is not an address of this machine; use localhost")
     if exc.errno == errno.EACCES:
         return UsageError(f"port {number} needs privileges; use one above 1023, or port=0")
     return UsageError(f"cannot listen on {host}:{number}: {exc.strerror or exc}")

@@ -80,13 +80,13 @@ class SecondOrigin:
         self._server.stop(0.5)
         self._port.close()
 
-    # What server.Handler asks
+    # service.connection.Handler
 
     def plan_connection(self) -> Plan:
         """No fault acts here."""
         return NO_PLAN
 
-    def handle(self, request: Request) -> _Answer:
+    def handle(self, request: Request) -> _FixedReply:
         """Record the request; a result for the run that its query names."""
         exchange = self._journal.open()
         exchange.method, exchange.target = request.method, request.target
@@ -96,7 +96,7 @@ class SecondOrigin:
         self._record(exchange)
         run_id = urllib.parse.parse_qs(request.target.partition("?")[2]).get("run_id", [""])[0]
         event = {"type": "task_result", "run_id": run_id, "result": ANSWER}
-        return _Answer(json_reply(200, {"events": [event]}))
+        return _FixedReply(json_reply(200, {"events": [event]}))
 
     def _record(self, exchange: Exchange) -> None:
         path = exchange.target.partition("?")[0]
@@ -111,7 +111,7 @@ class SecondOrigin:
 
 
 @dataclass
-class _Answer:
+class _FixedReply:
     reply: Reply
     ends_early: bool = False
 

@@ -1,10 +1,9 @@
-"""Threads that accept, start and stop. Each connection's life is ``connection``'s; this room knows
-no request.
+"""The server: threads that accept connections and serve them, start and stop.
 
-The connection loop is ours, over llhttp's parser (``http1``), because werkzeug's server shakes
-hands inside ``accept`` (one silent client blocks everyone), answers over TLS 10 ms late, stops
-0.5 s late, and carries no fault below HTTP. Each connection has a thread; threads are reused, and
-exactly one of them waits in ``accept`` while the others work, so nothing is handed over.
+It is not werkzeug's, because that one does the TLS handshake inside ``accept`` (one silent client
+blocks all others), replies over TLS 10 ms late, stops 0.5 s late, and has no place for faults below
+HTTP. Each connection has a thread; threads are reused, and exactly one of them waits in ``accept``
+while the others serve, so no connection is passed from one thread to another.
 """
 
 from __future__ import annotations
@@ -17,11 +16,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from wove_http_dev.service.connection import Connection, Handler, Limits
+from wove_http_dev.service.connection import Handler, HttpConnection, Limits
 from wove_http_dev.service.port import Port
 from wove_http_dev.tls import CertificateAuthority
 
 IDLE_THREADS = 16
+"""How many threads are kept for further connections."""
 
 
 class Server:
@@ -46,17 +46,17 @@ class Server:
         self.limits = limits
         self._name = name
         self._lock = threading.Lock()
-        self._room = threading.Condition(self._lock)
+        self._changed = threading.Condition(self._lock)
         self._listener: socket.socket | None = None
         self._waiting = 0
         self._count = 0
         self._threads: set[threading.Thread] = set()
-        self._connections: set[Connection] = set()
+        self._connections: set[HttpConnection] = set()
         self.stopping = False
         self._handshakes = 0
 
     def start(self) -> None:
-        """Listen. Raises :class:`PortInUseError` if somebody took the port."""
+        """Listen. Raises :class:`PortInUseError` if another process took the port."""
         if self._listener is not None:
             return
         listener = self.port.listen()
@@ -81,15 +81,15 @@ class Server:
         try:
             while True:
                 sock = self._accept(listener)
-                with self._room:
-                    # Still counted as waiting, so nobody accepts for this thread meanwhile; and
-                    # not yet among the connections, so two such threads cannot wait for each other.
+                with self._changed:
+                    # Still counted as waiting, so that no other thread accepts meanwhile, and not
+                    # yet among the connections, so that two such threads do not block each other.
                     while (
                         sock is not None
                         and len(self._connections) >= self.limits.connections
                         and not self.stopping
                     ):
-                        self._room.wait(1.0)
+                        self._changed.wait(1.0)
                     self._waiting -= 1
                     if sock is None:
                         return
@@ -97,14 +97,14 @@ class Server:
                         sock.close()
                         return
                     limits = self.limits.among(len(self._connections))
-                    connection = Connection(self, sock, limits)
+                    connection = HttpConnection(self, sock, limits)
                     self._connections.add(connection)
                     if self._waiting == 0 and self._listener is listener:
                         self._spawn(listener)
                 connection.serve()
-                with self._room:
+                with self._changed:
                     self._connections.discard(connection)
-                    self._room.notify()
+                    self._changed.notify()
                     if self._listener is not listener or self._waiting >= IDLE_THREADS:
                         return
                     self._waiting += 1
@@ -120,23 +120,23 @@ class Server:
                 if self._listener is not listener:
                     return None
                 if exc.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                    time.sleep(0.05)  # out of descriptors: others must close some first
+                    time.sleep(0.05)  # out of descriptors: other connections must end first
                 elif exc.errno in (errno.EBADF, errno.EINVAL, errno.ENOTSOCK):
                     return None
 
     def settle(self, timeout: float) -> None:
-        """Wait until every handshake that has begun has ended, one way or the other."""
-        with self._room:
-            self._room.wait_for(lambda: not self._handshakes, timeout)
+        """Wait until no handshake is in progress, at most ``timeout`` seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._handshakes, timeout)
 
     def count_handshake(self, change: int) -> None:
-        """One more, or one less, is under way."""
-        with self._room:
+        """``change`` (1 or -1) more handshakes are in progress."""
+        with self._changed:
             self._handshakes += change
-            self._room.notify_all()
+            self._changed.notify_all()
 
     def refuse(self) -> None:
-        """Stop listening, keep the port: new connections are refused."""
+        """Stop listening and keep the port: new connections are refused."""
         with self._lock:
             listener, self._listener = self._listener, None
         if listener is not None:
@@ -146,9 +146,10 @@ class Server:
             listener.close()
 
     def stop(self, timeout: float, *, reset: bool = False) -> None:
-        """Refuse, give answers under way ``timeout`` seconds, end every connection.
+        """Stop listening and end every connection; requests being served have ``timeout`` seconds.
 
-        ``reset`` ends them with a TCP reset at once, as the kernel does for a killed process.
+        ``reset`` ends all at once with a TCP reset, as the kernel does for a killed process. Blocks
+        for at most ``timeout`` + 0.5 seconds.
         """
         self.interrupt(reset=reset, gently=not reset)
         self._join(time.monotonic() + timeout)
@@ -156,11 +157,11 @@ class Server:
         self._join(time.monotonic() + 0.5)
 
     def interrupt(self, *, reset: bool, gently: bool) -> None:
-        """Refuse, and end the connections; ``gently`` spares those being answered."""
-        with self._room:
+        """Stop listening and end the connections; with ``gently`` not those being served."""
+        with self._changed:
             self.stopping = True
             connections = list(self._connections)
-            self._room.notify_all()
+            self._changed.notify_all()
         self.refuse()
         for connection in connections:
             connection.interrupt(reset=reset, gently=gently)

@@ -1,8 +1,5 @@
-"""What a fault of a stage is handed: what it may look at, and what it may do there.
-
-The promises are in ``faults.base``; this room keeps them, by asking the service. It decides
-nothing.
-"""
+"""The objects that a fault's methods get: the protocols of ``faults.fault``, implemented on the
+service."""
 
 from __future__ import annotations
 
@@ -20,21 +17,21 @@ from wove_http_dev.runs.stubs import StubAnswer, Stubs
 
 
 class Executing(Protocol):
-    """What a stage asks of the service."""
+    """What the stages use of the service."""
 
     stubs: Stubs
     crash: Callable[[], None]
     before_run: Callable[[], None]
 
     def execute(self, run: Run, execution: Execution, body: Callable[[], Outcome]) -> Outcome:
-        """Run ``body`` behind its gates; its outcome."""
+        """Run ``body`` once no gate holds the run; block until its outcome."""
 
     def cancel(self, command: CancelTask) -> tuple[list[Event], bool]:
-        """Cancel; the event frames to answer, and whether the end was waited for."""
+        """Cancel; the event frames of the reply, and whether the end was waited for."""
 
 
 class AuthStage:
-    """Stage ``auth``."""
+    """Implements ``faults.fault.AuthStage``."""
 
     def __init__(
         self, request: Request, authenticator: Authenticator, wait: Callable[[float | None], bool]
@@ -57,7 +54,7 @@ class AuthStage:
 
 
 class RunStage:
-    """Stage ``run``, for a ``run_task``."""
+    """Implements ``faults.fault.RunStage``."""
 
     def __init__(
         self,
@@ -115,7 +112,7 @@ class RunStage:
 
 
 class CancelStage:
-    """Stage ``run``, for a ``cancel_task``."""
+    """Implements ``faults.fault.CancelStage``."""
 
     def __init__(
         self, service: Executing, command: CancelTask, wait: Callable[[float | None], bool]
@@ -133,7 +130,7 @@ class CancelStage:
 
 @dataclass
 class ResponseStage:
-    """Stage ``response``."""
+    """Implements ``faults.fault.ResponseStage``."""
 
     request: Request
     wait: Callable[[float | None], bool]
@@ -142,7 +139,7 @@ class ResponseStage:
 
 @dataclass
 class EventsStage:
-    """Stage ``events``."""
+    """Implements ``faults.fault.EventsStage``."""
 
     run: Run
     outcome: Outcome
