@@ -1,0 +1,153 @@
+"""The plugin's fixtures; a worker of theirs is ``with HttpWorker(...) as w, w.configured():``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from wove_http_dev.pytest_plugin.remote import is_remote, remote_worker
+from wove_http_dev.pytest_plugin.stash import PASSED, WORKERS
+
+if TYPE_CHECKING:
+    from wove_http_dev.client_side import ClientSide
+    from wove_http_dev.tls import CertificateAuthority
+    from wove_http_dev.worker import HttpWorker
+
+Factory = Callable[..., "HttpWorker"]
+FAULTED_TIMEOUT = 0.5
+"""The executor's ``timeout``, in seconds, of a test that runs once per fault; many faults show only
+when it has passed."""
+FAULTED_DELIVERY_TIMEOUT = 1.0
+"""The ``delivery_timeout`` of such a test, in seconds."""
+
+
+@pytest.fixture(scope="session")
+def wove_http_options() -> dict[str, Any]:
+    """A project's default options; override it in a conftest and return a dict."""
+    return {}
+
+
+@pytest.fixture
+def wove_http_fault() -> Any:
+    """The fault in force, as the marker ``wove_http_faults`` has it: a name or an instance."""
+    pytest.fail("wove_http_fault needs the marker wove_http_faults on the test", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def wove_http_ca() -> Iterator[CertificateAuthority]:
+    """The session's certificate authority: ``cert_file``, ``bundle_file``, ``issue(...)``."""
+    from wove_http_dev.tls import CertificateAuthority
+
+    with CertificateAuthority() as ca:
+        yield ca
+
+
+@pytest.fixture
+def wove_http_worker_factory(
+    request: pytest.FixtureRequest, wove_http_options: dict[str, Any]
+) -> Iterator[Factory]:
+    """``factory(**options)`` starts and configures one more worker, stopped with the test.
+
+    Environments are named ``workers``, ``workers-2``, … unless an option names one.
+    """
+    workers = request.node.stash.setdefault(WORKERS, [])
+    with ExitStack() as stack:
+
+        def factory(**options: Any) -> HttpWorker:
+            words = {**_project_options(wove_http_options), **_marked(request.node), **options}
+            if "environment" not in options and workers:
+                words["environment"] = _free_name(words.get("environment", "workers"), workers)
+            worker = _make_worker(request, words)
+            workers.append(worker)
+            stack.callback(workers.remove, worker)
+            stack.enter_context(worker)
+            stack.enter_context(worker.configured())
+            stack.callback(_check, worker, request.node)
+            # With --wove-http-url it is a RemoteWorker, whose other members skip.
+            return cast("HttpWorker", worker)
+
+        yield factory
+
+
+@pytest.fixture
+def wove_http_worker(
+    request: pytest.FixtureRequest, wove_http_worker_factory: Factory
+) -> HttpWorker:
+    """A running, empty worker: https, signed, environment ``workers`` configured in Wove, its CA
+    trusted by this process; checked and everything restored at the end of the test."""
+    from wove_http_dev.errors import UsageError
+
+    fault = _fault_of(request.node)
+    options: dict[str, Any] = {}
+    if fault is not None:
+        options = {"timeout": FAULTED_TIMEOUT, "delivery_timeout": FAULTED_DELIVERY_TIMEOUT}
+    try:
+        worker = wove_http_worker_factory(**{**options, **_marked(request.node)})
+    except UsageError as exc:  # in a marker or wove_http_options, not in the test's own code
+        pytest.fail(f"wove_http_worker: {exc}", pytrace=False)
+    if fault is not None:
+        why = worker.why_not(fault)
+        if why is not None:
+            pytest.skip(f"{fault} cannot apply: {why}")
+        worker.inject(fault)
+    return worker
+
+
+def _project_options(options: Any) -> dict[str, Any]:
+    from wove_http_dev.errors import UsageError
+
+    if not isinstance(options, dict):
+        raise UsageError(f"wove_http_options must return a dict of options, not {options!r}")
+    return options
+
+
+def _marked(node: pytest.Item) -> dict[str, Any]:
+    from wove_http_dev.errors import UsageError
+
+    options: dict[str, Any] = {}
+    for marker in reversed(list(node.iter_markers("wove_http"))):
+        if marker.args:
+            raise UsageError("wove_http takes keyword options only, e.g. faults=[…]")
+        options.update(marker.kwargs)
+    return options
+
+
+def _fault_of(node: pytest.Item) -> Any:
+    callspec = getattr(node, "callspec", None)
+    return callspec.params.get("wove_http_fault") if callspec is not None else None
+
+
+def _free_name(base: str, workers: list[ClientSide]) -> str:
+    taken = {worker.environment for worker in workers}
+    numbered = (f"{base}-{number}" for number in range(2, len(taken) + 3))
+    return next(name for name in (base, *numbered) if name not in taken)
+
+
+def _make_worker(request: pytest.FixtureRequest, options: dict[str, Any]) -> ClientSide:
+    if is_remote(request.config):
+        return remote_worker(request.config, options)
+    from wove_http_dev.worker import HttpWorker
+
+    defaults = {
+        "ca": request.getfixturevalue("wove_http_ca"),
+        "label": request.node.nodeid,
+        "seed": request.config.getoption("--wove-http-seed"),
+    }
+    return HttpWorker(**{**defaults, **options})
+
+
+def _check(worker: ClientSide, node: pytest.Item) -> None:
+    if not worker.options.strict or not node.stash.get(PASSED, False):
+        return
+    from wove_http_dev.errors import StrictnessError
+
+    complaint = ""
+    try:
+        worker.check()
+    except StrictnessError as exc:
+        complaint = str(exc)
+    if complaint:  # outside the except block: no exception is chained to it
+        pytest.fail(complaint, pytrace=False)

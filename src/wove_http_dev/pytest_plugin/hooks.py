@@ -1,0 +1,88 @@
+"""What pytest calls of the plugin: its options and markers, a test for each fault, the report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from wove_http_dev.pytest_plugin.remote import check_remote
+from wove_http_dev.pytest_plugin.stash import PASSED, WORKERS
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the ``--wove-http-…`` options."""
+    group = parser.getgroup("wove-http", "Wove http/https worker")
+    group.addoption(
+        "--wove-http-url",
+        metavar="URL",
+        help="run the tests against the worker service at URL instead of one of their own",
+    )
+    group.addoption(
+        "--wove-http-secret-env",
+        metavar="NAME",
+        help="environment variable that holds that service's signing secret",
+    )
+    group.addoption(
+        "--wove-http-bearer-env",
+        metavar="NAME",
+        help="environment variable that holds that service's bearer token",
+    )
+    group.addoption(
+        "--wove-http-ca-file", metavar="FILE", help="CA certificate of that service, PEM"
+    )
+    group.addoption(
+        "--wove-http-seed",
+        metavar="N",
+        type=int,
+        default=0,
+        help="seed of the random decisions of faults with probability= (default: 0)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers; raise :class:`pytest.UsageError` for options that cannot be used."""
+    config.addinivalue_line(
+        "markers",
+        "wove_http(**options): options of the wove_http_worker of this test (see the README)",
+    )
+    config.addinivalue_line(
+        "markers",
+        'wove_http_faults("all" | names or families): run the test once per fault, which is in'
+        " force on its wove_http_worker",
+    )
+    check_remote(config)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test marked ``wove_http_faults`` once per fault."""
+    markers = list(metafunc.definition.iter_markers("wove_http_faults"))
+    if not markers:
+        return
+    from wove_http_dev.errors import UsageError
+    from wove_http_dev.faults.text import choose
+
+    try:
+        if any(marker.kwargs for marker in markers):
+            raise UsageError('it takes no keywords; say "all", names, or families')
+        if not {"wove_http_worker", "wove_http_fault"} & set(metafunc.fixturenames):
+            raise UsageError("the test must use wove_http_worker: it is what has the fault")
+        faults = choose(marker.args for marker in markers)
+    except UsageError as exc:
+        message = f"wove_http_faults: {exc}"
+        raise pytest.Collector.CollectError(message) from None
+    if "wove_http_fault" not in metafunc.fixturenames:
+        metafunc.fixturenames.append("wove_http_fault")
+    metafunc.parametrize("wove_http_fault", faults, ids=map(str, faults))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Keep whether the body passed, for the fixtures; add each worker's report to a failure."""
+    outcome = yield
+    report: pytest.TestReport = outcome.get_result()
+    if report.when == "call":
+        item.stash[PASSED] = report.passed
+    if report.failed:
+        for worker in item.stash.get(WORKERS, []):
+            report.sections.append(("wove http worker", worker.report()))
