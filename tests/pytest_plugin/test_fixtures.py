@@ -1,4 +1,4 @@
-"""The pytest plugin, in test runs of its own."""
+"""The fixtures, in test runs of their own: workers, options, strictness, what is restored."""
 
 from __future__ import annotations
 
@@ -6,66 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import MakeWorker
+from tests.pytest_plugin.helpers import FAULTED, PASSING, REFUSED, run, run_apart
 from wove_http_dev.pytest_plugin import Factory
-from wove_http_dev.worker import HttpWorker
-
-HELPER = """
-import urllib.error
-import urllib.request
-
-import pytest
-from wove import weave
-
-def weave_one(environment="workers"):
-    with weave() as w:
-        @w.do(environment=environment)
-        def answer():
-            return 42
-    return w.result.answer
-
-def refused(worker):
-    with pytest.raises(urllib.error.HTTPError):
-        urllib.request.urlopen(worker.url, data=b"{}")
-"""
-
-
-@pytest.fixture(autouse=True)
-def helper(pytester: pytest.Pytester) -> None:
-    """What the tests in the test runs share."""
-    pytester.makepyfile(helper=HELPER)
-    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
-
-
-def run(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.RunResult:
-    """The result of a run, in this process, of the test module ``source``."""
-    pytester.makepyfile("from helper import *\n" + source)
-    return pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
-
-
-def run_apart(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.RunResult:
-    """The same in a child process."""
-    pytester.makepyfile("from helper import *\n" + source)
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
-
-
-PASSING = """
-def test_it(wove_http_worker):
-    assert weave_one() == 42
-"""
-
-REFUSED = """
-def test_it(wove_http_worker):
-    refused(wove_http_worker)
-"""
-
-FAILING = """
-def test_it(wove_http_worker):
-    assert weave_one() == 43
-"""
-
-
-# Fixtures
 
 
 def test_fixture(pytester: pytest.Pytester) -> None:
@@ -116,9 +58,6 @@ def test_it(wove_http_worker, wove_http_worker_factory):
     assert (len(wove_http_worker.runs), len(second.runs)) == (1, 1)
 """
     run(pytester, source).assert_outcomes(passed=1)
-
-
-# Options
 
 
 @pytest.mark.parametrize(
@@ -214,17 +153,6 @@ def test_it(wove_http_worker):
     run(pytester, source).stdout.fnmatch_lines([message])
 
 
-def test_markers_are_registered(pytester: pytest.Pytester) -> None:
-    """``--markers`` tells of them, so ``--strict-markers`` lets them pass."""
-    result = run(pytester, "", "--markers")
-    result.stdout.fnmatch_lines(
-        ["@pytest.mark.wove_http(?*options)*", "@pytest.mark.wove_http_faults*"]
-    )
-
-
-# Strictness and reports
-
-
 def test_strict(pytester: pytest.Pytester) -> None:
     """A test whose body passed fails at its teardown when a request was refused."""
     run(pytester, REFUSED).assert_outcomes(passed=1, errors=1)
@@ -283,193 +211,12 @@ def test_it(wove_http_worker):
     )
 
 
-def test_report_section(pytester: pytest.Pytester) -> None:
-    """A failed test shows what its worker saw."""
-    run(pytester, FAILING).stdout.fnmatch_lines(
-        ["*- wove http worker -*", "<HttpWorker 'workers' https://*", "*run_task answer*"]
-    )
-
-
-def test_report_section_of_a_passed_test(pytester: pytest.Pytester) -> None:
-    """A passed one does not."""
-    run(pytester, PASSING, "-rA").stdout.no_fnmatch_line("*wove http worker*")
-
-
-def test_report_shows_no_secret(pytester: pytest.Pytester) -> None:
-    """The report of a failed test does not show the secret, locals included."""
-    source = """
-@pytest.mark.wove_http(security="bearer", secret="hush-hush-hush")
-def test_it(wove_http_worker):
-    definition, environment = wove_http_worker.environment_definition, wove_http_worker.client_env
-    assert weave_one() == 43
-"""
-    run(pytester, source, "--showlocals", "-vv").stdout.no_re_match_line(r"^(?!.*secret=).*hush")
-
-
-# Faults by marker
-
-
-FAULTED = """
-@pytest.mark.wove_http_faults({words})
-def test_it(wove_http_worker):
-    with pytest.raises(Exception):
-        weave_one()
-"""
-
-
-def test_faults_marker(pytester: pytest.Pytester) -> None:
-    """The test runs once per fault, and the fault is in force."""
-    result = run(pytester, FAULTED.format(words="'reject-auth', 'empty-body'"), "-v")
-    result.stdout.fnmatch_lines(["*test_it?reject-auth? PASSED*", "*test_it?empty-body? PASSED*"])
-
-
 def test_faults_marker_skips(pytester: pytest.Pytester) -> None:
     """A fault that cannot apply to the options skips with the reason."""
     source = "pytestmark = pytest.mark.wove_http(tls=False)\n" + FAULTED.format(
         words="'self-signed'"
     )
     run(pytester, source, "-rs").stdout.fnmatch_lines(["*self-signed cannot apply: *"])
-
-
-# Against a service that somebody else runs
-
-
-@pytest.fixture
-def remote(worker: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The options that lead to ``worker``, a service of this process."""
-    monkeypatch.setenv("THE_SECRET", worker.secret)
-    return [
-        f"--wove-http-url={worker.url}",
-        "--wove-http-secret-env=THE_SECRET",
-        f"--wove-http-ca-file={worker.ca_file}",
-    ]
-
-
-def test_remote(pytester: pytest.Pytester, remote: list[str]) -> None:
-    """The same test passes against the service at a URL."""
-    run_apart(pytester, PASSING, *remote).assert_outcomes(passed=1)
-
-
-def test_remote_is_really_reached(
-    pytester: pytest.Pytester, remote: list[str], worker: HttpWorker
-) -> None:
-    """It is that service which served it."""
-    run_apart(pytester, PASSING, *remote)
-    assert [run.task_id for run in worker.runs] == ["answer"]
-
-
-def test_remote_bearer(
-    pytester: pytest.Pytester, make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A bearer token is taken from the variable that the option names."""
-    worker = make_worker(tls=False, security="bearer")
-    monkeypatch.setenv("THE_TOKEN", worker.secret)
-    arguments = [f"--wove-http-url={worker.url}", "--wove-http-bearer-env=THE_TOKEN"]
-    run_apart(pytester, PASSING, *arguments).assert_outcomes(passed=1)
-
-
-@pytest.mark.parametrize(
-    ("use", "member"),
-    [
-        ("wove_http_worker.inject('reject-auth')", "inject"),
-        ("wove_http_worker.stub('answer', result=1)", "stub"),
-        ("wove_http_worker.hold()", "hold"),
-        ("wove_http_worker.wait_for('answer')", "wait_for"),
-        ("wove_http_worker.runs", "runs"),
-        ("wove_http_worker.exchanges", "exchanges"),
-        ("wove_http_worker.reset()", "reset"),
-    ],
-)
-def test_remote_member_skips(
-    pytester: pytest.Pytester, remote: list[str], use: str, member: str
-) -> None:
-    """What only a worker of this process has skips the test with the reason."""
-    source = f"def test_it(wove_http_worker):\n    {use}\n"
-    result = run(pytester, source, "-rs", *remote)
-    result.stdout.fnmatch_lines([f"SKIPPED*worker.{member} needs a worker of this process*"])
-
-
-@pytest.mark.parametrize(
-    "member",
-    ["url", "port", "ca_file", "secret", "environment", "environment_definition", "client_env"],
-)
-def test_remote_member_works(pytester: pytest.Pytester, remote: list[str], member: str) -> None:
-    """What a client needs to know is there."""
-    source = f"def test_it(wove_http_worker):\n    assert wove_http_worker.{member}\n"
-    run(pytester, source, *remote).assert_outcomes(passed=1)
-
-
-def test_remote_is_not_strict(pytester: pytest.Pytester, remote: list[str]) -> None:
-    """Strictness is off: the service's refusals are its own business."""
-    run(pytester, REFUSED, *remote).assert_outcomes(passed=1)
-
-
-def test_remote_faults_skip(pytester: pytest.Pytester, remote: list[str]) -> None:
-    """Faults by marker skip as well."""
-    source = FAULTED.format(words="'reject-auth', 'empty-body'")
-    run(pytester, source, *remote).assert_outcomes(skipped=2)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--wove-http-url=ftp://x"], "*takes an http or https URL*"),
-        (
-            ["--wove-http-url=http://x", "--wove-http-secret-env=NOT_SET_ANYWHERE"],
-            "*environment variable NOT_SET_ANYWHERE is not set*",
-        ),
-        (
-            [
-                "--wove-http-url=http://x",
-                "--wove-http-secret-env=PATH",
-                "--wove-http-bearer-env=PATH",
-            ],
-            "*not both*",
-        ),
-        (
-            ["--wove-http-url=https://x", "--wove-http-ca-file=/no/such/file"],
-            "*--wove-http-ca-file /no/such/file*",
-        ),
-    ],
-)
-def test_remote_usage(pytester: pytest.Pytester, arguments: list[str], message: str) -> None:
-    """Options that cannot be are one error, before any test, that says which."""
-    result = run(pytester, PASSING, *arguments)
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([message])
-
-
-# Loaded and left alone
-
-
-HEAVY = """
-import sys
-
-HEAVY = {"werkzeug", "trustme", "cryptography", "cloudpickle", "wove", "rich", "httptools"}
-
-def pytest_unconfigure(config):
-    print("LOADED", sorted(HEAVY & set(sys.modules)), "asyncio" in sys.modules)
-"""
-
-
-def test_unused_plugin_imports_nothing_heavy(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A run that uses no fixture loads none of what the fixtures need."""
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # other plugins import much of it
-    pytester.makeconftest(HEAVY)
-    pytester.makepyfile("def test_it():\n    pass\n")
-    result = pytester.runpytest_subprocess("-s", "-p", "wove_http_dev.pytest_plugin")
-    result.stdout.fnmatch_lines(["*LOADED ?? False"])
-
-
-def test_used_plugin_imports_it(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same look finds them once a fixture was used."""
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    pytester.makeconftest(HEAVY)
-    pytester.makepyfile("def test_it(wove_http_worker):\n    pass\n")
-    result = pytester.runpytest_subprocess("-s", "-p", "wove_http_dev.pytest_plugin")
-    result.stdout.fnmatch_lines(["*LOADED *'trustme'*'wove'* True"])
 
 
 def test_xdist(pytester: pytest.Pytester) -> None:
@@ -503,6 +250,7 @@ def pytest_sessionstart(session):
 def pytest_unconfigure(config):
     print("RESTORED", [one == two for one, two in zip(config.before, state())])
 """
+
 
 IMPERSONATING = """
 @pytest.mark.wove_http(impersonate="https://workers.internal/wove/tasks")
@@ -556,9 +304,6 @@ def test_it(wove_http_ca):
     assert not Path(note.read_text()).exists()
 
 
-# Mistakes in markers and fixtures
-
-
 @pytest.mark.parametrize(
     ("source", "message"),
     [
@@ -609,20 +354,6 @@ def test_it(wove_http_worker_factory):
     assert "--wove-http-seed=7" in worker.report()
 """
     run(pytester, source).assert_outcomes(passed=1)
-
-
-def test_remote_faults_skip_by_name(pytester: pytest.Pytester, remote: list[str]) -> None:
-    """The reason names the fault, not a member that nobody called."""
-    result = run(pytester, FAULTED.format(words="'empty-body'"), "-rs", *remote)
-    result.stdout.fnmatch_lines(["*the fault empty-body needs a worker of this process*"])
-
-
-def test_remote_skips_other_credentials(pytester: pytest.Pytester, remote: list[str]) -> None:
-    """A test about bearer tokens does not pass with signed requests."""
-    source = "@pytest.mark.wove_http(security='bearer')\n" + PASSING.strip()
-    result = run(pytester, source, "-rs", *remote)
-    result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines(["*security='bearer' needs a worker of this process*"])
 
 
 @pytest.mark.wove_http(tls=False)

@@ -1,0 +1,62 @@
+"""Test modules for the plugin's test runs, and how they are run."""
+
+from __future__ import annotations
+
+import pytest
+
+HELPER = """
+import urllib.error
+import urllib.request
+
+import pytest
+from wove import weave
+
+def weave_one(environment="workers"):
+    with weave() as w:
+        @w.do(environment=environment)
+        def answer():
+            return 42
+    return w.result.answer
+
+def refused(worker):
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(worker.url, data=b"{}")
+"""
+
+
+def run(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.RunResult:
+    """The result of a run, in this process, of the test module ``source``."""
+    pytester.makepyfile("from helper import *\n" + source)
+    return pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
+
+
+def run_apart(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.RunResult:
+    """The same in a child process."""
+    pytester.makepyfile("from helper import *\n" + source)
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+
+
+PASSING = """
+def test_it(wove_http_worker):
+    assert weave_one() == 42
+"""
+
+
+REFUSED = """
+def test_it(wove_http_worker):
+    refused(wove_http_worker)
+"""
+
+
+FAILING = """
+def test_it(wove_http_worker):
+    assert weave_one() == 43
+"""
+
+
+FAULTED = """
+@pytest.mark.wove_http_faults({words})
+def test_it(wove_http_worker):
+    with pytest.raises(Exception):
+        weave_one()
+"""

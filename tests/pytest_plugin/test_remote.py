@@ -1,0 +1,128 @@
+"""The tests of a project against a service that another process runs (``--wove-http-url``)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.pytest_plugin.helpers import FAULTED, PASSING, REFUSED, run, run_apart
+from tests.support import MakeWorker
+from wove_http_dev.worker import HttpWorker
+
+
+@pytest.fixture
+def remote(worker: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The options that lead to ``worker``, a service of this process."""
+    monkeypatch.setenv("THE_SECRET", worker.secret)
+    return [
+        f"--wove-http-url={worker.url}",
+        "--wove-http-secret-env=THE_SECRET",
+        f"--wove-http-ca-file={worker.ca_file}",
+    ]
+
+
+def test_remote(pytester: pytest.Pytester, remote: list[str]) -> None:
+    """The same test passes against the service at a URL."""
+    run_apart(pytester, PASSING, *remote).assert_outcomes(passed=1)
+
+
+def test_remote_is_really_reached(
+    pytester: pytest.Pytester, remote: list[str], worker: HttpWorker
+) -> None:
+    """It is that service which served it."""
+    run_apart(pytester, PASSING, *remote)
+    assert [run.task_id for run in worker.runs] == ["answer"]
+
+
+def test_remote_bearer(
+    pytester: pytest.Pytester, make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bearer token is taken from the variable that the option names."""
+    worker = make_worker(tls=False, security="bearer")
+    monkeypatch.setenv("THE_TOKEN", worker.secret)
+    arguments = [f"--wove-http-url={worker.url}", "--wove-http-bearer-env=THE_TOKEN"]
+    run_apart(pytester, PASSING, *arguments).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("use", "member"),
+    [
+        ("wove_http_worker.inject('reject-auth')", "inject"),
+        ("wove_http_worker.stub('answer', result=1)", "stub"),
+        ("wove_http_worker.hold()", "hold"),
+        ("wove_http_worker.wait_for('answer')", "wait_for"),
+        ("wove_http_worker.runs", "runs"),
+        ("wove_http_worker.exchanges", "exchanges"),
+        ("wove_http_worker.reset()", "reset"),
+    ],
+)
+def test_remote_member_skips(
+    pytester: pytest.Pytester, remote: list[str], use: str, member: str
+) -> None:
+    """What only a worker of this process has skips the test with the reason."""
+    source = f"def test_it(wove_http_worker):\n    {use}\n"
+    result = run(pytester, source, "-rs", *remote)
+    result.stdout.fnmatch_lines([f"SKIPPED*worker.{member} needs a worker of this process*"])
+
+
+@pytest.mark.parametrize(
+    "member",
+    ["url", "port", "ca_file", "secret", "environment", "environment_definition", "client_env"],
+)
+def test_remote_member_works(pytester: pytest.Pytester, remote: list[str], member: str) -> None:
+    """What a client needs to know is there."""
+    source = f"def test_it(wove_http_worker):\n    assert wove_http_worker.{member}\n"
+    run(pytester, source, *remote).assert_outcomes(passed=1)
+
+
+def test_remote_is_not_strict(pytester: pytest.Pytester, remote: list[str]) -> None:
+    """Strictness is off: the service's refusals are its own business."""
+    run(pytester, REFUSED, *remote).assert_outcomes(passed=1)
+
+
+def test_remote_faults_skip(pytester: pytest.Pytester, remote: list[str]) -> None:
+    """Faults by marker skip as well."""
+    source = FAULTED.format(words="'reject-auth', 'empty-body'")
+    run(pytester, source, *remote).assert_outcomes(skipped=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--wove-http-url=ftp://x"], "*takes an http or https URL*"),
+        (
+            ["--wove-http-url=http://x", "--wove-http-secret-env=NOT_SET_ANYWHERE"],
+            "*environment variable NOT_SET_ANYWHERE is not set*",
+        ),
+        (
+            [
+                "--wove-http-url=http://x",
+                "--wove-http-secret-env=PATH",
+                "--wove-http-bearer-env=PATH",
+            ],
+            "*not both*",
+        ),
+        (
+            ["--wove-http-url=https://x", "--wove-http-ca-file=/no/such/file"],
+            "*--wove-http-ca-file /no/such/file*",
+        ),
+    ],
+)
+def test_remote_usage(pytester: pytest.Pytester, arguments: list[str], message: str) -> None:
+    """Options that cannot be are one error, before any test, that says which."""
+    result = run(pytester, PASSING, *arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([message])
+
+
+def test_remote_faults_skip_by_name(pytester: pytest.Pytester, remote: list[str]) -> None:
+    """The reason names the fault, not a member that nobody called."""
+    result = run(pytester, FAULTED.format(words="'empty-body'"), "-rs", *remote)
+    result.stdout.fnmatch_lines(["*the fault empty-body needs a worker of this process*"])
+
+
+def test_remote_skips_other_credentials(pytester: pytest.Pytester, remote: list[str]) -> None:
+    """A test about bearer tokens does not pass with signed requests."""
+    source = "@pytest.mark.wove_http(security='bearer')\n" + PASSING.strip()
+    result = run(pytester, source, "-rs", *remote)
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*security='bearer' needs a worker of this process*"])
