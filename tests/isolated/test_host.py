@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -14,32 +12,13 @@ import pytest
 from wove import weave
 
 from tests.faults.helpers import error_of, weave_many, weave_one
+from tests.isolated.helpers import pid_of
 from tests.support import answer, run_frame, send_one, signed_bytes
 from wove_http_dev import CertificateAuthority, Fault, HttpWorker, UsageError
 from wove_http_dev.errors import StrictnessError
 from wove_http_dev.isolated.host import IsolatedHost, _ChildProcess
 from wove_http_dev.runs.records import Run
 from wove_http_dev.service.connection import Limits
-
-
-@pytest.fixture
-def isolated(wove_http_ca: CertificateAuthority) -> Iterator[HttpWorker]:
-    """A running isolated worker, configured in Wove."""
-    with HttpWorker(ca=wove_http_ca, isolated=True) as worker, worker.configured():
-        yield worker
-
-
-def pid_of(worker: HttpWorker) -> int:
-    """The id of the process that serves ``worker``."""
-    host = worker._host
-    assert isinstance(host, IsolatedHost)
-    assert host.pid is not None
-    return host.pid
-
-
-def module_level() -> int:
-    """A task that cloudpickle sends by name."""
-    return 1
 
 
 @dataclass(frozen=True)
@@ -72,19 +51,6 @@ def test_a_crash_by_a_fault_of_a_users_own(isolated: HttpWorker) -> None:
     isolated.check()
 
 
-def test_tasks_run_in_another_process(isolated: HttpWorker) -> None:
-    """A task has the child's process id."""
-    with weave() as w:
-
-        @w.do(environment="workers")
-        def where() -> int:
-            import os
-
-            return os.getpid()
-
-    assert w.result.where == pid_of(isolated)
-
-
 def test_the_result_is_decoded_in_the_test(isolated: HttpWorker) -> None:
     """``run.result`` is unpickled in the test's process."""
     weave_one()
@@ -108,28 +74,6 @@ def test_the_error_is_decoded_in_the_test(isolated: HttpWorker) -> None:
     with pytest.raises(KeyError):
         _ = w.result.broken
     assert repr(isolated.runs.last.error) == "KeyError('no such account')"
-
-
-def test_the_import_path_is_not_the_tests(isolated: HttpWorker) -> None:
-    """The child cannot import what only the test's path has."""
-    with weave() as w:
-
-        @w.do(environment="workers")
-        def path() -> list[str]:
-            import sys
-
-            return sys.path
-
-    assert str(os.path.dirname(os.path.dirname(__file__))) not in w.result.path
-
-
-def test_a_callable_sent_by_name_is_named_in_the_error(isolated: HttpWorker) -> None:
-    """The error names the module that a real worker could not import."""
-    with weave() as w:
-        w.do(environment="workers")(module_level)
-
-    with pytest.raises(Exception, match=module_level.__module__.partition(".")[0]):
-        _ = w.result.module_level
 
 
 def test_a_stub_answers(isolated: HttpWorker) -> None:
@@ -262,14 +206,6 @@ def test_refusing_connections_heals(isolated: HttpWorker) -> None:
     assert weave_one() == (1, 2)
 
 
-def test_no_process_is_left(wove_http_ca: CertificateAuthority) -> None:
-    """After ``stop()`` the child has ended and is reaped."""
-    with HttpWorker(ca=wove_http_ca, isolated=True) as worker:
-        pid = pid_of(worker)
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
-
-
 def test_a_busy_port_is_a_usage_error(wove_http_ca: CertificateAuthority) -> None:
     """The child's error about a port in use is raised here."""
     with (
@@ -318,37 +254,6 @@ def test_twenty_kills_during_two_hundred_runs(isolated: HttpWorker) -> None:
         thread.join(120)
     unfinished = [run for run in isolated.runs if run.finished is None]
     assert (len(outcomes), unfinished) == (200, [])
-
-
-def test_the_child_ends_when_its_parent_does() -> None:
-    """The child ends when its parent has ended."""
-    import subprocess
-
-    program = (
-        "import os, wove_http_dev\n"
-        "worker = wove_http_dev.HttpWorker(isolated=True).start()\n"
-        "print(worker._host.pid, flush=True)\n"
-        "os._exit(0)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert wait_gone(int(done.stdout))
-
-
-def wait_gone(pid: int) -> bool:
-    """Wait until the process ``pid``, not a child of this one, has ended, at most 10 s; whether
-    it has."""
-    ended = threading.Event()
-    for _ in range(1000):
-        try:
-            with open(f"/proc/{pid}/stat") as file:
-                if file.read().rpartition(")")[2].split()[0] == "Z":
-                    return True
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        ended.wait(0.01)
-    return False
 
 
 def test_a_process_that_ends_by_itself_is_a_violation(isolated: HttpWorker) -> None:

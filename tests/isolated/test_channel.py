@@ -1,0 +1,118 @@
+"""The channel between an isolated worker's two processes, both ends in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from wove_http_dev.errors import NotRunningError, UsageError
+from wove_http_dev.isolated.channel import Channel
+
+TIMEOUT = 10.0
+Pair = tuple[socket.socket, socket.socket]
+
+
+def fail(data: Any) -> Any:
+    """A handler that raises."""
+    raise ValueError(f"not {data}")
+
+
+@contextlib.contextmanager
+def channel(
+    sock: socket.socket,
+    requests: Mapping[str, Callable[[Any], Any]] | None = None,
+    notifications: Mapping[str, Callable[[Any], Any]] | None = None,
+    on_close: Callable[[], None] = lambda: None,
+) -> Iterator[Channel]:
+    """A channel that reads from ``sock``; closed on exit."""
+    end = Channel(
+        sock, requests=requests or {}, notifications=notifications or {}, on_close=on_close
+    )
+    try:
+        yield end.start()
+    finally:
+        end.close()
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    """Two connected sockets."""
+    one, other = socket.socketpair()
+    with one, other:
+        yield one, other
+
+
+def test_request(pair: Pair) -> None:
+    """A request returns what the other end's handler returned."""
+    with channel(pair[0]) as asking, channel(pair[1], {"double": lambda data: data * 2}):
+        assert asking.request("double", 21, TIMEOUT) == 42
+
+
+def test_request_that_raises(pair: Pair) -> None:
+    """An exception of the handler is raised as a UsageError with its text."""
+    with (
+        channel(pair[0]) as asking,
+        channel(pair[1], {"fail": fail}),
+        pytest.raises(UsageError, match="not possible"),
+    ):
+        asking.request("fail", "possible", TIMEOUT)
+
+
+def test_request_without_response(pair: Pair) -> None:
+    """A request that is not answered within its timeout raises NotRunningError."""
+    with channel(pair[0]) as asking, pytest.raises(NotRunningError, match=r"within 0\.01 s"):
+        asking.request("anything", None, 0.01)
+
+
+def test_request_of_a_closed_end(pair: Pair) -> None:
+    """A request waits no longer when the other end closes."""
+    with channel(pair[0]) as asking:
+        pair[1].close()
+        with pytest.raises(NotRunningError, match="has ended"):
+            asking.request("anything", None, TIMEOUT)
+
+
+def test_request_from_a_handler(pair: Pair) -> None:
+    """A handler may send a request itself: each request has a thread of its own."""
+    with (
+        channel(pair[1], {"ask back": lambda _: asked.request("number", None, TIMEOUT)}) as asked,
+        channel(pair[0], {"number": lambda _: 7}) as asking,
+    ):
+        assert asking.request("ask back", None, TIMEOUT) == 7
+
+
+def test_notifications_are_in_order(pair: Pair) -> None:
+    """Notifications are handled in the order in which they were sent."""
+    received: list[int] = []
+    complete = threading.Event()
+    handlers: dict[str, Callable[[Any], Any]] = {
+        "number": received.append,
+        "end": lambda _: complete.set(),
+    }
+    with channel(pair[0]) as sending, channel(pair[1], notifications=handlers):
+        for number in range(100):
+            sending.notify("number", number)
+        sending.notify("end", None)
+        assert complete.wait(TIMEOUT)
+    assert received == list(range(100))
+
+
+def test_notification_to_a_closed_end(pair: Pair) -> None:
+    """A notification to an end that has closed is lost without an error."""
+    with channel(pair[0]) as sending:
+        pair[1].close()
+        for _ in range(2):  # the first one may still fit into the socket's buffer
+            sending.notify("anything", None)
+
+
+def test_on_close(pair: Pair) -> None:
+    """``on_close`` is called when the other end has closed."""
+    closed = threading.Event()
+    with channel(pair[0], on_close=closed.set):
+        pair[1].close()
+        assert closed.wait(TIMEOUT)

@@ -1,0 +1,91 @@
+"""The child process of an isolated worker: what it imports, and when it ends."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+from wove import weave
+
+from tests.isolated.helpers import pid_of
+from wove_http_dev import CertificateAuthority, HttpWorker
+
+
+def module_level() -> int:
+    """A task that cloudpickle sends by name."""
+    return 1
+
+
+def wait_gone(pid: int) -> bool:
+    """Wait until the process ``pid``, not a child of this one, has ended, at most 10 s; whether
+    it has."""
+    ended = threading.Event()
+    for _ in range(1000):
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                if file.read().rpartition(")")[2].split()[0] == "Z":
+                    return True
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        ended.wait(0.01)
+    return False
+
+
+def test_tasks_run_in_another_process(isolated: HttpWorker) -> None:
+    """A task has the child's process id."""
+    with weave() as w:
+
+        @w.do(environment="workers")
+        def where() -> int:
+            import os
+
+            return os.getpid()
+
+    assert w.result.where == pid_of(isolated)
+
+
+def test_the_import_path_is_not_the_tests(isolated: HttpWorker) -> None:
+    """The child cannot import what only the test's path has."""
+    with weave() as w:
+
+        @w.do(environment="workers")
+        def path() -> list[str]:
+            import sys
+
+            return sys.path
+
+    assert str(os.path.dirname(os.path.dirname(__file__))) not in w.result.path
+
+
+def test_a_callable_sent_by_name_is_named_in_the_error(isolated: HttpWorker) -> None:
+    """The error names the module that a real worker could not import."""
+    with weave() as w:
+        w.do(environment="workers")(module_level)
+
+    with pytest.raises(Exception, match=module_level.__module__.partition(".")[0]):
+        _ = w.result.module_level
+
+
+def test_no_process_is_left(wove_http_ca: CertificateAuthority) -> None:
+    """After ``stop()`` the child has ended and is reaped."""
+    with HttpWorker(ca=wove_http_ca, isolated=True) as worker:
+        pid = pid_of(worker)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_the_child_ends_when_its_parent_does() -> None:
+    """The child ends when its parent has ended."""
+    program = (
+        "import os, wove_http_dev\n"
+        "worker = wove_http_dev.HttpWorker(isolated=True).start()\n"
+        "print(worker._host.pid, flush=True)\n"
+        "os._exit(0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert wait_gone(int(done.stdout))

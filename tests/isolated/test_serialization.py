@@ -1,0 +1,92 @@
+"""Journal entries, outcomes and stub answers, as JSON and back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.run_records import FAILED, make_run, returned
+from wove_http_dev.isolated import serialization
+from wove_http_dev.protocol.authenticator import Step, Verdict
+from wove_http_dev.runs.records import Exchange
+from wove_http_dev.runs.runner import CANCELLED, Outcome
+from wove_http_dev.runs.stubs import StubAnswer
+
+REFUSED = Verdict(False, "key: unknown key 'x'", (Step("key", False, "unknown key 'x'"),))
+
+
+def through_json(record: Any) -> Any:
+    """``record`` as the other process receives it."""
+    return json.loads(json.dumps(record))
+
+
+def copied(exchange: Exchange) -> Exchange:
+    """What the other process's exchange is after the update."""
+    copy = Exchange(exchange.number, exchange.received)
+    record = through_json(serialization.exchange_to_record(exchange))
+    serialization.update_exchange(copy, record)
+    return copy
+
+
+@pytest.mark.parametrize("payload", [None, b"", b"\x80\x04\xff"])
+def test_bytes(payload: bytes | None) -> None:
+    """Bytes come back as they were, None as None."""
+    encoded = through_json(serialization.encode_bytes(payload))
+    assert serialization.decode_bytes(encoded) == payload
+
+
+@pytest.mark.parametrize(
+    "exchange",
+    [
+        Exchange(1, 0.0),
+        Exchange(1, 0.0, method="POST", status=200, events=["task_result"], duration=0.5),
+        Exchange(1, 0.0, headers=[("Host", "localhost")]),
+        Exchange(1, 0.0, accepted=False, verdict=REFUSED),
+    ],
+    ids=["empty", "served", "headers", "refused"],
+)
+def test_exchange(exchange: Exchange) -> None:
+    """An exchange has every field of the one that was sent."""
+    assert copied(exchange) == exchange
+
+
+def test_exchange_keeps_its_number() -> None:
+    """The receiving journal's own number and time of arrival stay."""
+    copy = Exchange(7, 3.0)
+    record = serialization.exchange_to_record(Exchange(1, 0.0, method="POST"))
+    serialization.update_exchange(copy, through_json(record))
+    assert (copy.number, copy.received, copy.method) == (7, 3.0, "POST")
+
+
+def test_run() -> None:
+    """A run that was accepted has the ids and arguments of the one that was sent."""
+    run = make_run("report", run_id="r-1", args={"x": 1})
+    copy = serialization.run_from_record(through_json(serialization.run_to_record(run)))
+    assert (copy.task_id, copy.run_id, copy.args) == ("report", "r-1", {"x": 1})
+
+
+def test_changes() -> None:
+    """A run's later changes are written, but not its state: the journal changes that."""
+    run, copy = make_run(), make_run()
+    run.state, run.executions, run.abandoned = "running", 2, True
+    serialization.update_run(copy, through_json(serialization.changes_to_record(run)))
+    assert (copy.state, copy.executions, copy.abandoned) == ("received", 2, True)
+
+
+@pytest.mark.parametrize(
+    "outcome", [returned([1, 2]), FAILED, CANCELLED], ids=["result", "error", "cancelled"]
+)
+def test_outcome(outcome: Outcome) -> None:
+    """An outcome is equal to the one that was sent."""
+    record = through_json(serialization.outcome_to_record(outcome))
+    assert serialization.outcome_from_record(record) == outcome
+
+
+@pytest.mark.parametrize("events", [None, (), ({"type": "heartbeat"},)])
+def test_stub_answer(events: Any) -> None:
+    """A stub's answer is equal to the one that was sent."""
+    answer = StubAnswer(returned(1), events)
+    record = through_json(serialization.answer_to_record(answer))
+    assert serialization.answer_from_record(record) == answer
