@@ -219,11 +219,19 @@ class TestShown:
 
     def test_help(self) -> None:
         """The help is the documentation, and the bounds where there are two."""
-        assert of("port").help == "TCP port (between 0 and 65535)"
+        assert of("port").help() == "TCP port (between 0 and 65535)"
+
+    def test_help_with_default(self) -> None:
+        """And a default that is not ``None``."""
+        assert of("port").help(80) == "TCP port (between 0 and 65535) (default: 80)"
 
     def test_changed(self) -> None:
         """What differs from its default, as it is written."""
         assert changed(Example(delay=2.0, name="two words")) == ["delay=2.0", "name='two words'"]
+
+    def test_written_none(self) -> None:
+        """``None`` is written as it is read."""
+        assert changed(Example(limit=None)) == ["limit=none"]
 
     def test_side(self) -> None:
         """Who uses the value is declared."""

@@ -115,10 +115,16 @@ class TypedField:
             return self.unit.upper()
         return next((_METAVARS[kind] for kind in self.kinds if kind in _METAVARS), "VALUE")
 
-    @property
-    def help(self) -> str:
-        """Its documentation, with the bounds of a number that has both."""
-        return f"{self.doc} ({self.bounds.strip()})" if self.most < math.inf else self.doc
+    def help(self, default: Any = None) -> str:
+        """Its documentation, with the bounds of a number that has both, and with ``default``."""
+        text = f"{self.doc} ({self.bounds.strip()})" if self.most < math.inf else self.doc
+        if default is not None and "default" not in text:
+            text += f" (default: {default})"
+        return text
+
+    def written(self, value: Any) -> str:
+        """``name=value`` as :meth:`parse` reads it, quoted for a shell."""
+        return f"{self.name}={'none' if value is None else shlex.quote(str(value))}"
 
     def check(self, value: Any, owner: str = "") -> None:
         """Raise :class:`UsageError`, which begins with ``owner``, unless ``value`` is allowed."""
@@ -138,16 +144,14 @@ class TypedField:
     def add_flag(self, parser: argparse.ArgumentParser, default: Any) -> None:
         """Add ``--name`` (for a truth value also ``--no-name``) to ``parser``."""
         flag = "--" + self.name.replace("_", "-")
-        text = self.help.replace("%", "%%")
-        if default is not None and "default" not in text:
-            text += f" (default: {default})"
         if self.kinds == (bool,):
             action = argparse.BooleanOptionalAction
             added = parser.add_argument(flag, action=action, default=default)
         else:
             kind = self._argument if {int, float} & {*self.kinds} or self.choices else str
             added = parser.add_argument(flag, type=kind, default=default, metavar=self.metavar)
-        added.help = text  # set late: until Python 3.12 a BooleanOptionalAction adds its default
+        # Set late: until Python 3.12 a BooleanOptionalAction adds its default to a help text.
+        added.help = self.help(default).replace("%", "%%")
 
     def _argument(self, text: str) -> Any:
         try:
@@ -222,9 +226,9 @@ def check_fields(instance: Any, owner: str = "") -> None:
 
 
 def changed(instance: Any) -> list[str]:
-    """``name=value``, quoted for a shell, for each field that differs from its default."""
+    """``name=value`` for each field of ``instance`` that differs from its default."""
     return [
-        f"{name}={shlex.quote(str(getattr(instance, name)))}"
+        each.written(getattr(instance, name))
         for name, each in fields_of(type(instance)).items()
         if getattr(instance, name) != each.default
     ]
@@ -232,7 +236,7 @@ def changed(instance: Any) -> list[str]:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The one of ``known`` that ``word`` is most likely a misspelling of."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(word, list(known), n=1)
     return close[0] if close else None
 
 

@@ -41,7 +41,7 @@ TEST = "test"
 class Options:
     """Every option, with its default. Raises :class:`UsageError` for a value that cannot be."""
 
-    tls: bool = field(True, "serve https (--no-tls: plain http)", side=SERVICE)
+    tls: bool = field(True, "serve https, not plain http", side=SERVICE)
     security: Any = field(
         "signed",
         "signed, bearer, none, or any form of executor_config.security",
@@ -60,16 +60,20 @@ class Options:
         300.0, "seconds that a timestamp may differ", "seconds", side=CREDENTIALS
     )
     host: str = field("localhost", "name or address to listen on", metavar="HOST", side=SERVICE)
-    port: int = field(0, "port to listen on (0: a free one)", most=65535, side=SERVICE)
+    port: int = field(
+        0, "TCP port to listen on; 0: a free one", most=65535, metavar="PORT", side=SERVICE
+    )
     path: str = field("/wove/tasks", "path that takes command frames", metavar="PATH", side=SERVICE)
     environment: str = field("workers", "name of the Wove environment", metavar="NAME", side=CLIENT)
     impersonate: str | None = field(
         None, "https URL whose requests reach this worker", metavar="URL", side=TEST
     )
     headers: Mapping[str, str] | None = field(None, "extra headers the executor sends", side=CLIENT)
-    insecure: bool = field(False, "allow what the non-local policy refuses", side=CLIENT)
+    insecure: bool = field(
+        False, "allow a service beyond loopback without TLS or authentication", side=CLIENT
+    )
     response_shape: str = field(
-        "events", "form of a response", choices=RESPONSE_SHAPES, side=SERVICE
+        "events", "form of the response to a run_task", choices=RESPONSE_SHAPES, side=SERVICE
     )
     max_body: int = field(
         64 * 2**20, "bytes of the largest request body", "bytes", least=1, side=SERVICE
@@ -79,10 +83,18 @@ class Options:
     faults: Sequence[Any] = field((), "faults in force from the start", side=TEST)
     strict: bool = field(True, "fail a test on what no fault asked for", side=TEST)
     timeout: float | None = field(
-        10.0, "seconds before the executor gives up a request", "seconds", above=0.0, side=CLIENT
+        10.0,
+        "seconds before the executor gives up a request; none: never",
+        "seconds",
+        above=0.0,
+        side=CLIENT,
     )
     delivery_timeout: float | None = field(
-        15.0, "seconds before Wove gives up a task's delivery", "seconds", above=0.0, side=CLIENT
+        15.0,
+        "seconds before Wove gives up the delivery of a task; none: never",
+        "seconds",
+        above=0.0,
+        side=CLIENT,
     )
 
     @classmethod

@@ -20,9 +20,11 @@ def test_faults_lists_all() -> None:
     assert set(FAULTS) - set(words) == set()
 
 
-@pytest.mark.parametrize("part", ["slow-response", "delay=1.0 seconds", "DeliveryTimeoutError"])
+@pytest.mark.parametrize(
+    "part", ["slow-response", "delay=1.0 seconds to wait", "DeliveryTimeoutError"]
+)
 def test_fault_in_full(part: str) -> None:
-    """One fault is shown with its fields, their units, and the expected outcome."""
+    """One fault is shown with its fields, what they mean, and the expected outcome."""
     assert part in run("faults", "slow-response").stdout
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 
 import pytest
 
@@ -107,3 +108,21 @@ def test_check_of_nothing() -> None:
     done = run("check")
     assert done.returncode == 2
     assert "usage: wove-http-dev check" in done.stdout
+
+
+IMPORTED = """
+import sys
+from wove_http_dev.cli.main import main
+try:
+    main(["serve", "--help"])
+except SystemExit:
+    print([name for name in sys.modules if name in ("wove", "rich", "wove_http_dev.worker")])
+"""
+
+
+def test_help_imports_little() -> None:
+    """The help imports neither Wove nor the worker."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,55 +1,37 @@
-"""The catalogue of faults, printed: summary, fields with defaults and units, expected effect."""
+"""``faults``: the catalogue and one fault in full, printed; measuring the installed Wove."""
 
 from __future__ import annotations
-
-import dataclasses
-import difflib
-from collections.abc import Mapping
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from wove_http_dev.errors import UsageError
-from wove_http_dev.faults import behaviour
+from wove_http_dev.faults import FAULTS, behaviour
 from wove_http_dev.faults.fault import STAGES, Fault
+from wove_http_dev.faults.text import named_fault
+from wove_http_dev.fields import fields_of
 
 
-def fields_of(kind: type[Fault]) -> list[str]:
-    """One line for each field: ``name=default unit: documentation``."""
-    lines = []
-    for field in dataclasses.fields(kind):
-        unit = field.metadata.get("unit", "")
-        shown = f"{field.name}={field.default}" + (f" {unit}" if unit else "")
-        lines.append(f"{shown}: {field.metadata.get('doc', '')}")
-    return lines
-
-
-def print_catalogue(table: Mapping[str, type[Fault]]) -> None:
-    """Every fault, by stage."""
+def print_catalogue() -> None:
+    """Print every fault, by stage."""
     console = Console(highlight=False)
     for stage in STAGES:
-        kinds = [kind for kind in table.values() if kind.stage == stage]
-        if not kinds:
-            continue
         grid = Table(title=stage, title_justify="left", box=box.SIMPLE, show_header=False)
         grid.add_column(no_wrap=True, style="bold")
         grid.add_column()
-        for kind in kinds:
-            names = ", ".join(field.name for field in dataclasses.fields(kind))
+        for kind in (kind for kind in FAULTS.values() if kind.stage == stage):
+            names = ", ".join(fields_of(kind))
             grid.add_row(kind.name, kind.summary() + (f" [{names}]" if names else ""))
         console.print(grid, markup=False)
     console.print("wove-http-dev faults NAME shows one in full", markup=False)
 
 
-def print_fault(table: Mapping[str, type[Fault]], name: str) -> int:
-    """One fault in full. Raises :class:`UsageError` for an unknown name."""
-    kind = _find(table, name)
+def print_fault(name: str) -> None:
+    """Print one fault in full. Raises :class:`UsageError` for an unknown name."""
+    kind = named_fault(name)
     print(f"{kind.name}  (stage {kind.stage})\n\n{kind.summary()}\n")
-    fields = fields_of(kind)
-    print("fields:" if fields else "no fields")
-    for line in fields:
-        print(f"  {line}")
+    lines = _field_lines(kind)
+    print("fields:" if lines else "no fields", *lines, sep="\n  ")
     if kind.needs:
         print("needs a worker with", ", ".join(f"{w}={v!r}" for w, v in kind.needs.items()))
     if kind.crashes:
@@ -62,19 +44,9 @@ def print_fault(table: Mapping[str, type[Fault]], name: str) -> int:
         timeouts = behaviour.TIMEOUT, behaviour.DELIVERY_TIMEOUT
         print("\nrecorded with timeout={:g}, delivery_timeout={:g}:".format(*timeouts))
         print(f"  {behaviour.described(row)}")
-    return 0
 
 
-def _find(table: Mapping[str, type[Fault]], name: str) -> type[Fault]:
-    kind = table.get(name)
-    if kind is None:
-        close = difflib.get_close_matches(name, table, n=1, cutoff=0.5)
-        hint = f"did you mean {close[0]!r}?" if close else "see wove-http-dev faults"
-        raise UsageError(f"unknown fault {name!r}; {hint}")
-    return kind
-
-
-def measure(table: Mapping[str, type[Fault]], name: str | None, *, update: bool) -> int:
+def measure(name: str | None, *, update: bool) -> int:
     """Measure one fault, or all, against the installed Wove and print what differs from the
     recorded table; with ``update`` write it there.
 
@@ -82,7 +54,7 @@ def measure(table: Mapping[str, type[Fault]], name: str | None, *, update: bool)
     """
     from wove_http_dev import measurement
 
-    kinds = table if name is None else {name: _find(table, name)}
+    kinds = FAULTS if name is None else {name: named_fault(name)}
     there, here = behaviour.recorded_with(), measurement.versions()
     if there["wove"] != here["wove"]:
         print(f"the table was recorded with wove {there['wove']}; this is wove {here['wove']}")
@@ -99,3 +71,10 @@ def measure(table: Mapping[str, type[Fault]], name: str | None, *, update: bool)
         found = behaviour.update(rows, here)
         print(f"updated {behaviour.PATH}", *found, sep="\n  LEFT ")
     return 1 if found else 0
+
+
+def _field_lines(kind: type[Fault]) -> list[str]:
+    fields = fields_of(kind).values()
+    written = [each.written(each.default) for each in fields]
+    width = max(map(len, written), default=0)
+    return [f"{word:<{width}} {each.help()}" for word, each in zip(written, fields, strict=True)]

@@ -1,0 +1,79 @@
+"""Options of a worker as flags of the command line, and a parser whose errors give advice."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from wove_http_dev.fields import TypedField, fields_of, nearest
+from wove_http_dev.options import TEST, Options
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are one line, and name the flag that was meant."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse ``args``; exit with status 2 at an unknown one."""
+        known, extra = super().parse_known_args(args, namespace)
+        if extra:  # reported here, because the parser of a command knows the flags to offer
+            self.error(f"unrecognized arguments: {' '.join(extra)}{self._advice(extra[0])}")
+        return known, extra
+
+    def error(self, message: str) -> NoReturn:
+        """Print ``message`` as one line and exit with status 2."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+    def _advice(self, word: str) -> str:
+        name = word.lstrip("-").partition("=")[0]
+        option = fields_of(Options).get(name)
+        if option is not None and option.side == TEST and name != "faults":
+            return "; that is an option of tests, about their own process"
+        flag = nearest(f"--{name}", self._option_string_actions)
+        if flag is not None and word.startswith("-"):
+            return f"; did you mean {flag}?"
+        return "; the command goes behind --" if self.prog.endswith(" exec") else ""
+
+
+def add_options(parser: argparse.ArgumentParser, *, port: int) -> None:
+    """Add a flag for each option that is not about a test's own process; ``port`` is the default
+    port."""
+    for name, each in _flags().items():
+        each.add_flag(parser, port if name == "port" else each.default)
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="'NAME field=value …'",
+        help="a fault in force from the start; may be given more than once",
+    )
+    parser.add_argument(
+        "--header",
+        action="append",
+        type=_header,
+        default=[],
+        metavar="NAME=VALUE",
+        help="an extra header that the executor sends; may be given more than once",
+    )
+
+
+def given_options(namespace: argparse.Namespace) -> dict[str, Any]:
+    """The options that the flags of :func:`add_options` were given, by name."""
+    return {
+        **{name: getattr(namespace, name) for name in _flags()},
+        "faults": list(namespace.fault),
+        "headers": dict(namespace.header) or None,
+    }
+
+
+def _flags() -> Mapping[str, TypedField]:
+    # A dict of headers has a flag of another form: --header.
+    options = fields_of(Options).items()
+    return {name: each for name, each in options if each.side != TEST and name != "headers"}
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"takes NAME=VALUE, not {text!r}")
+    return name, value

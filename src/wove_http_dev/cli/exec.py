@@ -1,0 +1,60 @@
+"""``exec``: a command that is run with a worker beside it, and the variables to reach it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+from wove_http_dev.errors import UsageError
+from wove_http_dev.worker import HttpWorker
+
+
+def run_command(words: dict[str, Any], command: Sequence[str]) -> int:
+    """Run ``command`` with a worker that has the options ``words``; its exit status, for a signal
+    128 and the signal's number.
+
+    SIGTERM and SIGHUP are passed on to the command. Raises :class:`UsageError` for a command that
+    cannot be run, and for options that cannot be.
+    """
+    if not command:
+        raise UsageError("exec needs a command: wove-http-dev exec -- CMD [ARG ...]")
+    processes: list[subprocess.Popen[bytes]] = []
+    received: list[int] = []
+
+    def pass_on(number: int, _: object) -> None:
+        # Ctrl-C is not passed on: the terminal sends SIGINT to the command as well.
+        received.append(number)
+        for process in processes:
+            process.send_signal(number)
+
+    # During the worker's whole life: a second signal must not end this process before the worker
+    # has removed its files.
+    previous = {n: signal.signal(n, pass_on) for n in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        with HttpWorker(**words) as worker:
+            processes.append(_start(command, {**os.environ, **worker.client_env}))
+            for number in received:  # while the command was being started
+                processes[0].send_signal(number)
+            status = _wait(processes[0])
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    return status if status >= 0 else 128 - status
+
+
+def _start(command: Sequence[str], environ: dict[str, str]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(command, env=environ)
+    except OSError as exc:
+        raise UsageError(f"cannot run {command[0]!r}: {exc.strerror}") from exc
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue

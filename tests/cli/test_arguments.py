@@ -1,0 +1,83 @@
+"""Options of a worker as flags of the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from wove_http_dev.cli.arguments import Parser, add_options, given_options
+from wove_http_dev.fields import TypedField, fields_of
+from wove_http_dev.options import TEST, Options
+
+
+@pytest.fixture
+def parser() -> Parser:
+    """A parser with the options of a worker."""
+    made = Parser(prog="example")
+    add_options(made, port=8443)
+    return made
+
+
+def options_of(parser: Parser, *words: str) -> dict[str, Any]:
+    """The options that ``words`` stand for."""
+    return given_options(parser.parse_args(words))
+
+
+def test_defaults(parser: Parser) -> None:
+    """Without a flag every option has its default, and the port the one of the command."""
+    assert Options.of(**options_of(parser)) == Options(port=8443, faults=[])
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "value"),
+    [
+        (["--no-tls"], "tls", False),
+        (["--port", "1"], "port", 1),
+        (["--timeout", "0.5"], "timeout", 0.5),
+        (["--delivery-timeout", "none"], "delivery_timeout", None),
+        (["--security", "bearer"], "security", "bearer"),
+        (["--response-shape", "list"], "response_shape", "list"),
+        (["--fault", "hang", "--fault", "status code=500"], "faults", ["hang", "status code=500"]),
+        (["--header", "A=1", "--header", "B=x=y"], "headers", {"A": "1", "B": "x=y"}),
+    ],
+)
+def test_flag(parser: Parser, words: list[str], name: str, value: object) -> None:
+    """A flag gives its option a value of its type."""
+    assert options_of(parser, *words)[name] == value
+
+
+@pytest.mark.parametrize(
+    "each",
+    [each for each in fields_of(Options).values() if each.side != TEST and each.name != "headers"],
+    ids=lambda each: each.name,
+)
+def test_metavar(parser: Parser, each: TypedField) -> None:
+    """The help says of every flag what kind of value it takes, unless it takes none."""
+    usage = " ".join(parser.format_usage().split())
+    flag = "--" + each.name.replace("_", "-")
+    wanted = f"--no-{each.name}]" if each.kinds == (bool,) else f"{flag} {each.metavar}]"
+    assert wanted in usage
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--prt", "1"], "unrecognized arguments: --prt 1; did you mean --port?"),
+        (["--faults", "hang"], "did you mean --fault?"),
+        (["--isolated"], "that is an option of tests, about their own process"),
+        (["--port", "x"], "argument --port: takes a whole number between 0 and 65535, not 'x'"),
+        (["--timeout", "0"], "argument --timeout: takes a number of seconds above 0, or none"),
+        (["--response-shape", "xml"], "takes events, list or frame, not 'xml'"),
+        (["--header", "nonsense"], "argument --header: takes NAME=VALUE, not 'nonsense'"),
+        (["--header", "=x"], "takes NAME=VALUE"),
+    ],
+)
+def test_usage_error(
+    parser: Parser, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    """What cannot be is one line that says what to do."""
+    with pytest.raises(SystemExit):
+        parser.parse_args(words)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
