@@ -22,6 +22,7 @@ import pytest
 from tests.cli.commands import COMMAND, PATIENCE, WEAVE, run
 from tests.support import MakeWorker
 from wove_http_dev.cli.serve import _how_to_reach
+from wove_http_dev.cli.state_directory import StateDirectory
 
 pytestmark = pytest.mark.usefixtures("environ")
 
@@ -31,7 +32,11 @@ def test_printed_paths_are_quoted(make_worker: MakeWorker, tmp_path: Path) -> No
     state = tmp_path / "two words"
     state.mkdir()
     worker = make_worker()
-    line = next(text for text in _how_to_reach(worker, state).splitlines() if "cat " in text)
+    line = next(
+        text
+        for text in _how_to_reach(worker, StateDirectory(str(state))).splitlines()
+        if "cat " in text
+    )
     assert shlex.quote(str(state / f"secret-{worker.port}")) in line
 
 

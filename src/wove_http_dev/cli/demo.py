@@ -1,6 +1,5 @@
-"""A weave against a worker of its own: what was sent, what came back, what Wove made of it.
-
-``run_demo`` returns 0 only if everything went as expected.
+"""``demo``: weaves against a worker of its own; what was sent and answered, and what Wove made of
+it.
 """
 
 from __future__ import annotations
@@ -14,19 +13,46 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from wove_http_dev.faults import MissingTerminal, RejectAuth, SlowResponse
+from wove_http_dev.faults import Fault, MissingTerminal, RejectAuth, SlowResponse
 from wove_http_dev.worker import HttpWorker
 
 PRODUCTION_URL = "https://workers.internal/wove/tasks"
+_FAULTS: tuple[tuple[Fault, str], ...] = (
+    (SlowResponse(delay=1.5), "DeliveryTimeoutError"),
+    (MissingTerminal(), "DeliveryTimeoutError"),
+    (RejectAuth(), "HTTP Error 401"),
+)
+"""Faults, each with what is in the error that Wove raises for it."""
 
 
 @dataclass
-class _Line:
+class _Row:
     title: str
     sent: str
     answered: str
     wove: str
     expected: bool
+
+
+class _Log:
+    """Turns what the worker received for each weave into a row, and empties its journal."""
+
+    def __init__(self, worker: HttpWorker) -> None:
+        self.rows: list[_Row] = []
+        self._worker = worker
+
+    def add(self, title: str, read: Callable[[], Any], expected: str) -> None:
+        """Add a row; ``expected`` must be in the text of what ``read()`` returns or raises."""
+        got = _attempt(read)
+        exchanges = [each for each in self._worker.exchanges if not each.initial_value]
+        sent = [f"{each.frame_type or each.method} {each.task_id or ''}" for each in exchanges]
+        answered = [
+            " ".join(filter(None, (str(each.status), _short(each.events), each.refusal)))
+            for each in exchanges
+            if each.frame_type != "cancel_task"
+        ]
+        self.rows.append(_Row(title, _counted(sent), _counted(answered), got, expected in got))
+        self._worker.reset()
 
 
 def _attempt(read: Callable[[], Any]) -> str:
@@ -37,43 +63,24 @@ def _attempt(read: Callable[[], Any]) -> str:
 
 
 def run_demo() -> int:
-    """Run, print, and return the exit status: 0 as expected, 1 not."""
+    """Run the weaves and print the table; exit status 0 if all went as expected, else 1."""
     console = Console(highlight=False)
-    lines: list[_Line] = []
     with HttpWorker() as worker:
         console.print(f"worker service: {worker.url} (TLS, signed requests)", markup=False)
-
-        def note(title: str, got: str, want: str) -> None:
-            exchanges = [e for e in worker.exchanges if not e.initial_value]
-            frames = [f"{e.frame_type or e.method} {e.task_id or ''}".strip() for e in exchanges]
-            answers = [
-                f"{e.status} {_short(e.events)}{e.refusal and ' ' + e.refusal}".strip()
-                for e in exchanges
-                if e.frame_type != "cancel_task"
-            ]
-            lines.append(_Line(title, _counted(frames), _counted(answers), got, want in got))
-            worker.reset()
-
+        log = _Log(worker)
         with worker.configured():
-            _plain(note)
-            for fault, want in (
-                (SlowResponse(delay=1.5), "DeliveryTimeoutError"),
-                (MissingTerminal(), "DeliveryTimeoutError"),
-                (RejectAuth(), "HTTP Error 401"),
-            ):
+            log.add("three tasks, one async and mapped", _three_tasks, "12")
+            log.add("a task that raises", _task_that_raises, "KeyError: 'no such account'")
+            for fault, expected in _FAULTS:
                 worker.inject(fault)
-                note(f"fault: {fault}", _attempt(_one_task), want)
+                log.add(f"fault: {fault}", _one_task, expected)
         with worker.impersonate(PRODUCTION_URL):
-            note(
-                "the http page's configuration",
-                _attempt(_production_configuration),
-                "'report of 7'",
-            )
-    _print(console, lines)
-    return 0 if all(line.expected for line in lines) else 1
+            log.add("the http page's configuration", _production_configuration, "'report of 7'")
+    _print(console, log.rows)
+    return 0 if all(row.expected for row in log.rows) else 1
 
 
-def _plain(note: Callable[[str, str, str], None]) -> None:
+def _three_tasks() -> Any:
     from wove import weave
 
     with weave() as w:
@@ -91,14 +98,19 @@ def _plain(note: Callable[[str, str, str], None]) -> None:
         def total(double: list[int]) -> int:
             return sum(double)
 
-    note("three tasks, one async and mapped", _attempt(lambda: w.result.total), "12")
+    return w.result.total
+
+
+def _task_that_raises() -> Any:
+    from wove import weave
+
     with weave() as w:
 
         @w.do(environment="workers")
         def broken() -> None:
             raise KeyError("no such account")
 
-    note("a task that raises", _attempt(lambda: w.result.broken), "KeyError: 'no such account'")
+    return w.result.broken
 
 
 def _one_task() -> Any:
@@ -149,20 +161,20 @@ def _short(events: list[str]) -> str:
 
 def _counted(items: list[str]) -> str:
     counts: dict[str, int] = {}
-    for item in items:
+    for item in map(str.strip, items):
         counts[item] = counts.get(item, 0) + 1
     return "\n".join(f"{n} x {item}" if n > 1 else item for item, n in counts.items())
 
 
-def _print(console: Console, lines: list[_Line]) -> None:
+def _print(console: Console, rows: list[_Row]) -> None:
     table = Table(box=box.SIMPLE_HEAD, show_lines=True)
     for title in ("what", "sent", "answered", "what Wove made of it", ""):
         table.add_column(title, overflow="fold")
-    for line in lines:
-        mark = "as expected" if line.expected else "NOT as expected"
-        table.add_row(line.title, line.sent, line.answered, line.wove, mark)
+    for row in rows:
+        mark = "as expected" if row.expected else "NOT as expected"
+        table.add_row(row.title, row.sent, row.answered, row.wove, mark)
     console.print(table, markup=False)
-    wrong = sum(not line.expected for line in lines)
+    wrong = sum(not row.expected for row in rows)
     console.print(
-        "all as expected" if not wrong else f"{wrong} line(s) not as expected", markup=False
+        "all as expected" if not wrong else f"{wrong} weave(s) not as expected", markup=False
     )

@@ -1,7 +1,7 @@
-"""A fresh import of the application's modules once they have changed on disk.
+"""``serve --reload``: the application's modules are imported again once they have changed on disk.
 
-Tasks sent by name find the module in ``sys.modules``; this room forgets the changed ones and all
-that live beside them, so that the next load imports them again. It knows no task.
+A task that was sent by name finds its module in ``sys.modules``. The reloader removes the changed
+modules and all others of the application from there, so that the next task imports them again.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from pathlib import Path
 
 
 class Reloader:
-    """Watches the modules imported from below ``root``, installed packages excepted."""
+    """Watches the modules that were imported from below ``root``, except installed packages."""
 
     def __init__(self, root: Path) -> None:
         self._root = str(root) + os.sep
         self._stamps: dict[str, float] = {}
-        self._looked = math.inf
+        self._last_call = math.inf
 
     def refresh(self) -> None:
-        """Forget every module from below ``root`` if one of them changed since the last call."""
-        looked, self._looked = self._looked, time.time()
+        """Remove every module below ``root`` from ``sys.modules`` if one of them has changed since
+        the last call."""
+        last_call, self._last_call = self._last_call, time.time()
         stamps = {}
         for name, module in list(sys.modules.items()):
             path = getattr(module, "__file__", None)
@@ -36,10 +37,10 @@ class Reloader:
                 stamps[name] = os.stat(path).st_mtime_ns / 1e9
             except OSError:
                 stamps[name] = -1.0
-        # A module not seen before was imported after the last look; changed after that look, it may
-        # have changed after its import too.
+        # A module that is new was imported after the last call. If its file changed after that
+        # call, it may have changed after the import as well.
         changed = any(
-            stamp != self._stamps[name] if name in self._stamps else stamp > looked
+            stamp != self._stamps[name] if name in self._stamps else stamp > last_call
             for name, stamp in stamps.items()
         )
         if changed:
@@ -52,7 +53,8 @@ class Reloader:
 
 
 def _is_installed(name: str, path: str) -> bool:
-    # A virtual environment often lies below the application; its classes, and ours, must stay.
+    # A virtual environment is often below the application. Its classes, and this package's, must
+    # stay the same objects.
     if name.partition(".")[0] in ("__main__", __name__.partition(".")[0]):
         return True
     return not {"site-packages", "dist-packages"}.isdisjoint(Path(path).parts)

@@ -1,14 +1,12 @@
-"""``serve``: the worker service that a developer leaves running.
+"""``serve``: a worker service that a developer leaves running.
 
-It keeps a CA and a secret in a state directory, so that a restart breaks no trust, says how to
-reach the worker, prints a line per exchange, and stops at once on SIGINT or SIGTERM. It prints no
-secret.
+It prints how to reach the worker, then a line for each exchange, and stops on SIGINT or SIGTERM.
+The secret is never printed: a terminal's scrollback is a log.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
 import shlex
 import signal
 import sys
@@ -18,28 +16,29 @@ from pathlib import Path
 from typing import Any
 
 from wove_http_dev.cli.reload import Reloader
+from wove_http_dev.cli.state_directory import StateDirectory
 from wove_http_dev.client.definition import SECRET_VARIABLE
 from wove_http_dev.errors import UsageError
 from wove_http_dev.runs.journal import JournalObserver
 from wove_http_dev.runs.records import Exchange
-from wove_http_dev.tls import CertificateAuthority, write_private
 from wove_http_dev.worker import HttpWorker
 
 
 def serve(words: dict[str, Any], *, app_dir: Path, state_dir: str | None, reload: bool) -> int:
-    """Serve with the options in ``words`` until a signal comes; exit status 0.
+    """Block until SIGINT or SIGTERM, serving with the options in ``words``; exit status 0.
 
-    Raises :class:`UsageError` for a directory that cannot be used, or an option that cannot be.
+    ``app_dir`` is put on the import path; with ``reload`` its modules are imported afresh when they
+    change. Raises :class:`UsageError` for a directory, or an option, that cannot be used.
     """
     if not app_dir.is_dir():
-        raise UsageError(f"--app-dir {app_dir} is no directory")
+        raise UsageError(f"--app-dir {app_dir} is not a directory")
     application = app_dir.resolve()
     sys.path.insert(0, str(application))
-    state = _state_directory(state_dir)
+    state = StateDirectory(state_dir)
     if words["secret"] is None and words["security"] in ("signed", "bearer"):
-        words["secret"] = _kept_secret(state)
+        words["secret"] = state.secret()
     with ExitStack() as stack:
-        ca = stack.enter_context(CertificateAuthority.kept_in(state))
+        ca = stack.enter_context(state.certificate_authority())
         before_run = Reloader(application).refresh if reload else None
         worker = HttpWorker(ca=ca, before_run=before_run, **words)
         worker.journal.observe(_ExchangePrinter())
@@ -53,9 +52,9 @@ def serve(words: dict[str, Any], *, app_dir: Path, state_dir: str | None, reload
 
 @contextmanager
 def _stop_signals() -> Iterator[int]:
-    """A descriptor that has a byte once SIGINT or SIGTERM has come."""
-    # A handler runs once the main thread is back in Python code: not while it blocks, if the signal
-    # came just before it did, or to another thread. The wake-up descriptor is written at once.
+    """A file descriptor that can be read from once SIGINT or SIGTERM has come."""
+    # A handler runs when the main thread is back in Python code, which is too late if it blocks
+    # already. The wake-up descriptor is written at once.
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     previous = {
@@ -80,7 +79,7 @@ class _ExchangePrinter(JournalObserver):
             print(exchange.line(), flush=True)
 
 
-def _how_to_reach(worker: HttpWorker, state: Path) -> str:
+def _how_to_reach(worker: HttpWorker, state: StateDirectory) -> str:
     definition = worker.environment_definition
     settings = dict(definition["executor_config"])
     lines = [f"worker service at {worker.url}  (Ctrl-C stops it)", "", "in your application:"]
@@ -98,45 +97,10 @@ def _how_to_reach(worker: HttpWorker, state: Path) -> str:
         "",
     ]
     if worker.credentials.mode != "none":
-        file = shlex.quote(str(_secret_file(worker, state)))
+        file = shlex.quote(str(state.file_with(worker.secret, worker.port)))
         lines.append(f'export {SECRET_VARIABLE}="$(cat {file})"')
     if worker.options.tls:
         lines.append(f"export SSL_CERT_FILE={shlex.quote(worker.client_env['SSL_CERT_FILE'])}")
     no_proxy = shlex.quote(worker.client_env["no_proxy"])
     lines += [f"export no_proxy={no_proxy} NO_PROXY={no_proxy}", ""]
     return "\n".join(lines)
-
-
-def _secret_file(worker: HttpWorker, state: Path) -> Path:
-    # The secret itself is never printed: a terminal's scrollback is a log.
-    path = state / "secret"
-    if not path.exists() or path.read_text() != worker.secret:
-        path = state / f"secret-{worker.port}"  # another worker may share this directory
-        write_private(path, worker.secret.encode())
-    return path
-
-
-def _state_directory(given: str | None) -> Path:
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    directory = Path(given) if given else Path(base) / "wove-http-dev"
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        directory.chmod(0o700)
-    except OSError as exc:
-        raise UsageError(
-            f"cannot use {directory} ({exc.strerror}); name another --state-dir"
-        ) from exc
-    return directory
-
-
-def _kept_secret(state: Path) -> str:
-    path = state / "secret"
-    try:
-        if not path.exists():
-            write_private(path, secrets.token_urlsafe(32).encode())
-        kept = path.read_text("ascii").strip()
-    except (OSError, ValueError) as exc:
-        raise UsageError(f"{path} cannot be used ({exc}); delete it") from exc
-    if not kept:
-        raise UsageError(f"{path} is empty; delete it")
-    return kept
