@@ -1,4 +1,4 @@
-"""Faults of authentication: a worker that refuses, and proxies that spoil a signature."""
+"""Faults of authentication: a worker that refuses requests, and proxies that break a signature."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from wove_http_dev.fields import field
 from wove_http_dev.protocol.authenticator import Step, Verdict
 from wove_http_dev.protocol.messages import without
 
-_REFUSED = "a transport error: HTTP Error 401: Unauthorized; retries try it again"
+_REFUSED = "a transport error: HTTP Error 401: Unauthorized; it is retried"
 
 
 @dataclass(frozen=True)
 class RejectAuth(Fault):
-    """The worker refuses the credentials, right or wrong."""
+    """The worker refuses every request, whatever its credentials."""
 
     stage: ClassVar[str] = "auth"
     effect: ClassVar[str] = _REFUSED
@@ -42,7 +42,7 @@ class WrongSecret(Fault):
 
 @dataclass(frozen=True)
 class ClockSkew(Fault):
-    """The worker's clock is off, by more than the signature's timestamp may be old."""
+    """The worker's clock is ahead, by more than the timestamp of a signature may differ."""
 
     stage: ClassVar[str] = "auth"
     effect: ClassVar[str] = _REFUSED
@@ -55,7 +55,7 @@ class ClockSkew(Fault):
 
 @dataclass(frozen=True)
 class StrippedHeaders(Fault):
-    """A proxy strips the headers that authenticate a request."""
+    """A proxy removes the headers that authenticate a request."""
 
     stage: ClassVar[str] = "auth"
     effect: ClassVar[str] = _REFUSED

@@ -18,7 +18,7 @@ from wove_http_dev.faults.catalogue import FAULTS
 Row = dict[str, Any]
 PATH = Path(__file__).with_name("behaviour.json")
 TIMEOUT, DELIVERY_TIMEOUT = 0.5, 2.0
-"""Seconds in force while measuring. A body that drips takes 0.6 s, on a busy machine longer."""
+"""Seconds in force while measuring. The slow body takes 0.6 s, on a busy machine longer."""
 _BY_HAND = ("python", "or")
 
 

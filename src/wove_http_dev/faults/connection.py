@@ -1,4 +1,4 @@
-"""Faults of the connection: what happens between accept and the end of the TLS handshake.
+"""Faults of the connection: from accept to the end of the TLS handshake.
 
 They are decided before a byte is read, so ``task=`` and ``command=`` cannot select them; ``times``
 and ``after`` count connections.
@@ -21,13 +21,13 @@ from wove_http_dev.options import Host
 from wove_http_dev.tls import CertificateAuthority, self_signed_context, server_context
 
 DAYS = 10_000.0
-"""As far as a certificate's dates go with every library: X.509 has none before 1950."""
+"""The furthest that a certificate's dates may be from today: X.509 has none before 1950."""
 _VERIFY = "a transport error, kind URLError: CERTIFICATE_VERIFY_FAILED, "
 
 
 @dataclass(frozen=True)
 class RefuseConnections(Fault):
-    """Nothing listens on the port; it stays ours, so nobody else can answer there."""
+    """Nothing listens on the port, which stays reserved: no other process can take it."""
 
     stage: ClassVar[str] = "connection"
     listener: ClassVar[bool] = True
@@ -42,7 +42,7 @@ class _TlsFault(Fault):
 
 @dataclass(frozen=True)
 class HandshakeStall(_TlsFault):
-    """The connection is accepted, and the TLS handshake never begins."""
+    """The connection is accepted, and the worker does not begin the TLS handshake."""
 
     effect: ClassVar[str] = (
         "a transport error after the executor's timeout (the handshake operation timed out);"
@@ -64,13 +64,13 @@ class HandshakeClose(_TlsFault):
     effect: ClassVar[str] = "a transport error, kind URLError: EOF in violation of protocol"
 
     def on_connection(self, connection: Connection) -> None:
-        connection.read(65536)  # with the ClientHello unread, close would be a reset
+        connection.read(65536)  # a close with unread data would be a reset
         connection.close()
 
 
 @dataclass(frozen=True)
 class PlaintextOnTlsPort(_TlsFault):
-    """Plain HTTP answers on the https port, as a misconfigured proxy does."""
+    """The https port answers with plain HTTP, as that of a misconfigured proxy."""
 
     effect: ClassVar[str] = "a transport error, kind URLError: wrong version number or not TLS"
 
@@ -91,13 +91,13 @@ class _CertificateFault(_TlsFault):
         )
 
     def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
-        """The server context that shows the bad certificate."""
+        """The server's context, with the bad certificate."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class UntrustedCa(_CertificateFault):
-    """The certificate is right, but of a CA that the client does not know."""
+    """The certificate is of a CA that the client does not trust."""
 
     effect: ClassVar[str] = _VERIFY + "unable to get local issuer certificate"
 
@@ -107,7 +107,7 @@ class UntrustedCa(_CertificateFault):
 
 @dataclass(frozen=True)
 class SelfSigned(_CertificateFault):
-    """The certificate is signed by itself."""
+    """The certificate is self-signed."""
 
     effect: ClassVar[str] = _VERIFY + "self-signed certificate"
 
@@ -160,7 +160,7 @@ class WrongHostname(_CertificateFault):
 
 @dataclass(frozen=True)
 class IpSanMissing(_CertificateFault):
-    """The certificate has the address as its common name only, not as an IP subject name."""
+    """The certificate has the IP address as common name, not as subject alternative name."""
 
     effect: ClassVar[str] = _VERIFY + "IP address mismatch"
     needs: ClassVar[Mapping[str, Any]] = {"tls": True, "host": "127.0.0.1"}
@@ -177,7 +177,7 @@ class IpSanMissing(_CertificateFault):
 
 @dataclass(frozen=True)
 class IncompleteChain(_CertificateFault):
-    """The certificate is of an intermediate CA, and that one's certificate is not sent along."""
+    """The certificate is of an intermediate CA whose own certificate is not sent."""
 
     effect: ClassVar[str] = _VERIFY + "unable to get local issuer certificate"
 
@@ -191,10 +191,9 @@ class IncompleteChain(_CertificateFault):
 
 @dataclass(frozen=True)
 class OldTlsOnly(_TlsFault):
-    """The server speaks nothing newer than TLS 1.1: its protocol_version alert to a modern client.
+    """The server supports TLS 1.1 at most: it sends a protocol_version alert to a modern client.
 
-    The alert is sent as bytes (RFC 8446, 6.2), because today's OpenSSL may be built without the
-    old versions.
+    The alert is sent as bytes (RFC 8446, 6.2), because OpenSSL may be built without old versions.
     """
 
     effect: ClassVar[str] = "a transport error, kind URLError: tlsv1 alert protocol version"
@@ -207,9 +206,9 @@ class OldTlsOnly(_TlsFault):
 
 @dataclass(frozen=True)
 class ClientCertificateRequired(_CertificateFault):
-    """The server asks for a client certificate, which Wove's executor cannot present.
+    """The server requires a client certificate, which Wove's executor cannot send.
 
-    TLS 1.2 only, where the client's error is stable; under 1.3 it may come after the request.
+    With TLS 1.2, where the client's error is stable; with 1.3 it may come after the request.
     """
 
     effect: ClassVar[str] = "a transport error, kind URLError: alert handshake failure"

@@ -1,4 +1,4 @@
-"""Faults of the event frames: the run is over, and the worker tells it wrong."""
+"""Faults of the event frames: the run has ended, and the response says something else."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _is_terminal(event: Event) -> bool:
 
 @dataclass(frozen=True)
 class MissingTerminal(_EventsFault):
-    """The answer has task_started, and no frame that says how the run ended."""
+    """The response has task_started, and no frame that says how the run ended."""
 
     effect: ClassVar[str] = _LOST + "; the executor's own timeout does not help"
 
@@ -40,7 +40,7 @@ class MissingTerminal(_EventsFault):
 
 @dataclass(frozen=True)
 class MissingStarted(_EventsFault):
-    """The answer lacks task_started."""
+    """The response has no task_started."""
 
     effect: ClassVar[str] = "the result: the executor does not need it"
 
@@ -50,7 +50,7 @@ class MissingStarted(_EventsFault):
 
 @dataclass(frozen=True)
 class EmptyEvents(_EventsFault):
-    """The answer has no event frame at all."""
+    """The response has no event frame."""
 
     effect: ClassVar[str] = _LOST
 
@@ -70,9 +70,9 @@ class DuplicateTerminal(_EventsFault):
 
 @dataclass(frozen=True)
 class ConflictingTerminal(_EventsFault):
-    """A terminal frame that says the opposite follows the right one."""
+    """A second terminal frame contradicts the first."""
 
-    effect: ClassVar[str] = "the first terminal frame wins; the second is dropped in silence"
+    effect: ClassVar[str] = "the first terminal frame wins; the second is ignored"
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
         run_id, task_id = stage.run.run_id, stage.run.task_id
@@ -117,13 +117,13 @@ class MissingRunId(_EventsFault):
 
 @dataclass(frozen=True)
 class UnhashableRunId(_EventsFault):
-    """Every frame's run_id is a list, which no table can be searched for."""
+    """Every frame's run_id is a list, which is not hashable."""
 
     effect: ClassVar[str] = (
         "the executor's receiver dies: every pending run of the environment fails with TypeError"
     )
     uncontained: ClassVar[Mapping[str, str]] = {
-        "2.0": "the executor's receiver dies of it: TypeError, for every pending run"
+        "2.0": "it ends the executor's receiver: TypeError for every pending run"
     }
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
@@ -143,10 +143,10 @@ class WrongTaskId(_EventsFault):
 
 @dataclass(frozen=True)
 class ForeignRun(_EventsFault):
-    """The answer also ends every other run under way here, with this run's result."""
+    """The response also ends every other unfinished run, with this run's result."""
 
     effect: ClassVar[str] = (
-        "other pending runs take a result that is not theirs; with none pending, no effect"
+        "other pending runs get the result of this one; with none pending, no effect"
     )
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
@@ -161,7 +161,7 @@ class UnknownEventType(_EventsFault):
 
     effect: ClassVar[str] = "RuntimeError: Unknown executor frame type; the result is lost"
     uncontained: ClassVar[Mapping[str, str]] = {
-        "2.0": "Wove's runtime raises RuntimeError for it, in the place of the task's outcome"
+        "2.0": "Wove's runtime raises RuntimeError for it, and the task's outcome is lost"
     }
     type: str = field("task_paused", "type of the extra event frame")
 
@@ -184,7 +184,7 @@ class ExtraHeartbeats(_EventsFault):
 
 @dataclass(frozen=True)
 class EventsNotAList(_EventsFault):
-    """The answer's "events" is an object."""
+    """The response's "events" is an object."""
 
     effect: ClassVar[str] = _TRANSPORT + "TypeError: response events must be a list"
 
@@ -227,7 +227,7 @@ class PlainJsonResult(_EventsFault):
 
 @dataclass(frozen=True)
 class _PayloadFault(_EventsFault):
-    """Spoils whatever payload the terminal frame has."""
+    """Replaces the payload of the terminal frame."""
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
         return [
@@ -236,13 +236,13 @@ class _PayloadFault(_EventsFault):
         ]
 
     def spoil(self, payload: str) -> str:
-        """The base64 text to send in the place of ``payload``."""
+        """The base64 text to send instead of ``payload``."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class CorruptBase64(_PayloadFault):
-    """The payload is no base64."""
+    """The payload is not base64."""
 
     effect: ClassVar[str] = (
         _TRANSPORT + "Error: Invalid base64-encoded string (or Incorrect padding)"
@@ -275,7 +275,7 @@ class UnimportableResult(_PayloadFault):
 
 
 class TwoArguments(Exception):
-    """An exception of the kind that pickles and does not unpickle."""
+    """An exception that can be pickled, but not unpickled."""
 
     def __init__(self, first: str, second: str) -> None:
         super().__init__(first)
@@ -309,8 +309,7 @@ class TimeoutException(_EventsFault):
     """The run failed, with a TimeoutError pickled as its exception."""
 
     effect: ClassVar[str] = (
-        "Python 3.11 and newer: CancelledError, raised out of the weave, not retried; 3.10:"
-        " TimeoutError"
+        "Python 3.11 and newer: CancelledError leaves the weave, not retried; 3.10: TimeoutError"
     )
     # Python 3.11 made asyncio.TimeoutError the built-in one (asyncio docs, "Exceptions").
     uncontained: ClassVar[Mapping[str, str]] = (
@@ -326,7 +325,7 @@ class TimeoutException(_EventsFault):
 
 @dataclass(frozen=True)
 class ErrorNotAnObject(_EventsFault):
-    """The run failed, and its error is a string instead of an object."""
+    """The run failed, and its error is text instead of an object."""
 
     effect: ClassVar[str] = "EnvironmentExecutionError with that text, kind ExecutionError"
     text: str = field("it went wrong", "text in place of the error object")

@@ -1,11 +1,10 @@
-"""What a fault is: data, and the one or two stages of a request that it changes.
+"""What a fault is: a frozen dataclass that changes one stage of a request.
 
-To write one, subclass :class:`Fault` as a frozen dataclass, give it fields with defaults that show
-it at once, say its ``stage``, and override the method of that stage. Everything a method may do is
-on the object it is handed. The base class is the null fault: its methods are what happens when
-nothing goes wrong, so the two take the same path.
-
-This room knows no socket, no Wove and no selection (which request is hit: ``selection``).
+To write one, subclass :class:`Fault`, name its ``stage``, override the method of that stage, and
+give every field a default with which the fault shows at once. What a method can do is on the object
+that it gets, one of the protocols below; what the rest of this package has to know of a fault are
+the class attributes of :class:`Fault`. The base class is the null fault: its methods do what
+happens without a fault.
 """
 
 from __future__ import annotations
@@ -32,40 +31,41 @@ _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 class Waiting(Protocol):
-    """Every stage can wait without outliving its test."""
+    """What every stage has: a wait that ends with the test at the latest."""
 
     def wait(self, seconds: float | None) -> bool:
-        """Wait ``seconds`` (``None``: until released). True if it was released early: by
+        """Block for ``seconds`` (``None``: until released). True if it was released before: by
         ``Injection.remove()``, ``reset()``, ``stop()`` or the end of the test."""
 
 
 class Connection(Waiting, Protocol):
-    """A connection that was just accepted; not one byte was read from it."""
+    """A connection that was just accepted; no byte was read from it."""
 
     secure: bool
-    """Whether this worker speaks TLS."""
+    """Whether the worker uses TLS."""
     names: Sequence[str]
     """The host names and addresses that its certificate should be for."""
     certificates: CertificateAuthority
 
     def proceed(self, context: Any = None) -> None:
-        """Shake hands (with another ``ssl.SSLContext``, if given) and serve the connection."""
+        """Do the TLS handshake (with ``context``, an ``ssl.SSLContext``, if given), and serve the
+        connection until it ends."""
 
     def send(self, data: bytes) -> None:
-        """Send these bytes as they are, below TLS."""
+        """Send ``data`` unchanged, below TLS."""
 
     def read(self, size: int) -> bytes:
-        """Read at most ``size`` bytes as they come, below TLS."""
+        """Block until some bytes arrive; at most ``size`` of them, read below TLS."""
 
     def close(self) -> NoReturn:
-        """Close in the ordinary way (FIN)."""
+        """Close the connection (FIN)."""
 
     def reset(self) -> NoReturn:
-        """Close with a TCP reset (RST)."""
+        """Close the connection with a TCP reset (RST)."""
 
 
 class AuthStage(Waiting, Protocol):
-    """A whole request that nobody has looked at yet."""
+    """A whole request that was not verified yet."""
 
     request: Request
 
@@ -76,75 +76,76 @@ class AuthStage(Waiting, Protocol):
         secret: bytes | None = None,
         clock_offset: float = 0.0,
     ) -> Verdict:
-        """The worker's own verdict: on ``request``, as a proxy may have rewritten it; with
-        another ``secret``; with a clock that is ``clock_offset`` seconds ahead."""
+        """The worker's verdict. It may be on another ``request``, such as a proxy makes of it, with
+        another ``secret``, or with a clock that is ``clock_offset`` seconds ahead."""
 
 
 class RunStage(Waiting, Protocol):
-    """A ``run_task`` that was let in."""
+    """A ``run_task`` that was accepted."""
 
     run: Run
 
     def proceed(self) -> Outcome:
-        """Run the body (or its stub) and wait for the outcome."""
+        """Run the task, or its stub; block until its outcome."""
 
     def again(self) -> Outcome:
-        """Run the body once more."""
+        """Run the task once more; block until its outcome."""
 
     def crash(self) -> NoReturn:
-        """The worker dies here: what a client sees of a kill."""
+        """Crash the worker, as ``HttpWorker.crash()`` does. Set ``crashes`` on the fault."""
 
     def hang_up(self) -> NoReturn:
-        """Close the connection without an answer."""
+        """Close the connection without a response."""
 
 
 class CancelStage(Waiting, Protocol):
-    """A ``cancel_task`` that was let in."""
+    """A ``cancel_task`` that was accepted."""
 
     run_id: str
 
     def proceed(self) -> list[Event]:
-        """Cancel; the event frames of the answer (none: an empty body)."""
+        """Cancel the run; the event frames of the response (none: an empty body)."""
 
 
 class EventsStage(Waiting, Protocol):
-    """A run that is over, its event frames ready to be encoded."""
+    """A run that has ended, and whose event frames are to be encoded."""
 
     run: Run
     outcome: Outcome
 
     @property
     def other_runs(self) -> Sequence[Run]:
-        """Runs still under way here, this one excepted."""
+        """The other runs of this worker that have not ended."""
 
 
 class ResponseStage(Waiting, Protocol):
-    """A reply that is ready to be written."""
+    """A reply that is to be written."""
 
     request: Request
 
     def second_origin(self) -> str:
-        """A URL on another origin of this worker; requests there are on the injection."""
+        """A URL on another port of this worker, which names the run. Requests that arrive there are
+        on this fault's injection (``Injection.redirected``)."""
 
 
 class Wire(Waiting, Protocol):
-    """The connection as the reply is to be written; ``head`` and ``body`` are its bytes."""
+    """A connection to which a reply is to be written; ``head`` and ``body`` are its bytes."""
 
     head: bytes
     body: bytes
     secure: bool
 
     def send(self, data: bytes) -> None:
-        """Write these bytes now (inside TLS, if there is TLS)."""
+        """Write ``data`` now (inside TLS, if there is TLS)."""
 
     def send_all(self) -> None:
-        """Write the reply as it should be."""
+        """Write the whole reply."""
 
     def close(self) -> NoReturn:
-        """Close in the ordinary way, whatever was promised."""
+        """Close the connection (FIN), even if the reply is incomplete."""
 
     def reset(self) -> NoReturn:
-        """Close with a TCP reset (RST)."""
+        """Close the connection with a TCP reset (RST)."""
 
 
 class Worker(NamedTuple):
@@ -158,18 +159,18 @@ class Worker(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """How one weave of one task, against a worker with the fault injected, makes the fault act."""
+    """How a weave of one task, with the fault injected, makes the fault act."""
 
     hold: bool = False
     """Whether the run is held at the worker, so that its ``delivery_timeout`` ends it."""
     delivery_timeout: float | None = None
-    """Seconds: the task's own; ``None`` for the usual one of whoever weaves."""
+    """The task's, in seconds; ``None``: the usual one."""
     retries: int = 0
-    """The task's own."""
+    """The task's."""
 
 
-# A cancel_task is sent for certain only while its run_task is in flight and the weave goes on: so
-# the run is held until it is given up, and tried a second time.
+# A cancel_task is certainly sent only while its run_task is in flight and the weave goes on. So the
+# run is held until its delivery_timeout, and tried a second time.
 _CANCEL = Recipe(hold=True, delivery_timeout=0.2, retries=1)
 
 
@@ -177,7 +178,7 @@ _CANCEL = Recipe(hold=True, delivery_timeout=0.2, retries=1)
 class Fault:
     """The null fault, and the base of all others.
 
-    The first line of a subclass's docstring is its summary. Fields must be of the annotated type,
+    The first line of a subclass's docstring is its summary. Values must be of the annotated type,
     numbers finite, not negative and within the bounds of their :func:`fields.field`;
     :class:`UsageError` otherwise.
     """
@@ -187,7 +188,8 @@ class Fault:
     stage: ClassVar[str] = ""
     """One of :data:`STAGES`."""
     command: ClassVar[str | None] = None
-    """The command frames it is meant for, unless ``command=`` says otherwise; ``None``: any."""
+    """The type of command frame that it acts on, unless ``command=`` selects another; ``None``:
+    any."""
     listener: ClassVar[bool] = False
     """Whether the listening socket is closed for as long as it is injected."""
     effect: ClassVar[str] = ""
@@ -225,7 +227,7 @@ class Fault:
 
     @classmethod
     def acts_on(cls, command: str) -> bool:
-        """Whether it may change anything about a ``run_task``, or a ``cancel_task``."""
+        """Whether it can change anything for a ``run_task``, or for a ``cancel_task``."""
         if cls.stage == "run":
             runs, cancels = cls.on_run is not Fault.on_run, cls.on_cancel is not Fault.on_cancel
             return runs == cancels or (runs if command == "run_task" else cancels)
@@ -264,7 +266,7 @@ class Fault:
         return None
 
     def on_connection(self, connection: Connection) -> None:
-        """Stage ``connection``: accepted, before the TLS handshake."""
+        """Stage ``connection``: before the TLS handshake."""
         connection.proceed()
 
     def on_auth(self, stage: AuthStage) -> Verdict:
@@ -276,20 +278,20 @@ class Fault:
         return stage.proceed()
 
     def on_cancel(self, stage: CancelStage) -> list[Event]:
-        """Stage ``run``: the event frames that answer a ``cancel_task``."""
+        """Stage ``run``: the event frames of the response to a ``cancel_task``."""
         return stage.proceed()
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
         """Stage ``events``: the event frames of a run. A list of frames is then put into the
-        worker's ``response_shape``; anything else is sent as the JSON document it is."""
+        worker's ``response_shape``; anything else is sent as JSON."""
         return events
 
     def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
-        """Stage ``response``: status, headers and body of the answer."""
+        """Stage ``response``: status, headers and body of the response."""
         return reply
 
     def on_wire(self, wire: Wire) -> None:
-        """Stage ``wire``: the bytes of the answer and the end of the connection."""
+        """Stage ``wire``: the bytes of the response and the end of the connection."""
         wire.send_all()
 
 

@@ -1,4 +1,4 @@
-"""Faults of the HTTP response: status, headers and body that no executor should be given."""
+"""Faults of the HTTP response: status, headers and body."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ class _ResponseFault(Fault):
 
 @dataclass(frozen=True)
 class Status(_ResponseFault):
-    """The answer has an HTTP error status."""
+    """The response has an HTTP error status."""
 
-    effect: ClassVar[str] = _TRANSPORT + "HTTPError; the body is thrown away, the reason is shown"
+    effect: ClassVar[str] = (
+        _TRANSPORT + "HTTPError; the body is thrown away, the reason phrase is shown"
+    )
     code: int = field(503, "HTTP status", least=200, most=599)
     retry_after: float | None = field(
         None, "seconds in a Retry-After header (none: no such header)", "seconds"
@@ -39,7 +41,7 @@ class Status(_ResponseFault):
 
 @dataclass(frozen=True)
 class Redirect(_ResponseFault):
-    """The answer sends the client elsewhere; what arrives there is on ``Injection.redirected``."""
+    """The client is redirected; requests that follow are on ``Injection.redirected``."""
 
     effect: ClassVar[str] = (
         "301, 302, 303: a GET with every header, credentials included, to the other origin, whose"
@@ -97,7 +99,7 @@ class ByteOrderMark(_ResponseFault):
 
 @dataclass(frozen=True)
 class HtmlPage(_ResponseFault):
-    """A proxy's or a login's HTML page comes in the place of the answer."""
+    """The response is an HTML page, as of a proxy or a login."""
 
     effect: ClassVar[str] = _TRANSPORT + "JSONDecodeError (HTTPError for an error status)"
     status: int = field(200, "HTTP status", least=200, most=599)
@@ -112,7 +114,7 @@ class HtmlPage(_ResponseFault):
 
 @dataclass(frozen=True)
 class GzipBody(_ResponseFault):
-    """The body is compressed, though the executor asked for identity."""
+    """The body is compressed, although the executor asked for identity."""
 
     effect: ClassVar[str] = _TRANSPORT + "UnicodeDecodeError: Content-Encoding is ignored"
 
@@ -123,9 +125,9 @@ class GzipBody(_ResponseFault):
 
 @dataclass(frozen=True)
 class WrongContentType(_ResponseFault):
-    """The answer is right, its Content-Type is not."""
+    """The response has the wrong Content-Type."""
 
-    effect: ClassVar[str] = "the result: the executor does not look"
+    effect: ClassVar[str] = "the result: the executor does not check it"
     content_type: str = field("text/html", "value of the Content-Type header")
 
     def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
@@ -135,10 +137,10 @@ class WrongContentType(_ResponseFault):
 
 @dataclass(frozen=True)
 class InterimResponse(_ResponseFault):
-    """An interim response (1xx) comes before the answer."""
+    """An interim response (1xx) comes before the final one."""
 
     effect: ClassVar[str] = (
-        "100 is skipped; 102 and 103 are taken for the answer: a transport error, kind HTTPError"
+        "100 is skipped; 102 and 103 are taken for the final one: a transport error, kind HTTPError"
     )
     code: int = field(103, "HTTP status of the interim response", least=100, most=199)
 
@@ -149,7 +151,7 @@ class InterimResponse(_ResponseFault):
 
 @dataclass(frozen=True)
 class OversizedBody(_ResponseFault):
-    """The answer is right, and followed by a great many blanks."""
+    """The body is followed by many blanks."""
 
     effect: ClassVar[str] = "the result: the executor reads everything, without a limit"
     size: int = field(16 * 2**20, "bytes of the body, filled up with blanks", "bytes", most=2**30)

@@ -1,4 +1,4 @@
-"""Faults of the run: what a worker does between accepting a command and having an outcome."""
+"""Faults of the run: from the accepted command frame to its outcome."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _CancelFault(Fault):
 
 @dataclass(frozen=True)
 class SlowResponse(_RunFault):
-    """The worker sits on the command for a while, then runs it and answers."""
+    """The worker waits before it runs the task, then answers as usual."""
 
     effect: ClassVar[str] = (
         "the executor's timeout, if shorter, ends it as a transport error; a delivery_timeout, if"
@@ -46,7 +46,7 @@ class SlowResponse(_RunFault):
 
 @dataclass(frozen=True)
 class Hang(_RunFault):
-    """The worker takes the command and does nothing, until released."""
+    """The worker accepts the command and does nothing until released."""
 
     effect: ClassVar[str] = (
         "a transport error after the executor's timeout; DeliveryTimeoutError if delivery_timeout"
@@ -60,7 +60,7 @@ class Hang(_RunFault):
 
 @dataclass(frozen=True)
 class CrashBeforeRun(_RunFault):
-    """The worker dies when the command arrives; nothing has run."""
+    """The worker crashes when the command arrives; the task does not run."""
 
     effect: ClassVar[str] = "a transport error: connection reset, then connection refused"
     crashes: ClassVar[bool] = True
@@ -71,7 +71,7 @@ class CrashBeforeRun(_RunFault):
 
 @dataclass(frozen=True)
 class CrashAfterRun(_RunFault):
-    """The worker runs the task and dies before it answers."""
+    """The worker runs the task and crashes before it answers."""
 
     effect: ClassVar[str] = "a transport error, though the task ran; retries run it again"
     crashes: ClassVar[bool] = True
@@ -83,7 +83,7 @@ class CrashAfterRun(_RunFault):
 
 @dataclass(frozen=True)
 class LostResponse(_RunFault):
-    """The task runs, and its answer is lost: the connection closes without one."""
+    """The task runs, and its response is lost: the connection closes without one."""
 
     effect: ClassVar[str] = (
         "a transport error (Remote end closed connection), though the task ran; retries run it"
@@ -97,9 +97,9 @@ class LostResponse(_RunFault):
 
 @dataclass(frozen=True)
 class DuplicateRun(_RunFault):
-    """The task runs twice for one command, as after a redelivery; the first outcome is told."""
+    """The task runs twice for one command, as after a redelivery; the first outcome is sent."""
 
-    effect: ClassVar[str] = "the result, as if nothing had happened; side effects happen twice"
+    effect: ClassVar[str] = "the result; side effects happen twice"
 
     def on_run(self, stage: RunStage) -> Outcome:
         outcome = stage.proceed()
@@ -109,7 +109,7 @@ class DuplicateRun(_RunFault):
 
 @dataclass(frozen=True)
 class Saturated(_RunFault):
-    """The worker is full: 503 with Retry-After, nothing runs."""
+    """The worker is busy: 503 with Retry-After; the task does not run."""
 
     effect: ClassVar[str] = (
         "a transport error: HTTP Error 503; Retry-After is ignored, retries follow at once"
@@ -122,11 +122,9 @@ class Saturated(_RunFault):
 
 @dataclass(frozen=True)
 class TaskCancelled(_RunFault):
-    """The worker answers task_cancelled though nobody asked for it; nothing has run."""
+    """The worker answers task_cancelled without a cancel_task; the task does not run."""
 
-    effect: ClassVar[str] = (
-        "CancelledError, raised out of the weave, whatever error_mode and retries say"
-    )
+    effect: ClassVar[str] = "CancelledError leaves the weave, whatever error_mode and retries say"
     uncontained: ClassVar[Mapping[str, str]] = {
         "2.0": "it cancels the weave itself: CancelledError, whatever error_mode says"
     }
@@ -137,9 +135,9 @@ class TaskCancelled(_RunFault):
 
 @dataclass(frozen=True)
 class IgnoreCancel(_CancelFault):
-    """The worker takes cancel_task and goes on running."""
+    """The worker accepts cancel_task, and the task goes on."""
 
-    effect: ClassVar[str] = "none: the executor ignores what a cancel_task is answered"
+    effect: ClassVar[str] = "none: the executor ignores the response to a cancel_task"
 
     def on_cancel(self, stage: CancelStage) -> list[Event]:
         return []
@@ -147,7 +145,7 @@ class IgnoreCancel(_CancelFault):
 
 @dataclass(frozen=True)
 class SlowCancel(_CancelFault):
-    """The worker sits on cancel_task for a while."""
+    """The worker waits before it carries out a cancel_task."""
 
     effect: ClassVar[str] = "the weave returns only when the cancel's HTTP thread does"
     delay: float = field(1.0, "seconds to wait before the run is cancelled", "seconds")
@@ -159,9 +157,9 @@ class SlowCancel(_CancelFault):
 
 @dataclass(frozen=True)
 class RefuseCancel(_CancelFault):
-    """The worker refuses cancel_task with an HTTP error, and goes on running."""
+    """The worker refuses cancel_task with an HTTP error, and the task goes on."""
 
-    effect: ClassVar[str] = "none: the executor ignores what a cancel_task is answered"
+    effect: ClassVar[str] = "none: the executor ignores the response to a cancel_task"
     status: int = field(409, "HTTP status of the refusal", least=400, most=599)
 
     def on_cancel(self, stage: CancelStage) -> list[Event]:

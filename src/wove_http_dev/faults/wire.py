@@ -1,4 +1,4 @@
-"""Faults of the wire: the answer is right, and its bytes do not arrive as they should."""
+"""Faults of the wire: the response is right, and its bytes do not arrive as they should."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _WireFault(Fault):
 
 @dataclass(frozen=True)
 class SlowBody(_WireFault):
-    """The body drips, a few bytes at a time."""
+    """The body arrives slowly, a few bytes at a time."""
 
     effect: ClassVar[str] = (
         "the result, late: each byte restarts the executor's timeout; delivery_timeout ends it,"
@@ -36,7 +36,7 @@ class SlowBody(_WireFault):
 
 @dataclass(frozen=True)
 class StallMidBody(_WireFault):
-    """Half of the body comes, the rest only after a while."""
+    """Half of the body arrives, and the rest later."""
 
     effect: ClassVar[str] = _TRANSPORT + "TimeoutError after the executor's timeout; a hang without"
     seconds: float | None = field(
@@ -63,7 +63,7 @@ class TruncatedBody(_WireFault):
 
 @dataclass(frozen=True)
 class BadChunk(_WireFault):
-    """The body is chunked, and a chunk's size is no number."""
+    """The body is chunked, and the size of a chunk is not a number."""
 
     effect: ClassVar[str] = _TRANSPORT + "IncompleteRead"
 
@@ -77,10 +77,10 @@ class BadChunk(_WireFault):
 
 @dataclass(frozen=True)
 class ResetBeforeResponse(_WireFault):
-    """The connection is reset in the place of an answer; the task has run."""
+    """The task runs, and the connection is reset without a response."""
 
     effect: ClassVar[str] = _TRANSPORT + (
-        "ConnectionResetError over http; over https OpenSSL may make an end of file of it:"
+        "ConnectionResetError over http; over https OpenSSL may report an end of file:"
         " RemoteDisconnected, IncompleteRead in the middle"
     )
 
@@ -93,7 +93,7 @@ class ResetMidBody(_WireFault):
     """The connection is reset in the middle of the body."""
 
     effect: ClassVar[str] = _TRANSPORT + (
-        "ConnectionResetError over http; over https OpenSSL may make an end of file of it:"
+        "ConnectionResetError over http; over https OpenSSL may report an end of file:"
         " RemoteDisconnected, IncompleteRead in the middle"
     )
 
@@ -104,7 +104,7 @@ class ResetMidBody(_WireFault):
 
 @dataclass(frozen=True)
 class CloseWithoutResponse(_WireFault):
-    """The connection closes in the place of an answer; the task has run."""
+    """The task runs, and the connection is closed without a response."""
 
     effect: ClassVar[str] = _TRANSPORT + "RemoteDisconnected"
 
@@ -114,7 +114,7 @@ class CloseWithoutResponse(_WireFault):
 
 @dataclass(frozen=True)
 class GarbageStatusLine(_WireFault):
-    """What answers is no HTTP server."""
+    """The first line of the response is not a status line."""
 
     effect: ClassVar[str] = _TRANSPORT + "BadStatusLine"
     line: str = field("SSH-2.0-OpenSSH_9.6", "text sent in place of the status line")
@@ -126,7 +126,7 @@ class GarbageStatusLine(_WireFault):
 
 @dataclass(frozen=True)
 class Http10(_WireFault):
-    """The answer is HTTP/1.0."""
+    """The response is HTTP/1.0."""
 
     name: ClassVar[str] = "http-1.0"
     effect: ClassVar[str] = "the result"

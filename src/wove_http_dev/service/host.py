@@ -203,7 +203,7 @@ class InProcessHost:
             server.settle(SETTLE_TIME)
 
     def stop(self) -> list[str]:
-        """Stop serving; the names of task bodies that :data:`STOP_GRACE` did not suffice for."""
+        """Stop serving; the names of task bodies that run for longer than :data:`STOP_GRACE`."""
         return self._stop(reset=False)
 
     def crash(self) -> None:
