@@ -157,7 +157,7 @@ def sends_pickle(payload: bytes) -> Script:
     return runs_nothing(event)
 
 
-def bomb() -> bytes:
+def doubling_lists() -> bytes:
     """A value whose ``repr`` would be longer than the memory."""
     value: list[Any] = []
     for _ in range(60):

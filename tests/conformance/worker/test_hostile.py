@@ -119,7 +119,7 @@ def test_a_hostile_pickle_does_not_run_here(tmp_path: Path) -> None:
 
 def test_a_pickle_whose_repr_never_ends_is_shown_in_short() -> None:
     """A value that doubles at each of 60 levels does not fill the memory."""
-    with HostileService(hostile.sends_pickle(hostile.bomb())) as service:
+    with HostileService(hostile.sends_pickle(hostile.doubling_lists())) as service:
         results = check(service.url, "run.*", "errors.*", patience=0.5)
     assert fallen(results)
 

@@ -44,7 +44,7 @@ def test_a_task_is_sent_by_value() -> None:
     """No pickle of a task names a module of this package, so a worker need not have it."""
     named = [
         argument
-        for function in (tasks.hold, tasks.hold_async, tasks.told_arguments, tasks.fail)
+        for function in (tasks.hold, tasks.hold_async, tasks.arguments_received, tasks.fail)
         for _, argument, _ in pickletools.genops(tasks.pickled(function))
         if argument in (tasks.__name__, "wove_http_dev")
     ]

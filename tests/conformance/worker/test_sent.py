@@ -63,7 +63,7 @@ def test_requests_are_listed_in_order() -> None:
         (lambda: SIGNED.request(RUN_BODY, {}), "no credentials"),
         (lambda: signed(secret=b"another"), "signature altered"),
         (lambda: signed(key="another"), "signed, another key"),
-        (lambda: signed(timestamp=f"{time.time() - 1800:.3f}"), "signed, timestamp 1800 s old"),
+        (lambda: signed(timestamp=f"{time.time() - 1800.3:.3f}"), "signed, timestamp 1800 s old"),
         (lambda: signed(timestamp="nan"), "signed, timestamp not a number"),
         (lambda: signed(nonce=""), "signed, X-Wove-Nonce empty"),
     ],

@@ -2,7 +2,7 @@
 
 PROTOCOL = 'Wove docs, "http / https Executor", Executor Protocol'
 SECURITY = 'Wove docs, "wove.security", Security Guarantee'
-VERIFY_FIRST = 'Wove docs, "wove.security", Worker ServiceUnderTest Verification'
+VERIFY_FIRST = 'Wove docs, "wove.security", Worker Service Verification'
 CONTRACT = 'Wove docs, "Custom Executors", Contract Checklist'
 EVENTS = 'Wove docs, "Custom Executors", Event Frames'
 ENVIRONMENTS = 'Wove docs, "Environments", Delivery Defaults'

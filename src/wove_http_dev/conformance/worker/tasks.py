@@ -71,7 +71,7 @@ class OnLoad:
         return eval, (self.expression,)
 
 
-def knock_on_load(host: str, port: int, token: str) -> OnLoad:
+def report_on_load(host: str, port: int, token: str) -> OnLoad:
     """A pickle that reports to the checker as soon as somebody loads it."""
     connected = f"__import__('socket').create_connection(({host!r}, {port!r}), 3)"
     return OnLoad(f"(lambda s: (s.sendall({token.encode()!r}), s.close()))({connected})")
@@ -111,12 +111,12 @@ def async_object() -> Any:
     return type("AsyncObject", (), {"__call__": by_value(_called), "__module__": MODULE})()
 
 
-def told_arguments(first: Any, second: Any = "default", *, third: Any, **rest: Any) -> Any:
+def arguments_received(first: Any, second: Any = "default", *, third: Any, **rest: Any) -> Any:
     """What arrived under which name."""
     return {"first": first, "second": second, "third": third, "rest": rest}
 
 
-def told_names(**named: Any) -> Any:
+def names_received(**named: Any) -> Any:
     """The names that arrived."""
     return sorted(named)
 
@@ -281,10 +281,10 @@ def report_back(host: str, port: int, token: str) -> str:
 
     with socket.create_connection((host, port), 5) as sock:
         sock.sendall(token.encode())
-    return "knocked"
+    return "reported"
 
 
-def knock_and_fail(host: str, port: int, token: str) -> None:
+def report_and_fail(host: str, port: int, token: str) -> None:
     """Report once, and fail."""
     import socket
 
@@ -293,7 +293,7 @@ def knock_and_fail(host: str, port: int, token: str) -> None:
     raise ValueError("conformance: the task failed on purpose")
 
 
-def knock_and_lose(host: str, port: int, token: str) -> None:
+def report_and_lose_connection(host: str, port: int, token: str) -> None:
     """Report once, and fail as a network does, which some try again after."""
     import socket
 
@@ -302,7 +302,7 @@ def knock_and_lose(host: str, port: int, token: str) -> None:
     raise ConnectionError("conformance: the task failed on purpose")
 
 
-async def knock_and_fail_async(host: str, port: int, token: str) -> None:
+async def report_and_fail_async(host: str, port: int, token: str) -> None:
     """Report once, and fail, as a coroutine."""
     import socket
 

@@ -1,8 +1,5 @@
-"""Authentication cases: who is let in, and that nothing is unpickled before that is known.
-
-It knows credentials; how often they are used and when is ``replay``'s, how a refusal is worded
-``refusals``'.
-"""
+"""Authentication cases about credentials: which are accepted, and that nothing of a request is
+unpickled before they are verified."""
 
 from __future__ import annotations
 
@@ -12,12 +9,13 @@ from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.auth import auth
 from wove_http_dev.conformance.worker.cases.auth.probe import (
-    LOADED,
     REFUSAL,
+    Attempt,
+    Attempts,
     Probe,
-    bomb,
+    canary,
     probe,
-    refused,
+    refuses,
     signed,
 )
 from wove_http_dev.conformance.worker.client import KEY, NONCE, SIGNATURE, TIMESTAMP
@@ -26,8 +24,6 @@ from wove_http_dev.conformance.worker.wire import NoAnswer
 
 AFTERMATH = 0.3
 """Seconds after an answer in which a task that was cancelled would have ended."""
-BEARER_ONLY = ("bearer",)
-SIGNED_ONLY = ("signed",)
 BOTH = ("signed", "bearer")
 
 
@@ -35,7 +31,7 @@ BOTH = ("signed", "bearer")
     "01",
     sources.SECURITY,
     scenario="a run_task frame with the credentials given to this check",
-    expected="an answer that is no 401, 403 or 404, within 10 s",
+    expected="an answer other than 401, 403 or 404, within 10 s",
     prerequisite=True,
 )
 def good_credentials(check: CaseContext) -> str:
@@ -64,14 +60,14 @@ def verify_before_unpickling(check: CaseContext) -> str:
     """Nothing of a body is unpickled before the request is verified."""
     check.need_mode(*BOTH)
     for field in ("callable_pickle", "args_pickle"):
-        body, callback = bomb(check, field)
+        sent = canary(check, field)
         try:
-            answer = check.post(body, wrong_credentials(check, body))
+            answer = check.post(sent.body, wrong_credentials(check, sent.body))
         except NoAnswer as exc:
             seen = str(exc)
         else:
             seen = f"HTTP {answer.status}"
-        if callback.arrived(LOADED):
+        if sent.was_loaded():
             check.fail(
                 f"{field} of an unverified request was unpickled: its code ran and connected to"
                 f" the checker (the answer: {seen})"
@@ -93,21 +89,18 @@ def wrong_credentials(check: CaseContext, body: bytes) -> dict[str, str]:
     " the same JSON, a line feed more, a byte more that is no UTF-8",
     expected=REFUSAL,
 )
-def tampered_body(check: CaseContext) -> str:
+@refuses("signed")
+def tampered_body(check: CaseContext) -> Attempts:
     """A body that was changed after it was signed is refused, whatever the change means."""
-    check.need_mode(*SIGNED_ONLY)
     for what, old, new in (
         ("changed", b'"task_id":"conformance', b'"task_id":"Conformance'),
         ("respelled (a space in its JSON)", b'"task_id":', b'"task_id": '),
         ("changed (a line feed at its end)", b"", b"\n"),
         ("changed (a byte at its end that is no UTF-8)", b"", b"\xff"),
     ):
-        sent = probe(check)
-        headers = check.service.credentials(sent.body)
+        sent, headers = signed(check)
         body = sent.body.replace(old, new) if old else sent.body + new
-        tampered = Probe(body, sent.callback)
-        seen = refused(check, f"a body {what} after it was signed", tampered, headers)
-    return seen
+        yield Attempt(f"a body {what} after it was signed", Probe(body, sent.callback), headers)
 
 
 @auth.must(
@@ -117,29 +110,28 @@ def tampered_body(check: CaseContext) -> str:
     " a query, a slash or a parameter more, in other letters, with its query in another order",
     expected=REFUSAL,
 )
-def tampered_target(check: CaseContext) -> str:
+@refuses("signed")
+def tampered_target(check: CaseContext) -> Attempts:
     """The signature covers the target, query included: one signed for another is refused."""
-    check.need_mode(*SIGNED_ONLY)
-    target = with_query(check.service.target)
-    sent, headers = signed(check)
+    usual = check.service.target
+    target = with_query(usual)
     what = f"a query that the signature does not cover ({target!r})"
-    refused(check, what, sent, headers, target=target)
-    join = "&" if "?" in check.service.target else "?"
+    yield Attempt(what, *signed(check), target)
+    join = "&" if "?" in usual else "?"
     for covered, used in (
-        *((check.service.target, other) for other in neighbours(check)),
-        (f"{check.service.target}{join}a=1&b=2", f"{check.service.target}{join}b=2&a=1"),
-        (f"{check.service.target}{join}a=b+c", f"{check.service.target}{join}a=b%20c"),
+        *((usual, other) for other in neighbours(check)),
+        (f"{usual}{join}a=1&b=2", f"{usual}{join}b=2&a=1"),
+        (f"{usual}{join}a=b+c", f"{usual}{join}a=b%20c"),
     ):
-        sent, headers = signed(check, target=covered)
         what = f"a request signed for {covered!r} and sent to {used!r}"
-        seen = refused(check, what, sent, headers, target=used)
-    return seen
+        yield Attempt(what, *signed(check, target=covered), used)
 
 
 def neighbours(check: CaseContext) -> list[str]:
-    """Targets that a router may take for that of the service, and that are other ones.
+    """Targets that a router may treat like the target of the service, though they differ from it.
 
-    Not ``//path``: werkzeug's development server hides it from what it serves.
+    Not ``//path``: werkzeug's development server removes the second slash before the application
+    sees it.
     """
     path, mark, query = check.service.target.partition("?")
     others = (f"{path}/", path.swapcase(), f"{path};conformance=1")
@@ -159,7 +151,7 @@ def with_query(target: str) -> str:
 )
 def signed_query(check: CaseContext) -> str:
     """A URL with a query works: Wove signs path and query as they stand in the URL."""
-    check.need_mode(*SIGNED_ONLY)
+    check.need_mode("signed")
     target = with_query(check.service.target)
     body = commands.encode(commands.run_frame(tasks.nothing))
     headers = check.service.credentials(body, target=target)
@@ -179,12 +171,11 @@ def signed_query(check: CaseContext) -> str:
     " valid one under a key that is nearly the right one",
     expected=REFUSAL,
 )
-def wrong_key(check: CaseContext) -> str:
+@refuses("signed")
+def wrong_key(check: CaseContext) -> Attempts:
     """A key id that the service does not know is refused; it does not stand for an empty secret."""
-    check.need_mode(*SIGNED_ONLY)
     for name, secret in (("an unknown", None), ("an empty secret under an unknown", b"")):
-        changes = {"key": "another-key", "secret": secret}
-        seen = refused(check, f"{name} X-Wove-Key", *signed(check, **changes))
+        yield Attempt(f"{name} X-Wove-Key", *signed(check, key="another-key", secret=secret))
     right = check.service.key
     for what, key in (
         ("in other letters", right.swapcase()),
@@ -192,8 +183,7 @@ def wrong_key(check: CaseContext) -> str:
         ("without its last letter", right[:-1]),
     ):
         if key != right:
-            seen = refused(check, f"the right X-Wove-Key {what}", *signed(check, key=key))
-    return seen
+            yield Attempt(f"the right X-Wove-Key {what}", *signed(check, key=key))
 
 
 @auth.must(
@@ -202,16 +192,15 @@ def wrong_key(check: CaseContext) -> str:
     scenario="signatures made with another secret, an empty one, and one with a character more",
     expected=REFUSAL,
 )
-def wrong_secret(check: CaseContext) -> str:
+@refuses("signed")
+def wrong_secret(check: CaseContext) -> Attempts:
     """A signature made with another secret is refused."""
-    check.need_mode(*SIGNED_ONLY)
     for what, secret in (
         ("a wrong secret", b"another secret"),
         ("an empty secret", b""),
         ("the secret and one character more", check.service.secret + b"x"),
     ):
-        seen = refused(check, f"a signature made with {what}", *signed(check, secret=secret))
-    return seen
+        yield Attempt(f"a signature made with {what}", *signed(check, secret=secret))
 
 
 @auth.must(
@@ -222,25 +211,26 @@ def wrong_secret(check: CaseContext) -> str:
     " one",
     expected=REFUSAL,
 )
-def missing_headers(check: CaseContext) -> str:
+@refuses("signed")
+def missing_headers(check: CaseContext) -> Attempts:
     """A request that lacks one of the signature headers is refused."""
-    check.need_mode(*SIGNED_ONLY)
     for name in (KEY, TIMESTAMP, NONCE, SIGNATURE):
         sent, headers = signed(check)
-        refused(check, f"an empty {name}", sent, {**headers, name: ""})
-        sent, headers = signed(check)
-        del headers[name]
-        refused(check, f"a request without {name}", sent, headers)
+        yield Attempt(f"an empty {name}", sent, {**headers, name: ""})
+        yield Attempt(f"a request without {name}", *_without(name, *signed(check)))
     for name, changes in ((TIMESTAMP, {"timestamp": ""}), (NONCE, {"nonce": ""})):
-        sent, headers = signed(check, **changes)
-        refused(check, f"an empty {name}, which the signature covers as empty,", sent, headers)
-        sent, headers = signed(check, **changes)
-        del headers[name]
-        refused(check, f"a request without {name}, signed as if it were empty,", sent, headers)
+        what = f"an empty {name}, which the signature covers as empty,"
+        yield Attempt(what, *signed(check, **changes))
+        what = f"a request without {name}, signed as if it were empty,"
+        yield Attempt(what, *_without(name, *signed(check, **changes)))
     for target in neighbours(check):
         what = f"a request to {target!r} without any credentials"
-        refused(check, what, probe(check), {}, target=target)
-    return refused(check, "a request without any credentials", probe(check), {})
+        yield Attempt(what, probe(check), {}, target)
+    yield Attempt("a request without any credentials", probe(check), {})
+
+
+def _without(name: str, sent: Probe, headers: dict[str, str]) -> tuple[Probe, dict[str, str]]:
+    return sent, {other: value for other, value in headers.items() if other != name}
 
 
 @auth.must(
@@ -250,11 +240,11 @@ def missing_headers(check: CaseContext) -> str:
     " one character, in other letters, without its scheme, behind another, in the query",
     expected=REFUSAL,
 )
-def wrong_bearer(check: CaseContext) -> str:
+@refuses("bearer")
+def wrong_bearer(check: CaseContext) -> Attempts:
     """Only the whole bearer token lets a request in, and only as a bearer token."""
-    check.need_mode(*BEARER_ONLY)
     token = check.service.bearer
-    refused(check, "a request without a bearer token", probe(check), {})
+    yield Attempt("a request without a bearer token", probe(check), {})
     for what, value in (
         ("a wrong bearer token", "Bearer wrong"),
         ("an empty bearer token", "Bearer "),
@@ -270,12 +260,11 @@ def wrong_bearer(check: CaseContext) -> str:
         ("the token behind another token", f"Bearer wrong {token}"),
     ):
         if value != f"Bearer {token}":
-            seen = refused(check, what, probe(check), {"Authorization": value})
+            yield Attempt(what, probe(check), {"Authorization": value})
     join = "&" if "?" in check.service.target else "?"
     for name in ("token", "access_token"):
         target = f"{check.service.target}{join}{name}={urllib.parse.quote(token)}"
-        refused(check, f"the token in the query ({name}=)", probe(check), {}, target=target)
-    return seen
+        yield Attempt(f"the token in the query ({name}=)", probe(check), {}, target)
 
 
 def _other(character: str) -> str:

@@ -1,13 +1,16 @@
-"""Authentication cases about signatures that are nearly right, and the spelling of their headers.
-
-It knows the four X-Wove headers; what they sign is ``client``'s.
-"""
+"""Authentication cases about damaged signatures, and about header names in other letter cases."""
 
 from __future__ import annotations
 
 from wove_http_dev.conformance.worker import commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.auth import auth
-from wove_http_dev.conformance.worker.cases.auth.probe import REFUSAL, refused, signed
+from wove_http_dev.conformance.worker.cases.auth.probe import (
+    REFUSAL,
+    Attempt,
+    Attempts,
+    refuses,
+    signed,
+)
 from wove_http_dev.conformance.worker.client import SIGNATURE
 from wove_http_dev.conformance.worker.context import CaseContext
 
@@ -24,9 +27,9 @@ def _flipped(digit: str) -> str:
     scenario="valid signatures, each damaged in one way: cut off, extended, one hex digit changed",
     expected=REFUSAL,
 )
-def damaged_signature(check: CaseContext) -> str:
+@refuses("signed")
+def damaged_signature(check: CaseContext) -> Attempts:
     """A signature is compared whole: one that is only partly right is refused."""
-    check.need_mode("signed")
     for what, damage in (
         ("of which only v1= is left", lambda digits: ""),
         ("of which only the first hex digit is left", lambda digits: digits[:1]),
@@ -40,9 +43,8 @@ def damaged_signature(check: CaseContext) -> str:
     ):
         sent, headers = signed(check)
         digits = headers[SIGNATURE][len(SCHEME) :]
-        headers[SIGNATURE] = SCHEME + damage(digits)
-        seen = refused(check, f"a signature {what}", sent, headers)
-    return seen
+        damaged = {**headers, SIGNATURE: SCHEME + damage(digits)}
+        yield Attempt(f"a signature {what}", sent, damaged)
 
 
 @auth.must(

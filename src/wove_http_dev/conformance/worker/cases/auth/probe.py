@@ -1,9 +1,10 @@
-"""The probe that authentication cases send: a task that reports to the checker when it runs, so
-that "refused" can mean that it did not run. It knows no particular way to be refused."""
+"""Requests whose effect the checker sees: a task that reports when it runs, a pickle that reports
+when it is loaded; and ``refuses``, which makes a case of requests that must be refused."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,17 +23,17 @@ NO_REFUSAL = "though the task did not run: a refusal needs 401 or 403"
 
 @dataclass(frozen=True)
 class Probe:
-    """A body that may be sent, and the callback that tells whether it ran (if tasks can report)."""
+    """A request body whose task reports to ``callback``, which is ``None`` if no task can."""
 
     body: bytes
     callback: Callback | None
 
     def ran(self, timeout: float = AFTERMATH) -> bool:
-        """Whether it ran, as far as can be told."""
+        """Wait up to ``timeout`` seconds for a report; ``False`` also if no task can report."""
         return self.times(timeout) > 0
 
     def times(self, timeout: float = AFTERMATH, at_least: int = 1) -> int:
-        """How often it ran, as far as can be told, after waiting for ``at_least`` times."""
+        """Wait up to ``timeout`` seconds for ``at_least`` reports; the number of reports."""
         if self.callback is None:
             return 0
         self.callback.arrived(timeout, at_least)
@@ -47,15 +48,6 @@ def probe(check: CaseContext) -> Probe:
     return Probe(commands.encode(commands.run_frame(tasks.report_back, callback.address)), callback)
 
 
-def bomb(check: CaseContext, field: str = "callable_pickle") -> tuple[bytes, Callback]:
-    """A run_task whose ``field`` reports as soon as it is loaded."""
-    callback = check.callback()
-    payload = tasks.pickled(tasks.knock_on_load(callback.host, callback.port, callback.token))
-    frame = commands.run_frame(tasks.nothing)
-    frame[field] = commands.text(payload)
-    return commands.encode(frame), callback
-
-
 def signed(check: CaseContext, **changes: Any) -> tuple[Probe, dict[str, str]]:
     """A new probe, and the credentials for it, made with ``changes``
     (:meth:`ServiceUnderTest.credentials`)."""
@@ -63,21 +55,67 @@ def signed(check: CaseContext, **changes: Any) -> tuple[Probe, dict[str, str]]:
     return new, check.service.credentials(new.body, **changes)
 
 
-def refused(
-    check: CaseContext,
-    what: str,
-    sent: Probe,
-    headers: Mapping[str, str],
-    *,
-    target: str | None = None,
-) -> str:
-    """POST ``sent`` with ``headers`` and require that it is refused and does not run.
+@dataclass(frozen=True)
+class PickleCanary:
+    """A request body with a pickle that reports to ``callback`` as soon as it is loaded."""
 
-    Returns what was answered. Hanging up without an answer is a refusal too; whether it is a good
-    one is for another case.
+    body: bytes
+    callback: Callback
+
+    def was_loaded(self, times: int = 1) -> bool:
+        """Wait up to 0.15 s until it was loaded ``times`` times; whether it was."""
+        return self.callback.arrived(LOADED, times)
+
+
+def canary(check: CaseContext, field: str = "callable_pickle") -> PickleCanary:
+    """A run_task whose ``field`` is the pickle; skips the case if no task can report."""
+    callback = check.callback()
+    payload = tasks.pickled(tasks.report_on_load(callback.host, callback.port, callback.token))
+    frame = {**commands.run_frame(tasks.nothing), field: commands.text(payload)}
+    return PickleCanary(commands.encode(frame), callback)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A request that must be refused; ``what`` calls it in a report."""
+
+    what: str
+    probe: Probe
+    headers: Mapping[str, str]
+    target: str | None = None
+
+
+Attempts = Iterator[Attempt]
+
+
+def refuses(
+    *modes: str,
+) -> Callable[[Callable[[CaseContext], Attempts]], Callable[[CaseContext], str]]:
+    """Make the decorated generator the body of a case: each attempt that it yields must be refused
+    and its task must not run. The case is skipped unless the check uses one of ``modes``."""
+
+    def make(attempts: Callable[[CaseContext], Attempts]) -> Callable[[CaseContext], str]:
+        @functools.wraps(attempts)
+        def body(check: CaseContext) -> str:
+            check.need_mode(*modes)
+            seen = ""
+            for attempt in attempts(check):
+                seen = refused(check, attempt)
+            return seen
+
+        return body
+
+    return make
+
+
+def refused(check: CaseContext, attempt: Attempt) -> str:
+    """Send ``attempt`` and require that it is refused and does not run; returns what was answered.
+
+    Closing the connection without an answer is a refusal too; auth.19 is about its form.
     """
+    sent, what = attempt.probe, attempt.what
     try:
-        answer = check.post(sent.body, headers, target=target)
+        answer = check.post(sent.body, attempt.headers, target=attempt.target)
     except NoAnswer as exc:
         seen, accepted = str(exc), False
     else:

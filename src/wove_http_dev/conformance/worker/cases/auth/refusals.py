@@ -1,4 +1,4 @@
-"""Authentication cases about the refusal itself: that it is an answer, and what it gives away."""
+"""Authentication cases about refusals: their status, and that they reveal no secret."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def non_ascii_headers(check: CaseContext) -> str:
 
 
 def _refusals(check: CaseContext) -> Iterator[tuple[str, Mapping[str, str], bytes]]:
-    """Ways to be refused: what it is, the headers, the body."""
+    """Requests that must be refused: what each is called, its headers, its body."""
     yield "no credentials", {}, probe(check).body
     if check.service.mode == "bearer":
         yield "a wrong token", {"Authorization": "Bearer wrong"}, probe(check).body

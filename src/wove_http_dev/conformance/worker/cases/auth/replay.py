@@ -1,7 +1,5 @@
-"""Authentication cases about time and repetition: a signed request is good once, and for a while.
-
-It knows timestamps and nonces.
-"""
+"""Authentication cases about replays and timestamps: a signed request is accepted once, and only
+near the time at which it was signed."""
 
 from __future__ import annotations
 
@@ -15,8 +13,10 @@ from wove_http_dev.conformance.worker.cases.auth import auth
 from wove_http_dev.conformance.worker.cases.auth.probe import (
     NO_REFUSAL,
     REFUSAL,
+    Attempt,
+    Attempts,
     Probe,
-    refused,
+    refuses,
     signed,
 )
 from wove_http_dev.conformance.worker.context import CaseContext
@@ -31,7 +31,8 @@ from wove_http_dev.conformance.worker.wire import (
 DAY = 86400.0
 """Far outside any sensible clock skew (Wove's own default is 300 s)."""
 INSIDE, OUTSIDE = 60, 1800
-"""Seconds that clocks may well differ, and seconds that are too many, by Wove's default of 300."""
+"""Seconds of clock difference that must be accepted, and that must be refused (Wove's default for
+the limit is 300 s)."""
 COPIES = 6
 OTHERS, OTHERS_TIME = 600, 2.0
 """Requests between a request and its late replay, and the seconds that they may take."""
@@ -83,7 +84,7 @@ def _refused_again(
 
 
 def _times_alone(check: CaseContext) -> int:
-    """How often one request runs its task: what run.09 flags is not a replay's doing."""
+    """How often one good request runs its task: more than once is for run.09 to flag."""
     sent, headers = signed(check)
     check.ask("a good request", sent.body, headers)
     return sent.times(at_least=2)
@@ -162,11 +163,11 @@ def replay_race(check: CaseContext) -> str:
     scenario="a request signed with a timestamp of a day ago",
     expected=REFUSAL,
 )
-def expired_timestamp(check: CaseContext) -> str:
+@refuses("signed")
+def expired_timestamp(check: CaseContext) -> Attempts:
     """A timestamp behind the clock-skew window is refused."""
-    check.need_mode("signed")
     stamp = str(int(time.time() - DAY))
-    return refused(check, "an expired timestamp (a day old)", *signed(check, timestamp=stamp))
+    yield Attempt("an expired timestamp (a day old)", *signed(check, timestamp=stamp))
 
 
 @auth.must(
@@ -175,11 +176,11 @@ def expired_timestamp(check: CaseContext) -> str:
     scenario="a request signed with a timestamp of tomorrow",
     expected=REFUSAL,
 )
-def future_timestamp(check: CaseContext) -> str:
+@refuses("signed")
+def future_timestamp(check: CaseContext) -> Attempts:
     """A timestamp ahead of the clock-skew window is refused."""
-    check.need_mode("signed")
     stamp = str(int(time.time() + DAY))
-    return refused(check, "a future timestamp (a day ahead)", *signed(check, timestamp=stamp))
+    yield Attempt("a future timestamp (a day ahead)", *signed(check, timestamp=stamp))
 
 
 # Wove's own verify_headers (2.0.3) accepts nan; only who has the secret can sign one
@@ -189,12 +190,11 @@ def future_timestamp(check: CaseContext) -> str:
     scenario="requests signed with the timestamps nan, -nan, inf, -inf and 1e400",
     expected=REFUSAL,
 )
-def endless_timestamp(check: CaseContext) -> str:
+@refuses("signed")
+def endless_timestamp(check: CaseContext) -> Attempts:
     """A timestamp that is no finite number lies in no window and is refused (it never expires)."""
-    check.need_mode("signed")
     for stamp in ("nan", "-nan", "NaN", "inf", "-inf", "1e400"):
-        seen = refused(check, f"the timestamp {stamp!r}", *signed(check, timestamp=stamp))
-    return seen
+        yield Attempt(f"the timestamp {stamp!r}", *signed(check, timestamp=stamp))
 
 
 @auth.must(
@@ -203,13 +203,12 @@ def endless_timestamp(check: CaseContext) -> str:
     scenario="requests signed with timestamps that are no number",
     expected=f"{REFUSAL}; the service goes on",
 )
-def malformed_timestamp(check: CaseContext) -> str:
+@refuses("signed")
+def malformed_timestamp(check: CaseContext) -> Attempts:
     """A timestamp that is no number is refused."""
-    check.need_mode("signed")
     for stamp in ("yesterday", "1,5", "0x10", "9" * 400):
-        seen = refused(check, f"the timestamp {stamp[:12]!r}", *signed(check, timestamp=stamp))
+        yield Attempt(f"the timestamp {stamp[:12]!r}", *signed(check, timestamp=stamp))
     check.still_serves("malformed timestamps")
-    return seen
 
 
 def _cancelling(check: CaseContext, **changes: Any) -> tuple[bytes, dict[str, str]]:

@@ -1,8 +1,5 @@
-"""Authentication cases about order and memory: all of a request is verified before anything of it
-is used, each time, and what was used once stays used, whatever came of it.
-
-It knows requests that are right in every way but one; what they are is ``probing``'s.
-"""
+"""Authentication cases about the order of verification: every credential is checked before the body
+is used, for each request, and a nonce stays used when its task fails or is cancelled."""
 
 from __future__ import annotations
 
@@ -16,7 +13,8 @@ from wove_http_dev.conformance.worker.cases.auth import auth
 from wove_http_dev.conformance.worker.cases.auth.probe import (
     LOADED,
     REFUSAL,
-    bomb,
+    Attempt,
+    canary,
     probe,
     refused,
     signed,
@@ -37,22 +35,23 @@ from wove_http_dev.conformance.worker.wire import NoAnswer
 def verify_all_before_unpickling(check: CaseContext) -> str:
     """Timestamp and nonce are part of the verification: before them nothing is unpickled."""
     check.need_mode("signed")
-    body, callback = bomb(check)
+    old = canary(check)
     stamp = str(int(time.time() - OUTSIDE))
-    answer = check.ask("an old request", body, check.service.credentials(body, timestamp=stamp))
-    if callback.arrived(LOADED):
+    headers = check.service.credentials(old.body, timestamp=stamp)
+    answer = check.ask("an old request", old.body, headers)
+    if old.was_loaded():
         check.fail(
             f"a request signed {OUTSIDE} s ago was unpickled before its timestamp was looked at"
             f" (the answer: HTTP {answer.status})"
         )
-    body, callback = bomb(check)
-    headers = check.service.credentials(body)
-    check.ask("a good request", body, headers)
-    if not callback.arrived(LOADED):
+    good = canary(check)
+    headers = check.service.credentials(good.body)
+    check.ask("a good request", good.body, headers)
+    if not good.was_loaded():
         raise NotApplicable("the pickle of a good request did not report when it was loaded")
-    loads = callback.count
-    answer = check.ask("a replayed request", body, headers)
-    if callback.arrived(LOADED, loads + 1):
+    loads = good.callback.count
+    answer = check.ask("a replayed request", good.body, headers)
+    if good.was_loaded(loads + 1):
         check.fail(
             "a replayed request was unpickled before its nonce was looked at (the answer: HTTP"
             f" {answer.status})"
@@ -70,7 +69,7 @@ def replay_of_a_failure(check: CaseContext) -> str:
     """A signed request is good once, also where its task failed or was cancelled."""
     check.need_mode("signed")
     callback = check.callback()
-    body = commands.encode(commands.run_frame(tasks.knock_and_fail, callback.address))
+    body = commands.encode(commands.run_frame(tasks.report_and_fail, callback.address))
     headers = check.service.credentials(body)
     check.ask("a task that fails", body, headers)
     if not callback.arrived(check.patience):
@@ -161,7 +160,7 @@ def each_request_verified(check: CaseContext) -> str:
         connection.send(service.request(sent.body, wrong, keep=True), deadline)
         second = connection.answer(deadline)
     except NoAnswer as exc:
-        return refused(check, f"wrong credentials ({exc})", sent, wrong)
+        return refused(check, Attempt(f"wrong credentials ({exc})", sent, wrong))
     finally:
         connection.close()
     if second.ok or sent.ran():

@@ -49,9 +49,9 @@ def failed_task_runs_once(check: CaseContext) -> str:
     """A task that fails is not tried again: what it has done already would be done twice."""
     not_run = "an outcome was told, but the task did not run"
     for what, function in (
-        ("a task that fails", tasks.knock_and_fail),
-        ("a task that fails with a ConnectionError", tasks.knock_and_lose),
-        ("an async task that fails", tasks.knock_and_fail_async),
+        ("a task that fails", tasks.report_and_fail),
+        ("a task that fails with a ConnectionError", tasks.report_and_lose_connection),
+        ("an async task that fails", tasks.report_and_fail_async),
     ):
         _once(check, function, not_run, what)
     return "once"

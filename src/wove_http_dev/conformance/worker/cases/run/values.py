@@ -36,7 +36,7 @@ def _same(check: CaseContext, what: str, seen: Any, expected: Any) -> None:
 def keyword_arguments(check: CaseContext) -> str:
     """The task is called with the dict in args_pickle as keyword arguments."""
     args = {"first": 1, "third": [3], "other": {"more": "é"}}
-    seen = check.value(tasks.told_arguments, args)
+    seen = check.value(tasks.arguments_received, args)
     expected = {
         "first": 1,
         "second": "default",
@@ -193,7 +193,7 @@ def any_argument_name(check: CaseContext) -> str:
     for name in NAMES:
         what = f"the names of a task's arguments, with one called {name!r}"
         try:
-            _same(check, what, check.value(tasks.told_names, {name: 1}), [name])
+            _same(check, what, check.value(tasks.names_received, {name: 1}), [name])
         except CaseFailed as exc:
             raise CaseFailed(
                 f"an argument called {name!r} does not reach the task: {exc.actual}"
