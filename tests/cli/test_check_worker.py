@@ -98,7 +98,7 @@ def test_a_dead_service_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
     ("words", "says"),
     [
         ((), "needs the URL"),
-        (("nonsense",), "is no http:// or https:// URL"),
+        (("nonsense",), "is not an http:// or https:// URL"),
         (("http://localhost/x", "--secret-env", "NOT_SET_ANYWHERE"), "is not set"),
         (("https://localhost/x", "--ca-file", "/no/such/file"), "No such file"),
         (("https://localhost/x", "--ca-file", __file__), "holds no certificate"),

@@ -1,7 +1,6 @@
-"""What a conformance check is made of: cases, their results, and how those count.
+"""What a conformance check is made of: cases in families, their results, and a report of them.
 
-Both checks (worker, executor) and everything that prints use this room. It does not know what is
-checked, how a case does it, or what a report looks like; it imports nothing of the package.
+It imports nothing of the package, so that the cases for a worker service cannot share its bugs.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ SKIPPED: Status = "skipped"
 NOT_RUN: Status = "not run"
 
 ACTUAL_LIMIT = 1500
-"""Characters of what was seen that a result keeps: what a service answers is not ours to print."""
+"""Characters of a text that a result keeps: a service may answer with megabytes."""
 
 
 class CaseFailed(Exception):
-    """What is checked fell short; ``actual`` says how, ``expected`` overrides the case's own."""
+    """A case failed. ``actual`` says what was seen; ``expected`` replaces the case's own text."""
 
     def __init__(self, actual: str, *, expected: str | None = None) -> None:
         super().__init__(actual)
@@ -36,7 +35,7 @@ class CaseFailed(Exception):
 
 
 class NotApplicable(Exception):
-    """The case says nothing about this service; the message is the reason to show."""
+    """The case does not apply; the message is the reason that a report shows."""
 
 
 CaseBody = Callable[[Any], str | None]
@@ -209,7 +208,7 @@ def _with_value(body: ParametrizedBody[Parameter], value: Parameter) -> CaseBody
 
 @dataclass(frozen=True)
 class Result:
-    """What one case found."""
+    """The outcome of one case."""
 
     case: Case
     status: Status
@@ -224,8 +223,8 @@ class Result:
     def is_shortfall(self, *, strict: bool) -> bool:
         """Whether this result makes the check fail.
 
-        A SHOULD counts only if ``strict``. A case that is known to fail counts when it passes: the
-        list is out of date then.
+        A SHOULD that failed counts only if ``strict``. A case that is known to fail counts when it
+        passes, because the list is then out of date.
         """
         if self.status == NOT_RUN:
             return True
@@ -236,7 +235,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Report:
-    """A whole check: what was checked and every result, in order."""
+    """A whole check: the name of what was checked, and every result in order."""
 
     subject: str
     results: Sequence[Result]
@@ -250,7 +249,7 @@ class Report:
 
     @property
     def exit_status(self) -> int:
-        """0 if nothing fell short, else 1."""
+        """0, or 1 if a result makes the check fail."""
         return 1 if self.shortfalls else 0
 
     def count(self, status: Status) -> int:
@@ -259,7 +258,7 @@ class Report:
 
 
 def printable(text: str, limit: int = ACTUAL_LIMIT) -> str:
-    """``text`` without what would steer a terminal or break XML, at most ``limit`` characters."""
+    """``text`` without control characters (for terminals and XML), at most ``limit`` characters."""
     clean = "".join(
         character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}"
         for character in text[: limit + 1]

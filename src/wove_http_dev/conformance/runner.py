@@ -1,7 +1,6 @@
-"""Runs cases one after the other: selection, prerequisites, a time budget, a service that dies.
+"""Runs cases one after the other: selection, prerequisites, time limits, a service that dies.
 
-It does not know what a case checks nor how results are shown. Whatever a case raises becomes a
-result; only an interrupt from the keyboard gets out.
+Any ``Exception`` that a case raises becomes its result; ``KeyboardInterrupt`` ends the check.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from wove_http_dev.conformance.case import (
 Context = Callable[[], AbstractContextManager[Any]]
 Observer = Callable[[Result], None]
 SLOW = 0.1
-"""Seconds of a plain run that make a whole check long."""
+"""Seconds of a prerequisite from which a service is called slow in the report."""
 
 
 def select(cases: Iterable[Case], run: Sequence[str], exclude: Sequence[str]) -> list[Case]:
@@ -42,7 +41,7 @@ def select(cases: Iterable[Case], run: Sequence[str], exclude: Sequence[str]) ->
 
 
 def perform(case: Case, context: Context) -> Result:
-    """Run one case in a context of its own. A context with a text ``sent`` tells what was sent."""
+    """Run one case in a new context. The result's ``sent`` is the context's, if it has one."""
     began = time.monotonic()
     expected, sent = case.expected, ""
     try:
@@ -56,19 +55,19 @@ def perform(case: Case, context: Context) -> Result:
         status, actual, expected = FAILED, exc.actual, exc.expected or case.expected
     except NotApplicable as exc:
         status, actual = SKIPPED, str(exc)
-    except Exception as exc:  # whatever a service provokes is a result, never the end of the check
+    except Exception as exc:  # a service can provoke anything; the check goes on
         status, actual = FAILED, f"the case could not be finished: {type(exc).__name__}: {exc}"
     seconds = time.monotonic() - began
     return Result(case, status, printable(actual), expected, seconds, sent=printable(sent))
 
 
 class Checking:
-    """One check under way.
+    """One check: runs cases in contexts that ``context`` makes, within time limits.
 
-    ``budget`` is in seconds: cases that have not begun by then are not run; nor are any once
-    ``losses`` seconds went to cases that did not pass (a slow service has more time than one that
-    hangs). ``alive`` is asked after a case that failed whether what is checked still answers;
-    ``known`` are the globs of cases known to fail.
+    No case begins after ``budget`` seconds, nor once cases that did not pass have taken ``losses``
+    seconds together, so that a service that hangs is given up sooner than a slow one. ``alive`` is
+    called after a failed case: whether what is checked still answers. ``known`` are globs of cases
+    known to fail; ``observer`` gets each result.
     """
 
     def __init__(
@@ -92,20 +91,22 @@ class Checking:
         self._done: list[Result] = []
 
     def run(self, cases: Sequence[Case], prerequisites: Sequence[Case]) -> list[Result]:
-        """The results of ``cases``. ``prerequisites`` run first; one that is not in ``cases`` is
-        reported only if it fails."""
+        """Run ``prerequisites`` and then ``cases``; returns their results in order.
+
+        A prerequisite that is not in ``cases`` is reported only if it fails.
+        """
         results = []
         for case in prerequisites:
             result = self._one(case)
             if case in cases or result.status != PASSED:
-                results.append(self._tell(result))
+                results.append(self._report(result))
             if result.status == FAILED:
-                self._stopped = self._stopped or f"{case.title} fell short: {result.actual}"
+                self._stopped = self._stopped or f"{case.title} failed: {result.actual}"
                 break
         done = {result.case.id for result in results} | {
             case.id for case in prerequisites if not self._stopped
         }
-        results += [self._tell(self._one(case)) for case in cases if case.id not in done]
+        results += [self._report(self._one(case)) for case in cases if case.id not in done]
         return results
 
     def _one(self, case: Case) -> Result:
@@ -121,7 +122,7 @@ class Checking:
         return result
 
     def _used_up(self) -> str:
-        """Why no further case begins, if so. A prerequisite is one plain run: it sets the pace."""
+        """Why no further case may begin, or an empty text; a prerequisite is one plain run."""
         lost = [result for result in self._done if result.status != PASSED]
         if sum(result.seconds for result in lost) > self._losses:
             return (
@@ -140,7 +141,7 @@ class Checking:
             )
         return f"{allowed}; {_longest(self._done)}"
 
-    def _tell(self, result: Result) -> Result:
+    def _report(self, result: Result) -> Result:
         known = any(result.case.matches(glob) for glob in self._known)
         result = replace(result, known_failing=known)
         self._observer(result)

@@ -1,7 +1,7 @@
-"""A service that the check starts itself (``--cmd``): started, waited for, and stopped.
+"""Starts a worker service for a check (``--cmd``), waits until it accepts connections, stops it.
 
-It knows a process and a port. The process has a group of its own, so that whatever it starts is
-stopped too; what it prints goes to a file, and its end is shown if the service does not come up.
+The process gets a process group of its own, so that its children are stopped too. Its output goes
+to a temporary file; the end of it is shown if the service does not start.
 """
 
 from __future__ import annotations
@@ -18,24 +18,27 @@ from types import TracebackType
 from typing import IO
 
 POLL = 0.02
+"""Seconds between two attempts to connect."""
 STOP_GRACE = 5.0
+"""Seconds between SIGTERM and SIGKILL."""
 SHOWN = 2000
-"""Characters of its output that are shown if it did not come up."""
+"""Characters of its output that are shown if it did not start."""
 
 
 class StartError(Exception):
-    """The command cannot be started, or something else has the port; the message says which."""
+    """The command cannot be started, or the port is in use; the message says which."""
 
 
 class NeverAnsweredError(Exception):
-    """It was started, but nothing accepted connections; the message holds the end of its output."""
+    """The command was started but accepted no connection; the message ends with its output."""
 
 
 class ServiceCommand:
-    """A context manager that runs ``words`` (shell words, no shell) while it is open.
+    """A context manager that runs a command while it is open.
 
-    ``host`` and ``port`` are where it is expected to accept connections within ``patience``
-    seconds. Raises :class:`StartError` or :class:`NeverAnsweredError`.
+    ``words`` is split as a shell would, but no shell runs it. Entering blocks until the command
+    accepts connections at ``host`` and ``port``. Raises :class:`StartError`, or
+    :class:`NeverAnsweredError` if it ends first or takes longer than ``patience`` seconds.
     """
 
     def __init__(self, words: str, host: str, port: int, *, patience: float = 30.0) -> None:
@@ -96,17 +99,17 @@ class ServiceCommand:
             if status is not None:
                 raise NeverAnsweredError(
                     f"the command ended with status {status} before it accepted connections"
-                    f"{self._said()}"
+                    f"{self._output_text()}"
                 )
             if time.monotonic() > ends:
                 host, port = self._where
                 raise NeverAnsweredError(
                     f"the command accepted no connection at {host}:{port} within"
-                    f" {self._patience:g} s{self._said()}"
+                    f" {self._patience:g} s{self._output_text()}"
                 )
             time.sleep(POLL)
 
-    def _said(self) -> str:
+    def _output_text(self) -> str:
         assert self._output is not None
         self._output.seek(0)
         text = self._output.read().decode("utf-8", "replace").strip()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import select as sockets
 import socket
 import threading
 import time
@@ -24,7 +23,6 @@ from wove_http_dev.conformance.runner import perform, select
 from wove_http_dev.conformance.worker.client import ServiceUnderTest
 from wove_http_dev.conformance.worker.context import Session
 from wove_http_dev.conformance.worker.suite import PREREQUISITES, WORKER_CASES
-from wove_http_dev.conformance.worker.wire import Connection, Deadline, NoAnswer
 
 
 def closed_port() -> int:
@@ -68,21 +66,6 @@ def test_what_is_no_answer_ends_the_check_at_the_first_case(script: Script, says
     assert first.case.id == "transport.01"
     assert any(part in first.actual for part in says.split("|")), first.actual
     assert second.status == NOT_RUN
-
-
-def test_a_reset_that_the_sender_learns_of_is_a_reset() -> None:
-    """The kernel tells of a reset once; told to the sender, it is an end of file to the reader."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        client = socket.create_connection(server.getsockname())
-        hostile.resets_at_once(server.accept()[0])
-    poll = sockets.poll()
-    poll.register(client, 0)  # a reset is reported violations, and asking does not use it up
-    assert poll.poll(10_000)
-    connection = Connection(lambda _: client, Deadline(10))
-    connection.send(b"x", Deadline(10))
-    with pytest.raises(NoAnswer, match="the connection was reset"):
-        connection.answer(Deadline(10))
-    connection.close()
 
 
 @pytest.mark.parametrize("name", hostile.BREAKS_EVERY_CASE)
@@ -201,14 +184,6 @@ def test_many_runs_are_fewer_on_a_slow_service() -> None:
         ("limits.05", "passed"),
         ("limits.07", "skipped"),
     ]
-
-
-def test_a_wait_that_its_case_cuts_short_says_so() -> None:
-    """The figure is the one that was waited."""
-    case = Deadline(0.2)
-    cut = Deadline(5.0, within=case)
-    assert "within 0.2 s, all that was left of the 0.2 s of this case" in str(cut.passed())
-    assert str(Deadline(0.1, within=case).passed()) == "no whole answer within 0.1 s"
 
 
 def test_a_wrong_secret_is_told_at_once() -> None:

@@ -1,18 +1,16 @@
-"""The executor's own rule for services beyond this machine, and what a URL may be."""
+"""Wove's rule for services on other machines: TLS and authentication (transport.02)."""
 
 from __future__ import annotations
 
-import pytest
-
 from wove_http_dev.conformance.case import FAILED, PASSED, SKIPPED, Result
 from wove_http_dev.conformance.runner import perform
-from wove_http_dev.conformance.worker.client import ServiceUnderTest, UrlError
+from wove_http_dev.conformance.worker.client import ServiceUnderTest
 from wove_http_dev.conformance.worker.context import Session
 from wove_http_dev.conformance.worker.suite import WORKER_CASES
 
 
 def policy(service: ServiceUnderTest) -> Result:
-    """What transport.02 says; it opens no connection."""
+    """The result of transport.02, which opens no connection."""
     case = next(case for case in WORKER_CASES if case.id == "transport.02")
     return perform(case, Session(service).case)
 
@@ -39,26 +37,3 @@ def test_https_with_a_secret_passes() -> None:
 def test_a_local_service_may_do_without() -> None:
     """Plain http without authentication is for local development."""
     assert policy(ServiceUnderTest("http://localhost:8080/wove/tasks")).status == SKIPPED
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "localhost:8080/wove",
-        "ftp://localhost/wove",
-        "http:///wove",
-        "http://user:secret@localhost/wove",
-        "http://localhost/a b",
-        "http://localhost/größe",
-        "http://localhost:99999/wove",
-    ],
-)
-def test_a_url_that_wove_would_not_take_is_an_error(url: str) -> None:
-    """It is told before anything is sent."""
-    with pytest.raises(UrlError):
-        ServiceUnderTest(url)
-
-
-def test_the_target_is_the_url_s_path_and_query_as_written() -> None:
-    """That is what Wove signs; a fragment is not sent."""
-    assert ServiceUnderTest("http://localhost/a%2Fb;c?d=%20#e").target == "/a%2Fb;c?d=%20"

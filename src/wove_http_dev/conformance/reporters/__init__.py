@@ -1,1 +1,1 @@
-"""A finished check, shown or written."""
+"""Reports of a check: on the terminal, as JSON, as JUnit XML."""

@@ -1,7 +1,6 @@
-"""What an answer says in event frames: its shape, its terminal frame, the result or error in it.
+"""Reads the event frames in an answer: their shape, the terminal frame, its result or error.
 
-It reads JSON, and loads a pickle only where a case asks for the value (``unpickling``). It sends
-nothing.
+A pickle is loaded only where a case needs the value, by ``unpickling``.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ Event = Mapping[str, Any]
 
 
 def events_of(answer: HttpResponse, what: str = "the answer") -> list[Event]:
-    """The event frames of ``answer``, whichever of the three shapes it has.
+    """The event frames of ``answer``, in any of the three shapes that Wove's executor reads.
 
-    Raises :class:`CaseFailed`, which calls it ``what``, if Wove's executor could not read them.
+    Raises :class:`CaseFailed`, which calls the answer ``what``, if Wove could not read them.
     """
     coding = answer.header("Content-Encoding").strip().lower()
     if coding not in ("", "identity"):
@@ -44,7 +43,7 @@ def events_of(answer: HttpResponse, what: str = "the answer") -> list[Event]:
         events = [document]
     if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
         raise CaseFailed(
-            f"{what} holds no list of event frames: {answer.shown()}",
+            f"{what} does not hold event frames: {answer.shown()}",
             expected="one event frame, a list of them, or an object with an events list",
         )
     return events
@@ -73,14 +72,14 @@ def terminals(events: list[Event]) -> list[Event]:
 
 
 def acknowledged_cancel(answer: HttpResponse, what: str) -> bool:
-    """Whether ``answer`` claims that a task was cancelled; nothing readable claims nothing."""
+    """Whether ``answer`` says that a task was cancelled; an empty or error answer does not."""
     if not answer.ok or not answer.body.strip():
         return False
     return any(event.get("type") == "task_cancelled" for event in events_of(answer, what))
 
 
 def types(events: list[Event]) -> str:
-    """The types of ``events``, to print."""
+    """The types of ``events`` as a text."""
     kinds = [repr(e["type"])[:40] if "type" in e else "an object without type" for e in events[:12]]
     return ", ".join(kinds) or "no event frames"
 
@@ -111,7 +110,7 @@ def error_value(event: Event) -> Any:
 
 
 def error_payload(event: Event) -> Mapping[str, Any]:
-    """The same as an object; text is taken for its message, anything else for nothing."""
+    """:func:`error_value` as an object: a text becomes its message, anything else an empty one."""
     value = error_value(event)
     if isinstance(value, str):
         return {"message": value}
@@ -134,7 +133,7 @@ def exception_of(event: Event) -> BaseException | None:
 
 
 def error_text(event: Event) -> str:
-    """Whatever a frame says about an error, to print or to search."""
+    """Everything that a frame says about an error, as one text."""
     try:
         parts = [brief(value) for value in error_payload(event).values()]
         message = error_payload(event).get("message")

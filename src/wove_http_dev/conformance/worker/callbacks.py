@@ -1,8 +1,7 @@
-"""Where task bodies report to: a socket of the checker that tells whether a body runs, still runs,
-or has ended.
+"""A listener of the checker that task bodies connect to, so that it sees whether a body runs.
 
-A body connects and names its token; then the checker can ping it, release it, or see it go. It
-knows no HTTP and no frame. Whatever else connects is hung up on.
+A body connects and sends its token. The checker can then ping it, release it, or see it end.
+Connections without a known token are closed.
 """
 
 from __future__ import annotations
@@ -12,37 +11,40 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from typing import Any
 
 TOKEN_BYTES = 32
-"""Length of a token in hexadecimal digits; a line of it opens every callback."""
+"""Length of a token, hexadecimal digits; a body sends its token first."""
 PING, QUIT = b"p", b"q"
-GREETING_TIMEOUT = 5.0
+TOKEN_TIMEOUT = 5.0
+"""Seconds in which a connection must send its token."""
 PONG_TIMEOUT = 1.0
+"""Seconds in which a body must answer a ping."""
 
 
 class Callback:
-    """One body that was invited. ``address`` holds the arguments its task function takes."""
+    """The connection of one task body; ``address`` holds the arguments for its task function."""
 
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
         self.token = secrets.token_hex(TOKEN_BYTES // 2)
-        self.address = {"host": host, "port": port, "token": self.token}
+        self.address: dict[str, Any] = {"host": host, "port": port, "token": self.token}
         self._arrival = threading.Condition()
         self._socks: list[socket.socket] = []
         self._released = False
 
     @property
     def count(self) -> int:
-        """How many times a body with this token came."""
+        """How many bodies with this token have connected."""
         return len(self._socks)
 
     def arrived(self, timeout: float, times: int = 1) -> bool:
-        """Whether the body came ``times`` times, after waiting at most ``timeout`` seconds."""
+        """Wait up to ``timeout`` seconds for ``times`` bodies to connect; whether they did."""
         with self._arrival:
             return self._arrival.wait_for(lambda: len(self._socks) >= times, timeout)
 
-    def welcome(self, sock: socket.socket) -> None:
-        """The listener hands over a body's connection."""
+    def connected(self, sock: socket.socket) -> None:
+        """A body has connected; for the listener."""
         with self._arrival:
             self._socks.append(sock)
             released = self._released
@@ -51,7 +53,7 @@ class Callback:
             self._send_quit(sock)
 
     def alive(self) -> bool:
-        """Whether the body answers now; the answer was written after this was called."""
+        """Ping the body and wait up to 1 s; whether it answered."""
         if not self._socks:
             return False
         sock = self._socks[0]
@@ -62,8 +64,8 @@ class Callback:
         except OSError:
             return False
 
-    def gone(self, timeout: float) -> bool:
-        """Whether the body's end of the connection closed, after at most ``timeout`` seconds."""
+    def ended(self, timeout: float) -> bool:
+        """Wait up to ``timeout`` seconds until the body closes its connection; whether it has."""
         ends = time.monotonic() + timeout
         sock = self._socks[0]
         while (left := ends - time.monotonic()) > 0:
@@ -78,7 +80,7 @@ class Callback:
         return False
 
     def release(self) -> None:
-        """Let the body end, and every later one with this token at once."""
+        """Let the body end; later bodies with this token end as soon as they connect."""
         with self._arrival:
             self._released = True
             socks = list(self._socks)
@@ -91,14 +93,14 @@ class Callback:
             sock.sendall(QUIT)
 
     def close(self) -> None:
-        """Release, and hang up."""
+        """Release the bodies and close their connections."""
         self.release()
         for sock in self._socks:
             sock.close()
 
 
 class Listener:
-    """Listens on ``host``, the address that bodies are told to connect to."""
+    """Listens on ``host``, the address that task bodies connect to, on a free port."""
 
     def __init__(self, host: str) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -119,7 +121,7 @@ class Listener:
         return callback
 
     def drop(self, callback: Callback) -> None:
-        """End ``callback``; a body that comes with its token from now on is hung up on."""
+        """Close ``callback``; bodies that connect with its token afterwards are disconnected."""
         with self._lock:
             self._callbacks.pop(callback.token, None)
         callback.close()
@@ -130,10 +132,10 @@ class Listener:
                 sock, _ = self._server.accept()
             except OSError:
                 return
-            threading.Thread(target=self._greet, args=(sock,), daemon=True).start()
+            threading.Thread(target=self._read_token, args=(sock,), daemon=True).start()
 
-    def _greet(self, sock: socket.socket) -> None:
-        ends = time.monotonic() + GREETING_TIMEOUT
+    def _read_token(self, sock: socket.socket) -> None:
+        ends = time.monotonic() + TOKEN_TIMEOUT
         token = b""
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -151,10 +153,10 @@ class Listener:
         if callback is None:
             sock.close()
         else:
-            callback.welcome(sock)
+            callback.connected(sock)
 
     def close(self) -> None:
-        """Stop listening and let every body go."""
+        """Stop listening and release every body."""
         with suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()

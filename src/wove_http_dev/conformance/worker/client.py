@@ -1,7 +1,7 @@
-"""The service under check as a client sees it: its URL, its credentials, requests to it.
+"""The service under test as a client sees it: its URL, its credentials, requests to it.
 
-The signing scheme ("wove-v1", HMAC-SHA256) is written out here a second time, on purpose: nothing
-is shared with the package's own service, nor with Wove's. It knows no frame.
+The signing scheme ("wove-v1", HMAC-SHA256) is written out a second time, so that the checker shares
+no code with the package's own service or with Wove.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ KEY, TIMESTAMP, NONCE, SIGNATURE = (
     "X-Wove-Signature",
 )
 RESOLVE_TIMEOUT = 10.0
+"""Seconds for the resolution of the host name."""
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 class UrlError(ValueError):
-    """The URL is none that Wove's executor would take; the message says why."""
+    """Wove's executor would not accept the URL; the message says why."""
 
 
 def signature(secret: bytes, target: str, timestamp: str, nonce: str, body: bytes) -> str:
@@ -51,15 +52,16 @@ def signature(secret: bytes, target: str, timestamp: str, nonce: str, body: byte
 def request_bytes(
     host: str, target: str, headers: Mapping[str, str], body: bytes, method: str = "POST"
 ) -> bytes:
-    """A request as it travels. Header values may hold any latin-1 character."""
+    """The bytes of a request. Header values may hold any latin-1 character."""
     lines = [f"{method} {target} HTTP/1.1", f"Host: {host}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
 
 
 class ServiceUnderTest:
-    """A worker service at ``url``, with the ``secret`` that signs, or the ``bearer`` token, or
-    neither. ``ca_file`` is trusted in place of the system's CAs.
+    """A worker service at ``url``, with a signing ``secret``, a ``bearer`` token, or neither.
+
+    ``ca_file`` is trusted in place of the system's CAs.
 
     Raises :class:`UrlError` for the URL, ``OSError`` or ``ssl.SSLError`` for the CA file.
     """
@@ -97,7 +99,7 @@ class ServiceUnderTest:
 
     @property
     def local(self) -> bool:
-        """Whether Wove takes the host for this machine (its non-local policy does not apply)."""
+        """Whether Wove treats the host as local: its policy for other hosts does not apply then."""
         return self.host.lower() in LOCAL_HOSTS
 
     @property
@@ -111,7 +113,7 @@ class ServiceUnderTest:
     # Connections
 
     def connect(self, deadline: Deadline) -> Connection:
-        """A connection, its TLS handshake done. Raises :class:`NoAnswer`."""
+        """Connect and complete the TLS handshake. Raises :class:`NoAnswer`."""
         return Connection(self._secure_socket, deadline, self._observer)
 
     def silent_socket(self, deadline: Deadline) -> socket.socket:
@@ -149,7 +151,7 @@ class ServiceUnderTest:
 
     def _resolve(self, deadline: Deadline) -> tuple[int, Any]:
         if not self._addresses:
-            # getaddrinfo has no timeout; on a thread it cannot hold the checker up.
+            # getaddrinfo has no timeout; on a thread it cannot block the checker.
             lookup = Background(
                 lambda: socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
             )
@@ -161,7 +163,7 @@ class ServiceUnderTest:
         return self._addresses[0]
 
     def own_address(self) -> str:
-        """The address of this machine that the service can reach it under."""
+        """The address of this machine that its connections to the service come from."""
         sock = self._connected_socket(Deadline(RESOLVE_TIMEOUT))
         try:
             return str(sock.getsockname()[0])
@@ -180,7 +182,7 @@ class ServiceUnderTest:
         timestamp: str | None = None,
         nonce: str | None = None,
     ) -> dict[str, str]:
-        """The headers that authenticate ``body``; an argument puts something else in."""
+        """The headers that authenticate ``body``; each argument replaces one ingredient."""
         if self.mode == "none":
             return {}
         if self.mode == "bearer":
@@ -219,7 +221,7 @@ class ServiceUnderTest:
         return request_bytes(self.authority, target or self.target, fields, body, method)
 
     def exchange(self, request: bytes, deadline: Deadline, method: str = "POST") -> HttpResponse:
-        """Send ``request`` on a connection of its own; the answer. Raises :class:`NoAnswer`."""
+        """Send ``request`` on a new connection and read the answer. Raises :class:`NoAnswer`."""
         connection = self.connect(deadline)
         try:
             connection.send(request, deadline)
@@ -246,9 +248,9 @@ def _parts(url: str) -> urllib.parse.SplitResult:
         parts = urllib.parse.urlsplit(url)
         parts.port  # noqa: B018 (parsing it is the check)
     except ValueError as exc:
-        raise UrlError(f"{url!r} is no URL: {exc}") from exc
+        raise UrlError(f"{url!r} is not a URL: {exc}") from exc
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UrlError(f"{url!r} is no http:// or https:// URL with a host")
+        raise UrlError(f"{url!r} is not an http:// or https:// URL with a host")
     if parts.username is not None:
         raise UrlError("the URL must not hold a user name or password")
     if not url.isascii() or not url.isprintable() or " " in url:

@@ -1,6 +1,6 @@
-"""Command frames, written out literally.
+"""Command frames, written out field by field as wove 2.0 sends them.
 
-Source: Wove's http page, "Executor Protocol"; fields as wove 2.0 sends them.
+Source: Wove's page on the http executor, "Executor Protocol".
 """
 
 from __future__ import annotations

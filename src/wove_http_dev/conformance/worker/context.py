@@ -1,7 +1,4 @@
-"""What a case works with: requests, runs and bodies that report, each with an end to its patience.
-
-It knows how to ask; what must come back is the cases' business.
-"""
+"""What a case works with: requests, runs and callbacks, each with a time limit."""
 
 from __future__ import annotations
 
@@ -17,13 +14,13 @@ from wove_http_dev.conformance.worker.sent import SentRequests
 from wove_http_dev.conformance.worker.wire import Background, Deadline, HttpResponse, NoAnswer
 
 PATIENCE = 5.0
-"""Seconds that one answer may take; none of the tasks sent takes longer than a moment."""
+"""Seconds that one answer may take; the tasks themselves take milliseconds."""
 CASE_TIME = 12.0
 """Seconds that all waits of one case share."""
 
 
 class Session:
-    """The service under check and the listener that bodies report to; shared by all cases.
+    """The service under test and the listener that task bodies connect to, shared by all cases.
 
     ``callback_host`` is the address at which the service reaches this machine, ``patience`` the
     seconds that one answer may take.
@@ -44,7 +41,7 @@ class Session:
 
     @contextmanager
     def case(self) -> Iterator[CaseContext]:
-        """The context of one case; its bodies are let go at the end."""
+        """Make the context of one case; its task bodies are released at the end."""
         check = CaseContext(self)
         try:
             yield check
@@ -52,13 +49,13 @@ class Session:
             check.close()
 
     def listener(self) -> Listener:
-        """The listener, opened when it is first needed."""
+        """The listener, opened at the first call."""
         if self._listener is None:
             self._listener = Listener(self._callback_host or self.service.own_address())
         return self._listener
 
     def callback_works(self) -> bool:
-        """Whether a task that the service runs can report here; tried once."""
+        """Whether a task that the service runs can connect to this process; tried once."""
         if self._callback_works is None:
             callback = self.listener().expect()
             frame = commands.run_frame(tasks.report_back, callback.address)
@@ -79,13 +76,13 @@ class Session:
         return True
 
     def close(self) -> None:
-        """Let every body go and stop listening."""
+        """Release every task body and stop listening."""
         if self._listener is not None:
             self._listener.close()
 
 
 class CaseContext:
-    """The context of one case."""
+    """Sends the requests of one case and waits for their answers."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -101,25 +98,26 @@ class CaseContext:
         return self._requests.text()
 
     def deadline(self, seconds: float | None = None) -> Deadline:
-        """``seconds`` (or the patience for one answer) from now, within the time of the case."""
+        """A deadline ``seconds`` (default: the patience for one answer) from now, within the case's
+        12 s."""
         return Deadline(self.patience if seconds is None else seconds, within=self._ends)
 
     def close(self) -> None:
-        """Let the bodies of this case go."""
+        """Release the task bodies of this case."""
         for callback in self._callbacks:
             self.session.listener().drop(callback)
 
-    # What a case needs
+    # Conditions
 
     def need_mode(self, *modes: str) -> None:
-        """Skip unless the service is checked with one of ``modes`` of authentication."""
+        """Skip the case unless the check uses one of ``modes``: signed, bearer, none."""
         if self.service.mode not in modes:
             given = {"none": "without credentials", "bearer": "with a bearer token"}
             how = given.get(self.service.mode, "with a signing secret")
             raise NotApplicable(f"it is about {' or '.join(modes)} requests; this check runs {how}")
 
     def callback(self) -> Callback:
-        """A callback for a body that reports here; skips if none can."""
+        """A callback for a task body; skips the case if no task can connect to this process."""
         callback = self.callback_if_possible()
         if callback is None:
             host = self.session.listener().host
@@ -130,7 +128,7 @@ class CaseContext:
         return callback
 
     def callback_if_possible(self) -> Callback | None:
-        """The same, or ``None`` if no body can report here."""
+        """A callback for a task body, or ``None`` if no task can connect to this process."""
         if not self.session.callback_works():
             return None
         callback = self.session.listener().expect()
@@ -178,35 +176,35 @@ class CaseContext:
         target: str | None = None,
         patience: float | None = None,
     ) -> HttpResponse:
-        """Like :meth:`post`, but no answer is a shortfall that names ``what`` was sent."""
+        """Like :meth:`post`, but without an answer the case fails; the message names ``what``."""
         try:
             return self.post(body, headers, target=target, patience=patience)
         except NoAnswer as exc:
             raise CaseFailed(f"{what}: {exc}") from exc
 
     def events(self, frame: Any, what: str = "the run_task POST") -> list[answers.Event]:
-        """The event frames that a run is answered with."""
+        """POST a run_task frame; the event frames of the answer."""
         return self.events_in(self.ask(what, commands.encode(frame)), what)
 
     def events_in(
         self, answer: HttpResponse, what: str = "the run_task POST"
     ) -> list[answers.Event]:
-        """The event frames in an answer to a run."""
+        """The event frames in an answer to a run_task."""
         if not answer.ok:
             raise CaseFailed(f"{what} was answered with {answer.shown()}", expected="a 2xx status")
         return answers.events_of(answer, f"the answer to {what}")
 
     def terminal_in(self, answer: HttpResponse, what: str = "the run_task POST") -> answers.Event:
-        """The terminal frame in an answer.
+        """The terminal frame in an answer to a run_task.
 
-        Of several, the first one counts for Wove. Two results are left to frames.02 to tell.
+        Of several, Wove uses the first one. Two results pass here, because frames.02 is about them.
         """
         events = self.events_in(answer, what)
         found = answers.terminals(events)
         if not found:
             raise CaseFailed(
                 f"{what} was answered without a terminal frame ({answers.types(events)}):"
-                " the weave would wait for ever",
+                " the weave would never end",
                 expected="task_result, task_error or task_cancelled",
             )
         if len(found) > 1 and any(event["type"] != "task_result" for event in found):
@@ -219,17 +217,17 @@ class CaseContext:
         return found[0]
 
     def terminal(self, frame: Any, what: str = "the run_task POST") -> answers.Event:
-        """The terminal frame that a run is answered with."""
+        """POST a run_task frame; the terminal frame of the answer."""
         return self.terminal_in(self.ask(what, commands.encode(frame)), what)
 
     def value(self, function: Any, args: Any = None) -> Any:
-        """What ``function`` returned on the worker."""
+        """Run ``function`` on the worker; the value that it returned there."""
         return answers.result_of(self.terminal(commands.run_frame(function, args)))
 
-    # What every service must still do afterwards
+    # Verdicts
 
     def still_serves(self, after: str) -> None:
-        """A task runs as if nothing had happened. Raises :class:`CaseFailed` naming ``after``."""
+        """Require that a task runs now. Raises :class:`CaseFailed`, which names ``after``."""
         try:
             value = self.value(tasks.echo, {"value": "still there"})
         except CaseFailed as exc:
@@ -238,5 +236,5 @@ class CaseContext:
             self.fail(f"after {after}, the next task gave a wrong result")
 
     def fail(self, actual: str, expected: str | None = None) -> NoReturn:
-        """The case falls short."""
+        """Fail the case: ``actual`` is what was seen. Raises :class:`CaseFailed`."""
         raise CaseFailed(actual, expected=expected)

@@ -1,4 +1,4 @@
-"""Where the requirements come from, as reports cite them. It knows nothing else."""
+"""The pages and RFCs that requirements come from, as reports cite them."""
 
 PROTOCOL = 'Wove docs, "http / https Executor", Executor Protocol'
 SECURITY = 'Wove docs, "wove.security", Security Guarantee'

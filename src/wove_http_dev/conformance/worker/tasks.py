@@ -1,9 +1,8 @@
 """The task functions that the cases send, and how they are pickled by value.
 
-They run on the worker, under its own Python: they use nothing but the standard library, imported
-inside, so the worker needs nothing of this package. A code object only loads on the same Python
-major.minor version; that is Wove's own condition too. Those that report take the arguments of
-``listener.Callback.address``.
+They run on the worker and import only the standard library, inside the function, so that the worker
+does not need this package. A code object loads only on the same Python major.minor version, which
+Wove requires as well. The functions that report take ``callbacks.Callback.address`` as arguments.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Any
 import cloudpickle
 
 MODULE = "wove_conformance_task"
-"""A module name that is importable nowhere, so that cloudpickle sends the function itself."""
+"""A module name that cannot be imported, so that cloudpickle sends the function by value."""
 
 
 def by_value(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,7 +36,7 @@ def by_value(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def pickled(value: Any) -> bytes:
-    """``value`` as Wove sends it; a function of this room goes by value."""
+    """``value`` as Wove sends it; a function of this module is pickled by value."""
     if isinstance(value, types.FunctionType) and value.__module__ == __name__:
         value = by_value(value)
     return bytes(cloudpickle.dumps(value))
@@ -62,7 +61,7 @@ def name_in(payload: bytes) -> str:
 
 
 class OnLoad:
-    """Pickles to something that evaluates ``expression`` (Python source) when it is loaded."""
+    """Its pickle evaluates ``expression`` (Python source) when it is loaded."""
 
     def __init__(self, expression: str) -> None:
         self.expression = expression
@@ -72,21 +71,21 @@ class OnLoad:
 
 
 def report_on_load(host: str, port: int, token: str) -> OnLoad:
-    """A pickle that reports to the checker as soon as somebody loads it."""
+    """An object whose pickle reports to the checker as soon as it is loaded."""
     connected = f"__import__('socket').create_connection(({host!r}, {port!r}), 3)"
     return OnLoad(f"(lambda s: (s.sendall({token.encode()!r}), s.close()))({connected})")
 
 
-# Answers
+# Tasks that return values
 
 
 def echo(value: Any) -> Any:
-    """Its argument."""
+    """Return the argument."""
     return value
 
 
 async def echo_async(value: Any) -> Any:
-    """Its argument, after a turn of the event loop."""
+    """Return the argument after one turn of the event loop."""
     import asyncio
 
     await asyncio.sleep(0)
@@ -94,7 +93,7 @@ async def echo_async(value: Any) -> Any:
 
 
 def echo_later(value: Any) -> Any:
-    """A coroutine that returns its argument, made by a function that is none."""
+    """Return a coroutine from a plain function; it returns the argument."""
 
     async def later() -> Any:
         return value
@@ -107,22 +106,22 @@ async def _called(self: object, value: Any) -> Any:
 
 
 def async_object() -> Any:
-    """An object whose call is a coroutine function; its class goes by value."""
+    """An object whose ``__call__`` is a coroutine function; its class is pickled by value."""
     return type("AsyncObject", (), {"__call__": by_value(_called), "__module__": MODULE})()
 
 
 def arguments_received(first: Any, second: Any = "default", *, third: Any, **rest: Any) -> Any:
-    """What arrived under which name."""
+    """Return what arrived under which name."""
     return {"first": first, "second": second, "third": third, "rest": rest}
 
 
 def names_received(**named: Any) -> Any:
-    """The names that arrived."""
+    """Return the argument names that arrived."""
     return sorted(named)
 
 
 def prints() -> str:
-    """Prints to both streams."""
+    """Print to standard output and standard error."""
     import sys
 
     print("conformance: a task printed this")
@@ -131,16 +130,16 @@ def prints() -> str:
 
 
 def nothing() -> None:
-    """Nothing."""
+    """Return ``None``."""
 
 
 def mixed_values() -> Any:
-    """Values that JSON cannot tell apart or hold."""
+    """Return values that JSON cannot represent or distinguish."""
     return {"tuple": (1, (2,)), "set": {1, 2}, "bytes": b"\x00\xff", 7: None, "big": 2**80}
 
 
 def once_more(items: Any) -> str:
-    """Something new each time, a colon, and how many items came; it adds one to them."""
+    """Return a new text each time, a colon, and the number of items received; append an item."""
     import uuid
 
     count = len(items)
@@ -149,17 +148,17 @@ def once_more(items: Any) -> str:
 
 
 def large(size: int) -> bytes:
-    """``size`` bytes."""
+    """Return ``size`` bytes."""
     return bytes(size)
 
 
 def function_by_value() -> Any:
-    """A function that no module holds."""
+    """Return a function that cannot be imported."""
     return lambda: "called"
 
 
 def instance_by_value() -> Any:
-    """An instance of a class that no module holds."""
+    """Return an instance of a class that cannot be imported."""
 
     class Made:
         pass
@@ -168,19 +167,19 @@ def instance_by_value() -> Any:
 
 
 def resources() -> dict[str, int]:
-    """What the process that runs it holds at the moment."""
+    """Return how many threads and open files the worker process has."""
     import gc
     import os
     import threading
 
-    gc.collect()  # what waits for the collector is not lost
+    gc.collect()  # what the collector would free has not leaked
     counts = {"threads": threading.active_count()}
     if os.path.isdir("/proc/self/fd"):
         counts["open files"] = len(os.listdir("/proc/self/fd"))
     return counts
 
 
-# Errors
+# Tasks that fail
 
 
 FAILURE = ("conformance: the task failed on purpose",)
@@ -188,31 +187,31 @@ FAILURE = ("conformance: the task failed on purpose",)
 
 
 def fail() -> None:
-    """An ordinary exception."""
+    """Raise an ordinary exception."""
     raise ValueError("conformance: the task failed on purpose")
 
 
 def fail_in_letters() -> None:
-    """An exception whose message is not ASCII."""
+    """Raise an exception whose message is not ASCII."""
     raise ValueError("conformance: größe \N{CJK UNIFIED IDEOGRAPH-6F22}")
 
 
 def fail_with(name: str) -> None:
-    """The built-in exception called ``name``."""
+    """Raise the built-in exception called ``name``."""
     import builtins
 
     raise getattr(builtins, name)("conformance: raised on purpose")
 
 
 async def fail_with_async(name: str) -> None:
-    """The same as a coroutine."""
+    """Raise the built-in exception called ``name`` in a coroutine."""
     import builtins
 
     raise getattr(builtins, name)("conformance: raised on purpose")
 
 
 def fail_without_text() -> None:
-    """An exception whose text cannot be had."""
+    """Raise an exception whose ``__str__`` raises."""
 
     class Mute(Exception):
         def __str__(self) -> str:
@@ -222,7 +221,7 @@ def fail_without_text() -> None:
 
 
 def result_that_refuses() -> Any:
-    """A result whose pickling raises ValueError."""
+    """Return an object whose pickling raises ValueError."""
 
     class Refuses:
         def __reduce__(self) -> Any:
@@ -232,7 +231,7 @@ def result_that_refuses() -> Any:
 
 
 def exception_that_refuses() -> None:
-    """An exception whose pickling raises ValueError."""
+    """Raise an exception whose pickling raises ValueError."""
 
     class RefusesToo(Exception):
         def __reduce__(self) -> Any:
@@ -242,21 +241,21 @@ def exception_that_refuses() -> None:
 
 
 def unpicklable_result() -> Any:
-    """A result that no pickle holds."""
+    """Return an object that cannot be pickled."""
     import threading
 
     return threading.Lock()
 
 
 def unpicklable_exception() -> None:
-    """An exception that no pickle holds."""
+    """Raise an exception that cannot be pickled."""
     import threading
 
     raise RuntimeError("conformance: this error holds a lock", threading.Lock())
 
 
 def exception_that_does_not_load() -> None:
-    """An exception that pickles, to bytes whose loading raises TypeError."""
+    """Raise an exception that can be pickled, to bytes whose loading raises TypeError."""
 
     class Unloadable(Exception):
         def __reduce__(self) -> Any:
@@ -266,17 +265,17 @@ def exception_that_does_not_load() -> None:
 
 
 async def cancel_itself() -> None:
-    """CancelledError, though nobody cancels."""
+    """Raise CancelledError without a cancel_task."""
     import asyncio
 
-    raise asyncio.CancelledError("conformance: nobody cancelled this task")
+    raise asyncio.CancelledError("conformance: raised without a cancel_task")
 
 
-# Bodies that report
+# Tasks that report to the checker
 
 
 def report_back(host: str, port: int, token: str) -> str:
-    """Report once, and end."""
+    """Report once, and return."""
     import socket
 
     with socket.create_connection((host, port), 5) as sock:
@@ -285,7 +284,7 @@ def report_back(host: str, port: int, token: str) -> str:
 
 
 def report_and_fail(host: str, port: int, token: str) -> None:
-    """Report once, and fail."""
+    """Report once, and raise ValueError."""
     import socket
 
     with socket.create_connection((host, port), 5) as sock:
@@ -294,7 +293,7 @@ def report_and_fail(host: str, port: int, token: str) -> None:
 
 
 def report_and_lose_connection(host: str, port: int, token: str) -> None:
-    """Report once, and fail as a network does, which some try again after."""
+    """Report once, and raise ConnectionError, after which some workers try again."""
     import socket
 
     with socket.create_connection((host, port), 5) as sock:
@@ -303,7 +302,7 @@ def report_and_lose_connection(host: str, port: int, token: str) -> None:
 
 
 async def report_and_fail_async(host: str, port: int, token: str) -> None:
-    """Report once, and fail, as a coroutine."""
+    """Report once, and raise ValueError, in a coroutine."""
     import socket
 
     with socket.create_connection((host, port), 5) as sock:
@@ -312,7 +311,7 @@ async def report_and_fail_async(host: str, port: int, token: str) -> None:
 
 
 def hold(host: str, port: int, token: str) -> str:
-    """Report, answer pings, and end when told to (or after 20 s, or when the checker is gone)."""
+    """Report and answer pings until released (at most 20 s, or until the checker disconnects)."""
     import socket
     import time
 
@@ -332,7 +331,7 @@ def hold(host: str, port: int, token: str) -> str:
 
 
 async def hold_async(host: str, port: int, token: str) -> str:
-    """The same as a coroutine that ends when it is cancelled."""
+    """Like :func:`hold`, as a coroutine that ends when it is cancelled."""
     import asyncio
     import socket
 
@@ -346,7 +345,7 @@ async def hold_async(host: str, port: int, token: str) -> str:
 
 
 async def hold_stubborn(host: str, port: int, token: str) -> str:
-    """The same, but it goes on when it is cancelled, until it is told to end."""
+    """Like :func:`hold_async`, but cancelling does not end it; it goes on until it is released."""
     import asyncio
     import socket
     import time

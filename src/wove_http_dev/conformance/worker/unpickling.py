@@ -1,8 +1,8 @@
-"""Loads what a service sent, without letting it run anything here.
+"""Loads pickles that a service sent without running their code.
 
-A pickle is a program. This loader knows three harmless constructors and a list of built-in
-exceptions, and refuses every other name; it is the pure Python unpickler, because the C one
-allocates memory for whatever memo index the bytes claim. Only cases that need a result use it.
+A pickle is a program. This loader builds plain values, three harmless types and built-in
+exceptions, and refuses every other name. It is the pure Python unpickler, because the C one
+allocates memory for any memo index that the bytes name.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _HARMLESS = {"set": set, "frozenset": frozenset, "complex": complex}
 
 
 LIMIT = 2 * 2**20
-"""Bytes of a pickle that are loaded unless a case expects more: each may be an instruction."""
+"""Bytes of a pickle that are loaded unless a case expects more: each byte may be an instruction."""
 
 
 class Refused(Exception):
-    """The pickle asks for something that this loader does not build; the message says for what."""
+    """The pickle asks for a name that this loader does not build; the message names it."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"the pickle asks for {what}")
 
 
 class Unloadable(Exception):
-    """The bytes are no pickle that loads; Wove's executor would fail on them in the same way."""
+    """The bytes do not load as a pickle; Wove's executor would fail on them too."""
 
 
 class _Loader(pickle._Unpickler):  # the Python one, see above
@@ -66,7 +66,7 @@ def load(text: Any, limit: int = LIMIT) -> Any:
     except (UnicodeEncodeError, binascii.Error) as exc:
         raise Unloadable(f"the field is not base64: {exc}") from exc
     if len(payload) > limit:
-        raise Refused(f"the work of {len(payload)} bytes, where {limit} are plenty")
+        raise Refused(f"{len(payload)} bytes to load, more than the {limit} that this case allows")
     try:
         return _Loader(io.BytesIO(payload)).load()
     except Refused:
@@ -76,7 +76,7 @@ def load(text: Any, limit: int = LIMIT) -> Any:
 
 
 def brief(value: Any) -> str:
-    """A bounded ``repr``: nesting that doubles at each level would fill the memory."""
+    """A bounded ``repr``: nested lists that double at each level would fill the memory."""
     if isinstance(value, BaseException):
         return f"{type(value).__name__}{reprlib.repr(value.args)}"
     return reprlib.repr(value)

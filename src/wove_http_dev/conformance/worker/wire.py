@@ -1,8 +1,7 @@
 """One HTTP exchange with a service that may answer anything: bytes out, a response in.
 
-Every wait has an end (a total deadline, so a slow drip does not stretch it), every read a limit.
-It knows sockets, TLS and HTTP/1.1; it knows no frame and no signature, and it follows no redirect
-and asks no proxy.
+Every exchange has one deadline, so that a service that sends slowly cannot prolong it, and every
+read has a size limit. Redirects are not followed and proxies not used.
 """
 
 from __future__ import annotations
@@ -21,33 +20,34 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar, cast
 
 MAX_ANSWER = 32 * 2**20
-"""Bytes of one answer, head included, that are read before it is given up."""
+"""Bytes of one answer, head included, that are read at most."""
 CHUNK = 65536
 
 T = TypeVar("T")
 
 
 class NoAnswer(Exception):
-    """No whole HTTP answer came; the message says what did."""
+    """No complete HTTP answer came; the message says what came instead."""
 
 
-class HungUp(NoAnswer):
+class ConnectionClosed(NoAnswer):
     """The connection ended before an answer began."""
 
 
 class Deadline:
-    """A moment, ``seconds`` from now, that every step of an exchange shares; ``within`` cuts it
-    short."""
+    """A point in time, ``seconds`` from now but not after ``within``, for a whole exchange."""
 
     def __init__(self, seconds: float, *, within: Deadline | None = None) -> None:
         now = time.monotonic()
         self.seconds = seconds
         self.ends = now + seconds
-        self._said = f"{seconds:g} s"
+        self._limit = f"{seconds:g} s"
         if within is not None and within.ends < self.ends:
             self.ends = within.ends
             left = max(0.0, within.ends - now)
-            self._said = f"{left:.1f} s, all that was left of the {within.seconds:g} s of this case"
+            self._limit = (
+                f"{left:.1f} s, all that was left of the {within.seconds:g} s of this case"
+            )
 
     def left(self) -> float:
         """Seconds left; raises :class:`NoAnswer` if there are none."""
@@ -57,8 +57,8 @@ class Deadline:
         return left
 
     def passed(self) -> NoAnswer:
-        """What to raise when it has passed."""
-        return NoAnswer(f"no whole answer within {self._said}")
+        """The exception to raise when it has passed."""
+        return NoAnswer(f"no whole answer within {self._limit}")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class HttpResponse:
     closes: bool = True
     """Whether the connection ends with it."""
     surplus: bytes = field(default=b"", repr=False)
-    """What came behind it at once, though nothing was asked: its length is told too small."""
+    """Bytes that came directly after it, unasked: its Content-Length is too small."""
 
     def header(self, name: str) -> str:
         """The first value of ``name``, or nothing."""
@@ -87,7 +87,7 @@ class HttpResponse:
         return json.loads(self.body.decode("utf-8"))
 
     def shown(self) -> str:
-        """Status and the beginning of the body, safe to print."""
+        """Status and the beginning of the body as a literal."""
         return f"HTTP {self.status} {shown(self.body)}"
 
 
@@ -103,7 +103,7 @@ class _Reader(io.RawIOBase):
         self._count = 0
         self.file: _File | None = None
         self.over = False
-        """Whether nothing more is to be read from the socket."""
+        """Whether reading from the socket has ended."""
 
     def readable(self) -> bool:
         return True
@@ -124,7 +124,7 @@ class _Reader(io.RawIOBase):
 
 
 class _File(io.BufferedReader):
-    """Remembers what HTTPResponse, which closes it at the end of the answer, leaves unread."""
+    """Keeps in ``surplus`` what HTTPResponse leaves unread when it closes the file."""
 
     surplus = b""
 
@@ -154,8 +154,8 @@ class Connection:
         self._broke: ConnectionError | None = None
 
     def send(self, data: bytes, deadline: Deadline) -> None:
-        """Send ``data``. A service may answer before it has read everything and hang up: that is
-        for :meth:`answer` to find out."""
+        """Send ``data``. If the service closes the connection meanwhile, :meth:`answer` reports it:
+        an answer may have come first."""
         self._observer(self, data)
         view = memoryview(data)
         try:
@@ -179,7 +179,7 @@ class Connection:
         try:
             response.begin()
         except http.client.RemoteDisconnected:
-            if self._broke is not None:  # the kernel tells of a reset once, and told the sender
+            if self._broke is not None:  # the kernel reports a reset once: send() got it
                 raise self._broke from None
             raise
         promised = response.length
@@ -200,16 +200,16 @@ class Connection:
         )
 
     def begun(self, deadline: Deadline) -> bytes:
-        """The first bytes of an answer, which is not read any further."""
+        """Wait for the first bytes of an answer and return them; the rest is not read."""
         self._sock.settimeout(deadline.left())
         return _explained(lambda: self._sock.recv(1024), deadline)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._sock.close()
 
     def reset(self) -> None:
-        """Hang up as a client does that was killed: the service's next write fails."""
+        """Reset the connection, as when the client is killed: the service's next write fails."""
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._sock.close()
 
@@ -228,11 +228,11 @@ def _explained(step: Callable[[], T], deadline: Deadline) -> T:
     except ConnectionRefusedError as exc:
         raise NoAnswer("the connection was refused") from exc
     except http.client.RemoteDisconnected as exc:
-        raise HungUp("the connection was closed without an answer") from exc
+        raise ConnectionClosed("the connection was closed without an answer") from exc
     except http.client.BadStatusLine as exc:
         raise NoAnswer(f"what came is not HTTP: {str(exc)[:160]}") from exc
     except ConnectionError as exc:
-        raise HungUp("the connection was reset") from exc
+        raise ConnectionClosed("the connection was reset") from exc
     except OSError as exc:
         raise NoAnswer(f"{type(exc).__name__}: {exc}") from exc
     except (http.client.HTTPException, ValueError) as exc:
@@ -240,7 +240,7 @@ def _explained(step: Callable[[], T], deadline: Deadline) -> T:
 
 
 class Background(Generic[T]):
-    """``step`` on a daemon thread, so that a stuck one never keeps the checker from ending."""
+    """Runs ``step`` on a daemon thread, so that one that hangs does not keep the checker alive."""
 
     def __init__(self, step: Callable[[], T]) -> None:
         self._value: list[T] = []
@@ -251,17 +251,17 @@ class Background(Generic[T]):
     def _run(self, step: Callable[[], T]) -> None:
         try:
             self._value.append(step())
-        except BaseException as exc:  # handed to whoever asks for the result
+        except BaseException as exc:  # raised again by result()
             self._error = exc
         finally:
             self._done.set()
 
     def done(self, timeout: float = 0.0) -> bool:
-        """Whether it is over, after waiting at most ``timeout`` seconds."""
+        """Wait up to ``timeout`` seconds until it has ended; whether it has."""
         return self._done.wait(timeout)
 
     def result(self, timeout: float) -> T:
-        """Its value or its exception; :class:`NoAnswer` after ``timeout`` seconds."""
+        """Its value, or raises its exception, or :class:`NoAnswer` after ``timeout`` seconds."""
         if not self._done.wait(timeout):
             raise NoAnswer(f"no whole answer within {timeout:g} s")
         if self._error is not None:

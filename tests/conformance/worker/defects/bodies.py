@@ -184,7 +184,7 @@ class UnimportableIs500(FailsItself):
     lets_through = (ModuleNotFoundError,)
 
 
-@flagged_by("errors.11", "a callable_pickle that is no pickle was answered with HTTP 500")
+@flagged_by("errors.11", "a callable_pickle that is not a pickle was answered with HTTP 500")
 class BrokenPickleIs500(FailsItself):
     lets_through = (pickle.UnpicklingError, EOFError)
 

@@ -85,7 +85,7 @@ class MalformedCancelKills(PlainWorker):
             raise RuntimeError from exc
 
 
-@flagged_by("cancel.01", "the answer to the cancel_task holds no list of event frames")
+@flagged_by("cancel.01", "the answer to the cancel_task does not hold event frames")
 class AnswersOk(PlainWorker):
     def answer_cancel(self, handler: Handler, frame: Frame) -> None:
         self.cancel(frame)

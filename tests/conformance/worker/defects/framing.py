@@ -194,7 +194,7 @@ class ChunksInDecimal(PlainWorker):
         handler.wfile.write(b"%d\r\n%b\r\n0\r\n\r\n" % (len(data), data))
 
 
-@flagged_by("frames.15", 'HTTP 200 b\'{"status": "accepted"}\', which is no event frame: no type')
+@flagged_by("frames.15", 'HTTP 200 b\'{"status": "accepted"}\', which is not an event frame')
 class AnswersLater(PlainWorker):
     def shape(self, events: list[Event]) -> Any:
         return {"status": "accepted"}

@@ -111,7 +111,7 @@ class DiesOfHalfRequests(Mortal):
         return body
 
 
-@flagged_by("limits.04", "after a client that hung up, the next task did not run")
+@flagged_by("limits.04", "after a client that disconnected, the next task did not run")
 class DiesOfClientsThatLeave(Mortal):
     def write(self, handler: Handler, status: int, document: Any) -> None:
         with contextlib.suppress(OSError):

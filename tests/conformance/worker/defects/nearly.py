@@ -21,7 +21,7 @@ from tests.conformance.worker.plain_worker import Event, Frame, Handler, PlainWo
 STAMP, NONCE = "X-Wove-Timestamp", "X-Wove-Nonce"
 
 
-@flagged_by("auth.03", "at its end that is no UTF-8. after it was signed was accepted")
+@flagged_by("auth.03", "at its end that is not UTF-8. after it was signed was accepted")
 class ReadsWhatIsText(PlainWorker):
     def read(self, handler: Handler) -> bytes:
         return super().read(handler).decode("utf-8", "ignore").encode()
@@ -81,7 +81,7 @@ class GuardsOnePath(PlainWorker):
             super().verify(headers, target, body)
 
 
-@flagged_by("auth.28", "was unpickled before its timestamp was looked at")
+@flagged_by("auth.28", "was unpickled before its timestamp was checked")
 class LoadsBeforeTheClock(PlainWorker):
     def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
         sent = headers.get("X-Wove-Signature", "").encode("utf-8", "replace")
@@ -91,7 +91,7 @@ class LoadsBeforeTheClock(PlainWorker):
         super().verify(headers, target, body)
 
 
-@flagged_by("auth.28", "a replayed request was unpickled before its nonce was looked at")
+@flagged_by("auth.28", "a replayed request was unpickled before its nonce was checked")
 class LoadsBeforeTheNonce(PlainWorker):
     def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
         try:

@@ -1,1 +1,1 @@
-"""One room for each family of cases."""
+"""The cases for a worker service: one folder for each family."""

@@ -23,7 +23,7 @@ from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
 AFTERMATH = 0.3
-"""Seconds after an answer in which a task that was cancelled would have ended."""
+"""Seconds after an answer in which a cancelled task would have ended."""
 BOTH = ("signed", "bearer")
 
 
@@ -35,7 +35,7 @@ BOTH = ("signed", "bearer")
     prerequisite=True,
 )
 def good_credentials(check: CaseContext) -> str:
-    """A request with the right credentials is let in."""
+    """A request with the right credentials is accepted."""
     body = commands.encode(commands.run_frame(tasks.nothing))
     answer = check.ask("a good request", body, patience=2 * check.patience)
     if answer.status in (401, 403):
@@ -86,7 +86,7 @@ def wrong_credentials(check: CaseContext, body: bytes) -> dict[str, str]:
     "03",
     sources.SECURITY,
     scenario="bodies that were changed after they were signed: another letter, another spelling of"
-    " the same JSON, a line feed more, a byte more that is no UTF-8",
+    " the same JSON, a line feed more, a byte more that is not UTF-8",
     expected=REFUSAL,
 )
 @refuses("signed")
@@ -96,7 +96,7 @@ def tampered_body(check: CaseContext) -> Attempts:
         ("changed", b'"task_id":"conformance', b'"task_id":"Conformance'),
         ("respelled (a space in its JSON)", b'"task_id":', b'"task_id": '),
         ("changed (a line feed at its end)", b"", b"\n"),
-        ("changed (a byte at its end that is no UTF-8)", b"", b"\xff"),
+        ("changed (a byte at its end that is not UTF-8)", b"", b"\xff"),
     ):
         sent, headers = signed(check)
         body = sent.body.replace(old, new) if old else sent.body + new
@@ -147,7 +147,7 @@ def with_query(target: str) -> str:
     "05",
     sources.EXECUTOR,
     scenario="a request to this URL with a query, signed for path and query as Wove does",
-    expected="it is let in",
+    expected="it is accepted",
 )
 def signed_query(check: CaseContext) -> str:
     """A URL with a query works: Wove signs path and query as they stand in the URL."""
@@ -242,7 +242,7 @@ def _without(name: str, sent: Probe, headers: dict[str, str]) -> tuple[Probe, di
 )
 @refuses("bearer")
 def wrong_bearer(check: CaseContext) -> Attempts:
-    """Only the whole bearer token lets a request in, and only as a bearer token."""
+    """Only the whole bearer token is accepted, and only as a bearer token."""
     token = check.service.bearer
     yield Attempt("a request without a bearer token", probe(check), {})
     for what, value in (
@@ -284,14 +284,14 @@ def cancel_needs_credentials(check: CaseContext) -> str:
     frame = commands.run_frame(tasks.hold_async, callback.address)
     run = check.post_later(frame)
     if not callback.arrived(check.patience):
-        raise NotApplicable("a task that holds on did not start; see the run cases")
+        raise NotApplicable("a task that waits did not start; see the run cases")
     try:
         answer = check.post(commands.encode(commands.cancel_frame(frame["run_id"])), {})
     except NoAnswer as exc:
         seen = str(exc)
     else:
         seen = f"HTTP {answer.status}"
-        if answer.ok and callback.gone(AFTERMATH):
+        if answer.ok and callback.ended(AFTERMATH):
             check.fail(f"a cancel_task without credentials was accepted ({seen})")
         if answer.ok:
             check.fail(

@@ -25,7 +25,7 @@ TRACES = (b"Traceback (most recent call last)", b'File "/', b"File &quot;/", b"W
     expected="a 4xx refusal each time; the service goes on",
 )
 def non_ascii_headers(check: CaseContext) -> str:
-    """Non-ASCII credentials are refused like any wrong ones; they do not make the check fail."""
+    """Non-ASCII credentials are refused like any wrong ones; they do not cause an error."""
     check.need_mode("signed", "bearer")
     bearer = check.service.mode == "bearer"
     for name in ("Authorization",) if bearer else (SIGNATURE, KEY, NONCE, TIMESTAMP):
@@ -76,7 +76,7 @@ def _answered(check: CaseContext) -> Iterator[tuple[str, Mapping[str, str], byte
     expected="401 or 403, each time",
 )
 def refusal_status(check: CaseContext) -> str:
-    """A refusal is an answer with status 401 or 403, not an accident of the service."""
+    """A refusal is an answer with status 401 or 403, not a failure of the service."""
     check.need_mode("signed", "bearer")
     wrong = []
     for what, headers, body in _refusals(check):
@@ -99,7 +99,7 @@ def refusal_status(check: CaseContext) -> str:
     expected="neither the secret nor the signature that would be right in any answer",
 )
 def no_secret_in_refusals(check: CaseContext) -> str:
-    """A refusal gives away neither the secret nor the signature it expected."""
+    """A refusal reveals neither the secret nor the signature it expected."""
     check.need_mode("signed", "bearer")
     service = check.service
     secret = service.bearer.encode() if service.mode == "bearer" else service.secret
@@ -115,18 +115,18 @@ def no_secret_in_refusals(check: CaseContext) -> str:
             )[SIGNATURE]
             if right.partition("=")[2].encode() in said:
                 check.fail(f"the refusal of {what} holds the signature that it expected")
-    return "nothing given away"
+    return "not revealed"
 
 
 @auth.must(
     "21",
     sources.CWE_LEAK,
     scenario="requests with no, wrong, expired, malformed and replayed credentials; bodies that"
-    " are no JSON",
+    " are not JSON",
     expected="no traceback in any answer",
 )
 def no_traceback_in_refusals(check: CaseContext) -> str:
-    """A client that is not let in is shown no traceback."""
+    """A client that is refused is shown no traceback."""
     check.need_mode("signed", "bearer")
     for what, _, _, answer in _answered(check):
         _without_traceback(what, answer)

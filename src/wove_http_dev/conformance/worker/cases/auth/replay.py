@@ -44,7 +44,7 @@ LATE = 1.1
     "11",
     sources.SECURITY,
     scenario="the same signed request twice, on one connection if the service keeps it",
-    expected="the first is let in, the second refused and not run",
+    expected="the first is accepted, the second refused and not run",
 )
 def replay_same_connection(check: CaseContext) -> str:
     """A signed request is good once: the same one again, on the same connection, is refused."""
@@ -114,7 +114,7 @@ def _again(check: CaseContext, times: int) -> str:
     "12",
     sources.SECURITY,
     scenario=f"the same signed request, then {COPIES} times more, each on a new connection",
-    expected="the first is let in, the others refused and not run",
+    expected="the first is accepted, the others refused and not run",
 )
 def replay_other_connections(check: CaseContext) -> str:
     """A replay is refused on every connection, so by every process of the service."""
@@ -126,10 +126,10 @@ def replay_other_connections(check: CaseContext) -> str:
     "13",
     sources.SECURITY,
     scenario=f"{COPIES} copies of one signed request at the same time",
-    expected="exactly one is let in",
+    expected="exactly one is accepted",
 )
 def replay_race(check: CaseContext) -> str:
-    """Of copies of one signed request that arrive together, only one is let in."""
+    """Of copies of one signed request that arrive together, only one is accepted."""
     check.need_mode("signed")
     sent, headers = signed(check)
 
@@ -192,7 +192,7 @@ def future_timestamp(check: CaseContext) -> Attempts:
 )
 @refuses("signed")
 def endless_timestamp(check: CaseContext) -> Attempts:
-    """A timestamp that is no finite number lies in no window and is refused (it never expires)."""
+    """A timestamp that is not a finite number never expires, so it is refused."""
     for stamp in ("nan", "-nan", "NaN", "inf", "-inf", "1e400"):
         yield Attempt(f"the timestamp {stamp!r}", *signed(check, timestamp=stamp))
 
@@ -200,12 +200,12 @@ def endless_timestamp(check: CaseContext) -> Attempts:
 @auth.must(
     "17",
     sources.SECURITY,
-    scenario="requests signed with timestamps that are no number",
+    scenario="requests signed with timestamps that are not numbers",
     expected=f"{REFUSAL}; the service goes on",
 )
 @refuses("signed")
 def malformed_timestamp(check: CaseContext) -> Attempts:
-    """A timestamp that is no number is refused."""
+    """A timestamp that is not a number is refused."""
     for stamp in ("yesterday", "1,5", "0x10", "9" * 400):
         yield Attempt(f"the timestamp {stamp[:12]!r}", *signed(check, timestamp=stamp))
     check.still_serves("malformed timestamps")
@@ -224,7 +224,7 @@ def _cancelling(check: CaseContext, **changes: Any) -> tuple[bytes, dict[str, st
     expected="the replay is refused and not run",
 )
 def replay_late(check: CaseContext) -> str:
-    """A request is remembered as long as its timestamp is good, whatever comes in between."""
+    """A nonce is remembered as long as its timestamp is valid, however many requests follow."""
     check.need_mode("signed")
     sent, headers = signed(check)
     check.ask("a good request", sent.body, headers)
@@ -244,7 +244,7 @@ def replay_late(check: CaseContext) -> str:
     "25",
     sources.SECURITY,
     scenario="the same signed cancel_task twice",
-    expected="the first is let in, the second refused",
+    expected="the first is accepted, the second refused",
 )
 def replay_cancel(check: CaseContext) -> str:
     """A signed cancel_task is good once as well."""
@@ -261,10 +261,10 @@ def replay_cancel(check: CaseContext) -> str:
     "26",
     sources.EXECUTOR,
     scenario="a request with a wrong signature, and a good one with the same nonce",
-    expected="the good one is let in",
+    expected="the good one is accepted",
 )
 def nonce_not_burnt(check: CaseContext) -> str:
-    """Only a request that was verified uses its nonce up: others could burn those of clients."""
+    """Only a verified request uses up its nonce; otherwise anyone could use up those of clients."""
     check.need_mode("signed")
     nonce = secrets.token_urlsafe(18)
     check.ask("a wrong signature", *_cancelling(check, nonce=nonce, secret=b"another secret"))
@@ -281,7 +281,7 @@ def nonce_not_burnt(check: CaseContext) -> str:
     "27",
     f"{sources.EXECUTOR} (clock_skew_seconds is 300 unless set)",
     scenario=f"requests signed {INSIDE} s and {OUTSIDE} s ago, and as far ahead",
-    expected=f"those within {INSIDE} s are let in, the others refused",
+    expected=f"those within {INSIDE} s are accepted, the others refused",
 )
 def clock_window(check: CaseContext) -> str:
     """Clocks may differ by minutes in either direction, and not by half an hour."""

@@ -41,7 +41,7 @@ def verify_all_before_unpickling(check: CaseContext) -> str:
     answer = check.ask("an old request", old.body, headers)
     if old.was_loaded():
         check.fail(
-            f"a request signed {OUTSIDE} s ago was unpickled before its timestamp was looked at"
+            f"a request signed {OUTSIDE} s ago was unpickled before its timestamp was checked"
             f" (the answer: HTTP {answer.status})"
         )
     good = canary(check)
@@ -53,7 +53,7 @@ def verify_all_before_unpickling(check: CaseContext) -> str:
     answer = check.ask("a replayed request", good.body, headers)
     if good.was_loaded(loads + 1):
         check.fail(
-            "a replayed request was unpickled before its nonce was looked at (the answer: HTTP"
+            "a replayed request was unpickled before its nonce was checked (the answer: HTTP"
             f" {answer.status})"
         )
     return "not unpickled"
@@ -81,7 +81,7 @@ def replay_of_a_failure(check: CaseContext) -> str:
     headers = check.service.credentials(body)
     run = check.later(body, headers)
     if not callback.arrived(check.patience):
-        raise NotApplicable("a task that holds on did not start; see the run cases")
+        raise NotApplicable("a task that waits did not start; see the run cases")
     check.ask("a cancel_task", commands.encode(commands.cancel_frame(frame["run_id"])))
     callback.release()
     try:
@@ -116,7 +116,7 @@ def _not_again(
     "30",
     sources.SECURITY,
     scenario="a signed request, and its replay with one more X-Wove-Nonce before or behind its own",
-    expected="the first is let in, the replays are refused",
+    expected="the first is accepted, the replays are refused",
 )
 def replay_with_two_nonces(check: CaseContext) -> str:
     """The nonce that is remembered is the one that is signed, however many are sent."""

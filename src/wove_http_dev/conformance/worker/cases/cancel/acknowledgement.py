@@ -1,6 +1,7 @@
-"""Cancel cases about what is claimed, and when: require_ack is answered truly, best_effort at once.
+"""Cancel cases about acknowledgement: require_ack waits until the task has stopped, best_effort is
+answered at once.
 
-Whether a body still runs is seen at its own connection to the checker, not read from an answer.
+Whether a task body still runs is seen at its connection to the checker, not read from an answer.
 """
 
 from __future__ import annotations
@@ -21,25 +22,27 @@ from wove_http_dev.conformance.worker.cases.cancel.held_run import (
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import Background, NoAnswer
 
-CLAIM = 2.5
-"""Seconds in which a worker that claims too early would have claimed, its grace included."""
+EARLY = 2.5
+"""Seconds in which a worker that acknowledges too early would have done so, after any grace."""
 AT_ONCE = 0.75
 """Seconds, more than a cancel_task for nothing takes, in which best_effort is answered."""
 
 
 def _honest(check: CaseContext, run: HeldRun, kind: str) -> str:
-    """Cancel ``run``, whose body goes on until it is let go, and catch a claim made too early."""
+    """Cancel ``run``, whose body goes on until it is released; fail at an early acknowledgement."""
     body = commands.encode(commands.cancel_frame(run.run_id, "require_ack"))
     cancel_post = Background(lambda: check.post(body, patience=10.0))
-    ends = time.monotonic() + CLAIM
+    ends = time.monotonic() + EARLY
     for post, name in ((cancel_post, "cancel_task"), (run.post, "run_task")):
         if not post.done(max(0.0, ends - time.monotonic())):
             continue
         try:
-            claimed = answers.acknowledged_cancel(post.result(0.0), f"the answer to the {name}")
+            acknowledged = answers.acknowledged_cancel(
+                post.result(0.0), f"the answer to the {name}"
+            )
         except NoAnswer:
             continue
-        if claimed and run.callback.alive():
+        if acknowledged and run.callback.alive():
             check.fail(
                 f"require_ack was answered before the task had stopped: the {name} POST says"
                 f" task_cancelled, and the body ({kind}) still runs"
@@ -61,7 +64,7 @@ def _honest(check: CaseContext, run: HeldRun, kind: str) -> str:
     expected="no task_cancelled in either answer while the body answers pings",
 )
 def require_ack_honest(check: CaseContext) -> str:
-    """With require_ack, task_cancelled is said only when the task's body has really stopped."""
+    """With require_ack, task_cancelled is sent only after the task's body has really stopped."""
     return _honest(check, held(check, tasks.hold), "sync")
 
 
@@ -72,7 +75,7 @@ def require_ack_honest(check: CaseContext) -> str:
     expected="no task_cancelled in either answer while the body answers pings",
 )
 def require_ack_honest_async(check: CaseContext) -> str:
-    """To have asked a coroutine to stop is no acknowledgement: it may go on."""
+    """A coroutine that was asked to stop may go on, so that alone is not acknowledged."""
     return _honest(check, held(check, tasks.hold_stubborn), "async, not stopping at once")
 
 
@@ -88,7 +91,7 @@ def require_ack_acknowledged(check: CaseContext) -> str:
     run = held(check, tasks.hold_async)
     answer = cancelled(check, run.run_id, "require_ack")
     acknowledged = answers.acknowledged_cancel(answer, THE_ANSWER)
-    if not run.callback.gone(check.patience):
+    if not run.callback.ended(check.patience):
         check.fail("a require_ack cancel_task did not stop an async task")
     event = ended(check, run, "after a require_ack cancel_task of an async task")
     if not acknowledged and event.get("type") != "task_cancelled":
@@ -110,7 +113,7 @@ def require_ack_acknowledged(check: CaseContext) -> str:
     expected=f"an answer within {AT_ONCE:g} s, while the task goes on",
 )
 def best_effort_at_once(check: CaseContext) -> str:
-    """With best_effort nobody waits for the task's end: the cancel_task is answered at once."""
+    """A best_effort cancel_task is answered at once, without waiting for the task's end."""
     run = held(check, tasks.hold)
     began = time.monotonic()
     cancelled(check, commands.new_run_id())

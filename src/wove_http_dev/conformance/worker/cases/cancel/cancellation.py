@@ -1,7 +1,6 @@
-"""Cancel cases about what a cancel_task does: it ends the run that it names, that run alone, once.
+"""Cancel cases about the effect of a cancel_task: it ends the run that it names, and no other.
 
-Whether a body still runs is seen at its own connection to the checker, not read from an answer;
-what the answers claim is ``acknowledging``'s.
+Whether a task body still runs is seen at its connection to the checker, not read from an answer.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ def running_best_effort(check: CaseContext) -> str:
 @cancel.must(
     "02",
     sources.CONTRACT,
-    scenario="a best_effort cancel_task for a task that runs; then the task is let end",
+    scenario="a best_effort cancel_task for a task that runs; then the task is released",
     expected="the run_task POST is answered with one terminal frame",
 )
 def run_is_answered(check: CaseContext) -> str:
@@ -67,7 +66,7 @@ def stops_async_task(check: CaseContext) -> str:
     """An async task can be stopped, so a cancel_task stops it."""
     run = held(check, tasks.hold_async)
     cancelled(check, run.run_id)
-    if not run.callback.gone(check.patience):
+    if not run.callback.ended(check.patience):
         check.fail(f"an async task still ran {check.patience:g} s after its cancel_task")
     event = ended(check, run, "after an async task was cancelled")
     if event.get("type") != "task_cancelled":
@@ -78,7 +77,7 @@ def stops_async_task(check: CaseContext) -> str:
 @cancel.must(
     "04",
     sources.PROTOCOL,
-    scenario="cancel_task frames (both modes) for a run that never was",
+    scenario="cancel_task frames (both modes) for a run that never existed",
     expected="an answer within 5 s, and no failure of the service",
 )
 def unknown_run(check: CaseContext) -> str:
@@ -93,10 +92,10 @@ def unknown_run(check: CaseContext) -> str:
     "05",
     sources.PROTOCOL,
     scenario="cancel_task frames (both modes) for a run that has finished",
-    expected="an answer within 5 s, no claim that it was cancelled",
+    expected="an answer within 5 s, which does not say that it was cancelled",
 )
 def finished_run(check: CaseContext) -> str:
-    """A cancel_task that comes too late is answered, and claims nothing."""
+    """A cancel_task that comes too late is answered, but not acknowledged."""
     for mode in ("best_effort", "require_ack"):
         run_id = commands.new_run_id()
         check.terminal(commands.run_frame(tasks.nothing, run_id=run_id))
@@ -153,7 +152,7 @@ def malformed_cancel(check: CaseContext) -> str:
     "12",
     sources.CONTRACT,
     scenario="cancel_task frames, while a task runs, for run ids that are nearly its own: a letter"
-    " less, a letter more, in other letters; and for a run that never was",
+    " less, a letter more, in other letters; and for a run that never existed",
     expected="the task goes on to its result",
 )
 def whole_run_id(check: CaseContext) -> str:
@@ -163,7 +162,7 @@ def whole_run_id(check: CaseContext) -> str:
         ("without its last letter", run.run_id[:-1]),
         ("with a letter more", f"{run.run_id}0"),
         ("in other letters", run.run_id.swapcase()),
-        ("of a run that never was", commands.new_run_id()),
+        ("of a run that never existed", commands.new_run_id()),
     ):
         check.ask(f"a cancel_task {what}", commands.encode(commands.cancel_frame(run_id)))
         if not run.callback.alive():
@@ -212,7 +211,7 @@ def one_outcome(check: CaseContext) -> str:
     expected=f"an answer within {THROUGH:g} s, while the others go on",
 )
 def through_a_full_house(check: CaseContext) -> str:
-    """A cancel_task does not wait for a worker to be free: then it would always come too late."""
+    """A cancel_task is answered while all workers are busy; else it would always come too late."""
     runs = [held(check, tasks.hold) for _ in range(FULL)]
     body = commands.encode(commands.cancel_frame(runs[0].run_id))
     try:

@@ -1,5 +1,4 @@
-"""A run whose body holds on at the checker, its cancel_task, and its end, for the cases about
-cancelling. What must come of them is those cases' business."""
+"""A run whose task body waits for the checker: started, cancelled, and its end awaited."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ THE_ANSWER = "the answer to the cancel_task"
 
 @dataclass(frozen=True)
 class HeldRun:
-    """A run whose body holds on, and its POST that waits for the end."""
+    """A run whose body waits until it is released, and its POST that waits for the answer."""
 
     run_id: str
     callback: Callback
@@ -25,7 +24,7 @@ class HeldRun:
 
 
 def held(check: CaseContext, function: Any) -> HeldRun:
-    """Start ``function`` and wait until its body reports."""
+    """Start ``function`` and wait until its body has connected."""
     callback = check.callback()
     frame = commands.run_frame(function, callback.address)
     post = check.post_later(frame)
@@ -36,12 +35,12 @@ def held(check: CaseContext, function: Any) -> HeldRun:
                 said = f"; it was answered with {post.result(0.0).shown()}"
             except NoAnswer as exc:
                 said = f"; {exc}"
-        check.fail(f"a task that holds on did not start within {check.patience:g} s{said}")
+        check.fail(f"a task that waits did not start within {check.patience:g} s{said}")
     return HeldRun(frame["run_id"], callback, post)
 
 
 def cancelled(check: CaseContext, run_id: str, mode: str = "best_effort") -> HttpResponse:
-    """The answer to a cancel_task, which must be an answer and readable if not empty."""
+    """Send a cancel_task; its answer, which must come and be readable if it is not empty."""
     body = commands.encode(commands.cancel_frame(run_id, mode))
     answer = check.ask(f"a {mode} cancel_task", body)
     readable(check, answer, run_id)
@@ -49,7 +48,7 @@ def cancelled(check: CaseContext, run_id: str, mode: str = "best_effort") -> Htt
 
 
 def readable(check: CaseContext, answer: HttpResponse, run_id: str) -> None:
-    """Require that an answer to a cancel_task is no failure, and speaks of that run or of none."""
+    """Require that an answer to a cancel_task is not a 5xx, and has no frames of other runs."""
     if answer.status >= 500:
         check.fail(f"a cancel_task made the service fail: {answer.shown()}")
     if not answer.ok or not answer.body.strip():
@@ -60,7 +59,7 @@ def readable(check: CaseContext, answer: HttpResponse, run_id: str) -> None:
 
 
 def ended(check: CaseContext, run: HeldRun, after: str) -> answers.Event:
-    """The terminal frame of ``run``, which must come now."""
+    """Wait for the terminal frame of ``run``, which must come within the patience for an answer."""
     try:
         answer = run.post.result(check.patience)
     except NoAnswer as exc:

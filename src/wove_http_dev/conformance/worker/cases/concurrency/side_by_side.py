@@ -1,6 +1,6 @@
-"""Concurrency cases: runs side by side, and each with its own answer.
+"""Concurrency cases: tasks run at the same time, and each run gets its own answer.
 
-That they are side by side is seen by a rendezvous at the checker, not by a clock.
+That tasks overlap is seen at their connections to the checker, not measured by a clock.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def never_mixed_up(check: CaseContext) -> str:
 @concurrency.must(
     "04",
     f"{sources.PROTOCOL}: each run_task has its own answer",
-    scenario="a task that holds on, then one that ends at once",
+    scenario="a task that waits, then one that ends at once",
     expected="the second is answered while the first still runs",
 )
 def result_while_another_waits(check: CaseContext) -> str:
@@ -149,7 +149,7 @@ def result_while_another_waits(check: CaseContext) -> str:
     frame = commands.run_frame(tasks.hold_async, callback.address)
     held = check.post_later(frame)
     if not callback.arrived(check.patience):
-        check.fail("a task that holds on did not start")
+        check.fail("a task that waits did not start")
     try:
         value = check.value(tasks.echo_async, {"value": 4})
     except CaseFailed as exc:

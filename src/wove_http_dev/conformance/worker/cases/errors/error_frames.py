@@ -1,8 +1,7 @@
-"""Error cases about what a task_error tells: whose it is, what was raised, and no exception that
-hurts the weave it is raised in.
+"""Error cases about the contents of a task_error: its run, what was raised, and no exception that
+would harm the weave.
 
-It knows what an error frame must hold; that everything ends in one is ``survival``'s. The facts
-about what Wove's executor does with an exception that it is sent were measured on wove 2.0.3.
+What Wove's executor does with an exception in an answer was measured on wove 2.0.3.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ def failed(check: CaseContext, what: str, function: Any, args: Any = None) -> an
 
 
 def loadable(check: CaseContext, what: str, event: answers.Event) -> BaseException | None:
-    """The exception in ``event``; one that does not load is a shortfall."""
+    """The exception in ``event``; the case fails if it does not load."""
     try:
         return answers.exception_of(event)
     except Unloadable as exc:
@@ -45,12 +44,12 @@ def loadable(check: CaseContext, what: str, event: answers.Event) -> BaseExcepti
     " there, the same exception",
 )
 def task_exception(check: CaseContext) -> str:
-    """An exception in a task is a task_error that tells what it was."""
+    """An exception in a task is answered with a task_error that names it."""
     what = "a task that raises ValueError"
     event = failed(check, what, tasks.fail)
     text = answers.error_text(event)
     if PURPOSE not in text or "ValueError" not in text:
-        check.fail(f"the task_error does not tell the ValueError and its message: {text}")
+        check.fail(f"the task_error does not name the ValueError and its message: {text}")
     _same_exception(check, what, event)
     return text
 
@@ -98,13 +97,13 @@ def error_fields(check: CaseContext) -> str:
     expected="a task_error without exception_pickle that names the message",
 )
 def exception_that_does_not_load(check: CaseContext) -> str:
-    """An exception is sent only if it survives the way there and back; else the error alone."""
+    """An exception is sent only if its pickle loads again; otherwise only the error is."""
     what = "an exception that pickles but does not load"
     event = failed(check, what, tasks.exception_that_does_not_load)
     loadable(check, what, event)
     text = answers.error_text(event)
     if "does not load" not in text:
-        check.fail(f"the task_error for {what} does not tell its message: {text}")
+        check.fail(f"the task_error for {what} does not hold its message: {text}")
     return text
 
 
@@ -115,7 +114,7 @@ def exception_that_does_not_load(check: CaseContext) -> str:
     expected="a task_error each, without exception_pickle",
 )
 def timeout_error(check: CaseContext) -> str:
-    """A TimeoutError or StopIteration is told as an error, not sent as an exception."""
+    """A TimeoutError or StopIteration is sent as an error, without exception_pickle."""
     for name in ("TimeoutError", "StopIteration"):
         what = f"a task that raises {name}"
         event = failed(check, what, tasks.fail_with, {"name": name})
@@ -153,7 +152,7 @@ def message_in_letters(check: CaseContext) -> str:
     expected="its run_id and its task_id, unchanged, on every event frame",
 )
 def error_ids(check: CaseContext) -> str:
-    """A task_error says whose it is: without the run_id the weave would wait for ever."""
+    """A task_error has its run_id: without it the weave would never end."""
     frame = commands.run_frame(tasks.fail, task_id="render_report")
     for event in check.events(frame, "a task that raises ValueError"):
         for name in ("run_id", "task_id"):

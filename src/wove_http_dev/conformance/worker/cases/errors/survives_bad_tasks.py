@@ -1,8 +1,4 @@
-"""Error cases about the outcome: whatever a task raises, returns or is made of ends in one, and the
-service lives on.
-
-It knows things that go wrong; what is told of them is ``errors``'.
-"""
+"""Error cases about tasks that go wrong: each gets a terminal frame, and the service goes on."""
 
 from __future__ import annotations
 
@@ -50,7 +46,7 @@ def unpicklable_result(check: CaseContext) -> str:
     expected="a task_error that names its message; the service goes on",
 )
 def unpicklable_exception(check: CaseContext) -> str:
-    """An exception that cannot be pickled is told without it."""
+    """An exception that cannot be pickled is sent as an error, without exception_pickle."""
     for what, function in (
         ("an exception that cannot be pickled", tasks.unpicklable_exception),
         ("an exception whose pickling raises ValueError", tasks.exception_that_refuses),
@@ -59,7 +55,7 @@ def unpicklable_exception(check: CaseContext) -> str:
         loadable(check, what, event)
         text = answers.error_text(event)
         if "holds a lock" not in text:
-            check.fail(f"the task_error for {what} does not tell its message: {text}")
+            check.fail(f"the task_error for {what} does not hold its message: {text}")
     return text
 
 
@@ -90,7 +86,7 @@ def system_exit(check: CaseContext) -> str:
     expected="a task_error, or task_cancelled as Wove's own runtime says; the service goes on",
 )
 def cancelled_error(check: CaseContext) -> str:
-    """A task that raises CancelledError by itself has an outcome too (it is no Exception)."""
+    """A task that raises CancelledError by itself has an outcome too (it is not an Exception)."""
     what = "a task that raises CancelledError by itself"
     event = check.terminal(commands.run_frame(tasks.cancel_itself), what)
     if event.get("type") == "task_result":
@@ -122,16 +118,16 @@ def unimportable_callable(check: CaseContext) -> str:
 @errors.must(
     "11",
     sources.CONTRACT,
-    scenario="bytes that are no pickle as callable and as arguments; a callable that is a number;"
-    " arguments that are a list",
+    scenario="bytes that are not a pickle as callable and as arguments; a callable that is a"
+    " number; arguments that are a list",
     expected="a task_error or a 4xx status each; the service goes on",
 )
 def broken_pickles(check: CaseContext) -> str:
-    """A payload that does not load, or loads to the wrong thing, is an outcome like any other."""
+    """A payload that does not load, or loads to the wrong thing, is answered like any other."""
     for what, function, args in (
-        ("a callable_pickle that is no pickle", b"\x80\x05garbage", None),
+        ("a callable_pickle that is not a pickle", b"\x80\x05garbage", None),
         ("an empty callable_pickle", b"", None),
-        ("an args_pickle that is no pickle", tasks.nothing, b"\x80\x05garbage"),
+        ("an args_pickle that is not a pickle", tasks.nothing, b"\x80\x05garbage"),
         ("a callable_pickle that holds a number", tasks.pickled(5), None),
         ("an args_pickle that holds a list", tasks.nothing, [1, 2]),
     ):
@@ -190,6 +186,6 @@ def async_system_exit(check: CaseContext) -> str:
     expected=OUTCOME,
 )
 def exception_without_text(check: CaseContext) -> str:
-    """An exception whose text cannot be had is an outcome like any other."""
+    """An exception whose ``__str__`` raises is answered like any other."""
     what = "an exception whose __str__ raises"
     return answers.error_text(failed(check, what, tasks.fail_without_text))

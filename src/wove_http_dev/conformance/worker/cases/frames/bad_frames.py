@@ -1,7 +1,9 @@
-"""Frame cases about bad frames: rejected with an error status, and survived."""
+"""Frame cases about bad frames: each is rejected with an error status, and the service goes on."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
@@ -11,26 +13,44 @@ from wove_http_dev.conformance.worker.context import CaseContext
 REJECTION = "an error status, 400 at best; the service goes on"
 
 
-def rejected(check: CaseContext, what: str, body: bytes, run_id: str = "") -> str:
-    """Require that a bad frame is answered with an error status.
+BadFrames = Iterator[tuple[str, bytes | dict[str, Any]]]
 
-    With the ``run_id`` known, a task_error for it does as well: the weave gets its outcome.
+
+def rejects(
+    *, then: str = ""
+) -> Callable[[Callable[[CaseContext], BadFrames]], Callable[[CaseContext], str]]:
+    """Make the decorated generator the body of a case: each body or frame that it yields, with a
+    name for it, must be rejected. Afterwards the next task must run; ``then`` names the cause."""
+
+    def make(bad_frames: Callable[[CaseContext], BadFrames]) -> Callable[[CaseContext], str]:
+        @functools.wraps(bad_frames)
+        def body(check: CaseContext) -> str:
+            seen = ""
+            for what, frame in bad_frames(check):
+                seen = rejected(check, what, frame)
+            if then:
+                check.still_serves(then)
+            return seen
+
+        return body
+
+    return make
+
+
+def rejected(check: CaseContext, what: str, frame: bytes | dict[str, Any]) -> str:
+    """Send ``frame`` and require an error status; returns what was answered.
+
+    For an object with a run_id a task_error will do as well: it ends the run.
     """
-    answer = check.ask(what, body)
+    answer = check.ask(what, frame if isinstance(frame, bytes) else commands.encode(frame))
     if answer.status >= 400:
         return f"HTTP {answer.status}"
+    run_id = frame.get("run_id") if isinstance(frame, dict) else None
     if run_id and answer.ok:
         for event in answers.terminals(answers.events_of(answer)):
             if event.get("type") == "task_error" and event.get("run_id") == run_id:
                 return "task_error"
     check.fail(f"{what} was not rejected: {answer.shown()}")
-
-
-def _bodies_rejected(check: CaseContext, bodies: dict[str, bytes]) -> str:
-    for what, body in bodies.items():
-        seen = rejected(check, what, body)
-    check.still_serves("bodies that are no frame")
-    return seen
 
 
 @frames.must(
@@ -39,34 +59,28 @@ def _bodies_rejected(check: CaseContext, bodies: dict[str, bytes]) -> str:
     scenario="bodies that are not JSON: empty, cut off, not UTF-8, a pickle",
     expected=REJECTION,
 )
-def malformed_json(check: CaseContext) -> str:
+@rejects(then="bodies that are not frames")
+def malformed_json(check: CaseContext) -> BadFrames:
     """A body that is not JSON is rejected with an error status."""
     whole = commands.encode(commands.run_frame(tasks.nothing))
-    return _bodies_rejected(
-        check,
-        {
-            "an empty body": b"",
-            "malformed JSON (cut off)": whole[: len(whole) // 2],
-            "a body that is not UTF-8": b'{"type": "run_task", "run_id": "\xff\xfe"}',
-            "a bare pickle": tasks.pickled({"type": "run_task"}),
-        },
-    )
+    yield "an empty body", b""
+    yield "malformed JSON (cut off)", whole[: len(whole) // 2]
+    yield "a body that is not UTF-8", b'{"type": "run_task", "run_id": "\xff\xfe"}'
+    yield "a bare pickle", tasks.pickled({"type": "run_task"})
 
 
 @frames.must(
     "10",
     f"{sources.HTTP}, 15.5.1; {sources.PROTOCOL}",
-    scenario="JSON that is no object: a list, a string, a number, null",
+    scenario="JSON that is not an object: a list, a string, a number, null",
     expected=REJECTION,
 )
-def not_an_object(check: CaseContext) -> str:
+@rejects(then="bodies that are not frames")
+def not_an_object(check: CaseContext) -> BadFrames:
     """A command frame is a JSON object; other JSON is rejected with an error status."""
-    frame = commands.run_frame(tasks.nothing)
-    bodies: list[Any] = [[frame], "run_task", 5, None]
-    return _bodies_rejected(
-        check,
-        {f"JSON that is a {type(v).__name__}": commands.encode(v) for v in bodies},
-    )
+    values: list[Any] = [[commands.run_frame(tasks.nothing)], "run_task", 5, None]
+    for value in values:
+        yield f"JSON that is a {type(value).__name__}", commands.encode(value)
 
 
 @frames.must(
@@ -76,18 +90,15 @@ def not_an_object(check: CaseContext) -> str:
     " last",
     expected="an error status, or a task_error for the run_id; the service goes on",
 )
-def missing_fields(check: CaseContext) -> str:
+@rejects(then="run_task frames that lack a field")
+def missing_fields(check: CaseContext) -> BadFrames:
     """A run_task that lacks a field it cannot be run without is rejected."""
     for name in ("type", "run_id", "callable_pickle"):
         frame = commands.run_frame(tasks.nothing)
         del frame[name]
-        run_id = str(frame.get("run_id", ""))
-        seen = rejected(check, f"a run_task without {name}", commands.encode(frame), run_id)
-    frame = {**commands.run_frame(tasks.nothing), "callable_pickle": 5}
-    what = "a run_task with a number as callable_pickle"
-    rejected(check, what, commands.encode(frame), str(frame["run_id"]))
-    check.still_serves("run_task frames that lack a field")
-    return seen
+        yield f"a run_task without {name}", frame
+    frame = commands.run_frame(tasks.nothing)
+    yield "a run_task with a number as callable_pickle", {**frame, "callable_pickle": 5}
 
 
 @frames.must(
@@ -96,19 +107,13 @@ def missing_fields(check: CaseContext) -> str:
     scenario="callable_pickle and args_pickle that are not base64",
     expected="an error status, or a task_error for the run_id; the service goes on",
 )
-def bad_base64(check: CaseContext) -> str:
+@rejects(then="payloads that are not base64")
+def bad_base64(check: CaseContext) -> BadFrames:
     """A payload that is not base64 is rejected."""
     for name in ("callable_pickle", "args_pickle"):
         for text in ("a", "gASVé", "====="):
             frame = {**commands.run_frame(tasks.nothing), name: text}
-            seen = rejected(
-                check,
-                f"{name} {text!r}, which is not base64,",
-                commands.encode(frame),
-                str(frame["run_id"]),
-            )
-    check.still_serves("payloads that are not base64")
-    return seen
+            yield f"{name} {text!r}, which is not base64,", frame
 
 
 @frames.must(
@@ -117,18 +122,12 @@ def bad_base64(check: CaseContext) -> str:
     scenario="frames of type 'run_everything', '' and null",
     expected=REJECTION,
 )
-def unknown_command(check: CaseContext) -> str:
+@rejects(then="frames of unknown types")
+def unknown_command(check: CaseContext) -> BadFrames:
     """A frame of an unknown type is rejected, not dropped silently and not run."""
     for kind in ("run_everything", "", None):
         frame = {**commands.run_frame(tasks.nothing), "type": kind}
-        seen = rejected(
-            check,
-            f"a frame of unknown type {kind!r}",
-            commands.encode(frame),
-            str(frame["run_id"]),
-        )
-    check.still_serves("frames of unknown types")
-    return seen
+        yield f"a frame of unknown type {kind!r}", frame
 
 
 @frames.should(
@@ -163,10 +162,10 @@ def rejection_status(check: CaseContext) -> str:
     scenario="a valid callable_pickle with four asterisks in it",
     expected="an error status, or a task_error for the run_id",
 )
-def strict_base64(check: CaseContext) -> str:
+@rejects()
+def strict_base64(check: CaseContext) -> BadFrames:
     """Characters that base64 does not have are an error, and not skipped."""
     frame = commands.run_frame(tasks.nothing)
     text = str(frame["callable_pickle"])
     frame["callable_pickle"] = f"{text[:8]}****{text[8:]}"
-    what = "a callable_pickle with '*' in it, which base64 does not have,"
-    return rejected(check, what, commands.encode(frame), str(frame["run_id"]))
+    yield "a callable_pickle with '*' in it, which base64 does not have,", frame

@@ -1,7 +1,4 @@
-"""Frame cases: the event frames that answer a good run_task.
-
-It knows frames; values in them are ``running``'s and ``errors``', bad frames ``rejections``'.
-"""
+"""Frame cases about the event frames that answer a good run_task."""
 
 from __future__ import annotations
 
@@ -43,7 +40,10 @@ def _read(check: CaseContext, function: Any, args: Any = None) -> str:
     events = check.events_in(answer, what)
     found = answers.terminals(events)
     if not any("type" in event for event in events):
-        check.fail(f"{what} was answered with {answer.shown()}, which is no event frame: no type")
+        check.fail(
+            f"{what} was answered with {answer.shown()}, which is not an event frame: it has no"
+            " type"
+        )
     if not found:
         check.fail(f"{what} was answered with no terminal frame: {answers.types(events)}")
     try:

@@ -1,6 +1,7 @@
-"""The limit case about what a run leaves behind in the process that ran it.
+"""The limit case about threads and files that runs leave behind in the worker process.
 
-Pools fill up and caches warm: only what grows by about one a run, and goes on growing, is lost.
+Pools fill and caches warm up, so only a count that grows by about one with each run, and goes on
+growing, is a leak.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from wove_http_dev.conformance.worker.cases.limits import limits
 from wove_http_dev.conformance.worker.context import CaseContext
 
 BATCH, BATCH_TIME = 25, 1.2
-"""Runs between two looks at the process, and the seconds after which there are enough of them."""
+"""Runs between two counts, and the seconds after which there are enough of them."""
 FEWEST = 10
-"""Runs that tell growth from chance."""
+"""Runs that are needed to tell growth from chance."""
 
 
 def _batch(step: Callable[[], object]) -> int:
-    """Do a batch of steps; how many they were."""
+    """Do up to 25 steps within 1.2 s; how many were done."""
     ends = time.monotonic() + BATCH_TIME
     for number in range(BATCH):
         if time.monotonic() > ends:
@@ -30,7 +31,7 @@ def _batch(step: Callable[[], object]) -> int:
 
 
 def _steps(check: CaseContext) -> Mapping[str, Callable[[], object]]:
-    """What is done in batches, by name."""
+    """The steps that are repeated, by name."""
     fails = commands.run_frame(tasks.fail)
     steps: dict[str, Callable[[], object]] = {
         "sync runs": lambda: check.value(tasks.echo, {"value": 1}),
@@ -58,7 +59,7 @@ def _held(check: CaseContext) -> dict[str, int]:
     expected="counts that do not grow",
 )
 def nothing_left_behind(check: CaseContext) -> str:
-    """A run gives back the threads, event loops and files that it took."""
+    """A run releases the threads, event loops and files that it used."""
     for kind, step in _steps(check).items():
         held, sizes = [_held(check)], []
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""Limit cases: what is too much, too early gone or too often is survived, at a steady price."""
+"""Limit cases about requests: too deep, too large, cut off, abandoned; and a hundred in a row."""
 
 from __future__ import annotations
 
@@ -14,20 +14,22 @@ from wove_http_dev.conformance.worker.wire import NoAnswer, shown
 
 DEPTH = 100_000
 HEAD = 200_000
+"""Bytes of a header."""
 AFTERMATH = 0.1
+"""Seconds between two tasks that must run after a bad request."""
 RESULT = 8 * 2**20
-"""Bytes of a result that no socket buffer holds."""
+"""Bytes of a result, more than socket buffers hold."""
 RUNS, RUNS_TIME = 100, 3.0
 
 
 def survived(check: CaseContext, what: str, step: Callable[[], object]) -> str:
-    """Do ``step``, whatever comes of it, and require that the next task runs."""
+    """Do ``step``, which may fail, and require that the next task runs."""
     try:
         seen = str(step() or "done")
     except (NoAnswer, OSError) as exc:
         seen = str(exc)
     check.still_serves(what)
-    time.sleep(AFTERMATH)  # what a service does about it, it may do after it answered others
+    time.sleep(AFTERMATH)  # a service may react after it has answered others
     check.still_serves(what)
     return seen
 
@@ -39,7 +41,7 @@ def survived(check: CaseContext, what: str, step: Callable[[], object]) -> str:
     expected="an error status; the service goes on",
 )
 def deep_json(check: CaseContext) -> str:
-    """JSON that is nested too deeply is rejected, and nothing falls over."""
+    """JSON that is nested too deeply is rejected, and the service goes on."""
     body = b'{"type":' + b"[" * DEPTH + b"]" * DEPTH + b"}"
     answer = check.ask("deeply nested JSON", body)
     if answer.status < 400:
@@ -55,7 +57,7 @@ def deep_json(check: CaseContext) -> str:
     expected="any answer or none; the service goes on",
 )
 def large_head(check: CaseContext) -> str:
-    """A request head without end does not take the service down."""
+    """A very large request head does not stop the service."""
 
     def step() -> object:
         answer = check.post(b"{}", {"X-Conformance": "x" * HEAD})
@@ -92,7 +94,7 @@ def cut_off_request(check: CaseContext) -> str:
 @limits.must(
     "04",
     f"{sources.EXECUTOR}: at a timeout it closes the connection",
-    scenario="a run_task whose client hangs up while the task runs; then the task is let end; and"
+    scenario="a run_task whose client hangs up while the task runs; then the task is released; and"
     f" one whose client resets the connection while a result of {RESULT >> 20} MiB is sent",
     expected="the service goes on",
 )
@@ -111,9 +113,9 @@ def client_gone(check: CaseContext) -> str:
         connection.close()
         callback.release()
         if not started:
-            raise CaseFailed("a task that holds on did not start")
+            raise CaseFailed("a task that waits did not start")
 
-    return survived(check, "a client that hung up", step)
+    return survived(check, "a client that disconnected", step)
 
 
 def _reset(check: CaseContext) -> Callable[[], object]:

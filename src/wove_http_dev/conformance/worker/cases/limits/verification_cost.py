@@ -1,8 +1,8 @@
-"""The limit case about the price of a verification: it must not grow with the requests seen.
+"""The limit case about the time of a verification: it must not grow with the requests seen before.
 
 Wove's own ``verify_headers`` (2.0.3) walks through every nonce that it remembers at each request:
-75 µs at 1,000 of them, 6 ms at 50,000. Noise is kept out by comparing each good request with one
-that has a wrong signature, which costs the same but for the memory of nonces.
+75 µs at 1,000 of them, 6 ms at 50,000. Each good request is compared with one that has a wrong
+signature, which costs the same except for the memory of nonces, so that noise cancels out.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ PAIRS, PAIRS_TIME = 60, 0.7
 REQUESTS, REQUESTS_TIME = 4000, 2.0
 """Requests between the two comparisons, and the seconds after which there are enough of them."""
 BEFORE, AGAIN_TIME = 3, 4.0
-"""Measurements before, of which the dearest counts, and seconds for those after, of which the
-cheapest does: load makes both of them differ in either direction."""
+"""Measurements before, of which the slowest counts, and seconds for those after, of which the
+fastest counts: other load on the machine makes single ones differ in either direction."""
 PAUSE = 0.3
 """Seconds between two measurements, so that one moment of load does not spoil both."""
 GROWN, GROWN_SHARE = 150e-6, 0.2

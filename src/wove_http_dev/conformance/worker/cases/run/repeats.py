@@ -1,8 +1,4 @@
-"""Run cases about how often a task runs: once for each run_id, whatever else is the same.
-
-It knows bodies that report and values that differ each time; what a result looks like is
-``running``'s.
-"""
+"""Run cases about how often a task runs: once for each run_id, whatever else is the same."""
 
 from __future__ import annotations
 
@@ -24,8 +20,8 @@ AFTERMATH = 0.1
     expected="one report",
 )
 def runs_once(check: CaseContext) -> str:
-    """A task that was sent once runs once, and has run when its result is told."""
-    _once(check, tasks.report_back, "a result was told, but the task did not run", "the task")
+    """A task that was sent once runs once, before its result is sent."""
+    _once(check, tasks.report_back, "a result was sent, but the task did not run", "the task")
     return "once"
 
 
@@ -46,8 +42,8 @@ def _once(check: CaseContext, function: Any, not_run: str, what: str) -> None:
     expected="one report each",
 )
 def failed_task_runs_once(check: CaseContext) -> str:
-    """A task that fails is not tried again: what it has done already would be done twice."""
-    not_run = "an outcome was told, but the task did not run"
+    """A task that fails is not run again: what it did before it failed would be done twice."""
+    not_run = "an outcome was sent, but the task did not run"
     for what, function in (
         ("a task that fails", tasks.report_and_fail),
         ("a task that fails with a ConnectionError", tasks.report_and_lose_connection),
@@ -64,14 +60,14 @@ def failed_task_runs_once(check: CaseContext) -> str:
     expected="each its own result",
 )
 def one_task_twice(check: CaseContext) -> str:
-    """Two runs with one task_id are two runs: a run is told by its run_id."""
+    """Two runs with one task_id are two runs: a run is identified by its run_id."""
     for value in ("first", "second"):
         frame = commands.run_frame(tasks.echo, {"value": value}, task_id="conformance_twice")
         seen = answers.result_of(check.terminal(frame))
         if seen == "first" != value:
             check.fail(
                 "the second run of a task_id was answered with the result of the first: runs are"
-                " told apart by run_id"
+                " distinguished by run_id"
             )
         if seen != value:
             check.fail(f"a result came back as {brief(seen)} where {value!r} was returned")

@@ -1,7 +1,4 @@
-"""Run cases: a task gets its arguments, is called, and its result comes back as it was.
-
-It knows values; how often a task runs is ``repeats``'s, the frames around them are ``frames``'.
-"""
+"""Run cases about values: a task gets its arguments, and its result comes back unchanged."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ NAMES = (
     *("self", "func", "function", "fn", "f", "args", "kwargs", "callable", "task", "name", "run"),
     *("loop", "frame", "timeout", "delivery", "body", "run_id", "task_id", "value"),
 )
-"""What workers themselves may call something: a task's argument may have the name."""
+"""Names that a worker may use itself; a task's argument may have them too."""
 
 
 def _same(check: CaseContext, what: str, seen: Any, expected: Any) -> None:
@@ -55,7 +52,7 @@ def keyword_arguments(check: CaseContext) -> str:
     expected="what it returned after it was awaited, each time",
 )
 def async_callable(check: CaseContext) -> str:
-    """What a task's call gives is awaited if it is a coroutine, whatever was called."""
+    """What a task returns is awaited if it is a coroutine, whatever kind of callable it is."""
     for what, function in (
         ("a coroutine function", tasks.echo_async),
         ("a plain function that returns a coroutine", tasks.echo_later),
@@ -66,7 +63,7 @@ def async_callable(check: CaseContext) -> str:
 
 
 def _returned(check: CaseContext, function: Any, args: Any, value: Any, what: str = "") -> None:
-    """Require that ``function`` gives ``value``; ``what`` opens the sentence if it does not."""
+    """Require that ``function`` returns ``value``; ``what`` begins the message if it does not."""
     try:
         seen = check.value(function, args)
     except CaseFailed as exc:
@@ -168,7 +165,7 @@ def very_large_payload(check: CaseContext) -> str:
     expected="a task_result each (this check does not load it)",
 )
 def result_by_value(check: CaseContext) -> str:
-    """A result may be made of functions and classes that no module holds, as the task itself is."""
+    """A result may hold functions and classes that cannot be imported, as the task itself may."""
     for what, function in (
         ("a lambda", tasks.function_by_value),
         ("an instance of a class that it defines", tasks.instance_by_value),
@@ -234,6 +231,6 @@ def results_are_not_judged(check: CaseContext) -> str:
     expected="its result",
 )
 def task_that_prints(check: CaseContext) -> str:
-    """A task may print: what it prints is no part of the answer."""
+    """A task may print; the text is not part of the answer."""
     _returned(check, tasks.prints, None, "printed", "a task that prints: ")
     return "printed"

@@ -1,7 +1,4 @@
-"""Transport cases: that the service answers HTTP at all, and to more than the easiest client.
-
-It knows connections; frames only as a body that must be served.
-"""
+"""Transport cases: the service answers HTTP, on slow, reused and silent connections too."""
 
 from __future__ import annotations
 
@@ -11,11 +8,19 @@ from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.transport import transport
 from wove_http_dev.conformance.worker.context import CaseContext
-from wove_http_dev.conformance.worker.wire import Connection, Deadline, HungUp, NoAnswer, shown
+from wove_http_dev.conformance.worker.wire import (
+    Connection,
+    ConnectionClosed,
+    Deadline,
+    NoAnswer,
+    shown,
+)
 
 PIECES = 4
 PAUSE = 0.03
+"""Seconds between two pieces of a request."""
 SILENT = 20
+"""Connections on which nothing is sent."""
 
 
 @transport.must(
@@ -60,7 +65,7 @@ def tls_beyond_this_machine(check: CaseContext) -> str:
     expected="Content-Type: application/json",
 )
 def json_content_type(check: CaseContext) -> str:
-    """The answer is labelled as the JSON it must be."""
+    """The answer has the content type application/json."""
     answer = check.ask("the POST", commands.encode(commands.run_frame(tasks.nothing)))
     kind = answer.header("Content-Type").partition(";")[0].strip().lower()
     if kind != "application/json":
@@ -125,11 +130,12 @@ def only_post(check: CaseContext) -> str:
 @transport.should(
     "06",
     sources.CWE_EXHAUSTION,
-    scenario=f"{SILENT} connections that say nothing (no TLS hello either), then a run_task POST",
+    scenario=f"{SILENT} connections that send nothing (not even a TLS ClientHello), then a run_task"
+    " POST",
     expected="the POST is answered while they stay open",
 )
 def silent_connections(check: CaseContext) -> str:
-    """Clients that connect and say nothing do not keep the service from others."""
+    """Clients that connect and send nothing do not block other clients."""
     socks = []
     try:
         for _ in range(SILENT):
@@ -177,8 +183,8 @@ def _next_after(check: CaseContext, what: str, request: bytes) -> str:
         connection.send(request, deadline)
         try:
             first = connection.answer(deadline)
-        except HungUp:
-            return "hung up"
+        except ConnectionClosed:
+            return "closed"
         except NoAnswer as exc:
             raise CaseFailed(f"{what}: {exc}") from exc
         if first.closes:
@@ -203,8 +209,8 @@ def _served_next(check: CaseContext, what: str, connection: Connection, deadline
     hint = "was the body of the first one left unread?"
     try:
         answer = connection.answer(deadline)
-    except HungUp:  # which a service may do at any time
-        return "hung up"
+    except ConnectionClosed:  # a service may close a connection at any time
+        return "closed"
     except NoAnswer as exc:
         raise CaseFailed(f"{next_one} was not answered ({exc}); {hint}") from exc
     if not answer.ok:

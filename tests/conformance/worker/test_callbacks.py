@@ -1,0 +1,106 @@
+"""What the checker sees of a task body that connects to it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from wove_http_dev.conformance.worker import tasks
+from wove_http_dev.conformance.worker.callbacks import Callback, Listener
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    """A listener on this machine."""
+    listener = Listener("127.0.0.1")
+    yield listener
+    listener.close()
+
+
+def body(callback: Callback) -> threading.Thread:
+    """A task body that holds on until it is released."""
+    thread = threading.Thread(target=tasks.hold, kwargs=callback.address, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_body_that_has_not_connected_is_not_there(listener: Listener) -> None:
+    """Nor does it answer."""
+    callback = listener.expect()
+    assert (callback.arrived(0.0), callback.alive(), callback.count) == (False, False, 0)
+
+
+def test_a_body_that_connects_is_seen(listener: Listener) -> None:
+    """By its token."""
+    callback = listener.expect()
+    body(callback)
+    assert callback.arrived(5.0)
+
+
+def test_a_running_body_answers_pings(listener: Listener) -> None:
+    """So that it is known to run now."""
+    callback = listener.expect()
+    body(callback)
+    callback.arrived(5.0)
+    assert callback.alive()
+
+
+def test_a_released_body_ends(listener: Listener) -> None:
+    """It returns by itself."""
+    callback = listener.expect()
+    thread = body(callback)
+    callback.arrived(5.0)
+    callback.release()
+    thread.join(5.0)
+    assert not thread.is_alive()
+
+
+def test_the_end_of_a_body_is_seen(listener: Listener) -> None:
+    """Its connection closes."""
+    callback = listener.expect()
+    tasks.report_back(**callback.address)
+    callback.arrived(5.0)
+    assert callback.ended(5.0)
+
+
+def test_a_body_that_goes_on_has_not_ended(listener: Listener) -> None:
+    """After the time that was waited."""
+    callback = listener.expect()
+    body(callback)
+    callback.arrived(5.0)
+    assert not callback.ended(0.05)
+
+
+def test_a_body_that_comes_after_the_release_ends_at_once(listener: Listener) -> None:
+    """It would wait for ever otherwise."""
+    callback = listener.expect()
+    callback.release()
+    thread = body(callback)
+    thread.join(5.0)
+    assert not thread.is_alive()
+
+
+def test_bodies_are_counted(listener: Listener) -> None:
+    """A task that runs twice reports twice."""
+    callback = listener.expect()
+    for _ in range(2):
+        tasks.report_back(**callback.address)
+    assert callback.arrived(5.0, times=2)
+
+
+def test_an_unknown_token_is_disconnected(listener: Listener) -> None:
+    """Other clients may connect to the port."""
+    with socket.create_connection((listener.host, listener.port), 5.0) as sock:
+        sock.sendall(b"0" * 32)
+        assert sock.recv(1) == b""
+
+
+def test_a_dropped_callback_is_not_known_any_more(listener: Listener) -> None:
+    """Its body ends when it connects."""
+    callback = listener.expect()
+    listener.drop(callback)
+    body(callback).join(5.0)
+    assert callback.count == 0

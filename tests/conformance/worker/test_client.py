@@ -1,0 +1,103 @@
+"""The service under test: its URL, the credentials and requests for it."""
+
+from __future__ import annotations
+
+import pytest
+from wove import NetworkExecutorSecurity
+
+from tests.conformance.worker.plain_worker import SECRET, PlainWorker
+from wove_http_dev.conformance.worker import commands, tasks
+from wove_http_dev.conformance.worker.client import KEY, NONCE, ServiceUnderTest, UrlError
+from wove_http_dev.conformance.worker.wire import Deadline
+
+URL = "http://localhost/wove/tasks?tenant=a"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:8080/wove",
+        "ftp://localhost/wove",
+        "http:///wove",
+        "http://user:secret@localhost/wove",
+        "http://localhost/a b",
+        "http://localhost/größe",
+        "http://localhost:99999/wove",
+    ],
+)
+def test_a_url_that_wove_would_not_take_is_an_error(url: str) -> None:
+    """It is found before anything is sent."""
+    with pytest.raises(UrlError):
+        ServiceUnderTest(url)
+
+
+def test_the_target_is_the_url_s_path_and_query_as_written() -> None:
+    """That is what Wove signs; a fragment is not sent."""
+    assert ServiceUnderTest("http://localhost/a%2Fb;c?d=%20#e").target == "/a%2Fb;c?d=%20"
+
+
+def test_a_signature_is_one_that_wove_accepts() -> None:
+    """The scheme is written out a second time, and must be the same."""
+    service, body = ServiceUnderTest(URL, secret="s", key="team"), b"{}"
+    security = NetworkExecutorSecurity(mode="signed", secret="s", key="team")
+    security.verify_headers(
+        transport="http", target=service.target, headers=service.credentials(body), body=body
+    )
+
+
+def test_a_bearer_token_is_sent_as_one() -> None:
+    """In the Authorization header."""
+    headers = ServiceUnderTest(URL, bearer="token").credentials(b"")
+    assert headers == {"Authorization": "Bearer token"}
+
+
+def test_without_credentials_there_are_no_headers() -> None:
+    """The service is checked unauthenticated."""
+    assert ServiceUnderTest(URL).credentials(b"") == {}
+
+
+def test_an_argument_replaces_one_ingredient_of_the_credentials() -> None:
+    """The others stay."""
+    headers = ServiceUnderTest(URL, secret="s").credentials(b"", nonce="n")
+    assert (headers[KEY], headers[NONCE]) == ("default", "n")
+
+
+def test_a_request_goes_to_the_target_of_the_url() -> None:
+    """Path and query, and the host with its port."""
+    request = ServiceUnderTest("http://localhost:8080/a?b").request(b"body", {})
+    assert request.startswith(b"POST /a?b HTTP/1.1\r\nHost: localhost:8080\r\n")
+
+
+def test_a_request_closes_the_connection_unless_it_is_to_be_kept() -> None:
+    """Wove closes it."""
+    service = ServiceUnderTest(URL)
+    requests = (service.request(b"", {}), service.request(b"", {}, keep=True))
+    assert [b"Connection: close" in request for request in requests] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("host", "local", "loopback"),
+    [
+        ("localhost", True, True),
+        ("127.0.0.1", True, True),
+        ("127.0.0.2", False, True),
+        ("workers.internal", False, False),
+    ],
+)
+def test_what_is_local(host: str, local: bool, loopback: bool) -> None:
+    """Wove names three hosts; any other loopback address is this machine all the same."""
+    service = ServiceUnderTest(f"http://{host}/x")
+    assert (service.local, service.loopback) == (local, loopback)
+
+
+def test_an_observer_gets_what_is_sent() -> None:
+    """Of the service that it was given for, not of the original."""
+    seen: list[bytes] = []
+    with PlainWorker() as worker:
+        service = ServiceUnderTest(worker.url, secret=SECRET)
+        observed = service.observed(lambda connection, data: seen.append(data))
+        body = commands.encode(commands.run_frame(tasks.nothing))
+        request = service.request(body, service.credentials(body))
+        for sender in (service, observed):
+            sender.exchange(request, Deadline(5.0))
+    assert seen == [request]

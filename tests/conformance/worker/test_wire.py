@@ -1,0 +1,109 @@
+"""One HTTP exchange with a service that may answer anything."""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+
+import pytest
+
+from tests.conformance.worker import hostile
+from tests.conformance.worker.hostile import HostileService
+from wove_http_dev.conformance.worker.client import ServiceUnderTest
+from wove_http_dev.conformance.worker.wire import (
+    Background,
+    Connection,
+    ConnectionClosed,
+    Deadline,
+    HttpResponse,
+    NoAnswer,
+    shown,
+)
+
+
+def answered(script: hostile.Script) -> HttpResponse:
+    """The answer of a service that does ``script``."""
+    with HostileService(script) as service:
+        client = ServiceUnderTest(service.url)
+        return client.exchange(client.request(b"{}", {}), Deadline(5.0))
+
+
+def test_a_reset_that_the_sender_learns_of_is_a_reset() -> None:
+    """The kernel reports a reset once; after send() got it, a read sees an end of file."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = socket.create_connection(server.getsockname())
+        hostile.resets_at_once(server.accept()[0])
+    poll = select.poll()
+    poll.register(client, 0)  # a reset is reported unasked, and polling does not consume it
+    assert poll.poll(10_000)
+    connection = Connection(lambda _: client, Deadline(10))
+    connection.send(b"x", Deadline(10))
+    with pytest.raises(NoAnswer, match="the connection was reset"):
+        connection.answer(Deadline(10))
+    connection.close()
+
+
+def test_a_wait_that_its_case_cuts_short_says_so() -> None:
+    """The figure is the one that was waited."""
+    case = Deadline(0.2)
+    cut = Deadline(5.0, within=case)
+    assert "within 0.2 s, all that was left of the 0.2 s of this case" in str(cut.passed())
+    assert str(Deadline(0.1, within=case).passed()) == "no whole answer within 0.1 s"
+
+
+def test_an_answer_is_read_whole() -> None:
+    """Status, headers and body."""
+    answer = answered(hostile.answers(b"[1]", head="X-A: b\r\n"))
+    assert (answer.status, answer.header("x-a"), answer.document()) == (200, "b", [1])
+
+
+def test_only_2xx_is_ok() -> None:
+    """As for Wove's executor."""
+    statuses = (199, 200, 299, 300)
+    assert [HttpResponse(status, (), b"").ok for status in statuses] == [False, True, True, False]
+
+
+def test_bytes_behind_an_answer_are_kept() -> None:
+    """Its Content-Length is too small."""
+    answer = answered(hostile.answers(b"{}surplus", head="Content-Length: 2\r\n"))
+    assert (answer.body, answer.surplus[:7]) == (b"{}", b"surplus")
+
+
+def test_a_connection_closed_without_an_answer() -> None:
+    """It is distinguished from an answer that is broken."""
+
+    def script(sock: socket.socket, over: threading.Event) -> None:
+        hostile.read_request(sock)
+
+    with pytest.raises(ConnectionClosed, match="closed without an answer"):
+        answered(script)
+
+
+def test_a_deadline_that_has_passed_raises() -> None:
+    """With the seconds that it allowed."""
+    with pytest.raises(NoAnswer, match=r"within 0 s"):
+        Deadline(0.0).left()
+
+
+def test_the_error_of_a_background_step_is_raised_with_its_result() -> None:
+    """Not on its own thread."""
+
+    def step() -> None:
+        raise ValueError("in the background")
+
+    with pytest.raises(ValueError, match="in the background"):
+        Background(step).result(5.0)
+
+
+def test_a_background_step_that_takes_too_long_has_no_answer() -> None:
+    """The wait ends."""
+    over = threading.Event()
+    with pytest.raises(NoAnswer, match=r"within 0\.01 s"):
+        Background(lambda: over.wait(5.0)).result(0.01)
+    over.set()
+
+
+def test_a_long_body_is_shown_in_short() -> None:
+    """As a literal."""
+    assert shown(b"\x1b" * 1000, 3) == "b'\\x1b\\x1b\\x1b'…"
