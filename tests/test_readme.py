@@ -26,7 +26,7 @@ def test_a_block_is_its_file(name: str, shown: str) -> None:
     ("sentence", "cases"),
     [
         (r"sends (\d+) numbered cases to a running worker", WORKER_CASES),
-        (r"one fault at a time: (\d+) numbered cases", EXECUTOR_CASES),
+        (r"one fault at a time: (\d+) cases", EXECUTOR_CASES),
     ],
 )
 def test_the_number_of_cases(sentence: str, cases: tuple[Case, ...]) -> None:

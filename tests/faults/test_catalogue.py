@@ -19,10 +19,10 @@ from wove_http_dev.faults.run import SlowResponse as OfItsStage
 SOURCE = Path(wove_http_dev.__file__).parent
 # A case of this check is named for what it is about, and depends on nothing of this package.
 INDEPENDENT = "conformance/worker/"
-# Words that mean something else there.
+# Names of faults that mean something else in a module.
 OTHER_MEANINGS = {
-    ("conformance/reporters/files.py", "status"),  # a case's, in JSON
-    ("measurement.py", "self-signed"),  # OpenSSL's
+    ("conformance/reporters/json.py", "status"),  # of a case
+    ("measurement.py", "self-signed"),  # a word of OpenSSL's messages
     ("tls.py", "self-signed"),  # the name in such a certificate
 }
 
