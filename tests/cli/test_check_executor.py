@@ -14,8 +14,8 @@ import pytest
 
 from wove_http_dev.cli.main import main
 
-CAREFUL = "tests.conformance.executor.careful_executor:CarefulExecutor"
-FLAWED = "tests.conformance.executor.flawed_executors"
+CONFORMING = "tests.conformance.executor.conforming_executor:ConformingExecutor"
+FLAWED = "tests.conformance.executor.defects.commands"
 
 
 def run(*words: str) -> int:
@@ -35,7 +35,7 @@ def usage(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 def test_an_executor_without_a_defect_exits_0() -> None:
     """Nothing fell short."""
-    assert run(CAREFUL, "--run", "frames.*", "--strict") == 0
+    assert run(CONFORMING, "--run", "frames.*", "--strict") == 0
 
 
 def test_a_must_that_falls_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,7 +88,7 @@ def test_a_known_failure_that_passes_exits_1(
 
 def test_the_shipped_list_is_for_woves_own(capsys: pytest.CaptureFixture[str]) -> None:
     """Somebody's own executor has a list of its own."""
-    assert "for --executor http|https" in usage(capsys, CAREFUL, "--known-failing", "builtin")
+    assert "for --executor http|https" in usage(capsys, CONFORMING, "--known-failing", "builtin")
 
 
 # Which executor
@@ -98,14 +98,14 @@ def test_the_shipped_list_is_for_woves_own(capsys: pytest.CaptureFixture[str]) -
     ("words", "says"),
     [
         ([], "either MODULE:FACTORY or --executor"),
-        ([CAREFUL, "--executor", "http"], "either MODULE:FACTORY or --executor"),
+        ([CONFORMING, "--executor", "http"], "either MODULE:FACTORY or --executor"),
         (["--executor", "gopher"], "http or https, not 'gopher'"),
         (["careful"], "'careful' is not MODULE:FACTORY"),
         (["no_such_module:make"], "cannot be imported: ModuleNotFoundError"),
         (["json:no_such"], "json has no no_such"),
         (["json:loads"], "cannot be called: TypeError"),
-        (["json:__name__"], "is no callable but str"),
-        (["os:getcwd"], "returned str, which is no wove.environment.EnvironmentExecutor"),
+        (["json:__name__"], "is not callable: its type is str"),
+        (["os:getcwd"], "type str, which is not a wove.environment.EnvironmentExecutor"),
         (["--executor", "http", "--run", "no.such"], "no case matches"),
         (["--executor", "http", "--known-failing", "/no/such"], "No such file"),
     ],

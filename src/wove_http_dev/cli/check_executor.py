@@ -19,7 +19,7 @@ from wove_http_dev.errors import UsageError
 
 if TYPE_CHECKING:
     from wove_http_dev.conformance.case import Case, Result
-    from wove_http_dev.conformance.executor.subject import Subject
+    from wove_http_dev.conformance.executor.executor_under_test import ExecutorUnderTest
 
 LAST_RESORT = 3.0
 """Seconds that the process may take to end when threads of the executor are still running."""
@@ -90,13 +90,13 @@ def _results(
     from rich.console import Console
 
     from wove_http_dev.conformance.case import printable
-    from wove_http_dev.conformance.executor.context import Session, surroundings
+    from wove_http_dev.conformance.executor.context import Session, trusted_ca
     from wove_http_dev.conformance.executor.suite import BUDGET, PREREQUISITES
     from wove_http_dev.conformance.reporters.console import Progress
     from wove_http_dev.conformance.runner import Checking
 
     console = Console(highlight=False)
-    with surroundings() as ca, _working_directory_importable():
+    with trusted_ca() as ca, _working_directory_importable():
         subject = _subject(namespace)
         session = Session(subject, ca)
         checking = Checking(
@@ -119,10 +119,15 @@ def _results(
     return subject.label, results
 
 
-def _subject(namespace: argparse.Namespace) -> Subject:
-    from wove_http_dev.conformance.executor.subject import loaded, named
+def _subject(namespace: argparse.Namespace) -> ExecutorUnderTest:
+    from wove_http_dev.conformance.executor.executor_under_test import (
+        builtin_executor,
+        load_executor,
+    )
 
-    return named(namespace.executor) if namespace.executor else loaded(namespace.factory)
+    if namespace.executor:
+        return builtin_executor(namespace.executor)
+    return load_executor(namespace.factory)
 
 
 @contextmanager

@@ -124,7 +124,7 @@ class Family:
 
     def each(
         self,
-        values: Mapping[str, Parameter],
+        values: Mapping[str, Parameter] | Sequence[Parameter],
         source: str,
         *,
         name: str,
@@ -133,14 +133,19 @@ class Family:
         level: Level = MUST,
     ) -> Callable[[ParametrizedBody[Parameter]], ParametrizedBody[Parameter]]:
         """Make the decorated function one case for each of ``values`` (number: value), which it
-        gets as its second argument.
+        gets as its second argument. The cases of a sequence have no number, only a name.
 
         ``name``, ``scenario``, ``expected`` and the docstring are formatted with the value:
         ``"redirect-{}"``, or ``"tls-{0.name}"`` for an attribute.
         """
+        numbered: list[tuple[str, Parameter]]
+        if isinstance(values, Mapping):
+            numbered = list(values.items())
+        else:
+            numbered = [("", value) for value in values]
 
         def register(body: ParametrizedBody[Parameter]) -> ParametrizedBody[Parameter]:
-            for number, value in values.items():
+            for number, value in numbered:
                 self._add(
                     number,
                     level,

@@ -1,7 +1,5 @@
-"""The cases for an executor, Wove's side of the wire, and the weaves and workers they need.
+"""Conformance cases for an executor: a subclass of ``wove.environment.EnvironmentExecutor``.
 
-An executor is a subclass of ``wove.environment.EnvironmentExecutor``. The cases sit at the top of
-the house: they let the executor drive our own worker through the fault catalogue, in real weaves,
-and judge what the author of the weave sees and what the worker saw. Nothing here knows how the
-executor is built.
+Each case runs real weaves with the executor against a real worker that shows one of the faults of
+the catalogue, and judges what the author of the weave sees and what the worker received.
 """

@@ -1,8 +1,5 @@
-"""What a case works with: workers with a fault, weaves through the executor under check, patience.
-
-It knows how to bring the two together and how to clean up after them; what must come of it is the
-cases' business.
-"""
+"""What a case works with: workers that show a fault, weaves through the executor under test, and
+waiting for what they do. All of it is ended with the case."""
 
 from __future__ import annotations
 
@@ -22,12 +19,19 @@ from werkzeug.datastructures import Headers
 
 from wove_http_dev.client import environ, urllib_opener
 from wove_http_dev.conformance.case import CaseFailed
-from wove_http_dev.conformance.executor import uncaught
-from wove_http_dev.conformance.executor.subject import Subject
-from wove_http_dev.conformance.executor.weaving import Define, Script, Scripted, Told, Weaving
+from wove_http_dev.conformance.executor.background_weave import (
+    BackgroundWeave,
+    Define,
+    Script,
+    ScriptedWeave,
+)
+from wove_http_dev.conformance.executor.executor_under_test import ExecutorUnderTest
+from wove_http_dev.conformance.executor.sent_log import RecordedWeave, RecordedWorker, SentLog
+from wove_http_dev.conformance.executor.thread_exceptions import record_uncaught
 from wove_http_dev.errors import StuckRunWarning
 from wove_http_dev.runs.records import Exchange
 from wove_http_dev.tls import CertificateAuthority
+from wove_http_dev.weave_outcome import WeaveOutcome
 from wove_http_dev.worker import HttpWorker
 
 if TYPE_CHECKING:
@@ -36,32 +40,36 @@ if TYPE_CHECKING:
 TIMEOUT = 10.0
 """Seconds: the executor's own timeout, where a case is not about it."""
 DELIVERY_TIMEOUT = 2.0
-"""Seconds: Wove's own, likewise, so that a run that is lost is an error and no hang."""
+"""Seconds: Wove's delivery_timeout, likewise, so that a lost run is an error and does not hang."""
 MARGIN = 1.5
-"""Seconds that a weave may take beyond its timeouts: a busy machine is no shortfall."""
+"""Seconds that a weave may take beyond its timeouts, because the machine may be busy."""
 PATIENCE = 5.0
 """Seconds for what an executor without a defect does at once."""
 CLEANUP = 2.0
+"""Seconds in which a weave must end once it is cancelled and its worker has stopped."""
 POLL = 0.005
+"""Seconds between two looks at a condition."""
+POOL_OVERFLOW = 40
+"""More runs at once than Python's default thread pool has threads (32 at most)."""
 
 
 class Session:
-    """The executor under check and the certificates of its workers; shared by all cases."""
+    """The executor under test and the CA of its workers; shared by all cases."""
 
-    def __init__(self, subject: Subject, ca: CertificateAuthority) -> None:
+    def __init__(self, subject: ExecutorUnderTest, ca: CertificateAuthority) -> None:
         self.subject = subject
         self.ca = ca
         self.stuck = 0
-        """Weaves that never ended, even with their worker gone."""
+        """Weaves that had not ended :data:`CLEANUP` seconds after their worker had stopped."""
         self.uncaught: list[str] = []
-        """The exceptions that ended threads during cases, in words."""
-        self.process = process_settings()
+        """The exceptions that ended threads during cases, as text."""
+        self.process_settings = process_settings()
         """Settings of the whole process before the first case."""
 
     @contextmanager
     def case(self) -> Iterator[CaseContext]:
-        """The context of one case; its workers and weaves are ended with it."""
-        with uncaught.recorded(self.uncaught):
+        """The context of one case; its workers and weaves are ended on exit."""
+        with record_uncaught(self.uncaught):
             check = CaseContext(self)
             try:
                 yield check
@@ -70,10 +78,10 @@ class Session:
 
 
 @contextmanager
-def surroundings() -> Iterator[CertificateAuthority]:
-    """A CA that an executor trusts however it makes its TLS context, and no proxy in between.
+def trusted_ca() -> Iterator[CertificateAuthority]:
+    """Make a CA that an executor trusts however it makes its TLS context, and bypass proxies.
 
-    To be entered before the executor is imported: some clients look once, at import.
+    Enter it before the executor is imported: some HTTP clients read the variables at import.
     """
     with CertificateAuthority() as ca, ExitStack() as stack:
         for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
@@ -92,42 +100,53 @@ class CaseContext:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._uncaught_before = len(session.uncaught)
-        self._workers = ExitStack()
+        self._exit = ExitStack()
         self._names = (f"conformance-{number}" for number in itertools.count(1))
-        self._started: list[HttpWorker] = []
-        self._weavings: list[Weaving] = []
+        self._log = SentLog()
+        self._workers: list[HttpWorker] = []
+        self._weaves: list[BackgroundWeave] = []
 
     def close(self) -> None:
-        """End everything: stalls are released first, so that the executor's threads can end."""
-        for worker in self._started:
+        """End every worker and weave. Stalls are released first, so that the executor's threads
+        can end."""
+        for worker in self._workers:
             worker.reset()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", StuckRunWarning)
-            for weaving in self._weavings:
-                weaving.wait(0.2)
-            self._workers.close()
-        for weaving in self._weavings:
-            if not weaving.abandon(CLEANUP):
+            for weave in self._weaves:
+                weave.wait(0.2)
+            self._exit.close()
+        for weave in self._weaves:
+            if not weave.cancel(CLEANUP):
                 self._session.stuck += 1
+
+    @property
+    def sent(self) -> str:
+        """What the case has really sent so far, on one line of bounded length."""
+        return self._log.text()
 
     # The worker's side
 
     def worker(self, **options: Any) -> HttpWorker:
-        """A running worker of ours: https, signed, the executor's ``timeout`` 10 s, unless
-        ``options`` say otherwise."""
+        """A running worker: https, signed, the executor's ``timeout`` 10 s, unless ``options`` say
+        otherwise."""
         words: dict[str, Any] = {"timeout": TIMEOUT, "delivery_timeout": None, **options}
-        worker = self._workers.enter_context(HttpWorker(ca=self._session.ca, **words))
-        self._workers.enter_context(urllib_opener.routed(worker.url, self.client_context()))
-        self._started.append(worker)
+        self._log.add("worker", options)
+        worker = RecordedWorker(ca=self._session.ca, **words)
+        self._exit.enter_context(worker)
+        worker.log = self._log
+        self._log.add_worker(worker)
+        self._exit.enter_context(urllib_opener.routed(worker.url, self.client_context()))
+        self._workers.append(worker)
         return worker
 
-    def client_context(self) -> Any:
-        """A TLS context that trusts our CA."""
+    def client_context(self) -> ssl.SSLContext:
+        """A TLS context that trusts the workers' CA."""
         return self._session.ca.client_context()
 
-    def holding(self, context: Any) -> Any:
-        """Enter a context manager that is left with the case."""
-        return self._workers.enter_context(context)
+    def enter(self, context: Any) -> Any:
+        """Enter a context manager that is left when the case ends."""
+        return self._exit.enter_context(context)
 
     # The executor's side
 
@@ -137,7 +156,10 @@ class CaseContext:
         return found
 
     def definition(self, worker: HttpWorker, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """An environment of a fresh executor for ``worker``; ``settings`` go over its config."""
+        """The definition of an environment with a fresh executor for ``worker``; ``settings``
+        replace entries of its ``executor_config``."""
+        if settings:
+            self._log.add("executor_config", settings)
         config = {**worker.environment_definition["executor_config"], **settings}
         try:
             executor = self._session.subject.make()
@@ -153,15 +175,22 @@ class CaseContext:
         *,
         definition: Mapping[str, Any] | None = None,
         **options: Any,
-    ) -> Weaving:
-        """Start a weave; ``options`` are its own, ``settings`` the executor's. With a
-        ``definition`` it takes the executor there, not a fresh one."""
-        definition = definition or self.definition(worker, settings or {})
-        weaving = Weaving(next(self._names), definition, define, **options)
-        self._weavings.append(weaving)
-        return weaving
+    ) -> BackgroundWeave:
+        """Start a weave with the tasks of ``define``.
 
-    def one(
+        ``options`` are the weave's, ``settings`` the executor's. With a ``definition`` the weave
+        uses the executor in it instead of a fresh one.
+        """
+        definition = definition or self.definition(worker, settings or {})
+
+        def define_recorded(w: Weave, environment: str) -> None:
+            define(RecordedWeave(w, self._log), environment)  # type: ignore[arg-type]  # do() is all
+
+        weave = BackgroundWeave(next(self._names), definition, define_recorded, **options)
+        self._weaves.append(weave)
+        return weave
+
+    def run_one_weave(
         self,
         worker: HttpWorker,
         value: Any = "the result",
@@ -171,10 +200,11 @@ class CaseContext:
         what: str = "a weave of one task",
         definition: Mapping[str, Any] | None = None,
         **options: Any,
-    ) -> Told:
-        """What comes of a weave of one task, called ``task``, which returns ``value``.
+    ) -> WeaveOutcome:
+        """Run a weave of one task, called ``task``, which returns ``value``; wait for its end.
 
-        ``options`` are the task's; a ``delivery_timeout`` of 2 s unless they say otherwise.
+        ``options`` are the task's; a ``delivery_timeout`` of 2 s unless they say otherwise. Raises
+        :class:`CaseFailed`, which calls the weave ``what``, if it has not ended ``within`` seconds.
         """
         options.setdefault("delivery_timeout", DELIVERY_TIMEOUT)
 
@@ -183,31 +213,11 @@ class CaseContext:
             def task() -> Any:
                 return value
 
-        weaving = self.weave(worker, define, settings, definition=definition)
-        self.ends(weaving, within, what)
-        return weaving.told()
+        weave = self.weave(worker, define, settings, definition=definition)
+        self.expect_end(weave, within, what)
+        return weave.outcome()
 
-    @property
-    def process_before(self) -> Mapping[str, Any]:
-        """The :func:`process_settings` before the first case."""
-        return self._session.process
-
-    @property
-    def uncaught(self) -> list[str]:
-        """The exceptions that have ended threads during this case, in words."""
-        return self._session.uncaught[self._uncaught_before :]
-
-    @property
-    def last_weave(self) -> Weaving:
-        """The weave that was started last."""
-        return self._weavings[-1]
-
-    def ends(self, weaving: Weaving, within: float, what: str) -> None:
-        """The weave must end within so many seconds."""
-        if not weaving.wait(within):
-            self.fail(f"{what} had not ended {within:.1f} s after it began")
-
-    def script(
+    def run_script(
         self,
         worker: HttpWorker,
         script: Script,
@@ -215,25 +225,66 @@ class CaseContext:
         settings: Mapping[str, Any] | None = None,
         within: float = PATIENCE,
     ) -> Any:
-        """What ``script`` returns, run in the event loop of a weave. What it raises is raised."""
-        scripted = Scripted(next(self._names), self.definition(worker, settings or {}), script)
-        self._weavings.append(scripted.weaving)
+        """Run ``script`` in the event loop of a weave; return what it returns, or raise what it
+        raises. Raises :class:`CaseFailed` if it has not ended ``within`` seconds."""
+        scripted = ScriptedWeave(
+            next(self._names),
+            self.definition(worker, settings or {}),
+            script,
+            lambda name, options: self._log.add(f"run {name}", options),
+        )
+        self._weaves.append(scripted.weave)
         if not scripted.wait(within):
             self.fail(f"the runs of the case had not ended after {within:.1f} s: the weave hangs")
-        error = scripted.error or scripted.weaving.raised
+        error = scripted.error or scripted.weave.raised
         if isinstance(error, Exception):
             raise error
         if error is not None:
             self.fail(f"{type(error).__name__} ended the whole weave: {error}")
         return scripted.value
 
+    @property
+    def last_weave(self) -> BackgroundWeave:
+        """The weave that was started last."""
+        return self._weaves[-1]
+
+    # The process
+
+    @property
+    def process_before(self) -> Mapping[str, Any]:
+        """The :func:`process_settings` before the first case."""
+        return self._session.process_settings
+
+    @property
+    def uncaught(self) -> list[str]:
+        """The exceptions that have ended threads during this case, as text."""
+        return self._session.uncaught[self._uncaught_before :]
+
+    # Verdicts
+
     def fail(self, actual: str, expected: str | None = None) -> NoReturn:
-        """The case falls short."""
+        """Raise :class:`CaseFailed`."""
         raise CaseFailed(actual, expected=expected)
 
+    def expect_end(self, weave: BackgroundWeave, within: float, what: str) -> None:
+        """Wait until ``weave`` has ended. Raises :class:`CaseFailed` after ``within`` seconds."""
+        if not weave.wait(within):
+            self.fail(f"{what} had not ended {within:.1f} s after it began")
 
-def until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Wait for ``condition``; whether it held within ``seconds``."""
+    def expect_error(self, outcome: WeaveOutcome, what: str) -> WeaveOutcome:
+        """Return ``outcome`` if it is the task's error. Raises :class:`CaseFailed`, with ``what``
+        as the circumstance, for any other."""
+        if outcome.kind == "result":
+            self.fail(f"{what}: the failure was swallowed, the weave has {outcome}")
+        if outcome.kind == "nothing":
+            self.fail(f"{what}: the failure was swallowed, the task has no result and no error")
+        if outcome.kind == "raised":
+            self.fail(f"{what}: {outcome}, and the task itself has no error")
+        return outcome
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Wait until ``condition`` holds, at most ``seconds``; return whether it does."""
     ends, pause = time.monotonic() + seconds, threading.Event()
     while not condition():
         if time.monotonic() > ends:
@@ -242,8 +293,8 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-async def until_in_loop(condition: Callable[[], bool], seconds: float) -> bool:
-    """The same for a script, whose event loop goes on meanwhile."""
+async def wait_until_async(condition: Callable[[], bool], seconds: float) -> bool:
+    """Like :func:`wait_until`, for a script: the event loop goes on meanwhile."""
     ends = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > ends:
@@ -252,19 +303,19 @@ async def until_in_loop(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-async def attempt(run: Any) -> Told:
-    """What comes of one run of a script."""
+async def attempt(run: Any) -> WeaveOutcome:
+    """Wait until a run of a script has ended; return its outcome."""
     try:
-        return Told("result", await run)
+        return WeaveOutcome("result", await run)
     except Exception as exc:
-        return Told("error", error=exc)
+        return WeaveOutcome("error", error=exc)
     except asyncio.CancelledError as exc:
-        # Wove's word for a run that was cancelled; a script that is itself cancelled ends anyhow.
-        return Told("raised", error=exc)
+        # So Wove reports a run that was cancelled. A script that is itself cancelled ends anyhow.
+        return WeaveOutcome("raised", error=exc)
 
 
 def process_settings() -> dict[str, Any]:
-    """What belongs to the whole process, in words, and what it is now."""
+    """Settings that belong to the whole process, by a name for the report."""
     return {
         "the working directory": os.getcwd(),
         "socket.getdefaulttimeout()": socket.getdefaulttimeout(),
@@ -275,7 +326,7 @@ def process_settings() -> dict[str, Any]:
 
 
 def frames_of(worker: HttpWorker, kind: str, task: str = "") -> list[Exchange]:
-    """The command frames of one type that ``worker`` has received, refused ones included."""
+    """The command frames of type ``kind`` that ``worker`` has received, refused ones included."""
     return [
         exchange
         for exchange in worker.journal.exchanges
@@ -284,7 +335,7 @@ def frames_of(worker: HttpWorker, kind: str, task: str = "") -> list[Exchange]:
 
 
 def headers_of(exchange: Exchange) -> Headers:
-    """Its headers, found whatever the case of their names."""
+    """The headers of a request, which are found whatever the case of their names."""
     return Headers(exchange.headers)
 
 

@@ -1,18 +1,10 @@
-"""Why our worker refused a request, in words for the author of the executor that sent it.
-
-It knows the worker's verdict, and what a signature may have been made over by mistake. It judges
-nothing.
-"""
+"""Why a worker refused a request, in words for the author of the executor that sent it."""
 
 from __future__ import annotations
 
 import urllib.parse
-from dataclasses import dataclass, field
-from typing import ClassVar
 
-from wove_http_dev.faults import Fault
-from wove_http_dev.faults.fault import AuthStage
-from wove_http_dev.protocol.authenticator import NONCE, SIGNATURE, TIMESTAMP, Verdict, sign
+from wove_http_dev.protocol.authenticator import NONCE, SIGNATURE, TIMESTAMP, sign
 from wove_http_dev.protocol.messages import Request
 from wove_http_dev.runs.records import Exchange
 
@@ -22,27 +14,16 @@ def refusal(exchange: Exchange) -> str:
     verdict = exchange.verdict
     if not exchange.refusal or verdict is None or not verdict.hint:
         return exchange.refusal
-    # The hint suspects a proxy in between; in this check there is none.
+    # The hint suspects a proxy in between; between a case and its worker there is none.
     found = verdict.would_match
     return f"{exchange.refusal} ({f'it would match {found}' if found else verdict.hint})"
 
 
-@dataclass(frozen=True)
-class Witness(Fault):
-    """Changes nothing and keeps the requests: a journal has no bodies, which signatures cover."""
-
-    stage: ClassVar[str] = "auth"
-    requests: list[Request] = field(default_factory=list)
-
-    def on_auth(self, stage: AuthStage) -> Verdict:
-        """The worker's own verdict."""
-        self.requests.append(stage.request)
-        return stage.proceed()
-
-
 def signed_over(request: Request, secret: bytes, url: str) -> str:
-    """What the signature of ``request`` covers in the place of its target, in words. ``url`` is
-    the configured one."""
+    """What the signature of ``request`` covers instead of the target that was sent, in words.
+
+    ``url`` is the configured one: the usual mistakes in deriving a target from it are tried.
+    """
     parts = urllib.parse.urlsplit(url)
     query = f"?{parts.query}" if parts.query else ""
     candidates = {

@@ -1,4 +1,4 @@
-"""Where the requirements come from, as reports cite them. It knows nothing else."""
+"""Where the requirements come from, as reports cite them."""
 
 PROTOCOL = 'Wove docs, "http / https Executor", Executor Protocol'
 KEYS = 'Wove docs, "http / https Executor", Configuration Keys'

@@ -1,45 +1,35 @@
-"""All cases for an executor, in order, and the one that must hold before any other makes sense.
-It adds nothing of its own."""
+"""The list of all cases for an executor, in order."""
 
 from __future__ import annotations
 
-from wove_http_dev.conformance.case import Case
-from wove_http_dev.conformance.executor.cases.cancel.cancel import cancel
-from wove_http_dev.conformance.executor.cases.errors.errors import errors
-from wove_http_dev.conformance.executor.cases.frames.frames import frames
-from wove_http_dev.conformance.executor.cases.outcome.outcome import outcome
-from wove_http_dev.conformance.executor.cases.retries.retries import retries
-from wove_http_dev.conformance.executor.cases.routing.routing import routing
-from wove_http_dev.conformance.executor.cases.security.credentials import credentials
-from wove_http_dev.conformance.executor.cases.security.redirects import redirects
-from wove_http_dev.conformance.executor.cases.security.requests import security
-from wove_http_dev.conformance.executor.cases.security.transport import transport
-from wove_http_dev.conformance.executor.cases.time.event_loop import loop
-from wove_http_dev.conformance.executor.cases.time.leftovers import leftovers
-from wove_http_dev.conformance.executor.cases.time.timeouts import time
+import importlib
+import pkgutil
+from types import ModuleType
 
-_ROOMS = (
-    frames,
-    errors,
-    redirects,
-    security,
-    transport,
-    credentials,
-    routing,
+from wove_http_dev.conformance.case import Case, Family
+from wove_http_dev.conformance.executor.cases import (
     cancel,
-    time,
-    loop,
-    leftovers,
-    retries,
+    errors,
+    frames,
     outcome,
+    retries,
+    routing,
+    security,
+    time,
 )
-_FAMILIES = list(dict.fromkeys(room.name for room in _ROOMS))
-EXECUTOR_CASES: tuple[Case, ...] = tuple(
-    sorted(
-        (case for room in _ROOMS for case in room.cases),
-        key=lambda case: (_FAMILIES.index(case.family), case.id),
-    )
-)
+
+_FOLDERS = (frames, errors, security, routing, cancel, time, retries, outcome)
+
+
+def _cases_of(folder: ModuleType) -> list[Case]:
+    """The cases of one family, by number; each module of the folder adds its own at import."""
+    for module in pkgutil.iter_modules(folder.__path__):
+        importlib.import_module(f"{folder.__name__}.{module.name}")
+    family: Family = folder.family
+    return sorted(family.cases, key=lambda case: case.number)
+
+
+EXECUTOR_CASES: tuple[Case, ...] = tuple(case for folder in _FOLDERS for case in _cases_of(folder))
 PREREQUISITES: tuple[Case, ...] = tuple(case for case in EXECUTOR_CASES if case.prerequisite)
 BUDGET = 180.0
 """Seconds after which no further case begins. An executor that swallows all errors needs about

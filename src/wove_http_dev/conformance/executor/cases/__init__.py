@@ -1,1 +1,1 @@
-"""One room for each family of cases, or half of one where it is large."""
+"""The cases, one folder for each family."""

@@ -1,1 +1,7 @@
-"""Cases about cancelling runs that were given up."""
+"""Cases about cancelling runs that Wove has abandoned."""
+
+from __future__ import annotations
+
+from wove_http_dev.conformance.case import Family
+
+family = Family("cancel")

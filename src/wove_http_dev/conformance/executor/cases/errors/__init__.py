@@ -1,1 +1,7 @@
-"""Cases about what the author of a weave is told about a failure."""
+"""Cases about the error that the author of a weave sees."""
+
+from __future__ import annotations
+
+from wove_http_dev.conformance.case import Family
+
+family = Family("errors")

@@ -1,1 +1,22 @@
-"""Cases about the frames that the executor sends and understands."""
+"""Cases about the command frames that are sent and the event frames that are understood."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wove_http_dev.conformance.case import Family
+from wove_http_dev.conformance.executor.context import CaseContext
+from wove_http_dev.worker import HttpWorker
+
+family = Family("frames")
+
+
+def expect_result(check: CaseContext, worker: HttpWorker, value: Any, what: str) -> str:
+    """Run a weave of one task that returns ``value``; return its outcome as text.
+
+    Raises :class:`CaseFailed`, with ``what`` as the circumstance, for any other outcome.
+    """
+    outcome = check.run_one_weave(worker, value)
+    if outcome.kind != "result" or outcome.value != value:
+        check.fail(f"{what}: {outcome}", expected=f"the result {value!r:.60}")
+    return str(outcome)

@@ -1,1 +1,7 @@
-"""Cases about one case for each fault of the catalogue."""
+"""Cases about how a weave ends under each fault of the catalogue."""
+
+from __future__ import annotations
+
+from wove_http_dev.conformance.case import Family
+
+family = Family("outcome")

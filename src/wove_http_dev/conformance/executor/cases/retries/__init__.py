@@ -1,1 +1,7 @@
-"""Cases about retries and repeated requests."""
+"""Cases about retries, which Wove makes and an executor does not."""
+
+from __future__ import annotations
+
+from wove_http_dev.conformance.case import Family
+
+family = Family("retries")

@@ -1,137 +1,213 @@
-"""Security cases, transport: who is on the other side is verified before anything is said, and
-policy forbids plain text and anonymous requests beyond this machine."""
+"""Cases about TLS and policy: a server is verified on every connection before anything is sent, and
+plain text and anonymous requests stay on this machine."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from wove_http_dev.client import dns, urllib_opener
-from wove_http_dev.conformance.case import MUST, Family
+from wove_http_dev.conformance.case import NotApplicable
 from wove_http_dev.conformance.executor import sources
-from wove_http_dev.conformance.executor.context import CaseContext, requests_of
+from wove_http_dev.conformance.executor.abandoned_runs import ABANDONED, CANCEL_WITHIN, NO_CANCEL
+from wove_http_dev.conformance.executor.background_weave import Remote
+from wove_http_dev.conformance.executor.cases.security import family
+from wove_http_dev.conformance.executor.context import (
+    PATIENCE,
+    CaseContext,
+    attempt,
+    frames_of,
+    requests_of,
+    wait_until_async,
+)
 from wove_http_dev.faults import Fault, connection
+from wove_http_dev.weave_outcome import WeaveOutcome
 from wove_http_dev.worker import HttpWorker
 
-transport = Family("security")
-CERTIFICATES = (
-    connection.UntrustedCa,
-    connection.SelfSigned,
-    connection.ExpiredCertificate,
-    connection.NotYetValidCertificate,
-    connection.WrongHostname,
-    connection.IpSanMissing,
-    connection.IncompleteChain,
-)
-NO_TLS = (connection.HandshakeClose, connection.PlaintextOnTlsPort, connection.OldTlsOnly)
+PLAINTEXT_ON_TLS = "plain-http-on-tls-port"
+"""The journal's code for a plaintext request to a TLS port."""
+WITHOUT_TLS = (connection.HandshakeClose, connection.PlaintextOnTlsPort, connection.OldTlsOnly)
+"""Faults after which there is no TLS connection."""
 FAR_HOST = "workers.conformance.internal"
-"""A name that is not loopback by the executor's policy, and leads to our worker."""
+"""A name that is not loopback by the executor's policy, and resolves to the worker."""
 
 
-def _nothing_said(check: CaseContext, worker: HttpWorker, to_whom: str) -> None:
+def _expect_nothing_sent(check: CaseContext, worker: HttpWorker, to_whom: str) -> None:
     requests = requests_of(worker)
     if requests:
         check.fail(f"a {requests[0].frame_type or 'request'} was sent to {to_whom}")
     for exchange in worker.exchanges:
-        if exchange.code == "plain-http-on-tls-port":
+        if exchange.code == PLAINTEXT_ON_TLS:
             check.fail("after TLS had failed, a plaintext request was sent to an https URL")
 
 
-def _verifies(check: CaseContext, kind: type[Fault]) -> str:
-    worker, fault = check.worker(timeout=3.0, **kind.worker_options()), kind.name
+@family.each(
+    {
+        "20": connection.UntrustedCa,
+        "21": connection.SelfSigned,
+        "22": connection.ExpiredCertificate,
+        "23": connection.NotYetValidCertificate,
+        "24": connection.WrongHostname,
+        "25": connection.IpSanMissing,
+        "26": connection.IncompleteChain,
+    },
+    sources.VERIFY,
+    name="tls-{0.name}",
+    scenario="a run, and a retry, to an https server with the fault {0.name}",
+    expected="an error, and not one request there",
+)
+def tls(check: CaseContext, kind: type[Fault]) -> str:
+    """Nothing is sent to a server that does not prove its identity."""
+    worker = check.worker(timeout=3.0, **kind.worker_options())
     worker.inject(kind())
-    told = check.one(worker, retries=1, delivery_timeout=1.0)
-    _nothing_said(check, worker, f"a server whose certificate must not be accepted ({fault})")
-    if told.kind == "result":
-        check.fail(f"a server whose certificate must not be accepted ({fault}): {told}")
-    return str(told)
+    outcome = check.run_one_weave(worker, retries=1, delivery_timeout=1.0)
+    server = f"a server whose certificate must not be accepted ({kind.name})"
+    _expect_nothing_sent(check, worker, server)
+    if outcome.kind == "result":
+        check.fail(f"{server}: {outcome}")
+    return str(outcome)
 
 
-def _add(number: int, kind: type[Fault]) -> None:
-    fault = kind.name
-
-    def body(check: CaseContext) -> str:
-        return _verifies(check, kind)
-
-    body.__doc__ = "Nothing is said to a server that does not prove who it is."
-    transport.case(
-        f"{number:02}",
-        f"tls-{fault}",
-        MUST,
-        sources.VERIFY,
-        sent=f"a run, and a retry, to an https server with the fault {fault}",
-        expected="an error, and not one request there",
-    )(body)
-
-
-for _index, _kind in enumerate(CERTIFICATES):
-    _add(_index + 20, _kind)
-
-
-@transport.case(
+@family.must(
     "27",
-    "no-plaintext-fallback",
-    MUST,
     sources.PROTOCOL,
-    sent="runs to an https port that closes the handshake or answers plain http",
+    scenario="runs to an https port that closes the handshake or answers plain http",
     expected="an error, and no plaintext request",
 )
 def no_plaintext_fallback(check: CaseContext) -> str:
-    """A request to an https URL is never sent in plain text, whatever TLS comes to."""
-    for kind in NO_TLS:
+    """A request to an https URL is never sent in plain text, however TLS fails."""
+    for kind in WITHOUT_TLS:
         worker = check.worker(timeout=3.0)
         # The first connection fails; what the client tries next finds a worker that would answer.
         worker.inject(kind(), times=1)
-        told = check.one(worker, delivery_timeout=1.0)
+        outcome = check.run_one_weave(worker, delivery_timeout=1.0)
         for exchange in worker.exchanges:
-            if exchange.code == "plain-http-on-tls-port":
+            if exchange.code == PLAINTEXT_ON_TLS:
                 check.fail(f"after {kind.name} a plaintext request was sent to an https URL")
-    return str(told)
+    return str(outcome)
 
 
-def _far(check: CaseContext, settings: dict[str, Any], **options: Any) -> tuple[HttpWorker, str]:
-    """A weave to a host that is not loopback; the worker there, and what came of it."""
+def _weave_to_far_host(
+    check: CaseContext, settings: dict[str, Any], **options: Any
+) -> tuple[HttpWorker, WeaveOutcome]:
+    """A weave to a host that is not loopback; the worker there, and the outcome."""
     worker = check.worker(tls=False, **options)
     url = f"http://{FAR_HOST}:{worker.port}{worker.options.path}"
-    check.holding(dns.mapped(FAR_HOST, worker.port, ("127.0.0.1", worker.port)))
-    check.holding(urllib_opener.routed(url, check.client_context()))
-    told = check.one(worker, settings={"url": url, **settings})
-    return worker, str(told)
+    check.enter(dns.mapped(FAR_HOST, worker.port, ("127.0.0.1", worker.port)))
+    check.enter(urllib_opener.routed(url, check.client_context()))
+    return worker, check.run_one_weave(worker, settings={"url": url, **settings})
 
 
-@transport.case(
+@family.must(
     "28",
-    "far-plaintext-refused",
-    MUST,
     sources.POLICY,
-    sent="a weave with an http:// URL of a host that is not local, signed, without insecure=True",
+    scenario="a weave with an http:// URL of a host that is not local, signed, without"
+    " insecure=True",
     expected="an error before anything is sent",
 )
 def far_plaintext_refused(check: CaseContext) -> str:
-    """Plain http to another machine is refused unless insecure=True says otherwise."""
-    worker, told = _far(check, {"insecure": False}, security="signed")
+    """Plain http to another machine is refused unless insecure=True allows it."""
+    worker, outcome = _weave_to_far_host(check, {"insecure": False}, security="signed")
     if worker.exchanges:
-        check.fail(f"a plain http request was sent to {FAR_HOST}, and insecure was not set: {told}")
-    if told.startswith("the result"):
-        check.fail(f"plain http to {FAR_HOST} was not refused: {told}")
-    return told
+        check.fail(
+            f"a plain http request was sent to {FAR_HOST}, and insecure was not set: {outcome}"
+        )
+    if outcome.kind == "result":
+        check.fail(f"plain http to {FAR_HOST} was not refused: {outcome}")
+    return str(outcome)
 
 
-@transport.case(
+@family.must(
     "29",
-    "far-anonymous-refused",
-    MUST,
     sources.POLICY,
-    sent="a weave with an https:// URL of a host that is not local, without security",
+    scenario="a weave with an https:// URL of a host that is not local, without security",
     expected="an error before anything is sent",
 )
 def far_anonymous_refused(check: CaseContext) -> str:
-    """Without authentication no request goes to another machine unless insecure=True."""
-    worker = check.worker()  # of ours none is anonymous there; a refused request has been sent too
+    """Without authentication no request goes to another machine unless insecure=True allows it."""
+    # The worker signs: it would refuse an anonymous request, which has been sent then too.
+    worker = check.worker()
     url = f"https://{FAR_HOST}/wove/tasks"
-    check.holding(worker.impersonate(url))
-    told = check.one(worker, settings={"url": url, "security": None})
+    check.enter(worker.impersonate(url))
+    outcome = check.run_one_weave(worker, settings={"url": url, "security": None})
     if requests_of(worker):
-        check.fail(f"an unauthenticated request was sent to {FAR_HOST}: {told}")
-    if told.kind == "result":
-        check.fail(f"a weave without security to {FAR_HOST} was not refused: {told}")
-    return str(told)
+        check.fail(f"an unauthenticated request was sent to {FAR_HOST}: {outcome}")
+    if outcome.kind == "result":
+        check.fail(f"a weave without security to {FAR_HOST} was not refused: {outcome}")
+    return str(outcome)
+
+
+@family.must(
+    "35",
+    sources.VERIFY,
+    scenario="a run to a server that proves its identity, and the next after that server was"
+    " replaced by one that does not (untrusted-ca); on one executor",
+    expected="nothing is sent to the second one",
+)
+def verified_each_time(check: CaseContext) -> str:
+    """A server that was verified once is verified again on the next connection."""
+    worker = check.worker(timeout=3.0)
+
+    async def script(remote: Remote) -> str:
+        await attempt(remote("first"))
+        worker.inject(connection.UntrustedCa())
+        worker.restart()  # closes the connections that were verified
+        before = len(requests_of(worker))
+        outcome = await attempt(remote("second", delivery_timeout=1.5))
+        if len(requests_of(worker)) > before:
+            check.fail(
+                "a server whose certificate must not be accepted was sent a run_task, because an"
+                f" earlier one at this address had been verified: {outcome}"
+            )
+        return str(outcome)
+
+    return str(check.run_script(worker, script))
+
+
+@family.must(
+    "36",
+    sources.VERIFY,
+    scenario="a run whose delivery_timeout ends, while connections are answered by a server that"
+    " does not prove its identity (untrusted-ca)",
+    expected="no cancel_task there",
+)
+def verified_for_cancels(check: CaseContext) -> str:
+    """A cancel_task is sent only to a server that proves its identity."""
+    worker = check.worker(timeout=3.0)
+    gate = worker.hold(ABANDONED)
+
+    async def script(remote: Remote) -> bool:
+        run = attempt(remote("abandoned", delivery_timeout=1.0))
+
+        async def replace_server() -> None:
+            await wait_until_async(lambda: bool(gate.runs), PATIENCE)
+            worker.inject(connection.UntrustedCa())
+
+        await asyncio.gather(run, replace_server())
+        return await wait_until_async(lambda: len(worker.exchanges) > 1, CANCEL_WITHIN)
+
+    tried = check.run_script(worker, script)
+    if frames_of(worker, "cancel_task"):
+        check.fail("a cancel_task was sent to a server whose certificate must not be accepted")
+    if not tried:
+        raise NotApplicable(NO_CANCEL)
+    return "not sent"
+
+
+@family.should(
+    "37",
+    sources.VERIFY,
+    scenario="a run with insecure=True to an https server with the fault untrusted-ca",
+    expected="an error, and not one request there",
+)
+def insecure_verifies(check: CaseContext) -> str:
+    """``insecure`` allows plain http and anonymous requests; https is verified all the same."""
+    worker = check.worker(timeout=3.0)
+    worker.inject(connection.UntrustedCa())
+    outcome = check.run_one_weave(worker, settings={"insecure": True}, delivery_timeout=1.5)
+    if requests_of(worker):
+        check.fail(
+            f"with insecure=True an https server's certificate is not verified: {outcome}; insecure"
+            " is about plain http and requests without authentication"
+        )
+    return str(outcome)

@@ -1,8 +1,8 @@
-"""An executor without a known shortfall: it shows that every case can be passed.
+"""An executor that passes every case, and the base of the executors with planted defects.
 
-Threads of its own instead of the default pool, one deadline for a whole request, no redirects, a
-limit on size; of an answer only frames of the run that asked are read, in the thread, and a run
-whose answer does not end it is an error.
+It uses threads of its own instead of the default pool, one deadline for a whole request, no
+redirects, and a limit on size. It reads only the frames of the run that asked, in the thread; a run
+whose answer has no terminal frame is an error.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _contexts: dict[str, ssl.SSLContext] = {}
 
 
 def _shut(sock: socket.socket) -> None:
-    """End what another thread waits for. Not SSLSocket.shutdown: that drops the TLS object."""
+    """End a read of another thread. Not SSLSocket.shutdown: that drops the TLS object."""
     with contextlib.suppress(OSError):
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
@@ -60,16 +60,16 @@ class _Response(http.client.HTTPResponse):
             http.client.parse_headers(self.fp)
 
 
-class CarefulExecutor(HttpEnvironmentExecutor):
-    """Takes start() from Wove's own executor, which checks the configuration and the policy."""
+class ConformingExecutor(HttpEnvironmentExecutor):
+    """Wove's own executor checks the configuration and the policy in start(); the rest is new."""
 
     async def start(self, **config: Any) -> None:
-        """CaseContext the configuration; make a TLS context."""
+        """Check the configuration; make a TLS context."""
         await super().start(**config)
         self._loop = asyncio.get_running_loop()
         self._mine = threading.Lock()
         self._open: dict[str, socket.socket] = {}
-        self._given_up: set[str] = set()
+        self._abandoned: set[str] = set()
         self._context = self.tls_context()
 
     def tls_context(self) -> ssl.SSLContext:
@@ -87,11 +87,11 @@ class CarefulExecutor(HttpEnvironmentExecutor):
             await self._cancel(frame)
 
     async def stop(self) -> None:
-        """Let go of what is still open; cancels under way are not."""
+        """Close the connections of open runs; those of cancel_tasks stay."""
         with self._mine:
             runs = list(self._open)
         for run_id in runs:
-            self._give_up(run_id)
+            self._abandon(run_id)
 
     def _in_thread(self, action: Callable[[], None]) -> None:
         threading.Thread(target=action, daemon=True).start()
@@ -102,22 +102,22 @@ class CarefulExecutor(HttpEnvironmentExecutor):
         def cancel() -> None:
             with contextlib.suppress(Exception):
                 self.post(frame)
-            self._give_up(frame["run_id"])
-            self._call(answered.set)
+            self._abandon(frame["run_id"])
+            self._call_in_loop(answered.set)
 
         self._in_thread(cancel)
         if frame["delivery_cancel_mode"] == "require_ack":
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(answered.wait(), self._timeout or NO_TIMEOUT)
 
-    def _give_up(self, run_id: str) -> None:
+    def _abandon(self, run_id: str) -> None:
         with self._mine:
-            self._given_up.add(run_id)
+            self._abandoned.add(run_id)
             sock = self._open.get(run_id)
         if sock is not None:
             _shut(sock)
 
-    def _call(self, what: Callable[..., Any], *arguments: Any) -> None:
+    def _call_in_loop(self, what: Callable[..., Any], *arguments: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the weave is over, and its loop closed
             self._loop.call_soon_threadsafe(what, *arguments)
 
@@ -129,7 +129,7 @@ class CarefulExecutor(HttpEnvironmentExecutor):
                 time.sleep(min(exc.retry_after, self._timeout or NO_TIMEOUT))
             events = self.failure(frame, exc)
         for event in events:
-            self._call(self.deliver, event)
+            self._call_in_loop(self.deliver, event)
 
     def deliver(self, event: Frame) -> None:
         """Hand an event to Wove, in the loop."""
@@ -185,18 +185,18 @@ class CarefulExecutor(HttpEnvironmentExecutor):
         return headers
 
     def deadline(self, sock: socket.socket) -> threading.Timer:
-        """What ends a request whose time is up, however busy its connection is."""
+        """Start a timer that ends a request at its timeout, however busy its connection is."""
         timer = threading.Timer(self._timeout or NO_TIMEOUT, _shut, [sock])
         timer.daemon = True
         timer.start()
         return timer
 
     def close(self, connection: http.client.HTTPConnection) -> None:
-        """A connection is for one request."""
+        """Close the connection: it is for one request."""
         connection.close()
 
     def post(self, frame: Frame) -> bytes:
-        """The body that ``frame`` is answered with. Raises for every other answer."""
+        """POST ``frame``; return the body of the answer. Raises for every other answer."""
         parts = urllib.parse.urlsplit(self._url or "")
         body = _dump_network_executor_message(frame, reason="the test's executor sends frames")
         connection = self.connection(parts)
@@ -207,8 +207,8 @@ class CarefulExecutor(HttpEnvironmentExecutor):
             connection.connect()
             sock = connection.sock
             with self._mine:
-                if run_id in self._given_up:
-                    raise TimeoutError("given up before it was sent")
+                if run_id in self._abandoned:
+                    raise TimeoutError("abandoned before it was sent")
                 if run_id:
                     self._open[run_id] = sock
             deadline = self.deadline(sock)
@@ -231,11 +231,11 @@ class CarefulExecutor(HttpEnvironmentExecutor):
         body = b"".join(blocks)
         if 200 <= response.status < 300:
             return body
-        told = ""
+        reason = ""
         with contextlib.suppress(Exception):
-            told = f": {json.loads(body)['error']}"
+            reason = f": {json.loads(body)['error']}"
         after = float(response.getheader("Retry-After") or 0.0)
-        raise Status(response.status, f"HTTP {response.status} {response.reason}{told}", after)
+        raise Status(response.status, f"HTTP {response.status} {response.reason}{reason}", after)
 
     # The answer
 
@@ -256,13 +256,13 @@ class CarefulExecutor(HttpEnvironmentExecutor):
         raise ValueError("the answer has no terminal frame for this run")
 
     def _terminal(self, frame: Frame, event: Frame) -> Frame:
-        if event["type"] == "task_cancelled" and frame["run_id"] not in self._given_up:
+        if event["type"] == "task_cancelled" and frame["run_id"] not in self._abandoned:
             return self.failure(frame, RuntimeError("the worker cancelled the run by itself"))[0]
         exception = {k: event.pop(k) for k in ("exception_pickle",) if k in event}
         decoded: Frame = _deserialize_network_executor_frame(event, reason="an answer")
         if decoded["type"] == "task_error" and not isinstance(decoded.get("error"), dict):
             decoded["error"] = {"kind": "Error", "message": str(decoded.get("error"))}
-        with contextlib.suppress(Exception):  # then the error that describes it has to do
+        with contextlib.suppress(Exception):  # the error object is used then
             raised = _deserialize_network_executor_frame(exception, reason="an answer")["exception"]
             if isinstance(raised, Exception) and not isinstance(
                 raised, (TimeoutError, asyncio.TimeoutError, StopIteration)

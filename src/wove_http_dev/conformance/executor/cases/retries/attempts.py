@@ -1,25 +1,24 @@
-"""Retry cases: a retry is Wove's to make and a run of its own; the executor makes none, and what
-was given up is not sent any more."""
+"""Cases about attempts: a retry is Wove's and a run of its own; the executor makes none, and does
+not send what was abandoned meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
 
-from wove_http_dev.conformance.case import MUST, SHOULD, Family
 from wove_http_dev.conformance.executor import sources
-from wove_http_dev.conformance.executor.cases.cancel.cancel import MANY
+from wove_http_dev.conformance.executor.background_weave import Remote
+from wove_http_dev.conformance.executor.cases.retries import family
 from wove_http_dev.conformance.executor.context import (
+    POOL_OVERFLOW,
     TIMEOUT,
     CaseContext,
     attempt,
     frames_of,
-    until_in_loop,
+    wait_until_async,
 )
-from wove_http_dev.conformance.executor.weaving import Remote
 from wove_http_dev.faults import response, wire
 from wove_http_dev.faults.run import LostResponse, Saturated
 
-retries = Family("retries")
 FAILURES = (
     LostResponse(),
     wire.ResetBeforeResponse(),
@@ -35,37 +34,33 @@ FAILURES = (
 STALL_TIMEOUT = 0.5
 """Seconds: the executor's timeout, which ends the stall before its delivery_timeout does."""
 QUIET = 0.5
-"""Seconds in which what was already under way arrives."""
+"""Seconds within which a frame that is already being sent arrives."""
 RETRY_AFTER = 1.0
 
 
-@retries.case(
+@family.must(
     "01",
-    "own-run-id",
-    MUST,
     sources.RUNTIME,
-    sent="a task with two retries, whose first two answers are lost",
+    scenario="a task with two retries, whose first two answers are lost",
     expected="three run_task frames, three run ids, and the result",
 )
 def own_run_id(check: CaseContext) -> str:
     """Each attempt is a run with an id of its own."""
     worker = check.worker()
     worker.inject(LostResponse(), times=2)
-    told = check.one(worker, retries=2)
+    outcome = check.run_one_weave(worker, retries=2)
     ids = [frame.run_id for frame in frames_of(worker, "run_task")]
     if len(set(ids)) != len(ids):
         check.fail(f"a retry was sent with the run_id of another attempt: {len(ids)} frames")
-    if told.value != "the result" or len(ids) != 3:
-        check.fail(f"two answers were lost and two retries allowed: {len(ids)} frames, {told}")
-    return f"{len(ids)} frames, {told}"
+    if outcome.value != "the result" or len(ids) != 3:
+        check.fail(f"two answers were lost and two retries allowed: {len(ids)} frames, {outcome}")
+    return f"{len(ids)} frames, {outcome}"
 
 
-@retries.case(
+@family.must(
     "02",
-    "not-by-itself",
-    MUST,
     sources.NOT_RETRIED,
-    sent=f"tasks without retries; their answers: {'; '.join(map(str, FAILURES))}",
+    scenario=f"tasks without retries; their answers: {'; '.join(map(str, FAILURES))}",
     expected="one run_task frame each",
 )
 def not_by_itself(check: CaseContext) -> str:
@@ -74,83 +69,78 @@ def not_by_itself(check: CaseContext) -> str:
         stalls = isinstance(failure, wire.StallMidBody)
         worker = check.worker(timeout=STALL_TIMEOUT if stalls else TIMEOUT)
         worker.inject(failure)
-        check.one(worker, retries=0, delivery_timeout=1.0)
+        check.run_one_weave(worker, retries=0, delivery_timeout=1.0)
         count = len(frames_of(worker, "run_task"))
         if count != 1:
             check.fail(f"after {failure} {count} run_task frames arrived for a task of one attempt")
     return "one frame each"
 
 
-@retries.case(
+@family.should(
     "03",
-    "given-up-not-sent",
-    SHOULD,
     sources.RUNTIME,
-    sent=f"{MANY} runs at once that the worker does not answer, until their delivery_timeout ends"
-    " all of them; then the worker answers again, and the weave goes on",
-    expected="no run_task any more",
+    scenario=f"{POOL_OVERFLOW} runs at once that the worker does not answer, until the"
+    " delivery_timeout of all of them ends; then the worker answers again, and the weave goes on",
+    expected="no further run_task",
 )
 def given_up_not_sent(check: CaseContext) -> str:
-    """A run that was given up before it was sent is not sent afterwards."""
+    """A run that was abandoned before it was sent is not sent afterwards."""
     worker = check.worker()
-    gate = worker.hold("merge:given_up")
+    gate = worker.hold("merge:abandoned")
 
     async def script(remote: Remote) -> int:
-        runs = [attempt(remote("given_up", delivery_timeout=0.8)) for _ in range(MANY)]
+        runs = [attempt(remote("abandoned", delivery_timeout=0.8)) for _ in range(POOL_OVERFLOW)]
         await asyncio.gather(*runs)
-        await until_in_loop(lambda: False, QUIET)
+        await wait_until_async(lambda: False, QUIET)
         before = len(frames_of(worker, "run_task"))
         gate.release()
-        await until_in_loop(lambda: len(frames_of(worker, "run_task")) > before, QUIET)
+        await wait_until_async(lambda: len(frames_of(worker, "run_task")) > before, QUIET)
         return len(frames_of(worker, "run_task")) - before
 
-    late = check.script(worker, script)
+    late = check.run_script(worker, script)
     if late:
         check.fail(
-            f"{late} or more run_task frames were sent for runs that their delivery_timeout had"
-            " ended long before: tasks run that nobody waits for"
+            f"{late} or more run_task frames were sent for runs whose delivery_timeout had ended"
+            " long before: tasks run that nothing waits for"
         )
     return "none"
 
 
-@retries.case(
+@family.should(
     "04",
-    "retry-after",
-    SHOULD,
     sources.RETRY_AFTER,
-    sent=f"a task with one retry, first answered with 503 and Retry-After: {RETRY_AFTER:g}",
+    scenario=f"a task with one retry, first answered with 503 and Retry-After: {RETRY_AFTER:g}",
     expected=f"the second run_task {RETRY_AFTER:g} s after that answer, or none",
 )
 def retry_after(check: CaseContext) -> str:
-    """A worker that says when to come again is not asked before."""
+    """A worker's Retry-After is respected."""
     worker = check.worker()
     worker.inject(Saturated(retry_after=RETRY_AFTER), times=1)
-    told = check.one(worker, retries=1)
+    outcome = check.run_one_weave(worker, retries=1)
     frames = frames_of(worker, "run_task")
     if len(frames) < 2:
-        return f"no second attempt; {told}"
+        return f"no second attempt; {outcome}"
     pause = frames[1].received - frames[0].received - (frames[0].duration or 0.0)
     if pause < RETRY_AFTER * 0.9:
         check.fail(
-            f"Retry-After was {RETRY_AFTER:g} s, and the next run_task came {pause:.2f} s on"
+            f"Retry-After was {RETRY_AFTER:g} s, and the next run_task came {pause:.2f} s after"
+            " the answer"
         )
-    return f"{pause:.2f} s later; {told}"
+    return f"{pause:.2f} s later; {outcome}"
 
 
-@retries.case(
+@family.must(
     "05",
-    "idempotency-key-kept",
-    MUST,
     sources.RUNTIME,
-    sent="a task with a delivery_idempotency_key and one retry, whose first answer is lost",
+    scenario="a task with a delivery_idempotency_key and one retry, whose first answer is lost",
     expected="the same key in both run_task frames",
 )
 def idempotency_key_kept(check: CaseContext) -> str:
-    """All attempts of a task carry its idempotency key, so that a worker can tell."""
+    """All attempts of a task carry its idempotency key, so that a worker can recognise them."""
     worker = check.worker()
     worker.inject(LostResponse(), times=1)
-    told = check.one(worker, retries=1, delivery_idempotency_key="key-7")
+    outcome = check.run_one_weave(worker, retries=1, delivery_idempotency_key="key-7")
     keys = [run.delivery.get("delivery_idempotency_key") for run in worker.runs]
     if keys != ["key-7", "key-7"]:
-        check.fail(f"the idempotency keys of two attempts were {keys!r}; {told}")
+        check.fail(f"the idempotency keys of two attempts were {keys!r}; {outcome}")
     return repr(keys)

@@ -1,0 +1,46 @@
+"""Runs that Wove abandons while the worker holds them, and the cancel_task that each must bring."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wove_http_dev.conformance.case import CaseFailed
+from wove_http_dev.conformance.executor.background_weave import Remote
+from wove_http_dev.conformance.executor.context import attempt, frames_of, wait_until_async
+from wove_http_dev.runs.records import Exchange
+from wove_http_dev.worker import HttpWorker
+
+CANCEL_WITHIN = 2.0
+"""Seconds within which a cancel_task must arrive. An executor without a defect sends it at once."""
+ABANDONED = "merge:abandoned"
+"""The task that a case holds at the worker and then abandons."""
+NO_CANCEL = "no cancel_task arrived (see cancel.01)"
+"""Why a case about another property of a cancel_task is skipped."""
+
+
+def cancels_of(worker: HttpWorker, run_id: str | None) -> list[Exchange]:
+    """The cancel_task frames for one run."""
+    return [frame for frame in frames_of(worker, "cancel_task") if frame.run_id == run_id]
+
+
+async def abandon_run(worker: HttpWorker, remote: Remote, **options: Any) -> Exchange | None:
+    """Start a run of :data:`ABANDONED`, which ``worker`` must hold, and let its delivery_timeout
+    (0.3 s) pass; return its cancel_task, or ``None`` if none arrived.
+
+    Raises :class:`CaseFailed` if the run itself never arrived.
+    """
+    before = len(worker.journal.runs[ABANDONED])
+    outcome = await attempt(remote("abandoned", **{"delivery_timeout": 0.3, **options}))
+    runs = worker.journal.runs[ABANDONED]
+    if len(runs) == before:
+        raise CaseFailed(
+            f"the run that was to be abandoned never arrived (see also routing.10): {outcome}"
+        )
+    run_id = runs.last.run_id
+    await wait_until_async(lambda: bool(cancels_of(worker, run_id)), CANCEL_WITHIN)
+    return next(iter(cancels_of(worker, run_id)), None)
+
+
+async def wait_for_answer(exchange: Exchange, seconds: float) -> bool:
+    """Wait until the worker has answered a request; return whether it has within ``seconds``."""
+    return await wait_until_async(lambda: exchange.duration is not None, seconds)

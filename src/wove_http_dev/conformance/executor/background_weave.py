@@ -1,0 +1,149 @@
+"""A weave in a thread of its own, so that a weave that hangs is a finding and does not hang the
+checker."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from wove_http_dev.client import wove_config
+from wove_http_dev.weave_outcome import WeaveOutcome, read_outcome, task_returning
+
+if TYPE_CHECKING:
+    from wove.context import WoveContextManager as Weave
+
+Define = Callable[["Weave", str], None]
+"""Defines the tasks of a weave ``w``, those for the worker with ``environment=`` the name."""
+
+Remote = Callable[..., Awaitable[Any]]
+"""``remote(name, value, **options)``: run a task of that name, which returns ``value``, on the
+worker; its options are Wove's, e.g. ``delivery_timeout``. ``remote(function, **options)`` too."""
+
+Script = Callable[[Remote], Awaitable[Any]]
+"""A coroutine function that runs in the event loop of a weave and starts runs on the worker."""
+
+
+class BackgroundWeave:
+    """One weave in a thread. ``definition`` is that of the environment called ``environment``.
+
+    It ends when ``with weave()`` would: with the event loop and the threads of its default pool.
+    """
+
+    def __init__(
+        self, environment: str, definition: Mapping[str, Any], define: Define, **options: Any
+    ) -> None:
+        self.raised: BaseException | None = None
+        """What left the weave."""
+        self.seconds = 0.0
+        """How long the weave took, once it has ended."""
+        self._environment = environment
+        self._definition = definition
+        self._define = define
+        self._options = options
+        self._weave: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._ended = threading.Event()
+        self._began = time.monotonic()
+        threading.Thread(target=self._run, name="conformance-weave", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            with wove_config.configured(self._environment, self._definition, None):
+                asyncio.run(self._main())
+        except BaseException as exc:  # SystemExit as well: what leaves a weave is a finding
+            self.raised = exc
+        finally:
+            self.seconds = time.monotonic() - self._began
+            self._ended.set()
+
+    async def _main(self) -> None:
+        from wove import weave
+
+        self._loop = asyncio.get_running_loop()
+        # asyncio would print the exceptions that an executor never retrieved into the report.
+        self._loop.set_exception_handler(lambda *_: None)
+        self._task = asyncio.current_task()
+        async with weave(**self._options) as w:
+            self._weave = w
+            self._define(w, self._environment)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the weave has ended."""
+        return self._ended.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the weave has ended, at most ``seconds``; return whether it has."""
+        return self._ended.wait(seconds)
+
+    def outcome(self, task: str = "task") -> WeaveOutcome:
+        """What the weave, which must have ended, has for ``task``."""
+        if self.raised is not None:
+            return WeaveOutcome("raised", error=self.raised, seconds=self.seconds)
+        return read_outcome(self._weave.result, task, self.seconds)
+
+    def cancel(self, seconds: float) -> bool:
+        """Cancel the weave and wait at most ``seconds``; return whether it has ended."""
+        loop, task = self._loop, self._task
+        if not self.ended and loop is not None and task is not None:
+            with suppress(RuntimeError):  # the loop was closed: the weave is ending
+                loop.call_soon_threadsafe(task.cancel)
+        return self.wait(seconds)
+
+
+class ScriptedWeave:
+    """A weave whose only local task runs ``script`` in its event loop.
+
+    ``on_run`` is called with the name and the options of each run that the script starts.
+    """
+
+    def __init__(
+        self,
+        environment: str,
+        definition: Mapping[str, Any],
+        script: Script,
+        on_run: Callable[[str, Mapping[str, Any]], None] = lambda name, options: None,
+    ) -> None:
+        self.value: Any = None
+        """What the script returned."""
+        self.error: BaseException | None = None
+        """What the script raised."""
+        self._script = script
+        self._on_run = on_run
+        self._done = threading.Event()
+        self.weave = BackgroundWeave(environment, definition, self._define)
+
+    def _define(self, w: Weave, environment: str) -> None:
+        from wove import merge
+
+        def remote(task: str | Callable[[], Any], value: Any = None, **options: Any) -> Any:
+            function = task_returning(value, task) if isinstance(task, str) else task
+            self._on_run(function.__name__, options)
+            return merge(function, environment=environment, **options)
+
+        @w.do
+        async def script() -> None:
+            try:
+                self.value = await self._script(remote)
+            except BaseException as exc:  # the case reads it, in another thread
+                self.error = exc
+                if isinstance(exc, asyncio.CancelledError):
+                    raise
+            finally:
+                self._done.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the script has ended, or its weave has ended without it, at most ``seconds``;
+        return whether either has."""
+        ends = time.monotonic() + seconds
+        while not self._done.wait(0.01):
+            if self.weave.ended:
+                return True
+            if time.monotonic() > ends:
+                return False
+        return True

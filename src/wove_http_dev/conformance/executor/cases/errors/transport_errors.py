@@ -1,0 +1,242 @@
+"""Cases about failures between executor and worker: each is the error of its task, says that it is
+one of the transport, and gives the reason."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from wove_http_dev.conformance.executor import sources
+from wove_http_dev.conformance.executor.abandoned_runs import (
+    ABANDONED,
+    abandon_run,
+    wait_for_answer,
+)
+from wove_http_dev.conformance.executor.background_weave import Remote
+from wove_http_dev.conformance.executor.cases.errors import family
+from wove_http_dev.conformance.executor.context import (
+    PATIENCE,
+    CaseContext,
+    attempt,
+    wait_until,
+    wait_until_async,
+)
+from wove_http_dev.faults import Fault, connection, response, wire
+from wove_http_dev.faults.auth import RejectAuth
+from wove_http_dev.faults.run import LostResponse
+from wove_http_dev.weave_outcome import WeaveOutcome
+from wove_http_dev.worker import HttpWorker
+
+if TYPE_CHECKING:
+    from wove.context import WoveContextManager as Weave
+
+CANCEL_ANSWERS = (response.Status(500), wire.CloseWithoutResponse())
+STALL = 0.5
+"""Seconds: the executor's timeout, which the worker's answer exceeds."""
+DYING = 0.2
+"""Seconds within which a thread that an exception ends has ended."""
+STATUSES = (400, 401, 403, 404, 413, 429, 500, 503)
+
+
+@family.each(
+    {
+        "01": connection.RefuseConnections,
+        "02": connection.UntrustedCa,
+        "03": wire.ResetBeforeResponse,
+        "04": wire.CloseWithoutResponse,
+        "05": wire.TruncatedBody,
+        "06": wire.GarbageStatusLine,
+        "07": response.Status,
+        "08": response.EmptyBody,
+        "09": response.InvalidJson,
+        "10": response.HtmlPage,
+    },
+    sources.TRANSPORT_ERRORS,
+    name="transport-{0.name}",
+    scenario="a weave of one task to a worker with the fault {0.name}",
+    expected='EnvironmentExecutionError, in its payload "source": "transport"',
+)
+def transport(check: CaseContext, kind: type[Fault]) -> str:
+    """A failure of the transport is reported as one, as the error of its task."""
+    from wove.environment import DeliveryTimeoutError, EnvironmentExecutionError
+
+    worker, fault = check.worker(timeout=1.0), kind.name
+    worker.inject(kind())
+    outcome = check.expect_error(
+        check.run_one_weave(worker, delivery_timeout=1.5), f"after {fault}"
+    )
+    if isinstance(outcome.error, DeliveryTimeoutError):
+        check.fail(
+            f"the transport failed ({fault}), and the executor swallowed that: the task only ended"
+            f" by its delivery_timeout"
+        )
+    if not isinstance(outcome.error, EnvironmentExecutionError):
+        check.fail(f"the transport failed ({fault}), and the task's error is {outcome}")
+    if outcome.payload.get("source") != "transport":
+        check.fail(
+            f"the transport failed ({fault}), and the error's payload says source"
+            f" {outcome.payload.get('source')!r}: {outcome}"
+        )
+    return str(outcome)
+
+
+@family.must(
+    "11",
+    sources.RUNTIME,
+    scenario="a task that depends on another one, and whose answer is lost; two runs at once, of"
+    " which the answer to one is lost",
+    expected="reading the one raises; the other has its result",
+)
+def its_own_task(check: CaseContext) -> str:
+    """The task that failed has the error, and no other."""
+    worker = check.worker()
+    worker.inject(LostResponse(), task="*failing")
+    actual = _dependent_task_fails(check, worker)
+    _parallel_run_fails(check, worker)
+    return actual
+
+
+def _dependent_task_fails(check: CaseContext, worker: HttpWorker) -> str:
+    def define(w: Weave, environment: str) -> None:
+        @w.do(environment=environment)
+        def first() -> str:
+            return "first"
+
+        @w.do(environment=environment)
+        def failing(first: str) -> str:
+            return f"not to be seen after {first}"
+
+    weave = check.weave(worker, define)
+    check.expect_end(weave, PATIENCE, "a weave of two tasks")
+    failing, first = weave.outcome("failing"), weave.outcome("first")
+    check.expect_error(failing, "the answer of the task 'failing' was lost")
+    if first.value != "first":
+        check.fail(f"the task 'failing' failed, and 'first' has {first}")
+    return str(failing)
+
+
+def _parallel_run_fails(check: CaseContext, worker: HttpWorker) -> None:
+    gate = worker.hold("merge:beside")
+
+    async def script(remote: Remote) -> tuple[WeaveOutcome, WeaveOutcome]:
+        beside = asyncio.ensure_future(attempt(remote("beside", "beside")))
+        await wait_until_async(lambda: bool(gate.runs), PATIENCE)
+        failing = await attempt(remote("failing", delivery_timeout=2.0))
+        gate.release()
+        return failing, await beside
+
+    failing, beside = check.run_script(worker, script)
+    check.expect_error(failing, "of two runs at once the answer to one was lost")
+    if beside.value != "beside":
+        check.fail(f"of two runs at once one failed, and the other one has {beside}")
+
+
+@family.must(
+    "12",
+    sources.STATUS,
+    scenario=f"runs answered with HTTP {', '.join(map(str, STATUSES))}",
+    expected="each error names its status",
+)
+def names_the_status(check: CaseContext) -> str:
+    """The error names the HTTP status."""
+    worker = check.worker()
+    for status in STATUSES:
+        with worker.inject(response.Status(status)):
+            outcome = check.expect_error(
+                check.run_one_weave(worker), f"answered with HTTP {status}"
+            )
+        if str(status) not in outcome.text:
+            check.fail(
+                f"answered with HTTP {status}, the error does not name the status: {outcome}"
+            )
+    return str(outcome)
+
+
+@family.should(
+    "13",
+    sources.STATUS,
+    scenario='a run refused with 401 and {"error": "the key was revoked"}',
+    expected="the worker's reason in the error",
+)
+def gives_the_reason(check: CaseContext) -> str:
+    """The reason in the body of an HTTP error reaches the author of the weave."""
+    worker = check.worker()
+    worker.inject(RejectAuth(reason="the key was revoked"))
+    outcome = check.expect_error(check.run_one_weave(worker), "refused with 401")
+    if "the key was revoked" not in outcome.text:
+        check.fail(f"the body of the HTTP error was thrown away, and with it the reason: {outcome}")
+    return str(outcome)
+
+
+@family.should(
+    "17",
+    sources.UNAUTHORIZED,
+    scenario="a run refused with 401, and one answered with 503",
+    expected='in the payload of the first "retryable": false, of the second true',
+)
+def refusal_not_retryable(check: CaseContext) -> str:
+    """An error says whether another attempt makes sense; after a refusal it does not."""
+    worker = check.worker()
+    for status, retryable in ((401, False), (503, True)):
+        with worker.inject(response.Status(status)):
+            outcome = check.expect_error(
+                check.run_one_weave(worker), f"answered with HTTP {status}"
+            )
+        if outcome.payload.get("retryable") is not retryable:
+            check.fail(
+                f"the error of HTTP {status} says retryable {outcome.payload.get('retryable')!r}"
+            )
+    return str(outcome)
+
+
+@family.should(
+    "18",
+    sources.UNCAUGHT,
+    scenario="runs whose answers are lost or not JSON, and cancel_tasks answered with"
+    f" {' and '.join(map(str, CANCEL_ANSWERS))}",
+    expected="no thread is ended by an uncaught exception",
+)
+def no_thread_dies(check: CaseContext) -> str:
+    """A failure is reported to the weave; it does not end a thread with a traceback on the
+    terminal."""
+    worker = check.worker(timeout=2.0)
+    worker.hold(ABANDONED)
+    worker.inject(LostResponse(), task="merge:lost")
+    worker.inject(response.InvalidJson(), task="merge:garbled")
+
+    async def script(remote: Remote) -> None:
+        for name in ("lost", "garbled"):
+            await attempt(remote(name, delivery_timeout=1.0))
+        for answer in CANCEL_ANSWERS:
+            with worker.inject(answer, command="cancel_task"):
+                cancel = await abandon_run(worker, remote, delivery_timeout=0.15)
+                if cancel is not None:
+                    await wait_for_answer(cancel, PATIENCE)
+
+    check.run_script(worker, script)
+    wait_until(lambda: bool(check.uncaught), DYING)
+    if check.uncaught:
+        check.fail(
+            f"{len(check.uncaught)} of the executor's threads ended by an uncaught exception, the"
+            f" first by {check.uncaught[0]}"
+        )
+    return "none"
+
+
+@family.must(
+    "19",
+    sources.TRANSPORT_ERRORS,
+    scenario=f"a run that the worker does not answer within the executor's timeout of {STALL:g} s",
+    expected='an error with "source": "transport"',
+)
+def transport_timeout(check: CaseContext) -> str:
+    """A worker that does not answer in time is a failure of the transport, not of the task."""
+    worker = check.worker(timeout=STALL)
+    worker.hold("task")
+    outcome = check.expect_error(
+        check.run_one_weave(worker, delivery_timeout=PATIENCE), "not answered in time"
+    )
+    source = outcome.payload.get("source")
+    if source != "transport":
+        check.fail(f"the worker did not answer in time, and the error says source {source!r}")
+    return str(outcome)

@@ -1,0 +1,175 @@
+"""Cases about the event frames that a worker may answer with: an executor understands all that
+Wove's documentation allows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import ClassVar, NamedTuple
+
+from wove_http_dev.conformance.executor import sources
+from wove_http_dev.conformance.executor.background_weave import Remote
+from wove_http_dev.conformance.executor.cases.frames import expect_result, family
+from wove_http_dev.conformance.executor.context import CaseContext, attempt
+from wove_http_dev.faults import Fault, events
+from wove_http_dev.faults.fault import ResponseStage
+from wove_http_dev.faults.response import InterimResponse
+from wove_http_dev.protocol import frames as wire
+from wove_http_dev.protocol.messages import Reply
+from wove_http_dev.weave_outcome import WeaveOutcome
+
+TEXT, NAME = "kein Platz für 日本", "größe"
+
+
+class Shape(NamedTuple):
+    """A value of the worker's option ``response_shape``, and the answer in words."""
+
+    name: str
+    words: str
+
+
+class Tolerated(NamedTuple):
+    """A fault after which the task still has its result, and the answer in words."""
+
+    name: str
+    fault: Fault
+    words: str
+
+
+@family.each(
+    {
+        "02": Shape("events", "an object with a list of event frames"),
+        "03": Shape("list", "a list of event frames"),
+        "04": Shape("frame", "one event frame"),
+    },
+    sources.PROTOCOL,
+    name="shape-{0.name}",
+    scenario="a weave of one task to a worker that answers with {0.words}",
+    expected="the task's result",
+)
+def shape(check: CaseContext, shape: Shape) -> str:
+    """An answer may be {0.words}."""
+    worker = check.worker(response_shape=shape.name)
+    return expect_result(check, worker, 7, f"answered with {shape.words}")
+
+
+def _tolerates(check: CaseContext, fault: Fault, words: str) -> str:
+    worker = check.worker()
+    worker.inject(fault)
+    return expect_result(check, worker, [3, 4], f"answered with {words}")
+
+
+@family.each(
+    {
+        "09": Tolerated("heartbeats", events.ExtraHeartbeats(), "heartbeats before the result"),
+        "10": Tolerated("no-started", events.MissingStarted(), "no task_started"),
+        "11": Tolerated(
+            "first-terminal", events.ConflictingTerminal(), "an error after the result"
+        ),
+    },
+    sources.RUNTIME,
+    name="{0.name}",
+    scenario="a weave of one task to a worker that answers with {0.words}",
+    expected="the task's result",
+)
+def tolerated(check: CaseContext, tolerated: Tolerated) -> str:
+    """A result is accepted, also with {0.words}."""
+    return _tolerates(check, tolerated.fault, tolerated.words)
+
+
+@family.should(
+    "12",
+    sources.PROTOCOL,
+    scenario="a weave of one task to a worker that sends an event frame of an unknown type before"
+    " the result",
+    expected="the task's result",
+)
+def unknown_type(check: CaseContext) -> str:
+    """An event frame of an unknown type is ignored."""
+    return _tolerates(
+        check, events.UnknownEventType(), "an event frame of an unknown type before the result"
+    )
+
+
+@family.should(
+    "13",
+    sources.RUNTIME,
+    scenario="a weave of one task to a worker whose task_result has the result as plain JSON",
+    expected="the task's result",
+)
+def plain_json(check: CaseContext) -> str:
+    """A result may be plain JSON instead of a pickle."""
+    return _tolerates(check, events.PlainJsonResult(), "the result as plain JSON")
+
+
+@family.must(
+    "14",
+    sources.INTERIM,
+    scenario="a weave of one task to a worker that sends an interim response (103) first",
+    expected="the task's result",
+)
+def interim_response(check: CaseContext) -> str:
+    """An interim response before the answer is skipped."""
+    return _tolerates(check, InterimResponse(), "an interim response (103) before the answer")
+
+
+@family.must(
+    "15",
+    sources.RUNTIME,
+    scenario="a weave of one task to a worker that sends log frames before the result",
+    expected="the task's result",
+)
+def log_frames(check: CaseContext) -> str:
+    """Log frames do not change how a run ends."""
+    worker = check.worker()
+    result = wire.encode_payload(wire.dumps("logged"))
+    worker.stub(
+        "task",
+        events=[
+            {"type": "task_started"},
+            {"type": "log", "message": "half way"},
+            {"type": "task_result", "result_pickle": result},
+        ],
+    )
+    return expect_result(check, worker, "logged", "answered with a log frame before the result")
+
+
+@dataclass(frozen=True)
+class RawUtf8(Fault):
+    """The JSON is written in UTF-8, without escapes, as most JSON libraries do."""
+
+    stage: ClassVar[str] = "response"
+    command: ClassVar[str | None] = "run_task"
+
+    def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
+        """The same document, unescaped."""
+        document = json.loads(reply.body)
+        return replace(reply, body=json.dumps(document, ensure_ascii=False).encode("utf-8"))
+
+
+@family.must(
+    "17",
+    sources.JSON,
+    scenario=f"answers in raw UTF-8, not in \\u escapes: the error {TEXT!r}; the result of a task"
+    f" named {NAME!r}",
+    expected="that error's text, and that result",
+)
+def raw_utf_8(check: CaseContext) -> str:
+    """JSON is UTF-8, and text beyond ASCII need not be escaped in it."""
+    worker = check.worker()
+    worker.inject(RawUtf8())
+    error = {"kind": "DiskFull", "message": TEXT, "source": "task", "retryable": False}
+    worker.stub("merge:failing", events=[{"type": "task_error", "error": error}])
+
+    async def script(remote: Remote) -> tuple[WeaveOutcome, WeaveOutcome]:
+        failing = await attempt(remote("failing", delivery_timeout=2.0))
+        return failing, await attempt(remote(NAME, "mine", delivery_timeout=1.0))
+
+    failing, named = check.run_script(worker, script)
+    if TEXT not in failing.text:
+        check.fail(
+            f"an error with the message {TEXT!r} came in raw UTF-8, and its author sees {failing}"
+        )
+    if named.value != "mine":
+        check.fail(f"the answer for the task {NAME!r} came in raw UTF-8, and it has {named}")
+    return str(failing)

@@ -1,0 +1,192 @@
+"""Cases about answers that name another run: an answer ends the run that asked for it, and no
+other. The other run is held at the worker, so that the wrong answer always comes while it waits."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, NamedTuple
+
+from wove_http_dev.conformance.executor import sources
+from wove_http_dev.conformance.executor.background_weave import Remote
+from wove_http_dev.conformance.executor.cases.routing import family
+from wove_http_dev.conformance.executor.context import (
+    PATIENCE,
+    CaseContext,
+    attempt,
+    wait_until_async,
+)
+from wove_http_dev.faults import Fault
+from wove_http_dev.faults.events import (
+    ForeignRun,
+    MissingRunId,
+    UnhashableRunId,
+    WrongRunId,
+    WrongTaskId,
+)
+from wove_http_dev.faults.fault import ResponseStage
+from wove_http_dev.faults.run import Hang
+from wove_http_dev.protocol import frames as wire
+from wove_http_dev.protocol.messages import Reply
+
+
+class WrongAnswer(NamedTuple):
+    """A fault in the answer to one run, and the answer in words."""
+
+    fault: Fault
+    words: str
+
+
+@family.each(
+    {
+        "03": WrongAnswer(ForeignRun(), "has a task_result for the other one as well"),
+        "04": WrongAnswer(WrongRunId(), "names a run that does not exist"),
+        "05": WrongAnswer(MissingRunId(), "does not name a run"),
+        "06": WrongAnswer(UnhashableRunId(), "has a list as run_id"),
+    },
+    sources.RUNTIME,
+    name="{0.fault.name}",
+    scenario="two runs at once; the answer to one {0.words}",
+    expected="the other one and the next have their own results",
+)
+def other_runs_unharmed(check: CaseContext, wrong: WrongAnswer) -> str:
+    """A wrong answer to one run does not affect any other run."""
+    worker = check.worker()
+    gate = worker.hold("merge:waiting")
+    worker.inject(wrong.fault, task="merge:other", times=1)
+    what = f"the answer to another run was wrong ({wrong.fault.name})"
+
+    async def script(remote: Remote) -> str:
+        waiting = asyncio.ensure_future(remote("waiting", "of the waiting run"))
+        await wait_until_async(lambda: bool(gate.runs), PATIENCE)
+        other = await attempt(remote("other", "of the other run", delivery_timeout=0.5))
+        gate.release()
+        outcome = await attempt(waiting)
+        if outcome.value == "of the other run":
+            check.fail(f"{what}, and a run that waited took its result: runs were mixed up")
+        if outcome.value != "of the waiting run":
+            check.fail(f"{what}, and a run that waited was taken down with it: {outcome}")
+        after = await attempt(remote("after", "afterwards", delivery_timeout=5.0))
+        if after.value != "afterwards":
+            check.fail(f"{what}, and no run after it works any more: {after}")
+        return f"the other run: {other}; the rest as usual"
+
+    return str(check.run_script(worker, script))
+
+
+@family.must(
+    "07",
+    sources.RUNTIME,
+    scenario="two runs at once; the answer to one names only the other one",
+    expected="the other one has its own result",
+)
+def foreign_only(check: CaseContext) -> str:
+    """A run is ended by the answer to its own POST, not by the answer to another."""
+    worker = check.worker()
+    gate = worker.hold("merge:waiting")
+
+    async def script(remote: Remote) -> str:
+        waiting = asyncio.ensure_future(remote("waiting", "of the waiting run"))
+        await wait_until_async(lambda: bool(gate.runs), PATIENCE)
+        foreign = {
+            "type": "task_error",
+            "run_id": gate.runs[0].run_id,
+            "error": {"message": "no"},
+        }
+        worker.stub("merge:other", events=[foreign])
+        await attempt(remote("other", delivery_timeout=0.5))
+        gate.release()
+        outcome = await attempt(waiting)
+        if outcome.value != "of the waiting run":
+            check.fail(f"the answer to one run ended another: {outcome}")
+        return str(outcome)
+
+    return str(check.run_script(worker, script))
+
+
+@family.should(
+    "08",
+    sources.RUNTIME,
+    scenario="a run whose answer names its run_id and another task_id",
+    expected="the task's result, or an error",
+)
+def wrong_task_id(check: CaseContext) -> str:
+    """The run_id alone decides which run an answer belongs to."""
+    worker = check.worker()
+    worker.inject(WrongTaskId())
+    outcome = check.run_one_weave(worker, delivery_timeout=1.0)
+    if outcome.kind not in ("result", "error") or outcome.value not in (None, "the result"):
+        check.fail(str(outcome))
+    return str(outcome)
+
+
+def _answer_names_sibling(check: CaseContext, *, bare: bool) -> str:
+    """The answer to a run holds a result that names a sibling of the run."""
+    worker = check.worker()
+    # Of one name, so that their run ids differ as little as Wove lets them.
+    stalled = worker.inject(Hang(), task="merge:one", times=1)
+    foreign = wire.encode_payload(wire.dumps("of the sibling"))
+    own = {"type": "task_result", "result_pickle": wire.encode_payload(wire.dumps("its own"))}
+
+    async def script(remote: Remote) -> str:
+        sibling = asyncio.ensure_future(attempt(remote("one", "of the sibling")))
+        await wait_until_async(lambda: bool(worker.journal.runs), PATIENCE)
+        frame = {
+            "type": "task_result",
+            "run_id": worker.journal.runs[0].run_id,
+            "task_id": worker.journal.runs[0].task_id,
+            "result_pickle": foreign,
+        }
+        worker.inject(OtherFrames([frame] if bare else [frame, own], bare), task="merge:one")
+        outcome = await attempt(remote("one", delivery_timeout=1.0))
+        stalled.remove()
+        await sibling
+        if outcome.value == "of the sibling":
+            check.fail("a run was given a result whose run_id is another's: runs were mixed up")
+        if not bare and outcome.value != "its own":
+            check.fail(f"its own result came after one for another run, and it has {outcome}")
+        return str(outcome)
+
+    return str(check.run_script(worker, script))
+
+
+@dataclass(frozen=True)
+class OtherFrames(Fault):
+    """Other frames replace the answer's, with missing ids filled in; or a single bare frame."""
+
+    stage: ClassVar[str] = "response"
+    command: ClassVar[str | None] = "run_task"
+    frames: list[dict[str, Any]]
+    bare: bool
+
+    def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
+        """The frames, as the answer."""
+        asked = json.loads(stage.request.body)
+        ids = {"run_id": asked["run_id"], "task_id": asked["task_id"]}
+        frames = [{**ids, **frame} for frame in self.frames]
+        document: Any = frames[0] if self.bare else {"events": frames}
+        return replace(reply, body=json.dumps(document).encode())
+
+
+@family.must(
+    "11",
+    sources.RUNTIME,
+    scenario="two runs at once; the answer to one has the other one's result first, and then its"
+    " own",
+    expected="its own result",
+)
+def sibling_first(check: CaseContext) -> str:
+    """The whole run_id of a frame is compared."""
+    return _answer_names_sibling(check, bare=False)
+
+
+@family.must(
+    "12",
+    sources.RUNTIME,
+    scenario="two runs at once; the answer to one is a single bare frame, the other one's result",
+    expected="not that result",
+)
+def bare_frame_of_a_sibling(check: CaseContext) -> str:
+    """The run_id of a single bare frame is compared as well."""
+    return _answer_names_sibling(check, bare=True)

@@ -1,0 +1,43 @@
+"""A case about pickles in an answer: a worker is trusted with the result of a run, and no more."""
+
+from __future__ import annotations
+
+from wove_http_dev.conformance.executor import sources
+from wove_http_dev.conformance.executor.cases.security import family
+from wove_http_dev.conformance.executor.context import CaseContext
+from wove_http_dev.conformance.executor.pickles import PickleCanary
+from wove_http_dev.protocol import frames as wire
+
+
+@family.should(
+    "19",
+    sources.UNTRUSTED_PICKLES,
+    scenario="a right answer with a task_result and a task_error for a run that does not exist,"
+    " with pickles that record when they are loaded",
+    expected="the task's result; those pickles are not loaded",
+)
+def foreign_pickles_not_loaded(check: CaseContext) -> str:
+    """A payload is unpickled only for the run that waits for it."""
+    worker = check.worker()
+    canary, result = PickleCanary(), wire.encode_payload(wire.dumps("mine"))
+    worker.stub(
+        "task",
+        events=[
+            {
+                "type": "task_result",
+                "run_id": "nobody:0",
+                "result_pickle": wire.encode_payload(wire.dumps(canary)),
+            },
+            {
+                "type": "task_error",
+                "run_id": "nobody:0",
+                "error": {"message": "of nobody"},
+                "exception_pickle": wire.encode_payload(wire.dumps(canary)),
+            },
+            {"type": "task_result", "result_pickle": result},
+        ],
+    )
+    outcome = check.run_one_weave(worker)
+    if canary.loaded:
+        check.fail(f"the pickle of a frame for a run that does not exist was loaded; {outcome}")
+    return f"not loaded; {outcome}"

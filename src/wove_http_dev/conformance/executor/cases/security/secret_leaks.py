@@ -1,0 +1,137 @@
+"""Cases about the secret: it is not in an error, not in the log, and in a request only where the
+worker looks for it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+from collections.abc import Iterator
+
+from wove_http_dev.conformance.executor import sources
+from wove_http_dev.conformance.executor.cases.security import family
+from wove_http_dev.conformance.executor.context import CaseContext
+from wove_http_dev.conformance.executor.request_recorder import RequestRecorder
+from wove_http_dev.faults.auth import RejectAuth
+from wove_http_dev.faults.connection import RefuseConnections, UntrustedCa
+from wove_http_dev.faults.events import MissingTerminal
+from wove_http_dev.faults.response import InvalidJson, Redirect, Status
+from wove_http_dev.faults.wire import StallMidBody
+from wove_http_dev.protocol.messages import Request
+
+LOGGED = (RejectAuth(), Status(500), InvalidJson(), Redirect(302), StallMidBody())
+"""Failures on different ways through an executor; each may be logged on its own."""
+REPORTED = (
+    RejectAuth(),
+    Status(500),
+    Redirect(302),
+    InvalidJson(),
+    MissingTerminal(),
+    StallMidBody(),
+    RefuseConnections(),
+    UntrustedCa(),
+)
+"""Failures on different ways through an executor; each has an error of its own."""
+
+
+@family.must(
+    "18",
+    sources.LEAK,
+    scenario=f"runs with the faults {', '.join(fault.name for fault in REPORTED)}, to a URL that"
+    " cannot be, and of a task that raises; signed and with a bearer token",
+    expected="errors that contain neither the secret nor the token",
+)
+def secret_not_told(check: CaseContext) -> str:
+    """An error does not contain the secret, nor do its notes, its payload and its traceback."""
+    kinds = [*_kinds_of_errors(check, "signed"), *_kinds_of_errors(check, "bearer")]
+    return ", ".join(dict.fromkeys(kinds))
+
+
+def _kinds_of_errors(check: CaseContext, mode: str) -> list[str]:
+    """The types of the errors. Raises :class:`CaseFailed` if one contains the secret."""
+    worker, kinds = check.worker(security=mode, timeout=0.4), []
+    # Plain strings: the worker's own have a redacted repr, which an executor's user does not have.
+    security = {name: str(value) for name, value in check.security_of(worker).items()}
+
+    def run(what: str, **settings: str) -> None:
+        settings_of_run = {"security": security, **settings}
+        outcome = check.run_one_weave(worker, settings=settings_of_run, delivery_timeout=0.8)
+        if worker.secret in outcome.log_text:
+            check.fail(f"the error of a run {what} contains the {mode} secret")
+        kinds.append(type(outcome.error).__name__)
+
+    for fault in REPORTED:
+        with worker.inject(fault):
+            run(f"with the fault {fault.name}")
+    run("to a URL that cannot be", url=worker.url.replace("https:", "gopher:"))
+    worker.stub("task", error=ValueError("boom"))
+    run("whose task raised")
+    return kinds
+
+
+def _misplaced(request: Request, secret: str, mode: str) -> str:
+    """Where in a request ``secret`` is and must not be, in words; empty for nowhere."""
+    if secret in request.target:
+        return "the URL, which every server and proxy logs"
+    if secret.encode() in request.body:
+        return "the body"
+    for name, value in request.headers:
+        if secret in value and not (mode == "bearer" and name.lower() == "authorization"):
+            return f"the header {name}"
+    return ""
+
+
+@family.must(
+    "33",
+    sources.SECURITY,
+    scenario="a run, signed and with a bearer token",
+    expected="no signing secret in the request, and the token in its Authorization header alone",
+)
+def secret_in_its_place(check: CaseContext) -> str:
+    """A signing secret is never sent; a token only in the header where the worker looks for it."""
+    for mode in ("signed", "bearer"):
+        worker, recorder = check.worker(security=mode), RequestRecorder()
+        worker.inject(recorder)
+        check.run_one_weave(worker)
+        for request in recorder.requests:
+            where = _misplaced(request, str(worker.secret), mode)
+            if where:
+                check.fail(f"the {mode} secret was sent in {where}")
+    return "as it should be"
+
+
+@contextlib.contextmanager
+def _captured_output() -> Iterator[io.StringIO]:
+    """Capture what is logged, at any level, or printed."""
+    output = io.StringIO()
+    handler, root = logging.StreamHandler(output), logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+            yield output
+    finally:
+        root.setLevel(level)
+        root.removeHandler(handler)
+
+
+@family.must(
+    "38",
+    sources.LOGGED,
+    scenario=f"runs with no fault, and with {', '.join(fault.name for fault in LOGGED)}; signed and"
+    " with a bearer token",
+    expected="no secret in the log, whatever its level, nor on the terminal",
+)
+def secret_not_logged(check: CaseContext) -> str:
+    """The secret is neither logged nor printed."""
+    for mode in ("signed", "bearer"):
+        worker = check.worker(security=mode, timeout=0.5)
+        with _captured_output() as output:
+            check.run_one_weave(worker)
+            for fault in LOGGED:
+                with worker.inject(fault):
+                    check.run_one_weave(worker, delivery_timeout=1.0)
+        if str(worker.secret) in output.getvalue():
+            check.fail(f"the {mode} secret was logged or printed")
+    return "nowhere"

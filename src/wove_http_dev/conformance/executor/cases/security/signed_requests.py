@@ -1,0 +1,199 @@
+"""Cases about the credentials of a request: every command frame carries them, and a signature
+covers the request that it is sent with."""
+
+from __future__ import annotations
+
+from wove_http_dev.conformance.case import NotApplicable
+from wove_http_dev.conformance.executor import sources
+from wove_http_dev.conformance.executor.abandoned_runs import ABANDONED, CANCEL_WITHIN, NO_CANCEL
+from wove_http_dev.conformance.executor.background_weave import Remote
+from wove_http_dev.conformance.executor.cases.security import family
+from wove_http_dev.conformance.executor.context import (
+    CaseContext,
+    attempt,
+    frames_of,
+    headers_of,
+    requests_of,
+    wait_until_async,
+)
+from wove_http_dev.conformance.executor.refusals import refusal, signed_over
+from wove_http_dev.conformance.executor.request_recorder import RequestRecorder
+from wove_http_dev.protocol.authenticator import NONCE, TIMESTAMP
+from wove_http_dev.runs.records import Exchange
+from wove_http_dev.worker import HttpWorker
+
+REQUESTS = 20
+TIMESTAMP_TOLERANCE = 30.0
+"""Seconds between a timestamp and the arrival of the request that it signs."""
+PAUSE = 1.6
+"""Seconds after which a timestamp in whole seconds is another one."""
+
+
+def _expect_accepted(check: CaseContext, worker: HttpWorker) -> list[Exchange]:
+    """Return every request so far. Raises :class:`CaseFailed` if one was refused."""
+    requests = requests_of(worker)
+    for exchange in requests:
+        if not exchange.accepted:
+            what = exchange.frame_type or "request"
+            check.fail(f"a {what} was not authenticated as configured: {refusal(exchange)}")
+    return requests
+
+
+def _runs(check: CaseContext, mode: str) -> str:
+    worker = check.worker(security=mode)
+
+    async def script(remote: Remote) -> list[object]:
+        return [await remote("task", number) for number in range(5)]
+
+    try:
+        check.run_script(worker, script)
+    finally:
+        requests = _expect_accepted(check, worker)
+    return f"{len(requests)} requests, all accepted"
+
+
+@family.must(
+    "12",
+    sources.SECURITY,
+    scenario="five runs, with a signing secret configured",
+    expected="every run_task carries a valid signature",
+)
+def run_frames_signed(check: CaseContext) -> str:
+    """Where a secret is configured, every run_task carries a valid signature."""
+    return _runs(check, "signed")
+
+
+@family.must(
+    "13",
+    sources.SECURITY,
+    scenario="five runs, with a bearer token configured",
+    expected="every run_task carries the token",
+)
+def run_frames_bearer(check: CaseContext) -> str:
+    """Where a bearer token is configured, every run_task carries it."""
+    return _runs(check, "bearer")
+
+
+def _cancels(check: CaseContext, mode: str) -> str:
+    worker = check.worker(security=mode)
+    worker.hold(ABANDONED)
+
+    async def script(remote: Remote) -> None:
+        await attempt(remote("abandoned", delivery_timeout=0.3))
+        # The journal has the type of a refused frame too, so an unsigned one is seen here as well.
+        await wait_until_async(lambda: bool(frames_of(worker, "cancel_task")), CANCEL_WITHIN)
+
+    check.run_script(worker, script)
+    _expect_accepted(check, worker)
+    cancels = frames_of(worker, "cancel_task")
+    if not cancels:
+        raise NotApplicable(NO_CANCEL)
+    return f"{len(cancels)} cancel_task, accepted"
+
+
+@family.must(
+    "14",
+    sources.SECURITY,
+    scenario="a run whose delivery_timeout ends, with a signing secret configured",
+    expected="the cancel_task carries a valid signature",
+)
+def cancel_frames_signed(check: CaseContext) -> str:
+    """Where a secret is configured, every cancel_task carries a valid signature."""
+    return _cancels(check, "signed")
+
+
+@family.must(
+    "15",
+    sources.SECURITY,
+    scenario="a run whose delivery_timeout ends, with a bearer token configured",
+    expected="the cancel_task carries the token",
+)
+def cancel_frames_bearer(check: CaseContext) -> str:
+    """Where a bearer token is configured, every cancel_task carries it."""
+    return _cancels(check, "bearer")
+
+
+@family.must(
+    "16",
+    sources.SECURITY,
+    scenario="a run to a URL with an escaped path and a query",
+    expected="a signature over the target exactly as the request line has it",
+)
+def signature_covers_target(check: CaseContext) -> str:
+    """The signature covers the request's target, its query and its escapes as they are sent."""
+    worker = check.worker(path="/wove/t%C3%A4sks")
+    url = f"{worker.url}?tenant=a%20b&x=1&x=2"
+    recorder = RequestRecorder()
+    worker.inject(recorder)
+    outcome = check.run_one_weave(worker, settings={"url": url})
+    for exchange, request in zip(requests_of(worker), recorder.requests, strict=False):
+        if exchange.code == "signature-mismatch":
+            check.fail(
+                f"the signature of a {exchange.frame_type} does not cover the target on its request"
+                f" line, {request.target!r}: {signed_over(request, worker.credentials.secret, url)}"
+            )
+    _expect_accepted(check, worker)
+    if outcome.kind != "result":
+        check.fail(f"{outcome}")
+    return f"accepted: {requests_of(worker)[-1].target}"
+
+
+@family.must(
+    "17",
+    sources.SECURITY,
+    scenario=f"{REQUESTS} runs in one weave and one in another",
+    expected=f"{REQUESTS + 1} different nonces",
+)
+def fresh_nonces(check: CaseContext) -> str:
+    """Each request has a nonce of its own."""
+    worker = check.worker()
+
+    async def script(remote: Remote) -> None:
+        for number in range(REQUESTS):
+            await attempt(remote("task", number))
+
+    check.run_script(worker, script)
+    check.run_one_weave(worker)
+    nonces = [nonce for each in requests_of(worker) for nonce in headers_of(each).getlist(NONCE)]
+    if len(nonces) != len(set(nonces)):
+        check.fail(f"a nonce was used again: {len(set(nonces))} among {len(nonces)} requests")
+    _expect_accepted(check, worker)
+    if len(nonces) < REQUESTS + 1:
+        check.fail(f"{len(nonces)} signed requests arrived for {REQUESTS + 1} runs")
+    return f"{len(nonces)} nonces, all different"
+
+
+@family.must(
+    "34",
+    sources.SECURITY,
+    scenario=f"two runs on one executor, {PAUSE:g} s apart",
+    expected="the time of each in X-Wove-Timestamp",
+)
+def fresh_timestamps(check: CaseContext) -> str:
+    """A signature's timestamp is the time of its request."""
+    worker = check.worker()
+
+    async def script(remote: Remote) -> None:
+        await attempt(remote("first"))
+        await wait_until_async(lambda: False, PAUSE)
+        await attempt(remote("second"))
+
+    check.run_script(worker, script)
+    timestamps: list[float] = []
+    for exchange in requests_of(worker):
+        try:
+            timestamps.append(float(headers_of(exchange).get(TIMESTAMP, "")))
+        except ValueError:
+            check.fail(f"X-Wove-Timestamp is not a number of seconds: {refusal(exchange)}")
+        off = abs(timestamps[-1] - exchange.received)
+        if off > TIMESTAMP_TOLERANCE:
+            check.fail(
+                f"X-Wove-Timestamp is {off:.0f} s off the time of its request; a worker whose clock"
+                " differs a little more refuses it"
+            )
+    if len(timestamps) >= 2 and timestamps[-1] == timestamps[0]:
+        check.fail(
+            f"two requests {PAUSE:g} s apart have one timestamp: it is not taken for each request,"
+            " and every worker refuses it as soon as it is too old"
+        )
+    return f"{len(timestamps)} timestamps, each the time of its request"

@@ -1,0 +1,71 @@
+"""The executor that is checked: one of Wove's own by name, or what ``MODULE:FACTORY`` makes."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from wove_http_dev.errors import UsageError
+
+BUILTIN_NAMES = ("http", "https")
+
+
+@dataclass(frozen=True)
+class ExecutorUnderTest:
+    """``make()`` returns the ``executor`` of an environment, a fresh one for each weave."""
+
+    label: str
+    make: Callable[[], Any] = field(repr=False)
+    builtin: bool = False
+    """Whether it is one of Wove's own."""
+
+
+def builtin_executor(name: str) -> ExecutorUnderTest:
+    """Wove's own executor called ``name``. Raises :class:`UsageError` for another name."""
+    if name not in BUILTIN_NAMES:
+        raise UsageError(f"--executor takes {' or '.join(BUILTIN_NAMES)}, not {name!r}")
+    return ExecutorUnderTest(f"executor {name}", lambda: name, builtin=True)
+
+
+def load_executor(spec: str) -> ExecutorUnderTest:
+    """Import ``MODULE:FACTORY`` and call the factory once, to try it.
+
+    Raises :class:`UsageError`, with a message of one line, if it cannot be imported or called, or
+    does not return an executor.
+    """
+    module_name, colon, path = spec.partition(":")
+    if not colon or not module_name or not path:
+        raise UsageError(f"{spec!r} is not MODULE:FACTORY, e.g. myapp.executors:make_executor")
+    factory: Any = _try(spec, "cannot be imported", lambda: importlib.import_module(module_name))
+    for name in path.split("."):
+        if not hasattr(factory, name):
+            raise UsageError(f"{spec}: {module_name} has no {path}")
+        factory = getattr(factory, name)
+    if not callable(factory):
+        raise UsageError(f"{spec} is not callable: its type is {type(factory).__name__}")
+    _try(spec, "cannot be called", lambda: _make(spec, factory))
+    return ExecutorUnderTest(spec, lambda: _make(spec, factory))
+
+
+def _make(spec: str, factory: Callable[[], Any]) -> Any:
+    from wove.environment import EnvironmentExecutor
+
+    made = factory()
+    if not isinstance(made, EnvironmentExecutor):
+        raise UsageError(
+            f"{spec} returned an object of type {type(made).__name__}, which is not a"
+            " wove.environment.EnvironmentExecutor"
+        )
+    return made
+
+
+def _try(spec: str, problem: str, action: Callable[[], Any]) -> Any:
+    try:
+        return action()
+    except (UsageError, KeyboardInterrupt):
+        raise
+    except BaseException as exc:  # SystemExit as well: a module that is imported must not end us
+        reason = " ".join(f"{type(exc).__name__}: {exc}".split())
+        raise UsageError(f"{spec} {problem}: {reason}") from exc

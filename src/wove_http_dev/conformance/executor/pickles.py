@@ -1,0 +1,50 @@
+"""Values that do something when they are unpickled, so that a case sees whether and where the
+executor unpickles. They must be importable: the executor runs in this process."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from typing import Any
+
+_loaded: set[int] = set()
+_numbers = itertools.count(1)
+_lock = threading.Lock()
+
+
+def _load_canary(number: int) -> str:
+    with _lock:
+        _loaded.add(number)
+    return f"canary {number}"
+
+
+class PickleCanary:
+    """A value that records when its pickle is loaded."""
+
+    def __init__(self) -> None:
+        self._number = next(_numbers)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _load_canary, (self._number,)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether its pickle has been loaded."""
+        with _lock:
+            return self._number in _loaded
+
+
+def _load_slowly(seconds: float) -> str:
+    time.sleep(seconds)
+    return f"loaded in {seconds} s"
+
+
+class SlowPickle:
+    """A value whose pickle takes ``seconds`` to load, without using the processor."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _load_slowly, (self.seconds,)

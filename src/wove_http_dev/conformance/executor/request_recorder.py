@@ -1,0 +1,28 @@
+"""A fault that changes nothing and keeps every request with its body, which signatures cover and a
+journal does not hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from wove_http_dev.faults import Fault
+from wove_http_dev.faults.fault import AuthStage
+from wove_http_dev.protocol.authenticator import Verdict
+from wove_http_dev.protocol.messages import Request
+
+
+@dataclass(frozen=True)
+class RequestRecorder(Fault):
+    """Keep each request; the verdict is the worker's own."""
+
+    stage: ClassVar[str] = "auth"
+    requests: list[Request] = field(default_factory=list, repr=False)
+
+    def on_auth(self, stage: AuthStage) -> Verdict:
+        """Keep the request."""
+        self.requests.append(stage.request)
+        return stage.proceed()
+
+    def __str__(self) -> str:
+        return self.name

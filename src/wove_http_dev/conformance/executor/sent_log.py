@@ -1,0 +1,131 @@
+"""What a case really sent, recorded while it runs: the workers it started, their faults, stubs and
+holds, the weaves it ran, and what the workers answered. A report shows it as ``sent``."""
+
+from __future__ import annotations
+
+import reprlib
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from wove_http_dev.faults import Fault
+from wove_http_dev.faults.injections import Injection
+from wove_http_dev.runs.holds import Gate
+from wove_http_dev.runs.records import Exchange
+from wove_http_dev.runs.stubs import Stub
+from wove_http_dev.worker import HttpWorker
+
+if TYPE_CHECKING:
+    from wove.context import WoveContextManager as Weave
+
+STEPS_LIMIT = 12
+"""Different steps, and different answers, that are shown: a case that loops has many."""
+STEP_LIMIT = 160
+"""Characters of one step."""
+HIDDEN = "<secret>"
+
+
+class SentLog:
+    """The steps of one case, in order, and the workers it started. Equal steps are counted."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._steps: Counter[str] = Counter()
+        self._workers: list[HttpWorker] = []
+
+    def add(self, step: str, words: Mapping[str, Any] | None = None) -> None:
+        """Record a step, with ``words`` as ``name=value``."""
+        pairs = (f"{name}={_value(value)}" for name, value in (words or {}).items())
+        with self._lock:
+            self._steps[" ".join([step, *pairs])] += 1
+
+    def add_worker(self, worker: HttpWorker) -> None:
+        """Show what ``worker`` answers, and hide its secret."""
+        with self._lock:
+            self._workers.append(worker)
+
+    def text(self) -> str:
+        """The steps and the answers on one line of bounded length, without a secret."""
+        with self._lock:
+            steps, workers = Counter(self._steps), list(self._workers)
+        answers = Counter(
+            _answer(exchange) for worker in workers for exchange in worker.journal.exchanges
+        )
+        secrets = [str(worker.secret) for worker in workers if worker.secret]
+        parts = _counted(steps, secrets)
+        if answers:
+            parts.append(f"answered: {', '.join(_counted(answers, secrets))}")
+        return "; ".join(parts)
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) and value.isidentifier() else _REPR.repr(value)
+
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 80
+
+
+def _answer(exchange: Exchange) -> str:
+    """One exchange as ``run_task -> 200 task_started+task_result``."""
+    status = str(exchange.status) if exchange.status is not None else "no status"
+    events = "+".join(exchange.events[:5])
+    request = exchange.frame_type or exchange.method or exchange.kind
+    return f"{request} -> {status} {events}".strip()
+
+
+def _counted(texts: Counter[str], secrets: list[str]) -> list[str]:
+    shown = []
+    for text, count in list(texts.items())[:STEPS_LIMIT]:
+        for secret in secrets:
+            text = text.replace(secret, HIDDEN)
+        text = text if len(text) <= STEP_LIMIT else f"{text[:STEP_LIMIT]}…"
+        shown.append(f"{count} x {text}" if count > 1 else text)
+    if len(texts) > STEPS_LIMIT:
+        shown.append(f"{len(texts) - STEPS_LIMIT} more")
+    return shown
+
+
+class RecordedWorker(HttpWorker):
+    """A worker that records the faults, stubs and holds that a case asks of it."""
+
+    log: SentLog | None = None
+
+    def _record(self, step: str, words: Mapping[str, Any] | None = None) -> None:
+        if self.log is not None:
+            self.log.add(step, words)
+
+    def inject(self, *faults: Fault | str, **selection: Any) -> Injection:
+        """Record the faults, then inject them."""
+        self._record(f"fault {', '.join(map(str, faults))}", selection)
+        return super().inject(*faults, **selection)
+
+    def stub(self, task: str, **source: Any) -> Stub:
+        """Record the stub, then set it."""
+        self._record(f"stub {task}", source)
+        return super().stub(task, **source)
+
+    def hold(self, task: str | None = None, release_when: int | None = None) -> Gate:
+        """Record the hold, then set it."""
+        self._record(f"hold {task or 'every task'}")
+        return super().hold(task, release_when)
+
+
+class RecordedWeave:
+    """Stands for a weave ``w`` while its tasks are defined, and records their options."""
+
+    def __init__(self, weave: Weave, log: SentLog) -> None:
+        self._weave = weave
+        self._log = log
+
+    def do(self, *arguments: Any, **options: Any) -> Callable[[Any], Any]:
+        """Wove's ``w.do``; the environment is not recorded, its name is the checker's."""
+        decorate = self._weave.do(*arguments, **options)
+
+        def register(function: Callable[..., Any]) -> Any:
+            shown = {name: value for name, value in options.items() if name != "environment"}
+            self._log.add(f"task {function.__name__}", shown)
+            return decorate(function)
+
+        return register

@@ -1,0 +1,94 @@
+"""Executors that are wrong in what they make of an answer."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+from wove.environment import (
+    _deserialize_network_executor_frame,
+)
+
+from tests.conformance.executor.conforming_executor import ConformingExecutor, Frame
+from tests.conformance.executor.defects.base import Defect
+
+
+class MixesRunIds(ConformingExecutor):
+    """Gives every answer to the run that was sent last."""
+
+    async def send(self, frame: Frame) -> None:
+        if frame["type"] == "run_task":
+            self.last = frame["run_id"]
+        await super().send(frame)
+
+    def deliver(self, event: Frame) -> None:
+        super().deliver({**event, "run_id": self.last})
+
+
+class DeliversForeignResults(ConformingExecutor):
+    """Delivers the results of other runs that an answer holds."""
+
+    def read(self, frame: Frame, body: bytes) -> list[Frame]:
+        own = super().read(frame, body)
+        raw = json.loads(body)["events"]
+        foreign = [e for e in raw if e.get("run_id") != frame["run_id"] and "error" not in e]
+        return [*(self._terminal(frame, e) for e in foreign if e["type"] == "task_result"), *own]
+
+
+class ComparesTheTaskOnly(ConformingExecutor):
+    """Compares only the part of a run_id before its number."""
+
+    def read(self, frame: Frame, body: bytes) -> list[Frame]:
+        document, run_id = json.loads(body), frame["run_id"]
+        for event in document.get("events", []) if isinstance(document, dict) else []:
+            if str(event.get("run_id")).rpartition(":")[0] == run_id.rpartition(":")[0]:
+                event["run_id"] = run_id
+        return super().read(frame, json.dumps(document).encode())
+
+
+class IgnoresTheRunIdOfABareFrame(ConformingExecutor):
+    """Takes a single bare frame for the run's own, whatever its run_id."""
+
+    def read(self, frame: Frame, body: bytes) -> list[Frame]:
+        document = json.loads(body)
+        if isinstance(document, dict) and "events" not in document:
+            document["run_id"] = frame["run_id"]
+        return super().read(frame, json.dumps(document).encode())
+
+
+class StopsTheReceiver(ConformingExecutor):
+    """Delivers an event that stops Wove's receiver when a request fails."""
+
+    def failure(self, frame: Frame, exc: Exception) -> list[Frame]:
+        return [{"type": "task_error", "run_id": ["not", "hashable"]}]
+
+
+class UnpicklesForeignErrors(ConformingExecutor):
+    """Unpickles exceptions before it compares their run_id."""
+
+    def read(self, frame: Frame, body: bytes) -> list[Frame]:
+        document = json.loads(body)
+        for event in document.get("events", []) if isinstance(document, dict) else []:
+            if isinstance(event, dict) and event.get("type") == "task_error":
+                with contextlib.suppress(Exception):
+                    _deserialize_network_executor_frame(event, reason="a test's defect")
+        return super().read(frame, body)
+
+
+class ReadsLatin1(ConformingExecutor):
+    """Decodes an answer as latin-1."""
+
+    def read(self, frame: Frame, body: bytes) -> list[Frame]:
+        return super().read(frame, body.decode("latin-1").encode("utf-8"))
+
+
+DEFECTS = (
+    Defect(MixesRunIds, "routing.09", "given to another run"),
+    Defect(DeliversForeignResults, "routing.03", "took its result: runs were mixed up"),
+    Defect(DeliversForeignResults, "security.19", "was loaded"),
+    Defect(ComparesTheTaskOnly, "routing.11", "runs were mixed up"),
+    Defect(IgnoresTheRunIdOfABareFrame, "routing.12", "runs were mixed up"),
+    Defect(StopsTheReceiver, "routing.06", "was taken down with it"),
+    Defect(UnpicklesForeignErrors, "security.19", "for a run that does not exist was loaded"),
+    Defect(ReadsLatin1, "frames.17", "came in raw UTF-8, and its author sees .*Ã"),
+)

@@ -1,0 +1,103 @@
+"""Executors that are wrong in whom they talk to: certificates, redirects, plain text."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import urllib.parse
+from typing import Any
+
+from wove.environment import (
+    HttpEnvironmentExecutor,
+)
+
+from tests.conformance.executor.conforming_executor import ConformingExecutor, Frame
+from tests.conformance.executor.defects.base import Defect
+
+
+class TrustsAnybody(ConformingExecutor):
+    """Verifies no certificate."""
+
+    def tls_context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+
+
+class VerifiesOnce(ConformingExecutor):
+    """Does not verify a host again that it has verified once."""
+
+    _verified: frozenset[str] = frozenset()
+
+    def connection(self, parts: urllib.parse.SplitResult) -> Any:
+        if parts.netloc in self._verified:
+            self._context = ssl._create_unverified_context()
+        return super().connection(parts)
+
+    def post(self, frame: Frame) -> bytes:
+        body = super().post(frame)
+        self._verified |= {urllib.parse.urlsplit(self._url or "").netloc}
+        return body
+
+
+class CancelsUnverified(ConformingExecutor):
+    """Verifies certificates for run_task only."""
+
+    def post(self, frame: Frame) -> bytes:
+        if frame["type"] == "cancel_task":
+            self._context = ssl._create_unverified_context()
+        return super().post(frame)
+
+
+class TakesInsecureAsUnverified(ConformingExecutor):
+    """Does not verify certificates with insecure=True."""
+
+    async def start(self, **config: Any) -> None:
+        await super().start(**config)
+        if config["environment_config"].get("insecure"):
+            self._context = ssl._create_unverified_context()
+
+
+class _Falling(http.client.HTTPSConnection):
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except OSError:
+            self.sock.close()
+            self.sock = socket.create_connection((self.host, self.port), 3.0)
+
+
+class FallsBackToPlaintext(ConformingExecutor):
+    """Tries plain http where TLS fails."""
+
+    def connection(self, parts: urllib.parse.SplitResult) -> http.client.HTTPConnection:
+        return _Falling(parts.hostname or "", parts.port, timeout=3.0, context=self._context)
+
+
+class IgnoresThePolicy(ConformingExecutor):
+    """Sends in plain text to other machines."""
+
+    async def start(self, **config: Any) -> None:
+        settings = {**config.pop("environment_config"), "insecure": True}
+        await super().start(environment_config=settings, **config)
+
+
+class FollowsRedirects(HttpEnvironmentExecutor):
+    """Leaves redirects to urllib, as Wove's own executor does."""
+
+
+DEFECTS = (
+    Defect(TrustsAnybody, "security.20", "a run_task was sent to .*untrusted-ca"),
+    Defect(TrustsAnybody, "security.24", "a run_task was sent to .*wrong-hostname"),
+    Defect(VerifiesOnce, "security.35", "because an earlier one at this address had been verified"),
+    Defect(CancelsUnverified, "security.36", "a cancel_task was sent to a server whose"),
+    Defect(TakesInsecureAsUnverified, "security.37", "with insecure=True .* is not verified"),
+    Defect(FallsBackToPlaintext, "security.27", "a plaintext request was sent to an https URL"),
+    Defect(IgnoresThePolicy, "security.28", "a plain http request was sent to"),
+    Defect(IgnoresThePolicy, "security.29", "an unauthenticated request was sent to"),
+    Defect(FollowsRedirects, "security.02", "a 302 redirect was followed.*X-Wove-Signature"),
+    Defect(FollowsRedirects, "security.07", "was believed"),
+    Defect(FollowsRedirects, "security.11", "in plain text"),
+)

@@ -1,0 +1,78 @@
+"""Runs that Wove abandons while the worker holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conformance.executor.defects.cancels import NeverCancels
+from wove_http_dev.conformance.case import CaseFailed
+from wove_http_dev.conformance.executor.abandoned_runs import (
+    ABANDONED,
+    abandon_run,
+    cancels_of,
+    wait_for_answer,
+)
+from wove_http_dev.conformance.executor.background_weave import Remote
+from wove_http_dev.conformance.executor.context import CaseContext, Session, trusted_ca
+from wove_http_dev.conformance.executor.executor_under_test import ExecutorUnderTest
+from wove_http_dev.runs.records import Exchange
+
+
+@pytest.fixture
+def check_without_cancels() -> Iterator[CaseContext]:
+    """The context of a case for an executor that sends no cancel_task."""
+    subject = ExecutorUnderTest("never cancels", NeverCancels)
+    with trusted_ca() as ca, Session(subject, ca).case() as check:
+        yield check
+
+
+def test_the_cancel_task_of_the_run_is_returned(check: CaseContext) -> None:
+    """It names the run that was held."""
+    worker = check.worker()
+    worker.hold(ABANDONED)
+
+    async def script(remote: Remote) -> Exchange | None:
+        return await abandon_run(worker, remote)
+
+    cancel = check.run_script(worker, script)
+    assert cancels_of(worker, worker.runs.last.run_id) == [cancel]
+
+
+def test_a_missing_cancel_task_is_none(
+    check_without_cancels: CaseContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the time within which it must arrive."""
+    worker = check_without_cancels.worker()
+    worker.hold(ABANDONED)
+    monkeypatch.setattr("wove_http_dev.conformance.executor.abandoned_runs.CANCEL_WITHIN", 0.1)
+
+    async def script(remote: Remote) -> Exchange | None:
+        return await abandon_run(worker, remote)
+
+    assert check_without_cancels.run_script(worker, script) is None
+
+
+def test_a_run_that_never_arrives_fails_the_case(check: CaseContext) -> None:
+    """It could not be abandoned."""
+    worker = check.worker()
+    worker.inject("refuse-connections")
+
+    async def script(remote: Remote) -> Exchange | None:
+        return await abandon_run(worker, remote)
+
+    with pytest.raises(CaseFailed, match="never arrived"):
+        check.run_script(worker, script)
+
+
+def test_an_answer_is_waited_for(check: CaseContext) -> None:
+    """Until the worker has answered the cancel_task."""
+    worker = check.worker()
+    worker.hold(ABANDONED)
+
+    async def script(remote: Remote) -> bool:
+        cancel = await abandon_run(worker, remote)
+        return cancel is not None and await wait_for_answer(cancel, 5.0)
+
+    assert check.run_script(worker, script) is True

@@ -1,0 +1,198 @@
+"""What a case works with."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from wove_http_dev.conformance.case import CaseFailed
+from wove_http_dev.conformance.executor.background_weave import Remote
+from wove_http_dev.conformance.executor.context import (
+    CaseContext,
+    Session,
+    attempt,
+    frames_of,
+    headers_of,
+    process_settings,
+    requests_of,
+    trusted_ca,
+    wait_until,
+    wait_until_async,
+)
+from wove_http_dev.weave_outcome import WeaveOutcome
+
+if TYPE_CHECKING:
+    from wove.context import WoveContextManager as Weave
+
+
+def test_the_ca_is_in_the_variables() -> None:
+    """An executor trusts it however it makes its TLS context."""
+    with trusted_ca() as ca:
+        found = {os.environ["SSL_CERT_FILE"], os.environ["REQUESTS_CA_BUNDLE"]}
+        assert found == {str(ca.bundle_file)}
+
+
+def test_the_variables_are_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was set before is set again."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "before")
+    with trusted_ca():
+        pass
+    assert os.environ["REQUESTS_CA_BUNDLE"] == "before"
+
+
+def test_no_proxy_is_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hosts that bypassed a proxy before still do."""
+    monkeypatch.setenv("no_proxy", "example.org")
+    with trusted_ca():
+        hosts = os.environ["no_proxy"].split(",")
+    assert {"example.org", "localhost", "127.0.0.1"} <= set(hosts)
+
+
+def test_one_weave(check: CaseContext) -> None:
+    """Its task returns the value."""
+    assert check.run_one_weave(check.worker(), (1, 2)).value == (1, 2)
+
+
+def test_a_weave_that_does_not_end_fails_the_case(check: CaseContext) -> None:
+    """The failure says what had not ended."""
+    worker = check.worker()
+    worker.hold("task")
+    with pytest.raises(CaseFailed, match=r"the held weave had not ended 0\.1 s after"):
+        check.run_one_weave(worker, within=0.1, what="the held weave")
+
+
+def test_settings_replace_entries_of_the_configuration(check: CaseContext) -> None:
+    """The others stay as they are for the worker."""
+    worker = check.worker()
+    config = check.definition(worker, {"timeout": 3.0})["executor_config"]
+    assert (config["timeout"], config["url"]) == (3.0, worker.url)
+
+
+def test_a_factory_that_ends_the_program_fails_the_case(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SystemExit is not the end of the check."""
+    monkeypatch.setattr(session, "subject", type("Subject", (), {"make": staticmethod(exit)}))
+    with session.case() as check, pytest.raises(CaseFailed, match="SystemExit"):
+        check.definition(check.worker(), {})
+
+
+def test_what_a_script_raises_is_raised(check: CaseContext) -> None:
+    """So a case can fail in its script."""
+
+    async def script(remote: Remote) -> None:
+        check.fail("in the script")
+
+    with pytest.raises(CaseFailed, match="in the script"):
+        check.run_script(check.worker(), script)
+
+
+def test_a_script_that_does_not_end_fails_the_case(check: CaseContext) -> None:
+    """After its seconds."""
+
+    async def script(remote: Remote) -> None:
+        await asyncio.sleep(30)
+
+    with pytest.raises(CaseFailed, match="the weave hangs"):
+        check.run_script(check.worker(), script, within=0.1)
+
+
+def test_a_case_ends_its_weaves(session: Session) -> None:
+    """Also those that wait for a worker."""
+    with session.case() as check:
+        worker = check.worker()
+        worker.hold("task")
+
+        def define(w: Weave, environment: str) -> None:
+            @w.do(environment=environment)
+            def task() -> None:
+                pass
+
+        weave = check.weave(worker, define)
+    assert (weave.ended, worker.running, session.stuck) == (True, False, 0)
+
+
+def test_an_exception_of_a_thread_belongs_to_its_case(session: Session) -> None:
+    """The next case does not see it."""
+
+    def body() -> None:
+        raise ValueError("boom")
+
+    with session.case() as first:
+        thread = threading.Thread(target=body)
+        thread.start()
+        thread.join()
+        seen = first.uncaught
+    with session.case() as second:
+        assert (seen, second.uncaught) == (["ValueError: boom"], [])
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (WeaveOutcome("result", 1), "swallowed, the weave has the result 1"),
+        (WeaveOutcome("nothing"), "swallowed, the task has no result and no error"),
+        (WeaveOutcome("raised", error=ValueError("boom")), "and the task itself has no error"),
+    ],
+)
+def test_an_expected_error_that_is_missing(
+    check: CaseContext, outcome: WeaveOutcome, words: str
+) -> None:
+    """The failure says what the weave has instead."""
+    with pytest.raises(CaseFailed, match=words):
+        check.expect_error(outcome, "after a failure")
+
+
+def test_an_expected_error(check: CaseContext) -> None:
+    """It is returned."""
+    outcome = WeaveOutcome("error", error=ValueError())
+    assert check.expect_error(outcome, "after a failure") is outcome
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_waiting_for_a_condition(holds: bool) -> None:
+    """The result says whether it holds."""
+    assert wait_until(lambda: holds, 0.02) is holds
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_waiting_for_a_condition_in_a_loop(holds: bool) -> None:
+    """The result says whether it holds."""
+    assert asyncio.run(wait_until_async(lambda: holds, 0.02)) is holds
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"), [(ValueError(), "error"), (asyncio.CancelledError(), "raised")]
+)
+def test_a_run_that_fails(error: BaseException, kind: str) -> None:
+    """A cancelled run is not an error of its task."""
+
+    async def run() -> None:
+        raise error
+
+    assert asyncio.run(attempt(run())).kind == kind
+
+
+def test_the_settings_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are those of now."""
+    monkeypatch.setattr("socket.getdefaulttimeout", lambda: 7.0)
+    assert process_settings()["socket.getdefaulttimeout()"] == 7.0
+
+
+def test_the_frames_of_a_worker(check: CaseContext) -> None:
+    """By type."""
+    worker = check.worker()
+    check.run_one_weave(worker)
+    counts = [len(frames_of(worker, kind)) for kind in ("run_task", "cancel_task")]
+    assert counts == [1, 0]
+
+
+def test_a_header_is_found_in_any_case(check: CaseContext) -> None:
+    """HTTP names are case-insensitive."""
+    worker = check.worker()
+    check.run_one_weave(worker)
+    assert headers_of(requests_of(worker)[0])["CONTENT-TYPE"] == "application/json"

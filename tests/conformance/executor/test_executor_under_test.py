@@ -1,0 +1,47 @@
+"""The executor to check, by name or by MODULE:FACTORY."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conformance.executor.conforming_executor import ConformingExecutor
+from wove_http_dev.conformance.executor.executor_under_test import builtin_executor, load_executor
+from wove_http_dev.errors import UsageError
+
+MODULE = "tests.conformance.executor.conforming_executor"
+
+
+def test_a_builtin_executor_is_made_by_its_name() -> None:
+    """Wove takes the name as an environment's executor."""
+    assert builtin_executor("https").make() == "https"
+
+
+def test_another_name_is_a_usage_error() -> None:
+    """The message lists the names."""
+    with pytest.raises(UsageError, match="http or https, not 'grpc'"):
+        builtin_executor("grpc")
+
+
+def test_a_factory_is_called_for_each_weave() -> None:
+    """Each time it makes a fresh executor."""
+    subject = load_executor(f"{MODULE}:ConformingExecutor")
+    first, second = subject.make(), subject.make()
+    assert isinstance(first, ConformingExecutor)
+    assert first is not second
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("myapp", "is not MODULE:FACTORY"),
+        ("no.such.module:make", "cannot be imported: ModuleNotFoundError"),
+        (f"{MODULE}:missing", "has no missing"),
+        (f"{MODULE}:LIMIT", "is not callable"),
+        ("builtins:int", "is not a wove.environment.EnvironmentExecutor"),
+        ("sys:exit", "cannot be called: SystemExit"),
+    ],
+)
+def test_what_makes_no_executor_is_a_usage_error(spec: str, message: str) -> None:
+    """The message says what is wrong with it."""
+    with pytest.raises(UsageError, match=message):
+        load_executor(spec)

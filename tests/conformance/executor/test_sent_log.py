@@ -1,0 +1,119 @@
+"""What a case really sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wove_http_dev.conformance.case import MUST, Case
+from wove_http_dev.conformance.executor.background_weave import Remote
+from wove_http_dev.conformance.executor.context import CaseContext, Session
+from wove_http_dev.conformance.executor.sent_log import STEP_LIMIT, STEPS_LIMIT, SentLog
+from wove_http_dev.conformance.runner import perform
+
+if TYPE_CHECKING:
+    from wove.context import WoveContextManager as Weave
+
+
+def test_the_options_of_a_worker(check: CaseContext) -> None:
+    """Those that differ from the usual ones."""
+    check.worker(security="bearer")
+    assert check.sent == "worker security=bearer"
+
+
+def test_a_fault_with_its_selection(check: CaseContext) -> None:
+    """As it was injected."""
+    check.worker().inject("status code=500", times=2)
+    assert "fault status code=500 times=2" in check.sent
+
+
+def test_a_fault_that_was_taken_back(check: CaseContext) -> None:
+    """It has been in force."""
+    with check.worker().inject("hang"):
+        pass
+    assert "fault hang" in check.sent
+
+
+def test_a_stub(check: CaseContext) -> None:
+    """With what it answers."""
+    check.worker().stub("task", error=ValueError("boom"))
+    assert "stub task error=ValueError('boom')" in check.sent
+
+
+def test_a_hold(check: CaseContext) -> None:
+    """With the task that is held."""
+    check.worker().hold("task")
+    assert "hold task" in check.sent
+
+
+def test_the_settings_of_an_executor(check: CaseContext) -> None:
+    """What the case changes in executor_config."""
+    check.definition(check.worker(), {"insecure": True})
+    assert "executor_config insecure=True" in check.sent
+
+
+def test_the_options_of_a_task(check: CaseContext) -> None:
+    """As they were given to Wove, without the environment."""
+    check.run_one_weave(check.worker(), retries=1)
+    assert "task task retries=1 delivery_timeout=2.0;" in check.sent
+
+
+def test_the_options_of_a_mapped_task(check: CaseContext) -> None:
+    """They are recorded for every weave that a case defines."""
+
+    def define(w: Weave, environment: str) -> None:
+        @w.do([1, 2], environment=environment, delivery_timeout=3.0)
+        def doubled(item: int) -> int:
+            return item * 2
+
+    check.weave(check.worker(), define).wait(5.0)
+    assert "task doubled delivery_timeout=3.0" in check.sent
+
+
+def test_the_runs_of_a_script(check: CaseContext) -> None:
+    """Equal ones are counted."""
+
+    async def script(remote: Remote) -> None:
+        await remote("one", 1, retries=1)
+        await remote("one", 1, retries=1)
+
+    check.run_script(check.worker(), script)
+    assert "2 x run one retries=1" in check.sent
+
+
+def test_the_answers_of_the_workers(check: CaseContext) -> None:
+    """With status and event frames."""
+    check.run_one_weave(check.worker())
+    assert check.sent.endswith("answered: run_task -> 200 task_started+task_result")
+
+
+def test_a_secret_is_hidden(check: CaseContext) -> None:
+    """Also where a case configures it by itself."""
+    worker = check.worker()
+    check.definition(worker, {"security": {"type": "signed", "secret": str(worker.secret)}})
+    assert (str(worker.secret) in check.sent, "<secret>" in check.sent) == (False, True)
+
+
+def test_the_number_of_steps_is_bounded() -> None:
+    """What is left out is counted."""
+    log = SentLog()
+    for number in range(STEPS_LIMIT + 3):
+        log.add(f"step {number}")
+    assert log.text().endswith("; 3 more")
+
+
+def test_the_length_of_a_step_is_bounded() -> None:
+    """However long a value is."""
+    log = SentLog()
+    log.add("stub", {"result": ["x" * 1000] * 1000})
+    assert len(log.text()) <= STEP_LIMIT + 1
+
+
+def test_a_result_says_what_was_sent(session: Session) -> None:
+    """Also when the case fails."""
+
+    def body(check: CaseContext) -> str:
+        check.worker(security="bearer")
+        check.fail("as planned")
+
+    case = Case("made-up", "01", "case", MUST, "a test", "it fails", "nothing", "nothing", body)
+    assert perform(case, session.case).sent == "worker security=bearer"
