@@ -6,7 +6,6 @@ import os
 import socket
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import cloudpickle
@@ -27,7 +26,6 @@ from wove_http_dev.errors import (
     NotRunningError,
     PortInUseError,
     UsageError,
-    WaitTimeoutError,
 )
 from wove_http_dev.worker import HttpWorker
 
@@ -249,26 +247,6 @@ def test_faults_from_the_start(make_worker: MakeWorker) -> None:
     assert signed_request(worker, run_frame(answer)).status == 403
 
 
-@pytest.mark.wove_http(faults=["status times=1"], strict=False)
-def test_faults_of_the_options_are_used_up_once(wove_http_worker: HttpWorker) -> None:
-    """``stop()`` and ``start()`` do not renew the ``times`` of faults from the options."""
-    with pytest.raises(EnvironmentExecutionError):
-        weave_one(answer)
-    wove_http_worker.stop()
-    wove_http_worker.start()
-    assert weave_one(answer) == 42
-
-
-@pytest.mark.wove_http(faults=["status times=1"], strict=False)
-def test_reset_renews_the_faults_of_the_options(wove_http_worker: HttpWorker) -> None:
-    """``reset()`` puts the faults of the options in force again."""
-    with pytest.raises(EnvironmentExecutionError):
-        weave_one(answer)
-    wove_http_worker.reset()
-    with pytest.raises(EnvironmentExecutionError):
-        weave_one(answer)
-
-
 # Secrets
 
 
@@ -302,150 +280,6 @@ def test_secret_is_a_string(worker: HttpWorker) -> None:
 def test_secrets_differ(make_worker: MakeWorker) -> None:
     """Two workers have two secrets."""
     assert make_worker().secret != make_worker().secret
-
-
-# Waiting
-
-
-def in_thread(pool: ThreadPoolExecutor, function: Callable[..., Any] = answer) -> Any:
-    return pool.submit(weave_one, function)
-
-
-def test_wait_for(wove_http_worker: HttpWorker, pool: ThreadPoolExecutor) -> None:
-    """``wait_for()`` returns the runs that reached the state."""
-    in_thread(pool)
-    assert wove_http_worker.wait_for("answer", "succeeded").last.result == 42
-
-
-def test_wait_for_times_out(wove_http_worker: HttpWorker) -> None:
-    """``wait_for()`` raises after its timeout, with the journal in the message."""
-    weave_one(answer)
-    with pytest.raises(WaitTimeoutError, match="run_task answer"):
-        wove_http_worker.wait_for("answer", "failed", timeout=0.01)
-
-
-def test_wait_for_counts(wove_http_worker: HttpWorker) -> None:
-    """One run does not satisfy ``count=2``."""
-    weave_one(answer)
-    with pytest.raises(WaitTimeoutError, match="2 run"):
-        wove_http_worker.wait_for("answer", count=2, timeout=0.01)
-
-
-def test_wait_for_an_unknown_state(worker: HttpWorker) -> None:
-    """An unknown state is a usage error, raised at once."""
-    with pytest.raises(UsageError, match="finished"):
-        worker.wait_for(state="done")
-
-
-@pytest.mark.parametrize(
-    "words", [{"count": 0}, {"count": "2"}, {"timeout": -1}, {"timeout": "x"}, {"task": 3}]
-)
-def test_invalid_wait_for_is_a_usage_error(worker: HttpWorker, words: dict[str, Any]) -> None:
-    """Invalid arguments of ``wait_for()`` are a usage error."""
-    with pytest.raises(UsageError):
-        worker.wait_for(**words)
-
-
-# Faults
-
-
-def test_inject_by_string(wove_http_worker: HttpWorker) -> None:
-    """A fault may be given as a text with fields and selector words."""
-    injection = wove_http_worker.inject("reject-auth status=403 task=answer times=1")
-    with pytest.raises(Exception, match="403"):
-        weave_one(answer)
-    assert injection.hits == 1
-
-
-@pytest.mark.parametrize(
-    ("fault", "message"),
-    [
-        ("no-such-fault", "unknown fault"),
-        ("reject-auht", "did you mean 'reject-auth'"),
-        ("slow-response dealy=1", "did you mean 'delay'"),
-        ("slow-response delay=soon", "takes a number"),
-        ("slow-response delay=-1", "0 or more"),
-        ("slow-response delay=nan", "finite"),
-        ("slow-response times=0", "1 or more"),
-        ("slow-response 'unclosed", "quote"),
-        ("slow-response command=run", "run_task or cancel_task"),
-        ("", "empty"),
-        (7, "instance or a string"),
-    ],
-)
-def test_invalid_injection_is_a_usage_error(worker: HttpWorker, fault: Any, message: str) -> None:
-    """``inject()`` raises at once for a fault that cannot be."""
-    with pytest.raises(UsageError, match=message):
-        worker.inject(fault)
-
-
-def test_inject_nothing(worker: HttpWorker) -> None:
-    """``inject()`` without a fault is a usage error."""
-    with pytest.raises(UsageError):
-        worker.inject()
-
-
-def test_selector_word_given_twice_is_a_usage_error(worker: HttpWorker) -> None:
-    """A selector word may be in the fault's text or a keyword of ``inject()``, not both."""
-    with pytest.raises(UsageError, match="given twice"):
-        worker.inject("status times=1", times=2)
-
-
-def test_repr_of_an_injection_shows_its_selector(worker: HttpWorker) -> None:
-    """An injection's repr shows which requests it selects."""
-    assert "task=render times=1" in repr(worker.inject("status", task="render", times=1))
-
-
-def test_a_seed_of_its_own_decides_alone(worker: HttpWorker) -> None:
-    """The same ``seed=`` makes the same decisions, whatever was injected before."""
-
-    def drawn() -> list[int]:
-        with worker.inject("status", probability=0.5, seed=1):
-            return [signed_request(worker, run_frame(answer)).status for _ in range(12)]
-
-    first = drawn()
-    worker.inject("slow-body", task="other")
-    assert drawn() == first
-    assert set(first) == {200, 503}
-
-
-def test_a_seed_of_its_own_is_not_the_runs(worker: HttpWorker) -> None:
-    """The report offers ``--wove-http-seed`` only where it would change a decision."""
-    worker.inject("status", probability=0.5, seed=1)
-    assert "--wove-http-seed" not in worker.report()
-
-
-# Reset
-
-
-def test_reset_forgets_the_journal(wove_http_worker: HttpWorker) -> None:
-    """After ``reset()`` the journal is empty."""
-    weave_one(answer)
-    wove_http_worker.reset()
-    assert (wove_http_worker.exchanges, len(wove_http_worker.runs)) == ([], 0)
-
-
-def test_reset_removes_faults(wove_http_worker: HttpWorker) -> None:
-    """After ``reset()`` no fault is in force."""
-    wove_http_worker.inject("reject-auth")
-    wove_http_worker.reset()
-    assert weave_one(answer) == 42
-
-
-def test_reset_removes_stubs(wove_http_worker: HttpWorker) -> None:
-    """After ``reset()`` no stub answers."""
-    wove_http_worker.stub("answer", result=0)
-    wove_http_worker.reset()
-    assert weave_one(answer) == 42
-
-
-def test_reset_opens_gates(wove_http_worker: HttpWorker, pool: ThreadPoolExecutor) -> None:
-    """``reset()`` releases held runs."""
-    gate = wove_http_worker.hold()
-    result = in_thread(pool)
-    gate.wait_arrived()
-    wove_http_worker.reset()
-    assert result.result(TIMEOUT) == 42
 
 
 # Objects that a task cannot refer to

@@ -1,0 +1,63 @@
+"""The command frames that the worker cases send."""
+
+from __future__ import annotations
+
+import base64
+import json
+import pickle
+
+import pytest
+
+from wove_http_dev.conformance.worker import commands, tasks
+
+
+def loaded(field: str) -> object:
+    """The value in a ``*_pickle`` field."""
+    return pickle.loads(base64.b64decode(field))
+
+
+def test_fields_of_a_run() -> None:
+    """A run_task frame has the fields that Wove's executor sends."""
+    assert set(commands.run_frame(tasks.echo)) == {
+        "type",
+        "run_id",
+        "task_id",
+        "delivery",
+        "callable_pickle",
+        "args_pickle",
+    }
+
+
+def test_arguments_are_pickled() -> None:
+    """Arguments that are not bytes are pickled."""
+    frame = commands.run_frame(tasks.echo, {"value": [1, 2]})
+    assert loaded(frame["args_pickle"]) == {"value": [1, 2]}
+
+
+def test_no_arguments() -> None:
+    """Without arguments the frame has an empty dict."""
+    assert loaded(commands.run_frame(tasks.echo)["args_pickle"]) == {}
+
+
+def test_bytes_are_sent_unchanged() -> None:
+    """A callable or arguments given as bytes are sent unchanged."""
+    frame = commands.run_frame(b"junk", b"more junk")
+    fields = (frame["callable_pickle"], frame["args_pickle"])
+    assert tuple(map(base64.b64decode, fields)) == (b"junk", b"more junk")
+
+
+def test_run_ids_differ() -> None:
+    """Each frame has a run id of its own."""
+    assert commands.run_frame(tasks.echo)["run_id"] != commands.run_frame(tasks.echo)["run_id"]
+
+
+@pytest.mark.parametrize("mode", ["best_effort", "require_ack"])
+def test_cancel(mode: str) -> None:
+    """A cancel_task frame has its run and its mode."""
+    frame = commands.cancel_frame("r-1", mode)
+    assert (frame["run_id"], frame["delivery_cancel_mode"]) == ("r-1", mode)
+
+
+def test_encode() -> None:
+    """A frame is sent as JSON."""
+    assert json.loads(commands.encode({"type": "run_task"})) == {"type": "run_task"}

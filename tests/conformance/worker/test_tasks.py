@@ -1,0 +1,57 @@
+"""The task functions of the worker cases, and how they are pickled by value."""
+
+from __future__ import annotations
+
+import pickle
+import pickletools
+import types
+from typing import Any
+
+import pytest
+
+from wove_http_dev.conformance.worker import tasks
+
+FUNCTIONS = {
+    name: value
+    for name, value in vars(tasks).items()
+    if isinstance(value, types.FunctionType) and value.__module__ == tasks.__name__
+}
+functions = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
+
+
+@functions
+def test_pickle_names_no_module_of_the_package(function: Any) -> None:
+    """A worker loads the pickle without this package."""
+    texts = [text for _, text, _ in pickletools.genops(tasks.pickled(function))]
+    assert not [text for text in texts if isinstance(text, str) and "wove_http_dev" in text]
+
+
+@functions
+def test_pickle_holds_the_function(function: Any) -> None:
+    """The loaded copy has the function's name."""
+    assert pickle.loads(tasks.pickled(function)).__name__ == function.__name__
+
+
+def test_copy_works() -> None:
+    """The loaded copy returns what the function returns."""
+    assert pickle.loads(tasks.pickled(tasks.echo))(value=5) == 5
+
+
+def test_copy_has_no_globals() -> None:
+    """The copy has the built-ins alone: a task imports what it uses."""
+    assert set(tasks.by_value(tasks.echo).__globals__) == {"__name__", "__builtins__"}
+
+
+def test_other_values_are_pickled_as_they_are() -> None:
+    """A value that is not a task function is pickled as cloudpickle does."""
+    assert pickle.loads(tasks.pickled({"x": (1, 2)})) == {"x": (1, 2)}
+
+
+def test_name_in() -> None:
+    """The task function of a pickle is recognised without loading it."""
+    assert tasks.name_in(tasks.pickled(tasks.echo)) == "echo"
+
+
+def test_name_in_junk() -> None:
+    """Bytes that are not a pickle of a task function have no name."""
+    assert tasks.name_in(b"junk") == ""

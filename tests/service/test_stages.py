@@ -1,0 +1,144 @@
+"""The objects that a fault's methods get, and what their ``proceed()`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import cloudpickle
+import pytest
+from werkzeug.datastructures import Headers
+
+from tests.run_records import make_run
+from tests.support import answer
+from wove_http_dev.errors import HungUpError
+from wove_http_dev.protocol.authenticator import SIGNED_HEADERS, Authenticator, sign
+from wove_http_dev.protocol.credentials import credentials
+from wove_http_dev.protocol.frames import CancelTask, Event, RunTask, loads
+from wove_http_dev.protocol.messages import Request, without
+from wove_http_dev.runs.records import Run
+from wove_http_dev.runs.runner import Execution, Outcome
+from wove_http_dev.runs.stubs import Stubs, make_source
+from wove_http_dev.service.stages import AuthStage, CancelStage, RunStage
+
+SECRET, NOW, TARGET, BODY = "correct-horse", 1_700_000_000.0, "/wove/tasks", b"{}"
+
+
+def never_wait(seconds: float | None) -> bool:
+    """A wait that is over at once."""
+    return False
+
+
+class FakeService:
+    """Runs bodies on the calling thread, and counts what it is asked for."""
+
+    def __init__(self) -> None:
+        self.stubs = Stubs()
+        self.crashed: list[None] = []
+        self.loaded: list[None] = []
+        self.crash: Callable[[], None] = lambda: self.crashed.append(None)
+        self.before_run: Callable[[], None] = lambda: self.loaded.append(None)
+
+    def execute(self, run: Run, execution: Execution, body: Callable[[], Outcome]) -> Outcome:
+        execution.begin()
+        return body()
+
+    def cancel(self, command: CancelTask) -> tuple[list[Event], bool]:
+        return [{"type": "task_cancelled", "run_id": command.run_id}], True
+
+
+@pytest.fixture
+def service() -> FakeService:
+    """A service without stubs."""
+    return FakeService()
+
+
+@pytest.fixture
+def run_stage(service: FakeService) -> RunStage:
+    """The stage of a run that returns 42."""
+    command = RunTask("run-1", "task", cloudpickle.dumps(answer), cloudpickle.dumps({}))
+    return RunStage(service, command, make_run(), Execution("task"), never_wait)
+
+
+@pytest.fixture
+def auth_stage() -> AuthStage:
+    """The stage of a request that is signed correctly."""
+    stamp = str(int(NOW))
+    signature = sign(SECRET.encode(), target=TARGET, body=BODY, timestamp=stamp, nonce="n")
+    headers = Headers(zip(SIGNED_HEADERS, ("default", stamp, "n", signature), strict=True))
+    authenticator = Authenticator(credentials("signed", secret=SECRET), clock=lambda: NOW)
+    return AuthStage(Request("POST", TARGET, headers, BODY), authenticator, never_wait)
+
+
+def result(outcome: Outcome) -> Any:
+    """The result of ``outcome``."""
+    assert outcome.result_pickle is not None
+    return loads(outcome.result_pickle)
+
+
+def test_auth_proceeds(auth_stage: AuthStage) -> None:
+    """``proceed()`` verifies the request."""
+    assert auth_stage.proceed().accepted
+
+
+@pytest.mark.parametrize("words", [{"secret": b"other"}, {"clock_offset": 1000.0}], ids=str)
+def test_auth_with_another_secret_or_clock(auth_stage: AuthStage, words: dict[str, Any]) -> None:
+    """``proceed()`` verifies with the given secret, or with a clock that is off."""
+    assert not auth_stage.proceed(**words).accepted
+
+
+def test_auth_of_another_request(auth_stage: AuthStage) -> None:
+    """``proceed(request)`` verifies that request instead."""
+    headers = without(auth_stage.request.headers, "X-Wove-Key")
+    assert not auth_stage.proceed(Request("POST", TARGET, headers, BODY)).accepted
+
+
+def test_run_proceeds(run_stage: RunStage) -> None:
+    """``proceed()`` runs the task."""
+    assert result(run_stage.proceed()) == 42
+
+
+def test_executions_are_counted(run_stage: RunStage) -> None:
+    """``again()`` runs the task once more, and the run counts both."""
+    run_stage.proceed()
+    run_stage.again()
+    assert run_stage.run.executions == 2
+
+
+def test_before_run(run_stage: RunStage, service: FakeService) -> None:
+    """``before_run`` is called for each execution."""
+    run_stage.proceed()
+    run_stage.again()
+    assert len(service.loaded) == 2
+
+
+def test_stub_answers(run_stage: RunStage, service: FakeService) -> None:
+    """A stub answers in place of the task."""
+    service.stubs.add("task", make_source(result=7))
+    assert (result(run_stage.proceed()), service.loaded) == (7, [])
+
+
+def test_stub_events(run_stage: RunStage, service: FakeService) -> None:
+    """The events of a stub have the run's ids where they have none."""
+    service.stubs.add("task", make_source(events=[{"type": "heartbeat", "task_id": "other"}]))
+    run_stage.proceed()
+    assert run_stage.stub_events == [{"type": "heartbeat", "run_id": "run-1", "task_id": "other"}]
+
+
+def test_crash(run_stage: RunStage, service: FakeService) -> None:
+    """``crash()`` crashes the service, and no response is sent."""
+    with pytest.raises(HungUpError):
+        run_stage.crash()
+    assert len(service.crashed) == 1
+
+
+def test_hang_up(run_stage: RunStage) -> None:
+    """``hang_up()`` ends the request without a response."""
+    with pytest.raises(HungUpError):
+        run_stage.hang_up()
+
+
+def test_cancel_proceeds(service: FakeService) -> None:
+    """``proceed()`` cancels, and notes whether the end was waited for."""
+    stage = CancelStage(service, CancelTask("run-1"), never_wait)
+    assert (stage.proceed()[0]["run_id"], stage.awaited) == ("run-1", True)
