@@ -1,8 +1,4 @@
-"""Every error and warning of the package, in one short table.
-
-This room knows names, and the HTTP status where an error has one. It knows nothing of sockets,
-frames or pytest, and imports nothing.
-"""
+"""All errors and warnings of the package, with the HTTP status of those that end a request."""
 
 from __future__ import annotations
 
@@ -12,11 +8,11 @@ class WoveHttpDevError(Exception):
 
 
 class UsageError(WoveHttpDevError, ValueError):
-    """The caller asked for something that cannot be; the message says what to do instead."""
+    """The caller asked for something impossible; the message says what to do instead."""
 
 
 class PortInUseError(UsageError):
-    """The port is taken by somebody else; the message names it."""
+    """Another process uses the port; the message names it."""
 
 
 class NotRunningError(WoveHttpDevError, RuntimeError):
@@ -24,15 +20,15 @@ class NotRunningError(WoveHttpDevError, RuntimeError):
 
 
 class WaitTimeoutError(WoveHttpDevError, TimeoutError):
-    """What was waited for did not happen in time; the message carries the journal."""
+    """What was waited for did not happen in time; the message contains the journal."""
 
 
 class StrictnessError(WoveHttpDevError, AssertionError):
-    """Strict mode saw something that no fault asked for; the message carries the journal."""
+    """Strict mode found something that no fault asked for; the message contains the journal."""
 
 
 class PayloadDroppedError(WoveHttpDevError, LookupError):
-    """The journal's byte limit made it let go of this payload."""
+    """The journal dropped this payload, because of its byte limit."""
 
 
 class ServiceError(WoveHttpDevError):
@@ -40,7 +36,7 @@ class ServiceError(WoveHttpDevError):
 
     status: int = 500
     code: str = "internal-error"
-    """What the journal's exchange says of it (``runs.records.CODES``)."""
+    """One of ``runs.records.CODES``, for the journal's exchange."""
 
 
 class FrameError(ServiceError):
@@ -58,7 +54,7 @@ class DuplicateRunError(ServiceError):
 
 
 class RefusedError(ServiceError):
-    """A command that the worker will not carry out; the status is the caller's choice."""
+    """A fault refuses the command, with a status of its choice."""
 
     code = "refused-by-fault"
 
@@ -68,11 +64,11 @@ class RefusedError(ServiceError):
 
 
 class HungUpError(WoveHttpDevError):
-    """The connection is to close without an answer (a fault asked for it)."""
+    """A fault wants the connection closed without a response."""
 
 
 class UnavailableError(ServiceError):
-    """The service cannot take the request now: it is stopping, or a fault says it is full."""
+    """The service cannot run the task now: it is stopping, or a fault says that it is busy."""
 
     status = 503
     code = "unavailable"
@@ -87,11 +83,11 @@ class StuckRunWarning(UserWarning):
 
 
 class RestoreWarning(UserWarning):
-    """Something this package had set was changed by somebody else and is left as it is."""
+    """Something that this package had set was changed meanwhile, and is left as it is."""
 
 
 def cannot_travel(what: object) -> TypeError:
-    """The error for an object that a task took along (pickle and cloudpickle pass it on)."""
+    """The error for an object that is pickled with a task (pickle and cloudpickle raise it)."""
     return TypeError(
         f"a {type(what).__name__} of wove-http-dev cannot travel to the worker: a task must not use"
         " it (or a fixture that holds it); use it in the test, around the weave"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -441,6 +441,48 @@ def test_contradiction_is_a_usage_error(
     """Faults and words that contradict each other are a usage error."""
     with pytest.raises(UsageError, match=message):
         worker.inject(*faults, **words)
+
+
+@dataclass(frozen=True)
+class Needy(Fault):
+    """Can act on a signed https worker only."""
+
+    stage: ClassVar[str] = "auth"
+    needs: ClassVar[Mapping[str, Any]] = {"tls": True, "security": ("signed", "bearer")}
+
+
+@dataclass(frozen=True)
+class Misspelt(Fault):
+    """Depends on an option that does not exist."""
+
+    stage: ClassVar[str] = "auth"
+    needs: ClassVar[Mapping[str, Any]] = {"tsl": True}
+
+
+@pytest.mark.parametrize(
+    ("worker", "why"),
+    [
+        (Worker(True, "signed", "localhost", False), None),
+        (Worker(True, "bearer", "localhost", False), None),
+        (Worker(False, "signed", "localhost", False), "it needs tls=True"),
+        (Worker(True, "none", "localhost", False), 'it needs security="signed" or "bearer"'),
+    ],
+    ids=["signed", "bearer", "no-tls", "no-security"],
+)
+def test_what_a_fault_needs(worker: Worker, why: str | None) -> None:
+    """A fault whose ``needs`` a worker does not fulfil cannot apply to it."""
+    assert Needy().cannot_apply(worker) == why
+
+
+def test_worker_options_of_a_fault() -> None:
+    """The first of several values is proposed."""
+    assert Needy.worker_options() == {"tls": True, "security": "signed"}
+
+
+def test_misspelt_need() -> None:
+    """A word in ``needs`` that no worker has is an error that lists those it has."""
+    with pytest.raises(UsageError, match="'tsl' is not one of tls, security, host, isolated"):
+        Misspelt()
 
 
 def test_fault_that_cannot_apply(plain_worker: HttpWorker) -> None:

@@ -1,6 +1,7 @@
 """The catalogue of faults: every fault that a module named like a stage defines.
 
-To add one, write its class there. A class whose name begins with an underscore is a base.
+To add one, write its class there, and run ``wove-http-dev faults --measure --update NAME``, which
+records what Wove does with it. A class whose name begins with an underscore is a base.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""One HTTP request as it arrived, one reply as it will leave.
-
-This room holds bytes and headers. It does not know who may send them (``auth``), what they mean
-(``frames``) or how they travel (``server``).
-"""
+"""One HTTP request as it arrived, and one reply as it will be written."""
 
 from __future__ import annotations
 
@@ -18,7 +14,7 @@ REASONS: dict[int, str] = {status.value: status.phrase for status in http.HTTPSt
 
 
 def without(headers: Headers, *names: str) -> Headers:
-    """A copy of ``headers`` that lacks ``names``, whatever their case."""
+    """A copy of ``headers`` without ``names``, in upper or lower case."""
     dropped = {name.lower() for name in names}
     return Headers([item for item in headers if item[0].lower() not in dropped])
 
@@ -38,13 +34,13 @@ class Request:
 
 @dataclass
 class Reply:
-    """What the server is to write. ``body`` is the whole body in bytes."""
+    """What the server writes. ``body`` is the whole body."""
 
     status: int = 200
     body: bytes = field(default=b"", repr=False)
     headers: list[tuple[str, str]] = field(default_factory=list)
     reason: str | None = None
-    """The reason phrase; ``None`` for the status's own. It is all that Wove's executor shows."""
+    """The reason phrase; ``None``: the usual one. It is all that Wove's executor shows."""
     interim: bytes = b""
     """Interim responses (1xx) to write before it."""
 

@@ -1,7 +1,7 @@
 """HTTP/1.1 requests from bytes: feed what arrived, get a whole :class:`Request` or one error.
 
-The parsing is llhttp's (``httptools``): 5 µs where ``email.parser`` takes 43 and h11 about 90, and
-strict about smuggling. This room adds the limits and the origin-form target. It opens no socket.
+llhttp (``httptools``) parses: 5 µs where ``email.parser`` takes 43 and h11 about 90, and strict about
+request smuggling. Added here are the limits and the target in origin form.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class RequestError(Exception):
 class RequestReader:
     """Reads one request.
 
-    ``max_head`` and ``max_body`` are bytes; ``secure`` goes into the request as it is.
+    ``max_head`` and ``max_body`` are bytes; ``secure`` is copied into the request.
     """
 
     def __init__(self, *, max_head: int, max_body: int, secure: bool = False) -> None:
@@ -45,7 +45,7 @@ class RequestReader:
         self._failure: RequestError | None = None
         self.head_done = False
         self.pipelined = False
-        """Whether bytes of a further request came along; the connection must then close."""
+        """Whether bytes of a further request arrived; the connection must then close."""
 
     @property
     def started(self) -> bool:
@@ -63,7 +63,7 @@ class RequestReader:
         )
 
     def feed(self, data: bytes) -> bool:
-        """Take ``data``; true once the request is whole. Raises :class:`RequestError`."""
+        """Parse ``data``; true once the request is whole. Raises :class:`RequestError`."""
         self._fed += len(data)
         try:
             self._parser.feed_data(data)
@@ -116,11 +116,11 @@ class RequestReader:
         if self._complete:
             return
         self._count_head(len(name) + len(value))
-        if not self.head_done:  # a trailer is no header (RFC 9110, 6.5.1), but counts like one
+        if not self.head_done:  # a trailer is not a header (RFC 9110, 6.5.1), but counts like one
             self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
-        """The head is over; what it promises is held to the limit."""
+        """The head is complete; check it, and the size of the body that it announces."""
         if self._complete:
             return
         self.head_done = True
@@ -145,7 +145,7 @@ class RequestReader:
         self._body.append(data)
 
     def on_message_complete(self) -> None:
-        """The request is whole; what the parser says of it now is the next message's later."""
+        """The request is whole; keep what the parser knows before the next message begins."""
         if self._complete:
             return
         self._complete = True
