@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -37,8 +39,10 @@ def print_fault(name: str) -> None:
     if kind.crashes:
         print("ends the worker; start() brings it back")
     print(f"\nexpected of Wove's executor: {kind.effect}")
-    for version, reason in kind.uncontained.items():
-        print(f"no application can contain it with Wove {version}: {reason}")
+    wove = importlib.metadata.version("wove")
+    reason = kind.why_uncontained(wove)
+    if reason is not None:
+        print(f"no application can contain it with Wove {wove}: {reason}")
     row = behaviour.recorded().get(name)
     if row is not None:
         timeouts = behaviour.TIMEOUT, behaviour.DELIVERY_TIMEOUT
