@@ -28,6 +28,12 @@ def test_fault_in_full(part: str) -> None:
     assert part in run("faults", "slow-response").stdout
 
 
+@pytest.mark.parametrize("word", ["task=none", "times=none", "after=0", "probability=1.0"])
+def test_selector_words(word: str) -> None:
+    """The catalogue has the words that every fault takes."""
+    assert word in run("faults").stdout.split()
+
+
 @pytest.mark.parametrize("part", ["tls=True", "host='127.0.0.1'"])
 def test_needs_of_a_fault(part: str) -> None:
     """One fault is shown with the options that it needs."""

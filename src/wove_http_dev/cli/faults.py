@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from wove_http_dev.faults import FAULTS, behaviour
-from wove_http_dev.faults.fault import STAGES, Fault
+from wove_http_dev.faults.fault import STAGES
+from wove_http_dev.faults.selector import Selector
 from wove_http_dev.faults.text import named_fault
 from wove_http_dev.fields import fields_of
 
@@ -25,7 +26,8 @@ def print_catalogue() -> None:
             names = ", ".join(fields_of(kind))
             grid.add_row(kind.name, kind.summary() + (f" [{names}]" if names else ""))
         console.print(grid, markup=False)
-    console.print("wove-http-dev faults NAME shows one in full", markup=False)
+    print("every fault also takes, to select requests:", *_field_lines(Selector), sep="\n  ")
+    print("\nwove-http-dev faults NAME shows one in full")
 
 
 def print_fault(name: str) -> None:
@@ -77,7 +79,7 @@ def measure(name: str | None, *, update: bool) -> int:
     return 1 if found else 0
 
 
-def _field_lines(kind: type[Fault]) -> list[str]:
+def _field_lines(kind: type) -> list[str]:
     fields = fields_of(kind).values()
     written = [each.written(each.default) for each in fields]
     width = max(map(len, written), default=0)

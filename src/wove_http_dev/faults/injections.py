@@ -1,8 +1,8 @@
-"""Injections, and the two decisions which faults a request gets, each made under one lock.
+"""Injections, and the decision which of their faults act on a connection or a request.
 
-Connection faults are decided when a connection is accepted, all others after the body is read. An
-injection made before a request was accepted is always considered, and ``times`` holds when
-requests come at once.
+Connection faults are decided when a connection is accepted, all others after the body is read; each
+decision is made under one lock. An injection made before a request was accepted is always
+considered, and ``times`` holds for concurrent requests.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from wove_http_dev.runs.records import Exchange
 
 
 class Injection:
-    """Faults in force. A context manager that takes them back.
+    """Faults that act until they are removed; a context manager that removes them.
 
-    ``hits`` counts the requests (or connections) hit so far, ``seen`` those that fitted;
-    ``redirected`` holds the requests at the second origin that its fault sent there.
+    ``hits`` counts the requests (or connections) that were hit, ``seen`` those that matched;
+    ``redirected`` has the requests that arrived at the second origin because of its fault.
     """
 
     def __init__(
@@ -35,9 +35,9 @@ class Injection:
         self.selector = selector
         self.hits = 0
         self.redirected: list[Exchange] = []
-        """The requests of clients that a fault of this injection sent to the second origin."""
+        """The requests that arrived at the second origin because of a fault of this injection."""
         self.missed: list[str] = []
-        """Why the newest requests that were not hit did not fit (strict mode shows it)."""
+        """Why the newest requests that were not hit did not match (strict mode shows it)."""
         self._number = number
         self._book = book
         self._seen = 0
@@ -51,18 +51,18 @@ class Injection:
         raise cannot_travel(self)
 
     def remove(self) -> None:
-        """Take the faults back, and release whatever they are stalling."""
+        """Remove the faults, and release every request that they stall."""
         self._book._remove(self)
         self._released.set()
 
     def wait(self, seconds: float | None) -> bool:
-        """Wait ``seconds``, or until released; true if released."""
+        """Block for ``seconds`` (``None``: no limit) or until released; whether it was released."""
         released = self._released
-        # Read before asking: whoever halts says so first, and then sets what was read here.
+        # Read before ``halted``: halt() sets ``halted`` first, and then the event that was read.
         return self._book.halted or released.wait(seconds)
 
     def _release(self) -> None:
-        """End the stalls of now; later ones stall again."""
+        """Release the requests that are stalled now; later ones are stalled again."""
         released, self._released = self._released, threading.Event()
         released.set()
 
@@ -73,37 +73,45 @@ class Injection:
         self.remove()
 
     def account(self, *, seen: int, hits: int, missed: list[str] | None = None) -> None:
-        """Take over counts made elsewhere (an isolated worker decides in its own process)."""
+        """Set the counts that an isolated worker made in its own process."""
         self._seen, self.hits = seen, hits
         if missed is not None:
             self.missed = missed
 
     @property
     def seen(self) -> int:
-        """The requests (or connections) that fitted, hit or let through."""
+        """The number of requests (or connections) that matched, hit or let through."""
         return self._seen
 
     @property
     def number(self) -> int:
-        """Its place in the order of injections."""
+        """Its index among the injections of its worker."""
         return self._number
 
     @property
     def spent(self) -> bool:
-        """Whether ``times`` is used up."""
+        """Whether it has hit ``times`` requests."""
         return self.selector.times is not None and self.hits >= self.selector.times
 
+    def decides(self, claim: Claim | None) -> bool:
+        """Whether it acts on requests, or (``None``) on connections that are accepted."""
+        first = self.faults[0]
+        return not first.listener and (first.stage == "connection") is (claim is None)
+
     def _note(self, miss: str) -> None:
-        self.missed = [*self.missed[-4:], miss]  # the newest few: an injection may live long
+        self.missed = [*self.missed[-4:], miss]  # bounded: an injection may see many
 
     @property
     def draws_by_run(self) -> bool:
-        """Whether its decisions depend on the seed of the whole run, not on one of its own."""
+        """Whether its decisions depend on the seed of the test run, not on one of its own."""
         return self.selector.probability < 1.0 and self.selector.seed is None
 
     def _decide(self) -> bool:
-        """Count one that fits; whether it is hit. The k-th decision depends on k and the seed: its
-        own alone, or that of the run together with the test and its place among the injections."""
+        """Count a request that matches; whether it is hit.
+
+        The k-th decision depends on k and on the seed: its own, or that of the test run together
+        with the test and the index of the injection.
+        """
         self._seen += 1
         if self._seen <= self.selector.after:
             self._note(f"let through: {self._seen} of after={self.selector.after}")
@@ -125,7 +133,7 @@ class Injection:
 
 @dataclass
 class Plan:
-    """The faults of one exchange: at most one a stage."""
+    """The faults that act on one exchange: at most one for each stage."""
 
     chosen: dict[str, tuple[Fault, Injection]] = field(default_factory=dict)
 
@@ -140,13 +148,13 @@ class Plan:
         return entry[1] if entry is not None else None
 
     def wait(self, stage: str) -> Callable[[float | None], bool]:
-        """How a fault of ``stage`` waits."""
+        """The function with which the fault of ``stage`` waits."""
         entry = self.chosen.get(stage)
         return entry[1].wait if entry is not None else _no_wait
 
     @property
     def names(self) -> list[str]:
-        """The faults' names, in the order of the stages."""
+        """The names of the faults, in the order of the stages."""
         return [self.chosen[stage][0].name for stage in STAGES if stage in self.chosen]
 
 
@@ -178,20 +186,20 @@ def _check(faults: tuple[Fault, ...], selector: Selector) -> None:
 
 
 class FaultBook:
-    """Every injection of a worker, in the order they were made.
+    """The injections of a worker, in the order they were made.
 
-    Of two injections for one stage the earlier one that fits takes the exchange, and the later
-    one does not see it: ``inject(A, times=1); inject(B, times=1)`` happen in order. ``label`` and
-    ``seed`` make random decisions repeatable.
+    Of two injections for one stage the first that matches a request hits it, and the other does not
+    count it: ``inject(A, times=1); inject(B, times=1)`` act in this order. ``label`` and ``seed``
+    make random decisions repeatable.
     """
 
     def __init__(self, *, seed: int = 0, label: str = "") -> None:
         self.seed = seed
         self.label = label
         self.halted = False
-        """Whether nothing may stall: the worker is stopping or stopped."""
+        """Whether no fault may stall a request: the worker is stopping, or stopped."""
         self.on_change: Callable[[], None] = lambda: None
-        """Called when injections were added or removed."""
+        """Called after injections were added or removed."""
         self.on_decision: Callable[[Injection], None] = lambda injection: None
         """Called, under the lock, when an injection was considered."""
         self._lock = threading.Lock()
@@ -199,7 +207,7 @@ class FaultBook:
         self._made: list[Injection] = []
 
     def add(self, faults: tuple[Fault, ...], selector: Selector) -> Injection:
-        """Put ``faults`` in force. Raises :class:`UsageError` where they contradict."""
+        """Put ``faults`` in force. Raises :class:`UsageError` if they cannot act together."""
         _check(faults, selector)
         with self._lock:
             injection = Injection(faults, selector, len(self._made), self)
@@ -216,46 +224,37 @@ class FaultBook:
 
     @property
     def refusing(self) -> bool:
-        """Whether a fault wants the listening socket closed."""
+        """Whether a fault keeps the listening socket closed."""
         with self._lock:
             return any(fault.listener for i in self._active for fault in i.faults)
 
     def plan_connection(self) -> Plan:
-        """The first decision: on accept."""
+        """The faults that act on a connection that was just accepted."""
         return self._plan(None) if self._active else NO_PLAN
 
     def plan_request(self, claim: Claim) -> Plan:
-        """The second decision: after the body was read, before anyone trusts it."""
+        """The faults that act on a request whose body was read, before it is authenticated."""
         return self._plan(claim) if self._active else NO_PLAN
 
     def _plan(self, claim: Claim | None) -> Plan:
         plan = Plan()
         with self._lock:
             for injection in self._active:
-                if injection.faults[0].listener:
-                    continue
-                stages = [fault.stage for fault in injection.faults]
-                if (stages == ["connection"]) is not (claim is None):
-                    continue
-                if injection.spent:
-                    continue
-                miss = (
-                    injection.selector.mismatch(claim, injection.faults)
-                    if claim is not None
-                    else None
-                )
-                taken = [plan.chosen[stage][1] for stage in stages if stage in plan.chosen]
-                if miss is None and taken:
-                    miss = f"an earlier injection took the request: {taken[0]!r}"
-                if miss is not None:
-                    injection._note(miss)
-                    self.on_decision(injection)
-                    continue
-                if injection._decide():
-                    for fault in injection.faults:
-                        plan.chosen[fault.stage] = (fault, injection)
-                self.on_decision(injection)
+                if injection.decides(claim) and not injection.spent:
+                    self._consider(injection, claim, plan)
         return plan
+
+    def _consider(self, injection: Injection, claim: Claim | None, plan: Plan) -> None:
+        miss = injection.selector.mismatch(claim, injection.faults)
+        stages = [fault.stage for fault in injection.faults]
+        taken = [plan.chosen[stage][1] for stage in stages if stage in plan.chosen]
+        if miss is None and taken:
+            miss = f"an earlier injection took the request: {taken[0]!r}"
+        if miss is not None:
+            injection._note(miss)
+        elif injection._decide():
+            plan.chosen.update({fault.stage: (fault, injection) for fault in injection.faults})
+        self.on_decision(injection)
 
     @property
     def injections(self) -> list[Injection]:
@@ -265,7 +264,7 @@ class FaultBook:
 
     @property
     def unfired(self) -> list[Injection]:
-        """Injections with ``times`` that never hit anything."""
+        """The injections with ``times`` that have hit no request."""
         with self._lock:
             return [i for i in self._made if i.selector.times is not None and not i.hits]
 
@@ -276,7 +275,7 @@ class FaultBook:
             return list(self._active)
 
     def adopt(self, number: int, faults: tuple[Fault, ...], selector: Selector) -> Injection:
-        """Put in force what another book has checked, under its number there."""
+        """Put in force, without checks, an injection of the parent process with its ``number``."""
         injection = Injection(faults, selector, number, self)
         with self._lock:
             self._made.append(injection)
@@ -284,17 +283,17 @@ class FaultBook:
         return injection
 
     def halt(self) -> None:
-        """Release every stall, and let nothing stall until :meth:`resume`; injections stay."""
+        """Release every stalled request, and stall none until :meth:`resume`; injections stay."""
         self.halted = True
-        for injection in self.active:  # what was removed is released for good
+        for injection in self.active:  # a removed one has been released for good
             injection._release()
 
     def resume(self) -> None:
-        """Stalls stall again."""
+        """Let faults stall requests again."""
         self.halted = False
 
     def clear(self) -> None:
-        """Take everything back, release every stall, forget."""
+        """Remove every injection, release every stalled request, and forget them."""
         with self._lock:
             for injection in self._made:
                 injection._released.set()

@@ -22,7 +22,11 @@ class Selector:
     are selected only with ``initial_values=True``."""
 
     task: str | None = field(None, "name or glob of the tasks to hit", metavar="GLOB")
-    command: str | None = field(None, "command frames to hit", choices=COMMANDS)
+    command: str | None = field(
+        None,
+        "command frames to hit: run_task or cancel_task (none: those of the fault)",
+        choices=COMMANDS,
+    )
     times: int | None = field(None, "number of requests to hit at most (none: all)", least=1)
     after: int = field(0, "number of requests to let through first")
     probability: float = field(1.0, "probability that a request is hit", most=1.0)
@@ -39,9 +43,11 @@ class Selector:
         if self.task == "":
             raise UsageError("task takes a name or a glob, not ''")
 
-    def mismatch(self, claim: Claim, faults: Sequence[Fault]) -> str | None:
-        """Why ``faults`` do not hit the request that claims to be ``claim``; ``None`` if they
-        do."""
+    def mismatch(self, claim: Claim | None, faults: Sequence[Fault]) -> str | None:
+        """Why ``faults`` do not hit the request with the body ``claim``; ``None`` if they do, and
+        for a connection, which has no ``claim``."""
+        if claim is None:
+            return None
         command = self.command or _common_command(faults)
         if command is not None and claim.type != command:
             return f"{claim.type or 'a body that is not a frame'} is not {command}"
