@@ -1,4 +1,4 @@
-"""Modules import only from lower layers, inside their functions too."""
+"""Modules import only from lower layers, and each has a test file."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import wove_http_dev
 
 PACKAGE = "wove_http_dev"
 SOURCE = Path(wove_http_dev.__file__).parent
+TESTS = Path(__file__).parent
 
 # Lowest first. An entry is a module, or a package whose modules may import each other. It imports
 # from entries in the rows above its own. A package that is split here is several entries.
@@ -35,6 +36,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 # Modules that export names of every layer; no module may import them.
 FRONT_DOORS = ("",)
 
+# Without a test file of their own: a conformance case is tested by running it against a worker or
+# an executor with the defect that it looks for, ``__main__`` by every run of the command line.
+UNTESTED = ("conformance.worker.cases", "conformance.executor.cases", "__main__")
+
 ROWS = {entry: row for row, entries in enumerate(LAYERS) for entry in entries}
 
 
@@ -45,6 +50,11 @@ def module_name(path: Path) -> str:
 
 
 MODULES = {module_name(path): path for path in sorted(SOURCE.rglob("*.py"))}
+TESTED = [
+    name
+    for name, path in MODULES.items()
+    if path.name != "__init__.py" and not name.startswith(UNTESTED)
+]
 
 
 def entry_of(module: str) -> str | None:
@@ -115,6 +125,22 @@ def test_worker_cases_import_nothing_else(module: str) -> None:
     imported = set(imports_in(MODULES[module].read_text(encoding="utf-8"), module))
     ours = {name for name in imported if not name.startswith("conformance.worker")}
     assert ours <= {"conformance.case", "conformance.runner"}
+
+
+def place_of_tests(module: str) -> tuple[Path, Path]:
+    """Where the tests of ``module`` are: one file, or a folder of files."""
+    *folders, name = module.split(".")
+    folder = TESTS.joinpath(*folders)
+    return folder / f"test_{name.removeprefix('test_')}.py", folder / name
+
+
+@pytest.mark.parametrize("module", TESTED)
+def test_module_has_a_test_file(module: str) -> None:
+    """``tests`` mirrors the package: ``runs/journal.py`` has ``tests/runs/test_journal.py``."""
+    file, folder = place_of_tests(module)
+    assert file.is_file() or list(folder.glob("test_*.py")), (
+        f"{module} has no tests: add {file.relative_to(TESTS.parent)}"
+    )
 
 
 class TestWrongImports:

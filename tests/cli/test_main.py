@@ -103,13 +103,6 @@ def test_typo(words: list[str], message: str) -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_check_of_nothing() -> None:
-    """``check`` alone prints its help, with exit status 2."""
-    done = run("check")
-    assert done.returncode == 2
-    assert "usage: wove-http-dev check" in done.stdout
-
-
 IMPORTED = """
 import sys
 from wove_http_dev.cli.main import main

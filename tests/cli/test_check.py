@@ -1,0 +1,82 @@
+"""What ``check worker`` and ``check executor`` share: selecting cases, writing reports."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import run
+from tests.conformance.reporters.results import case, result
+from wove_http_dev.cli.check import add_report_options, chosen_cases, finish
+from wove_http_dev.conformance.case import FAILED, PASSED, Report, Status
+from wove_http_dev.errors import UsageError
+
+CASES = [case("01"), case("02")]
+
+
+def parsed(*words: str) -> argparse.Namespace:
+    """The options in ``words``."""
+    parser = argparse.ArgumentParser()
+    add_report_options(parser)
+    return parser.parse_args(words)
+
+
+def chosen(*words: str) -> list[str]:
+    """The numbers of the cases that ``words`` select."""
+    return [one.number for one in chosen_cases(parsed(*words), CASES)]
+
+
+def test_all_cases() -> None:
+    """Without an option every case is selected."""
+    assert chosen() == ["01", "02"]
+
+
+def test_run() -> None:
+    """``--run`` selects the cases that match one of its globs."""
+    assert chosen("--run", "made-up.01", "--run", "nothing") == ["01"]
+
+
+def test_exclude() -> None:
+    """``--exclude`` leaves out the cases that match."""
+    assert chosen("--exclude", "*.01") == ["02"]
+
+
+def test_no_case() -> None:
+    """A selection without a case is a usage error."""
+    with pytest.raises(UsageError, match="no case matches"):
+        chosen("--run", "nothing")
+
+
+@pytest.mark.parametrize("flag", ["--json", "--junit-xml"])
+def test_report_in_a_missing_directory(flag: str, tmp_path: Path) -> None:
+    """A report that could not be written is a usage error before the check runs."""
+    with pytest.raises(UsageError, match=f"{flag} .*: there is no such directory"):
+        chosen(flag, str(tmp_path / "missing" / "report"))
+
+
+@pytest.mark.parametrize(("status", "exit_status"), [(PASSED, 0), (FAILED, 1)])
+def test_finish(status: Status, exit_status: int) -> None:
+    """The exit status is 1 if a case failed, else 0."""
+    assert finish(parsed(), Report("a worker", [result(status)])) == exit_status
+
+
+def test_finish_writes(tmp_path: Path) -> None:
+    """Each report that an option names is written."""
+    names = [str(tmp_path / name) for name in ("report.json", "report.xml")]
+    finish(parsed("--json", names[0], "--junit-xml", names[1]), Report("a worker", [result()]))
+    assert all(Path(name).stat().st_size for name in names)
+
+
+def test_finish_cannot_write(tmp_path: Path) -> None:
+    """A report that cannot be written is a usage error that names its option."""
+    with pytest.raises(UsageError, match=r"--json .*: Is a directory"):
+        finish(parsed("--json", str(tmp_path)), Report("a worker", [result()]))
+
+
+def test_check_of_nothing() -> None:
+    """``check`` alone prints its help, with exit status 2."""
+    done = run("check")
+    assert done.returncode == 2
+    assert "usage: wove-http-dev check" in done.stdout
