@@ -34,7 +34,7 @@ def usage(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 
 def test_an_executor_without_a_defect_exits_0() -> None:
-    """Nothing fell short."""
+    """No case failed."""
     assert run(CONFORMING, "--run", "frames.*", "--strict") == 0
 
 
@@ -60,7 +60,7 @@ def test_a_should_that_falls_exits_1_if_strict() -> None:
 def test_an_executor_that_says_nothing_is_not_checked_further(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Without a healthy weave nothing else is run, and that is no success."""
+    """Without a healthy weave no other case is run, and that is not a success."""
     assert run(f"{FLAWED}:SaysNothing", "--run", "errors.*") == 1
     assert "NOT RUN" in capsys.readouterr().out
 
@@ -100,7 +100,7 @@ def test_the_shipped_list_is_for_woves_own(capsys: pytest.CaptureFixture[str]) -
         ([], "either MODULE:FACTORY or --executor"),
         ([CONFORMING, "--executor", "http"], "either MODULE:FACTORY or --executor"),
         (["--executor", "gopher"], "http or https, not 'gopher'"),
-        (["careful"], "'careful' is not MODULE:FACTORY"),
+        (["conforming"], "'conforming' is not MODULE:FACTORY"),
         (["no_such_module:make"], "cannot be imported: ModuleNotFoundError"),
         (["json:no_such"], "json has no no_such"),
         (["json:loads"], "cannot be called: TypeError"),

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from wove_http_dev.faults import Fault, MissingTerminal, RejectAuth, SlowResponse
+from wove_http_dev.weave_outcome import run_one_weave
 from wove_http_dev.worker import HttpWorker
 
 PRODUCTION_URL = "https://workers.internal/wove/tasks"
@@ -102,27 +103,14 @@ def _three_tasks() -> Any:
 
 
 def _task_that_raises() -> Any:
-    from wove import weave
+    def broken() -> None:
+        raise KeyError("no such account")
 
-    with weave() as w:
-
-        @w.do(environment="workers")
-        def broken() -> None:
-            raise KeyError("no such account")
-
-    return w.result.broken
+    return run_one_weave(broken).result()
 
 
 def _one_task() -> Any:
-    from wove import weave
-
-    with weave() as w:
-
-        @w.do(environment="workers", delivery_timeout=0.5)
-        def task() -> int:
-            return 42
-
-    return w.result.task
+    return run_one_weave(42, delivery_timeout=0.5).result()
 
 
 def _production_configuration() -> Any:

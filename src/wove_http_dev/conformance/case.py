@@ -159,25 +159,6 @@ class Family:
 
         return register
 
-    def case(
-        self,
-        number: str,
-        name: str,
-        level: Level,
-        source: str,
-        *,
-        sent: str,
-        expected: str,
-        prerequisite: bool = False,
-    ) -> Callable[[CaseBody], CaseBody]:
-        """The former decorator."""
-
-        def register(body: CaseBody) -> CaseBody:
-            self._add(number, level, source, sent, expected, body, name, prerequisite)
-            return body
-
-        return register
-
     def _add(
         self,
         number: str,

@@ -46,5 +46,8 @@ class SlowPickle:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
 
+    def __repr__(self) -> str:
+        return f"SlowPickle({self.seconds:g})"
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _load_slowly, (self.seconds,)

@@ -60,7 +60,8 @@ class SentLog:
 
 
 def _value(value: Any) -> str:
-    return value if isinstance(value, str) and value.isidentifier() else _REPR.repr(value)
+    is_word = isinstance(value, str) and value.isidentifier() and len(value) <= _REPR.maxstring
+    return str(value) if is_word else _REPR.repr(value)
 
 
 _REPR = reprlib.Repr()

@@ -168,6 +168,9 @@ class OtherFrames(Fault):
         document: Any = frames[0] if self.bare else {"events": frames}
         return replace(reply, body=json.dumps(document).encode())
 
+    def __str__(self) -> str:
+        return f"{self.name} bare={self.bare}"
+
 
 @family.must(
     "11",

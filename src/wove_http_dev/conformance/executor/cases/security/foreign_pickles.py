@@ -25,13 +25,13 @@ def foreign_pickles_not_loaded(check: CaseContext) -> str:
         events=[
             {
                 "type": "task_result",
-                "run_id": "nobody:0",
+                "run_id": "unknown:0",
                 "result_pickle": wire.encode_payload(wire.dumps(canary)),
             },
             {
                 "type": "task_error",
-                "run_id": "nobody:0",
-                "error": {"message": "of nobody"},
+                "run_id": "unknown:0",
+                "error": {"message": "of an unknown run"},
                 "exception_pickle": wire.encode_payload(wire.dumps(canary)),
             },
             {"type": "task_result", "result_pickle": result},
