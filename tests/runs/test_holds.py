@@ -207,7 +207,10 @@ class TestWaiting:
 
     @pytest.mark.parametrize(
         ("task", "message"),
-        [("task", r"1 run\(s\) of task did not arrive"), (None, "of any task did not arrive")],
+        [
+            ("task", "no run of 'task' arrived at the gate within 0 s; no run has arrived"),
+            (None, "no run arrived at the gate within 0 s"),
+        ],
     )
     def test_timeout(self, parking: Parking, task: str | None, message: str) -> None:
         """After its timeout ``wait_arrived()`` raises, and says what it waited for."""
@@ -233,7 +236,7 @@ class TestWaiting:
 
     def test_async_timeout(self, parking: Parking) -> None:
         """After its timeout ``arrived()`` raises."""
-        with pytest.raises(WaitTimeoutError, match="did not arrive"):
+        with pytest.raises(WaitTimeoutError, match="no run arrived at the gate"):
             asyncio.run(parking.gates.hold().arrived(timeout=0.0))
 
     def test_async_does_not_block(self, parking: Parking) -> None:

@@ -505,8 +505,42 @@ class TestWaiting:
     def test_count(self, journal: Journal) -> None:
         """One run does not satisfy a count of 2."""
         journal.add_run(make_run())
-        with pytest.raises(WaitTimeoutError, match=r"2 run\(s\) of any task being received"):
+        with pytest.raises(WaitTimeoutError, match="1 of 2 runs arrived within 0 s"):
             journal.wait_for_runs(None, "received", 2, 0.0)
+
+    @pytest.mark.parametrize(
+        ("task", "state", "message"),
+        [
+            ("covert", "finished", "no run of 'covert' finished within 0 s; tasks seen: convert,"),
+            ("covert", "finished", r"store\. Did you mean 'convert'\?"),
+            ("convert", "cancelled", r"no run of 'convert' was cancelled within 0 s; .* store\n"),
+            ("zzz", "received", r"no run of 'zzz' arrived within 0 s; .* store\n"),
+            ("con*", "held", r"no run of 'con\*' was held within 0 s; .* store\n"),
+            (None, "running", r"no run started within 0 s; .* store\n"),
+        ],
+        ids=["seen", "meant", "no-typo", "nothing-near", "glob", "any"],
+    )
+    def test_error_names_the_tasks(
+        self, journal: Journal, task: str | None, state: str, message: str
+    ) -> None:
+        """The error says what was waited for, which tasks arrived and which one was meant."""
+        for name in ("convert", "store", "convert"):
+            journal.add_run(make_run(name))
+        with pytest.raises(WaitTimeoutError, match=message):
+            journal.wait_for_runs(task, state, 1, 0.0)
+
+    def test_error_lists_some_tasks(self, journal: Journal) -> None:
+        """Of many tasks the error lists twenty."""
+        for number in range(25):
+            journal.add_run(make_run(f"task-{number:02}"))
+        with pytest.raises(WaitTimeoutError, match="task-18, task-19 and 5 more"):
+            journal.wait_for_runs("other", "finished", 1, 0.0)
+
+    def test_error_without_a_run(self, journal: Journal) -> None:
+        """Initial values are not among the tasks seen."""
+        journal.add_run(make_run("data", initial_value=True))
+        with pytest.raises(WaitTimeoutError, match="within 0 s; no run has arrived"):
+            journal.wait_for_runs("task", "finished", 1, 0.0)
 
     def test_error_carries_the_journal(self, journal: Journal) -> None:
         """The error after the timeout contains the journal."""

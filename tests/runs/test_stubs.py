@@ -67,7 +67,7 @@ class TestResults:
 
     def test_used_up_message(self) -> None:
         """The error of a run beyond the list says how long the list was."""
-        message = "the stub for 'task' has given all of its 2 results"
+        message = "the stub for 'task' has no result left: it was given 2"
         assert error_of(3, result=["a", "b"])["message"] == message
 
     def test_used_up_is_the_workers(self) -> None:
@@ -294,7 +294,7 @@ def test_stub_results_used_up(wove_http_worker: HttpWorker) -> None:
     """The run after the last result fails, and the message says why."""
     wove_http_worker.stub("never_runs", result=["only"])
     weave_one(never_runs)
-    with pytest.raises(LookupError, match="has given all of its 1 result"):
+    with pytest.raises(LookupError, match="has no result left: it was given 1"):
         weave_one(never_runs)
 
 

@@ -1,7 +1,4 @@
-"""Gates that park runs before their body starts, until a test lets them through.
-
-This room knows runs and events. It runs nothing itself.
-"""
+"""Gates that hold runs before their body starts, until a test releases them."""
 
 from __future__ import annotations
 
@@ -22,10 +19,10 @@ from wove_http_dev.runs.runner import Execution
 
 
 class Gate:
-    """Parks the runs of one task (name, glob, or every task). A context manager that releases.
+    """Holds the runs of one task (name, glob, or every task); a context manager that releases them.
 
-    Also opens by itself on ``reset()`` and for a run that is cancelled; ``stop()`` and the end of
-    the test end what is parked with an error that says so.
+    A run that is cancelled goes on by itself, and ``reset()`` releases all. ``stop()`` and the end
+    of the test end the runs that are held with an error that says so.
     """
 
     def __init__(
@@ -34,7 +31,9 @@ class Gate:
         if task is not None and not isinstance(task, str):
             raise UsageError(f"task must be a name or a glob, not {task!r}")
         if release_when is not None and (type(release_when) is not int or release_when < 1):
-            raise UsageError("release_when is a number of arrivals, 1 or more")
+            raise UsageError(
+                f"release_when must be a number of runs, 1 or more, not {release_when!r}"
+            )
         self.task = task
         self._journal = journal
         self._release_when = release_when
@@ -53,23 +52,24 @@ class Gate:
             return list(self._arrived)
 
     def wait_arrived(self, n: int = 1, timeout: float = 5.0) -> list[Run]:
-        """Block until ``n`` runs have arrived; those runs. Raises :class:`WaitTimeoutError` with
-        the journal after ``timeout`` seconds."""
+        """Block until ``n`` runs have arrived; those runs.
+
+        Raises :class:`WaitTimeoutError` with the journal after ``timeout`` seconds.
+        """
         return self._wait_arrived(n, timeout, hint=_blocks_a_loop())
 
     def _wait_arrived(self, n: int, timeout: float, *, hint: str = "") -> list[Run]:
         check_wait("n", n, timeout)
         with self._changed:
             if not self._changed.wait_for(lambda: len(self._arrived) >= n, timeout):
-                raise WaitTimeoutError(
-                    f"{n} run(s) of {self.task or 'any task'} did not arrive at the gate in"
-                    f" {timeout:g} s; {len(self._arrived)} did{hint}\n{self._journal.render()}"
-                )
+                done = "arrived at the gate"
+                text = self._journal.shortfall(self.task, len(self._arrived), n, done, timeout)
+                raise WaitTimeoutError(f"{text}{hint}\n{self._journal.render()}")
             return list(self._arrived)
 
     async def arrived(self, n: int = 1, timeout: float = 5.0) -> list[Run]:
-        """The same without blocking the event loop."""
-        # A thread of its own: the default pool may be full of the very requests that are parked.
+        """:meth:`wait_arrived` without blocking the event loop."""
+        # A thread of its own: the default pool may be full of the very requests that are held.
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[Run]] = loop.create_future()
 
@@ -95,7 +95,7 @@ class Gate:
         return await future
 
     def release(self) -> None:
-        """Let everything through, now and from now on."""
+        """Let the runs that are held go on, and hold no more."""
         with self._changed:
             self._release()
 
@@ -107,7 +107,7 @@ class Gate:
 
     @property
     def released(self) -> bool:
-        """Whether the gate is open."""
+        """Whether it holds no more."""
         return self._released
 
     def __enter__(self) -> Gate:
@@ -136,7 +136,7 @@ def _blocks_a_loop() -> str:
         asyncio.get_running_loop()
     except RuntimeError:
         return ""
-    return "; this call blocks the event loop that it is made in: use await gate.arrived()"
+    return ". This call blocks the event loop that it is made in: use await gate.arrived()"
 
 
 class Gates:
@@ -146,11 +146,11 @@ class Gates:
         self._journal = journal
         self._gates: list[Gate] = []
         self.on_change: Callable[[], None] = lambda: None
-        """Called when gates were added or forgotten."""
+        """Called when a gate was added, and when all were removed."""
         self._lock = threading.Lock()
 
     def hold(self, task: str | None = None, release_when: int | None = None) -> Gate:
-        """A new gate for the runs that arrive from now on."""
+        """A new gate for the runs of ``task`` that arrive from now on."""
         gate = Gate(self._journal, task, release_when)
         with self._lock:
             self._gates.append(gate)
@@ -159,12 +159,12 @@ class Gates:
 
     @property
     def tasks(self) -> list[str | None]:
-        """The tasks (names, globs, ``None`` for all) that gates are closed for."""
+        """The tasks (names, globs, ``None`` for all) whose runs are held."""
         with self._lock:
             return [gate.task for gate in self._gates if not gate.released]
 
     def park(self, run: Run, execution: Execution) -> None:
-        """Hold ``run`` at every closed gate that fits it, in the order they were made."""
+        """Block while a gate holds ``run``: one after the other, in the order they were made."""
         with self._lock:
             gates = [gate for gate in self._gates if matches_task(gate.task, run.task_id)]
         for gate in gates:
@@ -172,7 +172,7 @@ class Gates:
                 gate._pass(run, execution)
 
     def release_all(self) -> None:
-        """Open and forget every gate."""
+        """Release and remove every gate."""
         with self._lock:
             gates, self._gates = self._gates, []
         for gate in gates:

@@ -1,8 +1,6 @@
-"""What the worker saw: one :class:`Exchange` per request, and per connection that never became
-one; one :class:`Run` per ``run_task`` that was let in.
+"""The journal of a worker: what it received, bounded in count and bytes, safe between threads.
 
-Bounded by count and by payload bytes, safe between threads, waitable. Secrets are redacted as they
-enter; payloads stay pickle bytes until the test asks. This room decides nothing.
+Secrets are redacted as they enter; payloads stay pickle bytes until a test reads them.
 """
 
 from __future__ import annotations
@@ -15,6 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from wove_http_dev.errors import UsageError, WaitTimeoutError
+from wove_http_dev.fields import nearest
 from wove_http_dev.runs.records import FINISHED, STATES, Exchange, Run, RunLog, matches_task
 from wove_http_dev.runs.runner import Outcome
 
@@ -24,8 +23,17 @@ _KIND_STATE = {"result": "succeeded", "error": "failed", "cancelled": "cancelled
 _PRIVATE_HEADER = re.compile(r"auth|cookie|token|secret|passw|credential|api-?key", re.IGNORECASE)
 REDACTED = "[redacted]"
 TEXT_LIMIT = 1000
-"""Characters kept of a header, a target, a reason, or what a refused body claims to be."""
+"""Characters kept of a header, a target, a reason, or a name in a refused body."""
 HEADERS_KEPT = 64
+TASKS_LISTED = 20
+"""Task names that the message of a wait lists at most."""
+_DONE = {
+    "received": "arrived",
+    "held": "was held",
+    "running": "started",
+    "cancelled": "was cancelled",
+    "lost": "was lost",
+}
 
 
 @lru_cache(maxsize=256)
@@ -44,7 +52,7 @@ class JournalObserver:
         """A request, or a connection that failed, was entered."""
 
     def exchange_updated(self, exchange: Exchange) -> None:
-        """``exchange`` became a run, or has an answer: called before the answer is written."""
+        """``exchange`` became a run, or has a reply: called before the reply is written."""
 
     def exchange_closed(self, exchange: Exchange) -> None:
         """``exchange`` is over."""
@@ -63,7 +71,10 @@ class JournalObserver:
 
 
 class Journal:
-    """Keeps the newest exchanges and runs. ``secrets`` are never stored, wherever they appear."""
+    """Keeps the newest ``exchange_limit`` exchanges and runs, and at most ``payload_limit`` bytes
+    of payloads. ``secrets`` are not stored, wherever they appear; ``clock`` returns seconds since
+    the epoch.
+    """
 
     def __init__(
         self,
@@ -93,7 +104,7 @@ class Journal:
         self._observers.append(observer)
 
     def open(self, kind: str = "request") -> Exchange:
-        """A new exchange, in the journal from now on."""
+        """Enter a new exchange; ``kind`` is ``request`` or ``connection``."""
         with self._changed:
             self._count += 1
             exchange = Exchange(number=self._count, received=self._clock(), kind=kind)
@@ -103,14 +114,14 @@ class Journal:
         return exchange
 
     def record_headers(self, exchange: Exchange, headers: Sequence[tuple[str, str]]) -> None:
-        """Store ``headers`` on ``exchange`` without what is nobody's business."""
+        """Store the first :data:`HEADERS_KEPT` headers on ``exchange``, credentials redacted."""
         kept = headers[:HEADERS_KEPT]
         exchange.headers = [(name[:100], self._redact(name, value)) for name, value in kept]
 
     def clean(self, text: str, limit: int = TEXT_LIMIT) -> str:
-        """``text`` without any secret, and no longer than ``limit`` characters: whoever is refused
-        must not fill memory and logs."""
-        if len(text) > limit + 4096:  # far too long: do not even search all of it
+        """``text`` without any secret, and cut to ``limit`` characters: a client that is refused
+        must not be able to fill memory and logs."""
+        if len(text) > limit + 4096:  # searching all of it would take long
             text = text[: limit + 4096]
         for secret in self._secrets:
             text = text.replace(secret, REDACTED)
@@ -122,8 +133,8 @@ class Journal:
         return value[:TEXT_LIMIT]
 
     def update(self, exchange: Exchange) -> None:
-        """``exchange`` has become a run, or has an answer, which is about to be written."""
-        self._note_violation(exchange)  # a client that has the answer may ask for it at once
+        """``exchange`` has become a run, or has a reply, which is about to be written."""
+        self._note_violation(exchange)  # a client that has the reply may call check() at once
         for observer in self._observers:
             observer.exchange_updated(exchange)
 
@@ -134,7 +145,7 @@ class Journal:
             self._violations.append(exchange)
 
     def close(self, exchange: Exchange) -> None:
-        """The exchange is over: its duration stands, waiters look again."""
+        """``exchange`` is over: set its duration and wake the waiters."""
         exchange.duration = self._clock() - exchange.received
         self._note_violation(exchange)
         self.notify()
@@ -142,7 +153,7 @@ class Journal:
             observer.exchange_closed(exchange)
 
     def add_run(self, run: Run) -> None:
-        """Enter a run."""
+        """Enter ``run``."""
         for observer in self._observers:
             observer.run_added(run)
         with self._changed:
@@ -167,7 +178,7 @@ class Journal:
             observer.run_changed(run)
 
     def finish(self, run: Run, outcome: Outcome) -> None:
-        """``run`` has its outcome; the first one stands."""
+        """``run`` has ended with ``outcome``; ignored if it has ended already."""
         with self._changed:
             first = run.state not in FINISHED
             if first:
@@ -183,7 +194,7 @@ class Journal:
                 observer.run_changed(run)
 
     def lose(self, run: Run) -> None:
-        """``run`` was let in and then refused, or lost with its worker, before an outcome."""
+        """``run`` ended without an outcome: refused late, or lost with its worker."""
         with self._changed:
             first = run.state not in FINISHED
             if first:
@@ -197,7 +208,7 @@ class Journal:
                 observer.run_changed(run)
 
     def _keep(self, run: Run) -> None:
-        if run not in self._known:  # forgotten meanwhile
+        if run not in self._known:  # removed from the journal meanwhile
             return
         size = run._size()
         self._payload_bytes += size - self._holding.pop(run, 0)
@@ -208,7 +219,7 @@ class Journal:
             oldest._drop_payloads()
 
     def notify(self) -> None:
-        """Let waiters look again."""
+        """Wake the threads that wait, so that they test their condition again."""
         if self._waiting:
             with self._changed:
                 self._changed.notify_all()
@@ -233,11 +244,12 @@ class Journal:
 
     @property
     def violations(self) -> list[Exchange]:
-        """The newest exchanges that strict mode minds; kept apart from the bounded list."""
+        """The newest exchanges that strict mode reports, at most 100; other exchanges do not push
+        them out."""
         return list(self._violations)
 
     def clear(self) -> None:
-        """Forget everything. Exchanges under way still close, into nowhere."""
+        """Remove everything. An exchange that is still open is not recorded when it closes."""
         with self._changed:
             self._violations.clear()
             self._exchanges.clear()
@@ -248,21 +260,30 @@ class Journal:
             self._payload_bytes = 0
 
     def wait(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
-        """Block until ``condition()``; else :class:`WaitTimeoutError` after ``timeout`` seconds."""
+        """Block until ``condition()`` is true, tested whenever the journal changes.
+
+        Raises :class:`WaitTimeoutError`, which names ``what``, after ``timeout`` seconds.
+        """
+        self._wait(condition, timeout, lambda: f"{what} did not happen within {timeout:g} s")
+
+    def _wait(
+        self, condition: Callable[[], bool], timeout: float, message: Callable[[], str]
+    ) -> None:
         with self._changed:
             self._waiting += 1
             try:
                 if not self._changed.wait_for(condition, timeout):
-                    raise WaitTimeoutError(
-                        f"{what} did not happen in {timeout:g} s\n{self.render()}"
-                    )
+                    raise WaitTimeoutError(f"{message()}\n{self.render()}")
             finally:
                 self._waiting -= 1
 
     def wait_for_runs(self, task: str | None, state: str, count: int, timeout: float) -> RunLog:
-        """Block until ``count`` runs of ``task`` have reached ``state``; those runs."""
+        """Block until ``count`` runs of ``task`` (name or glob) have reached ``state``; those runs.
+
+        Raises :class:`WaitTimeoutError` after ``timeout`` seconds.
+        """
         if state not in STATES:
-            raise UsageError(f"state {state!r} is none of {', '.join(STATES)}")
+            raise UsageError(f"state must be one of {', '.join(STATES)}, not {state!r}")
         if task is not None and not isinstance(task, str):
             raise UsageError(f"task must be a name or a glob, not {task!r}")
         check_wait("count", count, timeout)
@@ -276,13 +297,29 @@ class Journal:
                 and _reached(run, state)
             ]
 
-        what = f"{count} run(s) of {task or 'any task'} being {state}"
-        self.wait(lambda: len(found()) >= count, timeout, what)
+        def message() -> str:
+            return self.shortfall(task, len(found()), count, _DONE.get(state, state), timeout)
+
+        self._wait(lambda: len(found()) >= count, timeout, message)
         with self._changed:
             return RunLog(found())
 
+    def shortfall(self, task: str | None, found: int, count: int, done: str, timeout: float) -> str:
+        """Say that only ``found`` of ``count`` runs of ``task`` have ``done`` what was waited for,
+        which tasks the journal has, and which of them may have been meant.
+        """
+        of_task = f" of {task!r}" if task is not None else ""
+        runs = f"{found} of {count} runs" if found else "no run"
+        text = f"{runs}{of_task} {done} within {timeout:g} s"
+        seen = list(dict.fromkeys(run.task_id for run in self.runs))
+        if not seen:
+            return f"{text}; no run has arrived"
+        listed = ", ".join(name[:200] for name in seen[:TASKS_LISTED])
+        more = f" and {len(seen) - TASKS_LISTED} more" if len(seen) > TASKS_LISTED else ""
+        return f"{text}; tasks seen: {listed}{more}{_meant(task, seen)}"
+
     def render(self, limit: int = 40) -> str:
-        """The newest exchanges, a line each."""
+        """The newest ``limit`` exchanges, a line each."""
         with self._changed:
             lines = [exchange.line() for exchange in self._exchanges]
         if not lines:
@@ -294,11 +331,18 @@ class Journal:
 
 
 def check_wait(name: str, count: int, timeout: float) -> None:
-    """Raise :class:`UsageError` unless one can wait ``timeout`` seconds for ``count`` runs."""
+    """Raise :class:`UsageError` for a ``count`` below 1 or a ``timeout`` (seconds) below 0."""
     if type(count) is not int or count < 1:
-        raise UsageError(f"{name} is a number of runs, 1 or more, not {count!r}")
+        raise UsageError(f"{name} must be a number of runs, 1 or more, not {count!r}")
     if type(timeout) not in (int, float) or not timeout >= 0:
-        raise UsageError(f"timeout is a number of seconds, 0 or more, not {timeout!r}")
+        raise UsageError(f"timeout must be a number of seconds, 0 or more, not {timeout!r}")
+
+
+def _meant(task: str | None, seen: list[str]) -> str:
+    if task is None or any(matches_task(task, name) for name in seen):
+        return ""
+    close = nearest(task, seen)
+    return f". Did you mean {close!r}?" if close is not None else ""
 
 
 def _reached(run: Run, state: str) -> bool:

@@ -1,8 +1,5 @@
-"""What a journal holds: an :class:`Exchange` per request (or per connection that never became
-one), a :class:`Run` per ``run_task`` that was let in.
-
-Payloads stay pickle bytes until somebody asks. These are records: who keeps them, and for how long,
-is ``journal``'s business.
+"""The records of a journal: :class:`Exchange`, one for each request and each failed connection, and
+:class:`Run`, one for each ``run_task`` that was accepted.
 """
 
 from __future__ import annotations
@@ -48,7 +45,7 @@ CODES = {
 
 @dataclass
 class Exchange:
-    """One request and its answer, or one connection that never became a request.
+    """One request and its reply, or one connection that ended before a request was complete.
 
     Times are seconds since the epoch (``received``) or seconds (``duration``).
     """
@@ -57,7 +54,7 @@ class Exchange:
     received: float
     duration: float | None = None
     kind: str = "request"
-    """``request``, or ``connection`` for one that failed before a request was whole."""
+    """``request``, or ``connection`` for one that ended before a request was complete."""
     method: str = ""
     target: str = ""
     headers: list[tuple[str, str]] = field(default_factory=list)
@@ -67,15 +64,15 @@ class Exchange:
     task_id: str | None = None
     initial_value: bool = False
     accepted: bool | None = None
-    """The authentication verdict; ``None`` if it never came to one."""
+    """The authentication verdict; ``None`` if the exchange ended before it."""
     refusal: str = ""
     """Why it was refused, in words."""
     code: str = ""
     """Why it was refused or failed, one of :data:`CODES`; empty if it was neither."""
     verdict: Verdict | None = None
-    """The authentication verdict, its ladder of steps included."""
+    """The authentication verdict with its steps."""
     status: int | None = None
-    """The HTTP status answered; ``None`` if none was."""
+    """The HTTP status of the reply; ``None`` if there was none."""
     faults: list[str] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     """The types of the event frames sent, in order."""
@@ -91,13 +88,14 @@ class Exchange:
 
     @property
     def violation(self) -> bool:
-        """Whether strict mode minds: refused, rejected or failed, and no fault asked for it."""
+        """Whether strict mode reports it: the service itself failed, or without a fault the request
+        was refused or the certificate rejected."""
         return self.internal_error or (
             bool(self.refusal or self.certificate_rejected) and not self.faults
         )
 
     def line(self) -> str:
-        """One line for a report or a log."""
+        """The exchange as one line for a report or a log."""
         what = self.frame_type or (f"{self.method} {self.target[:200]}".strip() or self.kind)
         parts = [f"#{self.number}", what]
         if self.task_id:
@@ -122,12 +120,11 @@ class Exchange:
 
 
 class Run:
-    """One ``run_task`` that was let in. ``args``, ``result`` and ``error`` decode on access.
+    """One accepted ``run_task``. ``args``, ``result`` and ``error`` are unpickled on access.
 
-    ``run_id``, ``task_id``, ``delivery`` and ``initial_value`` are the frame's; ``state`` is one of
-    ``STATES``; ``received``, ``started`` and ``finished`` are seconds since the epoch, or ``None``
-    while that is to come; ``faults`` are the names of those that hit it; ``executions``,
-    ``cancel_requested`` and ``abandoned`` say what became of its body.
+    ``run_id``, ``task_id``, ``delivery`` and ``initial_value`` are the frame's. ``state`` is one of
+    ``STATES``. ``received``, ``started`` and ``finished`` are seconds since the epoch; the last two
+    are ``None`` until then. ``faults`` are the names of the faults that hit it.
     """
 
     def __init__(
@@ -150,9 +147,9 @@ class Run:
         self.finished: float | None = None
         self.cancel_requested = False
         self.executions = 0
-        """How often its body was started (0: stubbed, refused, or cancelled before)."""
+        """How often its body was started (0: stubbed, refused, or cancelled before it started)."""
         self.abandoned = False
-        """Whether an answer was given while the body still ran."""
+        """Whether the run was answered while its body was still running."""
         self.faults: list[str] = []
         self._args_pickle: bytes | None = args_pickle
         self._outcome: Outcome | None = None
@@ -163,24 +160,28 @@ class Run:
 
     @property
     def args_pickle(self) -> bytes:
-        """The arguments as they were sent, pickle bytes; empty once they were let go."""
+        """The arguments as sent, pickle bytes; empty once the journal has dropped them."""
         return self._args_pickle or b""
 
     @property
     def args(self) -> dict[str, Any]:
-        """The keyword arguments of the call."""
+        """The keyword arguments of the call.
+
+        Raises :class:`PayloadDroppedError` once the journal has dropped them.
+        """
         if self._args_pickle is None:
-            raise PayloadDroppedError(f"{self!r}: its arguments were let go by the journal's limit")
+            raise PayloadDroppedError(f"{self!r}: the journal's limit made it drop the arguments")
         arguments: dict[str, Any] = loads(self._args_pickle)
         return arguments
 
     @property
     def result(self) -> Any:
-        """What the task returned. Raises :class:`UsageError` if it did not return."""
+        """What the task returned. Raises :class:`UsageError` if it did not return, and
+        :class:`PayloadDroppedError` once the journal has dropped the result."""
         if self.state != "succeeded":
             raise UsageError(f"{self!r} has no result: it is {self.state}")
         if self._result_dropped:
-            raise PayloadDroppedError(f"{self!r}: its result was let go by the journal's limit")
+            raise PayloadDroppedError(f"{self!r}: the journal's limit made it drop the result")
         if self._outcome is None or self._outcome.result_pickle is None:
             raise UsageError(f"{self!r} has no result: a stub answered with event frames")
         return loads(self._outcome.result_pickle)
@@ -208,9 +209,9 @@ class Run:
         outcome = self._outcome
         if outcome is None:
             return len(self._args_pickle or b"")
-        told = str((outcome.error or {}).get("traceback", ""))
+        traceback = str((outcome.error or {}).get("traceback", ""))
         payloads = (self._args_pickle, outcome.result_pickle, outcome.exception_pickle)
-        return sum(len(payload or b"") for payload in payloads) + len(told)
+        return sum(len(payload or b"") for payload in payloads) + len(traceback)
 
     def _drop_payloads(self) -> None:
         self._args_pickle = None
@@ -218,13 +219,13 @@ class Run:
         if outcome is None:
             return
         self._result_dropped = outcome.result_pickle is not None
-        # Of an error the kind and the message stay: a test can still tell what it was.
+        # Kind and message of an error stay: they are small, and say what happened.
         kept = {key: value for key, value in (outcome.error or {}).items() if key != "traceback"}
         self._outcome = Outcome(outcome.kind, error=kept or None)
 
 
 class RunLog(Sequence[Run]):
-    """Runs in order of arrival. ``runs["name"]`` are those of a task (name or glob)."""
+    """Runs in order of arrival. ``runs["name"]`` are the runs of a task (name or glob)."""
 
     def __init__(self, runs: Sequence[Run], missing: str = "no run has arrived") -> None:
         self._runs = tuple(runs)
@@ -260,7 +261,7 @@ class RunLog(Sequence[Run]):
 
 
 def matches_task(pattern: str | None, task_id: str | None) -> bool:
-    """Whether a task's name fits ``pattern``: a name, a glob, or ``None`` for every task."""
+    """Whether ``pattern`` (a name, a glob, or ``None`` for every task) matches a task's name."""
     if pattern is None or pattern == task_id:
         return True
     return task_id is not None and fnmatch.fnmatchcase(task_id, pattern)

@@ -1,8 +1,4 @@
-"""Runs task bodies on daemon threads of its own: run, cancel, outcome.
-
-This room is given authenticated pickle bytes and gives back pickle bytes. It knows no HTTP, no
-frame and no fault. Whatever a body does, pickles or raises ends in an :class:`Outcome`.
-"""
+"""Runs task bodies in daemon threads: pickle bytes in, an :class:`Outcome` out, cancellable."""
 
 from __future__ import annotations
 
@@ -21,7 +17,7 @@ from typing import Any
 from wove_http_dev.protocol.frames import dumps, loads
 
 IDLE_THREADS = 32
-"""Idle threads kept for the next body; more than Wove's executor ever has in flight (32)."""
+"""Idle threads that are kept; Wove's executor has at most 32 requests in flight."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +35,11 @@ CANCELLED = Outcome("cancelled")
 
 
 def error_outcome(exc: BaseException, *, source: str, message: str | None = None) -> Outcome:
-    """A failed :class:`Outcome`; the exception itself travels only if it is safe to raise there.
+    """A failed :class:`Outcome`, with the exception itself only if the client can raise it.
 
-    Of a ``BaseException``, a ``TimeoutError`` or a ``StopIteration`` the executor makes a
-    cancellation or worse, and one that does not round-trip hides the real error (measured); so
-    those travel as ``error`` alone.
+    A ``BaseException``, a ``TimeoutError`` or a ``StopIteration`` cancels or ends the client's
+    weave, and an exception that does not survive pickling hides the real error (measured with wove
+    2.0.3). Those are sent as ``error`` alone.
     """
     error = {
         "kind": type(exc).__name__,
@@ -85,8 +81,11 @@ def _portable(exc: BaseException) -> bytes | None:
 
 
 class Execution:
-    """One body on its way. ``settled`` is set once it has an outcome, ``ended`` once the body is
-    really over; they differ for a body that was abandoned."""
+    """One body that is to run.
+
+    ``settled`` is set when it has an outcome, ``ended`` when the body has really ended, which is
+    later if it was abandoned.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -102,13 +101,13 @@ class Execution:
         self._on_cancel: list[Callable[[], None]] = []
 
     def begin(self) -> bool:
-        """Whether the body may start; false if a cancel came first, and then it never starts."""
+        """Whether the body may start: not if it was cancelled before, and then it never does."""
         with self._lock:
             self._begun = self.outcome is None and not self.cancel_requested
             return self._begun
 
     def settle(self, outcome: Outcome) -> bool:
-        """Set the outcome; the first one wins and only that call returns true."""
+        """Set the outcome, unless there is one; whether it was set."""
         with self._lock:
             if self.outcome is not None:
                 return False
@@ -117,12 +116,12 @@ class Execution:
         return True
 
     def wait(self, timeout: float | None = None) -> Outcome | None:
-        """The outcome, or ``None`` if there is none after ``timeout`` seconds."""
+        """Block until there is an outcome; ``None`` if there is none after ``timeout`` seconds."""
         self.settled.wait(timeout)
         return self.outcome
 
     def on_cancel(self, callback: Callable[[], None]) -> None:
-        """Call ``callback`` when a cancel comes, or at once if one has come."""
+        """Call ``callback`` when it is cancelled; at once if it was."""
         with self._lock:
             if not self.cancel_requested:
                 self._on_cancel.append(callback)
@@ -130,10 +129,10 @@ class Execution:
         callback()
 
     def cancel(self, *, wait_for_end: bool, outcome: Outcome = CANCELLED) -> None:
-        """Ask the body to stop: an async body is cancelled, a sync one cannot be.
+        """Cancel an async body; a sync body cannot be interrupted.
 
-        Unless ``wait_for_end``, ``outcome`` stands at once and a body that still runs is
-        abandoned: its late result goes nowhere.
+        Unless ``wait_for_end``, ``outcome`` is set at once and a body that still runs is abandoned:
+        its own outcome is dropped.
         """
         with self._lock:
             if self.outcome is not None and self.ended.is_set():
@@ -150,16 +149,16 @@ class Execution:
         if loop is not None and task is not None:
             try:
                 loop.call_soon_threadsafe(task.cancel)
-            except RuntimeError:  # the loop closed meanwhile: the body is over
+            except RuntimeError:  # the loop has closed: the body has ended
                 return
 
     def abandon(self, outcome: Outcome) -> None:
-        """Settle now, whatever the body still does."""
+        """Set the outcome now, although the body may still run."""
         if self.settle(outcome) and self._begun and not self.ended.is_set():
             self.abandoned = True
 
     def drive(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """Run ``coroutine`` to its end on a new event loop of this thread, cancellable."""
+        """Block until ``coroutine`` has ended, on a new event loop in this thread; cancellable."""
 
         async def main() -> Any:
             with self._lock:
@@ -176,7 +175,7 @@ class Execution:
 
 
 def run_body(execution: Execution, callable_pickle: bytes, args_pickle: bytes) -> Outcome:
-    """Load, call and pickle; every way that can go wrong is an :class:`Outcome`."""
+    """Load the callable, call it and pickle the result; whatever fails, the outcome says so."""
     try:
         function = loads(callable_pickle)
     except BaseException as exc:  # a pickle may raise anything, SystemExit included
@@ -198,7 +197,7 @@ def run_body(execution: Execution, callable_pickle: bytes, args_pickle: bytes) -
         value = contextvars.Context().run(_call, execution, function, arguments)
     except asyncio.CancelledError as exc:
         return CANCELLED if execution.cancel_requested else error_outcome(exc, source="task")
-    except BaseException as exc:  # SystemExit and KeyboardInterrupt in a task end the task only
+    except BaseException as exc:  # SystemExit and KeyboardInterrupt end the task only
         return error_outcome(exc, source="task")
     try:
         return Outcome("result", result_pickle=_result_pickle(value))
@@ -242,7 +241,7 @@ Job = Callable[[], None]
 
 
 class Runner:
-    """A pool of daemon threads that grows with need and keeps a few idle ones."""
+    """A pool of daemon threads without a limit, which keeps :data:`IDLE_THREADS` idle ones."""
 
     def __init__(self, name: str = "wove-http-dev") -> None:
         self._name = name
@@ -254,13 +253,13 @@ class Runner:
         self._open = True
 
     def start(self, execution: Execution, body: Callable[[], Outcome]) -> None:
-        """Run ``body`` on a thread and settle ``execution`` with what it returns."""
+        """Run ``body`` in a thread, and settle ``execution`` with what it returns."""
 
         def job() -> None:
             try:
                 outcome = body()
                 execution.settle(CANCELLED if execution.cancel_requested else outcome)
-            except BaseException as exc:  # ours, not the task's: still an answer, not a dead thread
+            except BaseException as exc:  # a bug of the service: the client gets an error for it
                 execution.settle(error_outcome(exc, source="worker"))
             finally:
                 execution.ended.set()
@@ -301,13 +300,13 @@ class Runner:
 
     @property
     def executions(self) -> list[Execution]:
-        """Every execution whose body has not ended, abandoned ones included."""
+        """The executions whose body has not ended, including those that were abandoned."""
         with self._lock:
             return list(self._executions)
 
     def stop(self, timeout: float) -> list[str]:
-        """Cancel what runs, wait at most ``timeout`` seconds for bodies to end, and return the
-        names of those still running (their threads are daemons and stay until they end)."""
+        """Cancel every execution and wait at most ``timeout`` seconds for the bodies to end; the
+        names of those that still run, whose threads go on until they end."""
         for execution in self.executions:
             execution.cancel(wait_for_end=False)
         with self._lock:
@@ -323,6 +322,6 @@ class Runner:
         return [execution.name for execution in self.executions]
 
     def reopen(self) -> None:
-        """Take work again after :meth:`stop`."""
+        """Run bodies again after :meth:`stop`."""
         with self._lock:
             self._open = True

@@ -1,7 +1,7 @@
-"""Answers given without running the task.
+"""Stubs: answers that are given without running the task.
 
-A stub is encoded where it is written: its pickles are made in the test's process, once. This room
-knows tasks, outcomes and event frames; it runs nothing but a callable that the test handed in.
+What a stub returns is pickled where the test writes it, once, so a value that cannot be pickled is
+an error there.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ UNSET: Any = object()
 
 @dataclass(frozen=True)
 class StubAnswer:
-    """An outcome, or ready event frames in its place."""
+    """An outcome, or event frames in its place."""
 
     outcome: Outcome
     events: tuple[Event, ...] | None = None
@@ -71,7 +71,7 @@ def _in_order(what: str, values: Sequence[Any], encode: Callable[[Any], StubAnsw
             used += 1
             index = used - 1
         if index >= len(ready):
-            spent = f"the stub for {run.task_id!r} has given all of its {len(ready)} {what}s"
+            spent = f"the stub for {run.task_id!r} has no {what} left: it was given {len(ready)}"
             return StubAnswer(error_outcome(LookupError(spent), source="worker"))
         return ready[index]
 
@@ -82,16 +82,16 @@ def _computed(call: Callable[[Run], Any]) -> Source:
     def source(run: Run) -> StubAnswer:
         try:
             return _result(call(run))
-        except BaseException as exc:  # a stub stands for a task: what it raises, the task raised
+        except BaseException as exc:  # a stub stands for its task: so does what it raises
             return StubAnswer(error_outcome(exc, source="task"))
 
     return source
 
 
 def make_source(*, result: Any = UNSET, error: Any = UNSET, events: Any = UNSET) -> Source:
-    """How one stub answers. Exactly one of the three; raises :class:`UsageError` otherwise.
+    """How a stub answers, made from exactly one of the three; else raises :class:`UsageError`.
 
-    A ``list`` of results or errors is consumed in order, one a run; a callable gets the run.
+    A ``list`` of results or errors is used in order, one for each run; a callable is given the run.
     """
     given = [value for value in (result, error, events) if value is not UNSET]
     if len(given) != 1:
