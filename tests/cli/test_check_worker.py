@@ -34,7 +34,7 @@ def secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def healthy() -> Iterator[PlainWorker]:
-    """A worker that falls short nowhere."""
+    """A worker without a defect."""
     with PlainWorker() as worker:
         yield worker
 
@@ -56,11 +56,11 @@ def usage(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 
 def test_a_healthy_worker_exits_0(healthy: PlainWorker) -> None:
-    """Nothing fell short."""
+    """No case failed."""
     assert run(healthy, "--run", "frames.*") == 0
 
 
-def test_a_must_that_falls_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_must_that_fails_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
     """The report shows requirement, sent, expected and actual."""
     with OwnTaskId() as worker:
         assert run(worker, "--run", "frames.04") == 1
@@ -68,27 +68,27 @@ def test_a_must_that_falls_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
     assert [part in out for part in ("required", "sent", "expected", "wrong task_id")] == [True] * 4
 
 
-def test_a_should_that_falls_exits_0(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_should_that_fails_exits_0(capsys: pytest.CaptureFixture[str]) -> None:
     """It is shown, and does not count."""
     with TextHtml() as worker:
         assert run(worker, "--run", "transport.03") == 0
     assert "not counted without --strict" in capsys.readouterr().out
 
 
-def test_a_should_that_falls_exits_1_if_strict() -> None:
+def test_a_should_that_fails_exits_1_if_strict() -> None:
     """With --strict it counts."""
     with TextHtml() as worker:
         assert run(worker, "--run", "transport.03", "--strict") == 1
 
 
 def test_no_matching_case_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
-    """To have checked nothing is no success."""
+    """A check that checks nothing must not pass."""
     line = usage(capsys, "http://localhost/x", "--run", "frames.99")
     assert "no case matches" in line
 
 
 def test_a_dead_service_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
-    """The reason is told once."""
+    """The reason is printed once."""
     url = f"http://127.0.0.1:{references.free_port()}/wove/tasks"
     assert main(["check", "worker", url]) == 1
     assert capsys.readouterr().out.count("the connection was refused") <= 3
@@ -153,8 +153,8 @@ def test_exclude_takes_away(tmp_path: Path, healthy: PlainWorker) -> None:
     assert selected(tmp_path, healthy, "--run", "run.0[12]", "--exclude", "async-*") == ["run.01"]
 
 
-def test_a_gate_that_is_not_chosen_is_not_reported(tmp_path: Path, healthy: PlainWorker) -> None:
-    """Unless it falls."""
+def test_a_prerequisite_that_passes_is_not_reported(tmp_path: Path, healthy: PlainWorker) -> None:
+    """Unless it was chosen."""
     assert selected(tmp_path, healthy, "--run", "run.05") == ["run.05"]
 
 
@@ -171,7 +171,7 @@ def known(tmp_path: Path, text: str) -> tuple[str, str]:
 def test_a_known_failure_does_not_count(tmp_path: Path) -> None:
     """Ids and globs, one on a line, with comments."""
     with StripsText() as worker:
-        words = known(tmp_path, "# ours\nrun.06  # line ends\n\n")
+        words = known(tmp_path, "# a comment\nrun.06  # line ends\n\n")
         assert run(worker, "--run", "run.06", *words) == 0
 
 
@@ -183,10 +183,10 @@ def test_an_unexpected_pass_counts(
     assert "KNOWN TO FAIL, BUT PASSED" in capsys.readouterr().out
 
 
-def test_a_known_failure_that_is_no_case_is_a_usage_error(
+def test_a_known_failure_that_matches_no_case_is_a_usage_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A slip in the list must not hide."""
+    """A misspelt id must not go unnoticed."""
     assert "matches no case" in usage(capsys, "http://localhost/x", *known(tmp_path, "run.99"))
 
 
@@ -219,7 +219,7 @@ def report_of(tmp_path: Path, *words: str) -> tuple[dict[str, Any], ElementTree.
     return json.loads(json_file.read_text()), ElementTree.parse(xml_file).getroot()
 
 
-def test_the_json_report_tells_everything(tmp_path: Path) -> None:
+def test_the_json_report_has_everything(tmp_path: Path) -> None:
     """Counts, exit status, and for each case what was sent, expected and seen."""
     document, _ = report_of(tmp_path)
     counts = {"passed": 2, "failed": 2, "skipped": 1, "not run": 0}
@@ -277,8 +277,10 @@ def test_the_command_is_stopped_afterwards() -> None:
     assert main(["check", "worker", url, "--secret-env", VARIABLE, "--run", "run.05"]) == 1
 
 
-def test_a_command_that_ends_is_told_with_its_output(capsys: pytest.CaptureFixture[str]) -> None:
-    """It never served; that is no success and no usage error."""
+def test_a_command_that_ends_is_shown_with_its_output(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It never accepted a connection: exit status 1, not a usage error."""
     words = shlex.join([sys.executable, "-c", "print('no such flag'); raise SystemExit(3)"])
     url = f"http://127.0.0.1:{references.free_port()}/wove/tasks"
     assert main(["check", "worker", url, "--cmd", words]) == 1

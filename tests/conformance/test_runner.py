@@ -31,11 +31,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def cases(clock: Clock, count: int, seconds: float, *, pass_: bool) -> list[Case]:
-    """So many cases of so many seconds, which pass or fall short."""
+    """``count`` cases of ``seconds`` each, which pass or fail."""
     family = Family("made-up")
 
     def body(check: object) -> str:
-        """It takes its time."""
+        """It takes some time."""
         clock.now += seconds
         if not pass_:
             raise CaseFailed("short")
@@ -48,7 +48,7 @@ def cases(clock: Clock, count: int, seconds: float, *, pass_: bool) -> list[Case
 
 
 def results(chosen: list[Case]) -> list[Result]:
-    """What comes of them with 30 s in all, and 10 s for those that do not pass."""
+    """Their results with 30 s in all, and 10 s for those that do not pass."""
 
     @contextmanager
     def context() -> Iterator[None]:
@@ -64,13 +64,13 @@ def test_a_slow_service_has_all_of_the_time(clock: Clock) -> None:
 
 
 def test_a_service_that_hangs_has_a_part_of_it(clock: Clock) -> None:
-    """Cases that fall short use up the smaller measure, and the reason says so."""
+    """Cases that fail use up the smaller limit, and the reason says so."""
     done = results(cases(clock, 8, 4.0, pass_=False))
     assert [result.status for result in done] == ["failed"] * 3 + ["not run"] * 5
     assert "the 10 s that cases may take which do not pass were used up" in done[-1].actual
 
 
-def test_nobody_has_more_than_the_budget(clock: Clock) -> None:
+def test_no_case_begins_after_the_budget(clock: Clock) -> None:
     """What has not begun by then is not run, and the longest cases are named."""
     done = results(cases(clock, 6, 8.0, pass_=True))
     assert [result.status for result in done] == ["passed"] * 4 + ["not run"] * 2

@@ -1,4 +1,4 @@
-"""The cases as somebody's own tests: ``pytest --pyargs wove_http_dev.conformance``."""
+"""The cases as pytest tests: ``pytest --pyargs wove_http_dev.conformance``."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_each_case_is_a_test(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=8, skipped=1, deselected=OTHERS - 8)
 
 
-def test_a_must_that_falls_is_a_failure(pytester: pytest.Pytester) -> None:
+def test_a_must_that_fails_is_a_failure(pytester: pytest.Pytester) -> None:
     """Its text is the report's."""
     with OwnTaskId() as worker:
         result = run(pytester, "frames.04", *against(worker))
@@ -46,8 +46,8 @@ def test_a_must_that_falls_is_a_failure(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*has a wrong task_id*"])
 
 
-def test_a_should_that_falls_is_an_expected_failure(pytester: pytest.Pytester) -> None:
-    """It is told, and does not fail the run."""
+def test_a_should_that_fails_is_an_expected_failure(pytester: pytest.Pytester) -> None:
+    """It is reported, and does not fail the run."""
     with TextHtml() as worker:
         result = run(pytester, "transport.03", *against(worker))
     result.assert_outcomes(xfailed=1, deselected=OTHERS)

@@ -36,6 +36,6 @@ def check(
         session.close()
 
 
-def fallen(results: Sequence[Result]) -> list[tuple[str, str]]:
-    """Cases that are neither passed nor skipped, and why: the SHOULDs as well."""
+def failures(results: Sequence[Result]) -> list[tuple[str, str]]:
+    """Title and actual of each case that neither passed nor was skipped, the SHOULDs as well."""
     return [(r.case.title, r.actual) for r in results if r.status not in ("passed", "skipped")]

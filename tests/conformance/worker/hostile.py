@@ -1,4 +1,4 @@
-"""Services that answer anything but what they should, and how a check ends at each."""
+"""Services whose answers are wrong, endless or missing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Script = Callable[[socket.socket, threading.Event], None]
 
 
 class HostileService:
-    """A context manager that accepts connections and lets ``script`` do what it likes with each.
+    """A context manager that accepts connections and runs ``script`` with each.
 
     The script gets an event that is set at the end, to wait on in place of sleeping.
     """

@@ -93,7 +93,7 @@ class PlainWorker:
     # One request
 
     def rejects(self, code: int) -> None:
-        """The server answers something that is no POST with an error status."""
+        """The server answers a request that is not a POST with an error status."""
 
     def serve(self, handler: Handler) -> None:
         body = self.read(handler)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from tests.conformance.worker.checks import check, fallen
+from tests.conformance.worker.checks import check, failures
 from tests.conformance.worker.plain_worker import PlainWorker
 
 TOKEN = "Token-of-the-plain-worker"
@@ -26,7 +26,7 @@ class ComparesPrefixes(PlainWorker):
             raise PermissionError("wrong token")
 
 
-class TellsToken(ComparesPrefixes):
+class RevealsToken(ComparesPrefixes):
     def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
         if headers.get("Authorization") != f"Bearer {TOKEN}":
             raise PermissionError(f"the token is {TOKEN}")
@@ -36,7 +36,7 @@ def test_a_healthy_bearer_worker_is_flagged_by_nothing() -> None:
     """The authentication cases that apply pass; those about signatures are skipped."""
     with Bearer() as worker:
         results = check(worker.url, "auth.*", bearer=TOKEN)
-    assert fallen(results) == []
+    assert failures(results) == []
     skipped = [result for result in results if result.status == "skipped"]
     assert all("this check runs with a bearer token" in result.actual for result in skipped)
 
@@ -76,7 +76,7 @@ def test_a_token_compared_loosely_is_flagged(accepts: Callable[[str], bool], say
 
 
 def test_a_token_in_the_query_is_flagged() -> None:
-    """A token is no part of a URL, which logs keep."""
+    """A token does not belong in a URL, because logs keep URLs."""
 
     class ReadsTheQuery(Bearer):
         def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
@@ -89,7 +89,7 @@ def test_a_token_in_the_query_is_flagged() -> None:
 
 
 def test_a_token_in_a_refusal_is_flagged() -> None:
-    """A refusal does not tell the token."""
-    with TellsToken() as worker:
+    """A refusal does not reveal the token."""
+    with RevealsToken() as worker:
         (_, result) = check(worker.url, "auth.01", "auth.20", bearer=TOKEN)
     assert "holds the secret" in result.actual

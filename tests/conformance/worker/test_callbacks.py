@@ -21,7 +21,7 @@ def listener() -> Iterator[Listener]:
 
 
 def body(callback: Callback) -> threading.Thread:
-    """A task body that holds on until it is released."""
+    """A task body that runs until it is released."""
     thread = threading.Thread(target=tasks.hold, kwargs=callback.address, daemon=True)
     thread.start()
     return thread

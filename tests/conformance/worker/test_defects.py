@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.conformance.worker.checks import check, fallen
+from tests.conformance.worker.checks import check, failures
 from tests.conformance.worker.defects import DEFECTS, Defect
 from tests.conformance.worker.defects.bodies import RunsTwice
 from tests.conformance.worker.plain_worker import SECRET, PlainWorker
@@ -26,10 +26,10 @@ def _name(defect: Defect) -> str:
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=_name)
 def test_a_planted_defect_is_flagged(defect: Defect) -> None:
-    """The case that looks for it falls short and names it."""
+    """The case that looks for it fails, in words that name the defect."""
     with defect.worker() as worker:
         results = check(worker.url, defect.case, secret=SECRET, patience=1.0)
-    said = dict(fallen(results))
+    said = dict(failures(results))
     assert [title for title in said if title.startswith(f"{defect.case}-")], results
     assert re.search(defect.says, next(iter(said.values())), re.DOTALL), said
 
@@ -38,14 +38,14 @@ def test_the_worker_without_a_defect_is_flagged_by_nothing() -> None:
     """The worker that the defects are planted in is healthy."""
     with PlainWorker() as worker:
         results = check(worker.url, secret=SECRET)
-    assert fallen(results) == []
+    assert failures(results) == []
 
 
 def test_a_defect_is_not_blamed_on_replays() -> None:
     """A task that runs twice for one request is run.09's matter."""
     with RunsTwice() as worker:
         results = check(worker.url, "auth.1[123]", "run.09", secret=SECRET)
-    assert [title for title, _ in fallen(results)] == ["run.09-runs-once"]
+    assert [title for title, _ in failures(results)] == ["run.09-runs-once"]
 
 
 def test_every_case_has_a_defect_that_it_flags() -> None:

@@ -1,4 +1,5 @@
-"""No false alarm: our own service, in every mode and shape, and the reference workers."""
+"""Healthy services pass every case: the package's own, in every mode and shape, and the reference
+workers."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.worker import references
-from tests.conformance.worker.checks import check, fallen
+from tests.conformance.worker.checks import check, failures
 from tests.support import MakeWorker
 from wove_http_dev.cli.main import main
 from wove_http_dev.tls import CertificateAuthority
@@ -20,7 +21,7 @@ SLOW = ("cancel.06", "cancel.07", "limits.06")
 
 
 def credentials(worker: HttpWorker) -> dict[str, Any]:
-    """What a check of ``worker`` is given."""
+    """The credentials that a check of ``worker`` needs."""
     mode = worker.credentials.mode
     return {
         "secret": str(worker.secret) if mode == "signed" else None,
@@ -30,9 +31,9 @@ def credentials(worker: HttpWorker) -> dict[str, Any]:
     }
 
 
-def test_our_service_falls_short_nowhere(worker: HttpWorker) -> None:
+def test_the_service_of_this_package_passes(worker: HttpWorker) -> None:
     """https and signed, every case, the SHOULDs too."""
-    assert fallen(check(worker.url, **credentials(worker))) == []
+    assert failures(check(worker.url, **credentials(worker))) == []
 
 
 @pytest.mark.parametrize(
@@ -45,19 +46,19 @@ def test_our_service_falls_short_nowhere(worker: HttpWorker) -> None:
     ],
     ids=["bearer", "none", "list", "frame"],
 )
-def test_our_service_falls_short_in_no_other_form(
+def test_the_service_of_this_package_passes_in_other_forms(
     make_worker: MakeWorker, options: dict[str, Any]
 ) -> None:
     """Other credentials, other answer shapes, plain http."""
     worker = make_worker(**options)
-    assert fallen(check(worker.url, exclude=SLOW, **credentials(worker))) == []
+    assert failures(check(worker.url, exclude=SLOW, **credentials(worker))) == []
 
 
 @pytest.mark.parametrize("name", references.NEEDS)
-def test_a_reference_worker_falls_short_nowhere(
+def test_a_reference_worker_passes(
     name: str, tmp_path: Path, wove_http_ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is started, checked over https and stopped by the command line, and conforms strictly."""
+    """The command line starts it, checks it over https with --strict, and stops it."""
     for module in references.NEEDS[name]:
         pytest.importorskip(module)
     monkeypatch.setenv("WOVE_WORKER_SECRET", "the secret of a reference worker")
@@ -74,6 +75,6 @@ def test_a_reference_worker_falls_short_nowhere(
 
 @pytest.mark.parametrize("name", [*(f"worker_{name}" for name in references.NEEDS), "worker_core"])
 def test_a_reference_worker_is_short(name: str) -> None:
-    """What is meant to be copied is read first."""
+    """People read it before they copy it."""
     text = (references.EXAMPLES / f"{name}.py").read_text()
     assert len(text.splitlines()) <= 120

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from tests.conformance.worker import hostile
-from tests.conformance.worker.checks import check, fallen
+from tests.conformance.worker.checks import check, failures
 from tests.conformance.worker.hostile import HostileService, Script
 from tests.conformance.worker.plain_worker import SECRET, Handler, PlainWorker, Run
 from wove_http_dev.conformance.case import FAILED, NOT_RUN, Report
@@ -26,21 +26,21 @@ from wove_http_dev.conformance.worker.suite import PREREQUISITES, WORKER_CASES
 
 
 def closed_port() -> int:
-    """A port that nobody listens on."""
+    """A port without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
     return port
 
 
 def test_a_dead_service_ends_the_check_at_the_first_case() -> None:
-    """A refused connection is told once; nothing else is tried."""
+    """A refused connection is reported once; no other case is run."""
     first, *others = check(f"http://127.0.0.1:{closed_port()}/wove/tasks")
     assert "the connection was refused" in first.actual
     assert {result.status for result in others} == {NOT_RUN}
 
 
-def test_a_host_name_that_does_not_exist_is_told() -> None:
-    """A name that cannot be resolved is the first case's shortfall."""
+def test_a_host_name_that_does_not_exist_is_reported() -> None:
+    """A name that cannot be resolved fails the first case."""
     first = check("http://no-such-host.invalid/wove/tasks")[0]
     assert "cannot be resolved" in first.actual
 
@@ -77,13 +77,13 @@ def test_answers_that_make_no_sense_are_survived(name: str) -> None:
         session = Session(ServiceUnderTest(service.url), patience=0.5)
         results = [perform(case, session.case) for case in chosen]
         session.close()
-    assert len(fallen(results)) > len(chosen) / 2
-    assert all(text.replace("\n", "").isprintable() for _, text in fallen(results))
+    assert len(failures(results)) > len(chosen) / 2
+    assert all(text.replace("\n", "").isprintable() for _, text in failures(results))
 
 
 @pytest.mark.parametrize("name", hostile.BREAKS_EVERY_CASE)
-def test_answers_that_make_no_sense_are_told_once(name: str) -> None:
-    """A plain run without a readable result ends the check: all others would say the same."""
+def test_answers_that_make_no_sense_are_reported_once(name: str) -> None:
+    """A plain run without a readable result ends the check: all other cases would fail too."""
     with HostileService(hostile.BREAKS_EVERY_CASE[name]) as service:
         results = check(service.url, patience=0.5)
     assert [result.case.prerequisite for result in results if result.status == FAILED] == [True]
@@ -96,7 +96,7 @@ def test_a_hostile_pickle_does_not_run_here(tmp_path: Path) -> None:
     script = hostile.sends_pickle(hostile.executes(str(marker)))
     with HostileService(script) as service:
         results = check(service.url, "run.*", "errors.*", "frames.*", "cancel.*", patience=0.5)
-    assert any("the pickle asks for builtins.eval" in text for _, text in fallen(results))
+    assert any("the pickle asks for builtins.eval" in text for _, text in failures(results))
     assert not marker.exists()
 
 
@@ -104,11 +104,11 @@ def test_a_pickle_whose_repr_never_ends_is_shown_in_short() -> None:
     """A value that doubles at each of 60 levels does not fill the memory."""
     with HostileService(hostile.sends_pickle(hostile.doubling_lists())) as service:
         results = check(service.url, "run.*", "errors.*", patience=0.5)
-    assert fallen(results)
+    assert failures(results)
 
 
 def test_a_service_that_dies_midway_is_named_with_the_case() -> None:
-    """The case at which it died says so, and the others are not blamed on themselves."""
+    """The case at which it died says so; the others are not run."""
 
     class DiesOfErrors(PlainWorker):
         def error(self, exc: BaseException) -> dict[str, object]:
@@ -161,8 +161,8 @@ class Slow(PlainWorker):
         return super().call(run)
 
 
-def test_a_slow_service_is_told_that_it_is_slow() -> None:
-    """Its pace is why cases were not run, and the report names them."""
+def test_a_slow_service_is_called_slow() -> None:
+    """The report says that it is slow and names the cases that were not run."""
     with Slow() as worker:
         results = check(worker.url, "frames.*", budget=1.0, secret=SECRET)
     said = io.StringIO()
@@ -175,7 +175,7 @@ def test_a_slow_service_is_told_that_it_is_slow() -> None:
 
 
 def test_many_runs_are_fewer_on_a_slow_service() -> None:
-    """It has its results, only not a hundred of them."""
+    """The case passes with fewer results."""
     began = time.monotonic()
     with Slow() as worker:
         results = check(worker.url, "limits.05", "limits.07", secret=SECRET)
@@ -186,8 +186,8 @@ def test_many_runs_are_fewer_on_a_slow_service() -> None:
     ]
 
 
-def test_a_wrong_secret_is_told_at_once() -> None:
-    """The credentials given to the check are what is wrong, and nothing else is tried."""
+def test_a_wrong_secret_is_reported_at_once() -> None:
+    """The credentials given to the check are wrong, and no other case is run."""
     with PlainWorker() as worker:
         results = check(worker.url, secret="not the secret")
     assert results[1].case.id == "auth.01"
@@ -202,7 +202,7 @@ def test_a_service_without_credentials_is_asked_for_them() -> None:
     assert "give --secret-env or --bearer-env" in results[1].actual
 
 
-def test_a_tls_port_is_told_apart_from_http() -> None:
+def test_a_tls_url_at_a_plain_http_port_is_reported() -> None:
     """An https URL at a plain http service says that TLS failed."""
     with PlainWorker() as worker:
         first = check(worker.url.replace("http://", "https://"), secret=SECRET)[0]

@@ -1,4 +1,4 @@
-"""The worker cases owe nothing to the package, nor to Wove: they cannot share its bugs."""
+"""The worker cases import nothing of the package or of Wove, so they cannot share its bugs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 
 from wove_http_dev.conformance.worker import tasks
 
-ROOM = Path(tasks.__file__).parent
+FOLDER = Path(tasks.__file__).parent
 ALLOWED = ("wove_http_dev.conformance.case", "wove_http_dev.conformance.worker", "cloudpickle")
-FILES = sorted(ROOM.rglob("*.py"))
+FILES = sorted(FOLDER.rglob("*.py"))
 
 
 def imported(path: Path) -> set[str]:
@@ -27,17 +27,17 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOM).as_posix())
-def test_a_room_of_the_worker_cases_imports_nothing_of_ours(path: Path) -> None:
-    """But the report room and its own neighbours."""
-    ours = {name for name in imported(path) if name.startswith(("wove", "cloudpickle"))}
-    assert {name for name in ours if not name.startswith(ALLOWED)} == set()
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(FOLDER).as_posix())
+def test_a_module_of_the_worker_cases_is_independent(path: Path) -> None:
+    """It imports only ``conformance.case`` and its neighbours."""
+    found = {name for name in imported(path) if name.startswith(("wove", "cloudpickle"))}
+    assert {name for name in found if not name.startswith(ALLOWED)} == set()
 
 
-def test_the_report_room_imports_nothing_of_ours() -> None:
-    """It is shared by both kinds of check."""
-    report = importlib.import_module("wove_http_dev.conformance.case")
-    assert not any(name.startswith("wove") for name in imported(Path(str(report.__file__))))
+def test_the_module_that_both_checks_share_is_independent() -> None:
+    """It imports nothing of the package or of Wove."""
+    case = importlib.import_module("wove_http_dev.conformance.case")
+    assert not any(name.startswith("wove") for name in imported(Path(str(case.__file__))))
 
 
 def test_a_task_is_sent_by_value() -> None:

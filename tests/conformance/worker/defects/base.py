@@ -11,7 +11,7 @@ from tests.conformance.worker.plain_worker import PlainWorker
 
 @dataclass(frozen=True)
 class Defect:
-    """``worker`` must fall short in ``case``, in words that match ``says``."""
+    """``worker`` must fail ``case``, with a message that matches ``says``."""
 
     worker: type[PlainWorker]
     case: str
@@ -28,7 +28,7 @@ def plant(worker: type[PlainWorker], case: str, says: str) -> None:
 
 
 def flagged_by(case: str, says: str) -> Plant:
-    """The same for the decorated worker."""
+    """Like :func:`plant`, as a decorator of the worker."""
 
     def note(worker: type[PlainWorker]) -> type[PlainWorker]:
         plant(worker, case, says)

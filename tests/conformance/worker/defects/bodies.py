@@ -205,7 +205,7 @@ class AwaitsCoroutineFunctions(PlainWorker):
 
 
 def without_coroutine(value: Any) -> Any:
-    """``value``, or what cannot be pickled either in place of a coroutine that nobody awaits."""
+    """``value``; in place of a coroutine (not awaited), an object that cannot be pickled."""
     if not inspect.iscoroutine(value):
         return value
     value.close()
