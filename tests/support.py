@@ -223,9 +223,9 @@ def signed_request(worker: HttpWorker, frame: bytes) -> HttpResponse:
 # Weaves
 
 
-def weave_one(function: Callable[..., Any], environment: str = "workers", **options: Any) -> Any:
-    """Weave one task through Wove's real executor; return its result."""
-    return run_one_weave(function, environment, **options).result()
+def weave_one(value_or_function: Any = (1, 2), environment: str = "workers", **options: Any) -> Any:
+    """Weave one task, a function or one that returns a value; return its result."""
+    return run_one_weave(value_or_function, environment, **options).result()
 
 
 def answer() -> int:

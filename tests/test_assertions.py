@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
-from tests.faults.helpers import weave_one
+from tests.support import weave_one
 from wove_http_dev import HttpWorker, UsageError, assert_contained
 
 
@@ -33,6 +34,29 @@ def test_an_escaping_cancellation_is_not_contained(wove_http_worker: HttpWorker)
         assert_contained(wove_http_worker),
     ):
         weave_one()
+
+
+def test_an_error_of_the_task_is_not_contained(wove_http_worker: HttpWorker) -> None:
+    """An error that is not Wove's own fails the test."""
+    wove_http_worker.stub("task", error=ValueError("boom"))
+    with (
+        pytest.raises(AssertionError, match="ValueError: boom left the block"),
+        assert_contained(wove_http_worker),
+    ):
+        weave_one()
+
+
+def test_the_seconds_of_a_block(wove_http_worker: HttpWorker) -> None:
+    """The block's duration is kept as ``seconds``."""
+    with assert_contained(wove_http_worker) as contained:
+        time.sleep(0.05)
+    assert contained.seconds >= 0.05
+
+
+def test_a_failed_assertion_passes_through(wove_http_worker: HttpWorker) -> None:
+    """An assertion of the test's own keeps its message."""
+    with pytest.raises(AssertionError, match=r"^own$"), assert_contained(wove_http_worker):
+        raise AssertionError("own")
 
 
 def test_a_task_that_ran_twice_is_not_contained(wove_http_worker: HttpWorker) -> None:

@@ -12,11 +12,6 @@ from wove_http_dev import HttpWorker
 from wove_http_dev.weave_outcome import run_one_weave
 
 
-def weave_one(**settings: Any) -> Any:
-    """Weave one task, ``task``, that returns (1, 2); return its result."""
-    return run_one_weave((1, 2), **settings).result()
-
-
 def weave_many(items: Sequence[int], **settings: Any) -> Any:
     """Weave one mapped task, ``task``, that doubles its item; return its results."""
     with weave() as w:

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from tests.faults.helpers import connect, error_of, weave_one
+from tests.faults.helpers import connect, error_of
+from tests.support import weave_one
 from wove_http_dev import HttpWorker, UsageError
 from wove_http_dev.pytest_plugin import Factory
 

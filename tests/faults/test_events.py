@@ -7,7 +7,7 @@ from typing import Any
 
 from wove import weave
 
-from tests.faults.helpers import weave_one
+from tests.support import weave_one
 from wove_http_dev import HttpWorker
 from wove_http_dev.pytest_plugin import Factory
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.helpers import error_of, post_raw, read_all, weave_one
+from tests.faults.helpers import error_of, post_raw, read_all
+from tests.support import weave_one
 from wove_http_dev import HttpWorker
 from wove_http_dev.pytest_plugin import Factory
 

@@ -8,7 +8,8 @@ from contextlib import suppress
 
 import pytest
 
-from tests.faults.helpers import error_of, weave_one
+from tests.faults.helpers import error_of
+from tests.support import weave_one
 from wove_http_dev import FAULTS, HttpWorker
 from wove_http_dev.pytest_plugin import Factory
 

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from tests.faults.helpers import error_of, post_raw, read_all, weave_one
+from tests.faults.helpers import error_of, post_raw, read_all
+from tests.support import weave_one
 from wove_http_dev import HttpWorker
 from wove_http_dev.pytest_plugin import Factory
 

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import pytest
 from wove import weave
 
-from tests.faults.helpers import error_of, weave_many, weave_one
+from tests.faults.helpers import error_of, weave_many
 from tests.isolated.helpers import pid_of
-from tests.support import answer, run_frame, send_one, signed_bytes
+from tests.support import answer, run_frame, send_one, signed_bytes, weave_one
 from wove_http_dev import CertificateAuthority, Fault, HttpWorker, UsageError
 from wove_http_dev.errors import StrictnessError
 from wove_http_dev.isolated.host import IsolatedHost, _ChildProcess

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.helpers import weave_one
+from tests.support import weave_one
 from wove_http_dev import HttpWorker, assert_contained
 from wove_http_dev.faults.response import Status
 

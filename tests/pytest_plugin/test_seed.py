@@ -6,7 +6,7 @@ import pytest
 
 DECISIONS = """
     import pytest
-    from tests.faults.helpers import weave_one
+    from tests.support import weave_one
 
     @pytest.mark.parametrize("n", range(4))
     def test_decisions(wove_http_worker, n):

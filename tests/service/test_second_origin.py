@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from tests.faults.helpers import weave_one
+from tests.support import weave_one
 from wove_http_dev import CertificateAuthority, Fault, HttpWorker
 from wove_http_dev.faults.fault import ResponseStage
 from wove_http_dev.faults.injections import Injection
