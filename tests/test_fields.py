@@ -274,8 +274,8 @@ class TestFlags:
         """A value that is not allowed is refused with the field's sentence."""
         with pytest.raises(SystemExit):
             parser.parse_args(["--port", "70000"])
-        told = "argument --port: takes a whole number between 0 and 65535, not '70000'"
-        assert told in capsys.readouterr().err
+        message = "argument --port: takes a whole number between 0 and 65535, not '70000'"
+        assert message in capsys.readouterr().err
 
     @pytest.mark.parametrize(
         "line",

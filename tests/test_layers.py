@@ -123,8 +123,8 @@ def test_entry_has_a_module(entry: str) -> None:
 def test_worker_cases_import_nothing_else(module: str) -> None:
     """The cases for a worker service import only each other and what runs and counts them."""
     imported = set(imports_in(MODULES[module].read_text(encoding="utf-8"), module))
-    ours = {name for name in imported if not name.startswith("conformance.worker")}
-    assert ours <= {"conformance.case", "conformance.runner"}
+    others = {name for name in imported if not name.startswith("conformance.worker")}
+    assert others <= {"conformance.case", "conformance.runner"}
 
 
 def place_of_tests(module: str) -> tuple[Path, Path]:

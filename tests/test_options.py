@@ -36,18 +36,18 @@ class TestOf:
         assert Options.of(port=8443).port == 8443
 
     @pytest.mark.parametrize(
-        ("word", "told"),
+        ("word", "message"),
         [
             ("securty", "did you mean 'security'?"),
             ("time_out", "did you mean 'timeout'?"),
             ("zzz", "there are tls, security, secret"),
         ],
     )
-    def test_unknown_word(self, word: str, told: str) -> None:
+    def test_unknown_word(self, word: str, message: str) -> None:
         """An unknown word is a usage error that suggests a known one."""
         with pytest.raises(UsageError, match=f"unknown option '{word}'") as caught:
             Options.of(**{word: 1})
-        assert told in str(caught.value)
+        assert message in str(caught.value)
 
     @pytest.mark.parametrize("option", dataclasses.fields(Options), ids=lambda o: str(o.name))
     def test_documented(self, option: dataclasses.Field[Any]) -> None:
@@ -78,12 +78,12 @@ class TestOf:
 )
 def test_value_that_cannot_be(word: str, values: list[Any]) -> None:
     """A value that cannot be is a usage error that names its option."""
-    told = []
+    messages = []
     for value in values:
         with pytest.raises(UsageError) as caught:
             Options.of(**{word: value})
-        told.append(str(caught.value))
-    assert all(word in message for message in told)
+        messages.append(str(caught.value))
+    assert all(word in message for message in messages)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ class TestHost:
         ],
     )
     def test_is_loopback(self, host: str, expected: bool) -> None:
-        """Loopback names and addresses are told from all others."""
+        """``is_loopback`` is true for loopback names and addresses only."""
         assert Host(host).is_loopback is expected
 
     @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ class TestHost:
         ],
     )
     def test_is_address(self, host: str, expected: bool) -> None:
-        """Address literals are told from names."""
+        """``is_address`` is true for address literals only."""
         assert Host(host).is_address is expected
 
     @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ class TestImpersonated:
         assert impersonated(url) == parts
 
     @pytest.mark.parametrize(
-        ("url", "told"),
+        ("url", "message"),
         [
             ("http://w.internal/", "takes an https:// URL"),
             ("w.internal", "takes an https:// URL"),
@@ -319,9 +319,9 @@ class TestImpersonated:
             ("https://[w.internal/", "is not a URL"),
         ],
     )
-    def test_refused(self, url: str, told: str) -> None:
+    def test_refused(self, url: str, message: str) -> None:
         """What cannot be impersonated is a usage error that says why."""
-        with pytest.raises(UsageError, match=told):
+        with pytest.raises(UsageError, match=message):
             impersonated(url)
 
 

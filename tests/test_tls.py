@@ -26,14 +26,14 @@ def ca() -> CertificateAuthority:
 def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> x509.Certificate:
     """The certificate that ``server`` showed to ``client``, which asked for ``name``."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    ours = client.wrap_bio(to_client, to_server, server_hostname=name)
-    theirs = server.wrap_bio(to_server, to_client, server_side=True)
-    for side in (ours, theirs, ours, theirs):
+    client_side = client.wrap_bio(to_client, to_server, server_hostname=name)
+    server_side = server.wrap_bio(to_server, to_client, server_side=True)
+    for side in (client_side, server_side, client_side, server_side):
         try:
             side.do_handshake()
         except ssl.SSLWantReadError:
             continue
-    shown = ours.getpeercert(binary_form=True)
+    shown = client_side.getpeercert(binary_form=True)
     assert shown is not None
     return x509.load_der_x509_certificate(shown)
 
@@ -66,9 +66,9 @@ class TestLeaves:
 
     def test_common_name(self, ca: CertificateAuthority) -> None:
         """A leaf has the given common name."""
-        pem = ca.issue("a.example", common_name="somebody").cert_chain_pems[0].bytes()
+        pem = ca.issue("a.example", common_name="a common name").cert_chain_pems[0].bytes()
         subject = x509.load_pem_x509_certificate(pem).subject
-        assert "somebody" in [attribute.value for attribute in subject]
+        assert "a common name" in [attribute.value for attribute in subject]
 
     def test_validity(self, ca: CertificateAuthority) -> None:
         """A leaf expires at the given time."""

@@ -34,7 +34,7 @@ def usage(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 
 def test_an_executor_without_a_defect_exits_0() -> None:
-    """No case failed."""
+    """A check without a failed case exits with status 0."""
     assert run(CONFORMING, "--run", "frames.*", "--strict") == 0
 
 
@@ -70,7 +70,7 @@ def test_an_executor_that_says_nothing_is_not_checked_further(
 
 @pytest.mark.parametrize("executor", ["http", "https"])
 def test_the_shipped_list_makes_a_clean_run(executor: str) -> None:
-    """Wove's own executors fall short only where the list for their version says."""
+    """Wove's own executors fail only the cases that the list for their version has."""
     known = ("--known-failing", "builtin", "--strict")
     assert run("--executor", executor, *known, "--run", "security.0*", "--run", "errors.1*") == 0
 
@@ -87,7 +87,7 @@ def test_a_known_failure_that_passes_exits_1(
 
 
 def test_the_shipped_list_is_for_woves_own(capsys: pytest.CaptureFixture[str]) -> None:
-    """Somebody's own executor has a list of its own."""
+    """The shipped list does not apply to another executor."""
     assert "for --executor http|https" in usage(capsys, CONFORMING, "--known-failing", "builtin")
 
 

@@ -51,15 +51,15 @@ def test_foreign_lookup_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A look-up function installed inside the block stays, and a warning says so."""
     monkeypatch.setattr(socket, "getaddrinfo", socket.getaddrinfo)
 
-    def theirs(*args: Any, **kwargs: Any) -> Any:
+    def installed(*args: Any, **kwargs: Any) -> Any:
         raise AssertionError("not called")
 
     with (
         pytest.warns(RestoreWarning, match="getaddrinfo"),
         dns.mapped("workers.internal", 443, TARGET),
     ):
-        socket.getaddrinfo = theirs
-    assert socket.getaddrinfo is theirs
+        socket.getaddrinfo = installed
+    assert socket.getaddrinfo is installed
 
 
 def test_wrapped_lookup_maps_nothing_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,8 +68,8 @@ def test_wrapped_lookup_maps_nothing_afterwards(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(socket, "getaddrinfo", socket.getaddrinfo)
     mapping = dns.mapped("workers.invalid", 443, TARGET)
     mapping.__enter__()
-    ours: Any = socket.getaddrinfo
-    socket.getaddrinfo = lambda *args, **kwargs: ours(*args, **kwargs)
+    mapping_lookup: Any = socket.getaddrinfo
+    socket.getaddrinfo = lambda *args, **kwargs: mapping_lookup(*args, **kwargs)
     with pytest.warns(RestoreWarning):
         mapping.__exit__(None, None, None)
     with pytest.raises(socket.gaierror):

@@ -32,8 +32,8 @@ def test_foreign_value_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A value that other code set inside the block stays, and a warning names the variable."""
     monkeypatch.setenv(VARIABLE, "old")
     with pytest.warns(RestoreWarning, match=VARIABLE), environ.variable(VARIABLE, "new"):
-        monkeypatch.setenv(VARIABLE, "theirs")
-    assert os.environ[VARIABLE] == "theirs"
+        monkeypatch.setenv(VARIABLE, "other")
+    assert os.environ[VARIABLE] == "other"
 
 
 @pytest.mark.parametrize(

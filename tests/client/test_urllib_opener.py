@@ -126,7 +126,7 @@ def test_foreign_opener_is_left_alone(
 ) -> None:
     """An opener installed inside the block stays, and a warning says so."""
     monkeypatch.setattr(urllib.request, "_opener", None)
-    theirs = Recorder()
+    installed = Recorder()
     with pytest.warns(RestoreWarning, match="install_opener"), urllib_opener.routed(LOCAL, context):
-        urllib.request.install_opener(theirs)
-    assert urllib.request._opener is theirs  # type: ignore[attr-defined]  # no public getter
+        urllib.request.install_opener(installed)
+    assert urllib.request._opener is installed  # type: ignore[attr-defined]  # no public getter

@@ -324,7 +324,7 @@ class TestReadInjection:
         assert read_injection(["status after=3"], words)[1] == Selector("a", after=3)
 
     def test_same_value_twice(self) -> None:
-        """The same value twice is no contradiction."""
+        """The same value given twice is accepted."""
         assert read_injection(["status times=2", "hang times=2"], {"times": 2})[1].times == 2
 
     @pytest.mark.parametrize(

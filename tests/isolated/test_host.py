@@ -221,7 +221,7 @@ def test_twenty_kills_during_two_hundred_runs(isolated: HttpWorker) -> None:
     outcomes: list[str] = []
     lock = threading.Lock()
     todo = list(range(200))
-    serving = threading.Event()  # so that no weave is spent on a port where nobody listens
+    serving = threading.Event()  # so that no weave is spent on a port without a listener
     serving.set()
 
     def client() -> None:

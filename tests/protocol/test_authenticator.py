@@ -137,14 +137,14 @@ class TestWovesOwnHeaders:
         headers = NetworkExecutorSecurity(mode="signed", secret=SECRET).headers_for(
             transport="http", target=TARGET, body=BODY
         )
-        ours = sign(
+        signature = sign(
             SECRET.encode(),
             target=TARGET,
             body=BODY,
             timestamp=headers[TIMESTAMP],
             nonce=headers[NONCE],
         )
-        assert ours == headers[SIGNATURE]
+        assert signature == headers[SIGNATURE]
 
 
 class TestSteps:
@@ -480,7 +480,7 @@ class TestHints:
 
     def test_unknown_secret(self) -> None:
         """Without a better guess the hint lists what remains."""
-        verdict = self.verify_with_known("nobody-knows-this")
+        verdict = self.verify_with_known("unknown-secret")
         assert verdict.hint == "another secret, or a body or target changed on the way"
 
     def test_own_secret_is_not_anothers(self) -> None:

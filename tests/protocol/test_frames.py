@@ -192,7 +192,7 @@ MALFORMED = [
     pytest.param(b"null", "not NoneType", id="JSON null"),
     pytest.param(b"{}", "type None", id="no type"),
     pytest.param(b'{"type": "shutdown"}', "'shutdown'", id="unknown type"),
-    pytest.param(b'{"type": ["run_task"]}', r"\['run_task'\]", id="type is no string"),
+    pytest.param(b'{"type": ["run_task"]}', r"\['run_task'\]", id="type is not text"),
     pytest.param(frame_without(wove_run(), "run_id"), "'run_id' is missing", id="no run_id"),
     pytest.param(wove_run(run_id=5), "'run_id' must be", id="run_id is a number"),
     pytest.param(wove_run(run_id=""), "'run_id' must be", id="run_id is empty"),
@@ -347,30 +347,30 @@ NOTHING = (None, None, None, False)
 
 
 class TestClaim:
-    """Reading a body that nobody has authenticated."""
+    """What a body says that it is, read before authentication."""
 
     def test_claims(self) -> None:
         """The type and both ids are read."""
         assert said(wove_run()) == ("run_task", "double", "run-1", False)
 
     def test_claims_of_a_cancel(self) -> None:
-        """A ``cancel_task`` is read alike."""
+        """Type and ids of a ``cancel_task`` are read."""
         assert said(wove_cancel()) == ("cancel_task", "double", "run-1", False)
 
     def test_claims_an_initial_value(self) -> None:
-        """An initial value is recognised before anybody is trusted."""
+        """An initial value is recognised before authentication."""
         assert Claim(wove_run(callable=WoveContextManager()._tasks["data"]["func"])).initial_value
 
     @pytest.mark.parametrize(
         "body", [b"", b"\xff", b"{", b"[]", b"null", b"{}", b"[" * 200_000, b'{"type": 1}']
     )
     def test_junk_claims_nothing(self, body: bytes) -> None:
-        """A body that is no frame claims nothing."""
+        """A body that is not a frame has no type and no ids."""
         assert said(body) == NOTHING
 
     @pytest.mark.parametrize("body", [b'{"type": "run_task"}', wove_frame(type="run_task", args=1)])
     def test_half_a_frame(self, body: bytes) -> None:
-        """What a broken frame does claim is read."""
+        """The fields that a broken frame has are read."""
         assert said(body) == ("run_task", None, None, False)
 
     @pytest.mark.parametrize(
@@ -378,22 +378,23 @@ class TestClaim:
         HOSTILE_PICKLES.values(),
         ids=[name.replace(" ", "-") for name in HOSTILE_PICKLES],
     )
-    def test_hostile_pickle_is_no_initial_value(self, payload: bytes) -> None:
-        """A pickle made to upset a disassembler, that name inside, is no initial value."""
+    def test_hostile_pickle_is_not_an_initial_value(self, payload: bytes) -> None:
+        """A pickle made to upset a disassembler is not an initial value, though the name is
+        inside."""
         hostile = SEED_NAME.encode().join((b"", payload)) + SEED_NAME.encode()
         text = base64.b64encode(payload + hostile).decode()
         body = wove_frame(type="run_task", task_id="t", run_id="r", callable_pickle=text)
         assert said(body) == ("run_task", "t", "r", False)
 
     def test_pickle_is_not_loaded(self, tmp_path: Path) -> None:
-        """A pickle that acts when it is loaded does not act."""
+        """No pickle is loaded."""
         target = tmp_path / "written"
         said(wove_run(callable=(SEED_NAME, WritesAFile(target))))
         assert not target.exists()
 
     @pytest.mark.parametrize("body", [wove_run(), wove_run(callable=INITIAL), wove_cancel(), b"{}"])
     def test_decoding_changes_nothing(self, body: bytes) -> None:
-        """A claim says the same after it was decoded."""
+        """A claim has the same values after it was decoded."""
         claim = Claim(body)
         with contextlib.suppress(FrameError):
             claim.decode()
@@ -425,7 +426,7 @@ class TestClaim:
 
 
 def mentions_its_name() -> Callable[[], str]:
-    """A user's function whose closure holds the name that Wove's lambdas have."""
+    """A user's function whose closure has the name of Wove's lambdas."""
     name = SEED_NAME
     return lambda: name
 
@@ -437,8 +438,8 @@ def nested_name() -> Callable[[], str]:
     return function
 
 
-class TestSeeds:
-    """Telling Wove's own initial values from a user's tasks."""
+class TestInitialValues:
+    """Distinguishing Wove's own initial values from a user's tasks."""
 
     @pytest.mark.parametrize("name", ["data", "x"])
     def test_real_initial_value(self, name: str) -> None:

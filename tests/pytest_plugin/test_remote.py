@@ -115,7 +115,7 @@ def test_remote_usage(pytester: pytest.Pytester, arguments: list[str], message: 
 
 
 def test_remote_faults_skip_by_name(pytester: pytest.Pytester, remote: list[str]) -> None:
-    """The reason names the fault, not a member that nobody called."""
+    """The reason names the fault, not a member that the test did not use."""
     result = run(pytester, FAULTED.format(words="'empty-body'"), "-rs", *remote)
     result.stdout.fnmatch_lines(["*the fault empty-body needs a worker of this process*"])
 

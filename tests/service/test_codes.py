@@ -133,7 +133,7 @@ def test_handshake_failed(worker: HttpWorker) -> None:
 
 
 def test_request_incomplete(plain_worker: HttpWorker) -> None:
-    """A client that leaves in the middle of its request is told apart from a refusal."""
+    """A client that leaves in the middle of its request has another code than a refusal."""
     with connect(plain_worker) as sock:
         sock.sendall(b"POST / HTTP/1.1\r\n")
     journal = plain_worker.journal

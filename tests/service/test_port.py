@@ -1,4 +1,4 @@
-"""A port that stays ours."""
+"""A reserved port, and the listening sockets on it."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class TestRefused:
     def test_host_of_another_machine(self) -> None:
         """An address of another machine is a usage error."""
         with pytest.raises(UsageError, match="not an address of this machine"):
-            Port("192.0.2.1", 0)  # RFC 5737: nobody's
+            Port("192.0.2.1", 0)  # RFC 5737: for documentation only
 
     @pytest.mark.parametrize("host", ["no-such-host.invalid", "x" * 70, "a..b"])
     def test_host_that_does_not_resolve(self, host: str) -> None:

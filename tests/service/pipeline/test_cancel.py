@@ -298,7 +298,7 @@ def test_held_run_is_acknowledged(client: Client, worker: HttpWorker) -> None:
 @MODE
 def test_unknown_run_is_harmless(client: Client, mode: str) -> None:
     """A cancel of an unknown run gets an empty 200."""
-    done = client.cancel(mode, run_id="nobody")
+    done = client.cancel(mode, run_id="unknown")
     assert (done.status, done.body) == (200, b"")
 
 
