@@ -1,8 +1,8 @@
 """A certificate authority for tests, and the TLS contexts made from it.
 
-Certificates come from trustme; nothing is installed in a system or certifi store. A private key
-touches the disk only inside trustme's own 0600 temporary file while OpenSSL loads it, or in the
-state directory that ``serve`` asks for. This room knows no socket and no HTTP.
+Certificates come from trustme; nothing is installed in a system's or certifi's store. A private key
+is on disk only in trustme's own temporary file (mode 0600) while OpenSSL loads it, and in the state
+directory of ``serve``.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _SNI_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?", re.IGNORECA
 
 
 class CertificateAuthority:
-    """An ECDSA certificate authority that only this process (and whom you hand its file) trusts.
+    """An ECDSA certificate authority that is trusted only where its file is given.
 
-    ``close()``, or leaving it as a context manager, deletes its files.
+    As a context manager its files are deleted at the end, as by :meth:`close`.
     """
 
     def __init__(self, ca: trustme.CA | None = None) -> None:
@@ -51,10 +51,10 @@ class CertificateAuthority:
 
     @classmethod
     def kept_in(cls, directory: Path) -> CertificateAuthority:
-        """The authority kept in ``directory`` (``ca.pem`` 0644, ``ca.key`` 0600), made if absent;
-        its bundle is kept there too, made afresh.
+        """The authority in ``directory`` (``ca.pem``, and ``ca.key`` with mode 0600), made if it is
+        absent. Its bundle is written there too, each time anew.
 
-        Raises :class:`UsageError` if the files there cannot be read as a certificate and a key.
+        Raises :class:`UsageError` if the files are not a certificate and its key.
         """
         certificate, key = directory / "ca.pem", directory / "ca.key"
         try:
@@ -76,12 +76,12 @@ class CertificateAuthority:
 
     @classmethod
     def from_pem(cls, certificate: bytes, key: bytes) -> CertificateAuthority:
-        """The authority with this certificate and private key, both PEM."""
+        """The authority that has this certificate and private key, both PEM."""
         return cls(trustme.CA.from_pem(certificate, key))
 
     @property
     def key_pem(self) -> bytes:
-        """The CA's private key, PEM; for a child process of ours, over a socket pair."""
+        """The CA's private key, PEM; an isolated worker's child gets it over a socket pair."""
         return self._ca.private_key_pem.bytes()
 
     @property
@@ -96,8 +96,8 @@ class CertificateAuthority:
 
     @property
     def bundle_file(self) -> str:
-        """Path of a bundle: this system's CAs and ours; what ``SSL_CERT_FILE`` of a child should
-        be, because that variable replaces the default file."""
+        """Path of a file with the system's CAs and this one, for ``SSL_CERT_FILE`` of another
+        process: that variable replaces the system's file."""
         return str(self._file("bundle.pem", lambda: _system_cas() + self.cert_pem))
 
     def _file(self, name: str, content: Callable[[], bytes]) -> Path:
@@ -118,18 +118,18 @@ class CertificateAuthority:
         not_before: datetime.datetime | None = None,
         not_after: datetime.datetime | None = None,
     ) -> trustme.LeafCert:
-        """A leaf for these host names and IP addresses, signed by this authority."""
+        """A leaf certificate for these host names and IP addresses."""
         return self._ca.issue_cert(
             *identities, common_name=common_name, not_before=not_before, not_after=not_after
         )
 
     def intermediate(self) -> trustme.CA:
-        """A fresh intermediate authority below this one."""
+        """A new intermediate authority, signed by this one."""
         return self._ca.create_child_ca()
 
     def server_context(self, *extra_names: str) -> ssl.SSLContext:
         """A server context (TLS 1.2 and newer) with a leaf for the local names and
-        ``extra_names``; a client that asks for another name by SNI gets a leaf for that one."""
+        ``extra_names``; a client that names another host (SNI) gets a leaf for that host."""
         key = tuple(sorted({*LOCAL_NAMES, *(name.lower() for name in extra_names)}))
         with self._lock:
             context = self._server.get(key)
@@ -161,7 +161,7 @@ class CertificateAuthority:
             return context
 
     def client_context(self) -> ssl.SSLContext:
-        """A client context that trusts this authority and nobody else."""
+        """A client context that trusts this authority alone."""
         with self._lock:
             if self._client is None:
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -172,14 +172,14 @@ class CertificateAuthority:
             return self._client
 
     def cached(self, key: object, make: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
-        """The context made by ``make`` the first time ``key`` was asked for."""
+        """The context for ``key``, made by ``make`` when it is first asked for."""
         with self._lock:
             if key not in self._cache:
                 self._cache[key] = make()
             return self._cache[key]
 
     def close(self) -> None:
-        """Delete the files; asking for one again makes it anew."""
+        """Delete the files; they are written again when they are asked for."""
         with self._lock:
             if self._cleanup is not None:
                 self._cleanup()
@@ -193,13 +193,13 @@ class CertificateAuthority:
 
 
 def server_context(leaf: trustme.LeafCert) -> ssl.SSLContext:
-    """A bare server context that shows ``leaf``."""
+    """A server context with ``leaf`` and nothing else."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # A killed process sends no alert: without this, OpenSSL 3 sends one when a read ends early.
+    # OpenSSL 3 answers a read that ends early with an alert, which a killed process does not send.
     context.options |= getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
-    # A connection serves one POST (the executor sends Connection: close), so a resumption ticket
-    # is two more writes for nothing.
+    # The executor opens a connection for each POST (Connection: close), so session tickets would be
+    # two writes that nothing uses.
     context.num_tickets = 0
     leaf.configure_cert(context)
     return context
@@ -207,7 +207,7 @@ def server_context(leaf: trustme.LeafCert) -> ssl.SSLContext:
 
 def self_signed_context(names: Sequence[str]) -> ssl.SSLContext:
     """A server context whose certificate for ``names`` is signed by its own key."""
-    # trustme makes leaves of a CA only.
+    # trustme cannot make one: its leaves are signed by a CA.
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -244,7 +244,7 @@ def self_signed_context(names: Sequence[str]) -> ssl.SSLContext:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner can read (0600 from its first moment)."""
+    """Write a file that only its owner can read: mode 0600 before it has any content."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         os.fchmod(descriptor, 0o600)
@@ -254,7 +254,7 @@ def write_private(path: Path, content: bytes) -> None:
 def _check_pair(certificate: bytes, key: bytes) -> None:
     certified = x509.load_pem_x509_certificate(certificate).public_key()
     if certified != load_pem_private_key(key, password=None).public_key():
-        raise ValueError("the key is not the certificate's")
+        raise ValueError("the key does not belong to the certificate")
 
 
 def _system_cas() -> bytes:

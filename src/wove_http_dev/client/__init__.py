@@ -1,4 +1,5 @@
-"""The Wove side of a test: what must hold in this process so that Wove's executor reaches a worker.
+"""What is changed in the process of a client so that Wove's executor reaches a worker.
 
-Each room here changes one thing of the process and puts it back, only where it is still ours.
+Each module changes one thing and restores it at the end; what another party has replaced meanwhile
+is left as it is.
 """

@@ -1,5 +1,5 @@
 """What a client of a worker service needs, as data: an environment for ``wove.config``, variables
-for another process. This room changes nothing.
+for another process.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ URL_VARIABLE = "WOVE_WORKER_URL"
 
 
 def environment_definition(options: Options, url: str, security: Any) -> dict[str, Any]:
-    """For ``wove.config(environments={name: …})``; ``security`` is ``None`` for none at all."""
+    """An environment for ``wove.config(environments={name: …})``; without ``security`` if that is
+    ``None``.
+    """
     executor_config: dict[str, Any] = {"url": url}
     if security is not None:
         executor_config["security"] = security
@@ -36,7 +38,7 @@ def environment_definition(options: Options, url: str, security: Any) -> dict[st
 
 
 def client_env(url: str, secret: str, ca_bundle: str | None) -> dict[str, str]:
-    """Environment variables for another process; ``no_proxy`` is appended to this one's."""
+    """Environment variables for another process; ``no_proxy`` is this one's with the host."""
     host = urllib.parse.urlsplit(url).hostname or "localhost"
     env = {URL_VARIABLE: url, **without_proxy(host, os.environ)}
     if secret:

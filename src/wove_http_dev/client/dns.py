@@ -1,7 +1,7 @@
-"""Host names: one exact (host, port) of ``socket.getaddrinfo`` leads to a worker instead.
+"""Host names: ``socket.getaddrinfo`` answers for one (host, port) with a worker's address.
 
-Only that pair changes; every other look-up is the original's. On exit the original is back, unless
-somebody has wrapped or replaced ours meanwhile: then ours stays, maps nothing, and says so.
+Every other look-up is the original's. If another party has replaced ``getaddrinfo`` at the end, its
+replacement stays and a warning says so.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _lock = threading.RLock()
 
 
 class _Lookup:
-    """A callable in the place of ``socket.getaddrinfo``."""
+    """Stands in for ``socket.getaddrinfo`` while a host is mapped."""
 
     def __init__(self, original: Any) -> None:
         self.original = original
@@ -44,7 +44,9 @@ def _key(host: Any, port: Any) -> tuple[str, int] | None:
 
 @contextmanager
 def mapped(host: str, port: int, target: tuple[str, int]) -> Iterator[None]:
-    """``getaddrinfo(host, port)`` answers for ``target`` (address, port) in this process."""
+    """Inside the block ``getaddrinfo(host, port)`` of this process answers with ``target``, an
+    (address, port).
+    """
     key = (host.lower(), port)
     with _lock:
         current: Any = socket.getaddrinfo

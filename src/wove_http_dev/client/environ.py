@@ -1,4 +1,4 @@
-"""Environment variables: set for a while in this process, or handed to another one."""
+"""Environment variables: set in this process for a while, or made for another process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from wove_http_dev.errors import RestoreWarning
 
 @contextmanager
 def variable(name: str, value: str) -> Iterator[None]:
-    """``os.environ[name] = value``, and back to what it was, unless somebody changed it again."""
+    """Inside the block ``os.environ[name]`` is ``value``; then what it was before, unless it was
+    changed meanwhile.
+    """
     previous = os.environ.get(name)
     os.environ[name] = value
     try:
@@ -34,7 +36,7 @@ def variable(name: str, value: str) -> Iterator[None]:
 def without_proxy(host: str, environ: Mapping[str, str]) -> dict[str, str]:
     """``no_proxy`` in both spellings, with ``host`` appended to what ``environ`` has there.
 
-    urllib honours proxies for loopback too, and of the two spellings only one on some systems.
+    urllib uses a proxy for loopback too, and some systems read only one of the two spellings.
     """
     spellings = {}
     for name in ("no_proxy", "NO_PROXY"):

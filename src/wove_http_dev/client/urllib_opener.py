@@ -1,9 +1,9 @@
-"""Trust and proxies: requests for a worker's (host, port) go through an opener of ours that trusts
-our CA only and knows no proxy; everything else goes to the opener that was there.
+"""Trust and proxies: urllib's requests for a worker go through an opener that trusts the worker's
+CA alone and uses no proxy; all others go to the opener that was there.
 
-On Python 3.12 and newer urllib's default opener freezes its TLS context and proxies at first use,
-and before that it builds a context with the system's CAs per request (27 ms); so neither
-``SSL_CERT_FILE`` nor a proxy variable would do. Redirects stay as urllib has them.
+On Python 3.12 and newer urllib's default opener keeps the TLS context and the proxies of its first
+use, and before 3.12 it builds a context with the system's CAs for each request (27 ms); so neither
+``SSL_CERT_FILE`` nor a proxy variable would be enough. Redirects work as in urllib.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _lock = threading.RLock()
 
 
 class _Dispatcher(urllib.request.OpenerDirector):
-    """Stands in ``urllib.request._opener`` while a worker is routed."""
+    """Stands in for ``urllib.request._opener`` while a worker is routed."""
 
     def __init__(self, previous: Any) -> None:
         super().__init__()
@@ -48,14 +48,14 @@ class _Dispatcher(urllib.request.OpenerDirector):
 
 
 class _Route(urllib.request.OpenerDirector):
-    """An opener for one origin; what a redirect sends elsewhere goes back to the dispatcher."""
+    """The opener for one origin; a redirect to another origin goes back to the dispatcher."""
 
     def __init__(self, dispatcher: _Dispatcher, origin: Origin, context: ssl.SSLContext) -> None:
         super().__init__()
         self._dispatcher = dispatcher
         self._route = origin
-        # build_opener()'s handlers but for proxies; made here, because an opener must never
-        # share handlers with another (add_handler re-parents them).
+        # The handlers of build_opener() except the one for proxies. They are made here because
+        # openers cannot share a handler: add_handler changes its parent.
         for handler in (
             urllib.request.UnknownHandler(),
             urllib.request.HTTPDefaultErrorHandler(),
@@ -84,9 +84,11 @@ def _origin(url: str) -> Origin | None:
 
 @contextmanager
 def routed(url: str, context: ssl.SSLContext) -> Iterator[None]:
-    """Send ``urllib`` requests for the origin of ``url`` through an opener that trusts what
-    ``context`` trusts. On exit ``urllib.request._opener`` is what it was, unless somebody else
-    has replaced ours meanwhile: then a :class:`RestoreWarning` says so."""
+    """Inside the block urllib's requests for the origin of ``url`` trust what ``context`` trusts.
+
+    At the end ``urllib.request._opener`` is what it was. If another party has replaced it
+    meanwhile, that stays and a :class:`RestoreWarning` says so.
+    """
     origin = _origin(url)
     if origin is None:
         raise ValueError(f"{url!r} has no origin")

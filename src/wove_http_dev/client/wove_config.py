@@ -1,9 +1,10 @@
-"""Wove's process-wide configuration: an environment defined for a while.
+"""Wove's process-wide configuration: an environment that is defined for a while.
 
-``wove.config()`` has no reset, so ``wove.runtime.runtime`` is saved when the first worker is
-configured and restored **in place** (others hold references to it) when the last one leaves,
-including what a test changed with ``wove.config()`` in between. Import the application before, at
-the top of the test module, so that its own configuration is part of what is saved.
+``wove.config()`` has no reset. So ``wove.runtime.runtime`` is saved when the first worker is
+configured, and restored when the last one no longer is, together with what a test has changed by
+``wove.config()`` in between. It is restored **in place**, because other modules hold references to
+it. Import the application before, at the top of the test module, so that its own configuration is
+part of what is saved.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ _applied: float | None = None
 def configured(
     name: str, definition: Mapping[str, Any], delivery_timeout: float | None
 ) -> Iterator[None]:
-    """Environment ``name`` is ``definition`` in Wove; one of that name is replaced, then restored.
+    """Inside the block Wove's environment ``name`` is ``definition``; then what it was before.
 
-    An environment's own ``delivery_timeout`` does nothing when only the task names the
-    environment, so the global one is set too where it is ``None``; the largest among workers wins.
+    An environment's own ``delivery_timeout`` has no effect when only the task names the
+    environment, so the global one is set too where it is ``None``: to the largest of all workers.
     It then bounds local tasks as well.
     """
     from wove.runtime import runtime
@@ -38,7 +39,7 @@ def configured(
 
 @contextmanager
 def preserved() -> Iterator[None]:
-    """Wove's whole configuration is as before on exit of the outermost one, in place."""
+    """At the end of the outermost block Wove's configuration is what it was, in place."""
     global _depth
     from wove.runtime import runtime
 
@@ -82,7 +83,7 @@ def _defined(
 
 
 def _apply_timeout(runtime: Any) -> None:
-    # A value that is neither None nor the one set here is the user's, and stays.
+    # A value that was not set here is the user's, and stays.
     global _applied
     before, _applied = _applied, max(_timeouts, default=None)
     if runtime.global_defaults.get("delivery_timeout") == before:
@@ -112,8 +113,8 @@ def url_of(name: str) -> str | None:
     from wove.runtime import runtime
 
     definition = runtime.environments.get(name)
-    # wove.config() merges, so an environment made local may still have a URL.
-    # An executor of the user's own may send there as well.
+    # wove.config() merges, so a local environment may have a URL. An executor of another name, the
+    # user's own, may send to it.
     if not isinstance(definition, dict) or definition.get("executor", "local") == "local":
         return None
     settings = definition.get("executor_config") or definition.get("config") or {}

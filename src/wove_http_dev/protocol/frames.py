@@ -1,8 +1,8 @@
-"""Command frames in, event frames out: JSON with ``*_pickle`` fields on one side, dataclasses on
-the other (Wove's http page, "Executor Protocol").
+"""Command frames and event frames: JSON with ``*_pickle`` fields on one side, dataclasses and dicts
+on the other (Wove's http page, "Executor Protocol").
 
-This room knows the words of the protocol. It opens no socket, checks no signature, and never loads
-a pickle: a payload stays bytes until the runner, behind authentication, asks for the object.
+No pickle is loaded here except by :func:`loads`: a payload stays bytes until the runner, after
+authentication, needs the object.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TERMINAL_TYPES = ("task_result", "task_error", "task_cancelled")
 
 @dataclass(frozen=True)
 class RunTask:
-    """A ``run_task`` command frame; both payloads are cloudpickle bytes, not loaded."""
+    """A ``run_task`` command frame; both payloads are cloudpickle bytes."""
 
     run_id: str
     task_id: str
@@ -169,7 +169,8 @@ def _command(frame: Mapping[str, Any]) -> RunTask | CancelTask:
         mode = _choice(frame, "delivery_cancel_mode", "best_effort")
         if mode not in CANCEL_MODES:
             raise FrameError(
-                f"cancel_task: delivery_cancel_mode {mode!r} is none of {CANCEL_MODES}"
+                f"cancel_task: delivery_cancel_mode must be one of {', '.join(CANCEL_MODES)}, not"
+                f" {mode!r}"
             )
         return CancelTask(
             run_id=_text(frame, "run_id"),
@@ -195,15 +196,15 @@ def _command(frame: Mapping[str, Any]) -> RunTask | CancelTask:
 
 
 # Wove sends `data` and every `weave(x=…)` value as `lambda: kwargs` / `lambda v=value: v`
-# (wove/context.py, WoveContextManager.__init__). cloudpickle writes the code object first, with its
-# name, and then the names of the module it is from, within the first few opcodes (measured: 2.2.1
-# to 3.1.3; from then on the code object's own file name is "<dynamic-code>").
+# (wove/context.py, WoveContextManager.__init__). cloudpickle writes the code object with its name
+# first, then the module's names, all within the first few opcodes (measured with 2.2.1 to 3.1.3;
+# since 3.1.3 the code object's own file name is "<dynamic-code>").
 _INITIAL_VALUE_QUALNAME = "WoveContextManager.__init__.<locals>.<lambda>"
 _INITIAL_VALUE_OPCODES = 80
 
 
 def is_initial_value(callable_pickle: bytes) -> bool:
-    """Whether this callable is one of Wove's own initial-value lambdas; never loaded."""
+    """Whether the pickle, which is not loaded, is one of Wove's lambdas for initial values."""
     if _INITIAL_VALUE_QUALNAME.encode() not in callable_pickle:
         return False
     previous, is_lambda = "", False
@@ -215,7 +216,7 @@ def is_initial_value(callable_pickle: bytes) -> bool:
                 return is_lambda and argument.replace("\\", "/").endswith("wove/context.py")
             is_lambda = is_lambda or argument == "<lambda>"
             previous = argument
-    except Exception:  # genops raises many kinds on hostile bytes; none of them is a initial_value
+    except Exception:  # genops raises many types of errors on hostile bytes
         return False
     return False
 
@@ -226,8 +227,8 @@ def dumps(value: Any) -> bytes:
 
 
 def loads(payload: bytes) -> Any:
-    """The object in ``payload``. **Runs code of the sender's choosing**: only for bytes that were
-    authenticated, or that this process wrote itself."""
+    """The object in ``payload``. **Runs code that the sender chose**: only for bytes that were
+    authenticated, or that this process wrote."""
     return pickle.loads(payload)
 
 
@@ -241,12 +242,12 @@ def _event(kind: str, run_id: str, task_id: str, **fields: Any) -> Event:
 
 
 def task_started(run_id: str, task_id: str) -> Event:
-    """The event that a run began."""
+    """The event of a run that starts."""
     return _event("task_started", run_id, task_id)
 
 
 def heartbeat(run_id: str, task_id: str) -> Event:
-    """The event that a run is still alive."""
+    """The event of a run that is still running."""
     return _event("heartbeat", run_id, task_id)
 
 
@@ -274,7 +275,7 @@ def task_cancelled(run_id: str, task_id: str) -> Event:
 
 
 def shape_events(events: Sequence[Event], shape: str) -> Any:
-    """``events`` as one of the http page's three answers; ``frame`` keeps the last one only."""
+    """``events`` in one of the three shapes of the http page; ``frame`` is the last one alone."""
     if shape == "list":
         return list(events)
     if shape == "frame" and events:
