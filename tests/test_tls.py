@@ -290,7 +290,7 @@ class TestKeptIn:
         """A certificate that is not the key's is a usage error."""
         CertificateAuthority.kept_in(tmp_path)
         (tmp_path / "ca.pem").write_bytes(CertificateAuthority().cert_pem)
-        with pytest.raises(UsageError, match="not the certificate's"):
+        with pytest.raises(UsageError, match="does not belong to the certificate"):
             CertificateAuthority.kept_in(tmp_path)
 
 

@@ -227,7 +227,7 @@ MALFORMED = [
     pytest.param(frame_without(wove_cancel(), "run_id"), "'run_id' is missing", id="whose cancel"),
     pytest.param(
         wove_cancel(delivery_cancel_mode="kill"),
-        "delivery_cancel_mode 'kill'",
+        "delivery_cancel_mode must be one of best_effort, require_ack, not 'kill'",
         id="bad cancel mode",
     ),
     pytest.param(
