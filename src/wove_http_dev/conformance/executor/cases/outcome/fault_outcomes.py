@@ -71,5 +71,7 @@ def weave_ends(check: CaseContext, fault: FaultClass) -> str:
     if not acted:
         if fault.kind.command == "cancel_task":
             raise NotApplicable("no cancel_task arrived for it to act on (see family cancel)")
-        check.fail(f"the fault did not come to act: nothing of its kind arrived; {outcome}")
+        check.fail(
+            f"the fault never acted: no request or connection that it acts on arrived; {outcome}"
+        )
     return str(outcome)
