@@ -211,22 +211,14 @@ class Authenticator:
         yield _check_headers(headers)
         key, timestamp, nonce, signature = (headers.get(name) or "" for name in SIGNED_HEADERS)
         known = _same(key, self.credentials.key)
-        yield (
-            Step("key", True)
-            if known
-            else Step("key", False, f"unknown key {key[:80]!r}", "unknown-key")
-        )
+        yield _step("key", known, f"unknown key {key[:80]!r}", "unknown-key")
         now = self._clock()
         yield self._timestamp(timestamp, now)
         body_hash = hashlib.sha256(request.body).hexdigest()
         canonical = canonical_string(request.target, body_hash, timestamp, nonce)
         yield Step("canonical string", True, canonical.replace("\n", "|")[:400])
         match = _same(signature, _signature(self.credentials.secret, canonical))
-        yield (
-            Step("signature", True)
-            if match
-            else Step("signature", False, "does not match", "signature-mismatch")
-        )
+        yield _step("signature", match, "does not match", "signature-mismatch")
         if self.credentials.remember_nonces:
             yield _NONCE_STEPS[self._nonces.remember(nonce, now)]
 
@@ -263,11 +255,7 @@ class Authenticator:
         # http.client writes header values as latin-1; compare the bytes that travelled.
         expected = self.credentials.secret.decode("utf-8")
         match = _same(token, expected)
-        yield (
-            Step("token", True)
-            if match
-            else Step("token", False, "is not this worker's token", "token-mismatch")
-        )
+        yield _step("token", match, "is not this worker's token", "token-mismatch")
 
     def _explain(self, verdict: Verdict, request: Request) -> None:
         """Set ``would_match`` and ``hint`` of a verdict on a signature that does not match."""
@@ -323,6 +311,11 @@ _NONCE_STEPS = {
         "nonce-memory-full",
     ),
 }
+
+
+def _step(name: str, ok: bool, detail: str, code: str) -> Step:
+    """A step without ``detail`` and ``code`` if it is ``ok``."""
+    return Step(name, True) if ok else Step(name, False, detail, code)
 
 
 def _check_headers(headers: Headers) -> Step:
