@@ -150,7 +150,7 @@ def with_query(target: str) -> str:
     expected="it is accepted",
 )
 def signed_query(check: CaseContext) -> str:
-    """A URL with a query works: Wove signs path and query as they stand in the URL."""
+    """A URL with a query works: Wove signs path and query as they are written in the URL."""
     check.need_mode("signed")
     target = with_query(check.service.target)
     body = commands.encode(commands.run_frame(tasks.nothing))
@@ -173,7 +173,7 @@ def signed_query(check: CaseContext) -> str:
 )
 @refuses("signed")
 def wrong_key(check: CaseContext) -> Attempts:
-    """A key id that the service does not know is refused; it does not stand for an empty secret."""
+    """A key id that the service does not know is refused, not verified with an empty secret."""
     for name, secret in (("an unknown", None), ("an empty secret under an unknown", b"")):
         yield Attempt(f"{name} X-Wove-Key", *signed(check, key="another-key", secret=secret))
     right = check.service.key

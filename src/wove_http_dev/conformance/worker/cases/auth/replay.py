@@ -47,7 +47,7 @@ LATE = 1.1
     expected="the first is accepted, the second refused and not run",
 )
 def replay_same_connection(check: CaseContext) -> str:
-    """A signed request is good once: the same one again, on the same connection, is refused."""
+    """A signed request is accepted once: the same one again, on the same connection, is refused."""
     check.need_mode("signed")
     sent, headers = signed(check)
     request = check.service.request(sent.body, headers, keep=True)
@@ -247,7 +247,7 @@ def replay_late(check: CaseContext) -> str:
     expected="the first is accepted, the second refused",
 )
 def replay_cancel(check: CaseContext) -> str:
-    """A signed cancel_task is good once as well."""
+    """A signed cancel_task is accepted once, too."""
     check.need_mode("signed")
     body, headers = _cancelling(check)
     check.ask("a good cancel_task", body, headers)
@@ -297,4 +297,4 @@ def clock_window(check: CaseContext) -> str:
             wrong.append(f"{where} was accepted")
     if wrong:
         check.fail("; ".join(wrong))
-    return "as it should"
+    return "accepted within the window only"

@@ -33,7 +33,7 @@ from wove_http_dev.conformance.worker.wire import NoAnswer
     expected="neither the old one nor the replay is loaded",
 )
 def verify_all_before_unpickling(check: CaseContext) -> str:
-    """Timestamp and nonce are part of the verification: before them nothing is unpickled."""
+    """Timestamp and nonce are verified too before anything is unpickled."""
     check.need_mode("signed")
     old = canary(check)
     stamp = str(int(time.time() - OUTSIDE))
@@ -66,7 +66,7 @@ def verify_all_before_unpickling(check: CaseContext) -> str:
     expected="the second is refused, and does not run",
 )
 def replay_of_a_failure(check: CaseContext) -> str:
-    """A signed request is good once, also where its task failed or was cancelled."""
+    """A signed request is accepted once, also if its task failed or was cancelled."""
     check.need_mode("signed")
     callback = check.callback()
     body = commands.encode(commands.run_frame(tasks.report_and_fail, callback.address))

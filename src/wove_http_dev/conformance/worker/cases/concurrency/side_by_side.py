@@ -118,7 +118,7 @@ def _pair(check: CaseContext, *, first_ends_first: bool) -> None:
     expected="each answer has its own run_id and its own value",
 )
 def never_mixed_up(check: CaseContext) -> str:
-    """Of runs side by side, each answer is about its own run."""
+    """When runs overlap, each answer is about its own run."""
     if check.session.callback_works():
         _pair(check, first_ends_first=True)
         _pair(check, first_ends_first=False)

@@ -66,7 +66,7 @@ def unpicklable_exception(check: CaseContext) -> str:
     expected="a task_error each, no exception_pickle of such a kind; the service goes on",
 )
 def system_exit(check: CaseContext) -> str:
-    """A task that calls sys.exit() or is interrupted ends itself only, not the service."""
+    """A task that calls sys.exit() or is interrupted does not end the service."""
     for name in ("SystemExit", "KeyboardInterrupt", "GeneratorExit", "BaseException"):
         what = f"a task that raises {name}"
         event = failed(check, what, tasks.fail_with, {"name": name})
@@ -123,7 +123,7 @@ def unimportable_callable(check: CaseContext) -> str:
     expected="a task_error or a 4xx status each; the service goes on",
 )
 def broken_pickles(check: CaseContext) -> str:
-    """A payload that does not load, or loads to the wrong thing, is answered like any other."""
+    """A payload that does not load, or loads to a wrong value, is answered with an error."""
     for what, function, args in (
         ("a callable_pickle that is not a pickle", b"\x80\x05garbage", None),
         ("an empty callable_pickle", b"", None),
@@ -186,6 +186,6 @@ def async_system_exit(check: CaseContext) -> str:
     expected=OUTCOME,
 )
 def exception_without_text(check: CaseContext) -> str:
-    """An exception whose ``__str__`` raises is answered like any other."""
+    """An exception whose __str__ raises is answered like any other."""
     what = "an exception whose __str__ raises"
     return answers.error_text(failed(check, what, tasks.fail_without_text))

@@ -98,7 +98,7 @@ def one_terminal_frame(check: CaseContext) -> str:
     expected="its run_id, unchanged, on every event frame",
 )
 def run_id_echo(check: CaseContext) -> str:
-    """Every event frame carries the run_id of its run: Wove finds the task by nothing else."""
+    """Every event frame carries the run_id of its run: Wove finds the task by it alone."""
     run_id = commands.new_run_id()
     _echoed(check, "run_id", run_id, _events(check, run_id=run_id))
     return run_id
@@ -153,7 +153,7 @@ def ids_are_opaque(check: CaseContext) -> str:
     expected="task_started, if any, first and once; the terminal frame last",
 )
 def order(check: CaseContext) -> str:
-    """The frames stand in the order in which things happened; the terminal one is the final one."""
+    """The frames are in the order in which things happened; the terminal frame is the last."""
     events = _events(check)
     kinds = [event.get("type") for event in events]
     if kinds and kinds[-1] not in answers.TERMINAL:

@@ -94,12 +94,12 @@ def cut_off_request(check: CaseContext) -> str:
 @limits.must(
     "04",
     f"{sources.EXECUTOR}: at a timeout it closes the connection",
-    scenario="a run_task whose client hangs up while the task runs; then the task is released; and"
-    f" one whose client resets the connection while a result of {RESULT >> 20} MiB is sent",
+    scenario="a run_task whose client disconnects while the task runs; then the task is released;"
+    f" and one whose client resets the connection while a result of {RESULT >> 20} MiB is sent",
     expected="the service goes on",
 )
 def client_gone(check: CaseContext) -> str:
-    """A client that hangs up, while its task runs or is answered, does not hurt the service."""
+    """A client that disconnects while its task runs or is answered does not stop the service."""
     survived(check, "a client that reset its connection in the middle of an answer", _reset(check))
     callback = check.callback()
     body = commands.encode(commands.run_frame(tasks.hold, callback.address))

@@ -107,7 +107,7 @@ def python_values(check: CaseContext) -> str:
     expected="task_result with None",
 )
 def no_result(check: CaseContext) -> str:
-    """A task that returns nothing is a task_result too."""
+    """A task that returns nothing is answered with a task_result too."""
     _same(check, "the result of a task that returns nothing", check.value(tasks.nothing), None)
     return "None"
 
@@ -133,7 +133,7 @@ def unicode(check: CaseContext) -> str:
     expected="the same bytes",
 )
 def large_payload(check: CaseContext) -> str:
-    """An argument and a result of a mebibyte are nothing special."""
+    """An argument and a result of 1 MiB come back unchanged."""
     _large(check, 1)
     return "1 MiB there and back"
 
@@ -153,7 +153,7 @@ def _large(check: CaseContext, size: int) -> None:
     expected="the same bytes",
 )
 def very_large_payload(check: CaseContext) -> str:
-    """Data frames and images fit as well."""
+    """Larger values, such as data frames and images, come back unchanged as well."""
     _large(check, 6)
     return "6 MiB there and back"
 

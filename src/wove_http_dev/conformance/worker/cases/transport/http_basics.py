@@ -80,7 +80,7 @@ def json_content_type(check: CaseContext) -> str:
     expected="the task's result",
 )
 def request_in_pieces(check: CaseContext) -> str:
-    """A request that arrives in several TCP segments is read to its end before it is judged."""
+    """A request that arrives in several TCP segments is read to its end before it is answered."""
     body = commands.encode(commands.run_frame(tasks.echo, {"value": "in pieces"}))
     request = check.service.request(body, check.service.credentials(body))
     size = len(request) // PIECES + 1
