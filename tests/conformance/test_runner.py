@@ -9,7 +9,7 @@ import pytest
 
 from wove_http_dev.conformance import runner
 from wove_http_dev.conformance.case import Case, CaseFailed, Family, Result
-from wove_http_dev.conformance.runner import Checking
+from wove_http_dev.conformance.runner import Checking, perform
 
 
 class Clock:
@@ -76,3 +76,28 @@ def test_no_case_begins_after_the_budget(clock: Clock) -> None:
     assert [result.status for result in done] == ["passed"] * 4 + ["not run"] * 2
     assert "the 30 s that this check allows were used up" in done[-1].actual
     assert "made-up.00 8.0 s" in done[-1].actual
+
+
+class Recording:
+    """A context that records what is sent."""
+
+    sent = "a request"
+
+
+@contextmanager
+def recording() -> Iterator[Recording]:
+    """The context of one case."""
+    yield Recording()
+
+
+@pytest.mark.parametrize("pass_", [True, False])
+def test_a_result_has_what_its_context_sent(clock: Clock, pass_: bool) -> None:
+    """Also if the case failed."""
+    (case,) = cases(clock, 1, 0.0, pass_=pass_)
+    assert perform(case, recording).sent == "a request"
+
+
+def test_a_context_that_records_nothing_leaves_sent_empty(clock: Clock) -> None:
+    """A report then shows the scenario alone."""
+    (result,) = results(cases(clock, 1, 0.0, pass_=True))
+    assert result.sent == ""
