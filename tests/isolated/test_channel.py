@@ -69,6 +69,28 @@ def test_request_without_response(pair: Pair) -> None:
         asking.request("anything", None, 0.01)
 
 
+def test_late_response_is_dropped(pair: Pair) -> None:
+    """A response that comes after its timeout is not taken for another request's."""
+    release = threading.Event()
+    handlers: dict[str, Callable[[Any], Any]] = {
+        "block": lambda _: release.wait(TIMEOUT),
+        "double": lambda data: data * 2,
+    }
+    with channel(pair[0]) as asking, channel(pair[1], handlers):
+        with pytest.raises(NotRunningError):
+            asking.request("block", None, 0.01)
+        release.set()
+        assert asking.request("double", 21, TIMEOUT) == 42
+
+
+def test_unknown_request(pair: Pair) -> None:
+    """A request without a handler raises UsageError; the channel stays usable."""
+    with channel(pair[0]) as asking, channel(pair[1], {"double": lambda data: data * 2}):
+        with pytest.raises(UsageError):
+            asking.request("triple", 1, TIMEOUT)
+        assert asking.request("double", 1, TIMEOUT) == 2
+
+
 def test_request_of_a_closed_end(pair: Pair) -> None:
     """A request waits no longer when the other end closes."""
     with channel(pair[0]) as asking:

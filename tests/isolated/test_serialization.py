@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -50,6 +51,28 @@ def test_bytes(payload: bytes | None) -> None:
 def test_exchange(exchange: Exchange) -> None:
     """An exchange has every field of the one that was sent."""
     assert copied(exchange) == exchange
+
+
+SENT_FIELDS = [
+    field.name for field in dataclasses.fields(Exchange) if field.name not in ("number", "received")
+]
+VALUES = {"headers": [("Host", "localhost")], "verdict": REFUSED, "faults": ["hang"]}
+
+
+@pytest.mark.parametrize("name", SENT_FIELDS)
+def test_field_of_an_exchange(name: str) -> None:
+    """Every field is sent: one that is added to Exchange is not forgotten here."""
+    exchange = Exchange(1, 0.0)
+    setattr(exchange, name, VALUES.get(name, "a value"))
+    assert getattr(copied(exchange), name) == getattr(exchange, name)
+
+
+def test_record_is_not_changed() -> None:
+    """An update does not change the record that it is given."""
+    record = through_json(serialization.exchange_to_record(Exchange(1, 0.0, verdict=REFUSED)))
+    before = json.dumps(record)
+    serialization.update_exchange(Exchange(1, 0.0), record)
+    assert json.dumps(record) == before
 
 
 def test_exchange_keeps_its_number() -> None:
