@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from wove_http_dev.tls import CertificateAuthority as CertificateAuthority
     from wove_http_dev.worker import HttpWorker as HttpWorker
 
-_ROOMS = {
+_MODULES = {
     "CertificateAuthority": "tls",
     "assert_contained": "assertions",
     "FAULTS": "faults",
@@ -46,14 +46,14 @@ _ROOMS = {
     "WaitTimeoutError": "errors",
 }
 
-__all__ = sorted(_ROOMS)
+__all__ = sorted(_MODULES)
 
 
 def __getattr__(name: str) -> Any:
-    room = _ROOMS.get(name)
-    if room is None:
+    module = _MODULES.get(name)
+    if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{room}"), name)
+    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
     globals()[name] = value
     return value
 

@@ -16,7 +16,8 @@ from tests.isolated.helpers import pid_of
 from tests.support import answer, run_frame, send_one, signed_bytes, weave_one
 from wove_http_dev import CertificateAuthority, Fault, HttpWorker, UsageError
 from wove_http_dev.errors import StrictnessError
-from wove_http_dev.isolated.host import IsolatedHost, _ChildProcess
+from wove_http_dev.isolated.host import IsolatedHost
+from wove_http_dev.isolated.process import ChildProcess
 from wove_http_dev.runs.records import Run
 from wove_http_dev.service.connection import Limits
 
@@ -118,13 +119,13 @@ def test_the_journal_is_complete_before_the_response(
 ) -> None:
     """A client that has its response finds its run finished and the hit counted, however slowly
     this process reads from the child."""
-    plain = getattr(_ChildProcess, entry)
+    plain = getattr(ChildProcess, entry)
 
     def slowly(self: Any, data: Any) -> None:
         threading.Event().wait(0.2)
         plain(self, data)
 
-    monkeypatch.setattr(_ChildProcess, entry, slowly)
+    monkeypatch.setattr(ChildProcess, entry, slowly)
     with HttpWorker(ca=wove_http_ca, isolated=True) as worker, worker.configured():
         injection = worker.inject(fault)
         weave_one()

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
+import cloudpickle
 import pytest
 
 from tests.run_records import FAILED, make_run, returned
+from wove_http_dev.faults import Fault, SlowResponse
+from wove_http_dev.faults.injections import FaultBook, Injection
+from wove_http_dev.faults.selector import Selector
 from wove_http_dev.isolated import serialization
 from wove_http_dev.protocol.authenticator import Step, Verdict
+from wove_http_dev.protocol.credentials import credentials
 from wove_http_dev.runs.records import Exchange
 from wove_http_dev.runs.runner import CANCELLED, Outcome
 from wove_http_dev.runs.stubs import StubAnswer
@@ -113,3 +119,51 @@ def test_stub_answer(events: Any) -> None:
     answer = StubAnswer(returned(1), events)
     record = through_json(serialization.answer_to_record(answer))
     assert serialization.answer_from_record(record) == answer
+
+
+@pytest.mark.parametrize("mode", ["signed", "bearer", "none"])
+def test_credentials(mode: str) -> None:
+    """The child verifies with the parent's credentials."""
+    shared = credentials(mode, key="k", clock_skew=5.0)
+    copy = serialization.credentials_from_record(
+        through_json(serialization.credentials_to_record(shared))
+    )
+    assert copy == dataclasses.replace(shared, form=copy.form)
+
+
+def adopted(injection: Injection) -> Injection:
+    """The injection that the other process has in force."""
+    book = FaultBook()
+    serialization.adopt_injection(book, through_json(serialization.injection_to_record(injection)))
+    (copy,) = book.active
+    return copy
+
+
+def test_injection() -> None:
+    """An injection keeps its faults, its selector, its number and its counts."""
+    book = FaultBook()
+    book.add((SlowResponse(),), Selector())
+    injection = book.add((SlowResponse(delay=2.0),), Selector(task="t*", times=3))
+    injection.account(seen=5, hits=2)
+    copy = adopted(injection)
+    assert (copy.faults, copy.selector, copy.number, copy.seen, copy.hits) == (
+        injection.faults,
+        injection.selector,
+        1,
+        5,
+        2,
+    )
+
+
+@dataclass(frozen=True)
+class OfATest(Fault):
+    """A fault that a test module defines."""
+
+    stage: ClassVar[str] = "response"
+
+
+def test_registry_is_restored() -> None:
+    """cloudpickle's process-wide registry is as it was."""
+    before = cloudpickle.list_registry_pickle_by_value()
+    serialization.injection_to_record(FaultBook().add((OfATest(),), Selector()))
+    assert cloudpickle.list_registry_pickle_by_value() == before

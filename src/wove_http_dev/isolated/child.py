@@ -7,7 +7,6 @@ child is started with ``python -I``: it shares neither modules nor the import pa
 
 from __future__ import annotations
 
-import base64
 import os
 import signal
 import socket
@@ -19,12 +18,9 @@ from typing import Any, NoReturn
 
 from wove_http_dev.errors import NotRunningError
 from wove_http_dev.faults.injections import FaultBook, Injection
-from wove_http_dev.faults.selector import Selector
 from wove_http_dev.isolated import serialization
 from wove_http_dev.isolated.channel import Channel
 from wove_http_dev.options import Options
-from wove_http_dev.protocol.credentials import Credentials
-from wove_http_dev.protocol.frames import loads
 from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import Journal, JournalObserver
 from wove_http_dev.runs.records import Exchange, Run, matches_task
@@ -143,8 +139,7 @@ class Child:
 
     def _start(self, data: dict[str, Any]) -> None:
         ca = CertificateAuthority.from_pem(data["ca"].encode(), data["ca_key"].encode())
-        words = data["credentials"]
-        credentials = Credentials(**{**words, "secret": base64.b64decode(words["secret"])})
+        credentials = serialization.credentials_from_record(data["credentials"])
         journal = Journal(secrets=[credentials.secret.decode("utf-8", "replace")])
         journal.observe(_Reporter(self._channel.notify, self._notify_and_wait))
         gates, stubs = _ParentsGates(journal), _ParentsStubs()
@@ -190,15 +185,12 @@ class Child:
         state.gates.held = tuple(data["held"])
         state.stubs.stubbed = tuple(data["stubbed"])
         state.names[:], state.paths[:] = data["names"], data["paths"]
-        wanted = {entry["number"]: entry for entry in data["faults"]}
+        wanted = {record["number"]: record for record in data["injections"]}
         for injection in state.faults.active:
             if wanted.pop(injection.number, None) is None:
                 injection.remove()
-        for number, entry in wanted.items():
-            faults = loads(base64.b64decode(entry["faults"]))  # a pickle that the parent wrote
-            state.faults.adopt(number, faults, Selector(**entry["selector"])).account(
-                seen=entry["seen"], hits=entry["hits"]
-            )
+        for record in wanted.values():
+            serialization.adopt_injection(state.faults, record)
         self._host.apply_state()
 
     def _flush_journal(self, settle: bool) -> None:

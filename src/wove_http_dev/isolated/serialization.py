@@ -1,14 +1,24 @@
-"""Journal entries, outcomes and stub answers as JSON records, for the channel between an isolated
-worker and its parent. Payloads stay pickle bytes, in base64.
+"""What the two processes of an isolated worker send each other, as JSON records: journal entries,
+outcomes and stub answers, credentials and injections. Payloads stay pickle bytes, in base64.
 """
 
 from __future__ import annotations
 
 import base64
 import dataclasses
+import sys
+import sysconfig
+from types import ModuleType
 from typing import Any
 
+import cloudpickle
+
+from wove_http_dev.faults.fault import Fault
+from wove_http_dev.faults.injections import FaultBook, Injection
+from wove_http_dev.faults.selector import Selector
 from wove_http_dev.protocol.authenticator import Step, Verdict
+from wove_http_dev.protocol.credentials import Credentials
+from wove_http_dev.protocol.frames import dumps, loads
 from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.runs.runner import Outcome
 from wove_http_dev.runs.stubs import StubAnswer
@@ -61,7 +71,7 @@ def update_exchange(exchange: Exchange, record: Record) -> None:
 
 
 def run_to_record(run: Run) -> Record:
-    """What is known of ``run`` when it is let in."""
+    """What is known of ``run`` when it is accepted."""
     return {
         "run_id": run.run_id,
         "task_id": run.task_id,
@@ -122,3 +132,64 @@ def answer_from_record(record: Record) -> StubAnswer:
     """The stub's answer of :func:`answer_to_record`."""
     events = tuple(record["events"]) if record["events"] is not None else None
     return StubAnswer(outcome_from_record(record["outcome"]), events)
+
+
+def credentials_to_record(credentials: Credentials) -> Record:
+    """What a worker needs of ``credentials`` to verify requests; not what its clients need."""
+    return {
+        "mode": credentials.mode,
+        "secret": encode_bytes(credentials.secret),
+        "key": credentials.key,
+        "clock_skew": credentials.clock_skew,
+        "remember_nonces": credentials.remember_nonces,
+    }
+
+
+def credentials_from_record(record: Record) -> Credentials:
+    """The credentials of :func:`credentials_to_record`."""
+    return Credentials(**{**record, "secret": decode_bytes(record["secret"]) or b""})
+
+
+def injection_to_record(injection: Injection) -> Record:
+    """``injection`` with its counts; its faults as a pickle that needs no import path."""
+    return {
+        "number": injection.number,
+        "faults": encode_bytes(_pickled_by_value(injection.faults)),
+        "selector": dataclasses.asdict(injection.selector),
+        "seen": injection.seen,
+        "hits": injection.hits,
+    }
+
+
+def adopt_injection(book: FaultBook, record: Record) -> None:
+    """Put the injection of :func:`injection_to_record` in force in ``book``."""
+    faults = loads(decode_bytes(record["faults"]) or b"")  # a pickle that the parent wrote
+    injection = book.adopt(record["number"], faults, Selector(**record["selector"]))
+    injection.account(seen=record["seen"], hits=record["hits"])
+
+
+def _pickled_by_value(faults: tuple[Fault, ...]) -> bytes:
+    # A class that a test module defines is not importable in the child: it is sent whole.
+    modules = {sys.modules[type(fault).__module__] for fault in faults}
+    already = cloudpickle.list_registry_pickle_by_value()
+    registered = [
+        module
+        for module in modules
+        if not _is_importable(module) and module.__name__ not in already
+    ]
+    for module in registered:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        return dumps(faults)
+    finally:
+        for module in registered:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def _is_importable(module: ModuleType) -> bool:
+    if module.__name__ == "__main__":  # cloudpickle sends it by value in any case
+        return True
+    if module.__name__.partition(".")[0] == "wove_http_dev":
+        return True
+    paths = [sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib")]
+    return any((getattr(module, "__file__", None) or "").startswith(path) for path in paths)

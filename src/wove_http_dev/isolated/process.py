@@ -1,0 +1,172 @@
+"""One child process of an isolated worker, as its parent sees it: what it reports and requests."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+from typing import Any
+
+from wove_http_dev.errors import UsageError
+from wove_http_dev.faults.injections import Injection
+from wove_http_dev.isolated import serialization
+from wove_http_dev.isolated.channel import Channel
+from wove_http_dev.runs.records import FINISHED, Exchange, Run
+from wove_http_dev.runs.runner import Execution
+from wove_http_dev.service.host import STOP_GRACE, HostState
+from wove_http_dev.service.pipeline import SecondOriginUrl
+
+
+class ChildProcess:
+    """One child process, from its start to its end."""
+
+    def __init__(self, state: HostState, second_origin: SecondOriginUrl) -> None:
+        self._journal = state.journal
+        self._second_origin_url = second_origin
+        self._state = state
+        self._exchanges: dict[int, Exchange] = {}
+        self._runs: dict[str, Run] = {}
+        self._parked: dict[str, Execution] = {}
+        self.end_expected = False
+        """Whether this process ends it, or a fault crashes it."""
+        self.ended = threading.Event()
+        parent_end, child_end = socket.socketpair()
+        with child_end:
+            number = child_end.fileno()
+            self.process = subprocess.Popen(
+                # -I: no PYTHONPATH, no working directory, no user site on the import path.
+                [sys.executable, "-I", "-m", "wove_http_dev.isolated.child", str(number)],
+                pass_fds=[number],
+                stdin=subprocess.DEVNULL,
+            )
+        self.channel = Channel(
+            parent_end,
+            requests={
+                "park": self._park,
+                "stub": self._stub,
+                "second_origin": self._second_origin,
+                "crashing": self._crashing,
+                "exchange_updated": self._exchange_updated,
+                "injection_decided": self._injection_decided,
+            },
+            notifications={
+                "exchange_opened": self._exchange_opened,
+                "exchange_closed": self._exchange_closed,
+                "run_added": self._run_added,
+                "run_changed": self._run_changed,
+                "run_finished": self._run_finished,
+                "run_lost": self._run_lost,
+            },
+            on_close=self._ended,
+        ).start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether its end has not been noticed yet."""
+        return not self.ended.is_set()
+
+    def end(self) -> None:
+        """Close the channel, and block until the process has ended; it is killed after
+        ``STOP_GRACE`` + 3 s."""
+        self.end_expected = True
+        self.channel.close()
+        try:
+            self.process.wait(STOP_GRACE + 3.0)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    # What the child reports
+
+    def _exchange_opened(self, data: dict[str, Any]) -> None:
+        self._exchanges[data["number"]] = self._journal.open(data["kind"])
+
+    def _exchange_updated(self, data: list[Any]) -> None:
+        number, record = data
+        exchange = self._exchanges[number]
+        serialization.update_exchange(exchange, record)
+        self._journal.update(exchange)
+        self._journal.notify()
+
+    def _exchange_closed(self, data: list[Any]) -> None:
+        number, record = data
+        exchange = self._exchanges.pop(number)
+        serialization.update_exchange(exchange, record)
+        self._journal.close(exchange)
+
+    def _run_added(self, record: dict[str, Any]) -> None:
+        run = serialization.run_from_record(record)
+        self._runs[run.run_id] = run
+        self._journal.add_run(run)
+
+    def _run_changed(self, data: list[Any]) -> None:
+        run_id, changes = data
+        run = self._runs[run_id]
+        serialization.update_run(run, changes)
+        if changes["state"] in FINISHED:  # the outcome has its own report
+            self._journal.notify()
+        else:
+            self._journal.change(run, changes["state"])
+
+    def _run_finished(self, data: list[Any]) -> None:
+        run_id, changes, outcome = data
+        run = self._runs[run_id]
+        serialization.update_run(run, changes)
+        self._journal.finish(run, serialization.outcome_from_record(outcome))
+
+    def _run_lost(self, data: list[Any]) -> None:
+        run_id, changes = data
+        run = self._runs[run_id]
+        serialization.update_run(run, changes)
+        self._journal.lose(run)
+
+    def _injection_decided(self, data: list[Any]) -> None:
+        number, counts = data
+        injection = self._injection(number)
+        if injection is not None:
+            injection.account(**counts)
+        self._journal.notify()
+
+    def _injection(self, number: int | None) -> Injection | None:
+        found = (each for each in self._state.faults.injections if each.number == number)
+        return next(found, None)  # a reset() may have removed it
+
+    def _crashing(self, _: None) -> None:
+        self.end_expected = True
+
+    def _ended(self) -> None:
+        for run in self._runs.values():
+            self._journal.lose(run)
+        open_ones = list(self._exchanges.values())
+        by_itself = not self.end_expected
+        if by_itself and not open_ones:
+            open_ones = [self._journal.open("connection")]
+        for exchange in open_ones:
+            exchange.error = "the worker process ended" + (" by itself" if by_itself else "")
+            exchange.code = exchange.code or "worker-ended"
+            exchange.internal_error = by_itself
+            self._journal.close(exchange)
+        for execution in list(self._parked.values()):
+            execution.cancel(wait_for_end=False)
+        self.process.poll()
+        self.ended.set()
+
+    # What the child requests
+
+    def _park(self, run_id: str) -> None:
+        run = self._runs[run_id]
+        execution = self._parked[run_id] = Execution(run.task_id)
+        self._state.gates.park(run, execution)
+        self._parked.pop(run_id, None)
+
+    def _second_origin(self, data: list[Any]) -> str:
+        run_id, number = data
+        return self._second_origin_url(run_id, self._injection(number))
+
+    def _stub(self, run_id: str) -> dict[str, Any]:
+        run = self._runs[run_id]
+        source = self._state.stubs.find(run)
+        if source is None:
+            raise UsageError(f"the stub for {run.task_id!r} was removed meanwhile")
+        return serialization.answer_to_record(source(run))

@@ -1,0 +1,63 @@
+"""One child process as its parent sees it, without a service in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from wove_http_dev.faults.injections import FaultBook
+from wove_http_dev.isolated.process import ChildProcess
+from wove_http_dev.runs.holds import Gates
+from wove_http_dev.runs.journal import Journal
+from wove_http_dev.runs.stubs import Stubs
+from wove_http_dev.service.host import HostState
+
+TIMEOUT = 10.0
+
+
+@pytest.fixture
+def state() -> HostState:
+    """The state of a worker."""
+    journal = Journal()
+    return HostState(journal, Gates(journal), Stubs(), FaultBook())
+
+
+@pytest.fixture
+def child(state: HostState) -> Iterator[ChildProcess]:
+    """A child process that was not asked to serve."""
+    child = ChildProcess(state, lambda run_id, injection: "")
+    yield child
+    child.end()
+
+
+def test_alive(child: ChildProcess) -> None:
+    """A child that was started is alive."""
+    assert child.alive
+    assert child.process.poll() is None
+
+
+def test_end(child: ChildProcess, state: HostState) -> None:
+    """``end()`` returns when the process has ended, of which the journal has no entry."""
+    child.end()
+    assert (child.alive, child.process.poll(), state.journal.exchanges) == (False, 0, [])
+
+
+def test_end_by_itself(child: ChildProcess, state: HostState) -> None:
+    """A process that ends by itself is a violation."""
+    child.process.kill()
+    assert child.ended.wait(TIMEOUT)
+    (exchange,) = state.journal.violations
+    assert (exchange.kind, exchange.code, exchange.error) == (
+        "connection",
+        "worker-ended",
+        "the worker process ended by itself",
+    )
+
+
+def test_expected_end(child: ChildProcess, state: HostState) -> None:
+    """An end that was expected is not a violation."""
+    child.end_expected = True
+    child.process.kill()
+    assert child.ended.wait(TIMEOUT)
+    assert state.journal.violations == []
