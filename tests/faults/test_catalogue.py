@@ -21,6 +21,7 @@ INDEPENDENT = "conformance/worker/"
 # Names of faults that mean something else in a module.
 OTHER_MEANINGS = {
     ("conformance/executor/cases/time/timeouts.py", "hang"),  # a case
+    ("conformance/executor/cases/time/timeouts.py", "hang"),  # the name of a case
     ("conformance/reporters/json.py", "status"),  # of a case
     ("measurement.py", "self-signed"),  # a word of OpenSSL's messages
     ("tls.py", "self-signed"),  # the name in such a certificate
