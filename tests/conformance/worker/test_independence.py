@@ -1,4 +1,4 @@
-"""The worker cases import nothing of the package or of Wove, so they cannot share its bugs."""
+"""The worker cases import nothing of the package or of Wove, so they cannot share its mistakes."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def test_a_reset_that_the_sender_learns_of_is_a_reset() -> None:
         client = socket.create_connection(server.getsockname())
         hostile.resets_at_once(server.accept()[0])
     poll = select.poll()
-    poll.register(client, 0)  # a reset is reported unasked, and polling does not consume it
+    poll.register(client, 0)  # a reset is always reported, and polling does not consume it
     assert poll.poll(10_000)
     connection = Connection(lambda _: client, Deadline(10))
     connection.send(b"x", Deadline(10))
