@@ -400,6 +400,11 @@ class TestClaim:
             claim.decode()
         assert (claim.type, claim.task_id, claim.run_id, claim.initial_value) == said(body)
 
+    def test_decoding_twice(self) -> None:
+        """A claim that was decoded gives the same command again."""
+        claim = Claim(wove_run())
+        assert claim.decode() is claim.decode()
+
     @pytest.mark.parametrize("body", [wove_run(), wove_cancel(), b"{}", b"{", b"\xff"])
     def test_body_is_parsed_once(self, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
         """However often a claim is read and however it is decoded, its JSON is parsed once."""

@@ -64,7 +64,7 @@ class Claim:
         self._body = body
         self._frame: dict[str, Any] | None = None
         self._error: str | None = None
-        self._initial_value: bool | None = None
+        self._command: RunTask | CancelTask | None = None
 
     @property
     def type(self) -> str | None:
@@ -84,27 +84,30 @@ class Claim:
     @property
     def initial_value(self) -> bool:
         """Whether it is a ``run_task`` for one of Wove's own initial values."""
-        if self._initial_value is None:
-            self._initial_value = self._looks_initial()
-        return self._initial_value
+        if self._command is not None:
+            return isinstance(self._command, RunTask) and self._command.initial_value
+        try:
+            payload = _payload(self._document(), "callable_pickle")
+        except FrameError:
+            return False
+        return self.type == "run_task" and is_initial_value(payload)
 
     def decode(self) -> RunTask | CancelTask:
         """The command frame. Raises :class:`FrameError` (400) naming what is wrong."""
-        frame = self._document()
-        command = _command(frame)
-        self._initial_value = isinstance(command, RunTask) and command.initial_value
-        # The request outlives its run, and must not hold a large payload twice meanwhile.
-        self._frame = {name: frame.get(name) for name in ("type", "task_id", "run_id")}
-        return command
+        if self._command is None:
+            frame = self._document()
+            self._command = _command(frame)
+            # The claim lives as long as the run, and must not hold a large payload twice.
+            self._frame = {name: frame.get(name) for name in ("type", "task_id", "run_id")}
+        return self._command
 
     def _document(self) -> dict[str, Any]:
         if self._frame is None and self._error is None:
             try:
                 self._frame = _parse(self._body)
             except FrameError as exc:
-                self._error = str(
-                    exc
-                )  # the exception itself would keep its traceback's frames alive
+                # Not the exception itself: its traceback would keep this call, and so the body.
+                self._error = str(exc)
         if self._frame is None:
             raise FrameError(self._error)
         return self._frame
@@ -115,13 +118,6 @@ class Claim:
         except FrameError:
             return None
         return value if isinstance(value, str) else None
-
-    def _looks_initial(self) -> bool:
-        try:
-            frame = self._document()
-            return self.type == "run_task" and is_initial_value(_payload(frame, "callable_pickle"))
-        except FrameError:
-            return False
 
 
 def _parse(body: bytes) -> dict[str, Any]:
