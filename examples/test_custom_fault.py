@@ -8,7 +8,7 @@ from wove_http_dev import Fault
 
 @dataclass(frozen=True)
 class ShoutedResult(Fault):
-    """The worker runs the task and tells a louder result."""
+    """The worker runs the task and sends a louder result."""
 
     stage: ClassVar[str] = "events"
 

@@ -1,4 +1,4 @@
-"""The README's code blocks are the files in ``examples/``."""
+"""The READMEs say what is so: their code is run as tests, the files that they name exist."""
 
 from __future__ import annotations
 
@@ -7,21 +7,26 @@ from pathlib import Path
 
 import pytest
 
-from wove_http_dev.conformance.case import Case
-from wove_http_dev.conformance.executor.suite import EXECUTOR_CASES
-from wove_http_dev.conformance.worker.suite import WORKER_CASES
-
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in [*ROOT.glob("*.md"), *ROOT.glob(".github/*.md"), *ROOT.glob("src/**/README.md")]
+}
 BLOCK = re.compile(r"<!-- file: (\S+) -->\n```python\n(.*?)```", re.DOTALL)
+BLOCKS = [(page, *block) for page, text in PAGES.items() for block in BLOCK.findall(text)]
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
+LINKS = [(page, target) for page, text in PAGES.items() for target in LINK.findall(text)]
+NAMED = re.compile(r"`((?:src|tests|examples)/[\w./-]*)`")
+PATHS = [(page, name) for page, text in PAGES.items() for name in NAMED.findall(text)]
 
 
-@pytest.mark.parametrize(("name", "shown"), BLOCK.findall(README), ids=lambda value: value[:40])
-def test_a_block_is_its_file(name: str, shown: str) -> None:
-    """What the README shows is what the example's test runs."""
-    assert shown == (ROOT / name).read_text()
+@pytest.mark.parametrize(("page", "name", "shown"), BLOCKS, ids=[block[1] for block in BLOCKS])
+def test_a_block_is_its_file(page: str, name: str, shown: str) -> None:
+    """What a README shows is what the example's test runs."""
+    assert shown == (ROOT / name).read_text(encoding="utf-8")
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize(
     ("sentence", "cases"),
     [
@@ -32,12 +37,31 @@ def test_a_block_is_its_file(name: str, shown: str) -> None:
 def test_the_number_of_cases(sentence: str, cases: tuple[Case, ...]) -> None:
     """The README counts the conformance cases."""
     assert re.findall(sentence, README) == [str(len(cases))]
+=======
+@pytest.mark.parametrize(("page", "target"), LINKS)
+def test_a_link_leads_somewhere(page: str, target: str) -> None:
+    """A relative link of a README names a file that exists."""
+    assert ((ROOT / page).parent / target).exists()
+
+
+@pytest.mark.parametrize(("page", "name"), PATHS)
+def test_a_named_path_exists(page: str, name: str) -> None:
+    """A path that a README names exists."""
+    assert (ROOT / name).exists()
+>>>>>>> 499124e (README in plain words; architecture page, CONTRIBUTING, SECURITY, CHANGELOG, pre-commit, project URLs)
 
 
 def test_every_example_is_shown() -> None:
-    """No example is left out of the README, but for the reference workers."""
-    shown = {name for name, _ in BLOCK.findall(README)}
+    """No example is left out of the READMEs, but for the reference workers."""
+    shown = {name for _, name, _ in BLOCKS}
     files = {f"examples/{path.name}" for path in (ROOT / "examples").glob("*.py")}
     assert {
         name for name in files if not name.startswith(("examples/worker_", "examples/test_worker_"))
     } == shown
+
+
+def test_pre_commit_runs_the_ruff_of_tox() -> None:
+    """A commit is formatted by the version of ruff that the lint environment checks with."""
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    tox = (ROOT / "tox.ini").read_text(encoding="utf-8")
+    assert re.findall(r"rev: v([\d.]+) # the version", hooks) == re.findall(r"ruff==([\d.]+)", tox)
