@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
+
+from wove_http_dev.options import Options
 
 ROOT = Path(__file__).parent.parent
 PAGES = {
@@ -14,10 +17,17 @@ PAGES = {
 }
 BLOCK = re.compile(r"<!-- file: (\S+) -->\n```python\n(.*?)```", re.DOTALL)
 BLOCKS = [(page, *block) for page, text in PAGES.items() for block in BLOCK.findall(text)]
-LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)[^)]*\)")
 LINKS = [(page, target) for page, text in PAGES.items() for target in LINK.findall(text)]
-NAMED = re.compile(r"`((?:src|tests|examples)/[\w./-]*)`")
-PATHS = [(page, name) for page, text in PAGES.items() for name in NAMED.findall(text)]
+# From the root; on the architecture page also from the package.
+NAMED = re.compile(r"`((?:[\w.]+/)+[\w.]*|\w+\.(?:py|json))`")
+PATHS = [
+    (page, name)
+    for page, text in PAGES.items()
+    for name in NAMED.findall(text)
+    if name.startswith(("src/", "tests/", "examples/", ".github/"))
+    or page == "src/wove_http_dev/README.md"
+]
 
 
 @pytest.mark.parametrize(("page", "name", "shown"), BLOCKS, ids=[block[1] for block in BLOCKS])
@@ -26,18 +36,6 @@ def test_a_block_is_its_file(page: str, name: str, shown: str) -> None:
     assert shown == (ROOT / name).read_text(encoding="utf-8")
 
 
-<<<<<<< HEAD
-@pytest.mark.parametrize(
-    ("sentence", "cases"),
-    [
-        (r"sends (\d+) numbered cases to a running worker", WORKER_CASES),
-        (r"one fault at a time: (\d+) cases", EXECUTOR_CASES),
-    ],
-)
-def test_the_number_of_cases(sentence: str, cases: tuple[Case, ...]) -> None:
-    """The README counts the conformance cases."""
-    assert re.findall(sentence, README) == [str(len(cases))]
-=======
 @pytest.mark.parametrize(("page", "target"), LINKS)
 def test_a_link_leads_somewhere(page: str, target: str) -> None:
     """A relative link of a README names a file that exists."""
@@ -47,8 +45,9 @@ def test_a_link_leads_somewhere(page: str, target: str) -> None:
 @pytest.mark.parametrize(("page", "name"), PATHS)
 def test_a_named_path_exists(page: str, name: str) -> None:
     """A path that a README names exists."""
-    assert (ROOT / name).exists()
->>>>>>> 499124e (README in plain words; architecture page, CONTRIBUTING, SECURITY, CHANGELOG, pre-commit, project URLs)
+    package = ROOT / "src" / "wove_http_dev"
+    folders = [ROOT, package, package / "faults", package / "conformance"]
+    assert any((folder / name).exists() for folder in folders)
 
 
 def test_every_example_is_shown() -> None:
@@ -58,6 +57,13 @@ def test_every_example_is_shown() -> None:
     assert {
         name for name in files if not name.startswith(("examples/worker_", "examples/test_worker_"))
     } == shown
+
+
+@pytest.mark.parametrize("option", [field.name for field in dataclasses.fields(Options)])
+def test_every_option_is_in_the_table(option: str) -> None:
+    """The README's table of options has a row for each."""
+    rows = [line for line in PAGES["README.md"].splitlines() if line.startswith("| `")]
+    assert any(f"`{option}`" in row.split("|")[1] for row in rows)
 
 
 def test_pre_commit_runs_the_ruff_of_tox() -> None:
