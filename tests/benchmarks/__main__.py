@@ -25,7 +25,8 @@ from werkzeug.datastructures import Headers
 from wove import weave
 
 from tests.benchmarks import peers
-from wove_http_dev import HttpWorker, auth
+from wove_http_dev import HttpWorker
+from wove_http_dev.protocol.authenticator import Authenticator
 from wove_http_dev.protocol.credentials import credentials
 from wove_http_dev.protocol.messages import Request
 from wove_http_dev.tls import CertificateAuthority, server_context
@@ -250,8 +251,8 @@ def bench_nonces(rounds: int) -> None:
         headers = client.headers_for(transport="http", target="/t", body=body)
         return Request("POST", "/t", Headers(headers.items()), body)
 
-    def filled(n: int) -> auth.Authenticator:
-        authenticator = auth.Authenticator(credentials("signed", secret=SECRET))
+    def filled(n: int) -> Authenticator:
+        authenticator = Authenticator(credentials("signed", secret=SECRET))
         now = time.time()
         for i in range(n):
             authenticator._nonces.remember(f"nonce-{i}", now)

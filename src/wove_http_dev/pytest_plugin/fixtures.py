@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from wove_http_dev.pytest_plugin.remote import is_remote, remote_worker
 from wove_http_dev.pytest_plugin.stash import PASSED, WORKERS
 
 if TYPE_CHECKING:
@@ -127,7 +126,9 @@ def _free_name(base: str, workers: list[ClientSide]) -> str:
 
 
 def _make_worker(request: pytest.FixtureRequest, options: dict[str, Any]) -> ClientSide:
-    if is_remote(request.config):
+    if request.config.getoption("--wove-http-url"):
+        from wove_http_dev.pytest_plugin.remote import remote_worker
+
         return remote_worker(request.config, options)
     from wove_http_dev.worker import HttpWorker
 

@@ -6,8 +6,14 @@ from typing import Any
 
 import pytest
 
-from wove_http_dev.pytest_plugin.remote import check_remote
 from wove_http_dev.pytest_plugin.stash import PASSED, WORKERS
+
+REMOTE_OPTIONS = (
+    "--wove-http-url",
+    "--wove-http-secret-env",
+    "--wove-http-bearer-env",
+    "--wove-http-ca-file",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,7 +57,10 @@ def pytest_configure(config: pytest.Config) -> None:
         'wove_http_faults("all" | names or families): run the test once per fault, which is in'
         " force on its wove_http_worker",
     )
-    check_remote(config)
+    if any(map(config.getoption, REMOTE_OPTIONS)):
+        from wove_http_dev.pytest_plugin.remote import check_remote
+
+        check_remote(config)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -7,21 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from wove_http_dev.pytest_plugin.hooks import REMOTE_OPTIONS
+
 if TYPE_CHECKING:
     from wove_http_dev.remote_worker import RemoteWorker
-
-_NEED_A_URL = ("--wove-http-secret-env", "--wove-http-bearer-env", "--wove-http-ca-file")
-
-
-def is_remote(config: pytest.Config) -> bool:
-    """Whether ``--wove-http-url`` was given."""
-    return bool(config.getoption("--wove-http-url"))
 
 
 def check_remote(config: pytest.Config) -> None:
     """Raise :class:`pytest.UsageError` if the options cannot be used."""
-    if not is_remote(config):
-        for option in _NEED_A_URL:
+    if not config.getoption("--wove-http-url"):
+        for option in REMOTE_OPTIONS:
             if config.getoption(option):
                 raise pytest.UsageError(f"{option} goes with --wove-http-url")
         return
