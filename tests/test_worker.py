@@ -29,6 +29,24 @@ from wove_http_dev.errors import (
 )
 from wove_http_dev.worker import HttpWorker
 
+# Keywords of the constructor
+
+
+def test_before_run(make_worker: MakeWorker) -> None:
+    """``before_run`` is called before each task."""
+    calls: list[None] = []
+    worker = make_worker(before_run=lambda: calls.append(None))
+    for _ in range(2):
+        signed_request(worker, run_frame(answer))
+    assert len(calls) == 2
+
+
+def test_before_run_of_an_isolated_worker() -> None:
+    """It cannot be called in another process: a usage error."""
+    with pytest.raises(UsageError, match="before_run="):
+        HttpWorker(isolated=True, before_run=lambda: None)
+
+
 # Start, stop, restart, crash
 
 

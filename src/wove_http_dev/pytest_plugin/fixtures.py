@@ -1,4 +1,4 @@
-"""The plugin's fixtures; a worker of theirs is ``with HttpWorker(...) as w, w.configured():``."""
+"""The plugin's fixtures; each worker is ``with HttpWorker(...) as w, w.configured():``."""
 
 from __future__ import annotations
 
