@@ -94,7 +94,7 @@ class ClientSide(ABC):
         """
         with ExitStack() as stack:
             if self._client_context is not None:
-                stack.enter_context(urllib_opener.routed(self.url, self._client_context))
+                stack.enter_context(urllib_opener.route_requests(self.url, self._client_context))
             stack.enter_context(
                 wove_config.configured(
                     self.environment, self.environment_definition, self.options.delivery_timeout

@@ -60,7 +60,7 @@ class HttpWorker(WorkerSide):
         self._second_origin = LazySecondOrigin(
             self._certificates,
             tls=given.tls,
-            routed=lambda url: urllib_opener.routed(url, self._client_context),
+            route_requests=lambda url: urllib_opener.route_requests(url, self._client_context),
         )
         self._host = self._make_host(limits, before_run)
         self._life = Lifecycle(self._host, given.host, given.port)
@@ -234,9 +234,9 @@ class HttpWorker(WorkerSide):
             self._urls.add(url)  # for good: check() comes after this has ended
             stack.enter_context(self._state.serving_as(host, path))
             if self.credentials.mode != "none":
-                stack.enter_context(environ.variable(secret_env, self.secret))
-            stack.enter_context(urllib_opener.routed(url, self._client_context))
-            stack.enter_context(dns.mapped(host, port, address))
+                stack.enter_context(environ.set_variable(secret_env, self.secret))
+            stack.enter_context(urllib_opener.route_requests(url, self._client_context))
+            stack.enter_context(dns.resolve_to(host, port, address))
             yield self
 
     def _address(self) -> str:

@@ -11,7 +11,7 @@ from wove_http_dev.client_side import ClientSide
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults import Fault
 from wove_http_dev.faults.fault import Worker
-from wove_http_dev.faults.injections import FaultBook, Injection
+from wove_http_dev.faults.injections import Injection, Injections
 from wove_http_dev.faults.text import parse_fault, read_injection
 from wove_http_dev.options import Options
 from wove_http_dev.protocol.credentials import Credentials
@@ -34,7 +34,7 @@ class WorkerSide(ClientSide):
             journal=journal,
             gates=Gates(journal),
             stubs=Stubs(),
-            faults=FaultBook(seed=seed, label=label),
+            faults=Injections(seed=seed, label=label),
             paths=[options.path],
         )
         self._begun = False

@@ -293,7 +293,7 @@ def bench_memory(rounds: int) -> None:
     sizes = []
     for _ in range(11):
         for _ in range(10_000):
-            answer = host.service.handle(next(command))
+            answer = host.pipeline.handle(next(command))
             answer.done()
         gc.collect()
         sizes.append(_resident())

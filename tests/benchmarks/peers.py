@@ -137,7 +137,7 @@ def reached(port: int, *, tls: bool, ca: CertificateAuthority) -> Iterator[str]:
         },
     }
     with (
-        urllib_opener.routed(url, ca.client_context()),
+        urllib_opener.route_requests(url, ca.client_context()),
         wove_config.configured(name, definition, None),
     ):
         yield name

@@ -21,7 +21,7 @@ def resolved(host: Any, port: Any) -> Any:
 @pytest.mark.parametrize("port", [443, "443"])
 def test_name_is_mapped(host: Any, port: Any) -> None:
     """Host and port are mapped in every spelling that clients use."""
-    with dns.mapped("workers.internal", 443, TARGET):
+    with dns.resolve_to("workers.internal", 443, TARGET):
         assert resolved(host, port) == TARGET
 
 
@@ -29,19 +29,19 @@ def test_name_is_mapped(host: Any, port: Any) -> None:
 def test_other_names_are_resolved_as_before(host: str, port: int | None) -> None:
     """Other hosts and ports are resolved as before."""
     before = resolved(host, port)
-    with dns.mapped("workers.internal", 443, TARGET):
+    with dns.resolve_to("workers.internal", 443, TARGET):
         assert resolved(host, port) == before
 
 
 def test_other_port_is_not_mapped() -> None:
     """The host on another port is not mapped."""
-    with dns.mapped("workers.invalid", 443, TARGET), pytest.raises(socket.gaierror):
+    with dns.resolve_to("workers.invalid", 443, TARGET), pytest.raises(socket.gaierror):
         resolved("workers.invalid", 444)
 
 
 def test_name_is_not_mapped_afterwards() -> None:
     """After the block the host is not mapped."""
-    with dns.mapped("workers.invalid", 443, TARGET):
+    with dns.resolve_to("workers.invalid", 443, TARGET):
         pass
     with pytest.raises(socket.gaierror):
         resolved("workers.invalid", 443)
@@ -56,7 +56,7 @@ def test_foreign_lookup_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with (
         pytest.warns(RestoreWarning, match="getaddrinfo"),
-        dns.mapped("workers.internal", 443, TARGET),
+        dns.resolve_to("workers.internal", 443, TARGET),
     ):
         socket.getaddrinfo = installed
     assert socket.getaddrinfo is installed
@@ -66,7 +66,7 @@ def test_wrapped_lookup_maps_nothing_afterwards(monkeypatch: pytest.MonkeyPatch)
     """The package's look-up, kept alive by another one that wraps it, maps nothing after the
     block."""
     monkeypatch.setattr(socket, "getaddrinfo", socket.getaddrinfo)
-    mapping = dns.mapped("workers.invalid", 443, TARGET)
+    mapping = dns.resolve_to("workers.invalid", 443, TARGET)
     mapping.__enter__()
     mapping_lookup: Any = socket.getaddrinfo
     socket.getaddrinfo = lambda *args, **kwargs: mapping_lookup(*args, **kwargs)

@@ -17,21 +17,21 @@ def test_variable_is_restored(monkeypatch: pytest.MonkeyPatch, before: str | Non
     """After the block the variable has its old value, or is unset again."""
     if before is not None:
         monkeypatch.setenv(VARIABLE, before)
-    with environ.variable(VARIABLE, "new"):
+    with environ.set_variable(VARIABLE, "new"):
         pass
     assert os.environ.get(VARIABLE) == before
 
 
 def test_variable_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """Inside the block the variable has the new value."""
-    with environ.variable(VARIABLE, "new"):
+    with environ.set_variable(VARIABLE, "new"):
         assert os.environ[VARIABLE] == "new"
 
 
 def test_foreign_value_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A value that other code set inside the block stays, and a warning names the variable."""
     monkeypatch.setenv(VARIABLE, "old")
-    with pytest.warns(RestoreWarning, match=VARIABLE), environ.variable(VARIABLE, "new"):
+    with pytest.warns(RestoreWarning, match=VARIABLE), environ.set_variable(VARIABLE, "new"):
         monkeypatch.setenv(VARIABLE, "other")
     assert os.environ[VARIABLE] == "other"
 

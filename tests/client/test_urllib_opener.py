@@ -45,7 +45,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 
 def test_other_urls_go_to_the_previous_opener(recorder: Recorder, context: ssl.SSLContext) -> None:
     """A URL of another origin goes to the opener that was installed before."""
-    with urllib_opener.routed(LOCAL, context):
+    with urllib_opener.route_requests(LOCAL, context):
         urllib.request.urlopen("https://example.com/")
     assert recorder.urls == ["https://example.com/"]
 
@@ -59,7 +59,7 @@ def test_near_miss_goes_to_the_previous_opener(
     recorder: Recorder, context: ssl.SSLContext, url: str
 ) -> None:
     """Scheme, host and port must all be the worker's."""
-    with urllib_opener.routed(LOCAL, context):
+    with urllib_opener.route_requests(LOCAL, context):
         urllib.request.urlopen(url)
     assert recorder.urls == [url]
 
@@ -73,7 +73,7 @@ def test_worker_does_not_go_to_the_previous_opener(recorder: Recorder, worker: H
 
 def test_request_object_is_routed(recorder: Recorder, context: ssl.SSLContext) -> None:
     """A ``Request`` object is routed as its URL is."""
-    with urllib_opener.routed(LOCAL, context):
+    with urllib_opener.route_requests(LOCAL, context):
         urllib.request.urlopen(urllib.request.Request("https://example.com/", b"x"))
     assert recorder.urls == ["https://example.com/"]
 
@@ -127,6 +127,9 @@ def test_foreign_opener_is_left_alone(
     """An opener installed inside the block stays, and a warning says so."""
     monkeypatch.setattr(urllib.request, "_opener", None)
     installed = Recorder()
-    with pytest.warns(RestoreWarning, match="install_opener"), urllib_opener.routed(LOCAL, context):
+    with (
+        pytest.warns(RestoreWarning, match="install_opener"),
+        urllib_opener.route_requests(LOCAL, context),
+    ):
         urllib.request.install_opener(installed)
     assert urllib.request._opener is installed  # type: ignore[attr-defined]  # no public getter

@@ -16,7 +16,7 @@ from tests.support import run_frame
 from wove_http_dev import HttpWorker
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.fault import NO_FAULT, Fault
-from wove_http_dev.faults.injections import FaultBook, Injection, Plan
+from wove_http_dev.faults.injections import Injection, Injections, Plan
 from wove_http_dev.faults.selector import Selector
 from wove_http_dev.protocol.frames import Claim
 from wove_http_dev.pytest_plugin import Factory
@@ -88,54 +88,54 @@ def initial_value_body() -> bytes:
 
 
 @pytest.fixture
-def book() -> FaultBook:
-    """A book without faults."""
-    return FaultBook()
+def injections() -> Injections:
+    """A injections without faults."""
+    return Injections()
 
 
-def inject(book: FaultBook, *faults: Fault, **selector: Any) -> Injection:
+def inject(injections: Injections, *faults: Fault, **selector: Any) -> Injection:
     """Put ``faults`` in force."""
-    return book.add(faults, Selector(**selector))
+    return injections.add(faults, Selector(**selector))
 
 
-def hits(book: FaultBook, count: int, data: bytes = body()) -> list[bool]:
+def hits(injections: Injections, count: int, data: bytes = body()) -> list[bool]:
     """Whether each of ``count`` requests is hit."""
-    return [bool(book.plan_request(Claim(data)).chosen) for _ in range(count)]
+    return [bool(injections.plan_request(Claim(data)).chosen) for _ in range(count)]
 
 
 class TestPlan:
     """The faults chosen for one exchange."""
 
-    def test_nothing(self, book: FaultBook) -> None:
+    def test_nothing(self, injections: Injections) -> None:
         """Without an injection no stage has a fault."""
-        assert book.plan_request(Claim(body())).names == []
+        assert injections.plan_request(Claim(body())).names == []
 
-    def test_null_fault(self, book: FaultBook) -> None:
+    def test_null_fault(self, injections: Injections) -> None:
         """A stage that is not hit has the null fault."""
-        assert book.plan_request(Claim(body())).fault("run") is NO_FAULT
+        assert injections.plan_request(Claim(body())).fault("run") is NO_FAULT
 
-    def test_fault(self, book: FaultBook) -> None:
+    def test_fault(self, injections: Injections) -> None:
         """A stage that is hit has its fault."""
         fault = OnRun()
-        inject(book, fault)
-        assert book.plan_request(Claim(body())).fault("run") is fault
+        inject(injections, fault)
+        assert injections.plan_request(Claim(body())).fault("run") is fault
 
-    def test_several_stages(self, book: FaultBook) -> None:
+    def test_several_stages(self, injections: Injections) -> None:
         """Faults of several stages hit the same exchange, named in the order of the stages."""
-        inject(book, OnReply())
-        inject(book, OnRun())
-        inject(book, OnAuth())
-        assert book.plan_request(Claim(body())).names == ["on-auth", "on-run", "on-reply"]
+        inject(injections, OnReply())
+        inject(injections, OnRun())
+        inject(injections, OnAuth())
+        assert injections.plan_request(Claim(body())).names == ["on-auth", "on-run", "on-reply"]
 
-    def test_one_injection_of_several_faults(self, book: FaultBook) -> None:
+    def test_one_injection_of_several_faults(self, injections: Injections) -> None:
         """One injection may have a fault for each of several stages."""
-        inject(book, OnAuth(), OnReply())
-        assert book.plan_request(Claim(body())).names == ["on-auth", "on-reply"]
+        inject(injections, OnAuth(), OnReply())
+        assert injections.plan_request(Claim(body())).names == ["on-auth", "on-reply"]
 
-    def test_hits(self, book: FaultBook) -> None:
+    def test_hits(self, injections: Injections) -> None:
         """An injection of several faults counts one hit for an exchange."""
-        injection = inject(book, OnAuth(), OnReply())
-        book.plan_request(Claim(body()))
+        injection = inject(injections, OnAuth(), OnReply())
+        injections.plan_request(Claim(body()))
         assert injection.hits == 1
 
     def test_null_fault_never_waits(self) -> None:
@@ -146,72 +146,72 @@ class TestPlan:
 class TestCounting:
     """Which of the matching requests are hit."""
 
-    def test_times(self, book: FaultBook) -> None:
+    def test_times(self, injections: Injections) -> None:
         """At most ``times`` requests are hit."""
-        inject(book, OnRun(), times=2)
-        assert hits(book, 4) == [True, True, False, False]
+        inject(injections, OnRun(), times=2)
+        assert hits(injections, 4) == [True, True, False, False]
 
-    def test_after(self, book: FaultBook) -> None:
+    def test_after(self, injections: Injections) -> None:
         """The first ``after`` requests are not hit."""
-        inject(book, OnRun(), after=2, times=1)
-        assert hits(book, 4) == [False, False, True, False]
+        inject(injections, OnRun(), after=2, times=1)
+        assert hits(injections, 4) == [False, False, True, False]
 
-    def test_misfits_do_not_count(self, book: FaultBook) -> None:
+    def test_misfits_do_not_count(self, injections: Injections) -> None:
         """A request that does not match counts neither for ``times`` nor for ``after``."""
-        inject(book, OnRun(), after=1, times=1, task="task")
-        hits(book, 5, body(task="other"))
-        assert hits(book, 3) == [False, True, False]
+        inject(injections, OnRun(), after=1, times=1, task="task")
+        hits(injections, 5, body(task="other"))
+        assert hits(injections, 3) == [False, True, False]
 
     @pytest.mark.parametrize(("spent", "injected_times"), [(False, 2), (True, 1), (False, None)])
-    def test_spent(self, book: FaultBook, spent: bool, injected_times: int | None) -> None:
+    def test_spent(self, injections: Injections, spent: bool, injected_times: int | None) -> None:
         """An injection is spent once ``times`` is used up."""
-        injection = inject(book, OnRun(), times=injected_times)
-        hits(book, 1)
+        injection = inject(injections, OnRun(), times=injected_times)
+        hits(injections, 1)
         assert injection.spent is spent
 
-    def test_in_order(self, book: FaultBook) -> None:
+    def test_in_order(self, injections: Injections) -> None:
         """Of two injections for one stage the earlier one acts first."""
-        inject(book, OnRun(), times=1)
-        inject(book, OnRunToo(), times=1)
-        names = [book.plan_request(Claim(body())).names for _ in range(3)]
+        inject(injections, OnRun(), times=1)
+        inject(injections, OnRunToo(), times=1)
+        names = [injections.plan_request(Claim(body())).names for _ in range(3)]
         assert names == [["on-run"], ["on-run-too"], []]
 
-    def test_later_one_does_not_see_it(self, book: FaultBook) -> None:
+    def test_later_one_does_not_see_it(self, injections: Injections) -> None:
         """A request that the earlier injection hits does not count for the later one."""
-        inject(book, OnRun(), times=1)
-        later = inject(book, OnRunToo())
-        book.plan_request(Claim(body()))
+        inject(injections, OnRun(), times=1)
+        later = inject(injections, OnRunToo())
+        injections.plan_request(Claim(body()))
         assert later.seen == 0
 
-    def test_later_one_sees_what_is_let_through(self, book: FaultBook) -> None:
+    def test_later_one_sees_what_is_let_through(self, injections: Injections) -> None:
         """A request that the earlier injection does not hit may be hit by the later one."""
-        inject(book, OnRun(), after=1)
-        inject(book, OnRunToo())
-        assert book.plan_request(Claim(body())).names == ["on-run-too"]
+        inject(injections, OnRun(), after=1)
+        inject(injections, OnRunToo())
+        assert injections.plan_request(Claim(body())).names == ["on-run-too"]
 
-    def test_taken_stage_hides_the_whole_injection(self, book: FaultBook) -> None:
+    def test_taken_stage_hides_the_whole_injection(self, injections: Injections) -> None:
         """An injection of several faults is not hit when one of its stages is taken."""
-        inject(book, OnRun())
-        inject(book, OnReply(), OnRunToo())
-        assert book.plan_request(Claim(body())).names == ["on-run"]
+        inject(injections, OnRun())
+        inject(injections, OnReply(), OnRunToo())
+        assert injections.plan_request(Claim(body())).names == ["on-run"]
 
-    def test_exactly_under_threads(self, book: FaultBook) -> None:
+    def test_exactly_under_threads(self, injections: Injections) -> None:
         """``times`` is exact under many threads."""
-        inject(book, OnRun(), times=137)
+        inject(injections, OnRun(), times=137)
         together = threading.Barrier(20)
 
         def work(_: int) -> int:
             together.wait(TIMEOUT)
-            return sum(hits(book, 50))
+            return sum(hits(injections, 50))
 
         with ThreadPoolExecutor(20) as threads:
             assert sum(threads.map(work, range(20))) == 137
 
-    def test_hits_under_threads(self, book: FaultBook) -> None:
+    def test_hits_under_threads(self, injections: Injections) -> None:
         """No hit is lost from the count under many threads."""
-        injection = inject(book, OnRun(), after=100)
+        injection = inject(injections, OnRun(), after=100)
         with ThreadPoolExecutor(20) as threads:
-            list(threads.map(lambda _: hits(book, 50), range(20)))
+            list(threads.map(lambda _: hits(injections, 50), range(20)))
         assert (injection.seen, injection.hits) == (1000, 900)
 
 
@@ -222,20 +222,20 @@ class TestProbability:
     def decisions(
         *, seed: int = 0, label: str = "", selector_seed: int | None = None
     ) -> list[bool]:
-        """The decisions of a new book about 50 requests."""
-        book = FaultBook(seed=seed, label=label)
-        inject(book, OnRun(), probability=0.5, seed=selector_seed)
-        return hits(book, 50)
+        """The decisions of a new injections about 50 requests."""
+        injections = Injections(seed=seed, label=label)
+        inject(injections, OnRun(), probability=0.5, seed=selector_seed)
+        return hits(injections, 50)
 
-    def test_never(self, book: FaultBook) -> None:
+    def test_never(self, injections: Injections) -> None:
         """A probability of 0 never hits."""
-        inject(book, OnRun(), probability=0.0)
-        assert not any(hits(book, 1000))
+        inject(injections, OnRun(), probability=0.0)
+        assert not any(hits(injections, 1000))
 
-    def test_always(self, book: FaultBook) -> None:
+    def test_always(self, injections: Injections) -> None:
         """A probability of 1 always hits."""
-        inject(book, OnRun(), probability=1.0)
-        assert all(hits(book, 100))
+        inject(injections, OnRun(), probability=1.0)
+        assert all(hits(injections, 100))
 
     def test_sometimes(self) -> None:
         """A probability in between hits some requests and not others."""
@@ -254,67 +254,67 @@ class TestProbability:
         assert self.decisions(label="test_a") != self.decisions(label="test_b")
 
     def test_seed_of_its_own(self) -> None:
-        """An injection's own seed is used instead of the book's."""
+        """An injection's own seed is used instead of the injections's."""
         one, other = (self.decisions(seed=seed, selector_seed=3) for seed in (7, 8))
         assert one == other
 
-    def test_two_injections(self, book: FaultBook) -> None:
-        """Two injections of one book make independent decisions."""
-        inject(book, OnRun(), probability=0.5)
-        inject(book, OnReply(), probability=0.5)
-        plans = [book.plan_request(Claim(body())).names for _ in range(50)]
+    def test_two_injections(self, injections: Injections) -> None:
+        """Two injections of a worker make independent decisions."""
+        inject(injections, OnRun(), probability=0.5)
+        inject(injections, OnReply(), probability=0.5)
+        plans = [injections.plan_request(Claim(body())).names for _ in range(50)]
         assert ["on-run"] in plans
 
     def test_misfits_change_nothing(self) -> None:
         """Requests in between that do not match do not change the decisions."""
-        book = FaultBook()
-        inject(book, OnRun(), probability=0.5)
+        injections = Injections()
+        inject(injections, OnRun(), probability=0.5)
         mixed = []
         for _ in range(50):
-            hits(book, 1, body("cancel_task"))
-            mixed += hits(book, 1)
+            hits(injections, 1, body("cancel_task"))
+            mixed += hits(injections, 1)
         assert mixed == self.decisions()
 
 
 class TestConnections:
     """Faults chosen when a connection is accepted."""
 
-    def test_hit(self, book: FaultBook) -> None:
+    def test_hit(self, injections: Injections) -> None:
         """A connection fault hits a connection."""
-        inject(book, OnAccept())
-        assert book.plan_connection().names == ["on-accept"]
+        inject(injections, OnAccept())
+        assert injections.plan_connection().names == ["on-accept"]
 
-    def test_no_request(self, book: FaultBook) -> None:
+    def test_no_request(self, injections: Injections) -> None:
         """A connection fault hits no request."""
-        inject(book, OnAccept())
-        assert book.plan_request(Claim(body())).names == []
+        inject(injections, OnAccept())
+        assert injections.plan_request(Claim(body())).names == []
 
-    def test_request_fault_hits_no_connection(self, book: FaultBook) -> None:
+    def test_request_fault_hits_no_connection(self, injections: Injections) -> None:
         """A fault of another stage hits no connection."""
-        inject(book, OnReply())
-        assert book.plan_connection().names == []
+        inject(injections, OnReply())
+        assert injections.plan_connection().names == []
 
-    def test_counts_connections(self, book: FaultBook) -> None:
+    def test_counts_connections(self, injections: Injections) -> None:
         """``times`` and ``after`` count connections."""
-        inject(book, OnAccept(), after=1, times=1)
-        chosen = [bool(book.plan_connection().chosen) for _ in range(3)]
+        inject(injections, OnAccept(), after=1, times=1)
+        chosen = [bool(injections.plan_connection().chosen) for _ in range(3)]
         assert chosen == [False, True, False]
 
-    def test_listener_state(self, book: FaultBook) -> None:
+    def test_listener_state(self, injections: Injections) -> None:
         """A fault of the listening socket is in force while it is injected."""
-        with inject(book, OnListener()):
-            assert book.refusing
+        with inject(injections, OnListener()):
+            assert injections.refusing
 
-    def test_listener_state_removed(self, book: FaultBook) -> None:
+    def test_listener_state_removed(self, injections: Injections) -> None:
         """After its removal a fault of the listening socket is not in force."""
-        with inject(book, OnListener()):
+        with inject(injections, OnListener()):
             pass
-        assert not book.refusing
+        assert not injections.refusing
 
-    def test_listener_hits_no_connection(self, book: FaultBook) -> None:
+    def test_listener_hits_no_connection(self, injections: Injections) -> None:
         """A fault of the listening socket hits no connection."""
-        inject(book, OnListener())
-        assert book.plan_connection().names == []
+        inject(injections, OnListener())
+        assert injections.plan_connection().names == []
 
 
 class TestUsageErrors:
@@ -340,17 +340,21 @@ class TestUsageErrors:
         ],
     )
     def test_contradiction(
-        self, book: FaultBook, faults: tuple[Fault, ...], selector: dict[str, Any], message: str
+        self,
+        injections: Injections,
+        faults: tuple[Fault, ...],
+        selector: dict[str, Any],
+        message: str,
     ) -> None:
         """Faults and selectors that contradict are a usage error that says why."""
         with pytest.raises(UsageError, match=message):
-            inject(book, *faults, **selector)
+            inject(injections, *faults, **selector)
 
-    def test_contradiction_injects_nothing(self, book: FaultBook) -> None:
+    def test_contradiction_injects_nothing(self, injections: Injections) -> None:
         """A usage error puts no fault in force."""
         with pytest.raises(UsageError):
-            inject(book, OnRun(), OnRunToo())
-        assert book.active == []
+            inject(injections, OnRun(), OnRunToo())
+        assert injections.active == []
 
 
 class TestMisses:
@@ -369,93 +373,95 @@ class TestMisses:
         ids=["task", "command", "junk", "initial-value", "after", "probability"],
     )
     def test_reason(
-        self, book: FaultBook, selector: dict[str, Any], data: bytes, message: str
+        self, injections: Injections, selector: dict[str, Any], data: bytes, message: str
     ) -> None:
         """A near miss is recorded with its reason."""
-        injection = inject(book, OnRun(), **selector)
-        book.plan_request(Claim(data))
+        injection = inject(injections, OnRun(), **selector)
+        injections.plan_request(Claim(data))
         assert injection.missed == [message]
 
     @pytest.mark.parametrize(
         "selector", [{"task": "other"}, {"after": 1000}, {"probability": 0.0}], ids=str
     )
-    def test_newest_few(self, book: FaultBook, selector: dict[str, Any]) -> None:
+    def test_newest_few(self, injections: Injections, selector: dict[str, Any]) -> None:
         """Only the 5 newest misses are kept."""
-        injection = inject(book, OnRun(), **selector)
-        hits(book, 100)
+        injection = inject(injections, OnRun(), **selector)
+        hits(injections, 100)
         assert len(injection.missed) == 5
 
-    def test_hit_is_not_a_miss(self, book: FaultBook) -> None:
+    def test_hit_is_not_a_miss(self, injections: Injections) -> None:
         """A hit is not recorded as a miss."""
-        injection = inject(book, OnRun())
-        book.plan_request(Claim(body()))
+        injection = inject(injections, OnRun())
+        injections.plan_request(Claim(body()))
         assert injection.missed == []
 
 
 class TestUnfired:
     """Injections with ``times`` that hit nothing."""
 
-    def test_with_times(self, book: FaultBook) -> None:
+    def test_with_times(self, injections: Injections) -> None:
         """An injection with ``times`` that never hit is unfired."""
-        injection = inject(book, OnRun(), times=1)
-        assert book.unfired == [injection]
+        injection = inject(injections, OnRun(), times=1)
+        assert injections.unfired == [injection]
 
-    def test_removed(self, book: FaultBook) -> None:
+    def test_removed(self, injections: Injections) -> None:
         """A removed injection stays unfired."""
-        with inject(book, OnRun(), times=1) as injection:
+        with inject(injections, OnRun(), times=1) as injection:
             pass
-        assert book.unfired == [injection]
+        assert injections.unfired == [injection]
 
-    def test_without_times(self, book: FaultBook) -> None:
+    def test_without_times(self, injections: Injections) -> None:
         """An injection without ``times`` is not unfired."""
-        inject(book, OnRun())
-        assert book.unfired == []
+        inject(injections, OnRun())
+        assert injections.unfired == []
 
-    def test_hit_in_part(self, book: FaultBook) -> None:
+    def test_hit_in_part(self, injections: Injections) -> None:
         """An injection that hit once is not unfired."""
-        inject(book, OnRun(), times=2)
-        book.plan_request(Claim(body()))
-        assert book.unfired == []
+        inject(injections, OnRun(), times=2)
+        injections.plan_request(Claim(body()))
+        assert injections.unfired == []
 
 
 class TestEnding:
     """Removing faults, and ending stalls."""
 
-    def test_removed(self, book: FaultBook) -> None:
+    def test_removed(self, injections: Injections) -> None:
         """A removed injection hits nothing."""
-        inject(book, OnRun()).remove()
-        assert hits(book, 1) == [False]
+        inject(injections, OnRun()).remove()
+        assert hits(injections, 1) == [False]
 
-    def test_removed_twice(self, book: FaultBook) -> None:
+    def test_removed_twice(self, injections: Injections) -> None:
         """Removing an injection twice does not remove another."""
-        injection = inject(book, OnRun())
-        inject(book, OnRunToo())
+        injection = inject(injections, OnRun())
+        inject(injections, OnRunToo())
         injection.remove()
         injection.remove()
-        assert book.plan_request(Claim(body())).names == ["on-run-too"]
+        assert injections.plan_request(Claim(body())).names == ["on-run-too"]
 
-    def test_context_manager(self, book: FaultBook) -> None:
+    def test_context_manager(self, injections: Injections) -> None:
         """Leaving the context removes the injection."""
-        with inject(book, OnRun()):
+        with inject(injections, OnRun()):
             pass
-        assert hits(book, 1) == [False]
+        assert hits(injections, 1) == [False]
 
-    def test_context_manager_after_an_exception(self, book: FaultBook) -> None:
+    def test_context_manager_after_an_exception(self, injections: Injections) -> None:
         """An exception removes the injection as well."""
-        with pytest.raises(KeyError), inject(book, OnRun()):
+        with pytest.raises(KeyError), inject(injections, OnRun()):
             raise KeyError
-        assert hits(book, 1) == [False]
+        assert hits(injections, 1) == [False]
 
-    def test_wait_ends_by_itself(self, book: FaultBook) -> None:
+    def test_wait_ends_by_itself(self, injections: Injections) -> None:
         """A wait that is not released lasts its time."""
-        inject(book, OnRun())
-        assert not book.plan_request(Claim(body())).wait("run")(0.0)
+        inject(injections, OnRun())
+        assert not injections.plan_request(Claim(body())).wait("run")(0.0)
 
     @pytest.mark.parametrize("end", ["remove", "halt", "clear"])
-    def test_stall_is_released(self, book: FaultBook, pool: ThreadPoolExecutor, end: str) -> None:
+    def test_stall_is_released(
+        self, injections: Injections, pool: ThreadPoolExecutor, end: str
+    ) -> None:
         """``remove()`` ends a wait without limit."""
-        injection = inject(book, OnRun())
-        wait, waiting = book.plan_request(Claim(body())).wait("run"), threading.Event()
+        injection = inject(injections, OnRun())
+        wait, waiting = injections.plan_request(Claim(body())).wait("run"), threading.Event()
 
         def stall() -> bool:
             waiting.set()
@@ -463,84 +469,84 @@ class TestEnding:
 
         stalled = pool.submit(stall)
         assert waiting.wait(TIMEOUT)
-        {"remove": injection.remove, "halt": book.halt, "clear": book.clear}[end]()
+        {"remove": injection.remove, "halt": injections.halt, "clear": injections.clear}[end]()
         assert stalled.result(2 * TIMEOUT)
 
-    def test_halted(self, book: FaultBook) -> None:
-        """While the book is halted no wait lasts."""
-        injection = inject(book, OnRun())
-        book.halt()
+    def test_halted(self, injections: Injections) -> None:
+        """While the injections is halted no wait lasts."""
+        injection = inject(injections, OnRun())
+        injections.halt()
         assert injection.wait(None)
 
-    def test_halted_still_hits(self, book: FaultBook) -> None:
-        """While the book is halted injections stay in force."""
-        inject(book, OnRun())
-        book.halt()
-        assert hits(book, 1) == [True]
+    def test_halted_still_hits(self, injections: Injections) -> None:
+        """While injections are halted they stay in force."""
+        inject(injections, OnRun())
+        injections.halt()
+        assert hits(injections, 1) == [True]
 
-    def test_resumed(self, book: FaultBook) -> None:
+    def test_resumed(self, injections: Injections) -> None:
         """After a resume waits last again."""
-        injection = inject(book, OnRun())
-        book.halt()
-        book.resume()
+        injection = inject(injections, OnRun())
+        injections.halt()
+        injections.resume()
         assert not injection.wait(0.0)
 
-    def test_removed_stays_released(self, book: FaultBook) -> None:
+    def test_removed_stays_released(self, injections: Injections) -> None:
         """Waits of a removed injection end at once, also after a restart."""
-        injection = inject(book, OnRun())
+        injection = inject(injections, OnRun())
         injection.remove()
-        book.halt()
-        book.resume()
+        injections.halt()
+        injections.resume()
         assert injection.wait(0.0)
 
-    def test_clear(self, book: FaultBook) -> None:
+    def test_clear(self, injections: Injections) -> None:
         """``clear()`` removes every injection."""
-        inject(book, OnRun(), times=1)
-        book.clear()
-        assert (book.active, book.injections, book.unfired) == ([], [], [])
+        inject(injections, OnRun(), times=1)
+        injections.clear()
+        assert (injections.active, injections.injections, injections.unfired) == ([], [], [])
 
 
 class TestReporting:
     """Repr, callbacks, and counts from another process."""
 
-    def test_repr(self, book: FaultBook) -> None:
+    def test_repr(self, injections: Injections) -> None:
         """The repr has faults and hits."""
-        injection = inject(book, OnAuth(), OnReply())
+        injection = inject(injections, OnAuth(), OnReply())
         assert repr(injection) == "<Injection on-auth, on-reply; 0 hit(s)>"
 
-    def test_repr_of_a_selection(self, book: FaultBook) -> None:
+    def test_repr_of_a_selection(self, injections: Injections) -> None:
         """The repr has the words of the selector, as they are written."""
-        injection = inject(book, OnReply(), task="render_*", times=2)
+        injection = inject(injections, OnReply(), task="render_*", times=2)
         assert repr(injection) == "<Injection on-reply task='render_*' times=2; 0 hit(s)>"
 
     @pytest.mark.parametrize("change", ["add", "remove", "clear"])
-    def test_on_change(self, book: FaultBook, change: str) -> None:
+    def test_on_change(self, injections: Injections, change: str) -> None:
         """``on_change`` is called when injections change."""
-        injection, changed = inject(book, OnRun()), threading.Event()
-        book.on_change = changed.set
-        changes = {"add": lambda: inject(book, OnReply()), "remove": injection.remove}
-        changes.get(change, book.clear)()
+        injection, changed = inject(injections, OnRun()), threading.Event()
+        injections.on_change = changed.set
+        changes = {"add": lambda: inject(injections, OnReply()), "remove": injection.remove}
+        changes.get(change, injections.clear)()
         assert changed.is_set()
 
     @pytest.mark.parametrize("data", [body(), body("cancel_task")], ids=["fits", "misfit"])
-    def test_on_decision(self, book: FaultBook, data: bytes) -> None:
+    def test_on_decision(self, injections: Injections, data: bytes) -> None:
         """``on_decision`` is called with every injection that was considered."""
         considered: list[Injection] = []
-        injection = inject(book, OnRun())
-        book.on_decision = considered.append
-        book.plan_request(Claim(data))
+        injection = inject(injections, OnRun())
+        injections.on_decision = considered.append
+        injections.plan_request(Claim(data))
         assert considered == [injection]
 
-    def test_account(self, book: FaultBook) -> None:
+    def test_account(self, injections: Injections) -> None:
         """Counts made in another process replace the injection's own."""
-        injection = inject(book, OnRun(), times=3)
+        injection = inject(injections, OnRun(), times=3)
         injection.account(seen=5, hits=3, missed=["why"])
         assert (injection.seen, injection.spent, injection.missed) == (5, True, ["why"])
 
-    def test_adopt(self, book: FaultBook) -> None:
-        """An injection of another book is adopted under its number there."""
-        injection = book.adopt(7, (OnRun(),), Selector())
-        assert (injection.number, hits(book, 1)) == (7, [True])
+    def test_adopt(self, injections: Injections) -> None:
+        """An injection of another injections is adopted under its number there."""
+        injection = injections.adopt(7, (OnRun(),), Selector())
+        assert (injection.number, hits(injections, 1)) == (7, [True])
 
 
 # Through a worker

@@ -14,7 +14,7 @@ from wove_http_dev.faults.fault import Fault
 from wove_http_dev.faults.response import Status
 from wove_http_dev.faults.run import SlowResponse
 from wove_http_dev.faults.selector import Selector
-from wove_http_dev.faults.text import choose, parse_fault, read_injection
+from wove_http_dev.faults.text import expand_marker_words, parse_fault, read_injection
 from wove_http_dev.fields import field
 
 
@@ -267,30 +267,38 @@ class TestChoose:
 
     def test_all_means_the_catalogue(self) -> None:
         """ "all" is every fault, in order."""
-        assert choose(["all"]) == list(FAULTS)
+        assert expand_marker_words(["all"]) == list(FAULTS)
 
     def test_a_family_means_its_faults(self) -> None:
         """A stage's name stands for its faults."""
-        assert choose(["wire"]) == [name for name, kind in FAULTS.items() if kind.stage == "wire"]
+        assert expand_marker_words(["wire"]) == [
+            name for name, kind in FAULTS.items() if kind.stage == "wire"
+        ]
 
     def test_an_unknown_word_is_a_usage_error(self) -> None:
         """The message offers the nearest name."""
         with pytest.raises(UsageError, match="did you mean 'hang'"):
-            choose(["hnag"])
+            expand_marker_words(["hnag"])
 
     def test_no_word_is_a_usage_error(self) -> None:
         """An empty marker would run nothing."""
         with pytest.raises(UsageError, match="say which faults"):
-            choose([])
+            expand_marker_words([])
 
     def test_lists_are_taken_apart(self) -> None:
         """A list of words is as good as the words."""
-        assert choose([["hang", "status"], "wire"]) == choose(["hang", "status", "wire"])
+        assert expand_marker_words([["hang", "status"], "wire"]) == expand_marker_words(
+            ["hang", "status", "wire"]
+        )
 
     def test_a_fault_with_fields_is_kept_as_it_is(self) -> None:
         """Texts and instances come after the names, in their own order."""
         louder = FAULTS["slow-response"]()
-        assert choose([louder, "status code=500", "hang"]) == ["hang", louder, "status code=500"]
+        assert expand_marker_words([louder, "status code=500", "hang"]) == [
+            "hang",
+            louder,
+            "status code=500",
+        ]
 
     @pytest.mark.parametrize(
         ("word", "message"),
@@ -303,7 +311,7 @@ class TestChoose:
     def test_what_is_not_a_fault_is_a_usage_error(self, word: Any, message: str) -> None:
         """The message says what is wrong with it."""
         with pytest.raises(UsageError, match=message):
-            choose([word])
+            expand_marker_words([word])
 
 
 class TestReadInjection:

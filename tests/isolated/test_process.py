@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from wove_http_dev.faults.injections import FaultBook
+from wove_http_dev.faults.injections import Injections
 from wove_http_dev.isolated.process import ChildProcess
 from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import Journal
@@ -20,7 +20,7 @@ TIMEOUT = 10.0
 def state() -> HostState:
     """The state of a worker."""
     journal = Journal()
-    return HostState(journal, Gates(journal), Stubs(), FaultBook())
+    return HostState(journal, Gates(journal), Stubs(), Injections())
 
 
 @pytest.fixture

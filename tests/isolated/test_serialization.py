@@ -12,7 +12,7 @@ import pytest
 
 from tests.run_records import FAILED, make_run, returned
 from wove_http_dev.faults import Fault, SlowResponse
-from wove_http_dev.faults.injections import FaultBook, Injection
+from wove_http_dev.faults.injections import Injection, Injections
 from wove_http_dev.faults.selector import Selector
 from wove_http_dev.isolated import serialization
 from wove_http_dev.protocol.authenticator import Step, Verdict
@@ -133,17 +133,19 @@ def test_credentials(mode: str) -> None:
 
 def adopted(injection: Injection) -> Injection:
     """The injection that the other process has in force."""
-    book = FaultBook()
-    serialization.adopt_injection(book, through_json(serialization.injection_to_record(injection)))
-    (copy,) = book.active
+    injections = Injections()
+    serialization.adopt_injection(
+        injections, through_json(serialization.injection_to_record(injection))
+    )
+    (copy,) = injections.active
     return copy
 
 
 def test_injection() -> None:
     """An injection keeps its faults, its selector, its number and its counts."""
-    book = FaultBook()
-    book.add((SlowResponse(),), Selector())
-    injection = book.add((SlowResponse(delay=2.0),), Selector(task="t*", times=3))
+    injections = Injections()
+    injections.add((SlowResponse(),), Selector())
+    injection = injections.add((SlowResponse(delay=2.0),), Selector(task="t*", times=3))
     injection.account(seen=5, hits=2)
     copy = adopted(injection)
     assert (copy.faults, copy.selector, copy.number, copy.seen, copy.hits) == (
@@ -165,5 +167,5 @@ class OfATest(Fault):
 def test_registry_is_restored() -> None:
     """cloudpickle's process-wide registry is as it was."""
     before = cloudpickle.list_registry_pickle_by_value()
-    serialization.injection_to_record(FaultBook().add((OfATest(),), Selector()))
+    serialization.injection_to_record(Injections().add((OfATest(),), Selector()))
     assert cloudpickle.list_registry_pickle_by_value() == before

@@ -23,7 +23,7 @@ from tests.support import (
 )
 from wove_http_dev.errors import PortInUseError, StuckRunWarning
 from wove_http_dev.faults.connection import RefuseConnections
-from wove_http_dev.faults.injections import FaultBook
+from wove_http_dev.faults.injections import Injections
 from wove_http_dev.faults.selector import Selector
 from wove_http_dev.options import Options
 from wove_http_dev.protocol.credentials import credentials
@@ -40,7 +40,7 @@ from wove_http_dev.worker import HttpWorker
 def state() -> HostState:
     """The state of a worker that serves ``/``."""
     journal = Journal()
-    return HostState(journal, Gates(journal), Stubs(), FaultBook(), paths=["/"])
+    return HostState(journal, Gates(journal), Stubs(), Injections(), paths=["/"])
 
 
 @pytest.fixture

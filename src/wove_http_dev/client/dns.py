@@ -43,7 +43,7 @@ def _key(host: Any, port: Any) -> tuple[str, int] | None:
 
 
 @contextmanager
-def mapped(host: str, port: int, target: tuple[str, int]) -> Iterator[None]:
+def resolve_to(host: str, port: int, target: tuple[str, int]) -> Iterator[None]:
     """Inside the block ``getaddrinfo(host, port)`` of this process answers with ``target``, an
     (address, port).
     """

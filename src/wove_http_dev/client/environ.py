@@ -11,7 +11,7 @@ from wove_http_dev.errors import RestoreWarning
 
 
 @contextmanager
-def variable(name: str, value: str) -> Iterator[None]:
+def set_variable(name: str, value: str) -> Iterator[None]:
     """Inside the block ``os.environ[name]`` is ``value``; then what it was before, unless it was
     changed meanwhile.
     """

@@ -83,7 +83,7 @@ def _origin(url: str) -> Origin | None:
 
 
 @contextmanager
-def routed(url: str, context: ssl.SSLContext) -> Iterator[None]:
+def route_requests(url: str, context: ssl.SSLContext) -> Iterator[None]:
     """Inside the block urllib's requests for the origin of ``url`` trust what ``context`` trusts.
 
     At the end ``urllib.request._opener`` is what it was. If another party has replaced it

@@ -29,7 +29,7 @@ class Injection:
     """
 
     def __init__(
-        self, faults: tuple[Fault, ...], selector: Selector, number: int, book: FaultBook
+        self, faults: tuple[Fault, ...], selector: Selector, number: int, injections: Injections
     ) -> None:
         self.faults = faults
         self.selector = selector
@@ -39,7 +39,7 @@ class Injection:
         self.missed: list[str] = []
         """Why the newest requests that were not hit did not match (strict mode shows it)."""
         self._number = number
-        self._book = book
+        self._injections = injections
         self._seen = 0
         self._released = threading.Event()
 
@@ -52,14 +52,14 @@ class Injection:
 
     def remove(self) -> None:
         """Remove the faults, and release every request that they stall."""
-        self._book._remove(self)
+        self._injections._remove(self)
         self._released.set()
 
     def wait(self, seconds: float | None) -> bool:
         """Block for ``seconds`` (``None``: no limit) or until released; whether it was released."""
         released = self._released
         # Read before ``halted``: halt() sets ``halted`` first, and then the event that was read.
-        return self._book.halted or released.wait(seconds)
+        return self._injections.halted or released.wait(seconds)
 
     def _release(self) -> None:
         """Release the requests that are stalled now; later ones are stalled again."""
@@ -117,9 +117,9 @@ class Injection:
             self._note(f"let through: {self._seen} of after={self.selector.after}")
             return False
         if self.selector.probability < 1.0:
-            book = self._book
+            injections = self._injections
             seed = (
-                f"{book.seed}|{book.label}|{self._number}"
+                f"{injections.seed}|{injections.label}|{self._number}"
                 if self.draws_by_run
                 else self.selector.seed
             )
@@ -185,7 +185,7 @@ def _check(faults: tuple[Fault, ...], selector: Selector) -> None:
     selector.check_suits(faults)
 
 
-class FaultBook:
+class Injections:
     """The injections of a worker, in the order they were made.
 
     Of two injections for one stage the first that matches a request hits it, and the other does not

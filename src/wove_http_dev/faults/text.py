@@ -72,7 +72,7 @@ def read_injection(
     return tuple(instances), Selector(**selection)
 
 
-def choose(words: Iterable[Any]) -> list[str | Fault]:
+def expand_marker_words(words: Iterable[Any]) -> list[str | Fault]:
     """The faults that a marker's ``words`` mean: ``all``, families (stages), names, faults with
     fields (``"status code=500"``), instances, and lists of them.
 

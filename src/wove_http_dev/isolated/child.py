@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from wove_http_dev.errors import NotRunningError
-from wove_http_dev.faults.injections import FaultBook, Injection
+from wove_http_dev.faults.injections import Injection, Injections
 from wove_http_dev.isolated import serialization
 from wove_http_dev.isolated.channel import Channel
 from wove_http_dev.options import Options
@@ -144,7 +144,7 @@ class Child:
         journal.observe(_Reporter(self._channel.notify, self._notify_and_wait))
         gates, stubs = _ParentsGates(journal), _ParentsStubs()
         gates.request = stubs.request = self._channel.request
-        faults = FaultBook(seed=data["seed"], label=data["label"])
+        faults = Injections(seed=data["seed"], label=data["label"])
         faults.on_decision = self._injection_decided
         options = Options.of(**data["options"])
         self._state = HostState(journal, gates, stubs, faults)

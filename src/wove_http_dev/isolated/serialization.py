@@ -14,7 +14,7 @@ from typing import Any
 import cloudpickle
 
 from wove_http_dev.faults.fault import Fault
-from wove_http_dev.faults.injections import FaultBook, Injection
+from wove_http_dev.faults.injections import Injection, Injections
 from wove_http_dev.faults.selector import Selector
 from wove_http_dev.protocol.authenticator import Step, Verdict
 from wove_http_dev.protocol.credentials import Credentials
@@ -161,10 +161,10 @@ def injection_to_record(injection: Injection) -> Record:
     }
 
 
-def adopt_injection(book: FaultBook, record: Record) -> None:
-    """Put the injection of :func:`injection_to_record` in force in ``book``."""
+def adopt_injection(injections: Injections, record: Record) -> None:
+    """Put the injection of :func:`injection_to_record` in force in ``injections``."""
     faults = loads(decode_bytes(record["faults"]) or b"")  # a pickle that the parent wrote
-    injection = book.adopt(record["number"], faults, Selector(**record["selector"]))
+    injection = injections.adopt(record["number"], faults, Selector(**record["selector"]))
     injection.account(seen=record["seen"], hits=record["hits"])
 
 

@@ -69,14 +69,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if not markers:
         return
     from wove_http_dev.errors import UsageError
-    from wove_http_dev.faults.text import choose
+    from wove_http_dev.faults.text import expand_marker_words
 
     try:
         if any(marker.kwargs for marker in markers):
             raise UsageError('it takes no keywords; say "all", names, or families')
         if not {"wove_http_worker", "wove_http_fault"} & set(metafunc.fixturenames):
             raise UsageError("the test must use wove_http_worker: it is what has the fault")
-        faults = choose(marker.args for marker in markers)
+        faults = expand_marker_words(marker.args for marker in markers)
     except UsageError as exc:
         message = f"wove_http_faults: {exc}"
         raise pytest.Collector.CollectError(message) from None

@@ -44,7 +44,7 @@ class Limits:
     """How many may be open at once."""
     crowded: float = 2.0
 
-    def among(self, others: int) -> Limits:
+    def beside(self, others: int) -> Limits:
         """The limits of a connection while ``others`` are open.
 
         When half of the connection limit is in use, the client is waited for at most ``crowded``
@@ -101,7 +101,7 @@ class Aborted(Exception):
     """A fault, or the server, ended the connection; nothing more is to be written."""
 
 
-class Site(Protocol):
+class ConnectionOwner(Protocol):
     """The server that accepted a connection."""
 
     handler: Handler
@@ -123,8 +123,8 @@ def _handshake_code(reason: str) -> str:
 class HttpConnection:
     """One accepted socket."""
 
-    def __init__(self, site: Site, sock: socket.socket, limits: Limits) -> None:
-        self._site = site
+    def __init__(self, owner: ConnectionOwner, sock: socket.socket, limits: Limits) -> None:
+        self._owner = owner
         self._sock = sock
         self._limits = limits
         self._answering = False
@@ -132,9 +132,9 @@ class HttpConnection:
         self._must_reset = False
         self._faults: list[str] = []
         self._wait: Callable[[float | None], bool] = NO_PLAN.wait("")
-        self.names = site.names()
-        self.certificates = site.certificates
-        self.secure = site.tls is not None
+        self.names = owner.names()
+        self.certificates = owner.certificates
+        self.secure = owner.tls is not None
         self.head = b""
         self.body = b""
 
@@ -157,7 +157,7 @@ class HttpConnection:
         try:
             with contextlib.suppress(OSError):
                 self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            plan = self._site.handler.plan_connection()
+            plan = self._owner.handler.plan_connection()
             self._faults = plan.names
             self._wait = plan.wait("connection")
             plan.fault("connection").on_connection(self)
@@ -173,7 +173,7 @@ class HttpConnection:
             self._end()
 
     def _failed(self, error: str, code: str, *, status: int | None = None) -> None:
-        self._site.handler.connection_failed(error, code=code, status=status, faults=self._faults)
+        self._owner.handler.connection_failed(error, code=code, status=status, faults=self._faults)
 
     def _end(self) -> None:
         with contextlib.suppress(OSError):
@@ -191,7 +191,7 @@ class HttpConnection:
         return self._sock.recv(size)
 
     def proceed(self, context: Any = None) -> None:
-        tls = self._site.tls
+        tls = self._owner.tls
         if tls is not None and not self._shake_hands(context if context is not None else tls()):
             return
         while self._one_request():
@@ -207,7 +207,7 @@ class HttpConnection:
             self._sock.recv(CHUNK)
             self._refuse(RequestError(400, "this port speaks https; use an https:// URL"))
             return False
-        self._site.count_handshake(1)
+        self._owner.count_handshake(1)
         try:
             self._sock = context.wrap_socket(
                 self._sock,
@@ -222,7 +222,7 @@ class HttpConnection:
                 self._failed(f"TLS handshake: {reason}", _handshake_code(reason))
             return False
         finally:
-            self._site.count_handshake(-1)
+            self._owner.count_handshake(-1)
         return True
 
     def _one_request(self) -> bool:
@@ -245,7 +245,7 @@ class HttpConnection:
                 self._failed(error, "request-incomplete")
             return False
         self._answering = True
-        pending = self._site.handler.handle(request)
+        pending = self._owner.handler.handle(request)
         try:
             return self._write(pending, close=not reader.keep_alive, more=reader.pipelined)
         finally:
@@ -281,7 +281,7 @@ class HttpConnection:
 
     def _write(self, pending: PendingReply, *, close: bool, more: bool) -> bool:
         reply = pending.reply
-        close = close or self._site.stopping
+        close = close or self._owner.stopping
         self.head, self.body = reply.head(close=close), reply.body
         self._wait = pending.wait
         try:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from wove_http_dev.faults.injections import FaultBook
+from wove_http_dev.faults.injections import Injections
 from wove_http_dev.options import LOCAL_NAMES, Host, Options
 from wove_http_dev.protocol import authenticator
 from wove_http_dev.protocol.credentials import Credentials
@@ -22,7 +22,7 @@ from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.runner import Outcome, Runner
 from wove_http_dev.runs.stubs import Stubs
 from wove_http_dev.service.connection import Limits
-from wove_http_dev.service.pipeline import SecondOriginUrl, Service
+from wove_http_dev.service.pipeline import Pipeline, SecondOriginUrl
 from wove_http_dev.service.port import Port
 from wove_http_dev.service.server import Server
 from wove_http_dev.tls import CertificateAuthority
@@ -51,7 +51,7 @@ class HostState:
     journal: Journal
     gates: Gates
     stubs: Stubs
-    faults: FaultBook
+    faults: Injections
     names: list[str] = field(default_factory=list)
     """Host names beyond the worker's own that its certificate is for."""
     paths: list[str] = field(default_factory=list)
@@ -141,7 +141,7 @@ class InProcessHost:
         self._lock = threading.RLock()
         self._server: Server | None = None
         self._runner = Runner()
-        self.service = Service(
+        self.pipeline = Pipeline(
             authenticator.Authenticator(
                 credentials,
                 hosts=[*LOCAL_NAMES, Host(options.host).name],
@@ -167,14 +167,14 @@ class InProcessHost:
     def start(self, port: Port) -> None:
         """Serve on ``port``. Raises :class:`PortInUseError` if another process took it."""
         server = Server(
-            self.service,
+            self.pipeline,
             port,
             certificates=self._certificates(),
             tls=self._tls_context if self._options.tls else None,
             names=lambda: (*LOCAL_NAMES, *leaf_names(self._options, self._state)),
             limits=self._limits,
         )
-        self.service.reopen()
+        self.pipeline.reopen()
         self._state.faults.resume()
         server.start()
         with self._lock:
@@ -216,7 +216,7 @@ class InProcessHost:
         if reset and server is not None:
             server.interrupt(reset=True, gently=False)
         # The runs first: a body must not start when release() opens its gate.
-        self.service.close(STOPPED)
+        self.pipeline.close(STOPPED)
         self._state.release()
         if server is not None:
             server.stop(0.5, reset=reset)

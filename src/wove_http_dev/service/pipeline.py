@@ -15,7 +15,7 @@ from typing import Any
 
 from wove_http_dev.errors import DuplicateRunError, HungUpError, ServiceError, UnavailableError
 from wove_http_dev.faults.fault import Wire
-from wove_http_dev.faults.injections import FaultBook, Injection, Plan
+from wove_http_dev.faults.injections import Injection, Injections, Plan
 from wove_http_dev.protocol import frames
 from wove_http_dev.protocol.authenticator import Authenticator, Verdict
 from wove_http_dev.protocol.frames import CancelTask, Claim, Event, RunTask
@@ -42,14 +42,14 @@ SecondOriginUrl = Callable[[str, Injection | None], str]
 (``None`` if it is unknown: nothing is recorded on it)."""
 
 
-class Service:
+class Pipeline:
     """Serves requests. Thread-safe."""
 
     def __init__(
         self,
         authenticator: Authenticator,
         journal: Journal,
-        faults: FaultBook,
+        faults: Injections,
         *,
         runner: Runner,
         gates: Gates,

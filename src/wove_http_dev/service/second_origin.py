@@ -31,8 +31,8 @@ class SecondOrigin:
     """Serves on a free port of localhost while started.
 
     Every request is recorded on the injection whose fault sent the client there
-    (``Injection.redirected``). ``routed(url)`` is entered while it is started, so that this process
-    trusts it.
+    (``Injection.redirected``). ``route_requests(url)`` is entered while the origin is started, so
+    that clients of this process trust it.
     """
 
     def __init__(
@@ -40,13 +40,13 @@ class SecondOrigin:
         certificates: CertificateAuthority,
         *,
         tls: bool,
-        routed: Callable[[str], AbstractContextManager[None]],
+        route_requests: Callable[[str], AbstractContextManager[None]],
     ) -> None:
         self._journal = Journal()
         self._injections: list[Injection] = []
         """Each has a path of its own, numbered by its place here."""
         self._port = Port("localhost", 0)
-        self._routed = routed
+        self._route_requests = route_requests
         self._exits = ExitStack()
         self._server = Server(
             self,
@@ -71,7 +71,7 @@ class SecondOrigin:
     def start(self) -> SecondOrigin:
         """Listen, trusted by this process."""
         self._server.start()
-        self._exits.enter_context(self._routed(self.url))
+        self._exits.enter_context(self._route_requests(self.url))
         return self
 
     def stop(self) -> None:
@@ -133,11 +133,11 @@ class LazySecondOrigin:
         certificates: Callable[[], CertificateAuthority],
         *,
         tls: bool,
-        routed: Callable[[str], AbstractContextManager[None]],
+        route_requests: Callable[[str], AbstractContextManager[None]],
     ) -> None:
         self._certificates = certificates
         self._tls = tls
-        self._routed = routed
+        self._route_requests = route_requests
         self._lock = threading.Lock()
         self._started: SecondOrigin | None = None
 
@@ -146,7 +146,7 @@ class LazySecondOrigin:
         with self._lock:
             if self._started is None:
                 self._started = SecondOrigin(
-                    self._certificates(), tls=self._tls, routed=self._routed
+                    self._certificates(), tls=self._tls, route_requests=self._route_requests
                 ).start()
             return self._started.url_for(run_id, injection)
 

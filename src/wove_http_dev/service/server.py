@@ -96,7 +96,7 @@ class Server:
                     if self.stopping:
                         sock.close()
                         return
-                    limits = self.limits.among(len(self._connections))
+                    limits = self.limits.beside(len(self._connections))
                     connection = HttpConnection(self, sock, limits)
                     self._connections.add(connection)
                     if self._waiting == 0 and self._listener is listener:

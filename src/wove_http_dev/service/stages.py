@@ -16,7 +16,7 @@ from wove_http_dev.runs.runner import Execution, Outcome, run_body
 from wove_http_dev.runs.stubs import StubAnswer, Stubs
 
 
-class Executing(Protocol):
+class StageService(Protocol):
     """What the stages use of the service."""
 
     stubs: Stubs
@@ -58,7 +58,7 @@ class RunStage:
 
     def __init__(
         self,
-        service: Executing,
+        service: StageService,
         command: RunTask,
         run: Run,
         execution: Execution,
@@ -115,7 +115,7 @@ class CancelStage:
     """Implements ``faults.fault.CancelStage``."""
 
     def __init__(
-        self, service: Executing, command: CancelTask, wait: Callable[[float | None], bool]
+        self, service: StageService, command: CancelTask, wait: Callable[[float | None], bool]
     ) -> None:
         self.run_id = command.run_id
         self.wait = wait

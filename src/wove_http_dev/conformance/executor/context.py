@@ -85,12 +85,12 @@ def trusted_ca() -> Iterator[CertificateAuthority]:
     """
     with CertificateAuthority() as ca, ExitStack() as stack:
         for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
-            stack.enter_context(environ.variable(name, ca.bundle_file))
+            stack.enter_context(environ.set_variable(name, ca.bundle_file))
         proxyless = dict(os.environ)
         for host in ("localhost", "127.0.0.1", ".conformance.internal"):
             proxyless.update(environ.without_proxy(host, proxyless))
         for name in ("no_proxy", "NO_PROXY"):
-            stack.enter_context(environ.variable(name, proxyless[name]))
+            stack.enter_context(environ.set_variable(name, proxyless[name]))
         yield ca
 
 
@@ -136,7 +136,7 @@ class CaseContext:
         self._exit.enter_context(worker)
         worker.log = self._log
         self._log.add_worker(worker)
-        self._exit.enter_context(urllib_opener.routed(worker.url, self.client_context()))
+        self._exit.enter_context(urllib_opener.route_requests(worker.url, self.client_context()))
         self._workers.append(worker)
         return worker
 

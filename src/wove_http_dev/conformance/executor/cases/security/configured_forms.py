@@ -49,7 +49,7 @@ def every_form(check: CaseContext) -> str:
     """Each documented form of ``security`` is understood, the key's name included."""
     for form, (options, configured) in FORMS.items():
         worker = check.worker(**options)
-        with environ.variable(VARIABLE, str(worker.secret)):
+        with environ.set_variable(VARIABLE, str(worker.secret)):
             outcome = check.run_one_weave(worker, settings={"security": configured})
         if not requests_of(worker):
             check.fail(f"with security {form} no request arrived: {outcome}")

@@ -93,8 +93,8 @@ def _weave_to_far_host(
     """A weave to a host that is not loopback; the worker there, and the outcome."""
     worker = check.worker(tls=False, **options)
     url = f"http://{FAR_HOST}:{worker.port}{worker.options.path}"
-    check.enter(dns.mapped(FAR_HOST, worker.port, ("127.0.0.1", worker.port)))
-    check.enter(urllib_opener.routed(url, check.client_context()))
+    check.enter(dns.resolve_to(FAR_HOST, worker.port, ("127.0.0.1", worker.port)))
+    check.enter(urllib_opener.route_requests(url, check.client_context()))
     return worker, check.run_one_weave(worker, settings={"url": url, **settings})
 
 
