@@ -10,7 +10,7 @@ from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import answers, commands, tasks
 from wove_http_dev.conformance.worker.callbacks import Callback, Listener
 from wove_http_dev.conformance.worker.client import ServiceUnderTest
-from wove_http_dev.conformance.worker.sent import SentRequests
+from wove_http_dev.conformance.worker.sent_log import SentRequests
 from wove_http_dev.conformance.worker.wire import Background, Deadline, HttpResponse, NoAnswer
 
 PATIENCE = 5.0

@@ -13,7 +13,7 @@ from tests.conformance.worker.defects.framing import OwnTaskId
 from tests.conformance.worker.plain_worker import SECRET, PlainWorker
 from wove_http_dev.conformance.worker import commands, tasks
 from wove_http_dev.conformance.worker.client import SIGNATURE, ServiceUnderTest
-from wove_http_dev.conformance.worker.sent import KEPT, SentRequests
+from wove_http_dev.conformance.worker.sent_log import KEPT, SentRequests
 
 URL = "http://localhost/wove/tasks"
 SIGNED = ServiceUnderTest(URL, secret="a secret")
