@@ -14,10 +14,10 @@ from wove_http_dev.conformance.worker.cases.cancel import cancel
 from wove_http_dev.conformance.worker.cases.cancel.held_run import (
     THE_ANSWER,
     HeldRun,
-    cancelled,
-    ended,
-    held,
-    readable,
+    await_terminal,
+    require_readable,
+    send_cancel,
+    start_held,
 )
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import Background, NoAnswer
@@ -52,8 +52,8 @@ def _honest(check: CaseContext, run: HeldRun, kind: str) -> str:
         answer = cancel_post.result(check.patience)
     except NoAnswer as exc:
         raise CaseFailed(f"a require_ack cancel_task, after the task had ended: {exc}") from exc
-    readable(check, answer, run.run_id)
-    event = ended(check, run, "after a require_ack cancel_task and the end of the task")
+    require_readable(check, answer, run.run_id)
+    event = await_terminal(check, run, "after a require_ack cancel_task and the end of the task")
     return f"cancel_task: {answer.shown()}; run_task: {event.get('type')}"
 
 
@@ -65,7 +65,7 @@ def _honest(check: CaseContext, run: HeldRun, kind: str) -> str:
 )
 def require_ack_honest(check: CaseContext) -> str:
     """With require_ack, task_cancelled is sent only after the task's body has really stopped."""
-    return _honest(check, held(check, tasks.hold), "sync")
+    return _honest(check, start_held(check, tasks.hold), "sync")
 
 
 @cancel.must(
@@ -76,7 +76,7 @@ def require_ack_honest(check: CaseContext) -> str:
 )
 def require_ack_honest_async(check: CaseContext) -> str:
     """A coroutine that was asked to stop may go on, so that alone is not acknowledged."""
-    return _honest(check, held(check, tasks.hold_stubborn), "async, not stopping at once")
+    return _honest(check, start_held(check, tasks.hold_stubborn), "async, not stopping at once")
 
 
 @cancel.should(
@@ -88,12 +88,12 @@ def require_ack_honest_async(check: CaseContext) -> str:
 )
 def require_ack_acknowledged(check: CaseContext) -> str:
     """With require_ack, a task that can be stopped is stopped and acknowledged."""
-    run = held(check, tasks.hold_async)
-    answer = cancelled(check, run.run_id, "require_ack")
+    run = start_held(check, tasks.hold_async)
+    answer = send_cancel(check, run.run_id, "require_ack")
     acknowledged = answers.acknowledged_cancel(answer, THE_ANSWER)
     if not run.callback.ended(check.patience):
         check.fail("a require_ack cancel_task did not stop an async task")
-    event = ended(check, run, "after a require_ack cancel_task of an async task")
+    event = await_terminal(check, run, "after a require_ack cancel_task of an async task")
     if not acknowledged and event.get("type") != "task_cancelled":
         check.fail(
             f"neither answer says task_cancelled: {answer.shown()} and {event.get('type')!r}"
@@ -114,12 +114,12 @@ def require_ack_acknowledged(check: CaseContext) -> str:
 )
 def best_effort_at_once(check: CaseContext) -> str:
     """A best_effort cancel_task is answered at once, without waiting for the task's end."""
-    run = held(check, tasks.hold)
+    run = start_held(check, tasks.hold)
     began = time.monotonic()
-    cancelled(check, commands.new_run_id())
+    send_cancel(check, commands.new_run_id())
     usual = time.monotonic() - began
     began = time.monotonic()
-    cancelled(check, run.run_id)
+    send_cancel(check, run.run_id)
     took = time.monotonic() - began
     if took - usual > AT_ONCE and run.callback.alive():
         check.fail(

@@ -10,9 +10,9 @@ from wove_http_dev.conformance.worker import answers, commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.cancel import cancel
 from wove_http_dev.conformance.worker.cases.cancel.held_run import (
     THE_ANSWER,
-    cancelled,
-    ended,
-    held,
+    await_terminal,
+    send_cancel,
+    start_held,
 )
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import NoAnswer
@@ -31,8 +31,8 @@ THROUGH = 3.0
 )
 def running_best_effort(check: CaseContext) -> str:
     """A cancel_task for a task that runs is answered, and does not wait for the task."""
-    run = held(check, tasks.hold)
-    answer = cancelled(check, run.run_id)
+    run = start_held(check, tasks.hold)
+    answer = send_cancel(check, run.run_id)
     if not answer.ok:
         check.fail(f"a cancel_task for a run that is running was answered with {answer.shown()}")
     return answer.shown()
@@ -46,10 +46,10 @@ def running_best_effort(check: CaseContext) -> str:
 )
 def run_is_answered(check: CaseContext) -> str:
     """A cancelled run still gets its one terminal frame."""
-    run = held(check, tasks.hold)
-    cancelled(check, run.run_id)
+    run = start_held(check, tasks.hold)
+    send_cancel(check, run.run_id)
     run.callback.release()
-    event = ended(check, run, "after a cancel_task and the end of the task")
+    event = await_terminal(check, run, "after a cancel_task and the end of the task")
     if event.get("type") == "task_error":
         check.fail(f"a cancelled run ended in task_error: {answers.error_text(event)}")
     check.still_serves("a cancel_task")
@@ -64,11 +64,11 @@ def run_is_answered(check: CaseContext) -> str:
 )
 def stops_async_task(check: CaseContext) -> str:
     """An async task can be stopped, so a cancel_task stops it."""
-    run = held(check, tasks.hold_async)
-    cancelled(check, run.run_id)
+    run = start_held(check, tasks.hold_async)
+    send_cancel(check, run.run_id)
     if not run.callback.ended(check.patience):
         check.fail(f"an async task still ran {check.patience:g} s after its cancel_task")
-    event = ended(check, run, "after an async task was cancelled")
+    event = await_terminal(check, run, "after an async task was cancelled")
     if event.get("type") != "task_cancelled":
         check.fail(f"a cancelled async task ended in {event.get('type')!r}")
     return "stopped"
@@ -83,7 +83,7 @@ def stops_async_task(check: CaseContext) -> str:
 def unknown_run(check: CaseContext) -> str:
     """A cancel_task for a run that the service does not know is answered all the same."""
     for mode in ("best_effort", "require_ack"):
-        answer = cancelled(check, commands.new_run_id(), mode)
+        answer = send_cancel(check, commands.new_run_id(), mode)
     check.still_serves("a cancel_task for an unknown run")
     return answer.shown()
 
@@ -99,7 +99,7 @@ def finished_run(check: CaseContext) -> str:
     for mode in ("best_effort", "require_ack"):
         run_id = commands.new_run_id()
         check.terminal(commands.run_frame(tasks.nothing, run_id=run_id))
-        answer = cancelled(check, run_id, mode)
+        answer = send_cancel(check, run_id, mode)
         if mode == "require_ack" and answers.acknowledged_cancel(answer, THE_ANSWER):
             check.fail("require_ack: a run that had finished was acknowledged as cancelled")
     check.still_serves("a cancel_task for a finished run")
@@ -115,13 +115,13 @@ def finished_run(check: CaseContext) -> str:
 def only_its_own_run(check: CaseContext) -> str:
     """A cancel_task stops the run that it names and no other."""
     for age in ("older", "newer"):
-        runs = [held(check, tasks.hold_async), held(check, tasks.hold_async)]
+        runs = [start_held(check, tasks.hold_async), start_held(check, tasks.hold_async)]
         stopped, other = runs if age == "older" else reversed(runs)
-        cancelled(check, stopped.run_id)
+        send_cancel(check, stopped.run_id)
         if not other.callback.alive():
             check.fail(f"a cancel_task for the {age} one of two runs stopped the other")
         other.callback.release()
-        event = ended(check, other, "after another run was cancelled")
+        event = await_terminal(check, other, "after another run was cancelled")
         if event.get("type") != "task_result":
             check.fail(f"a cancel_task for one run ended another in {event.get('type')!r}")
         stopped.callback.release()
@@ -157,7 +157,7 @@ def malformed_cancel(check: CaseContext) -> str:
 )
 def whole_run_id(check: CaseContext) -> str:
     """A run is cancelled by its whole run_id."""
-    run = held(check, tasks.hold_async)
+    run = start_held(check, tasks.hold_async)
     for what, run_id in (
         ("without its last letter", run.run_id[:-1]),
         ("with a letter more", f"{run.run_id}0"),
@@ -168,7 +168,7 @@ def whole_run_id(check: CaseContext) -> str:
         if not run.callback.alive():
             check.fail(f"a cancel_task with the run_id {what} stopped a run that it does not name")
     run.callback.release()
-    event = ended(check, run, "after cancel_task frames for other run ids")
+    event = await_terminal(check, run, "after cancel_task frames for other run ids")
     if event.get("type") != "task_result":
         check.fail(f"cancel_task frames for other run ids ended a run in {event.get('type')!r}")
     return "not stopped"
@@ -184,11 +184,11 @@ def whole_run_id(check: CaseContext) -> str:
 def one_outcome(check: CaseContext) -> str:
     """The answers to a run and to its cancel_task do not contradict each other."""
     for mode in ("best_effort", "require_ack"):
-        run = held(check, tasks.hold_async)
-        answer = cancelled(check, run.run_id, mode)
+        run = start_held(check, tasks.hold_async)
+        answer = send_cancel(check, run.run_id, mode)
         said = answers.events_of(answer, THE_ANSWER) if answer.ok and answer.body.strip() else []
         run.callback.release()
-        event = ended(check, run, f"after a {mode} cancel_task and the end of the task")
+        event = await_terminal(check, run, f"after a {mode} cancel_task and the end of the task")
         for each in (*answers.terminals(said), event):
             if each.get("run_id") != run.run_id:
                 check.fail(
@@ -212,7 +212,7 @@ def one_outcome(check: CaseContext) -> str:
 )
 def through_a_full_house(check: CaseContext) -> str:
     """A cancel_task is answered while all workers are busy; else it would always come too late."""
-    runs = [held(check, tasks.hold) for _ in range(FULL)]
+    runs = [start_held(check, tasks.hold) for _ in range(FULL)]
     body = commands.encode(commands.cancel_frame(runs[0].run_id))
     try:
         answer = check.post(body, patience=THROUGH)

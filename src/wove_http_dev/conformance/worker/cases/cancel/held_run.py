@@ -23,7 +23,7 @@ class HeldRun:
     post: Background[HttpResponse]
 
 
-def held(check: CaseContext, function: Any) -> HeldRun:
+def start_held(check: CaseContext, function: Any) -> HeldRun:
     """Start ``function`` and wait until its body has connected."""
     callback = check.callback()
     frame = commands.run_frame(function, callback.address)
@@ -39,15 +39,15 @@ def held(check: CaseContext, function: Any) -> HeldRun:
     return HeldRun(frame["run_id"], callback, post)
 
 
-def cancelled(check: CaseContext, run_id: str, mode: str = "best_effort") -> HttpResponse:
+def send_cancel(check: CaseContext, run_id: str, mode: str = "best_effort") -> HttpResponse:
     """Send a cancel_task; its answer, which must come and be readable if it is not empty."""
     body = commands.encode(commands.cancel_frame(run_id, mode))
     answer = check.ask(f"a {mode} cancel_task", body)
-    readable(check, answer, run_id)
+    require_readable(check, answer, run_id)
     return answer
 
 
-def readable(check: CaseContext, answer: HttpResponse, run_id: str) -> None:
+def require_readable(check: CaseContext, answer: HttpResponse, run_id: str) -> None:
     """Require that an answer to a cancel_task is not a 5xx, and has no frames of other runs."""
     if answer.status >= 500:
         check.fail(f"a cancel_task made the service fail: {answer.shown()}")
@@ -58,7 +58,7 @@ def readable(check: CaseContext, answer: HttpResponse, run_id: str) -> None:
             check.fail(f"a cancel_task was answered with a frame for {event['run_id']!r:.100}")
 
 
-def ended(check: CaseContext, run: HeldRun, after: str) -> answers.Event:
+def await_terminal(check: CaseContext, run: HeldRun, after: str) -> answers.Event:
     """Wait for the terminal frame of ``run``, which must come within the patience for an answer."""
     try:
         answer = run.post.result(check.patience)
