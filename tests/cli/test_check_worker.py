@@ -15,9 +15,10 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.conformance.worker import references
-from tests.conformance.worker.defects.access import AcceptsTheFuture, TextHtml
-from tests.conformance.worker.defects.bodies import StripsText
-from tests.conformance.worker.defects.framing import OwnTaskId
+from tests.conformance.worker.defects.auth import AcceptsTheFuture
+from tests.conformance.worker.defects.frames import OwnTaskId
+from tests.conformance.worker.defects.run import StripsText
+from tests.conformance.worker.defects.transport import TextHtml
 from tests.conformance.worker.plain_worker import SECRET, PlainWorker
 from wove_http_dev.cli.main import main
 from wove_http_dev.conformance.service_process import ServiceCommand

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance.worker.defects.access import TextHtml
-from tests.conformance.worker.defects.framing import OwnTaskId
+from tests.conformance.worker.defects.frames import OwnTaskId
+from tests.conformance.worker.defects.transport import TextHtml
 from tests.conformance.worker.plain_worker import SECRET, PlainWorker
 from wove_http_dev.conformance.worker.suite import WORKER_CASES
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conformance.worker.checks import check, failures
 from tests.conformance.worker.defects import DEFECTS, Defect
-from tests.conformance.worker.defects.bodies import RunsTwice
+from tests.conformance.worker.defects.run import RunsTwice
 from tests.conformance.worker.plain_worker import SECRET, PlainWorker
 from wove_http_dev.conformance.worker.suite import WORKER_CASES
 

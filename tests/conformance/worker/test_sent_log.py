@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.worker.checks import check
-from tests.conformance.worker.defects.framing import OwnTaskId
+from tests.conformance.worker.defects.frames import OwnTaskId
 from tests.conformance.worker.plain_worker import SECRET, PlainWorker
 from wove_http_dev.conformance.worker import commands, tasks
 from wove_http_dev.conformance.worker.client import SIGNATURE, ServiceUnderTest

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from tests.conformance.worker.defects import (
-    access,
-    bodies,
-    cancelling,
-    forging,
-    framing,
-    load,
-    nearly,
+    auth,
+    cancel,
+    concurrency,
+    errors,
+    frames,
+    limits,
+    run,
+    transport,
 )
 from tests.conformance.worker.defects.base import DEFECTS, Defect
 
 __all__ = [
     "DEFECTS",
     "Defect",
-    "access",
-    "bodies",
-    "cancelling",
-    "forging",
-    "framing",
-    "load",
-    "nearly",
+    "auth",
+    "cancel",
+    "concurrency",
+    "errors",
+    "frames",
+    "limits",
+    "run",
+    "transport",
 ]

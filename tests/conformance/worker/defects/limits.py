@@ -1,4 +1,4 @@
-"""Workers that cannot do two things at once, or not for long."""
+"""Workers that stop serving after a bad request, or keep resources of each run."""
 
 from __future__ import annotations
 
@@ -6,74 +6,20 @@ import asyncio
 import contextlib
 import inspect
 import pickle
-import queue
 import socket
 import threading
 import time
 from typing import Any
 
-from tests.conformance.worker.defects.base import flagged_by, plant
-from tests.conformance.worker.plain_worker import Event, Frame, Handler, PlainWorker, Run, hang_up
-
-
-class Serial(PlainWorker):
-    def __init__(self) -> None:
-        super().__init__()
-        self.turn = threading.Lock()
-
-    def call(self, run: Run) -> Any:
-        with self.turn:
-            return super().call(run)
-
-
-plant(Serial, "concurrency.01", "the runs are not parallel: of 2 tasks")
-plant(Serial, "concurrency.02", "the runs are not parallel: of 8 tasks")
-plant(Serial, "concurrency.04", "while another task runs")
-
-
-class FourAtOnce(PlainWorker):
-    def __init__(self) -> None:
-        super().__init__()
-        self.places = threading.Semaphore(4)
-
-    def call(self, run: Run) -> Any:
-        with self.places:
-            return super().call(run)
-
-
-plant(FourAtOnce, "concurrency.02", "only 4 ran at once")
-
-
-@flagged_by("concurrency.03", "parallel runs are mixed up: run 1 of 2 was answered with another's")
-class LastFrameCounts(PlainWorker):
-    """Keeps the frame where the next one overwrites it."""
-
-    last: Frame
-
-    def run(self, frame: Frame) -> list[Event]:
-        self.last = frame
-        return super().run(frame)
-
-    def ids(self, frame: Frame) -> Event:
-        return super().ids(self.last)
-
-
-@flagged_by("concurrency.03", "run 2 of 2 ended, and the other was answered|runs are mixed up")
-class AnswersWhoeverWaitsLongest(PlainWorker):
-    """Keeps results in one queue for all."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.results: queue.Queue[Event] = queue.Queue()
-
-    def run(self, frame: Frame) -> list[Event]:
-        run = Run(frame)
-        threading.Thread(target=self.work, args=(run,), daemon=True).start()
-        return [{**self.results.get(), **self.ids(frame)}]
-
-    def work(self, run: Run) -> None:
-        super().work(run)
-        self.results.put(run.outcome)
+from tests.conformance.worker.defects.base import Hanging, flagged_by, plant
+from tests.conformance.worker.plain_worker import (
+    Event,
+    Frame,
+    Handler,
+    PlainWorker,
+    Run,
+    hang_up,
+)
 
 
 @flagged_by("limits.01", "deeply nested JSON: the connection was closed")
@@ -120,6 +66,18 @@ class DiesOfClientsThatLeave(Mortal):
         super().write(handler, status, document)
 
 
+@flagged_by(
+    "limits.04", "after a client that reset its connection in the middle of an answer, the ne"
+)
+class DiesOfBrokenPipes(Mortal):
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        try:
+            super().write(handler, status, document)
+            handler.wfile.flush()
+        except OSError:
+            self.dead = True
+
+
 @flagged_by("limits.05", "the run_task POST: the connection was closed")
 class DiesOfTheFiftiethRun(Mortal):
     served = 0
@@ -139,24 +97,6 @@ class GrowingNonces(PlainWorker):
 
 
 plant(GrowingNonces, "limits.06", "its time grows with the nonces remembered")
-
-
-@flagged_by("concurrency.03", "a wrong value: run 4 of 16 got 1003, not 3")
-class Miscounts(PlainWorker):
-    def result(self, value: Any) -> Event:
-        return super().result(1000 + value if type(value) is int and value > 2 else value)
-
-
-@flagged_by(
-    "limits.04", "after a client that reset its connection in the middle of an answer, the ne"
-)
-class DiesOfBrokenPipes(Mortal):
-    def write(self, handler: Handler, status: int, document: Any) -> None:
-        try:
-            super().write(handler, status, document)
-            handler.wfile.flush()
-        except OSError:
-            self.dead = True
 
 
 class Hoards(PlainWorker):
@@ -196,3 +136,17 @@ class KeepsLoops(Hoards):
             return value
         self.kept.append(asyncio.new_event_loop())
         return self.kept[-1].run_until_complete(self.drive(run, value))
+
+
+@flagged_by("limits.07", r"threads grow with its runs: .* failed runs")
+class KeepsAThreadForEachFailure(Hanging):
+    def error(self, exc: BaseException) -> Event:
+        threading.Thread(target=self.never.wait, args=(30,), daemon=True).start()
+        return super().error(exc)
+
+
+@flagged_by("limits.07", r"threads grow with its requests: .* refused requests")
+class KeepsAThreadForEachRefusal(Hanging):
+    def refuse(self, handler: Handler, error: PermissionError) -> None:
+        threading.Thread(target=self.never.wait, args=(30,), daemon=True).start()
+        super().refuse(handler, error)

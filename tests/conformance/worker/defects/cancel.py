@@ -1,9 +1,17 @@
-"""Workers that cancel wrongly or lie about it."""
+"""Workers that cancel wrongly, or acknowledge a cancel_task before the task has stopped."""
 
 from __future__ import annotations
 
+import threading
+
 from tests.conformance.worker.defects.base import Hanging, flagged_by, plant
-from tests.conformance.worker.plain_worker import Event, Frame, Handler, PlainWorker, Run
+from tests.conformance.worker.plain_worker import (
+    Event,
+    Frame,
+    Handler,
+    PlainWorker,
+    Run,
+)
 
 
 class NeverAnswersCancel(Hanging):
@@ -12,13 +20,29 @@ class NeverAnswersCancel(Hanging):
 
 
 plant(NeverAnswersCancel, "cancel.01", "a best_effort cancel_task: no whole answer")
+
+
 plant(NeverAnswersCancel, "cancel.04", "a best_effort cancel_task: no whole answer")
+
+
+@flagged_by("cancel.01", "the answer to the cancel_task does not hold event frames")
+class AnswersOk(PlainWorker):
+    def answer_cancel(self, handler: Handler, frame: Frame) -> None:
+        self.cancel(frame)
+        self.write(handler, 200, "ok")
 
 
 @flagged_by("cancel.02", "was answered without a terminal frame")
 class ForgetsCancelledRuns(PlainWorker):
     def events(self, run: Run) -> list[Event]:
         return [{"type": "task_started"}] if run.cancelled else super().events(run)
+
+
+@flagged_by("cancel.02", "two terminal frames .'task_cancelled', 'task_result'.")
+@flagged_by("cancel.08", "two terminal frames .'task_cancelled', 'task_result'.")
+class ResultsAfterCancelling(PlainWorker):
+    def events(self, run: Run) -> list[Event]:
+        return [*super().events(run), *([self.result(None)] if run.cancelled else [])]
 
 
 @flagged_by("cancel.03", "an async task still ran 1 s after its cancel_task")
@@ -65,40 +89,6 @@ class SettlesEarly(PlainWorker):
         return []
 
 
-@flagged_by("cancel.09", "cancel_task for .* (stopped the other|ended another)")
-class CancelsEverything(PlainWorker):
-    def cancel(self, frame: Frame) -> list[Event]:
-        for run in list(self.runs.values()):
-            self.stop(run)
-            run.settle({"type": "task_cancelled"})
-        return []
-
-
-@flagged_by(
-    "cancel.10", "a cancel_task without run_id made the service fail|closed without an answer"
-)
-class MalformedCancelKills(PlainWorker):
-    def decode(self, body: bytes) -> Frame:
-        try:
-            return super().decode(body)
-        except KeyError as exc:
-            raise RuntimeError from exc
-
-
-@flagged_by("cancel.01", "the answer to the cancel_task does not hold event frames")
-class AnswersOk(PlainWorker):
-    def answer_cancel(self, handler: Handler, frame: Frame) -> None:
-        self.cancel(frame)
-        self.write(handler, 200, "ok")
-
-
-@flagged_by("cancel.02", "two terminal frames .'task_cancelled', 'task_result'.")
-@flagged_by("cancel.08", "two terminal frames .'task_cancelled', 'task_result'.")
-class ResultsAfterCancelling(PlainWorker):
-    def events(self, run: Run) -> list[Event]:
-        return [*super().events(run), *([self.result(None)] if run.cancelled else [])]
-
-
 @flagged_by("cancel.08", "answered with task_cancelled, and the run_task with 'task_error'")
 class SaysTwoThings(PlainWorker):
     def work(self, run: Run) -> None:
@@ -114,9 +104,63 @@ class SaysTwoThings(PlainWorker):
         return [{"type": "task_cancelled", **self.ids(run.frame)}] if ended else []
 
 
+@flagged_by("cancel.09", "cancel_task for .* (stopped the other|ended another)")
+class CancelsEverything(PlainWorker):
+    def cancel(self, frame: Frame) -> list[Event]:
+        for run in list(self.runs.values()):
+            self.stop(run)
+            run.settle({"type": "task_cancelled"})
+        return []
+
+
+@flagged_by("cancel.09", "the newer one of two runs stopped the other")
+class CancelsTheOldest(PlainWorker):
+    def cancel(self, frame: Frame) -> list[Event]:
+        known = frame["run_id"] in self.runs
+        oldest = next(iter(self.runs), "") if known else frame["run_id"]
+        return super().cancel({**frame, "run_id": oldest})
+
+
+@flagged_by(
+    "cancel.10", "a cancel_task without run_id made the service fail|closed without an answer"
+)
+class MalformedCancelKills(PlainWorker):
+    def decode(self, body: bytes) -> Frame:
+        try:
+            return super().decode(body)
+        except KeyError as exc:
+            raise RuntimeError from exc
+
+
 @flagged_by("cancel.11", "a best_effort cancel_task was answered after .* s, as if it waited")
 class WaitsForTheTask(PlainWorker):
     grace = 0.9
 
     def cancel(self, frame: Frame) -> list[Event]:
         return super().cancel({**frame, "delivery_cancel_mode": "require_ack"})
+
+
+@flagged_by("cancel.12", "run_id without its last letter stopped a run")
+class CancelsByTheBeginning(PlainWorker):
+    def cancel(self, frame: Frame) -> list[Event]:
+        found = [run_id for run_id in self.runs if run_id.startswith(frame["run_id"])]
+        return super().cancel({**frame, "run_id": (*found, frame["run_id"])[0]})
+
+
+@flagged_by("cancel.13", "answered with 'task_result', and the run ended in 'task_cancelled'")
+class AnswersCancelsWithResults(PlainWorker):
+    def cancel(self, frame: Frame) -> list[Event]:
+        known = frame["run_id"] in self.runs
+        super().cancel({**frame, "delivery_cancel_mode": "best_effort"})
+        return [{**self.result(None), **self.ids(frame)}] if known else []
+
+
+@flagged_by("cancel.14", "while 8 tasks ran, a cancel_task was not answered")
+class HasEightHands(PlainWorker):
+    def __init__(self) -> None:
+        super().__init__()
+        self.hands = threading.Semaphore(8)
+
+    def serve(self, handler: Handler) -> None:
+        with self.hands:
+            super().serve(handler)

@@ -1,4 +1,4 @@
-"""Workers whose frames are wrong, or that take wrong frames."""
+"""Workers whose event frames are wrong, or that accept wrong command frames."""
 
 from __future__ import annotations
 
@@ -8,29 +8,19 @@ import json
 from typing import Any
 
 from tests.conformance.worker.defects.base import flagged_by
-from tests.conformance.worker.plain_worker import Event, Frame, Handler, PlainWorker, Run
-
-
-@flagged_by("frames.15", "the answer to a plain run is not JSON .JSONDecodeError.: HTTP 200")
-class AnswersText(PlainWorker):
-    def write(self, handler: Handler, status: int, document: Any) -> None:
-        data = repr(document).encode()
-        handler.send_response(status)
-        handler.send_header("Content-Length", str(len(data)))
-        handler.end_headers()
-        handler.wfile.write(data)
+from tests.conformance.worker.plain_worker import (
+    Event,
+    Frame,
+    Handler,
+    PlainWorker,
+    Run,
+)
 
 
 @flagged_by("frames.01", "there are no event frames in HTTP 200")
 class TellsNothingOfNothing(PlainWorker):
     def events(self, run: Run) -> list[Event]:
         return [] if run.outcome == self.result(None) else super().events(run)
-
-
-@flagged_by("frames.15", "a plain run was answered with no terminal frame: 'task_started'")
-class NoTerminal(PlainWorker):
-    def events(self, run: Run) -> list[Event]:
-        return [{"type": "task_started"}]
 
 
 @flagged_by("frames.02", "2 terminal frames")
@@ -57,6 +47,27 @@ class OwnTaskId(PlainWorker):
         return {**super().ids(frame), "task_id": "task"}
 
 
+class Encodes(PlainWorker):
+    """Has its own way to put a document into bytes."""
+
+    header, value = "X-Plain", "1"
+
+    def encoded(self, document: Any) -> bytes:
+        return json.dumps(document).encode()
+
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        data = self.encoded(document)
+        handler.send_response(status)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(self.length(document, data)))
+        handler.send_header(self.header, self.value)
+        handler.end_headers()
+        handler.wfile.write(data)
+
+    def length(self, document: Any, data: bytes) -> int:
+        return len(data)
+
+
 @flagged_by("frames.05", "has a wrong run_id")
 class AsciiIds(PlainWorker):
     def ids(self, frame: Frame) -> Event:
@@ -64,6 +75,15 @@ class AsciiIds(PlainWorker):
             name: value.encode("ascii", "replace").decode()
             for name, value in super().ids(frame).items()
         }
+
+
+@flagged_by("frames.05", "ends in the middle, after .* does Content-Length count characters")
+class CountsCharacters(Encodes):
+    def encoded(self, document: Any) -> bytes:
+        return json.dumps(document, ensure_ascii=False).encode()
+
+    def length(self, document: Any, data: bytes) -> int:
+        return len(data.decode())
 
 
 @flagged_by("frames.06", "the terminal frame is not the last one")
@@ -99,6 +119,15 @@ class AnswersMalformedJson(Lenient):
     pass
 
 
+@flagged_by("frames.09", "the connection was closed without an answer")
+class DiesOfMalformedJson(PlainWorker):
+    def decode(self, body: bytes) -> Frame:
+        try:
+            return super().decode(body)
+        except ValueError as exc:
+            raise RuntimeError from exc
+
+
 @flagged_by("frames.10", "JSON that is a list was not rejected")
 class AnswersLists(Lenient):
     pass
@@ -129,34 +158,20 @@ class BadFrameIs500(PlainWorker):
         super().write(handler, 500 if status == 400 else status, document)
 
 
-@flagged_by("frames.09", "the connection was closed without an answer")
-class DiesOfMalformedJson(PlainWorker):
-    def decode(self, body: bytes) -> Frame:
-        try:
-            return super().decode(body)
-        except ValueError as exc:
-            raise RuntimeError from exc
-
-
-class Encodes(PlainWorker):
-    """Has its own way to put a document into bytes."""
-
-    header, value = "X-Plain", "1"
-
-    def encoded(self, document: Any) -> bytes:
-        return json.dumps(document).encode()
-
+@flagged_by("frames.15", "the answer to a plain run is not JSON .JSONDecodeError.: HTTP 200")
+class AnswersText(PlainWorker):
     def write(self, handler: Handler, status: int, document: Any) -> None:
-        data = self.encoded(document)
+        data = repr(document).encode()
         handler.send_response(status)
-        handler.send_header("Content-Type", "application/json")
-        handler.send_header("Content-Length", str(self.length(document, data)))
-        handler.send_header(self.header, self.value)
+        handler.send_header("Content-Length", str(len(data)))
         handler.end_headers()
         handler.wfile.write(data)
 
-    def length(self, document: Any, data: bytes) -> int:
-        return len(data)
+
+@flagged_by("frames.15", "a plain run was answered with no terminal frame: 'task_started'")
+class NoTerminal(PlainWorker):
+    def events(self, run: Run) -> list[Event]:
+        return [{"type": "task_started"}]
 
 
 @flagged_by("frames.15", "has Content-Encoding: gzip, which was not asked for")
@@ -171,27 +186,6 @@ class Compresses(Encodes):
 class AnswersLines(Encodes):
     def encoded(self, document: Any) -> bytes:
         return b"".join(json.dumps(event).encode() + b"\n" for event in document.get("events", []))
-
-
-@flagged_by("frames.05", "ends in the middle, after .* does Content-Length count characters")
-class CountsCharacters(Encodes):
-    def encoded(self, document: Any) -> bytes:
-        return json.dumps(document, ensure_ascii=False).encode()
-
-    def length(self, document: Any, data: bytes) -> int:
-        return len(data.decode())
-
-
-@flagged_by(
-    "transport.01", "chunked body: it ends in the middle, or a chunk has no size .sizes are hex"
-)
-class ChunksInDecimal(PlainWorker):
-    def write(self, handler: Handler, status: int, document: Any) -> None:
-        data = json.dumps(document).encode()
-        handler.send_response(status)
-        handler.send_header("Transfer-Encoding", "chunked")
-        handler.end_headers()
-        handler.wfile.write(b"%d\r\n%b\r\n0\r\n\r\n" % (len(data), data))
 
 
 @flagged_by("frames.15", 'HTTP 200 b\'{"status": "accepted"}\', which is not an event frame')

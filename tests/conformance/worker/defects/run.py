@@ -1,0 +1,250 @@
+"""Workers that run a task wrongly: its arguments, its result, or how often it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import inspect
+import io
+import json
+import pickle
+import threading
+import time
+from typing import Any
+
+from tests.conformance.worker.defects.base import flagged_by
+from tests.conformance.worker.plain_worker import (
+    Event,
+    Frame,
+    Handler,
+    PlainWorker,
+    Run,
+)
+
+
+@flagged_by("run.01", "wrong_arguments|missing|arguments that arrived")
+class DropsKwargs(PlainWorker):
+    def decode(self, body: bytes) -> Frame:
+        frame = super().decode(body)
+        if "args_pickle" in frame:
+            args = pickle.loads(frame["args_pickle"])
+            if isinstance(args, dict):
+                args.pop("other", None)
+                frame["args_pickle"] = pickle.dumps(args)
+        return frame
+
+
+@flagged_by("run.01", "TypeError")
+class PositionalArguments(PlainWorker):
+    def call(self, run: Run) -> Any:
+        args = pickle.loads(run.frame["args_pickle"])
+        return pickle.loads(run.frame["callable_pickle"])(*args.values())
+
+
+def super_call(worker: PlainWorker, run: Run) -> Any:
+    """Call the task and leave a coroutine as it is."""
+    function = pickle.loads(run.frame["callable_pickle"])
+    return function(**pickle.loads(run.frame["args_pickle"]))
+
+
+def without_coroutine(value: Any) -> Any:
+    """``value``; in place of a coroutine (not awaited), an object that cannot be pickled."""
+    if not inspect.iscoroutine(value):
+        return value
+    value.close()
+    return threading.Lock()
+
+
+@flagged_by("run.02", "the terminal frame is 'task_error'")
+class RejectsAsync(PlainWorker):
+    def call(self, run: Run) -> Any:
+        value = super_call(self, run)
+        if inspect.iscoroutine(value):
+            value.close()
+            raise TypeError("async callables are not supported")
+        return value
+
+
+@flagged_by(
+    "run.02", "a plain function that returns a coroutine: the terminal frame is 'task_error'"
+)
+class AwaitsCoroutineFunctions(PlainWorker):
+    def call(self, run: Run) -> Any:
+        if inspect.iscoroutinefunction(pickle.loads(run.frame["callable_pickle"])):
+            return super().call(run)
+        return without_coroutine(super_call(self, run))
+
+
+@flagged_by("run.03", "the terminal frame is 'task_error'")
+class OnlyFunctions(PlainWorker):
+    def call(self, run: Run) -> Any:
+        if not inspect.isfunction(pickle.loads(run.frame["callable_pickle"])):
+            raise TypeError("not a function")
+        return super().call(run)
+
+
+@flagged_by("run.04", r"a result came back as \[1, \[2\]\] where \(1, \(2,\)\) was returned")
+class AnswersJson(PlainWorker):
+    def result(self, value: Any) -> Event:
+        return {"type": "task_result", "result": json.loads(json.dumps(value, default=repr))}
+
+
+@flagged_by("run.04", r"a result came back as \[1, \[2\]\] where \(1, \(2,\)\) was returned")
+class PrefersJson(PlainWorker):
+    def result(self, value: Any) -> Event:
+        try:
+            return {"type": "task_result", "result": json.loads(json.dumps(value))}
+        except TypeError:
+            return super().result(value)
+
+
+@flagged_by("run.04", "a result came back as None where 0 was returned")
+class FalseIsNothing(PlainWorker):
+    def result(self, value: Any) -> Event:
+        return super().result(value or None)
+
+
+@flagged_by("run.05", "a task that returns nothing")
+class NothingIsText(PlainWorker):
+    def result(self, value: Any) -> Event:
+        return super().result("" if value is None else value)
+
+
+@flagged_by("run.06", "the text")
+class StripsText(PlainWorker):
+    def result(self, value: Any) -> Event:
+        return super().result(value.replace("\r\n", "\n") if isinstance(value, str) else value)
+
+
+@flagged_by("run.07", "HTTP 413")
+class SmallBodies(PlainWorker):
+    limit = 500_000
+
+    def serve(self, handler: Handler) -> None:
+        if int(handler.headers["Content-Length"]) > self.limit:
+            self.read(handler)
+            self.write(handler, 413, {})
+            return
+        super().serve(handler)
+
+
+@flagged_by("run.08", "HTTP 413")
+class MiddlingBodies(SmallBodies):
+    limit = 2_000_000
+
+
+@flagged_by("run.09", "ran 2 times")
+class RunsTwice(PlainWorker):
+    def call(self, run: Run) -> Any:
+        super().call(run)
+        return super().call(run)
+
+
+@flagged_by("run.10", "a task that fails was sent once and ran 2 times")
+class TriesAgain(PlainWorker):
+    def call(self, run: Run) -> Any:
+        try:
+            return super().call(run)
+        except ValueError:
+            return super().call(run)
+
+
+@flagged_by("run.10", "a task that fails with a ConnectionError was sent once and ran 2 times")
+class TriesAgainAfterTheNetwork(PlainWorker):
+    def call(self, run: Run) -> Any:
+        try:
+            return super().call(run)
+        except OSError:
+            return super().call(run)
+
+
+class Remembers(PlainWorker):
+    """Answers a run with an outcome that it has already, if :meth:`mark` is the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outcomes: dict[Any, Event] = {}
+
+    def mark(self, frame: Frame) -> Any:
+        return frame["run_id"]
+
+    def events(self, run: Run) -> list[Event]:
+        return [self.outcomes.setdefault(self.mark(run.frame), run.outcome)]
+
+
+@flagged_by("run.11", "the second run of a task_id was answered with the result of the first")
+class OneResultForATask(Remembers):
+    def mark(self, frame: Frame) -> Any:
+        return frame["task_id"]
+
+
+@flagged_by("run.12", "sent in a second run, were not run again: the result of the first came back")
+class OneResultForTheSameWork(Remembers):
+    def mark(self, frame: Frame) -> Any:
+        return frame["callable_pickle"], frame["args_pickle"]
+
+
+@flagged_by("run.12", "the second run got a list of 2 items where one was sent")
+class SharesArguments(PlainWorker):
+    def __init__(self) -> None:
+        super().__init__()
+        self.args: dict[bytes, Any] = {}
+
+    def call(self, run: Run) -> Any:
+        pickled = run.frame["args_pickle"]
+        if pickled not in self.args:
+            self.args[pickled] = pickle.loads(pickled)
+        value = pickle.loads(run.frame["callable_pickle"])(**self.args[pickled])
+        return asyncio.run(self.drive(run, value)) if inspect.isawaitable(value) else value
+
+
+@flagged_by("run.13", "a task that returns a lambda was answered with 'task_error'")
+class PicklesByName(PlainWorker):
+    def result(self, value: Any) -> Event:
+        text = base64.b64encode(pickle.dumps(value)).decode()
+        return {"type": "task_result", "result_pickle": text}
+
+
+@flagged_by("run.14", "called 'function' does not reach the task")
+class CallsByName(PlainWorker):
+    def call(self, run: Run) -> Any:
+        def invoke(function: Any, **args: Any) -> Any:
+            return function(**args)
+
+        function = pickle.loads(run.frame["callable_pickle"])
+        value = invoke(function, **pickle.loads(run.frame["args_pickle"]))
+        return asyncio.run(self.drive(run, value)) if asyncio.iscoroutine(value) else value
+
+
+@flagged_by("run.15", "a task that returns an exception was answered with 'task_error'")
+class RaisesWhatIsReturned(PlainWorker):
+    def result(self, value: Any) -> Event:
+        return self.error(value) if isinstance(value, Exception) else super().result(value)
+
+
+@flagged_by("run.15", "came back as 1 where '1' was returned")
+class ReadsResultsAsJson(PlainWorker):
+    def result(self, value: Any) -> Event:
+        if isinstance(value, str):
+            with contextlib.suppress(ValueError):
+                value = json.loads(value)
+        return super().result(value)
+
+
+@flagged_by("run.16", "a task that prints: ")
+class ReadsResultsFromTheTerminal(PlainWorker):
+    def work(self, run: Run) -> None:
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            super().work(run)
+        said = printed.getvalue()
+        if said:
+            run.outcome.clear()
+            run.outcome.update(self.error(ValueError(f"not JSON: {said}")))
+
+    def events(self, run: Run) -> list[Event]:
+        run.ended.wait()
+        with self.lock:
+            pass
+        time.sleep(0.01)  # what follows the end of the body
+        return super().events(run)
