@@ -1,12 +1,13 @@
 """A real worker service for Wove's ``http``/``https`` executor, for development and tests.
 
-Names load when they are first asked for (PEP 562), so that the pytest plugin, loaded in every run,
-imports nothing heavy.
+Names are imported when they are first used (PEP 562), so that the pytest plugin, which is loaded
+in every run, imports nothing heavy.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,43 +20,60 @@ if TYPE_CHECKING:
     from wove_http_dev.errors import StuckRunWarning as StuckRunWarning
     from wove_http_dev.errors import UsageError as UsageError
     from wove_http_dev.errors import WaitTimeoutError as WaitTimeoutError
+    from wove_http_dev.errors import WoveHttpDevError as WoveHttpDevError
     from wove_http_dev.faults import FAULTS as FAULTS
     from wove_http_dev.faults import Fault as Fault
     from wove_http_dev.faults.auth import RejectAuth as RejectAuth
     from wove_http_dev.faults.events import MissingTerminal as MissingTerminal
+    from wove_http_dev.faults.injections import Injection as Injection
     from wove_http_dev.faults.run import SlowResponse as SlowResponse
+    from wove_http_dev.runs.holds import Gate as Gate
+    from wove_http_dev.runs.records import Exchange as Exchange
+    from wove_http_dev.runs.records import Run as Run
+    from wove_http_dev.runs.records import RunLog as RunLog
     from wove_http_dev.tls import CertificateAuthority as CertificateAuthority
     from wove_http_dev.worker import HttpWorker as HttpWorker
 
+    __version__: str
+
 _MODULES = {
     "CertificateAuthority": "tls",
-    "assert_contained": "assertions",
+    "Exchange": "runs.records",
     "FAULTS": "faults",
     "Fault": "faults",
+    "Gate": "runs.holds",
     "HttpWorker": "worker",
+    "Injection": "faults.injections",
     "MissingTerminal": "faults.events",
     "NotRunningError": "errors",
     "PayloadDroppedError": "errors",
     "PortInUseError": "errors",
     "RejectAuth": "faults.auth",
     "RestoreWarning": "errors",
+    "Run": "runs.records",
+    "RunLog": "runs.records",
     "SlowResponse": "faults.run",
     "StrictnessError": "errors",
     "StuckRunWarning": "errors",
     "UsageError": "errors",
     "WaitTimeoutError": "errors",
+    "WoveHttpDevError": "errors",
+    "assert_contained": "assertions",
 }
 
-__all__ = sorted(_MODULES)
+__all__ = [*_MODULES, "__version__"]
 
+if not TYPE_CHECKING:  # a checker would take any name for one of this package
 
-def __getattr__(name: str) -> Any:
-    module = _MODULES.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            value = importlib.metadata.version("wove-http-dev")
+        elif name in _MODULES:
+            value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
