@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from wove_http_dev.conformance.case import MUST, Case
 from wove_http_dev.conformance.executor.background_weave import Remote
@@ -91,6 +94,28 @@ def test_a_secret_is_hidden(check: CaseContext) -> None:
     worker = check.worker()
     check.definition(worker, {"security": {"type": "signed", "secret": str(worker.secret)}})
     assert (str(worker.secret) in check.sent, "<secret>" in check.sent) == (False, True)
+
+
+@pytest.mark.parametrize("before", [0, 20, 30, 70])
+@pytest.mark.parametrize(
+    "wrap", [str, lambda text: {"body": text}, str.encode], ids=["text", "dict", "bytes"]
+)
+def test_no_part_of_a_secret_is_shown(
+    check: CaseContext, before: int, wrap: Callable[[str], Any]
+) -> None:
+    """A secret is hidden before a long value is shortened, wherever in the value it is."""
+    worker = check.worker()
+    secret = str(worker.secret)
+    check.definition(worker, {"note": wrap("." * before + secret + "." * 100)})
+    parts = [secret[at : at + 6] for at in range(len(secret) - 5)]
+    assert [part for part in parts if part in check.sent] == []
+
+
+def test_the_secret_that_a_case_gives_a_worker_is_hidden(check: CaseContext) -> None:
+    """The options of a worker are recorded with its secret hidden."""
+    secret = "-".join(["0123456789"] * 12)
+    check.worker(secret=secret)
+    assert "0123456789" not in check.sent
 
 
 def test_the_number_of_steps_is_bounded() -> None:

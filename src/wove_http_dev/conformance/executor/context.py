@@ -131,11 +131,11 @@ class CaseContext:
         """A running worker: https, signed, the executor's ``timeout`` 10 s, unless ``options`` say
         otherwise."""
         words: dict[str, Any] = {"timeout": TIMEOUT, "delivery_timeout": None, **options}
-        self._log.add("worker", options)
         worker = RecordedWorker(ca=self._session.ca, **words)
+        self._log.add_worker(worker)
+        self._log.add("worker", options)
         self._exit.enter_context(worker)
         worker.log = self._log
-        self._log.add_worker(worker)
         self._exit.enter_context(urllib_opener.route_requests(worker.url, self.client_context()))
         self._workers.append(worker)
         return worker

@@ -6,7 +6,7 @@ from __future__ import annotations
 import reprlib
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from wove_http_dev.faults import Fault
@@ -23,6 +23,8 @@ STEPS_LIMIT = 12
 """Different steps, and different answers, that are shown: a case that loops has many."""
 STEP_LIMIT = 160
 """Characters of one step."""
+VALUE_LIMIT = 80
+"""Characters of one value in a step."""
 HIDDEN = "<secret>"
 
 
@@ -36,8 +38,9 @@ class SentLog:
 
     def add(self, step: str, words: Mapping[str, Any] | None = None) -> None:
         """Record a step, with ``words`` as ``name=value``."""
-        pairs = (f"{name}={_value(value)}" for name, value in (words or {}).items())
         with self._lock:
+            values = _HidingRepr(_secrets(self._workers))
+            pairs = [f"{name}={values.text(value)}" for name, value in (words or {}).items()]
             self._steps[" ".join([step, *pairs])] += 1
 
     def add_worker(self, worker: HttpWorker) -> None:
@@ -52,20 +55,50 @@ class SentLog:
         answers = Counter(
             _answer(exchange) for worker in workers for exchange in worker.journal.exchanges
         )
-        secrets = [str(worker.secret) for worker in workers if worker.secret]
+        secrets = _secrets(workers)
         parts = _counted(steps, secrets)
         if answers:
             parts.append(f"answered: {', '.join(_counted(answers, secrets))}")
         return "; ".join(parts)
 
 
-def _value(value: Any) -> str:
-    is_word = isinstance(value, str) and value.isidentifier() and len(value) <= _REPR.maxstring
-    return str(value) if is_word else _REPR.repr(value)
+def _secrets(workers: Iterable[HttpWorker]) -> list[str]:
+    return [str(worker.secret) for worker in workers if worker.secret]
 
 
-_REPR = reprlib.Repr()
-_REPR.maxstring = _REPR.maxother = 80
+def _hide(text: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
+    return text
+
+
+def _shortened(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+class _HidingRepr(reprlib.Repr):
+    """Short texts of values. Secrets are hidden before a text is shortened, so that no part of one
+    is left."""
+
+    def __init__(self, secrets: list[str]) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = VALUE_LIMIT
+        self._secrets = secrets
+
+    def text(self, value: Any) -> str:
+        """Return a word unquoted, anything else as its shortened ``repr``."""
+        is_word = isinstance(value, str) and value.isidentifier() and len(value) <= VALUE_LIMIT
+        return str(value) if is_word else self.repr(value)
+
+    def repr_str(self, x: str, level: int) -> str:
+        return super().repr_str(_hide(x, self._secrets), level)
+
+    def repr_instance(self, x: Any, level: int) -> str:
+        try:
+            text = _hide(repr(x), self._secrets)
+        except Exception as exc:  # the value is another program's
+            return f"<{type(x).__name__}, whose repr raises {type(exc).__name__}>"
+        return _shortened(text, self.maxother)
 
 
 def _answer(exchange: Exchange) -> str:
@@ -79,9 +112,7 @@ def _answer(exchange: Exchange) -> str:
 def _counted(texts: Counter[str], secrets: list[str]) -> list[str]:
     shown = []
     for text, count in list(texts.items())[:STEPS_LIMIT]:
-        for secret in secrets:
-            text = text.replace(secret, HIDDEN)
-        text = text if len(text) <= STEP_LIMIT else f"{text[:STEP_LIMIT]}…"
+        text = _shortened(_hide(text, secrets), STEP_LIMIT)
         shown.append(f"{count} x {text}" if count > 1 else text)
     if len(texts) > STEPS_LIMIT:
         shown.append(f"{len(texts) - STEPS_LIMIT} more")
