@@ -40,7 +40,7 @@ def test_a_planted_defect_is_flagged(defect: Defect, monkeypatch: pytest.MonkeyP
         (NeverCancels, "security.14", "no cancel_task arrived"),
         (NeverCancels, "security.15", "no cancel_task arrived"),
         (NeverCancels, "time.13", "no cancel_task arrived"),
-        (OneAtATime, "routing.09", "never at the worker at once"),
+        (OneAtATime, "routing.09", "never at the worker at the same time"),
     ],
 )
 def test_a_defect_that_another_case_names_is_a_skip(

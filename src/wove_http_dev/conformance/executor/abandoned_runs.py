@@ -1,4 +1,5 @@
-"""Runs that Wove abandons while the worker holds them, and the cancel_task that each must bring."""
+"""Helpers for cases about cancellation: make Wove abandon a held run, and find the cancel_task sent
+for it."""
 
 from __future__ import annotations
 
@@ -11,11 +12,11 @@ from wove_http_dev.runs.records import Exchange
 from wove_http_dev.worker import HttpWorker
 
 CANCEL_WITHIN = 2.0
-"""Seconds within which a cancel_task must arrive. An executor without a defect sends it at once."""
+"""Seconds within which a cancel_task must arrive. A correct executor sends it at once."""
 ABANDONED = "merge:abandoned"
 """The task that a case holds at the worker and then abandons."""
 NO_CANCEL = "no cancel_task arrived (see cancel.01)"
-"""Why a case about another property of a cancel_task is skipped."""
+"""The reason for skipping a case about another property of a cancel_task."""
 
 
 def cancels_of(worker: HttpWorker, run_id: str | None) -> list[Exchange]:
@@ -24,8 +25,9 @@ def cancels_of(worker: HttpWorker, run_id: str | None) -> list[Exchange]:
 
 
 async def abandon_run(worker: HttpWorker, remote: Remote, **options: Any) -> Exchange | None:
-    """Start a run of :data:`ABANDONED`, which ``worker`` must hold, and let its delivery_timeout
-    (0.3 s) pass; return its cancel_task, or ``None`` if none arrived.
+    """Start a run of :data:`ABANDONED`, which ``worker`` must hold, and wait until Wove abandons it
+    (after 0.3 s unless ``options`` say otherwise); return its cancel_task, or ``None`` if none
+    arrived in time.
 
     Raises :class:`CaseFailed` if the run itself never arrived.
     """
@@ -34,7 +36,7 @@ async def abandon_run(worker: HttpWorker, remote: Remote, **options: Any) -> Exc
     runs = worker.journal.runs[ABANDONED]
     if len(runs) == before:
         raise CaseFailed(
-            f"the run that was to be abandoned never arrived (see also routing.10): {outcome}"
+            f"the run that Wove should abandon never arrived (see also routing.10): {outcome}"
         )
     run_id = runs.last.run_id
     await wait_until_async(lambda: bool(cancels_of(worker, run_id)), CANCEL_WITHIN)
@@ -42,5 +44,6 @@ async def abandon_run(worker: HttpWorker, remote: Remote, **options: Any) -> Exc
 
 
 async def wait_for_answer(exchange: Exchange, seconds: float) -> bool:
-    """Wait until the worker has answered a request; return whether it has within ``seconds``."""
+    """Wait at most ``seconds`` until the worker has answered ``exchange``; return whether it
+    has."""
     return await wait_until_async(lambda: exchange.duration is not None, seconds)

@@ -1,5 +1,5 @@
-"""A weave in a thread of its own, so that a weave that hangs is a finding and does not hang the
-checker."""
+"""Weaves that run in a separate thread, so that a weave that hangs fails its case instead of
+blocking the checker."""
 
 from __future__ import annotations
 
@@ -17,27 +17,28 @@ if TYPE_CHECKING:
     from wove.context import WoveContextManager as Weave
 
 Define = Callable[["Weave", str], None]
-"""Defines the tasks of a weave ``w``, those for the worker with ``environment=`` the name."""
+"""``define(w, environment)`` adds tasks to a weave ``w``; ``environment`` names the worker's."""
 
 Remote = Callable[..., Awaitable[Any]]
-"""``remote(name, value, **options)``: run a task of that name, which returns ``value``, on the
-worker; its options are Wove's, e.g. ``delivery_timeout``. ``remote(function, **options)`` too."""
+"""``remote(name, value, **options)`` runs a task called ``name``, which returns ``value``, on the
+worker. ``options`` are Wove's, e.g. ``delivery_timeout``. A function may replace name and value."""
 
 Script = Callable[[Remote], Awaitable[Any]]
 """A coroutine function that runs in the event loop of a weave and starts runs on the worker."""
 
 
 class BackgroundWeave:
-    """One weave in a thread. ``definition`` is that of the environment called ``environment``.
+    """One weave in a thread, in an environment called ``environment`` with ``definition``.
 
-    It ends when ``with weave()`` would: with the event loop and the threads of its default pool.
+    It counts as ended when its event loop and the threads of its default pool have ended, as with
+    ``with weave()``.
     """
 
     def __init__(
         self, environment: str, definition: Mapping[str, Any], define: Define, **options: Any
     ) -> None:
         self.raised: BaseException | None = None
-        """What left the weave."""
+        """The exception that left the weave, if one did."""
         self.seconds = 0.0
         """How long the weave took, once it has ended."""
         self._environment = environment
@@ -55,7 +56,7 @@ class BackgroundWeave:
         try:
             with wove_config.configured(self._environment, self._definition, None):
                 asyncio.run(self._main())
-        except BaseException as exc:  # SystemExit as well: what leaves a weave is a finding
+        except BaseException as exc:  # SystemExit as well: the case judges it
             self.raised = exc
         finally:
             self.seconds = time.monotonic() - self._began
@@ -65,7 +66,7 @@ class BackgroundWeave:
         from wove import weave
 
         self._loop = asyncio.get_running_loop()
-        # asyncio would print the exceptions that an executor never retrieved into the report.
+        # By default asyncio prints exceptions that nothing retrieved, in the middle of a report.
         self._loop.set_exception_handler(lambda *_: None)
         self._task = asyncio.current_task()
         async with weave(**self._options) as w:
@@ -82,13 +83,14 @@ class BackgroundWeave:
         return self._ended.wait(seconds)
 
     def outcome(self, task: str = "task") -> WeaveOutcome:
-        """What the weave, which must have ended, has for ``task``."""
+        """The outcome of ``task``. The weave must have ended."""
         if self.raised is not None:
             return WeaveOutcome("raised", error=self.raised, seconds=self.seconds)
         return read_outcome(self._weave.result, task, self.seconds)
 
     def cancel(self, seconds: float) -> bool:
-        """Cancel the weave and wait at most ``seconds``; return whether it has ended."""
+        """Cancel the weave and wait at most ``seconds`` for its end; return whether it has
+        ended."""
         loop, task = self._loop, self._task
         if not self.ended and loop is not None and task is not None:
             with suppress(RuntimeError):  # the loop was closed: the weave is ending
@@ -110,9 +112,9 @@ class ScriptedWeave:
         on_run: Callable[[str, Mapping[str, Any]], None] = lambda name, options: None,
     ) -> None:
         self.value: Any = None
-        """What the script returned."""
+        """The value that the script returned."""
         self.error: BaseException | None = None
-        """What the script raised."""
+        """The exception that the script raised, if any."""
         self._script = script
         self._on_run = on_run
         self._done = threading.Event()
@@ -138,8 +140,8 @@ class ScriptedWeave:
                 self._done.set()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until the script has ended, or its weave has ended without it, at most ``seconds``;
-        return whether either has."""
+        """Wait at most ``seconds`` until the script or its weave has ended; return whether one of
+        them has."""
         ends = time.monotonic() + seconds
         while not self._done.wait(0.01):
             if self.weave.ended:

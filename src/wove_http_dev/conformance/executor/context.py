@@ -1,5 +1,5 @@
-"""What a case works with: workers that show a fault, weaves through the executor under test, and
-waiting for what they do. All of it is ended with the case."""
+"""`CaseContext`, the object that a case works with: it starts workers and weaves, waits for them,
+and ends them all with the case."""
 
 from __future__ import annotations
 
@@ -38,23 +38,24 @@ if TYPE_CHECKING:
     from wove.context import WoveContextManager as Weave
 
 TIMEOUT = 10.0
-"""Seconds: the executor's own timeout, where a case is not about it."""
+"""Seconds: the executor's timeout in cases that do not test it."""
 DELIVERY_TIMEOUT = 2.0
-"""Seconds: Wove's delivery_timeout, likewise, so that a lost run is an error and does not hang."""
+"""Seconds: Wove's delivery_timeout in such cases, so that a lost run becomes an error."""
 MARGIN = 1.5
 """Seconds that a weave may take beyond its timeouts, because the machine may be busy."""
 PATIENCE = 5.0
-"""Seconds for what an executor without a defect does at once."""
+"""Seconds to wait for something that a correct executor does at once."""
 CLEANUP = 2.0
 """Seconds in which a weave must end once it is cancelled and its worker has stopped."""
 POLL = 0.005
-"""Seconds between two looks at a condition."""
+"""Seconds between two checks of a condition."""
 POOL_OVERFLOW = 40
-"""More runs at once than Python's default thread pool has threads (32 at most)."""
+"""A number of simultaneous runs that Python's default thread pool (at most 32 threads) cannot
+hold."""
 
 
 class Session:
-    """The executor under test and the CA of its workers; shared by all cases."""
+    """What all cases share: the executor under test and the CA of the workers."""
 
     def __init__(self, subject: ExecutorUnderTest, ca: CertificateAuthority) -> None:
         self.subject = subject
@@ -64,11 +65,11 @@ class Session:
         self.uncaught: list[str] = []
         """The exceptions that ended threads during cases, as text."""
         self.process_settings = process_settings()
-        """Settings of the whole process before the first case."""
+        """The settings of the process before the first case."""
 
     @contextmanager
     def case(self) -> Iterator[CaseContext]:
-        """The context of one case; its workers and weaves are ended on exit."""
+        """The context of one case. Its workers and weaves are ended on exit."""
         with record_uncaught(self.uncaught):
             check = CaseContext(self)
             try:
@@ -79,9 +80,9 @@ class Session:
 
 @contextmanager
 def trusted_ca() -> Iterator[CertificateAuthority]:
-    """Make a CA that an executor trusts however it makes its TLS context, and bypass proxies.
+    """Make a CA that HTTP clients trust by default, and bypass proxies for the workers.
 
-    Enter it before the executor is imported: some HTTP clients read the variables at import.
+    Enter it before the executor is imported: some HTTP clients read these variables at import.
     """
     with CertificateAuthority() as ca, ExitStack() as stack:
         for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
@@ -95,7 +96,7 @@ def trusted_ca() -> Iterator[CertificateAuthority]:
 
 
 class CaseContext:
-    """The context of one case."""
+    """Starts workers and weaves for one case, and ends them in :meth:`close`."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -107,8 +108,8 @@ class CaseContext:
         self._weaves: list[BackgroundWeave] = []
 
     def close(self) -> None:
-        """End every worker and weave. Stalls are released first, so that the executor's threads
-        can end."""
+        """End every worker and weave. Stalled requests are released first, so that the executor's
+        threads can end."""
         for worker in self._workers:
             worker.reset()
         with warnings.catch_warnings():
@@ -122,14 +123,14 @@ class CaseContext:
 
     @property
     def sent(self) -> str:
-        """What the case has really sent so far, on one line of bounded length."""
+        """The steps of the case so far, on one line of bounded length, for the report."""
         return self._log.text()
 
-    # The worker's side
+    # Workers
 
     def worker(self, **options: Any) -> HttpWorker:
-        """A running worker: https, signed, the executor's ``timeout`` 10 s, unless ``options`` say
-        otherwise."""
+        """Start a worker. Unless ``options`` say otherwise it serves signed https, and the
+        executor's ``timeout`` is 10 s."""
         words: dict[str, Any] = {"timeout": TIMEOUT, "delivery_timeout": None, **options}
         worker = RecordedWorker(ca=self._session.ca, **words)
         self._log.add_worker(worker)
@@ -148,15 +149,15 @@ class CaseContext:
         """Enter a context manager that is left when the case ends."""
         return self._exit.enter_context(context)
 
-    # The executor's side
+    # Weaves
 
     def security_of(self, worker: HttpWorker) -> Mapping[str, Any]:
-        """What ``executor_config["security"]`` is for ``worker``, a signing or a bearer one."""
+        """``executor_config["security"]`` for ``worker``, which must have a secret or a token."""
         found: Mapping[str, Any] = worker.environment_definition["executor_config"]["security"]
         return found
 
     def definition(self, worker: HttpWorker, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """The definition of an environment with a fresh executor for ``worker``; ``settings``
+        """Return the definition of an environment with a new executor for ``worker``. ``settings``
         replace entries of its ``executor_config``."""
         if settings:
             self._log.add("executor_config", settings)
@@ -176,10 +177,10 @@ class CaseContext:
         definition: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> BackgroundWeave:
-        """Start a weave with the tasks of ``define``.
+        """Start a weave with the tasks that ``define`` adds.
 
-        ``options`` are the weave's, ``settings`` the executor's. With a ``definition`` the weave
-        uses the executor in it instead of a fresh one.
+        ``options`` are for the weave, ``settings`` for the executor. With a ``definition`` the
+        weave uses the executor in it instead of a new one.
         """
         definition = definition or self.definition(worker, settings or {})
 
@@ -201,10 +202,12 @@ class CaseContext:
         definition: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> WeaveOutcome:
-        """Run a weave of one task, called ``task``, which returns ``value``; wait for its end.
+        """Run a weave of one task, called ``task``, which returns ``value``; wait until it ends and
+        return its outcome.
 
-        ``options`` are the task's; a ``delivery_timeout`` of 2 s unless they say otherwise. Raises
-        :class:`CaseFailed`, which calls the weave ``what``, if it has not ended ``within`` seconds.
+        ``options`` are for the task; its ``delivery_timeout`` is 2 s unless they set another.
+        Raises :class:`CaseFailed` if the weave has not ended ``within`` seconds; the message calls
+        the weave ``what``.
         """
         options.setdefault("delivery_timeout", DELIVERY_TIMEOUT)
 
@@ -235,7 +238,7 @@ class CaseContext:
         )
         self._weaves.append(scripted.weave)
         if not scripted.wait(within):
-            self.fail(f"the runs of the case had not ended after {within:.1f} s: the weave hangs")
+            self.fail(f"the case's runs had not ended after {within:.1f} s: the weave hangs")
         error = scripted.error or scripted.weave.raised
         if isinstance(error, Exception):
             raise error
@@ -272,8 +275,8 @@ class CaseContext:
             self.fail(f"{what} had not ended {within:.1f} s after it began")
 
     def expect_error(self, outcome: WeaveOutcome, what: str) -> WeaveOutcome:
-        """Return ``outcome`` if it is the task's error. Raises :class:`CaseFailed`, with ``what``
-        as the circumstance, for any other."""
+        """Return ``outcome`` if it is the task's error. Otherwise raise :class:`CaseFailed`, whose
+        message describes the situation with ``what``."""
         if outcome.kind == "result":
             self.fail(f"{what}: the failure was swallowed, the weave has {outcome}")
         if outcome.kind == "nothing":
@@ -284,7 +287,7 @@ class CaseContext:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Wait until ``condition`` holds, at most ``seconds``; return whether it does."""
+    """Wait at most ``seconds`` until ``condition()`` is true; return whether it is."""
     ends, pause = time.monotonic() + seconds, threading.Event()
     while not condition():
         if time.monotonic() > ends:
@@ -294,7 +297,8 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 async def wait_until_async(condition: Callable[[], bool], seconds: float) -> bool:
-    """Like :func:`wait_until`, for a script: the event loop goes on meanwhile."""
+    """Async version of :func:`wait_until`, for scripts that run in a weave's event loop; does not
+    block the loop."""
     ends = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > ends:
@@ -304,18 +308,18 @@ async def wait_until_async(condition: Callable[[], bool], seconds: float) -> boo
 
 
 async def attempt(run: Any) -> WeaveOutcome:
-    """Wait until a run of a script has ended; return its outcome."""
+    """Wait for a run that a script started; return its outcome."""
     try:
         return WeaveOutcome("result", await run)
     except Exception as exc:
         return WeaveOutcome("error", error=exc)
     except asyncio.CancelledError as exc:
-        # So Wove reports a run that was cancelled. A script that is itself cancelled ends anyhow.
+        # Wove reports a cancelled run this way. If the script itself was cancelled, it ends anyway.
         return WeaveOutcome("raised", error=exc)
 
 
 def process_settings() -> dict[str, Any]:
-    """Settings that belong to the whole process, by a name for the report."""
+    """Settings that belong to the whole process, keyed by the words for the report."""
     return {
         "the working directory": os.getcwd(),
         "socket.getdefaulttimeout()": socket.getdefaulttimeout(),
@@ -335,10 +339,10 @@ def frames_of(worker: HttpWorker, kind: str, task: str = "") -> list[Exchange]:
 
 
 def headers_of(exchange: Exchange) -> Headers:
-    """The headers of a request, which are found whatever the case of their names."""
+    """The headers of a request; names are compared without regard to case."""
     return Headers(exchange.headers)
 
 
 def requests_of(worker: HttpWorker) -> list[Exchange]:
-    """Every whole HTTP request that ``worker`` has received."""
+    """Every complete HTTP request that ``worker`` has received."""
     return [exchange for exchange in worker.exchanges if exchange.kind == "request"]

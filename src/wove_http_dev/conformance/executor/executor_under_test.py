@@ -1,4 +1,5 @@
-"""The executor that is checked: one of Wove's own by name, or what ``MODULE:FACTORY`` makes."""
+"""The executor under test: one of Wove's own by name, or one made by a factory
+``MODULE:FACTORY``."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ BUILTIN_NAMES = ("http", "https")
 
 @dataclass(frozen=True)
 class ExecutorUnderTest:
-    """``make()`` returns the ``executor`` of an environment, a fresh one for each weave."""
+    """How to get the executor under test: ``make()`` returns a new value for the ``executor`` entry
+    of an environment."""
 
     label: str
     make: Callable[[], Any] = field(repr=False)
@@ -30,10 +32,10 @@ def builtin_executor(name: str) -> ExecutorUnderTest:
 
 
 def load_executor(spec: str) -> ExecutorUnderTest:
-    """Import ``MODULE:FACTORY`` and call the factory once, to try it.
+    """Import ``MODULE:FACTORY`` and call the factory once as a test.
 
-    Raises :class:`UsageError`, with a message of one line, if it cannot be imported or called, or
-    does not return an executor.
+    Raises :class:`UsageError` with a one-line message if the import or the call fails, or if the
+    factory does not return an executor.
     """
     module_name, colon, path = spec.partition(":")
     if not colon or not module_name or not path:
@@ -66,6 +68,6 @@ def _try(spec: str, problem: str, action: Callable[[], Any]) -> Any:
         return action()
     except (UsageError, KeyboardInterrupt):
         raise
-    except BaseException as exc:  # SystemExit as well: a module that is imported must not end us
+    except BaseException as exc:  # SystemExit as well: an import must not end the checker
         reason = " ".join(f"{type(exc).__name__}: {exc}".split())
         raise UsageError(f"{spec} {problem}: {reason}") from exc

@@ -1,5 +1,5 @@
-"""Values that do something when they are unpickled, so that a case sees whether and where the
-executor unpickles. They must be importable: the executor runs in this process."""
+"""Values with an effect when they are unpickled, which show whether the executor unpickles and in
+which thread. They must be importable, because the executor runs in this process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _load_canary(number: int) -> str:
 
 
 class PickleCanary:
-    """A value that records when its pickle is loaded."""
+    """A value that records that its pickle was loaded."""
 
     def __init__(self) -> None:
         self._number = next(_numbers)
@@ -30,7 +30,7 @@ class PickleCanary:
 
     @property
     def loaded(self) -> bool:
-        """Whether its pickle has been loaded."""
+        """Whether the pickle of this value has been loaded."""
         with _lock:
             return self._number in _loaded
 
@@ -41,7 +41,7 @@ def _load_slowly(seconds: float) -> str:
 
 
 class SlowPickle:
-    """A value whose pickle takes ``seconds`` to load, without using the processor."""
+    """A value whose pickle takes ``seconds`` to load, asleep rather than computing."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds

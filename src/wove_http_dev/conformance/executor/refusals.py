@@ -1,4 +1,4 @@
-"""Why a worker refused a request, in words for the author of the executor that sent it."""
+"""Explains why a worker refused a request, for the author of the executor that sent it."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from wove_http_dev.runs.records import Exchange
 
 
 def refusal(exchange: Exchange) -> str:
-    """Why ``exchange`` was refused; empty if it was not."""
+    """The reason why ``exchange`` was refused; empty if it was accepted."""
     verdict = exchange.verdict
     if not exchange.refusal or verdict is None or not verdict.hint:
         return exchange.refusal
-    # The hint suspects a proxy in between; between a case and its worker there is none.
+    # The hint suggests a proxy in between, but there is none between a case and its worker.
     found = verdict.would_match
     return f"{exchange.refusal} ({f'it would match {found}' if found else verdict.hint})"
 
 
 def signed_over(request: Request, secret: bytes, url: str) -> str:
-    """What the signature of ``request`` covers instead of the target that was sent, in words.
+    """Describe what the signature of ``request`` covers instead of the target that was sent.
 
-    ``url`` is the configured one: the usual mistakes in deriving a target from it are tried.
+    ``url`` is the configured URL. Common mistakes in deriving the target from it are tried.
     """
     parts = urllib.parse.urlsplit(url)
     query = f"?{parts.query}" if parts.query else ""

@@ -1,5 +1,5 @@
-"""A fault that changes nothing and keeps every request with its body, which signatures cover and a
-journal does not hold."""
+"""A fault that changes nothing and records every request with its body. Signatures cover the body,
+and the journal does not store it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from wove_http_dev.protocol.messages import Request
 
 @dataclass(frozen=True)
 class RequestRecorder(Fault):
-    """Keep each request; the verdict is the worker's own."""
+    """Records each request and leaves the verdict to the worker."""
 
     stage: ClassVar[str] = "auth"
     requests: list[Request] = field(default_factory=list, repr=False)
 
     def on_auth(self, stage: AuthStage) -> Verdict:
-        """Keep the request."""
+        """Record the request."""
         self.requests.append(stage.request)
         return stage.proceed()
 

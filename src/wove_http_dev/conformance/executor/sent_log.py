@@ -1,5 +1,5 @@
-"""What a case really sent, recorded while it runs: the workers it started, their faults, stubs and
-holds, the weaves it ran, and what the workers answered. A report shows it as ``sent``."""
+"""Records what a case did while it ran: workers, faults, stubs, holds and weaves, and the workers'
+answers. Reports show it as ``sent``."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ if TYPE_CHECKING:
     from wove.context import WoveContextManager as Weave
 
 STEPS_LIMIT = 12
-"""Different steps, and different answers, that are shown: a case that loops has many."""
+"""The number of different steps, and of different answers, that are shown."""
 STEP_LIMIT = 160
-"""Characters of one step."""
+"""The number of characters of one step that are shown."""
 VALUE_LIMIT = 80
-"""Characters of one value in a step."""
+"""The number of characters of one value that are shown."""
 HIDDEN = "<secret>"
 
 
 class SentLog:
-    """The steps of one case, in order, and the workers it started. Equal steps are counted."""
+    """The steps of one case in the order in which they happened, and the workers it started. Equal
+    steps are counted."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -37,19 +38,19 @@ class SentLog:
         self._workers: list[HttpWorker] = []
 
     def add(self, step: str, words: Mapping[str, Any] | None = None) -> None:
-        """Record a step, with ``words`` as ``name=value``."""
+        """Record ``step``, followed by ``words`` as ``name=value``."""
         with self._lock:
             values = _HidingRepr(_secrets(self._workers))
             pairs = [f"{name}={values.text(value)}" for name, value in (words or {}).items()]
             self._steps[" ".join([step, *pairs])] += 1
 
     def add_worker(self, worker: HttpWorker) -> None:
-        """Show what ``worker`` answers, and hide its secret."""
+        """Include the answers of ``worker`` in the text, and hide its secret."""
         with self._lock:
             self._workers.append(worker)
 
     def text(self) -> str:
-        """The steps and the answers on one line of bounded length, without a secret."""
+        """Return the steps and the answers on one line of bounded length, without secrets."""
         with self._lock:
             steps, workers = Counter(self._steps), list(self._workers)
         answers = Counter(
@@ -77,8 +78,8 @@ def _shortened(text: str, limit: int) -> str:
 
 
 class _HidingRepr(reprlib.Repr):
-    """Short texts of values. Secrets are hidden before a text is shortened, so that no part of one
-    is left."""
+    """Formats values as short text. Secrets are hidden before a text is shortened, so that no part
+    of a secret remains."""
 
     def __init__(self, secrets: list[str]) -> None:
         super().__init__()
@@ -102,7 +103,7 @@ class _HidingRepr(reprlib.Repr):
 
 
 def _answer(exchange: Exchange) -> str:
-    """One exchange as ``run_task -> 200 task_started+task_result``."""
+    """One exchange as text, e.g. ``run_task -> 200 task_started+task_result``."""
     status = str(exchange.status) if exchange.status is not None else "no status"
     events = "+".join(exchange.events[:5])
     request = exchange.frame_type or exchange.method or exchange.kind
@@ -120,7 +121,7 @@ def _counted(texts: Counter[str], secrets: list[str]) -> list[str]:
 
 
 class RecordedWorker(HttpWorker):
-    """A worker that records the faults, stubs and holds that a case asks of it."""
+    """A worker that records the faults, stubs and holds that a case sets."""
 
     log: SentLog | None = None
 
@@ -145,14 +146,15 @@ class RecordedWorker(HttpWorker):
 
 
 class RecordedWeave:
-    """Stands for a weave ``w`` while its tasks are defined, and records their options."""
+    """A wrapper of a weave ``w`` that records the options of the tasks defined through it."""
 
     def __init__(self, weave: Weave, log: SentLog) -> None:
         self._weave = weave
         self._log = log
 
     def do(self, *arguments: Any, **options: Any) -> Callable[[Any], Any]:
-        """Wove's ``w.do``; the environment is not recorded, its name is the checker's."""
+        """Call Wove's ``w.do`` and record its options, without the environment's name, which the
+        checker chose."""
         decorate = self._weave.do(*arguments, **options)
 
         def register(function: Callable[..., Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Where the requirements come from, as reports cite them."""
+"""The sources of the requirements (specifications, documentation), as reports cite them."""
 
 PROTOCOL = 'Wove docs, "http / https Executor", Executor Protocol'
 KEYS = 'Wove docs, "http / https Executor", Configuration Keys'

@@ -10,8 +10,8 @@ from typing import Any
 
 @contextmanager
 def record_uncaught(seen: list[str]) -> Iterator[None]:
-    """Replace ``threading.excepthook``: an exception that ends a thread is appended to ``seen``, as
-    text, and printed nowhere."""
+    """Append each exception that ends a thread to ``seen``, as text, instead of printing it.
+    Replaces ``threading.excepthook`` until the block ends."""
 
     def record(args: Any) -> None:
         if not issubclass(args.exc_type, SystemExit):  # threading ignores it as well

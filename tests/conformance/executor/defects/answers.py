@@ -88,7 +88,7 @@ DEFECTS = (
     Defect(DeliversForeignResults, "security.19", "was loaded"),
     Defect(ComparesTheTaskOnly, "routing.11", "runs were mixed up"),
     Defect(IgnoresTheRunIdOfABareFrame, "routing.12", "runs were mixed up"),
-    Defect(StopsTheReceiver, "routing.06", "was taken down with it"),
+    Defect(StopsTheReceiver, "routing.06", "a run that waited for its own answer ended with"),
     Defect(UnpicklesForeignErrors, "security.19", "for a run that does not exist was loaded"),
-    Defect(ReadsLatin1, "frames.17", "came in raw UTF-8, and its author sees .*Ã"),
+    Defect(ReadsLatin1, "frames.17", "came in raw UTF-8, but its author sees .*Ã"),
 )

@@ -101,9 +101,9 @@ class SaysNothing(EnvironmentExecutor):
 
 DEFECTS = (
     Defect(DropsTheHeaders, "frames.08", "without the header"),
-    Defect(DropsTheDelivery, "frames.07", "delivery options were lost"),
+    Defect(DropsTheDelivery, "frames.07", "delivery options did not arrive"),
     Defect(DropsTheQuery, "frames.06", "sent to .*; the URL's path and query are .*tenant"),
-    Defect(OneAtATime, "routing.10", "only 1 came to the worker"),
+    Defect(OneAtATime, "routing.10", "only 1 arrived at the worker"),
     Defect(TriesAgainByItself, "retries.02", "2 run_task frames arrived"),
     Defect(TriesAgainWhatWasCutOff, "retries.02", "after bad-chunk 2 run_task frames arrived"),
     Defect(TriesAgainAfterAGatewayError, "retries.02", "after status code=502 2 run_task frames"),

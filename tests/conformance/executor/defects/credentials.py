@@ -137,8 +137,8 @@ DEFECTS = (
     Defect(SignsItDecoded, "security.16", "covers path and query decoded"),
     Defect(SignsAQueryThatItDrops, "security.16", "it covers the URL's path and query"),
     Defect(KnowsOneKey, "security.30", "with a key a run_task was refused: key: unknown key"),
-    Defect(DoesWithoutASecret, "security.31", "does not exist, and a run_task was sent without"),
+    Defect(DoesWithoutASecret, "security.31", "does not exist, but a run_task was sent"),
     Defect(TriesWithoutCredentials, "security.32", "after an answer of 401 a request came without"),
-    Defect(SignsTheTimeOfItsStart, "security.34", "1.6 s apart have one timestamp"),
+    Defect(SignsTheTimeOfItsStart, "security.34", "1.6 s apart have the same timestamp"),
     Defect(SignsAnOldTime, "security.34", r"X-Wove-Timestamp is 1[12]\d s off"),
 )

@@ -57,7 +57,7 @@ DEFECTS = (
     Defect(AnswersNone, "errors.01", "swallowed"),
     Defect(AnswersNone, "outcome.redirect", "not what the task returned"),
     Defect(HidesTheStatus, "errors.12", "does not name the status"),
-    Defect(HidesTheStatus, "errors.13", "thrown away"),
+    Defect(HidesTheStatus, "errors.13", "is not in the error"),
     Defect(BlamesTheTask, "errors.19", "the error says source 'task'"),
     Defect(KeepsTheMessageOnly, "errors.20", "traceback: 'File worker.py.* sees None"),
 )

@@ -98,6 +98,6 @@ DEFECTS = (
     Defect(IgnoresThePolicy, "security.28", "a plain http request was sent to"),
     Defect(IgnoresThePolicy, "security.29", "an unauthenticated request was sent to"),
     Defect(FollowsRedirects, "security.02", "a 302 redirect was followed.*X-Wove-Signature"),
-    Defect(FollowsRedirects, "security.07", "was believed"),
+    Defect(FollowsRedirects, "security.07", "its answer was used"),
     Defect(FollowsRedirects, "security.11", "in plain text"),
 )

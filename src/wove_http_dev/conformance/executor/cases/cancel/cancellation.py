@@ -1,7 +1,7 @@
-"""Cases about cancellation: a run in flight that Wove abandons is cancelled at the worker, and no
-other run notices.
+"""Cases about cancel_task: a run that Wove abandons while the worker executes it is cancelled
+there, and other runs are not affected.
 
-The worker holds the runs, so that each is certainly in flight when its delivery_timeout ends.
+The worker holds the runs, so that each is certainly executing when its delivery_timeout ends.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from wove.context import WoveContextManager as Weave
 
 STRAY = 0.5
-"""Seconds within which a cancel_task that must not be sent would have arrived."""
+"""Seconds to wait for a cancel_task that must not be sent."""
 REPEATS = 5
 ANSWERS = (
     response.Status(500),
@@ -60,11 +60,11 @@ def _arrived(gate: Gate) -> bool:
 @family.must(
     "01",
     sources.PROTOCOL,
-    scenario=f"a run in flight whose delivery_timeout ends, {REPEATS} times; the weave goes on",
+    scenario=f"a run in flight whose delivery_timeout ends, {REPEATS} times in one weave",
     expected=f"a cancel_task for it within {CANCEL_WITHIN:g} s, {REPEATS} times of {REPEATS}",
 )
 def sent(check: CaseContext) -> str:
-    """When its delivery_timeout ends, a run in flight is cancelled."""
+    """A run that is executing when its delivery_timeout ends is cancelled."""
     worker = check.worker()
     worker.hold(ABANDONED)
 
@@ -92,7 +92,7 @@ def sent(check: CaseContext) -> str:
     expected="one cancel_task, for that run; the other run has its result",
 )
 def only_its_own_run(check: CaseContext) -> str:
-    """A cancel_task names the run that was abandoned, and no other."""
+    """A cancel_task names only the run that was abandoned."""
     worker = check.worker()
     worker.hold(ABANDONED)
     gate = worker.hold("merge:other")
@@ -105,14 +105,16 @@ def only_its_own_run(check: CaseContext) -> str:
         gate.release()
         outcome = await attempt(other)
         if outcome.value != "of the other run":
-            check.fail(f"one run was abandoned, and another that was in flight has {outcome}")
+            check.fail(
+                f"one run was abandoned, and the outcome of another one in flight is {outcome}"
+            )
         if cancel is None:
             check.fail("no cancel_task arrived for the run that was abandoned")
         return str(outcome)
 
     actual = str(check.run_script(worker, script))
     if cancels_of(worker, gate.runs[0].run_id):
-        check.fail("a cancel_task was sent for a run that had not been abandoned")
+        check.fail("a cancel_task was sent for a run that was not abandoned")
     return actual
 
 
@@ -121,10 +123,10 @@ def only_its_own_run(check: CaseContext) -> str:
     sources.RUNTIME,
     scenario="runs with delivery_cancel_mode best_effort and require_ack whose delivery_timeout"
     " ends",
-    expected="the mode in the cancel_task: only the second is answered with task_cancelled",
+    expected="each cancel_task carries its mode: only the second is answered with task_cancelled",
 )
 def mode(check: CaseContext) -> str:
-    """A cancel_task carries the run's delivery_cancel_mode."""
+    """A cancel_task carries the delivery_cancel_mode of its run."""
     worker = check.worker()
     worker.hold(ABANDONED)
 
@@ -141,10 +143,10 @@ def mode(check: CaseContext) -> str:
                 )
             if cancel.events != answer:
                 check.fail(
-                    f"the cancel_task of a run with {wanted} asked for something else: it was"
+                    f"the cancel_task of a run with {wanted} did not carry that mode: it was"
                     f" answered with {cancel.events or 'an empty body'}"
                 )
-        return "as given"
+        return "both modes arrived"
 
     return str(check.run_script(worker, script))
 
@@ -156,7 +158,8 @@ def mode(check: CaseContext) -> str:
     expected="a cancel_task for each run that is in flight",
 )
 def all_at_the_end(check: CaseContext) -> str:
-    """Runs in flight are cancelled also when they are many and the weave ends with them."""
+    """Every executing run is cancelled, even if there are many and the weave ends at the same
+    time."""
     worker = check.worker()
     worker.hold("abandoned")
 
@@ -180,7 +183,7 @@ def all_at_the_end(check: CaseContext) -> str:
     if left:
         check.fail(
             f"{left} of {arrived} runs in flight at the end of the weave got no cancel_task: they"
-            " run on, and nothing waits for them"
+            " keep running, and nothing waits for them"
         )
     return f"{arrived} runs, all cancelled"
 
@@ -193,7 +196,7 @@ def all_at_the_end(check: CaseContext) -> str:
     expected="that run and the next one have their results each time",
 )
 def answer_harmless(check: CaseContext) -> str:
-    """Whatever a cancel_task is answered with, the weave goes on."""
+    """The answer to a cancel_task, even an error, does not affect other runs."""
     worker = check.worker(timeout=2.0)
     worker.hold(ABANDONED)
 
@@ -213,11 +216,13 @@ def answer_harmless(check: CaseContext) -> str:
             if other.value != "beside":
                 check.fail(
                     f"a cancel_task was answered with {answer}, and another run, which was in"
-                    f" flight, has {other}"
+                    f" flight, ended with {other}"
                 )
             if after.value != "afterwards":
-                check.fail(f"a cancel_task was answered with {answer}, and the next run: {after}")
-        return "the other runs as usual"
+                check.fail(
+                    f"a cancel_task was answered with {answer}; the next run ended with {after}"
+                )
+        return "the other runs were not affected"
 
     return str(check.run_script(worker, script, within=20.0))
 
@@ -242,8 +247,8 @@ def best_effort_not_awaited(check: CaseContext) -> str:
     check.run_script(worker, script)
     if not check.last_weave.wait(CANCEL_WITHIN):
         check.fail(
-            f"the weave waits for the answer to a best_effort cancel_task, {CANCEL_WITHIN:g} s and"
-            " longer"
+            f"{CANCEL_WITHIN:g} s after its last task the weave still waits for the answer to a"
+            " best_effort cancel_task"
         )
     return "not awaited"
 
@@ -256,7 +261,7 @@ def best_effort_not_awaited(check: CaseContext) -> str:
     expected="no second run_task before the cancel_task was answered",
 )
 def require_ack_before_retry(check: CaseContext) -> str:
-    """With require_ack, a run is not tried again before its cancellation is acknowledged."""
+    """With require_ack, a run is retried only after its cancellation has been acknowledged."""
     worker = check.worker()
     worker.hold(ABANDONED)
     worker.inject(SlowCancel(delay=60.0))
@@ -273,8 +278,8 @@ def require_ack_before_retry(check: CaseContext) -> str:
                 refused = refusal(frames_of(worker, "cancel_task")[0])
                 if refused:
                     check.fail(
-                        "require_ack: the cancel_task for the first attempt was refused, and the"
-                        f" task was sent again all the same, so both may run: {refused}"
+                        "require_ack: the cancel_task for the first attempt was refused, but the"
+                        f" task was sent again, so both may run: {refused}"
                     )
                 check.fail(
                     "require_ack: the task was sent again while the cancel_task for its first"
@@ -294,7 +299,7 @@ def require_ack_before_retry(check: CaseContext) -> str:
     expected="a cancel_task POSTed as JSON to that URL, its query included",
 )
 def to_the_same_url(check: CaseContext) -> str:
-    """A cancel_task is sent to the URL of the run_task, in the same form."""
+    """A cancel_task is sent to the URL of the run_task, with the same method and content type."""
     worker = check.worker()
     worker.hold(ABANDONED)
     url = f"{worker.url}?tenant=a%20b"
@@ -322,7 +327,7 @@ def to_the_same_url(check: CaseContext) -> str:
     expected="no cancel_task",
 )
 def not_for_what_ended(check: CaseContext) -> str:
-    """A run that has ended is not cancelled: only Wove asks for a cancel_task."""
+    """A cancel_task is sent only when Wove asks for it, so never for a run that has ended."""
     worker = check.worker()
     worker.stub("merge:fails", error=ValueError("boom"))
     worker.inject(LostResponse(), task="merge:lost")

@@ -1,4 +1,4 @@
-"""Cases about the error that the author of a weave sees."""
+"""Cases about the errors that the author of a weave sees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Cases about errors of the task: the author of the weave sees what the worker sent, whole."""
+"""Cases about errors of a task: all that the worker sent about an error reaches the author of the
+weave."""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ def exception_of_the_task(check: CaseContext) -> str:
     worker.stub("task", error=ValueError("boom 42"))
     outcome = check.expect_error(check.run_one_weave(worker), "a task that raised")
     if not isinstance(outcome.error, ValueError) or "boom 42" not in str(outcome.error):
-        check.fail(f"the task raised ValueError: boom 42, and its author sees {outcome}")
+        check.fail(f"the task raised ValueError: boom 42, but its author sees {outcome}")
     return str(outcome)
 
 
@@ -44,10 +45,11 @@ def exception_of_the_task(check: CaseContext) -> str:
     "15",
     sources.TASK_ERRORS,
     scenario="a task_error with an error object and no exception",
-    expected="EnvironmentExecutionError with that payload",
+    expected="EnvironmentExecutionError with that object as payload",
 )
 def error_without_exception(check: CaseContext) -> str:
-    """An error that is described, not pickled, arrives with its message and payload."""
+    """An error sent as a JSON object without a pickled exception arrives with its message and
+    payload."""
     from wove.environment import EnvironmentExecutionError
 
     outcome = _answered_with_error(check, DISK_FULL)
@@ -88,5 +90,5 @@ def payload_of_the_task(check: CaseContext) -> str:
     for name, value in error.items():
         found = outcome.payload.get(name)
         if found != value:
-            check.fail(f"the task's error said {name}: {value!r}, and its author sees {found!r}")
+            check.fail(f"the task's error has {name}: {value!r}, but its author sees {found!r}")
     return str(dict(outcome.payload))

@@ -1,5 +1,5 @@
-"""Cases about failures between executor and worker: each is the error of its task, says that it is
-one of the transport, and gives the reason."""
+"""Cases about failures between executor and worker: each becomes an error of its task, with
+``"source": "transport"`` and the reason."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CANCEL_ANSWERS = (response.Status(500), wire.CloseWithoutResponse())
 STALL = 0.5
 """Seconds: the executor's timeout, which the worker's answer exceeds."""
 DYING = 0.2
-"""Seconds within which a thread that an exception ends has ended."""
+"""Seconds to wait for a thread that is being ended by an exception."""
 STATUSES = (400, 401, 403, 404, 413, 429, 500, 503)
 
 
@@ -54,10 +54,10 @@ STATUSES = (400, 401, 403, 404, 413, 429, 500, 503)
     sources.TRANSPORT_ERRORS,
     name="transport-{0.name}",
     scenario="a weave of one task to a worker with the fault {0.name}",
-    expected='EnvironmentExecutionError, in its payload "source": "transport"',
+    expected='EnvironmentExecutionError with "source": "transport" in its payload',
 )
 def transport(check: CaseContext, kind: type[Fault]) -> str:
-    """A failure of the transport is reported as one, as the error of its task."""
+    """A transport failure becomes an error of its task, marked as a transport error."""
     from wove.environment import DeliveryTimeoutError, EnvironmentExecutionError
 
     worker, fault = check.worker(timeout=1.0), kind.name
@@ -67,8 +67,8 @@ def transport(check: CaseContext, kind: type[Fault]) -> str:
     )
     if isinstance(outcome.error, DeliveryTimeoutError):
         check.fail(
-            f"the transport failed ({fault}), and the executor swallowed that: the task only ended"
-            f" by its delivery_timeout"
+            f"the transport failed ({fault}), and the executor swallowed the error: the task ended"
+            " only by its delivery_timeout"
         )
     if not isinstance(outcome.error, EnvironmentExecutionError):
         check.fail(f"the transport failed ({fault}), and the task's error is {outcome}")
@@ -85,10 +85,10 @@ def transport(check: CaseContext, kind: type[Fault]) -> str:
     sources.RUNTIME,
     scenario="a task that depends on another one, and whose answer is lost; two runs at once, of"
     " which the answer to one is lost",
-    expected="reading the one raises; the other has its result",
+    expected="the task with the lost answer has an error; the other task has its result",
 )
 def its_own_task(check: CaseContext) -> str:
-    """The task that failed has the error, and no other."""
+    """Only the task whose answer was lost gets an error."""
     worker = check.worker()
     worker.inject(LostResponse(), task="*failing")
     actual = _dependent_task_fails(check, worker)
@@ -111,7 +111,7 @@ def _dependent_task_fails(check: CaseContext, worker: HttpWorker) -> str:
     failing, first = weave.outcome("failing"), weave.outcome("first")
     check.expect_error(failing, "the answer of the task 'failing' was lost")
     if first.value != "first":
-        check.fail(f"the task 'failing' failed, and 'first' has {first}")
+        check.fail(f"the answer of 'failing' was lost, and 'first' ended with {first}")
     return str(failing)
 
 
@@ -128,7 +128,7 @@ def _parallel_run_fails(check: CaseContext, worker: HttpWorker) -> None:
     failing, beside = check.run_script(worker, script)
     check.expect_error(failing, "of two runs at once the answer to one was lost")
     if beside.value != "beside":
-        check.fail(f"of two runs at once one failed, and the other one has {beside}")
+        check.fail(f"of two runs at once one failed, and the other ended with {beside}")
 
 
 @family.must(
@@ -164,7 +164,7 @@ def gives_the_reason(check: CaseContext) -> str:
     worker.inject(RejectAuth(reason="the key was revoked"))
     outcome = check.expect_error(check.run_one_weave(worker), "refused with 401")
     if "the key was revoked" not in outcome.text:
-        check.fail(f"the body of the HTTP error was thrown away, and with it the reason: {outcome}")
+        check.fail(f"the reason in the body of the HTTP error is not in the error: {outcome}")
     return str(outcome)
 
 
@@ -172,10 +172,10 @@ def gives_the_reason(check: CaseContext) -> str:
     "17",
     sources.UNAUTHORIZED,
     scenario="a run refused with 401, and one answered with 503",
-    expected='in the payload of the first "retryable": false, of the second true',
+    expected='"retryable": false in the payload of the first error, true in that of the second',
 )
 def refusal_not_retryable(check: CaseContext) -> str:
-    """An error says whether another attempt makes sense; after a refusal it does not."""
+    """An error says whether a retry makes sense; after a refusal it does not."""
     worker = check.worker()
     for status, retryable in ((401, False), (503, True)):
         with worker.inject(response.Status(status)):
@@ -197,8 +197,8 @@ def refusal_not_retryable(check: CaseContext) -> str:
     expected="no thread is ended by an uncaught exception",
 )
 def no_thread_dies(check: CaseContext) -> str:
-    """A failure is reported to the weave; it does not end a thread with a traceback on the
-    terminal."""
+    """A failure is reported to the weave; no thread of the executor ends with an uncaught
+    exception."""
     worker = check.worker(timeout=2.0)
     worker.hold(ABANDONED)
     worker.inject(LostResponse(), task="merge:lost")
@@ -230,7 +230,7 @@ def no_thread_dies(check: CaseContext) -> str:
     expected='an error with "source": "transport"',
 )
 def transport_timeout(check: CaseContext) -> str:
-    """A worker that does not answer in time is a failure of the transport, not of the task."""
+    """A worker that does not answer in time causes a transport error, not an error of the task."""
     worker = check.worker(timeout=STALL)
     worker.hold("task")
     outcome = check.expect_error(

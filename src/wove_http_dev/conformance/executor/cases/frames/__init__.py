@@ -1,4 +1,4 @@
-"""Cases about the command frames that are sent and the event frames that are understood."""
+"""Cases about the command frames that an executor sends and the event frames that it accepts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ family = Family("frames")
 def expect_result(check: CaseContext, worker: HttpWorker, value: Any, what: str) -> str:
     """Run a weave of one task that returns ``value``; return its outcome as text.
 
-    Raises :class:`CaseFailed`, with ``what`` as the circumstance, for any other outcome.
+    Raises :class:`CaseFailed` for any other outcome; the message describes the situation with
+    ``what``.
     """
     outcome = check.run_one_weave(worker, value)
     if outcome.kind != "result" or outcome.value != value:

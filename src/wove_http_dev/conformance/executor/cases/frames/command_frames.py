@@ -1,5 +1,5 @@
-"""Cases about the command frames that an executor sends: a healthy weave (the prerequisite of all
-other cases), the HTTP request, its headers, and the frame's fields."""
+"""Cases about the requests that an executor sends: HTTP method, URL, headers and the fields of the
+command frame. The first case, a healthy weave, is a prerequisite of all others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ VALUE = {"text": "naïve 日本 \x00 🧵", "bytes": b"\xff" * BIG}
     prerequisite=True,
 )
 def healthy(check: CaseContext) -> str:
-    """Against a healthy worker a weave has its result."""
+    """With a healthy worker a weave gets its result."""
     worker = check.worker()
     outcome = check.run_one_weave(worker, {"answer": (42, "ü")})
     if outcome.value != {"answer": (42, "ü")}:
@@ -44,10 +44,10 @@ def healthy(check: CaseContext) -> str:
     "05",
     sources.PROTOCOL,
     scenario="a task whose argument is the 2 MiB result of another, with non-ASCII text",
-    expected="the same value comes back",
+    expected="the same value as the result",
 )
 def arguments(check: CaseContext) -> str:
-    """Arguments and results of any size and text arrive unchanged."""
+    """Arguments and results arrive unchanged, including large ones and non-ASCII text."""
     worker = check.worker()
     text, size = VALUE["text"], BIG
 
@@ -72,7 +72,7 @@ def arguments(check: CaseContext) -> str:
     "06",
     sources.PROTOCOL,
     scenario="a weave of one task, to a URL with escapes in its path and in its query",
-    expected="a POST of JSON (Content-Type: application/json) to the URL's own path and query",
+    expected="a POST of JSON (Content-Type: application/json) to the URL's path and query",
 )
 def http_request(check: CaseContext) -> str:
     """A command frame is POSTed as JSON to the configured URL, unchanged."""
@@ -102,14 +102,14 @@ def http_request(check: CaseContext) -> str:
     expected='the run_task frame\'s "delivery" has both',
 )
 def delivery(check: CaseContext) -> str:
-    """All fields of Wove's run_task frame arrive, the delivery options included."""
+    """All fields of Wove's run_task frame arrive, including the delivery options."""
     worker = check.worker()
     outcome = check.run_one_weave(worker, delivery_timeout=5.0, delivery_idempotency_key="key-1")
     if outcome.kind != "result":
         check.fail(str(outcome), expected="the task's result")
     seen = dict(worker.runs.last.delivery)
     if seen.get("delivery_idempotency_key") != "key-1" or seen.get("delivery_timeout") != 5.0:
-        check.fail(f"the delivery options were lost on the way: {seen!r}")
+        check.fail(f"the delivery options did not arrive: {seen!r}")
     return repr(seen)
 
 
@@ -117,10 +117,10 @@ def delivery(check: CaseContext) -> str:
     "08",
     sources.KEYS,
     scenario='executor_config.headers {"X-Conformance": "given"}; a run, and one that is abandoned',
-    expected="the header on every request, that with the cancel_task included",
+    expected="the header on every request, including the cancel_task",
 )
 def headers(check: CaseContext) -> str:
-    """The headers of executor_config are sent with every request."""
+    """The headers in executor_config are sent with every request."""
     worker = check.worker(headers={"X-Conformance": "given"})
     expect_result(check, worker, 1, "a healthy worker")
     worker.hold(ABANDONED)
@@ -143,7 +143,7 @@ def headers(check: CaseContext) -> str:
     expected="one POST, of one run_task frame",
 )
 def one_frame_each(check: CaseContext) -> str:
-    """One command is one POST."""
+    """Each command is sent in one POST."""
     worker = check.worker()
     expect_result(check, worker, 1, "a healthy worker")
     count = len(frames_of(worker, "run_task"))

@@ -1,5 +1,5 @@
-"""Cases about the event frames that a worker may answer with: an executor understands all that
-Wove's documentation allows."""
+"""Cases about the event frames in an answer: an executor accepts every form that Wove's
+documentation allows."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ TEXT, NAME = "kein Platz für 日本", "größe"
 
 
 class Shape(NamedTuple):
-    """A value of the worker's option ``response_shape``, and the answer in words."""
+    """A value of the worker's option ``response_shape``, and a description of the answer."""
 
     name: str
     words: str
 
 
 class Tolerated(NamedTuple):
-    """A fault after which the task still has its result, and the answer in words."""
+    """A fault that must not affect the result of the task, and a description of the answer."""
 
     name: str
     fault: Fault
@@ -73,7 +73,7 @@ def _tolerates(check: CaseContext, fault: Fault, words: str) -> str:
     expected="the task's result",
 )
 def tolerated(check: CaseContext, tolerated: Tolerated) -> str:
-    """A result is accepted, also with {0.words}."""
+    """A result is accepted even when the answer has {0.words}."""
     return _tolerates(check, tolerated.fault, tolerated.words)
 
 
@@ -120,7 +120,7 @@ def interim_response(check: CaseContext) -> str:
     expected="the task's result",
 )
 def log_frames(check: CaseContext) -> str:
-    """Log frames do not change how a run ends."""
+    """Log frames do not change the result of a run."""
     worker = check.worker()
     result = wire.encode_payload(wire.dumps("logged"))
     worker.stub(
@@ -136,13 +136,13 @@ def log_frames(check: CaseContext) -> str:
 
 @dataclass(frozen=True)
 class RawUtf8(Fault):
-    """The JSON is written in UTF-8, without escapes, as most JSON libraries do."""
+    """Writes the JSON of the answer in UTF-8 without escapes, as most JSON libraries do."""
 
     stage: ClassVar[str] = "response"
     command: ClassVar[str | None] = "run_task"
 
     def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
-        """The same document, unescaped."""
+        """Return the reply with the same JSON document, unescaped."""
         document = json.loads(reply.body)
         return replace(reply, body=json.dumps(document, ensure_ascii=False).encode("utf-8"))
 
@@ -152,10 +152,10 @@ class RawUtf8(Fault):
     sources.JSON,
     scenario=f"answers in raw UTF-8, not in \\u escapes: the error {TEXT!r}; the result of a task"
     f" named {NAME!r}",
-    expected="that error's text, and that result",
+    expected="the error with that text, and the task's result",
 )
 def raw_utf_8(check: CaseContext) -> str:
-    """JSON is UTF-8, and text beyond ASCII need not be escaped in it."""
+    """JSON is read as UTF-8; text beyond ASCII may be unescaped."""
     worker = check.worker()
     worker.inject(RawUtf8())
     error = {"kind": "DiskFull", "message": TEXT, "source": "task", "retryable": False}
@@ -168,8 +168,10 @@ def raw_utf_8(check: CaseContext) -> str:
     failing, named = check.run_script(worker, script)
     if TEXT not in failing.text:
         check.fail(
-            f"an error with the message {TEXT!r} came in raw UTF-8, and its author sees {failing}"
+            f"an error with the message {TEXT!r} came in raw UTF-8, but its author sees {failing}"
         )
     if named.value != "mine":
-        check.fail(f"the answer for the task {NAME!r} came in raw UTF-8, and it has {named}")
+        check.fail(
+            f"the answer for the task {NAME!r} came in raw UTF-8, but the task ended with {named}"
+        )
     return str(failing)

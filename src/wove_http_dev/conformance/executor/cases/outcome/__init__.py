@@ -1,4 +1,4 @@
-"""Cases about how a weave ends under each fault of the catalogue."""
+"""Cases about the end of a weave under each fault of the catalogue."""
 
 from __future__ import annotations
 

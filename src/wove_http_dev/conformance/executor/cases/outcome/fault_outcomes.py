@@ -1,5 +1,6 @@
-"""One case for each fault of the catalogue: the weave ends within its timeouts, with the task's own
-result or with an error that its author can handle. What the error says is for ``errors``."""
+"""One case for each fault of the catalogue: the weave ends within its timeouts, with the task's
+result or with an error that its author can handle. The family ``errors`` checks what the errors
+say."""
 
 from __future__ import annotations
 
@@ -11,15 +12,15 @@ from wove_http_dev.faults import FAULTS, Fault
 from wove_http_dev.weave_outcome import WeaveOutcome
 
 TIMEOUT, DELIVERY_TIMEOUT = 0.4, 0.7
-"""Seconds in force: the executor's own, and Wove's for the delivery."""
+"""Seconds: the executor's ``timeout``, and the task's ``delivery_timeout``."""
 WITHIN = 4.0
-"""Seconds: two attempts at their timeouts, and the longest that a fault takes before it gives way
-by itself. Generous: the family ``time`` is about weaves that are late by less."""
+"""Seconds in which a weave must end: two attempts, and the longest time after which a fault ends by
+itself. Generous: the family ``time`` tests for smaller delays."""
 RESULT = (1, 2)
 
 
 class FaultClass:
-    """A fault's class, with its summary as text for the requirement."""
+    """A fault's class and its summary, which the requirement's text includes."""
 
     def __init__(self, kind: type[Fault]) -> None:
         self.kind = kind
@@ -28,7 +29,7 @@ class FaultClass:
 
 
 def _weave_with(check: CaseContext, kind: type[Fault]) -> tuple[WeaveOutcome, bool]:
-    """The outcome of a weave with the fault in force, and whether the fault acted."""
+    """Run a weave with the fault injected; return its outcome and whether the fault acted."""
     worker = check.worker(timeout=TIMEOUT, **kind.worker_options())
     recipe = kind.recipe()
     if recipe.hold:
@@ -51,23 +52,23 @@ def _weave_with(check: CaseContext, kind: type[Fault]) -> tuple[WeaveOutcome, bo
     name="{0.name}",
     scenario="a weave of one task to a worker with the fault {0.name}; the executor's timeout"
     f" {TIMEOUT} s, delivery_timeout {DELIVERY_TIMEOUT} s",
-    expected="its result, or an Exception as the task's error, within the timeouts",
+    expected="the task's result, or an Exception as its error, within the timeouts",
 )
 def weave_ends(check: CaseContext, fault: FaultClass) -> str:
-    """The weave ends in order although this happens: {0.summary}"""
+    """The weave ends within its timeouts, with a result or an error, although: {0.summary}"""
     outcome, acted = _weave_with(check, fault.kind)
     if not acted:
-        # The machine may have paused for a handshake's whole timeout, which is not a defect.
+        # A busy machine may have delayed a handshake until its timeout, which is not a defect.
         outcome, acted = _weave_with(check, fault.kind)
     if outcome.kind == "nothing":
         check.fail("the weave ended without a result and without an error for the task")
     if outcome.escapes:
         check.fail(
             f"{outcome}: it is not an Exception, so it ends the program that runs the weave,"
-            " whatever error_mode and retries say"
+            " regardless of error_mode and retries"
         )
     if outcome.kind == "result" and outcome.value not in (RESULT, list(RESULT)):
-        check.fail(f"the weave has {outcome}, which is not what the task returned")
+        check.fail(f"the result of the weave is {outcome}, which is not what the task returned")
     if not acted:
         if fault.kind.command == "cancel_task":
             raise NotApplicable("no cancel_task arrived for it to act on (see family cancel)")

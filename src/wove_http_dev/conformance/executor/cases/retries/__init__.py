@@ -1,4 +1,4 @@
-"""Cases about retries, which Wove makes and an executor does not."""
+"""Cases about retries, which Wove makes and the executor must not make."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Cases about attempts: a retry is Wove's and a run of its own; the executor makes none, and does
-not send what was abandoned meanwhile."""
+"""Cases about attempts: Wove makes the retries, each with a new run id. The executor must not retry
+by itself, nor send runs that were abandoned before they were sent."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ FAILURES = (
     Saturated(),
 )
 STALL_TIMEOUT = 0.5
-"""Seconds: the executor's timeout, which ends the stall before its delivery_timeout does."""
+"""Seconds: the executor's timeout, shorter than the stall and than the delivery_timeout."""
 QUIET = 0.5
-"""Seconds within which a frame that is already being sent arrives."""
+"""Seconds in which a frame that is being sent arrives."""
 RETRY_AFTER = 1.0
 
 
@@ -45,7 +45,7 @@ RETRY_AFTER = 1.0
     expected="three run_task frames, three run ids, and the result",
 )
 def own_run_id(check: CaseContext) -> str:
-    """Each attempt is a run with an id of its own."""
+    """Each attempt of a task has a different run id."""
     worker = check.worker()
     worker.inject(LostResponse(), times=2)
     outcome = check.run_one_weave(worker, retries=2)
@@ -53,7 +53,9 @@ def own_run_id(check: CaseContext) -> str:
     if len(set(ids)) != len(ids):
         check.fail(f"a retry was sent with the run_id of another attempt: {len(ids)} frames")
     if outcome.value != "the result" or len(ids) != 3:
-        check.fail(f"two answers were lost and two retries allowed: {len(ids)} frames, {outcome}")
+        check.fail(
+            f"two answers were lost and two retries were allowed: {len(ids)} frames, {outcome}"
+        )
     return f"{len(ids)} frames, {outcome}"
 
 
@@ -64,7 +66,7 @@ def own_run_id(check: CaseContext) -> str:
     expected="one run_task frame each",
 )
 def not_by_itself(check: CaseContext) -> str:
-    """The executor does not send a run again on its own: the task may have run."""
+    """The executor does not resend a run by itself, because the task may have run."""
     for failure in FAILURES:
         stalls = isinstance(failure, wire.StallMidBody)
         worker = check.worker(timeout=STALL_TIMEOUT if stalls else TIMEOUT)
@@ -72,7 +74,9 @@ def not_by_itself(check: CaseContext) -> str:
         check.run_one_weave(worker, retries=0, delivery_timeout=1.0)
         count = len(frames_of(worker, "run_task"))
         if count != 1:
-            check.fail(f"after {failure} {count} run_task frames arrived for a task of one attempt")
+            check.fail(
+                f"after {failure} {count} run_task frames arrived for a task with one attempt"
+            )
     return "one frame each"
 
 
@@ -80,7 +84,7 @@ def not_by_itself(check: CaseContext) -> str:
     "03",
     sources.RUNTIME,
     scenario=f"{POOL_OVERFLOW} runs at once that the worker does not answer, until the"
-    " delivery_timeout of all of them ends; then the worker answers again, and the weave goes on",
+    " delivery_timeout of all of them ends; then the worker answers again, and the weave continues",
     expected="no further run_task",
 )
 def given_up_not_sent(check: CaseContext) -> str:
@@ -101,7 +105,7 @@ def given_up_not_sent(check: CaseContext) -> str:
     if late:
         check.fail(
             f"{late} or more run_task frames were sent for runs whose delivery_timeout had ended"
-            " long before: tasks run that nothing waits for"
+            " before: tasks run although nothing waits for them"
         )
     return "none"
 
@@ -113,7 +117,7 @@ def given_up_not_sent(check: CaseContext) -> str:
     expected=f"the second run_task {RETRY_AFTER:g} s after that answer, or none",
 )
 def retry_after(check: CaseContext) -> str:
-    """A worker's Retry-After is respected."""
+    """The executor respects a worker's Retry-After."""
     worker = check.worker()
     worker.inject(Saturated(retry_after=RETRY_AFTER), times=1)
     outcome = check.run_one_weave(worker, retries=1)
@@ -123,7 +127,7 @@ def retry_after(check: CaseContext) -> str:
     pause = frames[1].received - frames[0].received - (frames[0].duration or 0.0)
     if pause < RETRY_AFTER * 0.9:
         check.fail(
-            f"Retry-After was {RETRY_AFTER:g} s, and the next run_task came {pause:.2f} s after"
+            f"Retry-After was {RETRY_AFTER:g} s, but the next run_task came {pause:.2f} s after"
             " the answer"
         )
     return f"{pause:.2f} s later; {outcome}"
@@ -136,7 +140,7 @@ def retry_after(check: CaseContext) -> str:
     expected="the same key in both run_task frames",
 )
 def idempotency_key_kept(check: CaseContext) -> str:
-    """All attempts of a task carry its idempotency key, so that a worker can recognise them."""
+    """All attempts of a task carry its idempotency key, so that a worker can recognise repeats."""
     worker = check.worker()
     worker.inject(LostResponse(), times=1)
     outcome = check.run_one_weave(worker, retries=1, delivery_idempotency_key="key-7")

@@ -1,4 +1,4 @@
-"""Cases about which run an answer belongs to."""
+"""Cases about assigning each answer to its run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases about runs in flight at once: each is sent without waiting for the others and gets its own
+"""Cases about several runs at once: each is sent without waiting for the others and gets its own
 result."""
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 ITEMS = 100
 NAMES = ("first", "second", "third")
 ARRIVED = 1.5
-"""Seconds within which a run that is sent arrives."""
+"""Seconds in which a run that is sent arrives."""
 
 
 @family.must(
     "01",
     sources.RUNTIME,
     scenario=f"a task mapped over {ITEMS} items",
-    expected=f"{ITEMS} results, each its own item's, in order",
+    expected=f"{ITEMS} results, one for each item, in order",
 )
 def mapped(check: CaseContext) -> str:
-    """Of many runs in flight each gets its own result."""
+    """When many runs are executing at once, each gets its own result."""
     worker = check.worker()
 
     def define(w: Weave, environment: str) -> None:
@@ -49,7 +49,7 @@ def mapped(check: CaseContext) -> str:
             check.fail(f"item {index} got the result {outcome.value[index]!r}: runs were mixed up")
         check.fail(
             f"{len(worker.runs)} of {ITEMS} runs arrived and were answered, and the weave has"
-            f" {outcome}: answers were mixed up, or lost"
+            f" {outcome}: answers were lost or mixed up"
         )
     return f"{ITEMS} right results"
 
@@ -61,7 +61,7 @@ def mapped(check: CaseContext) -> str:
     expected="each weave has its own results",
 )
 def two_weaves(check: CaseContext) -> str:
-    """Weaves that share a worker share nothing else."""
+    """Two weaves that use the same worker do not affect each other."""
     worker = check.worker()
 
     def tagged(tag: str) -> Define:
@@ -78,7 +78,7 @@ def two_weaves(check: CaseContext) -> str:
         outcome = weave.outcome()
         if outcome.value != [(tag, item) for item in range(20)]:
             check.fail(f"weave {tag!r} of two at once has {outcome}")
-    return "each its own"
+    return "each has its own results"
 
 
 def _arrived(gate: Gate) -> bool:
@@ -86,7 +86,8 @@ def _arrived(gate: Gate) -> bool:
 
 
 async def _three(worker: HttpWorker, remote: Remote) -> tuple[list[Gate], list[Any]]:
-    """Start three runs at once, one after the other; return the gates that hold them, and them."""
+    """Start three runs, each as soon as the one before has arrived. Return the gates that hold them
+    and the runs' outcomes as futures."""
     gates, runs = [], []
     for name in NAMES:
         gates.append(worker.hold(f"merge:{name}"))
@@ -102,22 +103,24 @@ async def _three(worker: HttpWorker, remote: Remote) -> tuple[list[Gate], list[A
     expected="each has its own result",
 )
 def out_of_order(check: CaseContext) -> str:
-    """Each answer goes to its run, in whatever order the answers come."""
+    """Each answer goes to its own run, in any order of the answers."""
     worker = check.worker()
 
     async def script(remote: Remote) -> str:
         gates, runs = await _three(worker, remote)
         if not all(map(_arrived, gates)):
-            raise NotApplicable("the three were never at the worker at once (see routing.10)")
+            raise NotApplicable(
+                "the three runs were never at the worker at the same time (see routing.10)"
+            )
         for name, gate, run in reversed(list(zip(NAMES, gates, runs, strict=True))):
             gate.release()
             outcome = await run
             what = f"three runs were answered in the opposite order, and the {name} one has"
             if outcome.kind == "result" and outcome.value in NAMES and outcome.value != name:
-                check.fail(f"{what} {outcome}, which is another's: runs were mixed up")
+                check.fail(f"{what} {outcome}, which belongs to another run: runs were mixed up")
             if outcome.value != name:
-                check.fail(f"{what} {outcome}: its answer was lost, or given to another run")
-        return "each its own"
+                check.fail(f"{what} {outcome}: its answer was lost or given to another run")
+        return "each has its own results"
 
     return str(check.run_script(worker, script, within=10.0))
 
@@ -129,7 +132,7 @@ def out_of_order(check: CaseContext) -> str:
     expected=f"all three run_task frames, each within {ARRIVED:g} s",
 )
 def side_by_side(check: CaseContext) -> str:
-    """A run is sent at once, whatever other runs still wait for."""
+    """A run is sent at once, even while other runs wait for their answers."""
     worker = check.worker()
 
     async def script(remote: Remote) -> int:
@@ -143,7 +146,7 @@ def side_by_side(check: CaseContext) -> str:
     arrived = check.run_script(worker, script, within=10.0)
     if arrived < len(NAMES):
         check.fail(
-            f"of three runs at once only {arrived} came to the worker: the next one was not sent"
-            " before those had been answered"
+            f"of three runs at once only {arrived} arrived at the worker: the next one was not sent"
+            " until those had been answered"
         )
     return "three at once"

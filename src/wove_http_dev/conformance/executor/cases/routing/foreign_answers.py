@@ -1,5 +1,6 @@
-"""Cases about answers that name another run: an answer ends the run that asked for it, and no
-other. The other run is held at the worker, so that the wrong answer always comes while it waits."""
+"""Cases about answers that name another run: an answer affects only the run whose request it
+answers. The other run is held at the worker, so that it still waits when the wrong answer
+arrives."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ from wove_http_dev.protocol.messages import Reply
 
 
 class WrongAnswer(NamedTuple):
-    """A fault in the answer to one run, and the answer in words."""
+    """A fault in the answer to one run, and a description of the answer."""
 
     fault: Fault
     words: str
@@ -48,7 +49,7 @@ class WrongAnswer(NamedTuple):
     sources.RUNTIME,
     name="{0.fault.name}",
     scenario="two runs at once; the answer to one {0.words}",
-    expected="the other one and the next have their own results",
+    expected="the other run and the next one have their own results",
 )
 def other_runs_unharmed(check: CaseContext, wrong: WrongAnswer) -> str:
     """A wrong answer to one run does not affect any other run."""
@@ -66,11 +67,11 @@ def other_runs_unharmed(check: CaseContext, wrong: WrongAnswer) -> str:
         if outcome.value == "of the other run":
             check.fail(f"{what}, and a run that waited took its result: runs were mixed up")
         if outcome.value != "of the waiting run":
-            check.fail(f"{what}, and a run that waited was taken down with it: {outcome}")
+            check.fail(f"{what}, and a run that waited for its own answer ended with {outcome}")
         after = await attempt(remote("after", "afterwards", delivery_timeout=5.0))
         if after.value != "afterwards":
-            check.fail(f"{what}, and no run after it works any more: {after}")
-        return f"the other run: {other}; the rest as usual"
+            check.fail(f"{what}, and the next run ended with {after}")
+        return f"the other run: {other}; the others were not affected"
 
     return str(check.run_script(worker, script))
 
@@ -78,11 +79,11 @@ def other_runs_unharmed(check: CaseContext, wrong: WrongAnswer) -> str:
 @family.must(
     "07",
     sources.RUNTIME,
-    scenario="two runs at once; the answer to one names only the other one",
-    expected="the other one has its own result",
+    scenario="two runs at once; the answer to one names only the other run",
+    expected="the other run has its own result",
 )
 def foreign_only(check: CaseContext) -> str:
-    """A run is ended by the answer to its own POST, not by the answer to another."""
+    """A run is ended only by the answer to its own POST."""
     worker = check.worker()
     gate = worker.hold("merge:waiting")
 
@@ -122,9 +123,10 @@ def wrong_task_id(check: CaseContext) -> str:
 
 
 def _answer_names_sibling(check: CaseContext, *, bare: bool) -> str:
-    """The answer to a run holds a result that names a sibling of the run."""
+    """Check that a result in the answer to one run that names another run of the same task is not
+    used for the first."""
     worker = check.worker()
-    # Of one name, so that their run ids differ as little as Wove lets them.
+    # Both runs have the same task name, so that their run ids differ as little as possible.
     stalled = worker.inject(Hang(), task="merge:one", times=1)
     foreign = wire.encode_payload(wire.dumps("of the sibling"))
     own = {"type": "task_result", "result_pickle": wire.encode_payload(wire.dumps("its own"))}
@@ -143,9 +145,11 @@ def _answer_names_sibling(check: CaseContext, *, bare: bool) -> str:
         stalled.remove()
         await sibling
         if outcome.value == "of the sibling":
-            check.fail("a run was given a result whose run_id is another's: runs were mixed up")
+            check.fail("a run was given a result with the run_id of another: runs were mixed up")
         if not bare and outcome.value != "its own":
-            check.fail(f"its own result came after one for another run, and it has {outcome}")
+            check.fail(
+                f"a run's own result followed one for another run, and the run ended with {outcome}"
+            )
         return str(outcome)
 
     return str(check.run_script(worker, script))
@@ -153,7 +157,8 @@ def _answer_names_sibling(check: CaseContext, *, bare: bool) -> str:
 
 @dataclass(frozen=True)
 class OtherFrames(Fault):
-    """Other frames replace the answer's, with missing ids filled in; or a single bare frame."""
+    """Replaces the frames of the answer with ``frames``, in which missing ids are filled in; with
+    ``bare``, with the first of them alone."""
 
     stage: ClassVar[str] = "response"
     command: ClassVar[str | None] = "run_task"
@@ -161,7 +166,7 @@ class OtherFrames(Fault):
     bare: bool
 
     def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
-        """The frames, as the answer."""
+        """Return a reply with the frames of this fault."""
         asked = json.loads(stage.request.body)
         ids = {"run_id": asked["run_id"], "task_id": asked["task_id"]}
         frames = [{**ids, **frame} for frame in self.frames]
@@ -177,10 +182,10 @@ class OtherFrames(Fault):
     sources.RUNTIME,
     scenario="two runs at once; the answer to one has the other one's result first, and then its"
     " own",
-    expected="its own result",
+    expected="the run's own result",
 )
 def sibling_first(check: CaseContext) -> str:
-    """The whole run_id of a frame is compared."""
+    """A frame belongs to a run only if the whole run_id matches."""
     return _answer_names_sibling(check, bare=False)
 
 
@@ -191,5 +196,5 @@ def sibling_first(check: CaseContext) -> str:
     expected="not that result",
 )
 def bare_frame_of_a_sibling(check: CaseContext) -> str:
-    """The run_id of a single bare frame is compared as well."""
+    """The run_id of an answer that is a single frame is compared as well."""
     return _answer_names_sibling(check, bare=True)

@@ -1,5 +1,5 @@
 """Cases about ``executor_config["security"]``: each documented form is used as configured, and no
-request goes out with other credentials or without."""
+request is sent with other credentials or without any."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ FORMS: Mapping[str, tuple[dict[str, Any], Any]] = {
         {"type": "bearer", "token_env": VARIABLE},
     ),
 }
-"""The worker's options, and ``executor_config["security"]`` that fits them."""
+"""Options of a worker, and an ``executor_config["security"]`` that matches them."""
 REFUSALS = (401, 403)
 
 
 def _first_refusal(worker: HttpWorker) -> str:
-    """The first request that was refused, in words; empty if none was."""
+    """A description of the first request that was refused; empty if none was."""
     for exchange in requests_of(worker):
         if not exchange.accepted:
             return f"a {exchange.frame_type or exchange.method} was refused: {refusal(exchange)}"
@@ -46,7 +46,7 @@ def _first_refusal(worker: HttpWorker) -> str:
     expected="requests that a worker with that configuration accepts",
 )
 def every_form(check: CaseContext) -> str:
-    """Each documented form of ``security`` is understood, the key's name included."""
+    """Each documented form of ``security`` is understood, including the key name."""
     for form, (options, configured) in FORMS.items():
         worker = check.worker(**options)
         with environ.set_variable(VARIABLE, str(worker.secret)):
@@ -56,7 +56,7 @@ def every_form(check: CaseContext) -> str:
         refused = _first_refusal(worker)
         if refused or outcome.kind != "result":
             check.fail(f"with security {form} {refused or outcome}")
-    return "all accepted"
+    return "all requests accepted"
 
 
 @family.must(
@@ -66,17 +66,17 @@ def every_form(check: CaseContext) -> str:
     expected="an error before anything is sent",
 )
 def missing_secret(check: CaseContext) -> str:
-    """Where the configured secret is missing, no request is sent without it."""
+    """If the configured secret is missing, no request is sent."""
     worker = check.worker()
     outcome = check.run_one_weave(worker, settings={"security": f"env:{VARIABLE}"})
     requests = requests_of(worker)
     if requests:
         check.fail(
-            f"the secret that is configured does not exist, and a {requests[0].frame_type} was sent"
-            f" without it: {outcome}"
+            f"the configured secret does not exist, but a {requests[0].frame_type} was sent:"
+            f" {outcome}"
         )
     if outcome.kind == "result":
-        check.fail(f"the secret that is configured does not exist, and yet: {outcome}")
+        check.fail(f"the configured secret does not exist, but the weave has {outcome}")
     return str(outcome)
 
 
@@ -88,7 +88,7 @@ def missing_secret(check: CaseContext) -> str:
     expected="no request without valid credentials afterwards",
 )
 def after_a_refusal(check: CaseContext) -> str:
-    """After a refusal the executor does not try other credentials, or none."""
+    """After a refusal the executor does not try other credentials, nor none at all."""
     for mode in ("signed", "bearer"):
         for status in REFUSALS:
             worker = check.worker(security=mode)

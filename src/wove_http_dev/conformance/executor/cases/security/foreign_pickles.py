@@ -1,4 +1,4 @@
-"""A case about pickles in an answer: a worker is trusted with the result of a run, and no more."""
+"""A case about pickles in an answer: only the payload for a run that waits is unpickled."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from wove_http_dev.protocol import frames as wire
 @family.should(
     "19",
     sources.UNTRUSTED_PICKLES,
-    scenario="a right answer with a task_result and a task_error for a run that does not exist,"
-    " with pickles that record when they are loaded",
+    scenario="a correct answer that also has a task_result and a task_error for a run that does not"
+    " exist, whose pickles record that they were loaded",
     expected="the task's result; those pickles are not loaded",
 )
 def foreign_pickles_not_loaded(check: CaseContext) -> str:

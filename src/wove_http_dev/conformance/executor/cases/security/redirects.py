@@ -1,6 +1,7 @@
-"""Cases about redirects: no credentials go to another origin, and what it answers is not believed.
+"""Cases about redirects: no credentials go to another origin, and an answer from another origin is
+not used as a result.
 
-The other origin is another port of the worker, which records what arrives.
+The other origin is a second port of the worker, which records the requests that it receives.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ CREDENTIALS = (
 
 
 def leaked(requests: Sequence[Exchange]) -> str:
-    """What the first of ``requests`` to another origin gave away, in words; empty for nothing."""
+    """A description of the credentials or data that the first of ``requests`` gave to another
+    origin; empty if none did."""
     for request in requests:
         names = [name for name, _ in request.headers if name.lower() in CREDENTIALS]
         if names:
@@ -46,10 +48,10 @@ def leaked(requests: Sequence[Exchange]) -> str:
     name="redirect-{}-credentials",
     scenario="a run answered with {} to another origin; "
     f"{' and '.join(mode for mode, _ in MODES)}",
-    expected="no credentials and no command frame there",
+    expected="the other origin gets no credentials and no command frame",
 )
 def redirect_credentials(check: CaseContext, code: int) -> str:
-    """Credentials and command frames go to the configured origin alone."""
+    """Credentials and command frames are sent only to the configured origin."""
     followed = False
     for mode, options in MODES:
         worker = check.worker(**options)
@@ -72,14 +74,14 @@ def redirect_credentials(check: CaseContext, code: int) -> str:
     expected="an error",
 )
 def redirect_not_believed(check: CaseContext, code: int) -> str:
-    """Only the configured worker may say how a run ended."""
+    """Only an answer from the configured worker can end a run with a result."""
     worker = check.worker()
     injection = worker.inject(Redirect(code))
     outcome = check.run_one_weave(worker)
     if outcome.kind == "result":
         check.fail(
-            f"a {code} redirect was followed to another origin, and what that answered was"
-            f" believed: the weave has {outcome}"
+            f"a {code} redirect was followed to another origin, and its answer was"
+            f" used: the weave has {outcome}"
         )
     return f"{outcome}; {len(injection.redirected)} request(s) at the other origin"
 
@@ -88,10 +90,10 @@ def redirect_not_believed(check: CaseContext, code: int) -> str:
     "11",
     sources.REDIRECT,
     scenario="runs answered with each redirect, from https to a plain http URL",
-    expected="no credentials there",
+    expected="no credentials are sent to that URL",
 )
 def redirect_to_plaintext(check: CaseContext) -> str:
-    """What https protects is not sent on in plain text."""
+    """Data sent over https is not sent again in plain text."""
     elsewhere = check.worker(tls=False, security="none")
     for code in CODES:
         worker = check.worker(security="bearer")
@@ -99,5 +101,7 @@ def redirect_to_plaintext(check: CaseContext) -> str:
         check.run_one_weave(worker, delivery_timeout=1.0)
         what = leaked(requests_of(elsewhere))
         if what:
-            check.fail(f"a {code} redirect from https to http was followed: in plain text {what}")
-    return "nothing given away"
+            check.fail(
+                f"a {code} redirect from https to http was followed and sent in plain text {what}"
+            )
+    return "no credentials sent"

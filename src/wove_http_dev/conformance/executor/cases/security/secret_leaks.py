@@ -1,5 +1,5 @@
-"""Cases about the secret: it is not in an error, not in the log, and in a request only where the
-worker looks for it."""
+"""Cases about secrets: they are not in errors or logs, and in a request only where the worker
+expects them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from wove_http_dev.faults.wire import StallMidBody
 from wove_http_dev.protocol.messages import Request
 
 LOGGED = (RejectAuth(), Status(500), InvalidJson(), Redirect(302), StallMidBody())
-"""Failures on different ways through an executor; each may be logged on its own."""
+"""Failures that an executor handles in different places, each of which may log."""
 REPORTED = (
     RejectAuth(),
     Status(500),
@@ -31,26 +31,27 @@ REPORTED = (
     RefuseConnections(),
     UntrustedCa(),
 )
-"""Failures on different ways through an executor; each has an error of its own."""
+"""Failures that an executor handles in different places, each with a different error."""
 
 
 @family.must(
     "18",
     sources.LEAK,
     scenario=f"runs with the faults {', '.join(fault.name for fault in REPORTED)}, to a URL that"
-    " cannot be, and of a task that raises; signed and with a bearer token",
+    " is invalid, and of a task that raises; signed and with a bearer token",
     expected="errors that contain neither the secret nor the token",
 )
 def secret_not_told(check: CaseContext) -> str:
-    """An error does not contain the secret, nor do its notes, its payload and its traceback."""
+    """An error contains no secret, nor do its notes, payload and traceback."""
     kinds = [*_kinds_of_errors(check, "signed"), *_kinds_of_errors(check, "bearer")]
     return ", ".join(dict.fromkeys(kinds))
 
 
 def _kinds_of_errors(check: CaseContext, mode: str) -> list[str]:
-    """The types of the errors. Raises :class:`CaseFailed` if one contains the secret."""
+    """Cause one error of each kind; return their type names. Raises :class:`CaseFailed` if one
+    contains the secret."""
     worker, kinds = check.worker(security=mode, timeout=0.4), []
-    # Plain strings: the worker's own have a redacted repr, which an executor's user does not have.
+    # Plain strings, as users have them: the worker's own secrets hide themselves in repr.
     security = {name: str(value) for name, value in check.security_of(worker).items()}
 
     def run(what: str, **settings: str) -> None:
@@ -63,14 +64,15 @@ def _kinds_of_errors(check: CaseContext, mode: str) -> list[str]:
     for fault in REPORTED:
         with worker.inject(fault):
             run(f"with the fault {fault.name}")
-    run("to a URL that cannot be", url=worker.url.replace("https:", "gopher:"))
+    run("to an invalid URL", url=worker.url.replace("https:", "gopher:"))
     worker.stub("task", error=ValueError("boom"))
     run("whose task raised")
     return kinds
 
 
 def _misplaced(request: Request, secret: str, mode: str) -> str:
-    """Where in a request ``secret`` is and must not be, in words; empty for nowhere."""
+    """A description of the forbidden place where ``request`` contains ``secret``; empty if there is
+    none."""
     if secret in request.target:
         return "the URL, which every server and proxy logs"
     if secret.encode() in request.body:
@@ -85,10 +87,10 @@ def _misplaced(request: Request, secret: str, mode: str) -> str:
     "33",
     sources.SECURITY,
     scenario="a run, signed and with a bearer token",
-    expected="no signing secret in the request, and the token in its Authorization header alone",
+    expected="no signing secret in the request; the token only in its Authorization header",
 )
 def secret_in_its_place(check: CaseContext) -> str:
-    """A signing secret is never sent; a token only in the header where the worker looks for it."""
+    """A signing secret is never sent; a token is sent only in the Authorization header."""
     for mode in ("signed", "bearer"):
         worker, recorder = check.worker(security=mode), RequestRecorder()
         worker.inject(recorder)
@@ -97,12 +99,12 @@ def secret_in_its_place(check: CaseContext) -> str:
             where = _misplaced(request, str(worker.secret), mode)
             if where:
                 check.fail(f"the {mode} secret was sent in {where}")
-    return "as it should be"
+    return "no secret in a wrong place"
 
 
 @contextlib.contextmanager
 def _captured_output() -> Iterator[io.StringIO]:
-    """Capture what is logged, at any level, or printed."""
+    """Capture everything that is logged, at any level, or printed."""
     output = io.StringIO()
     handler, root = logging.StreamHandler(output), logging.getLogger()
     level = root.level
@@ -121,7 +123,7 @@ def _captured_output() -> Iterator[io.StringIO]:
     sources.LOGGED,
     scenario=f"runs with no fault, and with {', '.join(fault.name for fault in LOGGED)}; signed and"
     " with a bearer token",
-    expected="no secret in the log, whatever its level, nor on the terminal",
+    expected="no secret in the log, at any level, nor on the terminal",
 )
 def secret_not_logged(check: CaseContext) -> str:
     """The secret is neither logged nor printed."""
@@ -134,4 +136,4 @@ def secret_not_logged(check: CaseContext) -> str:
                     check.run_one_weave(worker, delivery_timeout=1.0)
         if str(worker.secret) in output.getvalue():
             check.fail(f"the {mode} secret was logged or printed")
-    return "nowhere"
+    return "neither logged nor printed"

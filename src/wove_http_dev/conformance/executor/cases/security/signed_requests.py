@@ -1,5 +1,5 @@
-"""Cases about the credentials of a request: every command frame carries them, and a signature
-covers the request that it is sent with."""
+"""Cases about credentials in requests: every command frame carries them, and each signature covers
+the request that carries it."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ from wove_http_dev.worker import HttpWorker
 
 REQUESTS = 20
 TIMESTAMP_TOLERANCE = 30.0
-"""Seconds between a timestamp and the arrival of the request that it signs."""
+"""The largest accepted difference, in seconds, between a timestamp and the arrival of its
+request."""
 PAUSE = 1.6
-"""Seconds after which a timestamp in whole seconds is another one."""
+"""Seconds between two requests, long enough that timestamps in whole seconds differ."""
 
 
 def _expect_accepted(check: CaseContext, worker: HttpWorker) -> list[Exchange]:
-    """Return every request so far. Raises :class:`CaseFailed` if one was refused."""
+    """Return all requests so far. Raises :class:`CaseFailed` if one was refused."""
     requests = requests_of(worker)
     for exchange in requests:
         if not exchange.accepted:
@@ -59,7 +60,7 @@ def _runs(check: CaseContext, mode: str) -> str:
     expected="every run_task carries a valid signature",
 )
 def run_frames_signed(check: CaseContext) -> str:
-    """Where a secret is configured, every run_task carries a valid signature."""
+    """If a secret is configured, every run_task carries a valid signature."""
     return _runs(check, "signed")
 
 
@@ -70,7 +71,7 @@ def run_frames_signed(check: CaseContext) -> str:
     expected="every run_task carries the token",
 )
 def run_frames_bearer(check: CaseContext) -> str:
-    """Where a bearer token is configured, every run_task carries it."""
+    """If a bearer token is configured, every run_task carries it."""
     return _runs(check, "bearer")
 
 
@@ -80,7 +81,7 @@ def _cancels(check: CaseContext, mode: str) -> str:
 
     async def script(remote: Remote) -> None:
         await attempt(remote("abandoned", delivery_timeout=0.3))
-        # The journal has the type of a refused frame too, so an unsigned one is seen here as well.
+        # The journal also has the type of a refused frame, so an unsigned cancel_task is found too.
         await wait_until_async(lambda: bool(frames_of(worker, "cancel_task")), CANCEL_WITHIN)
 
     check.run_script(worker, script)
@@ -98,7 +99,7 @@ def _cancels(check: CaseContext, mode: str) -> str:
     expected="the cancel_task carries a valid signature",
 )
 def cancel_frames_signed(check: CaseContext) -> str:
-    """Where a secret is configured, every cancel_task carries a valid signature."""
+    """If a secret is configured, every cancel_task carries a valid signature."""
     return _cancels(check, "signed")
 
 
@@ -109,7 +110,7 @@ def cancel_frames_signed(check: CaseContext) -> str:
     expected="the cancel_task carries the token",
 )
 def cancel_frames_bearer(check: CaseContext) -> str:
-    """Where a bearer token is configured, every cancel_task carries it."""
+    """If a bearer token is configured, every cancel_task carries it."""
     return _cancels(check, "bearer")
 
 
@@ -117,10 +118,10 @@ def cancel_frames_bearer(check: CaseContext) -> str:
     "16",
     sources.SECURITY,
     scenario="a run to a URL with an escaped path and a query",
-    expected="a signature over the target exactly as the request line has it",
+    expected="a signature over the target exactly as on the request line",
 )
 def signature_covers_target(check: CaseContext) -> str:
-    """The signature covers the request's target, its query and its escapes as they are sent."""
+    """The signature covers the target exactly as sent, including the query and escapes."""
     worker = check.worker(path="/wove/t%C3%A4sks")
     url = f"{worker.url}?tenant=a%20b&x=1&x=2"
     recorder = RequestRecorder()
@@ -145,7 +146,7 @@ def signature_covers_target(check: CaseContext) -> str:
     expected=f"{REQUESTS + 1} different nonces",
 )
 def fresh_nonces(check: CaseContext) -> str:
-    """Each request has a nonce of its own."""
+    """Each request has a new nonce."""
     worker = check.worker()
 
     async def script(remote: Remote) -> None:
@@ -167,7 +168,7 @@ def fresh_nonces(check: CaseContext) -> str:
     "34",
     sources.SECURITY,
     scenario=f"two runs on one executor, {PAUSE:g} s apart",
-    expected="the time of each in X-Wove-Timestamp",
+    expected="the time of each request in its X-Wove-Timestamp",
 )
 def fresh_timestamps(check: CaseContext) -> str:
     """A signature's timestamp is the time of its request."""
@@ -193,7 +194,7 @@ def fresh_timestamps(check: CaseContext) -> str:
             )
     if len(timestamps) >= 2 and timestamps[-1] == timestamps[0]:
         check.fail(
-            f"two requests {PAUSE:g} s apart have one timestamp: it is not taken for each request,"
-            " and every worker refuses it as soon as it is too old"
+            f"two requests {PAUSE:g} s apart have the same timestamp: once it is too old, workers"
+            " will refuse every request"
         )
     return f"{len(timestamps)} timestamps, each the time of its request"

@@ -1,5 +1,5 @@
-"""Cases about TLS and policy: a server is verified on every connection before anything is sent, and
-plain text and anonymous requests stay on this machine."""
+"""Cases about TLS and the rules for plain http: the server is verified on every connection before
+anything is sent, and plain http and anonymous requests are used on the local machine only."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from wove_http_dev.worker import HttpWorker
 PLAINTEXT_ON_TLS = "plain-http-on-tls-port"
 """The journal's code for a plaintext request to a TLS port."""
 WITHOUT_TLS = (connection.HandshakeClose, connection.PlaintextOnTlsPort, connection.OldTlsOnly)
-"""Faults after which there is no TLS connection."""
+"""Faults that prevent a TLS connection."""
 FAR_HOST = "workers.conformance.internal"
-"""A name that is not loopback by the executor's policy, and resolves to the worker."""
+"""A host name that resolves to the worker but does not count as local for the executor."""
 
 
 def _expect_nothing_sent(check: CaseContext, worker: HttpWorker, to_whom: str) -> None:
@@ -54,7 +54,7 @@ def _expect_nothing_sent(check: CaseContext, worker: HttpWorker, to_whom: str) -
     sources.VERIFY,
     name="tls-{0.name}",
     scenario="a run, and a retry, to an https server with the fault {0.name}",
-    expected="an error, and not one request there",
+    expected="an error; the server gets no request",
 )
 def tls(check: CaseContext, kind: type[Fault]) -> str:
     """Nothing is sent to a server that does not prove its identity."""
@@ -72,13 +72,13 @@ def tls(check: CaseContext, kind: type[Fault]) -> str:
     "27",
     sources.PROTOCOL,
     scenario="runs to an https port that closes the handshake or answers plain http",
-    expected="an error, and no plaintext request",
+    expected="an error; no plaintext request",
 )
 def no_plaintext_fallback(check: CaseContext) -> str:
-    """A request to an https URL is never sent in plain text, however TLS fails."""
+    """A request to an https URL is never sent in plain text, even when TLS fails."""
     for kind in WITHOUT_TLS:
         worker = check.worker(timeout=3.0)
-        # The first connection fails; what the client tries next finds a worker that would answer.
+        # Only the first connection fails, so a second attempt in plain text would get an answer.
         worker.inject(kind(), times=1)
         outcome = check.run_one_weave(worker, delivery_timeout=1.0)
         for exchange in worker.exchanges:
@@ -90,7 +90,8 @@ def no_plaintext_fallback(check: CaseContext) -> str:
 def _weave_to_far_host(
     check: CaseContext, settings: dict[str, Any], **options: Any
 ) -> tuple[HttpWorker, WeaveOutcome]:
-    """A weave to a host that is not loopback; the worker there, and the outcome."""
+    """Run a weave with the URL of a host that is not loopback; return the worker behind that name
+    and the outcome."""
     worker = check.worker(tls=False, **options)
     url = f"http://{FAR_HOST}:{worker.port}{worker.options.path}"
     check.enter(dns.resolve_to(FAR_HOST, worker.port, ("127.0.0.1", worker.port)))
@@ -110,7 +111,7 @@ def far_plaintext_refused(check: CaseContext) -> str:
     worker, outcome = _weave_to_far_host(check, {"insecure": False}, security="signed")
     if worker.exchanges:
         check.fail(
-            f"a plain http request was sent to {FAR_HOST}, and insecure was not set: {outcome}"
+            f"a plain http request was sent to {FAR_HOST}, although insecure was not set: {outcome}"
         )
     if outcome.kind == "result":
         check.fail(f"plain http to {FAR_HOST} was not refused: {outcome}")
@@ -125,7 +126,7 @@ def far_plaintext_refused(check: CaseContext) -> str:
 )
 def far_anonymous_refused(check: CaseContext) -> str:
     """Without authentication no request goes to another machine unless insecure=True allows it."""
-    # The worker signs: it would refuse an anonymous request, which has been sent then too.
+    # This worker requires signatures, so it refuses an anonymous request but records it.
     worker = check.worker()
     url = f"https://{FAR_HOST}/wove/tasks"
     check.enter(worker.impersonate(url))
@@ -140,18 +141,18 @@ def far_anonymous_refused(check: CaseContext) -> str:
 @family.must(
     "35",
     sources.VERIFY,
-    scenario="a run to a server that proves its identity, and the next after that server was"
-    " replaced by one that does not (untrusted-ca); on one executor",
-    expected="nothing is sent to the second one",
+    scenario="a run to a server that proves its identity, and another run after that server was"
+    " replaced by one that does not (untrusted-ca); with one executor",
+    expected="nothing is sent to the second server",
 )
 def verified_each_time(check: CaseContext) -> str:
-    """A server that was verified once is verified again on the next connection."""
+    """A server is verified on every connection, even if an earlier connection was verified."""
     worker = check.worker(timeout=3.0)
 
     async def script(remote: Remote) -> str:
         await attempt(remote("first"))
         worker.inject(connection.UntrustedCa())
-        worker.restart()  # closes the connections that were verified
+        worker.restart()  # closes the verified connections
         before = len(requests_of(worker))
         outcome = await attempt(remote("second", delivery_timeout=1.5))
         if len(requests_of(worker)) > before:
@@ -169,7 +170,7 @@ def verified_each_time(check: CaseContext) -> str:
     sources.VERIFY,
     scenario="a run whose delivery_timeout ends, while connections are answered by a server that"
     " does not prove its identity (untrusted-ca)",
-    expected="no cancel_task there",
+    expected="no cancel_task is sent to that server",
 )
 def verified_for_cancels(check: CaseContext) -> str:
     """A cancel_task is sent only to a server that proves its identity."""
@@ -198,10 +199,11 @@ def verified_for_cancels(check: CaseContext) -> str:
     "37",
     sources.VERIFY,
     scenario="a run with insecure=True to an https server with the fault untrusted-ca",
-    expected="an error, and not one request there",
+    expected="an error; the server gets no request",
 )
 def insecure_verifies(check: CaseContext) -> str:
-    """``insecure`` allows plain http and anonymous requests; https is verified all the same."""
+    """With ``insecure=True`` the certificate of an https server is still verified; the option
+    allows only plain http and anonymous requests."""
     worker = check.worker(timeout=3.0)
     worker.inject(connection.UntrustedCa())
     outcome = check.run_one_weave(worker, settings={"insecure": True}, delivery_timeout=1.5)

@@ -1,4 +1,4 @@
-"""Cases about timeouts, the event loop and what a weave leaves behind."""
+"""Cases about timeouts, the event loop, and resources that a weave must release."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Cases about the event loop and its default thread pool, which belong to the application: an
-executor never blocks them.
+"""Cases about the event loop and its default thread pool: both belong to the application, so an
+executor must not block them.
 
-A heartbeat in the weave's loop measures how long it was blocked. Limits are generous, because the
-machine may be busy.
+A heartbeat in the weave's loop measures how long the loop was blocked. Limits are generous, because
+the machine may be busy.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from wove_http_dev.conformance.executor.pickles import SlowPickle
 from wove_http_dev.faults.run import SlowCancel, SlowResponse
 
 STALL = 1.2
-"""Seconds that something takes which must not happen in the event loop."""
+"""Seconds that an operation takes which must not block the event loop."""
 BLOCKED = 0.6
 """Seconds without a tick after which the loop counts as blocked."""
 BIG = 20 * 10**6
@@ -35,7 +35,8 @@ QUIET = 0.4
 
 
 class Heartbeat:
-    """Ticks in the event loop; ``longest`` is the longest time between two ticks, in seconds."""
+    """Ticks in the event loop and measures ``longest``, the longest time between two ticks in
+    seconds."""
 
     def __init__(self) -> None:
         self.longest = 0.0
@@ -46,7 +47,7 @@ class Heartbeat:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await asyncio.sleep(0.02)  # one more tick, which sees what blocked last
+        await asyncio.sleep(0.02)  # one more tick, which notices a block just before the end
         self._task.cancel()
 
     async def _beat(self) -> None:
@@ -65,7 +66,7 @@ class Heartbeat:
     expected=f"a tick at least every {BLOCKED:g} s",
 )
 def loop_while_stalling(check: CaseContext) -> str:
-    """The event loop goes on while the executor waits for the worker."""
+    """The event loop keeps running while the executor waits for the worker."""
     worker = check.worker()
     worker.inject(SlowResponse(delay=STALL))
 
@@ -88,7 +89,7 @@ def loop_while_stalling(check: CaseContext) -> str:
     expected=f"a tick at least every {BLOCKED:g} s",
 )
 def loop_while_cancelling(check: CaseContext) -> str:
-    """The event loop goes on while a cancel_task is not answered."""
+    """The event loop keeps running while a cancel_task is not answered."""
     worker = check.worker()
     worker.hold(ABANDONED)
     worker.inject(SlowCancel(delay=STALL))
@@ -97,7 +98,7 @@ def loop_while_cancelling(check: CaseContext) -> str:
         async with Heartbeat() as heartbeat:
             if await abandon_run(worker, remote) is None:
                 raise NotApplicable(NO_CANCEL)
-            # A loop that was blocked until the answer comes here only then, late already.
+            # A blocked loop gets here only after the answer, and then the longest gap is too long.
             await asyncio.sleep(BLOCKED + 0.1)
         return heartbeat.longest
 
@@ -139,7 +140,7 @@ def loop_while_unpickling(check: CaseContext) -> str:
     expected="the result, and a tick at least every 2 s",
 )
 def loop_while_reading(check: CaseContext) -> str:
-    """The event loop goes on while a large result arrives."""
+    """The event loop keeps running while a large result arrives."""
     worker = check.worker()
     worker.stub("merge:task", result="x" * BIG)
 
@@ -147,7 +148,7 @@ def loop_while_reading(check: CaseContext) -> str:
         async with Heartbeat() as heartbeat:
             outcome = await attempt(remote("task", delivery_timeout=15.0))
         if outcome.kind != "result" or len(outcome.value) != BIG:
-            check.fail(f"instead of a result of {BIG // 10**6} MB the run has {outcome}")
+            check.fail(f"instead of a result of {BIG // 10**6} MB the run ended with {outcome}")
         return heartbeat.longest
 
     longest = check.run_script(worker, script, within=20.0)
@@ -161,10 +162,10 @@ def loop_while_reading(check: CaseContext) -> str:
     sources.POOL,
     scenario=f"{POOL_OVERFLOW} runs that the worker does not answer; the application calls"
     " asyncio.to_thread",
-    expected="its call is served within a second",
+    expected="the call runs within a second",
 )
 def default_pool_left_free(check: CaseContext) -> str:
-    """Runs that wait do not use up the threads of the application's default pool."""
+    """Waiting runs do not use up the threads of the application's default pool."""
     worker = check.worker()
     gate = worker.hold("merge:held")
 
@@ -182,7 +183,7 @@ def default_pool_left_free(check: CaseContext) -> str:
 
     if not check.run_script(worker, script):
         check.fail(
-            f"{POOL_OVERFLOW} runs that waited for the worker starved the default thread pool: an"
-            " application's own asyncio.to_thread was not served for a second"
+            f"{POOL_OVERFLOW} runs that waited for the worker used up the default thread pool: the"
+            " application's asyncio.to_thread call did not run within a second"
         )
-    return "served"
+    return "the call ran"

@@ -1,9 +1,8 @@
-"""Cases about what a weave leaves behind: its threads and connections end with it, and settings of
-the process stay as they were.
+"""Cases about what remains after a weave: its threads and connections have ended, and the settings
+of the process are unchanged.
 
-Threads and descriptors of this process are counted around weaves that are alike. The worker runs in
-the same process, so its threads are left out, and its end of a connection is counted with the
-executor's.
+Threads and descriptors of this process are counted before and after a series of equal weaves. The
+worker runs in this process too: its threads are not counted, but its ends of connections are.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ from wove_http_dev.worker import HttpWorker
 
 WARM_UP, WEAVES = 3, 10
 GROWN = 8
-"""An increase from which there is about one more for each weave; a thread pool's few are less."""
+"""The increase that means about one leak per weave. A thread pool's few threads are fewer."""
 SETTLING = 1.0
-"""Seconds that threads and connections may take to end."""
+"""Seconds in which threads and connections must end."""
 CHECKER_THREADS = ("wove-http-dev", "conformance-")
-"""How the names of the worker's and the checker's own threads begin."""
+"""The prefixes of the names of the worker's and the checker's threads."""
 FOLDERS = ("/proc/self/fd", "/dev/fd")
 
 
@@ -35,7 +34,7 @@ def _threads() -> int:
 
 
 def _descriptors() -> int:
-    """How many are open; 0 where the system does not list them."""
+    """The number of open descriptors; 0 if the system does not list them."""
     for folder in FOLDERS:
         if os.path.isdir(folder):
             return len(os.listdir(folder))
@@ -52,7 +51,7 @@ def _weaves_in_a_row(
         outcome = check.run_one_weave(worker, definition=definition)
         if outcome.kind != "result":
             check.fail(
-                f"one of several weaves in a row on one executor has {outcome}; each weave starts"
+                f"one of several weaves in a row with one executor has {outcome}; each weave starts"
                 " and stops the executor of its environment"
             )
 
@@ -61,7 +60,7 @@ def _weaves_in_a_row(
     "14",
     sources.EXHAUSTION,
     scenario=f"{WEAVES} weaves of one task on one executor, after {WARM_UP} others",
-    expected=f"not about one more thread or descriptor for each, {SETTLING:g} s later",
+    expected=f"fewer than {GROWN} additional threads or descriptors, {SETTLING:g} s later",
 )
 def nothing_left_behind(check: CaseContext) -> str:
     """A weave leaves no threads and no connections behind."""
@@ -71,7 +70,7 @@ def nothing_left_behind(check: CaseContext) -> str:
     gc.collect()
     before = {kind: count() for kind, count in KINDS.items()}
     _weaves_in_a_row(check, worker, definition, WEAVES)
-    gc.collect()  # what only the garbage holds is not kept
+    gc.collect()  # objects that are only garbage do not count
 
     def grown() -> dict[str, int]:
         return {kind: count() - before[kind] for kind, count in KINDS.items()}
@@ -79,8 +78,8 @@ def nothing_left_behind(check: CaseContext) -> str:
     if not wait_until(lambda: max(grown().values()) < GROWN, SETTLING):
         more = " and ".join(f"{n} more {kind}" for kind, n in grown().items() if n >= GROWN)
         check.fail(
-            f"after {WEAVES} weaves on one executor there are {more} than before: what a weave used"
-            " is never released"
+            f"after {WEAVES} weaves with one executor there are {more} than before: a weave does"
+            " not release them"
         )
     return ", ".join(f"{n:+d} {kind}" for kind, n in grown().items())
 
@@ -89,10 +88,10 @@ def nothing_left_behind(check: CaseContext) -> str:
     "15",
     sources.PROCESS,
     scenario="a weave of one task",
-    expected="no setting of the whole process is changed by it",
+    expected="no setting of the process is changed",
 )
 def process_as_it_was(check: CaseContext) -> str:
-    """An executor does not change settings of the process, which is the application's."""
+    """An executor does not change settings of the process, which belong to the application."""
     worker = check.worker()
     opener, environ = urllib.request._opener, dict(os.environ)  # type: ignore[attr-defined]
     check.run_one_weave(worker)
@@ -104,5 +103,5 @@ def process_as_it_was(check: CaseContext) -> str:
     }
     for what, value in now.items():
         if value != before[what]:
-            check.fail(f"{what} is not what it was before: that is the application's to set")
-    return "as it was"
+            check.fail(f"{what} was changed; only the application may change it")
+    return "unchanged"

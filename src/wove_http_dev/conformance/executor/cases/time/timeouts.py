@@ -1,6 +1,8 @@
-"""Cases about timeouts: the shortest one in force ends the weave, whatever the worker does.
+"""Cases about timeouts: the shortest timeout that is set ends the weave, even if the worker never
+answers.
 
-Stalls last until the case has its verdict, so a weave that waits for them is certainly late.
+Stalls last until the case has its verdict, so a weave that waits for a stall to end is certainly
+late.
 """
 
 from __future__ import annotations
@@ -25,13 +27,14 @@ if TYPE_CHECKING:
     from wove.context import WoveContextManager as Weave
 
 SHORT = 0.5
-"""Seconds: the timeout that each case is about."""
+"""Seconds: the timeout that each case tests."""
 LIMIT = 64 * 2**20
-"""Bytes of one answer that are too many for any executor; a worker itself accepts as much."""
+"""Bytes: an executor must not read an answer this large. A worker accepts requests up to this
+size."""
 
 
 class Timeouts(NamedTuple):
-    """Which timeouts are in force: the executor's ``timeout``, and the task's options."""
+    """The timeouts that are set: the executor's ``timeout`` and those in the task's options."""
 
     executor: float | None
     task: dict[str, float]
@@ -47,12 +50,13 @@ EXECUTOR_ONLY = Timeouts(SHORT, {}, f"the executor's timeout {SHORT:g} s, no del
 DELIVERY_ONLY = Timeouts(
     None,
     {"delivery_timeout": SHORT},
-    f"delivery_timeout {SHORT:g} s, no timeout of the executor's",
+    f"delivery_timeout {SHORT:g} s, the executor has no timeout",
 )
 
 
 class Stall(NamedTuple):
-    """A fault that stalls the answer, the timeouts in force, and both in words."""
+    """A fault that stalls the answer, the timeouts that are set, and a description of the
+    answer."""
 
     name: str
     fault: Fault
@@ -62,7 +66,7 @@ class Stall(NamedTuple):
 
 HANGS = "the worker never answers"
 DRIPS = "the answer drips, a byte every 0.1 s"
-STALLS = "half of the answer comes, and then nothing"
+STALLS = "half of the answer arrives, and then nothing"
 SLOW_BODY = SlowBody(bytes=1, interval=0.1)
 DRIP_TIMEOUT = Stall("drip-timeout", SLOW_BODY, EXECUTOR_ONLY, DRIPS)
 
@@ -90,7 +94,7 @@ def _weave(check: CaseContext, worker: HttpWorker, **options: Any) -> Background
     expected=f"an error, and the weave's end within {SHORT + MARGIN:g} s",
 )
 def ended_by_timeout(check: CaseContext, stall: Stall) -> str:
-    """The shortest timeout ends the weave though {0.words}."""
+    """The shortest timeout ends the weave although {0.words}."""
     worker = check.worker(timeout=stall.timeouts.executor)
     worker.inject(stall.fault)
     weave = _weave(check, worker, **stall.timeouts.task)
@@ -101,7 +105,7 @@ def ended_by_timeout(check: CaseContext, stall: Stall) -> str:
         )
     outcome = weave.outcome()
     if outcome.kind == "result":
-        check.fail(f"{stall.words}; it waits for the worker, and the weave has {outcome}")
+        check.fail(f"{stall.words}; instead of an error the weave has {outcome}")
     return f"{outcome}, after {weave.seconds:.2f} s"
 
 
@@ -112,7 +116,7 @@ def ended_by_timeout(check: CaseContext, stall: Stall) -> str:
     expected=f"an error, and the weave's end within {SHORT + MARGIN:g} s",
 )
 def drip_timeout(check: CaseContext) -> str:
-    """The executor's timeout ends the weave though the answer drips, a byte every 0.1 s."""
+    """The executor's timeout ends the weave although the answer drips, a byte every 0.1 s."""
     return ended_by_timeout(check, DRIP_TIMEOUT) or ""
 
 
@@ -121,10 +125,10 @@ def drip_timeout(check: CaseContext) -> str:
     f"{sources.PROTOCOL}: a response should include a terminal frame; {sources.TIMEOUTS}",
     scenario="runs whose answers have no terminal frame for them; the executor's timeout"
     f" {SHORT:g} s, no delivery_timeout",
-    expected="an error for each: the answer has ended, and nothing will follow it",
+    expected="an error for each run, because nothing follows the answer",
 )
 def no_terminal_frame(check: CaseContext) -> str:
-    """A run whose answer does not say how it ended is an error; it does not wait for ever."""
+    """A run whose answer has no terminal frame ends with an error instead of waiting for ever."""
     worker = check.worker(timeout=SHORT)
     faults = {
         fault.name.replace("-", "_"): fault
@@ -156,14 +160,14 @@ def no_terminal_frame(check: CaseContext) -> str:
 
 @dataclass(frozen=True)
 class EndlessBody(Fault):
-    """The body ends only after :data:`LIMIT` bytes and one more block."""
+    """Sends a body that ends only after :data:`LIMIT` bytes and one more block."""
 
     stage: ClassVar[str] = "wire"
-    command: ClassVar[str | None] = "run_task"  # what a cancel_task reads is not counted with it
+    command: ClassVar[str | None] = "run_task"  # the answer to a cancel_task is not counted
     sent: list[int] = field(default_factory=list, repr=False)
 
     def on_wire(self, wire: Wire) -> None:
-        """Send until the client stops reading."""
+        """Send blocks until the client stops reading."""
         wire.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n")
         block = b" " * 2**20
         while sum(self.sent) <= LIMIT:
@@ -179,7 +183,7 @@ class EndlessBody(Fault):
     "07",
     sources.EXHAUSTION,
     scenario=f"a run whose answer is {LIMIT // 2**20} MiB of blanks and does not end there",
-    expected="the executor stops reading before that",
+    expected="the executor stops reading before the end",
 )
 def endless_body(check: CaseContext) -> str:
     """The size of an answer is limited."""
