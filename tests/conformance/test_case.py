@@ -67,14 +67,14 @@ def test_must_and_should_set_the_level() -> None:
 def test_a_number_that_is_taken_is_an_error() -> None:
     """The message names the case that has it."""
     family = family_of("01")
-    with pytest.raises(ValueError, match=r"there is made-up\.01-case-01 already"):
+    with pytest.raises(ValueError, match=r"made-up\.01-case-01 exists already"):
         family.must("01", "a test", scenario="a", expected="b")(nothing_happens)
 
 
 def test_a_name_that_is_taken_is_an_error() -> None:
     """Also under another number."""
     family = family_of("01")
-    with pytest.raises(ValueError, match=r"made-up\.02-case-01 cannot be added"):
+    with pytest.raises(ValueError, match=r"cannot add made-up\.02-case-01"):
         family.must("02", "a test", scenario="a", expected="b", name="case-01")(nothing_happens)
 
 

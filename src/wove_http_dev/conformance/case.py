@@ -1,6 +1,7 @@
-"""What a conformance check is made of: cases in families, their results, and a report of them.
+"""The parts of a conformance check: cases in families, their results, and the report.
 
-It imports nothing of the package, so that the cases for a worker service cannot share its bugs.
+This module imports nothing else of the package, so that the cases for a worker service cannot share
+its bugs.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ SKIPPED: Status = "skipped"
 NOT_RUN: Status = "not run"
 
 ACTUAL_LIMIT = 1500
-"""Characters of a text that a result keeps: a service may answer with megabytes."""
+"""Longest text in a result, in characters: a service may answer with megabytes."""
 
 
 class CaseFailed(Exception):
@@ -47,14 +48,15 @@ ParametrizedBody = Callable[[Any, Parameter], str | None]
 class Case:
     """One requirement and the code that checks it.
 
-    ``scenario`` says in advance what the case sends. ``body`` gets the check's context; it returns
-    what it saw (or ``None``), raises :class:`CaseFailed` or :class:`NotApplicable`. A
-    ``prerequisite`` runs first, and if it fails no other case runs.
+    ``scenario`` describes what the case sends. ``body`` is called with the check's context; it
+    returns a text about what it saw (or ``None``), or raises :class:`CaseFailed` or
+    :class:`NotApplicable`. A case with ``prerequisite`` runs before the others, and if it fails
+    they do not run.
     """
 
     family: str
     number: str
-    """Two digits, or empty for a case that its name alone identifies."""
+    """Two digits, or empty for a case that is identified by its name alone."""
     name: str
     level: Level
     source: str
@@ -66,7 +68,8 @@ class Case:
 
     @property
     def id(self) -> str:
-        """Family and number, e.g. ``auth.03``; without a number, ``outcome.slow-response``."""
+        """Family and number, e.g. ``auth.03``; for a case without a number, family and name, e.g.
+        ``outcome.slow-response``."""
         return f"{self.family}.{self.number or self.name}"
 
     @property
@@ -81,8 +84,8 @@ class Case:
 
 
 class Family:
-    """The cases whose ids begin with one name. It is made in the ``__init__`` of the folder that
-    holds them, so that the next free number is seen in one place."""
+    """The cases whose ids begin with one name. The object is created in the ``__init__`` of the
+    folder that holds the cases."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -98,11 +101,11 @@ class Family:
         name: str = "",
         prerequisite: bool = False,
     ) -> Callable[[CaseBody], CaseBody]:
-        """Make the decorated function a case. Its docstring is the requirement, and its name, with
-        hyphens, the case's name, unless ``name`` gives another.
+        """Make the decorated function a case of level MUST. Its docstring becomes the requirement;
+        its name, with hyphens, becomes the case's name, unless ``name`` is given.
 
-        With an empty ``number`` the name alone identifies the case. Raises ``ValueError`` if the
-        family has a case with that number or name already.
+        With an empty ``number`` the case is identified by its name alone. Raises ``ValueError`` if
+        the family already has a case with this number or name.
         """
 
         def register(body: CaseBody) -> CaseBody:
@@ -114,7 +117,8 @@ class Family:
     def should(
         self, number: str, source: str, *, scenario: str, expected: str, name: str = ""
     ) -> Callable[[CaseBody], CaseBody]:
-        """Like :meth:`must`, for a requirement that makes a check fail only with ``--strict``."""
+        """Like :meth:`must`, for level SHOULD: a failure makes the check fail only with
+        ``--strict``."""
 
         def register(body: CaseBody) -> CaseBody:
             self._add(number, SHOULD, source, scenario, expected, body, name)
@@ -132,10 +136,11 @@ class Family:
         expected: str,
         level: Level = MUST,
     ) -> Callable[[ParametrizedBody[Parameter]], ParametrizedBody[Parameter]]:
-        """Make the decorated function one case for each of ``values`` (number: value), which it
-        gets as its second argument. The cases of a sequence have no number, only a name.
+        """Make one case for each of ``values`` (number: value). The decorated function gets the
+        value as its second argument. If ``values`` is a sequence, the cases have no number, only a
+        name.
 
-        ``name``, ``scenario``, ``expected`` and the docstring are formatted with the value:
+        ``name``, ``scenario``, ``expected`` and the docstring are format strings for the value:
         ``"redirect-{}"``, or ``"tls-{0.name}"`` for an attribute.
         """
         numbered: list[tuple[str, Parameter]]
@@ -179,7 +184,7 @@ class Family:
         )
         for other in self.cases:
             if other.id == case.id or other.name == name:
-                raise ValueError(f"{case.title} cannot be added: there is {other.title} already")
+                raise ValueError(f"cannot add {case.title}: {other.title} exists already")
         self.cases.append(case)
 
 
@@ -204,7 +209,7 @@ class Result:
     seconds: float = 0.0
     known_failing: bool = False
     sent: str = ""
-    """What was really sent, where the check records it."""
+    """The requests that were really sent, if the check records them."""
 
     def is_shortfall(self, *, strict: bool) -> bool:
         """Whether this result makes the check fail.
@@ -221,7 +226,8 @@ class Result:
 
 @dataclass(frozen=True)
 class Report:
-    """A whole check: the name of what was checked, and every result in order."""
+    """All results of a check, in order; ``subject`` names the service or executor that was
+    checked."""
 
     subject: str
     results: Sequence[Result]

@@ -1,6 +1,7 @@
-"""Reads lists of cases known to fail: a user's file, or the list shipped for a Wove version.
+"""Reads lists of cases that are known to fail: a user's file, or the list shipped for a Wove
+version.
 
-The shipped lists, ``known_failing/wove-<major>.<minor>.txt``, are about Wove's own executors.
+The shipped lists, ``known_failing/wove-<major>.<minor>.txt``, are for Wove's own executors.
 """
 
 from __future__ import annotations
@@ -16,18 +17,19 @@ from wove_http_dev.conformance.case import Case
 from wove_http_dev.errors import UsageError
 
 SHIPPED = "builtin"
-"""What ``check executor --known-failing`` takes in place of a file name."""
+"""The value of ``check executor --known-failing`` that selects the shipped list."""
 _CONDITION = re.compile(r"python_version\s*(>=|<)\s*[\"']?(\d+)\.(\d+)[\"']?")
 
 
 def parse_list(
     text: str, name: str, cases: Sequence[Case], python: tuple[int, int] | None = None
 ) -> list[str]:
-    """The globs in ``text`` that apply to Python version ``python`` (default: the running one).
+    """Return the globs in ``text`` that apply to Python version ``python`` (default: the running
+    one).
 
-    A line is a glob, perhaps ``;`` and a condition such as ``python_version >= "3.11"``, perhaps a
-    ``#`` comment. Raises :class:`UsageError`, which calls the list ``name``, for a glob that
-    matches no case and for any other condition.
+    Each line holds a glob, optionally ``;`` and a condition such as ``python_version >= "3.11"``,
+    optionally a ``#`` comment. Raises :class:`UsageError` for a glob that matches no case and for
+    any other condition; the message calls the list ``name``.
     """
     version = python or (sys.version_info.major, sys.version_info.minor)
     globs = []
@@ -56,21 +58,24 @@ def _holds(condition: str, version: tuple[int, int], name: str) -> bool:
 
 
 def shipped_list(cases: Sequence[Case]) -> list[str]:
-    """The globs of the cases that the executors of the installed Wove are known to fail.
+    """Return the globs of the cases that the installed Wove's own executors are known to fail.
 
-    Raises :class:`UsageError` if no list is shipped for its version.
+    Raises :class:`UsageError` if no list is shipped for this version of Wove.
     """
     version = ".".join(importlib.metadata.version("wove").split(".")[:2])
     folder = importlib.resources.files(__package__).joinpath("known_failing")
     file = folder.joinpath(f"wove-{version}.txt")
     if not file.is_file():
         shipped = ", ".join(sorted(list_.name[:-4] for list_ in folder.iterdir()))
-        raise UsageError(f"no list is shipped for wove {version} (only {shipped}); write a file")
+        raise UsageError(
+            f"no list is shipped for wove {version} (only {shipped}); give the name of a file"
+        )
     return parse_list(file.read_text(encoding="utf-8"), SHIPPED, cases)
 
 
 def read_known_failing(name: str | None, cases: Sequence[Case]) -> list[str]:
-    """The globs in the file called ``name``; none without a name. Raises :class:`UsageError`."""
+    """Return the globs in the file ``name``, or an empty list if ``name`` is ``None``. Raises
+    :class:`UsageError`."""
     if name is None:
         return []
     try:

@@ -1,6 +1,6 @@
-"""Runs cases one after the other: selection, prerequisites, time limits, a service that dies.
+"""Runs cases one after the other, within time limits, and stops when the service is dead.
 
-Any ``Exception`` that a case raises becomes its result; ``KeyboardInterrupt`` ends the check.
+Any ``Exception`` raised by a case becomes its result; ``KeyboardInterrupt`` ends the check.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ from wove_http_dev.conformance.case import (
 Context = Callable[[], AbstractContextManager[Any]]
 Observer = Callable[[Result], None]
 SLOW = 0.1
-"""Seconds of a prerequisite from which a service is called slow in the report."""
+"""If a prerequisite takes longer than this many seconds, the report calls the service slow."""
 
 
 def select(cases: Iterable[Case], run: Sequence[str], exclude: Sequence[str]) -> list[Case]:
-    """The cases that match a glob of ``run`` (all, if it is empty) and none of ``exclude``."""
+    """Return the cases that match a glob in ``run`` (all cases, if ``run`` is empty) and none in
+    ``exclude``."""
     return [
         case
         for case in cases
@@ -41,7 +42,7 @@ def select(cases: Iterable[Case], run: Sequence[str], exclude: Sequence[str]) ->
 
 
 def perform(case: Case, context: Context) -> Result:
-    """Run one case in a new context. The result's ``sent`` is the context's, if it has one."""
+    """Run one case in a new context and return its result."""
     began = time.monotonic()
     expected, sent = case.expected, ""
     try:
@@ -55,19 +56,19 @@ def perform(case: Case, context: Context) -> Result:
         status, actual, expected = FAILED, exc.actual, exc.expected or case.expected
     except NotApplicable as exc:
         status, actual = SKIPPED, str(exc)
-    except Exception as exc:  # a service can provoke anything; the check goes on
-        status, actual = FAILED, f"the case could not be finished: {type(exc).__name__}: {exc}"
+    except Exception as exc:  # a bad answer may cause any error; the check continues
+        status, actual = FAILED, f"the case raised {type(exc).__name__}: {exc}"
     seconds = time.monotonic() - began
     return Result(case, status, printable(actual), expected, seconds, sent=printable(sent))
 
 
 class Checking:
-    """One check: runs cases in contexts that ``context`` makes, within time limits.
+    """Runs the cases of one check, each in a new context made by ``context``, within time limits.
 
-    No case begins after ``budget`` seconds, nor once cases that did not pass have taken ``losses``
-    seconds together, so that a service that hangs is given up sooner than a slow one. ``alive`` is
-    called after a failed case: whether what is checked still answers. ``known`` are globs of cases
-    known to fail; ``observer`` gets each result.
+    No case is started after ``budget`` seconds, nor after the cases that did not pass have taken
+    ``losses`` seconds in total; so a service that hangs is given up sooner than a slow one.
+    ``alive`` is called after a failed case and returns whether the service still answers. ``known``
+    holds the globs of cases known to fail; ``observer`` is called with each result.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class Checking:
         self._done: list[Result] = []
 
     def run(self, cases: Sequence[Case], prerequisites: Sequence[Case]) -> list[Result]:
-        """Run ``prerequisites`` and then ``cases``; returns their results in order.
+        """Run ``prerequisites`` and then ``cases``, and return their results in order.
 
         A prerequisite that is not in ``cases`` is reported only if it fails.
         """
@@ -115,29 +116,29 @@ class Checking:
             return Result(case, NOT_RUN, self._stopped, case.expected)
         result = perform(case, self._context)
         if result.status == FAILED and not case.prerequisite and not self._alive():
-            self._stopped = f"nothing answers any more since {case.title}"
-            actual = f"{result.actual}; and afterwards the service did not answer any more"
+            self._stopped = f"the service does not answer any more since {case.title}"
+            actual = f"{result.actual}; afterwards the service did not answer any more"
             result = replace(result, actual=actual)
         self._done.append(result)
         return result
 
     def _used_up(self) -> str:
-        """Why no further case may begin, or an empty text; a prerequisite is one plain run."""
+        """The reason why no more cases may start, or an empty string."""
         lost = [result for result in self._done if result.status != PASSED]
         if sum(result.seconds for result in lost) > self._losses:
             return (
-                f"the {self._losses:g} s that cases may take which do not pass were used up before"
-                f" it began; {_longest(lost)}"
+                f"the {self._losses:g} s for cases that do not pass were used up before this case;"
+                f" {_longest(lost)}"
             )
         if time.monotonic() <= self._ends:
             return ""
-        allowed = f"the {self._budget:g} s that this check allows were used up before it began"
+        allowed = f"the {self._budget:g} s for the whole check were used up before this case"
         plain = [result.seconds for result in self._done if result.case.prerequisite]
         pace = statistics.median(plain) if plain else 0.0
         if pace > SLOW:
             return (
-                f"{allowed}: what is checked is slow, a plain run takes about {pace:.1f} s"
-                " (--run FAMILY checks it in parts)"
+                f"{allowed}: a simple run takes about {pace:.1f} s, which is slow (check in parts"
+                " with --run FAMILY)"
             )
         return f"{allowed}; {_longest(self._done)}"
 
@@ -151,4 +152,4 @@ class Checking:
 def _longest(results: Sequence[Result]) -> str:
     longest = sorted(results, key=lambda result: result.seconds, reverse=True)[:3]
     shown = ", ".join(f"{result.case.id} {result.seconds:.1f} s" for result in longest)
-    return f"the longest of them: {shown}"
+    return f"the longest cases: {shown}"

@@ -1,7 +1,7 @@
 """Starts a worker service for a check (``--cmd``), waits until it accepts connections, stops it.
 
-The process gets a process group of its own, so that its children are stopped too. Its output goes
-to a temporary file; the end of it is shown if the service does not start.
+The process gets its own process group, so that its children are stopped too. The output goes to a
+temporary file; the end of it is shown if the service does not start.
 """
 
 from __future__ import annotations
@@ -22,23 +22,24 @@ POLL = 0.02
 STOP_GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
 SHOWN = 2000
-"""Characters of its output that are shown if it did not start."""
+"""Characters of the command's output that are shown if it did not start."""
 
 
 class StartError(Exception):
-    """The command cannot be started, or the port is in use; the message says which."""
+    """The command could not be started, or the port is in use; the message says which."""
 
 
 class NeverAnsweredError(Exception):
-    """The command was started but accepted no connection; the message ends with its output."""
+    """The command was started but never accepted a connection; the message ends with the output."""
 
 
 class ServiceCommand:
-    """A context manager that runs a command while it is open.
+    """A context manager that starts a command and stops it at the end.
 
-    ``words`` is split as a shell would, but no shell runs it. Entering blocks until the command
-    accepts connections at ``host`` and ``port``. Raises :class:`StartError`, or
-    :class:`NeverAnsweredError` if it ends first or takes longer than ``patience`` seconds.
+    ``words`` is split like a shell command line, but no shell is used. Entering blocks until the
+    command accepts connections at ``host`` and ``port``. Raises :class:`StartError`;
+    :class:`NeverAnsweredError` if the command ends before that or takes longer than ``patience``
+    seconds.
     """
 
     def __init__(self, words: str, host: str, port: int, *, patience: float = 30.0) -> None:
@@ -119,7 +120,7 @@ class ServiceCommand:
         process = self._process
         if process is None or self._output is None:
             return
-        # Also when the process itself has ended: what it started may live on in its group.
+        # Signals are sent even if the process has ended, because its children may still run.
         for number, patience in ((signal.SIGTERM, STOP_GRACE), (signal.SIGKILL, STOP_GRACE)):
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, number)

@@ -23,7 +23,8 @@ from wove_http_dev.options import secret_from_environment
 
 @pytest.fixture(scope="module")
 def session(pytestconfig: pytest.Config) -> Iterator[Session]:
-    """A session with the service named on the command line, after the prerequisites passed."""
+    """A session with the service given by ``--wove-http-url``. All tests fail if a prerequisite
+    fails."""
     option = pytestconfig.getoption
     url = option("--wove-http-url", default=None)
     if not url:
@@ -52,7 +53,7 @@ def session(pytestconfig: pytest.Config) -> Iterator[Session]:
 
 @pytest.mark.parametrize("case", WORKER_CASES, ids=lambda case: case.title)
 def test_worker_case(case: Case, session: Session) -> None:
-    """The service does what the case requires."""
+    """The service meets the requirement of the case."""
     result = perform(case, session.case)
     if result.status == SKIPPED:
         pytest.skip(result.actual)

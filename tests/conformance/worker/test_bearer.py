@@ -53,12 +53,12 @@ def test_a_token_compared_by_its_beginning_is_flagged() -> None:
     [
         (lambda sent: sent.endswith(TOKEN), "one character more and the token"),
         (lambda sent: sent.removeprefix("Bearer ") == TOKEN, "the token without a scheme"),
-        (lambda sent: sent.lower() == f"Bearer {TOKEN}".lower(), "the token in other letters"),
+        (lambda sent: sent.lower() == f"Bearer {TOKEN}".lower(), "the token in other letter case"),
         (lambda sent: sent[7:] and sent[7:] in TOKEN, "only the beginning of the token"),
         (lambda sent: sent[7:15] == TOKEN[:8], "only the beginning of the token"),
         (lambda sent: sent[:-1] == f"Bearer {TOKEN}"[:-1], "with another last character"),
         (lambda sent: TOKEN in sent.split(), "the token without a scheme"),
-        (lambda sent: sent.split()[-1:] == [TOKEN] and "earer" in sent, "behind another token"),
+        (lambda sent: sent.split()[-1:] == [TOKEN] and "earer" in sent, "after another token"),
     ],
 )
 def test_a_token_compared_loosely_is_flagged(accepts: Callable[[str], bool], says: str) -> None:

@@ -48,10 +48,10 @@ def test_a_host_name_that_does_not_exist_is_reported() -> None:
 @pytest.mark.parametrize(
     ("script", "says"),
     [
-        (hostile.says_nothing, "no whole answer within 1 s"),
+        (hostile.says_nothing, "no complete answer within 1 s"),
         (hostile.resets, "the connection was reset"),
-        (hostile.talks_garbage, "what came is not HTTP"),
-        (hostile.drips, "no whole answer within 1 s"),
+        (hostile.talks_garbage, "the answer is not HTTP"),
+        (hostile.drips, "no complete answer within 1 s"),
         (hostile.endless(b"x" * 65536), "the answer is broken HTTP"),
         (hostile.endless(b"HTTP/1.1 100 Continue\r\n\r\n"), "longer than 32 MiB|within 1 s"),
         (hostile.endless(b"x" * 65536, hostile.OK + b"\r\n"), "longer than 32 MiB|within 1 s"),
@@ -96,7 +96,7 @@ def test_a_hostile_pickle_does_not_run_here(tmp_path: Path) -> None:
     script = hostile.sends_pickle(hostile.executes(str(marker)))
     with HostileService(script) as service:
         results = check(service.url, "run.*", "errors.*", "frames.*", "cancel.*", patience=0.5)
-    assert any("the pickle asks for builtins.eval" in text for _, text in failures(results))
+    assert any("the pickle needs builtins.eval" in text for _, text in failures(results))
     assert not marker.exists()
 
 
@@ -120,7 +120,7 @@ def test_a_service_that_dies_midway_is_named_with_the_case() -> None:
         results = check(worker.url, "errors.*", secret=SECRET, patience=0.5)
     assert "afterwards the service did not answer any more" in results[0].actual
     assert {result.actual for result in results[1:]} == {
-        "nothing answers any more since errors.01-task-exception"
+        "the service does not answer any more since errors.01-task-exception"
     }
 
 
@@ -168,8 +168,8 @@ def test_a_slow_service_is_called_slow() -> None:
     said = io.StringIO()
     print_report(Console(file=said), Report("it", results))
     assert re.search(
-        r"NOT RUN: the 1 s that this check allows were used up before it began: what is checked is"
-        r" slow, a plain run takes about 0\.2 s .*frames\.13 frames\.14",
+        r"NOT RUN: the 1 s for the whole check were used up before this case: a simple run takes"
+        r" about 0\.2 s, which is slow .*frames\.13 frames\.14",
         " ".join(said.getvalue().split()),
     )
 

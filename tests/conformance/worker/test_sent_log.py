@@ -186,7 +186,7 @@ def test_a_second_request_on_a_connection() -> None:
 
 def test_a_silent_connection() -> None:
     """A connection on which nothing is sent is listed."""
-    assert text_of(b"") == "a connection without a byte"
+    assert text_of(b"") == "a connection on which nothing was sent"
 
 
 def test_without_a_request_nothing_was_sent() -> None:

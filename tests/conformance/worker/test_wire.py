@@ -48,8 +48,8 @@ def test_a_wait_that_its_case_cuts_short_says_so() -> None:
     """The figure is the one that was waited."""
     case = Deadline(0.2)
     cut = Deadline(5.0, within=case)
-    assert "within 0.2 s, all that was left of the 0.2 s of this case" in str(cut.passed())
-    assert str(Deadline(0.1, within=case).passed()) == "no whole answer within 0.1 s"
+    assert "within 0.2 s, the rest of the 0.2 s that this case may take" in str(cut.passed())
+    assert str(Deadline(0.1, within=case).passed()) == "no complete answer within 0.1 s"
 
 
 def test_an_answer_is_read_whole() -> None:

@@ -1,1 +1,1 @@
-"""Reports of a check: on the terminal, as JSON, as JUnit XML."""
+"""Write the results of a check: to the terminal, as JSON, as JUnit XML."""

@@ -1,6 +1,6 @@
-"""Prints a check on the terminal: one line for each case as it ends, then the report.
+"""Prints a check on the terminal: one line after each case, then the report.
 
-Texts are printed as rich ``Text``, so that nothing a service answered is interpreted as markup.
+Text is printed as rich ``Text``, so that brackets in a service's answers are not read as markup.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _STYLES = {PASSED: "green", FAILED: "red", SKIPPED: "dim", NOT_RUN: "red"}
 
 
 def word_for(result: Result, *, strict: bool) -> str:
-    """The word that a result's line begins with."""
+    """The word at the beginning of a result's line, e.g. ``ok`` or ``FAILED``."""
     if result.status == PASSED:
         return "PASSED!" if result.known_failing else "ok"
     if result.status == FAILED and result.known_failing:
@@ -50,7 +50,8 @@ class Progress:
         self._strict = strict
 
     def __call__(self, result: Result) -> None:
-        """Print one line, unless the case was not run: the report lists those by reason."""
+        """Print one line for ``result``; nothing if the case was not run, because the report lists
+        those cases."""
         if result.status == NOT_RUN:
             return
         line = Text()
@@ -65,7 +66,7 @@ class Progress:
 
 
 def print_report(console: Console, report: Report) -> None:
-    """Print every case that failed, those that were not run, and a summary."""
+    """Print every case that failed, the cases that were not run, and a summary."""
 
     def section(title: str, results: Iterable[Result], style: str) -> None:
         chosen = list(results)
@@ -89,7 +90,7 @@ def print_report(console: Console, report: Report) -> None:
         "bold yellow",
     )
     section(
-        "KNOWN TO FAIL, BUT PASSED (take them off the list)",
+        "KNOWN TO FAIL, BUT PASSED (remove them from the list)",
         (r for r in short if r.status == PASSED),
         "bold red",
     )
@@ -102,7 +103,7 @@ def print_report(console: Console, report: Report) -> None:
 
 
 def summary(report: Report) -> str:
-    """Subject, counts, seconds and verdict in one line."""
+    """One line with the subject, the counts, the seconds and the verdict."""
     counts = [
         f"{report.count(status)} {status}"
         for status in (PASSED, FAILED, SKIPPED, NOT_RUN)

@@ -1,4 +1,4 @@
-"""The text of one result, the same on the terminal, in JUnit XML and in a pytest failure."""
+"""The text that describes one result, used on the terminal, in JUnit XML and in pytest failures."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from wove_http_dev.conformance.case import Result
 
 
 def describe(result: Result) -> str:
-    """The case and, a line each, what is required, the scenario, what was sent, what was expected
-    and what was seen; ``sent`` only where the check records it."""
+    """Several lines of text: the case, its requirement and scenario, the requests that were sent,
+    what was expected and what was seen. ``sent`` is left out if the check does not record
+    requests."""
     case = result.case
     rows = [
         ("required", case.requirement),

@@ -10,8 +10,8 @@ from wove_http_dev.conformance.case import FAILED, NOT_RUN, PASSED, SKIPPED, Rep
 
 
 def write_json(path: Path, report: Report) -> None:
-    """Write one object: ``subject``, ``strict``, ``seconds``, ``exit_status``, ``counts``, and
-    ``cases`` with an object for each result.
+    """Write one object with the keys ``subject``, ``strict``, ``seconds``, ``exit_status``,
+    ``counts``, and ``cases``, which holds an object for each result.
 
     Raises ``OSError``.
     """

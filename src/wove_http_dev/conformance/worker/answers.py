@@ -1,6 +1,6 @@
 """Reads the event frames in an answer: their shape, the terminal frame, its result or error.
 
-A pickle is loaded only where a case needs the value, by ``unpickling``.
+Pickles are loaded with ``unpickling.load``, and only if a case needs the value.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ Event = Mapping[str, Any]
 
 
 def events_of(answer: HttpResponse, what: str = "the answer") -> list[Event]:
-    """The event frames of ``answer``, in any of the three shapes that Wove's executor reads.
+    """Return the event frames of ``answer``, in any of the three shapes that Wove's executor reads.
 
-    Raises :class:`CaseFailed`, which calls the answer ``what``, if Wove could not read them.
+    Raises :class:`CaseFailed` if Wove could not read them; ``what`` names the answer in the
+    message.
     """
     coding = answer.header("Content-Encoding").strip().lower()
     if coding not in ("", "identity"):
         raise CaseFailed(
-            f"{what} has Content-Encoding: {coding}, which was not asked for",
-            expected="a JSON answer as it is",
+            f"{what} has Content-Encoding: {coding}, which Wove does not decode",
+            expected="a JSON answer without Content-Encoding",
         )
     try:
         document = answer.document()
@@ -67,25 +68,26 @@ def _cut_off(error: Exception) -> bool:
 
 
 def terminals(events: list[Event]) -> list[Event]:
-    """The terminal frames among ``events``."""
+    """Return the terminal frames among ``events``."""
     return [event for event in events if event.get("type") in TERMINAL]
 
 
 def acknowledged_cancel(answer: HttpResponse, what: str) -> bool:
-    """Whether ``answer`` says that a task was cancelled; an empty or error answer does not."""
+    """Whether ``answer`` holds a ``task_cancelled`` frame. ``False`` for an empty answer or an
+    error status."""
     if not answer.ok or not answer.body.strip():
         return False
     return any(event.get("type") == "task_cancelled" for event in events_of(answer, what))
 
 
 def types(events: list[Event]) -> str:
-    """The types of ``events`` as a text."""
+    """The types of ``events``, comma-separated, for messages."""
     kinds = [repr(e["type"])[:40] if "type" in e else "an object without type" for e in events[:12]]
     return ", ".join(kinds) or "no event frames"
 
 
 def result_of(event: Event, limit: int = LIMIT) -> Any:
-    """The value in a ``task_result`` frame, pickled to at most ``limit`` bytes.
+    """Return the value in a ``task_result`` frame; its pickle may have at most ``limit`` bytes.
 
     Raises :class:`CaseFailed` for any other frame.
     """
@@ -110,7 +112,8 @@ def error_value(event: Event) -> Any:
 
 
 def error_payload(event: Event) -> Mapping[str, Any]:
-    """:func:`error_value` as an object: a text becomes its message, anything else an empty one."""
+    """Like :func:`error_value`, but always an object: a string becomes its ``message``, any other
+    value an empty object."""
     value = error_value(event)
     if isinstance(value, str):
         return {"message": value}
@@ -118,8 +121,8 @@ def error_payload(event: Event) -> Mapping[str, Any]:
 
 
 def exception_of(event: Event) -> BaseException | None:
-    """The exception in a ``task_error`` frame, or ``None`` if there is none or it is of a class
-    that this checker does not build.
+    """Return the exception in a ``task_error`` frame, or ``None`` if there is none or its class is
+    not built-in.
 
     Raises :class:`Unloadable` if Wove's executor could not load it either.
     """
@@ -133,7 +136,7 @@ def exception_of(event: Event) -> BaseException | None:
 
 
 def error_text(event: Event) -> str:
-    """Everything that a frame says about an error, as one text."""
+    """Everything that a frame says about an error, in one string."""
     try:
         parts = [brief(value) for value in error_payload(event).values()]
         message = error_payload(event).get("message")

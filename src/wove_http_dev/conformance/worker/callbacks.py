@@ -1,6 +1,6 @@
-"""A listener of the checker that task bodies connect to, so that it sees whether a body runs.
+"""A listener that task bodies connect to, so that the checker sees whether a body is running.
 
-A body connects and sends its token. The checker can then ping it, release it, or see it end.
+A body connects and sends its token. The checker can then ping it, release it, or wait for its end.
 Connections without a known token are closed.
 """
 
@@ -14,16 +14,17 @@ from contextlib import suppress
 from typing import Any
 
 TOKEN_BYTES = 32
-"""Length of a token, hexadecimal digits; a body sends its token first."""
+"""Length of a token in hexadecimal digits."""
 PING, QUIT = b"p", b"q"
 TOKEN_TIMEOUT = 5.0
-"""Seconds in which a connection must send its token."""
+"""Seconds after which a connection that has not sent its token is closed."""
 PONG_TIMEOUT = 1.0
-"""Seconds in which a body must answer a ping."""
+"""Seconds to wait for a body's answer to a ping."""
 
 
 class Callback:
-    """The connection of one task body; ``address`` holds the arguments for its task function."""
+    """The connection of one task body to the checker. ``address`` holds the arguments for the
+    task."""
 
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
@@ -35,16 +36,17 @@ class Callback:
 
     @property
     def count(self) -> int:
-        """How many bodies with this token have connected."""
+        """The number of bodies that have connected with this token."""
         return len(self._socks)
 
     def arrived(self, timeout: float, times: int = 1) -> bool:
-        """Wait up to ``timeout`` seconds for ``times`` bodies to connect; whether they did."""
+        """Wait up to ``timeout`` seconds until ``times`` bodies have connected. Return whether they
+        have."""
         with self._arrival:
             return self._arrival.wait_for(lambda: len(self._socks) >= times, timeout)
 
     def connected(self, sock: socket.socket) -> None:
-        """A body has connected; for the listener."""
+        """Called by the listener when a body has connected."""
         with self._arrival:
             self._socks.append(sock)
             released = self._released
@@ -53,7 +55,7 @@ class Callback:
             self._send_quit(sock)
 
     def alive(self) -> bool:
-        """Ping the body and wait up to 1 s; whether it answered."""
+        """Ping the body. Return whether it answered within 1 s."""
         if not self._socks:
             return False
         sock = self._socks[0]
@@ -65,7 +67,8 @@ class Callback:
             return False
 
     def ended(self, timeout: float) -> bool:
-        """Wait up to ``timeout`` seconds until the body closes its connection; whether it has."""
+        """Wait up to ``timeout`` seconds until the body closes its connection. Return whether it
+        has."""
         ends = time.monotonic() + timeout
         sock = self._socks[0]
         while (left := ends - time.monotonic()) > 0:
@@ -80,7 +83,8 @@ class Callback:
         return False
 
     def release(self) -> None:
-        """Let the body end; later bodies with this token end as soon as they connect."""
+        """Let the body end. Bodies that connect later with this token end as soon as they
+        connect."""
         with self._arrival:
             self._released = True
             socks = list(self._socks)
@@ -114,7 +118,7 @@ class Listener:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def expect(self) -> Callback:
-        """A callback for one body."""
+        """Return a new callback, for one task body."""
         callback = Callback(self.host, self.port)
         with self._lock:
             self._callbacks[callback.token] = callback

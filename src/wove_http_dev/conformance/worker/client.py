@@ -1,7 +1,7 @@
-"""The service under test as a client sees it: its URL, its credentials, requests to it.
+"""The service under test, seen by a client: its URL, the credentials, requests to it.
 
-The signing scheme ("wove-v1", HMAC-SHA256) is written out a second time, so that the checker shares
-no code with the package's own service or with Wove.
+The signing scheme ("wove-v1", HMAC-SHA256) is implemented here a second time, so that the checker
+shares no code with the package's own service or with Wove.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ KEY, TIMESTAMP, NONCE, SIGNATURE = (
     "X-Wove-Signature",
 )
 RESOLVE_TIMEOUT = 10.0
-"""Seconds for the resolution of the host name."""
+"""Seconds to wait for the host name to be resolved."""
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
@@ -61,9 +61,8 @@ def request_bytes(
 class ServiceUnderTest:
     """A worker service at ``url``, with a signing ``secret``, a ``bearer`` token, or neither.
 
-    ``ca_file`` is trusted in place of the system's CAs.
-
-    Raises :class:`UrlError` for the URL, ``OSError`` or ``ssl.SSLError`` for the CA file.
+    ``ca_file`` is trusted instead of the system's CAs. Raises :class:`UrlError` for a bad URL,
+    ``OSError`` or ``ssl.SSLError`` for a bad CA file.
     """
 
     def __init__(
@@ -92,19 +91,21 @@ class ServiceUnderTest:
         self._observer: Observer = lambda connection, data: None
 
     def observed(self, observer: Observer) -> ServiceUnderTest:
-        """The same service; ``observer`` is called with everything that is sent to this one."""
+        """Return a copy of this service; ``observer`` is called with all bytes that the copy
+        sends."""
         observed = copy.copy(self)
         observed._observer = observer
         return observed
 
     @property
     def local(self) -> bool:
-        """Whether Wove treats the host as local: its policy for other hosts does not apply then."""
+        """Whether Wove treats the host as local. Wove requires TLS and authentication for other
+        hosts."""
         return self.host.lower() in LOCAL_HOSTS
 
     @property
     def loopback(self) -> bool:
-        """Whether the host can only be this machine."""
+        """Whether the host is certainly this machine."""
         try:
             return self.local or ipaddress.ip_address(self.host).is_loopback
         except ValueError:
@@ -117,7 +118,7 @@ class ServiceUnderTest:
         return Connection(self._secure_socket, deadline, self._observer)
 
     def silent_socket(self, deadline: Deadline) -> socket.socket:
-        """A connected socket on which nothing was sent, not even a TLS ClientHello."""
+        """Return a connected socket on which nothing was sent, not even a TLS ClientHello."""
         sock = self._connected_socket(deadline)
         self._observer(sock, b"")
         return sock
@@ -163,7 +164,7 @@ class ServiceUnderTest:
         return self._addresses[0]
 
     def own_address(self) -> str:
-        """The address of this machine that its connections to the service come from."""
+        """The local IP address of this machine's connections to the service."""
         sock = self._connected_socket(Deadline(RESOLVE_TIMEOUT))
         try:
             return str(sock.getsockname()[0])
@@ -182,7 +183,8 @@ class ServiceUnderTest:
         timestamp: str | None = None,
         nonce: str | None = None,
     ) -> dict[str, str]:
-        """The headers that authenticate ``body``; each argument replaces one ingredient."""
+        """The headers that authenticate ``body``. Each argument replaces one part of the
+        credentials."""
         if self.mode == "none":
             return {}
         if self.mode == "bearer":
@@ -206,9 +208,10 @@ class ServiceUnderTest:
         keep: bool = False,
         method: str = "POST",
     ) -> bytes:
-        """The bytes of a request as Wove's executor sends it, with ``headers`` for credentials.
+        """The bytes of a request in the form that Wove's executor sends, with ``headers`` as
+        credentials.
 
-        ``keep`` leaves the connection open afterwards; Wove itself closes it.
+        ``keep`` asks the service to keep the connection open; Wove itself closes it.
         """
         fields = {
             "Content-Type": "application/json",

@@ -1,4 +1,4 @@
-"""Command frames, written out field by field as wove 2.0 sends them.
+"""Builds the command frames that Wove 2.0 sends.
 
 Source: Wove's page on the http executor, "Executor Protocol".
 """
@@ -16,19 +16,20 @@ TASK_ID = "conformance_task"
 
 
 def new_run_id() -> str:
-    """A run id as Wove makes them: the task's name and a UUID."""
+    """Return a new run id in Wove's form: the task's name, a colon and a UUID."""
     return f"{TASK_ID}:{uuid.uuid4().hex}"
 
 
 def text(payload: bytes) -> str:
-    """Pickle bytes as a ``*_pickle`` field holds them."""
+    """Return pickle bytes in the base64 form of a ``*_pickle`` field."""
     return base64.b64encode(payload).decode("ascii")
 
 
 def run_frame(
     function: Any, args: Any = None, *, run_id: str = "", task_id: str = TASK_ID
 ) -> dict[str, Any]:
-    """A ``run_task`` frame. ``function`` and ``args`` are pickled unless they are bytes already."""
+    """Return a ``run_task`` frame. ``function`` and ``args`` are pickled unless they are bytes
+    already."""
     payload = function if isinstance(function, bytes) else pickled(function)
     arguments = args if isinstance(args, bytes) else pickled({} if args is None else args)
     return {
@@ -45,7 +46,7 @@ def run_frame(
 
 
 def cancel_frame(run_id: str, mode: str = "best_effort") -> dict[str, Any]:
-    """A ``cancel_task`` frame; ``mode`` is ``best_effort`` or ``require_ack``."""
+    """Return a ``cancel_task`` frame; ``mode`` is ``best_effort`` or ``require_ack``."""
     return {
         "type": "cancel_task",
         "run_id": run_id,
@@ -56,5 +57,5 @@ def cancel_frame(run_id: str, mode: str = "best_effort") -> dict[str, Any]:
 
 
 def encode(frame: Any) -> bytes:
-    """A frame as the body of a POST."""
+    """Return a frame as the body of a POST."""
     return json.dumps(frame, separators=(",", ":")).encode("utf-8")

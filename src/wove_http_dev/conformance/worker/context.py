@@ -1,4 +1,5 @@
-"""What a case works with: requests, runs and callbacks, each with a time limit."""
+"""`CaseContext`: the object that each case uses to send requests, start runs and get callbacks. All
+waits have a time limit."""
 
 from __future__ import annotations
 
@@ -14,16 +15,16 @@ from wove_http_dev.conformance.worker.sent_log import SentRequests
 from wove_http_dev.conformance.worker.wire import Background, Deadline, HttpResponse, NoAnswer
 
 PATIENCE = 5.0
-"""Seconds that one answer may take; the tasks themselves take milliseconds."""
+"""Seconds to wait for one answer; the tasks themselves take milliseconds."""
 CASE_TIME = 12.0
 """Seconds that all waits of one case share."""
 
 
 class Session:
-    """The service under test and the listener that task bodies connect to, shared by all cases.
+    """The service under test, and the listener for its task bodies; shared by all cases of a check.
 
-    ``callback_host`` is the address at which the service reaches this machine, ``patience`` the
-    seconds that one answer may take.
+    ``callback_host`` is the address at which the service reaches this machine; ``patience`` is how
+    many seconds one answer may take.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Session:
 
     @contextmanager
     def case(self) -> Iterator[CaseContext]:
-        """Make the context of one case; its task bodies are released at the end."""
+        """Yield the context of one case; its task bodies are released at the end."""
         check = CaseContext(self)
         try:
             yield check
@@ -49,13 +50,14 @@ class Session:
             check.close()
 
     def listener(self) -> Listener:
-        """The listener, opened at the first call."""
+        """Return the listener; the first call opens it."""
         if self._listener is None:
             self._listener = Listener(self._callback_host or self.service.own_address())
         return self._listener
 
     def callback_works(self) -> bool:
-        """Whether a task that the service runs can connect to this process; tried once."""
+        """Whether a task that the service runs can connect to this process. Only the first call
+        tries it."""
         if self._callback_works is None:
             callback = self.listener().expect()
             frame = commands.run_frame(tasks.report_back, callback.address)
@@ -94,12 +96,12 @@ class CaseContext:
 
     @property
     def sent(self) -> str:
-        """The requests of this case so far, in words."""
+        """A text that describes the requests of this case so far."""
         return self._requests.text()
 
     def deadline(self, seconds: float | None = None) -> Deadline:
-        """A deadline ``seconds`` (default: the patience for one answer) from now, within the case's
-        12 s."""
+        """Return a deadline ``seconds`` from now (default: the patience for one answer), but not
+        after the 12 s that all waits of the case share."""
         return Deadline(self.patience if seconds is None else seconds, within=self._ends)
 
     def close(self) -> None:
@@ -110,25 +112,29 @@ class CaseContext:
     # Conditions
 
     def need_mode(self, *modes: str) -> None:
-        """Skip the case unless the check uses one of ``modes``: signed, bearer, none."""
+        """Skip the case unless the check uses one of ``modes`` (signed, bearer, none)."""
         if self.service.mode not in modes:
             given = {"none": "without credentials", "bearer": "with a bearer token"}
             how = given.get(self.service.mode, "with a signing secret")
-            raise NotApplicable(f"it is about {' or '.join(modes)} requests; this check runs {how}")
+            raise NotApplicable(
+                f"the case is about {' or '.join(modes)} requests; this check runs {how}"
+            )
 
     def callback(self) -> Callback:
-        """A callback for a task body; skips the case if no task can connect to this process."""
+        """Return a callback for a task body. Skips the case if tasks cannot connect to this
+        process."""
         callback = self.callback_if_possible()
         if callback is None:
             host = self.session.listener().host
             raise NotApplicable(
                 f"a task on the worker cannot connect to this checker at {host}"
-                " (--callback-host names an address that it can reach)"
+                " (give an address that it can reach with --callback-host)"
             )
         return callback
 
     def callback_if_possible(self) -> Callback | None:
-        """A callback for a task body, or ``None`` if no task can connect to this process."""
+        """Return a callback for a task body, or ``None`` if tasks cannot connect to this
+        process."""
         if not self.session.callback_works():
             return None
         callback = self.session.listener().expect()
@@ -145,7 +151,8 @@ class CaseContext:
         target: str | None = None,
         patience: float | None = None,
     ) -> HttpResponse:
-        """POST ``body``, with good credentials unless ``headers`` are given.
+        """POST ``body`` with valid credentials, or with ``headers`` if given, and return the
+        answer.
 
         Raises :class:`NoAnswer`.
         """
@@ -154,7 +161,7 @@ class CaseContext:
         return self.service.exchange(request, self.deadline(patience))
 
     def post_later(self, frame: Any, patience: float = CASE_TIME) -> Background[HttpResponse]:
-        """POST a frame with good credentials in the background."""
+        """Start a POST of ``frame`` with valid credentials in the background."""
         return self.later(commands.encode(frame), patience=patience)
 
     def later(
@@ -164,7 +171,7 @@ class CaseContext:
         *,
         patience: float = CASE_TIME,
     ) -> Background[HttpResponse]:
-        """Like :meth:`post`, in the background."""
+        """Start :meth:`post` in the background."""
         return Background(lambda: self.post(body, headers, patience=patience))
 
     def ask(
@@ -176,28 +183,30 @@ class CaseContext:
         target: str | None = None,
         patience: float | None = None,
     ) -> HttpResponse:
-        """Like :meth:`post`, but without an answer the case fails; the message names ``what``."""
+        """Like :meth:`post`, but the case fails if there is no answer; ``what`` names the request
+        in the message."""
         try:
             return self.post(body, headers, target=target, patience=patience)
         except NoAnswer as exc:
             raise CaseFailed(f"{what}: {exc}") from exc
 
     def events(self, frame: Any, what: str = "the run_task POST") -> list[answers.Event]:
-        """POST a run_task frame; the event frames of the answer."""
+        """POST a run_task frame and return the event frames of the answer."""
         return self.events_in(self.ask(what, commands.encode(frame)), what)
 
     def events_in(
         self, answer: HttpResponse, what: str = "the run_task POST"
     ) -> list[answers.Event]:
-        """The event frames in an answer to a run_task."""
+        """Return the event frames in an answer to a run_task."""
         if not answer.ok:
             raise CaseFailed(f"{what} was answered with {answer.shown()}", expected="a 2xx status")
         return answers.events_of(answer, f"the answer to {what}")
 
     def terminal_in(self, answer: HttpResponse, what: str = "the run_task POST") -> answers.Event:
-        """The terminal frame in an answer to a run_task.
+        """Return the terminal frame in an answer to a run_task.
 
-        Of several, Wove uses the first one. Two results pass here, because frames.02 is about them.
+        If there are several, Wove uses the first. Two ``task_result`` frames are accepted here,
+        because frames.02 checks that.
         """
         events = self.events_in(answer, what)
         found = answers.terminals(events)
@@ -217,17 +226,18 @@ class CaseContext:
         return found[0]
 
     def terminal(self, frame: Any, what: str = "the run_task POST") -> answers.Event:
-        """POST a run_task frame; the terminal frame of the answer."""
+        """POST a run_task frame and return the terminal frame of the answer."""
         return self.terminal_in(self.ask(what, commands.encode(frame)), what)
 
     def value(self, function: Any, args: Any = None) -> Any:
-        """Run ``function`` on the worker; the value that it returned there."""
+        """Run ``function`` on the worker and return its result."""
         return answers.result_of(self.terminal(commands.run_frame(function, args)))
 
     # Verdicts
 
     def still_serves(self, after: str) -> None:
-        """Require that a task runs now. Raises :class:`CaseFailed`, which names ``after``."""
+        """Run a task; raise :class:`CaseFailed` if it does not succeed. ``after`` says in the
+        message what happened before."""
         try:
             value = self.value(tasks.echo, {"value": "still there"})
         except CaseFailed as exc:
@@ -236,5 +246,5 @@ class CaseContext:
             self.fail(f"after {after}, the next task gave a wrong result")
 
     def fail(self, actual: str, expected: str | None = None) -> NoReturn:
-        """Fail the case: ``actual`` is what was seen. Raises :class:`CaseFailed`."""
+        """Raise :class:`CaseFailed`; ``actual`` says what was seen."""
         raise CaseFailed(actual, expected=expected)

@@ -1,7 +1,7 @@
-"""The requests that a case really sent, in words: the ``sent`` of its result.
+"""Describes the requests that a case sent, for ``sent`` in its result.
 
-They are read from the bytes that a connection was given, so that a report does not repeat what a
-case was meant to send. Neither secrets nor header values nor bodies are part of the words.
+The text is made from the bytes that were sent, so that it does not just repeat the scenario. It
+contains no secrets, header values or bodies.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from wove_http_dev.conformance.worker.client import (
 )
 
 KEPT = 24
-"""Requests from the beginning of a case, and as many from its end, that are described."""
+"""Number of requests from the beginning of a case, and as many from its end, that are described."""
 SHOWN = 4
-"""Different ones from the beginning, and as many from the end, that a text lists."""
+"""Number of different phrases from the beginning, and as many from the end, in a text."""
 LARGE = 8192
-"""Bytes of a head or a body that are worth a word."""
+"""Bytes; the size of a longer head or body is mentioned."""
 CLOCKS = 30
-"""Seconds between a timestamp and now that are not worth a word."""
+"""Seconds; a greater difference between a timestamp and now is mentioned."""
 UNKNOWN = -1
-"""Bytes missing of a request whose head is not complete."""
+"""``_Request.missing`` of a request whose head is not complete."""
 
 
 class _Words(NamedTuple):
-    """What was sent, its task and run, and how it was sent."""
+    """The parts of one description: what was sent, its task, its run, and how it was sent."""
 
     what: str
     task: str = ""
@@ -67,7 +67,7 @@ class _Request:
         self._parse()
 
     def append(self, piece: bytes) -> None:
-        """Another piece was sent."""
+        """Add another piece that was sent."""
         self.pieces.append(piece)
         self._parse()
 
@@ -85,14 +85,14 @@ class _Request:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers, by lower-case name."""
+        """The headers, with names in lower case."""
         lines = self.head.split("\r\n")[1:]
         pairs = (line.partition(": ") for line in lines)
         return {name.lower(): value for name, _, value in pairs}
 
 
 class SentRequests:
-    """Collects what the connections of one case send to ``service``."""
+    """Records what the connections of one case send to ``service``."""
 
     def __init__(self, service: ServiceUnderTest) -> None:
         self._service = service
@@ -102,13 +102,14 @@ class SentRequests:
         self._count = 0
 
     def note(self, connection: object, data: bytes) -> None:
-        """``data`` is sent on ``connection``; without data, a connection was opened for nothing."""
-        with self._lock:  # described later: some cases measure how long a request takes
+        """Record ``data``, sent on ``connection``. Empty ``data`` means a connection on which
+        nothing is sent."""
+        with self._lock:  # described later, because some cases measure how long a request takes
             self._count += 1
             (self._first if len(self._first) < KEPT else self._last).append((connection, data))
 
     def text(self) -> str:
-        """All of it in one line, shortened where it is much."""
+        """All recorded requests in one line, shortened if there are many."""
         with self._lock:
             first, last = list(self._first), list(self._last)
             omitted = self._count - len(first) - len(last)
@@ -124,7 +125,7 @@ class SentRequests:
 
     def _describe(self, request: _Request, used: set[str]) -> _Words:
         if not request.pieces[0]:
-            return _Words("a connection without a byte")
+            return _Words("a connection on which nothing was sent")
         method, target = request.line
         sent = _body(request.body) if not request.missing else _Words("the beginning of a request")
         if request.missing:
@@ -178,7 +179,7 @@ _SIGNED = (KEY, TIMESTAMP, NONCE, SIGNATURE)
 
 
 def _requests(notes: Iterable[tuple[object, bytes]]) -> list[_Request]:
-    """``notes`` put together: a request may be sent in pieces."""
+    """Combine ``notes`` into requests; a request may have been sent in several pieces."""
     found: list[_Request] = []
     latest: dict[int, _Request] = {}
     for connection, data in notes:
@@ -192,7 +193,7 @@ def _requests(notes: Iterable[tuple[object, bytes]]) -> list[_Request]:
 
 
 def _merged(described: Iterable[_Words]) -> list[str]:
-    """One phrase for requests that follow each other and differ in nothing but their run."""
+    """One phrase for each request; consecutive requests that differ only in their run share one."""
     phrases = []
     for (what, task, how), group in groupby(described, key=lambda w: (w.what, w.task, w.how)):
         runs = [words.run for words in group]
@@ -203,7 +204,7 @@ def _merged(described: Iterable[_Words]) -> list[str]:
 
 
 def _body(body: bytes) -> _Words:
-    """What a body is, the task in it and its run."""
+    """Describe a request body: its command, task and run."""
     if not body:
         return _Words("an empty body")
     try:
@@ -227,7 +228,7 @@ def _short(run_id: Any) -> str:
 
 
 def _task(frame: Mapping[str, Any]) -> str:
-    """The name of the function that ``frame`` sends, and the fields that run code when loaded."""
+    """The name of the function in ``frame``, or the fields whose pickles run code when loaded."""
     names = {name: _name(frame.get(name)) for name in ("callable_pickle", "args_pickle")}
     canaries = [f"canary in {name}" for name, found in names.items() if found == "eval"]
     return ", ".join(canaries) or names["callable_pickle"]
@@ -250,7 +251,7 @@ def _bearer(sent: str | None, token: str) -> str:
 
 
 def _age(stamp: str) -> str:
-    """How far a timestamp is from now, if that is worth a word."""
+    """How far a timestamp is from now; an empty string if at most 30 s."""
     try:
         age = time.time() - float(stamp)
         seconds = int(age) if age > 0 else math.ceil(-age)

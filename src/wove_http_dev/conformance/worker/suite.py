@@ -1,4 +1,4 @@
-"""All cases for a worker service in the order they run, and how long a check may take."""
+"""All cases for a worker service, in running order, and the time limits of a check."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from wove_http_dev.conformance.worker.cases.transport import http_basics, transp
 
 _ORDER: tuple[tuple[Family, ModuleType], ...] = (
     (transport, http_basics),
-    (run, repeats),  # where runs are mistaken for each other, every later case is misleading
+    (run, repeats),  # if the service confuses runs, the results of later cases are misleading
     (auth, credentials),
     (auth, replay),
     (auth, refusals),
@@ -55,6 +55,6 @@ WORKER_CASES: tuple[Case, ...] = tuple(
 )
 PREREQUISITES: tuple[Case, ...] = tuple(case for case in WORKER_CASES if case.prerequisite)
 BUDGET = 180.0
-"""Seconds after which no further case begins; a healthy service needs a tenth of them."""
+"""Seconds after which no further case is started; a healthy service needs a tenth of this."""
 LOSSES = 35.0
-"""Seconds for cases that do not pass, so that a check of a service that hangs ends in a minute."""
+"""Total seconds for cases that do not pass; so a check of a service that hangs ends in a minute."""

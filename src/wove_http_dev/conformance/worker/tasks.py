@@ -1,8 +1,9 @@
-"""The task functions that the cases send, and how they are pickled by value.
+"""The task functions that the cases send, and the code that pickles them by value.
 
-They run on the worker and import only the standard library, inside the function, so that the worker
-does not need this package. A code object loads only on the same Python major.minor version, which
-Wove requires as well. The functions that report take ``callbacks.Callback.address`` as arguments.
+The tasks run on the worker, which does not have this package; so they import only the standard
+library, inside the function. A pickled function loads only on the same Python major.minor version,
+which Wove requires as well. The functions that report take ``callbacks.Callback.address`` as
+arguments.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ MODULE = "wove_conformance_task"
 
 
 def by_value(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A copy of ``function`` that cloudpickle cannot mistake for an importable one.
+    """Return a copy of ``function`` that cloudpickle pickles by value, not by its import path.
 
-    The copy has no globals but the built-ins and no closure.
+    The copy has no closure, and no globals but the built-ins.
     """
     assert isinstance(function, types.FunctionType)
     scope = {"__name__": MODULE, "__builtins__": builtins}
@@ -36,14 +37,14 @@ def by_value(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def pickled(value: Any) -> bytes:
-    """``value`` as Wove sends it; a function of this module is pickled by value."""
+    """Pickle ``value`` the way Wove does; a function of this module is pickled by value."""
     if isinstance(value, types.FunctionType) and value.__module__ == __name__:
         value = by_value(value)
     return bytes(cloudpickle.dumps(value))
 
 
 def name_in(payload: bytes) -> str:
-    """The name of the function that ``payload``, pickle bytes, holds, or an empty text.
+    """The name of the function in the pickle bytes ``payload``, or an empty string.
 
     Only this module's functions, ``dict`` and ``eval`` are recognised. Nothing is unpickled.
     """
@@ -61,7 +62,7 @@ def name_in(payload: bytes) -> str:
 
 
 class OnLoad:
-    """Its pickle evaluates ``expression`` (Python source) when it is loaded."""
+    """An object whose pickle evaluates ``expression`` (Python source) when it is loaded."""
 
     def __init__(self, expression: str) -> None:
         self.expression = expression
@@ -71,7 +72,7 @@ class OnLoad:
 
 
 def report_on_load(host: str, port: int, token: str) -> OnLoad:
-    """An object whose pickle reports to the checker as soon as it is loaded."""
+    """An object whose pickle reports to the checker when it is loaded."""
     connected = f"__import__('socket').create_connection(({host!r}, {port!r}), 3)"
     return OnLoad(f"(lambda s: (s.sendall({token.encode()!r}), s.close()))({connected})")
 
@@ -106,12 +107,13 @@ async def _called(self: object, value: Any) -> Any:
 
 
 def async_object() -> Any:
-    """An object whose ``__call__`` is a coroutine function; its class is pickled by value."""
+    """Return an object whose ``__call__`` is a coroutine function; its class is pickled by
+    value."""
     return type("AsyncObject", (), {"__call__": by_value(_called), "__module__": MODULE})()
 
 
 def arguments_received(first: Any, second: Any = "default", *, third: Any, **rest: Any) -> Any:
-    """Return what arrived under which name."""
+    """Return the arguments that arrived, by parameter name."""
     return {"first": first, "second": second, "third": third, "rest": rest}
 
 
@@ -139,7 +141,8 @@ def mixed_values() -> Any:
 
 
 def once_more(items: Any) -> str:
-    """Return a new text each time, a colon, and the number of items received; append an item."""
+    """Append to ``items``; return a text that is new each time, with the number of items
+    received."""
     import uuid
 
     count = len(items)
@@ -167,12 +170,12 @@ def instance_by_value() -> Any:
 
 
 def resources() -> dict[str, int]:
-    """Return how many threads and open files the worker process has."""
+    """Return the numbers of threads and open files of the worker process."""
     import gc
     import os
     import threading
 
-    gc.collect()  # what the collector would free has not leaked
+    gc.collect()  # objects that the collector can free are not leaks
     counts = {"threads": threading.active_count()}
     if os.path.isdir("/proc/self/fd"):
         counts["open files"] = len(os.listdir("/proc/self/fd"))
@@ -183,7 +186,7 @@ def resources() -> dict[str, int]:
 
 
 FAILURE = ("conformance: the task failed on purpose",)
-"""The arguments of the exception that :func:`fail` raises."""
+"""The arguments of the exception raised by :func:`fail`."""
 
 
 def fail() -> None:
@@ -192,7 +195,7 @@ def fail() -> None:
 
 
 def fail_in_letters() -> None:
-    """Raise an exception whose message is not ASCII."""
+    """Raise an exception whose message has non-ASCII letters."""
     raise ValueError("conformance: größe \N{CJK UNIFIED IDEOGRAPH-6F22}")
 
 
@@ -275,7 +278,7 @@ async def cancel_itself() -> None:
 
 
 def report_back(host: str, port: int, token: str) -> str:
-    """Report once, and return."""
+    """Report to the checker once, and return."""
     import socket
 
     with socket.create_connection((host, port), 5) as sock:
@@ -284,7 +287,7 @@ def report_back(host: str, port: int, token: str) -> str:
 
 
 def report_and_fail(host: str, port: int, token: str) -> None:
-    """Report once, and raise ValueError."""
+    """Report to the checker once, and raise ValueError."""
     import socket
 
     with socket.create_connection((host, port), 5) as sock:
@@ -293,7 +296,7 @@ def report_and_fail(host: str, port: int, token: str) -> None:
 
 
 def report_and_lose_connection(host: str, port: int, token: str) -> None:
-    """Report once, and raise ConnectionError, after which some workers try again."""
+    """Report to the checker once, and raise ConnectionError, after which some workers retry."""
     import socket
 
     with socket.create_connection((host, port), 5) as sock:
@@ -302,7 +305,7 @@ def report_and_lose_connection(host: str, port: int, token: str) -> None:
 
 
 async def report_and_fail_async(host: str, port: int, token: str) -> None:
-    """Report once, and raise ValueError, in a coroutine."""
+    """Report to the checker once, and raise ValueError, in a coroutine."""
     import socket
 
     with socket.create_connection((host, port), 5) as sock:
@@ -311,7 +314,8 @@ async def report_and_fail_async(host: str, port: int, token: str) -> None:
 
 
 def hold(host: str, port: int, token: str) -> str:
-    """Report and answer pings until released (at most 20 s, or until the checker disconnects)."""
+    """Connect to the checker and answer its pings until released (at most 20 s, or until the
+    checker disconnects)."""
     import socket
     import time
 
@@ -345,7 +349,7 @@ async def hold_async(host: str, port: int, token: str) -> str:
 
 
 async def hold_stubborn(host: str, port: int, token: str) -> str:
-    """Like :func:`hold_async`, but cancelling does not end it; it goes on until it is released."""
+    """Like :func:`hold_async`, but keeps running after it was cancelled, until it is released."""
     import asyncio
     import socket
     import time

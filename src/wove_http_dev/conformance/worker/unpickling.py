@@ -1,8 +1,8 @@
-"""Loads pickles that a service sent without running their code.
+"""Loads pickles from a service without running their code.
 
-A pickle is a program. This loader builds plain values, three harmless types and built-in
-exceptions, and refuses every other name. It is the pure Python unpickler, because the C one
-allocates memory for any memo index that the bytes name.
+A pickle can call any function that it names. This loader builds plain values, three harmless types
+and built-in exceptions, and refuses every other name. It uses the pure Python unpickler, because
+the C one allocates memory for any memo index that the bytes name.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ _HARMLESS = {"set": set, "frozenset": frozenset, "complex": complex}
 
 
 LIMIT = 2 * 2**20
-"""Bytes of a pickle that are loaded unless a case expects more: each byte may be an instruction."""
+"""Default limit for the bytes of a pickle. Each byte may be an instruction, which takes time."""
 
 
 class Refused(Exception):
-    """The pickle asks for a name that this loader does not build; the message names it."""
+    """The pickle needs a name that this loader does not build, or is too long; the message says."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"the pickle asks for {what}")
+        super().__init__(f"the pickle needs {what}")
 
 
 class Unloadable(Exception):
-    """The bytes do not load as a pickle; Wove's executor would fail on them too."""
+    """The bytes cannot be loaded as a pickle; Wove's executor would fail on them too."""
 
 
-class _Loader(pickle._Unpickler):  # the Python one, see above
+class _Loader(pickle._Unpickler):  # the pure Python class, see the module docstring
     def find_class(self, module: str, name: str) -> Any:
         if module in ("builtins", "__builtin__"):
             if name in _HARMLESS:
                 return _HARMLESS[name]
             if name in EXCEPTIONS:
                 return getattr(builtins, name)
-        raise Refused(f"{module}.{name}")
+        raise Refused(f"{module}.{name}, which the checker does not load")
 
     def persistent_load(self, pid: Any) -> NoReturn:
         raise Refused("a persistent object")
@@ -55,7 +55,7 @@ class _Loader(pickle._Unpickler):  # the Python one, see above
 
 
 def load(text: Any, limit: int = LIMIT) -> Any:
-    """The object in a ``*_pickle`` field of at most ``limit`` bytes.
+    """Return the object in a ``*_pickle`` field; the pickle may have at most ``limit`` bytes.
 
     Raises :class:`Refused` or :class:`Unloadable`.
     """
@@ -66,7 +66,7 @@ def load(text: Any, limit: int = LIMIT) -> Any:
     except (UnicodeEncodeError, binascii.Error) as exc:
         raise Unloadable(f"the field is not base64: {exc}") from exc
     if len(payload) > limit:
-        raise Refused(f"{len(payload)} bytes to load, more than the {limit} that this case allows")
+        raise Refused(f"{len(payload)} bytes, more than the {limit} that this case allows")
     try:
         return _Loader(io.BytesIO(payload)).load()
     except Refused:
@@ -76,7 +76,8 @@ def load(text: Any, limit: int = LIMIT) -> Any:
 
 
 def brief(value: Any) -> str:
-    """A bounded ``repr``: nested lists that double at each level would fill the memory."""
+    """A ``repr`` of limited length. Without a limit, lists nested so that each level doubles could
+    fill the memory."""
     if isinstance(value, BaseException):
         return f"{type(value).__name__}{reprlib.repr(value.args)}"
     return reprlib.repr(value)

@@ -1,7 +1,7 @@
-"""One HTTP exchange with a service that may answer anything: bytes out, a response in.
+"""Sends bytes to a service and reads one HTTP answer, however broken the answer is.
 
-Every exchange has one deadline, so that a service that sends slowly cannot prolong it, and every
-read has a size limit. Redirects are not followed and proxies not used.
+Each exchange has one deadline, so that a service that sends slowly cannot prolong it, and every
+read has a size limit. Redirects are not followed and proxies are not used.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar, cast
 
 MAX_ANSWER = 32 * 2**20
-"""Bytes of one answer, head included, that are read at most."""
+"""Limit for the bytes of one answer, including the head."""
 CHUNK = 65536
 
 T = TypeVar("T")
 
 
 class NoAnswer(Exception):
-    """No complete HTTP answer came; the message says what came instead."""
+    """No complete HTTP answer arrived; the message says what happened instead."""
 
 
 class ConnectionClosed(NoAnswer):
@@ -35,7 +35,8 @@ class ConnectionClosed(NoAnswer):
 
 
 class Deadline:
-    """A point in time, ``seconds`` from now but not after ``within``, for a whole exchange."""
+    """The time limit of one exchange: ``seconds`` from now, or the deadline ``within`` if that is
+    earlier."""
 
     def __init__(self, seconds: float, *, within: Deadline | None = None) -> None:
         now = time.monotonic()
@@ -46,19 +47,19 @@ class Deadline:
             self.ends = within.ends
             left = max(0.0, within.ends - now)
             self._limit = (
-                f"{left:.1f} s, all that was left of the {within.seconds:g} s of this case"
+                f"{left:.1f} s, the rest of the {within.seconds:g} s that this case may take"
             )
 
     def left(self) -> float:
-        """Seconds left; raises :class:`NoAnswer` if there are none."""
+        """Return the seconds left; raise :class:`NoAnswer` if none are."""
         left = self.ends - time.monotonic()
         if left <= 0:
             raise self.passed()
         return left
 
     def passed(self) -> NoAnswer:
-        """The exception to raise when it has passed."""
-        return NoAnswer(f"no whole answer within {self._limit}")
+        """Return the exception to raise when the time is over."""
+        return NoAnswer(f"no complete answer within {self._limit}")
 
 
 @dataclass(frozen=True)
@@ -69,30 +70,30 @@ class HttpResponse:
     headers: tuple[tuple[str, str], ...]
     body: bytes = field(repr=False)
     closes: bool = True
-    """Whether the connection ends with it."""
+    """Whether the service closes the connection after this answer."""
     surplus: bytes = field(default=b"", repr=False)
-    """Bytes that came directly after it, unasked: its Content-Length is too small."""
+    """Bytes that came directly after the answer, because its Content-Length is too small."""
 
     def header(self, name: str) -> str:
-        """The first value of ``name``, or nothing."""
+        """The first value of the header ``name``, or an empty string."""
         return next((v for k, v in self.headers if k.lower() == name.lower()), "")
 
     @property
     def ok(self) -> bool:
-        """Whether the status is 2xx, the only ones Wove's executor takes."""
+        """Whether the status is 2xx; Wove's executor accepts no other."""
         return 200 <= self.status < 300
 
     def document(self) -> Any:
-        """The body as JSON. Raises ``ValueError`` or ``RecursionError``."""
+        """Return the body, parsed as JSON. Raises ``ValueError`` or ``RecursionError``."""
         return json.loads(self.body.decode("utf-8"))
 
     def shown(self) -> str:
-        """Status and the beginning of the body as a literal."""
+        """The status and the beginning of the body, for messages."""
         return f"HTTP {self.status} {shown(self.body)}"
 
 
 def shown(data: bytes, limit: int = 160) -> str:
-    """``data`` as a short literal."""
+    """``data`` as a bytes literal, at most ``limit`` bytes of it."""
     return repr(data[:limit]) + ("…" if len(data) > limit else "")
 
 
@@ -124,7 +125,8 @@ class _Reader(io.RawIOBase):
 
 
 class _File(io.BufferedReader):
-    """Keeps in ``surplus`` what HTTPResponse leaves unread when it closes the file."""
+    """A reader that keeps in ``surplus`` the bytes that HTTPResponse leaves unread when it
+    closes."""
 
     surplus = b""
 
@@ -136,12 +138,12 @@ class _File(io.BufferedReader):
 
 
 Observer = Callable[[object, bytes], None]
-"""Gets a connection and the bytes that are about to be sent on it."""
+"""Called with a connection and the bytes that are about to be sent on it."""
 
 
 class Connection:
-    """One connection. ``open_socket`` connects (and completes the TLS handshake) before
-    ``deadline``; ``observer`` is called with everything that is sent."""
+    """One connection to the service. ``open_socket`` connects (and completes the TLS handshake)
+    before ``deadline``; ``observer`` is called with all bytes that are sent."""
 
     def __init__(
         self,
@@ -154,8 +156,8 @@ class Connection:
         self._broke: ConnectionError | None = None
 
     def send(self, data: bytes, deadline: Deadline) -> None:
-        """Send ``data``. If the service closes the connection meanwhile, :meth:`answer` reports it:
-        an answer may have come first."""
+        """Send ``data``. If the service closes the connection during this, no error is raised here
+        but by :meth:`answer`, because an answer may have arrived before."""
         self._observer(self, data)
         view = memoryview(data)
         try:
@@ -170,7 +172,7 @@ class Connection:
     def answer(self, deadline: Deadline, method: str = "POST") -> HttpResponse:
         """Read one answer. Raises :class:`NoAnswer`."""
         reader = _Reader(self._sock, deadline)
-        like_socket = cast(socket.socket, reader)  # HTTPResponse asks makefile()
+        like_socket = cast(socket.socket, reader)  # HTTPResponse only calls makefile()
         with closing(http.client.HTTPResponse(like_socket, method=method)) as response:
             answer = _explained(lambda: self._read(response), deadline)
         return replace(answer, surplus=reader.file.surplus if reader.file is not None else b"")
@@ -179,18 +181,18 @@ class Connection:
         try:
             response.begin()
         except http.client.RemoteDisconnected:
-            if self._broke is not None:  # the kernel reports a reset once: send() got it
+            if self._broke is not None:  # the kernel reports a reset once, and send() got it
                 raise self._broke from None
             raise
         promised = response.length
         chunks: list[bytes] = []
         try:
-            while chunk := response.read(CHUNK):  # never read(): it would allocate what is promised
+            while chunk := response.read(CHUNK):  # read() would allocate the promised length
                 chunks.append(chunk)
         except http.client.IncompleteRead as exc:
             raise NoAnswer(
-                "chunked body: it ends in the middle, or a chunk has no size (sizes are"
-                " hexadecimal, and a chunk of size 0 is the last one)"
+                "the chunked body is incomplete, or a chunk has no size (sizes are hexadecimal, and"
+                " the last chunk has size 0)"
             ) from exc
         body = b"".join(chunks)
         if promised is not None and len(body) < promised:
@@ -209,7 +211,7 @@ class Connection:
         self._sock.close()
 
     def reset(self) -> None:
-        """Reset the connection, as when the client is killed: the service's next write fails."""
+        """Reset the connection, as if the client was killed: the service's next write fails."""
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._sock.close()
 
@@ -221,7 +223,7 @@ def _explained(step: Callable[[], T], deadline: Deadline) -> T:
         raise deadline.passed() from exc
     except ssl.SSLCertVerificationError as exc:
         raise NoAnswer(
-            f"its certificate is not trusted: {exc.verify_message} (--ca-file names the CA)"
+            f"its certificate is not trusted: {exc.verify_message} (give its CA with --ca-file)"
         ) from exc
     except ssl.SSLError as exc:
         raise NoAnswer(f"TLS: {exc.reason or exc} (does it speak https?)") from exc
@@ -230,7 +232,7 @@ def _explained(step: Callable[[], T], deadline: Deadline) -> T:
     except http.client.RemoteDisconnected as exc:
         raise ConnectionClosed("the connection was closed without an answer") from exc
     except http.client.BadStatusLine as exc:
-        raise NoAnswer(f"what came is not HTTP: {str(exc)[:160]}") from exc
+        raise NoAnswer(f"the answer is not HTTP: {str(exc)[:160]}") from exc
     except ConnectionError as exc:
         raise ConnectionClosed("the connection was reset") from exc
     except OSError as exc:
@@ -240,7 +242,8 @@ def _explained(step: Callable[[], T], deadline: Deadline) -> T:
 
 
 class Background(Generic[T]):
-    """Runs ``step`` on a daemon thread, so that one that hangs does not keep the checker alive."""
+    """Runs ``step`` on a daemon thread, so that a step that hangs does not keep the checker
+    running."""
 
     def __init__(self, step: Callable[[], T]) -> None:
         self._value: list[T] = []
@@ -257,13 +260,14 @@ class Background(Generic[T]):
             self._done.set()
 
     def done(self, timeout: float = 0.0) -> bool:
-        """Wait up to ``timeout`` seconds until it has ended; whether it has."""
+        """Wait up to ``timeout`` seconds for the step to end. Return whether it has."""
         return self._done.wait(timeout)
 
     def result(self, timeout: float) -> T:
-        """Its value, or raises its exception, or :class:`NoAnswer` after ``timeout`` seconds."""
+        """Wait for the step and return its value, or raise its exception. Raises :class:`NoAnswer`
+        after ``timeout`` seconds."""
         if not self._done.wait(timeout):
-            raise NoAnswer(f"no whole answer within {timeout:g} s")
+            raise NoAnswer(f"no complete answer within {timeout:g} s")
         if self._error is not None:
             raise self._error
         return self._value[0]

@@ -66,7 +66,7 @@ class ReadsWhatIsText(PlainWorker):
 
 
 @flagged_by("auth.04", "a query that the signature does not cover")
-@flagged_by("auth.05", "the query, as it stands in the URL, is not part of what is verified")
+@flagged_by("auth.05", "the query, exactly as in the URL, is not part of what is verified")
 class IgnoresQuery(PlainWorker):
     def target(self, handler: Handler) -> str:
         return handler.path.partition("?")[0]
@@ -86,7 +86,7 @@ class SortsTheQuery(PlainWorker):
         return f"{path}{mark}{'&'.join(sorted(query.split('&')))}"
 
 
-@flagged_by("auth.05", "the query, as it stands in the URL, is not part of what is verified")
+@flagged_by("auth.05", "the query, exactly as in the URL, is not part of what is verified")
 class UnquotesTargets(PlainWorker):
     def target(self, handler: Handler) -> str:
         return urllib.parse.unquote(handler.path)
@@ -107,13 +107,13 @@ class HasAnEmptySecretForStrangers(PlainWorker):
         return
 
 
-@flagged_by("auth.06", "right X-Wove-Key in other letters was accepted")
+@flagged_by("auth.06", "right X-Wove-Key in other letter case was accepted")
 class KnowsKeysInAnyLetters(PlainWorker):
     def check_key(self, key: str) -> None:
         super().check_key(key.lower())
 
 
-@flagged_by("auth.06", "right X-Wove-Key with more behind it was accepted")
+@flagged_by("auth.06", "right X-Wove-Key with more text after it was accepted")
 class KnowsKeysByTheirBeginning(PlainWorker):
     def check_key(self, key: str) -> None:
         super().check_key(key[: len("default")])
@@ -128,7 +128,9 @@ class IgnoresSignature(PlainWorker):
 @flagged_by(
     "auth.07", "was answered HTTP 200, though the task did not run: a refusal needs 401 or 403"
 )
-@flagged_by("auth.10", "was answered HTTP 200, though the task goes on: a refusal needs 401 or 403")
+@flagged_by(
+    "auth.10", "was answered HTTP 200, though the task still runs: a refusal needs 401 or 403"
+)
 @flagged_by("auth.11", "was answered HTTP 200 on the same connection, though the task did not run")
 @flagged_by(
     "auth.12", "was answered HTTP 200 on another connection .*, though the task did not run"
@@ -345,7 +347,7 @@ class ComparesAsFarAsItGoes(ComparesItsOwnWay):
         return all(a == b for a, b in zip(sent, right, strict=False))
 
 
-@flagged_by("auth.22", "with something behind it was accepted")
+@flagged_by("auth.22", "with something after it was accepted")
 class ReadsTheFirstOfAList(ComparesItsOwnWay):
     def same(self, sent: str, right: str) -> bool:
         return sent.partition(",")[0] == right
@@ -394,7 +396,7 @@ class RemembersRunsOnly(PlainWorker):
         super().verify(headers, target, body)
 
 
-@flagged_by("auth.26", "one with a wrong signature had used its nonce")
+@flagged_by("auth.26", "a request with a wrong signature had used the same nonce")
 class BurnsNonces(PlainWorker):
     def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
         nonce = headers.get("X-Wove-Nonce", "")

@@ -19,10 +19,10 @@ class NeverAnswersCancel(Hanging):
         self.never.wait(30)
 
 
-plant(NeverAnswersCancel, "cancel.01", "a best_effort cancel_task: no whole answer")
+plant(NeverAnswersCancel, "cancel.01", "a best_effort cancel_task: no complete answer")
 
 
-plant(NeverAnswersCancel, "cancel.04", "a best_effort cancel_task: no whole answer")
+plant(NeverAnswersCancel, "cancel.04", "a best_effort cancel_task: no complete answer")
 
 
 @flagged_by("cancel.01", "the answer to the cancel_task does not hold event frames")

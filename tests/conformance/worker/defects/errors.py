@@ -135,7 +135,7 @@ class SystemExitIs500(FailsItself):
     lets_through = (SystemExit,)
 
 
-@flagged_by("errors.07", "a task that raises SystemExit: no whole answer within 1 s")
+@flagged_by("errors.07", "a task that raises SystemExit: no complete answer within 1 s")
 class HangsOnSystemExit(Hanging):
     def error(self, exc: BaseException) -> Event:
         if isinstance(exc, SystemExit):
@@ -143,7 +143,7 @@ class HangsOnSystemExit(Hanging):
         return super().error(exc)
 
 
-@flagged_by("errors.09", "CancelledError by itself was answered with HTTP 500")
+@flagged_by("errors.09", "CancelledError without a cancel_task was answered with HTTP 500")
 class CancelledErrorIs500(FailsItself):
     lets_through = (asyncio.CancelledError,)
 
@@ -173,9 +173,7 @@ class ExitOnLoadIs500(FailsItself):
     lets_through = (SystemExit,)
 
 
-@flagged_by(
-    "errors.13", "came back as .conformance: gr\\?\\?e \\?., without its letters beyond ASCII"
-)
+@flagged_by("errors.13", "came back as .conformance: gr\\?\\?e \\?., without its non-ASCII letters")
 class MessagesInAscii(PlainWorker):
     def error(self, exc: BaseException) -> Event:
         event = super().error(exc)

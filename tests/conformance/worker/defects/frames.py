@@ -174,7 +174,7 @@ class NoTerminal(PlainWorker):
         return [{"type": "task_started"}]
 
 
-@flagged_by("frames.15", "has Content-Encoding: gzip, which was not asked for")
+@flagged_by("frames.15", "has Content-Encoding: gzip, which Wove does not decode")
 class Compresses(Encodes):
     header, value = "Content-Encoding", "gzip"
 
@@ -194,9 +194,7 @@ class AnswersLater(PlainWorker):
         return {"status": "accepted"}
 
 
-@flagged_by(
-    "frames.15", "does the service run Python 3.*, as this check does, and has it cloudpickle"
-)
+@flagged_by("frames.15", "does the service run Python 3.*, like this check, and have cloudpickle")
 class LoadsNothing(PlainWorker):
     def call(self, run: Run) -> Any:
         raise ValueError("bad marshal data")

@@ -96,7 +96,7 @@ class GrowingNonces(PlainWorker):
         time.sleep(len(self.nonces) * 1e-4)
 
 
-plant(GrowingNonces, "limits.06", "its time grows with the nonces remembered")
+plant(GrowingNonces, "limits.06", "its time grows with the number of remembered nonces")
 
 
 class Hoards(PlainWorker):

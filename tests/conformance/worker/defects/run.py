@@ -179,7 +179,9 @@ class OneResultForATask(Remembers):
         return frame["task_id"]
 
 
-@flagged_by("run.12", "sent in a second run, were not run again: the result of the first came back")
+@flagged_by(
+    "run.12", "sent in a second run, were not run again: the answer has the result of the first run"
+)
 class OneResultForTheSameWork(Remembers):
     def mark(self, frame: Frame) -> Any:
         return frame["callable_pickle"], frame["args_pickle"]

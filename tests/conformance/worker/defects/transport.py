@@ -16,9 +16,7 @@ from tests.conformance.worker.plain_worker import (
 )
 
 
-@flagged_by(
-    "transport.01", "chunked body: it ends in the middle, or a chunk has no size .sizes are hex"
-)
+@flagged_by("transport.01", "the chunked body is incomplete, or a chunk has no size .sizes are hex")
 class ChunksInDecimal(PlainWorker):
     def write(self, handler: Handler, status: int, document: Any) -> None:
         data = json.dumps(document).encode()
@@ -82,7 +80,7 @@ class ServesOneConnection(PlainWorker):
 
 
 @flagged_by(
-    "transport.07", "after a request without credentials, a good one on the same connection"
+    "transport.07", "after a request without credentials, a valid request on the same connection"
 )
 class RefusesUnread(PlainWorker):
     def serve(self, handler: Handler) -> None:
@@ -111,7 +109,7 @@ class CountsTooFew(PlainWorker):
         handler.wfile.write(data)
 
 
-@flagged_by("transport.07", "after a GET with a body, a good one on the same connection")
+@flagged_by("transport.07", "after a GET with a body, a valid request on the same connection")
 class LeavesBodiesOfGets(PlainWorker):
     def __init__(self) -> None:
         super().__init__()

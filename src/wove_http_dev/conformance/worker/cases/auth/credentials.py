@@ -1,5 +1,5 @@
-"""Authentication cases about credentials: which are accepted, and that nothing of a request is
-unpickled before they are verified."""
+"""Authentication cases about credentials: which are accepted, and that nothing in a request is
+unpickled before its credentials are verified."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def good_credentials(check: CaseContext) -> str:
     if answer.status in (401, 403):
         hint = {
             "none": "give --secret-env or --bearer-env",
-            "bearer": "is that its token, and does it take bearer tokens?",
-        }.get(check.service.mode, "is that its secret, its --key, and its exact URL?")
+            "bearer": "is this the right token, and does the service accept bearer tokens?",
+        }.get(check.service.mode, "are the secret, the --key and the exact URL right?")
         check.fail(f"the credentials given to this check are refused ({answer.shown()}); {hint}")
     if answer.status == 404:
         check.fail(f"nothing is served at {check.service.target}: {answer.shown()}")
@@ -52,12 +52,12 @@ def good_credentials(check: CaseContext) -> str:
 @auth.must(
     "02",
     f"{sources.VERIFY_FIRST}; {sources.PYTHON}",
-    scenario="wrong credentials, and pickles that connect to the checker as soon as they are"
-    " loaded, as callable_pickle and as args_pickle",
+    scenario="requests with wrong credentials whose callable_pickle or args_pickle connects to the"
+    " checker when it is loaded",
     expected="no connection: the body is not unpickled before the request is verified",
 )
 def verify_before_unpickling(check: CaseContext) -> str:
-    """Nothing of a body is unpickled before the request is verified."""
+    """Nothing in a body is unpickled before the request is verified."""
     check.need_mode(*BOTH)
     for field in ("callable_pickle", "args_pickle"):
         sent = canary(check, field)
@@ -76,7 +76,7 @@ def verify_before_unpickling(check: CaseContext) -> str:
 
 
 def wrong_credentials(check: CaseContext, body: bytes) -> dict[str, str]:
-    """Credentials made with another secret or token."""
+    """Return credentials made with another secret or token."""
     if check.service.mode == "bearer":
         return {"Authorization": "Bearer not-the-token-of-this-service"}
     return check.service.credentials(body, secret=b"not the secret of this service")
@@ -85,13 +85,14 @@ def wrong_credentials(check: CaseContext, body: bytes) -> dict[str, str]:
 @auth.must(
     "03",
     sources.SECURITY,
-    scenario="bodies that were changed after they were signed: another letter, another spelling of"
-    " the same JSON, a line feed more, a byte more that is not UTF-8",
+    scenario="bodies changed after they were signed: another letter, a space more in the JSON, a"
+    " line feed more, a byte more that is not UTF-8",
     expected=REFUSAL,
 )
 @refuses("signed")
 def tampered_body(check: CaseContext) -> Attempts:
-    """A body that was changed after it was signed is refused, whatever the change means."""
+    """A body that was changed after it was signed is refused, even if the change is insignificant
+    in JSON."""
     for what, old, new in (
         ("changed", b'"task_id":"conformance', b'"task_id":"Conformance'),
         ("respelled (a space in its JSON)", b'"task_id":', b'"task_id": '),
@@ -106,13 +107,14 @@ def tampered_body(check: CaseContext) -> Attempts:
 @auth.must(
     "04",
     sources.SECURITY,
-    scenario="requests signed for this URL's target, sent to others that are nearly the same: with"
-    " a query, a slash or a parameter more, in other letters, with its query in another order",
+    scenario="requests signed for this URL's target, sent to similar targets: with an additional"
+    " query, slash or parameter, in other letter case, with the query in another order",
     expected=REFUSAL,
 )
 @refuses("signed")
 def tampered_target(check: CaseContext) -> Attempts:
-    """The signature covers the target, query included: one signed for another is refused."""
+    """The signature covers the target, including the query: a request signed for another target is
+    refused."""
     usual = check.service.target
     target = with_query(usual)
     what = f"a query that the signature does not cover ({target!r})"
@@ -128,10 +130,10 @@ def tampered_target(check: CaseContext) -> Attempts:
 
 
 def neighbours(check: CaseContext) -> list[str]:
-    """Targets that a router may treat like the target of the service, though they differ from it.
+    """Targets that differ from the service's target, but that a router may treat as the same.
 
-    Not ``//path``: werkzeug's development server removes the second slash before the application
-    sees it.
+    ``//path`` is not one of them, because werkzeug's development server removes the second slash
+    before the application sees it.
     """
     path, mark, query = check.service.target.partition("?")
     others = (f"{path}/", path.swapcase(), f"{path};conformance=1")
@@ -139,18 +141,18 @@ def neighbours(check: CaseContext) -> list[str]:
 
 
 def with_query(target: str) -> str:
-    """``target`` with one more parameter in its query."""
+    """Return ``target`` with one more parameter in its query."""
     return f"{target}{'&' if '?' in target else '?'}conformance=a%2Fb"
 
 
 @auth.should(
     "05",
     sources.EXECUTOR,
-    scenario="a request to this URL with a query, signed for path and query as Wove does",
-    expected="it is accepted",
+    scenario="a request to this URL with a query, signed for path and query, as Wove signs it",
+    expected="the request is accepted",
 )
 def signed_query(check: CaseContext) -> str:
-    """A URL with a query works: Wove signs path and query as they are written in the URL."""
+    """A URL with a query works: Wove signs the path and query exactly as written in the URL."""
     check.need_mode("signed")
     target = with_query(check.service.target)
     body = commands.encode(commands.run_frame(tasks.nothing))
@@ -159,7 +161,7 @@ def signed_query(check: CaseContext) -> str:
     if answer.status in (401, 403):
         check.fail(
             f"a request signed for {target!r} was refused ({answer.shown()}):"
-            " the query, as it stands in the URL, is not part of what is verified"
+            " the query, exactly as in the URL, is not part of what is verified"
         )
     return f"HTTP {answer.status}"
 
@@ -167,8 +169,8 @@ def signed_query(check: CaseContext) -> str:
 @auth.must(
     "06",
     sources.SECURITY,
-    scenario="a valid signature under another X-Wove-Key, and one made with an empty secret; a"
-    " valid one under a key that is nearly the right one",
+    scenario="signatures with another X-Wove-Key, made with the right secret and with an empty one;"
+    " valid signatures with a key that differs slightly",
     expected=REFUSAL,
 )
 @refuses("signed")
@@ -178,8 +180,8 @@ def wrong_key(check: CaseContext) -> Attempts:
         yield Attempt(f"{name} X-Wove-Key", *signed(check, key="another-key", secret=secret))
     right = check.service.key
     for what, key in (
-        ("in other letters", right.swapcase()),
-        ("with more behind it", f"{right}-conformance"),
+        ("in other letter case", right.swapcase()),
+        ("with more text after it", f"{right}-conformance"),
         ("without its last letter", right[:-1]),
     ):
         if key != right:
@@ -189,7 +191,7 @@ def wrong_key(check: CaseContext) -> Attempts:
 @auth.must(
     "07",
     sources.SECURITY,
-    scenario="signatures made with another secret, an empty one, and one with a character more",
+    scenario="signatures made with another secret, an empty one, the right one plus a character",
     expected=REFUSAL,
 )
 @refuses("signed")
@@ -206,9 +208,8 @@ def wrong_secret(check: CaseContext) -> Attempts:
 @auth.must(
     "08",
     sources.SECURITY,
-    scenario="requests without one of the four X-Wove headers, with it empty (timestamp and nonce"
-    " also signed as empty), and without all of them, there also to targets that are nearly this"
-    " one",
+    scenario="requests without one of the four X-Wove headers, with an empty one (timestamp and"
+    " nonce also signed as empty), and without any; the latter also to similar targets",
     expected=REFUSAL,
 )
 @refuses("signed")
@@ -236,8 +237,8 @@ def _without(name: str, sent: Probe, headers: dict[str, str]) -> tuple[Probe, di
 @auth.must(
     "09",
     'Wove docs, "wove.security", Supported Modes',
-    scenario="no bearer token, another, and the right one damaged: cut off, extended, changed in"
-    " one character, in other letters, without its scheme, behind another, in the query",
+    scenario="no bearer token, another, and the right one altered: cut off, extended, one character"
+    " changed, in other letter case, without its scheme, after another token, in the query",
     expected=REFUSAL,
 )
 @refuses("bearer")
@@ -254,10 +255,10 @@ def wrong_bearer(check: CaseContext) -> Attempts:
         ("one character more and the token", f"Bearer x{token}"),
         ("the token with another last character", f"Bearer {token[:-1]}{_other(token[-1:])}"),
         ("the token with another first character", f"Bearer {_other(token[:1])}{token[1:]}"),
-        ("the token in other letters", f"Bearer {token.swapcase()}"),
+        ("the token in other letter case", f"Bearer {token.swapcase()}"),
         ("the token without a scheme", token),
-        ("the token behind another scheme", f"Basic {token}"),
-        ("the token behind another token", f"Bearer wrong {token}"),
+        ("the token with another scheme", f"Basic {token}"),
+        ("the token after another token", f"Bearer wrong {token}"),
     ):
         if value != f"Bearer {token}":
             yield Attempt(what, probe(check), {"Authorization": value})
@@ -274,11 +275,11 @@ def _other(character: str) -> str:
 @auth.must(
     "10",
     sources.SECURITY,
-    scenario="a cancel_task without credentials, for a task that runs",
-    expected="a refusal, and the task goes on to its result",
+    scenario="a cancel_task without credentials, for a running task",
+    expected="a refusal; the task runs to its end",
 )
 def cancel_needs_credentials(check: CaseContext) -> str:
-    """A cancel_task is verified like a run_task."""
+    """A cancel_task needs valid credentials, like a run_task."""
     check.need_mode(*BOTH)
     callback = check.callback()
     frame = commands.run_frame(tasks.hold_async, callback.address)
@@ -295,8 +296,8 @@ def cancel_needs_credentials(check: CaseContext) -> str:
             check.fail(f"a cancel_task without credentials was accepted ({seen})")
         if answer.ok:
             check.fail(
-                f"a cancel_task without credentials was answered {seen}, though the task goes on:"
-                " a refusal needs 401 or 403"
+                f"a cancel_task without credentials was answered {seen}, though the task still"
+                " runs: a refusal needs 401 or 403"
             )
     alive = callback.alive()
     callback.release()

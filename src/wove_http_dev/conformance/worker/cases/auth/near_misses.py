@@ -24,19 +24,19 @@ def _flipped(digit: str) -> str:
 @auth.must(
     "22",
     sources.SECURITY,
-    scenario="valid signatures, each damaged in one way: cut off, extended, one hex digit changed",
+    scenario="valid signatures, each altered: cut off, extended, or one hex digit changed",
     expected=REFUSAL,
 )
 @refuses("signed")
 def damaged_signature(check: CaseContext) -> Attempts:
-    """A signature is compared whole: one that is only partly right is refused."""
+    """A signature must match completely: one that is only partly right is refused."""
     for what, damage in (
         ("of which only v1= is left", lambda digits: ""),
         ("of which only the first hex digit is left", lambda digits: digits[:1]),
         ("cut in half", lambda digits: digits[:32]),
         ("without its last hex digit", lambda digits: digits[:-1]),
         ("with one hex digit more", lambda digits: digits + "0"),
-        ("with something behind it", lambda digits: f"{digits},v1=0"),
+        ("with something after it", lambda digits: f"{digits},v1=0"),
         ("with another last hex digit", lambda digits: digits[:-1] + _flipped(digits[-1])),
         ("with another first hex digit", lambda digits: _flipped(digits[0]) + digits[1:]),
         ("of which only the first quarter is right", lambda digits: digits[:16] + "0" * 48),
@@ -50,11 +50,11 @@ def damaged_signature(check: CaseContext) -> Attempts:
 @auth.must(
     "23",
     f"{sources.HTTP}, 5.1",
-    scenario="good requests whose header names are all lower and all upper case",
+    scenario="valid requests whose header names are all in lower case, and all in upper case",
     expected="both are accepted",
 )
 def header_names(check: CaseContext) -> str:
-    """Header names are read whatever their case: proxies change it."""
+    """Header names are case-insensitive; proxies change their case."""
     check.need_mode("signed", "bearer")
     body = commands.encode(commands.run_frame(tasks.nothing))
     for what, change in (("lower", str.lower), ("upper", str.upper)):

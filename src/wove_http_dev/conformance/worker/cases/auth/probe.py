@@ -1,5 +1,5 @@
-"""Requests whose effect the checker sees: a task that reports when it runs, a pickle that reports
-when it is loaded; and ``refuses``, which makes a case of requests that must be refused."""
+"""Requests whose effect the checker sees: a task that reports when it runs, and a pickle that
+reports when it is loaded. Also `refuses`, which makes a case of requests that must be refused."""
 
 from __future__ import annotations
 
@@ -14,26 +14,28 @@ from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
 AFTERMATH = 0.05
-"""Seconds after an answer in which a body that should not run would still be noticed."""
+"""Seconds to wait after an answer for the report of a task that should not run."""
 LOADED = 0.15
-"""Seconds after an answer in which a pickle that was loaded would have connected."""
+"""Seconds to wait after an answer for the report of a pickle that should not be loaded."""
 REFUSAL = "a refusal (no 2xx status), and the task does not run"
 NO_REFUSAL = "though the task did not run: a refusal needs 401 or 403"
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A request body whose task reports to ``callback``, which is ``None`` if no task can."""
+    """A request body whose task reports to ``callback``; ``None`` if tasks cannot connect to the
+    checker."""
 
     body: bytes
     callback: Callback | None
 
     def ran(self, timeout: float = AFTERMATH) -> bool:
-        """Wait up to ``timeout`` seconds for a report; ``False`` also if no task can report."""
+        """Wait up to ``timeout`` seconds for a report. Return whether one came (``False`` if tasks
+        cannot connect to the checker)."""
         return self.times(timeout) > 0
 
     def times(self, timeout: float = AFTERMATH, at_least: int = 1) -> int:
-        """Wait up to ``timeout`` seconds for ``at_least`` reports; the number of reports."""
+        """Wait up to ``timeout`` seconds for ``at_least`` reports. Return the number of reports."""
         if self.callback is None:
             return 0
         self.callback.arrived(timeout, at_least)
@@ -41,7 +43,7 @@ class Probe:
 
 
 def probe(check: CaseContext) -> Probe:
-    """A new probe."""
+    """Return a new probe."""
     callback = check.callback_if_possible()
     if callback is None:
         return Probe(commands.encode(commands.run_frame(tasks.nothing)), None)
@@ -49,26 +51,27 @@ def probe(check: CaseContext) -> Probe:
 
 
 def signed(check: CaseContext, **changes: Any) -> tuple[Probe, dict[str, str]]:
-    """A new probe, and the credentials for it, made with ``changes``
-    (:meth:`ServiceUnderTest.credentials`)."""
+    """Return a new probe and its credentials. ``changes`` are arguments of
+    :meth:`ServiceUnderTest.credentials`."""
     new = probe(check)
     return new, check.service.credentials(new.body, **changes)
 
 
 @dataclass(frozen=True)
 class PickleCanary:
-    """A request body with a pickle that reports to ``callback`` as soon as it is loaded."""
+    """A request body with a pickle that reports to ``callback`` when it is loaded."""
 
     body: bytes
     callback: Callback
 
     def was_loaded(self, times: int = 1) -> bool:
-        """Wait up to 0.15 s until it was loaded ``times`` times; whether it was."""
+        """Wait up to 0.15 s for the pickle to be loaded ``times`` times. Return whether it was."""
         return self.callback.arrived(LOADED, times)
 
 
 def canary(check: CaseContext, field: str = "callable_pickle") -> PickleCanary:
-    """A run_task whose ``field`` is the pickle; skips the case if no task can report."""
+    """A run_task frame whose ``field`` holds a pickle that reports to the checker when loaded.
+    Skips the case if tasks cannot connect to the checker."""
     callback = check.callback()
     payload = tasks.pickled(tasks.report_on_load(callback.host, callback.port, callback.token))
     frame = {**commands.run_frame(tasks.nothing), field: commands.text(payload)}
@@ -77,7 +80,7 @@ def canary(check: CaseContext, field: str = "callable_pickle") -> PickleCanary:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A request that must be refused; ``what`` calls it in a report."""
+    """A request that must be refused; ``what`` names it in messages."""
 
     what: str
     probe: Probe
@@ -91,7 +94,7 @@ Attempts = Iterator[Attempt]
 def refuses(
     *modes: str,
 ) -> Callable[[Callable[[CaseContext], Attempts]], Callable[[CaseContext], str]]:
-    """Make the decorated generator the body of a case: each attempt that it yields must be refused
+    """Make the decorated generator the body of a case: each attempt that it yields must be refused,
     and its task must not run. The case is skipped unless the check uses one of ``modes``."""
 
     def make(attempts: Callable[[CaseContext], Attempts]) -> Callable[[CaseContext], str]:
@@ -109,9 +112,9 @@ def refuses(
 
 
 def refused(check: CaseContext, attempt: Attempt) -> str:
-    """Send ``attempt`` and require that it is refused and does not run; returns what was answered.
+    """Send ``attempt``, require that it is refused and does not run, and return what was answered.
 
-    Closing the connection without an answer is a refusal too; auth.19 is about its form.
+    A connection that is closed without an answer counts as a refusal; auth.19 checks the status.
     """
     sent, what = attempt.probe, attempt.what
     try:

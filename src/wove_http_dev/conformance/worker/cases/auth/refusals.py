@@ -1,4 +1,4 @@
-"""Authentication cases about refusals: their status, and that they reveal no secret."""
+"""Authentication cases about refusals: their status, and that they do not reveal secrets."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ FOREIGN = "v1=\xe9\xfc\xc3\xa9"  # latin-1 on the wire: not ASCII, and not UTF-8
 TRACES = (b"Traceback (most recent call last)", b'File "/', b"File &quot;/", b"Werkzeug Debugger")
 
 
-# Wove's own verify_headers (2.0.3) raises TypeError here: refused, but as a failure
+# Wove's own verify_headers (2.0.3) raises TypeError here, so the service answers with an error.
 @auth.should(
     "18",
     f"{sources.HTTP}, 5.5 (obs-text) and 15.5",
-    scenario="requests whose credentials hold non-ASCII bytes, one header at a time",
-    expected="a 4xx refusal each time; the service goes on",
+    scenario="requests with non-ASCII bytes in their credentials, one header at a time",
+    expected="a 4xx refusal each time; the service keeps serving",
 )
 def non_ascii_headers(check: CaseContext) -> str:
-    """Non-ASCII credentials are refused like any wrong ones; they do not cause an error."""
+    """Non-ASCII credentials are refused like other wrong credentials; they do not cause an
+    error."""
     check.need_mode("signed", "bearer")
     bearer = check.service.mode == "bearer"
     for name in ("Authorization",) if bearer else (SIGNATURE, KEY, NONCE, TIMESTAMP):
@@ -41,7 +42,7 @@ def non_ascii_headers(check: CaseContext) -> str:
 
 
 def _refusals(check: CaseContext) -> Iterator[tuple[str, Mapping[str, str], bytes]]:
-    """Requests that must be refused: what each is called, its headers, its body."""
+    """Yield requests that must be refused: a name, the headers, the body."""
     yield "no credentials", {}, probe(check).body
     if check.service.mode == "bearer":
         yield "a wrong token", {"Authorization": "Bearer wrong"}, probe(check).body
@@ -76,7 +77,8 @@ def _answered(check: CaseContext) -> Iterator[tuple[str, Mapping[str, str], byte
     expected="401 or 403, each time",
 )
 def refusal_status(check: CaseContext) -> str:
-    """A refusal is an answer with status 401 or 403, not a failure of the service."""
+    """A request with wrong credentials is answered with status 401 or 403, not with an error of the
+    service."""
     check.need_mode("signed", "bearer")
     wrong = []
     for what, headers, body in _refusals(check):
@@ -96,10 +98,10 @@ def refusal_status(check: CaseContext) -> str:
     "20",
     sources.CWE_LEAK,
     scenario="requests with no, wrong, expired, malformed and replayed credentials",
-    expected="neither the secret nor the signature that would be right in any answer",
+    expected="no answer contains the secret, or the signature that would have been right",
 )
 def no_secret_in_refusals(check: CaseContext) -> str:
-    """A refusal reveals neither the secret nor the signature it expected."""
+    """A refusal contains neither the secret nor the signature that would have been right."""
     check.need_mode("signed", "bearer")
     service = check.service
     secret = service.bearer.encode() if service.mode == "bearer" else service.secret
@@ -126,7 +128,7 @@ def no_secret_in_refusals(check: CaseContext) -> str:
     expected="no traceback in any answer",
 )
 def no_traceback_in_refusals(check: CaseContext) -> str:
-    """A client that is refused is shown no traceback."""
+    """A refusal contains no traceback."""
     check.need_mode("signed", "bearer")
     for what, _, _, answer in _answered(check):
         _without_traceback(what, answer)

@@ -1,5 +1,5 @@
-"""Authentication cases about replays and timestamps: a signed request is accepted once, and only
-near the time at which it was signed."""
+"""Authentication cases about replays and timestamps: a signed request is accepted only once, and
+only near the time at which it was signed."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ from wove_http_dev.conformance.worker.wire import (
 )
 
 DAY = 86400.0
-"""Far outside any sensible clock skew (Wove's own default is 300 s)."""
+"""Seconds; far more than any sensible clock skew (Wove's own default is 300 s)."""
 INSIDE, OUTSIDE = 60, 1800
-"""Seconds of clock difference that must be accepted, and that must be refused (Wove's default for
-the limit is 300 s)."""
+"""Seconds of clock difference that must be accepted, and that must be refused (Wove's default limit
+is 300 s)."""
 COPIES = 6
 OTHERS, OTHERS_TIME = 600, 2.0
-"""Requests between a request and its late replay, and the seconds that they may take."""
+"""Number of requests between a request and its late replay, and the seconds that they may take."""
 LATE = 1.1
-"""Seconds, at least, between the two."""
+"""Least seconds between a request and its late replay."""
 
 
 @auth.must(
     "11",
     sources.SECURITY,
-    scenario="the same signed request twice, on one connection if the service keeps it",
+    scenario="the same signed request twice, on one connection if the service keeps it open",
     expected="the first is accepted, the second refused and not run",
 )
 def replay_same_connection(check: CaseContext) -> str:
-    """A signed request is accepted once: the same one again, on the same connection, is refused."""
+    """A signed request is accepted only once: a replay on the same connection is refused."""
     check.need_mode("signed")
     sent, headers = signed(check)
     request = check.service.request(sent.body, headers, keep=True)
@@ -72,7 +72,7 @@ def replay_same_connection(check: CaseContext) -> str:
 def _refused_again(
     check: CaseContext, what: str, where: str, sent: Probe, answer: HttpResponse
 ) -> None:
-    """Require that a replay of ``sent`` was refused with ``answer``, and did not run ``sent``."""
+    """Fail unless ``answer`` refuses the replay of ``sent`` and the task did not run again."""
     status = f"HTTP {answer.status}"
     if answer.ok:
         if sent.callback is not None and sent.times(at_least=2) < 2:
@@ -84,7 +84,8 @@ def _refused_again(
 
 
 def _times_alone(check: CaseContext) -> int:
-    """How often one good request runs its task: more than once is for run.09 to flag."""
+    """How many times one valid request runs its task. More than once is a defect that run.09
+    reports."""
     sent, headers = signed(check)
     check.ask("a good request", sent.body, headers)
     return sent.times(at_least=2)
@@ -117,7 +118,7 @@ def _again(check: CaseContext, times: int) -> str:
     expected="the first is accepted, the others refused and not run",
 )
 def replay_other_connections(check: CaseContext) -> str:
-    """A replay is refused on every connection, so by every process of the service."""
+    """A replay is refused on every connection, and therefore by every process of the service."""
     check.need_mode("signed")
     return _again(check, COPIES)
 
@@ -129,7 +130,7 @@ def replay_other_connections(check: CaseContext) -> str:
     expected="exactly one is accepted",
 )
 def replay_race(check: CaseContext) -> str:
-    """Of copies of one signed request that arrive together, only one is accepted."""
+    """If copies of one signed request arrive at the same time, only one is accepted."""
     check.need_mode("signed")
     sent, headers = signed(check)
 
@@ -173,7 +174,7 @@ def expired_timestamp(check: CaseContext) -> Attempts:
 @auth.must(
     "15",
     sources.SECURITY,
-    scenario="a request signed with a timestamp of tomorrow",
+    scenario="a request signed with a timestamp one day ahead",
     expected=REFUSAL,
 )
 @refuses("signed")
@@ -183,7 +184,7 @@ def future_timestamp(check: CaseContext) -> Attempts:
     yield Attempt("a future timestamp (a day ahead)", *signed(check, timestamp=stamp))
 
 
-# Wove's own verify_headers (2.0.3) accepts nan; only who has the secret can sign one
+# Wove's own verify_headers (2.0.3) accepts nan, but only a client with the secret can sign it.
 @auth.should(
     "16",
     f"{sources.SECURITY}; NaN is in no window",
@@ -192,7 +193,7 @@ def future_timestamp(check: CaseContext) -> Attempts:
 )
 @refuses("signed")
 def endless_timestamp(check: CaseContext) -> Attempts:
-    """A timestamp that is not a finite number never expires, so it is refused."""
+    """A timestamp that is not a finite number is refused, because it would never expire."""
     for stamp in ("nan", "-nan", "NaN", "inf", "-inf", "1e400"):
         yield Attempt(f"the timestamp {stamp!r}", *signed(check, timestamp=stamp))
 
@@ -201,7 +202,7 @@ def endless_timestamp(check: CaseContext) -> Attempts:
     "17",
     sources.SECURITY,
     scenario="requests signed with timestamps that are not numbers",
-    expected=f"{REFUSAL}; the service goes on",
+    expected=f"{REFUSAL}; the service keeps serving",
 )
 @refuses("signed")
 def malformed_timestamp(check: CaseContext) -> Attempts:
@@ -212,7 +213,7 @@ def malformed_timestamp(check: CaseContext) -> Attempts:
 
 
 def _cancelling(check: CaseContext, **changes: Any) -> tuple[bytes, dict[str, str]]:
-    """A cheap good request: a cancel_task for an unknown run."""
+    """A valid request that costs little: a cancel_task for an unknown run."""
     body = commands.encode(commands.cancel_frame("conformance:replay"))
     return body, check.service.credentials(body, **changes)
 
@@ -224,7 +225,7 @@ def _cancelling(check: CaseContext, **changes: Any) -> tuple[bytes, dict[str, st
     expected="the replay is refused and not run",
 )
 def replay_late(check: CaseContext) -> str:
-    """A nonce is remembered as long as its timestamp is valid, however many requests follow."""
+    """A nonce is remembered as long as its timestamp is valid, even if many requests follow."""
     check.need_mode("signed")
     sent, headers = signed(check)
     check.ask("a good request", sent.body, headers)
@@ -247,7 +248,7 @@ def replay_late(check: CaseContext) -> str:
     expected="the first is accepted, the second refused",
 )
 def replay_cancel(check: CaseContext) -> str:
-    """A signed cancel_task is accepted once, too."""
+    """A signed cancel_task is accepted only once."""
     check.need_mode("signed")
     body, headers = _cancelling(check)
     check.ask("a good cancel_task", body, headers)
@@ -260,19 +261,20 @@ def replay_cancel(check: CaseContext) -> str:
 @auth.should(
     "26",
     sources.EXECUTOR,
-    scenario="a request with a wrong signature, and a good one with the same nonce",
-    expected="the good one is accepted",
+    scenario="a request with a wrong signature, then a valid request with the same nonce",
+    expected="the valid request is accepted",
 )
 def nonce_not_burnt(check: CaseContext) -> str:
-    """Only a verified request uses up its nonce; otherwise anyone could use up those of clients."""
+    """A request with a wrong signature does not use up its nonce; otherwise anyone could block a
+    client's requests."""
     check.need_mode("signed")
     nonce = secrets.token_urlsafe(18)
     check.ask("a wrong signature", *_cancelling(check, nonce=nonce, secret=b"another secret"))
     answer = check.ask("a good request", *_cancelling(check, nonce=nonce))
     if answer.status in (401, 403):
         check.fail(
-            "a good request was refused, because one with a wrong signature had used its nonce"
-            f" before: {answer.shown()}"
+            "a valid request was refused, because a request with a wrong signature had used the"
+            f" same nonce before: {answer.shown()}"
         )
     return f"HTTP {answer.status}"
 
@@ -280,11 +282,11 @@ def nonce_not_burnt(check: CaseContext) -> str:
 @auth.should(
     "27",
     f"{sources.EXECUTOR} (clock_skew_seconds is 300 unless set)",
-    scenario=f"requests signed {INSIDE} s and {OUTSIDE} s ago, and as far ahead",
+    scenario=f"requests with timestamps {INSIDE} s and {OUTSIDE} s behind and ahead",
     expected=f"those within {INSIDE} s are accepted, the others refused",
 )
 def clock_window(check: CaseContext) -> str:
-    """Clocks may differ by minutes in either direction, and not by half an hour."""
+    """Clocks may differ by minutes in either direction, but not by half an hour."""
     check.need_mode("signed")
     wrong = []
     for seconds in (-INSIDE, INSIDE, -OUTSIDE, OUTSIDE):

@@ -1,5 +1,5 @@
-"""Authentication cases about the order of verification: every credential is checked before the body
-is used, for each request, and a nonce stays used when its task fails or is cancelled."""
+"""Authentication cases about the order of verification: all credentials of every request are
+checked before its body is used, and a nonce stays used when the task fails or is cancelled."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from wove_http_dev.conformance.worker.wire import NoAnswer
 @auth.must(
     "28",
     f"{sources.VERIFY_FIRST}; {sources.PYTHON}",
-    scenario=f"pickles that connect to the checker as soon as they are loaded, rightly signed: one"
-    f" {OUTSIDE} s ago, and one that is sent a second time",
-    expected="neither the old one nor the replay is loaded",
+    scenario="requests with a pickle that connects to the checker when it is loaded, with a right"
+    f" signature: one with a timestamp {OUTSIDE} s old, and one sent a second time",
+    expected="the old request and the replay are not loaded",
 )
 def verify_all_before_unpickling(check: CaseContext) -> str:
-    """Timestamp and nonce are verified too before anything is unpickled."""
+    """Timestamp and nonce, too, are verified before anything is unpickled."""
     check.need_mode("signed")
     old = canary(check)
     stamp = str(int(time.time() - OUTSIDE))
@@ -62,11 +62,11 @@ def verify_all_before_unpickling(check: CaseContext) -> str:
 @auth.must(
     "29",
     sources.SECURITY,
-    scenario="signed requests, each twice: for a task that fails, and for one that is cancelled",
-    expected="the second is refused, and does not run",
+    scenario="signed requests, each sent twice: for a task that fails, for one that is cancelled",
+    expected="the second request is refused and not run",
 )
 def replay_of_a_failure(check: CaseContext) -> str:
-    """A signed request is accepted once, also if its task failed or was cancelled."""
+    """A signed request is accepted only once, even if its task failed or was cancelled."""
     check.need_mode("signed")
     callback = check.callback()
     body = commands.encode(commands.run_frame(tasks.report_and_fail, callback.address))
@@ -115,17 +115,18 @@ def _not_again(
 @auth.must(
     "30",
     sources.SECURITY,
-    scenario="a signed request, and its replay with one more X-Wove-Nonce before or behind its own",
+    scenario="a signed request, and replays with a second X-Wove-Nonce before or after its own",
     expected="the first is accepted, the replays are refused",
 )
 def replay_with_two_nonces(check: CaseContext) -> str:
-    """The nonce that is remembered is the one that is signed, however many are sent."""
+    """If several nonces are sent, the one that is remembered is the one that the signature
+    covers."""
     check.need_mode("signed")
     sent, headers = signed(check)
     check.ask("a good request", sent.body, headers)
     count = sent.times(check.patience)
     more = {NONCE.lower(): secrets.token_urlsafe(18)}
-    for where, both in (("behind", {**headers, **more}), ("before", {**more, **headers})):
+    for where, both in (("after", {**headers, **more}), ("before", {**more, **headers})):
         try:
             answer = check.post(sent.body, both)
         except NoAnswer:
@@ -141,11 +142,11 @@ def replay_with_two_nonces(check: CaseContext) -> str:
 @auth.must(
     "31",
     sources.SECURITY,
-    scenario="a good request and then one with wrong credentials, on one connection if it is kept",
-    expected=f"for the second {REFUSAL}",
+    scenario="a valid request, then one with wrong credentials, on one connection if it stays open",
+    expected=f"for the second request {REFUSAL}",
 )
 def each_request_verified(check: CaseContext) -> str:
-    """A connection is not trusted because of its first request."""
+    """Every request on a connection is verified, not only the first."""
     check.need_mode("signed", "bearer")
     service, deadline = check.service, check.deadline()
     connection = service.connect(deadline)

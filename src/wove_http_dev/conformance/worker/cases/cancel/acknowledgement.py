@@ -1,7 +1,8 @@
-"""Cancel cases about acknowledgement: require_ack waits until the task has stopped, best_effort is
-answered at once.
+"""Cancel cases about acknowledgement: with require_ack, task_cancelled is not sent before the task
+has stopped; best_effort is answered at once.
 
-Whether a task body still runs is seen at its connection to the checker, not read from an answer.
+The cases do not trust the answer: the task body is connected to the checker, which sees whether the
+body still runs.
 """
 
 from __future__ import annotations
@@ -23,13 +24,14 @@ from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import Background, NoAnswer
 
 EARLY = 2.5
-"""Seconds in which a worker that acknowledges too early would have done so, after any grace."""
+"""Seconds to wait for an early acknowledgement; longer than a worker's usual grace period."""
 AT_ONCE = 0.75
-"""Seconds, more than a cancel_task for nothing takes, in which best_effort is answered."""
+"""Seconds that a best_effort cancel_task may take longer than one for an unknown run."""
 
 
 def _honest(check: CaseContext, run: HeldRun, kind: str) -> str:
-    """Cancel ``run``, whose body goes on until it is released; fail at an early acknowledgement."""
+    """Send a require_ack cancel_task for ``run``, whose body runs until it is released; fail the
+    case if task_cancelled is sent before that."""
     body = commands.encode(commands.cancel_frame(run.run_id, "require_ack"))
     cancel_post = Background(lambda: check.post(body, patience=10.0))
     ends = time.monotonic() + EARLY
@@ -60,7 +62,7 @@ def _honest(check: CaseContext, run: HeldRun, kind: str) -> str:
 @cancel.must(
     "06",
     f"{sources.ENVIRONMENTS}; {sources.EVENTS}: task_cancelled means that it completed",
-    scenario="a require_ack cancel_task for a sync task that goes on, pinged by the checker",
+    scenario="a require_ack cancel_task for a sync task that keeps running, pinged by the checker",
     expected="no task_cancelled in either answer while the body answers pings",
 )
 def require_ack_honest(check: CaseContext) -> str:
@@ -71,11 +73,11 @@ def require_ack_honest(check: CaseContext) -> str:
 @cancel.must(
     "07",
     f"{sources.ENVIRONMENTS}; {sources.EVENTS}: task_cancelled means that it completed",
-    scenario="a require_ack cancel_task for an async task that goes on when it is cancelled",
+    scenario="a require_ack cancel_task for an async task that keeps running after it is cancelled",
     expected="no task_cancelled in either answer while the body answers pings",
 )
 def require_ack_honest_async(check: CaseContext) -> str:
-    """A coroutine that was asked to stop may go on, so that alone is not acknowledged."""
+    """task_cancelled is not sent just because a coroutine was asked to stop: it may continue."""
     return _honest(check, start_held(check, tasks.hold_stubborn), "async, not stopping at once")
 
 
@@ -83,8 +85,8 @@ def require_ack_honest_async(check: CaseContext) -> str:
     "08",
     sources.ENVIRONMENTS,
     scenario="a require_ack cancel_task for an async task that stops when it is cancelled",
-    expected="task_cancelled in the answer to the cancel_task or the run_task, the latter no other"
-    " outcome; the body stopped",
+    expected="task_cancelled in the answer to the run_task, and no contradiction in the answer to"
+    " the cancel_task; the body has stopped",
 )
 def require_ack_acknowledged(check: CaseContext) -> str:
     """With require_ack, a task that can be stopped is stopped and acknowledged."""
@@ -109,11 +111,11 @@ def require_ack_acknowledged(check: CaseContext) -> str:
 @cancel.should(
     "11",
     sources.ENVIRONMENTS,
-    scenario="a best_effort cancel_task for a sync task that goes on",
-    expected=f"an answer within {AT_ONCE:g} s, while the task goes on",
+    scenario="a best_effort cancel_task for a sync task that keeps running",
+    expected=f"an answer within {AT_ONCE:g} s, while the task keeps running",
 )
 def best_effort_at_once(check: CaseContext) -> str:
-    """A best_effort cancel_task is answered at once, without waiting for the task's end."""
+    """A best_effort cancel_task is answered at once, without waiting for the task to end."""
     run = start_held(check, tasks.hold)
     began = time.monotonic()
     send_cancel(check, commands.new_run_id())
@@ -124,6 +126,6 @@ def best_effort_at_once(check: CaseContext) -> str:
     if took - usual > AT_ONCE and run.callback.alive():
         check.fail(
             f"a best_effort cancel_task was answered after {took:.2f} s, as if it waited for the"
-            f" task, which goes on (one for an unknown run takes {usual:.2f} s)"
+            f" task, which still runs (one for an unknown run takes {usual:.2f} s)"
         )
     return f"{took:.2f} s"

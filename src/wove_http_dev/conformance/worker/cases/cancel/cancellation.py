@@ -1,6 +1,7 @@
 """Cancel cases about the effect of a cancel_task: it ends the run that it names, and no other.
 
-Whether a task body still runs is seen at its connection to the checker, not read from an answer.
+The cases do not trust the answer: the task body is connected to the checker, which sees whether the
+body still runs.
 """
 
 from __future__ import annotations
@@ -18,34 +19,34 @@ from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
 FULL = 8
-"""Runs at once: what Wove itself has in flight on four cores."""
+"""Number of runs at once: as many as Wove itself has in flight on four cores."""
 THROUGH = 3.0
-"""Seconds that a cancel_task may take where many run; it has nothing to wait for."""
+"""Seconds that a cancel_task may take while many tasks run."""
 
 
 @cancel.must(
     "01",
     sources.PROTOCOL,
-    scenario="a best_effort cancel_task for a task that runs",
+    scenario="a best_effort cancel_task for a running task",
     expected="an answer within 5 s: empty, or event frames of that run",
 )
 def running_best_effort(check: CaseContext) -> str:
-    """A cancel_task for a task that runs is answered, and does not wait for the task."""
+    """A cancel_task for a running task is answered without waiting for the task."""
     run = start_held(check, tasks.hold)
     answer = send_cancel(check, run.run_id)
     if not answer.ok:
-        check.fail(f"a cancel_task for a run that is running was answered with {answer.shown()}")
+        check.fail(f"a cancel_task for a running task was answered with {answer.shown()}")
     return answer.shown()
 
 
 @cancel.must(
     "02",
     sources.CONTRACT,
-    scenario="a best_effort cancel_task for a task that runs; then the task is released",
+    scenario="a best_effort cancel_task for a running task; then the task is released",
     expected="the run_task POST is answered with one terminal frame",
 )
 def run_is_answered(check: CaseContext) -> str:
-    """A cancelled run still gets its one terminal frame."""
+    """A cancelled run is still answered with one terminal frame."""
     run = start_held(check, tasks.hold)
     send_cancel(check, run.run_id)
     run.callback.release()
@@ -60,10 +61,10 @@ def run_is_answered(check: CaseContext) -> str:
     "03",
     f"{sources.CONTRACT} (honor cancellation); {sources.STDIO}",
     scenario="a best_effort cancel_task for an async task that waits",
-    expected="the task stops, and its run is answered task_cancelled",
+    expected="the task stops, and its run is answered with task_cancelled",
 )
 def stops_async_task(check: CaseContext) -> str:
-    """An async task can be stopped, so a cancel_task stops it."""
+    """A cancel_task stops an async task, because asyncio can cancel it."""
     run = start_held(check, tasks.hold_async)
     send_cancel(check, run.run_id)
     if not run.callback.ended(check.patience):
@@ -81,7 +82,7 @@ def stops_async_task(check: CaseContext) -> str:
     expected="an answer within 5 s, and no failure of the service",
 )
 def unknown_run(check: CaseContext) -> str:
-    """A cancel_task for a run that the service does not know is answered all the same."""
+    """A cancel_task for a run that the service does not know is answered too."""
     for mode in ("best_effort", "require_ack"):
         answer = send_cancel(check, commands.new_run_id(), mode)
     check.still_serves("a cancel_task for an unknown run")
@@ -92,10 +93,10 @@ def unknown_run(check: CaseContext) -> str:
     "05",
     sources.PROTOCOL,
     scenario="cancel_task frames (both modes) for a run that has finished",
-    expected="an answer within 5 s, which does not say that it was cancelled",
+    expected="an answer within 5 s, without task_cancelled",
 )
 def finished_run(check: CaseContext) -> str:
-    """A cancel_task that comes too late is answered, but not acknowledged."""
+    """A cancel_task for a run that has ended is answered, but not acknowledged."""
     for mode in ("best_effort", "require_ack"):
         run_id = commands.new_run_id()
         check.terminal(commands.run_frame(tasks.nothing, run_id=run_id))
@@ -109,8 +110,8 @@ def finished_run(check: CaseContext) -> str:
 @cancel.must(
     "09",
     sources.CONTRACT,
-    scenario="two tasks that run, and a cancel_task for one of them, the older or the newer",
-    expected="the other one goes on to its result",
+    scenario="two running tasks, and a cancel_task for the older one, or for the newer one",
+    expected="the other task runs to its end",
 )
 def only_its_own_run(check: CaseContext) -> str:
     """A cancel_task stops the run that it names and no other."""
@@ -131,11 +132,11 @@ def only_its_own_run(check: CaseContext) -> str:
 @cancel.must(
     "10",
     f"{sources.HTTP}, 15.5.1",
-    scenario="cancel_task frames without run_id, and with a number there",
+    scenario="cancel_task frames without run_id, and with a number as run_id",
     expected="an answer within 5 s, and no failure of the service",
 )
 def malformed_cancel(check: CaseContext) -> str:
-    """A cancel_task that names no run is answered, and the service goes on."""
+    """A cancel_task that names no run is answered, and the service keeps serving."""
     for what, value in (("without run_id", None), ("with a number as run_id", 5)):
         frame = commands.cancel_frame("x")
         del frame["run_id"]
@@ -151,17 +152,17 @@ def malformed_cancel(check: CaseContext) -> str:
 @cancel.must(
     "12",
     sources.CONTRACT,
-    scenario="cancel_task frames, while a task runs, for run ids that are nearly its own: a letter"
-    " less, a letter more, in other letters; and for a run that never existed",
-    expected="the task goes on to its result",
+    scenario="while a task runs, cancel_task frames for run ids similar to its own (a letter less,"
+    " a letter more, other letter case) and for a run that never existed",
+    expected="the task runs to its end",
 )
 def whole_run_id(check: CaseContext) -> str:
-    """A run is cancelled by its whole run_id."""
+    """A cancel_task matches only the complete run_id."""
     run = start_held(check, tasks.hold_async)
     for what, run_id in (
         ("without its last letter", run.run_id[:-1]),
         ("with a letter more", f"{run.run_id}0"),
-        ("in other letters", run.run_id.swapcase()),
+        ("in other letter case", run.run_id.swapcase()),
         ("of a run that never existed", commands.new_run_id()),
     ):
         check.ask(f"a cancel_task {what}", commands.encode(commands.cancel_frame(run_id)))
@@ -178,8 +179,8 @@ def whole_run_id(check: CaseContext) -> str:
     "13",
     f"{sources.CONTRACT}; {sources.PROTOCOL}",
     scenario="cancel_task frames (both modes) for async tasks that wait",
-    expected="in both answers together one outcome, with the run's run_id, task_cancelled perhaps"
-    " in both",
+    expected="one outcome, with the run's run_id, in both answers together (task_cancelled may be"
+    " in both)",
 )
 def one_outcome(check: CaseContext) -> str:
     """The answers to a run and to its cancel_task do not contradict each other."""
@@ -207,11 +208,12 @@ def one_outcome(check: CaseContext) -> str:
 @cancel.must(
     "14",
     sources.CONTRACT,
-    scenario=f"a cancel_task for one of {FULL} tasks that run",
-    expected=f"an answer within {THROUGH:g} s, while the others go on",
+    scenario=f"a cancel_task for one of {FULL} running tasks",
+    expected=f"an answer within {THROUGH:g} s, while the tasks are running",
 )
 def through_a_full_house(check: CaseContext) -> str:
-    """A cancel_task is answered while all workers are busy; else it would always come too late."""
+    """A cancel_task is answered while all workers are busy, because otherwise it would come too
+    late."""
     runs = [start_held(check, tasks.hold) for _ in range(FULL)]
     body = commands.encode(commands.cancel_frame(runs[0].run_id))
     try:

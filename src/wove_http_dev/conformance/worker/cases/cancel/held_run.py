@@ -1,4 +1,5 @@
-"""A run whose task body waits for the checker: started, cancelled, and its end awaited."""
+"""`start_held` starts a run whose task body waits until the checker releases it; the other helpers
+send its cancel_task and wait for its end."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ THE_ANSWER = "the answer to the cancel_task"
 
 @dataclass(frozen=True)
 class HeldRun:
-    """A run whose body waits until it is released, and its POST that waits for the answer."""
+    """A run whose body waits until it is released, and the POST that is waiting for its answer."""
 
     run_id: str
     callback: Callback
@@ -24,7 +25,7 @@ class HeldRun:
 
 
 def start_held(check: CaseContext, function: Any) -> HeldRun:
-    """Start ``function`` and wait until its body has connected."""
+    """Start ``function``, wait until its body has connected, and return the run."""
     callback = check.callback()
     frame = commands.run_frame(function, callback.address)
     post = check.post_later(frame)
@@ -40,7 +41,8 @@ def start_held(check: CaseContext, function: Any) -> HeldRun:
 
 
 def send_cancel(check: CaseContext, run_id: str, mode: str = "best_effort") -> HttpResponse:
-    """Send a cancel_task; its answer, which must come and be readable if it is not empty."""
+    """Send a cancel_task and return its answer. The case fails if there is no answer, or one that
+    Wove could not read."""
     body = commands.encode(commands.cancel_frame(run_id, mode))
     answer = check.ask(f"a {mode} cancel_task", body)
     require_readable(check, answer, run_id)
@@ -48,7 +50,8 @@ def send_cancel(check: CaseContext, run_id: str, mode: str = "best_effort") -> H
 
 
 def require_readable(check: CaseContext, answer: HttpResponse, run_id: str) -> None:
-    """Require that an answer to a cancel_task is not a 5xx, and has no frames of other runs."""
+    """Fail the case if an answer to a cancel_task has a 5xx status, unreadable frames, or frames of
+    other runs."""
     if answer.status >= 500:
         check.fail(f"a cancel_task made the service fail: {answer.shown()}")
     if not answer.ok or not answer.body.strip():
@@ -59,7 +62,8 @@ def require_readable(check: CaseContext, answer: HttpResponse, run_id: str) -> N
 
 
 def await_terminal(check: CaseContext, run: HeldRun, after: str) -> answers.Event:
-    """Wait for the terminal frame of ``run``, which must come within the patience for an answer."""
+    """Wait for the terminal frame of ``run`` and return it; it must arrive within the time for one
+    answer."""
     try:
         answer = run.post.result(check.patience)
     except NoAnswer as exc:

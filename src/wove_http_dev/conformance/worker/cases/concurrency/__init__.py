@@ -1,4 +1,4 @@
-"""Cases about runs at the same time."""
+"""Cases about runs that overlap in time."""
 
 from __future__ import annotations
 

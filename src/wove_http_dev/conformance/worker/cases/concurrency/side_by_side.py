@@ -1,6 +1,6 @@
 """Concurrency cases: tasks run at the same time, and each run gets its own answer.
 
-That tasks overlap is seen at their connections to the checker, not measured by a clock.
+The checker knows that tasks overlap because all of them are connected to it, not by measuring time.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from wove_http_dev.conformance.worker.unpickling import brief
 from wove_http_dev.conformance.worker.wire import HttpResponse, NoAnswer
 
 MANY = 8
-"""What Wove itself has in flight on four cores (asyncio's default pool, cores + 4)."""
+"""Tasks that Wove itself has in flight on four cores (asyncio's default pool, cores + 4)."""
 
 
 def side_by_side(check: CaseContext, count: int) -> str:
-    """Require that ``count`` tasks are all running before any of them may end."""
+    """Require that ``count`` tasks are all running before any of them ends."""
     runs = []
     for _ in range(count):
         callback = check.callback()
@@ -51,7 +51,7 @@ def side_by_side(check: CaseContext, count: int) -> str:
     expected="both run at the same time",
 )
 def two_at_once(check: CaseContext) -> str:
-    """A second request is served while a task runs; else no cancel_task could get through."""
+    """A second request is served while a task runs; otherwise a cancel_task could never stop it."""
     return side_by_side(check, 2)
 
 
@@ -62,7 +62,7 @@ def two_at_once(check: CaseContext) -> str:
     expected="all run at the same time",
 )
 def many_at_once(check: CaseContext) -> str:
-    """As many tasks run at once as Wove sends at once."""
+    """The service runs as many tasks at once as Wove sends at once."""
     return side_by_side(check, MANY)
 
 
@@ -74,7 +74,7 @@ def _own(
     what: str,
     all_values: list[object],
 ) -> None:
-    """Require that ``answer`` is about the run ``run_id``, which returned ``value``, one of
+    """Require that ``answer`` belongs to the run ``run_id``, which returned ``value``, one of
     ``all_values``."""
     events = check.events_in(answer, what)
     for event in events:
@@ -91,7 +91,7 @@ def _own(
 
 
 def _pair(check: CaseContext, *, first_ends_first: bool) -> None:
-    """Two runs that certainly overlap, ended in the order asked for."""
+    """Run two tasks that overlap, and end the first one first or last."""
     runs = []
     for number in (1, 2):
         callback = check.callback()
@@ -113,12 +113,12 @@ def _pair(check: CaseContext, *, first_ends_first: bool) -> None:
 @concurrency.must(
     "03",
     sources.CONTRACT,
-    scenario="two tasks that overlap, ended in either order; 16 tasks at once, each with its own"
-    " value",
-    expected="each answer has its own run_id and its own value",
+    scenario="two tasks that overlap, ended in either order; 16 tasks at once, each with a"
+    " different value",
+    expected="each answer has the run_id and the value of its own run",
 )
 def never_mixed_up(check: CaseContext) -> str:
-    """When runs overlap, each answer is about its own run."""
+    """If runs overlap, each answer belongs to its own run."""
     if check.session.callback_works():
         _pair(check, first_ends_first=True)
         _pair(check, first_ends_first=False)
@@ -144,7 +144,7 @@ def never_mixed_up(check: CaseContext) -> str:
     expected="the second is answered while the first still runs",
 )
 def result_while_another_waits(check: CaseContext) -> str:
-    """A run is answered when it has ended, not when another one has."""
+    """A run is answered when it has ended, even if an earlier run has not."""
     callback = check.callback()
     frame = commands.run_frame(tasks.hold_async, callback.address)
     held = check.post_later(frame)

@@ -1,4 +1,4 @@
-"""Cases about how failures of tasks are reported and survived."""
+"""Cases about failing tasks: how they are reported, and that the service keeps serving."""
 
 from __future__ import annotations
 

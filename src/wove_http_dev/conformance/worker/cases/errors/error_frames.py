@@ -1,7 +1,7 @@
-"""Error cases about the contents of a task_error: its run, what was raised, and no exception that
-would harm the weave.
+"""Error cases about the contents of a task_error: its run, the exception that was raised, and that
+no exception is sent that would harm the weave.
 
-What Wove's executor does with an exception in an answer was measured on wove 2.0.3.
+How Wove's executor treats an exception in an answer was measured on wove 2.0.3.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ FIELDS = ("kind", "message", "traceback", "retryable", "source")
 
 
 def failed(check: CaseContext, what: str, function: Any, args: Any = None) -> answers.Event:
-    """Run ``function`` and require a ``task_error`` for it, and that the next task runs."""
+    """Run ``function``, require a ``task_error`` for it and that the next task runs, and return the
+    frame."""
     event = check.terminal(commands.run_frame(function, args), what)
     if event.get("type") != "task_error":
         check.fail(f"{what} was answered with {event.get('type')!r}", expected="task_error")
@@ -27,12 +28,12 @@ def failed(check: CaseContext, what: str, function: Any, args: Any = None) -> an
 
 
 def loadable(check: CaseContext, what: str, event: answers.Event) -> BaseException | None:
-    """The exception in ``event``; the case fails if it does not load."""
+    """Return the exception in ``event``, or ``None``; the case fails if it cannot be loaded."""
     try:
         return answers.exception_of(event)
     except Unloadable as exc:
         check.fail(
-            f"{what}: exception_pickle: {exc}; Wove then shows that instead of the task's error"
+            f"{what}: exception_pickle: {exc}; Wove then shows this instead of the task's error"
         )
 
 
@@ -40,8 +41,8 @@ def loadable(check: CaseContext, what: str, event: answers.Event) -> BaseExcepti
     "01",
     sources.EVENTS,
     scenario="a task that raises ValueError",
-    expected="a task_error that names ValueError and its message; in exception_pickle, if it is"
-    " there, the same exception",
+    expected="a task_error that names ValueError and its message; if there is an exception_pickle,"
+    " the same exception in it",
 )
 def task_exception(check: CaseContext) -> str:
     """An exception in a task is answered with a task_error that names it."""
@@ -55,17 +56,18 @@ def task_exception(check: CaseContext) -> str:
 
 
 def _same_exception(check: CaseContext, what: str, event: answers.Event) -> None:
-    """Require that ``exception_pickle``, which Wove raises in the weave, holds what was raised."""
+    """Require that ``exception_pickle``, which Wove raises in the weave, holds the exception that
+    the task raised."""
     if "exception_pickle" not in event:
         return
     try:
         seen = load(event["exception_pickle"])
     except (Refused, Unloadable) as exc:
-        check.fail(f"{what}: exception_pickle: {exc}, where the ValueError alone would do")
+        check.fail(f"{what}: exception_pickle: {exc}, where a plain ValueError was raised")
     if type(seen) is not ValueError or seen.args != tasks.FAILURE:
         check.fail(
             f"{what}: exception_pickle holds {brief(seen)}, where ValueError{tasks.FAILURE!r} was"
-            " raised: an except clause in the weave would not see it"
+            " raised: an except clause in the weave would not catch it"
         )
 
 
@@ -76,7 +78,7 @@ def _same_exception(check: CaseContext, what: str, event: answers.Event) -> None
     expected="an error with kind, message, traceback, retryable and source",
 )
 def error_fields(check: CaseContext) -> str:
-    """A network executor's task_error holds the normalized error: five fields."""
+    """The error in a task_error is Wove's normalized error, which has five fields."""
     event = failed(check, "a task that raises ValueError", tasks.fail)
     error = answers.error_value(event)
     if not isinstance(error, dict):
@@ -93,11 +95,12 @@ def error_fields(check: CaseContext) -> str:
 @errors.should(
     "06",
     f"{sources.EXECUTOR}: it hides the real error",
-    scenario="a task that raises an exception which pickles, to bytes that do not load",
+    scenario="a task that raises an exception whose pickle cannot be loaded",
     expected="a task_error without exception_pickle that names the message",
 )
 def exception_that_does_not_load(check: CaseContext) -> str:
-    """An exception is sent only if its pickle loads again; otherwise only the error is."""
+    """An exception is sent in exception_pickle only if the pickle can be loaded again; otherwise
+    only the error is sent."""
     what = "an exception that pickles but does not load"
     event = failed(check, what, tasks.exception_that_does_not_load)
     loadable(check, what, event)
@@ -131,7 +134,7 @@ def timeout_error(check: CaseContext) -> str:
     expected="the same message in the task_error",
 )
 def message_in_letters(check: CaseContext) -> str:
-    """An error's message comes back as it was, in whatever script."""
+    """An error's message keeps its non-ASCII characters."""
     what = "a task that raises ValueError"
     event = failed(check, what, tasks.fail_in_letters)
     said = [answers.error_payload(event).get("message")]
@@ -139,8 +142,7 @@ def message_in_letters(check: CaseContext) -> str:
     letters = "größe \N{CJK UNIFIED IDEOGRAPH-6F22}"
     if not any(isinstance(text, str) and letters in text for text in said):
         check.fail(
-            f"the message came back as {brief(said[0])}, without its letters beyond ASCII"
-            f" ({letters})"
+            f"the message came back as {brief(said[0])}, without its non-ASCII letters ({letters})"
         )
     return brief(said[0])
 
@@ -148,8 +150,8 @@ def message_in_letters(check: CaseContext) -> str:
 @errors.must(
     "16",
     sources.CONTRACT,
-    scenario="a task that raises ValueError, with ids of this check's choosing",
-    expected="its run_id and its task_id, unchanged, on every event frame",
+    scenario="a task that raises ValueError, with a run_id and task_id chosen by this check",
+    expected="both ids, unchanged, in every event frame",
 )
 def error_ids(check: CaseContext) -> str:
     """A task_error has its run_id: without it the weave would never end."""

@@ -1,4 +1,5 @@
-"""Error cases about tasks that go wrong: each gets a terminal frame, and the service goes on."""
+"""Error cases about tasks that fail in unusual ways: each gets a terminal frame, and the service
+keeps serving."""
 
 from __future__ import annotations
 
@@ -7,17 +8,17 @@ from wove_http_dev.conformance.worker.cases.errors import errors
 from wove_http_dev.conformance.worker.cases.errors.error_frames import failed, loadable
 from wove_http_dev.conformance.worker.context import CaseContext
 
-OUTCOME = "one task_error; the service goes on"
+OUTCOME = "one task_error; the service keeps serving"
 
 
 @errors.must(
     "03",
     sources.EVENTS,
-    scenario="a task without an argument that it needs, and one with an argument too many",
+    scenario="a task sent without a required argument, and one sent with an unknown argument",
     expected=OUTCOME,
 )
 def wrong_arguments(check: CaseContext) -> str:
-    """A call that does not fit the function is the task's error."""
+    """If the arguments do not fit the function, the run ends in a task_error."""
     failed(check, "a task that lacks an argument", tasks.echo, {})
     failed(check, "a task with an argument too many", tasks.echo, {"value": 1, "more": 2})
     return "task_error"
@@ -31,7 +32,8 @@ def wrong_arguments(check: CaseContext) -> str:
     expected=OUTCOME,
 )
 def unpicklable_result(check: CaseContext) -> str:
-    """A result that cannot be pickled is a task_error, not a failure of the service."""
+    """If a result cannot be pickled, the run ends in a task_error, not in an error of the
+    service."""
     failed(check, "a result whose pickling raises ValueError", tasks.result_that_refuses)
     return answers.error_text(
         failed(check, "a result that cannot be pickled", tasks.unpicklable_result)
@@ -43,10 +45,10 @@ def unpicklable_result(check: CaseContext) -> str:
     sources.CONTRACT,
     scenario="a task that raises an exception which holds a lock, and one whose exception raises"
     " ValueError when it is pickled",
-    expected="a task_error that names its message; the service goes on",
+    expected="a task_error that names its message; the service keeps serving",
 )
 def unpicklable_exception(check: CaseContext) -> str:
-    """An exception that cannot be pickled is sent as an error, without exception_pickle."""
+    """If an exception cannot be pickled, the error is sent without exception_pickle."""
     for what, function in (
         ("an exception that cannot be pickled", tasks.unpicklable_exception),
         ("an exception whose pickling raises ValueError", tasks.exception_that_refuses),
@@ -63,10 +65,11 @@ def unpicklable_exception(check: CaseContext) -> str:
     "07",
     f"{sources.CONTRACT}; {sources.EXECUTOR}: sent as an exception, it ends the caller's program",
     scenario="tasks that raise SystemExit, KeyboardInterrupt, GeneratorExit and BaseException",
-    expected="a task_error each, no exception_pickle of such a kind; the service goes on",
+    expected="a task_error each, without such an exception in exception_pickle; the service keeps"
+    " serving",
 )
 def system_exit(check: CaseContext) -> str:
-    """A task that calls sys.exit() or is interrupted does not end the service."""
+    """A task that calls sys.exit() or raises KeyboardInterrupt does not end the service."""
     for name in ("SystemExit", "KeyboardInterrupt", "GeneratorExit", "BaseException"):
         what = f"a task that raises {name}"
         event = failed(check, what, tasks.fail_with, {"name": name})
@@ -82,12 +85,14 @@ def system_exit(check: CaseContext) -> str:
 @errors.must(
     "09",
     f"{sources.CONTRACT}; {sources.STDIO}",
-    scenario="an async task that raises asyncio.CancelledError, with no cancel_task",
-    expected="a task_error, or task_cancelled as Wove's own runtime says; the service goes on",
+    scenario="an async task that raises asyncio.CancelledError, without a cancel_task",
+    expected="a task_error, or task_cancelled, which Wove's own runtime sends; the service keeps"
+    " serving",
 )
 def cancelled_error(check: CaseContext) -> str:
-    """A task that raises CancelledError by itself has an outcome too (it is not an Exception)."""
-    what = "a task that raises CancelledError by itself"
+    """A task that raises CancelledError without a cancel_task gets a terminal frame too
+    (CancelledError is not a subclass of Exception)."""
+    what = "a task that raises CancelledError without a cancel_task"
     event = check.terminal(commands.run_frame(tasks.cancel_itself), what)
     if event.get("type") == "task_result":
         check.fail(f"{what} was answered with 'task_result'")
@@ -98,12 +103,12 @@ def cancelled_error(check: CaseContext) -> str:
 @errors.must(
     "10",
     sources.CONTRACT,
-    scenario="a callable pickled by the name of a module that the worker does not have, and by a"
-    " name that a module of its own does not have",
-    expected="a task_error that names what is missing; the service goes on",
+    scenario="a callable pickled by name from a module that the worker does not have, and by a name"
+    " that an existing module does not have",
+    expected="a task_error that names what is missing; the service keeps serving",
 )
 def unimportable_callable(check: CaseContext) -> str:
-    """A callable that cannot be imported is a task_error that says what is missing."""
+    """If a callable cannot be imported, the run ends in a task_error that says what is missing."""
     for missing, payload in (
         ("wove_conformance_no_such_name", b"cos\nwove_conformance_no_such_name\n."),
         ("wove_conformance_no_such_module", b"cwove_conformance_no_such_module\nfunction\n."),
@@ -120,10 +125,11 @@ def unimportable_callable(check: CaseContext) -> str:
     sources.CONTRACT,
     scenario="bytes that are not a pickle as callable and as arguments; a callable that is a"
     " number; arguments that are a list",
-    expected="a task_error or a 4xx status each; the service goes on",
+    expected="a task_error or a 4xx status each; the service keeps serving",
 )
 def broken_pickles(check: CaseContext) -> str:
-    """A payload that does not load, or loads to a wrong value, is answered with an error."""
+    """A pickle that does not load, or that loads to a value of the wrong type, is answered with an
+    error."""
     for what, function, args in (
         ("a callable_pickle that is not a pickle", b"\x80\x05garbage", None),
         ("an empty callable_pickle", b"", None),
@@ -145,10 +151,10 @@ def broken_pickles(check: CaseContext) -> str:
     "12",
     sources.CONTRACT,
     scenario="a callable_pickle that calls sys.exit(3) when it is loaded",
-    expected="a task_error or a 4xx status; the service goes on",
+    expected="a task_error or a 4xx status; the service keeps serving",
 )
 def exit_on_load(check: CaseContext) -> str:
-    """A pickle that raises SystemExit while it is loaded ends its run only."""
+    """A pickle that raises SystemExit when it is loaded ends only its own run."""
     what = "a pickle that calls sys.exit() when loaded"
     payload = tasks.pickled(tasks.OnLoad("__import__('sys').exit(3)"))
     answer = check.ask(what, commands.encode(commands.run_frame(payload)))
@@ -168,7 +174,7 @@ def exit_on_load(check: CaseContext) -> str:
     expected="a task_error each; the next async task runs",
 )
 def async_system_exit(check: CaseContext) -> str:
-    """A coroutine that calls sys.exit() ends itself, not the event loop of the others."""
+    """A coroutine that calls sys.exit() ends only its own run, not the event loop of other runs."""
     for name in ("SystemExit", "KeyboardInterrupt"):
         what = f"an async task that raises {name}"
         failed(check, what, tasks.fail_with_async, {"name": name})

@@ -1,4 +1,4 @@
-"""Cases about command frames and the event frames that answer them."""
+"""Cases about command frames and the event frames in their answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Frame cases about bad frames: each is rejected with an error status, and the service goes on."""
+"""Frame cases about bad command frames: each is rejected with an error status, and the service
+keeps serving."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from wove_http_dev.conformance.worker import answers, commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.frames import frames
 from wove_http_dev.conformance.worker.context import CaseContext
 
-REJECTION = "an error status, 400 at best; the service goes on"
+REJECTION = "an error status, preferably 400; the service keeps serving"
 
 
 BadFrames = Iterator[tuple[str, bytes | dict[str, Any]]]
@@ -19,8 +20,9 @@ BadFrames = Iterator[tuple[str, bytes | dict[str, Any]]]
 def rejects(
     *, then: str = ""
 ) -> Callable[[Callable[[CaseContext], BadFrames]], Callable[[CaseContext], str]]:
-    """Make the decorated generator the body of a case: each body or frame that it yields, with a
-    name for it, must be rejected. Afterwards the next task must run; ``then`` names the cause."""
+    """Make the decorated generator the body of a case: it yields pairs of a name and a body or
+    frame, and each must be rejected. If ``then`` is given, a task must run afterwards; ``then``
+    names the cause if it does not."""
 
     def make(bad_frames: Callable[[CaseContext], BadFrames]) -> Callable[[CaseContext], str]:
         @functools.wraps(bad_frames)
@@ -38,9 +40,9 @@ def rejects(
 
 
 def rejected(check: CaseContext, what: str, frame: bytes | dict[str, Any]) -> str:
-    """Send ``frame`` and require an error status; returns what was answered.
+    """Send ``frame``, require an error status and return what was answered.
 
-    For an object with a run_id a task_error will do as well: it ends the run.
+    For an object with a run_id a task_error is accepted too, because it ends the run.
     """
     answer = check.ask(what, frame if isinstance(frame, bytes) else commands.encode(frame))
     if answer.status >= 400:
@@ -86,13 +88,13 @@ def not_an_object(check: CaseContext) -> BadFrames:
 @frames.must(
     "11",
     f"{sources.HTTP}, 15.5.1; {sources.EVENTS}",
-    scenario="run_task frames without type, run_id or callable_pickle, or with a number for the"
-    " last",
-    expected="an error status, or a task_error for the run_id; the service goes on",
+    scenario="run_task frames without type, run_id or callable_pickle, or with a number as"
+    " callable_pickle",
+    expected="an error status, or a task_error for the run_id; the service keeps serving",
 )
 @rejects(then="run_task frames that lack a field")
 def missing_fields(check: CaseContext) -> BadFrames:
-    """A run_task that lacks a field it cannot be run without is rejected."""
+    """A run_task without one of the fields that are needed to run it is rejected."""
     for name in ("type", "run_id", "callable_pickle"):
         frame = commands.run_frame(tasks.nothing)
         del frame[name]
@@ -105,7 +107,7 @@ def missing_fields(check: CaseContext) -> BadFrames:
     "12",
     f"{sources.HTTP}, 15.5.1; {sources.PROTOCOL}",
     scenario="callable_pickle and args_pickle that are not base64",
-    expected="an error status, or a task_error for the run_id; the service goes on",
+    expected="an error status, or a task_error for the run_id; the service keeps serving",
 )
 @rejects(then="payloads that are not base64")
 def bad_base64(check: CaseContext) -> BadFrames:
@@ -137,7 +139,7 @@ def unknown_command(check: CaseContext) -> BadFrames:
     expected="a 4xx status: the mistake is the client's",
 )
 def rejection_status(check: CaseContext) -> str:
-    """A bad frame is the client's mistake: 4xx, where 5xx would say that the service failed."""
+    """A bad frame is answered with a 4xx status, because the mistake is the client's."""
     nameless = commands.run_frame(tasks.nothing)
     del nameless["run_id"]
     unknown = {**commands.run_frame(tasks.nothing), "type": "run_everything"}
@@ -155,7 +157,7 @@ def rejection_status(check: CaseContext) -> str:
     return "4xx"
 
 
-# Wove's own stdio worker skips such characters
+# Wove's own stdio worker skips such characters.
 @frames.should(
     "16",
     f"{sources.BASE64}: what holds characters outside the alphabet must be rejected",
@@ -164,7 +166,7 @@ def rejection_status(check: CaseContext) -> str:
 )
 @rejects()
 def strict_base64(check: CaseContext) -> BadFrames:
-    """Characters that base64 does not have are an error, and not skipped."""
+    """Characters outside the base64 alphabet are an error; they are not skipped."""
     frame = commands.run_frame(tasks.nothing)
     text = str(frame["callable_pickle"])
     frame["callable_pickle"] = f"{text[:8]}****{text[8:]}"

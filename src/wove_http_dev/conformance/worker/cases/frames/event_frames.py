@@ -1,4 +1,4 @@
-"""Frame cases about the event frames that answer a good run_task."""
+"""Frame cases about the event frames that answer a valid run_task."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def _events(check: CaseContext, **ids: str) -> list[answers.Event]:
 @frames.must(
     "15",
     sources.PROTOCOL,
-    scenario="a task that returns text and, should that fail, one that returns None",
-    expected="a task_result that can be read, for one of them, within 10 s",
+    scenario="a task that returns text and, if that fails, one that returns None",
+    expected="a task_result that Wove can read, for one of them, within 10 s",
     prerequisite=True,
 )
 def readable_result(check: CaseContext) -> str:
-    """A plain run is answered with a result that can be read: all other cases build on that."""
+    """A simple run is answered with a result that Wove can read. All other cases depend on this."""
     try:
         return _read(check, tasks.echo, {"value": "conformance"})
     except CaseFailed as first:
         try:
             return _read(check, tasks.nothing)
-        except CaseFailed:  # both fail: the first one's reason is the plainer
+        except CaseFailed:  # if both fail, the first message is the clearer one
             raise first from None
 
 
@@ -50,7 +50,7 @@ def _read(check: CaseContext, function: Any, args: Any = None) -> str:
         answers.result_of(found[0])
     except CaseFailed as exc:
         version = f"Python {sys.version_info.major}.{sys.version_info.minor}"
-        hint = f" (does the service run {version}, as this check does, and has it cloudpickle?)"
+        hint = f" (does the service run {version}, like this check, and have cloudpickle?)"
         failed = found[0].get("type") == "task_error"
         check.fail(f"{what}: {exc.actual}{hint if failed else ''}")
     return answers.types(events)
@@ -63,7 +63,7 @@ def _read(check: CaseContext, function: Any, args: Any = None) -> str:
     expected='JSON: one event frame, a list of them, or {"events": […]}',
 )
 def json_answer(check: CaseContext) -> str:
-    """The answer is JSON in one of the three shapes."""
+    """The answer is JSON in one of the three shapes that Wove reads."""
     answer = check.ask("the run_task POST", commands.encode(commands.run_frame(tasks.nothing)))
     events = check.events_in(answer)
     if not events:
@@ -95,10 +95,11 @@ def one_terminal_frame(check: CaseContext) -> str:
     "03",
     sources.CONTRACT,
     scenario="a valid run_task frame",
-    expected="its run_id, unchanged, on every event frame",
+    expected="its run_id, unchanged, in every event frame",
 )
 def run_id_echo(check: CaseContext) -> str:
-    """Every event frame carries the run_id of its run: Wove finds the task by it alone."""
+    """Every event frame has the run_id of its run, because Wove finds the task only by the
+    run_id."""
     run_id = commands.new_run_id()
     _echoed(check, "run_id", run_id, _events(check, run_id=run_id))
     return run_id
@@ -121,10 +122,10 @@ def _echoed(check: CaseContext, name: str, sent: str, events: list[answers.Event
     "04",
     sources.CONTRACT,
     scenario="a valid run_task frame",
-    expected="its task_id, unchanged, on every event frame",
+    expected="its task_id, unchanged, in every event frame",
 )
 def task_id_echo(check: CaseContext) -> str:
-    """Every event frame carries the task_id, for error messages and debugging output."""
+    """Every event frame has the task_id, which is used in error messages and debugging output."""
     task_id = "render_report"
     _echoed(check, "task_id", task_id, _events(check, task_id=task_id))
     return task_id
@@ -133,11 +134,12 @@ def task_id_echo(check: CaseContext) -> str:
 @frames.must(
     "05",
     sources.CONTRACT,
-    scenario="run_id and task_id with letters beyond ASCII, quotes, slashes and spaces",
-    expected="both unchanged on every event frame",
+    scenario="run_id and task_id with non-ASCII letters, quotes, slashes and spaces",
+    expected="both unchanged in every event frame",
 )
 def ids_are_opaque(check: CaseContext) -> str:
-    """Ids are text of the sender's choosing (a Python name may hold any letter) and come back."""
+    """Ids may contain any characters (a Python name may have any letter) and are returned
+    unchanged."""
     run_id = f"größe_\N{CJK UNIFIED IDEOGRAPH-6F22}:{commands.new_run_id()} '/\\\"%2F"
     task_id = "größe_\N{CJK UNIFIED IDEOGRAPH-6F22}"
     events = _events(check, run_id=run_id, task_id=task_id)
@@ -153,7 +155,7 @@ def ids_are_opaque(check: CaseContext) -> str:
     expected="task_started, if any, first and once; the terminal frame last",
 )
 def order(check: CaseContext) -> str:
-    """The frames are in the order in which things happened; the terminal frame is the last."""
+    """Frames are in the order of the events; the terminal frame is the last one."""
     events = _events(check)
     kinds = [event.get("type") for event in events]
     if kinds and kinds[-1] not in answers.TERMINAL:
@@ -170,7 +172,7 @@ def order(check: CaseContext) -> str:
     expected="event types that Wove knows",
 )
 def known_event_types(check: CaseContext) -> str:
-    """Every event frame has a type that Wove knows; at any other one it fails the task."""
+    """Every event frame has a type that Wove knows; Wove fails the task at any other type."""
     events = _events(check)
     if any(event.get("type") not in answers.KNOWN for event in events):
         check.fail(f"unknown event types: {answers.types(events)}")
@@ -179,12 +181,12 @@ def known_event_types(check: CaseContext) -> str:
 
 @frames.should(
     "08",
-    "the command frames of Wove's docs name fields, and do not say there are no more",
-    scenario="a run_task frame with fields the docs do not name, and every delivery setting",
+    "Wove's docs list fields of the command frames, and do not exclude others",
+    scenario="a run_task frame with fields that the docs do not list, and every delivery setting",
     expected="the task's result",
 )
 def unknown_fields(check: CaseContext) -> str:
-    """Fields that the service does not know do not keep it from running the task."""
+    """A run_task with fields that the service does not know is still run."""
     frame = commands.run_frame(tasks.echo, {"value": 8})
     frame["conformance_extra"] = {"any": ["thing", None]}
     frame["delivery"].update(

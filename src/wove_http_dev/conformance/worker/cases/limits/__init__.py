@@ -1,4 +1,4 @@
-"""Cases about requests and runs that use up a service's resources."""
+"""Cases about requests and runs that could exhaust the service's resources."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The limit case about threads and files that runs leave behind in the worker process.
+"""The limit case about threads and open files that remain in the worker process after runs.
 
-Pools fill and caches warm up, so only a count that grows by about one with each run, and goes on
-growing, is a leak.
+Pools fill and caches warm up, so only a count that keeps growing by about one with each run is
+reported as a leak.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from wove_http_dev.conformance.worker.cases.limits import limits
 from wove_http_dev.conformance.worker.context import CaseContext
 
 BATCH, BATCH_TIME = 25, 1.2
-"""Runs between two counts, and the seconds after which there are enough of them."""
+"""Runs between two counts, and the seconds after which no more are started."""
 FEWEST = 10
-"""Runs that are needed to tell growth from chance."""
+"""Least number of runs that distinguishes growth from chance."""
 
 
 def _batch(step: Callable[[], object]) -> int:
-    """Do up to 25 steps within 1.2 s; how many were done."""
+    """Call ``step`` up to 25 times within 1.2 s. Return how many times it was called."""
     ends = time.monotonic() + BATCH_TIME
     for number in range(BATCH):
         if time.monotonic() > ends:
@@ -31,7 +31,7 @@ def _batch(step: Callable[[], object]) -> int:
 
 
 def _steps(check: CaseContext) -> Mapping[str, Callable[[], object]]:
-    """The steps that are repeated, by name."""
+    """The kinds of requests that are repeated, by name."""
     fails = commands.run_frame(tasks.fail)
     steps: dict[str, Callable[[], object]] = {
         "sync runs": lambda: check.value(tasks.echo, {"value": 1}),
@@ -54,9 +54,9 @@ def _held(check: CaseContext) -> dict[str, int]:
 @limits.should(
     "07",
     sources.CWE_EXHAUSTION,
-    scenario=f"twice {BATCH} tasks each that are sync, async and failing, and as many requests"
-    " without credentials; in between tasks that count the threads and open files of their process",
-    expected="counts that do not grow",
+    scenario=f"twice {BATCH} tasks of each kind (sync, async, failing) and as many requests without"
+    " credentials; between them, tasks that count the threads and open files of their process",
+    expected="counts that do not keep growing",
 )
 def nothing_left_behind(check: CaseContext) -> str:
     """A run releases the threads, event loops and files that it used."""

@@ -1,4 +1,5 @@
-"""Limit cases about requests: too deep, too large, cut off, abandoned; and a hundred in a row."""
+"""Limit cases about requests that are too deep, too large, cut off or abandoned by the client, and
+about a hundred runs in a row."""
 
 from __future__ import annotations
 
@@ -16,20 +17,20 @@ DEPTH = 100_000
 HEAD = 200_000
 """Bytes of a header."""
 AFTERMATH = 0.1
-"""Seconds between two tasks that must run after a bad request."""
+"""Seconds between the two tasks that must run after a bad request."""
 RESULT = 8 * 2**20
 """Bytes of a result, more than socket buffers hold."""
 RUNS, RUNS_TIME = 100, 3.0
 
 
 def survived(check: CaseContext, what: str, step: Callable[[], object]) -> str:
-    """Do ``step``, which may fail, and require that the next task runs."""
+    """Call ``step``, which may fail, and require that the service still runs tasks afterwards."""
     try:
         seen = str(step() or "done")
     except (NoAnswer, OSError) as exc:
         seen = str(exc)
     check.still_serves(what)
-    time.sleep(AFTERMATH)  # a service may react after it has answered others
+    time.sleep(AFTERMATH)  # a service may fail only after it has answered the first task
     check.still_serves(what)
     return seen
 
@@ -38,10 +39,10 @@ def survived(check: CaseContext, what: str, step: Callable[[], object]) -> str:
     "01",
     sources.CWE_EXHAUSTION,
     scenario=f"JSON nested {DEPTH} levels deep, with good credentials",
-    expected="an error status; the service goes on",
+    expected="an error status; the service keeps serving",
 )
 def deep_json(check: CaseContext) -> str:
-    """JSON that is nested too deeply is rejected, and the service goes on."""
+    """JSON that is nested too deeply is rejected, and the service keeps serving."""
     body = b'{"type":' + b"[" * DEPTH + b"]" * DEPTH + b"}"
     answer = check.ask("deeply nested JSON", body)
     if answer.status < 400:
@@ -54,7 +55,7 @@ def deep_json(check: CaseContext) -> str:
     "02",
     "RFC 6585, 5 (431)",
     scenario=f"a header of {HEAD} bytes",
-    expected="any answer or none; the service goes on",
+    expected="any answer, or none; the service keeps serving",
 )
 def large_head(check: CaseContext) -> str:
     """A very large request head does not stop the service."""
@@ -69,11 +70,11 @@ def large_head(check: CaseContext) -> str:
 @limits.must(
     "03",
     f"{sources.HTTP1}, 8",
-    scenario="half a request, then the connection is closed",
-    expected="the service goes on, and does not run it",
+    scenario="a request without the last 40 bytes, then the connection is closed",
+    expected="the task does not run; the service keeps serving",
 )
 def cut_off_request(check: CaseContext) -> str:
-    """A request that ends in the middle is dropped and not run."""
+    """A request that ends before its body is complete is not run."""
     callback = check.callback_if_possible()
     function = tasks.report_back if callback is not None else tasks.nothing
     body = commands.encode(commands.run_frame(function, callback.address if callback else {}))
@@ -94,12 +95,12 @@ def cut_off_request(check: CaseContext) -> str:
 @limits.must(
     "04",
     f"{sources.EXECUTOR}: at a timeout it closes the connection",
-    scenario="a run_task whose client disconnects while the task runs; then the task is released;"
-    f" and one whose client resets the connection while a result of {RESULT >> 20} MiB is sent",
-    expected="the service goes on",
+    scenario="a run_task whose client disconnects while the task runs, and one whose client resets"
+    f" the connection while it receives a result of {RESULT >> 20} MiB",
+    expected="the service keeps serving",
 )
 def client_gone(check: CaseContext) -> str:
-    """A client that disconnects while its task runs or is answered does not stop the service."""
+    """A client that disconnects during its run or its answer does not stop the service."""
     survived(check, "a client that reset its connection in the middle of an answer", _reset(check))
     callback = check.callback()
     body = commands.encode(commands.run_frame(tasks.hold, callback.address))

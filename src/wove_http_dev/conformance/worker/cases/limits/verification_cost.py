@@ -1,8 +1,8 @@
-"""The limit case about the time of a verification: it must not grow with the requests seen before.
+"""The limit case about verification time: it must not grow with the number of requests seen before.
 
-Wove's own ``verify_headers`` (2.0.3) walks through every nonce that it remembers at each request:
-75 µs at 1,000 of them, 6 ms at 50,000. Each good request is compared with one that has a wrong
-signature, which costs the same except for the memory of nonces, so that noise cancels out.
+Wove's own ``verify_headers`` (2.0.3) iterates over all remembered nonces at each request: 75 µs at
+1,000 nonces, 6 ms at 50,000. The case compares each valid request with a request that has a wrong
+signature. Both cost the same except for the memory of nonces, so noise cancels out.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from wove_http_dev.conformance.worker.wire import Connection, NoAnswer
 
 WARM_UP = 20
 PAIRS, PAIRS_TIME = 60, 0.7
-"""Pairs of requests that are compared, and the seconds after which there are enough of them."""
+"""Pairs of requests in one measurement, and the seconds after which no more are sent."""
 REQUESTS, REQUESTS_TIME = 4000, 2.0
-"""Requests between the two comparisons, and the seconds after which there are enough of them."""
+"""Requests sent between the measurements, and the seconds after which no more are sent."""
 BEFORE, AGAIN_TIME = 3, 4.0
-"""Measurements before, of which the slowest counts, and seconds for those after, of which the
-fastest counts: other load on the machine makes single ones differ in either direction."""
+"""Number of first measurements, of which the slowest is used, and seconds for later measurements,
+of which the fastest is used: other load on the machine can make single ones slower or faster."""
 PAUSE = 0.3
-"""Seconds between two measurements, so that one moment of load does not spoil both."""
+"""Seconds between two measurements, so that a short load on the machine does not affect both."""
 GROWN, GROWN_SHARE = 150e-6, 0.2
-"""Seconds per request, and the share of a request's time, that are more than noise."""
+"""The growth that is more than noise: seconds per request, and share of a request's time."""
 
 
 class _Clock:
-    """Sends cheap requests (a cancel_task for an unknown run) and times them, on one connection
-    if the service keeps it."""
+    """Sends requests that cost little (a cancel_task for an unknown run) and times them, on one
+    connection if the service keeps it open."""
 
     def __init__(self, check: CaseContext) -> None:
         self._check = check
@@ -39,7 +39,7 @@ class _Clock:
         self.accepted = 0
 
     def time(self, *, good: bool) -> float:
-        """Seconds of one request."""
+        """Send one request and return the seconds that it took."""
         service = self._check.service
         body = commands.encode(commands.cancel_frame("conformance:growth"))
         wrong = None if good else b"another secret"
@@ -58,8 +58,8 @@ class _Clock:
         return took
 
     def difference(self) -> tuple[float, float]:
-        """Seconds that a good request takes longer than one with a wrong signature, and seconds
-        that it takes; of each kind the one that a quarter of them beat."""
+        """Return how many seconds longer a valid request takes than one with a wrong signature, and
+        how many seconds a valid one takes. Both are first quartiles."""
         good: list[float] = []
         wrong: list[float] = []
         ends = time.monotonic() + PAIRS_TIME
@@ -79,12 +79,12 @@ class _Clock:
 @limits.should(
     "06",
     f"{sources.CWE_EXHAUSTION}; measured on wove 2.0.3",
-    scenario=f"signed requests for {REQUESTS_TIME:g} s (at most {REQUESTS}), timed before and after"
-    " against requests with a wrong signature",
+    scenario=f"signed requests for {REQUESTS_TIME:g} s (at most {REQUESTS}); before and after,"
+    " valid requests timed in comparison with wrongly signed ones",
     expected=f"less than {GROWN * 1e6:.0f} µs (and {GROWN_SHARE:.0%}) more per request",
 )
 def verify_time_growth(check: CaseContext) -> str:
-    """The time to verify a request does not grow with the requests that were seen before."""
+    """The time to verify a request does not grow with the number of requests seen before."""
     check.need_mode("signed")
     clock = _Clock(check)
     try:
@@ -108,6 +108,6 @@ def verify_time_growth(check: CaseContext) -> str:
     if grown > noise:
         check.fail(
             f"verification got {grown * 1e6:.0f} µs slower after {seen} more requests: its time"
-            " grows with the nonces remembered"
+            " grows with the number of remembered nonces"
         )
     return f"{max(0.0, grown) * 1e6:.0f} µs more after {seen} requests"

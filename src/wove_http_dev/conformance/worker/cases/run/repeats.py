@@ -1,4 +1,4 @@
-"""Run cases about how often a task runs: once for each run_id, whatever else is the same."""
+"""Run cases about how many times a task runs: exactly once for each run_id."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.unpickling import brief
 
 AFTERMATH = 0.1
-"""Seconds in which a second run of the same task would be noticed."""
+"""Seconds to wait for an unwanted second run of the same task."""
 
 
 @run.must(
@@ -42,7 +42,7 @@ def _once(check: CaseContext, function: Any, not_run: str, what: str) -> None:
     expected="one report each",
 )
 def failed_task_runs_once(check: CaseContext) -> str:
-    """A task that fails is not run again: what it did before it failed would be done twice."""
+    """A failed task is not run again, because its side effects would happen twice."""
     not_run = "an outcome was sent, but the task did not run"
     for what, function in (
         ("a task that fails", tasks.report_and_fail),
@@ -57,10 +57,10 @@ def failed_task_runs_once(check: CaseContext) -> str:
     "11",
     f"{sources.CONTRACT}; a mapped task has many runs",
     scenario="two runs with the same task_id, one after the other, with different arguments",
-    expected="each its own result",
+    expected="each run gets its own result",
 )
 def one_task_twice(check: CaseContext) -> str:
-    """Two runs with one task_id are two runs: a run is identified by its run_id."""
+    """Two runs with the same task_id are separate runs, identified by their run_id."""
     for value in ("first", "second"):
         frame = commands.run_frame(tasks.echo, {"value": value}, task_id="conformance_twice")
         seen = answers.result_of(check.terminal(frame))
@@ -79,10 +79,11 @@ def one_task_twice(check: CaseContext) -> str:
     sources.CONTRACT,
     scenario="two runs of the same callable_pickle and args_pickle; the task returns something new"
     " each time, and changes its argument",
-    expected="another result each time, and the argument as it was sent",
+    expected="a different result each time, and the argument unchanged at the start of each run",
 )
 def same_work_twice(check: CaseContext) -> str:
-    """Every run runs, with arguments of its own, also if the same work was sent before."""
+    """If the same function and arguments are sent again, the task runs again, with its own copy of
+    the arguments."""
     function, args = tasks.pickled(tasks.once_more), tasks.pickled({"items": ["sent"]})
     first, second = check.value(function, args), check.value(function, args)
     for seen in (first, second):
@@ -90,13 +91,13 @@ def same_work_twice(check: CaseContext) -> str:
             check.fail(f"a result came back as {brief(seen)} where text was returned")
     if first == second:
         check.fail(
-            "the same function and arguments, sent in a second run, were not run again: the result"
-            " of the first came back"
+            "the same function and arguments, sent in a second run, were not run again: the answer"
+            " has the result of the first run"
         )
     if not second.endswith(":1"):
         count = second.rpartition(":")[2]
         check.fail(
             f"the second run got a list of {count:.20} items where one was sent: the first run"
-            " appended to it, and runs share what they are given"
+            " appended to it, and both runs got the same list"
         )
     return "run each time"

@@ -1,4 +1,4 @@
-"""Run cases about values: a task gets its arguments, and its result comes back unchanged."""
+"""Run cases about values: a task gets its arguments, and its result is returned unchanged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMES = (
     *("self", "func", "function", "fn", "f", "args", "kwargs", "callable", "task", "name", "run"),
     *("loop", "frame", "timeout", "delivery", "body", "run_id", "task_id", "value"),
 )
-"""Names that a worker may use itself; a task's argument may have them too."""
+"""Argument names that a worker's own code may use."""
 
 
 def _same(check: CaseContext, what: str, seen: Any, expected: Any) -> None:
@@ -26,8 +26,8 @@ def _same(check: CaseContext, what: str, seen: Any, expected: Any) -> None:
 @run.must(
     "01",
     f"{sources.EVENTS}; {sources.STDIO}",
-    scenario="a function with positional, keyword-only, default and ** parameters; args for all"
-    " but the default",
+    scenario="a function with positional, keyword-only, default and ** parameters; arguments for"
+    " all but the default",
     expected="each argument under its own name, the default filled in",
 )
 def keyword_arguments(check: CaseContext) -> str:
@@ -49,10 +49,10 @@ def keyword_arguments(check: CaseContext) -> str:
     sources.STDIO,
     scenario="a coroutine function, a function that returns a coroutine, and an object whose"
     " __call__ is a coroutine function",
-    expected="what it returned after it was awaited, each time",
+    expected="the result of the awaited coroutine, each time",
 )
 def async_callable(check: CaseContext) -> str:
-    """What a task returns is awaited if it is a coroutine, whatever kind of callable it is."""
+    """If a task returns a coroutine, it is awaited, for every kind of callable."""
     for what, function in (
         ("a coroutine function", tasks.echo_async),
         ("a plain function that returns a coroutine", tasks.echo_later),
@@ -63,7 +63,8 @@ def async_callable(check: CaseContext) -> str:
 
 
 def _returned(check: CaseContext, function: Any, args: Any, value: Any, what: str = "") -> None:
-    """Require that ``function`` returns ``value``; ``what`` begins the message if it does not."""
+    """Require that ``function`` returns ``value``; ``what`` is the beginning of the message if it
+    does not."""
     try:
         seen = check.value(function, args)
     except CaseFailed as exc:
@@ -79,7 +80,7 @@ def _returned(check: CaseContext, function: Any, args: Any, value: Any, what: st
     expected="the dict that it makes",
 )
 def importable_callable(check: CaseContext) -> str:
-    """A callable that was pickled by name is imported and called; it need not be a function."""
+    """A callable that was pickled by name is imported and called, even if it is not a function."""
     _same(check, "dict(a=1)", check.value(dict, {"a": 1}), {"a": 1})
     return "{'a': 1}"
 
@@ -87,12 +88,12 @@ def importable_callable(check: CaseContext) -> str:
 @run.must(
     "04",
     sources.PROTOCOL,
-    scenario="tasks that return tuples, sets, bytes, a dict with a number as key, a number beyond"
-    " 64 bits, and everything that is false: 0, '', [], {}, (), False",
+    scenario="tasks that return tuples, sets, bytes, a dict with a number as key, a number of more"
+    " than 64 bits, and all empty and false values: 0, '', [], {}, (), False",
     expected="equal values of the same types",
 )
 def python_values(check: CaseContext) -> str:
-    """A result is a Python value and comes back as one, also where JSON has no such type."""
+    """A result keeps its Python type, even if JSON has no such type."""
     values: tuple[Any, ...] = ((1, (2,)), {7: None}, b"\x00\xff", 0, "", [], {}, (), False)
     for value in values:
         _returned(check, tasks.echo, {"value": value}, value)
@@ -107,7 +108,7 @@ def python_values(check: CaseContext) -> str:
     expected="task_result with None",
 )
 def no_result(check: CaseContext) -> str:
-    """A task that returns nothing is answered with a task_result too."""
+    """A task that returns nothing is answered with a task_result of ``None``."""
     _same(check, "the result of a task that returns nothing", check.value(tasks.nothing), None)
     return "None"
 
@@ -115,11 +116,12 @@ def no_result(check: CaseContext) -> str:
 @run.must(
     "06",
     sources.PROTOCOL,
-    scenario="text from several scripts, emoji, a NUL and line separators, there and back",
+    scenario="a task that returns its argument: text in several scripts, emoji, a NUL, line"
+    " separators",
     expected="the same text",
 )
 def unicode(check: CaseContext) -> str:
-    """Text goes there and back unchanged."""
+    """Text is passed to the task and returned unchanged."""
     text = "größe \N{CJK UNIFIED IDEOGRAPH-6F22}\N{CJK UNIFIED IDEOGRAPH-5B57} \N{PILE OF POO}"
     text += " \x00\r\n\N{LINE SEPARATOR}\N{RIGHT-TO-LEFT MARK}"
     _same(check, "the text", check.value(tasks.echo, {"value": text}), text)
@@ -129,11 +131,11 @@ def unicode(check: CaseContext) -> str:
 @run.must(
     "07",
     f"{sources.PROTOCOL} (no limit is named)",
-    scenario="1 MiB of argument, returned",
+    scenario="a task that returns its argument, 1 MiB of bytes",
     expected="the same bytes",
 )
 def large_payload(check: CaseContext) -> str:
-    """An argument and a result of 1 MiB come back unchanged."""
+    """An argument and a result of 1 MiB are passed unchanged."""
     _large(check, 1)
     return "1 MiB there and back"
 
@@ -149,11 +151,11 @@ def _large(check: CaseContext, size: int) -> None:
 @run.should(
     "08",
     f"{sources.PROTOCOL} (no limit is named)",
-    scenario="6 MiB of argument, returned",
+    scenario="a task that returns its argument, 6 MiB of bytes",
     expected="the same bytes",
 )
 def very_large_payload(check: CaseContext) -> str:
-    """Larger values, such as data frames and images, come back unchanged as well."""
+    """Larger values, such as data frames and images, are passed unchanged too."""
     _large(check, 6)
     return "6 MiB there and back"
 
@@ -162,10 +164,10 @@ def very_large_payload(check: CaseContext) -> str:
     "13",
     f"{sources.STDIO}; it pickles with cloudpickle",
     scenario="tasks that return a lambda, and an instance of a class that the task defines",
-    expected="a task_result each (this check does not load it)",
+    expected="a task_result each (the check does not load them)",
 )
 def result_by_value(check: CaseContext) -> str:
-    """A result may hold functions and classes that cannot be imported, as the task itself may."""
+    """A result may contain functions and classes that cannot be imported."""
     for what, function in (
         ("a lambda", tasks.function_by_value),
         ("an instance of a class that it defines", tasks.instance_by_value),
@@ -183,10 +185,10 @@ def result_by_value(check: CaseContext) -> str:
     "14",
     f"{sources.EVENTS}; {sources.STDIO}",
     scenario=f"arguments named {', '.join(NAMES)}",
-    expected="all of them",
+    expected="the task receives all of them",
 )
 def any_argument_name(check: CaseContext) -> str:
-    """A task's parameters have names of its author's choosing, the worker's own included."""
+    """A task's parameters may have any names, even names that the worker's code uses."""
     for name in NAMES:
         what = f"the names of a task's arguments, with one called {name!r}"
         try:
@@ -206,7 +208,7 @@ def any_argument_name(check: CaseContext) -> str:
     expected="each as the task's result, unchanged",
 )
 def results_are_not_judged(check: CaseContext) -> str:
-    """What a task returns is its result, whatever it looks like."""
+    """A returned value is the task's result, even if it looks like an error or an event frame."""
     values: tuple[Any, ...] = (
         {"error": "no error"},
         {"type": "task_error", "error": {"kind": "Nothing", "message": "a value"}},
@@ -231,6 +233,6 @@ def results_are_not_judged(check: CaseContext) -> str:
     expected="its result",
 )
 def task_that_prints(check: CaseContext) -> str:
-    """A task may print; the text is not part of the answer."""
+    """A task may print; the printed text is not part of the answer."""
     _returned(check, tasks.prints, None, "printed", "a task that prints: ")
     return "printed"

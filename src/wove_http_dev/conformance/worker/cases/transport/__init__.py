@@ -1,4 +1,4 @@
-"""Cases about HTTP itself: connections, methods, and requests on one connection."""
+"""Cases about HTTP itself: connections, methods, several requests on one connection."""
 
 from __future__ import annotations
 

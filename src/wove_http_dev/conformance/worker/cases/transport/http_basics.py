@@ -1,4 +1,5 @@
-"""Transport cases: the service answers HTTP, on slow, reused and silent connections too."""
+"""Transport cases: the service speaks HTTP correctly, even if clients are slow or silent, or send
+several requests on one connection."""
 
 from __future__ import annotations
 
@@ -27,11 +28,11 @@ SILENT = 20
     "01",
     sources.PROTOCOL,
     scenario="a POST with a valid run_task frame",
-    expected="any HTTP answer, within twice the patience for later ones (10 s)",
+    expected="any HTTP answer within 10 s",
     prerequisite=True,
 )
 def reachable(check: CaseContext) -> str:
-    """The service answers HTTP at the URL, with a certificate that is trusted."""
+    """The service answers HTTP at the URL; for https, its certificate is trusted."""
     body = commands.encode(commands.run_frame(tasks.nothing))
     try:
         answer = check.post(body, patience=2 * check.patience)
@@ -47,7 +48,7 @@ def reachable(check: CaseContext) -> str:
     expected="https and authentication, unless the host is local",
 )
 def tls_beyond_this_machine(check: CaseContext) -> str:
-    """A service that is not on this machine uses TLS and network executor authentication."""
+    """A service on another machine uses TLS and authentication."""
     service = check.service
     if service.local:
         raise NotApplicable(f"{service.host} is local: plain http is allowed for development")
@@ -80,7 +81,7 @@ def json_content_type(check: CaseContext) -> str:
     expected="the task's result",
 )
 def request_in_pieces(check: CaseContext) -> str:
-    """A request that arrives in several TCP segments is read to its end before it is answered."""
+    """A request that arrives in several TCP segments is read completely before it is answered."""
     body = commands.encode(commands.run_frame(tasks.echo, {"value": "in pieces"}))
     request = check.service.request(body, check.service.credentials(body))
     size = len(request) // PIECES + 1
@@ -109,12 +110,11 @@ def request_in_pieces(check: CaseContext) -> str:
 @transport.should(
     "05",
     f"{sources.HTTP}, 9.1 and 15.5.6",
-    scenario="GET on the same URL, with good credentials for an empty body; PUT with a good"
-    " run_task",
-    expected="an error status, 405 at best",
+    scenario="a GET with valid credentials for an empty body, and a PUT with a valid run_task",
+    expected="an error status, preferably 405",
 )
 def only_post(check: CaseContext) -> str:
-    """Commands come by POST; another method is refused with an error status."""
+    """A request with another method than POST is refused with an error status."""
     service, run = check.service, commands.encode(commands.run_frame(tasks.nothing))
     for method, body in (("GET", b""), ("PUT", run)):
         request = service.request(body, service.credentials(body), method=method)
@@ -154,12 +154,12 @@ def silent_connections(check: CaseContext) -> str:
 @transport.must(
     "07",
     f"{sources.HTTP1}, 9.3: the body is read, or the connection closed",
-    scenario="on one connection, a request without credentials, for another path, or a GET or a PUT"
-    " with a body, and a good one",
-    expected="the good one is served, or the connection closed after the refusal",
+    scenario="on one connection, first a request without credentials, for another path, or a GET or"
+    " PUT with a body; then a valid request",
+    expected="the valid request is served, or the connection is closed after the refusal",
 )
 def next_request_after_a_refusal(check: CaseContext) -> str:
-    """A refused request is read to its end: its body is not taken for the next request."""
+    """The body of a refused request is not mistaken for the next request on the connection."""
     service = check.service
     body = commands.encode(commands.run_frame(tasks.nothing))
     seen = []
@@ -192,7 +192,7 @@ def _next_after(check: CaseContext, what: str, request: bytes) -> str:
         if first.surplus:
             check.fail(
                 f"{what} was answered with more bytes than the Content-Length of the answer says"
-                f" ({shown(first.surplus, 40)}), on a connection that is kept: the client takes"
+                f" ({shown(first.surplus, 40)}), on a connection that stays open: the client takes"
                 " them for the next answer"
             )
         return f"HTTP {first.status}, {_served_next(check, what, connection, deadline)}"
@@ -205,8 +205,8 @@ def _served_next(check: CaseContext, what: str, connection: Connection, deadline
     connection.send(
         check.service.request(body, check.service.credentials(body), keep=True), deadline
     )
-    next_one = f"after {what}, a good one on the same connection"
-    hint = "was the body of the first one left unread?"
+    next_one = f"after {what}, a valid request on the same connection"
+    hint = "was the body of the first request left unread?"
     try:
         answer = connection.answer(deadline)
     except ConnectionClosed:  # a service may close a connection at any time
