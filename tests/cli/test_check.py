@@ -1,4 +1,4 @@
-"""What ``check worker`` and ``check executor`` share: selecting cases, writing reports."""
+"""The code that ``check worker`` and ``check executor`` share: selecting cases, writing reports."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ CASES = [case("01"), case("02")]
 
 
 def parsed(*words: str) -> argparse.Namespace:
-    """The options in ``words``."""
+    """Parse the options in ``words``."""
     parser = argparse.ArgumentParser()
     add_report_options(parser)
     return parser.parse_args(words)
 
 
 def chosen(*words: str) -> list[str]:
-    """The numbers of the cases that ``words`` select."""
+    """Return the numbers of the cases that ``words`` select."""
     return [one.number for one in chosen_cases(parsed(*words), CASES)]
 
 
@@ -44,7 +44,7 @@ def test_exclude() -> None:
 
 
 def test_no_case() -> None:
-    """A selection without a case is a usage error."""
+    """A selection that matches no case is a usage error."""
     with pytest.raises(UsageError, match="no case matches"):
         chosen("--run", "nothing")
 
@@ -58,12 +58,12 @@ def test_report_in_a_missing_directory(flag: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("status", "exit_status"), [(PASSED, 0), (FAILED, 1)])
 def test_finish(status: Status, exit_status: int) -> None:
-    """The exit status is 1 if a case failed, else 0."""
+    """The exit status is 1 if a case failed, otherwise 0."""
     assert finish(parsed(), Report("a worker", [result(status)])) == exit_status
 
 
 def test_finish_writes(tmp_path: Path) -> None:
-    """Each report that an option names is written."""
+    """A report is written for each option that names a file."""
     names = [str(tmp_path / name) for name in ("report.json", "report.xml")]
     finish(parsed("--json", names[0], "--junit-xml", names[1]), Report("a worker", [result()]))
     assert all(Path(name).stat().st_size for name in names)

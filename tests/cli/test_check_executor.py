@@ -1,4 +1,4 @@
-"""``check executor`` on the command line: which executor, known failures, exit statuses."""
+"""``check executor`` on the command line: choosing the executor, known failures, exit statuses."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ FLAWED = "tests.conformance.executor.defects.commands"
 
 
 def run(*words: str) -> int:
-    """The exit status of ``check executor``."""
+    """Run ``check executor`` and return its exit status."""
     return main(["check", "executor", *words])
 
 
 def usage(capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    """The one line of a usage error."""
+    """Run ``check executor``, require a usage error, and return its line."""
     assert run(*words) == 2
     (line,) = capsys.readouterr().err.splitlines()
     return line
@@ -38,29 +38,30 @@ def test_an_executor_without_a_defect_exits_0() -> None:
     assert run(CONFORMING, "--run", "frames.*", "--strict") == 0
 
 
-def test_a_must_that_falls_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
-    """The report shows requirement, sent, expected and actual."""
+def test_a_must_that_fails_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
+    """A MUST that fails is shown with requirement, sent, expected and actual; the exit status is
+    1."""
     assert run("--executor", "http", "--run", "security.02") == 1
     out = capsys.readouterr().out
     words = ("required", "sent", "expected", "a 302 redirect was followed to another origin")
     assert [word in out for word in words] == [True] * 4
 
 
-def test_a_should_that_falls_exits_0(capsys: pytest.CaptureFixture[str]) -> None:
-    """It is shown, and does not count."""
+def test_a_should_that_fails_exits_0(capsys: pytest.CaptureFixture[str]) -> None:
+    """A SHOULD that fails is shown, and the exit status is 0."""
     assert run("--executor", "http", "--run", "errors.13") == 0
     assert "not counted without --strict" in capsys.readouterr().out
 
 
-def test_a_should_that_falls_exits_1_if_strict() -> None:
-    """With --strict it counts."""
+def test_a_should_that_fails_exits_1_if_strict() -> None:
+    """With --strict a SHOULD that fails makes the exit status 1."""
     assert run("--executor", "http", "--run", "errors.13", "--strict") == 1
 
 
-def test_an_executor_that_says_nothing_is_not_checked_further(
+def test_a_failed_prerequisite_ends_the_check(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Without a healthy weave no other case is run, and that is not a success."""
+    """If the prerequisite fails, no other case is run and the exit status is 1."""
     assert run(f"{FLAWED}:SaysNothing", "--run", "errors.*") == 1
     assert "NOT RUN" in capsys.readouterr().out
 
@@ -70,7 +71,7 @@ def test_an_executor_that_says_nothing_is_not_checked_further(
 
 @pytest.mark.parametrize("executor", ["http", "https"])
 def test_the_shipped_list_makes_a_clean_run(executor: str) -> None:
-    """Wove's own executors fail only the cases that the list for their version has."""
+    """Wove's own executors fail only the cases in the list for their version."""
     known = ("--known-failing", "builtin", "--strict")
     assert run("--executor", executor, *known, "--run", "security.0*", "--run", "errors.1*") == 0
 
@@ -78,7 +79,7 @@ def test_the_shipped_list_makes_a_clean_run(executor: str) -> None:
 def test_a_known_failure_that_passes_exits_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The list is out of date then."""
+    """A listed case that passes fails the check, because the list is out of date."""
     known = tmp_path / "known.txt"
     known.write_text("frames.02  # not any more\n")
     words = ("--run", "frames.02", "--known-failing", str(known))
@@ -87,7 +88,7 @@ def test_a_known_failure_that_passes_exits_1(
 
 
 def test_the_shipped_list_is_for_woves_own(capsys: pytest.CaptureFixture[str]) -> None:
-    """The shipped list does not apply to another executor."""
+    """The shipped list is a usage error for any other executor."""
     assert "for --executor http|https" in usage(capsys, CONFORMING, "--known-failing", "builtin")
 
 
@@ -111,14 +112,15 @@ def test_the_shipped_list_is_for_woves_own(capsys: pytest.CaptureFixture[str]) -
     ],
 )
 def test_a_usage_error(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """What cannot be is one line and exit status 2."""
+    """A wrong argument is a usage error: one line, and exit status 2."""
     assert says in usage(capsys, *words)
 
 
 def test_a_module_that_exits_when_imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The checker is not ended by a module that calls sys.exit()."""
+    """A module that calls sys.exit() when it is imported is a usage error, and does not end the
+    checker."""
     (tmp_path / "module_that_exits.py").write_text("raise SystemExit('bye')\n")
     monkeypatch.chdir(tmp_path)
     assert "cannot be imported: SystemExit: bye" in usage(capsys, "module_that_exits:make")
@@ -127,7 +129,7 @@ def test_a_module_that_exits_when_imported(
 def test_a_factory_in_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The working directory is put on the import path, and taken off again."""
+    """The working directory is on the import path during the check, and not afterwards."""
     (tmp_path / "module_of_mine.py").write_text(
         "from wove.environment import HttpEnvironmentExecutor\n\n"
         "def make():\n    return HttpEnvironmentExecutor()\n"
@@ -141,7 +143,7 @@ def test_a_factory_in_the_working_directory(
 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
-    """The cases are listed without an executor."""
+    """``--list`` shows the cases without an executor."""
     assert run("--list", "--run", "cancel", "--exclude", "cancel.02") == 0
     out = capsys.readouterr().out
     assert "cancel.01-sent  MUST" in out
@@ -149,7 +151,7 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_reports(tmp_path: Path) -> None:
-    """JSON and JUnit XML hold each case."""
+    """The JSON and JUnit XML reports have every case."""
     files = [tmp_path / "report.json", tmp_path / "report.xml"]
     words = ["--json", str(files[0]), "--junit-xml", str(files[1])]
     assert run("--executor", "http", "--run", "frames.0[1-4]", *words) == 0
@@ -160,7 +162,7 @@ def test_the_reports(tmp_path: Path) -> None:
 
 
 def test_a_thread_that_never_ends_does_not_keep_the_program(tmp_path: Path) -> None:
-    """The program ends with its status though the executor leaves a thread behind."""
+    """The program ends with its exit status even if the executor leaves a thread behind."""
     (tmp_path / "leaving.py").write_text(
         "import threading\n"
         "from wove.environment import HttpEnvironmentExecutor\n\n"
@@ -183,7 +185,7 @@ def test_a_thread_that_never_ends_does_not_keep_the_program(tmp_path: Path) -> N
 
 
 def test_the_environment_is_as_before() -> None:
-    """Variables that the check sets for executors are taken back."""
+    """Environment variables that the check sets are restored."""
     before = dict(os.environ)
     run("--executor", "http", "--run", "frames.02")
     assert dict(os.environ) == before

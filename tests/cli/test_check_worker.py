@@ -1,4 +1,4 @@
-"""``check worker`` on the command line: selection, known failures, files, exit statuses."""
+"""``check worker`` on the command line: selecting cases, known failures, files, exit statuses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ VARIABLE = "CONFORMANCE_TEST_SECRET"
 
 @pytest.fixture(autouse=True)
 def secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The plain workers' secret is where --secret-env looks, and the reference workers have it."""
+    """Put the secret into the variables that --secret-env and the reference workers use."""
     monkeypatch.setenv(VARIABLE, SECRET)
     monkeypatch.setenv("WOVE_WORKER_SECRET", SECRET)
 
@@ -41,13 +41,13 @@ def healthy() -> Iterator[PlainWorker]:
 
 
 def run(worker: PlainWorker | None, *words: str) -> int:
-    """The exit status of ``check worker``."""
+    """Run ``check worker`` and return its exit status."""
     url = [worker.url] if worker is not None else []
     return main(["check", "worker", *url, "--secret-env", VARIABLE, *words])
 
 
 def usage(capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    """The one line of a usage error."""
+    """Run ``check worker``, require a usage error, and return its line."""
     assert main(["check", "worker", *words]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     return line
@@ -57,12 +57,13 @@ def usage(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 
 def test_a_healthy_worker_exits_0(healthy: PlainWorker) -> None:
-    """No case failed."""
+    """A check without a failed case exits with status 0."""
     assert run(healthy, "--run", "frames.*") == 0
 
 
 def test_a_must_that_fails_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
-    """The report shows requirement, sent, expected and actual."""
+    """A MUST that fails is shown with requirement, sent, expected and actual; the exit status is
+    1."""
     with OwnTaskId() as worker:
         assert run(worker, "--run", "frames.04") == 1
     out = capsys.readouterr().out
@@ -70,26 +71,26 @@ def test_a_must_that_fails_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_should_that_fails_exits_0(capsys: pytest.CaptureFixture[str]) -> None:
-    """It is shown, and does not count."""
+    """A SHOULD that fails is shown, and the exit status is 0."""
     with TextHtml() as worker:
         assert run(worker, "--run", "transport.03") == 0
     assert "not counted without --strict" in capsys.readouterr().out
 
 
 def test_a_should_that_fails_exits_1_if_strict() -> None:
-    """With --strict it counts."""
+    """With --strict a SHOULD that fails makes the exit status 1."""
     with TextHtml() as worker:
         assert run(worker, "--run", "transport.03", "--strict") == 1
 
 
 def test_no_matching_case_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
-    """A check that checks nothing must not pass."""
+    """A selection that matches no case is a usage error."""
     line = usage(capsys, "http://localhost/x", "--run", "frames.99")
     assert "no case matches" in line
 
 
 def test_a_dead_service_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
-    """The reason is printed once."""
+    """If nothing listens at the URL, the reason is printed and the exit status is 1."""
     url = f"http://127.0.0.1:{references.free_port()}/wove/tasks"
     assert main(["check", "worker", url]) == 1
     assert capsys.readouterr().out.count("the connection was refused") <= 3
@@ -113,12 +114,12 @@ def test_a_dead_service_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_usage_error_is_one_line(
     capsys: pytest.CaptureFixture[str], words: tuple[str, ...], says: str
 ) -> None:
-    """Exit status 2, no traceback."""
+    """A wrong argument is a usage error: one line, and exit status 2."""
     assert says in usage(capsys, *words)
 
 
 def test_two_kinds_of_credentials_are_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
-    """A service has one."""
+    """--secret-env and --bearer-env together are a usage error."""
     with pytest.raises(SystemExit, match="2"):
         main(["check", "worker", "http://x/", "--secret-env", "A", "--bearer-env", "B"])
     assert len(capsys.readouterr().err.splitlines()) == 1
@@ -128,7 +129,7 @@ def test_two_kinds_of_credentials_are_a_usage_error(capsys: pytest.CaptureFixtur
 
 
 def test_list_needs_no_service(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each case with its level and source."""
+    """``--list`` shows each case with its level and source, without a service."""
     assert main(["check", "worker", "--list", "--run", "cancel.06"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("cancel.06-require-ack-honest  MUST")
@@ -136,26 +137,26 @@ def test_list_needs_no_service(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def selected(tmp_path: Path, worker: PlainWorker, *words: str) -> list[str]:
-    """The ids of the cases in the report."""
+    """Run a check and return the ids of the cases in its report."""
     report = tmp_path / "report.json"
     run(worker, *words, "--json", str(report))
     return [case["id"] for case in json.loads(report.read_text())["cases"]]
 
 
 def test_run_takes_ids_names_and_families(tmp_path: Path, healthy: PlainWorker) -> None:
-    """A glob may match any of them."""
+    """A glob for --run may match an id, a name or a family."""
     ids = selected(tmp_path, healthy, "--run", "run.02", "--run", "unicod?", "--run", "frame?")
     assert [i for i in ids if not i.startswith("frames.")] == ["run.02", "run.06"]
     assert "frames.14" in ids
 
 
 def test_exclude_takes_away(tmp_path: Path, healthy: PlainWorker) -> None:
-    """Also from what --run chose."""
+    """--exclude removes cases that --run selected."""
     assert selected(tmp_path, healthy, "--run", "run.0[12]", "--exclude", "async-*") == ["run.01"]
 
 
 def test_a_prerequisite_that_passes_is_not_reported(tmp_path: Path, healthy: PlainWorker) -> None:
-    """Unless it was chosen."""
+    """A prerequisite that passes is not reported unless it was selected."""
     assert selected(tmp_path, healthy, "--run", "run.05") == ["run.05"]
 
 
@@ -163,14 +164,15 @@ def test_a_prerequisite_that_passes_is_not_reported(tmp_path: Path, healthy: Pla
 
 
 def known(tmp_path: Path, text: str) -> tuple[str, str]:
-    """The option with a file that holds ``text``."""
+    """Write a list of known failures that holds ``text``, and return the option for it."""
     path = tmp_path / "known"
     path.write_text(text)
     return "--known-failing", str(path)
 
 
 def test_a_known_failure_does_not_count(tmp_path: Path) -> None:
-    """Ids and globs, one on a line, with comments."""
+    """A listed case that fails does not fail the check; the list may have comments and empty
+    lines."""
     with StripsText() as worker:
         words = known(tmp_path, "# a comment\nrun.06  # line ends\n\n")
         assert run(worker, "--run", "run.06", *words) == 0
@@ -179,7 +181,7 @@ def test_a_known_failure_does_not_count(tmp_path: Path) -> None:
 def test_an_unexpected_pass_counts(
     tmp_path: Path, healthy: PlainWorker, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The list is out of date then."""
+    """A listed case that passes fails the check, because the list is out of date."""
     assert run(healthy, "--run", "run.06", *known(tmp_path, "unicode")) == 1
     assert "KNOWN TO FAIL, BUT PASSED" in capsys.readouterr().out
 
@@ -187,7 +189,7 @@ def test_an_unexpected_pass_counts(
 def test_a_known_failure_that_matches_no_case_is_a_usage_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A misspelt id must not go unnoticed."""
+    """An id in the list that matches no case is a usage error."""
     assert "matches no case" in usage(capsys, "http://localhost/x", *known(tmp_path, "run.99"))
 
 
@@ -195,7 +197,8 @@ def test_a_known_failure_that_matches_no_case_is_a_usage_error(
 
 
 def report_of(tmp_path: Path, *words: str) -> tuple[dict[str, Any], ElementTree.Element]:
-    """Both reports about a worker that accepts a future timestamp and answers text/html."""
+    """Check a worker that accepts future timestamps and answers with text/html; return both
+    reports."""
 
     class Both(AcceptsTheFuture, TextHtml):
         pass
@@ -221,7 +224,7 @@ def report_of(tmp_path: Path, *words: str) -> tuple[dict[str, Any], ElementTree.
 
 
 def test_the_json_report_has_everything(tmp_path: Path) -> None:
-    """Counts, exit status, and for each case what was sent, expected and seen."""
+    """The JSON report has the counts, the exit status, and all parts of each result."""
     document, _ = report_of(tmp_path)
     counts = {"passed": 2, "failed": 2, "skipped": 1, "not run": 0}
     assert (document["counts"], document["exit_status"]) == (counts, 1)
@@ -232,7 +235,7 @@ def test_the_json_report_has_everything(tmp_path: Path) -> None:
 
 
 def outcomes(root: ElementTree.Element) -> dict[str, str]:
-    """For each test case its first child's tag, or ``passed``."""
+    """Return the tag of each test case's first child, or ``passed`` if it has none."""
     return {
         str(case.get("name"))[:9].rstrip("-"): case[0].tag if len(case) else "passed"
         for case in root.iter("testcase")
@@ -240,7 +243,7 @@ def outcomes(root: ElementTree.Element) -> dict[str, str]:
 
 
 def test_the_junit_report_has_a_failure_for_what_counts(tmp_path: Path) -> None:
-    """A SHOULD is skipped, and so is what does not apply."""
+    """A SHOULD that fails and a case that does not apply are reported as skipped."""
     _, root = report_of(tmp_path)
     assert outcomes(root) == {
         "transport": "skipped",
@@ -252,13 +255,13 @@ def test_the_junit_report_has_a_failure_for_what_counts(tmp_path: Path) -> None:
 
 
 def test_the_junit_report_counts_a_should_if_strict(tmp_path: Path) -> None:
-    """It is a failure then."""
+    """With --strict a SHOULD that fails is reported as a failure."""
     _, root = report_of(tmp_path, "--strict")
     assert outcomes(root)["transport"] == "failure"
 
 
 def test_the_junit_report_of_a_dead_service_has_errors(tmp_path: Path) -> None:
-    """What was not run is an error, not a success."""
+    """A case that was not run is reported as an error."""
     xml_file = tmp_path / "report.xml"
     url = f"http://127.0.0.1:{references.free_port()}/wove/tasks"
     main(["check", "worker", url, "--run", "run.01", "--junit-xml", str(xml_file)])
@@ -270,7 +273,7 @@ def test_the_junit_report_of_a_dead_service_has_errors(tmp_path: Path) -> None:
 
 
 def test_the_command_is_stopped_afterwards() -> None:
-    """Its port is free again."""
+    """After the check nothing listens at the command's port."""
     port = references.free_port()
     words = ["--cmd", references.command("stdlib", port), "--run", "run.05"]
     url = f"http://127.0.0.1:{port}/wove/tasks"
@@ -281,7 +284,7 @@ def test_the_command_is_stopped_afterwards() -> None:
 def test_a_command_that_ends_is_shown_with_its_output(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """It never accepted a connection: exit status 1, not a usage error."""
+    """If the command ends early, its output is shown and the exit status is 1."""
     words = shlex.join([sys.executable, "-c", "print('no such flag'); raise SystemExit(3)"])
     url = f"http://127.0.0.1:{references.free_port()}/wove/tasks"
     assert main(["check", "worker", url, "--cmd", words]) == 1
@@ -292,7 +295,8 @@ def test_a_command_that_ends_is_shown_with_its_output(
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """A shell starts what runs in its background with SIGINT ignored, which children inherit."""
+    """Restore the default SIGINT handler: a shell starts background processes with SIGINT ignored,
+    and child processes inherit this."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -300,7 +304,7 @@ def interruptible() -> Iterator[None]:
 
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_stops_the_command(tmp_path: Path) -> None:
-    """Ctrl-C ends the check, and the service with it."""
+    """Ctrl-C ends the check and stops the service."""
     port = references.free_port()
     words = [sys.executable, "-m", "wove_http_dev", "check", "worker"]
     words += [f"http://127.0.0.1:{port}/wove/tasks", "--secret-env", VARIABLE]

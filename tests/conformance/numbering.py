@@ -1,4 +1,4 @@
-"""What is wrong with the ids of a suite's cases."""
+"""Finds errors in the numbering of a suite's cases."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wove_http_dev.conformance.case import Case
 
 
 def repeated(cases: Iterable[Case]) -> list[str]:
-    """The ids and titles that more than one case has."""
+    """Return the ids and titles that more than one case has."""
     cases = list(cases)
     counts = Counter(case.id for case in cases) + Counter(f"{c.family}.{c.name}" for c in cases)
     named = Counter(case.id for case in cases if not case.number)
@@ -17,7 +17,8 @@ def repeated(cases: Iterable[Case]) -> list[str]:
 
 
 def gaps(cases: Iterable[Case]) -> dict[str, list[str]]:
-    """For each family whose numbers are not 01, 02, … the numbers that it has."""
+    """Return, for each family whose numbers are not 01, 02, … without a gap, the numbers that it
+    has."""
     numbers: dict[str, list[str]] = {}
     for case in cases:
         if case.number:

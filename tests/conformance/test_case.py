@@ -1,4 +1,4 @@
-"""What a case is called, and how families keep their cases apart."""
+"""Cases and families: ids, names, texts, and errors in the numbering."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def nothing_happens(check: object) -> str:
 
 
 def family_of(*numbers: str) -> Family:
-    """A family with a case for each of ``numbers``, each with another name."""
+    """Return a family with one case for each of ``numbers``."""
     family = Family("made-up")
     for number in numbers:
         family.must(number, "a test", scenario="a", expected="b", name=f"case-{number}")(
@@ -27,24 +27,24 @@ def family_of(*numbers: str) -> Family:
 
 
 def one_case() -> Case:
-    """A case that takes everything it can from its function."""
+    """Return a case whose name and requirement come from its function."""
     family = Family("made-up")
     family.must("07", "a test", scenario="a request", expected="an answer")(nothing_happens)
     return family.cases[0]
 
 
 def test_a_case_is_named_after_its_function() -> None:
-    """With hyphens."""
+    """A case has its function's name, with hyphens."""
     assert one_case().title == "made-up.07-nothing-happens"
 
 
 def test_the_docstring_is_the_requirement() -> None:
-    """On one line."""
+    """The function's docstring becomes the requirement, on one line."""
     assert one_case().requirement == "Nothing happens."
 
 
 def test_a_case_without_a_number_is_identified_by_its_name() -> None:
-    """Its title does not repeat the name."""
+    """The title of a case without a number does not repeat the name."""
     family = Family("outcome")
     family.must("", "a test", scenario="a", expected="b", name="slow-response")(nothing_happens)
     assert (family.cases[0].id, family.cases[0].title) == ("outcome.slow-response",) * 2
@@ -52,12 +52,12 @@ def test_a_case_without_a_number_is_identified_by_its_name() -> None:
 
 @pytest.mark.parametrize("pattern", ["made-up.07", "nothing-*", "made-up", "*.07-nothing-happens"])
 def test_a_case_matches_id_name_title_and_family(pattern: str) -> None:
-    """So all four choose it on the command line."""
+    """A glob on the command line matches the id, name, title or family of a case."""
     assert one_case().matches(pattern)
 
 
 def test_must_and_should_set_the_level() -> None:
-    """A case says which of the two it is."""
+    """``must`` and ``should`` set the level of a case."""
     family = Family("made-up")
     family.must("01", "a test", scenario="a", expected="b", name="first")(nothing_happens)
     family.should("02", "a test", scenario="a", expected="b", name="second")(nothing_happens)
@@ -65,21 +65,21 @@ def test_must_and_should_set_the_level() -> None:
 
 
 def test_a_number_that_is_taken_is_an_error() -> None:
-    """The message names the case that has it."""
+    """The error for a number that is taken names the case that has it."""
     family = family_of("01")
     with pytest.raises(ValueError, match=r"made-up\.01-case-01 exists already"):
         family.must("01", "a test", scenario="a", expected="b")(nothing_happens)
 
 
 def test_a_name_that_is_taken_is_an_error() -> None:
-    """Also under another number."""
+    """Two cases with different numbers cannot have the same name."""
     family = family_of("01")
     with pytest.raises(ValueError, match=r"cannot add made-up\.02-case-01"):
         family.must("02", "a test", scenario="a", expected="b", name="case-01")(nothing_happens)
 
 
 def parametrized() -> Family:
-    """Two cases that share a body."""
+    """Return a family with two cases that share a body."""
     family = Family("made-up")
 
     @family.each(
@@ -97,35 +97,35 @@ def parametrized() -> Family:
 
 
 def test_each_makes_a_case_of_each_value() -> None:
-    """Numbered and named by the value."""
+    """``each`` makes one case for each value, with its own number and name."""
     titles = [case.title for case in parametrized().cases]
     assert titles == ["made-up.01-says-one", "made-up.02-says-two"]
 
 
 def test_each_formats_the_texts_with_the_value() -> None:
-    """The docstring as well."""
+    """The requirement, scenario and expected text are formatted with the value."""
     case = parametrized().cases[1]
     found = (case.requirement, case.scenario, case.expected)
     assert found == ("It says two.", "the word two", "two")
 
 
 def test_each_gives_the_body_its_value() -> None:
-    """After the context."""
+    """The body gets the value as its second argument."""
     assert [case.body(None) for case in parametrized().cases] == ["one", "two"]
 
 
 def test_gaps_are_found() -> None:
-    """A family whose numbers miss one is listed with those it has."""
+    """A family with a gap in its numbers is returned with its numbers."""
     assert gaps(family_of("01", "03").cases) == {"made-up": ["01", "03"]}
 
 
 def test_numbers_without_a_gap_are_not_listed() -> None:
-    """In whatever order they are."""
+    """The order in which the cases were added does not matter."""
     assert gaps(family_of("02", "01").cases) == {}
 
 
 def test_repeated_ids_are_found() -> None:
-    """Also when two families of one name hold them."""
+    """Ids that two families of the same name share are found."""
     assert repeated([*family_of("01").cases, *family_of("01").cases]) == [
         "made-up.01",
         "made-up.case-01",
@@ -133,5 +133,5 @@ def test_repeated_ids_are_found() -> None:
 
 
 def test_an_unnumbered_case_is_not_its_own_repetition() -> None:
-    """Its id and its name are the same text."""
+    """A case without a number is not a repetition, though its id and title are equal."""
     assert repeated(family_of("").cases) == []

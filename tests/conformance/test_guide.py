@@ -1,4 +1,4 @@
-"""The guide for people who check their worker says what the code does."""
+"""The guide, ``conformance/README.md``, matches the code."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ GUIDE = (Path(str(conformance.__file__)).parent / "README.md").read_text(encodin
 
 
 def test_the_shown_case_is_in_the_suite() -> None:
-    """As it is written there."""
+    """The example of a case in the guide is the source code of a case."""
     (shown,) = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
     assert textwrap.dedent(f"   {shown}").strip() in inspect.getsource(replay)
 
 
 def test_the_shown_list_can_be_read() -> None:
-    """Its cases exist, and its condition is one that is understood."""
+    """The example of a list of known failures in the guide can be parsed."""
     (shown,) = re.findall(r"```text\n(.*?)```", GUIDE, re.DOTALL)
     assert parse_list(shown, "guide", WORKER_CASES, (3, 11)) == ["auth.16", "errors.08"]
 
 
 @pytest.mark.parametrize("kind", ["worker", "executor"])
 def test_every_option_is_explained(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """What ``--help`` lists, the guide names."""
+    """The guide names every option that ``--help`` lists."""
     with pytest.raises(SystemExit):
         main(["check", kind, "--help"])
     options = set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out)) - {"--help"}
@@ -41,7 +41,7 @@ def test_every_option_is_explained(kind: str, capsys: pytest.CaptureFixture[str]
 
 
 def test_named_cases_exist() -> None:
-    """Ids in the guide are ids of cases."""
+    """Every case id in the guide is the id of a case."""
     cases = {case.id for case in (*WORKER_CASES, *EXECUTOR_CASES)}
     families = "|".join({case.family for case in (*WORKER_CASES, *EXECUTOR_CASES)})
     named = set(re.findall(rf"`({families})\.(\d\d)`", GUIDE))
@@ -49,5 +49,5 @@ def test_named_cases_exist() -> None:
 
 
 def test_no_counts_are_written_by_hand() -> None:
-    """A number of cases would be out of date after the next one."""
+    """The guide has no number of cases, because it would be out of date after the next case."""
     assert re.findall(r"\d+ (?:numbered )?cases", GUIDE) == []

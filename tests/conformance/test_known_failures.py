@@ -1,4 +1,4 @@
-"""Lists of cases known to fail."""
+"""Reading lists of cases that are known to fail."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wove_http_dev.errors import UsageError
     ("python", "globs"), [((3, 10), ["time.01"]), ((3, 11), ["time.01", "time.02"])]
 )
 def test_a_condition_on_python(python: tuple[int, int], globs: list[str]) -> None:
-    """A line with a condition applies to the Python versions that it names."""
+    """A line with a condition applies only to the Python versions that it names."""
     text = 'time.01  # always\ntime.02 ; python_version >= "3.11"  # since then\n\n# nothing\n'
     assert parse_list(text, "list", EXECUTOR_CASES, python) == globs
 
@@ -26,32 +26,32 @@ def test_a_condition_on_python(python: tuple[int, int], globs: list[str]) -> Non
     [("no.such", "matches no case"), ("time.01 ; sys.platform == 'x'", "is not a condition")],
 )
 def test_a_bad_line(text: str, says: str) -> None:
-    """A line that cannot be read is an error that quotes it."""
+    """A line that cannot be parsed is a usage error."""
     with pytest.raises(UsageError, match=says):
         parse_list(text, "list", EXECUTOR_CASES)
 
 
 def test_a_wove_without_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For a version without a list the error names those that are shipped."""
+    """For a Wove version without a list, the error names the lists that are shipped."""
     monkeypatch.setattr("importlib.metadata.version", lambda name: "9.1.0")
     with pytest.raises(UsageError, match=r"no list is shipped for wove 9\.1 \(only wove-2\.0"):
         shipped_list(EXECUTOR_CASES)
 
 
 def test_a_file_for_a_worker_takes_conditions(tmp_path: Path) -> None:
-    """Both kinds of check read the same format."""
+    """A file for ``check worker`` may have conditions too."""
     path = tmp_path / "known"
     path.write_text('run.01 ; python_version < "3.0"\nrun.02 ; python_version >= "3.0"\n')
     assert read_known_failing(str(path), WORKER_CASES) == ["run.02"]
 
 
 def test_no_file_is_an_empty_list() -> None:
-    """Without the option nothing is known to fail."""
+    """Without the option no case is known to fail."""
     assert read_known_failing(None, WORKER_CASES) == []
 
 
 def test_a_file_that_is_not_text_is_a_usage_error(tmp_path: Path) -> None:
-    """The message names the file."""
+    """The error for a file that is not text names the file."""
     path = tmp_path / "known"
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(UsageError, match=r"known: .*utf-8"):

@@ -1,4 +1,4 @@
-"""How long a check goes on, by a clock that only the cases move."""
+"""The runner: time limits of a check, measured with a fake clock, and the recorded requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wove_http_dev.conformance.runner import Checking, perform
 
 
 class Clock:
-    """Stands still until a case says how long it took."""
+    """A fake clock that advances only when a case adds seconds."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -24,14 +24,14 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock that checks look at."""
+    """The clock that the runner uses in this test."""
     clock = Clock()
     monkeypatch.setattr(runner, "time", clock)
     return clock
 
 
 def cases(clock: Clock, count: int, seconds: float, *, pass_: bool) -> list[Case]:
-    """``count`` cases of ``seconds`` each, which pass or fail."""
+    """Return ``count`` cases that take ``seconds`` each, and pass or fail."""
     family = Family("made-up")
 
     def body(check: object) -> str:
@@ -48,7 +48,7 @@ def cases(clock: Clock, count: int, seconds: float, *, pass_: bool) -> list[Case
 
 
 def results(chosen: list[Case]) -> list[Result]:
-    """Their results with 30 s in all, and 10 s for those that do not pass."""
+    """Run the cases with a limit of 30 s in all, and 10 s for cases that do not pass."""
 
     @contextmanager
     def context() -> Iterator[None]:
@@ -58,20 +58,21 @@ def results(chosen: list[Case]) -> list[Result]:
 
 
 def test_a_slow_service_has_all_of_the_time(clock: Clock) -> None:
-    """Cases that pass use up the budget alone."""
+    """Cases that pass do not count for the limit of cases that do not."""
     statuses = [result.status for result in results(cases(clock, 8, 4.0, pass_=True))]
     assert statuses == ["passed"] * 8
 
 
 def test_a_service_that_hangs_has_a_part_of_it(clock: Clock) -> None:
-    """Cases that fail use up the smaller limit, and the reason says so."""
+    """After cases that fail have used up the smaller limit, no case is run, and the reason says
+    so."""
     done = results(cases(clock, 8, 4.0, pass_=False))
     assert [result.status for result in done] == ["failed"] * 3 + ["not run"] * 5
     assert "the 10 s for cases that do not pass were used up" in done[-1].actual
 
 
 def test_no_case_begins_after_the_budget(clock: Clock) -> None:
-    """What has not begun by then is not run, and the longest cases are named."""
+    """After the whole time is used up no case is run, and the reason names the longest cases."""
     done = results(cases(clock, 6, 8.0, pass_=True))
     assert [result.status for result in done] == ["passed"] * 4 + ["not run"] * 2
     assert "the 30 s for the whole check were used up" in done[-1].actual
@@ -79,25 +80,25 @@ def test_no_case_begins_after_the_budget(clock: Clock) -> None:
 
 
 class Recording:
-    """A context that records what is sent."""
+    """A context that has recorded one request."""
 
     sent = "a request"
 
 
 @contextmanager
 def recording() -> Iterator[Recording]:
-    """The context of one case."""
+    """Yield a context that has recorded one request."""
     yield Recording()
 
 
 @pytest.mark.parametrize("pass_", [True, False])
 def test_a_result_has_what_its_context_sent(clock: Clock, pass_: bool) -> None:
-    """Also if the case failed."""
+    """A result has the recorded requests, even if the case failed."""
     (case,) = cases(clock, 1, 0.0, pass_=pass_)
     assert perform(case, recording).sent == "a request"
 
 
 def test_a_context_that_records_nothing_leaves_sent_empty(clock: Clock) -> None:
-    """A report then shows the scenario alone."""
+    """If the context does not record requests, ``sent`` is empty."""
     (result,) = results(cases(clock, 1, 0.0, pass_=True))
     assert result.sent == ""

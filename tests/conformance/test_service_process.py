@@ -1,4 +1,4 @@
-"""A service that the check starts and stops."""
+"""A service that is started by the check, and stopped at the end."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from wove_http_dev.conformance.service_process import NeverAnsweredError, Servic
 
 
 def test_a_command_that_never_listens_is_given_up() -> None:
-    """After its time, and it is stopped."""
+    """A command that accepts no connection within the time limit is an error."""
     command = ServiceCommand("sleep 60", "127.0.0.1", references.free_port(), patience=0.1)
     with pytest.raises(NeverAnsweredError, match="accepted no connection"), command:
         pass
 
 
 def test_a_port_that_is_taken_is_an_error() -> None:
-    """The check would be about another service."""
+    """A port that is in use is an error, because another service would be checked."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         command = ServiceCommand("x", "127.0.0.1", server.getsockname()[1])
         with pytest.raises(StartError, match="already accepts"), command:
@@ -31,7 +31,7 @@ def test_a_port_that_is_taken_is_an_error() -> None:
 
 
 def test_what_the_command_started_is_stopped_too(tmp_path: Path) -> None:
-    """Also a child that would outlive it: the whole process group ends."""
+    """The whole process group is stopped, including a child that would outlive the command."""
     port, fifo = references.free_port(), tmp_path / "held open by the child"
     os.mkfifo(fifo)
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
@@ -54,7 +54,7 @@ def test_what_the_command_started_is_stopped_too(tmp_path: Path) -> None:
     ("words", "says"), [("", "is empty"), ("'", "No closing quotation"), ("/no/such", "cannot run")]
 )
 def test_a_command_that_cannot_be_started(words: str, says: str) -> None:
-    """The error says why."""
+    """The error for a command that cannot be started says why."""
     with (
         pytest.raises(StartError, match=says),
         ServiceCommand(words, "127.0.0.1", references.free_port()),
@@ -63,7 +63,7 @@ def test_a_command_that_cannot_be_started(words: str, says: str) -> None:
 
 
 def test_a_command_that_ends_early_is_shown_with_its_output() -> None:
-    """Its status and the end of what it printed."""
+    """The error has the command's exit status and the end of its output."""
     words = shlex.join([sys.executable, "-c", "print('no such flag'); raise SystemExit(3)"])
     command = ServiceCommand(words, "127.0.0.1", references.free_port())
     with pytest.raises(NeverAnsweredError, match=r"(?s)status 3 .*no such flag"), command:

@@ -1,4 +1,4 @@
-"""The cases as pytest tests: ``pytest --pyargs wove_http_dev.conformance``."""
+"""The worker cases as pytest tests: ``pytest --pyargs wove_http_dev.conformance``."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ OTHERS = len(WORKER_CASES) - 1
 
 @pytest.fixture(autouse=True)
 def secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The plain workers' secret is where --wove-http-secret-env looks."""
+    """Put the workers' secret into the variable that --wove-http-secret-env names."""
     monkeypatch.setenv(VARIABLE, SECRET)
 
 
 def run(pytester: pytest.Pytester, expression: str, *words: str) -> pytest.RunResult:
-    """A pytest run of the cases that match ``expression``, in a process of its own."""
+    """Run pytest in a subprocess on the cases that match ``expression``."""
     options = ("--pyargs", "wove_http_dev.conformance", "-k", expression, "-p", "no:cacheprovider")
     return pytester.runpytest_subprocess(*options, "-rsx", *words)
 
 
 def against(worker: PlainWorker) -> tuple[str, ...]:
-    """The options that name ``worker``."""
+    """Return the options that name ``worker``."""
     return "--wove-http-url", worker.url, "--wove-http-secret-env", VARIABLE
 
 
 def test_each_case_is_a_test(pytester: pytest.Pytester) -> None:
-    """Named after it; one that does not apply is skipped."""
+    """Each case is a test; a case that does not apply is skipped."""
     with PlainWorker() as worker:
         result = run(pytester, "auth.0", *against(worker))
     result.assert_outcomes(passed=8, skipped=1, deselected=OTHERS - 8)
 
 
 def test_a_must_that_fails_is_a_failure(pytester: pytest.Pytester) -> None:
-    """Its text is the report's."""
+    """A MUST that fails is a failed test, with the text of the report."""
     with OwnTaskId() as worker:
         result = run(pytester, "frames.04", *against(worker))
     result.assert_outcomes(failed=1, deselected=OTHERS)
@@ -47,21 +47,21 @@ def test_a_must_that_fails_is_a_failure(pytester: pytest.Pytester) -> None:
 
 
 def test_a_should_that_fails_is_an_expected_failure(pytester: pytest.Pytester) -> None:
-    """It is reported, and does not fail the run."""
+    """A SHOULD that fails is reported as xfail, and does not fail the run."""
     with TextHtml() as worker:
         result = run(pytester, "transport.03", *against(worker))
     result.assert_outcomes(xfailed=1, deselected=OTHERS)
 
 
 def test_without_a_url_the_cases_are_skipped(pytester: pytest.Pytester) -> None:
-    """The reason says what to give."""
+    """Without a URL the cases are skipped, and the reason names the option."""
     result = run(pytester, "run.01")
     result.assert_outcomes(skipped=1, deselected=OTHERS)
     result.stdout.fnmatch_lines(["*give --wove-http-url*"])
 
 
 def test_a_dead_service_fails_with_the_reason(pytester: pytest.Pytester) -> None:
-    """Nothing passes, and the reason is the prerequisite's."""
+    """If nothing listens at the URL, the test fails with the message of the prerequisite."""
     result = run(pytester, "run.01", "--wove-http-url", "http://127.0.0.1:1/x")
     result.assert_outcomes(errors=1, deselected=OTHERS)
     result.stdout.fnmatch_lines(["*transport.01-reachable*the connection was refused*"])

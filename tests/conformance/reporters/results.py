@@ -1,4 +1,4 @@
-"""Made-up results for reporters."""
+"""Makes cases and results for the tests of the reporters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from wove_http_dev.conformance.case import FAILED, MUST, Case, Family, Level, Re
 
 
 def case(number: str = "01", level: Level = MUST) -> Case:
-    """A case of the family ``made-up``."""
+    """Return a case of the family ``made-up``."""
     family = Family("made-up")
     add = family.must if level == MUST else family.should
 
@@ -27,5 +27,5 @@ def result(
     actual: str = "a bad answer",
     sent: str = "POST run_task (echo, run 3f2a91…), signed",
 ) -> Result:
-    """A result of :func:`case`."""
+    """Return a result of :func:`case`."""
     return Result(case(number, level), status, actual, "a good answer", 0.5, known_failing, sent)

@@ -20,14 +20,14 @@ from wove_http_dev.conformance.reporters.failed_case import describe
 
 
 def printed(*results: Result) -> str:
-    """What :func:`print_report` prints."""
+    """Return the output of :func:`print_report`."""
     output = io.StringIO()
     print_report(Console(file=output, width=200), Report("it", results))
     return output.getvalue()
 
 
 def progress(made: Result) -> str:
-    """The line of one result."""
+    """Return the line that :class:`Progress` prints for one result."""
     output = io.StringIO()
     Progress(Console(file=output, width=200), strict=False)(made)
     return output.getvalue()
@@ -45,33 +45,33 @@ def progress(made: Result) -> str:
     ],
 )
 def test_the_word_of_a_result(made: Result, word: str) -> None:
-    """What its line begins with."""
+    """The first word of a line depends on the result."""
     assert word_for(made, strict=False) == word
 
 
 def test_the_line_of_a_skipped_case_has_the_reason() -> None:
-    """In place of the time."""
+    """A skipped case has the reason in its line, not the time."""
     assert progress(result(SKIPPED)) == "skip    made-up.01-good-answer  a bad answer\n"
 
 
 def test_a_case_that_was_not_run_has_no_line() -> None:
-    """The report lists those cases by reason."""
+    """A case that was not run has no line, because the report lists it."""
     assert progress(result(NOT_RUN)) == ""
 
 
 def test_a_failed_case_is_shown_whole() -> None:
-    """Under its heading."""
+    """A failed case is described under the heading FAILED."""
     assert f"FAILED\n\n{describe(result())}\n" in printed(result())
 
 
 def test_cases_that_were_not_run_share_their_reason() -> None:
-    """It is printed once, with their ids."""
+    """The reason why cases were not run is printed once, with the ids."""
     text = printed(result(NOT_RUN), result(NOT_RUN, number="02"))
     assert "2 NOT RUN: a bad answer\n    made-up.01 made-up.02\n" in text
 
 
 def test_text_from_a_service_is_not_markup() -> None:
-    """Square brackets are shown as they are."""
+    """Square brackets in an answer are printed unchanged."""
     assert "[bold]loud[/bold]" in printed(result(actual="[bold]loud[/bold]"))
 
 
@@ -83,12 +83,12 @@ def test_text_from_a_service_is_not_markup() -> None:
     ],
 )
 def test_the_summary_names_the_verdict(made: Result, verdict: str) -> None:
-    """After the counts."""
+    """The summary has the counts and the verdict."""
     assert summary(Report("it", [made])) == f"it: {verdict}"
 
 
 def test_the_list_shows_the_scenario() -> None:
-    """With title, level, requirement and source."""
+    """The list has each case's title, level, requirement, source and scenario."""
     output = io.StringIO()
     print_list(Console(file=output, width=200), [case()])
     assert output.getvalue().splitlines() == [

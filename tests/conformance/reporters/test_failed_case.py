@@ -1,4 +1,4 @@
-"""The text of one result."""
+"""The text that describes one result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wove_http_dev.conformance.reporters.failed_case import describe
 
 
 def test_all_that_is_known_of_a_result() -> None:
-    """A line each."""
+    """The text has one line for each part of the result."""
     assert describe(result()).splitlines() == [
         "made-up.01-good-answer (MUST; RFC 0)",
         "    required  It answers.",
@@ -21,5 +21,5 @@ def test_all_that_is_known_of_a_result() -> None:
 
 
 def test_sent_is_left_out_where_it_is_not_recorded() -> None:
-    """A check that does not record requests shows the scenario alone."""
+    """If the check does not record requests, the text has no line ``sent``."""
     assert "\n    sent" not in describe(replace(result(), sent=""))

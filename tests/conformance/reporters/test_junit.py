@@ -14,7 +14,7 @@ from wove_http_dev.conformance.reporters.junit import write_junit_xml
 
 
 def written(tmp_path: Path, *results: Result, strict: bool = False) -> ElementTree.Element:
-    """The root of what :func:`write_junit_xml` writes."""
+    """Return the root element of the output of :func:`write_junit_xml`."""
     path = tmp_path / "report.xml"
     write_junit_xml(path, Report("it", results, strict))
     return ElementTree.parse(path).getroot()
@@ -34,24 +34,24 @@ def written(tmp_path: Path, *results: Result, strict: bool = False) -> ElementTr
     ids=["must", "should", "strict", "known", "unexpected-pass", "skip", "not-run"],
 )
 def test_the_element_of_a_result(tmp_path: Path, made: Result, strict: bool, tag: str) -> None:
-    """A failure is what makes the check fail."""
+    """Only a result that makes the check fail is written as a failure."""
     (element,) = written(tmp_path, made, strict=strict).iter("testcase")
     assert [child.tag for child in element] == [tag]
 
 
 def test_a_passed_case_has_no_children(tmp_path: Path) -> None:
-    """JUnit's form of success."""
+    """The element of a passed case is empty, which means success in JUnit XML."""
     (element,) = written(tmp_path, result(PASSED)).iter("testcase")
     assert list(element) == []
 
 
 def test_the_text_of_a_failure_is_that_of_every_report(tmp_path: Path) -> None:
-    """With what was sent."""
+    """A failure has the same text as in the other reports."""
     (failure,) = written(tmp_path, result()).iter("failure")
     assert failure.text == describe(result())
 
 
 def test_a_suite_counts_its_cases(tmp_path: Path) -> None:
-    """One suite for each family."""
+    """A suite has the number of its tests and failures."""
     (suite,) = written(tmp_path, result(), result(PASSED, number="02")).iter("testsuite")
     assert (suite.get("name"), suite.get("tests"), suite.get("failures")) == ("made-up", "2", "1")

@@ -1,4 +1,4 @@
-"""Runs a check in this process, as the command line does."""
+"""Runs a check of a worker service in this process, like the command line does."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def check(
     patience: float = PATIENCE,
     **credentials: Any,
 ) -> list[Result]:
-    """The results of the cases that match ``globs`` (all, without one)."""
+    """Return the results of the cases that match ``globs`` (all cases if there are none)."""
     session = Session(ServiceUnderTest(url, **credentials), patience=patience)
     try:
         checking = Checking(
@@ -37,5 +37,6 @@ def check(
 
 
 def failures(results: Sequence[Result]) -> list[tuple[str, str]]:
-    """Title and actual of each case that neither passed nor was skipped, the SHOULDs as well."""
+    """Return title and message of each case that neither passed nor was skipped, including
+    SHOULDs."""
     return [(r.case.title, r.actual) for r in results if r.status not in ("passed", "skipped")]

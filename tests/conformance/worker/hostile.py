@@ -1,4 +1,4 @@
-"""Services whose answers are wrong, endless or missing."""
+"""Services whose answers are wrong, endless or missing, for tests of the checker."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ Script = Callable[[socket.socket, threading.Event], None]
 
 
 class HostileService:
-    """A context manager that accepts connections and runs ``script`` with each.
+    """A context manager that accepts connections and runs ``script`` on each.
 
-    The script gets an event that is set at the end, to wait on in place of sleeping.
+    The script also gets an event that is set at the end of the test; scripts wait on it instead of
+    sleeping.
     """
 
     def __init__(self, script: Script) -> None:
@@ -51,7 +52,7 @@ class HostileService:
 
 
 def read_request(sock: socket.socket) -> bytes:
-    """The body of one request."""
+    """Read one request and return its body."""
     data = bytearray()
     while b"\r\n\r\n" not in data:
         piece = sock.recv(65536)
@@ -85,7 +86,7 @@ def talks_garbage(sock: socket.socket, over: threading.Event) -> None:
 
 
 def endless(chunk: bytes, start: bytes = b"") -> Script:
-    """Sends ``start``, then ``chunk`` for ever."""
+    """Send ``start``, then ``chunk`` again and again."""
 
     def script(sock: socket.socket, over: threading.Event) -> None:
         read_request(sock)
@@ -105,7 +106,7 @@ def drips(sock: socket.socket, over: threading.Event) -> None:
 
 
 def answers(body: bytes, head: str = "") -> Script:
-    """A whole answer, whatever was asked."""
+    """Send the same complete answer to every request."""
 
     def script(sock: socket.socket, over: threading.Event) -> None:
         read_request(sock)
@@ -132,7 +133,7 @@ BREAKS_EVERY_CASE = {
 
 
 def runs_nothing(event: Callable[[dict[str, Any]], dict[str, Any]]) -> Script:
-    """Answers every frame with ``event(frame)``."""
+    """Answer every frame with ``event(frame)``, without running a task."""
 
     def script(sock: socket.socket, over: threading.Event) -> None:
         frame = {"run_id": "", "task_id": ""}
@@ -146,7 +147,7 @@ def runs_nothing(event: Callable[[dict[str, Any]], dict[str, Any]]) -> Script:
 
 
 def sends_pickle(payload: bytes) -> Script:
-    """Answers every frame with a result and an error that hold ``payload``."""
+    """Answer every frame with a result and an error whose pickles are ``payload``."""
     text = base64.b64encode(payload).decode()
     kinds = itertools.cycle(("task_result", "task_error"))
 
@@ -158,7 +159,7 @@ def sends_pickle(payload: bytes) -> Script:
 
 
 def doubling_lists() -> bytes:
-    """A value whose ``repr`` would be longer than the memory."""
+    """Return the pickle of a value whose ``repr`` would not fit into memory."""
     value: list[Any] = []
     for _ in range(60):
         value = [value, value]
@@ -166,5 +167,5 @@ def doubling_lists() -> bytes:
 
 
 def executes(marker: str) -> bytes:
-    """A pickle that writes the file ``marker`` when a plain unpickler loads it."""
+    """Return a pickle that creates the file ``marker`` when an ordinary unpickler loads it."""
     return pickled(OnLoad(f"open({marker!r}, 'w').close()"))

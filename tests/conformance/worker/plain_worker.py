@@ -1,6 +1,6 @@
-"""A small healthy worker service whose every step is a method, so that a test can break one.
+"""A small worker service without defects. Each step is a method, so that a subclass can break one.
 
-It shares nothing with the package: neither its service nor the reference workers.
+It shares no code with the package's own service or the reference workers.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class Server(ThreadingHTTPServer):
 
 
 class Run:
-    """A task on its thread. ``settled``: it has an outcome; ``ended``: its body is over."""
+    """A task on its own thread. ``settled`` is set when it has an outcome, ``ended`` when its body
+    has ended."""
 
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
@@ -68,7 +69,7 @@ class Run:
 
 
 class PlainWorker:
-    """A context manager; ``url`` is where it serves."""
+    """A context manager that serves at ``url``."""
 
     grace = 0.5
     server_class: type[Server] = Server
@@ -93,7 +94,7 @@ class PlainWorker:
     # One request
 
     def rejects(self, code: int) -> None:
-        """The server answers a request that is not a POST with an error status."""
+        """Called when the server answers a request that is not a POST with an error status."""
 
     def serve(self, handler: Handler) -> None:
         body = self.read(handler)

@@ -1,4 +1,4 @@
-"""The reference workers of ``examples/``, each as a command and where it serves."""
+"""The reference workers in ``examples/``: the commands that start them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ NEEDS = {"stdlib": [], "flask": ["flask"], "fastapi": ["fastapi", "uvicorn"]}
 
 
 def free_port() -> int:
-    """A port that was free a moment ago, and that the kernel gives to no client meanwhile (its own
-    choices begin at 32768, by Linux's default)."""
+    """Return a port that is free, outside the range from which the kernel chooses ports for clients
+    (from 32768, by Linux's default)."""
     while True:
         port = random.randrange(20_000, 30_000)
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
@@ -25,7 +25,7 @@ def free_port() -> int:
 
 
 def certificate(ca: CertificateAuthority, directory: Path) -> tuple[Path, Path]:
-    """The files of a certificate for localhost and of its key."""
+    """Write a certificate for localhost and its key; return both paths."""
     leaf = ca.issue("localhost")
     cert, key = directory / "cert.pem", directory / "key.pem"
     cert.write_bytes(b"".join(pem.bytes() for pem in leaf.cert_chain_pems))
@@ -34,6 +34,6 @@ def certificate(ca: CertificateAuthority, directory: Path) -> tuple[Path, Path]:
 
 
 def command(name: str, port: int, *more: object) -> str:
-    """The shell words that start reference worker ``name``."""
+    """Return the shell command that starts the reference worker ``name``."""
     words = [sys.executable, str(EXAMPLES / f"worker_{name}.py"), "--port", str(port)]
     return shlex.join([*words, *map(str, more)])

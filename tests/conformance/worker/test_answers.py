@@ -1,4 +1,4 @@
-"""What an answer says in event frames."""
+"""Reading event frames from an answer."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from wove_http_dev.conformance.worker.wire import HttpResponse
 
 
 def answer(body: bytes, *headers: tuple[str, str], status: int = 200) -> HttpResponse:
-    """An answer with ``body``."""
+    """Return an answer with ``body``."""
     return HttpResponse(status, headers, body)
 
 
 def pickled(value: Any) -> str:
-    """``value`` as a ``*_pickle`` field holds it."""
+    """Return ``value`` in the base64 form of a ``*_pickle`` field."""
     return base64.b64encode(pickle.dumps(value)).decode()
 
 
@@ -29,7 +29,7 @@ FRAME = {"type": "task_result", "run_id": "r"}
 
 @pytest.mark.parametrize("document", [FRAME, [FRAME], {"events": [FRAME]}])
 def test_three_shapes_are_read(document: Any) -> None:
-    """One frame, a list, an object with a list."""
+    """One frame, a list of frames, and an object with a list are read."""
     assert answers.events_of(answer(json.dumps(document).encode())) == [FRAME]
 
 
@@ -44,25 +44,25 @@ def test_three_shapes_are_read(document: Any) -> None:
     ],
 )
 def test_what_cannot_be_read_fails_the_case(body: bytes, says: str) -> None:
-    """The message says why."""
+    """The message says why the answer cannot be read."""
     with pytest.raises(CaseFailed, match=says):
         answers.events_of(answer(body))
 
 
 def test_a_body_cut_off_at_its_content_length_has_a_hint() -> None:
-    """Characters were counted, not bytes."""
+    """The message asks whether Content-Length counts characters instead of bytes."""
     with pytest.raises(CaseFailed, match="does Content-Length count characters"):
         answers.events_of(answer(b'{"a": "b', ("Content-Length", "8")))
 
 
 def test_a_content_encoding_fails_the_case() -> None:
-    """It was not asked for."""
+    """An answer with a Content-Encoding fails the case."""
     with pytest.raises(CaseFailed, match="Content-Encoding: gzip"):
         answers.events_of(answer(b"{}", ("Content-Encoding", "gzip")))
 
 
 def test_terminal_frames_are_three() -> None:
-    """A heartbeat or log frame is not one."""
+    """A ``task_started`` or ``log`` frame is not a terminal frame."""
     kinds = ("task_started", "task_result", "log", "task_cancelled")
     events: list[answers.Event] = [{"type": kind} for kind in kinds]
     assert [e["type"] for e in answers.terminals(events)] == ["task_result", "task_cancelled"]
@@ -80,18 +80,18 @@ def test_terminal_frames_are_three() -> None:
 def test_an_acknowledgement_is_a_frame_in_a_2xx_answer(
     body: bytes, status: int, expected: bool
 ) -> None:
-    """An empty answer does not acknowledge anything."""
+    """An empty answer or an error status does not acknowledge a cancel_task."""
     assert answers.acknowledged_cancel(answer(body, status=status), "it") is expected
 
 
 @pytest.mark.parametrize("field", [{"result": 7}, {"result_pickle": pickled(7)}])
 def test_a_result_is_plain_or_pickled(field: dict[str, Any]) -> None:
-    """Wove reads both."""
+    """Plain and pickled results are read, because Wove reads both."""
     assert answers.result_of({**FRAME, **field}) == 7
 
 
 def test_a_frame_without_a_result_fails_the_case() -> None:
-    """With its error."""
+    """The message has the error that the frame contains."""
     frame = {"type": "task_error", "error": {"message": "no luck"}}
     with pytest.raises(CaseFailed, match=r"'task_error': .*no luck"):
         answers.result_of(frame)
@@ -102,30 +102,30 @@ def test_a_frame_without_a_result_fails_the_case() -> None:
     [({"kind": "K"}, {"kind": "K"}), ("text", {"message": "text"}), (5, {}), (None, {})],
 )
 def test_an_error_as_an_object(error: Any, payload: dict[str, Any]) -> None:
-    """A text is its message."""
+    """A string becomes the message of an error object."""
     assert answers.error_payload({"error": error}) == payload
 
 
 def test_a_built_in_exception_is_loaded() -> None:
-    """From exception_pickle."""
+    """A built-in exception in exception_pickle is loaded."""
     found = answers.exception_of({"exception_pickle": pickled(ValueError("v"))})
     assert (type(found), getattr(found, "args", None)) == (ValueError, ("v",))
 
 
 def test_an_exception_of_another_class_is_not_loaded() -> None:
-    """The checker builds built-in ones only."""
+    """An exception that is not built-in is not loaded."""
     assert (
         answers.exception_of({"exception_pickle": pickled(json.JSONDecodeError("", "", 0))}) is None
     )
 
 
 def test_the_text_of_an_error_has_all_of_its_parts() -> None:
-    """Object and exception."""
+    """The text has the error object and the exception."""
     frame = {"error": {"kind": "K"}, "exception_pickle": pickled(ValueError("v"))}
     text = answers.error_text(frame)
     assert ("'K'" in text, "ValueError" in text) == (True, True)
 
 
 def test_many_types_are_shown_in_short() -> None:
-    """At most twelve of them."""
+    """A message lists at most twelve types."""
     assert answers.types([{"type": "log"}] * 100).count("log") == 12

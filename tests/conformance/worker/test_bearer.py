@@ -1,4 +1,5 @@
-"""The cases for bearer tokens: a healthy worker passes, one that compares loosely does not."""
+"""The cases for bearer tokens: a worker without a defect passes, one that compares loosely does
+not."""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ def test_a_healthy_bearer_worker_is_flagged_by_nothing() -> None:
 
 
 def test_a_token_compared_by_its_beginning_is_flagged() -> None:
-    """The token and one character more is not the token."""
+    """A worker that accepts the token plus one character is flagged."""
     with ComparesPrefixes() as worker:
         (_, result) = check(worker.url, "auth.01", "auth.09", bearer=TOKEN)
     assert "the token and one character more was accepted" in result.actual
@@ -62,7 +63,7 @@ def test_a_token_compared_by_its_beginning_is_flagged() -> None:
     ],
 )
 def test_a_token_compared_loosely_is_flagged(accepts: Callable[[str], bool], says: str) -> None:
-    """Whatever is accepted in place of the token is named."""
+    """The message names the wrong token that was accepted."""
 
     class Loose(PlainWorker):
         def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
@@ -76,7 +77,7 @@ def test_a_token_compared_loosely_is_flagged(accepts: Callable[[str], bool], say
 
 
 def test_a_token_in_the_query_is_flagged() -> None:
-    """A token does not belong in a URL, because logs keep URLs."""
+    """A worker that accepts the token in the URL is flagged, because logs keep URLs."""
 
     class ReadsTheQuery(Bearer):
         def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
@@ -89,7 +90,7 @@ def test_a_token_in_the_query_is_flagged() -> None:
 
 
 def test_a_token_in_a_refusal_is_flagged() -> None:
-    """A refusal does not reveal the token."""
+    """A worker that reveals the token in a refusal is flagged."""
     with RevealsToken() as worker:
         (_, result) = check(worker.url, "auth.01", "auth.20", bearer=TOKEN)
     assert "holds the secret" in result.actual

@@ -1,4 +1,4 @@
-"""What the checker sees of a task body that connects to it."""
+"""Connections of task bodies to the checker."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ def listener() -> Iterator[Listener]:
 
 
 def body(callback: Callback) -> threading.Thread:
-    """A task body that runs until it is released."""
+    """Start a task body that runs until it is released."""
     thread = threading.Thread(target=tasks.hold, kwargs=callback.address, daemon=True)
     thread.start()
     return thread
 
 
 def test_a_body_that_has_not_connected_is_not_there(listener: Listener) -> None:
-    """Nor does it answer."""
+    """A body that has not connected is neither counted nor alive."""
     callback = listener.expect()
     assert (callback.arrived(0.0), callback.alive(), callback.count) == (False, False, 0)
 
 
 def test_a_body_that_connects_is_seen(listener: Listener) -> None:
-    """By its token."""
+    """A body that connects is recognised by its token."""
     callback = listener.expect()
     body(callback)
     assert callback.arrived(5.0)
 
 
 def test_a_running_body_answers_pings(listener: Listener) -> None:
-    """So that it is known to run now."""
+    """A running body is alive, because it answers pings."""
     callback = listener.expect()
     body(callback)
     callback.arrived(5.0)
@@ -49,7 +49,7 @@ def test_a_running_body_answers_pings(listener: Listener) -> None:
 
 
 def test_a_released_body_ends(listener: Listener) -> None:
-    """It returns by itself."""
+    """A body ends when it is released."""
     callback = listener.expect()
     thread = body(callback)
     callback.arrived(5.0)
@@ -59,7 +59,7 @@ def test_a_released_body_ends(listener: Listener) -> None:
 
 
 def test_the_end_of_a_body_is_seen(listener: Listener) -> None:
-    """Its connection closes."""
+    """A body that closes its connection has ended."""
     callback = listener.expect()
     tasks.report_back(**callback.address)
     callback.arrived(5.0)
@@ -67,7 +67,7 @@ def test_the_end_of_a_body_is_seen(listener: Listener) -> None:
 
 
 def test_a_body_that_goes_on_has_not_ended(listener: Listener) -> None:
-    """After the time that was waited."""
+    """``ended`` returns ``False`` after the timeout if the body still runs."""
     callback = listener.expect()
     body(callback)
     callback.arrived(5.0)
@@ -75,7 +75,7 @@ def test_a_body_that_goes_on_has_not_ended(listener: Listener) -> None:
 
 
 def test_a_body_that_comes_after_the_release_ends_at_once(listener: Listener) -> None:
-    """It would wait for ever otherwise."""
+    """A body that connects after the release ends at once."""
     callback = listener.expect()
     callback.release()
     thread = body(callback)
@@ -84,7 +84,7 @@ def test_a_body_that_comes_after_the_release_ends_at_once(listener: Listener) ->
 
 
 def test_bodies_are_counted(listener: Listener) -> None:
-    """A task that runs twice reports twice."""
+    """A task that runs twice is counted twice."""
     callback = listener.expect()
     for _ in range(2):
         tasks.report_back(**callback.address)
@@ -92,14 +92,14 @@ def test_bodies_are_counted(listener: Listener) -> None:
 
 
 def test_an_unknown_token_is_disconnected(listener: Listener) -> None:
-    """Other clients may connect to the port."""
+    """A client with an unknown token is disconnected."""
     with socket.create_connection((listener.host, listener.port), 5.0) as sock:
         sock.sendall(b"0" * 32)
         assert sock.recv(1) == b""
 
 
 def test_a_dropped_callback_is_not_known_any_more(listener: Listener) -> None:
-    """Its body ends when it connects."""
+    """A body whose callback was dropped is disconnected."""
     callback = listener.expect()
     listener.drop(callback)
     body(callback).join(5.0)

@@ -1,4 +1,4 @@
-"""The service under test: its URL, the credentials and requests for it."""
+"""The service under test: its URL, its credentials, the requests to it."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ URL = "http://localhost/wove/tasks?tenant=a"
     ],
 )
 def test_a_url_that_wove_would_not_take_is_an_error(url: str) -> None:
-    """It is found before anything is sent."""
+    """A URL that Wove's executor would not accept is an error before anything is sent."""
     with pytest.raises(UrlError):
         ServiceUnderTest(url)
 
 
 def test_the_target_is_the_url_s_path_and_query_as_written() -> None:
-    """That is what Wove signs; a fragment is not sent."""
+    """The target is the path and query exactly as written, without the fragment."""
     assert ServiceUnderTest("http://localhost/a%2Fb;c?d=%20#e").target == "/a%2Fb;c?d=%20"
 
 
 def test_a_signature_is_one_that_wove_accepts() -> None:
-    """The scheme is written out a second time, and must be the same."""
+    """Wove's own verification accepts the checker's signatures."""
     service, body = ServiceUnderTest(URL, secret="s", key="team"), b"{}"
     security = NetworkExecutorSecurity(mode="signed", secret="s", key="team")
     security.verify_headers(
@@ -46,30 +46,30 @@ def test_a_signature_is_one_that_wove_accepts() -> None:
 
 
 def test_a_bearer_token_is_sent_as_one() -> None:
-    """In the Authorization header."""
+    """A bearer token is sent in the Authorization header."""
     headers = ServiceUnderTest(URL, bearer="token").credentials(b"")
     assert headers == {"Authorization": "Bearer token"}
 
 
 def test_without_credentials_there_are_no_headers() -> None:
-    """The service is checked unauthenticated."""
+    """Without a secret or token no headers are added."""
     assert ServiceUnderTest(URL).credentials(b"") == {}
 
 
 def test_an_argument_replaces_one_ingredient_of_the_credentials() -> None:
-    """The others stay."""
+    """An argument replaces one part of the credentials; the others keep their defaults."""
     headers = ServiceUnderTest(URL, secret="s").credentials(b"", nonce="n")
     assert (headers[KEY], headers[NONCE]) == ("default", "n")
 
 
 def test_a_request_goes_to_the_target_of_the_url() -> None:
-    """Path and query, and the host with its port."""
+    """A request has the URL's path and query, and its host with the port."""
     request = ServiceUnderTest("http://localhost:8080/a?b").request(b"body", {})
     assert request.startswith(b"POST /a?b HTTP/1.1\r\nHost: localhost:8080\r\n")
 
 
 def test_a_request_closes_the_connection_unless_it_is_to_be_kept() -> None:
-    """Wove closes it."""
+    """A request has ``Connection: close``, unless ``keep`` is set."""
     service = ServiceUnderTest(URL)
     requests = (service.request(b"", {}), service.request(b"", {}, keep=True))
     assert [b"Connection: close" in request for request in requests] == [True, False]
@@ -85,13 +85,13 @@ def test_a_request_closes_the_connection_unless_it_is_to_be_kept() -> None:
     ],
 )
 def test_what_is_local(host: str, local: bool, loopback: bool) -> None:
-    """Wove names three hosts; any other loopback address is this machine all the same."""
+    """Wove treats three hosts as local; other loopback addresses are only ``loopback``."""
     service = ServiceUnderTest(f"http://{host}/x")
     assert (service.local, service.loopback) == (local, loopback)
 
 
 def test_an_observer_gets_what_is_sent() -> None:
-    """Of the service that it was given for, not of the original."""
+    """An observer gets the requests of the observed copy, not those of the original."""
     seen: list[bytes] = []
     with PlainWorker() as worker:
         service = ServiceUnderTest(worker.url, secret=SECRET)

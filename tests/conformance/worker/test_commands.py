@@ -12,7 +12,7 @@ from wove_http_dev.conformance.worker import commands, tasks
 
 
 def loaded(field: str) -> object:
-    """The value in a ``*_pickle`` field."""
+    """Return the value in a ``*_pickle`` field."""
     return pickle.loads(base64.b64decode(field))
 
 
@@ -47,7 +47,7 @@ def test_bytes_are_sent_unchanged() -> None:
 
 
 def test_run_ids_differ() -> None:
-    """Each frame has a run id of its own."""
+    """Each frame has a different run id."""
     assert commands.run_frame(tasks.echo)["run_id"] != commands.run_frame(tasks.echo)["run_id"]
 
 

@@ -1,4 +1,4 @@
-"""A case can fail: every planted defect is flagged by its case, in words that name it."""
+"""Every planted defect is flagged by its case, with a message that names the defect."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _name(defect: Defect) -> str:
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=_name)
 def test_a_planted_defect_is_flagged(defect: Defect) -> None:
-    """The case that looks for it fails, in words that name the defect."""
+    """The case that looks for the defect fails, with a message that names it."""
     with defect.worker() as worker:
         results = check(worker.url, defect.case, secret=SECRET, patience=1.0)
     said = dict(failures(results))
@@ -35,20 +35,20 @@ def test_a_planted_defect_is_flagged(defect: Defect) -> None:
 
 
 def test_the_worker_without_a_defect_is_flagged_by_nothing() -> None:
-    """The worker that the defects are planted in is healthy."""
+    """The worker without a defect passes every case."""
     with PlainWorker() as worker:
         results = check(worker.url, secret=SECRET)
     assert failures(results) == []
 
 
 def test_a_defect_is_not_blamed_on_replays() -> None:
-    """A task that runs twice for one request is run.09's matter."""
+    """If a task runs twice for one request, run.09 fails, but not the cases about replays."""
     with RunsTwice() as worker:
         results = check(worker.url, "auth.1[123]", "run.09", secret=SECRET)
     assert [title for title, _ in failures(results)] == ["run.09-runs-once"]
 
 
 def test_every_case_has_a_defect_that_it_flags() -> None:
-    """No case passes whatever a service does."""
+    """Every case has a defect that makes it fail."""
     flagged = {defect.case for defect in DEFECTS} | set(FLAGGED_ELSEWHERE)
     assert {case.id for case in WORKER_CASES} - flagged == set()

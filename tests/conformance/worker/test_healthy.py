@@ -1,5 +1,5 @@
-"""Healthy services pass every case: the package's own, in every mode and shape, and the reference
-workers."""
+"""Services without defects pass every case: the package's own service, in every mode and answer
+shape, and the reference workers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SLOW = ("cancel.06", "cancel.07", "limits.06")
 
 
 def credentials(worker: HttpWorker) -> dict[str, Any]:
-    """The credentials that a check of ``worker`` needs."""
+    """Return the credentials that a check of ``worker`` needs."""
     mode = worker.credentials.mode
     return {
         "secret": str(worker.secret) if mode == "signed" else None,
@@ -32,7 +32,7 @@ def credentials(worker: HttpWorker) -> dict[str, Any]:
 
 
 def test_the_service_of_this_package_passes(worker: HttpWorker) -> None:
-    """https and signed, every case, the SHOULDs too."""
+    """The package's service with https and signed requests passes every case, including SHOULDs."""
     assert failures(check(worker.url, **credentials(worker))) == []
 
 
@@ -49,7 +49,7 @@ def test_the_service_of_this_package_passes(worker: HttpWorker) -> None:
 def test_the_service_of_this_package_passes_in_other_forms(
     make_worker: MakeWorker, options: dict[str, Any]
 ) -> None:
-    """Other credentials, other answer shapes, plain http."""
+    """The package's service passes with other credentials, answer shapes and plain http."""
     worker = make_worker(**options)
     assert failures(check(worker.url, exclude=SLOW, **credentials(worker))) == []
 
@@ -58,7 +58,8 @@ def test_the_service_of_this_package_passes_in_other_forms(
 def test_a_reference_worker_passes(
     name: str, tmp_path: Path, wove_http_ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The command line starts it, checks it over https with --strict, and stops it."""
+    """The command line starts a reference worker, checks it over https with --strict, and stops
+    it."""
     for module in references.NEEDS[name]:
         pytest.importorskip(module)
     monkeypatch.setenv("WOVE_WORKER_SECRET", "the secret of a reference worker")
@@ -75,6 +76,6 @@ def test_a_reference_worker_passes(
 
 @pytest.mark.parametrize("name", [*(f"worker_{name}" for name in references.NEEDS), "worker_core"])
 def test_a_reference_worker_is_short(name: str) -> None:
-    """People read it before they copy it."""
+    """A reference worker has at most 120 lines, because people read it before they copy it."""
     text = (references.EXAMPLES / f"{name}.py").read_text()
     assert len(text.splitlines()) <= 120

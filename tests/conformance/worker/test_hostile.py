@@ -1,4 +1,5 @@
-"""Whatever a service answers, the check ends in time, with a report that says what was wrong."""
+"""A check ends in time, even if a service answers nonsense or not at all, and says what is
+wrong."""
 
 from __future__ import annotations
 
@@ -26,14 +27,14 @@ from wove_http_dev.conformance.worker.suite import PREREQUISITES, WORKER_CASES
 
 
 def closed_port() -> int:
-    """A port without a listener."""
+    """Return a port at which nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
     return port
 
 
 def test_a_dead_service_ends_the_check_at_the_first_case() -> None:
-    """A refused connection is reported once; no other case is run."""
+    """A refused connection is reported once, and no other case is run."""
     first, *others = check(f"http://127.0.0.1:{closed_port()}/wove/tasks")
     assert "the connection was refused" in first.actual
     assert {result.status for result in others} == {NOT_RUN}
@@ -60,7 +61,7 @@ def test_a_host_name_that_does_not_exist_is_reported() -> None:
     ids=["silence", "reset", "garbage", "drip", "no-line", "100s", "endless", "headers"],
 )
 def test_what_is_no_answer_ends_the_check_at_the_first_case(script: Script, says: str) -> None:
-    """It says what came instead, and stops."""
+    """Without an HTTP answer the first case says what was received, and the check ends."""
     with HostileService(script) as service:
         first, second, *_ = check(service.url, patience=0.5)
     assert first.case.id == "transport.01"
@@ -70,8 +71,7 @@ def test_what_is_no_answer_ends_the_check_at_the_first_case(script: Script, says
 
 @pytest.mark.parametrize("name", hostile.BREAKS_EVERY_CASE)
 def test_answers_that_make_no_sense_are_survived(name: str) -> None:
-    """Every case ends, also if no prerequisite had stopped it, and what is shown holds no control
-    characters."""
+    """Every case ends, even without the prerequisites, and no message has control characters."""
     chosen = select(WORKER_CASES, ("transport.*", "frames.*", "run.*", "errors.*"), ())
     with HostileService(hostile.BREAKS_EVERY_CASE[name]) as service:
         session = Session(ServiceUnderTest(service.url), patience=0.5)
@@ -83,7 +83,8 @@ def test_answers_that_make_no_sense_are_survived(name: str) -> None:
 
 @pytest.mark.parametrize("name", hostile.BREAKS_EVERY_CASE)
 def test_answers_that_make_no_sense_are_reported_once(name: str) -> None:
-    """A plain run without a readable result ends the check: all other cases would fail too."""
+    """A simple run without a readable result ends the check, because all other cases would fail
+    too."""
     with HostileService(hostile.BREAKS_EVERY_CASE[name]) as service:
         results = check(service.url, patience=0.5)
     assert [result.case.prerequisite for result in results if result.status == FAILED] == [True]
@@ -91,7 +92,7 @@ def test_answers_that_make_no_sense_are_reported_once(name: str) -> None:
 
 
 def test_a_hostile_pickle_does_not_run_here(tmp_path: Path) -> None:
-    """What a service pickles is never executed by the checker."""
+    """A pickle from a service is not executed in the checker."""
     marker = tmp_path / "executed"
     script = hostile.sends_pickle(hostile.executes(str(marker)))
     with HostileService(script) as service:
@@ -108,7 +109,7 @@ def test_a_pickle_whose_repr_never_ends_is_shown_in_short() -> None:
 
 
 def test_a_service_that_dies_midway_is_named_with_the_case() -> None:
-    """The case at which it died says so; the others are not run."""
+    """The case at which the service died says so; the following cases are not run."""
 
     class DiesOfErrors(PlainWorker):
         def error(self, exc: BaseException) -> dict[str, object]:
@@ -125,7 +126,7 @@ def test_a_service_that_dies_midway_is_named_with_the_case() -> None:
 
 
 class HangsLater(PlainWorker):
-    """Serves the prerequisites only."""
+    """A worker that answers the prerequisites, and then hangs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -154,7 +155,7 @@ def test_a_service_that_hangs_after_a_good_start_uses_up_the_budget_only() -> No
 
 
 class Slow(PlainWorker):
-    """Takes its time for every run, and does nothing else wrong."""
+    """A worker that takes 0.2 s for every run, and has no other defect."""
 
     def call(self, run: Run) -> Any:
         time.sleep(0.2)
@@ -162,7 +163,7 @@ class Slow(PlainWorker):
 
 
 def test_a_slow_service_is_called_slow() -> None:
-    """The report says that it is slow and names the cases that were not run."""
+    """The report says that the service is slow, and names the cases that were not run."""
     with Slow() as worker:
         results = check(worker.url, "frames.*", budget=1.0, secret=SECRET)
     said = io.StringIO()
@@ -175,7 +176,7 @@ def test_a_slow_service_is_called_slow() -> None:
 
 
 def test_many_runs_are_fewer_on_a_slow_service() -> None:
-    """The case passes with fewer results."""
+    """The cases that send many runs end after fewer runs on a slow service."""
     began = time.monotonic()
     with Slow() as worker:
         results = check(worker.url, "limits.05", "limits.07", secret=SECRET)
@@ -187,7 +188,8 @@ def test_many_runs_are_fewer_on_a_slow_service() -> None:
 
 
 def test_a_wrong_secret_is_reported_at_once() -> None:
-    """The credentials given to the check are wrong, and no other case is run."""
+    """If the credentials of the check are wrong, the second case says so and no other case is
+    run."""
     with PlainWorker() as worker:
         results = check(worker.url, secret="not the secret")
     assert results[1].case.id == "auth.01"
@@ -196,14 +198,14 @@ def test_a_wrong_secret_is_reported_at_once() -> None:
 
 
 def test_a_service_without_credentials_is_asked_for_them() -> None:
-    """A signed service that is checked without a secret says what to give."""
+    """If the service needs credentials and the check has none, the message names the options."""
     with PlainWorker() as worker:
         results = check(worker.url)
     assert "give --secret-env or --bearer-env" in results[1].actual
 
 
 def test_a_tls_url_at_a_plain_http_port_is_reported() -> None:
-    """An https URL at a plain http service says that TLS failed."""
+    """For an https URL of a plain http service the message says that TLS failed."""
     with PlainWorker() as worker:
         first = check(worker.url.replace("http://", "https://"), secret=SECRET)[0]
     assert "does it speak https?" in first.actual

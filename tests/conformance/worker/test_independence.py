@@ -1,4 +1,5 @@
-"""The worker cases import nothing of the package or of Wove, so they cannot share its mistakes."""
+"""The worker cases import nothing else of the package, nor Wove, so they cannot share a bug with
+them."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ FILES = sorted(FOLDER.rglob("*.py"))
 
 
 def imported(path: Path) -> set[str]:
-    """Every module that a file names in an import."""
+    """Return the names of all modules that a file imports."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -29,19 +30,21 @@ def imported(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(FOLDER).as_posix())
 def test_a_module_of_the_worker_cases_is_independent(path: Path) -> None:
-    """It imports only ``conformance.case`` and its neighbours."""
+    """A module of the worker cases imports only ``conformance.case`` and other modules of the
+    folder."""
     found = {name for name in imported(path) if name.startswith(("wove", "cloudpickle"))}
     assert {name for name in found if not name.startswith(ALLOWED)} == set()
 
 
 def test_the_module_that_both_checks_share_is_independent() -> None:
-    """It imports nothing of the package or of Wove."""
+    """``conformance.case`` imports nothing of the package or of Wove."""
     case = importlib.import_module("wove_http_dev.conformance.case")
     assert not any(name.startswith("wove") for name in imported(Path(str(case.__file__))))
 
 
 def test_a_task_is_sent_by_value() -> None:
-    """No pickle of a task names a module of this package, so a worker need not have it."""
+    """The pickle of a task names no module of this package, so the worker does not need the
+    package."""
     named = [
         argument
         for function in (tasks.hold, tasks.hold_async, tasks.arguments_received, tasks.fail)

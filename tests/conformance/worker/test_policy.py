@@ -1,4 +1,4 @@
-"""Wove's rule for services on other machines: TLS and authentication (transport.02)."""
+"""transport.02: Wove requires TLS and authentication for services on other machines."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from wove_http_dev.conformance.worker.suite import WORKER_CASES
 
 
 def policy(service: ServiceUnderTest) -> Result:
-    """The result of transport.02, which opens no connection."""
+    """Return the result of transport.02, which opens no connection."""
     case = next(case for case in WORKER_CASES if case.id == "transport.02")
     return perform(case, Session(service).case)
 
 
 def test_plain_http_beyond_this_machine_is_flagged() -> None:
-    """It lacks TLS."""
+    """A service on another machine without TLS is flagged."""
     result = policy(ServiceUnderTest("http://workers.internal/wove/tasks", secret="s"))
     assert (result.status, "lacks TLS" in result.actual) == (FAILED, True)
 
 
 def test_no_authentication_beyond_this_machine_is_flagged() -> None:
-    """It lacks authentication."""
+    """A service on another machine without authentication is flagged."""
     result = policy(ServiceUnderTest("https://workers.internal/wove/tasks"))
     assert (result.status, "lacks authentication" in result.actual) == (FAILED, True)
 
 
 def test_https_with_a_secret_passes() -> None:
-    """That is the normal path."""
+    """A service on another machine with TLS and a secret passes."""
     assert (
         policy(ServiceUnderTest("https://workers.internal/wove/tasks", secret="s")).status == PASSED
     )
 
 
 def test_a_local_service_may_do_without() -> None:
-    """Plain http without authentication is for local development."""
+    """For a local service the case is skipped."""
     assert policy(ServiceUnderTest("http://localhost:8080/wove/tasks")).status == SKIPPED

@@ -1,4 +1,4 @@
-"""What a result says that was sent, read from the bytes on the wire."""
+"""Descriptions of the requests that a case sent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RUN_BODY = commands.encode(RUN)
 
 
 def text_of(*requests: bytes, service: ServiceUnderTest = SIGNED) -> str:
-    """The words for ``requests``, each on a connection of its own."""
+    """Return the text for ``requests``, each sent on a new connection."""
     sent = SentRequests(service)
     connections = [object() for _ in requests]
     for connection, request in zip(connections, requests, strict=True):
@@ -32,23 +32,23 @@ def text_of(*requests: bytes, service: ServiceUnderTest = SIGNED) -> str:
 
 
 def signed(body: bytes = RUN_BODY, **changes: Any) -> bytes:
-    """A request with credentials, made with ``changes``."""
+    """Return a signed request, with ``changes`` to its credentials."""
     return SIGNED.request(body, SIGNED.credentials(body, **changes))
 
 
 def test_a_run_is_named_by_its_function_and_run() -> None:
-    """And by how it was signed."""
+    """A run_task is described with its function, its run, and how it was signed."""
     assert text_of(signed()) == "POST run_task (hold, run 3f2a91…), signed"
 
 
 def test_a_cancel_has_its_mode() -> None:
-    """And the run that it is for."""
+    """A cancel_task is described with its mode and its run."""
     body = commands.encode(commands.cancel_frame(RUN["run_id"], "require_ack"))
     assert text_of(signed(body)) == "POST cancel_task require_ack (run 3f2a91…), signed"
 
 
 def test_requests_are_listed_in_order() -> None:
-    """Separated by semicolons."""
+    """Requests are listed in the order in which they were sent, separated by semicolons."""
     body = commands.encode(commands.cancel_frame(RUN["run_id"]))
     first, second = text_of(signed(), signed(body)).split("; ")
     assert (first.split(" (")[0], second.split(" (")[0]) == (
@@ -70,19 +70,19 @@ def test_requests_are_listed_in_order() -> None:
     ids=["none", "secret", "key", "old", "nan", "nonce"],
 )
 def test_what_is_wrong_with_the_credentials(request_of: Callable[[], bytes], says: str) -> None:
-    """They are verified again, with the secret that the check was given."""
+    """The text says what is wrong with a request's credentials."""
     assert text_of(request_of()).rpartition("), ")[2] == says
 
 
 def test_a_missing_header_is_named() -> None:
-    """The other three are there."""
+    """A missing signature header is named."""
     headers = SIGNED.credentials(RUN_BODY)
     del headers[SIGNATURE]
     assert text_of(SIGNED.request(RUN_BODY, headers)).endswith(", without X-Wove-Signature")
 
 
 def test_a_replay_is_named() -> None:
-    """A nonce with a right signature counts once."""
+    """A nonce that was sent before with a right signature is mentioned."""
     request = signed()
     assert text_of(request, request).endswith("signed, for the second time")
 
@@ -96,19 +96,19 @@ def test_a_replay_is_named() -> None:
     ],
 )
 def test_bearer_tokens(headers: dict[str, str], says: str) -> None:
-    """The token itself is not shown."""
+    """The text says whether the bearer token is the right one, without showing it."""
     request = BEARER.request(RUN_BODY, headers)
     assert text_of(request, service=BEARER).rpartition("), ")[2] == says
 
 
 def test_a_token_in_the_target_is_not_shown() -> None:
-    """The rest of the target is."""
+    """A token in the target is replaced by an ellipsis."""
     request = BEARER.request(RUN_BODY, {}, target="/wove/tasks?token=a-token")
     assert "to '/wove/tasks?token=…'" in text_of(request, service=BEARER)
 
 
 def test_another_method_is_shown() -> None:
-    """A GET has no body."""
+    """The text begins with the request's method."""
     request = SIGNED.request(b"", SIGNED.credentials(b""), method="GET")
     assert text_of(request) == "GET an empty body, signed"
 
@@ -126,12 +126,12 @@ def test_another_method_is_shown() -> None:
     ids=["cut-off", "deep", "list", "null", "type", "object"],
 )
 def test_what_is_not_a_command(body: bytes, says: str) -> None:
-    """It is shown by its kind."""
+    """A body that is not a command frame is described by its kind."""
     assert text_of(SIGNED.request(body, {})).startswith(says)
 
 
 def test_a_canary_is_named_by_its_field() -> None:
-    """Its code is not shown."""
+    """A pickle that runs code when loaded is described by the name of its field."""
     frame = {**RUN, "args_pickle": commands.text(tasks.pickled(tasks.OnLoad("1 + 1")))}
     assert text_of(signed(commands.encode(frame))).startswith(
         "POST run_task (canary in args_pickle, "
@@ -139,19 +139,19 @@ def test_a_canary_is_named_by_its_field() -> None:
 
 
 def test_requests_that_differ_in_their_run_alone_are_counted() -> None:
-    """In the place of a line each."""
+    """Consecutive requests that differ only in their run are counted."""
     bodies = [commands.encode(commands.run_frame(tasks.echo, {"value": n})) for n in range(3)]
     assert text_of(*map(signed, bodies)) == "3 × POST run_task (echo), signed"
 
 
 def test_many_requests_are_counted() -> None:
-    """The first and the last are described."""
+    """Of many requests the first and the last are described, and those between are counted."""
     text = text_of(*[SIGNED.request(RUN_BODY, {})] * (3 * KEPT))
     assert f"; {KEPT} more requests; " in text
 
 
 def test_many_different_requests_are_shortened() -> None:
-    """So that a text stays readable."""
+    """Of many different phrases only the first and the last are shown."""
     requests = [SIGNED.request(RUN_BODY, {}, target=f"/{number}") for number in range(20)]
     text = text_of(*requests)
     assert "'/3'" in text
@@ -159,7 +159,7 @@ def test_many_different_requests_are_shortened() -> None:
 
 
 def test_a_request_in_pieces_is_one_request() -> None:
-    """With the number of pieces."""
+    """A request that was sent in pieces is described once, with the number of pieces."""
     sent, connection, request = SentRequests(SIGNED), object(), signed()
     for piece in (request[:50], request[50:]):
         sent.note(connection, piece)
@@ -167,17 +167,17 @@ def test_a_request_in_pieces_is_one_request() -> None:
 
 
 def test_a_request_that_was_cut_off() -> None:
-    """It says how much was missing."""
+    """The text says how many bytes of a request are missing."""
     assert text_of(signed()[:-40]) == ("POST the beginning of a request, cut off 40 bytes early")
 
 
 def test_a_request_that_was_cut_off_in_its_head() -> None:
-    """How much is missing is not known then."""
+    """The text says that a request ended in its head."""
     assert text_of(signed()[:50]) == "POST the beginning of a request, cut off in its head"
 
 
 def test_a_second_request_on_a_connection() -> None:
-    """It says that the connection was used before."""
+    """The text says that a request was sent on a connection that was used before."""
     sent, connection = SentRequests(SIGNED), object()
     sent.note(connection, signed())
     sent.note(connection, signed())
@@ -190,12 +190,12 @@ def test_a_silent_connection() -> None:
 
 
 def test_without_a_request_nothing_was_sent() -> None:
-    """Not an empty text, which would mean that it is unknown."""
+    """If no request was sent, the text says so and is not empty."""
     assert text_of() == "nothing"
 
 
 def test_a_failed_case_names_what_was_sent() -> None:
-    """Its result holds the request of this run, not the scenario."""
+    """The result of a failed case describes the request of this check."""
     with OwnTaskId() as worker:
         results = check(worker.url, "frames.04", secret=SECRET)
     (result,) = [result for result in results if result.case.id == "frames.04"]
@@ -204,7 +204,7 @@ def test_a_failed_case_names_what_was_sent() -> None:
 
 
 def test_no_result_shows_the_secret() -> None:
-    """Nor a part of a signature."""
+    """No text contains the secret or a part of a signature."""
     with PlainWorker() as worker:
         results = check(worker.url, "auth.*", secret=SECRET)
     assert not any(SECRET in result.sent or "v1=" in result.sent for result in results)

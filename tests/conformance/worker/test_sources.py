@@ -1,4 +1,4 @@
-"""The sources that the worker cases cite."""
+"""The constants in `sources`, which the worker cases cite."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ SOURCES = {name: value for name, value in vars(sources).items() if name.isupper(
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_is_cited(name: str) -> None:
-    """Every source is cited by a case."""
+    """Each source is cited by at least one case."""
     assert any(SOURCES[name] in case.source for case in WORKER_CASES)

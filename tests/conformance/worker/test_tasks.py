@@ -33,25 +33,25 @@ def test_pickle_holds_the_function(function: Any) -> None:
 
 
 def test_copy_works() -> None:
-    """The loaded copy returns what the function returns."""
+    """The loaded copy returns the same value as the function."""
     assert pickle.loads(tasks.pickled(tasks.echo))(value=5) == 5
 
 
 def test_copy_has_no_globals() -> None:
-    """The copy has the built-ins alone: a task imports what it uses."""
+    """The copy has no globals but the built-ins, because a task imports what it uses."""
     assert set(tasks.by_value(tasks.echo).__globals__) == {"__name__", "__builtins__"}
 
 
 def test_other_values_are_pickled_as_they_are() -> None:
-    """A value that is not a task function is pickled as cloudpickle does."""
+    """A value that is not a task function is pickled by cloudpickle without changes."""
     assert pickle.loads(tasks.pickled({"x": (1, 2)})) == {"x": (1, 2)}
 
 
 def test_name_in() -> None:
-    """The task function of a pickle is recognised without loading it."""
+    """The name of a task function is found in its pickle without loading it."""
     assert tasks.name_in(tasks.pickled(tasks.echo)) == "echo"
 
 
 def test_name_in_junk() -> None:
-    """Bytes that are not a pickle of a task function have no name."""
+    """For bytes that are not the pickle of a task function the name is empty."""
     assert tasks.name_in(b"junk") == ""

@@ -1,4 +1,4 @@
-"""One HTTP exchange with a service that may answer anything."""
+"""One HTTP exchange with a service, including broken answers."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ from wove_http_dev.conformance.worker.wire import (
 
 
 def answered(script: hostile.Script) -> HttpResponse:
-    """The answer of a service that does ``script``."""
+    """Return the answer of a service that runs ``script``."""
     with HostileService(script) as service:
         client = ServiceUnderTest(service.url)
         return client.exchange(client.request(b"{}", {}), Deadline(5.0))
 
 
 def test_a_reset_that_the_sender_learns_of_is_a_reset() -> None:
-    """The kernel reports a reset once; after send() got it, a read sees an end of file."""
+    """A reset that send() got is reported by answer(): the kernel reports a reset once, and a later
+    read sees only an end of file."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         client = socket.create_connection(server.getsockname())
         hostile.resets_at_once(server.accept()[0])
@@ -45,7 +46,7 @@ def test_a_reset_that_the_sender_learns_of_is_a_reset() -> None:
 
 
 def test_a_wait_that_its_case_cuts_short_says_so() -> None:
-    """The figure is the one that was waited."""
+    """The message has the seconds that were really waited."""
     case = Deadline(0.2)
     cut = Deadline(5.0, within=case)
     assert "within 0.2 s, the rest of the 0.2 s that this case may take" in str(cut.passed())
@@ -53,25 +54,25 @@ def test_a_wait_that_its_case_cuts_short_says_so() -> None:
 
 
 def test_an_answer_is_read_whole() -> None:
-    """Status, headers and body."""
+    """Status, headers and body of an answer are read."""
     answer = answered(hostile.answers(b"[1]", head="X-A: b\r\n"))
     assert (answer.status, answer.header("x-a"), answer.document()) == (200, "b", [1])
 
 
 def test_only_2xx_is_ok() -> None:
-    """As for Wove's executor."""
+    """Only a 2xx status is ok, like in Wove's executor."""
     statuses = (199, 200, 299, 300)
     assert [HttpResponse(status, (), b"").ok for status in statuses] == [False, True, True, False]
 
 
 def test_bytes_behind_an_answer_are_kept() -> None:
-    """Its Content-Length is too small."""
+    """Bytes after an answer whose Content-Length is too small are kept in ``surplus``."""
     answer = answered(hostile.answers(b"{}surplus", head="Content-Length: 2\r\n"))
     assert (answer.body, answer.surplus[:7]) == (b"{}", b"surplus")
 
 
 def test_a_connection_closed_without_an_answer() -> None:
-    """It is distinguished from an answer that is broken."""
+    """A connection that is closed without an answer raises ``ConnectionClosed``."""
 
     def script(sock: socket.socket, over: threading.Event) -> None:
         hostile.read_request(sock)
@@ -81,13 +82,13 @@ def test_a_connection_closed_without_an_answer() -> None:
 
 
 def test_a_deadline_that_has_passed_raises() -> None:
-    """With the seconds that it allowed."""
+    """A deadline that has passed raises ``NoAnswer`` with the seconds that it allowed."""
     with pytest.raises(NoAnswer, match=r"within 0 s"):
         Deadline(0.0).left()
 
 
 def test_the_error_of_a_background_step_is_raised_with_its_result() -> None:
-    """Not on its own thread."""
+    """An exception of a background step is raised by ``result``."""
 
     def step() -> None:
         raise ValueError("in the background")
@@ -97,7 +98,7 @@ def test_the_error_of_a_background_step_is_raised_with_its_result() -> None:
 
 
 def test_a_background_step_that_takes_too_long_has_no_answer() -> None:
-    """The wait ends."""
+    """A background step that takes longer than the timeout raises ``NoAnswer``."""
     over = threading.Event()
     with pytest.raises(NoAnswer, match=r"within 0\.01 s"):
         Background(lambda: over.wait(5.0)).result(0.01)
@@ -105,5 +106,5 @@ def test_a_background_step_that_takes_too_long_has_no_answer() -> None:
 
 
 def test_a_long_body_is_shown_in_short() -> None:
-    """As a literal."""
+    """The beginning of a long body is shown as a bytes literal."""
     assert shown(b"\x1b" * 1000, 3) == "b'\\x1b\\x1b\\x1b'…"

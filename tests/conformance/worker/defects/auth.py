@@ -44,7 +44,7 @@ class UnpicklesArgumentsFirst(PlainWorker):
 
 @flagged_by("auth.03", "a body changed after it was signed was accepted")
 class IgnoresBody(PlainWorker):
-    """Signs no body: compares with a signature for whatever the client says it signed."""
+    """Accepts a changed ``task_id``, because it tries several bodies for the signature."""
 
     def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
         for body_that_fits in (body, body.replace(b'"task_id":"C', b'"task_id":"c')):
@@ -214,7 +214,7 @@ class RunsFirst(PlainWorker):
 
 @flagged_by("auth.12", "a replayed request was accepted on another connection")
 class RemembersPerConnection(PlainWorker):
-    """As several processes do that share no memory."""
+    """Remembers nonces for each connection only, like several processes without shared memory."""
 
     def serve(self, handler: Handler) -> None:
         self.nonces = handler.__dict__.setdefault("nonces", set())
@@ -446,7 +446,7 @@ class LoadsBeforeTheNonce(PlainWorker):
 
 
 class Forgives(PlainWorker):
-    """Forgets the nonce of a request whose run came to nothing."""
+    """Forgets the nonce of a request whose run ended in one of ``forgiven``."""
 
     forgiven: tuple[str, ...] = ()
     here = threading.local()

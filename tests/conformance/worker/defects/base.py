@@ -1,4 +1,4 @@
-"""A planted defect, and the table of all of them."""
+"""`Defect`, the table of all planted defects, and the functions that add to it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Plant = Callable[[type[PlainWorker]], type[PlainWorker]]
 
 
 def plant(worker: type[PlainWorker], case: str, says: str) -> None:
-    """Note that ``worker`` has a defect."""
+    """Add a defect of ``worker`` to the table."""
     DEFECTS.append(Defect(worker, case, says))
 
 
 def flagged_by(case: str, says: str) -> Plant:
-    """Like :func:`plant`, as a decorator of the worker."""
+    """Like :func:`plant`, as a decorator of the worker class."""
 
     def note(worker: type[PlainWorker]) -> type[PlainWorker]:
         plant(worker, case, says)
@@ -38,7 +38,7 @@ def flagged_by(case: str, says: str) -> Plant:
 
 
 class Hanging(PlainWorker):
-    """Has something to wait for that comes when the test is over."""
+    """A worker with an event, ``never``, that is set only at the end of the test."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -49,7 +49,7 @@ plant(FourAtOnce, "concurrency.02", "only 4 ran at once")
 
 @flagged_by("concurrency.03", "parallel runs are mixed up: run 1 of 2 was answered with another's")
 class LastFrameCounts(PlainWorker):
-    """Keeps the frame where the next one overwrites it."""
+    """Keeps the current frame in one attribute, where the next frame replaces it."""
 
     last: Frame
 
@@ -63,7 +63,7 @@ class LastFrameCounts(PlainWorker):
 
 @flagged_by("concurrency.03", "run 2 of 2 ended, and the other was answered|runs are mixed up")
 class AnswersWhoeverWaitsLongest(PlainWorker):
-    """Keeps results in one queue for all."""
+    """Keeps the results of all runs in one queue."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -66,7 +66,7 @@ class DropsUnknownArguments(PlainWorker):
 
 
 class FailsItself(PlainWorker):
-    """Lets some errors through to a 500."""
+    """Answers with HTTP 500 if the task's exception is one of ``lets_through``."""
 
     lets_through: tuple[type[BaseException], ...] = ()
 

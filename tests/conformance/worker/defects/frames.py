@@ -48,7 +48,7 @@ class OwnTaskId(PlainWorker):
 
 
 class Encodes(PlainWorker):
-    """Has its own way to put a document into bytes."""
+    """A base class for workers that encode a document in another way."""
 
     header, value = "X-Plain", "1"
 
@@ -108,7 +108,7 @@ class KnowsAllFields(PlainWorker):
 
 
 class Lenient(PlainWorker):
-    """Answers a bad frame with 200 and no word."""
+    """Answers a bad frame with status 200 and an empty object."""
 
     def write(self, handler: Handler, status: int, document: Any) -> None:
         super().write(handler, 200 if status == 400 else status, document if status == 200 else {})

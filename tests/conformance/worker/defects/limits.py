@@ -32,7 +32,7 @@ class DiesOfDepth(PlainWorker):
 
 
 class Mortal(PlainWorker):
-    """Hangs up on everybody once it was hurt."""
+    """Closes every connection without an answer once ``dead`` is set."""
 
     dead = False
 
@@ -89,7 +89,8 @@ class DiesOfTheFiftiethRun(Mortal):
 
 
 class GrowingNonces(PlainWorker):
-    """Takes 0.1 ms for every nonce it remembers; asleep, so that no load hides it."""
+    """Sleeps 0.1 ms for every remembered nonce, so that load on the machine does not hide the
+    growth."""
 
     def check_nonce(self, nonce: str) -> None:
         super().check_nonce(nonce)
@@ -100,7 +101,7 @@ plant(GrowingNonces, "limits.06", "its time grows with the number of remembered 
 
 
 class Hoards(PlainWorker):
-    """Keeps something of every run."""
+    """A base class for workers that keep resources of every run."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -43,13 +43,13 @@ class PositionalArguments(PlainWorker):
 
 
 def super_call(worker: PlainWorker, run: Run) -> Any:
-    """Call the task and leave a coroutine as it is."""
+    """Call the task and return its result; a coroutine is not awaited."""
     function = pickle.loads(run.frame["callable_pickle"])
     return function(**pickle.loads(run.frame["args_pickle"]))
 
 
 def without_coroutine(value: Any) -> Any:
-    """``value``; in place of a coroutine (not awaited), an object that cannot be pickled."""
+    """Return ``value``, or in place of a coroutine an object that cannot be pickled."""
     if not inspect.iscoroutine(value):
         return value
     value.close()
@@ -160,7 +160,8 @@ class TriesAgainAfterTheNetwork(PlainWorker):
 
 
 class Remembers(PlainWorker):
-    """Answers a run with an outcome that it has already, if :meth:`mark` is the same."""
+    """Answers a run with the outcome of an earlier run if :meth:`mark` returned the same for
+    both."""
 
     def __init__(self) -> None:
         super().__init__()

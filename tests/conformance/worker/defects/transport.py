@@ -44,7 +44,7 @@ class ReadsOnce(PlainWorker):
 
 
 class ServesGet(PlainWorker):
-    """Takes every method for a POST."""
+    """Treats a GET like a POST."""
 
     def __init__(self) -> None:
         super().__init__()
