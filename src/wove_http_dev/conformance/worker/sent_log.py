@@ -67,7 +67,7 @@ class _Request:
         self._parse()
 
     def append(self, piece: bytes) -> None:
-        """Add another piece that was sent."""
+        """Add more bytes of this request."""
         self.pieces.append(piece)
         self._parse()
 

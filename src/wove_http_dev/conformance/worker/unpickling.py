@@ -28,7 +28,8 @@ LIMIT = 2 * 2**20
 
 
 class Refused(Exception):
-    """The pickle needs a name that this loader does not build, or is too long; the message says."""
+    """The pickle needs a name that this loader does not build, or is too long; the message says
+    which."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"the pickle needs {what}")

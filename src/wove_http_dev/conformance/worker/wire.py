@@ -51,7 +51,7 @@ class Deadline:
             )
 
     def left(self) -> float:
-        """Return the seconds left; raise :class:`NoAnswer` if none are."""
+        """Return the seconds left; raise :class:`NoAnswer` if the time is over."""
         left = self.ends - time.monotonic()
         if left <= 0:
             raise self.passed()

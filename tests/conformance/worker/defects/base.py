@@ -11,7 +11,8 @@ from tests.conformance.worker.plain_worker import PlainWorker
 
 @dataclass(frozen=True)
 class Defect:
-    """``worker`` must fail ``case``, with a message that matches ``says``."""
+    """A worker with a planted defect: with it, ``case`` must fail with a message that matches
+    ``says``."""
 
     worker: type[PlainWorker]
     case: str

@@ -47,7 +47,9 @@ class FourAtOnce(PlainWorker):
 plant(FourAtOnce, "concurrency.02", "only 4 ran at once")
 
 
-@flagged_by("concurrency.03", "parallel runs are mixed up: run 1 of 2 was answered with another's")
+@flagged_by(
+    "concurrency.03", "parallel runs are mixed up: run 1 of 2 was answered with a frame of another"
+)
 class LastFrameCounts(PlainWorker):
     """Keeps the current frame in one attribute, where the next frame replaces it."""
 

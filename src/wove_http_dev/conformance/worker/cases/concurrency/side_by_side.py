@@ -74,12 +74,14 @@ def _own(
     what: str,
     all_values: list[object],
 ) -> None:
-    """Require that ``answer`` belongs to the run ``run_id``, which returned ``value``, one of
-    ``all_values``."""
+    """Require that ``answer`` belongs to the run ``run_id`` and has its result, ``value``.
+    ``all_values`` are the results of all runs, to recognise one that was mixed up."""
     events = check.events_in(answer, what)
     for event in events:
         if event.get("run_id", run_id) != run_id:
-            check.fail(f"parallel runs are mixed up: {what} was answered with another's frame")
+            check.fail(
+                f"parallel runs are mixed up: {what} was answered with a frame of another run"
+            )
     found = answers.terminals(events)
     if not found:
         check.fail(f"{what} was answered without a terminal frame")
