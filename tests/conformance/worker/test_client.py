@@ -85,7 +85,8 @@ def test_a_request_closes_the_connection_unless_it_is_to_be_kept() -> None:
     ],
 )
 def test_what_is_local(host: str, local: bool, loopback: bool) -> None:
-    """Wove treats three hosts as local; other loopback addresses are only ``loopback``."""
+    """Three hosts are ``local``, as in Wove; other loopback addresses are ``loopback`` but not
+    ``local``."""
     service = ServiceUnderTest(f"http://{host}/x")
     assert (service.local, service.loopback) == (local, loopback)
 

@@ -82,7 +82,7 @@ def test_a_missing_header_is_named() -> None:
 
 
 def test_a_replay_is_named() -> None:
-    """A nonce that was sent before with a right signature is mentioned."""
+    """The text of a replayed request says that it was sent for the second time."""
     request = signed()
     assert text_of(request, request).endswith("signed, for the second time")
 
