@@ -309,7 +309,7 @@ def test_a_worker_cannot_travel(wove_http_worker: HttpWorker) -> None:
     def inside() -> int:
         return len(wove_http_worker.runs)
 
-    with pytest.raises(EnvironmentExecutionError, match=r"a HttpWorker of .* cannot travel"):
+    with pytest.raises(EnvironmentExecutionError, match=r"a HttpWorker of .* cannot be sent"):
         weave_one(inside)
 
 
@@ -317,5 +317,5 @@ def test_a_worker_cannot_travel(wove_http_worker: HttpWorker) -> None:
 def test_what_a_worker_gives_cannot_travel(worker: HttpWorker, make: str) -> None:
     """A gate and an injection cannot be pickled."""
     thing = worker.hold() if make == "hold" else worker.inject("hang")
-    with pytest.raises(TypeError, match="cannot travel to the worker"):
+    with pytest.raises(TypeError, match="cannot be sent to the worker"):
         cloudpickle.dumps(thing)

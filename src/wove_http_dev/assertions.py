@@ -1,4 +1,4 @@
-"""``assert_contained``: what it means that an application survives a fault."""
+"""``assert_contained``: assert that an application survives the faults in force."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wove_http_dev.worker import HttpWorker
 
 
 class Contained:
-    """How a block ended that survived."""
+    """The outcome of a block that survived: Wove's error, if any, and the duration."""
 
     error: Exception | None = None
     """Wove's error that ended the block; ``None`` if it ended without one."""
@@ -27,14 +27,14 @@ def assert_contained(
 ) -> Iterator[Contained]:
     """Fail unless the block survives the faults in force.
 
-    It must end within ``within`` seconds, with a result or with an error of Wove's own
+    The block must end within ``within`` seconds, with a result or with one of Wove's errors
     (``EnvironmentExecutionError``, ``DeliveryTimeoutError``, ``DeliveryOrphanedError``), which is
-    caught and kept as ``.error``. No task may have run more than ``attempts`` times with the same
-    arguments: pass ``attempts=retries + 1`` where Wove retries, and count mapped tasks over equal
-    items together.
+    caught and stored as ``.error``. No task may have run more than ``attempts`` times with the same
+    arguments: pass ``attempts=retries + 1`` if Wove retries; equal items of a mapped task count
+    together.
 
-    Anything else is an ``AssertionError``: a ``CancelledError`` that escapes the weave,
-    ``SystemExit``, an error that is not Wove's. What ``pytest.skip()`` and the like raise passes
+    Everything else is an ``AssertionError``: a ``CancelledError`` that escapes the weave,
+    ``SystemExit``, an error that is not Wove's. Exceptions of ``pytest.skip()`` and the like pass
     through. Raises :class:`UsageError` for a negative ``within`` or an ``attempts`` below 1.
     """
     if type(within) not in (int, float) or not within >= 0:

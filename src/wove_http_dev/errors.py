@@ -8,31 +8,32 @@ class WoveHttpDevError(Exception):
 
 
 class UsageError(WoveHttpDevError, ValueError):
-    """The caller asked for something impossible; the message says what to do instead."""
+    """A wrong option, argument or call. The message says what to do instead."""
 
 
 class PortInUseError(UsageError):
-    """Another process uses the port; the message names it."""
+    """The port is used by another process. The message names the port."""
 
 
 class NotRunningError(WoveHttpDevError, RuntimeError):
-    """The worker is not started, or was stopped or crashed; start it first."""
+    """The worker is not running: it was never started, was stopped, or crashed."""
 
 
 class WaitTimeoutError(WoveHttpDevError, TimeoutError):
-    """What was waited for did not happen in time; the message contains the journal."""
+    """The awaited event did not happen in time. The message contains the journal."""
 
 
 class StrictnessError(WoveHttpDevError, AssertionError):
-    """Strict mode found something that no fault asked for; the message contains the journal."""
+    """Strict mode found problems that no injected fault explains. The message lists them and
+    contains the journal."""
 
 
 class PayloadDroppedError(WoveHttpDevError, LookupError):
-    """The journal dropped this payload, because of its byte limit."""
+    """The journal dropped the payload to stay within its byte limit."""
 
 
 class ServiceError(WoveHttpDevError):
-    """A request that ends in an HTTP error status with a JSON reason."""
+    """Ends a request with an HTTP error status and a reason in a JSON body."""
 
     status: int = 500
     code: str = "internal-error"
@@ -47,14 +48,14 @@ class FrameError(ServiceError):
 
 
 class DuplicateRunError(ServiceError):
-    """A ``run_task`` whose ``run_id`` is still running here."""
+    """A ``run_task`` has the ``run_id`` of a run that has not ended."""
 
     status = 409
     code = "run-still-running"
 
 
 class RefusedError(ServiceError):
-    """A fault refuses the command, with a status of its choice."""
+    """A fault refuses the command, with the HTTP status ``status``."""
 
     code = "refused-by-fault"
 
@@ -64,11 +65,11 @@ class RefusedError(ServiceError):
 
 
 class HungUpError(WoveHttpDevError):
-    """A fault wants the connection closed without a response."""
+    """A fault closes the connection without a response."""
 
 
 class UnavailableError(ServiceError):
-    """The service cannot run the task now: it is stopping, or a fault says that it is busy."""
+    """The service cannot run the task now: it is stopping, or a fault simulates a busy worker."""
 
     status = 503
     code = "unavailable"
@@ -83,12 +84,14 @@ class StuckRunWarning(UserWarning):
 
 
 class RestoreWarning(UserWarning):
-    """Something that this package had set was changed meanwhile, and is left as it is."""
+    """A process-wide setting was not restored, because other code changed it while this package had
+    it set."""
 
 
 def cannot_travel(what: object) -> TypeError:
-    """The error for an object that is pickled with a task (pickle and cloudpickle raise it)."""
+    """Return the error that is raised when ``what`` is pickled, for example because a task refers
+    to it."""
     return TypeError(
-        f"a {type(what).__name__} of wove-http-dev cannot travel to the worker: a task must not use"
-        " it (or a fixture that holds it); use it in the test, around the weave"
+        f"a {type(what).__name__} of wove-http-dev cannot be sent to the worker: a task must not"
+        " use it (or a fixture that holds it); use it in the test, outside the task"
     )

@@ -1,8 +1,9 @@
-"""Typed fields of frozen dataclasses: declared once, checked, read from text, shown, made flags.
+"""Typed dataclass fields with documentation and bounds, for options, faults and selectors.
 
-Options, faults and selectors are declared with :func:`field`. A dataclass of a user's own may mix
-it with plain defaults: what is annotated with other types than ``int``, ``float``, ``str``,
-``bool`` and ``None`` is not checked.
+A field is declared with :func:`field`. Its values are checked, parsed from text and shown in help
+texts, and it can become a command line flag. A user's own fault may also have plain defaults; a
+field whose annotation has other types than ``int``, ``float``, ``str``, ``bool`` and ``None`` is
+not checked.
 """
 
 from __future__ import annotations
@@ -43,10 +44,10 @@ def field(
 ) -> T:
     """Declare a field of a frozen dataclass.
 
-    ``doc`` is one line of documentation. A number is finite, between ``least`` and ``most``, and
-    greater than ``above``. ``metavar`` is the word for the value in help texts (default: made from
-    the unit or the type). A ``secret`` is neither in the ``repr`` nor in a message. ``side`` is a
-    word for who uses the value.
+    ``doc`` is one line of documentation. A number must be finite, between ``least`` and ``most``,
+    and greater than ``above``. ``metavar`` is the placeholder for the value in help texts (default:
+    made from the unit or the type). A ``secret`` is neither in the ``repr`` nor in a message.
+    ``side`` groups the fields of one dataclass.
     """
     facts = {
         "doc": doc,
@@ -65,13 +66,14 @@ def field(
 
 @dataclass(frozen=True)
 class TypedField:
-    """What is known of one field of a dataclass."""
+    """The declaration of one dataclass field: its types, default, documentation and bounds."""
 
     name: str
     kinds: tuple[type, ...]
-    """The types a value may have; empty if the annotation is not understood: then any."""
+    """The types that a value may have. Empty if the annotation has other types; then every value is
+    allowed."""
     default: Any
-    """``dataclasses.MISSING`` for a field that must be given."""
+    """``dataclasses.MISSING`` for a field without a default."""
     doc: str = ""
     unit: str = ""
     least: float = 0.0
@@ -84,12 +86,12 @@ class TypedField:
 
     @property
     def optional(self) -> bool:
-        """Whether ``None`` is a value."""
+        """Whether ``None`` is allowed."""
         return type(None) in self.kinds
 
     @property
     def accepts(self) -> str:
-        """The values it takes, in words: ``a number of seconds above 0, or none``."""
+        """The allowed values in words: ``a number of seconds above 0, or none``."""
         phrase = next((_PHRASES[kind] for kind in self.kinds if kind in _PHRASES), "a number")
         if self.choices:
             phrase = f"{', '.join(self.choices[:-1])} or {self.choices[-1]}"
@@ -108,7 +110,7 @@ class TypedField:
 
     @property
     def metavar(self) -> str:
-        """The word for its value in help texts: ``SECONDS``."""
+        """The placeholder for the value in help texts, such as ``SECONDS``."""
         if self.given_metavar or self.choices:
             return self.given_metavar or "|".join(self.choices)
         if self.unit:
@@ -116,23 +118,25 @@ class TypedField:
         return next((_METAVARS[kind] for kind in self.kinds if kind in _METAVARS), "VALUE")
 
     def help(self, default: Any = None) -> str:
-        """Its documentation, with the bounds of a number that has both, and with ``default``."""
+        """Return the help text: the documentation, the bounds of a number that has two, and
+        ``default``."""
         text = f"{self.doc} ({self.bounds.strip()})" if self.most < math.inf else self.doc
         if default is not None and "default" not in text:
             text += f" (default: {default})"
         return text
 
     def written(self, value: Any) -> str:
-        """``name=value`` as :meth:`parse` reads it, quoted for a shell."""
+        """Return ``name=value``, quoted for a shell, in the form that :meth:`parse` reads."""
         return f"{self.name}={'none' if value is None else shlex.quote(str(value))}"
 
     def check(self, value: Any, owner: str = "") -> None:
-        """Raise :class:`UsageError`, which begins with ``owner``, unless ``value`` is allowed."""
+        """Raise :class:`UsageError` unless ``value`` is allowed. The message begins with
+        ``owner``."""
         if not self._allows(value):
             raise UsageError(f"{owner and owner + ': '}{self.name} {self._refusal(value)}")
 
     def parse(self, text: str, owner: str = "") -> Any:
-        """The value that ``text`` stands for, checked. Raises :class:`UsageError`."""
+        """Convert ``text`` to a value and check it. Raises :class:`UsageError`."""
         try:
             value = self._value(text)
         except ValueError:
@@ -142,7 +146,7 @@ class TypedField:
         return value
 
     def add_flag(self, parser: argparse.ArgumentParser, default: Any) -> None:
-        """Add ``--name`` (for a truth value also ``--no-name``) to ``parser``."""
+        """Add ``--name`` (for a boolean also ``--no-name``) to ``parser``."""
         flag = "--" + self.name.replace("_", "-")
         if self.kinds == (bool,):
             action = argparse.BooleanOptionalAction
@@ -156,7 +160,7 @@ class TypedField:
     def _argument(self, text: str) -> Any:
         try:
             return self.parse(text)
-        except UsageError:  # argparse puts the flag before it
+        except UsageError:  # argparse puts the flag in front
             raise argparse.ArgumentTypeError(self._refusal(text)) from None
 
     def _refusal(self, value: Any) -> str:
@@ -182,11 +186,11 @@ class TypedField:
 
     def _has_type(self, value: Any) -> bool:
         exact = {*self.kinds, int} if float in self.kinds else {*self.kinds}
-        # A bool is an int, and an IntEnum prints as its name: only the type itself will do.
+        # A bool is an int, and an IntEnum prints as its name: the exact type is required.
         return type(value) in exact or isinstance(value, tuple(exact - {int, bool}))
 
     def _value(self, text: str) -> Any:
-        """Raises ``ValueError`` for a text of another type."""
+        """Convert ``text``. Raises ``ValueError`` if it is not of the field's type."""
         if self.optional and text.lower() == "none":
             return None
         if bool in self.kinds and text.lower() in (*_TRUE, *_FALSE):
@@ -200,7 +204,7 @@ class TypedField:
 
 
 def fields_of(kind: type) -> Mapping[str, TypedField]:
-    """The fields of the dataclass ``kind`` by name, in its order."""
+    """Return the fields of the dataclass ``kind`` by name, in order of declaration."""
     return _read_fields(kind)
 
 
@@ -208,7 +212,7 @@ def fields_of(kind: type) -> Mapping[str, TypedField]:
 def _read_fields(kind: Any) -> Mapping[str, TypedField]:
     try:
         hints = typing.get_type_hints(kind)
-    except Exception:  # annotations that cannot be resolved here: a user's own class may have them
+    except Exception:  # a user's own class may have annotations that cannot be resolved
         hints = {}
     return {
         each.name: TypedField(
@@ -219,14 +223,13 @@ def _read_fields(kind: Any) -> Mapping[str, TypedField]:
 
 
 def check_fields(instance: Any, owner: str = "") -> None:
-    """Raise :class:`UsageError` for the first field of ``instance`` that holds a value which is
-    not allowed."""
+    """Raise :class:`UsageError` for the first field of ``instance`` whose value is not allowed."""
     for name, each in fields_of(type(instance)).items():
         each.check(getattr(instance, name), owner)
 
 
 def changed(instance: Any) -> list[str]:
-    """``name=value`` for each field of ``instance`` that differs from its default."""
+    """Return ``name=value`` for each field of ``instance`` that differs from its default."""
     return [
         each.written(getattr(instance, name))
         for name, each in fields_of(type(instance)).items()
@@ -235,14 +238,14 @@ def changed(instance: Any) -> list[str]:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The one of ``known`` that ``word`` is most likely a misspelling of."""
+    """Return the member of ``known`` that is spelled most like ``word``, if one is close."""
     close = difflib.get_close_matches(word, list(known), n=1)
     return close[0] if close else None
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
-    """Advice for the unknown ``word``: the nearest of ``known``; without one, ``otherwise``, or
-    else all of them."""
+    """Return advice for the unknown ``word``: the closest of ``known``, else ``otherwise``, else a
+    list of all of ``known``."""
     names = list(known)
     close = nearest(word, names)
     if close is not None:

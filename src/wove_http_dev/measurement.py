@@ -1,4 +1,4 @@
-"""Measuring what the installed Wove does with each fault, and comparing it with the recorded table.
+"""Measure what the installed Wove does with each fault, and compare it with the recorded table.
 
 ``wove-http-dev faults --measure`` prints the differences from ``faults/behaviour.json``, and a test
 compares every row.
@@ -18,7 +18,8 @@ from wove_http_dev.weave_outcome import WeaveOutcome, run_one_weave
 from wove_http_dev.worker import HttpWorker
 
 AT_ONCE, LATER = 0.4, 5.0
-"""Seconds: an outcome within the first is recorded as "at once", else with the second as bound."""
+"""Seconds. An outcome before ``AT_ONCE`` is recorded as "at once", any other as within, or after
+more than, ``LATER``."""
 
 _VARIABLE = (
     (re.compile(r"_ssl\.c:\d+"), "_ssl.c:N"),
@@ -31,14 +32,14 @@ _VARIABLE = (
 
 
 def normalized(text: str) -> str:
-    """``text`` without what varies from run to run or from one OpenSSL to the next."""
+    """Return ``text`` without the parts that vary between runs or OpenSSL versions."""
     for pattern, replacement in _VARIABLE:
         text = pattern.sub(replacement, text)
     return text
 
 
 def measure_fault(kind: type[Fault], ca: CertificateAuthority) -> Row:
-    """Run one weave of one task against a worker with the fault; the row of what was seen."""
+    """Run a weave of one task against a worker with the fault, and return a row of observations."""
     recipe = kind.recipe()
     options = {"timeout": TIMEOUT, "delivery_timeout": DELIVERY_TIMEOUT, **kind.worker_options()}
     with HttpWorker(ca=ca, **options) as worker, worker.configured():
@@ -82,10 +83,10 @@ def _when(seconds: float) -> str:
 def compare_fault(
     kind: type[Fault], ca: CertificateAuthority, table: Mapping[str, Row]
 ) -> tuple[Row, list[str]]:
-    """Measure a fault; its row and what differs from ``table``.
+    """Measure a fault; return its row and the differences from ``table``.
 
-    A row that differs is measured once more, and the second one counts: where the machine stood
-    still for longer than ``TIMEOUT``, another timeout was over first.
+    A row that differs is measured again, and the second result counts: if a busy machine pauses for
+    longer than ``TIMEOUT``, another timeout may expire first.
     """
     row = measure_fault(kind, ca)
     if differences(kind.name, row, table):
@@ -96,7 +97,8 @@ def compare_fault(
 def compare_all(
     names: Mapping[str, type[Fault]] | None = None,
 ) -> Iterator[tuple[str, Row, list[str]]]:
-    """Measure faults, one after the other; name, row and differences from the recorded table."""
+    """Measure faults one after the other. Yields name, row and differences from the recorded
+    table."""
     table = recorded()
     with CertificateAuthority() as ca:
         for name, kind in (names or FAULTS).items():
@@ -104,5 +106,5 @@ def compare_all(
 
 
 def versions() -> dict[str, str]:
-    """The installed versions, with which a measurement is made."""
+    """Return the installed versions of Wove and Python."""
     return {"wove": importlib.metadata.version("wove"), "python": platform.python_version()}

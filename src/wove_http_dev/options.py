@@ -1,7 +1,7 @@
-"""The options of a worker and the values they are made of.
+"""The options of a worker, and the host names and URLs in them.
 
-A marker, a factory, ``HttpWorker(...)`` and the ``--flags`` of the command line take the same
-words.
+The markers, the factory fixture, ``HttpWorker(...)`` and the ``--flags`` of the command line take
+the same options.
 """
 
 from __future__ import annotations
@@ -18,28 +18,30 @@ from wove_http_dev.errors import UsageError
 from wove_http_dev.fields import check_fields, did_you_mean, field, fields_of
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
-"""The names of this machine, as ``wove.security._is_local_host`` has them."""
+"""The host names that Wove treats as local (``wove.security._is_local_host``)."""
 RESPONSE_SHAPES = ("events", "list", "frame")
-"""The three forms of a response on Wove's http page."""
+"""The three forms of a response, as on Wove's http page."""
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "localhost"}
-"""The hosts that mean every address of this machine, each with one that a client can connect to."""
+"""The hosts that stand for every address of this machine, each with a host that clients can connect
+to."""
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST_NAME = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*\.?", re.IGNORECASE)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 SERVICE = "service"
-"""Used by what serves: an isolated worker's child process gets these options."""
+"""Options of the service itself; the child process of an isolated worker gets them."""
 CREDENTIALS = "credentials"
-"""Shared by worker and client as :class:`Credentials`."""
+"""Options that worker and client share as :class:`Credentials`."""
 CLIENT = "client"
-"""Settings of Wove's executor."""
+"""Options for Wove's executor."""
 TEST = "test"
-"""About the process that uses the worker; no flag of the command line."""
+"""Options for the test process; the command line has no flags for them."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Every option, with its default. Raises :class:`UsageError` for a value that cannot be."""
+    """All options of a worker, with their defaults. Raises :class:`UsageError` for an invalid
+    value."""
 
     tls: bool = field(True, "serve https, not plain http", side=SERVICE)
     security: Any = field(
@@ -79,9 +81,9 @@ class Options:
         64 * 2**20, "bytes of the largest request body", "bytes", least=1, side=SERVICE
     )
     isolated: bool = field(False, "run the service in a child process", side=TEST)
-    """Like any worker process, it forgets the nonces it has seen when it is restarted."""
+    """Like any worker process, the child forgets the nonces it has seen when it is restarted."""
     faults: Sequence[Any] = field((), "faults in force from the start", side=TEST)
-    strict: bool = field(True, "fail a test on what no fault asked for", side=TEST)
+    strict: bool = field(True, "fail a test on problems that no fault explains", side=TEST)
     timeout: float | None = field(
         10.0,
         "seconds before the executor gives up a request; none: never",
@@ -99,7 +101,7 @@ class Options:
 
     @classmethod
     def of(cls, **words: Any) -> Options:
-        """Options from keyword arguments; an unknown word is a :class:`UsageError`."""
+        """Create options from keyword arguments. Raises :class:`UsageError` for an unknown name."""
         known = fields_of(cls)
         for word in words:
             if word not in known:
@@ -118,7 +120,7 @@ class Options:
             raise UsageError("environment must be a name")
 
     def of_side(self, side: str) -> dict[str, Any]:
-        """The options that are declared with ``side``, by name."""
+        """Return the options that are declared with ``side``, by name."""
         return {
             name: getattr(self, name)
             for name, each in fields_of(type(self)).items()
@@ -126,71 +128,73 @@ class Options:
         }
 
     def check_exposure(self, security_mode: str) -> None:
-        """Raise :class:`UsageError` for a service beyond loopback without TLS and authentication,
-        which the executor would refuse to call, unless ``insecure`` says otherwise."""
+        """Raise :class:`UsageError` if the service would be reachable beyond loopback without TLS
+        or without authentication. Wove's executor refuses to call such a service, unless
+        ``insecure`` allows it."""
         if self.insecure or Host(self.host).is_loopback:
             return
         if not self.tls or security_mode == "none":
             raise UsageError(
                 f"host {self.host!r} is not loopback: serve it with TLS and authentication, or"
-                " say insecure=True (--insecure)"
+                " set insecure=True (--insecure)"
             )
 
 
 @dataclass(frozen=True)
 class Host:
-    """A host name or IP address, as an option, a URL or a certificate has it."""
+    """A host name or IP address, in the forms used in options, URLs and certificates."""
 
     text: str
 
     @classmethod
     def of_authority(cls, authority: str) -> Host:
-        """The host of ``host:port``, as a ``Host`` header has it."""
+        """Return the host in ``host:port``, the form of a ``Host`` header."""
         if authority.startswith("["):
             return cls(authority[1:].partition("]")[0])
         return cls(authority.partition(":")[0])
 
     @property
     def name(self) -> str:
-        """The name, or the address without the brackets of a URL."""
+        """The host name, or the IP address without the brackets of a URL."""
         return self.text.strip("[]")
 
     @property
     def in_url(self) -> str:
-        """The form that a URL of this host has; a wildcard becomes ``localhost``."""
+        """The host as written in a URL, an IPv6 address in brackets; a wildcard becomes
+        ``localhost``."""
         if self.is_wildcard:
             return "localhost"
         return f"[{self.name}]" if ":" in self.name else self.name
 
     @property
     def connectable(self) -> str:
-        """The name or address that a client on this machine can connect to."""
+        """A name or address of this host that clients on this machine can connect to."""
         return _WILDCARDS.get(self.name, self.name)
 
     @property
     def is_address(self) -> bool:
-        """Whether it is an IP address."""
+        """Whether the text is an IP address."""
         return self._address is not None
 
     @property
     def is_name(self) -> bool:
-        """Whether it can be a host's name (RFC 1123, 2.1, and underscores; perhaps ``*.`` first, as
-        in a certificate)."""
+        """Whether the text is a valid host name (RFC 1123, 2.1). Underscores are allowed, and a
+        leading ``*.`` as in a certificate."""
         return len(self.text) <= 253 and _HOST_NAME.fullmatch(self.text) is not None
 
     @property
     def is_localhost(self) -> bool:
-        """Whether it is the name ``localhost``."""
+        """Whether the text is the name ``localhost``."""
         return self.name.lower() == "localhost"
 
     @property
     def is_loopback(self) -> bool:
-        """Whether it can only be this machine."""
+        """Whether the host is always this machine: ``localhost`` or a loopback address."""
         return self.is_localhost or (self._address is not None and self._address.is_loopback)
 
     @property
     def is_wildcard(self) -> bool:
-        """Whether it means every address of this machine."""
+        """Whether the text stands for every address of this machine."""
         return self.name in _WILDCARDS
 
     @property
@@ -202,8 +206,8 @@ class Host:
 
 
 def impersonated(url: str) -> tuple[str, int, str]:
-    """The (host, port, path) of a URL to impersonate. Raises :class:`UsageError` for one that
-    cannot be: it must be https (the executor's non-local policy) and name a host."""
+    """Split a URL to impersonate into (host, port, path). Raises :class:`UsageError` unless it is
+    an https URL with a host name; Wove's executor refuses http URLs of non-local hosts."""
     try:
         parts = urllib.parse.urlsplit(url)
         host, port = parts.hostname, parts.port or 443
@@ -225,9 +229,11 @@ def impersonated(url: str) -> tuple[str, int, str]:
 
 
 def secret_from_environment(option: str, variable: str | None) -> str | None:
-    """The secret in the environment variable that ``option`` names; ``None`` if it names none.
+    """Return the value of the environment variable ``variable``; ``None`` if ``variable`` is
+    ``None``.
 
-    Raises :class:`UsageError` if the variable is not set, or empty.
+    Raises :class:`UsageError`, which names the option ``option``, if the variable is not set or
+    empty.
     """
     if variable is None:
         return None
@@ -241,7 +247,7 @@ def _check_path(path: str) -> None:
     if not path.startswith("/") or not path.isascii() or " " in path:
         raise UsageError(f"path must start with '/' and be percent-encoded, not {path!r}")
     if "?" in path or "#" in path:
-        raise UsageError("path is without a query: every query is accepted")
+        raise UsageError("path must have no query and no fragment: every query is accepted")
 
 
 def _check_headers(headers: Any) -> None:

@@ -1,4 +1,5 @@
-"""Strict mode: what happened to a worker that no fault asked for, as the error of a test."""
+"""Strict mode: fails a test when the worker saw refusals or errors that no injected fault explains,
+when a fault never fired, or when the environment was redirected."""
 
 from __future__ import annotations
 
@@ -19,10 +20,11 @@ def check(
     urls: Iterable[str],
     report: Callable[[], str],
 ) -> None:
-    """Raise :class:`StrictnessError`, which lists the violations and shows ``report()``, if there
-    are any.
+    """Raise :class:`StrictnessError` if there are violations. The message lists them and contains
+    ``report()``.
 
-    ``environment`` must send to one of ``urls``; ``None`` if none is configured.
+    Wove's environment ``environment`` must send to one of ``urls``; ``None`` means that no
+    environment is configured.
     """
     refusals = [] if allow_refusals else _refused(state)
     violations = [*_failed(state), *refusals, *_unfired(state)]
@@ -52,7 +54,7 @@ def _refused(state: HostState) -> list[str]:
             what = "a request was refused"
             if exchange.certificate_rejected:
                 what = "a client rejected the worker's certificate"
-            lines.append(f"{what} and no fault asked for it: {exchange.line()}")
+            lines.append(f"{what} and no fault explains it: {exchange.line()}")
     return lines
 
 
@@ -65,11 +67,11 @@ def _unfired(state: HostState) -> list[str]:
 
 def _repointed(environment: str, urls: Iterable[str]) -> list[str]:
     url = wove_config.url_of(environment)
-    # The worker accepts any query, so a query makes no other URL.
+    # The worker accepts any query, so URLs are compared without it.
     known = {each.partition("?")[0] for each in urls}
     if url is not None and url.partition("?")[0] in known:
         return []
-    now = "at no http service at all" if url is None else f"at {url!r}"
+    now = "at no http service" if url is None else f"at {url!r}"
     offer = ""
     if url and not Host(urllib.parse.urlsplit(url).hostname or "").is_loopback:
         offer = f"; impersonate={url!r} makes that URL reach this worker"

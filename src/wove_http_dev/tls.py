@@ -1,8 +1,8 @@
 """A certificate authority for tests, and the TLS contexts made from it.
 
-Certificates come from trustme; nothing is installed in a system's or certifi's store. A private key
-is on disk only in trustme's own temporary file (mode 0600) while OpenSSL loads it, and in the state
-directory of ``serve``.
+Certificates come from trustme and are never installed in the system's or certifi's store. A private
+key is on disk only in trustme's own temporary file (mode 0600) while OpenSSL loads it, and in the
+state directory of ``serve``.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from wove_http_dev.errors import UsageError
 from wove_http_dev.options import LOCAL_NAMES, Host
 
-_SNI_LIMIT = 64  # a client chooses the names, so the cache of leaves must not grow with them
+_SNI_LIMIT = 64  # clients choose the names, so the cache of certificates is limited
 _SNI_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?", re.IGNORECASE)
 
 
 class CertificateAuthority:
-    """An ECDSA certificate authority that is trusted only where its file is given.
+    """An ECDSA certificate authority, trusted only by clients that load its certificate.
 
-    As a context manager its files are deleted at the end, as by :meth:`close`.
+    A context manager that deletes its files at the end, like :meth:`close`.
     """
 
     def __init__(self, ca: trustme.CA | None = None) -> None:
@@ -51,8 +51,8 @@ class CertificateAuthority:
 
     @classmethod
     def kept_in(cls, directory: Path) -> CertificateAuthority:
-        """The authority in ``directory`` (``ca.pem``, and ``ca.key`` with mode 0600), made if it is
-        absent. Its bundle is written there too, each time anew.
+        """Load the authority from ``directory`` (``ca.pem``, and ``ca.key`` with mode 0600), or
+        create it there. The file ``bundle.pem`` is written anew each time.
 
         Raises :class:`UsageError` if the files are not a certificate and its key.
         """
@@ -76,12 +76,13 @@ class CertificateAuthority:
 
     @classmethod
     def from_pem(cls, certificate: bytes, key: bytes) -> CertificateAuthority:
-        """The authority that has this certificate and private key, both PEM."""
+        """Create an authority from its certificate and private key, both PEM."""
         return cls(trustme.CA.from_pem(certificate, key))
 
     @property
     def key_pem(self) -> bytes:
-        """The CA's private key, PEM; an isolated worker's child gets it over a socket pair."""
+        """The CA's private key, PEM; the child process of an isolated worker gets it over a socket
+        pair."""
         return self._ca.private_key_pem.bytes()
 
     @property
@@ -96,8 +97,8 @@ class CertificateAuthority:
 
     @property
     def bundle_file(self) -> str:
-        """Path of a file with the system's CAs and this one, for ``SSL_CERT_FILE`` of another
-        process: that variable replaces the system's file."""
+        """Path of a file with the system's CAs and this one. Other processes get it as
+        ``SSL_CERT_FILE``, which replaces the system's file."""
         return str(self._file("bundle.pem", lambda: _system_cas() + self.cert_pem))
 
     def _file(self, name: str, content: Callable[[], bytes]) -> Path:
@@ -118,18 +119,19 @@ class CertificateAuthority:
         not_before: datetime.datetime | None = None,
         not_after: datetime.datetime | None = None,
     ) -> trustme.LeafCert:
-        """A leaf certificate for these host names and IP addresses."""
+        """Issue a leaf certificate for the host names and IP addresses ``identities``."""
         return self._ca.issue_cert(
             *identities, common_name=common_name, not_before=not_before, not_after=not_after
         )
 
     def intermediate(self) -> trustme.CA:
-        """A new intermediate authority, signed by this one."""
+        """Create an intermediate authority, signed by this one."""
         return self._ca.create_child_ca()
 
     def server_context(self, *extra_names: str) -> ssl.SSLContext:
-        """A server context (TLS 1.2 and newer) with a leaf for the local names and
-        ``extra_names``; a client that names another host (SNI) gets a leaf for that host."""
+        """Return a server context (TLS 1.2 and newer) with a certificate for the local names and
+        ``extra_names``. A client that requests another name (SNI) gets a certificate for that name.
+        """
         key = tuple(sorted({*LOCAL_NAMES, *(name.lower() for name in extra_names)}))
         with self._lock:
             context = self._server.get(key)
@@ -145,7 +147,7 @@ class CertificateAuthority:
         def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
             if name is None or name.lower() in own or not _SNI_NAME.fullmatch(name):
                 return
-            with contextlib.suppress(ValueError, ssl.SSLError):  # a name no certificate can hold
+            with contextlib.suppress(ValueError, ssl.SSLError):  # not a valid name
                 connection.context = self._named_context(name.lower())
 
         return choose
@@ -161,7 +163,7 @@ class CertificateAuthority:
             return context
 
     def client_context(self) -> ssl.SSLContext:
-        """A client context that trusts this authority alone."""
+        """Return a client context that trusts only this authority."""
         with self._lock:
             if self._client is None:
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -172,14 +174,14 @@ class CertificateAuthority:
             return self._client
 
     def cached(self, key: object, make: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
-        """The context for ``key``, made by ``make`` when it is first asked for."""
+        """Return the context for ``key``; the first call creates it with ``make``."""
         with self._lock:
             if key not in self._cache:
                 self._cache[key] = make()
             return self._cache[key]
 
     def close(self) -> None:
-        """Delete the files; they are written again when they are asked for."""
+        """Delete the files. They are written again when they are needed."""
         with self._lock:
             if self._cleanup is not None:
                 self._cleanup()
@@ -193,7 +195,7 @@ class CertificateAuthority:
 
 
 def server_context(leaf: trustme.LeafCert) -> ssl.SSLContext:
-    """A server context with ``leaf`` and nothing else."""
+    """Return a server context that presents ``leaf``."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # OpenSSL 3 answers a read that ends early with an alert, which a killed process does not send.
@@ -206,7 +208,7 @@ def server_context(leaf: trustme.LeafCert) -> ssl.SSLContext:
 
 
 def self_signed_context(names: Sequence[str]) -> ssl.SSLContext:
-    """A server context whose certificate for ``names`` is signed by its own key."""
+    """Return a server context whose certificate for ``names`` is signed by its own key."""
     # trustme cannot make one: its leaves are signed by a CA.
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes

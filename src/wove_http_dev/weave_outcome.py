@@ -1,8 +1,7 @@
-"""What the author of a weave sees of one of its tasks: a result, an error, or an exception that
-leaves the weave itself.
+"""The outcome of one task of a weave: a result, an error, or an exception that leaves the weave.
 
-The behaviour table, the conformance cases, ``assert_contained`` and the tests all read it here, so
-that "an error of Wove's own" and "escapes the weave" mean the same everywhere.
+The behaviour table, the conformance cases, ``assert_contained`` and the tests all use this module,
+so that "an error of Wove's own" and "escapes the weave" mean the same everywhere.
 """
 
 from __future__ import annotations
@@ -20,7 +19,8 @@ Kind = Literal["result", "error", "raised", "nothing"]
 
 
 def wove_errors() -> tuple[type[Exception], ...]:
-    """The errors that Wove raises when a remote task cannot be delivered or does not come back.
+    """Return the errors that Wove raises when a remote task cannot be delivered or does not come
+    back.
 
     An application that handles these three handles every failure of a worker that Wove reports.
     """
@@ -35,7 +35,7 @@ def wove_errors() -> tuple[type[Exception], ...]:
 
 @dataclass(frozen=True)
 class WeaveOutcome:
-    """What a weave has for one of its tasks.
+    """How one task of a weave ended: its value, its error, or the exception that left the weave.
 
     ``kind`` is ``result``; ``error`` when reading the result raises; ``raised`` when an exception
     left the weave itself; ``nothing`` when the weave has neither a result nor an error.
@@ -48,7 +48,7 @@ class WeaveOutcome:
     """From the start of the weave to its end."""
 
     def result(self) -> Any:
-        """The task's value. Raises the error instead, as reading the result of a weave does."""
+        """Return the task's value, or raise its error, as reading the result of a weave does."""
         if self.error is not None:
             raise self.error
         if self.kind == "nothing":
@@ -62,8 +62,8 @@ class WeaveOutcome:
 
     @property
     def escapes(self) -> bool:
-        """Whether the error is not an ``Exception`` (``CancelledError``, ``SystemExit``): it ends
-        the program that runs the weave, whatever ``error_mode`` and ``retries`` say."""
+        """Whether the error is not an ``Exception`` (``CancelledError``, ``SystemExit``). Such an
+        error ends the program that runs the weave, regardless of ``error_mode`` and ``retries``."""
         return self.error is not None and not isinstance(self.error, Exception)
 
     @property
@@ -80,7 +80,8 @@ class WeaveOutcome:
 
     @property
     def log_text(self) -> str:
-        """All that a log of the error may contain: repr, payload, notes, causes, tracebacks."""
+        """The text that a log of the error may contain: repr, payload, notes, causes,
+        tracebacks."""
         if self.error is None:
             return ""
         chain = "".join(traceback.format_exception(self.error))
@@ -96,7 +97,8 @@ class WeaveOutcome:
 
 
 def read_outcome(result: WoveResult, task: str, seconds: float = 0.0) -> WeaveOutcome:
-    """What ``w.result`` of a weave that has ended holds for ``task``."""
+    """Return the outcome of ``task``, read from ``result``, the ``w.result`` of a weave that has
+    ended."""
     value, error = _read(result, task)
     if error is None:
         return WeaveOutcome("result", value, seconds=seconds)
@@ -114,8 +116,8 @@ def _read(result: WoveResult, task: str) -> tuple[Any, BaseException | None]:
 
 
 def task_returning(value: Any, name: str = "task") -> Callable[[], Any]:
-    """A task called ``name`` that returns ``value``. It is pickled by value, so that a worker need
-    not be able to import it."""
+    """Return a task called ``name`` that returns ``value``. It is pickled by value, so a worker
+    need not be able to import it."""
 
     def body() -> Any:
         return value
@@ -129,9 +131,9 @@ def run_one_weave(
 ) -> WeaveOutcome:
     """Run a weave of one task and return its outcome; block until the weave has ended.
 
-    A function is the task itself, under its own name; for any other value the task is called
-    ``task`` and returns the value. ``environment=None`` is Wove's default environment; ``options``
-    are those of Wove's ``w.do``. Only ``KeyboardInterrupt`` is raised.
+    If ``value_or_function`` is a function, it is the task, under its own name; otherwise the task
+    is called ``task`` and returns that value. ``environment=None`` is Wove's default environment;
+    ``options`` are passed to Wove's ``w.do``. Only ``KeyboardInterrupt`` is raised.
     """
     from wove import weave
 

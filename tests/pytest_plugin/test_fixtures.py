@@ -161,7 +161,7 @@ def test_strict(pytester: pytest.Pytester) -> None:
 def test_strict_shows_the_journal(pytester: pytest.Pytester) -> None:
     """The message has the refusal and the journal."""
     run(pytester, REFUSED).stdout.fnmatch_lines(
-        ["*a request was refused and no fault asked for it*", "journal: 1 exchange(s)"]
+        ["*a request was refused and no fault explains it*", "journal: 1 exchange(s)"]
     )
 
 

@@ -421,5 +421,5 @@ class TestStub:
 
     def test_cannot_travel(self) -> None:
         """A stub cannot be sent to a worker with a task."""
-        with pytest.raises(TypeError, match="cannot travel"):
+        with pytest.raises(TypeError, match="cannot be sent"):
             cloudpickle.dumps(Stubs().add("task", make_source(result=1)))

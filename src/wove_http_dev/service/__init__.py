@@ -1,1 +1,1 @@
-"""What happens to one request, from accept to the last byte of its reply."""
+"""The worker service: accepts connections and serves their requests."""

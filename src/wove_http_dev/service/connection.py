@@ -1,7 +1,7 @@
 """One accepted connection: TLS handshake, requests, replies, end.
 
-It reads a request, passes it to a :class:`Handler` and writes the reply. It is also the object that
-faults of the stages ``connection`` and ``wire`` act on.
+:class:`HttpConnection` reads a request, passes it to a :class:`Handler` and writes the reply. It is
+also the object that faults of the stages ``connection`` and ``wire`` act on.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Limits:
     """Between two requests of one connection."""
     write: float = 30.0
     drain: float = 5.0
-    """For what a refused client still sends."""
+    """For reading the rest of what a refused client sends."""
     max_head: int = 65536
     max_body: int = 64 * 2**20
     connections: int = 512
@@ -45,10 +45,10 @@ class Limits:
     crowded: float = 2.0
 
     def beside(self, others: int) -> Limits:
-        """The limits of a connection while ``others`` are open.
+        """Return the limits for a connection that is accepted while ``others`` are open.
 
-        When half of the connection limit is in use, the client is waited for at most ``crowded``
-        seconds, so that silent clients cannot use up the rest.
+        When half of the connection limit is in use, time limits shrink to ``crowded`` seconds, so
+        that silent clients cannot use up the rest.
         """
         if others < self.connections // 2:
             return self
@@ -62,47 +62,48 @@ class Limits:
 
 
 class PendingReply(Protocol):
-    """A reply that is to be written, and how a fault writes it."""
+    """A reply that has not been written yet, with the fault that may change how it is written."""
 
     reply: Reply
 
     @property
     def ends_early(self) -> bool:
-        """Whether a fault may have ended it on purpose."""
+        """Whether a fault may cut the reply short on purpose, so that a broken write is not an
+        error."""
 
     def on_wire(self, wire: Wire) -> None:
         """Write the reply."""
 
     def done(self, error: str = "", code: str = "") -> None:
-        """Called when it was written; otherwise ``error`` says why not, with one of
-        ``runs.records.CODES``."""
+        """Called at the end of the exchange. ``error`` is empty if the reply was written, else it
+        says why not; ``code`` is then one of ``runs.records.CODES``."""
 
     def wait(self, seconds: float | None) -> bool:
-        """Wait for a wire fault; see :class:`wove_http_dev.faults.fault.Waiting`."""
+        """Wait in a wire fault; see :class:`wove_http_dev.faults.fault.Waiting`."""
 
 
 class Handler(Protocol):
-    """What serves the requests of a server's connections."""
+    """Serves the requests that arrive on a server's connections."""
 
     def plan_connection(self) -> Plan:
-        """The faults of a connection that was just accepted."""
+        """Return the faults that act on a connection that was just accepted."""
 
     def handle(self, request: Request) -> PendingReply:
-        """The reply to a request. Never raises."""
+        """Return the reply to a request. Never raises."""
 
     def connection_failed(
         self, error: str, *, code: str, status: int | None, faults: list[str]
     ) -> None:
-        """Called when something arrived on a connection, but not a whole request. ``code`` is one
-        of ``runs.records.CODES``, ``status`` the HTTP status that was answered, if any."""
+        """Called when bytes arrived on a connection, but no complete request. ``code`` is one of
+        ``runs.records.CODES``, ``status`` the HTTP status of the reply, if there was one."""
 
 
 class Aborted(Exception):
-    """A fault, or the server, ended the connection; nothing more is to be written."""
+    """A fault or the server has ended the connection: nothing more is written to it."""
 
 
 class ConnectionOwner(Protocol):
-    """The server that accepted a connection."""
+    """The server, as seen by the connections that it accepted."""
 
     handler: Handler
     tls: Callable[[], ssl.SSLContext] | None
@@ -111,17 +112,17 @@ class ConnectionOwner(Protocol):
     stopping: bool
 
     def count_handshake(self, change: int) -> None:
-        """``change`` (1 or -1) more handshakes are in progress."""
+        """Add ``change`` (1 or -1) to the number of handshakes in progress."""
 
 
 def _handshake_code(reason: str) -> str:
-    """The code of a handshake that failed for ``reason``, in OpenSSL's wording."""
+    """Return the journal code of a failed handshake; ``reason`` is OpenSSL's error text."""
     rejected = "ALERT" in reason and ("CERT" in reason or "_CA" in reason)
     return "certificate-rejected" if rejected else "handshake-failed"
 
 
 class HttpConnection:
-    """One accepted socket."""
+    """One accepted connection: does the TLS handshake and serves requests until it ends."""
 
     def __init__(self, owner: ConnectionOwner, sock: socket.socket, limits: Limits) -> None:
         self._owner = owner
@@ -139,7 +140,8 @@ class HttpConnection:
         self.body = b""
 
     def interrupt(self, *, reset: bool, gently: bool) -> None:
-        """End it, from another thread; with ``gently`` not while a request is being served."""
+        """End the connection. Called from another thread; with ``gently``, does nothing while a
+        request is being served."""
         if gently and self._answering:
             return
         self._over = True
@@ -201,7 +203,7 @@ class HttpConnection:
         self._sock.settimeout(self._limits.handshake)
         first = self._sock.recv(1, socket.MSG_PEEK)
         if not first:
-            return False  # a port probe: not a byte arrived, so nothing is recorded
+            return False  # a port probe: no byte arrived, so nothing is recorded
         if first != b"\x16":  # TLS ContentType handshake (RFC 8446, 5.1)
             self._failed("plain http on an https port", "plain-http-on-tls-port", status=400)
             self._sock.recv(CHUNK)
@@ -318,7 +320,7 @@ class HttpConnection:
         deadline = time.monotonic() + self._limits.drain
         drained = 0
         while drained < DRAIN_BYTES and time.monotonic() < deadline:
-            size = len(socket.socket.recv(self._sock, CHUNK))  # below TLS: it is thrown away
+            size = len(socket.socket.recv(self._sock, CHUNK))  # read below TLS, and discarded
             if not size:
                 return
             drained += size

@@ -1,8 +1,5 @@
-"""What runs a worker service in this process: a service behind a server.
-
-It acts on a :class:`HostState` of its owner: the journal that it writes, and the gates, stubs,
-faults and names that are in force. ``isolated.host`` runs the service in a child process.
-"""
+"""``HostState`` (what the worker controls) and ``InProcessHost``, which runs the request pipeline
+behind a server in this process. ``isolated.host`` runs it in a child process instead."""
 
 from __future__ import annotations
 
@@ -46,25 +43,26 @@ STOPPED = Outcome(
 
 @dataclass
 class HostState:
-    """What a worker keeps while it is stopped: its journal, and what is in force."""
+    """The journal, gates, stubs and faults of a worker, and the host names and paths that it
+    serves. All of these outlive a stop."""
 
     journal: Journal
     gates: Gates
     stubs: Stubs
     faults: Injections
     names: list[str] = field(default_factory=list)
-    """Host names beyond the worker's own that its certificate is for."""
+    """Additional host names in the worker's certificate."""
     paths: list[str] = field(default_factory=list)
-    """The paths that accept command frames, its own first."""
+    """The paths that accept command frames, the ``path`` option first."""
 
     apply: Callable[[], None] = lambda: None
-    """Puts the names and paths in force as they are now."""
+    """Puts the current names and paths in force."""
 
     def watch(self, apply_state: Callable[[], None]) -> None:
         """Call ``apply_state`` whenever gates, stubs, faults, names or paths change."""
         self.apply = apply_state
         self.gates.on_change = self.stubs.on_change = self.faults.on_change = apply_state
-        # A wait in the journal may be for a fault to hit.
+        # A thread may be waiting in the journal for a fault to hit.
         self.faults.on_decision = lambda injection: self.journal.notify()
 
     @contextmanager
@@ -82,30 +80,31 @@ class HostState:
             self.apply()
 
     def release(self) -> None:
-        """Open every gate and end the wait of every fault; none waits until the next start."""
+        """Release every gate and end the wait of every fault. Faults do not wait again until the
+        next start."""
         self.gates.release_all()
         self.faults.halt()
 
 
 class ServiceHost(Protocol):
-    """What runs a service: in this process or in another."""
+    """Runs a worker service, in this process or in a child process."""
 
     @property
     def running(self) -> bool:
-        """Whether it is started."""
+        """Whether the service is running."""
 
     def start(self, port: Port) -> None:
-        """Serve on ``port``."""
+        """Start serving on ``port``."""
 
     def stop(self) -> list[str]:
-        """Stop serving; the names of task bodies that still run. Blocks for about three seconds at
-        most."""
+        """Stop serving and return the names of task bodies that still run. Blocks for about three
+        seconds at most."""
 
     def crash(self) -> None:
         """Stop serving as if the process were killed: connections are reset, runs abandoned."""
 
     def apply_state(self) -> None:
-        """Put the state in force as it is now. Block until it is."""
+        """Apply the current :class:`HostState`. Blocks until it is in force."""
 
     def flush_journal(self, *, settle: bool = False) -> None:
         """Wait until the journal has everything that clients were answered; with ``settle``, also
@@ -113,13 +112,13 @@ class ServiceHost(Protocol):
 
 
 def leaf_names(options: Options, state: HostState) -> list[str]:
-    """The host names that the certificate must be for, besides the local ones."""
+    """Return the host names that the certificate must contain besides the local ones."""
     host = Host(options.host)
     return [*state.names, *([] if host.is_wildcard or host.is_localhost else [host.name])]
 
 
 class InProcessHost:
-    """Runs a service in this process."""
+    """Runs the worker service in this process."""
 
     def __init__(
         self,
@@ -161,11 +160,11 @@ class InProcessHost:
 
     @property
     def running(self) -> bool:
-        """Whether it is started."""
+        """Whether the service is running."""
         return self._server is not None
 
     def start(self, port: Port) -> None:
-        """Serve on ``port``. Raises :class:`PortInUseError` if another process took it."""
+        """Start serving on ``port``. Raises :class:`PortInUseError` if another process took it."""
         server = Server(
             self.pipeline,
             port,
@@ -185,7 +184,7 @@ class InProcessHost:
         return self._certificates().server_context(*leaf_names(self._options, self._state))
 
     def apply_state(self) -> None:
-        """Open or close the listening socket, as the faults in force require."""
+        """Open or close the listening socket, as the current faults require."""
         with self._lock:
             if self._server is None:
                 return
@@ -195,15 +194,17 @@ class InProcessHost:
                 self._server.start()
 
     def flush_journal(self, *, settle: bool = False) -> None:
-        """Wait for handshakes only: the journal is in this process, but a client that rejects a
-        certificate knows that before the server does."""
+        """With ``settle``, wait for handshakes in progress, because a client that rejects a
+        certificate notices before the server does. The journal itself is always complete in this
+        process."""
         with self._lock:
             server = self._server
         if settle and server is not None:
             server.settle(SETTLE_TIME)
 
     def stop(self) -> list[str]:
-        """Stop serving; the names of task bodies that run for longer than :data:`STOP_GRACE`."""
+        """Stop serving and return the names of task bodies that run for longer than
+        :data:`STOP_GRACE`."""
         return self._stop(reset=False)
 
     def crash(self) -> None:
@@ -215,7 +216,7 @@ class InProcessHost:
             server, self._server = self._server, None
         if reset and server is not None:
             server.interrupt(reset=True, gently=False)
-        # The runs first: a body must not start when release() opens its gate.
+        # End the runs first, so that no body starts when release() opens its gate.
         self.pipeline.close(STOPPED)
         self._state.release()
         if server is not None:

@@ -1,7 +1,7 @@
-"""The life of a host on its port: started, stopped, restarted and crashed, one at a time.
+"""Starts, stops, restarts and crashes a host, one operation at a time.
 
-The port is chosen at the first start and kept: every later start takes the same one, and after a
-crash it stays reserved.
+The port is chosen at the first start. Every later start uses it again, and after a crash it stays
+reserved.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from wove_http_dev.service.port import Port
 
 
 class Lifecycle:
-    """Starts ``host`` on port ``number`` (0: a free one) of the host name or address ``name``."""
+    """Starts, stops, restarts and crashes ``host``, listening on address ``name``, port ``number``
+    (0 picks a free one)."""
 
     def __init__(self, host: ServiceHost, name: str, number: int) -> None:
         self._host = host
@@ -26,13 +27,14 @@ class Lifecycle:
 
     @property
     def address(self) -> str | None:
-        """The IP address that it listens on; ``None`` before the first start and after a stop."""
+        """The IP address of the listening socket; ``None`` before the first start and after a
+        stop."""
         port = self._port
         return port.address if port is not None else None
 
     def start(self) -> bool:
-        """Serve, unless it serves already; whether it did not. Raises :class:`PortInUseError` if
-        the port is taken."""
+        """Start serving and return true, or return false if the host is already serving. Raises
+        :class:`PortInUseError` if another process uses the port."""
         with self._lock:
             if self._host.running:
                 return False
@@ -47,7 +49,7 @@ class Lifecycle:
             return True
 
     def stop(self) -> list[str]:
-        """Stop serving and give the port back; the names of task bodies that still run."""
+        """Stop serving, release the port, and return the names of task bodies that still run."""
         with self._lock:
             stuck = self._host.stop()
             port, self._port = self._port, None
@@ -56,13 +58,13 @@ class Lifecycle:
             return stuck
 
     def restart(self) -> list[str]:
-        """Stop and start again; the names of task bodies that still ran when it stopped."""
+        """Stop and start again. Returns the names of task bodies that still ran after the stop."""
         with self._lock:
             stuck = self._host.stop()
             self.start()
             return stuck
 
     def crash(self) -> None:
-        """End as a kill does, and keep the port reserved."""
+        """Crash the host, and keep the port reserved."""
         with self._lock:
             self._host.crash()

@@ -1,8 +1,8 @@
-"""The worker service without its sockets: a request in, a reply out.
+"""``Pipeline``: turns a request into a reply, without sockets.
 
-A request is authenticated, decoded, run or cancelled, and replied to with event frames. A fault may
-change each of these stages; the null fault takes the same path. Until the verdict is "accepted" the
-body's pickles are not loaded.
+A request is authenticated, decoded, run or cancelled, and answered with event frames. A fault may
+change each of these stages; without a fault, the null fault is called. The body's pickles are
+loaded only after the request was accepted.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from wove_http_dev.service.stages import (
 )
 
 CANCEL_GRACE = 1.0
-"""Seconds that a require_ack cancel waits for the body to end; after them it is answered without an
-event frame."""
+"""Seconds that a require_ack cancel waits for the body to end. After that the reply has no event
+frame."""
 
 SecondOriginUrl = Callable[[str, Injection | None], str]
-"""A URL on the second origin, for a run id and for the injection whose fault sends a client there
-(``None`` if it is unknown: nothing is recorded on it)."""
+"""Returns a URL on the second origin, for a run id and for the injection whose fault redirects the
+client. If the injection is ``None``, the request is not recorded on one."""
 
 
 class Pipeline:
-    """Serves requests. Thread-safe."""
+    """Serves requests: authenticates them, runs or cancels tasks, and replies. Thread-safe."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class Pipeline:
             reply = json_reply(exc.status, {"error": exchange.refusal})
             if isinstance(exc, UnavailableError) and exc.retry_after is not None:
                 reply.headers.append(("Retry-After", f"{exc.retry_after:g}"))
-        except Exception as exc:  # a bug, here or in a fault, is replied to as well
+        except Exception as exc:  # a bug, here or in a fault: the client still gets a reply
             self._failed(exchange, exc)
             reply = json_reply(500, {"error": "the worker service failed; see its log"})
         stage = ResponseStage(
@@ -165,13 +165,12 @@ class Pipeline:
         verdict = plan.fault("auth").on_auth(stage)
         exchange.accepted = verdict.accepted
         exchange.verdict = verdict
-        if (
-            exchange.target != request.target
-        ):  # a secret was in it, or it is too long: the steps quote it
+        if exchange.target != request.target:
+            # It contained a secret or was too long, and the verdict quotes it.
             exchange.verdict = replace(verdict, steps=(), hint=None, would_match=None)
         if not verdict.accepted:
             exchange.refusal = self.journal.clean(verdict.reason)
-            exchange.code = verdict.code or "refused-by-fault"  # of a custom fault
+            exchange.code = verdict.code or "refused-by-fault"  # the verdict of a custom fault
             clean = self.journal.clean
             exchange.frame_type = claim.type and clean(claim.type, 200)
             exchange.task_id = claim.task_id and clean(claim.task_id, 200)
@@ -198,7 +197,7 @@ class Pipeline:
                 raise DuplicateRunError(f"run {run.run_id!r} is still running here")
             self._active[run.run_id] = (run, execution)
         self.journal.add_run(run)
-        self.journal.update(exchange)  # its run is known, should the process end
+        self.journal.update(exchange)  # reports the run, in case the process ends
         try:
             stage = RunStage(self, command, run, execution, plan.wait("run"))
             outcome = plan.fault("run").on_run(stage)
@@ -233,9 +232,10 @@ class Pipeline:
         return json_reply(200, sent)
 
     def cancel(self, command: CancelTask) -> tuple[list[Event], bool]:
-        """Cancel a run; the event frames of the reply, and whether its end was waited for.
+        """Cancel a run. Returns the event frames of the reply, and whether the run's end was waited
+        for.
 
-        Blocks for at most :data:`CANCEL_GRACE` seconds, with ``require_ack`` only.
+        Blocks only with ``require_ack``, for at most :data:`CANCEL_GRACE` seconds.
         """
         with self._lock:
             entry = self._active.get(command.run_id)
@@ -252,7 +252,8 @@ class Pipeline:
         return [], True
 
     def execute(self, run: Run, execution: Execution, body: Callable[[], Outcome]) -> Outcome:
-        """Run ``body`` on a runner thread once no gate holds the run; block until its outcome."""
+        """Wait until no gate holds the run, run ``body`` on a runner thread, and return its
+        outcome."""
 
         def gated() -> Outcome:
             self.gates.park(run, execution)
@@ -272,7 +273,7 @@ class Pipeline:
             return [other for other, _ in self._active.values() if other is not run]
 
     def close(self, outcome: Outcome) -> None:
-        """Refuse further runs; ``outcome`` is that of all unfinished ones, even if their bodies
+        """Refuse further runs, and end all unfinished ones with ``outcome``, even if their bodies
         still run."""
         with self._lock:
             self._closing = outcome
@@ -292,7 +293,8 @@ def _event_type(event: Any) -> str:
 
 
 def outcome_events(command: RunTask, outcome: Outcome) -> list[Event]:
-    """The event frames of a run that ended in ``outcome``: started, and the terminal one."""
+    """Return the event frames of a run that ended in ``outcome``: started, and the terminal
+    frame."""
     run_id, task_id = command.run_id, command.task_id
     if outcome.kind == "result":
         terminal = frames.task_result(run_id, task_id, outcome.result_pickle or b"")

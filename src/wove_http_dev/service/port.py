@@ -1,4 +1,4 @@
-"""A TCP port that a worker keeps through a restart, and while it refuses connections.
+"""A TCP port that stays reserved across restarts and while connections are refused.
 
 A bound socket that never listens reserves the port; a second one listens and can be closed at any
 time.
@@ -18,7 +18,7 @@ BACKLOG = 512
 class Port:
     """One (address, port), reserved from construction until :meth:`close`.
 
-    ``number=0`` takes a free one. Raises :class:`PortInUseError` if the port is in use, and
+    ``number=0`` picks a free port. Raises :class:`PortInUseError` if the port is in use, and
     :class:`UsageError` if the host is not an address of this machine.
     """
 
@@ -50,7 +50,7 @@ class Port:
         return bound
 
     def listen(self) -> socket.socket:
-        """A new listening socket on this port."""
+        """Return a new listening socket on this port."""
         _set_reuse(self._reservation, True)
         try:
             listener = self._bind(self._host, self.number, reuse=True)
@@ -64,11 +64,12 @@ class Port:
         return listener
 
     def share(self) -> None:
-        """Let a child process listen on it too; any process that sets SO_REUSEADDR can then."""
+        """Let a child process listen on the port. From then on, any process that sets SO_REUSEADDR
+        can bind it."""
         _set_reuse(self._reservation, True)
 
     def close(self) -> None:
-        """Give the port back."""
+        """Release the port."""
         self._reservation.close()
 
 
@@ -77,7 +78,7 @@ def _set_reuse(sock: socket.socket, reuse: bool) -> None:
 
 
 def _resolve(host: str) -> tuple[socket.AddressFamily, str]:
-    if Host(host).is_localhost:  # as pytest-httpserver: IPv4, whatever /etc/hosts lists first
+    if Host(host).is_localhost:  # IPv4 like pytest-httpserver, regardless of /etc/hosts
         return socket.AF_INET, "127.0.0.1"
     try:
         found = socket.getaddrinfo(Host(host).name, None, type=socket.SOCK_STREAM)

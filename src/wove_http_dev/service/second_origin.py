@@ -1,7 +1,7 @@
-"""A second origin: another port of this machine, to which a fault sends a client.
+"""The second origin: a server on another port of this machine, to which a fault redirects clients.
 
-It records what arrives there, credentials redacted, and answers as an attacker would: with a result
-of its own for the run that the URL names.
+It records the requests that arrive there, credentials redacted, and answers like an attacker: with
+a forged result for the run that the URL names.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class SecondOrigin:
     ) -> None:
         self._journal = Journal()
         self._injections: list[Injection] = []
-        """Each has a path of its own, numbered by its place here."""
+        """Each injection has its own path, numbered by its index in this list."""
         self._port = Port("localhost", 0)
         self._route_requests = route_requests
         self._exits = ExitStack()
@@ -60,7 +60,8 @@ class SecondOrigin:
         self.url = f"{'https' if tls else 'http'}://localhost:{self._port.number}{PATH}"
 
     def url_for(self, run_id: str, injection: Injection | None) -> str:
-        """A URL that names the run, for a redirect drops the body, and is ``injection``'s own."""
+        """Return a URL for ``injection``. Its query names the run, because a redirect drops the
+        request's body."""
         path = ""
         if injection is not None:
             if injection not in self._injections:
@@ -69,13 +70,13 @@ class SecondOrigin:
         return f"{self.url}{path}?{urllib.parse.urlencode({'run_id': run_id})}"
 
     def start(self) -> SecondOrigin:
-        """Listen, trusted by this process."""
+        """Start listening, and make this process trust the certificate."""
         self._server.start()
         self._exits.enter_context(self._route_requests(self.url))
         return self
 
     def stop(self) -> None:
-        """Stop listening and give the port back."""
+        """Stop listening and release the port."""
         self._exits.close()
         self._server.stop(0.5)
         self._port.close()
@@ -83,11 +84,11 @@ class SecondOrigin:
     # service.connection.Handler
 
     def plan_connection(self) -> Plan:
-        """No fault acts here."""
+        """Return no faults."""
         return NO_PLAN
 
     def handle(self, request: Request) -> _FixedReply:
-        """Record the request; a result for the run that its query names."""
+        """Record the request, and reply with a result for the run that the URL's query names."""
         exchange = self._journal.open()
         exchange.method, exchange.target = request.method, request.target
         exchange.body_size = len(request.body)
@@ -107,7 +108,7 @@ class SecondOrigin:
     def connection_failed(
         self, error: str, *, code: str, status: int | None, faults: list[str]
     ) -> None:
-        """Ignore it."""
+        """Do nothing: failed connections are not recorded."""
 
 
 @dataclass
@@ -126,7 +127,7 @@ class _FixedReply:
 
 
 class LazySecondOrigin:
-    """A :class:`SecondOrigin` that is started when its URL is first asked for."""
+    """A :class:`SecondOrigin` that is started when its URL is first needed."""
 
     def __init__(
         self,
@@ -142,7 +143,8 @@ class LazySecondOrigin:
         self._started: SecondOrigin | None = None
 
     def url_for(self, run_id: str, injection: Injection | None) -> str:
-        """:meth:`SecondOrigin.url_for`."""
+        """Start the second origin if needed, and return its URL; see
+        :meth:`SecondOrigin.url_for`."""
         with self._lock:
             if self._started is None:
                 self._started = SecondOrigin(
@@ -151,7 +153,7 @@ class LazySecondOrigin:
             return self._started.url_for(run_id, injection)
 
     def stop(self) -> None:
-        """Stop it if it was started; it may be started again."""
+        """Stop the second origin if it was started. It can be started again."""
         with self._lock:
             started, self._started = self._started, None
         if started is not None:

@@ -1,9 +1,9 @@
-"""The server: threads that accept connections and serve them, start and stop.
+"""``Server``: accepts connections and serves each in a thread.
 
-It is not werkzeug's, because that one does the TLS handshake inside ``accept`` (one silent client
-blocks all others), replies over TLS 10 ms late, stops 0.5 s late, and has no place for faults below
-HTTP. Each connection has a thread; threads are reused, and exactly one of them waits in ``accept``
-while the others serve, so no connection is passed from one thread to another.
+werkzeug's server is not used: it does the TLS handshake inside ``accept`` (one silent client blocks
+all others), sends replies over TLS 10 ms late, takes 0.5 s to stop, and has no place for faults
+below HTTP. Threads are reused. Exactly one of them waits in ``accept`` while the others serve, so
+no connection is passed from one thread to another.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from wove_http_dev.service.port import Port
 from wove_http_dev.tls import CertificateAuthority
 
 IDLE_THREADS = 16
-"""How many threads are kept for further connections."""
+"""Idle threads that are kept for later connections."""
 
 
 class Server:
@@ -56,7 +56,7 @@ class Server:
         self._handshakes = 0
 
     def start(self) -> None:
-        """Listen. Raises :class:`PortInUseError` if another process took the port."""
+        """Start listening. Raises :class:`PortInUseError` if another process took the port."""
         if self._listener is not None:
             return
         listener = self.port.listen()
@@ -82,8 +82,9 @@ class Server:
             while True:
                 sock = self._accept(listener)
                 with self._changed:
-                    # Still counted as waiting, so that no other thread accepts meanwhile, and not
-                    # yet among the connections, so that two such threads do not block each other.
+                    # This thread still counts as waiting, so that no other one accepts. Its
+                    # connection is not counted yet, so that two such threads do not block each
+                    # other.
                     while (
                         sock is not None
                         and len(self._connections) >= self.limits.connections
@@ -130,13 +131,13 @@ class Server:
             self._changed.wait_for(lambda: not self._handshakes, timeout)
 
     def count_handshake(self, change: int) -> None:
-        """``change`` (1 or -1) more handshakes are in progress."""
+        """Add ``change`` (1 or -1) to the number of handshakes in progress."""
         with self._changed:
             self._handshakes += change
             self._changed.notify_all()
 
     def refuse(self) -> None:
-        """Stop listening and keep the port: new connections are refused."""
+        """Stop listening but keep the port reserved: new connections are refused."""
         with self._lock:
             listener, self._listener = self._listener, None
         if listener is not None:
@@ -146,7 +147,8 @@ class Server:
             listener.close()
 
     def stop(self, timeout: float, *, reset: bool = False) -> None:
-        """Stop listening and end every connection; requests being served have ``timeout`` seconds.
+        """Stop listening and end every connection; requests being served get ``timeout`` seconds to
+        finish.
 
         ``reset`` ends all at once with a TCP reset, as the kernel does for a killed process. Blocks
         for at most ``timeout`` + 0.5 seconds.
@@ -157,7 +159,8 @@ class Server:
         self._join(time.monotonic() + 0.5)
 
     def interrupt(self, *, reset: bool, gently: bool) -> None:
-        """Stop listening and end the connections; with ``gently`` not those being served."""
+        """Stop listening and end the connections; with ``gently``, only those that serve no
+        request."""
         with self._changed:
             self.stopping = True
             connections = list(self._connections)

@@ -1,5 +1,5 @@
-"""The objects that a fault's methods get: the protocols of ``faults.fault``, implemented on the
-service."""
+"""Implementations of the stage protocols in ``faults.fault``: the objects passed to fault
+methods."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from wove_http_dev.runs.stubs import StubAnswer, Stubs
 
 
 class StageService(Protocol):
-    """What the stages use of the service."""
+    """The part of the service that the stages call."""
 
     stubs: Stubs
     crash: Callable[[], None]
     before_run: Callable[[], None]
 
     def execute(self, run: Run, execution: Execution, body: Callable[[], Outcome]) -> Outcome:
-        """Run ``body`` once no gate holds the run; block until its outcome."""
+        """Wait until no gate holds the run, run ``body``, and return its outcome."""
 
     def cancel(self, command: CancelTask) -> tuple[list[Event], bool]:
-        """Cancel; the event frames of the reply, and whether the end was waited for."""
+        """Cancel a run. Returns the event frames of the reply, and whether the run's end was waited
+        for."""
 
 
 class AuthStage:
