@@ -1,4 +1,4 @@
-"""The behaviour table: what is recorded of each fault, and how a measurement updates it."""
+"""The behaviour table: what it records about each fault, and how a measurement updates it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ THIS_PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 @pytest.fixture
 def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the table, in the place of the real one."""
+    """A copy of the behaviour table that replaces the real one during the test."""
     path = tmp_path / "behaviour.json"
     shutil.copy(behaviour.PATH, path)
     monkeypatch.setattr(behaviour, "PATH", path)
@@ -28,13 +28,13 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def rows_of(path: Path) -> dict[str, Row]:
-    """The rows as they are in the file."""
+    """The rows of the table file."""
     rows: dict[str, Row] = json.loads(path.read_text())["faults"]
     return rows
 
 
 def by_hand(row: Row) -> dict[str, Any]:
-    """What is written by hand in a row."""
+    """The hand-written part of a row."""
     return {key: row[key] for key in ("python", "or") if key in row}
 
 
@@ -58,20 +58,22 @@ def test_a_difference_is_named() -> None:
 
 
 def test_a_row_of_another_python_is_applied() -> None:
-    """Python 3.10 raises a remote TimeoutError where newer ones cancel."""
+    """A row may have other values for other Python versions: in Python 3.10 a remote TimeoutError
+    is raised as such, in newer versions it cancels."""
     assert recorded((3, 10))["timeout-exception"]["type"] == "TimeoutError"
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_what_leaves_the_weave_is_not_contained(name: str) -> None:
-    """A fault whose outcome no application can catch says so, for the Wove it was measured with."""
+    """A fault whose outcome leaves the weave is recorded as one that an application cannot
+    contain."""
     if recorded()[name]["outcome"] == "raised out of the weave":
         assert FAULTS[name].why_uncontained(behaviour.recorded_with()["wove"])
 
 
 @pytest.mark.parametrize("name", [name for name, kind in FAULTS.items() if kind.uncontained])
 def test_what_is_not_contained_is_not_an_error_of_woves(name: str) -> None:
-    """A fault that says so does not end as one of Wove's own errors."""
+    """A fault recorded as not contained does not end in one of Wove's own errors."""
     assert recorded()[name]["type"] not in {error.__name__ for error in wove_errors()}
 
 
@@ -79,25 +81,25 @@ def test_what_is_not_contained_is_not_an_error_of_woves(name: str) -> None:
     ("wove", "says"), [("2.0", True), ("2.0.3", True), ("2.1.0", False), ("2.01", False)]
 )
 def test_uncontained_by_version(wove: str, says: bool) -> None:
-    """A version stands for itself and for its patch releases."""
+    """A version in the list stands for itself and its patch releases."""
     assert (FAULTS["task-cancelled"].why_uncontained(wove) is not None) is says
 
 
 def test_an_update_without_a_difference_changes_nothing(table: Path) -> None:
-    """The file is the same, byte for byte."""
+    """An update without a difference leaves the file unchanged, byte for byte."""
     before = table.read_bytes()
     update({"hang": recorded()["hang"]}, VERSIONS)
     assert table.read_bytes() == before
 
 
 def test_an_update_replaces_what_differs(table: Path) -> None:
-    """The measured value is in the row."""
+    """An update writes the measured value into the row."""
     update({"hang": {**recorded()["hang"], "message": "another"}}, VERSIONS)
     assert rows_of(table)["hang"]["message"] == "another"
 
 
 def test_an_update_removes_what_is_not_measured(table: Path) -> None:
-    """A row that is now a result has no error left."""
+    """An update removes the error of a row whose outcome is now a result."""
     row = {key: recorded()["hang"][key] for key in ("when", "run_task frames", "hit", "bodies run")}
     update({"hang": {"outcome": "result", "value": "1", **row}}, VERSIONS)
     assert not {"type", "message", "kind", "source"} & set(rows_of(table)["hang"])
@@ -105,7 +107,7 @@ def test_an_update_removes_what_is_not_measured(table: Path) -> None:
 
 @pytest.mark.parametrize("name", [name for name, row in recorded().items() if "or" in row])
 def test_an_update_keeps_the_alternatives(table: Path, name: str) -> None:
-    """``or`` is written by hand."""
+    """An update keeps ``or``, which is written by hand."""
     before = by_hand(rows_of(table)[name])
     measured = {key: value for key, value in recorded()[name].items() if key != "or"}
     update({name: {**measured, "message": "another"}}, VERSIONS)
@@ -113,7 +115,7 @@ def test_an_update_keeps_the_alternatives(table: Path, name: str) -> None:
 
 
 def test_a_measured_alternative_changes_nothing(table: Path) -> None:
-    """What ``or`` lists is not a difference."""
+    """A measured value that ``or`` lists is not a difference."""
     before = table.read_bytes()
     row = recorded()["crash-before-run"]
     (other,) = row.pop("or")
@@ -122,28 +124,28 @@ def test_a_measured_alternative_changes_nothing(table: Path) -> None:
 
 
 def test_an_update_keeps_other_pythons(table: Path) -> None:
-    """``python`` is written by hand."""
+    """An update keeps ``python``, which is written by hand."""
     before = by_hand(rows_of(table)["timeout-exception"])
     update({"timeout-exception": {"outcome": "result", "value": "1"}}, VERSIONS)
     assert by_hand(rows_of(table)["timeout-exception"]) == before
 
 
 def test_a_difference_from_what_is_written_by_hand_is_left(table: Path) -> None:
-    """It is reported, for whoever wrote it."""
+    """A difference from a hand-written value is reported but not written."""
     change(table, "hang", python={THIS_PYTHON: {"message": "by hand"}})
     left = update({"hang": {**recorded()["hang"], "message": "another"}}, VERSIONS)
     assert left == [f"hang: message is written by hand, under \"python\", '{THIS_PYTHON}'"]
 
 
 def test_an_update_leaves_other_rows_alone(table: Path) -> None:
-    """Only the rows that were measured change."""
+    """An update changes only the rows that were measured."""
     before = rows_of(table)
     update({"hang": {**recorded()["hang"], "message": "another"}}, VERSIONS)
     assert {name for name, row in rows_of(table).items() if row != before[name]} == {"hang"}
 
 
 def test_a_new_fault_gets_a_row(table: Path) -> None:
-    """A fault without a row gets the measured one, in the place that it has in the catalogue."""
+    """A fault without a row gets one, at its place in the order of the catalogue."""
     row = recorded()["hang"]
     document = json.loads(table.read_text())
     del document["faults"]["hang"]
@@ -153,13 +155,13 @@ def test_a_new_fault_gets_a_row(table: Path) -> None:
 
 
 def test_an_update_of_one_row_keeps_the_versions(table: Path) -> None:
-    """The other rows were not measured with them."""
+    """An update of some rows keeps ``versions``, because the other rows were not measured."""
     before = behaviour.recorded_with()
     update({"hang": recorded()["hang"]}, VERSIONS)
     assert behaviour.recorded_with() == before
 
 
 def test_an_update_of_all_rows_has_the_versions(table: Path) -> None:
-    """The whole table was measured with them."""
+    """An update of all rows writes the versions it was measured with."""
     update(recorded(), VERSIONS)
     assert behaviour.recorded_with() == VERSIONS

@@ -1,4 +1,4 @@
-"""The catalogue holds every fault, by name and by class, and what it says of each holds."""
+"""The catalogue contains every fault, by name and by class, with correct facts about each."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def is_a_fault_in_text(text: str) -> bool:
 
 
 def fault_names_in(source: str) -> Iterator[str]:
-    """The faults that ``source`` asks for by name."""
+    """The faults that ``source`` refers to by name."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield from filter(is_a_fault_in_text, [node.value])
@@ -63,12 +63,13 @@ def test_no_module_asks_for_a_fault_by_name(module: str) -> None:
     ids=["compared", "with-fields", "key", "prose"],
 )
 def test_a_name_is_found(source: str, names: list[str]) -> None:
-    """The scan finds a fault's name in whatever place, and passes over prose."""
+    """The scan finds a fault's name anywhere in code and ignores prose."""
     assert list(fault_names_in(source)) == names
 
 
 def defined_faults() -> set[type[Fault]]:
-    """Every fault that a module of ``faults`` defines; a name with ``_`` is a base, not a fault."""
+    """Every fault that a module of ``faults`` defines. Classes with a leading ``_`` are bases, not
+    faults."""
     stems = {path.stem for path in (SOURCE / "faults").glob("*.py")} - {"fault", "__init__"}
     modules = [importlib.import_module(f"wove_http_dev.faults.{stem}") for stem in stems]
     return {
@@ -83,54 +84,55 @@ def defined_faults() -> set[type[Fault]]:
 
 
 def test_the_catalogue_is_whole() -> None:
-    """``FAULTS`` holds exactly the faults that the modules define."""
+    """``FAULTS`` contains exactly the faults that the modules define."""
     assert set(FAULTS.values()) == defined_faults()
 
 
 def test_the_catalogue_is_in_order_of_the_stages() -> None:
-    """The faults of the first stage come first."""
+    """The catalogue lists the faults by stage, in the order in which stages act."""
     stages = [kind.stage for kind in FAULTS.values()]
     assert stages == sorted(stages, key=STAGES.index)
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_name_of_a_fault(name: str) -> None:
-    """A fault stands in the catalogue under its own name."""
+    """The key of a fault in the catalogue is its name."""
     assert FAULTS[name].name == name
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_in_the_module_of_its_stage(name: str) -> None:
-    """The module that defines a fault is named like its stage."""
+    """The module that defines a fault has the name of its stage."""
     assert FAULTS[name].__module__ == f"wove_http_dev.faults.{FAULTS[name].stage}"
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_every_class_is_handed_out(name: str) -> None:
+def test_every_class_can_be_imported(name: str) -> None:
     """``from wove_http_dev.faults import SlowResponse`` works for every fault."""
     assert getattr(faults, FAULTS[name].__name__) is FAULTS[name]
 
 
-def test_a_class_is_handed_out_with_its_type() -> None:
-    """A type checker knows the fields of a class that the package hands out."""
+def test_an_imported_class_has_its_type() -> None:
+    """A type checker knows the fields of a class imported from the package."""
     delay: float = SlowResponse(delay=2.0).delay
     assert (SlowResponse, delay) == (OfItsStage, 2.0)
 
 
 def test_a_misspelt_class() -> None:
-    """A name that no fault has is an error, for a type checker as well."""
+    """Importing an unknown class is an error, for type checkers too."""
     with pytest.raises(ImportError):
         from wove_http_dev.faults import SlowRespond  # type: ignore[attr-defined]  # noqa: F401
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_can_act_on_the_worker_that_it_needs(name: str) -> None:
-    """The options that a fault asks for are those of a worker on which it can act."""
+    """A worker with the options that a fault needs is one on which the fault can act."""
     worker = Worker(tls=True, security="signed", host="localhost", isolated=False)
     assert FAULTS[name]().cannot_apply(worker._replace(**FAULTS[name].worker_options())) is None
 
 
 def test_how_a_fault_of_a_cancel_is_made_to_act() -> None:
-    """For a fault of ``cancel_task`` a run is held until it is given up, and retried."""
+    """The recipe for a fault of ``cancel_task`` holds a run until it is abandoned, and retries
+    it."""
     holding = {name for name, kind in FAULTS.items() if kind.recipe() != Recipe()}
     assert holding == {name for name, kind in FAULTS.items() if kind.command == "cancel_task"}

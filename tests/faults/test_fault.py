@@ -1,4 +1,4 @@
-"""What a fault of the user's own can rely on, stage by stage, proved from the client's side."""
+"""Faults that a user defines, stage by stage, tested from the client's side."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ from wove_http_dev.worker import HttpWorker
 
 @dataclass(frozen=True)
 class Banner(Fault):
-    """Sends bytes before any request, and closes."""
+    """Sends bytes before any request and closes the connection."""
 
     stage: ClassVar[str] = "connection"
     text: str = field("busy", "what is said")
@@ -163,7 +163,7 @@ class Reset(Fault):
 
 @dataclass(frozen=True)
 class Broken(Fault):
-    """Raises."""
+    """Raises an exception."""
 
     stage: ClassVar[str] = "run"
 
@@ -213,14 +213,14 @@ def counted() -> int:
 
 
 def test_run_stage(worker: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run fault gives the outcome, here of a second run."""
+    """A run fault determines the outcome; here it is that of a second run."""
     monkeypatch.setattr(Counted, "calls", 0)
     worker.inject(RunsTwice())
     assert signed_request(worker, run_frame(counted)).result == 2
 
 
 def test_cancel_stage(worker: HttpWorker) -> None:
-    """A run fault may act on cancels as well."""
+    """A run fault can act on cancels."""
     worker.inject(MockCancel())
     assert signed_request(worker, cancel_frame("r-1")).events == [
         {"type": "heartbeat", "run_id": "r-1"}
@@ -242,7 +242,7 @@ def test_events_stage_document(make_worker: MakeWorker, shape: str) -> None:
 
 
 def test_response_stage(worker: HttpWorker) -> None:
-    """A response fault changes status and headers, and has the request."""
+    """A response fault changes the status and headers, and can read the request."""
     worker.inject(Accepted())
     answered = ask(worker)
     assert (answered.status, answered.headers["x-method"]) == (202, "POST")
@@ -258,7 +258,7 @@ def test_wire_stage_sends(make_worker: MakeWorker, tls: bool) -> None:
 
 @both
 def test_wire_stage_closes(make_worker: MakeWorker, tls: bool) -> None:
-    """A wire fault may close before the response is whole."""
+    """A wire fault may close before the response is complete."""
     worker = make_worker(tls=tls)
     worker.inject(CutOff())
     data = send_raw(worker, signed_bytes(worker, run_frame(answer)))
@@ -388,7 +388,7 @@ def test_context_manager_removes(worker: HttpWorker) -> None:
 
 @pytest.mark.wove_http(faults=[Accepted(203)])
 def test_fault_by_marker(wove_http_worker: HttpWorker) -> None:
-    """The marker's ``faults`` option takes an instance."""
+    """The marker's ``faults`` option accepts a fault instance."""
     assert ask(wove_http_worker).status == 203
 
 
@@ -470,7 +470,7 @@ class Misspelt(Fault):
     ids=["signed", "bearer", "no-tls", "no-security"],
 )
 def test_what_a_fault_needs(worker: Worker, why: str | None) -> None:
-    """A fault whose ``needs`` a worker does not fulfil cannot apply to it."""
+    """A fault cannot apply to a worker without the options in its ``needs``."""
     assert Needy().cannot_apply(worker) == why
 
 
@@ -514,7 +514,7 @@ def test_name_comes_from_the_class() -> None:
 
 
 def test_own_fault_is_not_in_the_catalogue() -> None:
-    """A user's subclass is not added to the command line's names."""
+    """A user's subclass is not added to the catalogue."""
     assert "one-byte" not in FAULTS
 
 
@@ -619,7 +619,7 @@ RELEASES: list[tuple[str, Callable[[HttpWorker, Any], None]]] = [
     "release", [way for _, way in RELEASES], ids=[name for name, _ in RELEASES]
 )
 def test_stall_is_released(stalled: Pending, release: Callable[[HttpWorker, Any], None]) -> None:
-    """``remove()`` and ``reset()`` let the request go on to its response."""
+    """``remove()`` and ``reset()`` let a stalled request continue to its response."""
     worker, injection, pending = stalled
     release(worker, injection)
     (answered,) = parse_responses(pending.result(TIMEOUT))
@@ -628,7 +628,7 @@ def test_stall_is_released(stalled: Pending, release: Callable[[HttpWorker, Any]
 
 @stalls
 def test_stall_ends_with_the_worker(stalled: Pending) -> None:
-    """``stop()`` ends the client's wait, with a response or without."""
+    """``stop()`` ends the client's wait, with or without a response."""
     worker, _, pending = stalled
     worker.stop()
     assert wait([pending], TIMEOUT).done == {pending}
@@ -636,7 +636,7 @@ def test_stall_ends_with_the_worker(stalled: Pending) -> None:
 
 @stalls
 def test_stall_does_not_delay_other_requests(stalled: Pending) -> None:
-    """A request that is not hit is served meanwhile."""
+    """During a stall, requests that are not hit are served."""
     assert ask(stalled[0]).result == 42
 
 
@@ -644,7 +644,7 @@ def test_stall_does_not_delay_other_requests(stalled: Pending) -> None:
 def test_stall_comes_again_after_a_restart(
     stalled: Pending, pool: ThreadPoolExecutor, kind: type[Fault]
 ) -> None:
-    """A restart releases stalled requests; the fault stays in force."""
+    """A restart releases stalled requests and keeps the fault in force."""
     worker, _, pending = stalled
     worker.inject(kind(), times=1)
     worker.restart()

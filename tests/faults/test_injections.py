@@ -26,14 +26,14 @@ TIMEOUT = 10.0
 
 @dataclass(frozen=True)
 class OnAuth(Fault):
-    """Acts on the verdict."""
+    """A fault of the auth stage that changes nothing."""
 
     stage: ClassVar[str] = "auth"
 
 
 @dataclass(frozen=True)
 class OnRun(Fault):
-    """Acts on a run."""
+    """A fault of the run stage that changes nothing."""
 
     stage: ClassVar[str] = "run"
     command: ClassVar[str | None] = "run_task"
@@ -41,7 +41,7 @@ class OnRun(Fault):
 
 @dataclass(frozen=True)
 class OnRunToo(Fault):
-    """Acts on a run as well."""
+    """A second fault of the run stage that changes nothing."""
 
     stage: ClassVar[str] = "run"
     command: ClassVar[str | None] = "run_task"
@@ -49,7 +49,7 @@ class OnRunToo(Fault):
 
 @dataclass(frozen=True)
 class OnCancel(Fault):
-    """Acts on a cancel."""
+    """A fault that acts on cancel_task frames."""
 
     stage: ClassVar[str] = "run"
     command: ClassVar[str | None] = "cancel_task"
@@ -57,28 +57,28 @@ class OnCancel(Fault):
 
 @dataclass(frozen=True)
 class OnReply(Fault):
-    """Acts on any reply."""
+    """A fault of the response stage that acts on every request."""
 
     stage: ClassVar[str] = "response"
 
 
 @dataclass(frozen=True)
 class OnAccept(Fault):
-    """Acts on a connection."""
+    """A fault of the connection stage."""
 
     stage: ClassVar[str] = "connection"
 
 
 @dataclass(frozen=True)
 class OnListener(Fault):
-    """Acts on the listening socket."""
+    """A fault that acts on the listening socket."""
 
     stage: ClassVar[str] = "connection"
     listener: ClassVar[bool] = True
 
 
 def body(kind: str = "run_task", task: str = "task") -> bytes:
-    """A request body of this frame type and task."""
+    """A request body with this frame type and task."""
     return json.dumps({"type": kind, "task_id": task, "run_id": "r"}).encode()
 
 
@@ -89,12 +89,12 @@ def initial_value_body() -> bytes:
 
 @pytest.fixture
 def injections() -> Injections:
-    """A injections without faults."""
+    """An ``Injections`` without faults."""
     return Injections()
 
 
 def inject(injections: Injections, *faults: Fault, **selector: Any) -> Injection:
-    """Put ``faults`` in force."""
+    """Inject ``faults`` with the selector words ``words``."""
     return injections.add(faults, Selector(**selector))
 
 
@@ -157,7 +157,7 @@ class TestCounting:
         assert hits(injections, 4) == [False, False, True, False]
 
     def test_misfits_do_not_count(self, injections: Injections) -> None:
-        """A request that does not match counts neither for ``times`` nor for ``after``."""
+        """Requests that do not match count neither for ``times`` nor for ``after``."""
         inject(injections, OnRun(), after=1, times=1, task="task")
         hits(injections, 5, body(task="other"))
         assert hits(injections, 3) == [False, True, False]
@@ -222,7 +222,7 @@ class TestProbability:
     def decisions(
         *, seed: int = 0, label: str = "", selector_seed: int | None = None
     ) -> list[bool]:
-        """The decisions of a new injections about 50 requests."""
+        """The decisions of new injections about 50 requests."""
         injections = Injections(seed=seed, label=label)
         inject(injections, OnRun(), probability=0.5, seed=selector_seed)
         return hits(injections, 50)
@@ -254,7 +254,7 @@ class TestProbability:
         assert self.decisions(label="test_a") != self.decisions(label="test_b")
 
     def test_seed_of_its_own(self) -> None:
-        """An injection's own seed is used instead of the injections's."""
+        """An injection's own seed replaces that of all injections."""
         one, other = (self.decisions(seed=seed, selector_seed=3) for seed in (7, 8))
         assert one == other
 
@@ -266,7 +266,7 @@ class TestProbability:
         assert ["on-run"] in plans
 
     def test_misfits_change_nothing(self) -> None:
-        """Requests in between that do not match do not change the decisions."""
+        """Requests that do not match do not change the decisions about those that do."""
         injections = Injections()
         inject(injections, OnRun(), probability=0.5)
         mixed = []
@@ -358,7 +358,7 @@ class TestUsageErrors:
 
 
 class TestMisses:
-    """Why a request was not hit."""
+    """The recorded reasons why requests were not hit."""
 
     @pytest.mark.parametrize(
         ("selector", "data", "message"),
@@ -397,7 +397,7 @@ class TestMisses:
 
 
 class TestUnfired:
-    """Injections with ``times`` that hit nothing."""
+    """Injections with ``times`` that hit no request."""
 
     def test_with_times(self, injections: Injections) -> None:
         """An injection with ``times`` that never hit is unfired."""
@@ -473,7 +473,7 @@ class TestEnding:
         assert stalled.result(2 * TIMEOUT)
 
     def test_halted(self, injections: Injections) -> None:
-        """While the injections is halted no wait lasts."""
+        """While the injections are halted every wait ends at once."""
         injection = inject(injections, OnRun())
         injections.halt()
         assert injection.wait(None)
@@ -485,14 +485,14 @@ class TestEnding:
         assert hits(injections, 1) == [True]
 
     def test_resumed(self, injections: Injections) -> None:
-        """After a resume waits last again."""
+        """After a resume waits last their full time again."""
         injection = inject(injections, OnRun())
         injections.halt()
         injections.resume()
         assert not injection.wait(0.0)
 
     def test_removed_stays_released(self, injections: Injections) -> None:
-        """Waits of a removed injection end at once, also after a restart."""
+        """Waits of a removed injection end at once, even after a restart."""
         injection = inject(injections, OnRun())
         injection.remove()
         injections.halt()
@@ -544,7 +544,7 @@ class TestReporting:
         assert (injection.seen, injection.spent, injection.missed) == (5, True, ["why"])
 
     def test_adopt(self, injections: Injections) -> None:
-        """An injection of another injections is adopted under its number there."""
+        """An injection of another process is adopted under its number there."""
         injection = injections.adopt(7, (OnRun(),), Selector())
         assert (injection.number, hits(injections, 1)) == (7, [True])
 

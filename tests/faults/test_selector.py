@@ -19,7 +19,7 @@ from wove_http_dev.protocol.frames import Claim
 
 @dataclass(frozen=True)
 class OnRun(Fault):
-    """Acts on a run."""
+    """A fault that acts on runs."""
 
     stage: ClassVar[str] = "run"
     command: ClassVar[str | None] = "run_task"
@@ -27,7 +27,7 @@ class OnRun(Fault):
 
 @dataclass(frozen=True)
 class OnCancel(Fault):
-    """Acts on a cancel."""
+    """A fault that acts on cancel_task frames."""
 
     stage: ClassVar[str] = "run"
     command: ClassVar[str | None] = "cancel_task"
@@ -35,13 +35,13 @@ class OnCancel(Fault):
 
 @dataclass(frozen=True)
 class OnReply(Fault):
-    """Acts on any reply."""
+    """A fault of the response stage that acts on every request."""
 
     stage: ClassVar[str] = "response"
 
 
 def body(kind: str = "run_task", task: str = "task") -> bytes:
-    """A body that claims to be this."""
+    """A request body with these fields."""
     return json.dumps({"type": kind, "task_id": task, "run_id": "r"}).encode()
 
 
@@ -81,33 +81,33 @@ class TestMatching:
         ],
     )
     def test_command_of_the_fault(self, fault: Fault, kind: str, hit: bool) -> None:
-        """A fault has the command it is meant for."""
+        """A fault without ``command=`` hits only the command that its class names."""
         assert selected(fault, body(kind)) is hit
 
     def test_command_overrides(self) -> None:
-        """``command=`` stands above what the fault is meant for."""
+        """``command=`` replaces the command that the fault's class names."""
         assert selected(OnRun(), body("cancel_task"), command="cancel_task")
 
     @pytest.mark.parametrize("junk", [b"", b"\xff", b"[]", b"{}"])
-    def test_junk_is_hit_by_what_asks_for_nothing(self, junk: bytes) -> None:
-        """A body that is not a frame is hit by a fault that asks for no frame."""
+    def test_junk_is_hit_by_a_fault_for_every_command(self, junk: bytes) -> None:
+        """A body that is not a frame is hit by a fault that acts on every request."""
         assert selected(OnReply(), junk)
 
     @pytest.mark.parametrize("junk", [b"", b"\xff", b"[]", b"{}"])
     @pytest.mark.parametrize("selector", [{"task": "*"}, {"command": "run_task"}])
     def test_junk_is_hit_by_nothing_else(self, junk: bytes, selector: dict[str, Any]) -> None:
-        """A body that is not a frame is hit by no fault that asks for one."""
+        """A body that is not a frame is not hit by a fault for certain frames."""
         assert not selected(OnReply(), junk, **selector)
 
     @pytest.mark.parametrize("initial_values", [True, False])
     def test_initial_values(self, initial_values: bool) -> None:
-        """Wove's own initial values are hit only when asked for."""
+        """Wove's own initial values are hit only with ``initial_values=True``."""
         data = run_frame(WoveContextManager()._tasks["data"]["func"], task="data")
         assert selected(OnRun(), data, initial_values=initial_values) is initial_values
 
 
 class TestUsageErrors:
-    """Words that cannot be."""
+    """Invalid selector words."""
 
     @pytest.mark.parametrize(
         ("word", "value"),
@@ -132,18 +132,18 @@ class TestUsageErrors:
         ],
     )
     def test_value(self, word: str, value: Any) -> None:
-        """A word with a value that cannot be is a usage error that names it."""
+        """An invalid value is a usage error that names its word."""
         with pytest.raises(UsageError, match=word):
             Selector(**{word: value})
 
     @pytest.mark.parametrize("seed", ["x", 1.5, True])
     def test_seed(self, seed: Any) -> None:
-        """A seed is a whole number."""
+        """A seed that is not a whole number is a usage error."""
         with pytest.raises(UsageError, match="seed takes a whole number, or none"):
             Selector(seed=seed)
 
     def test_negative_seed(self) -> None:
-        """Any whole number."""
+        """A seed may be negative."""
         assert Selector(seed=-1).seed == -1
 
 
@@ -159,14 +159,14 @@ class TestSuiting:
         ],
     )
     def test_another_command(self, name: str, command: str) -> None:
-        """A fault of runs does nothing to a cancel, nor the other way round."""
+        """A fault for runs cannot select a cancel_task, nor a fault for cancels a run."""
         with pytest.raises(UsageError, match=f"{name} does nothing to a {command}"):
             Selector(command=command).check_suits([FAULTS[name]()])
 
     @pytest.mark.parametrize("command", ["run_task", "cancel_task"])
     @pytest.mark.parametrize("name", ["slow-response", "status", "reject-auth"])
     def test_either_command(self, name: str, command: str) -> None:
-        """A fault that acts on both may be given either: it does not raise."""
+        """A fault that acts on both commands may be restricted to either."""
         selector = Selector(command=command)
         selector.check_suits([FAULTS[name]()])
         assert selector.command == command

@@ -14,18 +14,18 @@ from wove_http_dev.conformance.runner import Checking, select
 
 @contextmanager
 def checking(subject: ExecutorUnderTest, known: Sequence[str] = ()) -> Iterator[Checking]:
-    """A check of ``subject``, ready to run."""
+    """A runner of the executor's cases against ``subject``, which has not started."""
     with trusted_ca() as ca:
         session = Session(subject, ca)
         yield Checking(session.case, budget=BUDGET, alive=lambda: True, known=known)
 
 
 def check(subject: ExecutorUnderTest, *globs: str, known: Sequence[str] = ()) -> list[Result]:
-    """The results of the cases that match ``globs`` (all, without one)."""
+    """The results of the cases that match ``globs``, or of all cases if none is given."""
     with checking(subject, known) as made:
         return made.run(select(EXECUTOR_CASES, globs, ()), PREREQUISITES)
 
 
 def failed(results: Sequence[Result]) -> dict[str, str]:
-    """The cases that neither passed nor were skipped, with what was seen."""
+    """The cases that neither passed nor were skipped, each with what was observed."""
     return {r.case.id: r.actual for r in results if r.status not in ("passed", "skipped")}

@@ -1,8 +1,8 @@
 """An executor that passes every case, and the base of the executors with planted defects.
 
-It uses threads of its own instead of the default pool, one deadline for a whole request, no
-redirects, and a limit on size. It reads only the frames of the run that asked, in the thread; a run
-whose answer has no terminal frame is an error.
+It uses its own threads instead of the default pool, one deadline for a whole request, follows no
+redirects, and limits the size of an answer. The thread that sends a request reads the frames for
+that run only; a run whose answer has no terminal frame ends with an error.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ _contexts: dict[str, ssl.SSLContext] = {}
 
 
 def _shut(sock: socket.socket) -> None:
-    """End a read of another thread. Not SSLSocket.shutdown: that drops the TLS object."""
+    """End a read in another thread. SSLSocket.shutdown is not used because it drops the TLS
+    object."""
     with contextlib.suppress(OSError):
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
@@ -61,7 +62,8 @@ class _Response(http.client.HTTPResponse):
 
 
 class ConformingExecutor(HttpEnvironmentExecutor):
-    """Wove's own executor checks the configuration and the policy in start(); the rest is new."""
+    """Takes from Wove's executor the checks of configuration and policy in start(); the rest is
+    new."""
 
     async def start(self, **config: Any) -> None:
         """Check the configuration; make a TLS context."""
@@ -73,7 +75,7 @@ class ConformingExecutor(HttpEnvironmentExecutor):
         self._context = self.tls_context()
 
     def tls_context(self) -> ssl.SSLContext:
-        """The system's trust, read once for each bundle."""
+        """A context with the system's trusted CAs, which are read once for each bundle."""
         bundle = os.environ.get("SSL_CERT_FILE", "")
         if bundle not in _contexts:
             _contexts[bundle] = ssl.create_default_context()
@@ -87,7 +89,7 @@ class ConformingExecutor(HttpEnvironmentExecutor):
             await self._cancel(frame)
 
     async def stop(self) -> None:
-        """Close the connections of open runs; those of cancel_tasks stay."""
+        """Close the connections of open runs; connections for cancel_tasks stay open."""
         with self._mine:
             runs = list(self._open)
         for run_id in runs:
@@ -155,7 +157,7 @@ class ConformingExecutor(HttpEnvironmentExecutor):
     # The request
 
     def connection(self, parts: urllib.parse.SplitResult) -> http.client.HTTPConnection:
-        """A connection to the worker, not open yet."""
+        """A new connection to the worker, not yet opened."""
         timeout = self._timeout or NO_TIMEOUT
         if parts.scheme == "http":
             return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
@@ -168,7 +170,8 @@ class ConformingExecutor(HttpEnvironmentExecutor):
         return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
     def headers(self, frame: Frame, body: bytes) -> dict[str, str]:
-        """The headers of a request; its credentials come last, so that nothing replaces them."""
+        """The headers of a request. The credentials come last, so that no other header replaces
+        them."""
         return {
             "Content-Type": "application/json",
             "Accept": "application/json",
@@ -185,14 +188,14 @@ class ConformingExecutor(HttpEnvironmentExecutor):
         return headers
 
     def deadline(self, sock: socket.socket) -> threading.Timer:
-        """Start a timer that ends a request at its timeout, however busy its connection is."""
+        """Start a timer that ends a request at its timeout, even while bytes arrive."""
         timer = threading.Timer(self._timeout or NO_TIMEOUT, _shut, [sock])
         timer.daemon = True
         timer.start()
         return timer
 
     def close(self, connection: http.client.HTTPConnection) -> None:
-        """Close the connection: it is for one request."""
+        """Close the connection, which serves one request only."""
         connection.close()
 
     def post(self, frame: Frame) -> bytes:
@@ -240,7 +243,8 @@ class ConformingExecutor(HttpEnvironmentExecutor):
     # The answer
 
     def read(self, frame: Frame, body: bytes) -> list[Frame]:
-        """The events of the run of ``frame``, its terminal one last. Raises without one."""
+        """Return the events for the run of ``frame``, the terminal one last. Raises if there is no
+        terminal event."""
         document = json.loads(body.decode("utf-8"))
         raw = document.get("events", [document]) if isinstance(document, dict) else document
         if not isinstance(raw, list) or not all(isinstance(event, dict) for event in raw):

@@ -1,4 +1,4 @@
-"""Runs that Wove abandons while the worker holds them."""
+"""Helpers that make Wove abandon a held run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check_without_cancels() -> Iterator[CaseContext]:
 
 
 def test_the_cancel_task_of_the_run_is_returned(check: CaseContext) -> None:
-    """It names the run that was held."""
+    """abandon_run() returns the cancel_task that names the held run."""
     worker = check.worker()
     worker.hold(ABANDONED)
 
@@ -43,7 +43,7 @@ def test_the_cancel_task_of_the_run_is_returned(check: CaseContext) -> None:
 def test_a_missing_cancel_task_is_none(
     check_without_cancels: CaseContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the time within which it must arrive."""
+    """abandon_run() returns None if no cancel_task arrives in time."""
     worker = check_without_cancels.worker()
     worker.hold(ABANDONED)
     monkeypatch.setattr("wove_http_dev.conformance.executor.abandoned_runs.CANCEL_WITHIN", 0.1)
@@ -55,7 +55,7 @@ def test_a_missing_cancel_task_is_none(
 
 
 def test_a_run_that_never_arrives_fails_the_case(check: CaseContext) -> None:
-    """It could not be abandoned."""
+    """abandon_run() raises CaseFailed if the run never arrives at the worker."""
     worker = check.worker()
     worker.inject("refuse-connections")
 
@@ -67,7 +67,7 @@ def test_a_run_that_never_arrives_fails_the_case(check: CaseContext) -> None:
 
 
 def test_an_answer_is_waited_for(check: CaseContext) -> None:
-    """Until the worker has answered the cancel_task."""
+    """wait_for_answer() returns after the worker has answered the cancel_task."""
     worker = check.worker()
     worker.hold(ABANDONED)
 

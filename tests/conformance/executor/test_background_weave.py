@@ -1,4 +1,4 @@
-"""Weaves in a thread of their own."""
+"""Weaves that run in a separate thread."""
 
 from __future__ import annotations
 
@@ -48,30 +48,30 @@ def ended(define: Any) -> BackgroundWeave:
 
 
 def test_a_result_is_read_from_outside() -> None:
-    """As its author reads it."""
+    """The outcome of a weave that has ended has the result of its task."""
     assert ended(returns_seven).outcome().value == 7
 
 
 def test_a_task_that_does_not_exist_has_nothing() -> None:
-    """Neither a result nor an error."""
+    """The outcome of an unknown task is neither a result nor an error."""
     assert ended(returns_seven).outcome("other").kind == "nothing"
 
 
 def test_what_leaves_the_weave_is_kept() -> None:
-    """A SystemExit as well."""
+    """An exception that leaves the weave is kept as its outcome, including SystemExit."""
     outcome = ended(raises).outcome()
     assert (outcome.kind, type(outcome.error)) == ("raised", SystemExit)
 
 
-def test_a_weave_that_goes_on_has_not_ended() -> None:
-    """wait() returns after its seconds; cancel() ends it."""
+def test_a_running_weave_has_not_ended() -> None:
+    """wait() returns False after its time limit while the weave runs; cancel() ends the weave."""
     weave = BackgroundWeave("background", LOCAL, sleeps)
     assert not weave.wait(0.05)
     assert weave.cancel(5.0)
 
 
 def test_the_seconds_of_a_weave() -> None:
-    """They are known when it has ended."""
+    """``seconds`` is the duration of a weave that has ended."""
 
     def takes_its_time(w: Weave, environment: str) -> None:
         @w.do
@@ -90,7 +90,7 @@ def scripted(script: Any, runs: list[tuple[str, Mapping[str, Any]]] | None = Non
 
 
 def test_a_script_returns_a_value() -> None:
-    """From the event loop of its weave."""
+    """A script runs in the event loop of its weave, and its return value is kept."""
 
     async def script(remote: Remote) -> int:
         return 7
@@ -99,7 +99,7 @@ def test_a_script_returns_a_value() -> None:
 
 
 def test_a_script_runs_tasks() -> None:
-    """By name and value."""
+    """A script can run a task on the worker by giving a name and a value."""
 
     async def script(remote: Remote) -> Any:
         return await remote("task", 7)
@@ -108,7 +108,7 @@ def test_a_script_runs_tasks() -> None:
 
 
 def test_a_run_of_a_script_is_reported() -> None:
-    """With its name and its options."""
+    """``on_run`` is called with the name and options of each run that a script starts."""
     runs: list[tuple[str, Mapping[str, Any]]] = []
 
     async def script(remote: Remote) -> Any:
@@ -119,7 +119,7 @@ def test_a_run_of_a_script_is_reported() -> None:
 
 
 def test_what_a_script_raises_is_kept() -> None:
-    """For the case, which runs in another thread."""
+    """The exception of a script is kept for the thread of the case."""
 
     async def script(remote: Remote) -> None:
         raise ValueError("boom")
@@ -129,5 +129,5 @@ def test_what_a_script_raises_is_kept() -> None:
 
 @pytest.mark.parametrize("define", [returns_seven, raises])
 def test_cancelling_a_weave_that_has_ended(define: Any) -> None:
-    """It has ended already."""
+    """cancel() returns True if the weave has already ended."""
     assert ended(define).cancel(0.0)

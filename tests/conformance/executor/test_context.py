@@ -1,4 +1,4 @@
-"""What a case works with."""
+"""The context of a case, and the functions that wait and look up requests."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
 
 def test_the_ca_is_in_the_variables() -> None:
-    """An executor trusts it however it makes its TLS context."""
+    """trusted_ca() sets the variables through which HTTP clients find CA files."""
     with trusted_ca() as ca:
         found = {os.environ["SSL_CERT_FILE"], os.environ["REQUESTS_CA_BUNDLE"]}
         assert found == {str(ca.bundle_file)}
 
 
 def test_the_variables_are_restored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was set before is set again."""
+    """trusted_ca() restores the variables on exit."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "before")
     with trusted_ca():
         pass
@@ -45,7 +45,7 @@ def test_the_variables_are_restored(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_proxy_is_between(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hosts that bypassed a proxy before still do."""
+    """trusted_ca() adds the workers' hosts to no_proxy and keeps the hosts that were there."""
     monkeypatch.setenv("no_proxy", "example.org")
     with trusted_ca():
         hosts = os.environ["no_proxy"].split(",")
@@ -53,12 +53,12 @@ def test_no_proxy_is_between(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_weave(check: CaseContext) -> None:
-    """Its task returns the value."""
+    """run_one_weave() runs a task that returns the given value."""
     assert check.run_one_weave(check.worker(), (1, 2)).value == (1, 2)
 
 
 def test_a_weave_that_does_not_end_fails_the_case(check: CaseContext) -> None:
-    """The failure says what had not ended."""
+    """A weave that does not end in time raises CaseFailed, with the words for what it was."""
     worker = check.worker()
     worker.hold("task")
     with pytest.raises(CaseFailed, match=r"the held weave had not ended 0\.1 s after"):
@@ -66,7 +66,7 @@ def test_a_weave_that_does_not_end_fails_the_case(check: CaseContext) -> None:
 
 
 def test_settings_replace_entries_of_the_configuration(check: CaseContext) -> None:
-    """The others stay as they are for the worker."""
+    """Settings replace entries of executor_config; the other entries are kept."""
     worker = check.worker()
     config = check.definition(worker, {"timeout": 3.0})["executor_config"]
     assert (config["timeout"], config["url"]) == (3.0, worker.url)
@@ -75,14 +75,14 @@ def test_settings_replace_entries_of_the_configuration(check: CaseContext) -> No
 def test_a_factory_that_ends_the_program_fails_the_case(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SystemExit is not the end of the check."""
+    """A factory that raises SystemExit fails the case instead of ending the check."""
     monkeypatch.setattr(session, "subject", type("Subject", (), {"make": staticmethod(exit)}))
     with session.case() as check, pytest.raises(CaseFailed, match="SystemExit"):
         check.definition(check.worker(), {})
 
 
 def test_what_a_script_raises_is_raised(check: CaseContext) -> None:
-    """So a case can fail in its script."""
+    """An exception of a script is raised by run_script(), so a case can fail in its script."""
 
     async def script(remote: Remote) -> None:
         check.fail("in the script")
@@ -92,7 +92,7 @@ def test_what_a_script_raises_is_raised(check: CaseContext) -> None:
 
 
 def test_a_script_that_does_not_end_fails_the_case(check: CaseContext) -> None:
-    """After its seconds."""
+    """A script that does not end within its time limit raises CaseFailed."""
 
     async def script(remote: Remote) -> None:
         await asyncio.sleep(30)
@@ -102,7 +102,7 @@ def test_a_script_that_does_not_end_fails_the_case(check: CaseContext) -> None:
 
 
 def test_a_case_ends_its_weaves(session: Session) -> None:
-    """Also those that wait for a worker."""
+    """close() ends weaves that still wait for a worker."""
     with session.case() as check:
         worker = check.worker()
         worker.hold("task")
@@ -117,7 +117,7 @@ def test_a_case_ends_its_weaves(session: Session) -> None:
 
 
 def test_an_exception_of_a_thread_belongs_to_its_case(session: Session) -> None:
-    """The next case does not see it."""
+    """``uncaught`` has only the exceptions of threads that ended during the case."""
 
     def body() -> None:
         raise ValueError("boom")
@@ -142,26 +142,26 @@ def test_an_exception_of_a_thread_belongs_to_its_case(session: Session) -> None:
 def test_an_expected_error_that_is_missing(
     check: CaseContext, outcome: WeaveOutcome, words: str
 ) -> None:
-    """The failure says what the weave has instead."""
+    """expect_error() fails for any outcome but an error, and names the outcome."""
     with pytest.raises(CaseFailed, match=words):
         check.expect_error(outcome, "after a failure")
 
 
 def test_an_expected_error(check: CaseContext) -> None:
-    """It is returned."""
+    """expect_error() returns an outcome that is an error."""
     outcome = WeaveOutcome("error", error=ValueError())
     assert check.expect_error(outcome, "after a failure") is outcome
 
 
 @pytest.mark.parametrize("holds", [True, False])
 def test_waiting_for_a_condition(holds: bool) -> None:
-    """The result says whether it holds."""
+    """wait_until() returns whether the condition is true."""
     assert wait_until(lambda: holds, 0.02) is holds
 
 
 @pytest.mark.parametrize("holds", [True, False])
 def test_waiting_for_a_condition_in_a_loop(holds: bool) -> None:
-    """The result says whether it holds."""
+    """wait_until_async() returns whether the condition is true."""
     assert asyncio.run(wait_until_async(lambda: holds, 0.02)) is holds
 
 
@@ -169,7 +169,8 @@ def test_waiting_for_a_condition_in_a_loop(holds: bool) -> None:
     ("error", "kind"), [(ValueError(), "error"), (asyncio.CancelledError(), "raised")]
 )
 def test_a_run_that_fails(error: BaseException, kind: str) -> None:
-    """A cancelled run is not an error of its task."""
+    """attempt() returns errors as outcomes and distinguishes a cancelled run from a task's
+    error."""
 
     async def run() -> None:
         raise error
@@ -178,13 +179,13 @@ def test_a_run_that_fails(error: BaseException, kind: str) -> None:
 
 
 def test_the_settings_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are those of now."""
+    """process_settings() returns the present settings."""
     monkeypatch.setattr("socket.getdefaulttimeout", lambda: 7.0)
     assert process_settings()["socket.getdefaulttimeout()"] == 7.0
 
 
 def test_the_frames_of_a_worker(check: CaseContext) -> None:
-    """By type."""
+    """frames_of() selects command frames by type."""
     worker = check.worker()
     check.run_one_weave(worker)
     counts = [len(frames_of(worker, kind)) for kind in ("run_task", "cancel_task")]
@@ -192,7 +193,7 @@ def test_the_frames_of_a_worker(check: CaseContext) -> None:
 
 
 def test_a_header_is_found_in_any_case(check: CaseContext) -> None:
-    """HTTP names are case-insensitive."""
+    """Header names are found in any letter case."""
     worker = check.worker()
     check.run_one_weave(worker)
     assert headers_of(requests_of(worker)[0])["CONTENT-TYPE"] == "application/json"

@@ -1,5 +1,5 @@
-"""Every planted defect is flagged by its case, in words that name it; an executor without a defect
-passes every case."""
+"""Every planted defect fails its case, with a message that describes it; a correct executor passes
+every case."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _name(defect: Defect) -> str:
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=_name)
 def test_a_planted_defect_is_flagged(defect: Defect, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The case that looks for it fails and names it."""
+    """The case for a defect fails with a message that describes the defect."""
     # What a defect changes in the process is restored with the test.
     verified = ssl._create_default_https_context
     monkeypatch.setattr(ssl, "_create_default_https_context", verified)
@@ -46,7 +46,7 @@ def test_a_planted_defect_is_flagged(defect: Defect, monkeypatch: pytest.MonkeyP
 def test_a_defect_that_another_case_names_is_a_skip(
     executor: type[ConformingExecutor], case: str, why: str
 ) -> None:
-    """A case that cannot be judged because of it is skipped with the reason; it does not fail."""
+    """A case that a defect makes impossible to judge is skipped with the reason."""
     (result,) = check(ExecutorUnderTest(executor.__name__, executor), case)
     assert (result.status, why in result.actual) == ("skipped", True)
 
@@ -54,7 +54,8 @@ def test_a_defect_that_another_case_names_is_a_skip(
 def test_the_thread_that_an_exception_ends_is_not_printed(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """The report has one line about it; no traceback stands between its lines."""
+    """A thread that an exception ends is reported in one line, without a traceback in the
+    report."""
     main(["check", "executor", f"{LetsThreadsDie.__module__}:LetsThreadsDie", "--run", "cancel.05"])
     out, err = capfd.readouterr()
     assert "ended by an uncaught exception (see errors.18)" in " ".join(out.split())
@@ -62,5 +63,5 @@ def test_the_thread_that_an_exception_ends_is_not_printed(
 
 
 def test_an_executor_without_a_defect_passes() -> None:
-    """No case fails whatever an executor does."""
+    """A correct executor passes every case."""
     assert failed(check(ExecutorUnderTest("conforming", ConformingExecutor))) == {}

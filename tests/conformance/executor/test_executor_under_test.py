@@ -1,4 +1,4 @@
-"""The executor to check, by name or by MODULE:FACTORY."""
+"""The executor under test, given by name or by MODULE:FACTORY."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ MODULE = "tests.conformance.executor.conforming_executor"
 
 
 def test_a_builtin_executor_is_made_by_its_name() -> None:
-    """Wove takes the name as an environment's executor."""
+    """For a built-in executor make() returns its name, which Wove accepts as an executor."""
     assert builtin_executor("https").make() == "https"
 
 
 def test_another_name_is_a_usage_error() -> None:
-    """The message lists the names."""
+    """An unknown name is a usage error that lists the known names."""
     with pytest.raises(UsageError, match="http or https, not 'grpc'"):
         builtin_executor("grpc")
 
 
 def test_a_factory_is_called_for_each_weave() -> None:
-    """Each time it makes a fresh executor."""
+    """make() calls the factory each time and returns a new executor."""
     subject = load_executor(f"{MODULE}:ConformingExecutor")
     first, second = subject.make(), subject.make()
     assert isinstance(first, ConformingExecutor)
@@ -42,6 +42,6 @@ def test_a_factory_is_called_for_each_weave() -> None:
     ],
 )
 def test_what_makes_no_executor_is_a_usage_error(spec: str, message: str) -> None:
-    """The message says what is wrong with it."""
+    """A factory that cannot be imported or makes no executor is a usage error that says why."""
     with pytest.raises(UsageError, match=message):
         load_executor(spec)

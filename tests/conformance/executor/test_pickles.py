@@ -1,4 +1,4 @@
-"""Values that do something when they are unpickled."""
+"""Values that have an effect when they are unpickled."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wove_http_dev.conformance.executor.pickles import PickleCanary, SlowPickle
 
 
 def test_a_canary_records_that_it_was_loaded() -> None:
-    """Loading its pickle is what counts, not making it."""
+    """A canary records that its pickle was loaded, not that it was created."""
     canary = PickleCanary()
     data = pickle.dumps(canary)
     before = canary.loaded
@@ -18,14 +18,14 @@ def test_a_canary_records_that_it_was_loaded() -> None:
 
 
 def test_a_canary_is_not_confused_with_another() -> None:
-    """Each has a number of its own."""
+    """Loading one canary does not mark another as loaded."""
     first, second = PickleCanary(), PickleCanary()
     pickle.loads(pickle.dumps(first))
     assert not second.loaded
 
 
 def test_a_slow_pickle_takes_its_time_to_load() -> None:
-    """In the thread that unpickles it."""
+    """A slow pickle blocks the thread that unpickles it for the given time."""
     data = pickle.dumps(SlowPickle(0.05))
     began = time.monotonic()
     pickle.loads(data)

@@ -1,4 +1,4 @@
-"""Why a worker refused a request, in words."""
+"""Explanations of why a worker refused a request."""
 
 from __future__ import annotations
 
@@ -37,18 +37,19 @@ def signed_with(worker: HttpWorker, target: str) -> Request:
     ],
 )
 def test_what_a_signature_covers(worker: HttpWorker, target: str, words: str) -> None:
-    """The usual mistakes are named."""
+    """Common mistakes in the signed target are named."""
     assert words in signed_over(signed_with(worker, target), SECRET, URL)
 
 
 def test_an_accepted_request_has_no_refusal(worker: HttpWorker) -> None:
-    """The text is empty."""
+    """The explanation of an accepted request is empty."""
     signed_request(worker, run_frame(int))
     assert refusal(worker.exchanges[0]) == ""
 
 
 def test_a_refusal_does_not_suspect_a_proxy(worker: HttpWorker) -> None:
-    """Between a case and its worker there is none."""
+    """The explanation does not mention a proxy, because there is none between a case and its
+    worker."""
     send_one(worker, signed_bytes(worker, run_frame(int), **{SIGNATURE: "0" * 64}))
     words = refusal(worker.exchanges[0])
     assert words.startswith("signature")

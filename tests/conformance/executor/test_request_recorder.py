@@ -1,4 +1,4 @@
-"""A fault that keeps every request with its body."""
+"""The fault that records every request with its body."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from wove_http_dev.worker import HttpWorker
 
 
 def test_a_request_is_kept_with_its_body(worker: HttpWorker) -> None:
-    """As it was sent."""
+    """Requests are recorded with the body that was sent."""
     recorder, frame = RequestRecorder(), run_frame(int)
     worker.inject(recorder)
     signed_request(worker, frame)
@@ -16,11 +16,11 @@ def test_a_request_is_kept_with_its_body(worker: HttpWorker) -> None:
 
 
 def test_the_request_is_answered_as_usual(worker: HttpWorker) -> None:
-    """The verdict is the worker's own."""
+    """A recorded request gets the worker's usual answer."""
     worker.inject(RequestRecorder())
     assert signed_request(worker, run_frame(int)).result == 0
 
 
 def test_its_text_has_no_request() -> None:
-    """A request has a body and credentials."""
+    """The fault's text shows no request, because a request has a body and credentials."""
     assert str(RequestRecorder()) == RequestRecorder.name

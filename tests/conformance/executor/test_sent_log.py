@@ -1,4 +1,4 @@
-"""What a case really sent."""
+"""The record of what a case did, shown in reports as ``sent``."""
 
 from __future__ import annotations
 
@@ -18,50 +18,50 @@ if TYPE_CHECKING:
 
 
 def test_the_options_of_a_worker(check: CaseContext) -> None:
-    """Those that differ from the usual ones."""
+    """The options that a case gives a worker are recorded."""
     check.worker(security="bearer")
     assert check.sent == "worker security=bearer"
 
 
 def test_a_fault_with_its_selection(check: CaseContext) -> None:
-    """As it was injected."""
+    """A fault is recorded with its selector words."""
     check.worker().inject("status code=500", times=2)
     assert "fault status code=500 times=2" in check.sent
 
 
-def test_a_fault_that_was_taken_back(check: CaseContext) -> None:
-    """It has been in force."""
+def test_a_fault_that_was_removed(check: CaseContext) -> None:
+    """A fault that was removed again is still recorded."""
     with check.worker().inject("hang"):
         pass
     assert "fault hang" in check.sent
 
 
 def test_a_stub(check: CaseContext) -> None:
-    """With what it answers."""
+    """A stub is recorded with its answer."""
     check.worker().stub("task", error=ValueError("boom"))
     assert "stub task error=ValueError('boom')" in check.sent
 
 
 def test_a_hold(check: CaseContext) -> None:
-    """With the task that is held."""
+    """A hold is recorded with the task that it holds."""
     check.worker().hold("task")
     assert "hold task" in check.sent
 
 
 def test_the_settings_of_an_executor(check: CaseContext) -> None:
-    """What the case changes in executor_config."""
+    """Settings that replace entries of executor_config are recorded."""
     check.definition(check.worker(), {"insecure": True})
     assert "executor_config insecure=True" in check.sent
 
 
 def test_the_options_of_a_task(check: CaseContext) -> None:
-    """As they were given to Wove, without the environment."""
+    """The options of a task are recorded, without the environment."""
     check.run_one_weave(check.worker(), retries=1)
     assert "task task retries=1 delivery_timeout=2.0;" in check.sent
 
 
 def test_the_options_of_a_mapped_task(check: CaseContext) -> None:
-    """They are recorded for every weave that a case defines."""
+    """Options are recorded for every weave that a case defines."""
 
     def define(w: Weave, environment: str) -> None:
         @w.do([1, 2], environment=environment, delivery_timeout=3.0)
@@ -73,7 +73,7 @@ def test_the_options_of_a_mapped_task(check: CaseContext) -> None:
 
 
 def test_the_runs_of_a_script(check: CaseContext) -> None:
-    """Equal ones are counted."""
+    """Equal runs of a script are counted."""
 
     async def script(remote: Remote) -> None:
         await remote("one", 1, retries=1)
@@ -84,13 +84,13 @@ def test_the_runs_of_a_script(check: CaseContext) -> None:
 
 
 def test_the_answers_of_the_workers(check: CaseContext) -> None:
-    """With status and event frames."""
+    """Answers are recorded with their status and event frames."""
     check.run_one_weave(check.worker())
     assert check.sent.endswith("answered: run_task -> 200 task_started+task_result")
 
 
 def test_a_secret_is_hidden(check: CaseContext) -> None:
-    """Also where a case configures it by itself."""
+    """A secret that a case puts into a configuration is hidden."""
     worker = check.worker()
     check.definition(worker, {"security": {"type": "signed", "secret": str(worker.secret)}})
     assert (str(worker.secret) in check.sent, "<secret>" in check.sent) == (False, True)
@@ -119,7 +119,7 @@ def test_the_secret_that_a_case_gives_a_worker_is_hidden(check: CaseContext) -> 
 
 
 def test_the_number_of_steps_is_bounded() -> None:
-    """What is left out is counted."""
+    """Only the first steps are shown; the others are counted."""
     log = SentLog()
     for number in range(STEPS_LIMIT + 3):
         log.add(f"step {number}")
@@ -127,14 +127,14 @@ def test_the_number_of_steps_is_bounded() -> None:
 
 
 def test_the_length_of_a_step_is_bounded() -> None:
-    """However long a value is."""
+    """The text of a step with a large value is cut."""
     log = SentLog()
     log.add("stub", {"result": ["x" * 1000] * 1000})
     assert len(log.text()) <= STEP_LIMIT + 1
 
 
 def test_a_result_says_what_was_sent(session: Session) -> None:
-    """Also when the case fails."""
+    """The result of a failed case has its record too."""
 
     def body(check: CaseContext) -> str:
         check.worker(security="bearer")

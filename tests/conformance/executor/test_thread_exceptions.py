@@ -1,4 +1,4 @@
-"""Exceptions that end a thread uncaught."""
+"""Recording exceptions that end a thread."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wove_http_dev.conformance.executor.thread_exceptions import record_uncaught
 
 
 def end_a_thread_by(error: BaseException) -> None:
-    """Raise ``error`` in a thread, and wait for its end."""
+    """Raise ``error`` in a new thread and wait until the thread has ended."""
 
     def body() -> None:
         raise error
@@ -21,7 +21,7 @@ def end_a_thread_by(error: BaseException) -> None:
 
 
 def test_an_uncaught_exception_is_recorded() -> None:
-    """With its type and message."""
+    """An uncaught exception is recorded with its type and message."""
     seen: list[str] = []
     with record_uncaught(seen):
         end_a_thread_by(ValueError("boom"))
@@ -29,14 +29,14 @@ def test_an_uncaught_exception_is_recorded() -> None:
 
 
 def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
-    """No traceback gets between the lines of a report."""
+    """No traceback of a recorded exception is printed."""
     with record_uncaught([]):
         end_a_thread_by(ValueError("boom"))
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_system_exit_is_ignored() -> None:
-    """As threading itself ignores it."""
+    """SystemExit in a thread is not recorded, as threading ignores it too."""
     seen: list[str] = []
     with record_uncaught(seen):
         end_a_thread_by(SystemExit())
@@ -44,7 +44,7 @@ def test_a_system_exit_is_ignored() -> None:
 
 
 def test_the_hook_is_restored() -> None:
-    """Afterwards it is the one that was there."""
+    """The previous ``threading.excepthook`` is restored on exit."""
     before = threading.excepthook
     with record_uncaught([]):
         pass

@@ -1,4 +1,4 @@
-"""What a request to another origin gives away."""
+"""What `leaked` reports about requests to another origin."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ from wove_http_dev.runs.records import Exchange
     ids=["nothing", "header", "body"],
 )
 def test_what_is_leaked(exchange: Exchange, words: str) -> None:
-    """Credentials and command frames count."""
+    """Credentials and command frames are reported; other requests are not."""
     assert leaked([exchange]) == words

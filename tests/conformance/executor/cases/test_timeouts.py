@@ -8,6 +8,7 @@ from wove_http_dev.worker import HttpWorker
 
 
 def test_the_endless_answer_is_that_of_the_run(worker: HttpWorker) -> None:
-    """A cancel_task sent meanwhile is answered as usual: what it reads is not counted as well."""
+    """Only the run is answered without end; a cancel_task gets an ordinary answer, whose bytes are
+    not counted."""
     worker.inject(EndlessBody())
     assert len(signed_request(worker, cancel_frame("task:1")).body) < 1000

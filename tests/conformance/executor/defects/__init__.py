@@ -1,4 +1,4 @@
-"""Executors with one planted defect each, by what they are wrong in."""
+"""Executors with one planted defect each, one module for each kind of defect."""
 
 from __future__ import annotations
 

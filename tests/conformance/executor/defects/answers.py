@@ -1,4 +1,4 @@
-"""Executors that are wrong in what they make of an answer."""
+"""Executors that handle answers wrongly."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class MixesRunIds(ConformingExecutor):
 
 
 class DeliversForeignResults(ConformingExecutor):
-    """Delivers the results of other runs that an answer holds."""
+    """Delivers results for other runs that are in the answer."""
 
     def read(self, frame: Frame, body: bytes) -> list[Frame]:
         own = super().read(frame, body)
@@ -47,7 +47,7 @@ class ComparesTheTaskOnly(ConformingExecutor):
 
 
 class IgnoresTheRunIdOfABareFrame(ConformingExecutor):
-    """Takes a single bare frame for the run's own, whatever its run_id."""
+    """Treats an answer that is a single frame as the run's own, without comparing run_ids."""
 
     def read(self, frame: Frame, body: bytes) -> list[Frame]:
         document = json.loads(body)

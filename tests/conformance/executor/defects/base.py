@@ -1,4 +1,4 @@
-"""What a planted defect is."""
+"""`Defect`: a planted defect and the case that must find it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Defect:
-    """An executor, the case that must fail for it, and what the case must say (a regular
-    expression)."""
+    """An executor, the case that must fail for it, and a regular expression that the failure's text
+    must match."""
 
     executor: type[Any]
     case: str

@@ -1,4 +1,4 @@
-"""Executors that are wrong in what they cancel, and how."""
+"""Executors that send wrong cancel_tasks, or none."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class CancelsEverything(ConformingExecutor):
 
 
 class ForgetsTheMode(ConformingExecutor):
-    """Cancels with best_effort whatever was asked for."""
+    """Cancels every run with best_effort, even those with another mode."""
 
     async def _cancel(self, frame: Frame) -> None:
         await super()._cancel({**frame, "delivery_cancel_mode": "best_effort"})
@@ -74,7 +74,7 @@ class CancelsInTheLoop(ConformingExecutor):
 
 
 class LetsThreadsDie(ConformingExecutor):
-    """Catches nothing in the thread that cancels."""
+    """Catches no exception in the thread that sends a cancel_task."""
 
     async def _cancel(self, frame: Frame) -> None:
         self._in_thread(lambda: (self.post(frame), None)[1])

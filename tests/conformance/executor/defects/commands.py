@@ -1,4 +1,4 @@
-"""Executors that are wrong in the command frames that they send, and how often."""
+"""Executors that send wrong command frames, or send frames too often."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class DropsTheDelivery(ConformingExecutor):
 
 
 class DropsTheQuery(SignsThePathOnly):
-    """Sends to the path alone, and signs that."""
+    """Sends to the URL's path without its query, and signs the path."""
 
     def target(self, parts: urllib.parse.SplitResult) -> str:
         return parts.path
 
 
 class OneAtATime(ConformingExecutor):
-    """Sends a run when the one before it has been answered."""
+    """Sends a run only after the one before it has been answered."""
 
     turn = threading.Lock()
 
@@ -82,21 +82,21 @@ class TriesAgainAfterAGatewayError(ConformingExecutor):
 
 
 class SaysNothing(EnvironmentExecutor):
-    """Sends nothing and delivers nothing."""
+    """Sends and delivers nothing."""
 
     async def start(self, **config: Any) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     async def send(self, frame: Frame) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     async def recv(self) -> Frame:
-        """Nothing comes."""
+        """Wait for ever."""
         await asyncio.Event().wait()
         raise AssertionError
 
     async def stop(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
 
 DEFECTS = (

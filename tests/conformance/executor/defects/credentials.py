@@ -1,4 +1,4 @@
-"""Executors that are wrong in the credentials of their requests."""
+"""Executors that send wrong credentials."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.conformance.executor.defects.base import Defect
 
 
 class KeepsItsNonce(ConformingExecutor):
-    """Makes its signature headers once."""
+    """Reuses the signature headers of its first request."""
 
     kept: dict[str, str] | None = None
 
@@ -47,14 +47,14 @@ class SignsItDecoded(ConformingExecutor):
 
 
 class SignsAQueryThatItDrops(ConformingExecutor):
-    """Sends to the path alone."""
+    """Signs the target with its query but sends it without."""
 
     def target(self, parts: urllib.parse.SplitResult) -> str:
         return parts.path
 
 
 class KnowsOneKey(ConformingExecutor):
-    """Signs with the key name "default", whatever is configured."""
+    """Signs with the key name "default" instead of the configured one."""
 
     def credentials(self, frame: Frame, body: bytes) -> dict[str, str]:
         headers = super().credentials(frame, body)
@@ -62,7 +62,7 @@ class KnowsOneKey(ConformingExecutor):
 
 
 class DoesWithoutASecret(ConformingExecutor):
-    """Sends without credentials where the configured secret is missing."""
+    """Sends requests without credentials if the configured secret is missing."""
 
     async def start(self, **config: Any) -> None:
         settings = dict(config.pop("environment_config"))
@@ -74,7 +74,7 @@ class DoesWithoutASecret(ConformingExecutor):
 
 
 class TriesWithoutCredentials(ConformingExecutor):
-    """After a refusal it sends the run once more, without credentials."""
+    """Repeats a refused run without credentials."""
 
     _bare = threading.local()
 
@@ -96,7 +96,7 @@ class TriesWithoutCredentials(ConformingExecutor):
 
 class _SignsAt(ConformingExecutor):
     def now(self) -> float:
-        """The time that is signed."""
+        """Return the time that is signed."""
         raise NotImplementedError
 
     def credentials(self, frame: Frame, body: bytes) -> dict[str, str]:

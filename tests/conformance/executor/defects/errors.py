@@ -1,4 +1,4 @@
-"""Executors that are wrong in the errors that they report."""
+"""Executors that report errors wrongly."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class BlamesTheTask(ConformingExecutor):
 
 
 class KeepsTheMessageOnly(ConformingExecutor):
-    """Keeps only kind and message of a task's error."""
+    """Keeps only the kind and message of a task's error."""
 
     def _terminal(self, frame: Frame, event: Frame) -> Frame:
         decoded = super()._terminal(frame, event)

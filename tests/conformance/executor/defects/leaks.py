@@ -1,4 +1,4 @@
-"""Executors that give the secret away."""
+"""Executors that reveal the secret."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class PutsTheSecretIntoErrors(ConformingExecutor):
 
 
 class PutsTheSecretIntoFailures(PutsTheSecretIntoErrors):
-    """Puts its credentials into the error where there was no HTTP answer."""
+    """Puts its credentials into errors that occur without an HTTP answer."""
 
     def failure(self, frame: Frame, exc: Exception) -> list[Frame]:
         if isinstance(exc, Status):

@@ -1,4 +1,4 @@
-"""Executors that are wrong in how long they wait, and in what they leave behind."""
+"""Executors that wait too long or leave resources behind."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.conformance.executor.defects.base import Defect
 
 
 class BlocksTheLoop(ConformingExecutor):
-    """Sends in the event loop."""
+    """Sends requests in the event loop's thread."""
 
     def _in_thread(self, action: Any) -> None:
         action()
 
 
 class WaitsForTerminal(ConformingExecutor):
-    """Goes on waiting after an answer without a terminal frame."""
+    """Keeps waiting after an answer without a terminal frame."""
 
     def read(self, frame: Frame, body: bytes) -> list[Frame]:
         try:
@@ -34,7 +34,7 @@ class WaitsForTerminal(ConformingExecutor):
 
 
 class StopsWhenAllIsAnswered(ConformingExecutor):
-    """Does not stop before each run has its terminal frame, even if Wove has abandoned it."""
+    """Stops only after each run has its terminal frame, even if Wove has abandoned it."""
 
     async def start(self, **config: Any) -> None:
         await super().start(**config)
@@ -57,7 +57,7 @@ class StopsWhenAllIsAnswered(ConformingExecutor):
 
 
 class WaitsForItsThreads(ConformingExecutor):
-    """Does not stop before each of its requests has been answered."""
+    """Stops only after each of its requests has been answered."""
 
     async def start(self, **config: Any) -> None:
         await super().start(**config)
@@ -72,7 +72,7 @@ class WaitsForItsThreads(ConformingExecutor):
             await asyncio.sleep(0.01)
 
     def _abandon(self, run_id: str) -> None:
-        """It goes on."""
+        """Do nothing: the request continues."""
 
 
 class _WithoutReadTimeout(http.client.HTTPSConnection):
@@ -107,7 +107,7 @@ left: list[http.client.HTTPConnection] = []
 
 
 class LeavesConnections(ConformingExecutor):
-    """Keeps its connections open, and never uses them again."""
+    """Keeps its connections open and never reuses them."""
 
     def close(self, connection: http.client.HTTPConnection) -> None:
         left.append(connection)

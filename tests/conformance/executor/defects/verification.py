@@ -1,4 +1,5 @@
-"""Executors that are wrong in whom they talk to: certificates, redirects, plain text."""
+"""Executors that connect to servers without the required checks: certificates, redirects, plain
+http."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ class TrustsAnybody(ConformingExecutor):
 
 
 class VerifiesOnce(ConformingExecutor):
-    """Does not verify a host again that it has verified once."""
+    """Does not verify a host that it has verified before."""
 
     _verified: frozenset[str] = frozenset()
 
@@ -70,14 +71,14 @@ class _Falling(http.client.HTTPSConnection):
 
 
 class FallsBackToPlaintext(ConformingExecutor):
-    """Tries plain http where TLS fails."""
+    """Tries plain http if TLS fails."""
 
     def connection(self, parts: urllib.parse.SplitResult) -> http.client.HTTPConnection:
         return _Falling(parts.hostname or "", parts.port, timeout=3.0, context=self._context)
 
 
 class IgnoresThePolicy(ConformingExecutor):
-    """Sends in plain text to other machines."""
+    """Sends to other machines over plain http."""
 
     async def start(self, **config: Any) -> None:
         settings = {**config.pop("environment_config"), "insecure": True}
@@ -85,7 +86,7 @@ class IgnoresThePolicy(ConformingExecutor):
 
 
 class FollowsRedirects(HttpEnvironmentExecutor):
-    """Leaves redirects to urllib, as Wove's own executor does."""
+    """Lets urllib follow redirects, as Wove's own executor does."""
 
 
 DEFECTS = (
