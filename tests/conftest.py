@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support import MakeWorker
+from wove_http_dev.faults import behaviour
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker import HttpWorker
 
 
 @pytest.fixture
 def pool() -> Iterator[ThreadPoolExecutor]:
-    """Eight threads, for clients that block while the test goes on."""
+    """Eight threads, for clients that block while the test continues."""
     with ThreadPoolExecutor(max_workers=8) as executor:
         yield executor
 
@@ -47,3 +50,12 @@ def worker(make_worker: MakeWorker) -> HttpWorker:
 def plain_worker(make_worker: MakeWorker) -> HttpWorker:
     """A started worker, plain http without authentication, that is not configured in Wove."""
     return make_worker(tls=False, security="none")
+
+
+@pytest.fixture
+def behaviour_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the behaviour table that replaces the real one during the test."""
+    path = tmp_path / "behaviour.json"
+    shutil.copy(behaviour.PATH, path)
+    monkeypatch.setattr(behaviour, "PATH", path)
+    return path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -51,26 +50,17 @@ def test_update_needs_measure(capsys: pytest.CaptureFixture[str]) -> None:
     assert (status, "goes with --measure" in capsys.readouterr().err) == (2, True)
 
 
-@pytest.fixture
-def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the behaviour table, in the place of the real one."""
-    path = tmp_path / "behaviour.json"
-    shutil.copy(behaviour.PATH, path)
-    monkeypatch.setattr(behaviour, "PATH", path)
-    return path
-
-
-def test_update_of_one_fault(table: Path) -> None:
+def test_update_of_one_fault(behaviour_table: Path) -> None:
     """--measure --update NAME corrects the row of that fault."""
-    right = table.read_text()
-    table.write_text(right.replace('"IncompleteRead(N bytes read', '"Wrong(N bytes read'))
+    right = behaviour_table.read_text()
+    behaviour_table.write_text(right.replace('"IncompleteRead(N bytes read', '"Wrong(N bytes read'))
     main(["faults", "--measure", "--update", "truncated-body"])
     assert behaviour.recorded()["truncated-body"]["message"].startswith("IncompleteRead")
 
 
-def test_another_version_of_wove(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_version_of_wove(behaviour_table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A table of another Wove than the installed one is named."""
-    table.write_text(table.read_text().replace('"wove": "2.', '"wove": "1.', 1))
+    behaviour_table.write_text(behaviour_table.read_text().replace('"wove": "2.', '"wove": "1.', 1))
     main(["faults", "--measure", "empty-body"])
     assert "the table was recorded with wove 1." in capsys.readouterr().out
 

@@ -1,15 +1,58 @@
-"""Weaves and raw requests for the tests of faults."""
+"""Faults, weaves and raw requests for the tests of faults."""
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from wove import weave
 
 from wove_http_dev import HttpWorker
+from wove_http_dev.faults.fault import AuthStage, Fault
+from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.weave_outcome import run_one_weave
+
+
+@dataclass(frozen=True)
+class OnRun(Fault):
+    """A fault that acts on runs and changes nothing."""
+
+    stage: ClassVar[str] = "run"
+    command: ClassVar[str | None] = "run_task"
+
+
+@dataclass(frozen=True)
+class OnCancel(Fault):
+    """A fault that acts on cancel_task frames and changes nothing."""
+
+    stage: ClassVar[str] = "run"
+    command: ClassVar[str | None] = "cancel_task"
+
+
+@dataclass(frozen=True)
+class OnReply(Fault):
+    """A fault of the response stage that acts on every request and changes nothing."""
+
+    stage: ClassVar[str] = "response"
+
+
+@dataclass(frozen=True)
+class Teapot(Fault):
+    """Refuses every request with a 418 and without a code."""
+
+    stage: ClassVar[str] = "auth"
+
+    def on_auth(self, stage: AuthStage) -> Verdict:
+        """Refuse the request."""
+        return Verdict(accepted=False, reason="a teapot", status=418)
+
+
+def body(kind: str = "run_task", task: str = "task") -> bytes:
+    """A request body with this frame type and task, and no payload."""
+    return json.dumps({"type": kind, "task_id": task, "run_id": "r"}).encode()
 
 
 def weave_many(items: Sequence[int], **settings: Any) -> Any:

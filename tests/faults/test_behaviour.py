@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,15 +15,6 @@ from wove_http_dev.weave_outcome import wove_errors
 
 VERSIONS = {"wove": "9.1.0", "python": "3.99.0"}
 THIS_PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
-
-
-@pytest.fixture
-def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the behaviour table that replaces the real one during the test."""
-    path = tmp_path / "behaviour.json"
-    shutil.copy(behaviour.PATH, path)
-    monkeypatch.setattr(behaviour, "PATH", path)
-    return path
 
 
 def rows_of(path: Path) -> dict[str, Row]:
@@ -85,83 +75,85 @@ def test_uncontained_by_version(wove: str, says: bool) -> None:
     assert (FAULTS["task-cancelled"].why_uncontained(wove) is not None) is says
 
 
-def test_an_update_without_a_difference_changes_nothing(table: Path) -> None:
+def test_an_update_without_a_difference_changes_nothing(behaviour_table: Path) -> None:
     """An update without a difference leaves the file unchanged, byte for byte."""
-    before = table.read_bytes()
+    before = behaviour_table.read_bytes()
     update({"hang": recorded()["hang"]}, VERSIONS)
-    assert table.read_bytes() == before
+    assert behaviour_table.read_bytes() == before
 
 
-def test_an_update_replaces_what_differs(table: Path) -> None:
+def test_an_update_replaces_what_differs(behaviour_table: Path) -> None:
     """An update writes the measured value into the row."""
     update({"hang": {**recorded()["hang"], "message": "another"}}, VERSIONS)
-    assert rows_of(table)["hang"]["message"] == "another"
+    assert rows_of(behaviour_table)["hang"]["message"] == "another"
 
 
-def test_an_update_removes_what_is_not_measured(table: Path) -> None:
+def test_an_update_removes_what_is_not_measured(behaviour_table: Path) -> None:
     """An update removes the error of a row whose outcome is now a result."""
     row = {key: recorded()["hang"][key] for key in ("when", "run_task frames", "hit", "bodies run")}
     update({"hang": {"outcome": "result", "value": "1", **row}}, VERSIONS)
-    assert not {"type", "message", "kind", "source"} & set(rows_of(table)["hang"])
+    assert not {"type", "message", "kind", "source"} & set(rows_of(behaviour_table)["hang"])
 
 
 @pytest.mark.parametrize("name", [name for name, row in recorded().items() if "or" in row])
-def test_an_update_keeps_the_alternatives(table: Path, name: str) -> None:
+def test_an_update_keeps_the_alternatives(behaviour_table: Path, name: str) -> None:
     """An update keeps ``or``, which is written by hand."""
-    before = by_hand(rows_of(table)[name])
+    before = by_hand(rows_of(behaviour_table)[name])
     measured = {key: value for key, value in recorded()[name].items() if key != "or"}
     update({name: {**measured, "message": "another"}}, VERSIONS)
-    assert by_hand(rows_of(table)[name]) == before
+    assert by_hand(rows_of(behaviour_table)[name]) == before
 
 
-def test_a_measured_alternative_changes_nothing(table: Path) -> None:
+def test_a_measured_alternative_changes_nothing(behaviour_table: Path) -> None:
     """A measured value that ``or`` lists is not a difference."""
-    before = table.read_bytes()
+    before = behaviour_table.read_bytes()
     row = recorded()["crash-before-run"]
     (other,) = row.pop("or")
     update({"crash-before-run": {**row, **other}}, VERSIONS)
-    assert table.read_bytes() == before
+    assert behaviour_table.read_bytes() == before
 
 
-def test_an_update_keeps_other_pythons(table: Path) -> None:
+def test_an_update_keeps_other_pythons(behaviour_table: Path) -> None:
     """An update keeps ``python``, which is written by hand."""
-    before = by_hand(rows_of(table)["timeout-exception"])
+    before = by_hand(rows_of(behaviour_table)["timeout-exception"])
     update({"timeout-exception": {"outcome": "result", "value": "1"}}, VERSIONS)
-    assert by_hand(rows_of(table)["timeout-exception"]) == before
+    assert by_hand(rows_of(behaviour_table)["timeout-exception"]) == before
 
 
-def test_a_difference_from_what_is_written_by_hand_is_left(table: Path) -> None:
+def test_a_difference_from_what_is_written_by_hand_is_left(behaviour_table: Path) -> None:
     """A difference from a hand-written value is reported but not written."""
-    change(table, "hang", python={THIS_PYTHON: {"message": "by hand"}})
+    change(behaviour_table, "hang", python={THIS_PYTHON: {"message": "by hand"}})
     left = update({"hang": {**recorded()["hang"], "message": "another"}}, VERSIONS)
     assert left == [f"hang: message is written by hand, under \"python\", '{THIS_PYTHON}'"]
 
 
-def test_an_update_leaves_other_rows_alone(table: Path) -> None:
+def test_an_update_leaves_other_rows_alone(behaviour_table: Path) -> None:
     """An update changes only the rows that were measured."""
-    before = rows_of(table)
+    before = rows_of(behaviour_table)
     update({"hang": {**recorded()["hang"], "message": "another"}}, VERSIONS)
-    assert {name for name, row in rows_of(table).items() if row != before[name]} == {"hang"}
+    assert {name for name, row in rows_of(behaviour_table).items() if row != before[name]} == {
+        "hang"
+    }
 
 
-def test_a_new_fault_gets_a_row(table: Path) -> None:
+def test_a_new_fault_gets_a_row(behaviour_table: Path) -> None:
     """A fault without a row gets one, at its place in the order of the catalogue."""
     row = recorded()["hang"]
-    document = json.loads(table.read_text())
+    document = json.loads(behaviour_table.read_text())
     del document["faults"]["hang"]
-    table.write_text(json.dumps(document))
+    behaviour_table.write_text(json.dumps(document))
     update({"hang": row}, VERSIONS)
-    assert (list(rows_of(table)), rows_of(table)["hang"]) == (list(FAULTS), row)
+    assert (list(rows_of(behaviour_table)), rows_of(behaviour_table)["hang"]) == (list(FAULTS), row)
 
 
-def test_an_update_of_one_row_keeps_the_versions(table: Path) -> None:
+def test_an_update_of_one_row_keeps_the_versions(behaviour_table: Path) -> None:
     """An update of some rows keeps ``versions``, because the other rows were not measured."""
     before = behaviour.recorded_with()
     update({"hang": recorded()["hang"]}, VERSIONS)
     assert behaviour.recorded_with() == before
 
 
-def test_an_update_of_all_rows_has_the_versions(table: Path) -> None:
+def test_an_update_of_all_rows_has_the_versions(behaviour_table: Path) -> None:
     """An update of all rows writes the versions it was measured with."""
     update(recorded(), VERSIONS)
     assert behaviour.recorded_with() == VERSIONS

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import pytest
 from wove.environment import EnvironmentExecutionError
 
+from tests.faults.helpers import Teapot
 from tests.support import (
     TIMEOUT,
     HttpResponse,
@@ -61,16 +62,6 @@ class Banner(Fault):
     def on_connection(self, connection: Connection) -> None:
         connection.send(self.text.encode())
         connection.close()
-
-
-@dataclass(frozen=True)
-class Teapot(Fault):
-    """Refuses every request with a 418."""
-
-    stage: ClassVar[str] = "auth"
-
-    def on_auth(self, stage: AuthStage) -> Verdict:
-        return Verdict(accepted=False, reason="a teapot", status=418)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,15 @@ from typing import Any, ClassVar
 import pytest
 from wove.context import WoveContextManager
 
-from tests.faults.helpers import post_raw, read_all, weave_many
+from tests.faults.helpers import (
+    OnCancel,
+    OnReply,
+    OnRun,
+    body,
+    post_raw,
+    read_all,
+    weave_many,
+)
 from tests.support import run_frame
 from wove_http_dev import HttpWorker
 from wove_http_dev.errors import UsageError
@@ -32,34 +40,11 @@ class OnAuth(Fault):
 
 
 @dataclass(frozen=True)
-class OnRun(Fault):
-    """A fault of the run stage that changes nothing."""
-
-    stage: ClassVar[str] = "run"
-    command: ClassVar[str | None] = "run_task"
-
-
-@dataclass(frozen=True)
 class OnRunToo(Fault):
     """A second fault of the run stage that changes nothing."""
 
     stage: ClassVar[str] = "run"
     command: ClassVar[str | None] = "run_task"
-
-
-@dataclass(frozen=True)
-class OnCancel(Fault):
-    """A fault that acts on cancel_task frames."""
-
-    stage: ClassVar[str] = "run"
-    command: ClassVar[str | None] = "cancel_task"
-
-
-@dataclass(frozen=True)
-class OnReply(Fault):
-    """A fault of the response stage that acts on every request."""
-
-    stage: ClassVar[str] = "response"
 
 
 @dataclass(frozen=True)
@@ -75,11 +60,6 @@ class OnListener(Fault):
 
     stage: ClassVar[str] = "connection"
     listener: ClassVar[bool] = True
-
-
-def body(kind: str = "run_task", task: str = "task") -> bytes:
-    """A request body with this frame type and task."""
-    return json.dumps({"type": kind, "task_id": task, "run_id": "r"}).encode()
 
 
 def initial_value_body() -> bytes:
@@ -125,7 +105,11 @@ class TestPlan:
         inject(injections, OnReply())
         inject(injections, OnRun())
         inject(injections, OnAuth())
-        assert injections.plan_request(Claim(body())).names == ["on-auth", "on-run", "on-reply"]
+        assert injections.plan_request(Claim(body())).names == [
+            "on-auth",
+            "on-run",
+            "on-reply",
+        ]
 
     def test_one_injection_of_several_faults(self, injections: Injections) -> None:
         """One injection may have a fault for each of several stages."""
@@ -461,7 +445,10 @@ class TestEnding:
     ) -> None:
         """``remove()`` ends a wait without limit."""
         injection = inject(injections, OnRun())
-        wait, waiting = injections.plan_request(Claim(body())).wait("run"), threading.Event()
+        wait, waiting = (
+            injections.plan_request(Claim(body())).wait("run"),
+            threading.Event(),
+        )
 
         def stall() -> bool:
             waiting.set()

@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from wove.context import WoveContextManager
 
+from tests.faults.helpers import OnCancel, OnReply, OnRun, body
 from tests.support import run_frame
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults import FAULTS
 from wove_http_dev.faults.fault import Fault
 from wove_http_dev.faults.selector import Selector
 from wove_http_dev.protocol.frames import Claim
-
-
-@dataclass(frozen=True)
-class OnRun(Fault):
-    """A fault that acts on runs."""
-
-    stage: ClassVar[str] = "run"
-    command: ClassVar[str | None] = "run_task"
-
-
-@dataclass(frozen=True)
-class OnCancel(Fault):
-    """A fault that acts on cancel_task frames."""
-
-    stage: ClassVar[str] = "run"
-    command: ClassVar[str | None] = "cancel_task"
-
-
-@dataclass(frozen=True)
-class OnReply(Fault):
-    """A fault of the response stage that acts on every request."""
-
-    stage: ClassVar[str] = "response"
-
-
-def body(kind: str = "run_task", task: str = "task") -> bytes:
-    """A request body with these fields."""
-    return json.dumps({"type": kind, "task_id": task, "run_id": "r"}).encode()
 
 
 def selected(fault: Fault, data: bytes, **selector: Any) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from werkzeug.datastructures import Headers
 from wove.security import NetworkExecutorSecurity
 
+from tests.protocol.helpers import BODY, SECRET, TARGET, json_request
 from wove_http_dev.protocol.authenticator import (
     NONCE,
     SIGNATURE,
@@ -22,12 +23,6 @@ from wove_http_dev.protocol.authenticator import (
 )
 from wove_http_dev.protocol.credentials import Credentials, credentials
 from wove_http_dev.protocol.messages import Request, without
-
-SECRET = "correct-horse-battery-staple"
-
-TARGET = "/wove/tasks"
-
-BODY = b'{"type": "run_task"}'
 
 NOW = 1_700_000_000.0
 
@@ -98,17 +93,6 @@ def with_header(request: Request, name: str, value: str) -> Request:
     return dataclasses.replace(
         request, headers=Headers([*without(request.headers, name), (name, value)])
     )
-
-
-def json_request(**headers: str | None) -> Request:
-    """A JSON request to a local host; a header given as ``None`` is left out."""
-    fields: dict[str, str | None] = {
-        "Host": "localhost:8080",
-        "Content-Type": "application/json",
-        **{name.replace("_", "-"): value for name, value in headers.items()},
-    }
-    kept = [(name, value) for name, value in fields.items() if value is not None]
-    return Request("POST", TARGET, Headers(kept), BODY)
 
 
 def refused_at(verdict: Verdict) -> str:

@@ -5,37 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from werkzeug.datastructures import Headers
 from wove.security import NetworkExecutorSecurity
 
+from tests.protocol.helpers import BODY, SECRET, TARGET, json_request
 from wove_http_dev import HttpWorker, UsageError
 from wove_http_dev.protocol.authenticator import Authenticator
 from wove_http_dev.protocol.credentials import Secret, credentials
-from wove_http_dev.protocol.messages import Request
 
 
 def test_secret_with_a_line_break_is_a_usage_error() -> None:
     """A secret with a line break is refused, because a shell would strip the line break."""
     with pytest.raises(UsageError, match="line breaks"):
         HttpWorker(secret="a\nb\n")
-
-
-SECRET = "correct-horse-battery-staple"
-
-TARGET = "/wove/tasks"
-
-BODY = b'{"type": "run_task"}'
-
-
-def json_request(**headers: str | None) -> Request:
-    """A JSON request to a local host; a header given as ``None`` is left out."""
-    fields: dict[str, str | None] = {
-        "Host": "localhost:8080",
-        "Content-Type": "application/json",
-        **{name.replace("_", "-"): value for name, value in headers.items()},
-    }
-    kept = [(name, value) for name, value in fields.items() if value is not None]
-    return Request("POST", TARGET, Headers(kept), BODY)
 
 
 MODE_OF_FORM: list[tuple[Any, str]] = [

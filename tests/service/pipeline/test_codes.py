@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 import wove_http_dev
+from tests.faults.helpers import Teapot
 from tests.support import (
     MakeWorker,
     answer,
@@ -22,22 +23,11 @@ from tests.support import (
     signed_bytes,
     signed_request,
 )
-from wove_http_dev.faults.fault import AuthStage, EventsStage, Fault
-from wove_http_dev.protocol.authenticator import Verdict
+from wove_http_dev.faults.fault import EventsStage, Fault
 from wove_http_dev.runs.records import CODES
 from wove_http_dev.worker import HttpWorker
 
 SOURCE = Path(wove_http_dev.__file__).parent
-
-
-@dataclass(frozen=True)
-class Closed(Fault):
-    """Refuses a request and gives no code."""
-
-    stage: ClassVar[str] = "auth"
-
-    def on_auth(self, stage: AuthStage) -> Verdict:
-        return Verdict(accepted=False, reason="closed for today", status=418)
 
 
 @dataclass(frozen=True)
@@ -144,7 +134,7 @@ def test_request_incomplete(plain_worker: HttpWorker) -> None:
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
-        (Closed(), "refused-by-fault"),
+        (Teapot(), "refused-by-fault"),
         (Buggy(), "internal-error"),
         ("reject-auth", "refused-by-fault"),
         ("wrong-secret", "signature-mismatch"),
