@@ -144,7 +144,7 @@ class TestBadForms:
     @pytest.mark.parametrize("secret", ["two\nlines", "\u65e5\u672c", "\ud800"])
     def test_token_that_fits_no_header(self, secret: str) -> None:
         """A token that cannot be sent in a header is a usage error."""
-        with pytest.raises(UsageError, match="travels in a header"):
+        with pytest.raises(UsageError, match="is sent in a header"):
             credentials("bearer", secret=secret)
 
 

@@ -1,5 +1,5 @@
-"""What is changed in the process of a client so that Wove's executor reaches a worker.
+"""Changes to the client's process that let Wove's executor reach a worker.
 
-Each module changes one thing and restores it at the end; what another party has replaced meanwhile
-is left as it is.
+Each module changes one process-wide setting and restores it at the end. A value that other code has
+set in between is kept.
 """

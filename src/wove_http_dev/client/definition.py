@@ -1,6 +1,4 @@
-"""What a client of a worker service needs, as data: an environment for ``wove.config``, variables
-for another process.
-"""
+"""The Wove environment and the environment variables with which a client reaches a worker."""
 
 from __future__ import annotations
 
@@ -16,9 +14,8 @@ URL_VARIABLE = "WOVE_WORKER_URL"
 
 
 def environment_definition(options: Options, url: str, security: Any) -> dict[str, Any]:
-    """An environment for ``wove.config(environments={name: …})``; without ``security`` if that is
-    ``None``.
-    """
+    """Return an environment for ``wove.config(environments={name: …})``. It has no ``security`` if
+    that is ``None``."""
     executor_config: dict[str, Any] = {"url": url}
     if security is not None:
         executor_config["security"] = security
@@ -38,7 +35,8 @@ def environment_definition(options: Options, url: str, security: Any) -> dict[st
 
 
 def client_env(url: str, secret: str, ca_bundle: str | None) -> dict[str, str]:
-    """Environment variables for another process; ``no_proxy`` is this one's with the host."""
+    """Return environment variables for a client in another process. ``no_proxy`` is that of this
+    process with the worker's host added."""
     host = urllib.parse.urlsplit(url).hostname or "localhost"
     env = {URL_VARIABLE: url, **without_proxy(host, os.environ)}
     if secret:

@@ -1,7 +1,7 @@
-"""Host names: ``socket.getaddrinfo`` answers for one (host, port) with a worker's address.
+"""Makes ``socket.getaddrinfo`` resolve one (host, port) to a worker's address.
 
-Every other look-up is the original's. If another party has replaced ``getaddrinfo`` at the end, its
-replacement stays and a warning says so.
+Every other look-up is passed to the original function. If other code has replaced ``getaddrinfo``
+in between, its replacement stays and a warning says so.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _lock = threading.RLock()
 
 
 class _Lookup:
-    """Stands in for ``socket.getaddrinfo`` while a host is mapped."""
+    """Replaces ``socket.getaddrinfo`` while a host is resolved to a worker."""
 
     def __init__(self, original: Any) -> None:
         self.original = original
@@ -44,9 +44,8 @@ def _key(host: Any, port: Any) -> tuple[str, int] | None:
 
 @contextmanager
 def resolve_to(host: str, port: int, target: tuple[str, int]) -> Iterator[None]:
-    """Inside the block ``getaddrinfo(host, port)`` of this process answers with ``target``, an
-    (address, port).
-    """
+    """Until the block ends, ``getaddrinfo(host, port)`` of this process resolves to ``target``, an
+    (address, port)."""
     key = (host.lower(), port)
     with _lock:
         current: Any = socket.getaddrinfo

@@ -1,4 +1,4 @@
-"""Environment variables: set in this process for a while, or made for another process."""
+"""Sets environment variables of this process for a block, or computes them for another process."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from wove_http_dev.errors import RestoreWarning
 
 @contextmanager
 def set_variable(name: str, value: str) -> Iterator[None]:
-    """Inside the block ``os.environ[name]`` is ``value``; then what it was before, unless it was
-    changed meanwhile.
-    """
+    """Set ``os.environ[name]`` to ``value`` until the block ends, then restore it. A value that
+    other code has set in between is kept, with a :class:`RestoreWarning`."""
     previous = os.environ.get(name)
     os.environ[name] = value
     try:
@@ -22,8 +21,8 @@ def set_variable(name: str, value: str) -> Iterator[None]:
     finally:
         if os.environ.get(name) != value:
             warnings.warn(
-                f"environment variable {name} was changed while a worker had set it; it is left"
-                " as it is",
+                f"environment variable {name} was changed while a worker had set it; the new"
+                " value is kept",
                 RestoreWarning,
                 stacklevel=3,
             )
@@ -34,7 +33,7 @@ def set_variable(name: str, value: str) -> Iterator[None]:
 
 
 def without_proxy(host: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """``no_proxy`` in both spellings, with ``host`` appended to what ``environ`` has there.
+    """Return ``no_proxy`` and ``NO_PROXY``, each the list in ``environ`` with ``host`` added.
 
     urllib uses a proxy for loopback too, and some systems read only one of the two spellings.
     """

@@ -1,5 +1,5 @@
-"""Trust and proxies: urllib's requests for a worker go through an opener that trusts the worker's
-CA alone and uses no proxy; all others go to the opener that was there.
+"""Sends urllib's requests for a worker through an opener that trusts only the worker's CA and uses
+no proxy. All other requests use the previous opener.
 
 On Python 3.12 and newer urllib's default opener keeps the TLS context and the proxies of its first
 use, and before 3.12 it builds a context with the system's CAs for each request (27 ms); so neither
@@ -24,7 +24,7 @@ _lock = threading.RLock()
 
 
 class _Dispatcher(urllib.request.OpenerDirector):
-    """Stands in for ``urllib.request._opener`` while a worker is routed."""
+    """Replaces ``urllib.request._opener`` while requests are routed to a worker."""
 
     def __init__(self, previous: Any) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class _Dispatcher(urllib.request.OpenerDirector):
     def _fallback(self) -> Any:
         if self.previous is not None:
             return self.previous
-        if self._default is None:  # as urlopen would have built it, at the same moment
+        if self._default is None:  # built on first use, like urlopen's own
             self._default = urllib.request.build_opener()
         return self._default
 
@@ -84,10 +84,11 @@ def _origin(url: str) -> Origin | None:
 
 @contextmanager
 def route_requests(url: str, context: ssl.SSLContext) -> Iterator[None]:
-    """Inside the block urllib's requests for the origin of ``url`` trust what ``context`` trusts.
+    """Until the block ends, urllib's requests for the origin of ``url`` use the TLS context
+    ``context`` and no proxy.
 
-    At the end ``urllib.request._opener`` is what it was. If another party has replaced it
-    meanwhile, that stays and a :class:`RestoreWarning` says so.
+    ``urllib.request._opener`` is restored at the end. An opener that other code has installed in
+    between is kept, with a :class:`RestoreWarning`.
     """
     origin = _origin(url)
     if origin is None:

@@ -1,10 +1,10 @@
-"""Wove's process-wide configuration: an environment that is defined for a while.
+"""Defines a Wove environment for a block, and restores Wove's process-wide configuration after it.
 
 ``wove.config()`` has no reset. So ``wove.runtime.runtime`` is saved when the first worker is
-configured, and restored when the last one no longer is, together with what a test has changed by
-``wove.config()`` in between. It is restored **in place**, because other modules hold references to
-it. Import the application before, at the top of the test module, so that its own configuration is
-part of what is saved.
+configured and restored when the last one is no longer configured. Changes that a test made with
+``wove.config()`` in between are undone too. The object is restored **in place**, because other
+modules hold references to it. Import the application first, at the top of the test module, so that
+its own configuration is saved as well.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _applied: float | None = None
 def configured(
     name: str, definition: Mapping[str, Any], delivery_timeout: float | None
 ) -> Iterator[None]:
-    """Inside the block Wove's environment ``name`` is ``definition``; then what it was before.
+    """Define Wove's environment ``name`` as ``definition`` until the block ends.
 
     An environment's own ``delivery_timeout`` has no effect when only the task names the
-    environment, so the global one is set too where it is ``None``: to the largest of all workers.
-    It then bounds local tasks as well.
+    environment. So the global one is set too if it is ``None``, to the largest of all workers; it
+    then limits local tasks as well.
     """
     from wove.runtime import runtime
 
@@ -39,7 +39,7 @@ def configured(
 
 @contextmanager
 def preserved() -> Iterator[None]:
-    """At the end of the outermost block Wove's configuration is what it was, in place."""
+    """Restore Wove's configuration, in place, when the outermost block ends."""
     global _depth
     from wove.runtime import runtime
 
@@ -83,7 +83,7 @@ def _defined(
 
 
 def _apply_timeout(runtime: Any) -> None:
-    # A value that was not set here is the user's, and stays.
+    # A value that this module did not set is the user's, and is kept.
     global _applied
     before, _applied = _applied, max(_timeouts, default=None)
     if runtime.global_defaults.get("delivery_timeout") == before:
@@ -109,12 +109,13 @@ def _restore(
 
 
 def url_of(name: str) -> str | None:
-    """The URL that environment ``name`` sends to now; ``None`` if it is not a network one."""
+    """Return the URL that environment ``name`` sends to; ``None`` if it is not a network
+    environment."""
     from wove.runtime import runtime
 
     definition = runtime.environments.get(name)
-    # wove.config() merges, so a local environment may have a URL. An executor of another name, the
-    # user's own, may send to it.
+    # wove.config() merges, so a local environment may have a URL too. Any other executor, even a
+    # user's own, may send to its URL.
     if not isinstance(definition, dict) or definition.get("executor", "local") == "local":
         return None
     settings = definition.get("executor_config") or definition.get("config") or {}

@@ -1,7 +1,7 @@
 """Requests and notifications between two processes: JSON lines over a connected socket.
 
-Notifications are handled in the order in which they were sent, on the reader's thread; each request
-on a thread of its own, because it may block.
+Notifications are handled in the order in which they were sent, on the reader's thread. Each request
+is handled in a new thread, because it may block.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _CLOSED = "the process of the isolated worker has ended"
 class Channel:
     """One end of the connection.
 
-    ``requests`` and ``notifications`` are the handlers for what the other end sends, by name;
-    ``on_close`` is called once, on the reader's thread, when the other end has closed.
+    ``requests`` and ``notifications`` map the names of the messages from the other end to their
+    handlers; ``on_close`` is called once, on the reader's thread, when the other end has closed.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Channel:
         )
 
     def start(self) -> Channel:
-        """Start to read."""
+        """Start the reader's thread."""
         self._reader.start()
         return self
 
@@ -61,10 +61,11 @@ class Channel:
             self._send({"name": name, "data": data})
 
     def request(self, name: str, data: Any = None, timeout: float | None = None) -> Any:
-        """Send a request and wait for its response; what the handler returned.
+        """Send a request, wait for its response, and return what the other end's handler returned.
 
         Raises :class:`NotRunningError` if the other end closes, or does not respond within
-        ``timeout`` seconds, and :class:`UsageError` with the text of what the handler raised.
+        ``timeout`` seconds, and :class:`UsageError` with the message of an exception that the
+        handler raised.
         """
         number, pending = next(self._numbers), _Pending()
         with self._lock:
@@ -131,7 +132,7 @@ class Channel:
             self._send(response)
 
     def close(self) -> None:
-        """Close this end; wait at most :data:`CLOSE_TIMEOUT` s for the reader's thread."""
+        """Close this end. Waits at most :data:`CLOSE_TIMEOUT` s for the reader's thread."""
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
         if threading.current_thread() is not self._reader and self._reader.ident is not None:
@@ -140,7 +141,7 @@ class Channel:
 
 
 class _Pending:
-    """A request whose response has not come."""
+    """A request that waits for its response."""
 
     def __init__(self) -> None:
         self.settled = threading.Event()

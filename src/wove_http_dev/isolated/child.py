@@ -1,8 +1,9 @@
-"""The program of an isolated worker's child process: an in-process host that obeys its parent's
-state and reports every journal entry to it.
+"""The program of an isolated worker's child process: runs the service, applies the state that the
+parent sends, and reports every journal entry to the parent.
 
-A report comes before the answer that lets a client know of the entry, so a kill loses none. The
-child is started with ``python -I``: it shares neither modules nor the import path with the test.
+An entry is reported before the client gets its answer, so none is lost when the child is killed.
+The child is started with ``python -I``: it shares neither modules nor the import path with the
+test.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ from wove_http_dev.service.port import Port
 from wove_http_dev.tls import CertificateAuthority
 
 REPORT_TIMEOUT = 5.0
-"""Seconds that a parent which does not respond can delay an answer."""
+"""Seconds that an unresponsive parent can delay an answer."""
 
 
 class _Reporter(JournalObserver):
     """Sends every journal entry to the parent.
 
-    ``exchange_updated`` waits until the parent has it: a test that has the result of its weave
-    looks at this worker's journal next.
+    ``exchange_updated`` waits until the parent has the entry, because a test reads the journal as
+    soon as its weave has the result.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class _Reporter(JournalObserver):
 
 
 class _ParentsGates(Gates):
-    """The parent's gates: a run waits here until the parent lets it go on."""
+    """The parent's gates: a run waits here until the parent releases it."""
 
     held: tuple[str | None, ...] = ()
     request: Callable[[str, Any], Any]
@@ -100,7 +101,7 @@ class _ParentsGates(Gates):
 
 
 class _ParentsStubs(Stubs):
-    """The parent's stubs: an answer is asked for."""
+    """The parent's stubs: the parent is asked for each answer."""
 
     stubbed: tuple[str, ...] = ()
     request: Callable[[str, Any], Any]
@@ -112,7 +113,7 @@ class _ParentsStubs(Stubs):
 
 
 class Child:
-    """The host, and the requests of the parent that it carries out."""
+    """Runs the service, and carries out the parent's requests."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._host: InProcessHost | None = None
@@ -173,7 +174,7 @@ class Child:
         self._notify_and_wait("injection_decided", [injection.number, counts])
 
     def _notify_and_wait(self, name: str, data: Any) -> None:
-        with suppress(NotRunningError):  # the parent has ended, and this process is about to
+        with suppress(NotRunningError):  # the parent has ended, and this process ends next
             self._channel.request(name, data, REPORT_TIMEOUT)
 
     def _apply_state(self, data: dict[str, Any]) -> None:
@@ -203,12 +204,13 @@ class Child:
 
 
 def main() -> NoReturn:
-    """Serve the parent on the socket whose descriptor is the first argument; never returns."""
-    # Ctrl-C reaches the whole process group; the parent decides what it means.
+    """Carry out the parent's requests, read from the socket whose file descriptor is the first
+    argument. Never returns."""
+    # Ctrl-C reaches the whole process group; the parent decides what to do.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Child(socket.socket(fileno=int(sys.argv[1]))).run()
     sys.stdout.flush()
-    os._exit(0)  # a task body that still runs must not keep the process
+    os._exit(0)  # a task body that still runs must not keep the process alive
 
 
 if __name__ == "__main__":

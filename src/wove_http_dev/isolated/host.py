@@ -1,7 +1,7 @@
-"""A host whose service lives in a child process: the parent's side.
+"""``IsolatedHost``: the parent's side of a worker service that runs in a child process.
 
-The journal, gates, stubs and injections are the parent's and outlive the child, which reports what
-it receives and is sent what to obey. A crash is a SIGKILL.
+The parent owns the journal, gates, stubs and injections, so they outlive the child. The child
+reports what it receives, and the parent sends it the state to apply. A crash is a SIGKILL.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from wove_http_dev.service.port import Port
 from wove_http_dev.tls import CertificateAuthority
 
 START_TIMEOUT = 30.0
-"""Seconds that a child may take until it serves."""
+"""Seconds that a child may take to start serving."""
 REQUEST_TIMEOUT = 5.0
-"""Seconds that a child may take to respond; then it is taken to be frozen."""
+"""Seconds that a child may take to respond before it is considered frozen."""
 
 
 class IsolatedHost:
-    """Serves in a child process of this one."""
+    """Runs the worker service in a child process."""
 
     def __init__(
         self,
@@ -53,24 +53,25 @@ class IsolatedHost:
 
     @property
     def running(self) -> bool:
-        """Whether the child lives. It is asked, because a client whose connection was reset by its
-        end knows that before the channel's reader does."""
+        """Whether the child process is alive. The child is asked, because a client can see its
+        connection reset before the channel's reader notices that the child has ended."""
         child = self._child
         if child is None:
             return False
-        with suppress(NotRunningError):  # frozen: it lives
+        with suppress(NotRunningError):  # frozen, but alive
             self.flush_journal()
         return child.alive
 
     @property
     def pid(self) -> int | None:
-        """The child's process id, while it lives."""
+        """The process id of the child; ``None`` if it is not running."""
         child = self._child
         return child.process.pid if child is not None and child.alive else None
 
     def start(self, port: Port) -> None:
-        """Block until a child serves on ``port``. Raises what the child raised, and
-        :class:`WoveHttpDevError` if it does not serve within :data:`START_TIMEOUT` s."""
+        """Start a child process and block until it serves on ``port``. Raises the error that the
+        child reports, and :class:`WoveHttpDevError` if it does not serve within
+        :data:`START_TIMEOUT` s."""
         with self._lock:
             self._end()
             child = ChildProcess(self._state, self._second_origin)
@@ -113,7 +114,8 @@ class IsolatedHost:
         }
 
     def apply_state(self) -> None:
-        """Send the child what to obey; in force when this returns."""
+        """Send the child the current gates, stubs, faults, names and paths; they are in force when
+        this returns."""
         child = self._child
         if child is None or not child.alive:
             return
@@ -121,8 +123,8 @@ class IsolatedHost:
             child.channel.request("apply_state", self._state_record(), REQUEST_TIMEOUT)
         except NotRunningError:
             if child.alive:
-                raise  # frozen: it obeys nothing new
-            # It ended meanwhile; the next start sends the state.
+                raise  # frozen: the state is not in force
+            # The child has ended; the next start sends the state.
 
     def flush_journal(self, *, settle: bool = False) -> None:
         """Wait until the journal has everything that clients were answered; with ``settle`` also
@@ -137,10 +139,10 @@ class IsolatedHost:
             child.channel.request("flush_journal", settle, REQUEST_TIMEOUT)
         except NotRunningError:
             if child.alive and not child.ended.wait(1.0):
-                raise  # frozen: what it has answered is not known
+                raise  # frozen: its latest answers are unknown
 
     def stop(self) -> list[str]:
-        """Stop the child; the names of the task bodies that were still running."""
+        """Stop the child and return the names of the task bodies that were still running."""
         child = self._child
         stuck: list[str] = []
         if child is not None and child.alive:

@@ -1,4 +1,5 @@
-"""One child process of an isolated worker, as its parent sees it: what it reports and requests."""
+"""``ChildProcess``: the parent's handle of a child process; receives the child's reports and
+answers its requests."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from wove_http_dev.service.pipeline import SecondOriginUrl
 
 
 class ChildProcess:
-    """One child process, from its start to its end."""
+    """One child process of an isolated worker."""
 
     def __init__(self, state: HostState, second_origin: SecondOriginUrl) -> None:
         self._journal = state.journal
@@ -29,7 +30,7 @@ class ChildProcess:
         self._runs: dict[str, Run] = {}
         self._parked: dict[str, Execution] = {}
         self.end_expected = False
-        """Whether this process ends it, or a fault crashes it."""
+        """Whether the parent or a fault ends the child, so that its end is not an error."""
         self.ended = threading.Event()
         parent_end, child_end = socket.socketpair()
         with child_end:
@@ -63,12 +64,12 @@ class ChildProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether its end has not been noticed yet."""
+        """Whether the child is running, as far as the parent has noticed."""
         return not self.ended.is_set()
 
     def end(self) -> None:
-        """Close the channel, and block until the process has ended; it is killed after
-        ``STOP_GRACE`` + 3 s."""
+        """Close the channel, and block until the process has ended; kill it after ``STOP_GRACE`` +
+        3 s."""
         self.end_expected = True
         self.channel.close()
         try:
@@ -168,5 +169,5 @@ class ChildProcess:
         run = self._runs[run_id]
         source = self._state.stubs.find(run)
         if source is None:
-            raise UsageError(f"the stub for {run.task_id!r} was removed meanwhile")
+            raise UsageError(f"the stub for {run.task_id!r} was removed before it answered")
         return serialization.answer_to_record(source(run))

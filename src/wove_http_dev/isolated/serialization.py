@@ -1,6 +1,5 @@
-"""What the two processes of an isolated worker send each other, as JSON records: journal entries,
-outcomes and stub answers, credentials and injections. Payloads stay pickle bytes, in base64.
-"""
+"""Converts journal entries, outcomes, stub answers, credentials and injections to JSON records and
+back, for the two processes of an isolated worker. Payloads stay pickle bytes, in base64."""
 
 from __future__ import annotations
 
@@ -25,7 +24,8 @@ from wove_http_dev.runs.stubs import StubAnswer
 
 Record = dict[str, Any]
 _OWN_FIELDS = ("number", "received", "verdict")
-"""Fields of an exchange that its own journal sets, and one that needs more than a copy."""
+"""Fields of an exchange that are not copied: the receiving journal sets its own number and time of
+arrival, and the verdict is converted."""
 _CHANGING_FIELDS = (
     "started",
     "finished",
@@ -37,17 +37,17 @@ _CHANGING_FIELDS = (
 
 
 def encode_bytes(payload: bytes | None) -> str | None:
-    """``payload`` as JSON can hold it."""
+    """Return ``payload`` as base64 text for JSON."""
     return None if payload is None else base64.b64encode(payload).decode("ascii")
 
 
 def decode_bytes(text: str | None) -> bytes | None:
-    """The bytes that :func:`encode_bytes` was given."""
+    """Return the bytes that were passed to :func:`encode_bytes`."""
     return None if text is None else base64.b64decode(text)
 
 
 def exchange_to_record(exchange: Exchange) -> Record:
-    """Every field of ``exchange`` except its number and its time of arrival."""
+    """Return every field of ``exchange`` except its number and its time of arrival."""
     record = {
         field.name: getattr(exchange, field.name)
         for field in dataclasses.fields(exchange)
@@ -71,7 +71,7 @@ def update_exchange(exchange: Exchange, record: Record) -> None:
 
 
 def run_to_record(run: Run) -> Record:
-    """What is known of ``run`` when it is accepted."""
+    """Return the fields of ``run`` that are known when it is accepted."""
     return {
         "run_id": run.run_id,
         "task_id": run.task_id,
@@ -83,7 +83,7 @@ def run_to_record(run: Run) -> Record:
 
 
 def run_from_record(record: Record) -> Run:
-    """The run of :func:`run_to_record`."""
+    """Create a run from a record of :func:`run_to_record`."""
     return Run(
         record["run_id"],
         record["task_id"],
@@ -95,19 +95,19 @@ def run_from_record(record: Record) -> Run:
 
 
 def changes_to_record(run: Run) -> Record:
-    """The state of ``run``, and the other fields that change while it is there."""
+    """Return the state of ``run``, and the other fields that change during the run."""
     return {name: getattr(run, name) for name in ("state", *_CHANGING_FIELDS)}
 
 
 def update_run(run: Run, record: Record) -> None:
-    """Write a record of :func:`changes_to_record` into ``run``, except the state: the journal
-    changes that."""
+    """Write a record of :func:`changes_to_record` into ``run``, except the state, which the journal
+    sets."""
     for name in _CHANGING_FIELDS:
         setattr(run, name, record[name])
 
 
 def outcome_to_record(outcome: Outcome) -> Record:
-    """``outcome`` as JSON."""
+    """Return ``outcome`` as a JSON record."""
     return {
         "kind": outcome.kind,
         "result": encode_bytes(outcome.result_pickle),
@@ -117,25 +117,25 @@ def outcome_to_record(outcome: Outcome) -> Record:
 
 
 def outcome_from_record(record: Record) -> Outcome:
-    """The outcome of :func:`outcome_to_record`."""
+    """Create an outcome from a record of :func:`outcome_to_record`."""
     result, exception = decode_bytes(record["result"]), decode_bytes(record["exception"])
     return Outcome(record["kind"], result, record["error"], exception)
 
 
 def answer_to_record(answer: StubAnswer) -> Record:
-    """A stub's answer as JSON."""
+    """Return a stub's answer as a JSON record."""
     events = list(answer.events) if answer.events is not None else None
     return {"outcome": outcome_to_record(answer.outcome), "events": events}
 
 
 def answer_from_record(record: Record) -> StubAnswer:
-    """The stub's answer of :func:`answer_to_record`."""
+    """Create a stub's answer from a record of :func:`answer_to_record`."""
     events = tuple(record["events"]) if record["events"] is not None else None
     return StubAnswer(outcome_from_record(record["outcome"]), events)
 
 
 def credentials_to_record(credentials: Credentials) -> Record:
-    """What a worker needs of ``credentials`` to verify requests; not what its clients need."""
+    """Return the part of ``credentials`` that a worker needs to verify requests."""
     return {
         "mode": credentials.mode,
         "secret": encode_bytes(credentials.secret),
@@ -146,12 +146,13 @@ def credentials_to_record(credentials: Credentials) -> Record:
 
 
 def credentials_from_record(record: Record) -> Credentials:
-    """The credentials of :func:`credentials_to_record`."""
+    """Create credentials from a record of :func:`credentials_to_record`."""
     return Credentials(**{**record, "secret": decode_bytes(record["secret"]) or b""})
 
 
 def injection_to_record(injection: Injection) -> Record:
-    """``injection`` with its counts; its faults as a pickle that needs no import path."""
+    """Return ``injection`` with its counts. Its faults are pickled by value, so that the child need
+    not be able to import them."""
     return {
         "number": injection.number,
         "faults": encode_bytes(_pickled_by_value(injection.faults)),
@@ -162,7 +163,8 @@ def injection_to_record(injection: Injection) -> Record:
 
 
 def adopt_injection(injections: Injections, record: Record) -> None:
-    """Put the injection of :func:`injection_to_record` in force in ``injections``."""
+    """Create an injection from a record of :func:`injection_to_record`, and add it to
+    ``injections``."""
     faults = loads(decode_bytes(record["faults"]) or b"")  # a pickle that the parent wrote
     injection = injections.adopt(record["number"], faults, Selector(**record["selector"]))
     injection.account(seen=record["seen"], hits=record["hits"])

@@ -1,1 +1,1 @@
-"""What client and worker agree on: bytes in, values out."""
+"""The wire protocol: HTTP requests, authentication, command and event frames."""

@@ -1,7 +1,7 @@
-"""Authentication of requests: target, headers and body in, a :class:`Verdict` out.
+"""Authentication of requests: checks target, headers and body, and returns a :class:`Verdict`.
 
-The signing scheme is Wove's (``wove.security.NetworkExecutorSecurity``, "wove-v1"). Unlike there,
-the cost of a check does not grow with the number of requests seen before. The body is hashed, never
+The signing scheme is Wove's (``wove.security.NetworkExecutorSecurity``, "wove-v1"). Unlike in Wove,
+the cost of a check does not grow with the number of earlier requests. The body is hashed, never
 parsed.
 """
 
@@ -34,11 +34,11 @@ KEY, TIMESTAMP, NONCE, SIGNATURE = (
 SIGNED_HEADERS = (KEY, TIMESTAMP, NONCE, SIGNATURE)
 CODES = {
     "header-missing": "a header that authenticates a request is missing",
-    "header-repeated": "such a header is sent more than once",
+    "header-repeated": "a header that authenticates a request is sent more than once",
     "unknown-key": "X-Wove-Key is not the worker's key id",
     "timestamp-malformed": "X-Wove-Timestamp is not a finite number",
     "timestamp-skew": "X-Wove-Timestamp is further from the worker's clock than clock_skew allows",
-    "signature-mismatch": "X-Wove-Signature is not that of this request and the worker's secret",
+    "signature-mismatch": "X-Wove-Signature does not match this request and the worker's secret",
     "nonce-replayed": "a request with this nonce was accepted before",
     "nonce-memory-full": "no further nonce can be remembered; answered 503",
     "not-bearer": "Authorization is not of the Bearer scheme",
@@ -59,7 +59,7 @@ class Step(NamedTuple):
     """What was checked."""
     ok: bool
     detail: str = ""
-    """What was found, in words."""
+    """The finding, in words."""
     code: str = ""
     """One of :data:`CODES` if it failed, else empty."""
 
@@ -80,14 +80,15 @@ class Verdict:
     code: str = ""
     """Why it was refused, one of :data:`CODES`; empty if it was accepted."""
     would_match: str | None = None
-    """On a signature mismatch: the target that the signature covers, in words, if it was found."""
+    """On a signature mismatch: the changed target that the signature would match, in words, if one
+    was found."""
 
 
 class NonceMemory:
     """Remembers nonces for as long as their timestamps are accepted, at constant cost.
 
-    It holds at most ``limit`` nonces and never forgets one early, which would let a replay in: a
-    request that comes when it is full is refused with status 503.
+    It holds at most ``limit`` nonces and never drops one early, which would allow a replay. While
+    it is full, requests are refused with status 503.
     """
 
     def __init__(self, window: float, limit: int = NONCE_LIMIT) -> None:
@@ -101,12 +102,12 @@ class NonceMemory:
         return len(self._seen)
 
     def remember(self, nonce: str, now: float) -> str:
-        """``"fresh"``, ``"replayed"`` or ``"full"``; only a fresh nonce is stored."""
+        """Return ``"fresh"``, ``"replayed"`` or ``"full"``. Only a fresh nonce is stored."""
         # A digest, so that a 60 KiB nonce costs no more memory than a short one.
         mark = hashlib.blake2b(nonce.encode("utf-8", "surrogateescape"), digest_size=16).digest()
         with self._lock:
             for _ in range(2):  # two out for one in: shrinks steadily, never scans
-                if not self._order or self._order[0][0] >= now:  # the oldest one is needed still
+                if not self._order or self._order[0][0] >= now:  # the oldest one is still needed
                     break
                 self._seen.discard(self._order.popleft()[1])
             if mark in self._seen:
@@ -120,13 +121,14 @@ class NonceMemory:
 
 
 def sign(secret: bytes, *, target: str, body: bytes, timestamp: str, nonce: str) -> str:
-    """The ``X-Wove-Signature`` of one request (wove 2.x, scheme "wove-v1", transport "http")."""
+    """Return the ``X-Wove-Signature`` of a request (wove 2.x, scheme "wove-v1", transport
+    "http")."""
     canonical = canonical_string(target, hashlib.sha256(body).hexdigest(), timestamp, nonce)
     return _signature(secret, canonical)
 
 
 def canonical_string(target: str, body_hash: str, timestamp: str, nonce: str) -> str:
-    """The signed string: six lines, the last one the body's SHA-256 in hex."""
+    """Return the string to sign: six lines, the last one the body's SHA-256 in hex."""
     return "\n".join(("wove-v1", "http", target, timestamp, nonce, body_hash))
 
 
@@ -136,7 +138,7 @@ def _signature(secret: bytes, canonical: str) -> str:
 
 
 def _same(left: str, right: str) -> bool:
-    # Bytes, because compare_digest raises TypeError for a non-ASCII str (upstream-visible defect).
+    # Bytes, because compare_digest raises TypeError for a non-ASCII str.
     return hmac.compare_digest(
         left.encode("utf-8", "surrogateescape"), right.encode("utf-8", "surrogateescape")
     )
@@ -149,8 +151,8 @@ class Authenticator:
     """Checks requests against one set of credentials. Thread-safe.
 
     ``clock`` returns seconds since the epoch. ``known_secrets`` yields (label, secret) pairs of
-    other workers: a signature that does not match is tried with each, so that the hint can name the
-    label.
+    other workers. If a signature does not match, each of them is tried, so that the hint can name
+    the worker.
     """
 
     def __init__(
@@ -169,7 +171,8 @@ class Authenticator:
         self._nonces = NonceMemory(credentials.clock_skew, nonce_limit)
 
     def altered(self, *, secret: bytes | None, clock_offset: float) -> Authenticator:
-        """A copy with another secret, or with a clock that is ``clock_offset`` seconds ahead."""
+        """Return a copy with another secret, or with a clock that is ``clock_offset`` seconds
+        ahead."""
         clock = self._clock
         changed = self.credentials
         if secret is not None:
@@ -182,7 +185,7 @@ class Authenticator:
         )
 
     def verify(self, request: Request) -> Verdict:
-        """Accept or refuse ``request``. Never raises, whatever the headers contain."""
+        """Check ``request`` and return the verdict. Never raises, regardless of the headers."""
         mode = self.credentials.mode
         if mode == "none":
             return self._browser_guard(request)
@@ -258,7 +261,7 @@ class Authenticator:
         yield _step("token", match, "is not this worker's token", "token-mismatch")
 
     def _explain(self, verdict: Verdict, request: Request) -> None:
-        """Set ``would_match`` and ``hint`` of a verdict on a signature that does not match."""
+        """Set ``would_match`` and ``hint`` of ``verdict``, which is a signature mismatch."""
         headers = request.headers
         timestamp, nonce, signature = (headers.get(name) or "" for name in SIGNED_HEADERS[1:])
         body_hash = hashlib.sha256(request.body).hexdigest()
@@ -270,7 +273,9 @@ class Authenticator:
         for what, target in _target_variants(request.target):
             if matches(self.credentials.secret, target):
                 verdict.would_match = f"{what} ({target[:200]!r})"
-                verdict.hint = f"it would match {verdict.would_match}: something between rewrote it"
+                verdict.hint = (
+                    f"it would match {verdict.would_match}: a proxy may have rewritten it"
+                )
                 return
         verdict.hint = "another secret, or a body or target changed on the way"
         for label, secret in self._known_secrets():
@@ -286,7 +291,7 @@ class Authenticator:
         kind = kinds[0].partition(";")[0].strip().lower() if len(kinds) == 1 else ""
         hosts = headers.getlist("Host")
         host = Host.of_authority(hosts[0]).text.lower() if len(hosts) == 1 else ""
-        step = Step("none", True, "no authentication asked for")
+        step = Step("none", True, "no authentication required")
         if headers.get("Origin") is not None:
             detail = "a request with an Origin header is refused"
             step = Step("origin", False, detail, "origin-sent")
@@ -314,7 +319,7 @@ _NONCE_STEPS = {
 
 
 def _step(name: str, ok: bool, detail: str, code: str) -> Step:
-    """A step without ``detail`` and ``code`` if it is ``ok``."""
+    """Return a step; ``detail`` and ``code`` are used only if it is not ``ok``."""
     return Step(name, True) if ok else Step(name, False, detail, code)
 
 

@@ -1,4 +1,4 @@
-"""The credentials that both sides share, made from the option ``security`` in any of its forms."""
+"""The credentials that worker and client share, made from the option ``security``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Secret(str):
 
 
 class SecretBytes(bytes):
-    """A :class:`Secret` as bytes."""
+    """The same for ``bytes``: the ``repr`` does not show them."""
 
     __slots__ = ()
 
@@ -33,24 +33,24 @@ class SecretBytes(bytes):
 
 @dataclass(frozen=True)
 class Credentials:
-    """What both sides share. ``mode`` is ``signed``, ``bearer`` or ``none``."""
+    """The credentials that worker and client share. ``mode`` is ``signed``, ``bearer`` or
+    ``none``."""
 
     mode: str
     secret: bytes = field(default=b"", repr=False)
     """The signing secret, or the bearer token, as bytes."""
     key: str = "default"
     clock_skew: float = 300.0
-    """Seconds a timestamp may differ from this clock, either way."""
+    """Seconds that a timestamp may differ from the worker's clock, in either direction."""
     remember_nonces: bool = True
     form: Any = field(default="none", repr=False)
-    """The form of Wove's ``security`` setting that they were made from, nothing left out."""
+    """The value for Wove's ``security`` setting, with all defaults filled in."""
 
     def client_security(self, secret_env: str | None = None) -> Any:
-        """The ``executor_config.security`` that gives Wove's executor these credentials; ``None``
-        for no credentials.
+        """Return the ``executor_config.security`` that gives Wove's executor these credentials;
+        ``None`` for no credentials.
 
-        With ``secret_env`` the value has the name of that environment variable in place of the
-        secret.
+        With ``secret_env`` the value names that environment variable in place of the secret.
         """
         if self.mode == "none":
             return None
@@ -70,10 +70,10 @@ def credentials(
     key: str = "default",
     clock_skew: float = 300.0,
 ) -> Credentials:
-    """Credentials from ``signed``, ``bearer``, ``none``, or any form that Wove's own
-    ``executor_config.security`` takes (``env:VARIABLE``, a dict, ``None``).
+    """Create credentials from ``signed``, ``bearer``, ``none``, or any form that Wove's own
+    ``executor_config.security`` accepts (``env:VARIABLE``, a dict, ``None``).
 
-    ``secret`` is random if not given. Raises :class:`UsageError` where Wove would refuse the form.
+    ``secret`` is random if not given. Raises :class:`UsageError` if Wove would refuse the form.
     """
     if secret is not None and not isinstance(secret, str):
         raise UsageError(f"secret must be text, not {type(secret).__name__}")
@@ -93,7 +93,7 @@ def credentials(
     if parsed.mode == "signed" and secret is not None and not secret.isprintable():
         raise UsageError("secret must be without line breaks and control characters")
     if parsed.mode == "bearer" and not _fits_a_header(parsed.token):
-        raise UsageError("a bearer token travels in a header: printable latin-1 characters only")
+        raise UsageError("a bearer token is sent in a header: printable latin-1 characters only")
     material = parsed.secret if parsed.mode == "signed" else (parsed.token or "").encode()
     return Credentials(
         mode=parsed.mode,
@@ -106,7 +106,8 @@ def credentials(
 
 
 def _filled(form: Mapping[str, Any], shared: Secret, key: str, clock_skew: float) -> dict[str, Any]:
-    """``form`` with what it leaves out, its secrets hidden from ``repr``."""
+    """Return ``form`` completed with default values; secrets are wrapped so that ``repr`` hides
+    them."""
     filled = dict(form)
     kind = filled.get("type", "signed")
     if kind == "signed":
@@ -131,7 +132,7 @@ def _check_skew(seconds: Any) -> None:
 
 def _check_key(key: str) -> None:
     if not key or not key.isascii() or not key.isprintable():
-        raise UsageError("key must be printable ASCII: it travels in a header")
+        raise UsageError("key must be printable ASCII: it is sent in a header")
 
 
 def _fits_a_header(token: str) -> bool:

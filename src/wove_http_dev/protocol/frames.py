@@ -1,8 +1,7 @@
-"""Command frames and event frames: JSON with ``*_pickle`` fields on one side, dataclasses and dicts
-on the other (Wove's http page, "Executor Protocol").
+"""Decodes command frames from JSON and builds event frames (Wove's http page, "Executor Protocol").
 
-No pickle is loaded here except by :func:`loads`: a payload stays bytes until the runner, after
-authentication, needs the object.
+Only :func:`loads` loads a pickle: a payload stays bytes until the runner needs the object, after
+authentication.
 """
 
 from __future__ import annotations
@@ -54,10 +53,10 @@ class CancelTask:
 
 
 class Claim:
-    """What the body of a request says that it is, before anyone has authenticated it.
+    """The unverified content of a request's body: frame type, task and run.
 
-    The JSON is parsed once, when it is first asked for; no pickle is ever loaded. Reading an
-    attribute never raises: a body that is not a command frame has ``None`` and ``False`` there.
+    The JSON is parsed once, on first access; no pickle is loaded. Reading an attribute never
+    raises: if the body is not a command frame, it is ``None`` or ``False``.
     """
 
     def __init__(self, body: bytes) -> None:
@@ -68,7 +67,7 @@ class Claim:
 
     @property
     def type(self) -> str | None:
-        """The frame's ``type``, also one that does not exist."""
+        """The frame's ``type``, even if it is an unknown one."""
         return self._text("type")
 
     @property
@@ -83,7 +82,7 @@ class Claim:
 
     @property
     def initial_value(self) -> bool:
-        """Whether it is a ``run_task`` for one of Wove's own initial values."""
+        """Whether the frame is a ``run_task`` for one of Wove's own initial values."""
         if self._command is not None:
             return isinstance(self._command, RunTask) and self._command.initial_value
         try:
@@ -93,7 +92,7 @@ class Claim:
         return self.type == "run_task" and is_initial_value(payload)
 
     def decode(self) -> RunTask | CancelTask:
-        """The command frame. Raises :class:`FrameError` (400) naming what is wrong."""
+        """Return the command frame. Raises :class:`FrameError` (400) that says what is wrong."""
         if self._command is None:
             frame = self._document()
             self._command = _command(frame)
@@ -106,7 +105,7 @@ class Claim:
             try:
                 self._frame = _parse(self._body)
             except FrameError as exc:
-                # Not the exception itself: its traceback would keep this call, and so the body.
+                # Not the exception itself: its traceback would keep the body in memory.
                 self._error = str(exc)
         if self._frame is None:
             raise FrameError(self._error)
@@ -200,7 +199,7 @@ _INITIAL_VALUE_OPCODES = 80
 
 
 def is_initial_value(callable_pickle: bytes) -> bool:
-    """Whether the pickle, which is not loaded, is one of Wove's lambdas for initial values."""
+    """Whether the pickle is one of Wove's lambdas for initial values. The pickle is not loaded."""
     if _INITIAL_VALUE_QUALNAME.encode() not in callable_pickle:
         return False
     previous, is_lambda = "", False
@@ -218,18 +217,18 @@ def is_initial_value(callable_pickle: bytes) -> bool:
 
 
 def dumps(value: Any) -> bytes:
-    """``value`` as cloudpickle bytes, as Wove's own dispatch serialisation writes them."""
+    """Return ``value`` as cloudpickle bytes, the format that Wove's own dispatch writes."""
     return bytes(cloudpickle.dumps(value))
 
 
 def loads(payload: bytes) -> Any:
-    """The object in ``payload``. **Runs code that the sender chose**: only for bytes that were
-    authenticated, or that this process wrote."""
+    """Return the object in ``payload``. **Runs code that the sender chose**: use it only for bytes
+    that were authenticated, or that this process wrote."""
     return pickle.loads(payload)
 
 
 def encode_payload(payload: bytes) -> str:
-    """Pickle bytes as a ``*_pickle`` field holds them (base64)."""
+    """Return pickle bytes as base64 text for a ``*_pickle`` field."""
     return base64.b64encode(payload).decode("ascii")
 
 
@@ -238,24 +237,24 @@ def _event(kind: str, run_id: str, task_id: str, **fields: Any) -> Event:
 
 
 def task_started(run_id: str, task_id: str) -> Event:
-    """The event of a run that starts."""
+    """Return the event of a run that starts."""
     return _event("task_started", run_id, task_id)
 
 
 def heartbeat(run_id: str, task_id: str) -> Event:
-    """The event of a run that is still running."""
+    """Return the event of a run that is still running."""
     return _event("heartbeat", run_id, task_id)
 
 
 def task_result(run_id: str, task_id: str, result_pickle: bytes) -> Event:
-    """The terminal event of a run that returned."""
+    """Return the terminal event of a run that returned."""
     return _event("task_result", run_id, task_id, result_pickle=encode_payload(result_pickle))
 
 
 def task_error(
     run_id: str, task_id: str, error: Mapping[str, Any], exception_pickle: bytes | None = None
 ) -> Event:
-    """The terminal event of a run that failed.
+    """Return the terminal event of a run that failed.
 
     ``error`` has ``kind``, ``message``, ``traceback``, ``retryable`` and ``source``.
     """
@@ -266,12 +265,13 @@ def task_error(
 
 
 def task_cancelled(run_id: str, task_id: str) -> Event:
-    """The terminal event of a run that was cancelled."""
+    """Return the terminal event of a run that was cancelled."""
     return _event("task_cancelled", run_id, task_id)
 
 
 def shape_events(events: Sequence[Event], shape: str) -> Any:
-    """``events`` in one of the three shapes of the http page; ``frame`` is the last one alone."""
+    """Return ``events`` in one of the three shapes of the http page; ``frame`` is the last event
+    alone."""
     if shape == "list":
         return list(events)
     if shape == "frame" and events:

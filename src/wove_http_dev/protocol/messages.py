@@ -1,4 +1,4 @@
-"""One HTTP request as it arrived, and one reply as it will be written."""
+"""The objects for an HTTP request that arrived and for a reply to write."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ REASONS: dict[int, str] = {status.value: status.phrase for status in http.HTTPSt
 
 
 def without(headers: Headers, *names: str) -> Headers:
-    """A copy of ``headers`` without ``names``, in upper or lower case."""
+    """Return a copy of ``headers`` without ``names``, which may be in upper or lower case."""
     dropped = {name.lower() for name in names}
     return Headers([item for item in headers if item[0].lower() not in dropped])
 
 
 @dataclass(frozen=True)
 class Request:
-    """A whole request: the head decoded as latin-1 (RFC 9110, 5.5), the body untouched bytes."""
+    """A complete request. The head is decoded as latin-1 (RFC 9110, 5.5), the body is unchanged."""
 
     method: str
     target: str
@@ -34,18 +34,19 @@ class Request:
 
 @dataclass
 class Reply:
-    """What the server writes. ``body`` is the whole body."""
+    """An HTTP reply to write. ``body`` is the complete body."""
 
     status: int = 200
     body: bytes = field(default=b"", repr=False)
     headers: list[tuple[str, str]] = field(default_factory=list)
     reason: str | None = None
-    """The reason phrase; ``None``: the usual one. It is all that Wove's executor shows."""
+    """The reason phrase; ``None`` is the standard one. It is all that Wove's executor shows of an
+    error."""
     interim: bytes = b""
-    """Interim responses (1xx) to write before it."""
+    """Interim responses (1xx) to write before the reply."""
 
     def head(self, *, close: bool) -> bytes:
-        """The status line and header section, ended by the empty line."""
+        """Return the status line and the headers, with the empty line at the end."""
         reason = self.reason if self.reason is not None else REASONS.get(self.status, "Unknown")
         lines = [f"HTTP/1.1 {self.status} {reason}"]
         names = {name.lower() for name, _ in self.headers}
@@ -57,7 +58,8 @@ class Reply:
 
 
 def json_reply(status: int, document: Any, **headers: str) -> Reply:
-    """A reply whose body is ``document`` as JSON; ``retry_after="1"`` is ``Retry-After: 1``."""
+    """Return a reply whose body is ``document`` as JSON. The keyword ``retry_after="1"`` becomes
+    the header ``Retry-After: 1``."""
     extra = [(name.replace("_", "-").title(), value) for name, value in headers.items()]
     return Reply(
         status=status,

@@ -1,7 +1,8 @@
-"""HTTP/1.1 requests from bytes: feed what arrived, get a whole :class:`Request` or one error.
+"""Parses an HTTP/1.1 request: feed the bytes as they arrive, get a :class:`Request` or one error.
 
-llhttp (``httptools``) parses: in 5 µs where ``email.parser`` takes 43 and h11 about 90, and strict
-about request smuggling. Added here are the limits and the target in origin form.
+The parser is llhttp (``httptools``): it takes 5 µs for a request (``email.parser`` 43 µs, h11 about
+90 µs) and is strict about request smuggling. This module adds size limits and converts the target
+to origin form.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from wove_http_dev.protocol.messages import Request
 
 
 class RequestError(Exception):
-    """What arrived is not a request that can be served; it is answered with ``status``. ``code`` is
-    for the journal's exchange (``runs.records.CODES``)."""
+    """The received bytes are not a request that can be served. The reply has the HTTP status
+    ``status``; ``code`` is for the journal's exchange (``runs.records.CODES``)."""
 
     def __init__(self, status: int, reason: str, code: str = "malformed-request") -> None:
         super().__init__(reason)
@@ -49,7 +50,7 @@ class RequestReader:
 
     @property
     def started(self) -> bool:
-        """Whether any byte was fed."""
+        """Whether any bytes were fed."""
         return self._fed > 0
 
     @property
@@ -63,7 +64,8 @@ class RequestReader:
         )
 
     def feed(self, data: bytes) -> bool:
-        """Parse ``data``; true once the request is whole. Raises :class:`RequestError`."""
+        """Parse ``data``. Returns true once the request is complete. Raises
+        :class:`RequestError`."""
         self._fed += len(data)
         try:
             self._parser.feed_data(data)
@@ -85,11 +87,11 @@ class RequestReader:
 
     @property
     def keep_alive(self) -> bool:
-        """Whether the client wants the connection kept."""
+        """Whether the client keeps the connection open for another request."""
         return self._keep_alive and not self.pipelined
 
     def request(self) -> Request:
-        """The request; only once :meth:`feed` returned true."""
+        """Return the request. Call it only after :meth:`feed` returned true."""
         return Request(
             method=self._method,
             target=_origin_form(b"".join(self._target)),
@@ -98,21 +100,21 @@ class RequestReader:
             secure=self._secure,
         )
 
-    # llhttp's callbacks; an exception here surfaces as HttpParserCallbackError, so it is kept.
+    # llhttp's callbacks. An exception in one surfaces as HttpParserCallbackError, so it is stored.
 
     def on_message_begin(self) -> None:
-        """A message starts; the second one is pipelined."""
+        """A message starts. The second one is pipelined."""
         if self._complete:
             self.pipelined = True
 
     def on_url(self, url: bytes) -> None:
-        """A piece of the target."""
+        """Store a piece of the target."""
         if not self._complete:
             self._target.append(url)
             self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header, or a trailer."""
+        """Store a header. A trailer only counts towards the size limit."""
         if self._complete:
             return
         self._count_head(len(name) + len(value))
@@ -120,7 +122,7 @@ class RequestReader:
             self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
-        """The head is complete; check it, and the size of the body that it announces."""
+        """Check the complete head, and the size of the body that it announces."""
         if self._complete:
             return
         self.head_done = True
@@ -133,11 +135,11 @@ class RequestReader:
             if name.lower() == "content-length" and value.isdigit():
                 self._limit_body(int(value))
         if hosts != 1 and (hosts or self._parser.get_http_version() == "1.1"):
-            self._failure = RequestError(400, f"{hosts} Host headers, where one is due")
+            self._failure = RequestError(400, f"{hosts} Host headers, where one is required")
             raise self._failure
 
     def on_body(self, data: bytes) -> None:
-        """A piece of the body."""
+        """Store a piece of the body."""
         if self._complete:
             return
         self._body_size += len(data)
@@ -145,7 +147,7 @@ class RequestReader:
         self._body.append(data)
 
     def on_message_complete(self) -> None:
-        """The request is whole; keep what the parser knows before the next message begins."""
+        """The request is complete: store what the parser knows before the next message begins."""
         if self._complete:
             return
         self._complete = True

@@ -1,1 +1,1 @@
-"""What runs on a worker, what holds it, and what is remembered of it."""
+"""Running tasks: the runner, gates that hold runs, stubs that replace them, and the journal."""

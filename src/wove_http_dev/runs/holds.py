@@ -19,10 +19,11 @@ from wove_http_dev.runs.runner import Execution
 
 
 class Gate:
-    """Holds the runs of one task (name, glob, or every task); a context manager that releases them.
+    """Holds the runs of one task (name, glob, or every task) before their bodies start. A context
+    manager that releases them.
 
-    A run that is cancelled goes on by itself, and ``reset()`` releases all. ``stop()`` and the end
-    of the test end the runs that are held with an error that says so.
+    A cancelled run leaves the gate, and ``reset()`` releases all runs. ``stop()`` and the end of
+    the test end held runs with an error that says so.
     """
 
     def __init__(
@@ -47,14 +48,14 @@ class Gate:
 
     @property
     def runs(self) -> list[Run]:
-        """The runs that have arrived here, in order."""
+        """The runs that have arrived at the gate, in order."""
         with self._changed:
             return list(self._arrived)
 
     def wait_arrived(self, n: int = 1, timeout: float = 5.0) -> list[Run]:
-        """Block until ``n`` runs have arrived; those runs.
+        """Block until ``n`` runs have arrived, and return all that have arrived.
 
-        Raises :class:`WaitTimeoutError` with the journal after ``timeout`` seconds.
+        Raises :class:`WaitTimeoutError`, which contains the journal, after ``timeout`` seconds.
         """
         return self._wait_arrived(n, timeout, hint=_blocks_a_loop())
 
@@ -68,8 +69,8 @@ class Gate:
             return list(self._arrived)
 
     async def arrived(self, n: int = 1, timeout: float = 5.0) -> list[Run]:
-        """:meth:`wait_arrived` without blocking the event loop."""
-        # A thread of its own: the default pool may be full of the very requests that are held.
+        """Async version of :meth:`wait_arrived`; does not block the event loop."""
+        # A new thread, because the default pool may be full of the requests that are held.
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[Run]] = loop.create_future()
 
@@ -95,7 +96,7 @@ class Gate:
         return await future
 
     def release(self) -> None:
-        """Let the runs that are held go on, and hold no more."""
+        """Release the held runs, and hold no further ones."""
         with self._changed:
             self._release()
 
@@ -107,7 +108,7 @@ class Gate:
 
     @property
     def released(self) -> bool:
-        """Whether it holds no more."""
+        """Whether the gate has been released and holds no runs."""
         return self._released
 
     def __enter__(self) -> Gate:
@@ -136,11 +137,11 @@ def _blocks_a_loop() -> str:
         asyncio.get_running_loop()
     except RuntimeError:
         return ""
-    return ". This call blocks the event loop that it is made in: use await gate.arrived()"
+    return ". wait_arrived() blocks the event loop that calls it; use await gate.arrived()"
 
 
 class Gates:
-    """Every gate of a worker."""
+    """All gates of a worker."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -150,7 +151,7 @@ class Gates:
         self._lock = threading.Lock()
 
     def hold(self, task: str | None = None, release_when: int | None = None) -> Gate:
-        """A new gate for the runs of ``task`` that arrive from now on."""
+        """Create a gate for the runs of ``task`` that arrive from now on."""
         gate = Gate(self._journal, task, release_when)
         with self._lock:
             self._gates.append(gate)
@@ -164,7 +165,8 @@ class Gates:
             return [gate.task for gate in self._gates if not gate.released]
 
     def park(self, run: Run, execution: Execution) -> None:
-        """Block while a gate holds ``run``: one after the other, in the order they were made."""
+        """Block until every gate that holds ``run`` has released it, in the order the gates were
+        made."""
         with self._lock:
             gates = [gate for gate in self._gates if matches_task(gate.task, run.task_id)]
         for gate in gates:

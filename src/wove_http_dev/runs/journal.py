@@ -1,6 +1,7 @@
-"""The journal of a worker: what it received, bounded in count and bytes, safe between threads.
+"""The journal of a worker: the requests and runs it received, limited in number and bytes.
+Thread-safe.
 
-Secrets are redacted as they enter; payloads stay pickle bytes until a test reads them.
+Secrets are redacted before they are stored; payloads stay pickle bytes until a test reads them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ TEXT_LIMIT = 1000
 """Characters kept of a header, a target, a reason, or a name in a refused body."""
 HEADERS_KEPT = 64
 TASKS_LISTED = 20
-"""Task names that the message of a wait lists at most."""
+"""Task names listed at most in the message of a wait that failed."""
 _DONE = {
     "received": "arrived",
     "held": "was held",
@@ -42,39 +43,38 @@ def _is_private(header: str) -> bool:
 
 
 class JournalObserver:
-    """What a journal calls as it changes; every method does nothing until it is overridden.
+    """Base class for observers of a journal; every method does nothing.
 
-    The methods are called in the thread that makes the change, without the journal's lock. What
-    they raise is raised there.
+    The journal calls the methods in the thread that makes the change, without holding its lock.
+    Exceptions are raised in that thread.
     """
 
     def exchange_opened(self, exchange: Exchange) -> None:
-        """A request, or a connection that failed, was entered."""
+        """A request or a failed connection was added."""
 
     def exchange_updated(self, exchange: Exchange) -> None:
-        """``exchange`` became a run, or has a reply: called before the reply is written."""
+        """``exchange`` now has a run or a reply. Called before the reply is written."""
 
     def exchange_closed(self, exchange: Exchange) -> None:
-        """``exchange`` is over."""
+        """``exchange`` has ended."""
 
     def run_added(self, run: Run) -> None:
-        """``run`` is about to be entered; its payload cannot have been dropped yet."""
+        """``run`` is about to be added. Its payload has not been dropped yet."""
 
     def run_changed(self, run: Run) -> None:
         """The state or another attribute of ``run`` may have changed."""
 
     def run_finished(self, run: Run, outcome: Outcome) -> None:
-        """``run`` has its outcome; called once for a run."""
+        """``run`` has its outcome. Called once for each run."""
 
     def run_lost(self, run: Run) -> None:
-        """``run`` ended without an outcome; called once for a run."""
+        """``run`` ended without an outcome. Called once for each run."""
 
 
 class Journal:
-    """Keeps the newest ``exchange_limit`` exchanges and runs, and at most ``payload_limit`` bytes
-    of payloads. ``secrets`` are not stored, wherever they appear; ``clock`` returns seconds since
-    the epoch.
-    """
+    """Stores the newest ``exchange_limit`` exchanges and runs, and at most ``payload_limit`` bytes
+    of payloads. ``secrets`` are redacted wherever they appear; ``clock`` returns seconds since the
+    epoch."""
 
     def __init__(
         self,
@@ -100,11 +100,11 @@ class Journal:
         self._observers: list[JournalObserver] = []
 
     def observe(self, observer: JournalObserver) -> None:
-        """Call ``observer`` from now on."""
+        """Call the methods of ``observer`` from now on."""
         self._observers.append(observer)
 
     def open(self, kind: str = "request") -> Exchange:
-        """Enter a new exchange; ``kind`` is ``request`` or ``connection``."""
+        """Add a new exchange; ``kind`` is ``request`` or ``connection``."""
         with self._changed:
             self._count += 1
             exchange = Exchange(number=self._count, received=self._clock(), kind=kind)
@@ -119,9 +119,9 @@ class Journal:
         exchange.headers = [(name[:100], self._redact(name, value)) for name, value in kept]
 
     def clean(self, text: str, limit: int = TEXT_LIMIT) -> str:
-        """``text`` without any secret, and cut to ``limit`` characters: a client that is refused
-        must not be able to fill memory and logs."""
-        if len(text) > limit + 4096:  # searching all of it would take long
+        """Return ``text`` with secrets redacted and cut to ``limit`` characters, so that a refused
+        client cannot fill memory and logs."""
+        if len(text) > limit + 4096:  # searching all of it would be slow
             text = text[: limit + 4096]
         for secret in self._secrets:
             text = text.replace(secret, REDACTED)
@@ -133,8 +133,8 @@ class Journal:
         return value[:TEXT_LIMIT]
 
     def update(self, exchange: Exchange) -> None:
-        """``exchange`` has become a run, or has a reply, which is about to be written."""
-        self._note_violation(exchange)  # a client that has the reply may call check() at once
+        """Report that ``exchange`` has a run, or a reply that is about to be written."""
+        self._note_violation(exchange)  # a test whose client has the reply may call check()
         for observer in self._observers:
             observer.exchange_updated(exchange)
 
@@ -145,7 +145,7 @@ class Journal:
             self._violations.append(exchange)
 
     def close(self, exchange: Exchange) -> None:
-        """``exchange`` is over: set its duration and wake the waiters."""
+        """Set the duration of ``exchange``, which has ended, and wake waiting threads."""
         exchange.duration = self._clock() - exchange.received
         self._note_violation(exchange)
         self.notify()
@@ -153,7 +153,7 @@ class Journal:
             observer.exchange_closed(exchange)
 
     def add_run(self, run: Run) -> None:
-        """Enter ``run``."""
+        """Add ``run``."""
         for observer in self._observers:
             observer.run_added(run)
         with self._changed:
@@ -166,7 +166,7 @@ class Journal:
             self.notify()
 
     def change(self, run: Run, state: str) -> None:
-        """``run`` is now ``held`` or ``running``; ignored once it has finished."""
+        """Set the state of ``run`` to ``held`` or ``running``; ignored if it has finished."""
         with self._changed:
             if run.state in FINISHED:
                 return
@@ -178,7 +178,7 @@ class Journal:
             observer.run_changed(run)
 
     def finish(self, run: Run, outcome: Outcome) -> None:
-        """``run`` has ended with ``outcome``; ignored if it has ended already."""
+        """Record that ``run`` ended with ``outcome``; ignored if it has ended already."""
         with self._changed:
             first = run.state not in FINISHED
             if first:
@@ -194,7 +194,8 @@ class Journal:
                 observer.run_changed(run)
 
     def lose(self, run: Run) -> None:
-        """``run`` ended without an outcome: refused late, or lost with its worker."""
+        """Record that ``run`` ended without an outcome: its request was refused late, or its worker
+        ended."""
         with self._changed:
             first = run.state not in FINISHED
             if first:
@@ -208,7 +209,7 @@ class Journal:
                 observer.run_changed(run)
 
     def _keep(self, run: Run) -> None:
-        if run not in self._known:  # removed from the journal meanwhile
+        if run not in self._known:  # already removed from the journal
             return
         size = run._size()
         self._payload_bytes += size - self._holding.pop(run, 0)
@@ -219,33 +220,33 @@ class Journal:
             oldest._drop_payloads()
 
     def notify(self) -> None:
-        """Wake the threads that wait, so that they test their condition again."""
+        """Wake the waiting threads, so that they test their conditions again."""
         if self._waiting:
             with self._changed:
                 self._changed.notify_all()
 
     @property
     def exchanges(self) -> list[Exchange]:
-        """The exchanges kept, oldest first."""
+        """The stored exchanges, oldest first."""
         with self._changed:
             return list(self._exchanges)
 
     @property
     def runs(self) -> RunLog:
-        """The runs kept, oldest first, without Wove's own initial values."""
+        """The stored runs, oldest first, without Wove's own initial values."""
         with self._changed:
             return RunLog([run for run in self._runs if not run.initial_value])
 
     @property
     def all_runs(self) -> RunLog:
-        """The runs kept, initial values included."""
+        """All stored runs, oldest first, including those that carry Wove's initial values."""
         with self._changed:
             return RunLog(list(self._runs))
 
     @property
     def violations(self) -> list[Exchange]:
-        """The newest exchanges that strict mode reports, at most 100; other exchanges do not push
-        them out."""
+        """The newest exchanges that strict mode reports (at most 100). They are kept even when the
+        journal drops older exchanges."""
         return list(self._violations)
 
     def clear(self) -> None:
@@ -260,9 +261,10 @@ class Journal:
             self._payload_bytes = 0
 
     def wait(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
-        """Block until ``condition()`` is true, tested whenever the journal changes.
+        """Block until ``condition()`` is true; it is tested whenever the journal changes.
 
-        Raises :class:`WaitTimeoutError`, which names ``what``, after ``timeout`` seconds.
+        Raises :class:`WaitTimeoutError`, whose message contains ``what``, after ``timeout``
+        seconds.
         """
         self._wait(condition, timeout, lambda: f"{what} did not happen within {timeout:g} s")
 
@@ -278,7 +280,8 @@ class Journal:
                 self._waiting -= 1
 
     def wait_for_runs(self, task: str | None, state: str, count: int, timeout: float) -> RunLog:
-        """Block until ``count`` runs of ``task`` (name or glob) have reached ``state``; those runs.
+        """Block until ``count`` runs of ``task`` (name or glob) have reached ``state``, and return
+        them.
 
         Raises :class:`WaitTimeoutError` after ``timeout`` seconds.
         """
@@ -305,9 +308,9 @@ class Journal:
             return RunLog(found())
 
     def shortfall(self, task: str | None, found: int, count: int, done: str, timeout: float) -> str:
-        """Say that only ``found`` of ``count`` runs of ``task`` have ``done`` what was waited for,
-        which tasks the journal has, and which of them may have been meant.
-        """
+        """Return the message of a wait that failed: only ``found`` of ``count`` runs of ``task``
+        have ``done`` what the caller waited for. It lists the tasks in the journal and suggests a
+        similar name."""
         of_task = f" of {task!r}" if task is not None else ""
         runs = f"{found} of {count} runs" if found else "no run"
         text = f"{runs}{of_task} {done} within {timeout:g} s"
@@ -319,7 +322,7 @@ class Journal:
         return f"{text}; tasks seen: {listed}{more}{_meant(task, seen)}"
 
     def render(self, limit: int = 40) -> str:
-        """The newest ``limit`` exchanges, a line each."""
+        """Return the newest ``limit`` exchanges as text, one per line."""
         with self._changed:
             lines = [exchange.line() for exchange in self._exchanges]
         if not lines:

@@ -25,7 +25,7 @@ CODES = {
     "wrong-method": "the method is not POST",
     "malformed-frame": "the body is not a valid command frame",
     "run-still-running": "a run with the same run_id has not ended",
-    "unavailable": "the worker is stopping, or a fault says that it is full",
+    "unavailable": "the worker is stopping, or a fault simulates a busy worker",
     "malformed-request": "what arrived is not HTTP/1.1",
     "tls-on-plain-http-port": "a TLS handshake arrived at a worker with tls=False",
     "plain-http-on-tls-port": "plain http arrived at a worker with tls=True",
@@ -66,9 +66,9 @@ class Exchange:
     accepted: bool | None = None
     """The authentication verdict; ``None`` if the exchange ended before it."""
     refusal: str = ""
-    """Why it was refused, in words."""
+    """Why the request was refused, in words."""
     code: str = ""
-    """Why it was refused or failed, one of :data:`CODES`; empty if it was neither."""
+    """Why the exchange was refused or failed, one of :data:`CODES`; otherwise empty."""
     verdict: Verdict | None = None
     """The authentication verdict with its steps."""
     status: int | None = None
@@ -77,7 +77,7 @@ class Exchange:
     events: list[str] = field(default_factory=list)
     """The types of the event frames sent, in order."""
     error: str = ""
-    """What ended it early, in words."""
+    """Why the exchange ended early, in words."""
     internal_error: bool = False
     """Whether the service itself failed (strict mode reports it)."""
 
@@ -88,14 +88,14 @@ class Exchange:
 
     @property
     def violation(self) -> bool:
-        """Whether strict mode reports it: the service itself failed, or without a fault the request
-        was refused or the certificate rejected."""
+        """Whether strict mode reports the exchange: the service failed, or a request was refused or
+        a certificate rejected without a fault."""
         return self.internal_error or (
             bool(self.refusal or self.certificate_rejected) and not self.faults
         )
 
     def line(self) -> str:
-        """The exchange as one line for a report or a log."""
+        """Return the exchange as one line for a report or a log."""
         what = self.frame_type or (f"{self.method} {self.target[:200]}".strip() or self.kind)
         parts = [f"#{self.number}", what]
         if self.task_id:
@@ -122,9 +122,10 @@ class Exchange:
 class Run:
     """One accepted ``run_task``. ``args``, ``result`` and ``error`` are unpickled on access.
 
-    ``run_id``, ``task_id``, ``delivery`` and ``initial_value`` are the frame's. ``state`` is one of
-    ``STATES``. ``received``, ``started`` and ``finished`` are seconds since the epoch; the last two
-    are ``None`` until then. ``faults`` are the names of the faults that hit it.
+    ``run_id``, ``task_id``, ``delivery`` and ``initial_value`` come from the command frame.
+    ``state`` is one of ``STATES``. ``received``, ``started`` and ``finished`` are seconds since the
+    epoch; the last two are ``None`` before the run starts or finishes. ``faults`` are the names of
+    the faults that hit the run.
     """
 
     def __init__(
@@ -147,7 +148,7 @@ class Run:
         self.finished: float | None = None
         self.cancel_requested = False
         self.executions = 0
-        """How often its body was started (0: stubbed, refused, or cancelled before it started)."""
+        """How often the body was started (0: stubbed, refused, or cancelled before it started)."""
         self.abandoned = False
         """Whether the run was answered while its body was still running."""
         self.faults: list[str] = []
@@ -176,7 +177,7 @@ class Run:
 
     @property
     def result(self) -> Any:
-        """What the task returned. Raises :class:`UsageError` if it did not return, and
+        """The value that the task returned. Raises :class:`UsageError` if it did not return, and
         :class:`PayloadDroppedError` once the journal has dropped the result."""
         if self.state != "succeeded":
             raise UsageError(f"{self!r} has no result: it is {self.state}")
@@ -188,7 +189,8 @@ class Run:
 
     @property
     def error(self) -> BaseException | None:
-        """What the task raised, as Wove would raise it; ``None`` unless it failed."""
+        """The exception that the task raised, as Wove would raise it; ``None`` unless the run
+        failed."""
         if self.state != "failed" or self._outcome is None:
             return None
         if self._outcome.exception_pickle is not None:
@@ -225,7 +227,7 @@ class Run:
 
 
 class RunLog(Sequence[Run]):
-    """Runs in order of arrival. ``runs["name"]`` are the runs of a task (name or glob)."""
+    """Runs in order of arrival. ``runs["name"]`` returns the runs of a task (name or glob)."""
 
     def __init__(self, runs: Sequence[Run], missing: str = "no run has arrived") -> None:
         self._runs = tuple(runs)

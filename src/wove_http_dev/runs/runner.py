@@ -1,4 +1,5 @@
-"""Runs task bodies in daemon threads: pickle bytes in, an :class:`Outcome` out, cancellable."""
+"""Runs task bodies in daemon threads: loads them from pickles, returns an :class:`Outcome`, and can
+cancel them."""
 
 from __future__ import annotations
 
@@ -35,11 +36,12 @@ CANCELLED = Outcome("cancelled")
 
 
 def error_outcome(exc: BaseException, *, source: str, message: str | None = None) -> Outcome:
-    """A failed :class:`Outcome`, with the exception itself only if the client can raise it.
+    """Return the outcome of a failed task. It includes the exception itself only if the client can
+    raise it.
 
     A ``BaseException``, a ``TimeoutError`` or a ``StopIteration`` cancels or ends the client's
     weave, and an exception that does not survive pickling hides the real error (measured with wove
-    2.0.3). Those are sent as ``error`` alone.
+    2.0.3). Such exceptions are sent only as ``error``.
     """
     error = {
         "kind": type(exc).__name__,
@@ -68,7 +70,7 @@ def _traceback(exc: BaseException) -> str:
 def _portable(exc: BaseException) -> bytes | None:
     if not isinstance(exc, Exception):
         return None
-    # On Python 3.10 asyncio.TimeoutError is a class of its own.
+    # On Python 3.10 asyncio.TimeoutError is a separate class.
     if isinstance(exc, (TimeoutError, asyncio.TimeoutError, StopIteration, StopAsyncIteration)):
         return None
     try:
@@ -81,10 +83,10 @@ def _portable(exc: BaseException) -> bytes | None:
 
 
 class Execution:
-    """One body that is to run.
+    """One execution of a task's body.
 
-    ``settled`` is set when it has an outcome, ``ended`` when the body has really ended, which is
-    later if it was abandoned.
+    ``settled`` is set when the outcome is known, ``ended`` when the body has ended, which is later
+    if the body was abandoned.
     """
 
     def __init__(self, name: str) -> None:
@@ -101,13 +103,13 @@ class Execution:
         self._on_cancel: list[Callable[[], None]] = []
 
     def begin(self) -> bool:
-        """Whether the body may start: not if it was cancelled before, and then it never does."""
+        """Return whether the body may start. It may not if the execution was cancelled before."""
         with self._lock:
             self._begun = self.outcome is None and not self.cancel_requested
             return self._begun
 
     def settle(self, outcome: Outcome) -> bool:
-        """Set the outcome, unless there is one; whether it was set."""
+        """Set the outcome if there is none yet. Returns whether it was set."""
         with self._lock:
             if self.outcome is not None:
                 return False
@@ -116,12 +118,13 @@ class Execution:
         return True
 
     def wait(self, timeout: float | None = None) -> Outcome | None:
-        """Block until there is an outcome; ``None`` if there is none after ``timeout`` seconds."""
+        """Block until there is an outcome and return it; ``None`` if there is none after
+        ``timeout`` seconds."""
         self.settled.wait(timeout)
         return self.outcome
 
     def on_cancel(self, callback: Callable[[], None]) -> None:
-        """Call ``callback`` when it is cancelled; at once if it was."""
+        """Call ``callback`` when the execution is cancelled, or now if it already was."""
         with self._lock:
             if not self.cancel_requested:
                 self._on_cancel.append(callback)
@@ -129,7 +132,7 @@ class Execution:
         callback()
 
     def cancel(self, *, wait_for_end: bool, outcome: Outcome = CANCELLED) -> None:
-        """Cancel an async body; a sync body cannot be interrupted.
+        """Cancel the execution. This interrupts an async body; a sync body cannot be interrupted.
 
         Unless ``wait_for_end``, ``outcome`` is set at once and a body that still runs is abandoned:
         its own outcome is dropped.
@@ -153,12 +156,13 @@ class Execution:
                 return
 
     def abandon(self, outcome: Outcome) -> None:
-        """Set the outcome now, although the body may still run."""
+        """Set the outcome now, even if the body still runs."""
         if self.settle(outcome) and self._begun and not self.ended.is_set():
             self.abandoned = True
 
     def drive(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """Block until ``coroutine`` has ended, on a new event loop in this thread; cancellable."""
+        """Run ``coroutine`` on a new event loop in this thread and return its result. Can be
+        cancelled."""
 
         async def main() -> Any:
             with self._lock:
@@ -175,7 +179,7 @@ class Execution:
 
 
 def run_body(execution: Execution, callable_pickle: bytes, args_pickle: bytes) -> Outcome:
-    """Load the callable, call it and pickle the result; whatever fails, the outcome says so."""
+    """Load the callable, call it and pickle the result. Any failure becomes an error outcome."""
     try:
         function = loads(callable_pickle)
     except BaseException as exc:  # a pickle may raise anything, SystemExit included
@@ -241,7 +245,7 @@ Job = Callable[[], None]
 
 
 class Runner:
-    """A pool of daemon threads without a limit, which keeps :data:`IDLE_THREADS` idle ones."""
+    """An unlimited pool of daemon threads that keeps up to :data:`IDLE_THREADS` idle ones."""
 
     def __init__(self, name: str = "wove-http-dev") -> None:
         self._name = name
@@ -253,7 +257,7 @@ class Runner:
         self._open = True
 
     def start(self, execution: Execution, body: Callable[[], Outcome]) -> None:
-        """Run ``body`` in a thread, and settle ``execution`` with what it returns."""
+        """Run ``body`` in a thread, and settle ``execution`` with its outcome."""
 
         def job() -> None:
             try:
@@ -305,8 +309,8 @@ class Runner:
             return list(self._executions)
 
     def stop(self, timeout: float) -> list[str]:
-        """Cancel every execution and wait at most ``timeout`` seconds for the bodies to end; the
-        names of those that still run, whose threads go on until they end."""
+        """Cancel every execution and wait at most ``timeout`` seconds for the bodies to end.
+        Returns the names of those that still run; their threads end when the bodies end."""
         for execution in self.executions:
             execution.cancel(wait_for_end=False)
         with self._lock:
@@ -322,6 +326,6 @@ class Runner:
         return [execution.name for execution in self.executions]
 
     def reopen(self) -> None:
-        """Run bodies again after :meth:`stop`."""
+        """Accept bodies again after :meth:`stop`."""
         with self._lock:
             self._open = True

@@ -1,7 +1,7 @@
-"""Stubs: answers that are given without running the task.
+"""Stubs: answers for a task that is not run.
 
-What a stub returns is pickled where the test writes it, once, so a value that cannot be pickled is
-an error there.
+The value of a stub is pickled once, when the stub is made, so a value that cannot be pickled is an
+error in the test's own code.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ UNSET: Any = object()
 
 @dataclass(frozen=True)
 class StubAnswer:
-    """An outcome, or event frames in its place."""
+    """A stub's answer: an outcome, or event frames in its place."""
 
     outcome: Outcome
     events: tuple[Event, ...] | None = None
@@ -82,16 +82,18 @@ def _computed(call: Callable[[Run], Any]) -> Source:
     def source(run: Run) -> StubAnswer:
         try:
             return _result(call(run))
-        except BaseException as exc:  # a stub stands for its task: so does what it raises
+        except BaseException as exc:  # like an exception of the task itself
             return StubAnswer(error_outcome(exc, source="task"))
 
     return source
 
 
 def make_source(*, result: Any = UNSET, error: Any = UNSET, events: Any = UNSET) -> Source:
-    """How a stub answers, made from exactly one of the three; else raises :class:`UsageError`.
+    """Return the function that answers for a stub, made from exactly one of the arguments. Raises
+    :class:`UsageError` otherwise.
 
-    A ``list`` of results or errors is used in order, one for each run; a callable is given the run.
+    A ``list`` of results or errors is used in order, one for each run; a callable ``result`` is
+    called with the run.
     """
     given = [value for value in (result, error, events) if value is not UNSET]
     if len(given) != 1:
@@ -114,7 +116,7 @@ def make_source(*, result: Any = UNSET, error: Any = UNSET, events: Any = UNSET)
 
 
 class Stub:
-    """How one task (name or glob) is answered; as a context manager it is removed at the end."""
+    """The answer to one task (name or glob). As a context manager it is removed at the end."""
 
     def __init__(self, task: str, source: Source, stubs: Stubs) -> None:
         self.task = task
@@ -122,7 +124,7 @@ class Stub:
         self._stubs = stubs
 
     def remove(self) -> None:
-        """Let the task run again, or an older stub answer it."""
+        """Remove the stub: the task runs again, or an older stub answers it."""
         self._stubs.remove(self)
 
     def __enter__(self) -> Stub:
@@ -136,7 +138,7 @@ class Stub:
 
 
 class Stubs:
-    """Every stub of a worker; of those that match a task the newest answers."""
+    """All stubs of a worker. If several match a task, the newest answers."""
 
     def __init__(self) -> None:
         self._stubs: list[Stub] = []
@@ -151,7 +153,7 @@ class Stubs:
             return [stub.task for stub in self._stubs]
 
     def add(self, task: str, source: Source) -> Stub:
-        """A new stub, in force from now on."""
+        """Add a stub, in force from now on."""
         if not isinstance(task, str) or not task:
             raise UsageError(f"task must be a name or a glob, not {task!r}")
         stub = Stub(task, source, self)
@@ -161,14 +163,15 @@ class Stubs:
         return stub
 
     def remove(self, stub: Stub) -> None:
-        """Remove ``stub``, if it has not been removed."""
+        """Remove ``stub``; does nothing if it was removed before."""
         with self._lock:
             if stub in self._stubs:
                 self._stubs.remove(stub)
         self.on_change()
 
     def find(self, run: Run) -> Source | None:
-        """The source that answers ``run``, if any; Wove's own initial values are never stubbed."""
+        """Return the source that answers ``run``, or ``None``. Wove's own initial values are never
+        stubbed."""
         if run.initial_value:
             return None
         with self._lock:
