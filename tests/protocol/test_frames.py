@@ -373,6 +373,12 @@ class TestClaim:
         """The fields that a broken frame has are read."""
         assert said(body) == ("run_task", None, None, False)
 
+    @pytest.mark.parametrize("kind", [{}, {"type": None}, {"type": 1}, {"type": "run_task"}])
+    @pytest.mark.parametrize("payload", ["*", "é", "", 1, None, []])
+    def test_payload_that_is_not_base64(self, kind: dict[str, Any], payload: Any) -> None:
+        """A payload field that is not base64 makes no initial value, whatever the type says."""
+        assert not Claim(wove_frame(task_id="t", callable_pickle=payload, **kind)).initial_value
+
     @pytest.mark.parametrize(
         "payload",
         HOSTILE_PICKLES.values(),

@@ -146,7 +146,7 @@ def _payload(frame: Mapping[str, Any], name: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as exc:
-        raise FrameError(f"{frame['type']}: field {name!r} is not base64: {exc}") from exc
+        raise FrameError(f"{frame.get('type')}: field {name!r} is not base64: {exc}") from exc
 
 
 def _choice(frame: Mapping[str, Any], name: str, default: str) -> str:
@@ -154,7 +154,7 @@ def _choice(frame: Mapping[str, Any], name: str, default: str) -> str:
     if value is None:
         return default
     if not isinstance(value, str):
-        raise FrameError(f"{frame['type']}: field {name!r} must be a string")
+        raise FrameError(f"{frame.get('type')}: field {name!r} must be a string")
     return value
 
 

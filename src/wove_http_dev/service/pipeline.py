@@ -15,7 +15,7 @@ from typing import Any
 
 from wove_http_dev.errors import DuplicateRunError, HungUpError, ServiceError, UnavailableError
 from wove_http_dev.faults.fault import Wire
-from wove_http_dev.faults.injections import Injection, Injections, Plan
+from wove_http_dev.faults.injections import NO_PLAN, Injection, Injections, Plan
 from wove_http_dev.protocol import frames
 from wove_http_dev.protocol.authenticator import Authenticator, Verdict
 from wove_http_dev.protocol.frames import CancelTask, Claim, Event, RunTask
@@ -96,12 +96,13 @@ class Pipeline:
     def handle(self, request: Request) -> ServiceReply:
         exchange = self.journal.open()
         claim = Claim(request.body)
-        plan = self.faults.plan_request(claim)
-        exchange.faults = plan.names
         exchange.method, exchange.target = request.method, self.journal.clean(request.target)
         exchange.body_size = len(request.body)
         self.journal.record_headers(exchange, list(request.headers))
+        plan = NO_PLAN
         try:
+            plan = self.faults.plan_request(claim)
+            exchange.faults = plan.names
             reply = self._answer(request, claim, plan, exchange)
         except HungUpError:
             return ServiceReply(Reply(), plan, exchange, self.journal, hung_up=True)

@@ -148,6 +148,23 @@ def test_fault(worker: HttpWorker, fault: Any, code: str) -> None:
     assert code_of(worker) == code
 
 
+@dataclass(frozen=True)
+class Unplannable(Fault):
+    """Its ``command`` is a list, so deciding which requests it hits raises an error."""
+
+    stage: ClassVar[str] = "auth"
+    command: ClassVar[Any] = ["run_task"]
+
+
+def test_bug_in_the_planning(make_worker: MakeWorker) -> None:
+    """If deciding which faults act raises an error, the client gets a 500 and the exchange ends."""
+    worker = make_worker(strict=False)
+    worker.inject(Unplannable())
+    status = signed_request(worker, run_frame(answer)).status
+    worker.journal.wait(lambda: worker.exchanges[-1].duration is not None, 5.0, "the end")
+    assert (status, code_of(worker)) == (500, "internal-error")
+
+
 @pytest.mark.parametrize("isolated", [False, True], ids=["in-process", "isolated"])
 def test_codes_cross_a_process(make_worker: MakeWorker, isolated: bool) -> None:
     """Exchange, verdict and steps of an isolated worker have the same codes."""

@@ -5,6 +5,7 @@ Each carries a pickle that creates a directory when it is loaded.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 import uuid
@@ -207,6 +208,20 @@ def test_forgery_is_in_the_journal(worker: HttpWorker, loading_frame: bytes, for
     send_one(worker, forge(worker, loading_frame))
     exchange = worker.exchanges[-1]
     assert (exchange.accepted, exchange.task_id) == (False, "task")
+
+
+NEITHER_TYPE_NOR_BASE64 = json.dumps({"task_id": "t", "callable_pickle": "*"}).encode()
+
+
+def test_frame_without_a_type_is_refused(worker: HttpWorker) -> None:
+    """An unsigned frame without a type, whose payload is not base64, gets a 401."""
+    assert send_one(worker, request_bytes({}, NEITHER_TYPE_NOR_BASE64)).status == 401
+
+
+def test_frame_without_a_type_at_an_injection(worker: HttpWorker) -> None:
+    """An injection that selects the frame's task hits it."""
+    worker.inject("status code=418", task="t")
+    assert send_one(worker, request_bytes({}, NEITHER_TYPE_NOR_BASE64)).status == 418
 
 
 @forgery
