@@ -1,4 +1,4 @@
-"""An application whose weave names an environment and knows nothing of workers."""
+"""An application whose weave names a Wove environment and does not depend on the worker."""
 
 from wove import weave
 

@@ -1,4 +1,5 @@
-"""What a Wove worker service must do, whatever serves it. Copy it, and worker_*.py next to it."""
+"""The core of a Wove worker service, for any web framework. Copy it and one of the worker_*.py
+files."""
 
 import asyncio
 import base64
@@ -16,8 +17,10 @@ from wove.security import NetworkExecutorSecurity
 
 MAX_BODY = 64 * 2**20  # bytes
 GRACE = 1.0  # seconds that a require_ack cancel waits for the task to end
-SECURITY = NetworkExecutorSecurity.from_config(  # its own nonce memory gets slower and slower
-    {"type": "signed", "secret_env": "WOVE_WORKER_SECRET", "remember_nonces": False}
+SECURITY = (
+    NetworkExecutorSecurity.from_config(  # Wove's nonce memory gets slower with every request
+        {"type": "signed", "secret_env": "WOVE_WORKER_SECRET", "remember_nonces": False}
+    )
 )
 NONCES = OrderedDict()  # nonce -> when it may be forgotten, the oldest first
 RUNS = {}  # run_id -> Run
@@ -26,7 +29,8 @@ CANCELLED = {"type": "task_cancelled"}
 
 
 def verify(headers, target, body):
-    """Raise PermissionError unless the request is signed, fresh and new. Call it before handle."""
+    """Raise PermissionError unless the request is signed, fresh and new. Call this before
+    handle."""
     fields = {name.lower(): value for name, value in headers}
     if not all(value.isascii() for name, value in fields.items() if name.startswith("x-wove-")):
         raise PermissionError("credentials are ASCII")  # verify_headers would raise TypeError
@@ -43,7 +47,7 @@ def verify(headers, target, body):
 
 
 def handle(body):
-    """The HTTP status and the JSON document that answer a verified body."""
+    """Return the HTTP status and the JSON document that answer a verified body."""
     try:
         frame = json.loads(body)
         kind, ids = frame["type"], {"run_id": frame["run_id"], "task_id": frame.get("task_id")}
@@ -67,7 +71,7 @@ def handle(body):
 
 
 class Run:
-    """A task on its own thread: settled when it has an outcome, ended when its body is over."""
+    """A task on its own thread: settled when it has an outcome, ended when its body has ended."""
 
     def __init__(self):
         self.settled, self.ended = threading.Event(), threading.Event()
@@ -92,7 +96,7 @@ class Run:
         return await awaitable
 
     def settle(self, event):
-        with LOCK:  # the first outcome stands
+        with LOCK:  # the first outcome counts
             self.outcome = self.outcome or event
         self.settled.set()
 
@@ -102,17 +106,22 @@ class Run:
             self.loop.call_soon_threadsafe(self.task.cancel)
         if require_ack:
             return [CANCELLED] if self.ended.wait(GRACE) and self.outcome is CANCELLED else []
-        self.settle(CANCELLED)  # a body that goes on is abandoned
+        self.settle(CANCELLED)  # a body that keeps running is abandoned
         return []
 
 
 def error_event(exc):
-    """A task_error. The exception itself goes along only if it can be raised at the other end: a
-    BaseException or TimeoutError would cancel the weave, one that does not load hide the error."""
-    told = traceback.TracebackException.from_exception(exc)  # survives a __str__ that raises
-    error = {"kind": type(exc).__name__, "message": str(told), "traceback": "".join(told.format())}
+    """Return a task_error. It includes the exception only if the client can raise it: a
+    BaseException or TimeoutError would cancel the weave, and one that cannot be unpickled would
+    hide the error."""
+    formatted = traceback.TracebackException.from_exception(exc)  # survives a __str__ that raises
+    error = {
+        "kind": type(exc).__name__,
+        "message": str(formatted),
+        "traceback": "".join(formatted.format()),
+    }
     event = {"type": "task_error", "error": {**error, "retryable": False, "source": "task"}}
-    with contextlib.suppress(BaseException):  # what does not survive the way is left out
+    with contextlib.suppress(BaseException):  # an exception that cannot be pickled is left out
         payload = cloudpickle.dumps(exc)
         unsafe = isinstance(exc, (TimeoutError, asyncio.TimeoutError, StopIteration))
         if isinstance(cloudpickle.loads(payload), Exception) and not unsafe:

@@ -1,4 +1,4 @@
-"""A Wove worker service on FastAPI and uvicorn (its heart is worker_core.py).
+"""A Wove worker service on FastAPI and uvicorn (the core is worker_core.py).
 
 WOVE_WORKER_SECRET=… python examples/worker_fastapi.py --port 8080 [--cert FILE --key FILE]
 """

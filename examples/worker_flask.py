@@ -1,4 +1,4 @@
-"""A Wove worker service on Flask and werkzeug's threaded server (its heart is worker_core.py).
+"""A Wove worker service on Flask and werkzeug's threaded server (the core is worker_core.py).
 
 WOVE_WORKER_SECRET=… python examples/worker_flask.py --port 8080 [--cert FILE --key FILE]
 """
@@ -27,8 +27,8 @@ def wove_tasks():
 
 
 class Context(ssl.SSLContext):
-    """Shakes hands in the connection's own thread; werkzeug would do it while it accepts, and one
-    silent client keep all others waiting."""
+    """Does the TLS handshake in the connection's own thread. werkzeug would do it while it accepts,
+    and one silent client would block all others."""
 
     def wrap_socket(self, sock, **options):
         return super().wrap_socket(sock, **{**options, "do_handshake_on_connect": False})

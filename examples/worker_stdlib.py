@@ -1,4 +1,4 @@
-"""A Wove worker service on the standard library's HTTP server (its heart is worker_core.py).
+"""A Wove worker service on the standard library's HTTP server (the core is worker_core.py).
 
 WOVE_WORKER_SECRET=… python examples/worker_stdlib.py --port 8080 [--cert FILE --key FILE]
 """
@@ -13,8 +13,8 @@ from worker_core import MAX_BODY, handle, verify
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # head and body leave in one piece
-    timeout = 60  # seconds that a client may say nothing
+    wbufsize = -1  # head and body are sent together
+    timeout = 60  # seconds that a client may be silent
 
     def do_POST(self):
         size = self.headers.get("Content-Length", "")
@@ -41,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    request_queue_size = 128  # 5 would make clients that come together wait a second
+    request_queue_size = 128  # with 5, clients that connect together wait a second
 
 
 def main():
@@ -56,7 +56,7 @@ def main():
         context.load_cert_chain(options.cert, options.key)
         server.socket = context.wrap_socket(  # each handshake in its connection's own thread,
             server.socket, server_side=True, do_handshake_on_connect=False
-        )  # or one silent client would keep all others waiting
+        )  # or one silent client would block all others
     server.serve_forever()
 
 

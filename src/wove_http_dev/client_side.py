@@ -1,4 +1,5 @@
-"""What a client of a worker service needs: the base of ``HttpWorker`` and ``RemoteWorker``."""
+"""``ClientSide``: URL, credentials, CA and ``configured()``, common to ``HttpWorker`` and
+``RemoteWorker``."""
 
 from __future__ import annotations
 
@@ -20,9 +21,9 @@ from wove_http_dev.protocol.credentials import Credentials, Secret
 
 
 class ClientSide(ABC):
-    """Where a worker service is, and what reaches it from this process and from others.
+    """The address of a worker service, and the settings with which clients reach it.
 
-    A context manager; what it starts, if anything, is stopped at its end.
+    A context manager that starts and stops the service, if it belongs to this process.
     """
 
     def __init__(self, options: Options, credentials: Credentials) -> None:
@@ -47,12 +48,13 @@ class ClientSide(ABC):
     @property
     @abstractmethod
     def _bundle_file(self) -> str | None:
-        """What ``SSL_CERT_FILE`` of another process must be; ``None``: as it is."""
+        """The value of ``SSL_CERT_FILE`` for another process; ``None`` leaves it unchanged."""
 
     @property
     @abstractmethod
     def _client_context(self) -> ssl.SSLContext | None:
-        """What this process is to trust for :attr:`url`; ``None``: what it trusts anyway."""
+        """The TLS context with which this process reaches :attr:`url`; ``None`` is the default
+        one."""
 
     @property
     def secret(self) -> Secret:
@@ -66,31 +68,32 @@ class ClientSide(ABC):
 
     @property
     def environment_definition(self) -> dict[str, Any]:
-        """For ``wove.config(environments={worker.environment: worker.environment_definition})``."""
+        """The definition of the Wove environment, for
+        ``wove.config(environments={worker.environment: worker.environment_definition})``."""
         url, secret_env = self.url, None
         if self.options.impersonate is not None:
             url = self.options.impersonate
             if self.credentials.mode == "signed" and self.credentials.key == "default":
-                secret_env = SECRET_VARIABLE  # as Wove's http page has it
+                secret_env = SECRET_VARIABLE  # as on Wove's http page
         security = self.credentials.client_security(secret_env)
         return environment_definition(self.options, url, security)
 
     @property
     def client_env(self) -> dict[str, str]:
-        """Environment variables for another process that is to reach this worker.
+        """Environment variables with which another process can reach this worker.
 
-        ``SSL_CERT_FILE`` is a file with every CA that the process then trusts. The worker's host is
-        appended to this process's ``no_proxy``.
+        ``SSL_CERT_FILE`` names a file with all CAs that the process then trusts. ``no_proxy`` is
+        that of this process with the worker's host added.
         """
         return client_env(self.url, self.secret, self._bundle_file)
 
     @contextmanager
     def configured(self) -> Iterator[ClientSide]:
-        """Inside the block Wove's environment is this worker's, its CA is trusted and no proxy is
-        used for it. Everything is restored at the end.
+        """Point Wove's environment at this worker, trust its CA and bypass proxies for it, until
+        the block ends.
 
-        An environment of that name is replaced meanwhile. The global ``delivery_timeout`` is set
-        where it was ``None``, and then bounds local tasks too.
+        An existing environment of the same name is replaced inside the block. The global
+        ``delivery_timeout`` is set if it was ``None``, and then limits local tasks too.
         """
         with ExitStack() as stack:
             if self._client_context is not None:
@@ -104,11 +107,11 @@ class ClientSide(ABC):
 
     @abstractmethod
     def why_not(self, fault: Fault | str) -> str | None:
-        """Why ``fault`` cannot apply to this worker; ``None`` if it can."""
+        """Return why ``fault`` cannot apply to this worker; ``None`` if it can."""
 
     @abstractmethod
     def report(self) -> str:
-        """What a failing test shows of this worker."""
+        """Return the text that a failing test shows for this worker."""
 
     @abstractmethod
     def allow_refusals(self) -> None:
@@ -116,7 +119,7 @@ class ClientSide(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Raise :class:`StrictnessError` if something happened that no fault asked for."""
+        """Raise :class:`StrictnessError` if strict mode finds a problem that no fault explains."""
 
     @abstractmethod
     def __enter__(self) -> ClientSide: ...

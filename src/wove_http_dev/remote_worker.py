@@ -1,7 +1,7 @@
 """``RemoteWorker``: the client's side of a worker service that another process runs.
 
-For ``--wove-http-url``: the same tests against a service that is running already. A member that
-only a worker of this process has skips the test with the reason; strict mode is off.
+With ``--wove-http-url``, tests run against a service that is already running. Reading a member that
+only a worker of this process has skips the test with a reason. Strict mode is off.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LOCAL_ONLY = "needs a worker of this process, not the one of --wove-http-url"
 
 
 class _LocalOnly:
-    """A member that only a worker of this process has: to read it skips the test."""
+    """A member that only a worker of this process has: reading it skips the test."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -83,7 +83,7 @@ class RemoteWorker(ClientSide):
 
     @property
     def ca_file(self) -> str | None:
-        """Path of the CA certificate that was given, PEM; with it, that CA alone is trusted."""
+        """Path of the given CA certificate, PEM; if there is one, only that CA is trusted."""
         return self._ca_file
 
     @property
@@ -95,11 +95,11 @@ class RemoteWorker(ClientSide):
         return self._context
 
     def why_not(self, fault: object) -> NoReturn:
-        """Skip: no fault can be injected into another process."""
+        """Skip the test: no fault can be injected into another process."""
         self._skip(f"the fault {fault} {LOCAL_ONLY}")
 
     def report(self) -> str:
-        """What a failing test shows: that there is no journal."""
+        """Return the text that a failing test shows: there is no journal."""
         return f"{self!r}: no journal, because another process runs the worker service"
 
     def allow_refusals(self) -> None:
@@ -114,7 +114,7 @@ class RemoteWorker(ClientSide):
     def __exit__(self, *exc_info: object) -> None:
         return None
 
-    # What HttpWorker has beyond this
+    # Members that only HttpWorker has
 
     exchanges = _LocalOnly()
     runs = _LocalOnly()

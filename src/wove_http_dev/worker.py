@@ -1,6 +1,5 @@
-"""``HttpWorker``: a worker service in this process, or in a child of it, that a test starts and
-stops.
-"""
+"""``HttpWorker``: a worker service in this process or a child process, started and stopped by a
+test."""
 
 from __future__ import annotations
 
@@ -32,8 +31,8 @@ class HttpWorker(WorkerSide):
     stops it.
 
     ``options`` are those of :class:`wove_http_dev.options.Options`. ``ca`` is a
-    :class:`CertificateAuthority` that workers share (default: one of its own). ``label`` and
-    ``seed`` make random decisions of faults repeatable. ``limits`` bound the connections.
+    :class:`CertificateAuthority` that workers share (default: a new one). ``label`` and ``seed``
+    make random decisions of faults repeatable. ``limits`` are those of each connection.
     ``before_run`` is called in the task's thread before each task is loaded. Raises
     :class:`UsageError` for an option that is not allowed.
     """
@@ -101,7 +100,7 @@ class HttpWorker(WorkerSide):
     def __reduce__(self) -> Any:
         raise cannot_travel(self)
 
-    # Where it is, and what a client needs
+    # Address and certificates
 
     def _certificates(self) -> CertificateAuthority:
         with self._lock:
@@ -111,10 +110,10 @@ class HttpWorker(WorkerSide):
 
     @property
     def port(self) -> int:
-        """The TCP port, the same for every start. Raises :class:`NotRunningError` before the
-        first one."""
+        """The TCP port, the same for every start. Raises :class:`NotRunningError` before the first
+        start."""
         if self._life.number is None:
-            raise NotRunningError("the worker has no port yet: start() it, or use it in a with")
+            raise NotRunningError("the worker has no port yet: start() it, or use a with statement")
         return self._life.number
 
     @property
@@ -136,15 +135,16 @@ class HttpWorker(WorkerSide):
     def _client_context(self) -> ssl.SSLContext:
         return self._certificates().client_context()
 
-    # Its life
+    # Start and stop
 
     @property
     def running(self) -> bool:
-        """Whether it serves."""
+        """Whether the worker is serving."""
         return self._host.running
 
     def start(self) -> HttpWorker:
-        """Serve, after a :meth:`stop` on the same port again. Does nothing if it serves already.
+        """Start serving; after a :meth:`stop`, on the same port as before. Does nothing if the
+        worker is already serving.
 
         Raises :class:`PortInUseError` if another process has the port.
         """
@@ -163,8 +163,8 @@ class HttpWorker(WorkerSide):
                 raise
 
     def stop(self) -> None:
-        """Cancel the runs, close the connections and give the port back. Blocks for about three
-        seconds at most; a task body that still runs then is named in a
+        """Cancel the runs, close the connections and release the port. Blocks for about three
+        seconds at most. Task bodies that still run after that are named in a
         :class:`StuckRunWarning`."""
         stuck = self._life.stop()
         self._second_origin.stop()
@@ -179,8 +179,9 @@ class HttpWorker(WorkerSide):
         return self
 
     def crash(self) -> None:
-        """End as a kill does: connections are reset, new ones refused, runs abandoned. With
-        ``isolated=True`` it is a kill. The port stays reserved for the next :meth:`start`."""
+        """Stop like a killed process: connections are reset, new ones refused, runs abandoned. With
+        ``isolated=True`` the child process is killed. The port stays reserved for the next
+        :meth:`start`."""
         self._life.crash()
 
     def __enter__(self) -> HttpWorker:
@@ -193,17 +194,17 @@ class HttpWorker(WorkerSide):
             if self._own_ca and self._ca is not None:
                 self._ca.close()
 
-    # The Wove side
+    # Configuration of Wove
 
     @contextmanager
     def configured(self) -> Iterator[HttpWorker]:
-        """Inside the block Wove's environment is this worker's, its CA is trusted and no proxy is
-        used for it; with the option ``impersonate`` that URL leads here. Everything is restored at
-        the end.
+        """Point Wove's environment at this worker, trust its CA and bypass proxies for it, until
+        the block ends. With the option ``impersonate``, requests for that URL reach this worker
+        too.
 
-        An environment of that name is replaced meanwhile. The global ``delivery_timeout`` is set
-        where it was ``None``, and then bounds local tasks too. Raises :class:`NotRunningError` for
-        a worker that was never started, or was stopped.
+        An existing environment of the same name is replaced inside the block. The global
+        ``delivery_timeout`` is set if it was ``None``, and then limits local tasks too. Raises
+        :class:`NotRunningError` for a worker that was never started, or was stopped.
         """
         self._address()
         with ExitStack() as stack:
@@ -219,19 +220,20 @@ class HttpWorker(WorkerSide):
 
     @contextmanager
     def impersonate(self, url: str, *, secret_env: str = SECRET_VARIABLE) -> Iterator[HttpWorker]:
-        """Let ``url`` (https, a host name) reach this worker from this process, the executor's
-        non-local policy in force.
+        """Make ``url`` (https, with a host name) reach this worker from this process until the
+        block ends; the executor applies its rules for non-local hosts.
 
-        That name's certificate is shown, ``secret_env`` holds the secret, the URL's path is
-        accepted with any query, and one exact (host, port) of ``socket.getaddrinfo`` leads here.
-        Raises :class:`UsageError` for an http URL or an IP address.
+        The worker presents a certificate for that name and accepts the URL's path with any query.
+        The environment variable ``secret_env`` holds the secret, and ``socket.getaddrinfo``
+        resolves that exact (host, port) to this worker. Raises :class:`UsageError` for an http URL
+        or an IP address.
         """
         host, port, path = impersonated(url)
         if not self.options.tls:
-            raise UsageError("impersonate needs tls=True: the executor's policy asks for https")
+            raise UsageError("impersonate needs tls=True: Wove's executor requires https")
         address = (self._address(), self.port)
         with ExitStack() as stack:
-            self._urls.add(url)  # for good: check() comes after this has ended
+            self._urls.add(url)  # not removed: check() runs after the block
             stack.enter_context(self._state.serving_as(host, path))
             if self.credentials.mode != "none":
                 stack.enter_context(environ.set_variable(secret_env, self.secret))
@@ -242,7 +244,7 @@ class HttpWorker(WorkerSide):
     def _address(self) -> str:
         address = self._life.address
         if address is None:
-            raise NotRunningError(f"{self!r} does not run; start() it, or use it in a with")
+            raise NotRunningError(f"{self!r} does not run; start() it, or use a with statement")
         return Host(address).connectable
 
     def _other_secrets(self) -> Iterator[tuple[str, bytes]]:

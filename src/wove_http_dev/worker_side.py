@@ -1,6 +1,5 @@
-"""What a worker of this process has received, and what a test makes it do: the base of
-``HttpWorker`` that is not about its life.
-"""
+"""``WorkerSide``: journal access, faults, stubs and holds for ``HttpWorker``; starting and stopping
+is in ``worker.py``."""
 
 from __future__ import annotations
 
@@ -23,7 +22,8 @@ from wove_http_dev.service.host import HostState, ServiceHost
 
 
 class WorkerSide(ClientSide):
-    """The journal, faults, stubs and gates of a worker, by the names that a test uses."""
+    """The methods of a worker with which a test reads the journal and controls faults, stubs and
+    holds."""
 
     _host: ServiceHost
 
@@ -40,15 +40,15 @@ class WorkerSide(ClientSide):
         self._begun = False
         self._allow_refusals = False
         self._configured = 0
-        """How many ``configured()`` blocks the worker is in."""
+        """The number of open ``configured()`` blocks."""
         self._urls: set[str] = set()
-        """Every URL that has led here."""
+        """Every URL that has reached this worker."""
 
-    # What it received
+    # The journal
 
     @property
     def exchanges(self) -> list[Exchange]:
-        """Every request and failed connection, oldest first; refused requests included."""
+        """Every request and failed connection, oldest first, including refused requests."""
         self._host.flush_journal()
         return self._state.journal.exchanges
 
@@ -60,22 +60,23 @@ class WorkerSide(ClientSide):
 
     @property
     def all_runs(self) -> RunLog:
-        """:attr:`runs` with the initial values that Wove itself sends (``data`` and
-        ``weave(x=…)``)."""
+        """Like :attr:`runs`, but also includes the runs that Wove itself sends to deliver initial
+        values (``data``, ``weave(x=…)``)."""
         self._host.flush_journal()
         return self._state.journal.all_runs
 
     @property
     def journal(self) -> Journal:
-        """The journal that the worker writes."""
+        """The worker's journal."""
         return self._state.journal
 
     def report(self) -> str:
-        """What a failing test shows: the journal, and the seed if a fault draws with it."""
+        """Return the text that a failing test shows: the journal, and the seed if a fault uses
+        it."""
         text = f"{self!r}\n{self._state.journal.render()}"
         faults = self._state.faults
         if any(injection.draws_by_run for injection in faults.injections):
-            text += f"\nthe faults drew with --wove-http-seed={faults.seed}"
+            text += f"\nrandom faults used --wove-http-seed={faults.seed}"
         return text
 
     def wait_for(
@@ -85,7 +86,8 @@ class WorkerSide(ClientSide):
         count: int = 1,
         timeout: float = 5.0,
     ) -> RunLog:
-        """Block until ``count`` runs of ``task`` (name or glob) have reached ``state``; those runs.
+        """Block until ``count`` runs of ``task`` (name or glob) have reached ``state``, and return
+        them.
 
         ``state`` is ``received``, ``held``, ``running``, ``succeeded``, ``failed``, ``cancelled``,
         ``lost`` (refused, or ended with its worker, before an outcome) or ``finished``. Raises
@@ -94,7 +96,7 @@ class WorkerSide(ClientSide):
         """
         return self._state.journal.wait_for_runs(task, state, count, timeout)
 
-    # What it is made to do
+    # Faults, stubs and holds
 
     def inject(
         self,
@@ -109,11 +111,12 @@ class WorkerSide(ClientSide):
     ) -> Injection:
         """Put faults in force from now on; as a context manager, until the end of the block.
 
-        A fault is an instance, or the text that the command line takes. ``task`` (name or glob)
-        and ``command`` (``run_task`` or ``cancel_task``) select requests, ``after`` lets that many
-        through first, ``times`` limits the hits, ``probability`` draws with ``seed``, and with
-        ``initial_values`` Wove's own initial values are hit too. Raises :class:`UsageError` for a
-        fault, or a combination, that cannot act on this worker.
+        A fault is an instance, or the text that the command line takes. ``task`` (name or glob) and
+        ``command`` (``run_task`` or ``cancel_task``) select requests; ``after`` lets that many
+        through first; ``times`` limits the hits; ``probability`` hits each matching request at
+        random, repeatably with ``seed``; with ``initial_values`` Wove's own initial values are hit
+        too. Raises :class:`UsageError` for a fault, or a combination, that cannot act on this
+        worker.
         """
         words = {
             "task": task,
@@ -132,7 +135,7 @@ class WorkerSide(ClientSide):
         return self._state.faults.add(instances, selector)
 
     def why_not(self, fault: Fault | str) -> str | None:
-        """Why ``fault`` cannot apply to a worker with these options; ``None`` if it can."""
+        """Return why ``fault`` cannot apply to a worker with these options; ``None`` if it can."""
         if isinstance(fault, str):
             fault, _ = parse_fault(fault)
         options = self.options
@@ -165,8 +168,8 @@ class WorkerSide(ClientSide):
         self._allow_refusals = True
 
     def reset(self) -> None:
-        """Empty the journal, remove every fault, stub and gate, and end every stall; then put the
-        faults of the options in force, as at the start."""
+        """Empty the journal, remove every fault, stub and gate, and release stalled requests; then
+        inject the faults of the options again."""
         self._state.faults.clear()
         self._state.gates.release_all()
         self._state.stubs.clear()
@@ -181,10 +184,10 @@ class WorkerSide(ClientSide):
             self.inject(fault)
 
     def check(self) -> None:
-        """Raise :class:`StrictnessError` if something happened that no fault asked for.
+        """Raise :class:`StrictnessError` if strict mode finds a problem that no fault explains.
 
-        That is: the service failed, a request was refused, a client rejected the certificate, an
-        injection with ``times`` never fired, or the configured environment sends elsewhere.
+        Problems are: the service failed, a request was refused, a client rejected the certificate,
+        an injection with ``times`` never fired, or the configured environment sends elsewhere.
         """
         self._host.flush_journal(settle=True)
         strict.check(

@@ -65,7 +65,7 @@ def test_metavar(parser: Parser, each: TypedField) -> None:
     [
         (["--prt", "1"], "unrecognized arguments: --prt 1; did you mean --port?"),
         (["--faults", "hang"], "did you mean --fault?"),
-        (["--isolated"], "that is an option of tests, about their own process"),
+        (["--isolated"], "that option is only for tests, not for the command line"),
         (["--port", "x"], "argument --port: takes a whole number between 0 and 65535, not 'x'"),
         (["--timeout", "0"], "argument --timeout: takes a number of seconds above 0, or none"),
         (["--response-shape", "xml"], "takes events, list or frame, not 'xml'"),

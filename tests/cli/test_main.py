@@ -90,8 +90,8 @@ def test_usage_error_is_one_line(arguments: list[str], named: str) -> None:
     ("words", "message"),
     [
         (["serve", "--prt", "1"], "wove-http-dev serve: .*--prt 1; did you mean --port"),
-        (["serve", "--isolated"], "--isolated; that is an option of tests"),
-        (["exec", "sh", "-c", "true"], "the command goes behind --"),
+        (["serve", "--isolated"], "--isolated; that option is only for tests"),
+        (["exec", "sh", "-c", "true"], "put the command after --"),
         (["check", "worker", "http://localhost:1/", "--ca-file", "/x"], "goes with an https"),
     ],
 )

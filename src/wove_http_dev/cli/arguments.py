@@ -1,4 +1,4 @@
-"""Options of a worker as flags of the command line, and a parser whose errors give advice."""
+"""Command line flags for the options of a worker, and a parser whose errors give advice."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from wove_http_dev.options import TEST, Options
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are one line, and name the flag that was meant."""
+    """An ArgumentParser whose errors are one line and suggest the flag that was probably meant."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse ``args``; exit with status 2 at an unknown one."""
+        """Parse ``args``. An unknown argument exits with status 2."""
         known, extra = super().parse_known_args(args, namespace)
         if extra:  # reported here, because the parser of a command knows the flags to offer
             self.error(f"unrecognized arguments: {' '.join(extra)}{self._advice(extra[0])}")
@@ -28,16 +28,15 @@ class Parser(argparse.ArgumentParser):
         name = word.lstrip("-").partition("=")[0]
         option = fields_of(Options).get(name)
         if option is not None and option.side == TEST and name != "faults":
-            return "; that is an option of tests, about their own process"
+            return "; that option is only for tests, not for the command line"
         flag = nearest(f"--{name}", self._option_string_actions)
         if flag is not None and word.startswith("-"):
             return f"; did you mean {flag}?"
-        return "; the command goes behind --" if self.prog.endswith(" exec") else ""
+        return "; put the command after --" if self.prog.endswith(" exec") else ""
 
 
 def add_options(parser: argparse.ArgumentParser, *, port: int) -> None:
-    """Add a flag for each option that is not about a test's own process; ``port`` is the default
-    port."""
+    """Add a flag for each option that is not only for tests; ``port`` is the default port."""
     for name, each in _flags().items():
         each.add_flag(parser, port if name == "port" else each.default)
     parser.add_argument(
@@ -58,7 +57,7 @@ def add_options(parser: argparse.ArgumentParser, *, port: int) -> None:
 
 
 def given_options(namespace: argparse.Namespace) -> dict[str, Any]:
-    """The options that the flags of :func:`add_options` were given, by name."""
+    """Return the options that the flags of :func:`add_options` set, by name."""
     return {
         **{name: getattr(namespace, name) for name in _flags()},
         "faults": list(namespace.fault),
@@ -67,7 +66,7 @@ def given_options(namespace: argparse.Namespace) -> dict[str, Any]:
 
 
 def _flags() -> Mapping[str, TypedField]:
-    # A dict of headers has a flag of another form: --header.
+    # The headers have a flag of another form: --header.
     options = fields_of(Options).items()
     return {name: each for name, each in options if each.side != TEST and name != "headers"}
 

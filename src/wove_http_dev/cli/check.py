@@ -1,4 +1,5 @@
-"""What ``check worker`` and ``check executor`` share: options, selection, reports, exit status."""
+"""Common parts of ``check worker`` and ``check executor``: options, selection, reports, exit
+status."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 
 def add_check_command(commands: Any) -> Any:
-    """Add ``check`` to an argparse subparsers action; returns the action for what is checked."""
+    """Add ``check`` to an argparse subparsers action. Returns the action to which ``worker`` and
+    ``executor`` are added."""
     check = commands.add_parser("check", help="check a worker service or an executor")
     kinds = check.add_subparsers(title="what to check", metavar="WHAT")
 
@@ -53,7 +55,7 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
 
 
 def chosen_cases(namespace: argparse.Namespace, cases: Sequence[Case]) -> list[Case]:
-    """The cases that ``--run`` and ``--exclude`` leave.
+    """Return the cases that ``--run`` and ``--exclude`` select.
 
     Raises :class:`UsageError` if there are none, or if a report could not be written afterwards.
     """
@@ -69,8 +71,8 @@ def chosen_cases(namespace: argparse.Namespace, cases: Sequence[Case]) -> list[C
 
 
 def finish(namespace: argparse.Namespace, report: Report) -> int:
-    """Print and write ``report``; returns the exit status: 1 if a case failed or could not be run,
-    else 0.
+    """Print and write ``report``, and return the exit status: 1 if a case failed or could not be
+    run, else 0.
 
     Raises :class:`UsageError` for a file that cannot be written.
     """

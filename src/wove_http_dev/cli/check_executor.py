@@ -102,7 +102,7 @@ def _results(
         checking = Checking(
             session.case,
             budget=BUDGET,
-            alive=lambda: True,  # each case has a worker of its own
+            alive=lambda: True,  # each case starts a new worker
             known=known,
             observer=Progress(console, strict=namespace.strict),
         )
@@ -142,10 +142,11 @@ def _working_directory_importable() -> Iterator[None]:
 
 
 def _end_for_certain(status: int) -> None:
-    """End the process with ``status`` 3 s after the main thread, if it has not ended by itself.
+    """Force the process to exit with ``status`` if it is still alive 3 s after the main thread has
+    ended.
 
-    The interpreter joins non-daemon threads at exit; one of the executor's that hangs would keep it
-    from ending.
+    The interpreter joins non-daemon threads at exit; a thread of the executor that hangs would keep
+    the process alive.
     """
 
     def watch() -> None:

@@ -1,4 +1,5 @@
-"""``check worker``: sends the worker cases to a service that runs, or that ``--cmd`` starts."""
+"""``check worker``: sends the worker cases to a running service, or to one that ``--cmd``
+starts."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def add_worker_command(kinds: Any) -> None:
     """Add ``worker`` to the argparse subparsers action of ``check``."""
     parser = kinds.add_parser("worker", help="send numbered cases to a running worker service")
-    parser.add_argument("url", metavar="URL", nargs="?", help="the endpoint that takes frames")
+    parser.add_argument("url", metavar="URL", nargs="?", help="the URL that takes command frames")
     secrets = parser.add_mutually_exclusive_group()
     secrets.add_argument(
         "--secret-env", metavar="NAME", help="environment variable with the signing secret"

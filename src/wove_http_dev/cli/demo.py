@@ -1,6 +1,5 @@
-"""``demo``: weaves against a worker of its own; what was sent and answered, and what Wove made of
-it.
-"""
+"""``demo``: runs weaves against a temporary worker and prints what was sent, what was answered, and
+the results that Wove returned."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ _FAULTS: tuple[tuple[Fault, str], ...] = (
     (MissingTerminal(), "DeliveryTimeoutError"),
     (RejectAuth(), "HTTP Error 401"),
 )
-"""Faults, each with what is in the error that Wove raises for it."""
+"""Faults, each with a text that Wove's error for it must contain."""
 
 
 @dataclass
@@ -36,7 +35,7 @@ class _Row:
 
 
 class _Log:
-    """Turns what the worker received for each weave into a row, and empties its journal."""
+    """Makes a table row from what the worker received for a weave, and empties its journal."""
 
     def __init__(self, worker: HttpWorker) -> None:
         self.rows: list[_Row] = []
@@ -64,7 +63,8 @@ def _attempt(read: Callable[[], Any]) -> str:
 
 
 def run_demo() -> int:
-    """Run the weaves and print the table; exit status 0 if all went as expected, else 1."""
+    """Run the weaves and print the table. Returns exit status 0 if all results were as expected,
+    else 1."""
     console = Console(highlight=False)
     with HttpWorker() as worker:
         console.print(f"worker service: {worker.url} (TLS, signed requests)", markup=False)
@@ -156,7 +156,7 @@ def _counted(items: list[str]) -> str:
 
 def _print(console: Console, rows: list[_Row]) -> None:
     table = Table(box=box.SIMPLE_HEAD, show_lines=True)
-    for title in ("what", "sent", "answered", "what Wove made of it", ""):
+    for title in ("what", "sent", "answered", "result in Wove", ""):
         table.add_column(title, overflow="fold")
     for row in rows:
         mark = "as expected" if row.expected else "NOT as expected"

@@ -1,4 +1,4 @@
-"""``exec``: a command that is run with a worker beside it, and the variables to reach it."""
+"""``exec``: runs a command together with a worker, and sets environment variables to reach it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from wove_http_dev.worker import HttpWorker
 
 
 def run_command(words: dict[str, Any], command: Sequence[str]) -> int:
-    """Run ``command`` with a worker that has the options ``words``; its exit status, for a signal
-    128 and the signal's number.
+    """Run ``command`` while a worker with the options ``words`` is running. Returns the command's
+    exit status, or 128 plus the number of the signal that ended it.
 
     SIGTERM and SIGHUP are passed on to the command. Raises :class:`UsageError` for a command that
-    cannot be run, and for options that cannot be.
+    cannot be run and for invalid options.
     """
     if not command:
         raise UsageError("exec needs a command: wove-http-dev exec -- CMD [ARG ...]")
@@ -30,13 +30,13 @@ def run_command(words: dict[str, Any], command: Sequence[str]) -> int:
         for process in processes:
             process.send_signal(number)
 
-    # During the worker's whole life: a second signal must not end this process before the worker
-    # has removed its files.
+    # The handlers stay as long as the worker: a second signal must not end this process before
+    # the worker has removed its files.
     previous = {n: signal.signal(n, pass_on) for n in (signal.SIGTERM, signal.SIGHUP)}
     try:
         with HttpWorker(**words) as worker:
             processes.append(_start(command, {**os.environ, **worker.client_env}))
-            for number in received:  # while the command was being started
+            for number in received:  # received while the command was being started
                 processes[0].send_signal(number)
             status = _wait(processes[0])
     finally:

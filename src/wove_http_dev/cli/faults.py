@@ -1,4 +1,4 @@
-"""``faults``: the catalogue and one fault in full, printed; measuring the installed Wove."""
+"""``faults``: prints the catalogue or one fault, or measures the installed Wove."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def print_fault(name: str) -> None:
 
 
 def measure(name: str | None, *, update: bool) -> int:
-    """Measure one fault, or all, against the installed Wove and print what differs from the
-    recorded table; with ``update`` write it there.
+    """Measure one fault, or all, with the installed Wove and print the differences from the
+    recorded table; with ``update``, write them into the table.
 
     Returns 1 if a difference is left. Raises :class:`UsageError` for an unknown name.
     """

@@ -1,7 +1,7 @@
-"""The command line: its parser, and every error as one line that says what to do.
+"""The command line's parser and entry point. Errors are one line that says what to do.
 
-Exit status: 0 done, 1 a check or a comparison failed, 2 usage. What a command needs is imported
-when it is run, so that ``--help`` is quick.
+Exit status: 0 done, 1 a check or a comparison failed, 2 usage. Modules that a command needs are
+imported when it runs, so that ``--help`` is quick.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SERVE_PORT = 8443
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit status."""
+    """Run the command line and return the exit status."""
     try:
         try:
             return _run(list(sys.argv[1:] if arguments is None else arguments))
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         "--app-dir",
         metavar="DIR",
         default=".",
-        help="directory to import tasks from that are sent by name (default: the working"
+        help="directory from which tasks sent by name are imported (default: the working"
         " directory)",
     )
     serve.add_argument(
@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
 
     execute = commands.add_parser(
         "exec",
-        help="run a command with a worker beside it, and environment variables that lead there",
+        help="run a command together with a worker, and environment variables to reach it",
         usage="wove-http-dev exec [OPTIONS] -- CMD [ARG ...]",
     )
     add_options(execute, port=0)

@@ -1,4 +1,4 @@
-"""``serve --reload``: the application's modules are imported again once they have changed on disk.
+"""``serve --reload``: imports the application's modules again after they have changed on disk.
 
 A task that was sent by name finds its module in ``sys.modules``. The reloader removes the changed
 modules and all others of the application from there, so that the next task imports them again.

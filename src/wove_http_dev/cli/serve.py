@@ -1,7 +1,7 @@
-"""``serve``: a worker service that a developer leaves running.
+"""``serve``: runs a worker service during development, until it is stopped.
 
 It prints how to reach the worker, then a line for each exchange, and stops on SIGINT or SIGTERM.
-The secret is never printed: a terminal's scrollback is a log.
+The secret is never printed, because a terminal's scrollback may be stored.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from wove_http_dev.worker import HttpWorker
 
 
 def serve(words: dict[str, Any], *, app_dir: Path, state_dir: str | None, reload: bool) -> int:
-    """Block until SIGINT or SIGTERM, serving with the options in ``words``; exit status 0.
+    """Serve with the options ``words`` until SIGINT or SIGTERM. Returns the exit status 0.
 
-    ``app_dir`` is put on the import path; with ``reload`` its modules are imported afresh when they
+    ``app_dir`` is put on the import path; with ``reload`` its modules are imported again when they
     change. Raises :class:`UsageError` for a directory, or an option, that cannot be used.
     """
     if not app_dir.is_dir():
@@ -52,9 +52,9 @@ def serve(words: dict[str, Any], *, app_dir: Path, state_dir: str | None, reload
 
 @contextmanager
 def _stop_signals() -> Iterator[int]:
-    """A file descriptor that can be read from once SIGINT or SIGTERM has come."""
-    # A handler runs when the main thread is back in Python code, which is too late if it blocks
-    # already. The wake-up descriptor is written at once.
+    """Yield a file descriptor that becomes readable when SIGINT or SIGTERM arrives."""
+    # A handler runs only when the main thread executes Python code again, which is too late if it
+    # is blocked. The wake-up descriptor is written at once.
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     previous = {
@@ -72,10 +72,10 @@ def _stop_signals() -> Iterator[int]:
 
 
 class _ExchangePrinter(JournalObserver):
-    """Prints a line for each exchange that is over."""
+    """Prints a line for each exchange that has ended."""
 
     def exchange_closed(self, exchange: Exchange) -> None:
-        with suppress(OSError):  # the reader has closed the pipe, or the disk is full: serve on
+        with suppress(OSError):  # the reader has closed the pipe, or the disk is full: keep serving
             print(exchange.line(), flush=True)
 
 

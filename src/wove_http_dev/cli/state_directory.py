@@ -13,7 +13,7 @@ from wove_http_dev.tls import CertificateAuthority, write_private
 
 
 class StateDirectory:
-    """The directory at ``path``, made if it is absent (mode 0700).
+    """The directory at ``path``, created if it is absent (mode 0700).
 
     The default is ``$XDG_STATE_HOME/wove-http-dev``, or ``~/.local/state/wove-http-dev``. Raises
     :class:`UsageError` for a directory that cannot be used.
@@ -31,12 +31,12 @@ class StateDirectory:
             ) from exc
 
     def certificate_authority(self) -> CertificateAuthority:
-        """The CA that is kept here, made if it is absent."""
+        """Return the CA in this directory, created if it is absent."""
         return CertificateAuthority.kept_in(self.path)
 
     def secret(self) -> str:
-        """The secret that is kept here, made if it is absent. Raises :class:`UsageError` for a file
-        that cannot be read, or is empty."""
+        """Return the secret in this directory, created if it is absent. Raises :class:`UsageError`
+        for a file that cannot be read, or is empty."""
         path = self.path / "secret"
         try:
             if not path.exists():
@@ -49,8 +49,9 @@ class StateDirectory:
         return kept
 
     def file_with(self, secret: str, port: int) -> Path:
-        """A file here that contains ``secret``: the one that is kept, or else one of its own for
-        the worker on ``port``, because several workers may share the directory."""
+        """Return a file in this directory that contains ``secret``: the stored one, or else a
+        separate file for the worker on ``port``, because several workers may share the
+        directory."""
         path = self.path / "secret"
         if not path.exists() or path.read_text() != secret:
             path = self.path / f"secret-{port}"

@@ -1,4 +1,4 @@
-"""The catalogue of faults, their base class, and each of them by its class name."""
+"""The catalogue of faults, their base class, and every fault by its class name."""
 
 # ruff: noqa: F403 (a type checker finds every class in the modules that define them)
 

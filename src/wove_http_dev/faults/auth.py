@@ -16,7 +16,7 @@ _REFUSED = "a transport error: HTTP Error 401: Unauthorized; it is retried"
 
 @dataclass(frozen=True)
 class RejectAuth(Fault):
-    """The worker refuses every request, whatever its credentials."""
+    """The worker refuses every request, even with valid credentials."""
 
     stage: ClassVar[str] = "auth"
     effect: ClassVar[str] = _REFUSED
@@ -42,7 +42,7 @@ class WrongSecret(Fault):
 
 @dataclass(frozen=True)
 class ClockSkew(Fault):
-    """The worker's clock is ahead, by more than the timestamp of a signature may differ."""
+    """The worker's clock is ahead by more than its allowed clock skew."""
 
     stage: ClassVar[str] = "auth"
     effect: ClassVar[str] = _REFUSED

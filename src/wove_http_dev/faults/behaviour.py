@@ -1,8 +1,8 @@
-"""What Wove's real executor does with each fault, as it was measured: ``behaviour.json``.
+"""Reads and updates ``behaviour.json``, the recorded behaviour of Wove's executor with each fault.
 
-It has a row for each fault. Two keys of a row are written by hand, and no update changes them:
-``python`` (what is different in some Python version) and ``or`` (what may be seen as well, where
-patch releases of one Python version differ).
+The table has a row for each fault. Two keys of a row are maintained by hand and not updated:
+``python`` (differences in some Python version) and ``or`` (alternatives, where patch releases of
+one Python version differ).
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from wove_http_dev.faults.catalogue import FAULTS
 Row = dict[str, Any]
 PATH = Path(__file__).with_name("behaviour.json")
 TIMEOUT, DELIVERY_TIMEOUT = 0.5, 2.0
-"""Seconds in force while measuring. The slow body takes 0.6 s, on a busy machine longer."""
+"""The timeouts used for measuring, in seconds. The body of ``slow-body`` takes 0.6 s, or longer on
+a busy machine."""
 _BY_HAND = ("python", "or")
 
 
 def recorded(python: tuple[int, int] | None = None) -> dict[str, Row]:
-    """The rows by fault, as they are for this Python version (or ``python``)."""
+    """Return the rows by fault, for this Python version or for ``python``."""
     rows = _read()["faults"]
     return {name: _for_python(row, _label(python)) for name, row in rows.items()}
 
 
 def recorded_with() -> dict[str, str]:
-    """The versions of Wove and Python with which the whole table was measured last."""
+    """Return the versions of Wove and Python with which the whole table was last measured."""
     versions: dict[str, str] = _read()["measured"]
     return versions
 
@@ -50,7 +51,7 @@ def _for_python(row: Row, label: str) -> Row:
 
 
 def _differing(measured: Row, kept: Row) -> dict[str, Any]:
-    """The keys of either row whose values differ, each with the value that ``kept`` has."""
+    """Return the keys whose values differ between the rows, each with its value in ``kept``."""
     kept = dict(kept)
     for other in kept.pop("or", []):
         if all(measured.get(key) == value for key, value in other.items()):
@@ -62,7 +63,8 @@ def _differing(measured: Row, kept: Row) -> dict[str, Any]:
 
 
 def differences(name: str, measured: Row, table: Mapping[str, Row]) -> list[str]:
-    """A line for each difference between a measured row and that of :func:`recorded`."""
+    """Return a line for each difference between the row ``measured`` and that in ``table``, which
+    is the result of :func:`recorded`."""
     if name not in table:
         return [f"{name}: not in the table"]
     return [
@@ -72,10 +74,10 @@ def differences(name: str, measured: Row, table: Mapping[str, Row]) -> list[str]
 
 
 def update(rows: Mapping[str, Row], versions: Mapping[str, str]) -> list[str]:
-    """Write measured ``rows`` into the table: what differs is replaced, a new fault gets a row.
+    """Write measured ``rows`` into the table: changed values are replaced, a new fault gets a row.
 
-    ``versions`` become the table's if the whole catalogue was measured. Returns a line for each
-    difference that is left, because what it differs from is written by hand.
+    ``versions`` is stored only if every fault was measured. Returns one line per difference that
+    was not written, because that key is maintained by hand.
     """
     document = _read()
     kept, label = document["faults"], _label()
@@ -103,7 +105,7 @@ def _by_hand_last(row: Row) -> Row:
 
 
 def described(row: Row) -> str:
-    """A row in words."""
+    """Return a row in words."""
     if row["outcome"] == "result":
         what = f"the result, {row['value']}"
     elif row["outcome"] == "error":

@@ -1,7 +1,8 @@
-"""The catalogue of faults: every fault that a module named like a stage defines.
+"""The catalogue of faults: all faults that are defined in the modules named after the stages.
 
-To add one, write its class there, and run ``wove-http-dev faults --measure --update NAME``, which
-records what Wove does with it. A class whose name begins with an underscore is a base.
+To add a fault, write its class in the module of its stage and run ``wove-http-dev faults --measure
+--update NAME``, which records what Wove does with it. A class whose name begins with an underscore
+is a base class.
 """
 
 from __future__ import annotations
@@ -24,4 +25,4 @@ def _defined_in(stage: str) -> Iterator[type[Fault]]:
 FAULTS: dict[str, type[Fault]] = {
     kind.name: kind for stage in STAGES for kind in _defined_in(stage)
 }
-"""By name, in the order of the stages."""
+"""All faults by name, in the order of the stages."""

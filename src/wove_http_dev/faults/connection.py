@@ -1,6 +1,6 @@
 """Faults of the connection: from accept to the end of the TLS handshake.
 
-They are decided before a byte is read, so ``task=`` and ``command=`` cannot select them; ``times``
+They are chosen before any byte is read, so ``task=`` and ``command=`` cannot select them; ``times``
 and ``after`` count connections.
 """
 
@@ -21,7 +21,7 @@ from wove_http_dev.options import Host
 from wove_http_dev.tls import CertificateAuthority, self_signed_context, server_context
 
 DAYS = 10_000.0
-"""The furthest that a certificate's dates may be from today: X.509 has none before 1950."""
+"""The most days that a certificate's dates may be from today; X.509 has no dates before 1950."""
 _VERIFY = "a transport error, kind URLError: CERTIFICATE_VERIFY_FAILED, "
 
 
@@ -70,7 +70,7 @@ class HandshakeClose(_TlsFault):
 
 @dataclass(frozen=True)
 class PlaintextOnTlsPort(_TlsFault):
-    """The https port answers with plain HTTP, as that of a misconfigured proxy."""
+    """The https port answers with plain HTTP, like that of a misconfigured proxy."""
 
     effect: ClassVar[str] = "a transport error, kind URLError: wrong version number or not TLS"
 
@@ -91,13 +91,13 @@ class _CertificateFault(_TlsFault):
         )
 
     def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
-        """The server's context, with the bad certificate."""
+        """Return the server context with the bad certificate."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class UntrustedCa(_CertificateFault):
-    """The certificate is of a CA that the client does not trust."""
+    """The certificate is signed by a CA that the client does not trust."""
 
     effect: ClassVar[str] = _VERIFY + "unable to get local issuer certificate"
 
@@ -168,7 +168,7 @@ class IpSanMissing(_CertificateFault):
     def cannot_apply(self, worker: Worker) -> str | None:
         if not Host(worker.host).is_address:
             return 'it needs an IP address as host=, e.g. host="127.0.0.1"'
-        return super().cannot_apply(worker._replace(host=self.needs["host"]))  # any address does
+        return super().cannot_apply(worker._replace(host=self.needs["host"]))  # any address is fine
 
     def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
         address = next((name for name in names if Host(name).is_address), "127.0.0.1")
@@ -177,7 +177,7 @@ class IpSanMissing(_CertificateFault):
 
 @dataclass(frozen=True)
 class IncompleteChain(_CertificateFault):
-    """The certificate is of an intermediate CA whose own certificate is not sent."""
+    """The certificate is signed by an intermediate CA whose own certificate is not sent."""
 
     effect: ClassVar[str] = _VERIFY + "unable to get local issuer certificate"
 
@@ -208,7 +208,8 @@ class OldTlsOnly(_TlsFault):
 class ClientCertificateRequired(_CertificateFault):
     """The server requires a client certificate, which Wove's executor cannot send.
 
-    With TLS 1.2, where the client's error is stable; with 1.3 it may come after the request.
+    TLS 1.2 is used because its error is stable; with TLS 1.3 the client may get it after sending
+    the request.
     """
 
     effect: ClassVar[str] = "a transport error, kind URLError: alert handshake failure"

@@ -1,4 +1,4 @@
-"""Faults of the event frames: the run has ended, and the response says something else."""
+"""Faults of the event frames: frames that are missing, wrong, or contradict how the run ended."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _is_terminal(event: Event) -> bool:
 
 @dataclass(frozen=True)
 class MissingTerminal(_EventsFault):
-    """The response has task_started, and no frame that says how the run ended."""
+    """The response has task_started, but no frame that says how the run ended."""
 
     effect: ClassVar[str] = _LOST + "; the executor's own timeout does not help"
 
@@ -107,7 +107,7 @@ class WrongRunId(_EventsFault):
 
 @dataclass(frozen=True)
 class MissingRunId(_EventsFault):
-    """No frame names its run."""
+    """No frame has a run_id."""
 
     effect: ClassVar[str] = _LOST
 
@@ -134,7 +134,7 @@ class UnhashableRunId(_EventsFault):
 class WrongTaskId(_EventsFault):
     """Every frame names another task."""
 
-    effect: ClassVar[str] = "the result: the executor goes by run_id alone"
+    effect: ClassVar[str] = "the result: the executor looks only at run_id"
     task_id: str = field("another_task", "task_id in the event frames")
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
@@ -208,7 +208,7 @@ class EventNotAnObject(_EventsFault):
 class PlainJsonResult(_EventsFault):
     """The result is plain JSON instead of a pickle, as a worker in another language sends it."""
 
-    effect: ClassVar[str] = "the result, as JSON knows it (a tuple becomes a list)"
+    effect: ClassVar[str] = "the result, with JSON's types (a tuple becomes a list)"
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
         return [self._plain(event) for event in events]
@@ -236,7 +236,7 @@ class _PayloadFault(_EventsFault):
         ]
 
     def spoil(self, payload: str) -> str:
-        """The base64 text to send instead of ``payload``."""
+        """Return the base64 text to send instead of ``payload``."""
         raise NotImplementedError
 
 
@@ -306,7 +306,7 @@ class UnpicklableException(_EventsFault):
 
 @dataclass(frozen=True)
 class TimeoutException(_EventsFault):
-    """The run failed, with a TimeoutError pickled as its exception."""
+    """The run failed with a TimeoutError, pickled as its exception."""
 
     effect: ClassVar[str] = (
         "Python 3.11 and newer: CancelledError leaves the weave, not retried; 3.10: TimeoutError"

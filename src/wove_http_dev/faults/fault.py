@@ -1,10 +1,10 @@
-"""What a fault is: a frozen dataclass that changes one stage of a request.
+"""The base class of faults, and the protocols of the objects passed to their methods.
 
-To write one, subclass :class:`Fault`, name its ``stage``, override the method of that stage, and
-give every field a default with which the fault shows at once. What a method can do is on the object
-that it gets, one of the protocols below; what the rest of this package has to know of a fault are
-the class attributes of :class:`Fault`. The base class is the null fault: its methods do what
-happens without a fault.
+A fault is a frozen dataclass that changes one stage of a request. To write one, subclass
+:class:`Fault`, set its ``stage``, override the method of that stage, and give every field a default
+with which the fault has an effect. The object passed to the method implements one of the protocols
+below. The class attributes of :class:`Fault` describe a fault to the rest of this package. The base
+class is the null fault: its methods do what happens without a fault.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 class Waiting(Protocol):
-    """What every stage has: a wait that ends with the test at the latest."""
+    """A wait that a fault may use in any stage; it ends at the latest with the test."""
 
     def wait(self, seconds: float | None) -> bool:
-        """Block for ``seconds`` (``None``: until released). True if it was released before: by
-        ``Injection.remove()``, ``reset()``, ``stop()`` or the end of the test."""
+        """Block for ``seconds`` (``None``: until released). Returns true if it was released early:
+        by ``Injection.remove()``, ``reset()``, ``stop()`` or the end of the test."""
 
 
 class Connection(Waiting, Protocol):
-    """A connection that was just accepted; no byte was read from it."""
+    """A connection that was just accepted; nothing has been read from it."""
 
     secure: bool
     """Whether the worker uses TLS."""
     names: Sequence[str]
-    """The host names and addresses that its certificate should be for."""
+    """The host names and addresses that the worker's certificate should be for."""
     certificates: CertificateAuthority
 
     def proceed(self, context: Any = None) -> None:
@@ -65,7 +65,7 @@ class Connection(Waiting, Protocol):
 
 
 class AuthStage(Waiting, Protocol):
-    """A whole request that was not verified yet."""
+    """A complete request that has not been verified."""
 
     request: Request
 
@@ -76,8 +76,9 @@ class AuthStage(Waiting, Protocol):
         secret: bytes | None = None,
         clock_offset: float = 0.0,
     ) -> Verdict:
-        """The worker's verdict. It may be on another ``request``, such as a proxy makes of it, with
-        another ``secret``, or with a clock that is ``clock_offset`` seconds ahead."""
+        """Verify the request and return the worker's verdict. The arguments replace the request (a
+        proxy may change it) or the worker's ``secret``, or put its clock ``clock_offset`` seconds
+        ahead."""
 
 
 class RunStage(Waiting, Protocol):
@@ -86,10 +87,10 @@ class RunStage(Waiting, Protocol):
     run: Run
 
     def proceed(self) -> Outcome:
-        """Run the task, or its stub; block until its outcome."""
+        """Run the task, or its stub, and return the outcome."""
 
     def again(self) -> Outcome:
-        """Run the task once more; block until its outcome."""
+        """Run the task once more and return that outcome."""
 
     def crash(self) -> NoReturn:
         """Crash the worker, as ``HttpWorker.crash()`` does. Set ``crashes`` on the fault."""
@@ -104,11 +105,11 @@ class CancelStage(Waiting, Protocol):
     run_id: str
 
     def proceed(self) -> list[Event]:
-        """Cancel the run; the event frames of the response (none: an empty body)."""
+        """Cancel the run and return the event frames of the response (none: an empty body)."""
 
 
 class EventsStage(Waiting, Protocol):
-    """A run that has ended, and whose event frames are to be encoded."""
+    """A run that has ended, before its event frames are encoded."""
 
     run: Run
     outcome: Outcome
@@ -119,17 +120,18 @@ class EventsStage(Waiting, Protocol):
 
 
 class ResponseStage(Waiting, Protocol):
-    """A reply that is to be written."""
+    """A reply before it is written."""
 
     request: Request
 
     def second_origin(self) -> str:
-        """A URL on another port of this worker, which names the run. Requests that arrive there are
-        on this fault's injection (``Injection.redirected``)."""
+        """Return a URL on another port of this worker that names the run. Requests that arrive
+        there are recorded on this fault's injection (``Injection.redirected``)."""
 
 
 class Wire(Waiting, Protocol):
-    """A connection to which a reply is to be written; ``head`` and ``body`` are its bytes."""
+    """A connection before the reply is written to it; ``head`` and ``body`` are the reply's
+    bytes."""
 
     head: bytes
     body: bytes
@@ -159,24 +161,24 @@ class Worker(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """How a weave of one task, with the fault injected, makes the fault act."""
+    """The settings of a one-task weave in which a fault has its effect."""
 
     hold: bool = False
-    """Whether the run is held at the worker, so that its ``delivery_timeout`` ends it."""
+    """Whether the run is held at the worker until the task's ``delivery_timeout`` ends it."""
     delivery_timeout: float | None = None
-    """The task's, in seconds; ``None``: the usual one."""
+    """The task's ``delivery_timeout`` in seconds; ``None`` is the default."""
     retries: int = 0
-    """The task's."""
+    """The task's ``retries``."""
 
 
-# A cancel_task is certainly sent only while its run_task is in flight and the weave goes on. So the
-# run is held until its delivery_timeout, and tried a second time.
+# A cancel_task is sent for certain only while its run_task is in flight and the weave keeps
+# running. So the run is held until its delivery_timeout, and then retried.
 _CANCEL = Recipe(hold=True, delivery_timeout=0.2, retries=1)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """The null fault, and the base of all others.
+    """The null fault, and the base class of all faults.
 
     The first line of a subclass's docstring is its summary. Values must be of the annotated type,
     numbers finite, not negative and within the bounds of their :func:`fields.field`;
@@ -184,24 +186,24 @@ class Fault:
     """
 
     name: ClassVar[str] = "none"
-    """The name in text, made from the class's: ``SlowResponse`` is ``slow-response``."""
+    """The name in text, derived from the class name: ``SlowResponse`` is ``slow-response``."""
     stage: ClassVar[str] = ""
     """One of :data:`STAGES`."""
     command: ClassVar[str | None] = None
-    """The type of command frame that it acts on, unless ``command=`` selects another; ``None``:
-    any."""
+    """The type of command frame that the fault acts on, unless ``command=`` selects another;
+    ``None``: any."""
     listener: ClassVar[bool] = False
-    """Whether the listening socket is closed for as long as it is injected."""
+    """Whether the fault closes the listening socket for as long as it is injected."""
     effect: ClassVar[str] = ""
-    """What Wove's executor is expected to do with it."""
+    """The expected effect on Wove's executor."""
     needs: ClassVar[Mapping[str, Any]] = _NOTHING
-    """The fields of :class:`Worker` that it depends on, each with a value that it can act with, or
-    with a tuple of them: ``{"tls": True, "security": ("signed", "bearer")}``."""
+    """The options that the fault requires of a worker, as fields of :class:`Worker` with a value or
+    a tuple of possible values: ``{"tls": True, "security": ("signed", "bearer")}``."""
     crashes: ClassVar[bool] = False
-    """Whether the worker is down after it has acted: it calls ``RunStage.crash()``."""
+    """Whether the fault stops the worker with ``RunStage.crash()``."""
     uncontained: ClassVar[Mapping[str, str]] = _NOTHING
-    """Why no application can contain it, by Wove version: the executors of ``"2.0"`` and
-    ``"2.0.3"`` match the key ``"2.0"``."""
+    """Why no application can contain the fault, by Wove version; the key ``"2.0"`` is for ``"2.0"``
+    and ``"2.0.3"``."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -222,12 +224,13 @@ class Fault:
 
     @classmethod
     def summary(cls) -> str:
-        """The first line of the docstring."""
+        """Return the first line of the docstring."""
         return (cls.__doc__ or "").strip().partition("\n")[0]
 
     @classmethod
     def acts_on(cls, command: str) -> bool:
-        """Whether it can change anything for a ``run_task``, or for a ``cancel_task``."""
+        """Whether the fault can change anything for ``command``, ``run_task`` or
+        ``cancel_task``."""
         if cls.stage == "run":
             runs, cancels = cls.on_run is not Fault.on_run, cls.on_cancel is not Fault.on_cancel
             return runs == cancels or (runs if command == "run_task" else cancels)
@@ -235,7 +238,7 @@ class Fault:
 
     @classmethod
     def worker_options(cls) -> dict[str, Any]:
-        """Options of a worker on which it can act."""
+        """Return options for a worker on which the fault can act."""
         return {
             word: wanted[0] if isinstance(wanted, tuple) else wanted
             for word, wanted in cls.needs.items()
@@ -243,19 +246,20 @@ class Fault:
 
     @classmethod
     def recipe(cls) -> Recipe:
-        """How one weave of one task makes it act."""
+        """Return the settings of a one-task weave in which the fault has its effect."""
         return _CANCEL if cls.command == "cancel_task" else Recipe()
 
     @classmethod
     def why_uncontained(cls, wove: str) -> str | None:
-        """Why no application that runs Wove ``wove`` can contain it; ``None`` if one can."""
+        """Return why no application that runs Wove ``wove`` can contain the fault; ``None`` if one
+        can."""
         for version, reason in cls.uncontained.items():
             if f"{wove}.".startswith(f"{version}."):
                 return reason
         return None
 
     def cannot_apply(self, worker: Worker) -> str | None:
-        """Why it has no effect on such a worker; ``None`` if it has one."""
+        """Return why the fault has no effect on ``worker``; ``None`` if it has one."""
         for word, wanted in self.needs.items():
             choices = wanted if isinstance(wanted, tuple) else (wanted,)
             if getattr(worker, word) not in choices:
@@ -270,28 +274,28 @@ class Fault:
         connection.proceed()
 
     def on_auth(self, stage: AuthStage) -> Verdict:
-        """Stage ``auth``: the verdict on a request."""
+        """Stage ``auth``: return the verdict on a request."""
         return stage.proceed()
 
     def on_run(self, stage: RunStage) -> Outcome:
-        """Stage ``run``: the outcome of a ``run_task``."""
+        """Stage ``run``: return the outcome of a ``run_task``."""
         return stage.proceed()
 
     def on_cancel(self, stage: CancelStage) -> list[Event]:
-        """Stage ``run``: the event frames of the response to a ``cancel_task``."""
+        """Stage ``run``: return the event frames of the response to a ``cancel_task``."""
         return stage.proceed()
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
-        """Stage ``events``: the event frames of a run. A list of frames is then put into the
+        """Stage ``events``: return the event frames of a run. A list of frames is put into the
         worker's ``response_shape``; anything else is sent as JSON."""
         return events
 
     def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
-        """Stage ``response``: status, headers and body of the response."""
+        """Stage ``response``: return the response with its status, headers and body."""
         return reply
 
     def on_wire(self, wire: Wire) -> None:
-        """Stage ``wire``: the bytes of the response and the end of the connection."""
+        """Stage ``wire``: write the bytes of the response, and end the connection if needed."""
         wire.send_all()
 
 

@@ -1,8 +1,8 @@
-"""Injections, and the decision which of their faults act on a connection or a request.
+"""Injections of faults, and the choice of the faults that act on a connection or a request.
 
-Connection faults are decided when a connection is accepted, all others after the body is read; each
-decision is made under one lock. An injection made before a request was accepted is always
-considered, and ``times`` holds for concurrent requests.
+Connection faults are chosen when a connection is accepted, all others after the body is read. Each
+choice is made under one lock, so ``times`` is exact for concurrent requests. An injection made
+before a request was accepted is always considered.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Injection:
         self.redirected: list[Exchange] = []
         """The requests that arrived at the second origin because of a fault of this injection."""
         self.missed: list[str] = []
-        """Why the newest requests that were not hit did not match (strict mode shows it)."""
+        """Why the newest requests were not hit; strict mode shows these reasons."""
         self._number = number
         self._injections = injections
         self._seen = 0
@@ -56,7 +56,8 @@ class Injection:
         self._released.set()
 
     def wait(self, seconds: float | None) -> bool:
-        """Block for ``seconds`` (``None``: no limit) or until released; whether it was released."""
+        """Block for ``seconds`` (``None``: no limit) or until released. Returns whether it was
+        released."""
         released = self._released
         # Read before ``halted``: halt() sets ``halted`` first, and then the event that was read.
         return self._injections.halted or released.wait(seconds)
@@ -73,7 +74,7 @@ class Injection:
         self.remove()
 
     def account(self, *, seen: int, hits: int, missed: list[str] | None = None) -> None:
-        """Set the counts that an isolated worker made in its own process."""
+        """Set the counts that an isolated worker's child process reports."""
         self._seen, self.hits = seen, hits
         if missed is not None:
             self.missed = missed
@@ -85,16 +86,16 @@ class Injection:
 
     @property
     def number(self) -> int:
-        """Its index among the injections of its worker."""
+        """The index of this injection among those of the worker."""
         return self._number
 
     @property
     def spent(self) -> bool:
-        """Whether it has hit ``times`` requests."""
+        """Whether the injection has hit ``times`` requests."""
         return self.selector.times is not None and self.hits >= self.selector.times
 
     def decides(self, claim: Claim | None) -> bool:
-        """Whether it acts on requests, or (``None``) on connections that are accepted."""
+        """Whether the injection acts on requests or, if ``claim`` is ``None``, on connections."""
         first = self.faults[0]
         return not first.listener and (first.stage == "connection") is (claim is None)
 
@@ -103,14 +104,14 @@ class Injection:
 
     @property
     def draws_by_run(self) -> bool:
-        """Whether its decisions depend on the seed of the test run, not on one of its own."""
+        """Whether random decisions use the test session's seed instead of the injection's own."""
         return self.selector.probability < 1.0 and self.selector.seed is None
 
     def _decide(self) -> bool:
-        """Count a request that matches; whether it is hit.
+        """Count a request that matches, and return whether it is hit.
 
-        The k-th decision depends on k and on the seed: its own, or that of the test run together
-        with the test and the index of the injection.
+        The k-th decision depends on k and on a seed: the injection's own, or that of the test
+        session together with the test and the index of the injection.
         """
         self._seen += 1
         if self._seen <= self.selector.after:
@@ -138,17 +139,17 @@ class Plan:
     chosen: dict[str, tuple[Fault, Injection]] = field(default_factory=dict)
 
     def fault(self, stage: str) -> Fault:
-        """The fault of ``stage``, or the null fault."""
+        """Return the fault of ``stage``, or the null fault."""
         entry = self.chosen.get(stage)
         return entry[0] if entry is not None else NO_FAULT
 
     def injection(self, stage: str) -> Injection | None:
-        """The injection of the fault of ``stage``; ``None`` for the null fault."""
+        """Return the injection of the fault of ``stage``; ``None`` for the null fault."""
         entry = self.chosen.get(stage)
         return entry[1] if entry is not None else None
 
     def wait(self, stage: str) -> Callable[[float | None], bool]:
-        """The function with which the fault of ``stage`` waits."""
+        """Return the function with which the fault of ``stage`` waits."""
         entry = self.chosen.get(stage)
         return entry[1].wait if entry is not None else _no_wait
 
@@ -188,20 +189,20 @@ def _check(faults: tuple[Fault, ...], selector: Selector) -> None:
 class Injections:
     """The injections of a worker, in the order they were made.
 
-    Of two injections for one stage the first that matches a request hits it, and the other does not
-    count it: ``inject(A, times=1); inject(B, times=1)`` act in this order. ``label`` and ``seed``
-    make random decisions repeatable.
+    If two injections for one stage match a request, the first hits it and the second does not count
+    it: ``inject(A, times=1); inject(B, times=1)`` act in this order. ``label`` and ``seed`` make
+    random decisions repeatable.
     """
 
     def __init__(self, *, seed: int = 0, label: str = "") -> None:
         self.seed = seed
         self.label = label
         self.halted = False
-        """Whether no fault may stall a request: the worker is stopping, or stopped."""
+        """Whether faults cannot stall requests, because the worker is stopping or stopped."""
         self.on_change: Callable[[], None] = lambda: None
         """Called after injections were added or removed."""
         self.on_decision: Callable[[Injection], None] = lambda injection: None
-        """Called, under the lock, when an injection was considered."""
+        """Called, under the lock, after an injection was considered."""
         self._lock = threading.Lock()
         self._active: list[Injection] = []
         self._made: list[Injection] = []
@@ -229,11 +230,12 @@ class Injections:
             return any(fault.listener for i in self._active for fault in i.faults)
 
     def plan_connection(self) -> Plan:
-        """The faults that act on a connection that was just accepted."""
+        """Return the faults that act on a connection that was just accepted."""
         return self._plan(None) if self._active else NO_PLAN
 
     def plan_request(self, claim: Claim) -> Plan:
-        """The faults that act on a request whose body was read, before it is authenticated."""
+        """Return the faults that act on a request whose body was read, before it is
+        authenticated."""
         return self._plan(claim) if self._active else NO_PLAN
 
     def _plan(self, claim: Claim | None) -> Plan:
@@ -275,7 +277,7 @@ class Injections:
             return list(self._active)
 
     def adopt(self, number: int, faults: tuple[Fault, ...], selector: Selector) -> Injection:
-        """Put in force, without checks, an injection of the parent process with its ``number``."""
+        """Add an injection of the parent process under its ``number``, without checks."""
         injection = Injection(faults, selector, number, self)
         with self._lock:
             self._made.append(injection)
@@ -283,9 +285,9 @@ class Injections:
         return injection
 
     def halt(self) -> None:
-        """Release every stalled request, and stall none until :meth:`resume`; injections stay."""
+        """Release every stalled request, and let faults stall no others until :meth:`resume`."""
         self.halted = True
-        for injection in self.active:  # a removed one has been released for good
+        for injection in self.active:  # removed injections stay released
             injection._release()
 
     def resume(self) -> None:
@@ -293,7 +295,7 @@ class Injections:
         self.halted = False
 
     def clear(self) -> None:
-        """Remove every injection, release every stalled request, and forget them."""
+        """Remove and forget every injection, and release every stalled request."""
         with self._lock:
             for injection in self._made:
                 injection._released.set()

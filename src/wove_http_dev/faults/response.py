@@ -41,11 +41,11 @@ class Status(_ResponseFault):
 
 @dataclass(frozen=True)
 class Redirect(_ResponseFault):
-    """The client is redirected; requests that follow are on ``Injection.redirected``."""
+    """The client is redirected; ``Injection.redirected`` has the requests that follow."""
 
     effect: ClassVar[str] = (
         "301, 302, 303: a GET with every header, credentials included, to the other origin, whose"
-        " answer is unpickled and believed; 307, 308: a transport error, kind HTTPError"
+        " answer is unpickled and accepted; 307, 308: a transport error, kind HTTPError"
     )
     code: int = field(302, "HTTP status", least=300, most=399)
     target: str | None = field(
@@ -59,7 +59,7 @@ class Redirect(_ResponseFault):
 
 @dataclass(frozen=True)
 class EmptyBody(_ResponseFault):
-    """A 200 with an empty body."""
+    """The response is a 200 with an empty body."""
 
     effect: ClassVar[str] = _TRANSPORT + "RuntimeError: returned an empty response"
 
@@ -99,7 +99,7 @@ class ByteOrderMark(_ResponseFault):
 
 @dataclass(frozen=True)
 class HtmlPage(_ResponseFault):
-    """The response is an HTML page, as of a proxy or a login."""
+    """The response is an HTML page, like that of a proxy or a login."""
 
     effect: ClassVar[str] = _TRANSPORT + "JSONDecodeError (HTTPError for an error status)"
     status: int = field(200, "HTTP status", least=200, most=599)

@@ -124,9 +124,9 @@ class Saturated(_RunFault):
 class TaskCancelled(_RunFault):
     """The worker answers task_cancelled without a cancel_task; the task does not run."""
 
-    effect: ClassVar[str] = "CancelledError leaves the weave, whatever error_mode and retries say"
+    effect: ClassVar[str] = "CancelledError leaves the weave, regardless of error_mode and retries"
     uncontained: ClassVar[Mapping[str, str]] = {
-        "2.0": "it cancels the weave itself: CancelledError, whatever error_mode says"
+        "2.0": "it cancels the weave itself: CancelledError, regardless of error_mode"
     }
 
     def on_run(self, stage: RunStage) -> Outcome:
@@ -135,7 +135,7 @@ class TaskCancelled(_RunFault):
 
 @dataclass(frozen=True)
 class IgnoreCancel(_CancelFault):
-    """The worker accepts cancel_task, and the task goes on."""
+    """The worker accepts cancel_task, but the task keeps running."""
 
     effect: ClassVar[str] = "none: the executor ignores the response to a cancel_task"
 
@@ -157,7 +157,7 @@ class SlowCancel(_CancelFault):
 
 @dataclass(frozen=True)
 class RefuseCancel(_CancelFault):
-    """The worker refuses cancel_task with an HTTP error, and the task goes on."""
+    """The worker refuses cancel_task with an HTTP error, and the task keeps running."""
 
     effect: ClassVar[str] = "none: the executor ignores the response to a cancel_task"
     status: int = field(409, "HTTP status of the refusal", least=400, most=599)

@@ -1,4 +1,4 @@
-"""Which requests an injection selects, and why it does not select one."""
+"""``Selector``: decides which requests an injection selects."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ COMMANDS = ("run_task", "cancel_task")
 
 @dataclass(frozen=True)
 class Selector:
-    """Select requests of ``task`` (name or glob) and ``command``: let ``after`` of them through,
-    then hit at most ``times``, each with ``probability``. The initial values that Wove itself sends
-    are selected only with ``initial_values=True``."""
+    """Selects requests of ``task`` (name or glob) and ``command``: lets ``after`` of them through,
+    then hits at most ``times``, each with ``probability``. The initial values that Wove itself
+    sends are selected only with ``initial_values=True``."""
 
     task: str | None = field(None, "name or glob of the tasks to hit", metavar="GLOB")
     command: str | None = field(
@@ -32,7 +32,7 @@ class Selector:
     probability: float = field(1.0, "probability that a request is hit", most=1.0)
     seed: int | None = field(
         None,
-        "seed of the probability (none: one for the whole test run)",
+        "seed of the probability (none: that of the test session)",
         least=-math.inf,
         metavar="SEED",
     )
@@ -44,8 +44,8 @@ class Selector:
             raise UsageError("task takes a name or a glob, not ''")
 
     def mismatch(self, claim: Claim | None, faults: Sequence[Fault]) -> str | None:
-        """Why ``faults`` do not hit the request with the body ``claim``; ``None`` if they do, and
-        for a connection, which has no ``claim``."""
+        """Return why ``faults`` do not hit the request with the body ``claim``; ``None`` if they
+        do. Connections have no ``claim`` and always match."""
         if claim is None:
             return None
         command = self.command or _common_command(faults)
@@ -58,7 +58,8 @@ class Selector:
         return None
 
     def check_suits(self, faults: Sequence[Fault]) -> None:
-        """Raise :class:`UsageError` if it could never select anything for one of ``faults``."""
+        """Raise :class:`UsageError` if the selector could never select anything for one of
+        ``faults``."""
         for fault in faults:
             if fault.listener and self != Selector():
                 raise UsageError(

@@ -1,4 +1,4 @@
-"""One grammar for faults in text: ``NAME field=value … task=… times=…`` in shell words.
+"""Parses faults written as text: ``NAME field=value … task=… times=…``, split like shell words.
 
 ``inject("…")``, the markers and ``--fault`` take the same text.
 """
@@ -21,7 +21,8 @@ _SEE = "see wove-http-dev faults"
 def parse_fault(
     text: str, table: Mapping[str, type[Fault]] = FAULTS
 ) -> tuple[Fault, dict[str, Any]]:
-    """The fault in ``text`` and its selector words. Raises :class:`UsageError` with advice."""
+    """Return the fault in ``text`` and its selector fields. Raises :class:`UsageError` with
+    advice."""
     name, *settings = _shell_words(text)
     kind = named_fault(name, table)
     values: dict[str, Any] = {}
@@ -44,7 +45,8 @@ def parse_fault(
 
 
 def named_fault(name: str, table: Mapping[str, type[Fault]] = FAULTS) -> type[Fault]:
-    """The fault called ``name``. Raises :class:`UsageError` that offers the nearest name."""
+    """Return the fault class called ``name``. Raises :class:`UsageError` that suggests the nearest
+    name."""
     kind = table.get(name)
     if kind is None:
         raise UsageError(f"unknown fault {name!r}; {did_you_mean(name, table, _SEE)}")
@@ -54,10 +56,10 @@ def named_fault(name: str, table: Mapping[str, type[Fault]] = FAULTS) -> type[Fa
 def read_injection(
     faults: Iterable[Fault | str], words: Mapping[str, Any]
 ) -> tuple[tuple[Fault, ...], Selector]:
-    """The faults, and the selector that the texts among them and ``words`` make together.
+    """Return the faults, and one selector made from ``words`` and from the texts among ``faults``.
 
-    A word with its default value counts as not given. Raises :class:`UsageError` for a text that
-    is not a fault, and for a word that is given twice with different values.
+    A word with its default value counts as not given. Raises :class:`UsageError` for a text that is
+    not a fault, and for a word that is given twice with different values.
     """
     instances: list[Fault] = []
     selection: dict[str, Any] = {}
@@ -73,11 +75,11 @@ def read_injection(
 
 
 def expand_marker_words(words: Iterable[Any]) -> list[str | Fault]:
-    """The faults that a marker's ``words`` mean: ``all``, families (stages), names, faults with
-    fields (``"status code=500"``), instances, and lists of them.
+    """Return the faults that a marker's ``words`` stand for: ``all``, families (stages), names,
+    faults with fields (``"status code=500"``), instances, and lists of them.
 
     Names come in the catalogue's order, then faults with fields and instances as they were given.
-    Raises :class:`UsageError` for a word that is none of these, and for no word at all.
+    Raises :class:`UsageError` for a word that is none of these, and if there are no words.
     """
     names: set[str] = set()
     others: list[str | Fault] = []

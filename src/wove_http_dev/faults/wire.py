@@ -1,4 +1,4 @@
-"""Faults of the wire: the response is right, and its bytes do not arrive as they should."""
+"""Faults of the wire: the bytes of a correct response arrive late, damaged or not at all."""
 
 from __future__ import annotations
 

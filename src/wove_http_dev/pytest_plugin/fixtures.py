@@ -1,4 +1,4 @@
-"""The plugin's fixtures; each worker is ``with HttpWorker(...) as w, w.configured():``."""
+"""The plugin's fixtures. They start workers and configure Wove for them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 Factory = Callable[..., "HttpWorker"]
 FAULTED_TIMEOUT = 0.5
-"""The executor's ``timeout``, in seconds, of a test that runs once per fault; many faults show only
-when it has passed."""
+"""The executor's ``timeout``, in seconds, for a test that runs once per fault. It is short because
+many faults show only after it."""
 FAULTED_DELIVERY_TIMEOUT = 1.0
 """The ``delivery_timeout`` of such a test, in seconds."""
 
@@ -31,7 +31,8 @@ def wove_http_options() -> dict[str, Any]:
 
 @pytest.fixture
 def wove_http_fault() -> Any:
-    """The fault in force, as the marker ``wove_http_faults`` has it: a name or an instance."""
+    """The fault that the marker ``wove_http_faults`` injects in this test: a name, a text or an
+    instance."""
     pytest.fail("wove_http_fault needs the marker wove_http_faults on the test", pytrace=False)
 
 
@@ -48,7 +49,8 @@ def wove_http_ca() -> Iterator[CertificateAuthority]:
 def wove_http_worker_factory(
     request: pytest.FixtureRequest, wove_http_options: dict[str, Any]
 ) -> Iterator[Factory]:
-    """``factory(**options)`` starts and configures one more worker, stopped with the test.
+    """Return ``factory(**options)``, which starts and configures a further worker. It is stopped at
+    the end of the test.
 
     Environments are named ``workers``, ``workers-2``, … unless an option names one.
     """
@@ -75,8 +77,9 @@ def wove_http_worker_factory(
 def wove_http_worker(
     request: pytest.FixtureRequest, wove_http_worker_factory: Factory
 ) -> HttpWorker:
-    """A running, empty worker: https, signed, environment ``workers`` configured in Wove, its CA
-    trusted by this process; checked and everything restored at the end of the test."""
+    """A running worker with an empty journal: https, signed requests, environment ``workers``
+    configured in Wove, its CA trusted by this process. At the end of the test the worker is checked
+    and everything is restored."""
     from wove_http_dev.errors import UsageError
 
     fault = _fault_of(request.node)

@@ -1,4 +1,4 @@
-"""What pytest calls of the plugin: its options and markers, a test for each fault, the report."""
+"""The plugin's hooks: command line options, markers, one test per fault, and the report section."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--wove-http-url",
         metavar="URL",
-        help="run the tests against the worker service at URL instead of one of their own",
+        help="run the tests against the worker service at URL instead of starting workers",
     )
     group.addoption(
         "--wove-http-secret-env",
@@ -75,7 +75,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if any(marker.kwargs for marker in markers):
             raise UsageError('it takes no keywords; say "all", names, or families')
         if not {"wove_http_worker", "wove_http_fault"} & set(metafunc.fixturenames):
-            raise UsageError("the test must use wove_http_worker: it is what has the fault")
+            raise UsageError("the test must use wove_http_worker, where the fault is injected")
         faults = expand_marker_words(marker.args for marker in markers)
     except UsageError as exc:
         message = f"wove_http_faults: {exc}"
@@ -87,7 +87,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-    """Keep whether the body passed, for the fixtures; add each worker's report to a failure."""
+    """Store whether the test's body passed, for the fixtures; add each worker's report to a
+    failure."""
     outcome = yield
     report: pytest.TestReport = outcome.get_result()
     if report.when == "call":

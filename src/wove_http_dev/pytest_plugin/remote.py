@@ -1,4 +1,5 @@
-"""``--wove-http-url`` and the options beside it: the tests against a service that is running."""
+"""``--wove-http-url`` and related options: run the tests against a service that is already
+running."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ def check_remote(config: pytest.Config) -> None:
 
 
 def remote_worker(config: pytest.Config, options: Mapping[str, Any]) -> RemoteWorker:
-    """The worker at ``--wove-http-url``, with the test's ``options``."""
+    """Return the worker at ``--wove-http-url``, with the test's ``options``."""
     from wove_http_dev.options import secret_from_environment
     from wove_http_dev.remote_worker import RemoteWorker
 

@@ -1,4 +1,4 @@
-"""What the hooks and the fixtures of the plugin keep on a test item for each other."""
+"""The keys under which the plugin's hooks and fixtures share data on a test item."""
 
 from __future__ import annotations
 
