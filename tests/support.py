@@ -1,7 +1,7 @@
-"""A raw client for tests, the frames it sends, and a weave of one task.
+"""A raw HTTP client for tests, frames for it to send, and a weave of one task.
 
-The client reads and writes sockets itself and signs with Wove's own code, so that it cannot share
-a mistake with the package under test.
+The client uses sockets directly and signs with Wove's own code, so that it cannot share a mistake
+with the package under test.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class HttpResponse:
 
 
 def parse_responses(data: bytes) -> list[HttpResponse]:
-    """Every response in ``data``, all that a connection sent until it closed."""
+    """Every response in ``data``, which is everything that a connection received."""
     responses = []
     while data:
         head, _, data = data.partition(b"\r\n\r\n")
@@ -97,7 +97,7 @@ def parse_responses(data: bytes) -> list[HttpResponse]:
 
 
 def encode(value: Any) -> str:
-    """``value`` as a ``*_pickle`` field carries it: cloudpickle, then base64."""
+    """``value`` as a ``*_pickle`` field contains it: pickled by cloudpickle, then base64."""
     return base64.b64encode(cloudpickle.dumps(value)).decode("ascii")
 
 
@@ -161,7 +161,8 @@ def request_bytes(
 
 
 def connect(worker: HttpWorker, *, tls: bool | None = None) -> socket.socket:
-    """A connected socket, TLS handshake done. ``tls=None``: as the worker's options say."""
+    """Open a socket to the worker, with the TLS handshake done. ``tls=None`` uses TLS if the worker
+    does."""
     sock = socket.create_connection(("127.0.0.1", worker.port), timeout=TIMEOUT)
     if not (worker.options.tls if tls is None else tls):
         return sock
@@ -182,7 +183,7 @@ def read_all(sock: socket.socket) -> bytes:
 
 
 def read_response(sock: socket.socket) -> HttpResponse:
-    """Block until one whole response has come on a connection that stays open; return it."""
+    """Block until one complete response has arrived on a connection that stays open; return it."""
     data = b""
     while True:
         chunk = sock.recv(65536)
@@ -224,7 +225,7 @@ def signed_request(worker: HttpWorker, frame: bytes) -> HttpResponse:
 
 
 def weave_one(value_or_function: Any = (1, 2), environment: str = "workers", **options: Any) -> Any:
-    """Weave one task, a function or one that returns a value; return its result."""
+    """Run a weave of one task, a function or a value to return; return its result."""
     return run_one_weave(value_or_function, environment, **options).result()
 
 
@@ -247,7 +248,7 @@ def process_state() -> dict[str, Any]:
 
 @contextlib.contextmanager
 def closing_all() -> Iterator[list[socket.socket]]:
-    """A list to put sockets in; each is closed on exit."""
+    """A list of sockets, each of which is closed on exit."""
     sockets: list[socket.socket] = []
     try:
         yield sockets

@@ -1,4 +1,4 @@
-"""``assert_contained``: what it accepts and what fails the test."""
+"""``assert_contained``: what passes and what fails the test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_a_result_is_contained(wove_http_worker: HttpWorker) -> None:
 
 
 def test_a_transport_error_is_contained(wove_http_worker: HttpWorker) -> None:
-    """An error of Wove's is caught and kept as ``error``."""
+    """One of Wove's own errors is caught and kept as ``error``."""
     wove_http_worker.inject("status")
     with assert_contained(wove_http_worker) as contained:
         weave_one()
@@ -54,7 +54,7 @@ def test_the_seconds_of_a_block(wove_http_worker: HttpWorker) -> None:
 
 
 def test_a_failed_assertion_passes_through(wove_http_worker: HttpWorker) -> None:
-    """An assertion of the test's own keeps its message."""
+    """A failed assertion in the block keeps its message."""
     with pytest.raises(AssertionError, match=r"^own$"), assert_contained(wove_http_worker):
         raise AssertionError("own")
 
@@ -66,7 +66,7 @@ def test_a_task_that_ran_twice_is_not_contained(wove_http_worker: HttpWorker) ->
         weave_one()
 
 
-def test_retries_that_were_asked_for_are_contained(wove_http_worker: HttpWorker) -> None:
+def test_expected_retries_are_contained(wove_http_worker: HttpWorker) -> None:
     """``attempts=2`` allows two runs."""
     wove_http_worker.inject("lost-response", times=1)
     with assert_contained(wove_http_worker, attempts=2) as contained:

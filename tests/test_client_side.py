@@ -1,4 +1,4 @@
-"""What ``configured()`` and ``impersonate()`` change in this process; that all is restored."""
+"""Changes that ``configured()`` and ``impersonate()`` make in this process, and restoring them."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ VARIABLE = "WOVE_HTTP_DEV_TEST"
 
 
 class Interruption(BaseException):
-    """Raised in place of KeyboardInterrupt, on which pytest would stop."""
+    """Used instead of KeyboardInterrupt, on which pytest would stop."""
 
 
 @ways
 def test_everything_is_restored(worker: HttpWorker, enter: Entered) -> None:
-    """After an ordinary exit the process is as it was."""
+    """After an ordinary exit the process is unchanged."""
     before = process_state()
     with enter(worker):
         pass
@@ -66,7 +66,7 @@ def test_everything_is_restored(worker: HttpWorker, enter: Entered) -> None:
 
 @ways
 def test_something_was_changed(worker: HttpWorker, enter: Entered) -> None:
-    """Inside the block the process differs, so there is something to restore."""
+    """Inside the block the process differs, so the other tests compare something."""
     before = process_state()
     with enter(worker):
         assert process_state() != before
@@ -77,7 +77,7 @@ def test_something_was_changed(worker: HttpWorker, enter: Entered) -> None:
 def test_everything_is_restored_after_an_exception(
     worker: HttpWorker, enter: Entered, kind: type[BaseException]
 ) -> None:
-    """After an exception the process is as it was, also after a BaseException."""
+    """After an exception, even a BaseException, the process is unchanged."""
     before = process_state()
     with pytest.raises(kind), enter(worker):
         raise kind
@@ -86,7 +86,7 @@ def test_everything_is_restored_after_an_exception(
 
 @ways
 def test_restored_after_a_weave(worker: HttpWorker, enter: Entered) -> None:
-    """After a weave inside the block the process is as it was."""
+    """After a weave inside the block the process is unchanged."""
     before = process_state()
     with worker.configured(), enter(worker):
         weave_one(answer)
@@ -94,8 +94,7 @@ def test_restored_after_a_weave(worker: HttpWorker, enter: Entered) -> None:
 
 
 def test_runtime_is_restored_in_place(worker: HttpWorker) -> None:
-    """Wove's runtime objects are the same objects afterwards: other code holds references to
-    them."""
+    """Wove's runtime objects are the same objects afterwards, because other code refers to them."""
     before = [id(runtime), id(runtime.environments), id(runtime.global_defaults)]
     with worker.configured():
         pass
@@ -124,7 +123,7 @@ def test_outer_worker_is_reached_after_the_inner(make_worker: MakeWorker) -> Non
 
 
 def test_inner_worker_replaces_one_of_its_name(make_worker: MakeWorker) -> None:
-    """Of two environments with one name the inner one is in effect."""
+    """Of two environments with the same name the inner one is used."""
     one, two = make_worker(), make_worker()
     with one.configured(), two.configured():
         weave_one(answer)
@@ -132,7 +131,8 @@ def test_inner_worker_replaces_one_of_its_name(make_worker: MakeWorker) -> None:
 
 
 def test_workers_may_be_deconfigured_in_any_order(make_worker: MakeWorker) -> None:
-    """The first worker may end its ``configured()`` before the second; the process is as it was."""
+    """The first worker may end its ``configured()`` before the second; afterwards the process is
+    unchanged."""
     before = process_state()
     first, second = ExitStack(), ExitStack()
     first.enter_context(make_worker(environment="one").configured())
@@ -191,7 +191,7 @@ def test_impersonate_needs_tls(plain_worker: HttpWorker) -> None:
 
 
 def test_impersonated_port_and_path(worker: HttpWorker) -> None:
-    """The impersonated URL's own port and path lead to the worker."""
+    """The port and path of the impersonated URL lead to the worker."""
     url = "https://workers.internal:8443/api/v2/tasks"
     with worker.configured(), worker.impersonate(url):
         wove.config(

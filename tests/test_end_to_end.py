@@ -1,4 +1,4 @@
-"""Weaves through Wove's real executor, from ``weave()`` to the worker of the fixture and back."""
+"""Weaves through Wove's real executor to the worker of the fixture."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def weave_error(task: Callable[..., Any]) -> EnvironmentExecutionError:
 def test_awkward_outcome_kind(
     wove_http_worker: HttpWorker, task: Callable[..., Any], kind: str, message: str
 ) -> None:
-    """An outcome that cannot be pickled as it is fails only its task, under its own kind."""
+    """An outcome that cannot be pickled fails only its task, with its own kind of error."""
     assert weave_error(task).payload["kind"] == kind
 
 
@@ -219,7 +219,7 @@ def test_awkward_outcome_kind(
 def test_awkward_outcome_message(
     wove_http_worker: HttpWorker, task: Callable[..., Any], kind: str, message: str
 ) -> None:
-    """The user gets the message of the real error."""
+    """The user gets the message of the original error."""
     assert message in str(weave_error(task))
 
 
@@ -227,7 +227,7 @@ def test_awkward_outcome_message(
 def test_awkward_outcome_is_a_task_error(
     wove_http_worker: HttpWorker, task: Callable[..., Any], kind: str, message: str
 ) -> None:
-    """The worker sends a task_error event."""
+    """An outcome that cannot be pickled is sent as a task_error event."""
     weave_error(task)
     assert wove_http_worker.exchanges[-1].events == ["task_started", "task_error"]
 
@@ -245,7 +245,7 @@ def test_awkward_outcome_is_not_an_http_error(
 def test_service_survives_an_awkward_outcome(
     wove_http_worker: HttpWorker, task: Callable[..., Any], kind: str, message: str
 ) -> None:
-    """The next task is served."""
+    """After an outcome that cannot be pickled the next task is served."""
     weave_error(task)
     assert weave_one(answer) == 42
 
@@ -304,7 +304,7 @@ def test_retry_after_a_fault(wove_http_worker: HttpWorker) -> None:
 
 
 def test_retry_is_a_new_run(wove_http_worker: HttpWorker) -> None:
-    """The executor retries under another run id."""
+    """A retry has a new run id."""
     wove_http_worker.inject("missing-terminal times=1")
     weave_one(answer, retries=1, delivery_timeout=1.0)
     assert len({run.run_id for run in wove_http_worker.runs}) == 2
@@ -314,7 +314,7 @@ def test_retry_is_a_new_run(wove_http_worker: HttpWorker) -> None:
 
 
 def weave_with_initial_values() -> Any:
-    """The result of a weave that sends its initial values ``data`` and ``x`` as tasks."""
+    """The result of a weave that sends its initial values ``data`` and ``x`` as runs."""
     with weave(environment="workers", x=5) as w:
 
         @w.do
@@ -352,7 +352,7 @@ def test_faults_do_not_hit_initial_values(wove_http_worker: HttpWorker) -> None:
 
 
 def test_faults_hit_initial_values_when_selected(wove_http_worker: HttpWorker) -> None:
-    """``initial_values=True`` lets a fault hit them."""
+    """With ``initial_values=True`` a fault hits initial values."""
     injection = wove_http_worker.inject("reject-auth", task="x", initial_values=True)
     with pytest.raises(EnvironmentExecutionError, match="401"):
         _ = weave_with_initial_values().x
@@ -360,7 +360,7 @@ def test_faults_hit_initial_values_when_selected(wove_http_worker: HttpWorker) -
 
 
 def test_holds_do_not_hold_initial_values(wove_http_worker: HttpWorker) -> None:
-    """A gate for every task counts the user's task first."""
+    """A gate for every task holds the user's task and no initial value."""
     gate = wove_http_worker.hold(release_when=1)
     weave_with_initial_values()
     assert [run.task_id for run in gate.runs] == ["plus_one"]
@@ -377,7 +377,7 @@ def test_user_lambda_is_not_an_initial_value(wove_http_worker: HttpWorker) -> No
 
 
 def configure_as_the_http_page(url: str) -> None:
-    """Configure Wove as Wove's http page does, for ``url``."""
+    """Configure Wove for ``url`` as Wove's http page does."""
     wove.config(
         default_environment="workers",
         environments={
@@ -400,7 +400,7 @@ def render_report() -> str:
 
 @pytest.mark.parametrize("query", ["", "?tenant=7&zone=a%2Fb"])
 def test_http_page_configuration(wove_http_worker: HttpWorker, query: str) -> None:
-    """Under ``impersonate`` an application's own configuration reaches the worker unchanged."""
+    """With ``impersonate`` an application's own configuration reaches the worker unchanged."""
     with wove_http_worker.impersonate(PRODUCTION_URL + query):
         configure_as_the_http_page(PRODUCTION_URL + query)
         assert weave_one(render_report) == "report"
@@ -411,14 +411,15 @@ def test_http_page_configuration(wove_http_worker: HttpWorker, query: str) -> No
 
 @pytest.mark.wove_http(impersonate=PRODUCTION_URL)
 def test_http_page_configuration_by_marker(wove_http_worker: HttpWorker) -> None:
-    """The ``impersonate`` option does the same for a whole test, strict mode included."""
+    """The ``impersonate`` option does so for a whole test, including strict mode."""
     configure_as_the_http_page(PRODUCTION_URL)
     assert weave_one(render_report) == "report"
 
 
 @pytest.mark.wove_http(impersonate=PRODUCTION_URL)
 def test_impersonated_query_is_accepted(wove_http_worker: HttpWorker) -> None:
-    """A query string that the option does not have is accepted, also by strict mode."""
+    """A query in the application's URL is accepted although the option has none, even in strict
+    mode."""
     configure_as_the_http_page(PRODUCTION_URL + "?tenant=7")
     assert weave_one(render_report) == "report"
 

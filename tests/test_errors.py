@@ -1,4 +1,4 @@
-"""The errors of the package: what they derive from, their HTTP statuses and codes."""
+"""The errors of the package: base classes, HTTP statuses and codes."""
 
 from __future__ import annotations
 

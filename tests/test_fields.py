@@ -1,4 +1,4 @@
-"""Typed fields: declared once, checked, read from text, shown, made flags."""
+"""Typed fields, declared once: checking, reading from text, showing, and command-line flags."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Example:
-    """A field of every kind."""
+    """A dataclass with a field of every kind."""
 
     delay: float = field(1.0, "seconds to wait", "seconds")
     limit: float | None = field(2.0, "seconds at most", "seconds", above=0.0)
@@ -46,7 +46,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Plain:
-    """A dataclass of a user's own, without :func:`field`."""
+    """A user's dataclass that does not use :func:`field`."""
 
     size: int = 3
     words: tuple[str, ...] = ()
@@ -63,12 +63,12 @@ class Unresolvable:
 
 
 def of(name: str) -> TypedField:
-    """A field of the example."""
+    """The field ``name`` of the example."""
     return fields_of(Example)[name]
 
 
 class TestCheck:
-    """Values that are allowed, and values that are not."""
+    """Valid and invalid values."""
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -115,7 +115,7 @@ class TestCheck:
         ],
     )
     def test_refused(self, name: str, value: Any, sentence: str) -> None:
-        """Any other is refused with one sentence that says what the field takes."""
+        """An invalid value is refused with one sentence that says what the field accepts."""
         with pytest.raises(UsageError) as caught:
             of(name).check(value)
         assert str(caught.value) == sentence
@@ -126,7 +126,7 @@ class TestCheck:
             of("delay").check(-1, "slow-response")
 
     def test_secret_is_not_in_the_message(self) -> None:
-        """A secret that is refused is not shown."""
+        """The message about a refused secret does not show it."""
         with pytest.raises(UsageError) as caught:
             of("token").check(b"correct-horse")
         assert "horse" not in str(caught.value)
@@ -142,7 +142,7 @@ class TestCheck:
 
 
 class TestParse:
-    """Values from text."""
+    """Values read from text."""
 
     @pytest.mark.parametrize(
         ("name", "text", "value"),
@@ -167,7 +167,7 @@ class TestParse:
         [("delay", "soon"), ("count", "0"), ("count", "1.5"), ("loud", "maybe"), ("shape", "x")],
     )
     def test_refused(self, name: str, text: str) -> None:
-        """Text that stands for no allowed value is refused with the same sentence."""
+        """Text for an invalid value is refused with the same sentence as the value."""
         with pytest.raises(UsageError, match=f"^here: {name} takes {of(name).accepts}, not"):
             of(name).parse(text, "here")
 
@@ -176,30 +176,30 @@ class TestPlainDataclass:
     """A dataclass that does not use :func:`field`."""
 
     def test_defaults(self) -> None:
-        """Defaults are known, also those that a factory makes."""
+        """Defaults are known, including those from a factory."""
         assert [each.default for each in fields_of(Plain).values()] == [3, (), [], ""]
 
     def test_number_is_not_negative(self) -> None:
-        """A number is checked like a declared one."""
+        """A plain number is checked like a declared one."""
         with pytest.raises(UsageError, match="size takes a whole number, 0 or more, not -1"):
             check_fields(Plain(size=-1))
 
     def test_other_types(self) -> None:
-        """What is annotated with another type is not checked."""
+        """A field with another type is not checked."""
         assert check_fields(Plain(words=3)) is None  # type: ignore[func-returns-value, arg-type]
 
     def test_unresolvable_annotations(self) -> None:
-        """Nor is anything of a class whose annotations cannot be resolved."""
+        """Fields of a class with unresolvable annotations are not checked."""
         assert check_fields(Unresolvable(size="x")) is None  # type: ignore[func-returns-value, arg-type]
 
     def test_unresolvable_annotations_and_a_number(self) -> None:
-        """Except that a number is finite and not negative."""
+        """A number must be finite and not negative even if annotations are unresolvable."""
         with pytest.raises(UsageError, match="size takes"):
             check_fields(Unresolvable(size=-1))
 
 
 class TestShown:
-    """What is printed about a field."""
+    """The texts that are printed about a field."""
 
     @pytest.mark.parametrize(
         ("name", "metavar"),
@@ -214,27 +214,27 @@ class TestShown:
         ],
     )
     def test_metavar(self, name: str, metavar: str) -> None:
-        """The word for a value says its unit or its type."""
+        """The placeholder for a value is its unit or its type."""
         assert of(name).metavar == metavar
 
     def test_help(self) -> None:
-        """The help is the documentation, and the bounds where there are two."""
+        """The help text is the documentation, with the bounds if there are two."""
         assert of("port").help() == "TCP port (between 0 and 65535)"
 
     def test_help_with_default(self) -> None:
-        """And a default that is not ``None``."""
+        """The help text has the default, unless it is ``None``."""
         assert of("port").help(80) == "TCP port (between 0 and 65535) (default: 80)"
 
     def test_changed(self) -> None:
-        """What differs from its default, as it is written."""
+        """Fields that differ from their defaults are shown in their written form."""
         assert changed(Example(delay=2.0, name="two words")) == ["delay=2.0", "name='two words'"]
 
     def test_written_none(self) -> None:
-        """``None`` is written as it is read."""
+        """``None`` is written in the form in which it is read."""
         assert changed(Example(limit=None)) == ["limit=none"]
 
     def test_side(self) -> None:
-        """Who uses the value is declared."""
+        """The declared side says who uses the value."""
         assert [each.name for each in fields_of(Example).values() if each.side] == ["token"]
 
 
@@ -248,7 +248,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 class TestFlags:
-    """Fields as flags of a command line."""
+    """Fields as command-line flags."""
 
     @pytest.mark.parametrize(
         ("words", "name", "value"),
@@ -271,7 +271,7 @@ class TestFlags:
     def test_refused(
         self, parser: argparse.ArgumentParser, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """A value that is not allowed is refused with the field's sentence."""
+        """An invalid value of a flag is refused with the field's sentence."""
         with pytest.raises(SystemExit):
             parser.parse_args(["--port", "70000"])
         message = "argument --port: takes a whole number between 0 and 65535, not '70000'"
@@ -286,19 +286,19 @@ class TestFlags:
         ],
     )
     def test_help(self, parser: argparse.ArgumentParser, line: str) -> None:
-        """The help names the kind of value, says what it is, and the default."""
+        """The help of a flag names the kind of value, the documentation and the default."""
         assert f" {line} --" in " ".join(parser.format_help().split())
 
 
 class TestAdvice:
-    """What is said of an unknown word."""
+    """Suggestions for an unknown word."""
 
     def test_nearest(self) -> None:
-        """The nearest word."""
+        """The nearest word is suggested."""
         assert nearest("dely", ["count", "delay"]) == "delay"
 
     def test_nothing_near(self) -> None:
-        """None, if no word is near."""
+        """Without a near word the suggestion is None."""
         assert nearest("zzz", ["count", "delay"]) is None
 
     @pytest.mark.parametrize(
@@ -310,5 +310,5 @@ class TestAdvice:
         ],
     )
     def test_did_you_mean(self, word: str, otherwise: str, advice: str) -> None:
-        """The nearest word; without one, where to look, or every word there is."""
+        """The suggestion is the nearest word, or else a list of all words or where to find it."""
         assert did_you_mean(word, ["count", "delay"], otherwise) == advice

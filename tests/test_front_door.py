@@ -33,7 +33,7 @@ def test_unknown_name() -> None:
 
 
 def test_type_checkers_see_the_same_names() -> None:
-    """What is imported for type checkers is what is imported at run time, from the same module."""
+    """Type checkers see the same imports, from the same modules, as at run time."""
     imports = {
         alias.name: str(node.module).removeprefix("wove_http_dev.")
         for node in ast.walk(ast.parse(SOURCE))

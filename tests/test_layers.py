@@ -58,7 +58,7 @@ TESTED = [
 
 
 def entry_of(module: str) -> str | None:
-    """The entry of the table that ``module`` is, or belongs to; ``None`` if it has none."""
+    """The entry of the table that contains ``module``, or ``None``."""
     parts = module.split(".")
     prefixes = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
     return next((prefix for prefix in prefixes if prefix in ROWS), None)
@@ -82,14 +82,14 @@ def imports_in(source: str, module: str) -> Iterator[str]:
 
 
 def known_module(imported: str) -> str:
-    """The module that the name ``imported`` is, or is a name of."""
+    """The module that ``imported`` names, or to which the imported name belongs."""
     while imported and imported not in MODULES:
         imported = imported.rpartition(".")[0]
     return imported
 
 
 def wrong_imports(source: str, module: str) -> list[str]:
-    """What ``module`` imports and must not, each with the reason."""
+    """The forbidden imports of ``module``, each with the reason."""
     entry = entry_of(module)
     wrong = []
     for imported in imports_in(source, module):
@@ -121,14 +121,15 @@ def test_entry_has_a_module(entry: str) -> None:
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("conformance.w")])
 def test_worker_cases_import_nothing_else(module: str) -> None:
-    """The cases for a worker service import only each other and what runs and counts them."""
+    """The cases for a worker service import only each other and the modules that run and count
+    them."""
     imported = set(imports_in(MODULES[module].read_text(encoding="utf-8"), module))
     others = {name for name in imported if not name.startswith("conformance.worker")}
     assert others <= {"conformance.case", "conformance.runner"}
 
 
 def place_of_tests(module: str) -> tuple[Path, Path]:
-    """Where the tests of ``module`` are: one file, or a folder of files."""
+    """The file or folder with the tests of ``module``."""
     *folders, name = module.split(".")
     folder = TESTS.joinpath(*folders)
     return folder / f"test_{name.removeprefix('test_')}.py", folder / name
@@ -144,7 +145,7 @@ def test_module_has_a_test_file(module: str) -> None:
 
 
 class TestWrongImports:
-    """``wrong_imports`` finds every kind of wrong import, and no right one."""
+    """``wrong_imports`` finds every kind of wrong import, and reports no correct one."""
 
     @pytest.mark.parametrize(
         "source",

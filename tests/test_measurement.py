@@ -1,4 +1,4 @@
-"""What the installed Wove does with every fault is what the behaviour table says."""
+"""The behaviour table matches a measurement of every fault with the installed Wove."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def test_the_executor_behaves_as_recorded(name: str, wove_http_ca: CertificateAu
 
 
 def test_a_row_that_differs_is_measured_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A row that differs once, as after a pause of the machine, is not a difference; one that
-    differs twice is."""
+    """A row that differs is measured again, because a pause of the machine may have changed it;
+    only a second difference is reported."""
     rows = iter([{"outcome": "paused"}, {"outcome": "result"}] + [{"outcome": "error"}] * 2)
     monkeypatch.setattr(measurement, "measure_fault", lambda kind, ca: next(rows))
     with CertificateAuthority() as ca:

@@ -25,14 +25,14 @@ from wove_http_dev.options import (
 
 
 class TestOf:
-    """Options from words."""
+    """Options from keywords."""
 
     def test_defaults(self) -> None:
-        """Without a word everything is as by default."""
+        """Without keywords every option has its default."""
         assert Options.of() == Options()
 
     def test_word(self) -> None:
-        """A word sets its option."""
+        """A keyword sets its option."""
         assert Options.of(port=8443).port == 8443
 
     @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ class TestOf:
         ],
     )
     def test_unknown_word(self, word: str, message: str) -> None:
-        """An unknown word is a usage error that suggests a known one."""
+        """An unknown keyword is a usage error that suggests a known one."""
         with pytest.raises(UsageError, match=f"unknown option '{word}'") as caught:
             Options.of(**{word: 1})
         assert message in str(caught.value)
@@ -76,8 +76,8 @@ class TestOf:
         ("impersonate", ["", "workers.internal", "http://workers.internal/", "https://10.0.0.1/"]),
     ],
 )
-def test_value_that_cannot_be(word: str, values: list[Any]) -> None:
-    """A value that cannot be is a usage error that names its option."""
+def test_invalid_value(word: str, values: list[Any]) -> None:
+    """An invalid value is a usage error that names its option."""
     messages = []
     for value in values:
         with pytest.raises(UsageError) as caught:
@@ -101,14 +101,14 @@ def test_value_that_cannot_be(word: str, values: list[Any]) -> None:
     ],
     ids=repr,
 )
-def test_value_that_can_be(words: dict[str, Any]) -> None:
-    """A value that can be is kept as it is."""
+def test_valid_value(words: dict[str, Any]) -> None:
+    """A valid value is kept unchanged."""
     options = Options.of(**words)
     assert {word: getattr(options, word) for word in words} == words
 
 
 class TestExposure:
-    """Beyond loopback only with TLS and authentication."""
+    """A worker may listen beyond loopback only with TLS and authentication."""
 
     @pytest.mark.parametrize(
         ("words", "mode"),
@@ -121,7 +121,7 @@ class TestExposure:
         ],
     )
     def test_refused(self, words: dict[str, Any], mode: str) -> None:
-        """What Wove's executor would refuse is refused on this side too."""
+        """A combination that Wove's executor would refuse is refused by the worker too."""
         with pytest.raises(UsageError, match="is not loopback"):
             Options(**words).check_exposure(mode)
 
@@ -137,14 +137,14 @@ class TestExposure:
         ],
     )
     def test_allowed(self, words: dict[str, Any], mode: str) -> None:
-        """Everything else is allowed: it does not raise."""
+        """Every other combination is allowed."""
         options = Options(**words)
         options.check_exposure(mode)
         assert options.host == words.get("host", "localhost")
 
 
 class TestSides:
-    """Who uses an option."""
+    """Whether the service, the client or both use an option."""
 
     @pytest.mark.parametrize("each", fields_of(Options).values(), ids=lambda each: each.name)
     def test_declared(self, each: TypedField) -> None:
@@ -152,7 +152,7 @@ class TestSides:
         assert each.side in {SERVICE, CREDENTIALS, CLIENT, TEST}
 
     def test_of_side(self) -> None:
-        """The options of one side, by name."""
+        """The options of each side, by name."""
         words: dict[str, Any] = {
             "tls": False,
             "host": "::1",
@@ -165,7 +165,7 @@ class TestSides:
 
 
 class TestHost:
-    """A host name or address."""
+    """A host name or IP address."""
 
     @pytest.mark.parametrize(
         ("host", "expected"),
@@ -259,25 +259,25 @@ class TestHost:
         ],
     )
     def test_of_authority(self, authority: str, name: str) -> None:
-        """The port of a ``Host`` header is left out."""
+        """The host of a ``Host`` header, without the port."""
         assert Host.of_authority(authority).text == name
 
     def test_local_names_hold_both_loopbacks(self) -> None:
-        """The local names cover both families' loopback."""
+        """The local names include the loopback addresses of IPv4 and IPv6."""
         addresses = [ipaddress.ip_address(name) for name in LOCAL_NAMES if Host(name).is_address]
         assert {address.version for address in addresses if address.is_loopback} == {4, 6}
 
 
 class TestSecretFromEnvironment:
-    """A secret in an environment variable."""
+    """A secret from an environment variable."""
 
     def test_value(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The variable's value."""
+        """The secret is the variable's value."""
         monkeypatch.setenv("SOME_SECRET", "correct-horse")
         assert secret_from_environment("--secret-env", "SOME_SECRET") == "correct-horse"
 
     def test_no_variable(self) -> None:
-        """No name, no secret."""
+        """Without a variable's name there is no secret."""
         assert secret_from_environment("--secret-env", None) is None
 
     @pytest.mark.parametrize("value", [None, ""])
@@ -291,7 +291,7 @@ class TestSecretFromEnvironment:
 
 
 class TestImpersonated:
-    """The URL of a worker service to stand in for."""
+    """The URL of a service that a worker impersonates."""
 
     @pytest.mark.parametrize(
         ("url", "parts"),
@@ -303,7 +303,7 @@ class TestImpersonated:
         ],
     )
     def test_parts(self, url: str, parts: tuple[str, int, str]) -> None:
-        """Host, port and path are taken from it."""
+        """Host, port and path are those of the URL."""
         assert impersonated(url) == parts
 
     @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ class TestImpersonated:
         ],
     )
     def test_refused(self, url: str, message: str) -> None:
-        """What cannot be impersonated is a usage error that says why."""
+        """A URL that a worker cannot impersonate is a usage error that says why."""
         with pytest.raises(UsageError, match=message):
             impersonated(url)
 
@@ -343,6 +343,6 @@ class TestImpersonated:
     ids=str,
 )
 def test_worker_refuses_invalid_options(options: dict[str, Any]) -> None:
-    """``HttpWorker()`` checks every option when it is made."""
+    """``HttpWorker()`` checks every option in its constructor."""
     with pytest.raises(UsageError):
         HttpWorker(**options)

@@ -1,4 +1,4 @@
-"""The READMEs say what is so: their code is run as tests, the files that they name exist."""
+"""The READMEs are correct: their code is tested, and the files that they name exist."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PATHS = [
 
 @pytest.mark.parametrize(("page", "name", "shown"), BLOCKS, ids=[block[1] for block in BLOCKS])
 def test_a_block_is_its_file(page: str, name: str, shown: str) -> None:
-    """What a README shows is what the example's test runs."""
+    """A code block of a README equals the example file that is tested."""
     assert shown == (ROOT / name).read_text(encoding="utf-8")
 
 
@@ -51,7 +51,7 @@ def test_a_named_path_exists(page: str, name: str) -> None:
 
 
 def test_every_example_is_shown() -> None:
-    """No example is left out of the READMEs, but for the reference workers."""
+    """Every example is in a README, except the reference workers."""
     shown = {name for _, name, _ in BLOCKS}
     files = {f"examples/{path.name}" for path in (ROOT / "examples").glob("*.py")}
     assert {

@@ -44,7 +44,7 @@ def test_option_of_a_local_worker_skips(options: dict[str, Any]) -> None:
 
 
 def test_unknown_member_is_an_attribute_error() -> None:
-    """A member that no worker has raises AttributeError; it does not skip."""
+    """A member that no worker has raises AttributeError instead of skipping."""
     with pytest.raises(AttributeError, match="injct"):
         _ = remote().injct  # type: ignore[attr-defined]  # what a type checker says as well
 
@@ -54,19 +54,19 @@ PUBLIC = sorted(name for name in dir(HttpWorker) if not name.startswith("_"))
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_has_every_member(name: str) -> None:
-    """Every public member of HttpWorker is declared, so using it skips or works."""
+    """Every public member of HttpWorker is declared, so that using it either skips or works."""
     assert hasattr(RemoteWorker, name)
 
 
 @pytest.mark.parametrize("name", sorted(name for name in PUBLIC if not hasattr(ClientSide, name)))
 def test_member_of_a_local_worker_skips(name: str) -> None:
-    """A member that only HttpWorker has skips with its name and the reason."""
+    """A member that only HttpWorker has skips the test with the member's name and the reason."""
     with pytest.raises(Skipped, match=rf"worker\.{name} needs a worker of this process"):
         getattr(remote(), name)
 
 
 def test_fault_skips_by_name() -> None:
-    """Asking about a fault skips with the fault's name."""
+    """A question about a fault skips the test with the fault's name."""
     with pytest.raises(Skipped, match="the fault hang needs a worker of this process"):
         remote().why_not("hang")
 
@@ -97,7 +97,7 @@ def test_port_of_a_url_without_one() -> None:
 
 @pytest.mark.parametrize("url", ["ftp://x", "https://", "http://x:y", "http://[::1"])
 def test_unusable_url(url: str) -> None:
-    """A URL that cannot be used is an error that names the option."""
+    """An unusable URL is a usage error that names the option."""
     with pytest.raises(UsageError, match="--wove-http-url"):
         remote(url=url)
 
@@ -109,7 +109,7 @@ def test_both_credentials() -> None:
 
 
 def test_check_passes() -> None:
-    """Strict mode is off."""
+    """check() passes, because strict mode is off."""
     worker = remote(strict=True)
     worker.check()
     assert not worker.options.strict

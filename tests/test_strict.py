@@ -1,4 +1,4 @@
-"""Strict mode: what ``HttpWorker.check()`` raises for, and what its message says."""
+"""Strict mode: when ``HttpWorker.check()`` raises, and what its message says."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from wove_http_dev.worker import HttpWorker
 
 
 def refuse_one(worker: HttpWorker) -> None:
-    """Send something that is refused."""
+    """Send a request that is refused."""
     send_one(worker, request_bytes({}, run_frame(answer)))
 
 
@@ -130,7 +130,7 @@ def test_fault_without_times_may_never_fire(worker: HttpWorker) -> None:
 
 
 def test_check_names_the_injection_that_came_first(wove_http_worker: HttpWorker) -> None:
-    """The message says that an earlier injection took every request."""
+    """The message says that an earlier injection hit every request."""
     wove_http_worker.inject("status code=500")
     wove_http_worker.inject("status code=502", times=1)
     with pytest.raises(EnvironmentExecutionError):
@@ -141,7 +141,7 @@ def test_check_names_the_injection_that_came_first(wove_http_worker: HttpWorker)
 
 
 def test_check_offers_only_what_helps(worker: HttpWorker) -> None:
-    """The message about a fault that never fired does not offer ``allow_refusals()``."""
+    """The message about a fault that never fired does not mention ``allow_refusals()``."""
     worker.inject("hang", times=1)
     with pytest.raises(StrictnessError) as caught:
         worker.check()

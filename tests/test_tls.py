@@ -1,4 +1,4 @@
-"""The test certificate authority, by real TLS handshakes in memory."""
+"""The test certificate authority, tested with TLS handshakes in memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wove_http_dev.tls import CertificateAuthority, server_context, write_privat
 
 @pytest.fixture(scope="module")
 def ca() -> CertificateAuthority:
-    """An authority of its own."""
+    """A new certificate authority."""
     return CertificateAuthority()
 
 
@@ -131,14 +131,14 @@ class TestServerContext:
         assert len(serials) == 1
 
     def test_many_names(self, ca: CertificateAuthority) -> None:
-        """A client may ask for ever new names."""
+        """A client may ask for any number of different names."""
         context, client = ca.server_context(), ca.client_context()
         for number in range(70):
             last = shake_hands(context, client, f"host-{number}.example")
         assert names_of(last) == {"host-69.example"}
 
     def test_context_is_made_once(self, ca: CertificateAuthority) -> None:
-        """The same names give the same context, in whatever order and case."""
+        """The same names, in any order and letter case, give the same context."""
         one = ca.server_context("a.example", "B.example")
         assert ca.server_context("b.example", "a.example") is one
 
@@ -147,7 +147,7 @@ class TestServerContext:
         assert ca.server_context().minimum_version == ssl.TLSVersion.TLSv1_2
 
     def test_cached(self, ca: CertificateAuthority) -> None:
-        """A context with a key is made once."""
+        """The context for a cache key is made once."""
         one = ca.cached("key", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
         assert ca.cached("key", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)) is one
 
@@ -156,7 +156,7 @@ class TestClientContext:
     """The authorities that a client trusts."""
 
     def test_rejects_another_authority(self, ca: CertificateAuthority) -> None:
-        """A leaf for the right name by another authority is rejected."""
+        """A leaf for the right name is rejected if another authority signed it."""
         with pytest.raises(ssl.SSLCertVerificationError, match="unable to get local issuer"):
             shake_hands(CertificateAuthority().server_context(), ca.client_context(), "localhost")
 
@@ -232,7 +232,7 @@ class TestFiles:
         assert ca.cert_pem
 
     def test_made_anew(self) -> None:
-        """After ``close`` a file is made again when it is asked for."""
+        """After ``close`` a file is made again on the next access."""
         ca = CertificateAuthority()
         assert ca.cert_file
         ca.close()
@@ -240,7 +240,7 @@ class TestFiles:
             assert Path(ca.cert_file).read_bytes() == ca.cert_pem
 
     def test_context_manager(self) -> None:
-        """Leaving the context closes."""
+        """Leaving the ``with`` block closes the authority."""
         with CertificateAuthority() as ca:
             path = Path(ca.cert_file)
         assert not path.exists()
@@ -252,7 +252,7 @@ class TestFiles:
 
 
 class TestKeptIn:
-    """An authority that is kept in a directory."""
+    """An authority that is stored in a directory."""
 
     def test_key_is_private(self, tmp_path: Path) -> None:
         """Only its owner can read the key."""
@@ -260,7 +260,7 @@ class TestKeptIn:
         assert stat.S_IMODE((tmp_path / "ca.key").stat().st_mode) == 0o600
 
     def test_same_again(self, tmp_path: Path) -> None:
-        """The second time the same authority is loaded."""
+        """An authority in a directory is made once and loaded afterwards."""
         first = CertificateAuthority.kept_in(tmp_path)
         assert CertificateAuthority.kept_in(tmp_path).cert_pem == first.cert_pem
 
@@ -287,7 +287,7 @@ class TestKeptIn:
             CertificateAuthority.kept_in(tmp_path)
 
     def test_key_of_another(self, tmp_path: Path) -> None:
-        """A certificate that is not the key's is a usage error."""
+        """A certificate that does not belong to the key is a usage error."""
         CertificateAuthority.kept_in(tmp_path)
         (tmp_path / "ca.pem").write_bytes(CertificateAuthority().cert_pem)
         with pytest.raises(UsageError, match="does not belong to the certificate"):

@@ -1,4 +1,4 @@
-"""What the author of a weave sees of one task."""
+"""`WeaveOutcome`: how one task of a weave ended."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ def fails_with_a_key() -> None:
 
 
 def test_a_result() -> None:
-    """The value of the task is kept."""
+    """The outcome of a task that returned has its value."""
     outcome = run_one_weave((1, 2), LOCAL)
     assert (outcome.kind, outcome.value) == ("result", (1, 2))
 
 
 def test_an_error() -> None:
-    """The exception of the task is kept, a KeyError of its own name as well."""
+    """The outcome of a task that raised has its exception, even a KeyError with the task's name."""
     outcome = run_one_weave(fails_with_a_key, LOCAL)
     assert (outcome.kind, type(outcome.error)) == ("error", KeyError)
 
 
 def test_an_exception_that_leaves_the_weave() -> None:
-    """What the weave itself raises is an outcome too."""
+    """An exception that leaves the weave is an outcome too."""
     outcome = run_one_weave(1, "no such environment")
     assert outcome.kind == "raised"
 
 
 def test_a_task_that_has_nothing() -> None:
-    """A task that the weave does not know has neither result nor error."""
+    """The outcome of an unknown task is neither a result nor an error."""
     with weave() as w:
         w.do(task_returning(1))
     assert read_outcome(w.result, "other").kind == "nothing"
 
 
 def test_an_interrupt_passes_through() -> None:
-    """Ctrl-C is not an outcome."""
+    """KeyboardInterrupt is raised, not turned into an outcome."""
 
     def interrupted() -> Any:
         raise KeyboardInterrupt
@@ -62,7 +62,7 @@ def test_an_interrupt_passes_through() -> None:
 
 
 def test_the_seconds_are_those_of_the_weave() -> None:
-    """They cover the task."""
+    """``seconds`` is the duration of the weave, including its task."""
 
     def sleeps() -> None:
         time.sleep(0.05)
@@ -71,7 +71,7 @@ def test_the_seconds_are_those_of_the_weave() -> None:
 
 
 def test_the_name_of_the_task() -> None:
-    """A value is returned by a task of the name that is given."""
+    """The task that returns a given value has the given name."""
     assert task_returning(1, "render").__name__ == "render"
 
 
@@ -87,7 +87,7 @@ def test_reading_an_error() -> None:
 
 
 def test_reading_nothing() -> None:
-    """result() raises LookupError where there is nothing to read."""
+    """result() raises LookupError if the outcome is neither a result nor an error."""
     with pytest.raises(LookupError):
         WeaveOutcome("nothing").result()
 
@@ -96,31 +96,31 @@ def test_reading_nothing() -> None:
     ("error", "expected"), [(None, False), (ValueError(), False), (asyncio.CancelledError(), True)]
 )
 def test_what_escapes(error: BaseException | None, expected: bool) -> None:
-    """An error that is not an Exception ends the program."""
+    """An error that is not an Exception is marked as one that ends the program."""
     assert WeaveOutcome("error", error=error).escapes is expected
 
 
 def test_an_error_of_the_task_is_not_wove_s() -> None:
-    """Only the errors of the delivery are Wove's own."""
+    """An exception that the task raised is not one of Wove's own errors."""
     assert not WeaveOutcome("error", error=ValueError()).is_wove_error
 
 
 @pytest.mark.parametrize("kind", wove_errors())
 def test_wove_s_own_errors(kind: type[Exception]) -> None:
-    """Each of them is one."""
+    """Every class of error that Wove raises by itself is recognised as Wove's own."""
     error = kind({}) if kind is EnvironmentExecutionError else kind("late")
     assert WeaveOutcome("error", error=error).is_wove_error
 
 
 def test_the_text_has_the_payload_without_its_traceback() -> None:
-    """The values of the payload follow the message."""
+    """An outcome's text has the payload after the message, without the traceback."""
     error = EnvironmentExecutionError({"message": "full", "kind": "Disk", "traceback": "line 7"})
     text = WeaveOutcome("error", error=error).text
     assert ("full" in text, "Disk" in text, "line 7" in text) == (True, True, False)
 
 
 def test_the_log_text_has_the_cause() -> None:
-    """An exception's cause is printed with it."""
+    """``log_text`` includes the cause of an exception."""
     error = ValueError("second")
     error.__cause__ = ValueError("first")
     assert "first" in WeaveOutcome("error", error=error).log_text
@@ -136,5 +136,5 @@ def test_the_log_text_has_the_cause() -> None:
     ],
 )
 def test_an_outcome_in_words(outcome: WeaveOutcome, words: str) -> None:
-    """Each kind has its text."""
+    """The text of each kind of outcome."""
     assert str(outcome) == words

@@ -1,4 +1,4 @@
-"""The members of ``HttpWorker``, used as a test would use them."""
+"""The members of ``HttpWorker``, used as a test uses them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def test_before_run(make_worker: MakeWorker) -> None:
 
 
 def test_before_run_of_an_isolated_worker() -> None:
-    """It cannot be called in another process: a usage error."""
+    """``before_run`` is a usage error for an isolated worker, because another process cannot call
+    it."""
     with pytest.raises(UsageError, match="before_run="):
         HttpWorker(isolated=True, before_run=lambda: None)
 
@@ -88,21 +89,21 @@ def test_start_after_a_stop_takes_the_same_port(worker: HttpWorker) -> None:
 
 
 def test_the_url_outlives_a_stop(worker: HttpWorker) -> None:
-    """A stopped worker has its URL."""
+    """A stopped worker still has its URL."""
     before = worker.url
     worker.stop()
     assert worker.url == before
 
 
 def test_a_weave_finds_a_worker_that_was_started_again(wove_http_worker: HttpWorker) -> None:
-    """The environment still points at a worker that was stopped and started."""
+    """The environment still points at a worker that was stopped and started again."""
     wove_http_worker.stop()
     wove_http_worker.start()
     assert weave_one(answer) == 42
 
 
-def test_a_port_that_was_taken_meanwhile(worker: HttpWorker) -> None:
-    """When another socket took the port of a stopped worker, ``start()`` raises and names the
+def test_a_port_taken_while_stopped(worker: HttpWorker) -> None:
+    """If another socket has taken the port of a stopped worker, ``start()`` raises and names the
     port."""
     worker.stop()
     with (
@@ -196,13 +197,13 @@ def test_port_of_another_worker(worker: HttpWorker, make_worker: MakeWorker) -> 
 
 
 def test_two_workers_have_two_ports(make_worker: MakeWorker) -> None:
-    """Two workers have two ports."""
+    """Two workers have different ports."""
     assert make_worker().port != make_worker().port
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
 def test_host_of_another_machine(make_worker: MakeWorker, host: str) -> None:
-    """An address that is not this machine's is an error that says what to use."""
+    """An address of another machine is a usage error that says what to use."""
     with pytest.raises(UsageError, match="localhost"):
         make_worker(host=host)
 

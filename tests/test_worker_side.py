@@ -1,4 +1,4 @@
-"""What a test makes a worker do, and what it asks of it: faults, waiting, ``reset()``."""
+"""Faults, waiting and ``reset()`` through the methods of a worker."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_inject_by_string(wove_http_worker: HttpWorker) -> None:
     ],
 )
 def test_invalid_injection_is_a_usage_error(worker: HttpWorker, fault: Any, message: str) -> None:
-    """``inject()`` raises at once for a fault that cannot be."""
+    """``inject()`` raises at once for an invalid fault."""
     with pytest.raises(UsageError, match=message):
         worker.inject(fault)
 
@@ -106,7 +106,7 @@ def test_repr_of_an_injection_shows_its_selector(worker: HttpWorker) -> None:
 
 
 def test_a_seed_of_its_own_decides_alone(worker: HttpWorker) -> None:
-    """The same ``seed=`` makes the same decisions, whatever was injected before."""
+    """The same ``seed=`` makes the same decisions, regardless of earlier injections."""
 
     def drawn() -> list[int]:
         with worker.inject("status", probability=0.5, seed=1):
@@ -119,7 +119,7 @@ def test_a_seed_of_its_own_decides_alone(worker: HttpWorker) -> None:
 
 
 def test_a_seed_of_its_own_is_not_the_runs(worker: HttpWorker) -> None:
-    """The report offers ``--wove-http-seed`` only where it would change a decision."""
+    """The report mentions ``--wove-http-seed`` only if it would change a decision."""
     worker.inject("status", probability=0.5, seed=1)
     assert "--wove-http-seed" not in worker.report()
 

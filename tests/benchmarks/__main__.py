@@ -41,14 +41,14 @@ def spread(values: Sequence[float], unit: str, scale: float = 1.0) -> str:
 
 
 def row(what: str, reach: str, ratio: str, *details: str) -> None:
-    """One row of the table."""
+    """Print one row of the table."""
     print(f"\n{what}\n  reach: {reach}\n  now:   {ratio}", flush=True)
     for detail in details:
         print(f"         {detail}", flush=True)
 
 
 def one_weave(environment: str) -> float:
-    """Seconds that a weave of one task takes."""
+    """Return the seconds that a weave of one task takes."""
     start = time.perf_counter()
     with weave() as w:
 
@@ -61,7 +61,7 @@ def one_weave(environment: str) -> float:
 
 
 def mapped_weave(environment: str, n: int = 200) -> float:
-    """Tasks a second of a mapped weave of ``n`` tasks."""
+    """Return the tasks per second of a mapped weave of ``n`` tasks."""
     start = time.perf_counter()
     with weave() as w:
 
@@ -76,7 +76,8 @@ def mapped_weave(environment: str, n: int = 200) -> float:
 def against_peers(
     measure: Callable[[str], float], *, tls: bool, rounds: int, repeat: int
 ) -> dict[str, list[float]]:
-    """``measure`` on the worker and on each peer in turn, ``rounds`` times; medians by round."""
+    """Run ``measure`` on the worker and on each peer in turn, ``rounds`` times; return the figures
+    of all rounds."""
     figures: dict[str, list[float]] = {}
     with ExitStack() as stack:
         ca = stack.enter_context(CertificateAuthority())
@@ -105,7 +106,7 @@ def against_peers(
 
 
 def ratios(figures: dict[str, list[float]], base: str) -> dict[str, list[float]]:
-    """Each figure by the ``base``'s of the same round."""
+    """Each figure divided by that of ``base`` in the same round."""
     return {
         label: [value / unit for value, unit in zip(values, figures[base], strict=True)]
         for label, values in figures.items()
@@ -174,7 +175,7 @@ def bench_start_stop(rounds: int) -> None:
 
 
 def urllib_get(url: str, ca: CertificateAuthority) -> None:
-    """One request, whatever its answer."""
+    """Send one request and read its answer."""
     handler = urllib.request.HTTPSHandler(context=ca.client_context())
     direct = urllib.request.build_opener(handler, urllib.request.ProxyHandler({}))
     try:
@@ -184,7 +185,7 @@ def urllib_get(url: str, ca: CertificateAuthority) -> None:
 
 
 def run_pytest(directory: Path, *arguments: str) -> float:
-    """Seconds of processor time that a pytest run in ``directory`` takes."""
+    """Return the seconds of processor time that a pytest run in ``directory`` takes."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],

@@ -20,7 +20,7 @@ _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
 def canned(body: bytes) -> bytes:
-    """The answer that every peer gives: the result 42 for whatever run the body names."""
+    """The answer that every peer gives: the result 42 for the run that the body names."""
     found = _RUN_ID.search(body)
     run_id = found.group(1).decode() if found else ""
     event = {"type": "task_result", "run_id": run_id, "task_id": "t", "result_pickle": "gARLKi4="}
@@ -29,7 +29,7 @@ def canned(body: bytes) -> bytes:
 
 @contextmanager
 def bare_loop(context: ssl.SSLContext | None) -> Iterator[int]:
-    """The floor: one thread, one connection after the other, no parser, no threads, no checks."""
+    """The fastest peer: one thread, one connection at a time, no checks."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
 
     def one(sock: socket.socket) -> None:
@@ -83,7 +83,7 @@ def stdlib_server(context: ssl.SSLContext | None) -> Iterator[int]:
             self.wfile.write(answer)
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     class QuietServer(ThreadingHTTPServer):
         request_queue_size = 512
@@ -125,7 +125,7 @@ def httpserver(context: ssl.SSLContext | None) -> Iterator[int]:
 
 @contextmanager
 def reached(port: int, *, tls: bool, ca: CertificateAuthority) -> Iterator[str]:
-    """A Wove environment that sends to ``port``; its name."""
+    """Configure a Wove environment that sends to ``port``; yield its name."""
     url = f"{'https' if tls else 'http'}://localhost:{port}/wove/tasks"
     name = f"peer-{port}"
     definition = {

@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A working directory and a state directory of the test's own; warnings are errors."""
+    """A temporary working directory and state directory; warnings are errors in child processes."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("PYTHONWARNINGS", "error")

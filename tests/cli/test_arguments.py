@@ -1,4 +1,4 @@
-"""Options of a worker as flags of the command line."""
+"""Worker options as command-line flags."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def parser() -> Parser:
 
 
 def options_of(parser: Parser, *words: str) -> dict[str, Any]:
-    """The options that ``words`` stand for."""
+    """The options that the command-line arguments ``words`` give."""
     return given_options(parser.parse_args(words))
 
 
 def test_defaults(parser: Parser) -> None:
-    """Without a flag every option has its default, and the port the one of the command."""
+    """Without flags every option has its default, and the port is the command's default."""
     assert Options.of(**options_of(parser)) == Options(port=8443, faults=[])
 
 
@@ -53,7 +53,7 @@ def test_flag(parser: Parser, words: list[str], name: str, value: object) -> Non
     ids=lambda each: each.name,
 )
 def test_metavar(parser: Parser, each: TypedField) -> None:
-    """The help says of every flag what kind of value it takes, unless it takes none."""
+    """The help shows the kind of value for each flag that takes one."""
     usage = " ".join(parser.format_usage().split())
     flag = "--" + each.name.replace("_", "-")
     wanted = f"--no-{each.name}]" if each.kinds == (bool,) else f"{flag} {each.metavar}]"
@@ -76,7 +76,7 @@ def test_metavar(parser: Parser, each: TypedField) -> None:
 def test_usage_error(
     parser: Parser, capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
-    """What cannot be is one line that says what to do."""
+    """An invalid value is reported in one line that says what to do."""
     with pytest.raises(SystemExit):
         parser.parse_args(words)
     (line,) = capsys.readouterr().err.splitlines()

@@ -16,5 +16,5 @@ def test_demo() -> None:
 
 
 def test_demo_says_so() -> None:
-    """The last line says that everything was as expected."""
+    """The demo's last line says that everything went as expected."""
     assert run("demo").stdout.splitlines()[-1] == "all as expected"

@@ -1,4 +1,4 @@
-"""``wove-http-dev exec``: a command with a worker and the variables that lead to it."""
+"""``wove-http-dev exec``: runs a command with a worker and the variables that lead to it."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def test_exec_passes_the_exit_status(status: int) -> None:
 
 
 def test_exec_of_a_killed_command() -> None:
-    """A command that died of a signal gives the shell's status for it, 128 + the signal's
-    number."""
+    """A command ended by a signal gives the exit status 128 + the signal's number, as in a
+    shell."""
     kill = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
     assert run("exec", "--", sys.executable, "-c", kill).returncode == 128 + signal.SIGTERM
 
@@ -57,7 +57,7 @@ def test_exec_sets_variables(name: str) -> None:
 
 
 def test_exec_options_reach_the_worker() -> None:
-    """Options before ``--`` are the worker's, words after it the command's."""
+    """Words before ``--`` are options of the worker, words after it the command."""
     done = run(
         "exec", "--no-tls", "--path", "/a", "--", sys.executable, "-c",
         SHOW.format("WOVE_WORKER_URL"), "--no-tls",
@@ -73,7 +73,7 @@ def test_exec_weave() -> None:
 
 
 def test_exec_fault() -> None:
-    """A fault of the command line is in force."""
+    """A fault on the command line is in force."""
     script = WEAVE.format(config=EXEC_CONFIG)
     done = run("exec", "--fault", "status code=503", "--", sys.executable, "-c", script)
     assert "HTTP Error 503" in done.stderr

@@ -24,7 +24,8 @@ class Application:
         self._time = 1_000_000_000
 
     def write(self, path: str, value: int) -> None:
-        """Write a module that says ``VALUE = value``, each time 10 s later."""
+        """Write a module that contains ``VALUE = value``, with a modification time 10 s after the
+        last."""
         file = self.root / path
         file.parent.mkdir(exist_ok=True)
         file.write_text(f"VALUE = {value}\n")
@@ -32,13 +33,13 @@ class Application:
         os.utime(file, (self._time, self._time))
 
     def load(self, name: str) -> ModuleType:
-        """The module, imported as a task by name imports it."""
+        """Import the module as a task sent by name does."""
         return importlib.import_module(name)
 
 
 @pytest.fixture
 def application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Application]:
-    """An application of two modules, both imported; forgotten at the end."""
+    """An application of two imported modules, removed from ``sys.modules`` at the end."""
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     before = set(sys.modules)
@@ -61,7 +62,7 @@ def test_changed_module(application: Application) -> None:
 
 
 def test_change_after_change(application: Application) -> None:
-    """A module that changed twice is imported again twice."""
+    """A module that changes twice is imported again twice."""
     reloader = Reloader(application.root)
     for value in (2, 3):
         reloader.refresh()
@@ -73,7 +74,7 @@ def test_change_after_change(application: Application) -> None:
 
 
 def test_neighbour(application: Application) -> None:
-    """A module beside a changed one is imported again as well."""
+    """A module in the same directory as a changed one is imported again too."""
     helper = application.load(HELPER)
     reloader = Reloader(application.root)
     reloader.refresh()
@@ -83,7 +84,7 @@ def test_neighbour(application: Application) -> None:
 
 
 def test_removed_module(application: Application) -> None:
-    """A deleted module cannot be imported."""
+    """A deleted module is no longer importable."""
     reloader = Reloader(application.root)
     reloader.refresh()
     (application.root / f"{APP}.py").unlink()
@@ -93,7 +94,7 @@ def test_removed_module(application: Application) -> None:
 
 
 def test_unchanged(application: Application) -> None:
-    """While nothing changes every module stays."""
+    """If nothing has changed, no module is imported again."""
     app = application.load(APP)
     reloader = Reloader(application.root)
     reloader.refresh()
@@ -102,7 +103,7 @@ def test_unchanged(application: Application) -> None:
 
 
 def test_first_refresh(application: Application) -> None:
-    """The first refresh reloads nothing: it has nothing to compare with."""
+    """The first refresh reloads nothing, because it has nothing to compare with."""
     app = application.load(APP)
     Reloader(application.root).refresh()
     assert application.load(APP) is app
@@ -110,7 +111,7 @@ def test_first_refresh(application: Application) -> None:
 
 @pytest.mark.parametrize("root", ["other", APP])
 def test_elsewhere(application: Application, root: str) -> None:
-    """A module outside the root stays, changed or not."""
+    """A module outside the root is never imported again."""
     app = application.load(APP)
     reloader = Reloader(application.root / root)
     reloader.refresh()
@@ -123,7 +124,8 @@ def test_elsewhere(application: Application, root: str) -> None:
 def test_installed_package(
     application: Application, monkeypatch: pytest.MonkeyPatch, directory: str
 ) -> None:
-    """A package in a virtual environment below the root stays when the application changes."""
+    """A package in a virtual environment below the root is not imported again when the application
+    changes."""
     monkeypatch.syspath_prepend(str(application.root / directory))
     application.write(f"{directory}/{PACKAGE}.py", 1)
     package = application.load(PACKAGE)
@@ -136,7 +138,8 @@ def test_installed_package(
 
 @pytest.mark.parametrize("name", ["__main__", "wove_http_dev.cli.reload"])
 def test_own_modules(application: Application, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """The running program and this package stay, also where they are below the root."""
+    """The running program and this package are not imported again, even if they are below the
+    root."""
     module = sys.modules[name]
     monkeypatch.setattr(module, "__file__", str(application.root / f"{APP}.py"), raising=False)
     reloader = Reloader(application.root)

@@ -89,7 +89,7 @@ def test_port_in_use() -> None:
 
 @dataclass
 class Served:
-    """A ``serve`` that is running, and what it printed before it accepted connections."""
+    """A running ``serve`` and the text that it printed before it accepted connections."""
 
     process: subprocess.Popen[str]
     printed: str
@@ -127,7 +127,8 @@ class Served:
         )
 
     def interrupt(self) -> tuple[int, str, str]:
-        """Send SIGINT and wait until it ends; return exit status, the rest of stdout, stderr."""
+        """Send SIGINT and wait until the process ends; return exit status, remaining stdout and
+        stderr."""
         self.process.send_signal(signal.SIGINT)
         out, err = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, out, err
@@ -181,7 +182,7 @@ def test_serve_fault(tmp_path: Path) -> None:
 
 
 def by_name(served: Served, application: Path) -> str:
-    """What a weave of ``jobs.answer`` prints, where the client imports ``jobs`` from
+    """The output of a client that weaves ``jobs.answer`` and imports ``jobs`` from
     ``application``."""
     Path("by_name.py").write_text(
         BY_NAME.format(application=str(application), config=served.snippet)
@@ -198,7 +199,7 @@ def by_name(served: Served, application: Path) -> str:
 
 @pytest.fixture
 def directories(tmp_path: Path) -> tuple[Path, Path]:
-    """The worker's directory with ``jobs.py``, and the client's."""
+    """The worker's directory, which contains ``jobs.py``, and the client's."""
     the_workers, the_clients = tmp_path / "worker", tmp_path / "client"
     write_jobs(the_workers, "the worker's")
     write_jobs(the_clients, "the client's")
@@ -214,7 +215,7 @@ def test_serve_app_dir(directories: tuple[Path, Path]) -> None:
 
 @pytest.mark.parametrize("runs_before", [1, 2])
 def test_serve_reload(directories: tuple[Path, Path], runs_before: int) -> None:
-    """With ``--reload`` a changed module is imported again, also directly after its first run."""
+    """With ``--reload`` a changed module is imported again, even right after its first run."""
     the_workers, the_clients = directories
     with serving("--app-dir", str(the_workers), "--reload") as served:
         for _ in range(runs_before):
@@ -239,7 +240,7 @@ def test_given_secret_is_never_printed() -> None:
 
 
 def test_state_directory_is_private(served: Served, state: Path) -> None:
-    """Only its owner may enter the state directory."""
+    """Only the owner of the state directory may enter it."""
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
 
 
@@ -252,7 +253,7 @@ def test_existing_state_directory_is_made_private(state: Path) -> None:
 
 @pytest.mark.parametrize("name", ["secret", "ca.key"])
 def test_state_files_are_private(served: Served, state: Path, name: str) -> None:
-    """Only their owner may read the secret and the key."""
+    """Only the owner may read the secret and the key."""
     assert stat.S_IMODE((state / name).stat().st_mode) == 0o600
 
 
@@ -267,7 +268,7 @@ def test_restart_keeps_the_state(state: Path, name: str) -> None:
 
 
 def test_client_of_before_is_served_after_a_restart() -> None:
-    """A client that follows the instructions of a former ``serve`` is served on the same port."""
+    """A client that follows the instructions of an earlier ``serve`` is served on the same port."""
     with serving() as before:
         before.interrupt()
     with serving("--port", str(before.port)):
@@ -281,7 +282,7 @@ def test_default_port() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_serve_stops_on_a_signal(served: Served, number: signal.Signals) -> None:
-    """SIGINT and SIGTERM stop it with exit status 0 and nothing on stderr."""
+    """SIGINT and SIGTERM stop ``serve`` with exit status 0 and nothing on stderr."""
     served.process.send_signal(number)
     _, err = served.process.communicate(timeout=PATIENCE)
     assert (served.process.returncode, err) == (0, "")
@@ -296,14 +297,14 @@ def test_serve_stops_at_once(served: Served) -> None:
 
 
 def test_serve_survives_a_reader_that_went_away(served: Served) -> None:
-    """It goes on serving after the reader of its log has closed the pipe."""
+    """``serve`` keeps serving after the reader of its log has closed the pipe."""
     assert served.process.stdout is not None
     served.process.stdout.close()
     assert [served.weave().stdout for _ in range(2)] == ["42\n", "42\n"]
 
 
 def test_unusable_state(state: Path) -> None:
-    """A CA that cannot be read is named in one line."""
+    """An unreadable CA is reported in one line."""
     state.mkdir(parents=True)
     (state / "ca.key").write_text("nonsense")
     (state / "ca.pem").write_text("nonsense")

@@ -1,4 +1,4 @@
-"""What a client needs to reach a worker: an environment for Wove, variables for a process."""
+"""The environment definition and the variables with which a client reaches a worker."""
 
 from __future__ import annotations
 
@@ -44,8 +44,7 @@ SECURITIES = {
 @pytest.mark.parametrize("tls", [True, False], ids=["https", "http"])
 @pytest.mark.parametrize("security", SECURITIES)
 def test_client_env_reaches_the_worker(make_worker: MakeWorker, tls: bool, security: str) -> None:
-    """A child process with these variables reaches the worker, although it has a proxy
-    configured."""
+    """A child process with these variables reaches the worker, even if a proxy is configured."""
     worker = make_worker(tls=tls, security=security)
     done = subprocess.run(
         [sys.executable, "-c", CHILD % SECURITIES[security]],
@@ -67,7 +66,7 @@ def test_client_env_appends_to_no_proxy(
 
 
 def test_client_env_of_an_open_worker(plain_worker: HttpWorker) -> None:
-    """Without TLS and security there is neither a CA bundle nor a secret."""
+    """Without TLS and security the variables contain neither a CA bundle nor a secret."""
     assert {"SSL_CERT_FILE", "WOVE_WORKER_SECRET"}.isdisjoint(plain_worker.client_env)
 
 

@@ -63,8 +63,7 @@ def test_foreign_lookup_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_wrapped_lookup_maps_nothing_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The package's look-up, kept alive by another one that wraps it, maps nothing after the
-    block."""
+    """After the block the package's look-up maps nothing, even if another one still wraps it."""
     monkeypatch.setattr(socket, "getaddrinfo", socket.getaddrinfo)
     mapping = dns.resolve_to("workers.invalid", 443, TARGET)
     mapping.__enter__()

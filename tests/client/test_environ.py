@@ -1,4 +1,4 @@
-"""Environment variables that are set and restored; ``no_proxy``."""
+"""Setting and restoring environment variables, and ``no_proxy``."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_variable_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_foreign_value_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A value that other code set inside the block stays, and a warning names the variable."""
+    """A value that other code set inside the block is kept, and a warning names the variable."""
     monkeypatch.setenv(VARIABLE, "old")
     with pytest.warns(RestoreWarning, match=VARIABLE), environ.set_variable(VARIABLE, "new"):
         monkeypatch.setenv(VARIABLE, "other")

@@ -25,7 +25,7 @@ def context(worker: HttpWorker) -> ssl.SSLContext:
 
 
 class Recorder(urllib.request.OpenerDirector):
-    """An opener that only records the URLs it is asked for."""
+    """An opener that only records the URLs of requests."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ def test_other_urls_go_to_the_previous_opener(recorder: Recorder, context: ssl.S
 def test_near_miss_goes_to_the_previous_opener(
     recorder: Recorder, context: ssl.SSLContext, url: str
 ) -> None:
-    """Scheme, host and port must all be the worker's."""
+    """A request goes to the worker only if scheme, host and port match."""
     with urllib_opener.route_requests(LOCAL, context):
         urllib.request.urlopen(url)
     assert recorder.urls == [url]

@@ -1,4 +1,4 @@
-"""What is changed in Wove's own configuration, and restored."""
+"""Changes to Wove's own configuration, and restoring it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def timeout_inside(*workers: HttpWorker) -> Any:
 
 
 def test_wove_config_inside_is_undone(worker: HttpWorker) -> None:
-    """What a test configures in Wove itself is undone with the worker's configuration."""
+    """Changes that a test makes to Wove's configuration are undone with the worker's."""
     before = process_state()
     with worker.configured():
         wove.config(
@@ -44,7 +44,7 @@ def test_existing_environment_is_restored(worker: HttpWorker) -> None:
 
 
 def test_global_delivery_timeout_is_set(make_worker: MakeWorker) -> None:
-    """Where no global delivery timeout was set, it is the worker's option."""
+    """If no global delivery timeout was set, the worker's is used."""
     assert timeout_inside(make_worker(delivery_timeout=3.5)) == 3.5
 
 

@@ -56,7 +56,7 @@ def body(kind: str = "run_task", task: str = "task") -> bytes:
 
 
 def weave_many(items: Sequence[int], **settings: Any) -> Any:
-    """Weave one mapped task, ``task``, that doubles its item; return its results."""
+    """Run a weave of one mapped task, ``task``, that doubles each item; return its results."""
     with weave() as w:
 
         @w.do(items, environment="workers", **settings)
@@ -74,7 +74,7 @@ def error_of(**settings: Any) -> Exception:
 
 
 def connect(worker: HttpWorker) -> socket.socket:
-    """A connected socket, without TLS."""
+    """A socket connected to a worker without TLS."""
     return socket.create_connection(("127.0.0.1", worker.port), timeout=5)
 
 
@@ -89,7 +89,7 @@ def post_raw(worker: HttpWorker, body: bytes = b"{}") -> socket.socket:
 
 
 def read_all(sock: socket.socket) -> bytes:
-    """Everything until the end of file. Closes the socket."""
+    """Read until the other side closes, close the socket, and return the bytes."""
     data = b""
     with sock:
         while chunk := sock.recv(65536):

@@ -78,7 +78,8 @@ def test_refused_connections_heal_on_the_same_port(wove_http_worker: HttpWorker)
 
 
 def test_refusing_cannot_be_selected(wove_http_worker: HttpWorker) -> None:
-    """The fault is a state of the listening socket, so ``times=`` is a usage error."""
+    """``times=`` is a usage error for a fault of the listening socket, which is a state and not an
+    event."""
     with pytest.raises(UsageError, match="nothing selects it"):
         wove_http_worker.inject("refuse-connections", times=1)
 

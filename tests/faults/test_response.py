@@ -37,7 +37,7 @@ def test_a_redirect_reaches_a_second_worker(wove_http_worker_factory: Factory) -
 
 
 def test_the_second_origin_is_believed(wove_http_worker: HttpWorker) -> None:
-    """The executor takes the second origin's response for the task's result."""
+    """The executor uses the second origin's response as the task's result."""
     wove_http_worker.inject("redirect")
     assert weave_one() == "answered by the second origin"
 
@@ -89,6 +89,6 @@ def test_a_100_is_skipped(wove_http_worker: HttpWorker) -> None:
 
 
 def test_an_oversized_body_has_its_size(wove_http_worker: HttpWorker) -> None:
-    """The executor reads the whole body, whatever its size."""
+    """The executor reads the whole body of any size."""
     wove_http_worker.inject("oversized-body size=5000000")
     assert weave_one() == (1, 2)

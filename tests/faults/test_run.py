@@ -62,7 +62,7 @@ def test_saturation_says_when_to_retry(wove_http_worker_factory: Factory) -> Non
 
 
 def test_an_ignored_cancel_leaves_the_run_running(wove_http_worker_factory: Factory) -> None:
-    """The run goes on after the executor cancelled it."""
+    """The run continues after the executor cancelled it."""
     worker = wove_http_worker_factory(timeout=0.5)
     gate = worker.hold("task")
     worker.inject("ignore-cancel")
@@ -99,7 +99,7 @@ def test_a_slow_cancel_is_released_by_reset(wove_http_worker_factory: Factory) -
 
 
 def test_a_hang_ends_when_it_is_removed(wove_http_worker: HttpWorker) -> None:
-    """``Injection.remove()`` lets the run go on."""
+    """``Injection.remove()`` lets the run continue."""
     hang = wove_http_worker.inject("hang")
     results: list[object] = []
     weaving = threading.Thread(target=lambda: results.append(weave_one()))
@@ -119,7 +119,7 @@ def test_an_unrequested_cancellation_leaves_the_weave(wove_http_worker: HttpWork
 
 @pytest.mark.parametrize("name", [name for name, kind in FAULTS.items() if kind.stage == "run"])
 def test_a_fault_that_crashes_says_so(wove_http_worker_factory: Factory, name: str) -> None:
-    """The worker is down after a fault with ``crashes``, and after no other."""
+    """The worker is stopped after a fault with ``crashes``, and after no other."""
     worker = wove_http_worker_factory(timeout=0.3, delivery_timeout=0.5, strict=False)
     worker.inject(FAULTS[name]())
     with suppress(Exception, asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""Faults in text."""
+"""Faults written as text."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ TABLE: dict[str, type[Fault]] = {"slow-thing": SlowThing, "other-thing": OtherTh
 
 
 def fault_in(text: str) -> Fault:
-    """The fault in ``text``."""
+    """The fault that ``text`` names."""
     return parse_fault(text, TABLE)[0]
 
 
@@ -102,13 +102,13 @@ class TestFields:
         assert fault_in(f"slow-thing {word}") == SlowThing(text="two words")
 
     def test_several(self) -> None:
-        """Fields and selector words come in any order."""
+        """Fields and selector words may be in any order."""
         fault, selection = parse_fault("slow-thing times=1 delay=2 task=a text=b", TABLE)
         assert (fault, selection) == (SlowThing(delay=2.0, text="b"), {"times": 1, "task": "a"})
 
 
 class TestSelectorWords:
-    """Words that say which request."""
+    """Words that select requests."""
 
     @pytest.mark.parametrize(
         ("word", "selection"),
@@ -222,7 +222,7 @@ class TestRealFaults:
         ("status times=1 times=2", "fault status: times= is given twice"),
     ],
 )
-def test_a_value_that_cannot_be(text: str, message: str) -> None:
+def test_an_invalid_value(text: str, message: str) -> None:
     """A value out of its field's range is a usage error."""
     with pytest.raises(UsageError, match=message):
         parse_fault(text, FAULTS)
@@ -240,18 +240,18 @@ def test_a_value_that_cannot_be(text: str, message: str) -> None:
     ],
 )
 def test_a_value_of_another_type(name: str, field: str, value: object, wanted: str) -> None:
-    """An instance's fields are checked for their types, as a text's are."""
+    """The types of an instance's fields are checked, like those of a text."""
     with pytest.raises(UsageError, match=f"{name}: {field} takes {wanted}, not {value!r}"):
         FAULTS[name](**{field: value})
 
 
 def test_a_whole_number_is_a_number() -> None:
-    """``delay=2`` is as good as ``delay=2.0``."""
+    """``delay=2`` is accepted like ``delay=2.0``."""
     assert SlowResponse(delay=2) == SlowResponse(delay=2.0)
 
 
 def test_a_custom_fields_type_is_its_own() -> None:
-    """A field of another type than number, text or truth value is not checked."""
+    """A field whose type is not number, text or truth value is not checked."""
 
     @dataclass(frozen=True)
     class Odd(Fault):
@@ -263,36 +263,36 @@ def test_a_custom_fields_type_is_its_own() -> None:
 
 
 class TestChoose:
-    """The faults that a marker means."""
+    """The faults that a marker's words select."""
 
     def test_all_means_the_catalogue(self) -> None:
-        """ "all" is every fault, in order."""
+        """ "all" selects every fault, in order."""
         assert expand_marker_words(["all"]) == list(FAULTS)
 
     def test_a_family_means_its_faults(self) -> None:
-        """A stage's name stands for its faults."""
+        """A stage's name selects its faults."""
         assert expand_marker_words(["wire"]) == [
             name for name, kind in FAULTS.items() if kind.stage == "wire"
         ]
 
     def test_an_unknown_word_is_a_usage_error(self) -> None:
-        """The message offers the nearest name."""
+        """An unknown word is a usage error that suggests the nearest name."""
         with pytest.raises(UsageError, match="did you mean 'hang'"):
             expand_marker_words(["hnag"])
 
     def test_no_word_is_a_usage_error(self) -> None:
-        """An empty marker would run nothing."""
+        """A marker without a word is a usage error, because it would select no test."""
         with pytest.raises(UsageError, match="say which faults"):
             expand_marker_words([])
 
-    def test_lists_are_taken_apart(self) -> None:
-        """A list of words is as good as the words."""
+    def test_lists_are_flattened(self) -> None:
+        """A list of words is accepted like the words."""
         assert expand_marker_words([["hang", "status"], "wire"]) == expand_marker_words(
             ["hang", "status", "wire"]
         )
 
     def test_a_fault_with_fields_is_kept_as_it_is(self) -> None:
-        """Texts and instances come after the names, in their own order."""
+        """Texts with fields and instances follow the plain names, in their order."""
         louder = FAULTS["slow-response"]()
         assert expand_marker_words([louder, "status code=500", "hang"]) == [
             "hang",
@@ -309,16 +309,16 @@ class TestChoose:
         ],
     )
     def test_what_is_not_a_fault_is_a_usage_error(self, word: Any, message: str) -> None:
-        """The message says what is wrong with it."""
+        """A value that is not a fault is a usage error that says why."""
         with pytest.raises(UsageError, match=message):
             expand_marker_words([word])
 
 
 class TestReadInjection:
-    """Faults and words together."""
+    """Reading faults and selector words together."""
 
     def test_instances(self) -> None:
-        """Texts become faults, instances stay what they are."""
+        """Texts become faults; instances are unchanged."""
         slow = SlowResponse(delay=2.0)
         assert read_injection(["status code=500", slow], {})[0] == (Status(code=500), slow)
 
@@ -327,7 +327,8 @@ class TestReadInjection:
         assert read_injection(["status times=2", "hang task=a"], {})[1] == Selector("a", times=2)
 
     def test_words_beside_a_text(self) -> None:
-        """And the words beside them; what has its default value is as if it were not given."""
+        """The selector also has the words given as keywords; a keyword with its default value
+        counts as not given."""
         words = {"task": "a", "after": 0, "probability": 1.0}
         assert read_injection(["status after=3"], words)[1] == Selector("a", after=3)
 
@@ -345,6 +346,6 @@ class TestReadInjection:
         ],
     )
     def test_refused(self, faults: list[Any], words: dict[str, Any], message: str) -> None:
-        """What contradicts, or is not a fault, is a usage error."""
+        """Contradictory words and values that are not faults are usage errors."""
         with pytest.raises(UsageError, match=message):
             read_injection(faults, words)

@@ -1,4 +1,4 @@
-"""The channel between an isolated worker's two processes, both ends in this process."""
+"""The channel between the two processes of an isolated worker, with both ends in this process."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_request_without_response(pair: Pair) -> None:
 
 
 def test_late_response_is_dropped(pair: Pair) -> None:
-    """A response that comes after its timeout is not taken for another request's."""
+    """A response that arrives after its timeout is not used for another request."""
     release = threading.Event()
     handlers: dict[str, Callable[[Any], Any]] = {
         "block": lambda _: release.wait(TIMEOUT),
@@ -92,7 +92,7 @@ def test_unknown_request(pair: Pair) -> None:
 
 
 def test_request_of_a_closed_end(pair: Pair) -> None:
-    """A request waits no longer when the other end closes."""
+    """A waiting request ends when the other end closes."""
     with channel(pair[0]) as asking:
         pair[1].close()
         with pytest.raises(NotRunningError, match="has ended"):
@@ -100,7 +100,7 @@ def test_request_of_a_closed_end(pair: Pair) -> None:
 
 
 def test_request_from_a_handler(pair: Pair) -> None:
-    """A handler may send a request itself: each request has a thread of its own."""
+    """A handler may send a request, because each request is handled in a new thread."""
     with (
         channel(pair[1], {"ask back": lambda _: asked.request("number", None, TIMEOUT)}) as asked,
         channel(pair[0], {"number": lambda _: 7}) as asking,
@@ -125,7 +125,7 @@ def test_notifications_are_in_order(pair: Pair) -> None:
 
 
 def test_notification_to_a_closed_end(pair: Pair) -> None:
-    """A notification to an end that has closed is lost without an error."""
+    """A notification to a closed end is lost without an error."""
     with channel(pair[0]) as sending:
         pair[1].close()
         for _ in range(2):  # the first one may still fit into the socket's buffer

@@ -1,4 +1,4 @@
-"""The child process of an isolated worker: what it imports, and when it ends."""
+"""The child process of an isolated worker: its imports and its end."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from wove_http_dev import CertificateAuthority, HttpWorker
 
 
 def module_level() -> int:
-    """A task that cloudpickle sends by name."""
+    """A task that cloudpickle pickles by reference to its module."""
     return 1
 
 
 def wait_gone(pid: int) -> bool:
-    """Wait until the process ``pid``, not a child of this one, has ended, at most 10 s; whether
-    it has."""
+    """Wait at most 10 s until the process ``pid``, not a child of this one, has ended; return
+    whether it has."""
     ended = threading.Event()
     for _ in range(1000):
         try:
@@ -48,7 +48,7 @@ def test_tasks_run_in_another_process(isolated: HttpWorker) -> None:
 
 
 def test_the_import_path_is_not_the_tests(isolated: HttpWorker) -> None:
-    """The child cannot import what only the test's path has."""
+    """The child cannot import modules that are only on the test's path."""
     with weave() as w:
 
         @w.do(environment="workers")

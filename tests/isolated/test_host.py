@@ -1,4 +1,4 @@
-"""The isolated worker: its service in a child process, driven through the same names."""
+"""The isolated worker: its service in a child process, used through the same methods."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class PowerCut(Fault):
         stage.crash()
 
 
-def test_a_crash_by_a_fault_of_a_users_own(isolated: HttpWorker) -> None:
-    """A user's fault may crash the worker; strict mode accepts it."""
+def test_a_crash_by_a_fault_that_a_user_defines(isolated: HttpWorker) -> None:
+    """A user's fault may crash the worker, which strict mode accepts."""
     isolated.inject(PowerCut())
     error_of()
     assert isolated.running is False
@@ -97,14 +97,14 @@ def test_a_stub_may_be_a_callable_of_the_test(isolated: HttpWorker) -> None:
 
 
 def test_a_hold_parks_and_releases(isolated: HttpWorker) -> None:
-    """A gate of the test holds runs of the child."""
+    """A gate in the test's process holds runs in the child."""
     gate = isolated.hold("task", release_when=2)
     assert weave_many([1, 2]) == [2, 4]
     assert len(gate.runs) == 2
 
 
 def test_a_custom_fault_crosses_by_value(isolated: HttpWorker) -> None:
-    """A fault class of a test module acts in a child that cannot import it."""
+    """A fault class of a test module works in a child that cannot import it."""
     injection = isolated.inject(Louder())
     assert weave_one() == "LOUD"
     assert injection.hits == 1
@@ -117,8 +117,8 @@ def test_a_custom_fault_crosses_by_value(isolated: HttpWorker) -> None:
 def test_the_journal_is_complete_before_the_response(
     entry: str, fault: str, wove_http_ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A client that has its response finds its run finished and the hit counted, however slowly
-    this process reads from the child."""
+    """When a client has its response, its run is finished and the hit counted, even if this process
+    reads slowly from the child."""
     plain = getattr(ChildProcess, entry)
 
     def slowly(self: Any, data: Any) -> None:
@@ -134,7 +134,7 @@ def test_the_journal_is_complete_before_the_response(
 
 
 def test_times_is_exact(isolated: HttpWorker) -> None:
-    """Hits are counted in the child and reported here."""
+    """Hits are counted in the child and reported to this process."""
     injection = isolated.inject("missing-started", times=3)
     weave_many(range(10))
     assert injection.hits == 3
@@ -154,7 +154,7 @@ def test_strictness_sees_a_refusal(isolated: HttpWorker) -> None:
 def test_a_crash_kills_and_the_journal_survives(
     isolated: HttpWorker, fault: str, state: str
 ) -> None:
-    """The journal says what the killed process had done."""
+    """The journal keeps what the killed process had done."""
     isolated.inject(fault, times=1)
     error_of()
     assert isolated.runs.last.state == state
@@ -208,7 +208,7 @@ def test_refusing_connections_heals(isolated: HttpWorker) -> None:
 
 
 def test_a_busy_port_is_a_usage_error(wove_http_ca: CertificateAuthority) -> None:
-    """The child's error about a port in use is raised here."""
+    """The child's error about a port in use is raised in this process."""
     with (
         HttpWorker(ca=wove_http_ca) as taken,
         pytest.raises(UsageError, match=f"port {taken.port} on localhost is in use"),
@@ -217,7 +217,7 @@ def test_a_busy_port_is_a_usage_error(wove_http_ca: CertificateAuthority) -> Non
 
 
 def test_twenty_kills_during_two_hundred_runs(isolated: HttpWorker) -> None:
-    """Every run ends in a result or an error, and the journal accounts for each that arrived."""
+    """All 200 weaves end in a result or an error, and the journal has no unfinished run."""
     kills = 20
     outcomes: list[str] = []
     lock = threading.Lock()
@@ -299,7 +299,7 @@ def test_an_isolated_worker_impersonates_another_path(wove_http_worker: HttpWork
 
 @pytest.mark.parametrize("isolated", [False, True], ids=["in-process", "isolated"])
 def test_limits(wove_http_ca: CertificateAuthority, isolated: bool) -> None:
-    """The limits hold in the child process as well."""
+    """The limits apply in the child process too."""
     limits = Limits(max_head=2048)
     with HttpWorker(ca=wove_http_ca, isolated=isolated, tls=False, limits=limits) as worker:
         data = signed_bytes(worker, run_frame(answer), **{"X-Long": "x" * 2048})

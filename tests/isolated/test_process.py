@@ -1,4 +1,4 @@
-"""One child process as its parent sees it, without a service in it."""
+"""One child process, seen from its parent, which does not serve."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def child(state: HostState) -> Iterator[ChildProcess]:
 
 
 def test_alive(child: ChildProcess) -> None:
-    """A child that was started is alive."""
+    """A started child is alive."""
     assert child.alive
     assert child.process.poll() is None
 
 
 def test_end(child: ChildProcess, state: HostState) -> None:
-    """``end()`` returns when the process has ended, of which the journal has no entry."""
+    """``end()`` returns after the process has ended, and adds nothing to the journal."""
     child.end()
     assert (child.alive, child.process.poll(), state.journal.exchanges) == (False, 0, [])
 

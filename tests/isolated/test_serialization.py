@@ -1,4 +1,4 @@
-"""Journal entries, outcomes and stub answers, as JSON and back."""
+"""Journal entries, outcomes and stub answers, converted to JSON and back."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def through_json(record: Any) -> Any:
 
 
 def copied(exchange: Exchange) -> Exchange:
-    """What the other process's exchange is after the update."""
+    """The other process's copy of an exchange after an update."""
     copy = Exchange(exchange.number, exchange.received)
     record = through_json(serialization.exchange_to_record(exchange))
     serialization.update_exchange(copy, record)
@@ -39,7 +39,7 @@ def copied(exchange: Exchange) -> Exchange:
 
 @pytest.mark.parametrize("payload", [None, b"", b"\x80\x04\xff"])
 def test_bytes(payload: bytes | None) -> None:
-    """Bytes come back as they were, None as None."""
+    """Bytes and None survive the conversion."""
     encoded = through_json(serialization.encode_bytes(payload))
     assert serialization.decode_bytes(encoded) == payload
 
@@ -55,7 +55,7 @@ def test_bytes(payload: bytes | None) -> None:
     ids=["empty", "served", "headers", "refused"],
 )
 def test_exchange(exchange: Exchange) -> None:
-    """An exchange has every field of the one that was sent."""
+    """A received exchange has the same fields as the one that was sent."""
     assert copied(exchange) == exchange
 
 
@@ -67,7 +67,7 @@ VALUES = {"headers": [("Host", "localhost")], "verdict": REFUSED, "faults": ["ha
 
 @pytest.mark.parametrize("name", SENT_FIELDS)
 def test_field_of_an_exchange(name: str) -> None:
-    """Every field is sent: one that is added to Exchange is not forgotten here."""
+    """Every field of Exchange is sent, including fields that are added later."""
     exchange = Exchange(1, 0.0)
     setattr(exchange, name, VALUES.get(name, "a value"))
     assert getattr(copied(exchange), name) == getattr(exchange, name)
@@ -82,7 +82,7 @@ def test_record_is_not_changed() -> None:
 
 
 def test_exchange_keeps_its_number() -> None:
-    """The receiving journal's own number and time of arrival stay."""
+    """The receiving journal keeps its own number and time of arrival."""
     copy = Exchange(7, 3.0)
     record = serialization.exchange_to_record(Exchange(1, 0.0, method="POST"))
     serialization.update_exchange(copy, through_json(record))
@@ -90,14 +90,14 @@ def test_exchange_keeps_its_number() -> None:
 
 
 def test_run() -> None:
-    """A run that was accepted has the ids and arguments of the one that was sent."""
+    """A received run has the ids and arguments of the one that was sent."""
     run = make_run("report", run_id="r-1", args={"x": 1})
     copy = serialization.run_from_record(through_json(serialization.run_to_record(run)))
     assert (copy.task_id, copy.run_id, copy.args) == ("report", "r-1", {"x": 1})
 
 
 def test_changes() -> None:
-    """A run's later changes are written, but not its state: the journal changes that."""
+    """A run's later changes are applied, except its state, which the journal changes."""
     run, copy = make_run(), make_run()
     run.state, run.executions, run.abandoned = "running", 2, True
     serialization.update_run(copy, through_json(serialization.changes_to_record(run)))
@@ -132,7 +132,7 @@ def test_credentials(mode: str) -> None:
 
 
 def adopted(injection: Injection) -> Injection:
-    """The injection that the other process has in force."""
+    """The injection as the other process has it."""
     injections = Injections()
     serialization.adopt_injection(
         injections, through_json(serialization.injection_to_record(injection))
@@ -165,7 +165,7 @@ class OfATest(Fault):
 
 
 def test_registry_is_restored() -> None:
-    """cloudpickle's process-wide registry is as it was."""
+    """The conversion leaves cloudpickle's process-wide registry unchanged."""
     before = cloudpickle.list_registry_pickle_by_value()
     serialization.injection_to_record(Injections().add((OfATest(),), Selector()))
     assert cloudpickle.list_registry_pickle_by_value() == before

@@ -1,4 +1,4 @@
-"""Verifying requests whose headers Wove's own code made, and requests that differ from those."""
+"""Verification of requests signed by Wove's own code, and of manipulated requests."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def signed_request(
     target: str = TARGET,
     **changes: Any,
 ) -> Request:
-    """A request signed at ``NOW``; ``changes`` are made to it after it was signed."""
+    """A request signed at ``NOW``; ``changes`` are applied after signing."""
     signature = sign(secret.encode(), target=target, body=BODY, timestamp=timestamp, nonce=nonce)
     values = (key, timestamp, nonce, signature)
     headers = Headers(zip(SIGNED_HEADERS, values, strict=True))
@@ -109,7 +109,7 @@ class TestWovesOwnHeaders:
     @pytest.mark.parametrize("target", [TARGET, "/wove/tasks?tenant=a&x=1", "/a%20b", "/"])
     @pytest.mark.parametrize("security", ["signed", "bearer"])
     def test_accepted(self, security: str, target: str) -> None:
-        """A request signed by Wove's client is accepted, whatever its target."""
+        """A request signed by Wove's client is accepted, for any target."""
         shared = credentials(security, secret=SECRET)
         client = NetworkExecutorSecurity.from_config(shared.client_security())
         headers = client.headers_for(transport="http", target=target, body=BODY)
@@ -221,7 +221,7 @@ class TestSignedRefusals:
     def test_timestamp_at_the_edge(
         self, signed: Authenticator, clock: Clock, offset: float
     ) -> None:
-        """The edges of the window are accepted, as upstream does."""
+        """A timestamp at the edge of the window is accepted, as in upstream."""
         clock.now += offset
         assert signed.verify(signed_request()).accepted
 
@@ -324,7 +324,7 @@ class TestNonces:
         assert "used before" in authenticator.verify(signed_request(nonce="nonce-1")).reason
 
     def test_replay_while_full_is_401(self, clock: Clock) -> None:
-        """A replay is a 401 also when the memory is full."""
+        """A replay gets a 401 even when the memory is full."""
         assert self.fill(clock).verify(signed_request(nonce="nonce-1")).status == 401
 
     def test_accepts_again_after_the_window(self, clock: Clock) -> None:
@@ -365,7 +365,7 @@ class TestNonces:
 
 
 class TestCodes:
-    """The code of a refusal, which does not change with its wording."""
+    """The code of a refusal, which stays the same if the wording changes."""
 
     @pytest.mark.parametrize(
         ("request_", "code"),
@@ -383,16 +383,16 @@ class TestCodes:
         ],
     )
     def test_signed(self, signed: Authenticator, request_: Request, code: str) -> None:
-        """Each check of a signed request has a code of its own."""
+        """Each check of a signed request has its own code."""
         assert signed.verify(request_).code == code
 
     def test_replayed(self, signed: Authenticator) -> None:
-        """A nonce used before has a code of its own."""
+        """A reused nonce has its own code."""
         signed.verify(signed_request())
         assert signed.verify(signed_request()).code == "nonce-replayed"
 
     def test_memory_full(self, clock: Clock) -> None:
-        """A full memory of nonces has a code of its own."""
+        """A full memory of nonces has its own code."""
         full = Authenticator(credentials("signed", secret=SECRET), clock=clock, nonce_limit=0)
         assert full.verify(signed_request()).code == "nonce-memory-full"
 
@@ -406,7 +406,7 @@ class TestCodes:
         ],
     )
     def test_bearer(self, bearer: Authenticator, values: list[str], code: str) -> None:
-        """Each check of a bearer token has a code of its own."""
+        """Each check of a bearer token has its own code."""
         assert bearer.verify(bearer_request(*values)).code == code
 
     @pytest.mark.parametrize(
@@ -420,11 +420,11 @@ class TestCodes:
     def test_browser_guard(
         self, unauthenticated: Authenticator, headers: dict[str, str], code: str
     ) -> None:
-        """Each check of a request without credentials has a code of its own."""
+        """Each check of a request without credentials has its own code."""
         assert unauthenticated.verify(json_request(**headers)).code == code
 
     def test_accepted(self, signed: Authenticator) -> None:
-        """An accepted request has none."""
+        """An accepted request has no code."""
         assert signed.verify(signed_request()).code == ""
 
     def test_failed_step(self, signed: Authenticator) -> None:
@@ -463,12 +463,12 @@ class TestHints:
         assert "the-other-secret" not in repr(self.verify_with_known("the-other-secret"))
 
     def test_unknown_secret(self) -> None:
-        """Without a better guess the hint lists what remains."""
+        """Without a likely cause the hint lists the remaining ones."""
         verdict = self.verify_with_known("unknown-secret")
         assert verdict.hint == "another secret, or a body or target changed on the way"
 
     def test_own_secret_is_not_anothers(self) -> None:
-        """The hint about a changed body, signed with the worker's own secret, names no other
+        """The hint about a changed body that was signed with the worker's own secret names no other
         worker."""
         authenticator = self.knowing(SECRET)
         verdict = authenticator.verify(signed_request(body=b"tampered"))
@@ -479,7 +479,7 @@ class TestHints:
         return self.knowing("the-other-secret").verify(signed_request(secret=secret))
 
     def knowing(self, other: str) -> Authenticator:
-        """An authenticator that knows one other worker's secret."""
+        """An authenticator that knows the secret of one other worker."""
         return Authenticator(
             credentials("signed", secret=SECRET),
             clock=Clock(),
@@ -488,7 +488,7 @@ class TestHints:
 
 
 class TestBearer:
-    """A bearer token."""
+    """Verification of a bearer token."""
 
     @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
     def test_scheme_is_case_insensitive(self, bearer: Authenticator, scheme: str) -> None:
@@ -599,10 +599,10 @@ class TestSecretInVerdicts:
 
 
 class TestAltered:
-    """A copy of the authenticator with another secret or clock, as faults use it."""
+    """A copy of the authenticator with another secret or clock, which faults use."""
 
     def test_other_secret(self, signed: Authenticator) -> None:
-        """With another secret the worker's own does not match."""
+        """A copy with another secret refuses what the original accepts."""
         altered = signed.altered(secret=b"other", clock_offset=0.0)
         assert refused_at(altered.verify(signed_request())) == "signature"
 
@@ -612,7 +612,7 @@ class TestAltered:
         assert refused_at(altered.verify(signed_request())) == "timestamp"
 
     def test_original_is_untouched(self, signed: Authenticator) -> None:
-        """The original accepts as before."""
+        """The original authenticator still accepts its requests."""
         signed.altered(secret=b"other", clock_offset=WINDOW + 1)
         assert signed.verify(signed_request()).accepted
 

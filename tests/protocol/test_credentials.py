@@ -1,4 +1,4 @@
-"""Every form of the ``security`` option, the refused ones, and that no text shows a secret."""
+"""The forms of the ``security`` option, valid and invalid; no text shows a secret."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class TestForms:
 
     @pytest.mark.parametrize(("form", "mode"), MODE_OF_FORM, ids=map(repr, FORMS))
     def test_mode(self, form: Any, mode: str) -> None:
-        """Each form gives the mode it asks for."""
+        """Each form gives its mode."""
         assert credentials(form, secret=SECRET).mode == mode
 
     @pytest.mark.parametrize("form", FORMS, ids=map(repr, FORMS))
@@ -114,7 +114,7 @@ class TestForms:
 
 
 class TestBadForms:
-    """Invalid forms of ``security``, and invalid words beside it."""
+    """Invalid forms of ``security`` and invalid words next to it."""
 
     @pytest.mark.parametrize("form", BAD_FORMS, ids=map(ascii, BAD_FORMS))
     def test_usage_error(self, form: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +143,7 @@ class TestBadForms:
 
     @pytest.mark.parametrize("secret", ["two\nlines", "\u65e5\u672c", "\ud800"])
     def test_token_that_fits_no_header(self, secret: str) -> None:
-        """A token that cannot be sent in a header is a usage error."""
+        """A token with characters that a header cannot contain is a usage error."""
         with pytest.raises(UsageError, match="is sent in a header"):
             credentials("bearer", secret=secret)
 
@@ -152,7 +152,7 @@ class TestSecretInCredentials:
     """Credentials and their errors do not show the secret."""
 
     def test_secret_is_a_string(self) -> None:
-        """A secret is an ordinary string."""
+        """A secret compares as an ordinary string."""
         assert Secret(SECRET) == SECRET
 
     def test_repr_of_a_secret(self) -> None:
@@ -182,10 +182,10 @@ class TestSecretInCredentials:
     ],
 )
 def test_client_security_by_variable(mode: str, key: str, expected: Any) -> None:
-    """With ``secret_env`` the client's setting names a variable, and has no secret."""
+    """With ``secret_env`` the client's setting names the variable and contains no secret."""
     assert credentials(mode, key=key).client_security("NAME") == expected
 
 
 def test_client_security_of_an_open_worker() -> None:
-    """Without credentials there is nothing to set."""
+    """Without credentials the client gets no security setting."""
     assert credentials("none").client_security() is None

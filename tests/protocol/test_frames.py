@@ -1,4 +1,4 @@
-"""Frames against Wove's own serializer, and against everything that is none."""
+"""Command and event frames: compared with Wove's own serializer, and malformed ones."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def double(x: int) -> int:
 
 
 def wove_frame(**fields: Any) -> bytes:
-    """``fields`` as Wove's network executor writes them."""
+    """``fields`` serialized as Wove's network executor does it."""
     frame: bytes = _dump_network_executor_message(fields, reason=REASON)
     return frame
 
@@ -242,11 +242,11 @@ MALFORMED = [
 
 
 class TestMalformed:
-    """Bodies that are not a command frame."""
+    """Bodies that are not command frames."""
 
     @pytest.mark.parametrize(("body", "message"), MALFORMED)
     def test_message_names_what_is_wrong(self, body: bytes, message: str) -> None:
-        """The error names the field that is wrong, or what else is."""
+        """The error names the wrong field or describes the problem."""
         with pytest.raises(FrameError, match=message):
             Claim(body).decode()
 
@@ -300,7 +300,7 @@ class TestEvents:
         assert repr(decoded["exception"]) == repr(ValueError("no"))
 
     def test_error_without_exception(self) -> None:
-        """An exception that cannot be sent leaves no field behind."""
+        """An exception that cannot be pickled is left out of the frame."""
         (decoded,) = decode_events(frames.task_error("r", "t", {}))
         assert "exception" not in decoded
 
@@ -337,8 +337,8 @@ HOSTILE_PICKLES = {
 }
 
 
-def said(body: bytes) -> tuple[str | None, str | None, str | None, bool]:
-    """Everything that ``body`` says it is."""
+def claimed(body: bytes) -> tuple[str | None, str | None, str | None, bool]:
+    """The type, task id, run id and initial-value flag that ``body`` claims."""
     claim = Claim(body)
     return claim.type, claim.task_id, claim.run_id, claim.initial_value
 
@@ -347,15 +347,15 @@ NOTHING = (None, None, None, False)
 
 
 class TestClaim:
-    """What a body says that it is, read before authentication."""
+    """The fields that a body claims, read before authentication."""
 
     def test_claims(self) -> None:
         """The type and both ids are read."""
-        assert said(wove_run()) == ("run_task", "double", "run-1", False)
+        assert claimed(wove_run()) == ("run_task", "double", "run-1", False)
 
     def test_claims_of_a_cancel(self) -> None:
         """Type and ids of a ``cancel_task`` are read."""
-        assert said(wove_cancel()) == ("cancel_task", "double", "run-1", False)
+        assert claimed(wove_cancel()) == ("cancel_task", "double", "run-1", False)
 
     def test_claims_an_initial_value(self) -> None:
         """An initial value is recognised before authentication."""
@@ -366,12 +366,12 @@ class TestClaim:
     )
     def test_junk_claims_nothing(self, body: bytes) -> None:
         """A body that is not a frame has no type and no ids."""
-        assert said(body) == NOTHING
+        assert claimed(body) == NOTHING
 
     @pytest.mark.parametrize("body", [b'{"type": "run_task"}', wove_frame(type="run_task", args=1)])
     def test_half_a_frame(self, body: bytes) -> None:
-        """The fields that a broken frame has are read."""
-        assert said(body) == ("run_task", None, None, False)
+        """A broken frame's readable fields are read."""
+        assert claimed(body) == ("run_task", None, None, False)
 
     @pytest.mark.parametrize("kind", [{}, {"type": None}, {"type": 1}, {"type": "run_task"}])
     @pytest.mark.parametrize("payload", ["*", "é", "", 1, None, []])
@@ -385,17 +385,17 @@ class TestClaim:
         ids=[name.replace(" ", "-") for name in HOSTILE_PICKLES],
     )
     def test_hostile_pickle_is_not_an_initial_value(self, payload: bytes) -> None:
-        """A pickle made to upset a disassembler is not an initial value, though the name is
-        inside."""
+        """A pickle made to confuse a disassembler is not an initial value, even if it contains the
+        name."""
         hostile = SEED_NAME.encode().join((b"", payload)) + SEED_NAME.encode()
         text = base64.b64encode(payload + hostile).decode()
         body = wove_frame(type="run_task", task_id="t", run_id="r", callable_pickle=text)
-        assert said(body) == ("run_task", "t", "r", False)
+        assert claimed(body) == ("run_task", "t", "r", False)
 
     def test_pickle_is_not_loaded(self, tmp_path: Path) -> None:
         """No pickle is loaded."""
         target = tmp_path / "written"
-        said(wove_run(callable=(SEED_NAME, WritesAFile(target))))
+        claimed(wove_run(callable=(SEED_NAME, WritesAFile(target))))
         assert not target.exists()
 
     @pytest.mark.parametrize("body", [wove_run(), wove_run(callable=INITIAL), wove_cancel(), b"{}"])
@@ -404,7 +404,7 @@ class TestClaim:
         claim = Claim(body)
         with contextlib.suppress(FrameError):
             claim.decode()
-        assert (claim.type, claim.task_id, claim.run_id, claim.initial_value) == said(body)
+        assert (claim.type, claim.task_id, claim.run_id, claim.initial_value) == claimed(body)
 
     def test_decoding_twice(self) -> None:
         """A claim that was decoded gives the same command again."""
@@ -413,7 +413,7 @@ class TestClaim:
 
     @pytest.mark.parametrize("body", [wove_run(), wove_cancel(), b"{}", b"{", b"\xff"])
     def test_body_is_parsed_once(self, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-        """However often a claim is read and however it is decoded, its JSON is parsed once."""
+        """A body's JSON is parsed once, even if its claim is read and decoded several times."""
         parsed: list[bytes] = []
         plain = frames._parse
 
@@ -430,20 +430,20 @@ class TestClaim:
         assert parsed == [body]
 
     def test_the_pickle_would_have_acted(self, tmp_path: Path) -> None:
-        """The pickle of the test above does act when it is loaded."""
+        """The pickle of the test above has its effect when it is loaded."""
         target = tmp_path / "written"
         frames.loads(frames.dumps((SEED_NAME, WritesAFile(target))))[1].close()
         assert target.exists()
 
 
 def mentions_its_name() -> Callable[[], str]:
-    """A user's function whose closure has the name of Wove's lambdas."""
+    """A user's function whose closure contains the name of Wove's lambdas."""
     name = SEED_NAME
     return lambda: name
 
 
 def nested_name() -> Callable[[], str]:
-    """A user's lambda with the same qualified name."""
+    """A user's lambda with the same qualified name as Wove's."""
     function = lambda: "mine"  # noqa: E731
     function.__qualname__ = SEED_NAME
     return function
@@ -454,12 +454,12 @@ class TestInitialValues:
 
     @pytest.mark.parametrize("name", ["data", "x"])
     def test_real_initial_value(self, name: str) -> None:
-        """What a real weave makes of ``weave(x=…)`` is an initial value."""
+        """The task that a weave makes for ``weave(x=…)`` is an initial value."""
         value = WoveContextManager(x=[1, "two"])._tasks[name]["func"]
         assert is_initial_value(frames.dumps(value))
 
     def test_large_initial_value(self) -> None:
-        """The size of an initial value makes no difference."""
+        """An initial value of any size is recognised."""
         value = WoveContextManager(x=list(map(str, range(2000))))._tasks["x"]["func"]
         assert is_initial_value(frames.dumps(value))
 
@@ -476,5 +476,5 @@ class TestInitialValues:
         ids=["function", "lambda", "default", "default-names-it", "closure-names-it", "qualname"],
     )
     def test_user_function(self, function: Callable[..., Any]) -> None:
-        """A user's function is not an initial value, whatever it mentions."""
+        """A user's function is not an initial value, even if it mentions the name."""
         assert not is_initial_value(frames.dumps(function))

@@ -13,7 +13,7 @@ SOME = Headers([("Accept", "a"), ("X-One", "1"), ("ACCEPT", "b")])
 
 
 def head_lines(reply: Reply, *, close: bool = True) -> list[str]:
-    """The lines of ``reply``'s head, without the empty ones at its end."""
+    """The lines of ``reply``'s head, without the empty ones at the end."""
     return reply.head(close=close).decode("latin-1").split("\r\n")[:-2]
 
 
@@ -21,7 +21,7 @@ class TestWithout:
     """Headers with some left out."""
 
     def test_every_value_goes(self) -> None:
-        """Every value of a header is left out, whatever its case."""
+        """Every value of the header is left out, in any letter case of the name."""
         assert list(without(SOME, "aCCept")) == [("X-One", "1")]
 
     def test_the_original_stays(self) -> None:
@@ -31,7 +31,7 @@ class TestWithout:
 
 
 class TestReply:
-    """The head of a reply as it is written."""
+    """The head of a reply."""
 
     @pytest.mark.parametrize(
         ("status", "line"),
@@ -47,7 +47,7 @@ class TestReply:
 
     @pytest.mark.parametrize("reason", ["no luck", ""])
     def test_reason(self, reason: str) -> None:
-        """A given reason replaces the status's own, also an empty one."""
+        """A given reason replaces the status's own, even if it is empty."""
         assert head_lines(Reply(401, reason=reason))[0] == f"HTTP/1.1 401 {reason}"
 
     def test_interim(self) -> None:
@@ -61,7 +61,7 @@ class TestReply:
 
     @pytest.mark.parametrize("header", [("content-length", "99"), ("Transfer-Encoding", "chunked")])
     def test_content_length_given(self, header: tuple[str, str]) -> None:
-        """A reply that has its own framing headers gets no other."""
+        """A reply with its own framing headers gets no Content-Length."""
         assert "Content-Length: 3" not in head_lines(Reply(body=b"abc", headers=[header]))
 
     @pytest.mark.parametrize(

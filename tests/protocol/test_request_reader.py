@@ -1,4 +1,4 @@
-"""HTTP/1.1 requests from bytes."""
+"""Reading HTTP/1.1 requests from bytes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def failure(data: bytes, *, secure: bool = False) -> RequestError:
 
 
 class TestWholeRequest:
-    """What is read from a whole request."""
+    """The parts of a complete request."""
 
     def test_method(self) -> None:
         """The method is read."""
@@ -69,7 +69,7 @@ class TestWholeRequest:
 
     @pytest.mark.parametrize("secure", [True, False])
     def test_secure(self, secure: bool) -> None:
-        """The request says whether it came over TLS."""
+        """The request records whether it came over TLS."""
         fed = reader(secure=secure)
         fed.feed(POST)
         assert fed.request().secure is secure
@@ -82,7 +82,7 @@ class TestWholeRequest:
         assert (fed.request().target, fed.request().body) == ("/wove/tasks", b"hello")
 
     def test_not_whole_before_the_last_byte(self) -> None:
-        """A request that lacks its last byte is not whole."""
+        """A request is incomplete until its last byte."""
         assert not reader().feed(POST[:-1])
 
     def test_chunked_body(self) -> None:
@@ -113,7 +113,7 @@ class TestWholeRequest:
 
 
 class TestProgress:
-    """The state of a reader before the request is whole."""
+    """The state of a reader before the request is complete."""
 
     def test_nothing_yet(self) -> None:
         """A reader without a byte has not started."""
@@ -132,7 +132,7 @@ class TestProgress:
         assert not fed.head_done
 
     def test_head_done(self) -> None:
-        """The head is done with its empty line, body or not."""
+        """The head is done after its empty line, with or without the body."""
         fed = reader()
         fed.feed(POST[:-5])
         assert fed.head_done
@@ -204,7 +204,7 @@ class TestPipelining:
 
 
 class TestErrors:
-    """Bytes that are not a request that can be served."""
+    """Bytes that are not an acceptable request."""
 
     @pytest.mark.parametrize(
         "data",
@@ -236,11 +236,11 @@ class TestErrors:
         ],
     )
     def test_not_http(self, data: bytes) -> None:
-        """Bytes that are not HTTP/1.1, or can be read in two ways, are a 400."""
+        """Bytes that are not HTTP/1.1, or that are ambiguous, get a 400."""
         assert failure(data).status == 400
 
     def test_old_clients_need_no_host(self) -> None:
-        """HTTP/1.0 needs no Host header: it has none (RFC 1945)."""
+        """An HTTP/1.0 request needs no Host header (RFC 1945)."""
         assert read(b"POST / HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello").body == b"hello"
 
     def test_upgrade(self) -> None:
@@ -253,11 +253,11 @@ class TestErrors:
         assert "TLS handshake" in str(failure(b"\x16\x03\x01\x02\x00\x01"))
 
     def test_handshake_byte_inside_tls(self) -> None:
-        """The first byte of a handshake, sent inside TLS, is not called a handshake."""
+        """Inside TLS, the first byte of a handshake is not reported as a handshake."""
         assert "TLS handshake" not in str(failure(b"\x16\x03\x01\x02\x00\x01", secure=True))
 
     def test_head_too_large_at_once(self) -> None:
-        """A head above the limit is a 431, also when it arrives whole."""
+        """A head above the limit is a 431, even if it arrives whole."""
         assert failure(with_headers("X-Long: " + "x" * MAX_HEAD)).status == 431
 
     def test_target_too_large(self) -> None:
@@ -269,7 +269,7 @@ class TestErrors:
         assert failure(b"POST / HTTP/1.1\r\nX-Long: " + b"x" * MAX_HEAD).status == 431
 
     def test_head_in_pieces(self) -> None:
-        """A head above the limit is a 431, also when it arrives in small lines."""
+        """A head above the limit is a 431, even if it arrives in small lines."""
         fed, line = reader(), b"X-Some: " + b"x" * 90 + b"\r\n"
         fed.feed(b"POST / HTTP/1.1\r\n" + 9 * line)
         with pytest.raises(RequestError) as caught:
@@ -291,11 +291,11 @@ class TestErrors:
         assert failure(CHUNKED + chunk + chunk).status == 413
 
     def test_message_has_the_limit(self) -> None:
-        """The message has the limit."""
+        """The error's message has the limit."""
         message = str(failure(with_headers(f"Content-Length: {MAX_BODY + 1}")))
         assert message == f"the body is larger than max_body={MAX_BODY} bytes"
 
     def test_largest_body(self) -> None:
-        """A body of just the limit is read."""
+        """A body exactly as large as the limit is read."""
         body = b"x" * MAX_BODY
         assert read(with_headers(f"Content-Length: {MAX_BODY}", body=body)).body == body

@@ -9,6 +9,6 @@ from tests.pytest_plugin.helpers import HELPER
 
 @pytest.fixture(autouse=True)
 def helper(pytester: pytest.Pytester) -> None:
-    """What the tests in the test runs share."""
+    """The module that the tests in the test runs import."""
     pytester.makepyfile(helper=HELPER)
     pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")

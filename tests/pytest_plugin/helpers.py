@@ -25,13 +25,13 @@ def refused(worker):
 
 
 def run(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.RunResult:
-    """The result of a run, in this process, of the test module ``source``."""
+    """Run the test module ``source`` in this process; return the result."""
     pytester.makepyfile("from helper import *\n" + source)
     return pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
 
 
 def run_apart(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.RunResult:
-    """The same in a child process."""
+    """Like `run`, in a child process."""
     pytester.makepyfile("from helper import *\n" + source)
     return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
 

@@ -1,4 +1,5 @@
-"""The fixtures, in test runs of their own: workers, options, strictness, what is restored."""
+"""The plugin's fixtures in separate test runs: workers, options, strict mode, and what is
+restored."""
 
 from __future__ import annotations
 
@@ -11,12 +12,12 @@ from wove_http_dev.pytest_plugin import Factory
 
 
 def test_fixture(pytester: pytest.Pytester) -> None:
-    """An installed package gives the fixture; a weave to ``workers`` is served."""
+    """The installed package provides the fixture, and a weave to ``workers`` is served."""
     run_apart(pytester, PASSING).assert_outcomes(passed=1)
 
 
 def test_each_test_has_an_empty_worker(pytester: pytest.Pytester) -> None:
-    """The journal of one test is not the next one's."""
+    """Each test starts with an empty journal."""
     source = """
 @pytest.mark.parametrize("n", range(3))
 def test_it(wove_http_worker, n):
@@ -27,7 +28,7 @@ def test_it(wove_http_worker, n):
 
 
 def test_one_ca_for_the_session(pytester: pytest.Pytester) -> None:
-    """The certificate authority is made once."""
+    """The certificate authority is made once for a session."""
     source = """
 seen = set()
 
@@ -50,7 +51,7 @@ def test_it(wove_http_worker_factory):
 
 
 def test_factory_beside_the_fixture(pytester: pytest.Pytester) -> None:
-    """The factory knows of the fixture's own worker, and both are configured."""
+    """The factory can be used with the fixture's worker; both are configured."""
     source = """
 def test_it(wove_http_worker, wove_http_worker_factory):
     second = wove_http_worker_factory()
@@ -72,7 +73,7 @@ def test_it(wove_http_worker, wove_http_worker_factory):
     ],
 )
 def test_marker(pytester: pytest.Pytester, marker: str, fact: str) -> None:
-    """Options of the marker are the worker's."""
+    """The marker sets options of the worker."""
     source = f"""
 @pytest.mark.wove_http({marker})
 def test_it(wove_http_worker):
@@ -83,7 +84,7 @@ def test_it(wove_http_worker):
 
 
 def test_nearer_marker_wins(pytester: pytest.Pytester) -> None:
-    """The function's marker goes before the module's, option by option."""
+    """For each option the function's marker overrides the module's."""
     source = """
 pytestmark = pytest.mark.wove_http(tls=False, path="/module")
 
@@ -115,7 +116,7 @@ def test_it(wove_http_worker):
 
 
 def test_marker_goes_before_project_options(pytester: pytest.Pytester) -> None:
-    """A marker changes them again."""
+    """The marker overrides the project's options."""
     pytester.makeconftest(OPTIONS)
     source = """
 @pytest.mark.wove_http(tls=True)
@@ -126,7 +127,7 @@ def test_it(wove_http_worker):
 
 
 def test_factory_takes_project_options(pytester: pytest.Pytester) -> None:
-    """They hold for the factory's workers too."""
+    """The project's options apply to the factory's workers too."""
     pytester.makeconftest(OPTIONS)
     source = """
 def test_it(wove_http_worker_factory):
@@ -144,7 +145,7 @@ def test_it(wove_http_worker_factory):
     ],
 )
 def test_wrong_marker(pytester: pytest.Pytester, marker: str, message: str) -> None:
-    """A marker that cannot be is an error of the test that says what to do."""
+    """An invalid marker is an error of the test that says what to do."""
     source = f"""
 @pytest.mark.wove_http({marker})
 def test_it(wove_http_worker):
@@ -159,7 +160,7 @@ def test_strict(pytester: pytest.Pytester) -> None:
 
 
 def test_strict_shows_the_journal(pytester: pytest.Pytester) -> None:
-    """The message has the refusal and the journal."""
+    """The failure's message has the refusal and the journal."""
     run(pytester, REFUSED).stdout.fnmatch_lines(
         ["*a request was refused and no fault explains it*", "journal: 1 exchange(s)"]
     )
@@ -174,18 +175,18 @@ def test_strict_shows_the_journal(pytester: pytest.Pytester) -> None:
     ids=["option", "allow_refusals"],
 )
 def test_opting_out(pytester: pytest.Pytester, source: str) -> None:
-    """The ways out that the message names are ways out."""
+    """The ways to opt out that the message names work."""
     run(pytester, source).assert_outcomes(passed=1)
 
 
 def test_failed_body_is_enough(pytester: pytest.Pytester) -> None:
-    """A test that failed anyway does not fail once more for strictness."""
+    """A test that failed already does not also fail for strict mode."""
     source = REFUSED + "    assert False\n"
     run(pytester, source).assert_outcomes(failed=1)
 
 
 def test_skipped_body_is_not_checked(pytester: pytest.Pytester) -> None:
-    """Neither does one that skipped itself."""
+    """Strict mode does not check a test that was skipped."""
     source = REFUSED + "    pytest.skip('on second thought')\n"
     run(pytester, source).assert_outcomes(skipped=1)
 
@@ -220,7 +221,7 @@ def test_faults_marker_skips(pytester: pytest.Pytester) -> None:
 
 
 def test_xdist(pytester: pytest.Pytester) -> None:
-    """Tests in several processes at once each have their worker."""
+    """Tests in concurrent processes each have their own worker."""
     source = """
 @pytest.mark.parametrize("n", range(12))
 def test_it(wove_http_worker, n):
@@ -267,14 +268,14 @@ def test_it(wove_http_worker):
     ids=["passed", "failed", "interrupted", "strict"],
 )
 def test_state_is_restored(pytester: pytest.Pytester, end: str) -> None:
-    """However a test ends, the process is as it was."""
+    """After a test the process is restored, however the test ended."""
     pytester.makeconftest(RESTORED)
     result = run_apart(pytester, IMPERSONATING + end, "-s")
     result.stdout.fnmatch_lines([f"*RESTORED {[True] * 6}".replace("[", "?").replace("]", "?")])
 
 
 def test_wider_scope(pytester: pytest.Pytester) -> None:
-    """What the README shows for a wider scope works: one worker for a module."""
+    """The README's example of one worker for a module works."""
     source = """
 from wove_http_dev import HttpWorker
 
@@ -292,7 +293,7 @@ def test_it(worker, n):
 
 
 def test_ca_files_are_deleted(pytester: pytest.Pytester, tmp_path: Path) -> None:
-    """A session leaves no file of its CA behind."""
+    """A session leaves no files of its CA."""
     note = tmp_path / "note"
     source = f"""
 from pathlib import Path
@@ -325,7 +326,7 @@ def test_it(wove_http_ca):
     ],
 )
 def test_a_mistake_is_one_error(pytester: pytest.Pytester, source: str, message: str) -> None:
-    """It names what was written, without a walk through the plugin."""
+    """A mistake is one short error that names it, without the plugin's traceback."""
     result = run(pytester, source)
     assert result.parseoutcomes().keys() & {"error", "errors"}
     result.stdout.fnmatch_lines([message])
@@ -333,7 +334,7 @@ def test_a_mistake_is_one_error(pytester: pytest.Pytester, source: str, message:
 
 
 def test_faults_for_a_worker_of_ones_own(pytester: pytest.Pytester) -> None:
-    """A test may take the fault and inject it where it likes."""
+    """A test can get the fault and inject it into a worker that it made."""
     source = """
 @pytest.mark.wove_http_faults("reject-auth")
 def test_it(wove_http_worker_factory, wove_http_fault):
@@ -346,7 +347,7 @@ def test_it(wove_http_worker_factory, wove_http_fault):
 
 
 def test_factory_takes_what_the_class_takes(pytester: pytest.Pytester) -> None:
-    """label= and seed= are as good in the factory as in HttpWorker()."""
+    """The factory accepts label= and seed=, as HttpWorker() does."""
     source = """
 def test_it(wove_http_worker_factory):
     worker = wove_http_worker_factory(seed=7, label="mine")
@@ -358,5 +359,5 @@ def test_it(wove_http_worker_factory):
 
 @pytest.mark.wove_http(tls=False)
 def test_marker_sets_the_factorys_defaults(wove_http_worker_factory: Factory) -> None:
-    """The marker's options are the defaults of every worker that the factory makes."""
+    """The marker's options are the defaults of the factory's workers."""
     assert wove_http_worker_factory().url.startswith("http://")

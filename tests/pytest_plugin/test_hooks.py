@@ -8,7 +8,7 @@ from tests.pytest_plugin.helpers import FAILING, FAULTED, PASSING, run
 
 
 def test_markers_are_registered(pytester: pytest.Pytester) -> None:
-    """``--markers`` tells of them, so ``--strict-markers`` lets them pass."""
+    """``--markers`` lists the plugin's markers, so ``--strict-markers`` accepts them."""
     result = run(pytester, "", "--markers")
     result.stdout.fnmatch_lines(
         ["@pytest.mark.wove_http(?*options)*", "@pytest.mark.wove_http_faults*"]
@@ -16,19 +16,19 @@ def test_markers_are_registered(pytester: pytest.Pytester) -> None:
 
 
 def test_report_section(pytester: pytest.Pytester) -> None:
-    """A failed test shows what its worker saw."""
+    """The report of a failed test shows its worker's journal."""
     run(pytester, FAILING).stdout.fnmatch_lines(
         ["*- wove http worker -*", "<HttpWorker 'workers' https://*", "*run_task answer*"]
     )
 
 
 def test_report_section_of_a_passed_test(pytester: pytest.Pytester) -> None:
-    """A passed one does not."""
+    """The report of a passed test does not show its worker's journal."""
     run(pytester, PASSING, "-rA").stdout.no_fnmatch_line("*wove http worker*")
 
 
 def test_report_shows_no_secret(pytester: pytest.Pytester) -> None:
-    """The report of a failed test does not show the secret, locals included."""
+    """The report of a failed test does not show the secret, even with local variables."""
     source = """
 @pytest.mark.wove_http(security="bearer", secret="hush-hush-hush")
 def test_it(wove_http_worker):
@@ -57,7 +57,7 @@ def pytest_unconfigure(config):
 def test_unused_plugin_imports_nothing_heavy(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run that uses no fixture loads none of what the fixtures need."""
+    """A run that uses no fixture does not import the modules that fixtures need."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # other plugins import much of it
     pytester.makeconftest(HEAVY)
     pytester.makepyfile("def test_it():\n    pass\n")
@@ -66,7 +66,7 @@ def test_unused_plugin_imports_nothing_heavy(
 
 
 def test_used_plugin_imports_it(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same look finds them once a fixture was used."""
+    """The same check finds these modules after a fixture was used."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeconftest(HEAVY)
     pytester.makepyfile("def test_it(wove_http_worker):\n    pass\n")

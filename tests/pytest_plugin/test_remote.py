@@ -1,4 +1,4 @@
-"""The tests of a project against a service that another process runs (``--wove-http-url``)."""
+"""Tests against a service that another process runs (``--wove-http-url``)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wove_http_dev.worker import HttpWorker
 
 @pytest.fixture
 def remote(worker: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The options that lead to ``worker``, a service of this process."""
+    """The pytest options that lead to ``worker``, a service in this process."""
     monkeypatch.setenv("THE_SECRET", worker.secret)
     return [
         f"--wove-http-url={worker.url}",
@@ -21,14 +21,14 @@ def remote(worker: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_remote(pytester: pytest.Pytester, remote: list[str]) -> None:
-    """The same test passes against the service at a URL."""
+    """A test that passes with a local worker passes against the service at a URL."""
     run_apart(pytester, PASSING, *remote).assert_outcomes(passed=1)
 
 
 def test_remote_is_really_reached(
     pytester: pytest.Pytester, remote: list[str], worker: HttpWorker
 ) -> None:
-    """It is that service which served it."""
+    """The service at the URL receives the test's runs."""
     run_apart(pytester, PASSING, *remote)
     assert [run.task_id for run in worker.runs] == ["answer"]
 
@@ -58,7 +58,7 @@ def test_remote_bearer(
 def test_remote_member_skips(
     pytester: pytest.Pytester, remote: list[str], use: str, member: str
 ) -> None:
-    """What only a worker of this process has skips the test with the reason."""
+    """A member that only a local worker has skips the test with the reason."""
     source = f"def test_it(wove_http_worker):\n    {use}\n"
     result = run(pytester, source, "-rs", *remote)
     result.stdout.fnmatch_lines([f"SKIPPED*worker.{member} needs a worker of this process*"])
@@ -69,18 +69,18 @@ def test_remote_member_skips(
     ["url", "port", "ca_file", "secret", "environment", "environment_definition", "client_env"],
 )
 def test_remote_member_works(pytester: pytest.Pytester, remote: list[str], member: str) -> None:
-    """What a client needs to know is there."""
+    """The members that a client needs work for a remote worker."""
     source = f"def test_it(wove_http_worker):\n    assert wove_http_worker.{member}\n"
     run(pytester, source, *remote).assert_outcomes(passed=1)
 
 
 def test_remote_is_not_strict(pytester: pytest.Pytester, remote: list[str]) -> None:
-    """Strictness is off: the service's refusals are its own business."""
+    """Refusals by the remote service do not fail a test."""
     run(pytester, REFUSED, *remote).assert_outcomes(passed=1)
 
 
 def test_remote_faults_skip(pytester: pytest.Pytester, remote: list[str]) -> None:
-    """Faults by marker skip as well."""
+    """A faults marker skips the test."""
     source = FAULTED.format(words="'reject-auth', 'empty-body'")
     run(pytester, source, *remote).assert_outcomes(skipped=2)
 
@@ -108,20 +108,20 @@ def test_remote_faults_skip(pytester: pytest.Pytester, remote: list[str]) -> Non
     ],
 )
 def test_remote_usage(pytester: pytest.Pytester, arguments: list[str], message: str) -> None:
-    """Options that cannot be are one error, before any test, that says which."""
+    """Invalid options are one error before any test, which names the option."""
     result = run(pytester, PASSING, *arguments)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([message])
 
 
 def test_remote_faults_skip_by_name(pytester: pytest.Pytester, remote: list[str]) -> None:
-    """The reason names the fault, not a member that the test did not use."""
+    """The skip's reason names the fault."""
     result = run(pytester, FAULTED.format(words="'empty-body'"), "-rs", *remote)
     result.stdout.fnmatch_lines(["*the fault empty-body needs a worker of this process*"])
 
 
 def test_remote_skips_other_credentials(pytester: pytest.Pytester, remote: list[str]) -> None:
-    """A test about bearer tokens does not pass with signed requests."""
+    """A test about bearer tokens is skipped if the service uses signatures."""
     source = "@pytest.mark.wove_http(security='bearer')\n" + PASSING.strip()
     result = run(pytester, source, "-rs", *remote)
     result.assert_outcomes(skipped=1)

@@ -19,7 +19,7 @@ DECISIONS = """
 
 
 def decisions(pytester: pytest.Pytester, *arguments: str) -> list[str]:
-    """What each test of ``project`` decided, in the order of the tests."""
+    """The decisions of each test of ``project``, in the order of the tests."""
     result = pytester.runpytest_subprocess("-rP", "-p", "no:cacheprovider", *arguments)
     result.assert_outcomes(passed=4)
     return sorted({line for line in result.outlines if line.startswith("DECIDED")})

@@ -1,4 +1,4 @@
-"""What the plugin keeps on a test item while the test runs."""
+"""The data that the plugin keeps on a test item while the test runs."""
 
 from __future__ import annotations
 

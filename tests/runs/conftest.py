@@ -9,7 +9,7 @@ from wove_http_dev.runs.journal import Journal
 
 
 class Clock:
-    """A clock that goes on by a second whenever it is read."""
+    """A clock that advances by one second on each reading."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -21,5 +21,5 @@ class Clock:
 
 @pytest.fixture
 def journal() -> Journal:
-    """A journal with the ordinary limits, on a clock of its own."""
+    """A journal with the default limits and a test clock."""
     return Journal(clock=Clock(), secrets=[SECRET, ""])

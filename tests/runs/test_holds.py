@@ -1,4 +1,4 @@
-"""Gates that park runs before their body starts."""
+"""Gates, which hold runs before their body starts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TIMEOUT = 10.0
 
 
 class Parking:
-    """Gates with a journal, and threads on which runs arrive at them."""
+    """Gates with a journal, and threads in which runs arrive at them."""
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         self.journal = Journal()
@@ -32,14 +32,14 @@ class Parking:
         self._pool = pool
 
     def send(self, run: Run, execution: Execution | None = None) -> Future[None]:
-        """Let ``run`` arrive at the gates; the future is done when it has passed."""
+        """Let ``run`` arrive at the gates; return a future that is done when it has passed them."""
         self.journal.add_run(run)
         return self._pool.submit(self.gates.park, run, execution or Execution("body"))
 
 
 @pytest.fixture
 def parking(pool: ThreadPoolExecutor) -> Iterator[Parking]:
-    """Gates that are opened at the end, before ``pool`` waits for its threads."""
+    """Gates that are released before ``pool`` waits for its threads."""
     parking = Parking(pool)
     yield parking
     parking.gates.release_all()
@@ -49,7 +49,7 @@ class TestHolding:
     """Which runs are held."""
 
     def test_held(self, parking: Parking) -> None:
-        """A run that arrived at a gate does not go on."""
+        """A run that has arrived at a gate waits."""
         gate = parking.gates.hold("task")
         parked = parking.send(make_run())
         gate.wait_arrived(timeout=TIMEOUT)
@@ -70,7 +70,7 @@ class TestHolding:
 
     @pytest.mark.parametrize("pattern", ["task", "t*", None])
     def test_pattern(self, parking: Parking, pattern: str | None) -> None:
-        """A gate holds a name, a glob, or every task."""
+        """A gate holds the tasks that match a name or glob, or every task."""
         gate = parking.gates.hold(pattern)
         parking.send(make_run())
         assert len(gate.wait_arrived(timeout=TIMEOUT)) == 1
@@ -95,7 +95,7 @@ class TestHolding:
         assert len(second.wait_arrived(timeout=TIMEOUT)) == 1
 
     def test_tasks(self, parking: Parking) -> None:
-        """``tasks`` has the patterns of the closed gates."""
+        """``tasks`` has the patterns of the unreleased gates."""
         parking.gates.hold("open").release()
         parking.gates.hold("closed")
         parking.gates.hold()
@@ -114,7 +114,7 @@ class TestReleasing:
         assert parked.result(TIMEOUT) is None
 
     def test_from_now_on(self, parking: Parking) -> None:
-        """After ``release()`` no run is held."""
+        """After ``release()`` no further run is held."""
         parking.gates.hold().release()
         assert parking.send(make_run()).result(TIMEOUT) is None
 
@@ -127,7 +127,7 @@ class TestReleasing:
         assert gate.runs == [run]
 
     def test_context_manager(self, parking: Parking) -> None:
-        """Leaving the context releases."""
+        """Leaving the ``with`` block releases the gate."""
         with parking.gates.hold() as gate:
             parked = parking.send(make_run())
             gate.wait_arrived(timeout=TIMEOUT)
@@ -176,13 +176,13 @@ class TestReleasing:
         assert not other.done()
 
     def test_release_when(self, parking: Parking) -> None:
-        """A gate opens by itself on the nth arrival."""
+        """A gate releases itself on the given arrival."""
         parking.gates.hold(release_when=3)
         parked = [parking.send(make_run()) for _ in range(3)]
         assert [each.result(TIMEOUT) for each in parked] == [None] * 3
 
     def test_not_released_before(self, parking: Parking) -> None:
-        """The gate stays closed before the nth arrival."""
+        """A gate stays closed before the given arrival."""
         gate = parking.gates.hold(release_when=3)
         for _ in range(2):
             parking.send(make_run())
@@ -213,7 +213,7 @@ class TestWaiting:
         ],
     )
     def test_timeout(self, parking: Parking, task: str | None, message: str) -> None:
-        """After its timeout ``wait_arrived()`` raises, and says what it waited for."""
+        """``wait_arrived()`` raises after its timeout, and the message says what it waited for."""
         with pytest.raises(WaitTimeoutError, match=message):
             parking.gates.hold(task).wait_arrived(timeout=0.0)
 
@@ -240,7 +240,7 @@ class TestWaiting:
             asyncio.run(parking.gates.hold().arrived(timeout=0.0))
 
     def test_async_does_not_block(self, parking: Parking) -> None:
-        """While async code waits its event loop goes on."""
+        """While async code waits for an arrival its event loop keeps running."""
 
         async def main() -> list[Run]:
             gate = parking.gates.hold()
@@ -253,7 +253,7 @@ class TestWaiting:
         assert asyncio.run(main()) == [run]
 
     def test_async_cancelled(self, parking: Parking) -> None:
-        """Async code may cancel its wait."""
+        """A wait in async code can be cancelled."""
 
         async def main() -> bool:
             gate = parking.gates.hold()
@@ -299,7 +299,7 @@ def test_release(wove_http_worker: HttpWorker, pool: ThreadPoolExecutor) -> None
 
 
 def test_hold_leaves_other_tasks_alone(wove_http_worker: HttpWorker) -> None:
-    """A gate does not hold tasks that it does not name."""
+    """A gate does not hold other tasks."""
     wove_http_worker.hold("another")
     assert weave_one(answer) == 42
 
@@ -365,13 +365,13 @@ async def test_arrived_times_out(worker: HttpWorker) -> None:
 
 @pytest.mark.parametrize("words", [{"n": 0}, {"n": "x"}, {"timeout": -1}])
 def test_invalid_wait_arrived_is_a_usage_error(worker: HttpWorker, words: dict[str, Any]) -> None:
-    """A count or timeout that cannot be is a usage error."""
+    """An invalid count or timeout is a usage error."""
     with pytest.raises(UsageError):
         worker.hold().wait_arrived(**words)
 
 
 def test_wait_arrived_in_a_loop(worker: HttpWorker) -> None:
-    """A wait that blocks an event loop names the method that does not."""
+    """A blocking wait in an event loop is an error that names the async method."""
 
     async def blocking() -> None:
         worker.hold().wait_arrived(timeout=0.01)

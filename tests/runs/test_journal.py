@@ -22,7 +22,7 @@ TIMEOUT = 10.0
 
 
 def recorded(journal: Journal, name: str, value: str) -> str:
-    """What ``journal`` keeps of the value of one header."""
+    """The value of one header as ``journal`` records it."""
     exchange = journal.open()
     journal.record_headers(exchange, [(name, value)])
     return exchange.headers[0][1]
@@ -74,7 +74,8 @@ class TestExchanges:
         ],
     )
     def test_violation(self, changes: dict[str, Any], expected: bool) -> None:
-        """A violation is what no fault caused, and every internal error."""
+        """A violation is a refusal or rejected certificate that no fault caused, or any internal
+        error."""
         assert Exchange(1, 0.0, **changes).violation is expected
 
     def test_violations_are_kept(self, journal: Journal) -> None:
@@ -140,7 +141,7 @@ class TestObservers:
         assert recorder.calls == [("opened", 1), ("updated", 1), ("closed", 1, 1.0)]
 
     def test_violation_is_noted_before_the_update(self, journal: Journal) -> None:
-        """An observer of an update finds the violation in the journal."""
+        """When an observer gets an update, the violation is already in the journal."""
         found: list[list[Exchange]] = []
 
         class Looks(JournalObserver):
@@ -163,7 +164,7 @@ class TestObservers:
         assert recorder.calls == calls
 
     def test_dropped_payload_was_seen(self) -> None:
-        """A run is shown before another run can push its payload out."""
+        """Observers get a run before newer runs can push its payload out."""
         journal, recorder = Journal(payload_limit=1), Recorder()
         journal.observe(recorder)
         for number in range(2):
@@ -171,14 +172,14 @@ class TestObservers:
         assert recorder.calls == [("added", b"args")] * 2
 
     def test_lost_run(self, journal: Journal, recorder: Recorder) -> None:
-        """A run that is lost is shown as lost."""
+        """Observers get a lost run with the state ``lost``."""
         run = make_run()
         journal.lose(run)
         assert recorder.calls == [("lost", "lost")]
 
     @pytest.mark.parametrize("end", ["finish", "lose"])
     def test_second_end(self, journal: Journal, recorder: Recorder, end: str) -> None:
-        """What comes after the end is a change of the run's other attributes."""
+        """A second end of a run is reported as a change, and its state does not change."""
         run = make_run()
         journal.finish(run, returned(1))
         if end == "finish":
@@ -188,7 +189,7 @@ class TestObservers:
         assert recorder.calls[1:] == [("changed", "succeeded")]
 
     def test_late_change(self, journal: Journal, recorder: Recorder) -> None:
-        """A change that comes too late is not shown: nothing changed."""
+        """A change after the end of a run is not reported."""
         run = make_run()
         journal.lose(run)
         journal.change(run, "running")
@@ -203,7 +204,7 @@ class TestObservers:
         assert [recorder.calls for recorder in recorders] == [[("opened", 1)]] * 2
 
     def test_default(self, journal: Journal) -> None:
-        """An observer that overrides nothing changes nothing."""
+        """The default observer does nothing."""
         journal.observe(JournalObserver())
         exchange, run = journal.open(), make_run()
         journal.add_run(run)
@@ -215,7 +216,7 @@ class TestObservers:
 
 
 class TestRedaction:
-    """What the journal does not keep."""
+    """Values that the journal does not record."""
 
     @pytest.mark.parametrize(
         "name",
@@ -236,7 +237,7 @@ class TestRedaction:
         assert recorded(journal, name, "value") == REDACTED
 
     def test_secret_in_any_header(self, journal: Journal) -> None:
-        """A value that contains the secret is not kept, whatever the header."""
+        """A value that contains the secret is not recorded, in any header."""
         assert recorded(journal, "X-Anything", f"a{SECRET}b") == REDACTED
 
     @pytest.mark.parametrize("name", ["Host", "Content-Type", "X-Wove-Key", "X-Wove-Nonce"])
@@ -278,13 +279,13 @@ class TestStates:
         assert run.state == "cancelled"
 
     def test_first_outcome_stands(self, journal: Journal) -> None:
-        """A second outcome changes nothing."""
+        """A second outcome is ignored."""
         run = finished_run(journal, returned(1))
         journal.finish(run, CANCELLED)
         assert run.result == 1
 
     def test_started_once(self, journal: Journal) -> None:
-        """``started`` is the first start of the body, though it may run again."""
+        """``started`` is the first start of the body, even if it runs again."""
         run = make_run()
         journal.add_run(run)
         journal.change(run, "running")
@@ -294,31 +295,31 @@ class TestStates:
 
 
 class TestLosing:
-    """A run that was accepted and never had an outcome."""
+    """Runs that were accepted and never had an outcome."""
 
     def test_state(self, journal: Journal) -> None:
-        """Its state is ``lost``."""
+        """The state of a lost run is ``lost``."""
         run = make_run()
         journal.add_run(run)
         journal.lose(run)
         assert run.state == "lost"
 
     def test_finished_run_is_not_lost(self, journal: Journal) -> None:
-        """A finished run cannot be lost."""
+        """A finished run stays finished if it is declared lost."""
         run = finished_run(journal, returned(1))
         journal.lose(run)
         assert run.result == 1
 
     @pytest.mark.parametrize("state", ["lost", "finished"])
     def test_is_over(self, journal: Journal, state: str) -> None:
-        """A wait for its end returns."""
+        """A wait for the end of a run returns when it is lost."""
         run = make_run()
         journal.add_run(run)
         journal.lose(run)
         assert journal.wait_for_runs(None, state, 1, 0.0).last is run
 
     def test_has_no_result(self, journal: Journal) -> None:
-        """Its ``result`` raises, and says that the run is lost."""
+        """``result`` of a lost run raises an error that says so."""
         run = make_run()
         journal.add_run(run)
         journal.lose(run)
@@ -345,7 +346,7 @@ class TestBounds:
 
     @pytest.mark.parametrize("forget", ["by count", "by clear"])
     def test_forgotten_run_is_let_go(self, forget: str) -> None:
-        """A run that was pushed out is garbage-collected, small as its payloads may be."""
+        """A run that was pushed out is garbage-collected, even if its payloads are small."""
         journal = Journal(exchange_limit=1)
         reference = weakref.ref(finished_run(journal, returned(1)))
         if forget == "by count":
@@ -422,22 +423,22 @@ class TestBounds:
 
 
 class TestClear:
-    """``clear()``."""
+    """``clear()`` empties the journal."""
 
     def test_exchanges(self, journal: Journal) -> None:
-        """There is no exchange afterwards."""
+        """After ``clear()`` there is no exchange."""
         journal.open()
         journal.clear()
         assert journal.exchanges == []
 
     def test_runs(self, journal: Journal) -> None:
-        """There is no run afterwards, initial values included."""
+        """After ``clear()`` there is no run, not even one of an initial value."""
         journal.add_run(make_run(initial_value=True))
         journal.clear()
         assert len(journal.all_runs) == 0
 
     def test_violation(self, journal: Journal) -> None:
-        """There is no violation afterwards."""
+        """After ``clear()`` there is no violation."""
         exchange = journal.open()
         exchange.internal_error = True
         journal.close(exchange)
@@ -445,7 +446,7 @@ class TestClear:
         assert journal.violations == []
 
     def test_exchange_under_way(self, journal: Journal) -> None:
-        """An exchange that was opened before and closes afterwards is not a violation."""
+        """An exchange that was opened before ``clear()`` is not a violation when it closes."""
         exchange = journal.open()
         exchange.refusal = "signature"
         journal.clear()
@@ -453,7 +454,7 @@ class TestClear:
         assert journal.violations == []
 
     def test_exchange_afterwards(self, journal: Journal) -> None:
-        """An exchange that is opened afterwards may be a violation."""
+        """An exchange that is opened after ``clear()`` may be a violation."""
         journal.open()
         journal.clear()
         exchange = journal.open()

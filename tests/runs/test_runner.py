@@ -1,4 +1,4 @@
-"""Task bodies: how they end, how they are cancelled, on which threads."""
+"""Running task bodies: outcomes, cancellation and threads."""
 
 from __future__ import annotations
 
@@ -42,28 +42,29 @@ def runner() -> Iterator[Runner]:
 
 
 class TwoArguments(Exception):
-    """Does not survive pickling: its ``__init__`` takes what ``args`` does not hold."""
+    """An exception that does not survive pickling: its ``__init__`` takes more arguments than
+    ``args`` has."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(f"{code}: {text}")
 
 
 class Unprintable(Exception):
-    """Raises another exception when it is printed."""
+    """An exception that raises another one when it is printed."""
 
     def __str__(self) -> str:
         raise self.args[0]
 
 
 class ExitsWhenPickled(Exception):
-    """Raises SystemExit when it is pickled."""
+    """An object that raises SystemExit when it is pickled."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise SystemExit("pickled")
 
 
 class ExitsWhenLoaded:
-    """Raises SystemExit when it is unpickled."""
+    """An object that raises SystemExit when it is unpickled."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return sys.exit, ("loaded",)
@@ -181,7 +182,7 @@ def start(runner: Runner, function: Callable[..., Any], name: str = "body") -> E
 
 
 def started(runner: Runner, function: Callable[..., Any]) -> Execution:
-    """Start ``function`` on a thread of ``runner``; wait until its body has begun."""
+    """Start ``function`` on a thread of ``runner`` and wait until its body has begun."""
     execution = start(runner, function)
     assert begun.wait(TIMEOUT)
     return execution
@@ -250,7 +251,7 @@ class TestExceptions:
         ids=repr,
     )
     def test_unsafe_exception_stays(self, exception: BaseException) -> None:
-        """An exception that would upset the client's weave is not in the outcome."""
+        """An exception that would disturb the client's weave is not in the outcome."""
         assert run(fail, exception=exception).exception_pickle is None
 
     @pytest.mark.parametrize(
@@ -260,7 +261,7 @@ class TestExceptions:
     def test_unsafe_exception_is_described(
         self, function: Callable[..., Any], exception: BaseException
     ) -> None:
-        """An exception that is not sent is described in words, and ends only its task."""
+        """An exception that is not sent is described in text, and ends only its task."""
         assert error_of(run(function, exception=exception))["kind"] == type(exception).__name__
 
     def test_stop_iteration(self) -> None:
@@ -273,7 +274,7 @@ class TestExceptions:
         assert error_outcome(exception, source="task").exception_pickle is None
 
     def test_exception_that_does_not_round_trip_is_described(self) -> None:
-        """The description is of the task's error, not of the pickling's."""
+        """The description is that of the task's error, not of the pickling error."""
         error = dict(error_outcome(TwoArguments(1, "x"), source="task").error or {})
         assert (error["kind"], error["message"]) == ("TwoArguments", "1: x")
 
@@ -291,8 +292,7 @@ class TestExceptions:
         assert run(fail_unprintably, second=second).exception_pickle is None
 
     def test_cancelled_error_of_its_own(self) -> None:
-        """A body that raises CancelledError itself, without a cancel, has failed; it was not
-        cancelled."""
+        """A body that raises CancelledError without having been cancelled has failed."""
         assert error_of(run(fail_later, exception=asyncio.CancelledError()))["source"] == "task"
 
 
@@ -345,7 +345,7 @@ class TestWorkerErrors:
 
     @pytest.mark.parametrize(("function", "arguments", "_"), BROKEN.values(), ids=BROKEN)
     def test_exception_stays(self, function: bytes, arguments: bytes, _: str) -> None:
-        """The exception itself is not in the outcome: the message says more."""
+        """The exception itself is not in the outcome, because the message says more."""
         outcome = run_body(Execution("body"), function, arguments)
         assert outcome.exception_pickle is None
 
@@ -380,7 +380,7 @@ class TestCancel:
         assert execution.wait(TIMEOUT) == CANCELLED
 
     def test_sync_body_is_settled_at_once(self, runner: Runner) -> None:
-        """A sync body whose end is not waited for has its outcome at once."""
+        """A cancelled sync body whose end is not waited for has its outcome at once."""
         execution = started(runner, blocked)
         execution.cancel(wait_for_end=False)
         assert execution.outcome == CANCELLED
@@ -392,7 +392,7 @@ class TestCancel:
         assert execution.abandoned
 
     def test_late_result_goes_nowhere(self, runner: Runner) -> None:
-        """The late result of an abandoned body changes nothing."""
+        """The late result of an abandoned body is ignored."""
         execution = started(runner, blocked)
         execution.cancel(wait_for_end=False)
         release.set()
@@ -406,7 +406,7 @@ class TestCancel:
         assert execution.outcome is None
 
     def test_sync_body_waited_for_is_cancelled(self, runner: Runner) -> None:
-        """A sync body whose end was waited for is cancelled, whatever it returned."""
+        """A sync body whose end was waited for is cancelled, even if it returned a value."""
         execution = started(runner, blocked)
         execution.cancel(wait_for_end=True)
         release.set()
@@ -441,7 +441,7 @@ class TestCancel:
         assert not execution.abandoned
 
     def test_given_outcome(self, runner: Runner) -> None:
-        """A cancel may give another outcome, as a crash does."""
+        """A cancel may set another outcome, as a crash does."""
         execution = started(runner, blocked)
         crashed = Outcome("error", error={"kind": "Crash"})
         execution.cancel(wait_for_end=False, outcome=crashed)
@@ -455,7 +455,7 @@ class TestCancel:
         assert not execution.cancel_requested
 
     def test_twice(self, runner: Runner) -> None:
-        """A second cancel, which does not wait, abandons what the first one waited for."""
+        """A second cancel that does not wait abandons a body for which the first one waits."""
         execution = started(runner, blocked)
         execution.cancel(wait_for_end=True)
         execution.cancel(wait_for_end=False)
@@ -504,11 +504,11 @@ class TestExecution:
 
 
 class TestContext:
-    """Context variables of a body."""
+    """Context variables in a body."""
 
     @pytest.mark.parametrize("function", [set_variable, set_variable_later])
     def test_nothing_comes_in(self, function: Callable[[], Any]) -> None:
-        """A body does not have the context variables of its caller."""
+        """A body does not see the context variables of its caller."""
         token = variable.set("the test's")
         try:
             assert result_of(run(function)) == "unset"
@@ -517,7 +517,8 @@ class TestContext:
 
     @pytest.mark.parametrize("function", [set_variable, set_variable_later])
     def test_nothing_goes_out(self, function: Callable[[], Any]) -> None:
-        """A context variable that a body sets is not set for the next one on the same thread."""
+        """A context variable that a body sets is not visible to the next body on the same
+        thread."""
         run(function)
         assert result_of(run(function)) == "unset"
 
@@ -531,7 +532,7 @@ class TestThreads:
         assert name.startswith(THREADS)
 
     def test_reused(self, runner: Runner) -> None:
-        """Bodies that run one after the other use fewer threads than bodies."""
+        """Bodies that run one after the other share threads."""
         names = set()
         for _ in range(100):
             execution = start(runner, name_of_thread)
@@ -554,7 +555,7 @@ class TestThreads:
         assert outcomes == [Outcome("result")] * 40
 
     def test_gone_after_stop(self) -> None:
-        """After ``stop()`` there is no thread of the runner."""
+        """After ``stop()`` the runner has no thread."""
         runner = Runner("stopped-runner")
         start(runner, name_of_thread).ended.wait(TIMEOUT)
         runner.stop(TIMEOUT)
@@ -591,8 +592,8 @@ class TestThreads:
         assert start(runner, name_of_thread).wait(TIMEOUT)
 
     @pytest.mark.parametrize("exception", [ValueError("ours"), SystemExit("ours")], ids=repr)
-    def test_failure_of_ours(self, runner: Runner, exception: BaseException) -> None:
-        """A failure outside the body is an outcome too, not a dead thread."""
+    def test_failure_outside_the_body(self, runner: Runner, exception: BaseException) -> None:
+        """A failure outside the body becomes an outcome and does not end the thread."""
 
         def body() -> Outcome:
             raise exception
@@ -605,11 +606,11 @@ class TestThreads:
 
 
 def test_plain_results_need_no_cloudpickle() -> None:
-    """The result of a plain type is what ``pickle`` alone writes."""
+    """A result of a plain type is written by ``pickle`` alone."""
     payload = run(add, a=1, b=2).result_pickle
     assert payload == pickle.dumps(3, protocol=pickle.DEFAULT_PROTOCOL)
 
 
 def test_repr_has_no_payload() -> None:
-    """A result does not reach a log through ``repr``."""
+    """The repr of an outcome does not show the result, so that it reaches no log."""
     assert "secret" not in repr(run(str, object="secret"))

@@ -1,4 +1,4 @@
-"""Stubs: answers to runs without running the task."""
+"""Stubs, which answer runs without running the task."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def error_of(run_number: int = 1, **words: Any) -> dict[str, Any]:
 
 
 class TestResults:
-    """``result=``."""
+    """Stubs with ``result=``."""
 
     @pytest.mark.parametrize("value", [42, None, "text", {"a": [1]}, (1, 2)])
     def test_value(self, value: Any) -> None:
@@ -71,11 +71,11 @@ class TestResults:
         assert error_of(3, result=["a", "b"])["message"] == message
 
     def test_used_up_is_the_workers(self) -> None:
-        """The error of a run beyond the list is the worker's, not the task's."""
+        """The error of a run beyond the list has the worker as its source, not the task."""
         assert error_of(3, result=["a", "b"])["source"] == "worker"
 
     def test_encoded_where_written(self) -> None:
-        """A change to the value after the call does not change the stub."""
+        """A later change to the value does not change the stub."""
         value = [1]
         source = make_source(result={"v": value})
         value.append(2)
@@ -94,10 +94,10 @@ class TestResults:
 
 
 class TestCallables:
-    """``result=`` with a callable."""
+    """Stubs with a callable as ``result=``."""
 
     def test_gets_the_run(self) -> None:
-        """A callable gets the run, and what it returns is the result."""
+        """A callable gets the run, and its return value is the result."""
         assert result_of(result=lambda run: run.args["x"] + 1) == 21
 
     def test_may_raise(self) -> None:
@@ -106,7 +106,7 @@ class TestCallables:
 
     @pytest.mark.parametrize("exception", [SystemExit(3), KeyboardInterrupt()], ids=repr)
     def test_may_raise_anything(self, exception: BaseException) -> None:
-        """Whatever the callable raises ends only that run."""
+        """An exception of the callable, even SystemExit, ends only that run."""
 
         def call(_: object) -> None:
             raise exception
@@ -119,10 +119,10 @@ class TestCallables:
 
 
 class TestErrors:
-    """``error=``."""
+    """Stubs with ``error=``."""
 
     def test_exception(self) -> None:
-        """The exception travels."""
+        """The exception arrives at the client."""
         payload = outcome_of(error=KeyError("k")).exception_pickle
         assert payload is not None
         assert repr(loads(payload)) == "KeyError('k')"
@@ -132,7 +132,7 @@ class TestErrors:
         assert error_of(error=KeyError)["kind"] == "KeyError"
 
     def test_is_the_tasks(self) -> None:
-        """The error's source is the task."""
+        """The source of a stub's error is the task."""
         assert error_of(error=KeyError)["source"] == "task"
 
     @pytest.mark.parametrize(("number", "kind"), [(1, "KeyError"), (2, "ValueError")])
@@ -142,7 +142,7 @@ class TestErrors:
 
 
 class TestEvents:
-    """``events=``."""
+    """Stubs with ``events=``."""
 
     @pytest.mark.parametrize("events", [[], [{"type": "heartbeat"}], ({"type": "a"}, {"b": 1})])
     def test_unchanged(self, events: list[dict[str, Any]]) -> None:
@@ -158,7 +158,7 @@ class TestEvents:
         assert source(make_run()).events == ({"type": "heartbeat"},)
 
     def test_others_have_none(self) -> None:
-        """A result has no event frames."""
+        """A stub with a result has no event frames."""
         assert make_source(result=1)(make_run()).events is None
 
 
@@ -182,7 +182,7 @@ class TestEvents:
     ],
 )
 def test_usage_errors(words: dict[str, Any], message: str) -> None:
-    """Words that cannot be an answer are a usage error that says why."""
+    """Invalid keywords are a usage error that says why."""
     with pytest.raises(UsageError, match=message):
         make_source(**words)
 
@@ -397,23 +397,23 @@ def test_stubbed_run_is_in_the_journal(wove_http_worker: HttpWorker) -> None:
     ids=["nothing", "two", "empty", "error-text", "one-event", "no-dicts", "no-json"],
 )
 def test_invalid_stub_is_a_usage_error(worker: HttpWorker, words: dict[str, Any]) -> None:
-    """``stub()`` raises at once for words that cannot be an answer."""
+    """``stub()`` raises at once for invalid keywords."""
     with pytest.raises(UsageError):
         worker.stub("job", **words)
 
 
 class TestStub:
-    """The handle on one stub."""
+    """The object that ``stub()`` returns."""
 
     def test_block(self) -> None:
-        """As a context manager it is removed at the end of the block."""
+        """The stub is removed at the end of its ``with`` block."""
         stubs = Stubs()
         with stubs.add("task", make_source(result=1)):
             inside = stubs.find(make_run("task"))
         assert (inside is None, stubs.find(make_run("task"))) == (False, None)
 
     def test_block_that_raises(self) -> None:
-        """It is removed after an exception too."""
+        """The stub is removed even if its ``with`` block raises."""
         stubs = Stubs()
         with contextlib.suppress(ValueError), stubs.add("task", make_source(result=1)):
             raise ValueError

@@ -1,4 +1,4 @@
-"""One connection from its first byte to its last: requests, limits, TLS."""
+"""One connection of the service: requests, limits and TLS."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_task(make_worker: MakeWorker, tls: bool) -> None:
 
 @both
 def test_connection_close_is_honoured(make_worker: MakeWorker, tls: bool) -> None:
-    """A client that sends ``Connection: close`` has its connection closed after the response."""
+    """The connection is closed after the response to a request with ``Connection: close``."""
     answered = served(make_worker(tls=tls))
     assert answered.headers["connection"] == "close"
 
@@ -256,14 +256,14 @@ def test_broken_off_request_is_in_the_journal(plain_worker: HttpWorker) -> None:
 
 
 def test_plain_http_on_a_tls_port(worker: HttpWorker) -> None:
-    """A client that speaks http to an https port gets a 400 that says so."""
+    """A client that uses http on an https port gets a 400 that says so."""
     data = send_raw(worker, request_bytes({}, run_frame(answer)), tls=False)
     (refused,) = parse_responses(data)
     assert (refused.status, "https" in refused.error) == (400, True)
 
 
 def test_tls_on_a_plain_port(plain_worker: HttpWorker) -> None:
-    """The journal says that a client spoke https to an http port."""
+    """The journal records that a client used https on an http port."""
     with pytest.raises(ssl.SSLError):
         connect(plain_worker, tls=True)
     assert "TLS handshake on a plain http port" in plain_worker.exchanges[-1].error
@@ -279,7 +279,7 @@ def test_port_probe_is_not_recorded(worker: HttpWorker) -> None:
 
 @pytest.mark.parametrize("name", ["localhost", "workers.internal", "a.b.example"])
 def test_certificate_by_name(worker: HttpWorker, name: str) -> None:
-    """Whatever host name a client asks for by SNI, it gets a certificate for that name."""
+    """A client gets a certificate for the host name that it sends by SNI."""
     context = ssl.create_default_context(cafile=worker.ca_file)
     with (
         socket.create_connection(("127.0.0.1", worker.port), TIMEOUT) as sock,

@@ -1,4 +1,4 @@
-"""The host that serves in this process: start, stop, crash, and the state that it applies."""
+"""The host that serves in this process: start, stop, crash, and applying a state."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ MakeHost = Callable[..., InProcessHost]
 
 @pytest.fixture
 def make_host(state: HostState) -> Iterator[MakeHost]:
-    """``make_host(**keywords)``: a host of ``state``, plain http, stopped at the end."""
+    """``make_host(**keywords)`` makes a plain-http host of ``state``, which is stopped at the
+    end."""
     with contextlib.ExitStack() as stack:
 
         def make(**keywords: Any) -> InProcessHost:
@@ -85,26 +86,26 @@ def host(make_host: MakeHost, port: Port) -> InProcessHost:
 
 
 def post(port: Port, frame: bytes) -> bytes:
-    """POST ``frame``; everything that comes back."""
+    """POST ``frame`` and return all bytes that come back."""
     with socket.create_connection(("127.0.0.1", port.number), timeout=TIMEOUT) as sock:
         sock.sendall(request_bytes({}, frame, target="/"))
         return read_all(sock)
 
 
 def result_of_one_run(port: Port) -> Any:
-    """The result of a task that was just run."""
+    """The result of a task that is run now."""
     (response,) = parse_responses(post(port, run_frame(answer)))
     return response.result
 
 
 @pytest.mark.usefixtures("host")
 def test_start(port: Port) -> None:
-    """A started host serves on the port that it was given."""
+    """A started host serves on its port."""
     assert result_of_one_run(port) == 42
 
 
 def test_running(make_host: MakeHost, port: Port) -> None:
-    """It is running from start() to stop()."""
+    """``running`` is true from start() to stop()."""
     host = make_host()
     seen = [host.running]
     host.start(port)
@@ -114,7 +115,7 @@ def test_running(make_host: MakeHost, port: Port) -> None:
 
 
 def test_port_in_use(make_host: MakeHost, port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A port that cannot listen is an error, and the host does not run."""
+    """A host whose port is in use raises an error and does not run."""
 
     def in_use() -> socket.socket:
         raise PortInUseError("in use")
@@ -172,7 +173,7 @@ def test_refusing(state: HostState, port: Port) -> None:
 
 @pytest.mark.usefixtures("host")
 def test_refusing_ends(state: HostState, port: Port) -> None:
-    """It listens again once the fault is removed."""
+    """The host listens again after the fault is removed."""
     state.faults.add((RefuseConnections(),), Selector()).remove()
     assert result_of_one_run(port) == 42
 
@@ -195,7 +196,7 @@ def test_before_run(make_host: MakeHost, port: Port) -> None:
 
 
 def test_before_run_of_a_stub(state: HostState, make_host: MakeHost, port: Port) -> None:
-    """It is not called for a run that a stub answers: nothing is loaded."""
+    """``before_run`` is not called for a run that a stub answers."""
     calls: list[None] = []
     make_host(before_run=lambda: calls.append(None)).start(port)
     state.stubs.add("task", make_source(result=1))
@@ -214,7 +215,7 @@ def test_before_run_of_a_stub(state: HostState, make_host: MakeHost, port: Port)
     ],
 )
 def test_leaf_names(state: HostState, host: str, names: list[str], expected: list[str]) -> None:
-    """The certificate is for the names in the state and for a host of one's own choice."""
+    """The certificate is for the names in the state and for a host other than localhost."""
     state.names.extend(names)
     assert leaf_names(Options(host=host), state) == expected
 
@@ -223,7 +224,7 @@ def test_leaf_names(state: HostState, host: str, names: list[str], expected: lis
 
 
 class Stuck:
-    """Events that :func:`stuck_body` sets and waits for."""
+    """Events with which a test controls :func:`stuck_body`."""
 
     started = threading.Event()
     release = threading.Event()
@@ -261,7 +262,7 @@ def test_stop_with_a_stuck_task_is_bounded(stuck: HttpWorker) -> None:
 
 
 def test_crash_does_not_warn_of_a_stuck_task(stuck: HttpWorker) -> None:
-    """``crash()`` abandons the task without a warning (which would be an error here)."""
+    """``crash()`` abandons the task without a warning. A warning would fail this test."""
     stuck.crash()
     assert not stuck.running
 

@@ -1,4 +1,4 @@
-"""The life of a host on its port, with a host that only remembers what it was asked."""
+"""Starting, stopping and crashing a host on its port, with a fake host that records calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wove_http_dev.service.port import Port
 
 
 class FakeHost:
-    """A host without a service."""
+    """A host that serves nothing and records calls."""
 
     def __init__(self) -> None:
         self.running = False
@@ -48,14 +48,14 @@ def host() -> FakeHost:
 
 @pytest.fixture
 def life(host: FakeHost) -> Iterator[Lifecycle]:
-    """The life of ``host`` on a free port."""
+    """The lifecycle of ``host`` on a free port."""
     life = Lifecycle(host, "localhost", 0)
     yield life
     life.stop()
 
 
 def is_reserved(number: int) -> bool:
-    """Whether the port cannot be taken."""
+    """Whether no other socket can bind the port."""
     try:
         Port("localhost", number).close()
     except PortInUseError:
@@ -64,7 +64,7 @@ def is_reserved(number: int) -> bool:
 
 
 def test_before_the_start(life: Lifecycle) -> None:
-    """Before the first start there is neither a number nor an address."""
+    """Before the first start there is neither a port number nor an address."""
     assert (life.number, life.address) == (None, None)
 
 
@@ -75,7 +75,7 @@ def test_start(life: Lifecycle, host: FakeHost) -> None:
 
 
 def test_start_says_whether_it_started(life: Lifecycle) -> None:
-    """A second start does nothing, and says so."""
+    """A second start does nothing and returns False."""
     assert [life.start(), life.start()] == [True, False]
 
 
@@ -86,7 +86,7 @@ def test_address(life: Lifecycle) -> None:
 
 
 def test_stop_gives_the_port_back(life: Lifecycle) -> None:
-    """After a stop another process may take the port; there is no address."""
+    """After a stop another process may take the port, and there is no address."""
     life.start()
     life.stop()
     assert life.number is not None
@@ -99,7 +99,7 @@ def test_stop_names_what_still_runs(life: Lifecycle) -> None:
 
 
 def test_start_after_stop(life: Lifecycle, host: FakeHost) -> None:
-    """It starts again on the same port."""
+    """A host that was stopped starts again on the same port."""
     life.start()
     life.stop()
     life.start()

@@ -24,7 +24,7 @@ def port() -> Iterator[Port]:
 
 
 def bind(number: int, *, reuse: bool = False) -> socket.socket:
-    """A socket of another program on that port."""
+    """A socket of another program, bound to that port."""
     sock = socket.socket()
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(reuse))
@@ -41,7 +41,7 @@ def connect(number: int) -> socket.socket:
 
 
 class TestReserved:
-    """A port from its construction on."""
+    """A reserved port."""
 
     def test_free_port(self, port: Port) -> None:
         """Port 0 reserves a free port and has its number."""
@@ -54,19 +54,19 @@ class TestReserved:
 
     @on_linux
     @pytest.mark.parametrize("reuse", [False, True])
-    def test_cannot_be_taken(self, port: Port, reuse: bool) -> None:
-        """Another program cannot bind it, not with SO_REUSEADDR either."""
+    def test_is_exclusive(self, port: Port, reuse: bool) -> None:
+        """Another program cannot bind a reserved port, not even with SO_REUSEADDR."""
         with pytest.raises(OSError, match="in use"):
             bind(port.number, reuse=reuse)
 
     @on_linux
     def test_second_port_of_the_same_number(self, port: Port) -> None:
-        """A second reservation of the same number is an error: in use."""
+        """A second reservation of the same number is an error that says in use."""
         with pytest.raises(PortInUseError, match=f"port {port.number} on localhost is in use"):
             Port("localhost", port.number)
 
     def test_close_gives_it_back(self) -> None:
-        """After ``close`` another program can bind it."""
+        """After ``close`` another program can bind the port."""
         port = Port("localhost", 0)
         port.close()
         with bind(port.number) as taken:
@@ -74,7 +74,7 @@ class TestReserved:
 
 
 class TestListening:
-    """Listening sockets, opened and closed at will."""
+    """Listening sockets on a reserved port."""
 
     def test_accepts(self, port: Port) -> None:
         """A listener accepts connections on the port."""
@@ -84,7 +84,7 @@ class TestListening:
                 assert address == client.getsockname()
 
     def test_again(self, port: Port) -> None:
-        """After the first listener is closed a second one has the same port."""
+        """After the first listener is closed, a second one listens on the same port."""
         port.listen().close()
         with port.listen() as listener:
             assert listener.getsockname()[1] == port.number
@@ -112,7 +112,7 @@ class TestListening:
 
     @on_linux
     @pytest.mark.parametrize("reuse", [False, True])
-    def test_cannot_be_taken_in_between(self, port: Port, reuse: bool) -> None:
+    def test_is_exclusive_in_between(self, port: Port, reuse: bool) -> None:
         """Between two listeners another program cannot bind the port."""
         port.listen().close()
         with pytest.raises(OSError, match="in use"):
@@ -125,16 +125,16 @@ class TestListening:
 
 
 class TestRefused:
-    """Ports and hosts that cannot be bound."""
+    """Ports and hosts that a worker cannot bind."""
 
     @pytest.mark.parametrize("number", [-1, 65536])
     def test_no_port(self, number: int) -> None:
-        """A number that is not a port is a usage error."""
+        """A number outside the range of ports is a usage error."""
         with pytest.raises(UsageError, match="not between 0 and 65535"):
             Port("localhost", number)
 
     def test_busy(self) -> None:
-        """A port in use is named, with advice."""
+        """A port in use is a usage error with advice."""
         with bind(0) as busy:
             busy.listen()
             number = busy.getsockname()[1]
@@ -154,17 +154,17 @@ class TestRefused:
 
 
 class TestAddress:
-    """The address that a host name is bound as."""
+    """The address to which a host name is bound."""
 
     @pytest.mark.parametrize("host", ["localhost", "LocalHost", LOOPBACK])
     def test_ipv4(self, host: str) -> None:
-        """``localhost`` is IPv4, whatever the hosts file lists first."""
+        """``localhost`` is bound as IPv4, regardless of the order in the hosts file."""
         with contextlib.closing(Port(host, 0)) as port:
             assert port.address == LOOPBACK
 
     @pytest.mark.parametrize("host", ["::1", "[::1]"])
     def test_ipv6(self, host: str) -> None:
-        """An IPv6 address is bound as that, in brackets or not."""
+        """An IPv6 address is bound, with or without brackets."""
         try:
             port = Port(host, 0)
         except UsageError as exc:

@@ -1,4 +1,5 @@
-"""What arrives at the second origin is on the injection whose fault sent the client there."""
+"""The second origin of a redirect, whose requests are recorded on the injection that sent the
+client there."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from wove_http_dev.protocol.messages import Reply
 
 @dataclass(frozen=True)
 class Detour(Fault):
-    """Sends a client to the second origin, as the catalogue's redirect does."""
+    """Redirects a client to the second origin, as the catalogue's redirect does."""
 
     stage: ClassVar[str] = "response"
 
@@ -25,13 +26,14 @@ class Detour(Fault):
 
 
 def counts(*injections: Injection) -> list[int]:
-    """How many requests each has recorded."""
+    """The number of requests that each injection has recorded."""
     return [len(injection.redirected) for injection in injections]
 
 
 @pytest.mark.parametrize("isolated", [False, True], ids=["in-process", "isolated"])
-def test_a_fault_of_a_users_own(wove_http_ca: CertificateAuthority, isolated: bool) -> None:
-    """Its injection records what arrives, also where the worker is in another process."""
+def test_a_fault_that_a_user_defines(wove_http_ca: CertificateAuthority, isolated: bool) -> None:
+    """The injection of a user's fault records the requests, even if the worker is in another
+    process."""
     with HttpWorker(ca=wove_http_ca, isolated=isolated) as worker, worker.configured():
         injection = worker.inject(Detour())
         weave_one()
@@ -49,7 +51,7 @@ def test_two_injections(wove_http_ca: CertificateAuthority, isolated: bool) -> N
 
 
 def test_an_injection_that_was_reset(wove_http_worker: HttpWorker) -> None:
-    """After a reset an injection with the same number records for itself alone."""
+    """After a reset, a new injection with the same number records only its own requests."""
     before = wove_http_worker.inject("redirect")
     weave_one()
     wove_http_worker.reset()

@@ -1,4 +1,4 @@
-"""The accepting server: many clients at once, its limits, and how it stops and crashes."""
+"""The accepting server: concurrent clients, limits, stop and crash."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ MEGABYTE = 2**20
 
 @contextlib.contextmanager
 def slow_clients(worker: HttpWorker, pool: ThreadPoolExecutor) -> Iterator[None]:
-    """50 silent connections, one that stops in its handshake, one that sends a byte at a time."""
+    """50 silent connections, one that stops during its handshake, and one that sends a byte at a
+    time."""
     over = threading.Event()
 
     def trickle(sock: socket.socket) -> None:
@@ -102,7 +103,7 @@ def test_client_that_does_not_read_does_not_delay_a_stop(worker: HttpWorker) -> 
 
 
 def test_more_clients_than_the_limit(make_worker: MakeWorker) -> None:
-    """Connections over the limit wait until another has ended, and are served."""
+    """Connections over the limit wait until others end, and are then served."""
     worker = make_worker(tls=False, limits=Limits(connections=3, head=0.3, idle=0.3))
     with closing_all() as sockets:
         for _ in range(6):

@@ -1,4 +1,4 @@
-"""The objects that a fault's methods get, and what their ``proceed()`` does."""
+"""The stage objects that faults get, and the effect of their ``proceed()``."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ SECRET, NOW, TARGET, BODY = "correct-horse", 1_700_000_000.0, "/wove/tasks", b"{
 
 
 def never_wait(seconds: float | None) -> bool:
-    """A wait that is over at once."""
+    """A wait that ends at once."""
     return False
 
 
 class FakeService:
-    """Runs bodies on the calling thread, and counts what it is asked for."""
+    """Runs bodies on the calling thread and counts calls."""
 
     def __init__(self) -> None:
         self.stubs = Stubs()
@@ -106,7 +106,7 @@ def test_executions_are_counted(run_stage: RunStage) -> None:
 
 
 def test_before_run(run_stage: RunStage, service: FakeService) -> None:
-    """``before_run`` is called for each execution."""
+    """``before_run`` is called for each execution of the task."""
     run_stage.proceed()
     run_stage.again()
     assert len(service.loaded) == 2
@@ -119,7 +119,7 @@ def test_stub_answers(run_stage: RunStage, service: FakeService) -> None:
 
 
 def test_stub_events(run_stage: RunStage, service: FakeService) -> None:
-    """The events of a stub have the run's ids where they have none."""
+    """A stub's events get the run's ids if they have none."""
     service.stubs.add("task", make_source(events=[{"type": "heartbeat", "task_id": "other"}]))
     run_stage.proceed()
     assert run_stage.stub_events == [{"type": "heartbeat", "run_id": "run-1", "task_id": "other"}]
@@ -139,6 +139,6 @@ def test_hang_up(run_stage: RunStage) -> None:
 
 
 def test_cancel_proceeds(service: FakeService) -> None:
-    """``proceed()`` cancels, and notes whether the end was waited for."""
+    """``proceed()`` cancels the run and records whether its end was waited for."""
     stage = CancelStage(service, CancelTask("run-1"), never_wait)
     assert (stage.proceed()[0]["run_id"], stage.awaited) == ("run-1", True)

@@ -1,4 +1,4 @@
-"""Cancelling: the responses of the run's request and of the cancel's request."""
+"""Cancelling: the responses to the run's request and to the cancel's request."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RUN_ID = "the-run"
 
 
 class Bodies:
-    """Events that the task bodies below set and wait for."""
+    """Events with which a test controls the task bodies below."""
 
     def __init__(self) -> None:
         self.started = threading.Event()
@@ -72,7 +72,7 @@ async def async_body() -> str:
 
 
 async def stubborn_body() -> str:
-    """Goes on after its cancellation until ``release`` is set."""
+    """A task that ignores its cancellation until ``release`` is set."""
     bodies = BODIES
     bodies.started.set()
     try:
@@ -99,7 +99,7 @@ class Client:
     def run(
         self, body: Callable[..., Any], run_id: str = RUN_ID, task: str = "task"
     ) -> Future[HttpResponse]:
-        """Send a run from another thread; its response to come."""
+        """Send a run from another thread; return its response as a future."""
         frame = run_frame(body, run_id=run_id, task=task)
         return self._pool.submit(signed_request, self._worker, frame)
 
@@ -126,7 +126,7 @@ def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def ends_on_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A body ends when its cancel has been recorded, and not before."""
+    """A task that ends as soon as its cancel has been recorded."""
     original = Execution.cancel
 
     def cancel(execution: Execution, **words: Any) -> None:
@@ -192,8 +192,8 @@ def test_late_result_stays_out_of_the_journal(client: Client, worker: HttpWorker
 
 
 def test_late_result_reaches_no_other_run(client: Client, worker: HttpWorker) -> None:
-    """The next run's response has events of that run only, although the body before it returned
-    meanwhile."""
+    """The next run's response has events of that run only, even if the cancelled body returns
+    during it."""
     run = client.running(sync_body)
     client.cancel("best_effort")
     run.result(TIMEOUT)
@@ -219,7 +219,7 @@ def test_require_ack_cancel_waits_for_the_end(client: Client, body: Callable[...
 @BOTH
 @pytest.mark.usefixtures("ends_on_cancel")
 def test_require_ack_run_is_cancelled(client: Client, body: Callable[..., Any]) -> None:
-    """The run's response ends with task_cancelled, whatever the body returned."""
+    """The run's response ends with task_cancelled, even if the body returned a value."""
     run = client.running(body)
     client.cancel("require_ack")
     assert run.result(TIMEOUT).terminal == "task_cancelled"
@@ -245,7 +245,7 @@ def test_require_ack_after_the_grace(client: Client, body: Callable[..., Any]) -
 @LASTING
 @pytest.mark.usefixtures("short_grace")
 def test_require_ack_run_waits_for_the_end(client: Client, body: Callable[..., Any]) -> None:
-    """The run has no response while its body runs, also after the cancel's grace period."""
+    """The run has no response while its body runs, even after the cancel's grace period."""
     run = client.running(body)
     client.cancel("require_ack")
     assert not run.done()

@@ -1,4 +1,4 @@
-"""The code of an exchange says why it was refused or failed, whatever its wording."""
+"""The code of an exchange, which says why it was refused or failed, independent of the wording."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SOURCE = Path(wove_http_dev.__file__).parent
 
 @dataclass(frozen=True)
 class Buggy(Fault):
-    """Raises in its method."""
+    """Raises an exception in its method."""
 
     stage: ClassVar[str] = "events"
 
@@ -46,7 +46,7 @@ def code_of(worker: HttpWorker) -> str:
 
 
 def test_served(worker: HttpWorker) -> None:
-    """An exchange that ended with an ordinary reply has none."""
+    """An exchange that ended with an ordinary reply has no code."""
     signed_request(worker, run_frame(answer))
     assert code_of(worker) == ""
 
@@ -96,20 +96,20 @@ def body_too_large(worker: HttpWorker) -> bytes:
     ],
 )
 def test_request(make_worker: MakeWorker, data: Callable[[HttpWorker], bytes], code: str) -> None:
-    """Each kind of request that is not served has a code of its own."""
+    """Each kind of refused request has its own code."""
     worker = make_worker(tls=False, security="none", max_body=1000)
     send_raw(worker, data(worker))
     assert code_of(worker) == code
 
 
 def test_plain_http_on_a_tls_port(worker: HttpWorker) -> None:
-    """Plain http at an https worker has a code."""
+    """Plain http on an https port has a code."""
     send_raw(worker, request_bytes({}), tls=False)
     assert code_of(worker) == "plain-http-on-tls-port"
 
 
 def test_certificate_rejected(worker: HttpWorker) -> None:
-    """A client that does not trust the certificate ends the handshake."""
+    """A handshake that ends because the client does not trust the certificate has a code."""
     with connect(worker, tls=False) as sock, pytest.raises(ssl.SSLCertVerificationError):
         ssl.create_default_context().wrap_socket(sock, server_hostname="localhost")
     worker.journal.wait(lambda: bool(worker.journal.exchanges), 5.0, "an exchange")
@@ -117,13 +117,13 @@ def test_certificate_rejected(worker: HttpWorker) -> None:
 
 
 def test_handshake_failed(worker: HttpWorker) -> None:
-    """A handshake that fails for another reason has another code."""
+    """A handshake that fails for another reason has a different code."""
     send_raw(worker, bytes.fromhex("16 0301 0005 01 000001 00"), tls=False)
     assert code_of(worker) == "handshake-failed"
 
 
 def test_request_incomplete(plain_worker: HttpWorker) -> None:
-    """A client that leaves in the middle of its request has another code than a refusal."""
+    """A client that disconnects during its request has a different code from a refusal."""
     with connect(plain_worker) as sock:
         sock.sendall(b"POST / HTTP/1.1\r\n")
     journal = plain_worker.journal
@@ -142,7 +142,7 @@ def test_request_incomplete(plain_worker: HttpWorker) -> None:
     ],
 )
 def test_fault(worker: HttpWorker, fault: Any, code: str) -> None:
-    """What a fault refuses has a code as well."""
+    """A request that a fault refuses has a code."""
     worker.inject(fault)
     signed_request(worker, run_frame(answer))
     assert code_of(worker) == code
@@ -167,7 +167,7 @@ def test_bug_in_the_planning(make_worker: MakeWorker) -> None:
 
 @pytest.mark.parametrize("isolated", [False, True], ids=["in-process", "isolated"])
 def test_codes_cross_a_process(make_worker: MakeWorker, isolated: bool) -> None:
-    """Exchange, verdict and steps of an isolated worker have the same codes."""
+    """The exchange, verdict and steps of an isolated worker have the same codes."""
     worker = make_worker(isolated=isolated)
     send_raw(worker, refused(worker))
     (exchange,) = worker.exchanges
@@ -177,7 +177,7 @@ def test_codes_cross_a_process(make_worker: MakeWorker, isolated: bool) -> None:
 
 
 def test_end_of_an_isolated_worker(make_worker: MakeWorker) -> None:
-    """An exchange that was under way when the worker's process ended has a code."""
+    """An exchange in progress when the worker's process ends has a code."""
     worker = make_worker(isolated=True)
     worker.inject("crash-before-run")
     with connect(worker) as sock:
@@ -189,7 +189,7 @@ def test_end_of_an_isolated_worker(make_worker: MakeWorker) -> None:
 
 @pytest.mark.parametrize("code", CODES)
 def test_every_code_is_in_use(code: str) -> None:
-    """The table has no code that nothing sets."""
+    """Every code in the table appears in the source."""
     uses = re.compile(rf"""(?<!^    )"{code}"(?!: ")""", re.MULTILINE)
     sources = [path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py")]
     assert any(uses.search(source) for source in sources)

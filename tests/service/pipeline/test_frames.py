@@ -33,7 +33,7 @@ def unsigned(worker: HttpWorker, body: bytes) -> bytes:
 
 
 def frame(**changes: Any) -> bytes:
-    """A run_task frame with these fields changed; a value of ``None`` leaves a field out."""
+    """A run_task frame with ``changes``; a value of ``None`` leaves a field out."""
     fields = {**json.loads(run_frame(answer)), **changes}
     return json.dumps({name: value for name, value in fields.items() if value is not None}).encode()
 
@@ -87,7 +87,7 @@ def test_malformed_frame_is_refused(worker: HttpWorker, body: bytes) -> None:
 
 @malformed
 def test_malformed_frame_gets_a_reason(worker: HttpWorker, body: bytes) -> None:
-    """The 400 says in JSON what is wrong with the frame."""
+    """The 400 says in its JSON body what is wrong with the frame."""
     assert signed_request(worker, body).error
 
 
@@ -112,7 +112,7 @@ def test_arguments_may_be_absent(worker: HttpWorker) -> None:
 
 
 def test_unknown_fields_are_ignored(worker: HttpWorker) -> None:
-    """A field that a later Wove may add is ignored."""
+    """A field that a later version of Wove might add is ignored."""
     assert signed_request(worker, frame(trace_id="abc")).result == 42
 
 
@@ -131,7 +131,7 @@ def test_unknown_fields_are_ignored(worker: HttpWorker) -> None:
 def test_body_is_parsed_once(
     make_worker: MakeWorker, faults: list[str], make: Forge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Faults, a refusal's record, a second origin and the decoding share one parsed document."""
+    """The JSON of a body is parsed once for faults, refusals, the second origin and decoding."""
     worker = make_worker(faults=faults)
     body = run_frame(answer)
     parsed: list[str] = []

@@ -1,4 +1,4 @@
-"""What the journal does not keep of a request."""
+"""Parts of a request that the journal does not record."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def test_journal_redacts_the_token(make_worker: MakeWorker) -> None:
 
 
 def test_secret_in_another_header_is_redacted(worker: HttpWorker) -> None:
-    """The journal does not have the secret, whatever header a client puts it in."""
+    """The journal does not contain the secret, in any header."""
     send_one(worker, signed_bytes(worker, run_frame(answer), **{"X-Debug": f"s={worker.secret}"}))
     assert ("X-Debug", "[redacted]") in worker.exchanges[-1].headers
 
 
 @pytest.mark.parametrize("word", ["type", "task_id", "run_id"])
 def test_journal_keeps_little_of_a_refused_body(worker: HttpWorker, word: str) -> None:
-    """However long a refused body's ids are, its exchange stays small."""
+    """The exchange of a refused body stays small, even if the body's ids are long."""
     frame = {"type": "run_task", "task_id": "t", "run_id": "r", word: LONG}
     send_one(worker, request_bytes({}, json.dumps(frame).encode()))
     assert len(repr(worker.exchanges[0])) < 3000

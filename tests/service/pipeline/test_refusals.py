@@ -1,6 +1,6 @@
 """Requests that must be refused before their pickles are loaded.
 
-Each carries a pickle that creates a directory when it is loaded.
+Each request has a pickle that creates a directory when it is loaded.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ def test_forgery_is_refused(worker: HttpWorker, loading_frame: bytes, forge: For
 def test_forgery_loads_nothing(
     worker: HttpWorker, trace: Path, loading_frame: bytes, forge: Forge
 ) -> None:
-    """A request that does not verify has none of its pickles loaded."""
+    """No pickle of a request that does not verify is loaded."""
     send_one(worker, forge(worker, loading_frame))
     worker.stop()
     assert not trace.exists()
@@ -190,7 +190,7 @@ def test_forgery_loads_nothing(
 
 @forgery
 def test_forgery_gets_a_reason(worker: HttpWorker, loading_frame: bytes, forge: Forge) -> None:
-    """The 401 says in JSON which check failed."""
+    """The 401 names the failed check in its JSON body."""
     assert ":" in send_one(worker, forge(worker, loading_frame)).error
 
 
@@ -277,7 +277,7 @@ def test_refusal_names_the_worker_of_the_secret(make_worker: MakeWorker) -> None
 
 @pytest.mark.parametrize("forge", [tampered_query, stripped_query], ids=["added", "stripped"])
 def test_refusal_has_a_hint(worker: HttpWorker, forge: Forge) -> None:
-    """The refusal of a signature that does not match has a guess at the cause."""
+    """The refusal of a wrong signature has a hint about the likely cause."""
     assert send_one(worker, forge(worker, run_frame(answer))).document["hint"]
 
 
@@ -317,7 +317,7 @@ def test_browser_loads_nothing(
     headers: dict[str, str],
     reason: str,
 ) -> None:
-    """A request that a web page could send has none of its pickles loaded."""
+    """No pickle of a request that a web page could send is loaded."""
     send_one(plain_worker, request_bytes(headers, loading_frame))
     plain_worker.stop()
     assert not trace.exists()
