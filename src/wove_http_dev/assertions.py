@@ -18,7 +18,7 @@ class Contained:
     error: Exception | None = None
     """Wove's error that ended the block; ``None`` if it ended without one."""
     seconds: float = 0.0
-    """How long the block took."""
+    """The duration of the block in seconds."""
 
 
 @contextmanager

@@ -33,7 +33,7 @@ class ClientSide(ABC):
     @property
     @abstractmethod
     def url(self) -> str:
-        """The URL that takes command frames."""
+        """The URL of the endpoint that accepts command frames."""
 
     @property
     @abstractmethod

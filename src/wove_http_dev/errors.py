@@ -1,10 +1,10 @@
-"""All errors and warnings of the package, with the HTTP status of those that end a request."""
+"""All errors and warnings of the package. Errors that end a request have an HTTP status."""
 
 from __future__ import annotations
 
 
 class WoveHttpDevError(Exception):
-    """The base of every error raised by this package."""
+    """The base class of every error raised by this package."""
 
 
 class UsageError(WoveHttpDevError, ValueError):
@@ -37,7 +37,7 @@ class ServiceError(WoveHttpDevError):
 
     status: int = 500
     code: str = "internal-error"
-    """One of ``runs.records.CODES``, for the journal's exchange."""
+    """The code for the journal's exchange, one of ``runs.records.CODES``."""
 
 
 class FrameError(ServiceError):
@@ -80,7 +80,7 @@ class UnavailableError(ServiceError):
 
 
 class StuckRunWarning(UserWarning):
-    """A task body was still running when the worker stopped; the message names it."""
+    """A task body was still running when the worker stopped. The message names it."""
 
 
 class RestoreWarning(UserWarning):

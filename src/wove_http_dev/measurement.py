@@ -18,8 +18,8 @@ from wove_http_dev.weave_outcome import WeaveOutcome, run_one_weave
 from wove_http_dev.worker import HttpWorker
 
 AT_ONCE, LATER = 0.4, 5.0
-"""Seconds. An outcome before ``AT_ONCE`` is recorded as "at once", any other as within, or after
-more than, ``LATER``."""
+"""Seconds. An outcome before ``AT_ONCE`` is recorded as "at once"; other outcomes are recorded as
+within ``LATER``, or after more than ``LATER``."""
 
 _VARIABLE = (
     (re.compile(r"_ssl\.c:\d+"), "_ssl.c:N"),

@@ -73,12 +73,12 @@ class RemoteWorker(ClientSide):
 
     @property
     def url(self) -> str:
-        """The URL that takes command frames."""
+        """The URL of the endpoint that accepts command frames."""
         return self._url
 
     @property
     def port(self) -> int:
-        """The TCP port that the URL names."""
+        """The TCP port of the URL."""
         return self._port
 
     @property

@@ -45,7 +45,7 @@ class WeaveOutcome:
     value: Any = None
     error: BaseException | None = None
     seconds: float = 0.0
-    """From the start of the weave to its end."""
+    """Seconds from the start of the weave to its end."""
 
     def result(self) -> Any:
         """Return the task's value, or raise its error, as reading the result of a weave does."""

@@ -32,9 +32,9 @@ class HttpWorker(WorkerSide):
 
     ``options`` are those of :class:`wove_http_dev.options.Options`. ``ca`` is a
     :class:`CertificateAuthority` that workers share (default: a new one). ``label`` and ``seed``
-    make random decisions of faults repeatable. ``limits`` are those of each connection.
-    ``before_run`` is called in the task's thread before each task is loaded. Raises
-    :class:`UsageError` for an option that is not allowed.
+    make random decisions of faults repeatable. ``limits`` restricts the connections. ``before_run``
+    is called in the task's thread before each task is loaded. Raises :class:`UsageError` for an
+    option that is not allowed.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class HttpWorker(WorkerSide):
 
     @property
     def url(self) -> str:
-        """The URL that takes command frames."""
+        """The URL of the endpoint that accepts command frames."""
         scheme = "https" if self.options.tls else "http"
         return f"{scheme}://{Host(self.options.host).in_url}:{self.port}{self.options.path}"
 
@@ -172,7 +172,7 @@ class HttpWorker(WorkerSide):
         _warn(stuck)
 
     def restart(self) -> HttpWorker:
-        """Stop and start on the same port; journal, faults and stubs stay."""
+        """Stop and start on the same port. Journal, faults and stubs are kept."""
         stuck = self._life.restart()
         self._started()
         _warn(stuck)

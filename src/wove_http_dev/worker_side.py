@@ -54,7 +54,7 @@ class WorkerSide(ClientSide):
 
     @property
     def runs(self) -> RunLog:
-        """The accepted runs in order of arrival; ``runs["name"]`` are those of a task."""
+        """The accepted runs in order of arrival; ``runs["name"]`` returns those of a task."""
         self._host.flush_journal()
         return self._state.journal.runs
 
@@ -147,19 +147,19 @@ class WorkerSide(ClientSide):
         self, task: str, *, result: Any = UNSET, error: Any = UNSET, events: Any = UNSET
     ) -> Stub:
         """Answer ``task`` (name or glob) without running it, from now on; as a context manager,
-        until the end of the block. Of several stubs that match a task the newest answers.
+        until the end of the block. If several stubs match a task, the newest answers.
 
-        ``result`` is a value, a list of values that are used in order, or a callable that is given
-        the run; ``error`` is an exception or a list of them; ``events`` are event frames (dicts),
-        whose missing ids are filled in. Raises :class:`UsageError` for anything else.
+        ``result`` is a value, a list of values that are used in order, or a callable that is called
+        with the run; ``error`` is an exception or a list of them; ``events`` are event frames
+        (dicts), in which missing ids are filled in. Raises :class:`UsageError` for anything else.
         """
         return self._state.stubs.add(task, make_source(result=result, error=error, events=events))
 
     def hold(self, task: str | None = None, release_when: int | None = None) -> Gate:
-        """Hold the runs of ``task`` (name, glob, or all) before their body starts.
+        """Hold the runs of ``task`` (name, glob, or all) before their bodies start.
 
-        ``release_when=n`` releases them when the n-th has arrived: a sync weave blocks, so it
-        cannot release the gate that holds its own runs.
+        ``release_when=n`` releases them when the n-th has arrived. A sync weave needs this, because
+        it blocks and cannot release the gate that holds its runs.
         """
         return self._state.gates.hold(task, release_when)
 

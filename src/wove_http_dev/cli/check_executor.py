@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from wove_http_dev.conformance.executor.executor_under_test import ExecutorUnderTest
 
 LAST_RESORT = 3.0
-"""Seconds that the process may take to end when threads of the executor are still running."""
+"""Seconds after which the process is forced to exit if threads of the executor are still
+running."""
 
 
 def add_executor_command(kinds: Any) -> None:

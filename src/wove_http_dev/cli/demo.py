@@ -35,7 +35,7 @@ class _Row:
 
 
 class _Log:
-    """Makes a table row from what the worker received for a weave, and empties its journal."""
+    """Collects table rows: adds one for each weave and then empties the worker's journal."""
 
     def __init__(self, worker: HttpWorker) -> None:
         self.rows: list[_Row] = []

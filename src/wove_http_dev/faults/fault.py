@@ -25,7 +25,7 @@ from wove_http_dev.runs.runner import Outcome
 from wove_http_dev.tls import CertificateAuthority
 
 STAGES = ("connection", "auth", "run", "events", "response", "wire")
-"""The stages of a request in their order; the faults of each are in the module of that name."""
+"""The stages of a request, in order; the faults of a stage are in the module of that name."""
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -55,7 +55,7 @@ class Connection(Waiting, Protocol):
         """Send ``data`` unchanged, below TLS."""
 
     def read(self, size: int) -> bytes:
-        """Block until some bytes arrive; at most ``size`` of them, read below TLS."""
+        """Block until some bytes arrive, and return at most ``size`` of them. Reads below TLS."""
 
     def close(self) -> NoReturn:
         """Close the connection (FIN)."""
@@ -109,7 +109,7 @@ class CancelStage(Waiting, Protocol):
 
 
 class EventsStage(Waiting, Protocol):
-    """A run that has ended, before its event frames are encoded."""
+    """A run that has ended; its event frames have not been encoded."""
 
     run: Run
     outcome: Outcome
@@ -120,7 +120,7 @@ class EventsStage(Waiting, Protocol):
 
 
 class ResponseStage(Waiting, Protocol):
-    """A reply before it is written."""
+    """A reply that a fault may change before it is written."""
 
     request: Request
 
@@ -130,7 +130,7 @@ class ResponseStage(Waiting, Protocol):
 
 
 class Wire(Waiting, Protocol):
-    """A connection before the reply is written to it; ``head`` and ``body`` are the reply's
+    """A connection to which a fault writes the reply; ``head`` and ``body`` are the reply's
     bytes."""
 
     head: bytes
@@ -180,15 +180,15 @@ _CANCEL = Recipe(hold=True, delivery_timeout=0.2, retries=1)
 class Fault:
     """The null fault, and the base class of all faults.
 
-    The first line of a subclass's docstring is its summary. Values must be of the annotated type,
-    numbers finite, not negative and within the bounds of their :func:`fields.field`;
-    :class:`UsageError` otherwise.
+    The first line of a subclass's docstring is its summary. Values must have the annotated type;
+    numbers must be finite, not negative and within the bounds of their :func:`fields.field`.
+    Otherwise :class:`UsageError` is raised.
     """
 
     name: ClassVar[str] = "none"
     """The name in text, derived from the class name: ``SlowResponse`` is ``slow-response``."""
     stage: ClassVar[str] = ""
-    """One of :data:`STAGES`."""
+    """The stage that the fault changes, one of :data:`STAGES`."""
     command: ClassVar[str | None] = None
     """The type of command frame that the fault acts on, unless ``command=`` selects another;
     ``None``: any."""

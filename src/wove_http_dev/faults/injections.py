@@ -24,8 +24,7 @@ from wove_http_dev.runs.records import Exchange
 class Injection:
     """Faults that act until they are removed; a context manager that removes them.
 
-    ``hits`` counts the requests (or connections) that were hit, ``seen`` those that matched;
-    ``redirected`` has the requests that arrived at the second origin because of its fault.
+    ``hits`` counts the requests (or connections) that were hit, ``seen`` those that matched.
     """
 
     def __init__(
@@ -95,7 +94,8 @@ class Injection:
         return self.selector.times is not None and self.hits >= self.selector.times
 
     def decides(self, claim: Claim | None) -> bool:
-        """Whether the injection acts on requests or, if ``claim`` is ``None``, on connections."""
+        """Whether the injection is considered for a request (``claim``), or for a connection if
+        ``claim`` is ``None``."""
         first = self.faults[0]
         return not first.listener and (first.stage == "connection") is (claim is None)
 

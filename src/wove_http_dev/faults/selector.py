@@ -17,9 +17,9 @@ COMMANDS = ("run_task", "cancel_task")
 
 @dataclass(frozen=True)
 class Selector:
-    """Selects requests of ``task`` (name or glob) and ``command``: lets ``after`` of them through,
-    then hits at most ``times``, each with ``probability``. The initial values that Wove itself
-    sends are selected only with ``initial_values=True``."""
+    """Selects requests of ``task`` (name or glob) and ``command``. The first ``after`` of them are
+    let through, then at most ``times`` are hit, each with ``probability``. The initial values that
+    Wove itself sends are selected only with ``initial_values=True``."""
 
     task: str | None = field(None, "name or glob of the tasks to hit", metavar="GLOB")
     command: str | None = field(

@@ -77,7 +77,7 @@ class _Reporter(JournalObserver):
 
 
 class _ParentsGates(Gates):
-    """The parent's gates: a run waits here until the parent releases it."""
+    """Gates that the parent controls: a run waits here until the parent releases it."""
 
     held: tuple[str | None, ...] = ()
     request: Callable[[str, Any], Any]
@@ -101,7 +101,7 @@ class _ParentsGates(Gates):
 
 
 class _ParentsStubs(Stubs):
-    """The parent's stubs: the parent is asked for each answer."""
+    """Stubs that the parent controls: each answer is requested from the parent."""
 
     stubbed: tuple[str, ...] = ()
     request: Callable[[str, Any], Any]

@@ -127,10 +127,11 @@ class IsolatedHost:
             # The child has ended; the next start sends the state.
 
     def flush_journal(self, *, settle: bool = False) -> None:
-        """Wait until the journal has everything that clients were answered; with ``settle`` also
-        until handshakes in progress have ended.
+        """Wait until the journal has every exchange that was answered; with ``settle``, also until
+        handshakes in progress have ended.
 
-        Raises :class:`NotRunningError` if the child does not respond in :data:`REQUEST_TIMEOUT` s.
+        Raises :class:`NotRunningError` if the child does not respond within :data:`REQUEST_TIMEOUT`
+        s.
         """
         child = self._child
         if child is None:

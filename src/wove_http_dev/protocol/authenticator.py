@@ -59,9 +59,9 @@ class Step(NamedTuple):
     """What was checked."""
     ok: bool
     detail: str = ""
-    """The finding, in words."""
+    """What the check found, in words."""
     code: str = ""
-    """One of :data:`CODES` if it failed, else empty."""
+    """Why the check failed, one of :data:`CODES`; empty if it passed."""
 
 
 @dataclass
@@ -70,17 +70,17 @@ class Verdict:
 
     accepted: bool
     reason: str = ""
-    """Why it was refused, in words."""
+    """Why the request was refused, in words."""
     steps: tuple[Step, ...] = ()
     """The checks in order; the last one of a refusal failed."""
     hint: str | None = None
-    """On a signature mismatch: what may have caused it."""
+    """On a signature mismatch: a possible cause."""
     status: int = 401
     """The HTTP status of a refusal: 401, 403 or 503."""
     code: str = ""
-    """Why it was refused, one of :data:`CODES`; empty if it was accepted."""
+    """Why the request was refused, one of :data:`CODES`; empty if it was accepted."""
     would_match: str | None = None
-    """On a signature mismatch: the changed target that the signature would match, in words, if one
+    """On a signature mismatch: a changed target for which the signature is valid, in words, if one
     was found."""
 
 
@@ -261,7 +261,7 @@ class Authenticator:
         yield _step("token", match, "is not this worker's token", "token-mismatch")
 
     def _explain(self, verdict: Verdict, request: Request) -> None:
-        """Set ``would_match`` and ``hint`` of ``verdict``, which is a signature mismatch."""
+        """Set ``would_match`` and ``hint`` of ``verdict`` after a signature mismatch."""
         headers = request.headers
         timestamp, nonce, signature = (headers.get(name) or "" for name in SIGNED_HEADERS[1:])
         body_hash = hashlib.sha256(request.body).hexdigest()

@@ -23,7 +23,7 @@ class Secret(str):
 
 
 class SecretBytes(bytes):
-    """The same for ``bytes``: the ``repr`` does not show them."""
+    """A shared secret as ``bytes`` whose ``repr`` does not show it."""
 
     __slots__ = ()
 

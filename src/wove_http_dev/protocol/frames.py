@@ -56,7 +56,7 @@ class Claim:
     """The unverified content of a request's body: frame type, task and run.
 
     The JSON is parsed once, on first access; no pickle is loaded. Reading an attribute never
-    raises: if the body is not a command frame, it is ``None`` or ``False``.
+    raises: its value is ``None`` or ``False`` if the body is not a command frame.
     """
 
     def __init__(self, body: bytes) -> None:

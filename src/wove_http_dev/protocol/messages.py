@@ -1,4 +1,4 @@
-"""The objects for an HTTP request that arrived and for a reply to write."""
+"""The data classes for an HTTP request that arrived and a reply to write."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REASONS: dict[int, str] = {status.value: status.phrase for status in http.HTTPSt
 
 
 def without(headers: Headers, *names: str) -> Headers:
-    """Return a copy of ``headers`` without ``names``, which may be in upper or lower case."""
+    """Return a copy of ``headers`` without the headers called ``names``, ignoring case."""
     dropped = {name.lower() for name in names}
     return Headers([item for item in headers if item[0].lower() not in dropped])
 
@@ -25,11 +25,11 @@ class Request:
 
     method: str
     target: str
-    """The request line's target, byte for byte: path and query, percent-escapes as sent."""
+    """The target of the request line, byte for byte: path and query, percent-escapes as sent."""
     headers: Headers
     body: bytes = field(repr=False)
     secure: bool = False
-    """Whether it came over TLS."""
+    """Whether the request came over TLS."""
 
 
 @dataclass
@@ -40,8 +40,8 @@ class Reply:
     body: bytes = field(default=b"", repr=False)
     headers: list[tuple[str, str]] = field(default_factory=list)
     reason: str | None = None
-    """The reason phrase; ``None`` is the standard one. It is all that Wove's executor shows of an
-    error."""
+    """The reason phrase; ``None`` is the standard one. Wove's executor shows only the reason phrase
+    of an error reply."""
     interim: bytes = b""
     """Interim responses (1xx) to write before the reply."""
 

@@ -46,7 +46,7 @@ class RequestReader:
         self._failure: RequestError | None = None
         self.head_done = False
         self.pipelined = False
-        """Whether bytes of a further request arrived; the connection must then close."""
+        """Whether bytes of a further request arrived. The connection must then be closed."""
 
     @property
     def started(self) -> bool:
@@ -103,7 +103,7 @@ class RequestReader:
     # llhttp's callbacks. An exception in one surfaces as HttpParserCallbackError, so it is stored.
 
     def on_message_begin(self) -> None:
-        """A message starts. The second one is pipelined."""
+        """Note that a second message in the same bytes is pipelined."""
         if self._complete:
             self.pipelined = True
 
@@ -147,7 +147,8 @@ class RequestReader:
         self._body.append(data)
 
     def on_message_complete(self) -> None:
-        """The request is complete: store what the parser knows before the next message begins."""
+        """Mark the request as complete, and store its method and keep-alive setting before the
+        parser begins the next message."""
         if self._complete:
             return
         self._complete = True

@@ -20,12 +20,12 @@ FAULTED_TIMEOUT = 0.5
 """The executor's ``timeout``, in seconds, for a test that runs once per fault. It is short because
 many faults show only after it."""
 FAULTED_DELIVERY_TIMEOUT = 1.0
-"""The ``delivery_timeout`` of such a test, in seconds."""
+"""Wove's ``delivery_timeout``, in seconds, for a test that runs once per fault."""
 
 
 @pytest.fixture(scope="session")
 def wove_http_options() -> dict[str, Any]:
-    """A project's default options; override it in a conftest and return a dict."""
+    """Return a project's default options as a dict; override this fixture in a conftest."""
     return {}
 
 

@@ -10,6 +10,6 @@ if TYPE_CHECKING:
     from wove_http_dev.client_side import ClientSide
 
 WORKERS: pytest.StashKey[list[ClientSide]] = pytest.StashKey()
-"""The workers of the test that are running."""
+"""The running workers of the test."""
 PASSED: pytest.StashKey[bool] = pytest.StashKey()
 """Whether the test's body passed."""

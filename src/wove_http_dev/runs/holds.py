@@ -22,8 +22,8 @@ class Gate:
     """Holds the runs of one task (name, glob, or every task) before their bodies start. A context
     manager that releases them.
 
-    A cancelled run leaves the gate, and ``reset()`` releases all runs. ``stop()`` and the end of
-    the test end held runs with an error that says so.
+    Cancelling a run releases it, and ``reset()`` releases all runs. ``stop()`` and the end of the
+    test end held runs with an error that says so.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Gate:
 
     @property
     def released(self) -> bool:
-        """Whether the gate has been released and holds no runs."""
+        """Whether the gate has been released."""
         return self._released
 
     def __enter__(self) -> Gate:

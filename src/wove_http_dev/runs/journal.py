@@ -24,7 +24,7 @@ _KIND_STATE = {"result": "succeeded", "error": "failed", "cancelled": "cancelled
 _PRIVATE_HEADER = re.compile(r"auth|cookie|token|secret|passw|credential|api-?key", re.IGNORECASE)
 REDACTED = "[redacted]"
 TEXT_LIMIT = 1000
-"""Characters kept of a header, a target, a reason, or a name in a refused body."""
+"""Characters stored of a header, a target, a reason, or a name in a refused body."""
 HEADERS_KEPT = 64
 TASKS_LISTED = 20
 """Task names listed at most in the message of a wait that failed."""
@@ -261,7 +261,7 @@ class Journal:
             self._payload_bytes = 0
 
     def wait(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
-        """Block until ``condition()`` is true; it is tested whenever the journal changes.
+        """Block until ``condition()`` is true. It is called whenever the journal changes.
 
         Raises :class:`WaitTimeoutError`, whose message contains ``what``, after ``timeout``
         seconds.

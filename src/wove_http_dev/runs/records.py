@@ -64,7 +64,7 @@ class Exchange:
     task_id: str | None = None
     initial_value: bool = False
     accepted: bool | None = None
-    """The authentication verdict; ``None`` if the exchange ended before it."""
+    """Whether authentication accepted the request; ``None`` if it ended before."""
     refusal: str = ""
     """Why the request was refused, in words."""
     code: str = ""
@@ -150,7 +150,7 @@ class Run:
         self.executions = 0
         """How often the body was started (0: stubbed, refused, or cancelled before it started)."""
         self.abandoned = False
-        """Whether the run was answered while its body was still running."""
+        """Whether the run was answered while its body still ran."""
         self.faults: list[str] = []
         self._args_pickle: bytes | None = args_pickle
         self._outcome: Outcome | None = None
@@ -161,7 +161,7 @@ class Run:
 
     @property
     def args_pickle(self) -> bytes:
-        """The arguments as sent, pickle bytes; empty once the journal has dropped them."""
+        """The pickled arguments as sent; empty once the journal has dropped them."""
         return self._args_pickle or b""
 
     @property

@@ -18,7 +18,7 @@ from typing import Any
 from wove_http_dev.protocol.frames import dumps, loads
 
 IDLE_THREADS = 32
-"""Idle threads that are kept; Wove's executor has at most 32 requests in flight."""
+"""Idle threads that are kept. Wove's executor has at most 32 requests in flight."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Stubs: answers for a task that is not run.
+"""Stubs: answers for tasks that are then not run.
 
 The value of a stub is pickled once, when the stub is made, so a value that cannot be pickled is an
 error in the test's own code.

@@ -34,14 +34,14 @@ class Limits:
     head: float = 10.0
     body: float = 60.0
     idle: float = 5.0
-    """Between two requests of one connection."""
+    """Between two requests on one connection."""
     write: float = 30.0
     drain: float = 5.0
     """For reading the rest of what a refused client sends."""
     max_head: int = 65536
     max_body: int = 64 * 2**20
     connections: int = 512
-    """How many may be open at once."""
+    """Connections that may be open at once."""
     crowded: float = 2.0
 
     def beside(self, others: int) -> Limits:
@@ -155,7 +155,7 @@ class HttpConnection:
                 socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
 
     def serve(self) -> None:
-        """Block until the connection has ended. Never raises."""
+        """Serve the connection and block until it has ended. Never raises."""
         try:
             with contextlib.suppress(OSError):
                 self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

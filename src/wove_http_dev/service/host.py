@@ -1,5 +1,8 @@
 """``HostState`` (what the worker controls) and ``InProcessHost``, which runs the request pipeline
-behind a server in this process. ``isolated.host`` runs it in a child process instead."""
+behind a server in this process.
+
+``isolated.host`` runs the pipeline in a child process instead.
+"""
 
 from __future__ import annotations
 
@@ -67,8 +70,8 @@ class HostState:
 
     @contextmanager
     def serving_as(self, name: str, path: str) -> Iterator[None]:
-        """Inside the block the certificate is for host ``name`` too, and ``path`` accepts command
-        frames."""
+        """Until the block ends, the certificate is valid for host ``name`` too, and ``path``
+        accepts command frames."""
         self.names.append(name)
         self.paths.append(path)
         try:
@@ -107,8 +110,8 @@ class ServiceHost(Protocol):
         """Apply the current :class:`HostState`. Blocks until it is in force."""
 
     def flush_journal(self, *, settle: bool = False) -> None:
-        """Wait until the journal has everything that clients were answered; with ``settle``, also
-        until handshakes in progress have ended (at most :data:`SETTLE_TIME` seconds)."""
+        """Wait until the journal has every exchange that was answered; with ``settle``, also until
+        handshakes in progress have ended (at most :data:`SETTLE_TIME` seconds)."""
 
 
 def leaf_names(options: Options, state: HostState) -> list[str]:

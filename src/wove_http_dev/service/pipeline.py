@@ -38,8 +38,8 @@ CANCEL_GRACE = 1.0
 frame."""
 
 SecondOriginUrl = Callable[[str, Injection | None], str]
-"""Returns a URL on the second origin, for a run id and for the injection whose fault redirects the
-client. If the injection is ``None``, the request is not recorded on one."""
+"""A function that returns a URL on the second origin, for a run id and for the injection whose
+fault redirects the client. With ``None`` the redirected request is not recorded on an injection."""
 
 
 class Pipeline:
@@ -308,7 +308,7 @@ def outcome_events(command: RunTask, outcome: Outcome) -> list[Event]:
 
 @dataclass
 class ServiceReply:
-    """A reply, the fault that writes it, and the exchange that records it."""
+    """A reply, with the faults that act on it and the exchange that records it."""
 
     reply: Reply
     plan: Plan

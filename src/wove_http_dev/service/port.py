@@ -31,7 +31,7 @@ class Port:
         self._host = host
 
     def _reserve(self, host: str, number: int) -> socket.socket:
-        # On Linux no other process can bind the port, whatever it sets, while this socket is bound
+        # On Linux no other process can bind the port, with any option, while this socket is bound
         # without SO_REUSEADDR. Connections of an earlier server (TIME_WAIT) may require it; then
         # a process that sets it too can bind.
         try:
