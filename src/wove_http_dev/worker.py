@@ -15,6 +15,7 @@ from wove_http_dev.client import dns, environ, urllib_opener
 from wove_http_dev.client.definition import SECRET_VARIABLE
 from wove_http_dev.errors import NotRunningError, StuckRunWarning, UsageError, cannot_travel
 from wove_http_dev.options import Host, Options, impersonated
+from wove_http_dev.printable import printable
 from wove_http_dev.protocol.credentials import credentials
 from wove_http_dev.service.connection import Limits
 from wove_http_dev.service.host import InProcessHost, ServiceHost
@@ -257,8 +258,8 @@ class HttpWorker(WorkerSide):
 def _warn(stuck: list[str]) -> None:
     if stuck:
         warnings.warn(
-            f"still running when the worker stopped: {', '.join(stuck)}; a sync task cannot be"
-            " interrupted, its thread ends with it",
+            f"still running when the worker stopped: {printable(', '.join(stuck))}; a sync task"
+            " cannot be interrupted, its thread ends with it",
             StuckRunWarning,
             stacklevel=3,
         )

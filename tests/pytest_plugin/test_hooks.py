@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.pytest_plugin.helpers import FAILING, FAULTED, PASSING, run
+from tests.pytest_plugin.helpers import FAILING, FAULTED, PASSING, run, run_apart
 
 
 def test_markers_are_registered(pytester: pytest.Pytester) -> None:
@@ -20,6 +20,23 @@ def test_report_section(pytester: pytest.Pytester) -> None:
     run(pytester, FAILING).stdout.fnmatch_lines(
         ["*- wove http worker -*", "<HttpWorker 'workers' https://*", "*run_task answer*"]
     )
+
+
+HOSTILE = r"""
+import json
+def test_it(wove_http_worker):
+    body = json.dumps({"type": "run_task", "run_id": "r", "task_id": "x\n#9 \x1b[2J\ud800"})
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(wove_http_worker.url, body.encode())
+    raise AssertionError
+"""
+
+
+@pytest.mark.parametrize("arguments", [(), ("-n", "1")], ids=["alone", "xdist"])
+def test_report_section_is_printable(pytester: pytest.Pytester, arguments: tuple[str, ...]) -> None:
+    """What a client without credentials sends is escaped in the report; xdist goes on after it."""
+    result = run_apart(pytester, HOSTILE, *arguments)
+    result.stdout.fnmatch_lines([r"*run_task x\n?9 \x1b[[]2J\ud800 r -> 401*", "*1 failed*"])
 
 
 def test_report_section_of_a_passed_test(pytester: pytest.Pytester) -> None:

@@ -537,6 +537,12 @@ class TestWaiting:
         with pytest.raises(WaitTimeoutError, match="task-18, task-19 and 5 more"):
             journal.wait_for_runs("other", "finished", 1, 0.0)
 
+    def test_error_is_printable(self, journal: Journal) -> None:
+        """The names of the tasks seen cannot put control characters into the message."""
+        journal.add_run(make_run("x\x1b[2J\ud800"))
+        with pytest.raises(WaitTimeoutError, match=r"tasks seen: x\\x1b\[2J\\ud800"):
+            journal.wait_for_runs("other", "finished", 1, 0.0)
+
     def test_error_without_a_run(self, journal: Journal) -> None:
         """Initial values are not among the tasks seen."""
         journal.add_run(make_run("data", initial_value=True))

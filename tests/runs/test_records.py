@@ -16,6 +16,7 @@ from wove_http_dev.runs.records import Exchange, RunLog, matches_task
 from wove_http_dev.runs.runner import CANCELLED, Outcome, error_outcome
 
 LONG = "A" * 100_000
+HOSTILE = "x\n#9 \x1b[2J\u202e\ud800"
 
 
 class TestLine:
@@ -52,9 +53,33 @@ class TestLine:
         """The line has each known fact once."""
         assert Exchange(1, 0.0, **changes).line() == line
 
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"task_id": HOSTILE},
+            {"run_id": HOSTILE},
+            {"frame_type": HOSTILE},
+            {"method": HOSTILE},
+            {"target": HOSTILE},
+            {"events": [HOSTILE]},
+            {"refusal": HOSTILE},
+            {"error": HOSTILE},
+            {"faults": [HOSTILE]},
+            {"verdict": Verdict(False, hint=HOSTILE)},
+        ],
+        ids=lambda changes: next(iter(changes)),
+    )
+    def test_line_is_printable(self, changes: dict[str, Any]) -> None:
+        """Whatever a client sends, the line is one line without control characters."""
+        assert Exchange(1, 0.0, **changes).line().isprintable()
+
 
 class TestRun:
     """A run, whose payloads are unpickled on access."""
+
+    def test_repr_is_printable(self) -> None:
+        """The name of a task cannot put control characters into a log."""
+        assert repr(make_run(task_id=HOSTILE)).isprintable()
 
     def test_args(self) -> None:
         """The arguments are decoded."""

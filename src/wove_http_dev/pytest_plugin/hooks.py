@@ -94,5 +94,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if report.when == "call":
         item.stash[PASSED] = report.passed
     if report.failed:
+        from wove_http_dev.printable import printable
+
         for worker in item.stash.get(WORKERS, []):
-            report.sections.append(("wove http worker", worker.report()))
+            # pytest-xdist cannot send a lone surrogate and ends the whole session at one.
+            section = printable(worker.report(), keep="\n")
+            report.sections.append(("wove http worker", section))

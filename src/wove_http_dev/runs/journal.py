@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from wove_http_dev.errors import UsageError, WaitTimeoutError
 from wove_http_dev.fields import nearest
+from wove_http_dev.printable import printable
 from wove_http_dev.runs.records import FINISHED, STATES, Exchange, Run, RunLog, matches_task
 from wove_http_dev.runs.runner import Outcome
 
@@ -317,7 +318,7 @@ class Journal:
         seen = list(dict.fromkeys(run.task_id for run in self.runs))
         if not seen:
             return f"{text}; no run has arrived"
-        listed = ", ".join(name[:200] for name in seen[:TASKS_LISTED])
+        listed = ", ".join(printable(name[:200]) for name in seen[:TASKS_LISTED])
         more = f" and {len(seen) - TASKS_LISTED} more" if len(seen) > TASKS_LISTED else ""
         return f"{text}; tasks seen: {listed}{more}{_meant(task, seen)}"
 

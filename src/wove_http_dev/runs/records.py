@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, overload
 
 from wove_http_dev.errors import PayloadDroppedError, UsageError
+from wove_http_dev.printable import printable
 from wove_http_dev.protocol import authenticator
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.frames import loads
@@ -116,7 +117,7 @@ class Exchange:
             parts.append(f"[fault: {', '.join(self.faults)}]")
         if self.duration is not None:
             parts.append(f"{self.duration * 1000:.1f} ms")
-        return " ".join(parts)
+        return printable(" ".join(parts))
 
 
 class Run:
@@ -157,7 +158,8 @@ class Run:
         self._result_dropped = False
 
     def __repr__(self) -> str:
-        return f"<Run {self.task_id[:200]} {self.run_id.rpartition(':')[2][:8]} {self.state}>"
+        name, number = self.task_id[:200], self.run_id.rpartition(":")[2][:8]
+        return printable(f"<Run {name} {number} {self.state}>")
 
     @property
     def args_pickle(self) -> bytes:

@@ -1,0 +1,20 @@
+"""Text from outside, escaped where it meets a terminal, a log or a report."""
+
+from __future__ import annotations
+
+
+def printable(text: str, keep: str = "") -> str:
+    """Return ``text`` with every character that is not printable as a Python escape (``\\x1b``);
+    characters in ``keep`` stay.
+
+    That covers control characters and line breaks, which would write lines of their own; format
+    characters, which reorder what a person reads (Unicode TR36, 3.1: bidirectional text); and lone
+    surrogates, which no encoding can write.
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each in keep else _escaped(each) for each in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,31 @@
+"""``printable``: text from outside, escaped."""
+
+from __future__ import annotations
+
+import pytest
+
+from wove_http_dev.printable import printable
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        pytest.param("größe 報告 ✓", "größe 報告 ✓", id="printable"),
+        pytest.param("a\nb\r\tc", r"a\nb\r\tc", id="line-breaks"),
+        pytest.param("\x1b[2J\x07\x7f", r"\x1b[2J\x07\x7f", id="terminal-controls"),
+        pytest.param("\x85\u2028\u2029", r"\x85\u2028\u2029", id="unicode-line-breaks"),
+        pytest.param("\x9b2J", r"\x9b2J", id="c1-controls"),
+        pytest.param("\u202egpj.exe\u2066", r"\u202egpj.exe\u2066", id="bidirectional"),
+        pytest.param("a\u200bb\ufeff", r"a\u200bb\ufeff", id="invisible"),
+        pytest.param("\ud800x", r"\ud800x", id="lone-surrogate"),
+        pytest.param("\U000e0041", r"\U000e0041", id="tag"),
+    ],
+)
+def test_printable(text: str, escaped: str) -> None:
+    """What is not printable becomes a Python escape; everything else stays."""
+    assert printable(text) == escaped
+
+
+def test_keep() -> None:
+    """Characters in ``keep`` stay."""
+    assert printable("a\nb\tc", keep="\n") == "a\nb\\tc"
