@@ -61,7 +61,7 @@ def test_every_example_is_shown() -> None:
 
 @pytest.mark.parametrize("option", [field.name for field in dataclasses.fields(Options)])
 def test_every_option_is_in_the_table(option: str) -> None:
-    """The README's table of options has a row for each."""
+    """The README's table of options has a row for each option."""
     rows = [line for line in PAGES["README.md"].splitlines() if line.startswith("| `")]
     assert any(f"`{option}`" in row.split("|")[1] for row in rows)
 

@@ -143,7 +143,7 @@ class TestServerContext:
         assert ca.server_context("b.example", "a.example") is one
 
     def test_oldest_version(self, ca: CertificateAuthority) -> None:
-        """TLS 1.2 is the oldest version spoken."""
+        """TLS 1.2 is the oldest version that is accepted."""
         assert ca.server_context().minimum_version == ssl.TLSVersion.TLSv1_2
 
     def test_cached(self, ca: CertificateAuthority) -> None:
@@ -199,7 +199,8 @@ class TestFiles:
             assert shake_hands(ca.server_context(), client, "localhost")
 
     def test_bundle_has_the_systems(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The bundle has the system's authorities, also from a file without a last newline."""
+        """The bundle has the system's authorities, even if their file does not end with a
+        newline."""
         other = CertificateAuthority()
         system = tmp_path / "system.pem"
         system.write_bytes(other.cert_pem.rstrip())
@@ -212,7 +213,7 @@ class TestFiles:
     def test_bundle_without_a_file_of_the_system(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The bundle is made also where the system keeps its authorities in no file."""
+        """The bundle is made even if the system has no file of authorities."""
         monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: SimpleNamespace(cafile=None))
         with CertificateAuthority() as ca:
             assert Path(ca.bundle_file).read_bytes().endswith(ca.cert_pem)

@@ -398,7 +398,7 @@ def test_broken_fault_is_answered(worker: HttpWorker, capfd: pytest.CaptureFixtu
 
 @pytest.mark.usefixtures("capfd")
 def test_broken_fault_is_a_violation(worker: HttpWorker) -> None:
-    """Strict mode reports that the service failed."""
+    """Strict mode reports a fault that raised as a failure of the service."""
     worker.inject(Broken())
     ask(worker)
     with pytest.raises(AssertionError, match="the worker service itself failed"):

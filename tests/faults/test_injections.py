@@ -174,7 +174,8 @@ class TestCounting:
         assert injections.plan_request(Claim(body())).names == ["on-run-too"]
 
     def test_taken_stage_hides_the_whole_injection(self, injections: Injections) -> None:
-        """An injection of several faults is not hit when one of its stages is taken."""
+        """An injection of several faults does not hit a request if another injection already acts
+        at one of its stages."""
         inject(injections, OnRun())
         inject(injections, OnReply(), OnRunToo())
         assert injections.plan_request(Claim(body())).names == ["on-run"]
@@ -407,7 +408,7 @@ class TestUnfired:
 
 
 class TestEnding:
-    """Removing faults, and ending stalls."""
+    """Removing injections, and ending their stalls."""
 
     def test_removed(self, injections: Injections) -> None:
         """A removed injection hits nothing."""

@@ -119,7 +119,7 @@ class TestUsageErrors:
 
 
 class TestSuiting:
-    """Selections that could never select anything are refused."""
+    """Selections that can never match are refused."""
 
     @pytest.mark.parametrize(
         ("name", "command"),

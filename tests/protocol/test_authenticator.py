@@ -169,7 +169,8 @@ class TestSteps:
         assert signed.verify(signed_request(key="other")).reason == "key: unknown key 'other'"
 
     def test_canonical_string_is_shown(self, signed: Authenticator) -> None:
-        """The step shows the signed string, for comparison with the client's."""
+        """The step of the signature shows the signed string, so that users can compare it with the
+        client's."""
         step = signed.verify(signed_request()).steps[STEPS.index("canonical string")]
         assert step.detail.startswith(f"wove-v1|http|{TARGET}|{int(NOW)}|nonce-1|")
 

@@ -162,7 +162,7 @@ class TestCancelTask:
         )
 
     def test_default_mode(self) -> None:
-        """Without a mode it is best effort, Wove's own default."""
+        """Without a mode the mode is ``best_effort``, Wove's default."""
         body = frame_without(wove_cancel(), "delivery_cancel_mode")
         assert decoded_cancel(body).cancel_mode == "best_effort"
 
@@ -171,7 +171,7 @@ class TestCancelTask:
         assert decoded_cancel(wove_cancel(delivery_cancel_mode=None)).cancel_mode == "best_effort"
 
     def test_default_orphan_policy(self) -> None:
-        """Without an orphan policy it is cancel, Wove's own default."""
+        """Without an orphan policy the policy is ``cancel``, Wove's default."""
         body = frame_without(wove_cancel(), "delivery_orphan_policy")
         assert decoded_cancel(body).orphan_policy == "cancel"
 

@@ -1,4 +1,4 @@
-"""What the journal records: exchanges, runs, and the log of runs."""
+"""The records of the journal: exchanges, runs, and the log of runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOSTILE = "x\n#9 \x1b[2J\u202e\ud800"
 
 
 class TestLine:
-    """One line about an exchange."""
+    """The line that describes an exchange."""
 
     @pytest.mark.parametrize(
         ("changes", "line"),
@@ -75,7 +75,7 @@ class TestLine:
 
 
 class TestRun:
-    """A run, whose payloads are unpickled on access."""
+    """A run and its payloads, which are unpickled on each access."""
 
     def test_repr_is_printable(self) -> None:
         """The name of a task cannot put control characters into a log."""
@@ -97,7 +97,7 @@ class TestRun:
 
     @pytest.mark.parametrize("outcome", [FAILED, CANCELLED], ids=["failed", "cancelled"])
     def test_no_result(self, journal: Journal, outcome: Outcome) -> None:
-        """``result`` of a run that did not return raises, and says what happened instead."""
+        """``result`` of a run that did not return raises an error that names the run's end."""
         run = finished_run(journal, outcome)
         with pytest.raises(UsageError, match=f"it is {run.state}"):
             run.result  # noqa: B018
@@ -108,8 +108,8 @@ class TestRun:
             make_run().result  # noqa: B018
 
     def test_no_result_of_ready_events(self, journal: Journal) -> None:
-        """``result`` of a run that a stub's events answered raises, and does not blame the
-        journal's limit."""
+        """``result`` of a run that a stub's events answered raises an error that does not mention
+        the journal's limit."""
         with pytest.raises(UsageError, match="event frames"):
             finished_run(journal, Outcome("result")).result  # noqa: B018
 
@@ -118,7 +118,7 @@ class TestRun:
         assert repr(finished_run(journal, FAILED).error) == "ValueError('no')"
 
     def test_error_that_did_not_travel(self, journal: Journal) -> None:
-        """An exception that was not sent is replaced by what Wove would raise."""
+        """An exception that was not sent is replaced by the error that Wove would raise."""
         run = finished_run(journal, error_outcome(TimeoutError("late"), source="task"))
         assert type(run.error).__name__ == "EnvironmentExecutionError"
 
@@ -162,7 +162,7 @@ class TestRunLog:
         ("pattern", "count"), [("load", 1), ("render_*", 2), ("Load", 0), ("render", 0), ("*", 3)]
     )
     def test_name(self, pattern: str, count: int) -> None:
-        """A text is a task's name or glob, in its own case."""
+        """A text selects runs by a task's name or glob, case-sensitively."""
         assert len(self.runs[pattern]) == count
 
     def test_last(self) -> None:

@@ -204,7 +204,7 @@ class TestResults:
         "value", [None, True, 7, 0.5, "\u65e5\ud800", b"\xff", [1, {"a": (2,)}], ValueError]
     )
     def test_round_trip(self, value: Any) -> None:
-        """A result arrives unchanged, also one of plain types."""
+        """A result arrives unchanged, whether pickled or of a plain type."""
         assert result_of(run(dict, value=value)) == {"value": value}
 
     def test_plain_value(self) -> None:
@@ -374,7 +374,7 @@ class TestCancel:
 
     @pytest.mark.parametrize("function", [waits_for_ever, refuses_to_stop])
     def test_async_body_is_cancelled(self, runner: Runner, function: Callable[..., Any]) -> None:
-        """The outcome of a cancelled async body is a cancellation, also when it returns a value."""
+        """The outcome of a cancelled async body is a cancellation, even if it returns a value."""
         execution = started(runner, function)
         execution.cancel(wait_for_end=True)
         assert execution.wait(TIMEOUT) == CANCELLED
@@ -569,7 +569,7 @@ class TestThreads:
         assert runner.stop(0.0) == ["the stuck one"]
 
     def test_stop_names_no_body(self, runner: Runner) -> None:
-        """``stop()`` names no body when all have ended."""
+        """``stop()`` returns no names if all bodies have ended."""
         started(runner, waits_for_ever)
         assert runner.stop(TIMEOUT) == []
 
