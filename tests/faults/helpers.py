@@ -67,7 +67,7 @@ def weave_many(items: Sequence[int], **settings: Any) -> Any:
 
 
 def error_of(**settings: Any) -> Exception:
-    """The exception that :func:`weave_one` raises."""
+    """Run a weave of one task, which must fail; return its error."""
     outcome = run_one_weave((1, 2), **settings)
     assert isinstance(outcome.error, Exception), outcome
     return outcome.error

@@ -111,7 +111,7 @@ def test_a_hang_ends_when_it_is_removed(wove_http_worker: HttpWorker) -> None:
 
 
 def test_an_unrequested_cancellation_leaves_the_weave(wove_http_worker: HttpWorker) -> None:
-    """The weave raises CancelledError, also with ``error_mode="return"``."""
+    """The weave raises CancelledError, even with ``error_mode="return"``."""
     wove_http_worker.inject("task-cancelled")
     with pytest.raises(asyncio.CancelledError):
         weave_one()

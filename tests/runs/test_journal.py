@@ -492,7 +492,7 @@ class TestWaiting:
             journal.wait_for_runs(None, "done", 1, 0.0)
 
     def test_initial_values_do_not_count(self, journal: Journal) -> None:
-        """Wove's own initial values do not count."""
+        """A wait for runs ignores Wove's own initial values."""
         journal.add_run(make_run("data", initial_value=True))
         with pytest.raises(WaitTimeoutError):
             journal.wait_for_runs(None, "received", 1, 0.0)
