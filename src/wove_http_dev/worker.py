@@ -88,7 +88,7 @@ class HttpWorker(WorkerSide):
             self._state,
             certificates=self._certificates,
             second_origin=self._second_origin.url_for,
-            crash=self.crash,
+            crash=lambda only_if: self._life.crash(only_if),
             known_secrets=self._other_secrets,
             limits=limits,
             before_run=before_run or (lambda: None),

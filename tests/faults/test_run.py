@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 
 from tests.faults.helpers import error_of
-from tests.support import weave_one
-from wove_http_dev import FAULTS, HttpWorker
+from tests.support import TIMEOUT, answer, run_frame, signed_request, weave_one
+from wove_http_dev import FAULTS, Fault, HttpWorker
+from wove_http_dev.faults.fault import RunStage
 from wove_http_dev.pytest_plugin import Factory
+from wove_http_dev.runs.runner import Outcome
 
 
 @pytest.mark.parametrize("fault", ["crash-before-run", "crash-after-run"])
@@ -125,3 +130,51 @@ def test_a_fault_that_crashes_says_so(wove_http_worker_factory: Factory, name: s
     with suppress(Exception, asyncio.CancelledError):
         weave_one()
     assert worker.running is not FAULTS[name].crashes
+
+
+@dataclass(frozen=True)
+class LateCrash(Fault):
+    """Crashes the worker when ``go`` is set."""
+
+    stage: ClassVar[str] = "run"
+    crashes: ClassVar[bool] = True
+    stalled: ClassVar[threading.Event]
+    go: ClassVar[threading.Event]
+    done: ClassVar[threading.Event]
+
+    def on_run(self, stage: RunStage) -> Outcome:
+        """Wait, and then crash."""
+        self.stalled.set()
+        self.go.wait(TIMEOUT)
+        try:
+            stage.crash()
+        finally:
+            self.done.set()
+
+
+@pytest.mark.parametrize("crash_first", [False, True], ids=["restart", "crash and start"])
+def test_a_late_crash_does_not_end_the_next_life(
+    plain_worker: HttpWorker,
+    pool: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+    crash_first: bool,
+) -> None:
+    """A fault's crash ends only the life of the worker in which its request arrived."""
+    for name in ("stalled", "go", "done"):
+        monkeypatch.setattr(LateCrash, name, threading.Event(), raising=False)
+    plain_worker.inject(LateCrash(), times=1)
+    pending = pool.submit(signed_request, plain_worker, run_frame(answer))
+    assert LateCrash.stalled.wait(TIMEOUT)
+    if crash_first:
+        plain_worker.crash()
+        plain_worker.start()
+    else:
+        plain_worker.restart()
+    LateCrash.go.set()
+    assert LateCrash.done.wait(TIMEOUT)
+    assert (signed_request(plain_worker, run_frame(answer)).result, plain_worker.running) == (
+        42,
+        True,
+    )
+    with suppress(OSError, ValueError):
+        pending.result(TIMEOUT)

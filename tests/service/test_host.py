@@ -67,7 +67,7 @@ def make_host(state: HostState) -> Iterator[MakeHost]:
                 state,
                 certificates=lambda: ca,
                 second_origin=lambda run_id, injection: "",
-                crash=lambda: None,
+                crash=lambda only_if: None,
                 **keywords,
             )
             state.watch(host.apply_state)

@@ -114,6 +114,13 @@ def test_crash_keeps_the_port(life: Lifecycle) -> None:
     assert is_reserved(life.number)
 
 
+def test_crash_with_a_condition(life: Lifecycle, host: FakeHost) -> None:
+    """A crash whose condition is false does nothing."""
+    life.start()
+    life.crash(lambda: False)
+    assert host.calls == [f"start {life.number}"]
+
+
 def test_restart_keeps_the_port(life: Lifecycle, host: FakeHost) -> None:
     """A restart takes the same port."""
     life.start()

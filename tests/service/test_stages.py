@@ -34,9 +34,9 @@ class FakeService:
 
     def __init__(self) -> None:
         self.stubs = Stubs()
-        self.crashed: list[None] = []
+        self.crashed: list[int] = []
         self.loaded: list[None] = []
-        self.crash: Callable[[], None] = lambda: self.crashed.append(None)
+        self.crash: Callable[[int], None] = self.crashed.append
         self.before_run: Callable[[], None] = lambda: self.loaded.append(None)
 
     def execute(self, run: Run, execution: Execution, body: Callable[[], Outcome]) -> Outcome:
@@ -57,7 +57,7 @@ def service() -> FakeService:
 def run_stage(service: FakeService) -> RunStage:
     """The stage of a run that returns 42."""
     command = RunTask("run-1", "task", cloudpickle.dumps(answer), cloudpickle.dumps({}))
-    return RunStage(service, command, make_run(), Execution("task"), never_wait)
+    return RunStage(service, command, make_run(), Execution("task"), never_wait, life=3)
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_crash(run_stage: RunStage, service: FakeService) -> None:
     """``crash()`` crashes the service, and no response is sent."""
     with pytest.raises(HungUpError):
         run_stage.crash()
-    assert len(service.crashed) == 1
+    assert service.crashed == [3]
 
 
 def test_hang_up(run_stage: RunStage) -> None:

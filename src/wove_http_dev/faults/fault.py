@@ -93,7 +93,8 @@ class RunStage(Waiting, Protocol):
         """Run the task once more and return that outcome."""
 
     def crash(self) -> NoReturn:
-        """Crash the worker, as ``HttpWorker.crash()`` does. Set ``crashes`` on the fault."""
+        """Crash the worker, as ``HttpWorker.crash()`` does, unless it was started again since the
+        request arrived. Set ``crashes`` on the fault."""
 
     def hang_up(self) -> NoReturn:
         """Close the connection without a response."""

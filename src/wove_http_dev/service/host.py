@@ -131,7 +131,7 @@ class InProcessHost:
         *,
         certificates: Callable[[], CertificateAuthority],
         second_origin: SecondOriginUrl,
-        crash: Callable[[], None],
+        crash: Callable[[Callable[[], bool]], None],
         known_secrets: Callable[[], Iterable[tuple[str, bytes]]] = tuple,
         limits: Limits | None = None,
         before_run: Callable[[], None] = lambda: None,
@@ -156,7 +156,7 @@ class InProcessHost:
             stubs=state.stubs,
             paths=state.paths,
             response_shape=options.response_shape,
-            crash=crash,
+            crash=lambda life: crash(lambda: life == self.pipeline.life),
             second_origin=second_origin,
             before_run=before_run,
         )

@@ -7,6 +7,7 @@ reserved.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from wove_http_dev.service.host import ServiceHost
 from wove_http_dev.service.port import Port
@@ -64,7 +65,9 @@ class Lifecycle:
             self.start()
             return stuck
 
-    def crash(self) -> None:
-        """Crash the host, and keep the port reserved."""
+    def crash(self, only_if: Callable[[], bool] = lambda: True) -> None:
+        """Crash the host, and keep the port reserved. Do nothing if ``only_if()`` is false, which
+        is called when no other operation is in progress."""
         with self._lock:
-            self._host.crash()
+            if only_if():
+                self._host.crash()

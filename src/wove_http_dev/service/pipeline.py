@@ -56,7 +56,7 @@ class Pipeline:
         stubs: Stubs,
         paths: list[str],
         response_shape: str = "events",
-        crash: Callable[[], None] = lambda: None,
+        crash: Callable[[int], None] = lambda life: None,
         second_origin: SecondOriginUrl = "https://localhost:1/?run_id={}".format,
         before_run: Callable[[], None] = lambda: None,
     ) -> None:
@@ -72,6 +72,9 @@ class Pipeline:
         self.second_origin = second_origin
         self.before_run = before_run
         """Called on the runner's thread before a body is loaded."""
+        self.life = 0
+        """The number of the current start: a fault's crash ends only the life in which its request
+        arrived."""
         self._active: dict[str, tuple[Run, Execution]] = {}
         self._lock = threading.Lock()
         self._closing: Outcome | None = None
@@ -94,6 +97,7 @@ class Pipeline:
         self.journal.close(exchange)
 
     def handle(self, request: Request) -> ServiceReply:
+        life = self.life
         exchange = self.journal.open()
         claim = Claim(request.body)
         exchange.method, exchange.target = request.method, self.journal.clean(request.target)
@@ -103,7 +107,7 @@ class Pipeline:
         try:
             plan = self.faults.plan_request(claim)
             exchange.faults = plan.names
-            reply = self._answer(request, claim, plan, exchange)
+            reply = self._answer(request, claim, plan, exchange, life)
         except HungUpError:
             return ServiceReply(Reply(), plan, exchange, self.journal, hung_up=True)
         except ServiceError as exc:
@@ -136,7 +140,9 @@ class Pipeline:
 
     # The stages
 
-    def _answer(self, request: Request, claim: Claim, plan: Plan, exchange: Exchange) -> Reply:
+    def _answer(
+        self, request: Request, claim: Claim, plan: Plan, exchange: Exchange, life: int
+    ) -> Reply:
         verdict = self._authenticate(request, claim, plan, exchange)
         if not verdict.accepted:
             document = {"error": verdict.reason}
@@ -157,7 +163,7 @@ class Pipeline:
             exchange.frame_type = "cancel_task"
             return self._cancelled(command, plan, exchange)
         exchange.frame_type = "run_task"
-        return self._ran(command, plan, exchange)
+        return self._ran(command, plan, exchange, life)
 
     def _authenticate(
         self, request: Request, claim: Claim, plan: Plan, exchange: Exchange
@@ -179,7 +185,7 @@ class Pipeline:
             exchange.initial_value = claim.initial_value
         return verdict
 
-    def _ran(self, command: RunTask, plan: Plan, exchange: Exchange) -> Reply:
+    def _ran(self, command: RunTask, plan: Plan, exchange: Exchange, life: int) -> Reply:
         run = Run(
             command.run_id,
             command.task_id,
@@ -192,7 +198,7 @@ class Pipeline:
         exchange.initial_value = run.initial_value
         execution = Execution(f"{run.task_id} ({run.run_id})")
         with self._lock:
-            if self._closing is not None:
+            if self._closing is not None or life != self.life:
                 raise UnavailableError("the worker service is stopping")
             if run.run_id in self._active:
                 raise DuplicateRunError(f"run {run.run_id!r} is still running here")
@@ -200,7 +206,7 @@ class Pipeline:
         self.journal.add_run(run)
         self.journal.update(exchange)  # reports the run, in case the process ends
         try:
-            stage = RunStage(self, command, run, execution, plan.wait("run"))
+            stage = RunStage(self, command, run, execution, plan.wait("run"), life)
             outcome = plan.fault("run").on_run(stage)
         except BaseException:
             self.journal.lose(run)
@@ -286,6 +292,7 @@ class Pipeline:
         """Accept runs again."""
         with self._lock:
             self._closing = None
+            self.life += 1
         self.runner.reopen()
 
 

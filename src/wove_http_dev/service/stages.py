@@ -20,7 +20,8 @@ class StageService(Protocol):
     """The part of the service that the stages call."""
 
     stubs: Stubs
-    crash: Callable[[], None]
+    crash: Callable[[int], None]
+    """Crash the worker, if its current life is still that one."""
     before_run: Callable[[], None]
 
     def execute(self, run: Run, execution: Execution, body: Callable[[], Outcome]) -> Outcome:
@@ -64,6 +65,7 @@ class RunStage:
         run: Run,
         execution: Execution,
         wait: Callable[[float | None], bool],
+        life: int,
     ) -> None:
         self.run = run
         self.wait = wait
@@ -71,6 +73,7 @@ class RunStage:
         self._service = service
         self._command = command
         self._execution = execution
+        self._life = life
 
     def proceed(self) -> Outcome:
         source = self._service.stubs.find(self.run)
@@ -105,7 +108,7 @@ class RunStage:
         return run_body(execution, command.callable_pickle, command.args_pickle)
 
     def crash(self) -> NoReturn:
-        self._service.crash()
+        self._service.crash(self._life)
         raise HungUpError
 
     def hang_up(self) -> NoReturn:
