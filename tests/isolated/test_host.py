@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,11 +13,11 @@ import pytest
 from wove import weave
 
 from tests.faults.helpers import error_of, weave_many
-from tests.isolated.helpers import pid_of
-from tests.support import answer, run_frame, send_one, signed_bytes, weave_one
+from tests.isolated.helpers import child_of, pid_of
+from tests.support import TIMEOUT, answer, run_frame, send_one, signed_bytes, weave_one
 from wove_http_dev import CertificateAuthority, Fault, HttpWorker, UsageError
 from wove_http_dev.errors import StrictnessError
-from wove_http_dev.isolated.host import IsolatedHost
+from wove_http_dev.isolated.channel import Channel
 from wove_http_dev.isolated.process import ChildProcess
 from wove_http_dev.runs.records import Run
 from wove_http_dev.service.connection import Limits
@@ -273,11 +274,9 @@ def test_a_process_that_ends_by_itself_is_a_violation(isolated: HttpWorker) -> N
 
 def test_an_idle_process_that_ends_by_itself_is_a_violation(isolated: HttpWorker) -> None:
     """The end of an idle child process is a violation as well."""
-    os.kill(pid_of(isolated), signal.SIGKILL)
-    host = isolated._host
-    assert isinstance(host, IsolatedHost)
-    assert host._child is not None
-    assert host._child.ended.wait(10)
+    child = child_of(isolated)
+    child.process.kill()
+    assert child.ended.wait(TIMEOUT)
     with pytest.raises(StrictnessError, match="the worker process ended by itself"):
         isolated.check()
 
@@ -304,3 +303,90 @@ def test_limits(wove_http_ca: CertificateAuthority, isolated: bool) -> None:
     with HttpWorker(ca=wove_http_ca, isolated=isolated, tls=False, limits=limits) as worker:
         data = signed_bytes(worker, run_frame(answer), **{"X-Long": "x" * 2048})
         assert send_one(worker, data).status == 431
+
+
+def test_two_injections_at_once(isolated: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ``inject()`` that has returned is in force, although another one, begun before it, sends
+    its older state after it."""
+    channel = child_of(isolated).channel
+    send, first_may_send = channel.request, threading.Event()
+    first_has_its_state = threading.Event()
+
+    def late(name: str, data: Any = None, timeout: float | None = None) -> Any:
+        monkeypatch.setattr(channel, "request", send)
+        first_has_its_state.set()
+        first_may_send.wait(TIMEOUT)
+        return send(name, data, timeout)
+
+    monkeypatch.setattr(channel, "request", late)
+    first = threading.Thread(target=isolated.inject, args=("slow-response delay=0",))
+    first.start()
+    first_has_its_state.wait(TIMEOUT)
+    injection = isolated.inject("missing-started")
+    first_may_send.set()
+    first.join(TIMEOUT)
+    weave_one()
+    assert injection.hits == 1
+
+
+def test_injection_while_the_process_starts(
+    wove_http_ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An injection that is made while the child starts is in force when ``start()`` returns."""
+    with HttpWorker(ca=wove_http_ca, isolated=True) as worker, worker.configured():
+        worker.stop()
+        plain, injections = Channel.request, []
+
+        def request(channel: Channel, name: str, *args: Any) -> Any:
+            if name == "start":
+                injections.append(worker.inject("missing-started"))
+            return plain(channel, name, *args)
+
+        monkeypatch.setattr(Channel, "request", request)
+        worker.start()
+        weave_one()
+        assert injections[0].hits == 1
+
+
+CHANGES: dict[str, Callable[[HttpWorker], object]] = {
+    "inject": lambda worker: worker.inject("hang"),
+    "remove": lambda worker: worker._state.faults.injections[0].remove(),
+    "reset": lambda worker: worker.reset(),
+    "hold": lambda worker: worker.hold(),
+    "stub": lambda worker: worker.stub("task", result=1),
+    "read the journal": lambda worker: worker.exchanges,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_change_in_the_instant_of_the_end(
+    wove_http_ca: CertificateAuthority,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[HttpWorker], object],
+) -> None:
+    """Nothing is an error between the end of the child and the moment at which it is known."""
+    closed, known = threading.Event(), threading.Event()
+    plain = ChildProcess._ended
+
+    def ended(child: ChildProcess) -> None:
+        closed.set()
+        known.wait(TIMEOUT)
+        plain(child)
+
+    monkeypatch.setattr(ChildProcess, "_ended", ended)
+    with HttpWorker(ca=wove_http_ca, isolated=True) as worker:
+        worker.inject("missing-started")
+        child = child_of(worker)
+        child.process.kill()
+        assert closed.wait(TIMEOUT)
+        request = child.channel.request
+
+        def last_request(*args: Any) -> Any:
+            try:
+                return request(*args)
+            finally:
+                known.set()
+
+        monkeypatch.setattr(child.channel, "request", last_request)
+        change(worker)
+        assert known.is_set()

@@ -19,7 +19,13 @@ from wove_http_dev.errors import NotRunningError, UsageError
 Handler = Callable[[Any], Any]
 CLOSE_TIMEOUT = 2.0
 """Seconds that :meth:`Channel.close` waits for the reader's thread."""
-_CLOSED = "the process of the isolated worker has ended"
+
+
+class ChannelClosedError(NotRunningError):
+    """The other end of the channel has closed."""
+
+    def __init__(self) -> None:
+        super().__init__("the process of the isolated worker has ended")
 
 
 class Channel:
@@ -63,14 +69,14 @@ class Channel:
     def request(self, name: str, data: Any = None, timeout: float | None = None) -> Any:
         """Send a request, wait for its response, and return what the other end's handler returned.
 
-        Raises :class:`NotRunningError` if the other end closes, or does not respond within
-        ``timeout`` seconds, and :class:`UsageError` with the message of an exception that the
-        handler raised.
+        Raises :class:`ChannelClosedError` if the other end closes, :class:`NotRunningError` if it
+        does not respond within ``timeout`` seconds, and :class:`UsageError` with the message of an
+        exception that the handler raised.
         """
         number, pending = next(self._numbers), _Pending()
         with self._lock:
             if not self._open:
-                raise NotRunningError(_CLOSED)
+                raise ChannelClosedError
             self._pending[number] = pending
         try:
             self._send({"name": name, "data": data, "request": number})
@@ -79,12 +85,12 @@ class Channel:
                     f"the isolated worker did not respond to {name!r} within {timeout} s"
                 )
         except OSError as exc:
-            raise NotRunningError(_CLOSED) from exc
+            raise ChannelClosedError from exc
         finally:
             with self._lock:
                 self._pending.pop(number, None)
         if pending.response is None:
-            raise NotRunningError(_CLOSED)
+            raise ChannelClosedError
         if "error" in pending.response:
             raise UsageError(pending.response["error"])
         return pending.response["data"]

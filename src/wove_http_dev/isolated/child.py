@@ -119,6 +119,8 @@ class Child:
         self._host: InProcessHost | None = None
         self._state: HostState | None = None
         self.ended = threading.Event()
+        self._applying = threading.Lock()
+        self._applied = 0
         self._channel = Channel(
             sock,
             requests={
@@ -179,6 +181,12 @@ class Child:
             self._channel.request(name, data, REPORT_TIMEOUT)
 
     def _apply_state(self, data: dict[str, Any]) -> None:
+        with self._applying:
+            if data["version"] > self._applied:  # each request has a thread of its own
+                self._applied = data["version"]
+                self._apply(data)
+
+    def _apply(self, data: dict[str, Any]) -> None:
         assert self._state is not None
         assert self._host is not None
         state = self._state

@@ -14,6 +14,7 @@ from typing import Any
 
 from wove_http_dev.errors import NotRunningError, WoveHttpDevError
 from wove_http_dev.isolated import serialization
+from wove_http_dev.isolated.channel import ChannelClosedError
 from wove_http_dev.isolated.process import ChildProcess
 from wove_http_dev.options import SERVICE, Options
 from wove_http_dev.protocol.credentials import Credentials
@@ -50,6 +51,9 @@ class IsolatedHost:
         self._second_origin = second_origin
         self._lock = threading.RLock()
         self._child: ChildProcess | None = None
+        self._state_lock = threading.Lock()
+        self._versions = 0
+        """How many states were taken; the child ignores one that is older than what it has."""
 
     @property
     def running(self) -> bool:
@@ -75,6 +79,7 @@ class IsolatedHost:
         with self._lock:
             self._end()
             child = ChildProcess(self._state, self._second_origin)
+            state = self._state_record()
             ca = self._certificates()
             self._state.faults.resume()
             port.share()
@@ -89,21 +94,31 @@ class IsolatedHost:
                         "ca_key": ca.key_pem.decode("ascii"),
                         "seed": self._state.faults.seed,
                         "label": self._state.faults.label,
-                        "state": self._state_record(),
+                        "state": state,
                     },
                     START_TIMEOUT,
                 )
+                self._child = child
+                if self._versions != state["version"]:  # changed while it started
+                    self.apply_state()
             except NotRunningError as exc:
+                self._child = None
                 child.end()
                 raise WoveHttpDevError(
                     f"the isolated worker did not start ({exc}); its error is on stderr"
                 ) from exc
             except BaseException:
+                self._child = None
                 child.end()
                 raise
-            self._child = child
 
     def _state_record(self) -> dict[str, Any]:
+        # Threads change the state at once and send it in any order: the newest is in force.
+        with self._state_lock:
+            self._versions += 1
+            return {"version": self._versions, **self._state_content()}
+
+    def _state_content(self) -> dict[str, Any]:
         faults = self._state.faults
         return {
             "held": self._state.gates.tasks,
@@ -115,16 +130,16 @@ class IsolatedHost:
 
     def apply_state(self) -> None:
         """Send the child the current gates, stubs, faults, names and paths; they are in force when
-        this returns."""
+        this returns.
+
+        Raises :class:`NotRunningError` if the child does not respond in :data:`REQUEST_TIMEOUT` s.
+        """
+        state = self._state_record()  # counted even without a child: one may be starting
         child = self._child
         if child is None or not child.alive:
             return
-        try:
-            child.channel.request("apply_state", self._state_record(), REQUEST_TIMEOUT)
-        except NotRunningError:
-            if child.alive:
-                raise  # frozen: the state is not in force
-            # The child has ended; the next start sends the state.
+        with suppress(ChannelClosedError):  # it has ended; the next start sends the state
+            child.channel.request("apply_state", state, REQUEST_TIMEOUT)
 
     def flush_journal(self, *, settle: bool = False) -> None:
         """Wait until the journal has every exchange that was answered; with ``settle``, also until
@@ -138,9 +153,8 @@ class IsolatedHost:
             return
         try:
             child.channel.request("flush_journal", settle, REQUEST_TIMEOUT)
-        except NotRunningError:
-            if child.alive and not child.ended.wait(1.0):
-                raise  # frozen: its latest answers are unknown
+        except ChannelClosedError:
+            child.ended.wait(REQUEST_TIMEOUT)  # until the journal has what its end means
 
     def stop(self) -> list[str]:
         """Stop the child and return the names of the task bodies that were still running."""
