@@ -233,6 +233,10 @@ class TestShown:
         """``None`` is written in the form in which it is read."""
         assert changed(Example(limit=None)) == ["limit=none"]
 
+    def test_changed_secret(self) -> None:
+        """A secret is written without its value."""
+        assert changed(Example(token="correct-horse")) == ["token=<secret>"]
+
     def test_side(self) -> None:
         """The declared side says who uses the value."""
         assert [each.name for each in fields_of(Example).values() if each.side] == ["token"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 
 import pytest
@@ -9,6 +10,7 @@ import wove
 from wove.environment import EnvironmentExecutionError
 
 from tests.support import (
+    MakeWorker,
     answer,
     connect,
     request_bytes,
@@ -121,6 +123,34 @@ def test_fault_with_times_must_fire(worker: HttpWorker) -> None:
     signed_request(worker, run_frame(answer))
     with pytest.raises(StrictnessError, match=r"never fired: task 'task' does not match"):
         worker.check()
+
+
+@pytest.mark.parametrize("field", ["type", "task_id"])
+def test_unfired_fault_shows_a_bounded_claim(worker: HttpWorker, field: str) -> None:
+    """A long name in a request without credentials is cut in the message about a fault that never
+    fired."""
+    worker.allow_refusals()
+    worker.inject("status", times=1, task="x", command="run_task")
+    send_one(
+        worker, request_bytes({}, json.dumps({"type": "run_task", field: "A" * 9999}).encode())
+    )
+    with pytest.raises(StrictnessError) as caught:
+        worker.check()
+    assert 150 < str(caught.value).partition("journal:")[0].count("A") < 250
+
+
+@pytest.mark.parametrize("isolated", [False, True], ids=["in-process", "isolated"])
+@pytest.mark.parametrize("field", ["type", "task_id"])
+def test_unfired_fault_shows_no_secret(make_worker: MakeWorker, field: str, isolated: bool) -> None:
+    """A secret in a body is not in the message about a fault that never fired."""
+    worker = make_worker(secret="correct-horse", isolated=isolated)
+    worker.allow_refusals()
+    worker.inject("status", times=1, task="x", command="run_task")
+    body = {"type": "run_task", field: "so correct-horse"}
+    send_one(worker, request_bytes({}, json.dumps(body).encode()))
+    with pytest.raises(StrictnessError, match=r"so \[redacted\]") as caught:
+        worker.check()
+    assert "horse" not in str(caught.value)
 
 
 def test_fault_without_times_may_never_fire(worker: HttpWorker) -> None:

@@ -126,7 +126,10 @@ class TypedField:
         return text
 
     def written(self, value: Any) -> str:
-        """Return ``name=value``, quoted for a shell, in the form that :meth:`parse` reads."""
+        """Return ``name=value``, quoted for a shell, in the form that :meth:`parse` reads; a secret
+        as ``name=<secret>``."""
+        if self.secret and value is not None and value != self.default:
+            return f"{self.name}=<secret>"
         return f"{self.name}={'none' if value is None else shlex.quote(str(value))}"
 
     def check(self, value: Any, owner: str = "") -> None:

@@ -351,11 +351,12 @@ class TestMisses:
             ({"task": "other"}, body(), "task 'task' does not match 'other'"),
             ({}, body("cancel_task"), "cancel_task is not run_task"),
             ({}, b"junk", "a body that is not a frame is not run_task"),
+            ({}, b'{"type": "a\\nb"}', r"a frame of type 'a\nb' is not run_task"),
             ({}, initial_value_body(), "'data' is one of Wove's own initial values"),
             ({"after": 1}, body(), "let through: 1 of after=1"),
             ({"probability": 0.0}, body(), "let through by probability=0.0"),
         ],
-        ids=["task", "command", "junk", "initial-value", "after", "probability"],
+        ids=["task", "command", "junk", "type", "initial-value", "after", "probability"],
     )
     def test_reason(
         self, injections: Injections, selector: dict[str, Any], data: bytes, message: str

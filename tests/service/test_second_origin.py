@@ -3,16 +3,20 @@ client there."""
 
 from __future__ import annotations
 
+import json
+import urllib.parse
+import urllib.request
 from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
 
-from tests.support import weave_one
+from tests.support import request_bytes, send_one, weave_one
 from wove_http_dev import CertificateAuthority, Fault, HttpWorker
 from wove_http_dev.faults.fault import ResponseStage
 from wove_http_dev.faults.injections import Injection
 from wove_http_dev.protocol.messages import Reply
+from wove_http_dev.pytest_plugin import Factory
 
 
 @dataclass(frozen=True)
@@ -66,3 +70,33 @@ def test_the_run_is_in_the_query(wove_http_worker: HttpWorker) -> None:
     weave_one()
     run_id = wove_http_worker.runs.last.run_id
     assert injection.redirected[0].target.endswith("?run_id=" + run_id.replace(":", "%3A"))
+
+
+def location_of(worker: HttpWorker, run_id: str) -> urllib.parse.SplitResult:
+    """Where a request without credentials, for the run ``run_id``, is redirected to."""
+    frame = json.dumps({"type": "run_task", "task_id": "t", "run_id": run_id}).encode()
+    return urllib.parse.urlsplit(send_one(worker, request_bytes({}, frame)).headers["location"])
+
+
+def test_a_path_cannot_be_guessed(wove_http_worker_factory: Factory) -> None:
+    """A request with the number of an injection in its path is recorded on none."""
+    worker = wove_http_worker_factory(tls=False, security="none")
+    injection = worker.inject("redirect")
+    port = location_of(worker, "r").port
+    for number in range(3):
+        urllib.request.urlopen(f"http://localhost:{port}/elsewhere/{number}?run_id=r").close()
+    assert counts(injection) == [0]
+
+
+def test_a_run_id_with_a_lone_surrogate(wove_http_worker_factory: Factory) -> None:
+    """A run id that UTF-8 cannot encode does not stop a redirect."""
+    worker = wove_http_worker_factory(tls=False, strict=False)
+    worker.inject("redirect")
+    assert location_of(worker, "a\ud800b").query == "run_id=a%3Fb"
+
+
+def test_a_long_run_id(wove_http_worker_factory: Factory) -> None:
+    """A long run id is cut in the URL."""
+    worker = wove_http_worker_factory(tls=False, strict=False)
+    worker.inject("redirect")
+    assert location_of(worker, "x" * 100_000).query == "run_id=" + "x" * 1000

@@ -15,7 +15,7 @@ from typing import Any
 
 from wove_http_dev.errors import UsageError, cannot_travel
 from wove_http_dev.faults.fault import NO_FAULT, STAGES, Fault
-from wove_http_dev.faults.selector import Selector
+from wove_http_dev.faults.selector import CLAIM_LIMIT, Selector
 from wove_http_dev.fields import changed
 from wove_http_dev.protocol.frames import Claim
 from wove_http_dev.runs.records import Exchange
@@ -203,6 +203,8 @@ class Injections:
         """Called after injections were added or removed."""
         self.on_decision: Callable[[Injection], None] = lambda injection: None
         """Called, under the lock, after an injection was considered."""
+        self.clean: Callable[[str], str] = lambda text: text[:CLAIM_LIMIT]
+        """Makes text of a request that nobody has authenticated fit to be shown."""
         self._lock = threading.Lock()
         self._active: list[Injection] = []
         self._made: list[Injection] = []
@@ -247,7 +249,7 @@ class Injections:
         return plan
 
     def _consider(self, injection: Injection, claim: Claim | None, plan: Plan) -> None:
-        miss = injection.selector.mismatch(claim, injection.faults)
+        miss = injection.selector.mismatch(claim, injection.faults, self.clean)
         stages = [fault.stage for fault in injection.faults]
         taken = [plan.chosen[stage][1] for stage in stages if stage in plan.chosen]
         if miss is None and taken:

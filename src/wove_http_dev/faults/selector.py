@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from wove_http_dev.errors import UsageError
@@ -13,6 +13,14 @@ from wove_http_dev.protocol.frames import Claim
 from wove_http_dev.runs.records import matches_task
 
 COMMANDS = ("run_task", "cancel_task")
+
+
+CLAIM_LIMIT = 200
+"""Characters of a name in a body that a reason shows at most."""
+
+
+def _shortened(text: str) -> str:
+    return text[:CLAIM_LIMIT]
 
 
 @dataclass(frozen=True)
@@ -43,18 +51,27 @@ class Selector:
         if self.task == "":
             raise UsageError("task takes a name or a glob, not ''")
 
-    def mismatch(self, claim: Claim | None, faults: Sequence[Fault]) -> str | None:
+    def mismatch(
+        self,
+        claim: Claim | None,
+        faults: Sequence[Fault],
+        clean: Callable[[str], str] = _shortened,
+    ) -> str | None:
         """Return why ``faults`` do not hit the request with the body ``claim``; ``None`` if they
-        do. Connections have no ``claim`` and always match."""
+        do. Connections have no ``claim`` and always match.
+
+        ``clean`` makes text of the body, which nobody has authenticated, fit to be shown.
+        """
         if claim is None:
             return None
         command = self.command or _common_command(faults)
         if command is not None and claim.type != command:
-            return f"{claim.type or 'a body that is not a frame'} is not {command}"
+            return f"{_kind(claim, clean)} is not {command}"
+        task = claim.task_id and clean(claim.task_id)
         if not matches_task(self.task, claim.task_id):
-            return f"task {claim.task_id!r} does not match {self.task!r}"
+            return f"task {task!r} does not match {self.task!r}"
         if claim.initial_value and not self.initial_values:
-            return f"{claim.task_id!r} is one of Wove's own initial values"
+            return f"{task!r} is one of Wove's own initial values"
         return None
 
     def check_suits(self, faults: Sequence[Fault]) -> None:
@@ -75,6 +92,12 @@ class Selector:
                 raise UsageError(
                     f"{fault.name} does nothing to a {self.command}: leave command= out"
                 )
+
+
+def _kind(claim: Claim, clean: Callable[[str], str]) -> str:
+    if not claim.type:
+        return "a body that is not a frame"
+    return claim.type if claim.type in COMMANDS else f"a frame of type {clean(claim.type)!r}"
 
 
 def _common_command(faults: Sequence[Fault]) -> str | None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from wove_http_dev.faults.injections import Injections
+from wove_http_dev.faults.selector import CLAIM_LIMIT
 from wove_http_dev.options import LOCAL_NAMES, Host, Options
 from wove_http_dev.protocol import authenticator
 from wove_http_dev.protocol.credentials import Credentials
@@ -60,6 +61,9 @@ class HostState:
 
     apply: Callable[[], None] = lambda: None
     """Puts the current names and paths in force."""
+
+    def __post_init__(self) -> None:
+        self.faults.clean = lambda text: self.journal.clean(text, CLAIM_LIMIT)
 
     def watch(self, apply_state: Callable[[], None]) -> None:
         """Call ``apply_state`` whenever gates, stubs, faults, names or paths change."""

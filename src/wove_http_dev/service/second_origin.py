@@ -6,6 +6,7 @@ a forged result for the run that the URL names.
 
 from __future__ import annotations
 
+import secrets
 import threading
 import urllib.parse
 from collections.abc import Callable
@@ -17,13 +18,14 @@ from wove_http_dev.faults.injections import NO_PLAN, Injection, Plan
 from wove_http_dev.options import LOCAL_NAMES
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
 from wove_http_dev.runs.journal import Journal
-from wove_http_dev.runs.records import Exchange
 from wove_http_dev.service.connection import Limits
 from wove_http_dev.service.port import Port
 from wove_http_dev.service.server import Server
 from wove_http_dev.tls import CertificateAuthority
 
 PATH = "/elsewhere"
+RUN_ID_LIMIT = 1000
+"""Characters of a run id in a URL: the client that chose the id gets it back in a header."""
 ANSWER = "answered by the second origin"
 
 
@@ -43,8 +45,9 @@ class SecondOrigin:
         route_requests: Callable[[str], AbstractContextManager[None]],
     ) -> None:
         self._journal = Journal()
-        self._injections: list[Injection] = []
-        """Each injection has its own path, numbered by its index in this list."""
+        self._paths: dict[Injection, str] = {}
+        """The path of each injection. It ends with a random token, so that only a client that was
+        redirected can know it."""
         self._port = Port("localhost", 0)
         self._route_requests = route_requests
         self._exits = ExitStack()
@@ -61,13 +64,13 @@ class SecondOrigin:
 
     def url_for(self, run_id: str, injection: Injection | None) -> str:
         """Return a URL for ``injection``. Its query names the run, because a redirect drops the
-        request's body."""
+        request's body; an id of more than :data:`RUN_ID_LIMIT` characters is cut."""
         path = ""
         if injection is not None:
-            if injection not in self._injections:
-                self._injections.append(injection)
-            path = f"/{self._injections.index(injection)}"
-        return f"{self.url}{path}?{urllib.parse.urlencode({'run_id': run_id})}"
+            path = self._paths.setdefault(injection, f"/{secrets.token_urlsafe(16)}")
+        # An id comes from JSON, which can have lone surrogates (RFC 8259, 8.2): they become "?".
+        query = urllib.parse.urlencode({"run_id": run_id[:RUN_ID_LIMIT]}, errors="replace")
+        return f"{self.url}{path}?{query}"
 
     def start(self) -> SecondOrigin:
         """Start listening, and make this process trust the certificate."""
@@ -90,20 +93,17 @@ class SecondOrigin:
     def handle(self, request: Request) -> _FixedReply:
         """Record the request, and reply with a result for the run that the URL's query names."""
         exchange = self._journal.open()
-        exchange.method, exchange.target = request.method, request.target
+        exchange.method, exchange.target = request.method, self._journal.clean(request.target)
         exchange.body_size = len(request.body)
         self._journal.record_headers(exchange, list(request.headers))
         exchange.status = 200
-        self._record(exchange)
-        run_id = urllib.parse.parse_qs(request.target.partition("?")[2]).get("run_id", [""])[0]
+        path, _, query = request.target.partition("?")
+        for injection, own in list(self._paths.items()):
+            if path == PATH + own:
+                injection.redirected.append(exchange)
+        run_id = urllib.parse.parse_qs(query).get("run_id", [""])[0]
         event = {"type": "task_result", "run_id": run_id, "result": ANSWER}
         return _FixedReply(json_reply(200, {"events": [event]}))
-
-    def _record(self, exchange: Exchange) -> None:
-        path = exchange.target.partition("?")[0]
-        for number, injection in enumerate(list(self._injections)):
-            if path == f"{PATH}/{number}":
-                injection.redirected.append(exchange)
 
     def connection_failed(
         self, error: str, *, code: str, status: int | None, faults: list[str]
