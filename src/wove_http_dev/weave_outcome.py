@@ -74,7 +74,8 @@ class WeaveOutcome:
 
     @property
     def text(self) -> str:
-        """The error's message, and the values of its payload without the traceback."""
+        """The error's message and the values of its payload except ``traceback``, one per line, as
+        one string."""
         values = (str(value) for name, value in self.payload.items() if name != "traceback")
         return "\n".join([str(self.error), *values])
 
@@ -97,8 +98,7 @@ class WeaveOutcome:
 
 
 def read_outcome(result: WoveResult, task: str, seconds: float = 0.0) -> WeaveOutcome:
-    """Return the outcome of ``task``, read from ``result``, the ``w.result`` of a weave that has
-    ended."""
+    """Return the outcome of ``task``; ``result`` is the ``w.result`` of a weave that has ended."""
     value, error = _read(result, task)
     if error is None:
         return WeaveOutcome("result", value, seconds=seconds)

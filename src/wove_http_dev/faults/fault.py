@@ -271,7 +271,8 @@ class Fault:
         return None
 
     def on_connection(self, connection: Connection) -> None:
-        """Stage ``connection``: before the TLS handshake."""
+        """Stage ``connection``: serve a connection that was accepted; its TLS handshake is not
+        done yet."""
         connection.proceed()
 
     def on_auth(self, stage: AuthStage) -> Verdict:

@@ -82,7 +82,8 @@ class Claim:
 
     @property
     def initial_value(self) -> bool:
-        """Whether the frame is a ``run_task`` for one of Wove's own initial values."""
+        """Whether the frame is a ``run_task`` that only delivers an initial value of the weave
+        (``data``, or ``x`` of ``weave(x=…)``), which Wove sends as a task."""
         if self._command is not None:
             return isinstance(self._command, RunTask) and self._command.initial_value
         try:

@@ -31,8 +31,8 @@ def wove_http_options() -> dict[str, Any]:
 
 @pytest.fixture
 def wove_http_fault() -> Any:
-    """The fault that the marker ``wove_http_faults`` injects in this test: a name, a text or an
-    instance."""
+    """The fault that the marker ``wove_http_faults`` injects in this run of the test: a name, a
+    text such as ``status code=503``, or a ``Fault`` instance."""
     pytest.fail("wove_http_fault needs the marker wove_http_faults on the test", pytrace=False)
 
 

@@ -141,7 +141,8 @@ def _blocks_a_loop() -> str:
 
 
 class Gates:
-    """All gates of a worker."""
+    """The gates of a worker. A gate holds the runs of a task before their bodies start, until a
+    test releases them."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal

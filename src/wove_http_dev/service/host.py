@@ -201,9 +201,10 @@ class InProcessHost:
                 self._server.start()
 
     def flush_journal(self, *, settle: bool = False) -> None:
-        """With ``settle``, wait for handshakes in progress, because a client that rejects a
-        certificate notices before the server does. The journal itself is always complete in this
-        process."""
+        """Do nothing, because the journal of a worker in this process is always complete; with
+        ``settle``, wait until TLS handshakes in progress have ended (at most
+        :data:`SETTLE_TIME` seconds). A client that rejects a certificate knows it before the
+        server has recorded it."""
         with self._lock:
             server = self._server
         if settle and server is not None:

@@ -23,11 +23,11 @@ NO_REFUSAL = "though the task did not run: a refusal needs 401 or 403"
 
 @dataclass(frozen=True)
 class Probe:
-    """A request body whose task reports to ``callback``; ``None`` if tasks cannot connect to the
-    checker."""
+    """A request body whose task reports to ``callback`` when it runs."""
 
     body: bytes
     callback: Callback | None
+    """``None`` if tasks cannot connect to the checker."""
 
     def ran(self, timeout: float = AFTERMATH) -> bool:
         """Wait up to ``timeout`` seconds for a report. Return whether one came (``False`` if tasks

@@ -56,8 +56,8 @@ def task_exception(check: CaseContext) -> str:
 
 
 def _same_exception(check: CaseContext, what: str, event: answers.Event) -> None:
-    """Require that ``exception_pickle``, which Wove raises in the weave, holds the exception that
-    the task raised."""
+    """Require that ``exception_pickle``, where an event has one, unpickles to the exception that
+    the task raised. Wove raises that exception in the weave."""
     if "exception_pickle" not in event:
         return
     try:
