@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import json
 import re
 import shlex
 import signal
@@ -12,7 +14,9 @@ import subprocess
 import sys
 import textwrap
 import time
+import urllib.error
 import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +25,9 @@ import pytest
 
 from tests.cli.commands import COMMAND, PATIENCE, WEAVE, run
 from tests.support import MakeWorker
-from wove_http_dev.cli.serve import _how_to_reach
+from wove_http_dev.cli.serve import _ExchangePrinter, _how_to_reach
 from wove_http_dev.cli.state_directory import StateDirectory
+from wove_http_dev.runs.records import Exchange
 
 pytestmark = pytest.mark.usefixtures("environ")
 
@@ -47,6 +52,7 @@ def serving(*arguments: str) -> Iterator[Served]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        errors="replace",
     )
     with process:
         assert process.stdout is not None
@@ -173,6 +179,54 @@ def test_serve_logs_requests(served: Served) -> None:
     """Each request is a line on stdout."""
     served.weave()
     assert "run_task answer" in served.interrupt()[1]
+
+
+class Recorder(io.StringIO):
+    """A text stream that records each write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.writes.append(text)
+        return len(text)
+
+
+def test_line_of_an_exchange_is_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line and its end are written at once, so that lines of two threads do not run together."""
+    stdout = Recorder()
+    monkeypatch.setattr(sys, "stdout", stdout)
+    _ExchangePrinter().exchange_closed(Exchange(1, 0.0))
+    assert stdout.writes == ["#1 request -> no answer\n"]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp437"])
+def test_serve_on_a_small_character_set(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    """A task whose name the terminal cannot show has its line, and the client its reply."""
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    with serving("--no-tls") as served:
+        body = json.dumps({"type": "run_task", "run_id": "r", "task_id": "größe 報告"}).encode()
+        for _ in range(2):
+            with pytest.raises(urllib.error.HTTPError, match="401"):
+                urllib.request.urlopen(served.url, body)
+        assert served.interrupt()[1].count("-> 401") == 2
+
+
+def test_serve_with_a_closed_stderr() -> None:
+    """It serves with a closed stderr, whose number no socket gets."""
+    line = shlex.join([*COMMAND, "serve", "--port", "0"])
+    with subprocess.Popen(
+        ["sh", "-c", f"exec {line} 2>&-"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        printed = ""
+        while "no_proxy" not in printed:
+            printed += process.stdout.readline() or pytest.fail(printed)
+        served = Served(process, printed)
+        assert served.weave().stdout == "42\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
 
 
 def test_serve_fault(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def add_options(parser: argparse.ArgumentParser, *, port: int) -> None:
         "--fault",
         action="append",
         default=[],
-        metavar="'NAME field=value …'",
+        metavar="'NAME field=value ...'",
         help="a fault in force from the start; may be given more than once",
     )
     parser.add_argument(

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from wove_http_dev.cli.check import add_report_options, chosen_cases, finish
+from wove_http_dev.cli.streams import discard_unwritable
 from wove_http_dev.errors import UsageError
 
 if TYPE_CHECKING:
@@ -153,8 +154,7 @@ def _end_for_certain(status: int) -> None:
     def watch() -> None:
         threading.main_thread().join()
         time.sleep(LAST_RESORT)
-        sys.stdout.flush()
-        sys.stderr.flush()
+        discard_unwritable()
         os._exit(status)
 
     threading.Thread(target=watch, name="conformance-last-resort", daemon=True).start()

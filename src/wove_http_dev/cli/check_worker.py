@@ -31,7 +31,7 @@ def add_worker_command(kinds: Any) -> None:
     parser.add_argument("--key", default="default", help="the key id (default: default)")
     parser.add_argument("--ca-file", metavar="FILE", help="CA certificate to trust, PEM")
     parser.add_argument(
-        "--cmd", metavar="'CMD ARG …'", help="start the service, wait for it, stop it afterwards"
+        "--cmd", metavar="'CMD ARG ...'", help="start the service, wait for it, stop it afterwards"
     )
     parser.add_argument(
         "--callback-host",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,30 +16,33 @@ from wove_http_dev.cli.arguments import Parser, add_options, given_options
 from wove_http_dev.cli.check import add_check_command
 from wove_http_dev.cli.check_executor import add_executor_command
 from wove_http_dev.cli.check_worker import add_worker_command
+from wove_http_dev.cli.streams import complain, discard_unwritable, prepare_streams
 from wove_http_dev.errors import UsageError, WoveHttpDevError
+from wove_http_dev.printable import printable
 
 SERVE_PORT = 8443
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
+    prepare_streams()
     try:
         try:
             return _run(list(sys.argv[1:] if arguments is None else arguments))
         finally:
             sys.stdout.flush()
     except WoveHttpDevError as exc:
-        print(f"wove-http-dev: {exc}", file=sys.stderr)
+        complain(printable(str(exc), keep="\n"))
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # The reader has ended (| head); the interpreter must not try to flush again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader has ended (| head)
         return 1
     except OSError as exc:  # a file that cannot be written, a directory where one is expected
-        print(f"wove-http-dev: {exc}", file=sys.stderr)
+        complain(exc)
         return 2
+    finally:
+        discard_unwritable()
 
 
 def _run(words: list[str]) -> int:

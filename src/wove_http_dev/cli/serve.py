@@ -10,6 +10,7 @@ import os
 import shlex
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -44,7 +45,7 @@ def serve(words: dict[str, Any], *, app_dir: Path, state_dir: str | None, reload
         worker.journal.observe(_ExchangePrinter())
         stopped = stack.enter_context(_stop_signals())
         stack.enter_context(worker)
-        with suppress(BrokenPipeError):
+        with suppress(OSError):
             print(_how_to_reach(worker, state), flush=True)
         os.read(stopped, 1)
     return 0
@@ -74,9 +75,17 @@ def _stop_signals() -> Iterator[int]:
 class _ExchangePrinter(JournalObserver):
     """Prints a line for each exchange that has ended."""
 
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
     def exchange_closed(self, exchange: Exchange) -> None:
-        with suppress(OSError):  # the reader has closed the pipe, or the disk is full: keep serving
-            print(exchange.line(), flush=True)
+        # print() writes the line break by itself, and lines of two threads would run together.
+        with (
+            self._lock,
+            suppress(OSError),
+        ):  # the reader has closed the pipe, or the disk is full: keep serving
+            sys.stdout.write(f"{exchange.line()}\n")
+            sys.stdout.flush()
 
 
 def _how_to_reach(worker: HttpWorker, state: StateDirectory) -> str:

@@ -1,0 +1,52 @@
+"""Standard output and standard error: every text can be written, and a reader that has gone, a full
+disk or a closed descriptor ends with no traceback.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from contextlib import suppress
+
+
+def prepare_streams() -> None:
+    """Open what is closed of the three standard descriptors on the null device, and let stdout and
+    stderr escape what their encoding cannot write."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # open() returns the lowest free number: this one. A socket or a key file that got it
+            # would be given what is meant for the terminal.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    # Python sets a stream to None whose descriptor was closed at its start.
+    sys.stdout = sys.stdout or _null()
+    sys.stderr = sys.stderr or _null()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def discard_unwritable() -> None:
+    """Point stdout or stderr at the null device if it cannot be flushed, so that the interpreter
+    does not fail to flush it again at its end (exit status 120)."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError):
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, stream.fileno())
+                os.close(null)
+
+
+def complain(message: object) -> None:
+    """Write ``message`` to stderr as the line ``wove-http-dev: …``."""
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"wove-http-dev: {message}\n")
+        sys.stderr.flush()
+
+
+def _null() -> io.TextIOWrapper:
+    return open(os.devnull, "w", encoding="utf-8")
