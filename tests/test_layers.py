@@ -18,7 +18,7 @@ TESTS = Path(__file__).parent
 # from entries in the rows above its own. A package that is split here is several entries.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "printable"),
-    ("fields",),
+    ("fields", "private_files"),
     ("options",),
     ("protocol", "tls", "conformance"),
     ("runs",),

@@ -2,19 +2,98 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import os
 import ssl
 import stat
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
+from typing import IO
 
 import pytest
+import trustme
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
 from wove_http_dev import tls
 from wove_http_dev.errors import UsageError
-from wove_http_dev.tls import CertificateAuthority, server_context, write_private
+from wove_http_dev.private_files import locked
+from wove_http_dev.tls import CertificateAuthority, server_context
+
+KEPT = """
+import sys
+from pathlib import Path
+from wove_http_dev.tls import CertificateAuthority
+print(CertificateAuthority.kept_in(Path(sys.argv[1])).cert_pem.decode(), end="")
+"""
+
+FORKS = """
+import os, sys
+from wove_http_dev.tls import CertificateAuthority
+ca = CertificateAuthority()
+path = ca.cert_file
+child = os.fork()
+if child == 0:
+    sys.exit()
+os.waitpid(child, 0)
+print(os.path.exists(path))
+"""
+
+
+@dataclass
+class System:
+    """The places where OpenSSL looks for the system's authorities, empty."""
+
+    file: Path
+    directory: Path
+
+
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> System:
+    """A system of the test's own."""
+    made = System(tmp_path / "cert.pem", tmp_path / "certs")
+    made.directory.mkdir()
+    for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(variable, raising=False)
+    paths = ssl.get_default_verify_paths()._replace(
+        openssl_cafile=str(made.file), openssl_capath=str(made.directory)
+    )
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
+    return made
+
+
+def bundle_of(ca: CertificateAuthority) -> bytes:
+    """The content of the bundle."""
+    return Path(ca.bundle_file).read_bytes()
+
+
+def meet_at(monkeypatch: pytest.MonkeyPatch, barrier: threading.Barrier) -> None:
+    """Let each thread that found no key wait until the others have found none."""
+
+    @contextlib.contextmanager
+    def locked_later(directory: Path) -> Iterator[None]:
+        barrier.wait(60.0)
+        with locked(directory):
+            yield
+
+    monkeypatch.setattr(tls, "locked", locked_later)
+
+
+def load_with_temporary_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make descriptors without a path, as on a system without ``/proc`` and ``/dev/fd``."""
+    monkeypatch.setattr(tls, "_path_of", lambda file: "/absent")
+
+
+def load_without_memfd(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take ``memfd_create`` away, as on macOS."""
+    monkeypatch.delattr(os, "memfd_create", raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -210,13 +289,67 @@ class TestFiles:
             client.load_verify_locations(ca.bundle_file)
         assert shake_hands(other.server_context(), client, "localhost")
 
-    def test_bundle_without_a_file_of_the_system(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("name", ["0a1b2c3d.0", "unhashed.pem"])
+    def test_bundle_of_a_directory(self, system: System, name: str) -> None:
+        """The bundle has the authorities that the system keeps in a directory."""
+        other = CertificateAuthority(trustme.CA())
+        (system.directory / name).write_bytes(other.cert_pem)
+        assert other.cert_pem in bundle_of(CertificateAuthority())
+
+    def test_bundle_of_file_and_directory(self, system: System) -> None:
+        """An authority that is in the system's file and in its directory is in the bundle once."""
+        other = CertificateAuthority(trustme.CA())
+        system.file.write_bytes(other.cert_pem)
+        (system.directory / "0a1b2c3d.0").write_bytes(other.cert_pem)
+        assert bundle_of(CertificateAuthority()).count(other.cert_pem) == 1
+
+    def test_bundle_is_not_made_from_a_bundle(
+        self, system: System, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The bundle is made even if the system has no file of authorities."""
-        monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: SimpleNamespace(cafile=None))
-        with CertificateAuthority() as ca:
-            assert Path(ca.bundle_file).read_bytes().endswith(ca.cert_pem)
+        """If ``SSL_CERT_FILE`` is a bundle of this package, the bundle has the system's authorities
+        and not the former one of this package."""
+        other, former = CertificateAuthority(trustme.CA()), CertificateAuthority()
+        system.file.write_bytes(other.cert_pem)
+        monkeypatch.setenv("SSL_CERT_FILE", former.bundle_file)
+        bundle = bundle_of(CertificateAuthority())
+        assert (other.cert_pem in bundle, former.cert_pem in bundle) == (True, False)
+
+    def test_bundle_although_the_certificate_is_exported(
+        self, system: System, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """If ``SSL_CERT_FILE`` is the authority's own file, the bundle is what it is without."""
+        system.file.write_bytes(CertificateAuthority(trustme.CA()).cert_pem)
+        ca = CertificateAuthority()
+        before = bundle_of(ca)
+        again = CertificateAuthority.from_pem(ca.cert_pem, ca.key_pem)
+        monkeypatch.setenv("SSL_CERT_FILE", ca.cert_file)
+        assert bundle_of(again) == before
+
+    def test_bundle_without_the_file_of_the_variable(
+        self, system: System, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """If ``SSL_CERT_FILE`` is absent (a deleted bundle), the system's authorities are used."""
+        other = CertificateAuthority(trustme.CA())
+        system.file.write_bytes(other.cert_pem)
+        monkeypatch.setenv("SSL_CERT_FILE", "/absent/bundle.pem")
+        assert other.cert_pem in bundle_of(CertificateAuthority())
+
+    def test_bundle_of_a_system_without_authorities(self, system: System) -> None:
+        """On a system without authorities the bundle has this one."""
+        ca = CertificateAuthority()
+        assert bundle_of(ca).endswith(ca.cert_pem)
+
+    def test_no_temporary_directory(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without a temporary directory a file is a usage error that says what to set."""
+        monkeypatch.setattr(tempfile, "tempdir", "/absent")
+        with pytest.raises(UsageError, match="set TMPDIR"):
+            _ = CertificateAuthority().cert_file
+
+    def test_forked_child_leaves_the_files(self) -> None:
+        """A forked child that ends with exit handlers does not delete its parent's files."""
+        command = [sys.executable, "-W", "ignore", "-c", FORKS]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.stdout, done.stderr) == ("True\n", "")
 
     def test_close_deletes(self) -> None:
         """``close`` deletes the files and their directory."""
@@ -287,6 +420,77 @@ class TestKeptIn:
         with pytest.raises(UsageError, match="cannot be used"):
             CertificateAuthority.kept_in(tmp_path)
 
+    def test_certificate_comes_first(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A process that is killed before the key is written leaves no half of an authority."""
+
+        def killed(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(tls, "write_private", killed)
+            with pytest.raises(KeyboardInterrupt):
+                CertificateAuthority.kept_in(tmp_path)
+        kept = CertificateAuthority.kept_in(tmp_path)
+        assert kept.cert_pem == (tmp_path / "ca.pem").read_bytes()
+
+    def test_unfinished_key_is_deleted(self, tmp_path: Path) -> None:
+        """What a killed process left of a key is deleted when the authority is made."""
+        (tmp_path / ".ca.key-abc").write_bytes(b"key")
+        CertificateAuthority.kept_in(tmp_path)
+        assert not (tmp_path / ".ca.key-abc").exists()
+
+    def test_two_threads(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Two first starts in one process have the same authority."""
+        meet_at(monkeypatch, threading.Barrier(2))
+        with ThreadPoolExecutor(2) as pool:
+            one, other = pool.map(CertificateAuthority.kept_in, [tmp_path, tmp_path])
+        assert one.cert_pem == other.cert_pem == (tmp_path / "ca.pem").read_bytes()
+
+    def test_two_processes(self, tmp_path: Path) -> None:
+        """Two first starts in two processes have the same authority."""
+        starting = [
+            subprocess.Popen([sys.executable, "-c", KEPT, str(tmp_path)], stdout=subprocess.PIPE)
+            for _ in range(2)
+        ]
+        printed = [process.communicate()[0] for process in starting]
+        assert printed[0] == printed[1] == (tmp_path / "ca.pem").read_bytes()
+
+    def test_second_start_leaves_the_bundle(self, tmp_path: Path) -> None:
+        """A second start does not write the bundle again, which clients may be reading."""
+        file = Path(CertificateAuthority.kept_in(tmp_path).bundle_file)
+        before = file.stat()
+        assert Path(CertificateAuthority.kept_in(tmp_path).bundle_file).stat() == before
+
+    def test_bundle_is_brought_up_to_date(self, tmp_path: Path, system: System) -> None:
+        """When the system's authorities have changed, the next start replaces the bundle."""
+        _ = CertificateAuthority.kept_in(tmp_path).bundle_file
+        new = CertificateAuthority(trustme.CA())
+        system.file.write_bytes(new.cert_pem)
+        assert new.cert_pem in bundle_of(CertificateAuthority.kept_in(tmp_path))
+
+    def test_certificate_for_other_users(self, tmp_path: Path) -> None:
+        """Other users may read the certificate: clients of theirs need it."""
+        CertificateAuthority.kept_in(tmp_path)
+        assert stat.S_IMODE((tmp_path / "ca.pem").stat().st_mode) == 0o644
+
+    def test_loosened_key_is_mended(self, tmp_path: Path) -> None:
+        """A key that others may read is private again."""
+        CertificateAuthority.kept_in(tmp_path)
+        (tmp_path / "ca.key").chmod(0o644)
+        CertificateAuthority.kept_in(tmp_path)
+        assert stat.S_IMODE((tmp_path / "ca.key").stat().st_mode) == 0o600
+
+    @pytest.mark.parametrize("name", ["ca.key", "ca.pem", "bundle.pem"])
+    def test_symbolic_link(self, tmp_path: Path, name: str) -> None:
+        """A symbolic link in place of a file is a usage error, and its target is left alone."""
+        target, directory = tmp_path / "target", tmp_path / "state"
+        target.write_bytes(b"precious")
+        directory.mkdir()
+        (directory / name).symlink_to(target)
+        with pytest.raises(UsageError, match="symbolic link"):
+            _ = CertificateAuthority.kept_in(directory).bundle_file
+        assert target.read_bytes() == b"precious"
+
     def test_key_of_another(self, tmp_path: Path) -> None:
         """A certificate that does not belong to the key is a usage error."""
         CertificateAuthority.kept_in(tmp_path)
@@ -295,25 +499,52 @@ class TestKeptIn:
             CertificateAuthority.kept_in(tmp_path)
 
 
-class TestWritePrivate:
-    """A file that only its owner can read."""
+class TestLoadKey:
+    """Private keys on their way to OpenSSL."""
 
-    def test_content(self, tmp_path: Path) -> None:
-        """The content is written."""
-        write_private(tmp_path / "f", b"content")
-        assert (tmp_path / "f").read_bytes() == b"content"
+    @pytest.mark.parametrize(
+        "emulate", [lambda _: None, load_without_memfd, load_with_temporary_file]
+    )
+    def test_handshake(
+        self,
+        ca: CertificateAuthority,
+        monkeypatch: pytest.MonkeyPatch,
+        emulate: Callable[[pytest.MonkeyPatch], None],
+    ) -> None:
+        """The certificate is presented, whatever the system offers to load a key."""
+        emulate(monkeypatch)
+        context = server_context(ca.issue("a.example"))
+        assert shake_hands(context, ca.client_context(), "a.example")
 
-    def test_overwrites_all(self, tmp_path: Path) -> None:
-        """A longer old content is overwritten whole."""
-        write_private(tmp_path / "f", b"longer content")
-        write_private(tmp_path / "f", b"short")
-        assert (tmp_path / "f").read_bytes() == b"short"
+    @pytest.mark.parametrize("emulate", [lambda _: None, load_without_memfd])
+    def test_no_file(
+        self,
+        ca: CertificateAuthority,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        emulate: Callable[[pytest.MonkeyPatch], None],
+    ) -> None:
+        """While OpenSSL loads a key, no directory has a file with it."""
+        emulate(monkeypatch)
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        seen: list[Path] = []
+        path_of = tls._path_of
 
-    def test_mode_of_an_open_file(self, tmp_path: Path) -> None:
-        """A file that others could read is private afterwards."""
-        (tmp_path / "f").touch(mode=0o644)
-        write_private(tmp_path / "f", b"content")
-        assert stat.S_IMODE((tmp_path / "f").stat().st_mode) == 0o600
+        def look(file: IO[bytes]) -> str:
+            seen.extend(tmp_path.iterdir())
+            return path_of(file)
+
+        monkeypatch.setattr(tls, "_path_of", look)
+        server_context(ca.issue("a.example"))
+        assert seen == []
+
+    @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="needs memfd_create (Linux)")
+    def test_no_temporary_directory(
+        self, ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """On Linux no temporary directory is needed."""
+        monkeypatch.setattr(tempfile, "tempdir", "/absent")
+        assert server_context(ca.issue("a.example"))
 
 
 def test_self_signed() -> None:

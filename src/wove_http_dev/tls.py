@@ -1,15 +1,18 @@
 """A certificate authority for tests, and the TLS contexts made from it.
 
-Certificates come from trustme and are never installed in the system's or certifi's store. A private
-key is on disk only in trustme's own temporary file (mode 0600) while OpenSSL loads it, and in the
-state directory of ``serve``.
+Certificates come from trustme and are never installed in the system's or certifi's store. The only
+private key on disk is that of ``serve``, in its state directory: OpenSSL loads the others from a
+file without a name.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import contextlib
 import datetime
 import functools
+import io
 import ipaddress
 import os
 import re
@@ -19,8 +22,9 @@ import tempfile
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 import trustme
 from cryptography import x509
@@ -28,6 +32,15 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.options import LOCAL_NAMES, Host
+from wove_http_dev.private_files import locked, read_own, write_private, write_whole
+
+NOT_BEFORE, NOT_AFTER = trustme.DEFAULT_NOT_BEFORE, trustme.DEFAULT_EXPIRY
+"""The dates of every valid certificate: 2000 and 3000, so that the clock of a test, or of a
+machine, is always between them."""
+_ORGANIZATION = "wove-http-dev test CA"
+_BUNDLE_HEAD = b"# The CAs of the system and the CA of a wove-http-dev worker.\n"
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
+_HASHED_NAME = re.compile(r"[0-9a-f]{8}\.\d+")
 
 _SNI_LIMIT = 64  # clients choose the names, so the cache of certificates is limited
 _SNI_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?", re.IGNORECASE)
@@ -40,9 +53,11 @@ class CertificateAuthority:
     """
 
     def __init__(self, ca: trustme.CA | None = None) -> None:
-        self._ca = ca if ca is not None else trustme.CA(organization_name="wove-http-dev test CA")
+        self._ca = ca if ca is not None else trustme.CA(organization_name=_ORGANIZATION)
         self._lock = threading.RLock()
         self._directory: Path | None = None
+        self._current: set[str] = set()
+        """The files that have the right content."""
         self._cleanup: weakref.finalize[[], CertificateAuthority] | None = None
         self._server: dict[tuple[str, ...], ssl.SSLContext] = {}
         self._by_name: OrderedDict[str, ssl.SSLContext] = OrderedDict()
@@ -52,27 +67,37 @@ class CertificateAuthority:
     @classmethod
     def kept_in(cls, directory: Path) -> CertificateAuthority:
         """Load the authority from ``directory`` (``ca.pem``, and ``ca.key`` with mode 0600), or
-        create it there. The file ``bundle.pem`` is written anew each time.
+        create it there: once, also if several processes do so at the same time.
 
-        Raises :class:`UsageError` if the files are not a certificate and its key.
+        Raises :class:`UsageError` if the files are not a certificate and its key, or not this
+        user's.
         """
         certificate, key = directory / "ca.pem", directory / "ca.key"
         try:
             if not key.exists():
-                authority = cls()
-                write_private(key, authority.key_pem)
-                certificate.write_bytes(authority.cert_pem)
-            else:
-                pair = certificate.read_bytes(), key.read_bytes()
-                _check_pair(*pair)
-                authority = cls(trustme.CA.from_pem(*pair))
-            (directory / "bundle.pem").unlink(missing_ok=True)  # the system's CAs may have changed
+                with locked(directory):
+                    if not key.exists():
+                        cls()._keep(certificate, key)
+            private = read_own(key, private=True)
+            public = read_own(certificate, private=False)
+            _check_pair(public, private)
+            authority = cls(trustme.CA.from_pem(public, private))
             authority._directory = directory
             return authority
+        except UsageError:
+            raise
         except (OSError, ValueError, TypeError) as exc:
             raise UsageError(
-                f"the CA in {directory} cannot be used ({exc}); delete ca.pem and ca.key there"
+                f"the CA in {directory} cannot be used ({exc}); delete ca.pem and ca.key there, or"
+                " use another directory"
             ) from exc
+
+    def _keep(self, certificate: Path, key: Path) -> None:
+        for unfinished in key.parent.glob(f".{key.name}-*"):  # by a process that was killed
+            with contextlib.suppress(OSError):
+                unfinished.unlink()
+        write_whole(certificate, self.cert_pem)
+        write_private(key, self.key_pem)  # last: whoever finds a key finds its certificate
 
     @classmethod
     def from_pem(cls, certificate: bytes, key: bytes) -> CertificateAuthority:
@@ -99,17 +124,27 @@ class CertificateAuthority:
     def bundle_file(self) -> str:
         """Path of a file with the system's CAs and this one. Other processes get it as
         ``SSL_CERT_FILE``, which replaces the system's file."""
-        return str(self._file("bundle.pem", lambda: _system_cas() + self.cert_pem))
+        return str(self._file("bundle.pem", self._bundle))
+
+    def _bundle(self) -> bytes:
+        own = ssl.PEM_cert_to_DER_cert(self.cert_pem.decode("ascii"))
+        others = [ssl.DER_cert_to_PEM_cert(each) for each in _system_cas() if each != own]
+        return _BUNDLE_HEAD + "".join(others).encode("ascii") + self.cert_pem
 
     def _file(self, name: str, content: Callable[[], bytes]) -> Path:
         with self._lock:
             if self._directory is None:
-                self._directory = Path(tempfile.mkdtemp(prefix="wove-http-dev-"))  # 0700
-                remove = functools.partial(shutil.rmtree, self._directory, ignore_errors=True)
+                self._directory = _temporary_directory()
+                remove = functools.partial(_remove_in, os.getpid(), self._directory)
                 self._cleanup = weakref.finalize(self, remove)
             path = self._directory / name
-            if not path.exists():
-                path.write_bytes(content())
+            if name not in self._current or not path.exists():
+                # A kept file may be in use by the clients of another worker: it is replaced only
+                # by other content (the system's CAs have changed), and whole.
+                expected = content()
+                if not path.exists() or read_own(path, private=False) != expected:
+                    write_whole(path, expected)
+                self._current.add(name)
             return path
 
     def issue(
@@ -186,6 +221,7 @@ class CertificateAuthority:
             if self._cleanup is not None:
                 self._cleanup()
                 self._directory = self._cleanup = None
+                self._current.clear()
 
     def __enter__(self) -> CertificateAuthority:
         return self
@@ -203,7 +239,8 @@ def server_context(leaf: trustme.LeafCert) -> ssl.SSLContext:
     # The executor opens a connection for each POST (Connection: close), so session tickets would be
     # two writes that nothing uses.
     context.num_tickets = 0
-    leaf.configure_cert(context)
+    chain = b"".join(pem.bytes() for pem in leaf.cert_chain_pems)
+    load_key(context, chain, leaf.private_key_pem.bytes())
     return context
 
 
@@ -221,7 +258,6 @@ def self_signed_context(names: Sequence[str]) -> ssl.SSLContext:
 
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "self-signed")])
-    now = datetime.datetime.now(datetime.timezone.utc)
     identities: list[x509.GeneralName] = [
         x509.IPAddress(ipaddress.ip_address(name)) if Host(name).is_address else x509.DNSName(name)
         for name in names
@@ -232,25 +268,49 @@ def self_signed_context(names: Sequence[str]) -> ssl.SSLContext:
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=30))
+        .not_valid_before(NOT_BEFORE)
+        .not_valid_after(NOT_AFTER)
         .add_extension(x509.SubjectAlternativeName(identities), critical=False)
         .sign(key, hashes.SHA256())
     )
     pem = certificate.public_bytes(Encoding.PEM)
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with trustme.Blob(private + pem).tempfile() as path:
-        context.load_cert_chain(path)
+    load_key(context, pem, private)
     return context
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner can read: mode 0600 before it has any content."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, 0o600)
-        file.write(content)
+def load_key(context: ssl.SSLContext, chain: bytes, key: bytes) -> None:
+    """Make ``context`` present the certificates ``chain`` with the private ``key``, both PEM.
+
+    The ssl module takes them from files only (https://bugs.python.org/issue16487). These have no
+    name, so that a process that is killed leaves none; where a descriptor has no path either, the
+    key is in a temporary file of mode 0600 meanwhile.
+    """
+    with contextlib.ExitStack() as stack:
+        paths = [_path_of(stack.enter_context(_nameless_file(part))) for part in (chain, key)]
+        if all(os.access(path, os.R_OK) for path in paths):
+            context.load_cert_chain(*paths)
+            return
+    with trustme.Blob(key + chain).tempfile() as path:
+        context.load_cert_chain(path)
+
+
+def _nameless_file(content: bytes) -> IO[bytes]:
+    file: IO[bytes]
+    try:
+        file = io.FileIO(os.memfd_create("wove-http-dev"), "w+")
+    except (AttributeError, OSError):  # not Linux; or refused by a sandbox
+        # Its name is deleted before it has any content.
+        file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # the caller closes it
+    file.write(content)
+    file.seek(0)  # on BSD and macOS to open the path is to duplicate the descriptor
+    return file
+
+
+def _path_of(file: IO[bytes]) -> str:
+    directory = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
+    return f"{directory}/{file.fileno()}"
 
 
 def _check_pair(certificate: bytes, key: bytes) -> None:
@@ -259,10 +319,63 @@ def _check_pair(certificate: bytes, key: bytes) -> None:
         raise ValueError("the key does not belong to the certificate")
 
 
-def _system_cas() -> bytes:
+def _temporary_directory() -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="wove-http-dev-"))  # 0700
+    except OSError as exc:
+        raise UsageError(
+            f"no directory for the CA's certificate ({exc.strerror}); set TMPDIR to one that can be"
+            " written"
+        ) from exc
+
+
+def _remove_in(process: int, directory: Path) -> None:
+    # A forked child runs the exit handlers too, and the files are its parent's.
+    if os.getpid() == process:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _system_cas() -> list[bytes]:
+    """The CAs that OpenSSL trusts on this system, DER: those of its file and its directories.
+
+    ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name others, as for OpenSSL. But users are asked to
+    export a bundle of this package as ``SSL_CERT_FILE``: such a file is not read back, and one that
+    has no CA but this package's does not replace the system's.
+    """
     paths = ssl.get_default_verify_paths()
-    if paths.cafile is not None:  # honours SSL_CERT_FILE
-        content = Path(paths.cafile).read_bytes()
-        return content if content.endswith(b"\n") else content + b"\n"
-    certificates = ssl.create_default_context().get_ca_certs(binary_form=True)
-    return "".join(map(ssl.DER_cert_to_PEM_cert, certificates)).encode("ascii")
+    content = _content(os.environ.get(paths.openssl_cafile_env, ""))
+    if _BUNDLE_HEAD in content:
+        content = b""
+    if all(_made_here(each) for each in _certificates(content)):  # also if there are none
+        content += _content(paths.openssl_cafile)
+    directories = os.environ.get(paths.openssl_capath_env) or paths.openssl_capath
+    for directory in directories.split(os.pathsep):
+        content += b"".join(_content(path) for path in _certificates_in(directory))
+    return list(dict.fromkeys(_certificates(content)))
+
+
+def _content(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes() if os.path.isfile(path) else b""
+    except OSError:  # OpenSSL goes on without it, too
+        return b""
+
+
+def _certificates_in(directory: str) -> list[str]:
+    try:
+        names = sorted(os.listdir(directory))
+    except OSError:
+        return []
+    # OpenSSL finds a certificate by the hash of its subject; the other names are its sources.
+    hashed = [name for name in names if _HASHED_NAME.fullmatch(name)]
+    return [os.path.join(directory, name) for name in hashed or names]
+
+
+def _certificates(content: bytes) -> Iterator[bytes]:
+    for body in _PEM.findall(content):
+        with contextlib.suppress(binascii.Error):
+            yield base64.b64decode(body)
+
+
+def _made_here(certificate: bytes) -> bool:
+    return _ORGANIZATION.encode() in certificate

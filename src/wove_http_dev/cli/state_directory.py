@@ -9,7 +9,8 @@ import secrets
 from pathlib import Path
 
 from wove_http_dev.errors import UsageError
-from wove_http_dev.tls import CertificateAuthority, write_private
+from wove_http_dev.private_files import write_private
+from wove_http_dev.tls import CertificateAuthority
 
 
 class StateDirectory:

@@ -18,7 +18,7 @@ from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.fault import Connection, Fault, Worker
 from wove_http_dev.fields import field
 from wove_http_dev.options import Host
-from wove_http_dev.tls import CertificateAuthority, self_signed_context, server_context
+from wove_http_dev.tls import CertificateAuthority, load_key, self_signed_context, server_context
 
 DAYS = 10_000.0
 """The most days that a certificate's dates may be from today; X.509 has no dates before 1950."""
@@ -184,8 +184,7 @@ class IncompleteChain(_CertificateFault):
     def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
         leaf = ca.intermediate().issue_cert(*names)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        with leaf.cert_chain_pems[0].tempfile() as cert, leaf.private_key_pem.tempfile() as key:
-            context.load_cert_chain(cert, key)
+        load_key(context, leaf.cert_chain_pems[0].bytes(), leaf.private_key_pem.bytes())
         return context
 
 
