@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import answer, weave_one
 from wove_http_dev import HttpWorker
 from wove_http_dev.errors import UsageError
 from wove_http_dev.fields import TypedField, fields_of
@@ -336,6 +337,13 @@ class TestImpersonated:
         {"headers": ["a"]},
         {"headers": {"a b": "c"}},
         {"headers": {"X-A": "a\r\nb"}},
+        {"headers": {"X-A": "größe €"}},
+        {"headers": {"X-A": b"bytes"}},
+        {"headers": {"X-A": None}},
+        {"headers": {"Content-Length": "3"}},
+        {"headers": {"transfer-encoding": "chunked"}},
+        {"headers": {"Host": "elsewhere"}},
+        {"headers": {"Connection": "keep-alive"}},
         {"timeout": True},
         {"secret": 5},
         {"security": "sgined"},
@@ -346,3 +354,18 @@ def test_worker_refuses_invalid_options(options: dict[str, Any]) -> None:
     """``HttpWorker()`` checks every option in its constructor."""
     with pytest.raises(UsageError):
         HttpWorker(**options)
+
+
+def test_header_value_is_not_in_the_error() -> None:
+    """A header's value may be a secret: the error names the header only."""
+    with pytest.raises(UsageError, match="'X-Token' has characters beyond latin-1") as caught:
+        Options(headers={"X-Token": "hush€"})
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.wove_http(headers={"X-Ort": "Köln", "X-Retry": 3})
+def test_allowed_headers_arrive(wove_http_worker: HttpWorker) -> None:
+    """What is allowed arrives as it was given."""
+    weave_one(answer)
+    sent = dict(wove_http_worker.exchanges[0].headers)
+    assert (sent["X-Ort"], sent["X-Retry"]) == ("Köln", "3")

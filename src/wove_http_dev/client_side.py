@@ -82,8 +82,9 @@ class ClientSide(ABC):
     def client_env(self) -> dict[str, str]:
         """Environment variables with which another process can reach this worker.
 
-        ``SSL_CERT_FILE`` names a file with all CAs that the process then trusts. ``no_proxy`` is
-        that of this process with the worker's host added.
+        ``SSL_CERT_FILE``, and the same for requests, curl and Node.js, names a file with all CAs
+        that the process then trusts. ``no_proxy`` is that of this process with the worker's host
+        added.
         """
         return client_env(self.url, self.secret, self._bundle_file)
 

@@ -27,6 +27,21 @@ to."""
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST_NAME = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*\.?", re.IGNORECASE)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_SENDERS_HEADERS = frozenset(
+    [
+        "connection",
+        "content-length",
+        "host",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ]
+)
+"""Headers about one connection or one message (RFC 9110, 7.6.1; RFC 9112, 6). urllib sends another
+value than the executor gave, or a request that no server can read."""
 
 SERVICE = "service"
 """Options of the service itself; the child process of an isolated worker gets them."""
@@ -258,5 +273,17 @@ def _check_headers(headers: Any) -> None:
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(str(name)):
             raise UsageError(f"{name!r} is not a header name (RFC 9110, 5.1)")
+        if str(name).lower() in _SENDERS_HEADERS:
+            raise UsageError(f"header {name!r} is made by the client itself; leave it out")
+        if not isinstance(value, (str, int, float)):  # the executor would send its str()
+            raise UsageError(f"the value of header {name!r} must be text, not {type(value)}")
         if not str(value).isprintable():
             raise UsageError(f"the value of header {name!r} has line breaks or control characters")
+        if not _in_latin_1(str(value)):  # http.client encodes it so
+            raise UsageError(
+                f"the value of header {name!r} has characters beyond latin-1; percent-encode it"
+            )
+
+
+def _in_latin_1(text: str) -> bool:
+    return all(ord(character) < 256 for character in text)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import PATIENCE, WEAVE, run
+from wove_http_dev.client.definition import CA_VARIABLES
 
 SHOW = "import os; print(os.environ.get('{0}', ''))"
 
@@ -50,7 +51,7 @@ def test_exec_of_a_killed_command() -> None:
     assert run("exec", "--", sys.executable, "-c", kill).returncode == 128 + signal.SIGTERM
 
 
-@pytest.mark.parametrize("name", ["WOVE_WORKER_URL", "WOVE_WORKER_SECRET", "SSL_CERT_FILE"])
+@pytest.mark.parametrize("name", ["WOVE_WORKER_URL", "WOVE_WORKER_SECRET", *CA_VARIABLES])
 def test_exec_sets_variables(name: str) -> None:
     """The command has the environment variables that lead to the worker."""
     assert run("exec", "--", sys.executable, "-c", SHOW.format(name)).stdout.strip()

@@ -27,6 +27,7 @@ from tests.cli.commands import COMMAND, PATIENCE, WEAVE, run
 from tests.support import MakeWorker
 from wove_http_dev.cli.serve import _ExchangePrinter, _how_to_reach
 from wove_http_dev.cli.state_directory import StateDirectory
+from wove_http_dev.client.definition import CA_VARIABLES
 from wove_http_dev.runs.records import Exchange
 
 pytestmark = pytest.mark.usefixtures("environ")
@@ -173,6 +174,12 @@ def test_printed_instructions_work(arguments: list[str]) -> None:
     with serving(*arguments) as served:
         done = served.weave()
     assert (done.stdout, done.stderr) == ("42\n", "")
+
+
+@pytest.mark.parametrize("name", CA_VARIABLES)
+def test_printed_exports_name_the_bundle(served: Served, state: Path, name: str) -> None:
+    """The bundle is exported for every kind of client."""
+    assert f"export {name}={state / 'bundle.pem'}" in served.exports
 
 
 def test_serve_logs_requests(served: Served) -> None:

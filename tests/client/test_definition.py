@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 from tests.support import PRODUCTION_URL, MakeWorker
+from wove_http_dev.client.definition import CA_VARIABLES
 from wove_http_dev.worker import HttpWorker
 
 # Environment variables for another process
@@ -67,7 +69,33 @@ def test_client_env_appends_to_no_proxy(
 
 def test_client_env_of_an_open_worker(plain_worker: HttpWorker) -> None:
     """Without TLS and security the variables contain neither a CA bundle nor a secret."""
-    assert {"SSL_CERT_FILE", "WOVE_WORKER_SECRET"}.isdisjoint(plain_worker.client_env)
+    assert {*CA_VARIABLES, "WOVE_WORKER_SECRET"}.isdisjoint(plain_worker.client_env)
+
+
+OTHER_CLIENTS = {
+    "curl": ["curl", "--silent", "--show-error", "--write-out", "%{http_code}"],
+    "node": [
+        "node",
+        "-e",
+        "require('https').get(process.argv[1], reply => console.log(reply.statusCode))",
+    ],
+}
+
+
+@pytest.mark.parametrize("client", OTHER_CLIENTS)
+def test_client_env_of_other_clients(worker: HttpWorker, client: str) -> None:
+    """curl and Node.js trust the worker with these variables."""
+    if shutil.which(client) is None:
+        pytest.skip(f"{client} is not installed")
+    done = subprocess.run(
+        [*OTHER_CLIENTS[client], worker.url],
+        env={**os.environ, **worker.client_env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout[-4:].strip()[-3:], done.stderr) == ("401", "")
 
 
 # An environment for ``wove.config``

@@ -18,7 +18,7 @@ from typing import Any
 
 from wove_http_dev.cli.reload import Reloader
 from wove_http_dev.cli.state_directory import StateDirectory
-from wove_http_dev.client.definition import SECRET_VARIABLE
+from wove_http_dev.client.definition import CA_VARIABLES, SECRET_VARIABLE
 from wove_http_dev.errors import UsageError
 from wove_http_dev.runs.journal import JournalObserver
 from wove_http_dev.runs.records import Exchange
@@ -80,10 +80,8 @@ class _ExchangePrinter(JournalObserver):
 
     def exchange_closed(self, exchange: Exchange) -> None:
         # print() writes the line break by itself, and lines of two threads would run together.
-        with (
-            self._lock,
-            suppress(OSError),
-        ):  # the reader has closed the pipe, or the disk is full: keep serving
+        # An OSError: the reader has closed the pipe, or the disk is full. It keeps serving.
+        with self._lock, suppress(OSError):
             sys.stdout.write(f"{exchange.line()}\n")
             sys.stdout.flush()
 
@@ -108,8 +106,10 @@ def _how_to_reach(worker: HttpWorker, state: StateDirectory) -> str:
     if worker.credentials.mode != "none":
         file = shlex.quote(str(state.file_with(worker.secret, worker.port)))
         lines.append(f'export {SECRET_VARIABLE}="$(cat {file})"')
-    if worker.options.tls:
-        lines.append(f"export SSL_CERT_FILE={shlex.quote(worker.client_env['SSL_CERT_FILE'])}")
-    no_proxy = shlex.quote(worker.client_env["no_proxy"])
+    variables = worker.client_env
+    for name in CA_VARIABLES:
+        if name in variables:
+            lines.append(f"export {name}={shlex.quote(variables[name])}")
+    no_proxy = shlex.quote(variables["no_proxy"])
     lines += [f"export no_proxy={no_proxy} NO_PROXY={no_proxy}", ""]
     return "\n".join(lines)

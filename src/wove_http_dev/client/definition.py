@@ -11,6 +11,9 @@ from wove_http_dev.options import Options
 
 SECRET_VARIABLE = "WOVE_WORKER_SECRET"
 URL_VARIABLE = "WOVE_WORKER_URL"
+CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+"""Variables that name a file of trusted CAs: of OpenSSL (Python, Ruby, Go), of the Python package
+requests, which has a file of its own, of curl, and of Node.js."""
 
 
 def environment_definition(options: Options, url: str, security: Any) -> dict[str, Any]:
@@ -42,5 +45,5 @@ def client_env(url: str, secret: str, ca_bundle: str | None) -> dict[str, str]:
     if secret:
         env[SECRET_VARIABLE] = secret
     if ca_bundle is not None:
-        env["SSL_CERT_FILE"] = ca_bundle
+        env.update(dict.fromkeys(CA_VARIABLES, ca_bundle))
     return env
