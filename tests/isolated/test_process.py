@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 
 import pytest
 
+from tests.run_records import make_run, returned
 from wove_http_dev.faults.injections import Injections
+from wove_http_dev.isolated import serialization
 from wove_http_dev.isolated.process import ChildProcess
 from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import Journal
@@ -61,3 +65,26 @@ def test_expected_end(child: ChildProcess, state: HostState) -> None:
     child.process.kill()
     assert child.ended.wait(TIMEOUT)
     assert state.journal.violations == []
+
+
+def test_finished_run_is_not_kept(child: ChildProcess, state: HostState) -> None:
+    """A run that has finished is in memory only as long as the journal has it, and a late report
+    of it is ignored."""
+    run = make_run(args_pickle=b"args")
+    outcome = serialization.outcome_to_record(returned(1))
+    child._run_added(serialization.run_to_record(run))
+    child._run_finished([run.run_id, serialization.changes_to_record(run), outcome])
+    kept = weakref.ref(state.journal.all_runs.last)
+    state.journal.clear()
+    gc.collect()
+    child._run_changed([run.run_id, serialization.changes_to_record(run)])
+    assert kept() is None
+
+
+def test_unfinished_run_is_lost_at_the_end(child: ChildProcess, state: HostState) -> None:
+    """A run that has not finished is lost with the process, also when the journal was emptied."""
+    child._run_added(serialization.run_to_record(make_run()))
+    run = state.journal.all_runs.last
+    state.journal.clear()
+    child.end()
+    assert run.state == "lost"

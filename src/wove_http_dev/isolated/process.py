@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from typing import Any
+from weakref import WeakValueDictionary
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.injections import Injection
@@ -27,7 +28,9 @@ class ChildProcess:
         self._second_origin_url = second_origin
         self._state = state
         self._exchanges: dict[int, Exchange] = {}
-        self._runs: dict[str, Run] = {}
+        self._runs: WeakValueDictionary[str, Run] = WeakValueDictionary()
+        """By run id. Only the journal and the test keep a run that has finished."""
+        self._unfinished: set[Run] = set()
         self._parked: dict[str, Execution] = {}
         self.end_expected = False
         """Whether the parent or a fault ends the child, so that its end is not an error."""
@@ -99,11 +102,14 @@ class ChildProcess:
     def _run_added(self, record: dict[str, Any]) -> None:
         run = serialization.run_from_record(record)
         self._runs[run.run_id] = run
+        self._unfinished.add(run)
         self._journal.add_run(run)
 
     def _run_changed(self, data: list[Any]) -> None:
         run_id, changes = data
-        run = self._runs[run_id]
+        run = self._runs.get(run_id)
+        if run is None:  # neither the journal nor the test has it any more
+            return
         serialization.update_run(run, changes)
         if changes["state"] in FINISHED:  # the outcome has its own report
             self._journal.notify()
@@ -115,12 +121,14 @@ class ChildProcess:
         run = self._runs[run_id]
         serialization.update_run(run, changes)
         self._journal.finish(run, serialization.outcome_from_record(outcome))
+        self._unfinished.discard(run)
 
     def _run_lost(self, data: list[Any]) -> None:
         run_id, changes = data
         run = self._runs[run_id]
         serialization.update_run(run, changes)
         self._journal.lose(run)
+        self._unfinished.discard(run)
 
     def _injection_decided(self, data: list[Any]) -> None:
         number, counts = data
@@ -137,8 +145,9 @@ class ChildProcess:
         self.end_expected = True
 
     def _ended(self) -> None:
-        for run in self._runs.values():
+        for run in self._unfinished:
             self._journal.lose(run)
+        self._unfinished.clear()
         open_ones = list(self._exchanges.values())
         by_itself = not self.end_expected
         if by_itself and not open_ones:
