@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from wove_http_dev.errors import NotRunningError, UsageError
-from wove_http_dev.isolated.channel import Channel
+from wove_http_dev.isolated.channel import Channel, ChannelClosedError
 
 TIMEOUT = 10.0
 Pair = tuple[socket.socket, socket.socket]
@@ -122,6 +122,28 @@ def test_notifications_are_in_order(pair: Pair) -> None:
         sending.notify("end", None)
         assert complete.wait(TIMEOUT)
     assert received == list(range(100))
+
+
+def test_notification_whose_handler_raises(pair: Pair) -> None:
+    """An exception of a notification's handler does not keep later messages from being handled."""
+    complete = threading.Event()
+    handlers = {"fail": fail, "end": lambda _: complete.set()}
+    with channel(pair[0]) as sending, channel(pair[1], notifications=handlers):
+        sending.notify("fail", "possible")
+        sending.notify("end", None)
+        assert complete.wait(TIMEOUT)
+
+
+@pytest.mark.parametrize("rest", [b'{"name": "x", "da', b"{}", b"\xff"])
+def test_message_that_is_cut(pair: Pair, rest: bytes) -> None:
+    """An end that closes in the middle of a message has closed; that message is not handled."""
+    closed = threading.Event()
+    with channel(pair[0], on_close=closed.set) as asking:
+        pair[1].sendall(rest)
+        pair[1].close()
+        assert closed.wait(TIMEOUT)
+        with pytest.raises(ChannelClosedError):
+            asking.request("anything", None, TIMEOUT)
 
 
 def test_notification_to_a_closed_end(pair: Pair) -> None:

@@ -19,7 +19,8 @@ from wove_http_dev import CertificateAuthority, Fault, HttpWorker, UsageError
 from wove_http_dev.errors import StrictnessError
 from wove_http_dev.isolated.channel import Channel
 from wove_http_dev.isolated.process import ChildProcess
-from wove_http_dev.runs.records import Run
+from wove_http_dev.runs.journal import JournalObserver
+from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.service.connection import Limits
 
 
@@ -390,3 +391,20 @@ def test_change_in_the_instant_of_the_end(
         monkeypatch.setattr(child.channel, "request", last_request)
         change(worker)
         assert known.is_set()
+
+
+def test_failing_observer(isolated: HttpWorker) -> None:
+    """An observer that raises does not keep the worker from serving; strict mode reports it."""
+
+    class Failing(JournalObserver):
+        def exchange_opened(self, exchange: Exchange) -> None:
+            raise ValueError("no")
+
+        run_finished = exchange_closed = exchange_opened  # type: ignore[assignment]
+
+    isolated.journal.observe(Failing())
+    weave_one()
+    weave_one()
+    assert [run.state for run in isolated.runs] == ["succeeded"] * 2
+    with pytest.raises(StrictnessError, match="an observer of the journal failed"):
+        isolated.check()

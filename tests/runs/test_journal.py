@@ -203,6 +203,32 @@ class TestObservers:
         journal.open()
         assert [recorder.calls for recorder in recorders] == [[("opened", 1)]] * 2
 
+    @pytest.mark.parametrize("method", [name for name in vars(JournalObserver) if name[0] != "_"])
+    def test_failing(self, journal: Journal, method: str) -> None:
+        """An observer's exception changes nothing for the caller and for other observers; it is a
+        violation."""
+
+        def fail(*_: object) -> None:
+            raise ValueError("no")
+
+        failing, run = JournalObserver(), make_run()
+        setattr(failing, method, fail)
+        journal.observe(failing)
+        recorder = Recorder()
+        journal.observe(recorder)
+        exchange = journal.open()
+        journal.update(exchange)
+        journal.close(exchange)
+        journal.add_run(run)
+        journal.change(run, "running")
+        journal.finish(run, returned(1))
+        journal.lose(make_run())
+        errors = {violation.error for violation in journal.violations}
+        assert errors == {"an observer of the journal failed: ValueError: no"}
+        names = [call[0] for call in recorder.calls if call[1] != 2]
+        kinds = ["opened", "updated", "closed", "added", "changed", "finished", "lost"]
+        assert list(dict.fromkeys(names)) == kinds
+
     def test_default(self, journal: Journal) -> None:
         """The default observer does nothing."""
         journal.observe(JournalObserver())

@@ -10,6 +10,7 @@ import itertools
 import json
 import socket
 import threading
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -101,15 +102,30 @@ class Channel:
             self._sock.sendall(line)
 
     def _read(self) -> None:
-        with suppress(OSError), self._sock.makefile("rb") as lines:
-            for line in lines:
-                self._handle(json.loads(line))
+        try:
+            with self._sock.makefile("rb") as lines:
+                for line in lines:
+                    if not line.endswith(b"\n"):  # the other end was killed while it sent this
+                        break
+                    self._handle_safely(line)
+        except (OSError, ValueError):  # ValueError: close() closed the socket meanwhile
+            pass
+        finally:
+            self._end()
+
+    def _end(self) -> None:
         with self._lock:
             self._open = False
             waiting = list(self._pending.values())
         for pending in waiting:
             pending.settled.set()
         self._on_close()
+
+    def _handle_safely(self, line: bytes) -> None:
+        try:
+            self._handle(json.loads(line))
+        except BaseException:  # a handler's bug must not hide what comes after it
+            traceback.print_exc()
 
     def _handle(self, message: dict[str, Any]) -> None:
         if "response_to" in message:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 import threading
 import time
+import traceback
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 
 from wove_http_dev.errors import UsageError, WaitTimeoutError
@@ -47,7 +49,7 @@ class JournalObserver:
     """Base class for observers of a journal; every method does nothing.
 
     The journal calls the methods in the thread that makes the change, without holding its lock.
-    Exceptions are raised in that thread.
+    An exception is reported on stderr and by strict mode, and changes nothing else.
     """
 
     def exchange_opened(self, exchange: Exchange) -> None:
@@ -104,14 +106,38 @@ class Journal:
         """Call the methods of ``observer`` from now on."""
         self._observers.append(observer)
 
-    def open(self, kind: str = "request") -> Exchange:
-        """Add a new exchange; ``kind`` is ``request`` or ``connection``."""
+    def _notify_observers(self, call: Callable[[JournalObserver], None]) -> None:
+        for observer in self._observers:
+            try:
+                call(observer)
+            except Exception as exc:
+                self._observer_failed(exc)
+
+    def _observer_failed(self, exc: Exception) -> None:
+        """Report an observer's exception on stderr, and in an exchange of its own, which strict
+        mode reports. It must not change what a client gets, or hide what else happens."""
+        traceback.print_exc()
+        exchange = self._new_exchange("connection")
+        text = f"an observer of the journal failed: {type(exc).__name__}: {exc}"
+        exchange.error, exchange.code = self.clean(text), "internal-error"
+        exchange.internal_error, exchange.duration = True, 0.0
+        self._note_violation(exchange)
+        for observer in self._observers:
+            with suppress(Exception):  # it may be the one that fails
+                observer.exchange_opened(exchange)
+                observer.exchange_closed(exchange)
+
+    def _new_exchange(self, kind: str) -> Exchange:
         with self._changed:
             self._count += 1
             exchange = Exchange(number=self._count, received=self._clock(), kind=kind)
             self._exchanges.append(exchange)
-        for observer in self._observers:
-            observer.exchange_opened(exchange)
+            return exchange
+
+    def open(self, kind: str = "request") -> Exchange:
+        """Add a new exchange; ``kind`` is ``request`` or ``connection``."""
+        exchange = self._new_exchange(kind)
+        self._notify_observers(lambda observer: observer.exchange_opened(exchange))
         return exchange
 
     def record_headers(self, exchange: Exchange, headers: Sequence[tuple[str, str]]) -> None:
@@ -136,8 +162,7 @@ class Journal:
     def update(self, exchange: Exchange) -> None:
         """Report that ``exchange`` has a run, or a reply that is about to be written."""
         self._note_violation(exchange)  # a test whose client has the reply may call check()
-        for observer in self._observers:
-            observer.exchange_updated(exchange)
+        self._notify_observers(lambda observer: observer.exchange_updated(exchange))
 
     def _note_violation(self, exchange: Exchange) -> None:
         if not exchange.violation or exchange.number <= self._forgotten:
@@ -150,13 +175,11 @@ class Journal:
         exchange.duration = self._clock() - exchange.received
         self._note_violation(exchange)
         self.notify()
-        for observer in self._observers:
-            observer.exchange_closed(exchange)
+        self._notify_observers(lambda observer: observer.exchange_closed(exchange))
 
     def add_run(self, run: Run) -> None:
         """Add ``run``."""
-        for observer in self._observers:
-            observer.run_added(run)
+        self._notify_observers(lambda observer: observer.run_added(run))
         with self._changed:
             if len(self._runs) == self._runs.maxlen:
                 self._known.discard(self._runs[0])
@@ -175,8 +198,7 @@ class Journal:
             if state == "running" and run.started is None:
                 run.started = self._clock()
             self.notify()
-        for observer in self._observers:
-            observer.run_changed(run)
+        self._notify_observers(lambda observer: observer.run_changed(run))
 
     def finish(self, run: Run, outcome: Outcome) -> None:
         """Record that ``run`` ended with ``outcome``; ignored if it has ended already."""
@@ -188,11 +210,10 @@ class Journal:
                 run.state = _KIND_STATE[outcome.kind]
                 self._keep(run)
                 self.notify()
-        for observer in self._observers:
-            if first:
-                observer.run_finished(run, outcome)
-            else:
-                observer.run_changed(run)
+        if first:
+            self._notify_observers(lambda observer: observer.run_finished(run, outcome))
+        else:
+            self._notify_observers(lambda observer: observer.run_changed(run))
 
     def lose(self, run: Run) -> None:
         """Record that ``run`` ended without an outcome: its request was refused late, or its worker
@@ -203,11 +224,10 @@ class Journal:
                 run.state = "lost"
                 run.finished = self._clock()
                 self.notify()
-        for observer in self._observers:
-            if first:
-                observer.run_lost(run)
-            else:
-                observer.run_changed(run)
+        if first:
+            self._notify_observers(lambda observer: observer.run_lost(run))
+        else:
+            self._notify_observers(lambda observer: observer.run_changed(run))
 
     def _keep(self, run: Run) -> None:
         if run not in self._known:  # already removed from the journal
