@@ -79,6 +79,26 @@ class UnavailableError(ServiceError):
         self.retry_after = retry_after
 
 
+class CannotServeError(WoveHttpDevError):
+    """The worker service itself could not do something: neither its client nor a fault is the
+    cause."""
+
+    code: str = "internal-error"
+    """One of ``runs.records.CODES``, for the journal's exchange."""
+
+
+class NoThreadError(CannotServeError):
+    """The system let this process start no further thread."""
+
+    code = "no-thread"
+
+
+class NoCertificateError(CannotServeError):
+    """The worker's TLS certificate could not be made."""
+
+    code = "no-certificate"
+
+
 class StuckRunWarning(UserWarning):
     """A task body was still running when the worker stopped. The message names it."""
 

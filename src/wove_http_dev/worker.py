@@ -9,6 +9,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from wove_http_dev.client import dns, environ, urllib_opener
@@ -18,6 +19,7 @@ from wove_http_dev.options import Host, Options, impersonated
 from wove_http_dev.printable import printable
 from wove_http_dev.protocol.credentials import credentials
 from wove_http_dev.service.connection import Limits
+from wove_http_dev.service.failures import record_failure
 from wove_http_dev.service.host import InProcessHost, ServiceHost
 from wove_http_dev.service.lifecycle import Lifecycle
 from wove_http_dev.service.second_origin import LazySecondOrigin
@@ -61,6 +63,7 @@ class HttpWorker(WorkerSide):
             self._certificates,
             tls=given.tls,
             route_requests=lambda url: urllib_opener.route_requests(url, self._client_context),
+            service_failed=partial(record_failure, self._state.journal),
         )
         self._host = self._make_host(limits, before_run)
         self._life = Lifecycle(self._host, given.host, given.port)
@@ -150,32 +153,45 @@ class HttpWorker(WorkerSide):
         Raises :class:`PortInUseError` if another process has the port.
         """
         if self._life.start():
-            self._started()
+            try:
+                self._started()
+            except BaseException:
+                self.stop()
+                raise
         return self
 
     def _started(self) -> None:
         self._urls.add(self.url)
         _running.add(self)
         if not self._begun:
-            try:
-                self._inject_options()
-            except BaseException:
-                self.stop()
-                raise
+            self._inject_options()
 
     def stop(self) -> None:
         """Cancel the runs, close the connections and release the port. Blocks for about three
         seconds at most. Task bodies that still run after that are named in a
         :class:`StuckRunWarning`."""
-        stuck = self._life.stop()
-        self._second_origin.stop()
-        _running.discard(self)
+        try:
+            stuck = self._end()
+        except BaseException:  # Ctrl-C: what was not ended yet is ended now
+            self._end()
+            raise
         _warn(stuck)
+
+    def _end(self) -> list[str]:
+        try:
+            return self._life.stop()
+        finally:
+            _running.discard(self)
+            self._second_origin.stop()
 
     def restart(self) -> HttpWorker:
         """Stop and start on the same port. Journal, faults and stubs are kept."""
-        stuck = self._life.restart()
-        self._started()
+        try:
+            stuck = self._life.restart()
+            self._started()
+        except BaseException:
+            self.stop()
+            raise
         _warn(stuck)
         return self
 
@@ -213,11 +229,10 @@ class HttpWorker(WorkerSide):
                 stack.enter_context(self.impersonate(self.options.impersonate))
             stack.enter_context(super().configured())
             self._configured += 1
-            stack.callback(self._deconfigured)
-            yield self
-
-    def _deconfigured(self) -> None:
-        self._configured -= 1
+            try:
+                yield self
+            finally:
+                self._configured -= 1
 
     @contextmanager
     def impersonate(self, url: str, *, secret_env: str = SECRET_VARIABLE) -> Iterator[HttpWorker]:

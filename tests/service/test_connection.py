@@ -6,6 +6,8 @@ import contextlib
 import http.client
 import socket
 import ssl
+import sys
+from typing import Any, NoReturn
 
 import pytest
 
@@ -27,6 +29,7 @@ from tests.support import (
     signed_bytes,
 )
 from wove_http_dev.service.connection import Limits
+from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker import HttpWorker
 
 # Requests
@@ -295,3 +298,41 @@ def test_old_tls_is_refused(worker: HttpWorker) -> None:
     handshake = b"\x01" + len(hello).to_bytes(3, "big") + hello
     record = b"\x16\x03\x01" + len(handshake).to_bytes(2, "big") + handshake
     assert send_raw(worker, record, tls=False)[-2:] == b"\x02\x46"
+
+
+# A certificate that cannot be made
+
+
+def no_certificate(*args: Any) -> NoReturn:
+    raise FileNotFoundError("no usable temporary directory")
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [("server_context", "localhost"), ("_named_context", "workers.internal")],
+    ids=["ordinary", "by name"],
+)
+def test_certificate_that_cannot_be_made(
+    make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch, method: str, name: str
+) -> None:
+    """A certificate that the worker cannot make is a failure of the service, not of the client."""
+    monkeypatch.setattr(CertificateAuthority, method, no_certificate)
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: None)  # of the ssl module
+    worker = make_worker()
+    context = ssl.create_default_context(cafile=worker.ca_file)
+    with connect(worker, tls=False) as sock, pytest.raises((ssl.SSLError, ConnectionError)):
+        context.wrap_socket(sock, server_hostname=name)
+    worker.journal.wait(lambda: bool(worker.journal.violations), TIMEOUT, "a violation")
+    (exchange,) = worker.exchanges
+    assert (exchange.code, exchange.internal_error) == ("no-certificate", True)
+
+
+def test_report_of_a_certificate_that_cannot_be_made(
+    make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report says what was wrong with the certificate."""
+    monkeypatch.setattr(CertificateAuthority, "server_context", no_certificate)
+    worker = make_worker()
+    with connect(worker, tls=False) as sock:
+        read_all(sock)
+    assert "FileNotFoundError: no usable temporary directory" in worker.report()

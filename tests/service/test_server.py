@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import itertools
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -18,14 +21,18 @@ from tests.support import (
     answer,
     closing_all,
     connect,
+    read_all,
     read_response,
     run_frame,
     signed_bytes,
+    signed_request,
 )
-from wove_http_dev.errors import (
-    WaitTimeoutError,
-)
+from wove_http_dev.errors import NoThreadError, WaitTimeoutError
+from wove_http_dev.runs.records import Exchange
+from wove_http_dev.runs.threads import start_thread
+from wove_http_dev.service import server
 from wove_http_dev.service.connection import Limits
+from wove_http_dev.service.port import Port
 from wove_http_dev.worker import HttpWorker
 
 MEGABYTE = 2**20
@@ -212,3 +219,180 @@ def test_no_descriptor_is_left(make_worker: MakeWorker) -> None:
         served(worker.start())
         worker.stop()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+# What the server itself cannot do
+
+
+def ended_exchange(worker: HttpWorker) -> Exchange:
+    """Wait for the first exchange that has ended; return it."""
+
+    def ended() -> list[Exchange]:
+        return [each for each in worker.journal.exchanges if each.duration is not None]
+
+    worker.journal.wait(lambda: bool(ended()), TIMEOUT, "the end of an exchange")
+    return ended()[0]
+
+
+class FailsOnce:
+    """Calls ``function``, but raises ``error`` at the first call."""
+
+    def __init__(self, function: Callable[..., Any], error: BaseException) -> None:
+        self._function = function
+        self._error = error
+        self._calls = itertools.count()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if next(self._calls) == 0:
+            raise self._error
+        return self._function(*args, **kwargs)
+
+
+def dropped(worker: HttpWorker) -> bytes:
+    """Connect and wait; everything that comes until the worker closes the connection."""
+    with socket.create_connection(("127.0.0.1", worker.port), TIMEOUT) as sock:
+        return read_all(sock)
+
+
+def test_guard_against_network_access(
+    worker: HttpWorker, monkeypatch: pytest.MonkeyPatch, wove_http_worker: HttpWorker
+) -> None:
+    """A connection is accepted although ``socket.socket`` was replaced, as pytest-socket does."""
+    with connect(worker) as sock:
+        sock.sendall(signed_bytes(worker, run_frame(answer)))
+        with socket.create_connection(("127.0.0.1", worker.port), TIMEOUT) as second:
+            monkeypatch.setattr(socket, "socket", None)
+            second.sendall(b"\x16")
+        assert read_response(sock).result == 42
+
+
+@pytest.mark.parametrize("error", [TypeError("a"), SystemExit(1), MemoryError()], ids=repr)
+def test_exception_in_accept(
+    worker: HttpWorker, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    """Whatever accept() raises, later connections are served."""
+    monkeypatch.setattr(server, "_accepted", FailsOnce(server._accepted, error))
+    for _ in range(3):
+        assert served(worker).result == 42
+
+
+def test_exception_in_accept_is_a_failure_of_the_service(
+    worker: HttpWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What accept() raised is in the journal."""
+    monkeypatch.setattr(server, "_accepted", FailsOnce(server._accepted, TypeError("a")))
+    served(worker)
+    served(worker)
+    (exchange,) = worker.journal.violations
+    assert (exchange.code, exchange.error) == ("internal-error", "TypeError: a")
+
+
+def test_exception_in_accept_is_reported_once(
+    worker: HttpWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that repeats while a client waits is one entry of the journal."""
+    accept, left = server._accepted, iter(range(3))
+
+    def fails(listener: socket.socket) -> socket.socket:
+        if next(left, None) is not None:
+            raise TypeError("a")
+        return accept(listener)
+
+    monkeypatch.setattr(server, "_accepted", fails)
+    served(worker)
+    served(worker)
+    assert len(worker.journal.violations) == 1
+
+
+def test_no_descriptor(worker: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the process has no free descriptor, the journal says so; the client is served later."""
+    error = OSError(errno.EMFILE, "Too many open files")
+    monkeypatch.setattr(server, "_accepted", FailsOnce(server._accepted, error))
+    served(worker)
+    assert served(worker).result == 42
+    assert [each.code for each in worker.journal.violations] == ["no-descriptor"]
+
+
+def test_connection_that_was_gone_is_not_a_failure(
+    worker: HttpWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that had gone before it was accepted is not recorded."""
+    error = ConnectionAbortedError(errno.ECONNABORTED, "Software caused connection abort")
+    monkeypatch.setattr(server, "_accepted", FailsOnce(server._accepted, error))
+    served(worker)
+    served(worker)
+    assert not worker.journal.violations
+
+
+def test_listening_socket_that_was_closed(worker: HttpWorker) -> None:
+    """When other code closes the listening socket, the journal says what to do."""
+    listener = worker._host._server._listener  # type: ignore[attr-defined]
+    listener.shutdown(socket.SHUT_RDWR)
+    exchange = ended_exchange(worker)
+    assert exchange.internal_error
+    assert "restart() the worker" in exchange.error
+
+
+def test_no_thread_costs_one_connection(
+    worker: HttpWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When no further thread can be started, that connection is closed, and the next is served."""
+    error = NoThreadError("can't start new thread")
+    monkeypatch.setattr(server, "start_thread", FailsOnce(start_thread, error))
+    assert dropped(worker) == b""
+    assert served(worker).result == 42
+
+
+def test_no_thread_is_a_failure_of_the_service(
+    worker: HttpWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that was closed for want of a thread is in the journal."""
+    error = NoThreadError("can't start new thread")
+    monkeypatch.setattr(server, "start_thread", FailsOnce(start_thread, error))
+    dropped(worker)
+    exchange = ended_exchange(worker)
+    assert (exchange.code, exchange.internal_error) == ("no-thread", True)
+
+
+def no_threads(monkeypatch: pytest.MonkeyPatch, part: str = "wove-http-dev") -> None:
+    """Let the system have no thread for those whose name contains ``part``."""
+    start = threading.Thread.start
+
+    def start_some(thread: threading.Thread) -> None:
+        if part in thread.name:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_some)
+
+
+def test_no_thread_for_a_run(worker: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task for which no thread can be started is answered with a 500, a failure of the
+    service."""
+    no_threads(monkeypatch, "-run-")
+    assert signed_request(worker, run_frame(answer)).status == 500
+    assert worker.exchanges[-1].code == "no-thread"
+
+
+def test_run_without_a_thread_leaves_nothing(
+    worker: HttpWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a task for which no thread could be started the worker serves, and stops."""
+    with monkeypatch.context() as patch:
+        no_threads(patch, "-run-")
+        signed_request(worker, run_frame(answer))
+    assert served(worker).result == 42
+    worker.stop()
+    with contextlib.closing(Port("localhost", worker.port)):
+        assert [run.state for run in worker.runs] == ["lost", "succeeded"]
+
+
+def test_start_without_a_thread(make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``start()`` raises if it can start no thread, and the port is free then."""
+    worker = make_worker()
+    worker.stop()
+    no_threads(monkeypatch)
+    with pytest.raises(NoThreadError):
+        worker.start()
+    with contextlib.closing(Port("localhost", worker.port)):
+        assert not worker.running

@@ -47,31 +47,30 @@ def resolve_to(host: str, port: int, target: tuple[str, int]) -> Iterator[None]:
     """Until the block ends, ``getaddrinfo(host, port)`` of this process resolves to ``target``, an
     (address, port)."""
     key = (host.lower(), port)
-    with _lock:
-        current: Any = socket.getaddrinfo
-        if isinstance(current, _Lookup):
-            lookup = current
-        else:
-            lookup = _Lookup(current)
-            socket.getaddrinfo = lookup
-        lookup.mapped.setdefault(key, []).append(target)
+    lookup: _Lookup | None = None
     try:
+        with _lock:
+            current: Any = socket.getaddrinfo
+            lookup = current if isinstance(current, _Lookup) else _Lookup(current)
+            lookup.mapped.setdefault(key, []).append(target)
+            socket.getaddrinfo = lookup
         yield
     finally:
+        # Without a call of its own that Ctrl-C could come before.
         with _lock:
-            stack = lookup.mapped[key]
-            stack.remove(target)
-            if not stack:
-                del lookup.mapped[key]
-            if not lookup.mapped:
-                _restore(lookup)
+            if lookup is not None:
+                stack = lookup.mapped.get(key, [])
+                if target in stack:
+                    stack.remove(target)
+                if not stack:
+                    lookup.mapped.pop(key, None)
+                if not lookup.mapped and socket.getaddrinfo is lookup:
+                    socket.getaddrinfo = lookup.original
+                elif not lookup.mapped:
+                    _warn_replaced(socket.getaddrinfo)
 
 
-def _restore(lookup: _Lookup) -> None:
-    current: Any = socket.getaddrinfo
-    if current is lookup:
-        socket.getaddrinfo = lookup.original
-        return
+def _warn_replaced(current: object) -> None:
     warnings.warn(
         f"socket.getaddrinfo was replaced by {current!r} while a worker was impersonating a host;"
         " it is left in place",

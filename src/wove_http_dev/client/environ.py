@@ -15,11 +15,14 @@ def set_variable(name: str, value: str) -> Iterator[None]:
     """Set ``os.environ[name]`` to ``value`` until the block ends, then restore it. A value that
     other code has set in between is kept, with a :class:`RestoreWarning`."""
     previous = os.environ.get(name)
-    os.environ[name] = value
     try:
+        os.environ[name] = value
         yield
     finally:
-        if os.environ.get(name) != value:
+        current = os.environ.get(name)
+        if current == previous:  # as before: nothing was set, or it was restored already
+            pass
+        elif current != value:
             warnings.warn(
                 f"environment variable {name} was changed while a worker had set it; the new"
                 " value is kept",

@@ -93,33 +93,34 @@ def route_requests(url: str, context: ssl.SSLContext) -> Iterator[None]:
     origin = _origin(url)
     if origin is None:
         raise ValueError(f"{url!r} has no origin")
-    with _lock:
-        current = getattr(urllib.request, "_opener", None)
-        if isinstance(current, _Dispatcher):
-            dispatcher = current
-        else:
-            dispatcher = _Dispatcher(current)
-            urllib.request._opener = dispatcher  # type: ignore[attr-defined]  # no public getter
-        route = _Route(dispatcher, origin, context)
-        dispatcher.routes.setdefault(origin, []).append(route)
+    dispatcher: _Dispatcher | None = None
+    route: _Route | None = None
     try:
+        with _lock:
+            current = getattr(urllib.request, "_opener", None)
+            dispatcher = current if isinstance(current, _Dispatcher) else _Dispatcher(current)
+            route = _Route(dispatcher, origin, context)
+            dispatcher.routes.setdefault(origin, []).append(route)
+            urllib.request._opener = dispatcher  # type: ignore[attr-defined]  # no public getter
         yield
     finally:
+        # Without a call of its own that Ctrl-C could come before.
         with _lock:
-            stack = dispatcher.routes[origin]
-            stack.remove(route)
-            if not stack:
-                del dispatcher.routes[origin]
-            route.close()
-            if not dispatcher.routes:
-                _restore(dispatcher)
+            if dispatcher is not None and route is not None:
+                stack = dispatcher.routes.get(origin, [])
+                if route in stack:
+                    stack.remove(route)
+                if not stack:
+                    dispatcher.routes.pop(origin, None)
+                current = getattr(urllib.request, "_opener", None)
+                if not dispatcher.routes and current is dispatcher:
+                    urllib.request._opener = dispatcher.previous  # type: ignore[attr-defined,union-attr]
+                elif not dispatcher.routes:
+                    _warn_replaced(current)
+                route.close()
 
 
-def _restore(dispatcher: _Dispatcher) -> None:
-    current = getattr(urllib.request, "_opener", None)
-    if current is dispatcher:
-        urllib.request._opener = dispatcher.previous  # type: ignore[attr-defined]  # as above
-        return
+def _warn_replaced(current: object) -> None:
     warnings.warn(
         f"urllib.request.install_opener() was called with {current!r} while a worker was"
         " configured; it is left in place, and the opener from before is not restored",

@@ -43,43 +43,58 @@ def preserved() -> Iterator[None]:
     global _depth
     from wove.runtime import runtime
 
-    with _lock:
-        if _depth == 0:
-            _saved.append(_snapshot(runtime))
-        _depth += 1
+    entered = False
     try:
+        with _lock:
+            if _depth == 0:
+                _saved[:] = [_snapshot(runtime)]
+            _depth += 1
+            entered = True
         yield
     finally:
+        # Without a call of its own that Ctrl-C could come before.
         with _lock:
-            _depth -= 1
-            if _depth == 0:
-                _restore(runtime, *_saved.pop())
+            if entered:
+                _depth -= 1
+            if entered and _depth == 0:
+                ((default, environments, defaults),) = _saved
+                runtime.default_environment = default
+                runtime.environments.clear()
+                runtime.environments.update(environments)
+                runtime.global_defaults.clear()
+                runtime.global_defaults.update(defaults)
+                _saved.clear()
 
 
 @contextmanager
 def _defined(
     runtime: Any, name: str, definition: Mapping[str, Any], delivery_timeout: float | None
 ) -> Iterator[None]:
-    with _lock:
-        missing = object()
-        previous = runtime.environments.get(name, missing)
-        mine = dict(definition)
-        runtime.environments[name] = mine
-        if delivery_timeout is not None:
-            _timeouts.append(delivery_timeout)
-            _apply_timeout(runtime)
+    missing = object()
+    previous: Any = missing
+    mine = dict(definition)
     try:
+        with _lock:
+            previous = runtime.environments.get(name, missing)
+            runtime.environments[name] = mine
+            if delivery_timeout is not None:
+                _timeouts.append(delivery_timeout)
+                _apply_timeout(runtime)
         yield
     finally:
         with _lock:
-            if delivery_timeout is not None:
-                _timeouts.remove(delivery_timeout)
-                _apply_timeout(runtime)
             if runtime.environments.get(name) is mine:
                 if previous is missing:
                     del runtime.environments[name]
                 else:
                     runtime.environments[name] = previous
+            if delivery_timeout is not None and delivery_timeout in _timeouts:
+                _timeouts.remove(delivery_timeout)
+                try:
+                    _apply_timeout(runtime)
+                except BaseException:  # Ctrl-C, before it had done anything
+                    _apply_timeout(runtime)
+                    raise
 
 
 def _apply_timeout(runtime: Any) -> None:
@@ -96,16 +111,6 @@ def _snapshot(runtime: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:
         {name: dict(definition) for name, definition in runtime.environments.items()},
         dict(runtime.global_defaults),
     )
-
-
-def _restore(
-    runtime: Any, default: str, environments: dict[str, Any], defaults: dict[str, Any]
-) -> None:
-    runtime.default_environment = default
-    runtime.environments.clear()
-    runtime.environments.update(environments)
-    runtime.global_defaults.clear()
-    runtime.global_defaults.update(defaults)
 
 
 def url_of(name: str) -> str | None:

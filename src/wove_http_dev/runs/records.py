@@ -39,6 +39,9 @@ CODES = {
     "reply-not-taken": "the connection ended while the reply was written",
     "connection-ended": "the worker ended the connection before the reply was written",
     "worker-ended": "the process of an isolated worker ended",
+    "no-certificate": "the worker could not make its TLS certificate",
+    "no-thread": "the worker could not start a thread",
+    "no-descriptor": "the worker's process has no free file descriptor",
     "internal-error": "the worker service, or a fault, has a bug",
 }
 """The codes of exchanges that did not end with an ordinary reply, and what each means."""

@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from wove_http_dev.protocol.frames import dumps, loads
+from wove_http_dev.runs.threads import start_thread
 
 IDLE_THREADS = 32
 """Idle threads that are kept. Wove's executor has at most 32 requests in flight."""
@@ -271,19 +272,15 @@ class Runner:
                     self._executions.pop(execution, None)
 
         with self._lock:
-            self._executions[execution] = None
             mailbox = self._idle.pop() if self._idle else None
             if mailbox is None:
                 mailbox = SimpleQueue()
                 self._count += 1
-                thread = threading.Thread(
-                    target=self._work,
-                    args=(mailbox,),
-                    name=f"{self._name}-run-{self._count}",
-                    daemon=True,
-                )
-                self._threads.add(thread)
-                thread.start()
+                name = f"{self._name}-run-{self._count}"
+                # It waits for a job before it needs the lock, so that it can be entered after it
+                # has started: a thread that does not start is not entered at all.
+                self._threads.add(start_thread(self._work, mailbox, name=name))
+            self._executions[execution] = None
         mailbox.put(job)
 
     def _work(self, mailbox: SimpleQueue[Job | None]) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn, Protocol
 
+from wove_http_dev.errors import NoCertificateError
 from wove_http_dev.faults.fault import Wire
 from wove_http_dev.faults.injections import NO_PLAN, Plan
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
@@ -78,6 +79,10 @@ class PendingReply(Protocol):
         """Called at the end of the exchange. ``error`` is empty if the reply was written, else it
         says why not; ``code`` is then one of ``runs.records.CODES``."""
 
+    def failed(self, exc: BaseException) -> None:
+        """Called instead of :meth:`done` when the service, or a fault, raised ``exc`` while it
+        wrote the reply."""
+
     def wait(self, seconds: float | None) -> bool:
         """Wait in a wire fault; see :class:`wove_http_dev.faults.fault.Waiting`."""
 
@@ -97,6 +102,10 @@ class Handler(Protocol):
         """Called when bytes arrived on a connection, but no complete request. ``code`` is one of
         ``runs.records.CODES``, ``status`` the HTTP status of the reply, if there was one."""
 
+    def service_failed(self, exc: BaseException, faults: Sequence[str] = ()) -> None:
+        """Called when the service itself, or one of ``faults``, could not serve a connection.
+        Neither the client nor what the faults were injected to do is the cause."""
+
 
 class Aborted(Exception):
     """A fault or the server has ended the connection: nothing more is written to it."""
@@ -115,6 +124,15 @@ class ConnectionOwner(Protocol):
         """Add ``change`` (1 or -1) to the number of handshakes in progress."""
 
 
+def _own_context(tls: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    try:
+        return tls()
+    except Exception as exc:
+        raise NoCertificateError(
+            f"the worker's TLS certificate could not be made: {type(exc).__name__}: {exc}"
+        ) from exc
+
+
 def _handshake_code(reason: str) -> str:
     """Return the journal code of a failed handshake; ``reason`` is OpenSSL's error text."""
     rejected = "ALERT" in reason and ("CERT" in reason or "_CA" in reason)
@@ -131,6 +149,8 @@ class HttpConnection:
         self._answering = False
         self._over = False
         self._must_reset = False
+        self._broken: BaseException | None = None
+        """The newest error of the socket: the client's doing, unlike any other exception."""
         self._faults: list[str] = []
         self._wait: Callable[[float | None], bool] = NO_PLAN.wait("")
         self.names = owner.names()
@@ -165,17 +185,23 @@ class HttpConnection:
             plan.fault("connection").on_connection(self)
         except Aborted:
             pass
-        except (OSError, ValueError) as exc:
-            # ValueError: "write to closed or unwrapped SSL", when interrupt() came first.
-            if not self._over and self._faults:
+        except BaseException as exc:  # SystemExit too: other connections use this thread
+            if exc is not self._broken:
+                self._owner.handler.service_failed(exc, self._faults)
+            elif not self._over and self._faults:
                 self._failed(f"{type(exc).__name__}: {exc}", "request-incomplete")
-        except Exception as exc:  # a fault's bug must not end a thread that other connections use
-            self._failed(f"{type(exc).__name__}: {exc}", "internal-error")
         finally:
             self._end()
 
     def _failed(self, error: str, code: str, *, status: int | None = None) -> None:
         self._owner.handler.connection_failed(error, code=code, status=status, faults=self._faults)
+
+    def _receive(self, size: int, flags: int = 0) -> bytes:
+        try:
+            return self._sock.recv(size, flags)
+        except (OSError, ValueError) as exc:  # ValueError: TLS has ended, because of interrupt()
+            self._broken = exc
+            raise
 
     def _end(self) -> None:
         with contextlib.suppress(OSError):
@@ -190,23 +216,23 @@ class HttpConnection:
 
     def read(self, size: int) -> bytes:
         self._sock.settimeout(self._limits.head)
-        return self._sock.recv(size)
+        return self._receive(size)
 
     def proceed(self, context: Any = None) -> None:
         tls = self._owner.tls
-        if tls is not None and not self._shake_hands(context if context is not None else tls()):
+        if tls is not None and not self._shake_hands(context or _own_context(tls)):
             return
         while self._one_request():
             pass
 
     def _shake_hands(self, context: ssl.SSLContext) -> bool:
         self._sock.settimeout(self._limits.handshake)
-        first = self._sock.recv(1, socket.MSG_PEEK)
+        first = self._receive(1, socket.MSG_PEEK)
         if not first:
             return False  # a port probe: no byte arrived, so nothing is recorded
         if first != b"\x16":  # TLS ContentType handshake (RFC 8446, 5.1)
             self._failed("plain http on an https port", "plain-http-on-tls-port", status=400)
-            self._sock.recv(CHUNK)
+            self._receive(CHUNK)
             self._refuse(RequestError(400, "this port speaks https; use an https:// URL"))
             return False
         self._owner.count_handshake(1)
@@ -219,6 +245,11 @@ class HttpConnection:
             )
             self._sock.do_handshake()
         except (OSError, ValueError) as exc:  # SSLError is an OSError
+            if getattr(exc, "reason", None) == "CALLBACK_FAILED":
+                raise NoCertificateError(
+                    "the certificate for the name that the client requested could not be made;"
+                    " the reason is on stderr"
+                ) from exc
             if not self._over:
                 reason = getattr(exc, "reason", None) or type(exc).__name__
                 self._failed(f"TLS handshake: {reason}", _handshake_code(reason))
@@ -242,6 +273,8 @@ class HttpConnection:
                 self._refuse(exc)
             return False
         except (OSError, ValueError) as exc:
+            if exc is not self._broken:
+                raise
             if reader.started and not self._over:
                 error = f"the request broke off: {type(exc).__name__}: {exc}"
                 self._failed(error, "request-incomplete")
@@ -259,7 +292,7 @@ class HttpConnection:
         deadline = 0.0
         continued = False
         while True:
-            data = sock.recv(CHUNK)
+            data = self._receive(CHUNK)
             if not data:
                 if reader.started and not self._over:
                     error = "the client closed before its request was whole"
@@ -269,7 +302,7 @@ class HttpConnection:
                 return True
             if reader.expects_continue and not continued:
                 continued = True
-                sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+                self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
             now = time.monotonic()
             if not deadline:
                 deadline = now + limits.head
@@ -282,11 +315,11 @@ class HttpConnection:
             sock.settimeout(left)
 
     def _write(self, pending: PendingReply, *, close: bool, more: bool) -> bool:
-        reply = pending.reply
         close = close or self._owner.stopping
-        self.head, self.body = reply.head(close=close), reply.body
         self._wait = pending.wait
         try:
+            reply = pending.reply
+            self.head, self.body = reply.head(close=close), reply.body
             if self._over:
                 raise Aborted
             self._sock.settimeout(self._limits.write)
@@ -295,8 +328,12 @@ class HttpConnection:
             error = "" if pending.ends_early else "the connection was ended"
             pending.done(error, "connection-ended")
             return False
-        except (OSError, ValueError) as exc:
-            pending.done(f"the reply was not taken: {type(exc).__name__}: {exc}", "reply-not-taken")
+        except BaseException as exc:  # a wire fault's bug may be anything, SystemExit too
+            if exc is not self._broken:
+                pending.failed(exc)
+            else:
+                error = f"the reply was not taken: {type(exc).__name__}: {exc}"
+                pending.done(error, "reply-not-taken")
             return False
         pending.done()
         if more:  # a pipelined request, which is not served, may still be arriving
@@ -328,11 +365,15 @@ class HttpConnection:
     # faults.fault.Wire
 
     def send(self, data: bytes) -> None:
-        self._sock.sendall(data)
+        try:
+            self._sock.sendall(data)
+        except (OSError, ValueError) as exc:
+            self._broken = exc
+            raise
 
     def send_all(self) -> None:
         # One write, so one TLS record for a small reply.
-        self._sock.sendall(self.head + self.body)
+        self.send(self.head + self.body)
 
     def close(self) -> NoReturn:
         raise Aborted

@@ -76,14 +76,15 @@ class HostState:
     def serving_as(self, name: str, path: str) -> Iterator[None]:
         """Until the block ends, the certificate is valid for host ``name`` too, and ``path``
         accepts command frames."""
-        self.names.append(name)
-        self.paths.append(path)
         try:
+            self.names.append(name)
+            self.paths.append(path)
             self.apply()
             yield
         finally:
-            self.names.remove(name)
-            self.paths.remove(path)
+            for values, value in ((self.names, name), (self.paths, path)):
+                if value in values:
+                    values.remove(value)
             self.apply()
 
     def release(self) -> None:
@@ -146,6 +147,8 @@ class InProcessHost:
         self._limits = limits or Limits(max_body=options.max_body)
         self._lock = threading.RLock()
         self._server: Server | None = None
+        self._ending: Server | None = None
+        """The server that a stop has not ended yet."""
         self._runner = Runner()
         self.pipeline = Pipeline(
             authenticator.Authenticator(
@@ -172,20 +175,26 @@ class InProcessHost:
 
     def start(self, port: Port) -> None:
         """Start serving on ``port``. Raises :class:`PortInUseError` if another process took it."""
-        server = Server(
-            self.pipeline,
-            port,
-            certificates=self._certificates(),
-            tls=self._tls_context if self._options.tls else None,
-            names=lambda: (*LOCAL_NAMES, *leaf_names(self._options, self._state)),
-            limits=self._limits,
-        )
-        self.pipeline.reopen()
-        self._state.faults.resume()
-        server.start()
-        with self._lock:
-            self._server = server
-        self.apply_state()
+        try:
+            server = Server(
+                self.pipeline,
+                port,
+                certificates=self._certificates(),
+                tls=self._tls_context if self._options.tls else None,
+                names=lambda: (*LOCAL_NAMES, *leaf_names(self._options, self._state)),
+                limits=self._limits,
+            )
+            self.pipeline.reopen()
+            self._state.faults.resume()
+            with self._lock:
+                self._ending = server  # until it is known to serve
+                server.start()
+                self._server, self._ending = server, None
+            self.apply_state()
+        except BaseException:
+            # The gates stay: no run was held yet.
+            self._end(reset=True, release=self._state.faults.halt)
+            raise
 
     def _tls_context(self) -> ssl.SSLContext:
         return self._certificates().server_context(*leaf_names(self._options, self._state))
@@ -213,20 +222,27 @@ class InProcessHost:
     def stop(self) -> list[str]:
         """Stop serving and return the names of task bodies that run for longer than
         :data:`STOP_GRACE`."""
-        return self._stop(reset=False)
+        return self._end(reset=False, release=self._state.release)
 
     def crash(self) -> None:
         """Reset every connection and abandon every run."""
-        self._stop(reset=True)
+        self._end(reset=True, release=self._state.release)
 
-    def _stop(self, *, reset: bool) -> list[str]:
+    def _end(self, *, reset: bool, release: Callable[[], None]) -> list[str]:
         with self._lock:
-            server, self._server = self._server, None
+            if self._server is not None:
+                # Kept until it has ended: a stop that Ctrl-C interrupts can be repeated.
+                self._server, self._ending = None, self._server
+            server = self._ending
         if reset and server is not None:
             server.interrupt(reset=True, gently=False)
         # End the runs first, so that no body starts when release() opens its gate.
         self.pipeline.close(STOPPED)
-        self._state.release()
+        release()
         if server is not None:
             server.stop(0.5, reset=reset)
-        return self._runner.stop(0.0 if reset else STOP_GRACE)
+        stuck = self._runner.stop(0.0 if reset else STOP_GRACE)
+        with self._lock:
+            if self._ending is server:
+                self._ending = None
+        return stuck

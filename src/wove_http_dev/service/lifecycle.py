@@ -39,24 +39,30 @@ class Lifecycle:
         with self._lock:
             if self._host.running:
                 return False
-            port = self._port or Port(self._name, self.number or self._wanted)
+            kept = self._port
             try:
-                self._host.start(port)
-            except BaseException:
                 if self._port is None:
-                    port.close()
+                    self._port = Port(self._name, self.number or self._wanted)
+                self._host.start(self._port)
+                self.number = self._port.number
+            except BaseException:
+                if kept is None:
+                    self._release_port()
                 raise
-            self._port, self.number = port, port.number
             return True
 
     def stop(self) -> list[str]:
         """Stop serving, release the port, and return the names of task bodies that still run."""
         with self._lock:
-            stuck = self._host.stop()
-            port, self._port = self._port, None
-            if port is not None:
-                port.close()
-            return stuck
+            try:
+                return self._host.stop()
+            finally:
+                self._release_port()
+
+    def _release_port(self) -> None:
+        if self._port is not None:
+            self._port.close()
+            self._port = None
 
     def restart(self) -> list[str]:
         """Stop and start again. Returns the names of task bodies that still ran after the stop."""

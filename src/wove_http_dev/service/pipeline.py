@@ -8,7 +8,6 @@ loaded only after the request was accepted.
 from __future__ import annotations
 
 import threading
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,6 +24,7 @@ from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.runs.runner import CANCELLED, Execution, Outcome, Runner
 from wove_http_dev.runs.stubs import Stubs
+from wove_http_dev.service.failures import record_failure
 from wove_http_dev.service.stages import (
     AuthStage,
     CancelStage,
@@ -96,6 +96,9 @@ class Pipeline:
         exchange.faults = list(faults)
         self.journal.close(exchange)
 
+    def service_failed(self, exc: BaseException, faults: Sequence[str] = ()) -> None:
+        record_failure(self.journal, exc, faults=faults)
+
     def handle(self, request: Request) -> ServiceReply:
         life = self.life
         exchange = self.journal.open()
@@ -116,8 +119,8 @@ class Pipeline:
             reply = json_reply(exc.status, {"error": exchange.refusal})
             if isinstance(exc, UnavailableError) and exc.retry_after is not None:
                 reply.headers.append(("Retry-After", f"{exc.retry_after:g}"))
-        except Exception as exc:  # a bug, here or in a fault: the client still gets a reply
-            self._failed(exchange, exc)
+        except BaseException as exc:  # a bug, here or in a fault (SystemExit too): the client
+            record_failure(self.journal, exc, exchange=exchange)  # still gets a reply
             reply = json_reply(500, {"error": "the worker service failed; see its log"})
         stage = ResponseStage(
             request,
@@ -125,18 +128,12 @@ class Pipeline:
             lambda: self.second_origin(claim.run_id or "", plan.injection("response")),
         )
         try:
-            reply = plan.fault("response").on_reply(reply, stage)
-        except Exception as exc:
-            self._failed(exchange, exc)
+            reply = _checked(plan.fault("response").on_reply(reply, stage))
+        except BaseException as exc:
+            record_failure(self.journal, exc, exchange=exchange)
         exchange.status = reply.status
         self.journal.update(exchange)
         return ServiceReply(reply, plan, exchange, self.journal)
-
-    def _failed(self, exchange: Exchange, exc: Exception) -> None:
-        exchange.error = f"{type(exc).__name__}: {exc}"
-        exchange.code = "internal-error"
-        exchange.internal_error = True
-        traceback.print_exc()
 
     # The stages
 
@@ -296,6 +293,12 @@ class Pipeline:
         self.runner.reopen()
 
 
+def _checked(reply: Any) -> Reply:
+    if not isinstance(reply, Reply):
+        raise TypeError(f"on_reply() returned {type(reply).__name__}, not a Reply")
+    return reply
+
+
 def _event_type(event: Any) -> str:
     return str(event.get("type")) if isinstance(event, dict) else type(event).__name__
 
@@ -339,4 +342,8 @@ class ServiceReply:
         if error:
             self.exchange.error = error
             self.exchange.code = self.exchange.code or code
+        self.journal.close(self.exchange)
+
+    def failed(self, exc: BaseException) -> None:
+        record_failure(self.journal, exc, exchange=self.exchange)
         self.journal.close(self.exchange)

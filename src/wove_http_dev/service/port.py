@@ -44,9 +44,11 @@ class Port:
         try:
             _set_reuse(bound, reuse)
             bound.bind((self.address, number))
-        except OSError as exc:
+        except BaseException as exc:
             bound.close()
-            raise _explain(exc, host, number) from exc
+            if isinstance(exc, OSError):
+                raise _explain(exc, host, number) from exc
+            raise
         return bound
 
     def listen(self) -> socket.socket:
@@ -56,11 +58,15 @@ class Port:
             listener = self._bind(self._host, self.number, reuse=True)
             try:
                 listener.listen(BACKLOG)
-            except OSError as exc:
+                _set_reuse(self._reservation, False)
+            except BaseException as exc:
                 listener.close()
-                raise _explain(exc, self._host, self.number) from exc
-        finally:
-            _set_reuse(self._reservation, False)
+                if isinstance(exc, OSError):
+                    raise _explain(exc, self._host, self.number) from exc
+                raise
+        except BaseException:
+            self._reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+            raise
         return listener
 
     def share(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 
@@ -43,23 +43,30 @@ class SecondOrigin:
         *,
         tls: bool,
         route_requests: Callable[[str], AbstractContextManager[None]],
+        service_failed: Callable[[BaseException], None],
     ) -> None:
         self._journal = Journal()
         self._paths: dict[Injection, str] = {}
         """The path of each injection. It ends with a random token, so that only a client that was
         redirected can know it."""
-        self._port = Port("localhost", 0)
         self._route_requests = route_requests
+        self._service_failed = service_failed
         self._exits = ExitStack()
-        self._server = Server(
-            self,
-            self._port,
-            certificates=certificates,
-            tls=certificates.server_context if tls else None,
-            names=lambda: LOCAL_NAMES,
-            limits=Limits(),
-            name="wove-http-dev-elsewhere",
-        )
+        limits = Limits()
+        self._port = Port("localhost", 0)
+        try:
+            self._server = Server(
+                self,
+                self._port,
+                certificates=certificates,
+                tls=certificates.server_context if tls else None,
+                names=lambda: LOCAL_NAMES,
+                limits=limits,
+                name="wove-http-dev-elsewhere",
+            )
+        except BaseException:
+            self._port.close()
+            raise
         self.url = f"{'https' if tls else 'http'}://localhost:{self._port.number}{PATH}"
 
     def url_for(self, run_id: str, injection: Injection | None) -> str:
@@ -74,15 +81,23 @@ class SecondOrigin:
 
     def start(self) -> SecondOrigin:
         """Start listening, and make this process trust the certificate."""
-        self._server.start()
-        self._exits.enter_context(self._route_requests(self.url))
+        try:
+            self._server.start()
+            self._exits.enter_context(self._route_requests(self.url))
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def stop(self) -> None:
         """Stop listening and release the port."""
-        self._exits.close()
-        self._server.stop(0.5)
-        self._port.close()
+        try:
+            self._exits.close()
+        finally:
+            try:
+                self._server.stop(0.5)
+            finally:
+                self._port.close()
 
     # service.connection.Handler
 
@@ -110,6 +125,10 @@ class SecondOrigin:
     ) -> None:
         """Do nothing: failed connections are not recorded."""
 
+    def service_failed(self, exc: BaseException, faults: Sequence[str] = ()) -> None:
+        """Report it to the worker."""
+        self._service_failed(exc)
+
 
 @dataclass
 class _FixedReply:
@@ -125,6 +144,9 @@ class _FixedReply:
     def done(self, error: str = "", code: str = "") -> None:
         return None
 
+    def failed(self, exc: BaseException) -> None:
+        raise exc  # the connection then reports it as the service's failure
+
 
 class LazySecondOrigin:
     """A :class:`SecondOrigin` that is started when its URL is first needed."""
@@ -135,7 +157,9 @@ class LazySecondOrigin:
         *,
         tls: bool,
         route_requests: Callable[[str], AbstractContextManager[None]],
+        service_failed: Callable[[BaseException], None],
     ) -> None:
+        self._service_failed = service_failed
         self._certificates = certificates
         self._tls = tls
         self._route_requests = route_requests
@@ -148,13 +172,16 @@ class LazySecondOrigin:
         with self._lock:
             if self._started is None:
                 self._started = SecondOrigin(
-                    self._certificates(), tls=self._tls, route_requests=self._route_requests
+                    self._certificates(),
+                    tls=self._tls,
+                    route_requests=self._route_requests,
+                    service_failed=self._service_failed,
                 ).start()
             return self._started.url_for(run_id, injection)
 
     def stop(self) -> None:
         """Stop the second origin if it was started. It can be started again."""
         with self._lock:
-            started, self._started = self._started, None
-        if started is not None:
-            started.stop()
+            if self._started is not None:
+                self._started.stop()
+                self._started = None

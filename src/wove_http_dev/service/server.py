@@ -10,18 +10,23 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
 
+from wove_http_dev.errors import CannotServeError
+from wove_http_dev.runs.threads import start_thread
 from wove_http_dev.service.connection import Handler, HttpConnection, Limits
 from wove_http_dev.service.port import Port
 from wove_http_dev.tls import CertificateAuthority
 
 IDLE_THREADS = 16
 """Idle threads that are kept for later connections."""
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_Socket = socket.socket
 
 
 class Server:
@@ -54,55 +59,39 @@ class Server:
         self._connections: set[HttpConnection] = set()
         self.stopping = False
         self._handshakes = 0
+        self._reported: type[BaseException] | None = None
+        """The error of accept() that was reported last, until a connection is accepted."""
 
     def start(self) -> None:
         """Start listening. Raises :class:`PortInUseError` if another process took the port."""
         if self._listener is not None:
             return
         listener = self.port.listen()
-        with self._lock:
-            self._listener = listener
-            self.stopping = False
-            self._spawn(listener)
+        try:
+            with self._lock:
+                self._listener = listener
+                self.stopping = False
+                self._spawn(listener)
+        except BaseException:
+            self.refuse()
+            raise
 
     def _spawn(self, listener: socket.socket) -> None:
-        self._waiting += 1
+        """Start a thread that accepts. The caller has the lock."""
         self._count += 1
-        thread = threading.Thread(
-            target=self._serve,
-            args=(listener,),
-            name=f"{self._name}-connection-{self._count}",
-            daemon=True,
-        )
-        self._threads.add(thread)
-        thread.start()
+        name = f"{self._name}-connection-{self._count}"
+        # A thread that does not start is not entered. One that does needs the lock to change
+        # anything, so it is entered in time.
+        self._threads.add(start_thread(self._serve, listener, name=name))
+        self._waiting += 1
 
     def _serve(self, listener: socket.socket) -> None:
         try:
-            while True:
-                sock = self._accept(listener)
-                with self._changed:
-                    # This thread still counts as waiting, so that no other one accepts. Its
-                    # connection is not counted yet, so that two such threads do not block each
-                    # other.
-                    while (
-                        sock is not None
-                        and len(self._connections) >= self.limits.connections
-                        and not self.stopping
-                    ):
-                        self._changed.wait(1.0)
-                    self._waiting -= 1
-                    if sock is None:
-                        return
-                    if self.stopping:
-                        sock.close()
-                        return
-                    limits = self.limits.beside(len(self._connections))
-                    connection = HttpConnection(self, sock, limits)
-                    self._connections.add(connection)
-                    if self._waiting == 0 and self._listener is listener:
-                        self._spawn(listener)
-                connection.serve()
+            while (connection := self._next(listener)) is not None:
+                try:
+                    connection.serve()
+                except BaseException as exc:  # an observer of the journal may raise anything
+                    self._report(exc)
                 with self._changed:
                     self._connections.discard(connection)
                     self._changed.notify()
@@ -113,17 +102,69 @@ class Server:
             with self._lock:
                 self._threads.discard(threading.current_thread())
 
+    def _next(self, listener: socket.socket) -> HttpConnection | None:
+        """Wait for a connection that can be served, and let another thread wait for the one after
+        it; ``None`` when this thread is to end. A connection that cannot be served is closed."""
+        while True:
+            sock = self._accept(listener)
+            try:
+                with self._changed:
+                    return self._admit(sock, listener)
+            except BaseException as exc:  # nothing may end the only thread that accepts
+                if sock is not None:
+                    sock.close()
+                self._report(exc)
+
+    def _admit(self, sock: socket.socket | None, listener: socket.socket) -> HttpConnection | None:
+        # This thread still counts as waiting, so that no other one accepts. Its connection is not
+        # counted yet, so that two such threads do not block each other.
+        while (
+            sock is not None
+            and len(self._connections) >= self.limits.connections
+            and not self.stopping
+        ):
+            self._changed.wait(1.0)
+        connection = None
+        if sock is not None and self.stopping:
+            sock.close()
+        elif sock is not None:
+            limits = self.limits.beside(len(self._connections))
+            connection = HttpConnection(self, sock, limits)
+            if self._waiting == 1 and self._listener is listener:
+                self._spawn(listener)
+            self._connections.add(connection)
+        self._waiting -= 1
+        return connection
+
     def _accept(self, listener: socket.socket) -> socket.socket | None:
+        """Wait for a connection; ``None`` when ``listener`` was closed. Never raises."""
         while True:
             try:
-                return listener.accept()[0]
-            except OSError as exc:
+                sock = _accepted(listener)
+                self._reported = None
+                return sock
+            except BaseException as exc:  # nothing may end the only thread that accepts
                 if self._listener is not listener:
                     return None
-                if exc.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                    time.sleep(0.05)  # out of descriptors: other connections must end first
-                elif exc.errno in (errno.EBADF, errno.EINVAL, errno.ENOTSOCK):
+                number = exc.errno if isinstance(exc, OSError) else None
+                if number in (errno.EBADF, errno.EINVAL, errno.ENOTSOCK):
+                    self._report(
+                        CannotServeError(
+                            "other code of this process closed the worker's listening socket;"
+                            " restart() the worker"
+                        )
+                    )
                     return None
+                if isinstance(exc, OSError) and number not in _EXHAUSTED:
+                    continue  # an error of the connection that was to be accepted (accept(2))
+                if type(exc) is not self._reported:  # once: a client waits, each attempt fails
+                    self._reported = type(exc)
+                    self._report(exc)
+                time.sleep(0.05)  # until there are descriptors or memory again
+
+    def _report(self, exc: BaseException) -> None:
+        with contextlib.suppress(Exception):
+            self.handler.service_failed(exc)
 
     def settle(self, timeout: float) -> None:
         """Wait until no handshake is in progress, at most ``timeout`` seconds."""
@@ -174,3 +215,16 @@ class Server:
             threads = [t for t in self._threads if t is not threading.current_thread()]
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _accepted(listener: socket.socket) -> socket.socket:
+    # As socket.accept(), which makes its result with what ``socket.socket`` is at that moment: a
+    # guard against network access (pytest-socket) raises there, and the descriptor is lost.
+    descriptor, _ = listener._accept()  # type: ignore[attr-defined]
+    try:
+        sock = _Socket(listener.family, listener.type, listener.proto, fileno=descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    sock.setblocking(True)  # BSD lets it inherit the listener's O_NONBLOCK
+    return sock

@@ -1,0 +1,77 @@
+"""What the worker service itself could not do: said in the journal, on stderr and by strict mode.
+
+It is kept apart from what a client did and from what a fault was injected to do: such an exchange
+has ``internal_error``, and a code of its own.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+
+from wove_http_dev.errors import CannotServeError
+from wove_http_dev.printable import printable
+from wove_http_dev.runs.journal import Journal
+from wove_http_dev.runs.records import Exchange
+
+TRACEBACK_LIMIT = 20_000
+"""Characters of a traceback that are printed."""
+
+
+def failure_code(exc: BaseException) -> str:
+    """Return the code, one of ``runs.records.CODES``, of what the service could not do."""
+    if isinstance(exc, CannotServeError):
+        return exc.code
+    if isinstance(exc, OSError) and exc.errno in (errno.EMFILE, errno.ENFILE):
+        return "no-descriptor"
+    return "internal-error"
+
+
+def record_failure(
+    journal: Journal,
+    exc: BaseException,
+    *,
+    exchange: Exchange | None = None,
+    faults: Sequence[str] = (),
+) -> None:
+    """Write that the service failed with ``exc`` into ``exchange``, and to stderr.
+
+    Without ``exchange``, one is opened for the connection, with ``faults``, and closed.
+    """
+    entry = exchange if exchange is not None else journal.open("connection")
+    if exchange is None:
+        entry.faults = list(faults)
+    entry.error = journal.clean(_describe(exc))
+    entry.code = failure_code(exc)
+    entry.internal_error = True
+    text = f"wove-http-dev: the worker service failed ({entry.code}): {printable(entry.error)}\n"
+    if entry.code == "internal-error":
+        text += printable(journal.clean(_traceback(exc), TRACEBACK_LIMIT), keep="\n")
+    _print(text)
+    if exchange is None:
+        journal.close(entry)
+
+
+def _describe(exc: BaseException) -> str:
+    if isinstance(exc, CannotServeError):
+        return str(exc)
+    try:
+        return f"{type(exc).__name__}: {exc}"
+    except BaseException as second:  # __str__ of a fault's own exception may raise anything
+        return f"{type(exc).__name__}, whose __str__ raised {type(second).__name__}"
+
+
+def _traceback(exc: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
+    except BaseException:  # formatting calls __str__ and reads __notes__
+        return ""
+
+
+def _print(text: str) -> None:
+    if sys.stderr is not None:
+        with suppress(Exception):  # closed, or its reader has gone
+            sys.stderr.write(text)  # one write, so that two threads' texts are not mixed
