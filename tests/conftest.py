@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -59,3 +60,11 @@ def behaviour_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(behaviour.PATH, path)
     monkeypatch.setattr(behaviour, "PATH", path)
     return path
+
+
+@pytest.fixture
+def default_timeout() -> Iterator[Callable[[float], None]]:
+    """``socket.setdefaulttimeout``, undone at the end."""
+    before = socket.getdefaulttimeout()
+    yield socket.setdefaulttimeout
+    socket.setdefaulttimeout(before)

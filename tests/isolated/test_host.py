@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -408,3 +409,60 @@ def test_failing_observer(isolated: HttpWorker) -> None:
     assert [run.state for run in isolated.runs] == ["succeeded"] * 2
     with pytest.raises(StrictnessError, match="an observer of the journal failed"):
         isolated.check()
+
+
+@pytest.mark.parametrize("seconds", [60.0, 0.001])
+def test_start_under_a_default_timeout(
+    wove_http_ca: CertificateAuthority, default_timeout: Callable[[float], None], seconds: float
+) -> None:
+    """``socket.setdefaulttimeout()`` of the test's process does not reach the channel."""
+    default_timeout(seconds)
+    with HttpWorker(ca=wove_http_ca, isolated=True) as worker:
+        socket.setdefaulttimeout(None)
+        with worker.configured():
+            assert weave_one() == (1, 2)
+
+
+def test_end_while_a_forked_child_of_a_task_lives(isolated: HttpWorker) -> None:
+    """A worker whose process was killed is not running, although a process that a task forked
+    lives on."""
+
+    def forks() -> int:
+        import os
+        import time
+
+        forked = os.fork()
+        if not forked:
+            time.sleep(60)
+            os._exit(0)
+        return forked
+
+    forked = weave_one(forks)
+    try:
+        child = child_of(isolated)
+        child.process.kill()
+        assert child.ended.wait(TIMEOUT)
+    finally:
+        os.kill(forked, signal.SIGKILL)
+
+
+def test_descriptors_of_what_a_task_starts(isolated: HttpWorker) -> None:
+    """A program that a task starts inherits nothing but standard input, output and error."""
+
+    def starts() -> list[str]:
+        import subprocess
+        import sys
+
+        list_them = "import os; print(*(n for n in os.listdir('/dev/fd') if is_open(int(n))))"
+        program = (
+            "import os\n"
+            "def is_open(n):\n"
+            "    try: os.fstat(n)\n"
+            "    except OSError: return False\n"
+            "    return True\n" + list_them
+        )
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, close_fds=False, stdout=subprocess.PIPE, check=True)
+        return sorted(done.stdout.decode().split())
+
+    assert weave_one(starts) == ["0", "1", "2"]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gc
+import os
+import subprocess
+import threading
 import weakref
 from collections.abc import Iterator
 
@@ -57,6 +61,26 @@ def test_end_by_itself(child: ChildProcess, state: HostState) -> None:
         "worker-ended",
         "the worker process ended by itself",
     )
+
+
+def test_end_while_another_process_has_the_descriptor(child: ChildProcess) -> None:
+    """The end is noticed although something else keeps a copy of the child's descriptor."""
+    with child._child_end.dup():
+        child.process.kill()
+        assert child.ended.wait(TIMEOUT)
+
+
+def test_process_that_cannot_start(state: HostState, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that cannot start leaves no descriptor and no thread."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", fail)
+    before = set(os.listdir("/dev/fd")), threading.active_count()
+    with pytest.raises(OSError, match="temporarily"):
+        ChildProcess(state, lambda run_id, injection: "")
+    assert (set(os.listdir("/dev/fd")), threading.active_count()) == before
 
 
 def test_expected_end(child: ChildProcess, state: HostState) -> None:

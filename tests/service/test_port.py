@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -171,3 +171,10 @@ class TestAddress:
             pytest.skip(f"no IPv6 here: {exc}")
         with contextlib.closing(port):
             assert port.family == socket.AF_INET6
+
+
+def test_listener_under_a_default_timeout(default_timeout: Callable[[float], None]) -> None:
+    """``socket.setdefaulttimeout()`` does not limit how long accept() waits."""
+    default_timeout(1.0)
+    with contextlib.closing(Port("localhost", 0)) as port, port.listen() as listener:
+        assert listener.gettimeout() is None

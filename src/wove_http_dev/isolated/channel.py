@@ -44,6 +44,7 @@ class Channel:
         notifications: Mapping[str, Handler],
         on_close: Callable[[], None],
     ) -> None:
+        sock.settimeout(None)  # it may have that of socket.setdefaulttimeout()
         self._sock = sock
         self._requests = requests
         self._notifications = notifications

@@ -217,7 +217,9 @@ def main() -> NoReturn:
     argument. Never returns."""
     # Ctrl-C reaches the whole process group; the parent decides what to do.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Child(socket.socket(fileno=int(sys.argv[1]))).run()
+    parent = socket.socket(fileno=int(sys.argv[1]))
+    parent.set_inheritable(False)  # what a task starts must not hold it
+    Child(parent).run()
     sys.stdout.flush()
     os._exit(0)  # a task body that still runs must not keep the process alive
 

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack, suppress
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -35,15 +36,10 @@ class ChildProcess:
         self.end_expected = False
         """Whether the parent or a fault ends the child, so that its end is not an error."""
         self.ended = threading.Event()
-        parent_end, child_end = socket.socketpair()
-        with child_end:
-            number = child_end.fileno()
-            self.process = subprocess.Popen(
-                # -I: no PYTHONPATH, no working directory, no user site on the import path.
-                [sys.executable, "-I", "-m", "wove_http_dev.isolated.child", str(number)],
-                pass_fds=[number],
-                stdin=subprocess.DEVNULL,
-            )
+        parent_end, self._child_end = socket.socketpair()
+        self._watcher = threading.Thread(
+            target=self._watch, name="wove-http-dev-control-process", daemon=True
+        )
         self.channel = Channel(
             parent_end,
             requests={
@@ -63,7 +59,15 @@ class ChildProcess:
                 "run_lost": self._run_lost,
             },
             on_close=self._ended,
-        ).start()
+        )
+        with ExitStack() as undo:
+            undo.callback(parent_end.close)
+            undo.callback(self._child_end.close)
+            self.process = _start(self._child_end)
+            undo.callback(_kill, self.process)
+            self.channel.start()
+            self._watcher.start()
+            undo.pop_all()
 
     @property
     def alive(self) -> bool:
@@ -75,11 +79,16 @@ class ChildProcess:
         3 s."""
         self.end_expected = True
         self.channel.close()
-        try:
-            self.process.wait(STOP_GRACE + 3.0)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self._watcher.join(STOP_GRACE + 3.0)
+        self.process.kill()  # does nothing if it has ended
+        self._watcher.join()
+
+    def _watch(self) -> None:
+        self.process.wait()
+        # What it sent is still read, and then the channel is at its end, also if a process that a
+        # task started has a copy of the descriptor: shutdown() acts on the socket itself.
+        with suppress(OSError), self._child_end:
+            self._child_end.shutdown(socket.SHUT_RDWR)
 
     # What the child reports
 
@@ -157,16 +166,17 @@ class ChildProcess:
             exchange.code = exchange.code or "worker-ended"
             exchange.internal_error = by_itself
             self._journal.close(exchange)
+        self.ended.set()
         for execution in list(self._parked.values()):
             execution.cancel(wait_for_end=False)
-        self.process.poll()
-        self.ended.set()
 
     # What the child requests
 
     def _park(self, run_id: str) -> None:
         run = self._runs[run_id]
         execution = self._parked[run_id] = Execution(run.task_id)
+        if self.ended.is_set():
+            execution.cancel(wait_for_end=False)
         self._state.gates.park(run, execution)
         self._parked.pop(run_id, None)
 
@@ -180,3 +190,18 @@ class ChildProcess:
         if source is None:
             raise UsageError(f"the stub for {run.task_id!r} was removed before it answered")
         return serialization.answer_to_record(source(run))
+
+
+def _start(child_end: socket.socket) -> subprocess.Popen[bytes]:
+    """Start the child process, which gets a copy of ``child_end``."""
+    return subprocess.Popen(
+        # -I: no PYTHONPATH, no working directory, no user site on the import path.
+        [sys.executable, "-I", "-m", "wove_http_dev.isolated.child", str(child_end.fileno())],
+        pass_fds=[child_end.fileno()],
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()

@@ -42,6 +42,7 @@ class Port:
     def _bind(self, host: str, number: int, *, reuse: bool) -> socket.socket:
         bound = socket.socket(self.family, socket.SOCK_STREAM)
         try:
+            bound.settimeout(None)  # accept() must not obey socket.setdefaulttimeout()
             _set_reuse(bound, reuse)
             bound.bind((self.address, number))
         except BaseException as exc:
