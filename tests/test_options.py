@@ -326,6 +326,54 @@ class TestImpersonated:
             impersonated(url)
 
 
+class TestSecrets:
+    """Options do not show the secrets in them."""
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"secret": "correct-horse"},
+            {"security": {"type": "signed", "secret": "correct-horse"}},
+            {"security": {"type": "bearer", "token": b"correct-horse"}},
+            {"security": "correct-horse"},
+            {"headers": {"Authorization": "Bearer correct-horse"}},
+        ],
+        ids=str,
+    )
+    def test_repr(self, options: dict[str, Any]) -> None:
+        """The repr of options shows no secret, whatever form they have."""
+        assert "horse" not in repr(Options(**options))
+
+    @pytest.mark.parametrize("security", ["signed", "env:NAME", {"type": "bearer"}])
+    def test_repr_of_a_word(self, security: Any) -> None:
+        """What is no secret is shown."""
+        assert f"security={security!r}" in repr(Options(security=security))
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"headers": "Authorization: correct-horse"},
+            {"headers": [("Authorization", "correct-horse")]},
+            {"headers": {"Authorization: correct-horse": ""}},
+            {"headers": {"Authorization": "correct-horse\n"}},
+            {"impersonate": "https://u:correct-horse@a.internal/"},
+            {"impersonate": "https://u:horse/x@a.internal/"},
+            {"impersonate": "http://a.internal/?token=correct-horse"},
+        ],
+        ids=str,
+    )
+    def test_message(self, options: dict[str, Any]) -> None:
+        """Nor does a usage error about them."""
+        with pytest.raises(UsageError) as caught:
+            Options(**options)
+        assert "horse" not in str(caught.value)
+
+    def test_environment_variable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A secret from an environment variable has a repr without it."""
+        monkeypatch.setenv("NAME", "correct-horse")
+        assert "horse" not in repr(secret_from_environment("--secret-env", "NAME"))
+
+
 @pytest.mark.parametrize(
     "options",
     [

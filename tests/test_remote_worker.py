@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pytest
@@ -47,6 +48,33 @@ def test_unknown_member_is_an_attribute_error() -> None:
     """A member that no worker has raises AttributeError instead of skipping."""
     with pytest.raises(AttributeError, match="injct"):
         _ = remote().injct  # type: ignore[attr-defined]  # what a type checker says as well
+
+
+def test_cannot_be_pickled() -> None:
+    """A handle cannot be pickled: its secret would go where the pickle goes."""
+    with pytest.raises(TypeError, match="of wove-http-dev"):
+        pickle.dumps(remote(secret="correct-horse", skip=print))
+
+
+def test_repr_shows_no_password() -> None:
+    """The user name and password in a URL are not in the repr."""
+    assert "correct-horse" not in repr(remote(url="http://u:correct-horse@localhost:1/"))
+
+
+@pytest.mark.parametrize("url", ["http://u:correct-horse@localhost/", "ftp://u:correct@-horse@a/"])
+def test_usage_error_shows_no_password(url: str) -> None:
+    """A usage error about a URL does not show the password in it."""
+    with pytest.raises(UsageError) as caught:
+        remote(url=url.replace("localhost", "localhost:port"))
+    assert "horse" not in str(caught.value)
+
+
+@pytest.mark.parametrize("security", [{"secret": "correct-horse"}, "correct-horse"])
+def test_skip_shows_no_secret(security: Any) -> None:
+    """The reason for a skip does not show the secret in the option ``security``."""
+    with pytest.raises(Skipped) as caught:
+        remote(security=security)
+    assert "horse" not in str(caught.value)
 
 
 PUBLIC = sorted(name for name in dir(HttpWorker) if not name.startswith("_"))

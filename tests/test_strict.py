@@ -198,6 +198,17 @@ def test_repointed_environment_is_a_violation(worker: HttpWorker, message: str) 
             worker.check()
 
 
+def test_repointed_environment_shows_no_password(worker: HttpWorker) -> None:
+    """The message does not show the password in the new URL."""
+    url = "https://u:correct-horse@app.internal/tasks?token=correct-horse"
+    with worker.configured():
+        environment = {"executor": "https", "executor_config": {"url": url}}
+        wove.config(environments={"workers": environment})
+        with pytest.raises(StrictnessError, match=r"app\.internal/tasks") as caught:
+            worker.check()
+    assert "horse" not in str(caught.value)
+
+
 def test_local_environment_is_a_violation(worker: HttpWorker) -> None:
     """``check()`` raises when the environment became a local one."""
     with worker.configured():

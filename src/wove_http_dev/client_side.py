@@ -17,7 +17,8 @@ from wove_http_dev.client.definition import (
 )
 from wove_http_dev.faults.fault import Fault
 from wove_http_dev.options import Options
-from wove_http_dev.protocol.credentials import Credentials, Secret
+from wove_http_dev.protocol.credentials import Credentials
+from wove_http_dev.secret import Secret
 
 
 class ClientSide(ABC):

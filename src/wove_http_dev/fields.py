@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from wove_http_dev.errors import UsageError
+from wove_http_dev.secret import HIDDEN, hide
 
 T = TypeVar("T")
 _PHRASES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
@@ -129,7 +130,7 @@ class TypedField:
         """Return ``name=value``, quoted for a shell, in the form that :meth:`parse` reads; a secret
         as ``name=<secret>``."""
         if self.secret and value is not None and value != self.default:
-            return f"{self.name}=<secret>"
+            return f"{self.name}={HIDDEN}"
         return f"{self.name}={'none' if value is None else shlex.quote(str(value))}"
 
     def check(self, value: Any, owner: str = "") -> None:
@@ -229,6 +230,13 @@ def check_fields(instance: Any, owner: str = "") -> None:
     """Raise :class:`UsageError` for the first field of ``instance`` whose value is not allowed."""
     for name, each in fields_of(type(instance)).items():
         each.check(getattr(instance, name), owner)
+
+
+def hide_secret_fields(instance: Any) -> None:
+    """Replace the secrets in ``instance``, a frozen dataclass, by equal ones that are not shown."""
+    for name, each in fields_of(type(instance)).items():
+        if each.secret:
+            object.__setattr__(instance, name, hide(getattr(instance, name)))
 
 
 def changed(instance: Any) -> list[str]:

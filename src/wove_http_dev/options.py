@@ -16,9 +16,12 @@ from typing import Any
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.fields import check_fields, did_you_mean, field, fields_of
+from wove_http_dev.secret import Secret, hide, is_private, shown_url
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 """The host names that Wove treats as local (``wove.security._is_local_host``)."""
+SECURITY_WORDS = ("signed", "bearer", "none")
+"""The values of the option ``security`` that are words; its other forms are those of Wove's own."""
 RESPONSE_SHAPES = ("events", "list", "frame")
 """The three forms of a response, as on Wove's http page."""
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "localhost"}
@@ -117,13 +120,15 @@ class Options:
     @classmethod
     def of(cls, **words: Any) -> Options:
         """Create options from keyword arguments. Raises :class:`UsageError` for an unknown name."""
-        known = fields_of(cls)
+        known, words = fields_of(cls), hide_secrets(words)
         for word in words:
             if word not in known:
                 raise UsageError(f"unknown option {word!r}; {did_you_mean(word, known)}")
         return cls(**words)
 
     def __post_init__(self) -> None:
+        for name, value in hide_secrets(vars(self)).items():
+            object.__setattr__(self, name, value)
         check_fields(self)
         _check_path(self.path)
         _check_headers(self.headers)
@@ -220,19 +225,41 @@ class Host:
             return None
 
 
+def hide_secrets(words: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options ``words`` with the secrets in them hidden from ``repr``.
+
+    Every function that is given options does this first: pytest ``--showlocals`` shows its local
+    variables if it raises.
+    """
+    hidden = dict(words)
+    security, url = words.get("security"), words.get("impersonate")
+    word = isinstance(security, str) and (security in SECURITY_WORDS or security[:4] == "env:")
+    for name in ("secret", "headers", *(() if word else ("security",))):
+        if name in hidden:
+            hidden[name] = hide(hidden[name])
+    if isinstance(url, str) and ("@" in url or is_private(url.partition("?")[2])):
+        hidden["impersonate"] = Secret(url)
+    return hidden
+
+
 def impersonated(url: str) -> tuple[str, int, str]:
     """Split a URL to impersonate into (host, port, path). Raises :class:`UsageError` unless it is
     an https URL with a host name; Wove's executor refuses http URLs of non-local hosts."""
+    __tracebackhide__ = True  # --showlocals would show a password in the parts of the URL
+    if not isinstance(url, str):
+        raise UsageError(f"impersonate takes an https:// URL, not {url!r}")
+    shown = repr(shown_url(url))
     try:
         parts = urllib.parse.urlsplit(url)
         host, port = parts.hostname, parts.port or 443
-    except (ValueError, AttributeError) as exc:
-        raise UsageError(f"impersonate: {url!r} is not a URL: {exc}") from exc
+    except ValueError as exc:
+        why = "" if "@" in url else f": {exc}"  # it can have a part of a password
+        raise UsageError(f"impersonate: {shown} is not a URL{why}") from None
     if parts.scheme != "https" or not host:
-        raise UsageError(f"impersonate takes an https:// URL, not {url!r}")
+        raise UsageError(f"impersonate takes an https:// URL, not {shown}")
     if parts.username is not None or not url.isascii() or not url.isprintable() or " " in url:
         raise UsageError(
-            f"impersonate takes a URL without a user name, percent-encoded, not {url!r}"
+            f"impersonate takes a URL without a user name, percent-encoded, not {shown}"
         )
     if Host(host).is_address:
         raise UsageError(
@@ -255,7 +282,7 @@ def secret_from_environment(option: str, variable: str | None) -> str | None:
     value = os.environ.get(variable)
     if not value:
         raise UsageError(f"{option}: environment variable {variable} is not set")
-    return value
+    return Secret(value)
 
 
 def _check_path(path: str) -> None:
@@ -269,14 +296,17 @@ def _check_headers(headers: Any) -> None:
     if headers is None:
         return
     if not isinstance(headers, Mapping):
-        raise UsageError(f"headers is a dict of names and values, not {headers!r}")
+        raise UsageError('headers is a dict of names and values: {"X-Tenant": "acme"}')
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(str(name)):
-            raise UsageError(f"{name!r} is not a header name (RFC 9110, 5.1)")
+            # Shown up to the first character that is wrong: a value may follow it.
+            right = _HEADER_NAME.match(str(name))
+            shown = repr(f"{right.group()}…" if right else "")
+            raise UsageError(f"headers: {shown} is not a header name (RFC 9110, 5.1)")
         if str(name).lower() in _SENDERS_HEADERS:
             raise UsageError(f"header {name!r} is made by the client itself; leave it out")
         if not isinstance(value, (str, int, float)):  # the executor would send its str()
-            raise UsageError(f"the value of header {name!r} must be text, not {type(value)}")
+            raise UsageError(f"the value of header {name!r} must be text")
         if not str(value).isprintable():
             raise UsageError(f"the value of header {name!r} has line breaks or control characters")
         if not _in_latin_1(str(value)):  # http.client encodes it so

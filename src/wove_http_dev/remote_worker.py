@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Any, NoReturn, overload
 
 from wove_http_dev.client_side import ClientSide
-from wove_http_dev.errors import UsageError
-from wove_http_dev.options import Options
+from wove_http_dev.errors import UsageError, cannot_travel
+from wove_http_dev.options import Options, hide_secrets
 from wove_http_dev.protocol.credentials import credentials
+from wove_http_dev.secret import hide, shown_url
 
 LOCAL_ONLY = "needs a worker of this process, not the one of --wove-http-url"
 
@@ -52,6 +53,7 @@ class RemoteWorker(ClientSide):
         skip: Callable[[str], NoReturn],
         **options: Any,
     ) -> None:
+        options, secret, token = hide_secrets(options), hide(secret), hide(token)
         self._url, self._port = url, _port_of(url)
         self._skip = skip
         if secret is not None and token is not None:
@@ -69,7 +71,10 @@ class RemoteWorker(ClientSide):
             skip(f"security={asked!r} {LOCAL_ONLY}; the tests run with {mode!r} here")
 
     def __repr__(self) -> str:
-        return f"<RemoteWorker {self.environment!r} {self.url}>"
+        return f"<RemoteWorker {self.environment!r} {shown_url(self.url)}>"
+
+    def __reduce__(self) -> Any:
+        raise cannot_travel(self)
 
     @property
     def url(self) -> str:
@@ -138,9 +143,10 @@ def _port_of(url: str) -> int:
         parts = urllib.parse.urlsplit(url)
         port = parts.port or {"https": 443}.get(parts.scheme, 80)
     except ValueError as exc:
-        raise UsageError(f"--wove-http-url {url!r} is not a URL: {exc}") from exc
+        why = "" if "@" in url else f": {exc}"  # it can have a part of a password
+        raise UsageError(f"--wove-http-url {shown_url(url)!r} is not a URL{why}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"--wove-http-url takes an http or https URL, not {url!r}")
+        raise UsageError(f"--wove-http-url takes an http or https URL, not {shown_url(url)!r}")
     return port
 
 

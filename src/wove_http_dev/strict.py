@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from wove_http_dev.client import wove_config
 from wove_http_dev.errors import StrictnessError
 from wove_http_dev.options import Host
+from wove_http_dev.secret import shown_url
 from wove_http_dev.service.host import HostState
 
 
@@ -71,10 +72,10 @@ def _repointed(environment: str, urls: Iterable[str]) -> list[str]:
     known = {each.partition("?")[0] for each in urls}
     if url is not None and url.partition("?")[0] in known:
         return []
-    now = "at no http service" if url is None else f"at {url!r}"
+    now = "at no http service" if url is None else f"at {shown_url(url)!r}"
     offer = ""
     if url and not Host(urllib.parse.urlsplit(url).hostname or "").is_loopback:
-        offer = f"; impersonate={url!r} makes that URL reach this worker"
+        offer = f"; impersonate={shown_url(url)!r} makes that URL reach this worker"
     return [
         f"environment {environment!r} no longer points at this worker but {now}: something called"
         f" wove.config() (an application's import?){offer}"

@@ -15,7 +15,7 @@ from typing import Any
 from wove_http_dev.client import dns, environ, urllib_opener
 from wove_http_dev.client.definition import SECRET_VARIABLE
 from wove_http_dev.errors import NotRunningError, StuckRunWarning, UsageError, cannot_travel
-from wove_http_dev.options import Host, Options, impersonated
+from wove_http_dev.options import Host, Options, hide_secrets, impersonated
 from wove_http_dev.printable import printable
 from wove_http_dev.protocol.credentials import credentials
 from wove_http_dev.service.connection import Limits
@@ -50,6 +50,7 @@ class HttpWorker(WorkerSide):
         before_run: Callable[[], None] | None = None,
         **options: Any,
     ) -> None:
+        options = hide_secrets(options)
         given = Options.of(**options)
         shared = credentials(
             given.security, secret=given.secret, key=given.key, clock_skew=given.clock_skew
@@ -244,6 +245,7 @@ class HttpWorker(WorkerSide):
         resolves that exact (host, port) to this worker. Raises :class:`UsageError` for an http URL
         or an IP address.
         """
+        url = hide_secrets({"impersonate": url})["impersonate"]
         host, port, path = impersonated(url)
         if not self.options.tls:
             raise UsageError("impersonate needs tls=True: Wove's executor requires https")

@@ -10,7 +10,7 @@ from wove.security import NetworkExecutorSecurity
 from tests.protocol.helpers import BODY, SECRET, TARGET, json_request
 from wove_http_dev import HttpWorker, UsageError
 from wove_http_dev.protocol.authenticator import Authenticator
-from wove_http_dev.protocol.credentials import Secret, credentials
+from wove_http_dev.protocol.credentials import credentials
 
 
 def test_secret_with_a_line_break_is_a_usage_error() -> None:
@@ -150,14 +150,6 @@ class TestBadForms:
 
 class TestSecretInCredentials:
     """Credentials and their errors do not show the secret."""
-
-    def test_secret_is_a_string(self) -> None:
-        """A secret compares as an ordinary string."""
-        assert Secret(SECRET) == SECRET
-
-    def test_repr_of_a_secret(self) -> None:
-        """A secret's repr does not show it."""
-        assert repr(Secret(SECRET)) == "<secret>"
 
     @pytest.mark.parametrize("mode", ["signed", "bearer"])
     def test_repr_of_credentials(self, mode: str) -> None:

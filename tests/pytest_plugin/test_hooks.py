@@ -55,6 +55,92 @@ def test_it(wove_http_worker):
     run(pytester, source, "--showlocals", "-vv").stdout.no_re_match_line(r"^(?!.*secret=).*hush")
 
 
+SECRETS_OF = """
+SECRET = "-".join(["hush"] * 3)
+
+def options():
+    return {{{options}}}
+"""
+
+OPTIONS_WITH_SECRETS = [
+    '"secret": SECRET',
+    '"security": "bearer", "secret": SECRET',
+    '"security": {"type": "signed", "secret": SECRET}',
+    '"security": {"type": "signed", "secret": SECRET.encode()}',
+    '"security": {"type": "bearer", "token": SECRET}',
+    '"security": {"type": "sigend", "secret": SECRET}',
+    '"security": {"secret": SECRET, "clock_skew_seconds": "soon"}',
+    '"security": SECRET',
+    '"security": [SECRET]',
+    '"secret": SECRET.encode()',
+    '"secret": SECRET, "port": -1',
+    '"secret": SECRET, "no_such_option": 1',
+    '"headers": {"Authorization": "Bearer " + SECRET}',
+    '"headers": {"Authorization": "Bearer " + SECRET}, "port": -1',
+    '"headers": {"Authorization": SECRET + chr(10)}',
+    '"headers": "Authorization: " + SECRET',
+    '"headers": [("Authorization", SECRET)]',
+    '"impersonate": f"https://u:{SECRET}@a.example/"',
+    '"impersonate": f"https://u:{SECRET}/x@a.example/"',
+    '"impersonate": f"http://a.example/?token={SECRET}"',
+]
+
+AT_THE_FIXTURE = """
+@pytest.fixture
+def wove_http_options():
+    return __import__("secrets_of").options()
+
+def test_it(wove_http_worker):
+    options, definition = wove_http_worker.options, wove_http_worker.environment_definition
+    raise AssertionError
+"""
+
+AT_THE_FACTORY = """
+@pytest.fixture
+def wove_http_options():
+    return __import__("secrets_of").options()
+
+def test_it(wove_http_worker_factory):
+    worker = wove_http_worker_factory()
+    options, definition = worker.options, worker.environment_definition
+    raise AssertionError
+"""
+
+AT_THE_CLASS = """
+from wove_http_dev import HttpWorker
+
+def test_it():
+    worker = HttpWorker(**__import__("secrets_of").options())
+    options, credentials = worker.options, worker.credentials
+    raise AssertionError
+"""
+
+AT_A_COMPARISON = """
+from wove_http_dev import HttpWorker
+
+@pytest.mark.parametrize("what", ["secret", "options", "credentials", "text"])
+def test_it(what):
+    one, other = HttpWorker(**__import__("secrets_of").options()), HttpWorker()
+    if what == "text":
+        assert one.secret not in "a text with " + one.secret
+    assert getattr(one, what) == getattr(other, what)
+"""
+
+
+@pytest.mark.parametrize("options", OPTIONS_WITH_SECRETS)
+@pytest.mark.parametrize(
+    "failure",
+    [AT_THE_FIXTURE, AT_THE_FACTORY, AT_THE_CLASS, AT_A_COMPARISON],
+    ids=["fixture", "factory", "class", "comparison"],
+)
+def test_report_shows_no_secret_of_any_form(
+    pytester: pytest.Pytester, options: str, failure: str
+) -> None:
+    """The report of a failed test shows no secret, whatever form the options have."""
+    pytester.makepyfile(secrets_of=SECRETS_OF.format(options=options))
+    run(pytester, failure, "--showlocals", "-vv").stdout.no_fnmatch_line("*hush-hush*")
+
+
 def test_faults_marker(pytester: pytest.Pytester) -> None:
     """The test runs once per fault, and the fault is in force."""
     result = run(pytester, FAULTED.format(words="'reject-auth', 'empty-body'"), "-v")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import json
 import threading
+import urllib.parse
 import weakref
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -265,6 +268,12 @@ class TestRedaction:
     def test_secret_in_any_header(self, journal: Journal) -> None:
         """A value that contains the secret is not recorded, in any header."""
         assert recorded(journal, "X-Anything", f"a{SECRET}b") == REDACTED
+
+    @pytest.mark.parametrize("write", [repr, urllib.parse.quote, json.dumps])
+    def test_escaped_secret(self, write: Callable[[str], str]) -> None:
+        """A secret is redacted as well where it is escaped."""
+        secret = 'back\\slash and quote"'
+        assert "slash" not in Journal(secrets=[secret]).clean(f"a {write(secret)} b")
 
     @pytest.mark.parametrize("name", ["Host", "Content-Type", "X-Wove-Key", "X-Wove-Nonce"])
     def test_ordinary_header(self, journal: Journal, name: str) -> None:

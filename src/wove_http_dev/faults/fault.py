@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol
 
 from wove_http_dev.errors import UsageError
-from wove_http_dev.fields import changed, check_fields
+from wove_http_dev.fields import changed, check_fields, hide_secret_fields
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.frames import Event
 from wove_http_dev.protocol.messages import Reply, Request
@@ -218,6 +218,7 @@ class Fault:
             if word not in Worker._fields:
                 known = ", ".join(Worker._fields)
                 raise UsageError(f"{type(self).__name__}.needs: {word!r} is not one of {known}")
+        hide_secret_fields(self)
         check_fields(self, self.name)
 
     def __str__(self) -> str:

@@ -9,26 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wove_http_dev.errors import UsageError
-
-WORDS = ("signed", "bearer", "none")
-
-
-class Secret(str):
-    """A shared secret or token: an ordinary ``str`` whose ``repr`` does not show it."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "<secret>"
-
-
-class SecretBytes(bytes):
-    """A shared secret as ``bytes`` whose ``repr`` does not show it."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "<secret>"
+from wove_http_dev.options import SECURITY_WORDS, hide_secrets
+from wove_http_dev.secret import Secret, SecretBytes
 
 
 @dataclass(frozen=True)
@@ -75,12 +57,19 @@ def credentials(
 
     ``secret`` is random if not given. Raises :class:`UsageError` if Wove would refuse the form.
     """
+    given = hide_secrets({"security": security, "secret": secret})
+    security, secret = given["security"], given["secret"]
     if secret is not None and not isinstance(secret, str):
-        raise UsageError(f"secret must be text, not {type(secret).__name__}")
+        raise UsageError("secret must be text")
     if secret == "":
         raise UsageError("secret must not be empty; leave it out for a random one")
-    if isinstance(security, str) and not security.startswith("env:") and security not in WORDS:
-        raise UsageError(f"security must be {', '.join(WORDS)}, env:VARIABLE or a dict, as in Wove")
+    if (
+        isinstance(security, str)
+        and not security.startswith("env:")
+        and security not in SECURITY_WORDS
+    ):
+        words = ", ".join(SECURITY_WORDS)
+        raise UsageError(f"security must be {words}, env:VARIABLE or a dict, as in Wove")
     _check_skew(clock_skew)
     _check_key(key)
     form: Any = {"type": security} if security in ("signed", "bearer") else security
@@ -97,7 +86,7 @@ def credentials(
     material = parsed.secret if parsed.mode == "signed" else (parsed.token or "").encode()
     return Credentials(
         mode=parsed.mode,
-        secret=material,
+        secret=SecretBytes(material),
         key=parsed.key,
         clock_skew=parsed.clock_skew_seconds if isinstance(form, dict) else clock_skew,
         remember_nonces=parsed.remember_nonces,
@@ -106,8 +95,7 @@ def credentials(
 
 
 def _filled(form: Mapping[str, Any], shared: Secret, key: str, clock_skew: float) -> dict[str, Any]:
-    """Return ``form`` completed with default values; secrets are wrapped so that ``repr`` hides
-    them."""
+    """Return ``form`` completed with default values."""
     filled = dict(form)
     kind = filled.get("type", "signed")
     if kind == "signed":
@@ -117,11 +105,6 @@ def _filled(form: Mapping[str, Any], shared: Secret, key: str, clock_skew: float
         filled.setdefault("clock_skew_seconds", clock_skew)
     if kind == "bearer" and not (filled.get("token") or filled.get("token_env")):
         filled["token"] = shared
-    for name in ("secret", "token"):
-        if isinstance(filled.get(name), str):
-            filled[name] = Secret(filled[name])
-        elif isinstance(filled.get(name), bytes):
-            filled[name] = SecretBytes(filled[name])
     return filled
 
 
@@ -145,4 +128,5 @@ def _parse(form: Any) -> Any:
     try:
         return NetworkExecutorSecurity.from_config(form)
     except (TypeError, ValueError, RuntimeError) as exc:
-        raise UsageError(f"security: {exc}") from exc
+        # Not from exc: pytest --showlocals would show the local variables of Wove's code.
+        raise UsageError(f"security: {exc}") from None

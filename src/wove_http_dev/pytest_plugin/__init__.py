@@ -13,6 +13,9 @@ from wove_http_dev.pytest_plugin.fixtures import (
     wove_http_worker_factory as wove_http_worker_factory,
 )
 from wove_http_dev.pytest_plugin.hooks import pytest_addoption as pytest_addoption
+from wove_http_dev.pytest_plugin.hooks import (
+    pytest_assertrepr_compare as pytest_assertrepr_compare,
+)
 from wove_http_dev.pytest_plugin.hooks import pytest_configure as pytest_configure
 from wove_http_dev.pytest_plugin.hooks import pytest_generate_tests as pytest_generate_tests
 from wove_http_dev.pytest_plugin.hooks import (

@@ -54,11 +54,15 @@ def wove_http_worker_factory(
 
     Environments are named ``workers``, ``workers-2``, … unless an option names one.
     """
+    from wove_http_dev.options import hide_secrets
+
     workers = request.node.stash.setdefault(WORKERS, [])
     with ExitStack() as stack:
 
         def factory(**options: Any) -> HttpWorker:
-            words = {**_project_options(wove_http_options), **_marked(request.node), **options}
+            __tracebackhide__ = True  # --showlocals would show the secrets in the options
+            project = _project_options(wove_http_options)
+            words = hide_secrets({**project, **_marked(request.node), **options})
             if "environment" not in options and workers:
                 words["environment"] = _free_name(words.get("environment", "workers"), workers)
             worker = _make_worker(request, words)
@@ -101,14 +105,17 @@ def wove_http_worker(
 def _project_options(options: Any) -> dict[str, Any]:
     from wove_http_dev.errors import UsageError
 
+    __tracebackhide__ = True
     if not isinstance(options, dict):
-        raise UsageError(f"wove_http_options must return a dict of options, not {options!r}")
+        kind = type(options).__name__
+        raise UsageError(f"wove_http_options must return a dict of options, not {kind}")
     return options
 
 
 def _marked(node: pytest.Item) -> dict[str, Any]:
     from wove_http_dev.errors import UsageError
 
+    __tracebackhide__ = True
     options: dict[str, Any] = {}
     for marker in reversed(list(node.iter_markers("wove_http"))):
         if marker.args:

@@ -8,6 +8,8 @@ import pytest
 
 from wove_http_dev.pytest_plugin.stash import PASSED, WORKERS
 
+SIDE_LIMIT = 300
+"""Characters that are shown of each side of a comparison with a secret."""
 REMOTE_OPTIONS = (
     "--wove-http-url",
     "--wove-http-secret-env",
@@ -100,3 +102,24 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             # pytest-xdist cannot send a lone surrogate and ends the whole session at one.
             section = printable(worker.report(), keep="\n")
             report.sections.append(("wove http worker", section))
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Explain a failed comparison with a secret, or with a dataclass that has one, without showing
+    it: pytest itself compares texts character by character, whatever their ``repr`` is."""
+    from wove_http_dev.secret import secrets_in
+
+    secrets = [*secrets_in(left), *secrets_in(right)]
+    if not secrets:
+        return None
+    return [f"{_shown(left, secrets)} {op} {_shown(right, secrets)}"]
+
+
+def _shown(side: object, secrets: list[str]) -> str:
+    from wove_http_dev.secret import replace_secrets
+
+    try:
+        text = replace_secrets(repr(side), secrets)
+    except Exception:  # a user's own __repr__
+        text = object.__repr__(side)
+    return text if len(text) <= SIDE_LIMIT else text[:SIDE_LIMIT] + "…"

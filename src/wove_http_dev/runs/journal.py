@@ -6,25 +6,23 @@ Secrets are redacted before they are stored; payloads stay pickle bytes until a 
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 import traceback
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import lru_cache
 
 from wove_http_dev.errors import UsageError, WaitTimeoutError
 from wove_http_dev.fields import nearest
 from wove_http_dev.printable import printable
 from wove_http_dev.runs.records import FINISHED, STATES, Exchange, Run, RunLog, matches_task
 from wove_http_dev.runs.runner import Outcome
+from wove_http_dev.secret import is_private, replace_secrets
 
 EXCHANGE_LIMIT = 10_000
 PAYLOAD_LIMIT = 64 * 2**20
 _KIND_STATE = {"result": "succeeded", "error": "failed", "cancelled": "cancelled"}
-_PRIVATE_HEADER = re.compile(r"auth|cookie|token|secret|passw|credential|api-?key", re.IGNORECASE)
 REDACTED = "[redacted]"
 TEXT_LIMIT = 1000
 """Characters stored of a header, a target, a reason, or a name in a refused body."""
@@ -38,11 +36,6 @@ _DONE = {
     "cancelled": "was cancelled",
     "lost": "was lost",
 }
-
-
-@lru_cache(maxsize=256)
-def _is_private(header: str) -> bool:
-    return _PRIVATE_HEADER.search(header) is not None
 
 
 class JournalObserver:
@@ -150,12 +143,11 @@ class Journal:
         client cannot fill memory and logs."""
         if len(text) > limit + 4096:  # searching all of it would be slow
             text = text[: limit + 4096]
-        for secret in self._secrets:
-            text = text.replace(secret, REDACTED)
+        text = replace_secrets(text, self._secrets, REDACTED)
         return text if len(text) <= limit else text[:limit] + "…"
 
     def _redact(self, name: str, value: str) -> str:
-        if _is_private(name) or any(secret in value for secret in self._secrets):
+        if is_private(name) or replace_secrets(value, self._secrets) != value:
             return REDACTED
         return value[:TEXT_LIMIT]
 

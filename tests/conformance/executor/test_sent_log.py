@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +110,23 @@ def test_no_part_of_a_secret_is_shown(
     check.definition(worker, {"note": wrap("." * before + secret + "." * 100)})
     parts = [secret[at : at + 6] for at in range(len(secret) - 5)]
     assert [part for part in parts if part in check.sent] == []
+
+
+@dataclasses.dataclass
+class Settings:
+    """A value whose repr escapes its text."""
+
+    text: str
+
+
+@pytest.mark.parametrize("wrap", [str, str.encode, Settings, ValueError])
+def test_a_secret_is_hidden_where_it_is_escaped(
+    check: CaseContext, wrap: Callable[[str], Any]
+) -> None:
+    """A secret is hidden as well where a repr escapes it."""
+    worker = check.worker(secret='back\\slash and it\'s "quoted"')
+    check.definition(worker, {"note": wrap(str(worker.secret))})
+    assert [word for word in ("slash", "quoted") if word in check.sent] == []
 
 
 def test_the_secret_that_a_case_gives_a_worker_is_hidden(check: CaseContext) -> None:

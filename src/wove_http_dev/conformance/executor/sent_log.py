@@ -14,6 +14,7 @@ from wove_http_dev.faults.injections import Injection
 from wove_http_dev.runs.holds import Gate
 from wove_http_dev.runs.records import Exchange
 from wove_http_dev.runs.stubs import Stub
+from wove_http_dev.secret import replace_secrets
 from wove_http_dev.worker import HttpWorker
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ STEP_LIMIT = 160
 """The number of characters of one step that are shown."""
 VALUE_LIMIT = 80
 """The number of characters of one value that are shown."""
-HIDDEN = "<secret>"
 
 
 class SentLog:
@@ -67,12 +67,6 @@ def _secrets(workers: Iterable[HttpWorker]) -> list[str]:
     return [str(worker.secret) for worker in workers if worker.secret]
 
 
-def _hide(text: str, secrets: Iterable[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, HIDDEN)
-    return text
-
-
 def _shortened(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[:limit]}…"
 
@@ -92,11 +86,11 @@ class _HidingRepr(reprlib.Repr):
         return str(value) if is_word else self.repr(value)
 
     def repr_str(self, x: str, level: int) -> str:
-        return super().repr_str(_hide(x, self._secrets), level)
+        return super().repr_str(replace_secrets(x, self._secrets), level)
 
     def repr_instance(self, x: Any, level: int) -> str:
         try:
-            text = _hide(repr(x), self._secrets)
+            text = replace_secrets(repr(x), self._secrets)
         except Exception as exc:  # the value is another program's
             return f"<{type(x).__name__}, whose repr raises {type(exc).__name__}>"
         return _shortened(text, self.maxother)
@@ -113,7 +107,7 @@ def _answer(exchange: Exchange) -> str:
 def _counted(texts: Counter[str], secrets: list[str]) -> list[str]:
     shown = []
     for text, count in list(texts.items())[:STEPS_LIMIT]:
-        text = _shortened(_hide(text, secrets), STEP_LIMIT)
+        text = _shortened(replace_secrets(text, secrets), STEP_LIMIT)
         shown.append(f"{count} x {text}" if count > 1 else text)
     if len(texts) > STEPS_LIMIT:
         shown.append(f"{len(texts) - STEPS_LIMIT} more")

@@ -1,0 +1,103 @@
+"""Secrets as values that are not shown, and where a text contains one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import urllib.parse
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+HIDDEN = "<secret>"
+_PRIVATE = re.compile(r"auth|cookie|token|secret|passw|credential|api-?key", re.IGNORECASE)
+_USER = re.compile(r"//.*@")  # to the last @: a password that should be escaped may have / and @
+
+
+class Secret(str):
+    """A shared secret or token: an ordinary ``str`` whose ``repr`` does not show it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return HIDDEN
+
+
+class SecretBytes(bytes):
+    """A shared secret as ``bytes`` whose ``repr`` does not show it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return HIDDEN
+
+
+@lru_cache(maxsize=256)
+def is_private(name: str) -> bool:
+    """Whether a header, or a key of a configuration, is named like one whose value is secret."""
+    return _PRIVATE.search(name) is not None
+
+
+def hide(value: Any) -> Any:
+    """Return ``value`` with its texts, also those in lists and tuples, as secrets. Of a dict only
+    the values of private names are hidden; a name with ``_env`` at its end is that of a variable,
+    and its value is not a secret."""
+    if isinstance(value, str):
+        return Secret(value)
+    if isinstance(value, bytes):
+        return SecretBytes(value)
+    if isinstance(value, (list, tuple)):
+        return [hide(each) for each in value]
+    if isinstance(value, Mapping):
+        return {name: _hide_entry(str(name), each) for name, each in value.items()}
+    return value
+
+
+def _hide_entry(name: str, value: Any) -> Any:
+    secret = is_private(name) and not name.endswith("_env")
+    return hide(value) if secret or not isinstance(value, (str, bytes)) else value
+
+
+@lru_cache(maxsize=64)
+def written_forms(secret: str) -> tuple[str, ...]:
+    """Return ``secret`` as it can stand in a text: itself, and as ``repr``, JSON and a URL escape
+    it. The longest is first, so that they can be replaced one after the other."""
+    raw = secret.encode("utf-8", "surrogatepass")
+    # A repr escapes a quote or not, depending on the text around it; with both kinds it does.
+    forms = {
+        str(secret),
+        *(text[1:-1] for text in (str.__repr__(secret), ascii(str(secret)), json.dumps(secret))),
+        str.__repr__(secret + "'\"")[1:-4],
+        bytes.__repr__(raw)[2:-1],
+        bytes.__repr__(raw + b"'\"")[2:-4],
+        urllib.parse.quote(raw),
+        urllib.parse.quote(raw, safe=""),
+        urllib.parse.quote_plus(raw),
+    }
+    return tuple(sorted(forms, key=len, reverse=True))
+
+
+def replace_secrets(text: str, secrets: Iterable[str], replacement: str = HIDDEN) -> str:
+    """Return ``text`` with each of ``secrets``, in any of its written forms, replaced."""
+    for secret in secrets:
+        for form in written_forms(secret):
+            text = text.replace(form, replacement)
+    return text
+
+
+def secrets_in(value: object) -> list[str]:
+    """Return the secret that ``value`` is, or those in the fields of a dataclass."""
+    if isinstance(value, SecretBytes):
+        return [value.decode("utf-8", "replace")] if value else []
+    if isinstance(value, Secret):
+        return [str(value)] if value else []
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        values = [getattr(value, each.name, None) for each in dataclasses.fields(value)]
+        return [secret for each in values for secret in secrets_in(each)]
+    return []
+
+
+def shown_url(url: str) -> str:
+    """Return ``url`` for a message: without user name, password and query."""
+    return _USER.sub("//…@", url.partition("?")[0])

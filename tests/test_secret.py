@@ -1,0 +1,182 @@
+"""Secrets that are not shown, and texts without them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pickle
+import re
+import urllib.parse
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from wove_http_dev.secret import (
+    Secret,
+    SecretBytes,
+    hide,
+    is_private,
+    replace_secrets,
+    secrets_in,
+    shown_url,
+)
+
+SECRET = "correct-horse"
+
+
+@dataclasses.dataclass
+class Holder:
+    """A dataclass with any value."""
+
+    value: object
+
+
+class TestSecret:
+    """The types of secrets."""
+
+    def test_is_a_string(self) -> None:
+        """A secret compares as an ordinary string."""
+        assert Secret(SECRET) == SECRET
+
+    @pytest.mark.parametrize("secret", [Secret(SECRET), SecretBytes(SECRET.encode())])
+    def test_repr(self, secret: object) -> None:
+        """A secret's repr does not show it."""
+        assert repr(secret) == "<secret>"
+
+    def test_pickled(self) -> None:
+        """A secret stays one when it is pickled."""
+        assert repr(pickle.loads(pickle.dumps(Secret(SECRET)))) == "<secret>"
+
+
+class TestHide:
+    """Hiding the secrets in a value of any form."""
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            SECRET,
+            SECRET.encode(),
+            {"type": "signed", "secret": SECRET},
+            {"token": SECRET.encode()},
+            {"Authorization": f"Bearer {SECRET}"},
+            {"X-Api-Key": SECRET},
+            [("Authorization", SECRET)],
+            (f"Authorization: {SECRET}",),
+            {"nested": {"password": SECRET}},
+            {"nested": [SECRET]},
+        ],
+        ids=repr,
+    )
+    def test_hidden(self, value: Any) -> None:
+        """A secret is not in the repr, whatever form the value has."""
+        assert SECRET not in repr(hide(value))
+
+    @pytest.mark.parametrize(
+        "value",
+        [None, 5, {"type": "signed", "key": "k"}, {"secret_env": "NAME"}, {"X-Tenant": "acme"}],
+        ids=repr,
+    )
+    def test_shown(self, value: Any) -> None:
+        """What is no secret is still in the repr."""
+        assert repr(hide(value)) == repr(value)
+
+    def test_equal(self) -> None:
+        """A dict with hidden values is equal to the original."""
+        assert hide({"secret": SECRET, "key": "k"}) == {"secret": SECRET, "key": "k"}
+
+    @pytest.mark.parametrize("name", ["Authorization", "x-api-key", "Cookie", "X-Auth-Token"])
+    def test_private_name(self, name: str) -> None:
+        """The names of headers with credentials are private."""
+        assert is_private(name)
+
+
+class TestReplaceSecrets:
+    """Replacing secrets in a text."""
+
+    @pytest.mark.parametrize(
+        "secret",
+        [
+            SECRET,
+            "back\\slash",
+            'it\'s "quoted"',
+            "it's",
+            'say "it"',
+            "naïve café",
+            "a/b+c=d",
+            "日",
+        ],
+    )
+    @pytest.mark.parametrize(
+        "write",
+        [
+            str,
+            repr,
+            ascii,
+            lambda text: repr(text + "'"),
+            lambda text: repr(text + '"'),
+            lambda text: repr(text.encode()),
+            lambda text: repr(text.encode() + b"'\""),
+            lambda text: repr(Holder(text)),
+            json.dumps,
+            lambda text: json.dumps(text, ensure_ascii=False),
+            urllib.parse.quote,
+            urllib.parse.quote_plus,
+            lambda text: urllib.parse.urlencode({"a": text}),
+        ],
+        ids=[
+            "plain",
+            "repr",
+            "ascii",
+            "repr-apostrophe",
+            "repr-quote",
+            "bytes",
+            "bytes-quotes",
+            "dataclass",
+            "json",
+            "json-utf8",
+            "url",
+            "form",
+            "query",
+        ],
+    )
+    def test_written_forms(self, secret: str, write: Callable[[str], str]) -> None:
+        """A secret is found as ``repr``, JSON and a URL write it."""
+        shown = replace_secrets(f"before {write(secret)} after", [secret])
+        assert re.fullmatch(r"before .*<secret>.* after", shown)
+
+    def test_other_text(self) -> None:
+        """A text without a secret stays as it is."""
+        assert replace_secrets("a text", [SECRET]) == "a text"
+
+
+class TestSecretsIn:
+    """The secrets in a value."""
+
+    @pytest.mark.parametrize(
+        "value", [Secret(SECRET), SecretBytes(SECRET.encode()), Holder(Secret(SECRET))], ids=repr
+    )
+    def test_found(self, value: object) -> None:
+        """A secret is found by itself and in the field of a dataclass."""
+        assert secrets_in(value) == [SECRET]
+
+    @pytest.mark.parametrize("value", [SECRET, 5, Holder, Holder(SECRET), Secret("")], ids=repr)
+    def test_nothing(self, value: object) -> None:
+        """Other values have none, and an empty secret is none."""
+        assert secrets_in(value) == []
+
+
+class TestShownUrl:
+    """URLs in messages."""
+
+    @pytest.mark.parametrize(
+        ("url", "shown"),
+        [
+            ("https://a.example/p", "https://a.example/p"),
+            ("https://u:p@a.example/p?token=t", "https://…@a.example/p"),
+            ("https://u:p/a@b@a.example/p", "https://…@a.example/p"),
+        ],
+    )
+    def test_without_credentials(self, url: str, shown: str) -> None:
+        """User name, password and query are left out."""
+        assert shown_url(url) == shown
