@@ -256,11 +256,17 @@ class TestHost:
             ("[::1]", "::1"),
             ("[::1]:8443", "::1"),
             ("localhost]", "localhost]"),
+            ("[::1].evil.example", "[::1].evil.example"),
+            ("[::1]evil:80", "[::1]evil:80"),
+            ("localhost:80.evil.example", "localhost:80.evil.example"),
+            ("localhost:80@evil.example", "localhost:80@evil.example"),
+            ("user@localhost", "user@localhost"),
+            ("localhost:", "localhost"),
             ("", ""),
         ],
     )
     def test_of_authority(self, authority: str, name: str) -> None:
-        """The host of a ``Host`` header, without the port."""
+        """The host of a ``Host`` header, without the port; of another text, the whole text."""
         assert Host.of_authority(authority).text == name
 
     def test_local_names_hold_both_loopbacks(self) -> None:

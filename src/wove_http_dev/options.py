@@ -29,6 +29,7 @@ _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "localhost"}
 to."""
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST_NAME = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*\.?", re.IGNORECASE)
+_AUTHORITY = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]@]*))(?::[0-9]*)?")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SENDERS_HEADERS = frozenset(
     [
@@ -168,10 +169,10 @@ class Host:
 
     @classmethod
     def of_authority(cls, authority: str) -> Host:
-        """Return the host in ``host:port``, the form of a ``Host`` header."""
-        if authority.startswith("["):
-            return cls(authority[1:].partition("]")[0])
-        return cls(authority.partition(":")[0])
+        """Return the host in ``host:port``, the form of a ``Host`` header. Of any other text it is
+        the whole text, which is the name of no host."""
+        parts = _AUTHORITY.fullmatch(authority)
+        return cls((parts[1] or parts[2]) if parts else authority)
 
     @property
     def name(self) -> str:

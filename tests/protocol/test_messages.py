@@ -59,6 +59,18 @@ class TestReply:
         """The length of the body is filled in."""
         assert "Content-Length: 3" in head_lines(Reply(body=b"abc"))
 
+    def test_no_content_has_no_length(self) -> None:
+        """A 204 has no Content-Length (RFC 9110, 8.6)."""
+        assert not [line for line in head_lines(Reply(204)) if line.startswith("Content-Length")]
+
+    @pytest.mark.parametrize(
+        ("method", "status", "content"),
+        [("POST", 200, b"abc"), ("HEAD", 200, b""), ("POST", 204, b""), ("GET", 304, b"")],
+    )
+    def test_content(self, method: str, status: int, content: bytes) -> None:
+        """The body is left out where a client expects none (RFC 9112, 6.3)."""
+        assert Reply(status, b"abc").content(method) == content
+
     @pytest.mark.parametrize("header", [("content-length", "99"), ("Transfer-Encoding", "chunked")])
     def test_content_length_given(self, header: tuple[str, str]) -> None:
         """A reply with its own framing headers gets no Content-Length."""

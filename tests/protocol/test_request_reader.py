@@ -111,6 +111,87 @@ class TestWholeRequest:
         """The target is as sent; an absolute form is cut to path and query."""
         assert read(with_target(sent)).target == target
 
+    @pytest.mark.parametrize(
+        ("sent", "host"),
+        [
+            (b"/path", "h"),
+            (b"http://other/path", "other"),
+            (b"http://[::1]:80", "[::1]:80"),
+            (b"http://user@other?x", "user@other"),
+        ],
+    )
+    def test_host(self, sent: bytes, host: str) -> None:
+        """The authority of an absolute form replaces the Host header (RFC 9112, 3.2.2)."""
+        assert read(with_target(sent)).headers.getlist("Host") == [host]
+
+
+OFFER = (
+    "Connection: Upgrade, HTTP2-Settings",
+    "Upgrade: h2c",
+    "HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA",
+)
+
+
+class TestUpgrade:
+    """An offer of another protocol, which is ignored (RFC 9110, 7.8)."""
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            with_headers(*OFFER, "Content-Length: 5", body=b"hello"),
+            with_headers("Content-Length: 5", *OFFER, body=b"hello"),
+            with_headers(
+                *OFFER, "Transfer-Encoding: chunked", body=b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"
+            ),
+            with_headers(*OFFER, "Content-Length: 5", body=b"hello").replace(b"/1.1", b"/1.0", 1),
+        ],
+        ids=["last", "first", "chunked", "http-1.0"],
+    )
+    @pytest.mark.parametrize("size", [1, 7, 10_000])
+    def test_body(self, data: bytes, size: int) -> None:
+        """The body is read, in whatever pieces the request arrives."""
+        fed = reader()
+        whole = [fed.feed(data[at : at + size]) for at in range(0, len(data), size)]
+        assert (whole.index(True), fed.request().body) == (len(whole) - 1, b"hello")
+
+    def test_headers(self) -> None:
+        """The other headers are kept in order."""
+        request = read(with_headers("X-A: ä", *OFFER, "X-B:"))
+        assert request.headers.to_wsgi_list() == [
+            ("Host", "h"),
+            ("X-A", "ä"),
+            ("Connection", "Upgrade, HTTP2-Settings"),
+            ("HTTP2-Settings", "AAMAAABkAAQCAAAAAAIAAAAA"),
+            ("X-B", ""),
+        ]
+
+    def test_keep_alive(self) -> None:
+        """The connection is kept."""
+        fed = reader()
+        fed.feed(with_headers(*OFFER, "Content-Length: 0"))
+        assert fed.keep_alive
+
+    @pytest.mark.parametrize("first", [POST, with_headers(*OFFER)], ids=["plain", "offer"])
+    def test_pipelined(self, first: bytes) -> None:
+        """An offer in a second request is like any second request."""
+        fed = reader()
+        assert (fed.feed(first + with_headers(*OFFER)), fed.pipelined) == (True, True)
+
+    def test_limits(self) -> None:
+        """The limit of a body is kept."""
+        assert failure(with_headers(*OFFER, f"Content-Length: {MAX_BODY + 1}")).status == 413
+
+    def test_smuggling(self) -> None:
+        """A body with two lengths is refused."""
+        data = with_headers(*OFFER, "Content-Length: 5", "Transfer-Encoding: chunked")
+        assert failure(data).status == 400
+
+    def test_connect(self) -> None:
+        """After CONNECT, which no other method of a request is like, the connection closes."""
+        fed = reader()
+        whole = fed.feed(b"CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n\x16\x03")
+        assert (whole, fed.request().method, fed.keep_alive) == (True, "CONNECT", False)
+
 
 class TestProgress:
     """The state of a reader before the request is complete."""
@@ -151,8 +232,9 @@ class TestProgress:
             with_headers("Expect: 100-continue")[:-2],
             with_headers("Expect: 100-continue", "Content-Length: 5", body=b"he"),
             with_headers("Expect: 100-continue", "Content-Length: 5", body=b"hello"),
+            with_headers("Expect: 100-continue", "Content-Length: 5").replace(b"/1.1", b"/1.0"),
         ],
-        ids=["no-expect", "head-not-done", "body-begun", "whole"],
+        ids=["no-expect", "head-not-done", "body-begun", "whole", "http-1.0"],
     )
     def test_does_not_expect_continue(self, data: bytes) -> None:
         """``expects_continue`` is false without the header, before the head, and once the body
@@ -242,11 +324,6 @@ class TestErrors:
     def test_old_clients_need_no_host(self) -> None:
         """An HTTP/1.0 request needs no Host header (RFC 1945)."""
         assert read(b"POST / HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello").body == b"hello"
-
-    def test_upgrade(self) -> None:
-        """A protocol upgrade is a 400 that says so."""
-        data = with_headers("Connection: Upgrade", "Upgrade: websocket")
-        assert "upgrades are not served" in str(failure(data))
 
     def test_tls_on_a_plain_port(self) -> None:
         """A TLS handshake on a plain port is named in the message."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
+import shutil
 import socket
 import ssl
+import subprocess
 import sys
 from typing import Any, NoReturn
 
@@ -146,6 +149,74 @@ def test_absolute_form(worker: HttpWorker, origin: str) -> None:
     assert send_one(worker, data).result == 42
 
 
+OFFER = {"Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQCAAAAAAIAAAAA"}
+
+
+@both
+def test_upgrade_offer(make_worker: MakeWorker, tls: bool) -> None:
+    """An offer of HTTP/2 is ignored, and the connection is kept for further requests."""
+    worker = make_worker(tls=tls)
+    results = []
+    with connect(worker) as sock:
+        for _ in range(2):
+            data = signed_bytes(
+                worker, run_frame(answer), Connection="Upgrade, HTTP2-Settings", **OFFER
+            )
+            sock.sendall(data)
+            results.append(read_response(sock).result)
+    assert results == [42, 42]
+
+
+def test_curl_offers_http2(plain_worker: HttpWorker) -> None:
+    """``curl --http2`` is answered in HTTP/1.1."""
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    done = subprocess.run(
+        [
+            *("curl", "--silent", "--http2", "--write-out", "%{http_code}"),
+            *("--data", '{"type": "cancel_task", "run_id": "x"}'),
+            *("--header", "Content-Type: application/json", plain_worker.url),
+        ],
+        env={**os.environ, **plain_worker.client_env},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == b"200"
+
+
+@both
+@pytest.mark.parametrize("wrong", [b"", b"X" * 70_000], ids=["refused", "too-large"])
+def test_head_has_no_body(make_worker: MakeWorker, tls: bool, wrong: bytes) -> None:
+    """A reply to HEAD ends after its head, which has the length of the body that GET would get."""
+    worker = make_worker(tls=tls)
+    data = request_bytes({"X-Filler": wrong.decode()}, method="HEAD")
+    head, end, body = send_raw(worker, data).partition(b"\r\n\r\n")
+    assert (b"Content-Length: 0" in head, end, body) == (False, b"\r\n\r\n", b"")
+
+
+def test_connection_is_kept_after_head(worker: HttpWorker) -> None:
+    """The request after a HEAD on the same connection is answered."""
+    with connect(worker) as sock:
+        sock.sendall(request_bytes({"Connection": "keep-alive"}, method="HEAD"))
+        assert b" 401 " in sock.recv(65536)
+        sock.sendall(signed_bytes(worker, run_frame(answer)))
+        (answered,) = parse_responses(read_all(sock))
+    assert answered.result == 42
+
+
+def test_connect_is_refused(worker: HttpWorker) -> None:
+    """CONNECT is refused like any request without credentials, and the connection is closed."""
+    data = request_bytes({"Connection": "keep-alive"}, method="CONNECT", target="localhost:443")
+    assert send_one(worker, data).status == 401
+
+
+def test_absolute_form_of_another_host(plain_worker: HttpWorker) -> None:
+    """Without authentication a target in absolute form must name this worker, whatever Host is."""
+    data = request_bytes({}, run_frame(answer), target=f"http://evil.example{TARGET}")
+    assert send_one(plain_worker, data).status == 403
+
+
 def test_byte_by_byte(plain_worker: HttpWorker) -> None:
     """A request that arrives in single bytes is read whole."""
     with connect(plain_worker) as sock:
@@ -185,9 +256,6 @@ def test_half_closed_client_is_answered(plain_worker: HttpWorker) -> None:
             b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", id="bad-chunk"
         ),
         pytest.param(b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", id="negative-length"),
-        pytest.param(
-            b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", id="upgrade"
-        ),
     ],
 )
 def test_not_http_is_400(make_worker: MakeWorker, tls: bool, garbage: bytes) -> None:
@@ -238,12 +306,28 @@ def test_large_body_names_the_option(make_worker: MakeWorker) -> None:
     assert "max_body=1000" in send_one(worker, request_bytes({}, b"x" * 5000)).error
 
 
-def test_slow_head_times_out(make_worker: MakeWorker) -> None:
-    """A request whose head is not complete in time gets a 408, or its connection is closed."""
+@both
+@pytest.mark.parametrize(
+    "sent",
+    [b"P", b"POST /wove/tasks HTTP/1.1\r\n", request_bytes({"Content-Length": "9"}, b"{")],
+    ids=["first-byte", "head", "body"],
+)
+def test_slow_request_times_out(make_worker: MakeWorker, tls: bool, sent: bytes) -> None:
+    """A request that is not complete in time gets a 408, also where nothing more arrives."""
+    worker = make_worker(tls=tls, limits=Limits(head=0.2, body=0.2))
+    assert send_one(worker, sent).status == 408
+
+
+def test_slow_request_is_in_the_journal(make_worker: MakeWorker) -> None:
+    """A request that is not complete in time is recorded with the reply it got."""
     worker = make_worker(tls=False, limits=Limits(head=0.2))
-    with connect(worker) as sock:
-        sock.sendall(b"POST /wove/tasks HTTP/1.1\r\n")
-        assert read_all(sock)[:13] in (b"HTTP/1.1 408 ", b"")
+    send_raw(worker, b"P")
+    assert [(e.status, e.code) for e in worker.exchanges] == [(408, "request-timeout")]
+
+
+def test_silent_connection_is_not_answered(make_worker: MakeWorker) -> None:
+    """A connection without a byte is closed without a reply: no request was begun."""
+    assert send_raw(make_worker(tls=False, limits=Limits(head=0.2)), b"") == b""
 
 
 def test_broken_off_request_is_in_the_journal(plain_worker: HttpWorker) -> None:

@@ -45,13 +45,19 @@ class Reply:
     interim: bytes = b""
     """Interim responses (1xx) to write before the reply."""
 
+    def content(self, method: str) -> bytes:
+        """Return what follows the head in the response to a request with ``method``: the body, or
+        nothing where a client expects none (RFC 9112, 6.3)."""
+        return b"" if method == "HEAD" or self.status in (204, 304) else self.body
+
     def head(self, *, close: bool) -> bytes:
         """Return the status line and the headers, with the empty line at the end."""
         reason = self.reason if self.reason is not None else REASONS.get(self.status, "Unknown")
         lines = [f"HTTP/1.1 {self.status} {reason}"]
         names = {name.lower() for name, _ in self.headers}
         lines += [f"{name}: {value}" for name, value in self.headers]
-        if "content-length" not in names and "transfer-encoding" not in names:
+        framed = "content-length" in names or "transfer-encoding" in names
+        if not framed and self.status != 204:  # RFC 9110, 8.6
             lines.append(f"Content-Length: {len(self.body)}")
         lines.append(f"Connection: {'close' if close else 'keep-alive'}")
         return self.interim + ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")

@@ -58,6 +58,8 @@ class RequestReader:
         """Whether the client waits for ``100 Continue`` before its body (RFC 9110, 10.1.1)."""
         if not self.head_done or self._body_size or self._complete:
             return False
+        if self._parser.get_http_version() == "1.0":  # it does not know interim responses
+            return False
         return any(
             name.lower() == "expect" and value.lower() == "100-continue"
             for name, value in self._headers
@@ -67,10 +69,13 @@ class RequestReader:
         """Parse ``data``. Returns true once the request is complete. Raises
         :class:`RequestError`."""
         self._fed += len(data)
+        return self._parse(data)
+
+    def _parse(self, data: bytes) -> bool:
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            raise RequestError(400, "protocol upgrades are not served here") from None
+        except httptools.HttpParserUpgrade as exc:
+            return self._parse_without_upgrade(data[exc.args[0] :])
         except httptools.HttpParserError as exc:
             if self._failure is not None:
                 raise self._failure from None
@@ -85,6 +90,33 @@ class RequestReader:
             raise self._head_too_large()
         return self._complete
 
+    def _parse_without_upgrade(self, rest: bytes) -> bool:
+        """Continue after a head that offers another protocol; ``rest`` is what follows it.
+
+        A server may ignore the offer (RFC 9110, 7.8). Java's HTTP client and ``curl --http2`` make
+        it with their first request. The parser stops there and takes the request for complete.
+        """
+        if self.pipelined:
+            return self._complete
+        if self._method == "CONNECT":  # never served; what follows it is not HTTP
+            self.pipelined = True
+            return self._complete
+        version = self._parser.get_http_version().encode("ascii")
+        target = b"".join(self._target)
+        lines = [b"%s %s HTTP/%s" % (self._method.encode("ascii"), target, version)]
+        for name, value in self._headers:
+            if name.lower() != "upgrade":
+                lines.append(f"{name}: {value}".encode("latin-1"))
+        self._target, self._headers, self._head_size = [], [], 0
+        self._complete = self.head_done = False
+        self._parser = httptools.HttpRequestParser(self)
+        return self._parse(b"\r\n".join([*lines, b"", rest]))
+
+    @property
+    def method(self) -> str:
+        """The request's method; empty before its first line was read."""
+        return self._method
+
     @property
     def keep_alive(self) -> bool:
         """Whether the client keeps the connection open for another request."""
@@ -92,10 +124,14 @@ class RequestReader:
 
     def request(self) -> Request:
         """Return the request. Call it only after :meth:`feed` returned true."""
+        authority, target = _origin_form(b"".join(self._target))
+        headers = Headers(self._headers)
+        if authority is not None:  # it replaces the Host header (RFC 9112, 3.2.2)
+            headers["Host"] = authority
         return Request(
             method=self._method,
-            target=_origin_form(b"".join(self._target)),
-            headers=Headers(self._headers),
+            target=target,
+            headers=headers,
             body=self._body[0] if len(self._body) == 1 else b"".join(self._body),
             secure=self._secure,
         )
@@ -110,6 +146,7 @@ class RequestReader:
     def on_url(self, url: bytes) -> None:
         """Store a piece of the target."""
         if not self._complete:
+            self._method = self._parser.get_method().decode("ascii")
             self._target.append(url)
             self._count_head(len(url))
 
@@ -152,7 +189,6 @@ class RequestReader:
         if self._complete:
             return
         self._complete = True
-        self._method = self._parser.get_method().decode("ascii")
         self._keep_alive = bool(self._parser.should_keep_alive())
 
     def _count_head(self, size: int) -> None:
@@ -176,13 +212,13 @@ class RequestReader:
             raise self._failure
 
 
-def _origin_form(target: bytes) -> str:
+def _origin_form(target: bytes) -> tuple[str | None, str]:
+    """Return the authority of a ``target`` in absolute form, else ``None``, and path and query."""
     # A server must accept the absolute form too (RFC 9112, 3.2.2); the executor signs path?query.
     text = target.decode("latin-1")
-    if text[:7].lower() == "http://" or text[:8].lower() == "https://":
-        rest = text.partition("://")[2]
-        slash = min((i for i in (rest.find("/"), rest.find("?")) if i >= 0), default=len(rest))
-        text = rest[slash:]
-        if not text.startswith("/"):
-            text = "/" + text
-    return text
+    if text[:7].lower() != "http://" and text[:8].lower() != "https://":
+        return None, text
+    rest = text.partition("://")[2]
+    slash = min((i for i in (rest.find("/"), rest.find("?")) if i >= 0), default=len(rest))
+    path = rest[slash:]
+    return rest[:slash], path if path.startswith("/") else "/" + path

@@ -139,6 +139,10 @@ def _handshake_code(reason: str) -> str:
     return "certificate-rejected" if rejected else "handshake-failed"
 
 
+def _too_slow() -> RequestError:
+    return RequestError(408, "the request took too long to arrive", "request-timeout")
+
+
 class HttpConnection:
     """One accepted connection: does the TLS handshake and serves requests until it ends."""
 
@@ -270,7 +274,7 @@ class HttpConnection:
         except RequestError as exc:
             if not self._over:
                 self._failed(str(exc), exc.code, status=exc.status)
-                self._refuse(exc)
+                self._refuse(exc, reader.method)
             return False
         except (OSError, ValueError) as exc:
             if exc is not self._broken:
@@ -282,7 +286,7 @@ class HttpConnection:
         self._answering = True
         pending = self._owner.handler.handle(request)
         try:
-            return self._write(pending, close=not reader.keep_alive, more=reader.pipelined)
+            return self._write(pending, request.method, reader)
         finally:
             self._answering = False
 
@@ -292,7 +296,12 @@ class HttpConnection:
         deadline = 0.0
         continued = False
         while True:
-            data = self._receive(CHUNK)
+            try:
+                data = self._receive(CHUNK)
+            except TimeoutError as exc:
+                if exc is not self._broken or not reader.started:
+                    raise
+                raise _too_slow() from None
             if not data:
                 if reader.started and not self._over:
                     error = "the client closed before its request was whole"
@@ -311,15 +320,15 @@ class HttpConnection:
                 deadline, in_head = now + limits.body, False
             left = deadline - now
             if left <= 0:
-                raise RequestError(408, "the request took too long to arrive", "request-timeout")
+                raise _too_slow()
             sock.settimeout(left)
 
-    def _write(self, pending: PendingReply, *, close: bool, more: bool) -> bool:
-        close = close or self._owner.stopping
+    def _write(self, pending: PendingReply, method: str, reader: RequestReader) -> bool:
+        close = self._owner.stopping or not reader.keep_alive
         self._wait = pending.wait
         try:
             reply = pending.reply
-            self.head, self.body = reply.head(close=close), reply.body
+            self.head, self.body = reply.head(close=close), reply.content(method)
             if self._over:
                 raise Aborted
             self._sock.settimeout(self._limits.write)
@@ -336,17 +345,17 @@ class HttpConnection:
                 pending.done(error, "reply-not-taken")
             return False
         pending.done()
-        if more:  # a pipelined request, which is not served, may still be arriving
+        if reader.pipelined:  # a pipelined request, which is not served, may still be arriving
             with contextlib.suppress(OSError):
                 self._drain()
         return not close and not self._over
 
-    def _refuse(self, error: RequestError) -> None:
+    def _refuse(self, error: RequestError, method: str = "") -> None:
         """Reply with an error while the client may still be sending."""
         reply = json_reply(error.status, {"error": str(error)})
         with contextlib.suppress(OSError, ValueError):
             self._sock.settimeout(self._limits.drain)
-            self._sock.sendall(reply.head(close=True) + reply.body)
+            self._sock.sendall(reply.head(close=True) + reply.content(method))
             self._drain()
 
     def _drain(self) -> None:

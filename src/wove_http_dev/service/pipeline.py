@@ -146,7 +146,9 @@ class Pipeline:
             if verdict.hint:
                 document["hint"] = verdict.hint
             return json_reply(verdict.status, document)
-        if request.target.partition("?")[0] not in self.paths:
+        # OPTIONS may ask for the server as a whole, which has no path (RFC 9110, 9.3.7): a 405.
+        whole = request.method == "OPTIONS" and request.target == "*"
+        if not whole and request.target.partition("?")[0] not in self.paths:
             exchange.refusal = f"the path is not {' or '.join(dict.fromkeys(self.paths))}"
             exchange.code = "wrong-path"
             return json_reply(404, {"error": exchange.refusal})

@@ -108,6 +108,13 @@ def test_other_method_says_which(worker: HttpWorker) -> None:
     assert by_method(worker, "GET").headers["allow"] == "POST"
 
 
+def test_options_of_the_whole_server(worker: HttpWorker) -> None:
+    """``OPTIONS *`` is about no path: it gets a 405 that names POST."""
+    data = request_bytes(credentials(worker, b"", "*"), method="OPTIONS", target="*")
+    answered = send_one(worker, data)
+    assert (answered.status, answered.headers["allow"]) == (405, "POST")
+
+
 def test_duplicate_run(worker: HttpWorker, pool: ThreadPoolExecutor) -> None:
     """A run id that is still running here gets a 409."""
     with worker.hold() as gate:
