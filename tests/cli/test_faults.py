@@ -72,3 +72,13 @@ def test_update_of_a_missing_table(
     monkeypatch.setattr(behaviour, "PATH", Path("/missing/behaviour.json"))
     status = main(["faults", "--measure", "--update", "status"])
     assert (status, len(capsys.readouterr().err.splitlines())) == (2, 1)
+
+
+@pytest.mark.parametrize("options", [(), ("--measure",)], ids=["show", "measure"])
+def test_broken_table(
+    behaviour_table: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
+    """A broken table is reported in one line on stderr with exit status 2."""
+    behaviour_table.write_text('{"faults": {')
+    status = main(["faults", "status", *options])
+    assert (status, len(capsys.readouterr().err.splitlines())) == (2, 1)

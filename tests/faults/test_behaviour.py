@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from wove_http_dev.errors import UsageError
 from wove_http_dev.faults import FAULTS, behaviour
 from wove_http_dev.faults.behaviour import Row, differences, recorded, update
 from wove_http_dev.weave_outcome import wove_errors
@@ -157,3 +160,58 @@ def test_an_update_of_all_rows_has_the_versions(behaviour_table: Path) -> None:
     """An update of all rows writes the versions it was measured with."""
     update(recorded(), VERSIONS)
     assert behaviour.recorded_with() == VERSIONS
+
+
+def test_a_killed_update_leaves_the_table(
+    behaviour_table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An update that ends before it is complete leaves the table as it was."""
+    before = behaviour_table.read_bytes()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        update({"hang": {**recorded()["hang"], "message": "another"}}, VERSIONS)
+    assert behaviour_table.read_bytes() == before
+
+
+def test_an_update_keeps_the_mode(behaviour_table: Path) -> None:
+    """An update keeps the permissions of the file."""
+    behaviour_table.chmod(0o664)
+    update({"hang": recorded()["hang"]}, VERSIONS)
+    assert stat.S_IMODE(behaviour_table.stat().st_mode) == 0o664
+
+
+def rename_a_row(path: Path) -> Row:
+    """Give the row of ``hang`` a name that no fault has; return the row."""
+    document = json.loads(path.read_text())
+    row: Row = document["faults"].pop("hang")
+    document["faults"]["old-name"] = row
+    path.write_text(json.dumps(document))
+    return row
+
+
+def test_a_row_without_a_fault_is_kept(behaviour_table: Path) -> None:
+    """An update keeps the row of a fault that was renamed."""
+    row = rename_a_row(behaviour_table)
+    update({}, VERSIONS)
+    assert rows_of(behaviour_table)["old-name"] == row
+
+
+def test_a_row_without_a_fault_is_reported(behaviour_table: Path) -> None:
+    """An update names the row of a fault that was renamed."""
+    rename_a_row(behaviour_table)
+    assert update({}, VERSIONS) == ["old-name: no fault has this name; rename the row or delete it"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", '{"faults": {', "[]", "{}", '{"faults": [], "measured": {}}', '{"faults": {"a": 1}}'],
+)
+def test_a_broken_table_is_a_usage_error(behaviour_table: Path, text: str) -> None:
+    """A file that is not a table is a usage error that says what to do."""
+    behaviour_table.write_text(text)
+    with pytest.raises(UsageError, match=r"is not a table of behaviours .* restore it"):
+        recorded()

@@ -8,12 +8,15 @@ one Python version differ).
 from __future__ import annotations
 
 import json
+import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.catalogue import FAULTS
+from wove_http_dev.private_files import write_whole
 
 Row = dict[str, Any]
 PATH = Path(__file__).with_name("behaviour.json")
@@ -36,8 +39,23 @@ def recorded_with() -> dict[str, str]:
 
 
 def _read() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
-    return document
+    """Return the table. Raises :class:`UsageError` if the file is not one."""
+    try:
+        document = json.loads(PATH.read_text(encoding="utf-8"))
+        rows = [*document["faults"].values(), document["measured"]]
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise _broken(str(exc)) from None
+    if not all(isinstance(row, dict) for row in rows):
+        raise _broken("a row is not an object")
+    table: dict[str, Any] = document
+    return table
+
+
+def _broken(why: str) -> UsageError:
+    return UsageError(
+        f"{PATH} is not a table of behaviours ({why}); restore it from git, or install"
+        " wove-http-dev again"
+    )
 
 
 def _label(python: tuple[int, int] | None = None) -> str:
@@ -93,10 +111,14 @@ def update(rows: Mapping[str, Row], versions: Mapping[str, str]) -> list[str]:
             else:
                 del row[key]
         document["faults"][name] = _by_hand_last(row)
-    document["faults"] = {name: kept[name] for name in FAULTS if name in kept}
+    # The row of a fault that was renamed stays: what was written by hand in it would be lost.
+    unknown = [name for name in kept if name not in FAULTS]
+    left += [f"{name}: no fault has this name; rename the row or delete it" for name in unknown]
+    document["faults"] = {name: kept[name] for name in [*FAULTS, *unknown] if name in kept}
     if set(rows) == set(FAULTS):
         document["measured"] = dict(versions)
-    PATH.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(document, indent=1) + "\n"
+    write_whole(PATH, text.encode(), stat.S_IMODE(PATH.stat().st_mode))
     return left
 
 
