@@ -266,6 +266,12 @@ def test_faults_from_the_start(make_worker: MakeWorker) -> None:
     assert signed_request(worker, run_frame(answer)).status == 403
 
 
+def test_wrong_fault_from_the_start() -> None:
+    """A fault that cannot act on the worker is a usage error before it has a port."""
+    with pytest.raises(UsageError, match="self-signed cannot apply to this worker"):
+        HttpWorker(tls=False, faults=["self-signed"])
+
+
 # Secrets
 
 

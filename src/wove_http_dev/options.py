@@ -30,6 +30,7 @@ to."""
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST_NAME = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*\.?", re.IGNORECASE)
 _AUTHORITY = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]@]*))(?::[0-9]*)?")
+_LONGEST_SECRET = 2**16  # one argument of a command may have 128 KiB (Linux, MAX_ARG_STRLEN)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SENDERS_HEADERS = frozenset(
     [
@@ -276,14 +277,51 @@ def secret_from_environment(option: str, variable: str | None) -> str | None:
     ``None``.
 
     Raises :class:`UsageError`, which names the option ``option``, if the variable is not set or
-    empty.
+    empty, or its value is no secret.
     """
     if variable is None:
         return None
     value = os.environ.get(variable)
     if not value:
         raise UsageError(f"{option}: environment variable {variable} is not set")
+    check_secret(value, f"{option}: environment variable {variable}")
     return Secret(value)
+
+
+def secret_from_file(option: str, path: str | None) -> str | None:
+    """Return the content of the file ``path``; ``None`` if ``path`` is ``None``.
+
+    Raises :class:`UsageError`, which names the option ``option``, if the file cannot be read, is
+    empty, or its content is no secret.
+    """
+    if path is None:
+        return None
+    try:
+        with open(path, "rb") as file:
+            content = file.read(_LONGEST_SECRET + 1)
+    except OSError as exc:
+        raise UsageError(f"{option}: cannot read {path} ({exc.strerror})") from exc
+    if not content:
+        raise UsageError(f"{option}: {path} is empty")
+    if len(content) > _LONGEST_SECRET:
+        raise UsageError(f"{option}: {path} has more than {_LONGEST_SECRET} bytes")
+    value = content.decode("utf-8", "surrogateescape")
+    check_secret(value, f"{option}: {path}")
+    return Secret(value)
+
+
+def check_secret(secret: str, owner: str) -> None:
+    """Raise :class:`UsageError`, beginning with ``owner``, for a secret that does not survive its
+    way through a shell: ``"$(cat FILE)"`` drops line breaks at the end, and null bytes."""
+    if secret.endswith(("\n", "\r")):
+        raise UsageError(
+            f"{owner} must be without line breaks and control characters, and ends with a line"
+            " break, which a shell would drop; write it with printf %s, not echo"
+        )
+    if not secret.isprintable():
+        raise UsageError(
+            f"{owner} must be without line breaks and control characters: printable UTF-8 text"
+        )
 
 
 def _check_path(path: str) -> None:

@@ -57,6 +57,7 @@ class HttpWorker(WorkerSide):
         )
         given.check_exposure(shared.mode)
         super().__init__(given, shared, label, seed)
+        self._check_options()  # before there is a port: one that is in use must not hide it
         self._own_ca = ca is None
         self._ca = ca
         self._lock = threading.Lock()

@@ -3,6 +3,7 @@ is in ``worker.py``."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from wove_http_dev import strict
@@ -10,7 +11,8 @@ from wove_http_dev.client_side import ClientSide
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults import Fault
 from wove_http_dev.faults.fault import Worker
-from wove_http_dev.faults.injections import Injection, Injections
+from wove_http_dev.faults.injections import Injection, Injections, check_together
+from wove_http_dev.faults.selector import Selector
 from wove_http_dev.faults.text import parse_fault, read_injection
 from wove_http_dev.options import Options
 from wove_http_dev.protocol.credentials import Credentials
@@ -127,12 +129,24 @@ class WorkerSide(ClientSide):
             "seed": seed,
             "initial_values": initial_values,
         }
+        return self._state.faults.add(*self._usable(faults, words))
+
+    def _usable(
+        self, faults: Iterable[Fault | str], words: Mapping[str, Any]
+    ) -> tuple[tuple[Fault, ...], Selector]:
         instances, selector = read_injection(faults, words)
         for fault in instances:
             why = self.why_not(fault)
             if why is not None:
                 raise UsageError(f"{fault.name} cannot apply to this worker: {why}")
-        return self._state.faults.add(instances, selector)
+        check_together(instances, selector)
+        return instances, selector
+
+    def _check_options(self) -> None:
+        """Raise :class:`UsageError` for faults among the options that :meth:`inject` would
+        refuse."""
+        for fault in self.options.faults:
+            self._usable([fault], {})
 
     def why_not(self, fault: Fault | str) -> str | None:
         """Return why ``fault`` cannot apply to a worker with these options; ``None`` if it can."""

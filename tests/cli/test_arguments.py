@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,7 +50,11 @@ def test_flag(parser: Parser, words: list[str], name: str, value: object) -> Non
 
 @pytest.mark.parametrize(
     "each",
-    [each for each in fields_of(Options).values() if each.side != TEST and each.name != "headers"],
+    [
+        each
+        for each in fields_of(Options).values()
+        if each.side != TEST and each.name not in ("headers", "secret")
+    ],
     ids=lambda each: each.name,
 )
 def test_metavar(parser: Parser, each: TypedField) -> None:
@@ -58,6 +63,47 @@ def test_metavar(parser: Parser, each: TypedField) -> None:
     flag = "--" + each.name.replace("_", "-")
     wanted = f"--no-{each.name}]" if each.kinds == (bool,) else f"{flag} {each.metavar}]"
     assert wanted in usage
+
+
+class TestSecret:
+    """The secret is in a variable or in a file, never in an argument."""
+
+    def test_variable(self, parser: Parser, monkeypatch: pytest.MonkeyPatch) -> None:
+        """``--secret-env`` names the variable with the secret."""
+        monkeypatch.setenv("SOME_SECRET", "correct-horse")
+        assert options_of(parser, "--secret-env", "SOME_SECRET")["secret"] == "correct-horse"
+
+    def test_file(self, parser: Parser, tmp_path: Path) -> None:
+        """``--secret-file`` names the file with the secret."""
+        (tmp_path / "secret").write_text("correct-horse")
+        given = options_of(parser, "--secret-file", str(tmp_path / "secret"))
+        assert given["secret"] == "correct-horse"
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ["--secret", "correct-horse"],
+            ["--secret=correct-horse"],
+            ["--secre=correct-horse"],
+            ["--sercet", "correct-horse"],
+            ["--prt", "1", "--secret", "correct-horse"],
+        ],
+        ids=" ".join,
+    )
+    def test_argument(
+        self, parser: Parser, capsys: pytest.CaptureFixture[str], words: list[str]
+    ) -> None:
+        """A secret in an argument is refused by a line that names the flags and not the secret."""
+        with pytest.raises(SystemExit):
+            parser.parse_args(words)
+        (line,) = capsys.readouterr().err.splitlines()
+        assert ("--secret-env NAME or --secret-file FILE" in line, "horse" in line) == (True, False)
+
+    def test_both(self, parser: Parser, capsys: pytest.CaptureFixture[str]) -> None:
+        """Both flags together are a usage error."""
+        with pytest.raises(SystemExit):
+            parser.parse_args(["--secret-env", "A", "--secret-file", "b"])
+        assert "not allowed with argument" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

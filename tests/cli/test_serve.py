@@ -30,7 +30,21 @@ from wove_http_dev.cli.state_directory import StateDirectory
 from wove_http_dev.client.definition import CA_VARIABLES
 from wove_http_dev.runs.records import Exchange
 
-pytestmark = pytest.mark.usefixtures("environ")
+pytestmark = pytest.mark.usefixtures("environ", "secret")
+
+
+@pytest.fixture
+def secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``SOME_SECRET`` is set."""
+    monkeypatch.setenv("SOME_SECRET", "correct horse")
+
+
+def snapshot(directory: Path) -> dict[str, tuple[bytes, int, int]]:
+    """Content, inode and time of change of every file."""
+    return {
+        path.name: (path.read_bytes(), path.stat().st_ino, path.stat().st_mtime_ns)
+        for path in directory.iterdir()
+    }
 
 
 def test_printed_paths_are_quoted(make_worker: MakeWorker, tmp_path: Path) -> None:
@@ -160,7 +174,7 @@ def state(tmp_path: Path) -> Path:
         ["--security", "bearer"],
         ["--security", "none"],
         ["--key", "team-a"],
-        ["--secret", "given by hand"],
+        ["--secret-env", "SOME_SECRET"],
         ["--path", "/api/tasks"],
         ["--response-shape", "list"],
         ["--host", "127.0.0.1"],
@@ -293,11 +307,11 @@ def test_secret_is_never_printed(served: Served, state: Path) -> None:
 
 
 def test_given_secret_is_never_printed() -> None:
-    """A secret given with ``--secret`` is not printed either."""
-    with serving("--secret", "hush-hush-hush") as served:
+    """A secret given with ``--secret-env`` is not printed either."""
+    with serving("--secret-env", "SOME_SECRET") as served:
         served.weave()
         _, out, err = served.interrupt()
-    assert "hush" not in served.printed + out + err
+    assert "horse" not in served.printed + out + err
 
 
 def test_state_directory_is_private(served: Served, state: Path) -> None:
@@ -305,11 +319,59 @@ def test_state_directory_is_private(served: Served, state: Path) -> None:
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
 
 
-def test_existing_state_directory_is_made_private(state: Path) -> None:
-    """An existing state directory that others may enter is made private."""
-    state.mkdir(parents=True, mode=0o755)
+def test_exposed_state_directory(state: Path) -> None:
+    """A state directory whose files others can replace is said in one line, and serves."""
+    state.mkdir(parents=True)
+    state.chmod(0o777)
+    with serving() as served:
+        _, _, err = served.interrupt()
+    assert err == (
+        f"wove-http-dev: other users can replace files in {state}; use a directory of your own\n"
+    )
+
+
+def test_second_serve_changes_nothing(state: Path) -> None:
+    """A second ``serve`` on the state directory leaves every file of the first as it is."""
     with serving():
-        assert stat.S_IMODE(state.stat().st_mode) == 0o700
+        before = snapshot(state)
+        with serving():
+            assert snapshot(state) == before
+
+
+@pytest.mark.parametrize(
+    "words", [["--fault", "nonsense"], ["--security", "env:NOT_SET_ANYWHERE"], []], ids=" ".join
+)
+def test_refused_serve_changes_nothing(tmp_path: Path, words: list[str]) -> None:
+    """A first ``serve`` that is refused (here with a port in use at least) makes no directory."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        run("serve", "--port", str(other.getsockname()[1]), *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_fault_before_the_port() -> None:
+    """A port that is in use does not hide a wrong fault."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        done = run("serve", "--port", str(other.getsockname()[1]), "--fault", "slow-respose")
+    assert "did you mean 'slow-response'" in done.stderr
+
+
+def test_secret_with_a_line_break(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret that the printed lines would change is one line, and exit status 2."""
+    monkeypatch.setenv("SOME_SECRET", "correct-horse\n")
+    done = run("serve", "--port", "0", "--security", "env:SOME_SECRET")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+
+
+def test_bundle_after_a_restart_in_the_same_shell(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``SSL_CERT_FILE`` as it was printed does not change the next bundle."""
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    with serving():
+        first = (state / "bundle.pem").read_bytes()
+    monkeypatch.setenv("SSL_CERT_FILE", str(state / "bundle.pem"))
+    with serving():
+        assert (state / "bundle.pem").read_bytes() == first
 
 
 @pytest.mark.parametrize("name", ["secret", "ca.key"])

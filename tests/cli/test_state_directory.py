@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from wove_http_dev.cli.state_directory import StateDirectory
 from wove_http_dev.errors import UsageError
+
+
+@pytest.fixture
+def no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user id that the system does not know, and no ``HOME``."""
+
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", home)
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
 
 
 def test_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,6 +44,55 @@ def test_directory_is_made(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o700
 
 
+@pytest.mark.parametrize("mode", [0o1777, 0o755, 0o2770])
+def test_existing_directory_keeps_its_mode(tmp_path: Path, mode: int) -> None:
+    """The mode of an existing directory is not changed."""
+    tmp_path.chmod(mode)
+    StateDirectory(str(tmp_path))
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == mode
+
+
+@pytest.mark.parametrize(
+    ("mode", "exposed"), [(0o700, False), (0o775, False), (0o1777, False), (0o777, True)]
+)
+def test_exposed(tmp_path: Path, mode: int, exposed: bool) -> None:
+    """A directory is exposed if everybody may write to it and it is not sticky."""
+    tmp_path.chmod(mode)
+    assert StateDirectory(str(tmp_path)).exposed is exposed
+
+
+def test_exposed_to_its_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another user's directory is exposed to that user."""
+    state = StateDirectory(str(tmp_path))
+    owned = os.stat_result([0o40700, 0, 0, 2, os.geteuid() + 1, 0, 0, 0, 0, 0])
+    monkeypatch.setattr(Path, "stat", lambda _: owned)
+    assert state.exposed
+
+
+def test_no_home(tmp_path: Path, no_home: None) -> None:
+    """A user without a home directory can name a directory."""
+    assert StateDirectory(str(tmp_path)).path == tmp_path
+
+
+def test_default_without_a_home(no_home: None) -> None:
+    """Without a home directory the default is a usage error that says what to do."""
+    with pytest.raises(UsageError, match="no home directory; name a --state-dir"):
+        StateDirectory()
+
+
+def test_relative_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative ``$XDG_STATE_HOME`` is ignored, as its specification says."""
+    monkeypatch.setenv("XDG_STATE_HOME", "state")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert StateDirectory().path == tmp_path / ".local" / "state" / "wove-http-dev"
+
+
+def test_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path becomes absolute: its files are named to processes elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    assert StateDirectory("state").path == tmp_path / "state"
+
+
 def test_file_in_its_place(tmp_path: Path) -> None:
     """A path that is not a directory is a usage error that names it and the option."""
     path = tmp_path / "file"
@@ -45,17 +107,47 @@ def test_secret_is_kept(tmp_path: Path) -> None:
     assert secrets[0] == secrets[1] != ""
 
 
+def test_first_starts_agree_on_the_secret(tmp_path: Path) -> None:
+    """Of several first starts, all have the secret of one."""
+    states = [StateDirectory(str(tmp_path)) for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        assert len({*pool.map(StateDirectory.secret, states)}) == 1
+
+
+def test_symbolic_link_in_place_of_the_secret(tmp_path: Path) -> None:
+    """A symbolic link in place of the secret is refused."""
+    (tmp_path / "target").write_text("another secret")
+    (tmp_path / "secret").symlink_to(tmp_path / "target")
+    with pytest.raises(UsageError, match="symbolic link"):
+        StateDirectory(str(tmp_path)).secret()
+
+
+def test_loosened_secret_is_mended(tmp_path: Path) -> None:
+    """A secret that others may read is made private."""
+    StateDirectory(str(tmp_path)).secret()
+    (tmp_path / "secret").chmod(0o644)
+    StateDirectory(str(tmp_path)).secret()
+    assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
+
+
 def test_authority_is_kept(tmp_path: Path) -> None:
     """The CA is made once and loaded afterwards."""
     pems = [StateDirectory(str(tmp_path)).certificate_authority().cert_pem for _ in range(2)]
     assert pems[0] == pems[1]
 
 
-@pytest.mark.parametrize(("content", "message"), [(b"", "is empty"), (b"\xff", "cannot be used")])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty; delete it"),
+        (b"\xff", "cannot be used .*; delete it"),
+        (b"s\n", "a line break, which a shell would drop"),
+    ],
+)
 def test_broken_secret(tmp_path: Path, content: bytes, message: str) -> None:
-    """An unreadable secret is a usage error that says what to delete."""
+    """An unreadable secret is a usage error that says what to do."""
     (tmp_path / "secret").write_bytes(content)
-    with pytest.raises(UsageError, match=f"{message}.*delete it"):
+    with pytest.raises(UsageError, match=message):
         StateDirectory(str(tmp_path)).secret()
 
 

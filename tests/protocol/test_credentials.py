@@ -97,6 +97,28 @@ class TestForms:
         shared = credentials(form, secret=SECRET)
         assert SECRET not in repr((shared, shared.client_security()))
 
+    @pytest.mark.parametrize(
+        ("form", "source"),
+        [
+            ("env:WOVE_TEST_SECRET", "security: environment variable WOVE_TEST_SECRET must"),
+            ({"secret_env": "WOVE_TEST_SECRET"}, "environment variable WOVE_TEST_SECRET must"),
+            ({"secret": "s\n"}, "security: the secret must"),
+            ({"secret": b"s\n"}, "security: the secret must"),
+            ({"secret": b"\xff"}, "security: the secret must"),
+            ({"type": "bearer", "token": "s\n"}, "sent in a header"),
+            ({"type": "bearer", "token": " s"}, "sent in a header"),
+            ({"type": "bearer", "token_env": "WOVE_TEST_SECRET"}, "sent in a header"),
+        ],
+        ids=repr,
+    )
+    def test_secret_that_a_shell_changes(
+        self, monkeypatch: pytest.MonkeyPatch, form: Any, source: str
+    ) -> None:
+        """A secret that a shell or a header would change is refused, wherever it comes from."""
+        monkeypatch.setenv("WOVE_TEST_SECRET", "s\n")
+        with pytest.raises(UsageError, match=source):
+            credentials(form)
+
     def test_random_secret(self) -> None:
         """Without a secret each worker gets a random one."""
         assert credentials("signed").secret != credentials("signed").secret

@@ -7,16 +7,25 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from wove_http_dev.fields import TypedField, fields_of, nearest
-from wove_http_dev.options import TEST, Options
+from wove_http_dev.options import TEST, Options, secret_from_environment, secret_from_file
 
 
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are one line and suggest the flag that was probably meant."""
 
+    def __init__(self, *args: Any, **words: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **words})
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse ``args``. An unknown argument exits with status 2."""
         known, extra = super().parse_known_args(args, namespace)
         if extra:  # reported here, because the parser of a command knows the flags to offer
+            if any(nearest(word.partition("=")[0].lstrip("-"), ["secret"]) for word in extra):
+                # Not repeated: what follows it may be a secret.
+                self.error(
+                    "unrecognized arguments: --secret; the process list shows what is written"
+                    " there, so use --secret-env NAME or --secret-file FILE"
+                )
             self.error(f"unrecognized arguments: {' '.join(extra)}{self._advice(extra[0])}")
         return known, extra
 
@@ -39,6 +48,17 @@ def add_options(parser: argparse.ArgumentParser, *, port: int) -> None:
     """Add a flag for each option that is not only for tests; ``port`` is the default port."""
     for name, each in _flags().items():
         each.add_flag(parser, port if name == "port" else each.default)
+    secrets = parser.add_mutually_exclusive_group()
+    secrets.add_argument(
+        "--secret-env",
+        metavar="NAME",
+        help="environment variable with the signing secret, or the bearer token",
+    )
+    secrets.add_argument(
+        "--secret-file",
+        metavar="FILE",
+        help="file with nothing but the signing secret, or the bearer token",
+    )
     parser.add_argument(
         "--fault",
         action="append",
@@ -57,18 +77,25 @@ def add_options(parser: argparse.ArgumentParser, *, port: int) -> None:
 
 
 def given_options(namespace: argparse.Namespace) -> dict[str, Any]:
-    """Return the options that the flags of :func:`add_options` set, by name."""
+    """Return the options that the flags of :func:`add_options` set, by name. Raises
+    :class:`UsageError` for a secret that cannot be used."""
     return {
         **{name: getattr(namespace, name) for name in _flags()},
+        "secret": secret_from_environment("--secret-env", namespace.secret_env)
+        or secret_from_file("--secret-file", namespace.secret_file),
         "faults": list(namespace.fault),
         "headers": dict(namespace.header) or None,
     }
 
 
 def _flags() -> Mapping[str, TypedField]:
-    # The headers have a flag of another form: --header.
+    # These two have flags of another form: --header; --secret-env and --secret-file.
     options = fields_of(Options).items()
-    return {name: each for name, each in options if each.side != TEST and name != "headers"}
+    return {
+        name: each
+        for name, each in options
+        if each.side != TEST and name not in ("headers", "secret")
+    }
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -18,10 +18,12 @@ from typing import Any
 
 from wove_http_dev.cli.reload import Reloader
 from wove_http_dev.cli.state_directory import StateDirectory
+from wove_http_dev.cli.streams import complain
 from wove_http_dev.client.definition import CA_VARIABLES, SECRET_VARIABLE
 from wove_http_dev.errors import UsageError
 from wove_http_dev.runs.journal import JournalObserver
 from wove_http_dev.runs.records import Exchange
+from wove_http_dev.service.port import Port
 from wove_http_dev.worker import HttpWorker
 
 
@@ -35,7 +37,10 @@ def serve(words: dict[str, Any], *, app_dir: Path, state_dir: str | None, reload
         raise UsageError(f"--app-dir {app_dir} is not a directory")
     application = app_dir.resolve()
     sys.path.insert(0, str(application))
+    _check_start(words)
     state = StateDirectory(state_dir)
+    if state.exposed:
+        complain(f"other users can replace files in {state.path}; use a directory of your own")
     if words["secret"] is None and words["security"] in ("signed", "bearer"):
         words["secret"] = state.secret()
     with ExitStack() as stack:
@@ -49,6 +54,13 @@ def serve(words: dict[str, Any], *, app_dir: Path, state_dir: str | None, reload
             print(_how_to_reach(worker, state), flush=True)
         os.read(stopped, 1)
     return 0
+
+
+def _check_start(words: dict[str, Any]) -> None:
+    """Raise :class:`UsageError` for options, faults or a port that cannot be used, so that a start
+    that is refused changes nothing on disk."""
+    options = HttpWorker(**words).options
+    Port(options.host, options.port).close()
 
 
 @contextmanager

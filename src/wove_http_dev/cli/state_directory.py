@@ -6,30 +6,40 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from pathlib import Path
 
 from wove_http_dev.errors import UsageError
-from wove_http_dev.private_files import write_private
+from wove_http_dev.options import check_secret
+from wove_http_dev.private_files import locked, read_own, write_private
 from wove_http_dev.tls import CertificateAuthority
 
 
 class StateDirectory:
-    """The directory at ``path``, created if it is absent (mode 0700).
+    """The directory at ``path``, created if it is absent (mode 0700). An existing one keeps its
+    mode: it may be shared, and its private files have mode 0600.
 
     The default is ``$XDG_STATE_HOME/wove-http-dev``, or ``~/.local/state/wove-http-dev``. Raises
     :class:`UsageError` for a directory that cannot be used.
     """
 
     def __init__(self, path: str | None = None) -> None:
-        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-        self.path = Path(path) if path else Path(base) / "wove-http-dev"
+        chosen = Path(path) if path else _default()
         try:
+            self.path = chosen.absolute()  # clients read its files from other directories
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path.chmod(0o700)
         except OSError as exc:
             raise UsageError(
-                f"cannot use {self.path} ({exc.strerror}); name another --state-dir"
+                f"cannot use {chosen} ({exc.strerror}); name another --state-dir"
             ) from exc
+
+    @property
+    def exposed(self) -> bool:
+        """Whether other users may replace files here: without the sticky bit, whoever can write to
+        a directory can rename what is in it; its owner can always."""
+        status = self.path.stat()
+        open_to_all = status.st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH
+        return open_to_all or status.st_uid not in (os.geteuid(), 0)
 
     def certificate_authority(self) -> CertificateAuthority:
         """Return the CA in this directory, created if it is absent."""
@@ -37,16 +47,21 @@ class StateDirectory:
 
     def secret(self) -> str:
         """Return the secret in this directory, created if it is absent. Raises :class:`UsageError`
-        for a file that cannot be read, or is empty."""
+        for a file that cannot be read, is empty, or has a line break."""
         path = self.path / "secret"
         try:
             if not path.exists():
-                write_private(path, secrets.token_urlsafe(32).encode())
-            kept = path.read_text("ascii").strip()
+                with locked(self.path):
+                    if not path.exists():
+                        write_private(path, secrets.token_urlsafe(32).encode())
+            kept = read_own(path, private=True).decode("ascii")
+        except UsageError:
+            raise
         except (OSError, ValueError) as exc:
             raise UsageError(f"{path} cannot be used ({exc}); delete it") from exc
         if not kept:
             raise UsageError(f"{path} is empty; delete it")
+        check_secret(kept, str(path))
         return kept
 
     def file_with(self, secret: str, port: int) -> Path:
@@ -54,7 +69,17 @@ class StateDirectory:
         separate file for the worker on ``port``, because several workers may share the
         directory."""
         path = self.path / "secret"
-        if not path.exists() or path.read_text() != secret:
+        if not path.exists() or read_own(path, private=True) != secret.encode():
             path = self.path / f"secret-{port}"
             write_private(path, secret.encode())
         return path
+
+
+def _default() -> Path:
+    base = os.environ.get("XDG_STATE_HOME", "")
+    if os.path.isabs(base):  # XDG Base Directory Specification: a relative path is invalid
+        return Path(base) / "wove-http-dev"
+    try:
+        return Path.home() / ".local" / "state" / "wove-http-dev"
+    except RuntimeError as exc:  # a user id that the system does not know, and no HOME
+        raise UsageError("this user has no home directory; name a --state-dir") from exc

@@ -166,7 +166,7 @@ def _no_wait(seconds: float | None) -> bool:
 NO_PLAN = Plan()
 
 
-def _check(faults: tuple[Fault, ...], selector: Selector) -> None:
+def check_together(faults: tuple[Fault, ...], selector: Selector) -> None:
     """Raise :class:`UsageError` unless ``faults`` can act together on what ``selector`` selects."""
     if not faults:
         raise UsageError("inject() takes at least one fault")
@@ -211,7 +211,7 @@ class Injections:
 
     def add(self, faults: tuple[Fault, ...], selector: Selector) -> Injection:
         """Put ``faults`` in force. Raises :class:`UsageError` if they cannot act together."""
-        _check(faults, selector)
+        check_together(faults, selector)
         with self._lock:
             injection = Injection(faults, selector, len(self._made), self)
             self._made.append(injection)

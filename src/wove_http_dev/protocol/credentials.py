@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wove_http_dev.errors import UsageError
-from wove_http_dev.options import SECURITY_WORDS, hide_secrets
+from wove_http_dev.options import SECURITY_WORDS, check_secret, hide_secrets
 from wove_http_dev.secret import Secret, SecretBytes
 
 
@@ -55,7 +55,8 @@ def credentials(
     """Create credentials from ``signed``, ``bearer``, ``none``, or any form that Wove's own
     ``executor_config.security`` accepts (``env:VARIABLE``, a dict, ``None``).
 
-    ``secret`` is random if not given. Raises :class:`UsageError` if Wove would refuse the form.
+    ``secret`` is random if not given. Raises :class:`UsageError` if Wove would refuse the form, and
+    for a secret that would not be the same after its way through a shell or a header.
     """
     given = hide_secrets({"security": security, "secret": secret})
     security, secret = given["security"], given["secret"]
@@ -79,10 +80,13 @@ def credentials(
     parsed = _parse(form)
     _check_skew(parsed.clock_skew_seconds)
     _check_key(parsed.key)
-    if parsed.mode == "signed" and secret is not None and not secret.isprintable():
-        raise UsageError("secret must be without line breaks and control characters")
+    if parsed.mode == "signed":
+        check_secret(parsed.secret.decode("utf-8", "surrogateescape"), _source(form, secret))
     if parsed.mode == "bearer" and not _fits_a_header(parsed.token):
-        raise UsageError("a bearer token is sent in a header: printable latin-1 characters only")
+        raise UsageError(
+            "a bearer token is sent in a header: printable latin-1 characters only, and no blank at"
+            " its ends"
+        )
     material = parsed.secret if parsed.mode == "signed" else (parsed.token or "").encode()
     return Credentials(
         mode=parsed.mode,
@@ -119,7 +123,17 @@ def _check_key(key: str) -> None:
 
 
 def _fits_a_header(token: str) -> bool:
+    if token != token.strip():  # RFC 9110, 5.5: blanks around a field's value are not part of it
+        return False
     return token.isprintable() and all(ord(character) < 256 for character in token)
+
+
+def _source(form: Any, secret: str | None) -> str:
+    """Where the secret comes from, for a message."""
+    variable = form.get("secret_env") if isinstance(form, Mapping) else form.partition("env:")[2]
+    if variable:
+        return f"security: environment variable {variable}"
+    return "secret" if secret is not None else "security: the secret"
 
 
 def _parse(form: Any) -> Any:
