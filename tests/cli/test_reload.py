@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import linecache
 import os
+import py_compile
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +34,13 @@ class Application:
         self._time += 10
         os.utime(file, (self._time, self._time))
 
+    def write_unnoticed(self, path: str, value: int) -> None:
+        """Write a module of the same size, with the time stamps that its file has."""
+        file = self.root / path
+        before = file.stat()
+        file.write_text(f"VALUE = {value}\n")
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
     def load(self, name: str) -> ModuleType:
         """Import the module as a task sent by name does."""
         return importlib.import_module(name)
@@ -59,6 +68,68 @@ def test_changed_module(application: Application) -> None:
     application.write(f"{APP}.py", 2)
     reloader.refresh()
     assert application.load(APP).VALUE == 2
+
+
+def test_change_within_one_tick(application: Application) -> None:
+    """A change that leaves size and time stamp is seen."""
+    reloader = Reloader(application.root)
+    reloader.refresh()
+    application.write_unnoticed(f"{APP}.py", 2)
+    reloader.refresh()
+    assert application.load(APP).VALUE == 2
+
+
+def test_change_after_an_import(application: Application) -> None:
+    """A change between the first import of a module and the next task is seen."""
+    application.write(f"{PACKAGE}.py", 1)
+    with Reloader(application.root) as reloader:
+        reloader.refresh()
+        application.load(PACKAGE)
+        application.write_unnoticed(f"{PACKAGE}.py", 2)
+        reloader.refresh()
+        assert application.load(PACKAGE).VALUE == 2
+
+
+@pytest.mark.parametrize("name", [PACKAGE, f"{PACKAGE}.__init__"], ids=["module", "package"])
+def test_stale_bytecode(application: Application, name: str) -> None:
+    """The source is imported where bytecode of another text has its size and time stamp."""
+    path = f"{name.replace('.', '/')}.py"
+    application.write(path, 1)
+    py_compile.compile(str(application.root / path))
+    application.write_unnoticed(path, 2)
+    with Reloader(application.root):
+        assert application.load(PACKAGE).VALUE == 2
+
+
+def test_new_module(application: Application) -> None:
+    """A module that is written after a failed import is found, whatever its directory's time."""
+    before = application.root.stat()
+    with Reloader(application.root) as reloader:
+        with pytest.raises(ModuleNotFoundError):
+            application.load(PACKAGE)
+        application.write(f"{PACKAGE}.py", 1)
+        os.utime(application.root, ns=(before.st_atime_ns, before.st_mtime_ns))
+        reloader.refresh()
+        assert application.load(PACKAGE).VALUE == 1
+
+
+def test_import_system_is_restored(application: Application) -> None:
+    """After the block Python imports as before."""
+    before = list(sys.meta_path)
+    with Reloader(application.root):
+        pass
+    assert sys.meta_path == before
+
+
+def test_source_lines_are_read_again(application: Application) -> None:
+    """A traceback shows the changed source."""
+    path = str(application.root / f"{APP}.py")
+    linecache.getline(path, 1)
+    reloader = Reloader(application.root)
+    reloader.refresh()
+    application.write_unnoticed(f"{APP}.py", 2)
+    reloader.refresh()
+    assert linecache.getline(path, 1) == "VALUE = 2\n"
 
 
 def test_change_after_change(application: Application) -> None:

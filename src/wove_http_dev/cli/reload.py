@@ -1,55 +1,115 @@
-"""``serve --reload``: imports the application's modules again after they have changed on disk.
+"""``serve --reload``: imports the application's modules again after a change on disk.
 
-A task that was sent by name finds its module in ``sys.modules``. The reloader removes the changed
-modules and all others of the application from there, so that the next task imports them again.
+Tasks sent by name find their module in ``sys.modules``. If a module of the application changed, the
+reloader removes all of them from there, so that the next task imports them again. No time stamp is
+asked: two edits may share one, and Python then takes the first one's bytecode for the second's.
 """
 
 from __future__ import annotations
 
+import hashlib
 import importlib
-import math
+import importlib.machinery
+import linecache
 import os
 import sys
-import time
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import CodeType, ModuleType
 
 
 class Reloader:
-    """Watches the modules that were imported from below ``root``, except installed packages."""
+    """Watches the modules that are imported from below ``root``, except installed packages.
+
+    A context manager: inside the block these modules are imported from their source, never from
+    bytecode.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = str(root) + os.sep
-        self._stamps: dict[str, float] = {}
-        self._last_call = math.inf
+        self._lock = threading.Lock()
+        self._digests: dict[str, bytes | None] = {}
+        """What each file contained when its module was imported, or was first seen here."""
+
+    def __enter__(self) -> Reloader:
+        sys.meta_path.insert(0, self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
 
     def refresh(self) -> None:
-        """Remove every module below ``root`` from ``sys.modules`` if one of them has changed since
-        the last call."""
-        last_call, self._last_call = self._last_call, time.time()
-        stamps = {}
-        for name, module in list(sys.modules.items()):
-            path = getattr(module, "__file__", None)
-            if not isinstance(path, str) or not path.startswith(self._root):
-                continue
-            if _is_installed(name, path):
-                continue
-            try:
-                stamps[name] = os.stat(path).st_mtime_ns / 1e9
-            except OSError:
-                stamps[name] = -1.0
-        # A module that is new was imported after the last call. If its file changed after that
-        # call, it may have changed after the import as well.
-        changed = any(
-            stamp != self._stamps[name] if name in self._stamps else stamp > last_call
-            for name, stamp in stamps.items()
-        )
-        if changed:
+        """Remove all modules below ``root`` from ``sys.modules`` if the file of one of them is not
+        what it was made from. Reads every one of these files."""
+        with self._lock:
+            # A directory's listing is read again when its time stamp changes; see above.
             importlib.invalidate_caches()
-            for name in stamps:
-                sys.modules.pop(name, None)
-            self._stamps = {}
-        else:
-            self._stamps = stamps
+            names = []
+            changed = False
+            for name, module in list(sys.modules.items()):
+                path = getattr(module, "__file__", None)
+                if not isinstance(path, str) or not self._watches(name, path):
+                    continue
+                names.append(name)
+                digest = _digest_of(path)
+                changed = self._digests.setdefault(path, digest) != digest or changed
+            if changed:
+                for path in self._digests:
+                    linecache.cache.pop(path, None)  # the source lines of tracebacks
+                self._digests.clear()
+                for name in names:
+                    sys.modules.pop(name, None)
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Return what the other finders find, if that is a module to watch (a hook of Python's
+        import system)."""
+        for finder in [each for each in sys.meta_path if each is not self]:
+            if not hasattr(finder, "find_spec"):  # Python asks it, and those behind it
+                return None
+            spec = finder.find_spec(name, path, target)
+            if spec is None:
+                continue
+            if type(spec.loader) is importlib.machinery.SourceFileLoader and self._watches(
+                name, spec.loader.path
+            ):
+                spec.loader = _SourceLoader(name, spec.loader.path, self._imported)
+            return spec
+        return None
+
+    def _imported(self, path: str, source: bytes) -> None:
+        self._digests[path] = _digest(source)
+
+    def _watches(self, name: str, path: str) -> bool:
+        return path.startswith(self._root) and not _is_installed(name, path)
+
+
+class _SourceLoader(importlib.machinery.SourceFileLoader):
+    """Compiles a module's source, whatever bytecode there is; writes none."""
+
+    def __init__(self, name: str, path: str, imported: Callable[[str, bytes], None]) -> None:
+        super().__init__(name, path)
+        self._imported = imported
+
+    def get_code(self, fullname: str) -> CodeType:
+        source = self.get_data(self.path)
+        self._imported(self.path, source)
+        code: CodeType = self.source_to_code(source, self.path)
+        return code
+
+
+def _digest_of(path: str) -> bytes | None:
+    try:
+        return _digest(Path(path).read_bytes())
+    except OSError:
+        return None
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content).digest()
 
 
 def _is_installed(name: str, path: str) -> bool:

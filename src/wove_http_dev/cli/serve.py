@@ -45,7 +45,8 @@ def serve(words: dict[str, Any], *, app_dir: Path, state_dir: str | None, reload
         words["secret"] = state.secret()
     with ExitStack() as stack:
         ca = stack.enter_context(state.certificate_authority())
-        before_run = Reloader(application).refresh if reload else None
+        reloader = stack.enter_context(Reloader(application)) if reload else None
+        before_run = reloader.refresh if reloader is not None else None
         worker = HttpWorker(ca=ca, before_run=before_run, **words)
         worker.journal.observe(_ExchangePrinter())
         stopped = stack.enter_context(_stop_signals())
