@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -12,6 +13,7 @@ import cloudpickle
 import pytest
 from wove.environment import EnvironmentExecutionError
 
+from tests.forked import forked_child, status_in_a_fork
 from tests.service.helpers import served
 from tests.support import (
     TIMEOUT,
@@ -27,6 +29,7 @@ from wove_http_dev.errors import (
     PortInUseError,
     UsageError,
 )
+from wove_http_dev.service.port import Port
 from wove_http_dev.worker import HttpWorker
 
 # Keywords of the constructor
@@ -326,3 +329,34 @@ def test_what_a_worker_gives_cannot_travel(worker: HttpWorker, make: str) -> Non
     thing = worker.hold() if make == "hold" else worker.inject("hang")
     with pytest.raises(TypeError, match="cannot be sent to the worker"):
         cloudpickle.dumps(thing)
+
+
+# Forked children
+
+
+@pytest.mark.parametrize("isolated", [False, True], ids=["in-process", "isolated"])
+def test_a_fork_that_leaves_the_block_ends_nothing(make_worker: MakeWorker, isolated: bool) -> None:
+    """A forked child that leaves the ``with`` block of a worker, and crashes it, does not stop its
+    parent's worker and does not delete its files."""
+    worker = make_worker(isolated=isolated)
+    ca_file = worker.ca_file
+
+    def leaves() -> bool:
+        worker.__exit__(None, None, None)
+        worker.crash()
+        worker._certificates().close()
+        return not worker.running
+
+    status = status_in_a_fork(leaves)
+    result = signed_request(worker, run_frame(bytes, {"source": 1})).result
+    assert (status, result, os.path.exists(ca_file)) == (0, b"\0", True)
+
+
+@pytest.mark.parametrize("isolated", [False, True], ids=["in-process", "isolated"])
+def test_a_fork_does_not_keep_the_port(make_worker: MakeWorker, isolated: bool) -> None:
+    """After ``stop()`` the port is free, although a child that was forked before lives."""
+    worker = make_worker(isolated=isolated)
+    with forked_child():
+        worker.stop()
+        with contextlib.closing(Port("localhost", worker.port)) as port:
+            assert port.number == worker.port

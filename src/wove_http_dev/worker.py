@@ -146,7 +146,7 @@ class HttpWorker(WorkerSide):
     @property
     def running(self) -> bool:
         """Whether the worker is serving."""
-        return self._host.running
+        return not self._life.forked and self._host.running
 
     def start(self) -> HttpWorker:
         """Start serving; after a :meth:`stop`, on the same port as before. Does nothing if the
@@ -180,6 +180,8 @@ class HttpWorker(WorkerSide):
         _warn(stuck)
 
     def _end(self) -> list[str]:
+        if self._life.forked:
+            return []
         try:
             return self._life.stop()
         finally:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import pickle
+import select
+import signal
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -12,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.forked import fork
+from tests.run_records import returned
 from wove_http_dev.protocol.frames import dumps, loads
 from wove_http_dev.runs.runner import CANCELLED, Execution, Outcome, Runner, error_outcome, run_body
 
@@ -614,3 +619,25 @@ def test_plain_results_need_no_cloudpickle() -> None:
 def test_repr_has_no_payload() -> None:
     """The repr of an outcome does not show the result, so that it reaches no log."""
     assert "secret" not in repr(run(str, object="secret"))
+
+
+def test_body_that_forks_and_returns(runner: Runner) -> None:
+    """The child that a body forks ends when the body returns in it, and is no second worker."""
+    reader, writer = os.pipe()
+
+    def forks() -> Outcome:
+        pid = fork()
+        os.close(writer if pid else reader)
+        return returned(pid)
+
+    with open(reader, "rb") as ends:
+        execution = Execution("forks")
+        runner.start(execution, forks)
+        outcome = execution.wait(TIMEOUT)
+        assert outcome is not None
+        assert outcome.result_pickle is not None
+        pid = loads(outcome.result_pickle)
+        ended, _, _ = select.select([ends], [], [], TIMEOUT)
+        if not ended:
+            os.kill(pid, signal.SIGKILL)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0

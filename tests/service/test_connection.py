@@ -10,10 +10,14 @@ import socket
 import ssl
 import subprocess
 import sys
-from typing import Any, NoReturn
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, ClassVar, NoReturn
 
 import pytest
 
+from tests.forked import forked_child
 from tests.service.helpers import both, served
 from tests.support import (
     TARGET,
@@ -31,6 +35,7 @@ from tests.support import (
     send_raw,
     signed_bytes,
 )
+from wove_http_dev.faults.fault import Connection, Fault, Wire
 from wove_http_dev.service.connection import Limits
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker import HttpWorker
@@ -420,3 +425,102 @@ def test_report_of_a_certificate_that_cannot_be_made(
     with connect(worker, tls=False) as sock:
         read_all(sock)
     assert "FileNotFoundError: no usable temporary directory" in worker.report()
+
+
+# The end of a connection of which another process has a copy
+
+
+@contextlib.contextmanager
+def forked_during_a_request(
+    worker: HttpWorker, pool: ThreadPoolExecutor, client: socket.socket
+) -> Iterator[None]:
+    """Send a task on ``client``; then a child is forked, which lives in the block, and the reply
+    is written."""
+    gate = worker.hold()
+    client.sendall(signed_bytes(worker, run_frame(answer)))
+    gate.wait_arrived()
+    with forked_child():
+        gate.release()
+        yield
+
+
+@both
+@pytest.mark.parametrize("fault", ["close-without-response", "truncated-body"])
+def test_close_while_a_forked_child_lives(
+    make_worker: MakeWorker, pool: ThreadPoolExecutor, tls: bool, fault: str
+) -> None:
+    """A connection that the worker closes is at its end, although a child that was forked while the
+    request was served lives on."""
+    worker = make_worker(tls=tls)
+    worker.inject(fault)
+    with connect(worker) as client, forked_during_a_request(worker, pool, client):
+        assert b'"task_result"' not in read_all(client)
+
+
+def test_reset_while_a_forked_child_lives(
+    plain_worker: HttpWorker, pool: ThreadPoolExecutor
+) -> None:
+    """A reset is a reset, although a child that was forked while the request was served lives
+    on."""
+    plain_worker.inject("reset-before-response")
+    with (
+        connect(plain_worker) as client,
+        forked_during_a_request(plain_worker, pool, client),
+        pytest.raises(ConnectionResetError),
+    ):
+        read_all(client)
+
+
+@dataclass(frozen=True)
+class Copied(Fault):
+    """The reply is written while something else has a copy of the connection's descriptor."""
+
+    stage: ClassVar[str] = "wire"
+    copies: ClassVar[list[int]] = []
+
+    def on_wire(self, wire: Wire) -> None:
+        """Copy the descriptor and write the reply."""
+        self.copies.append(os.dup(wire._sock.fileno()))  # type: ignore[attr-defined]
+        wire.send_all()
+
+
+@pytest.fixture
+def copied() -> Iterator[Copied]:
+    """The fault, whose copies are closed at the end."""
+    yield Copied()
+    while Copied.copies:
+        os.close(Copied.copies.pop())
+
+
+@both
+@pytest.mark.parametrize("size", [1, 8 * MEGABYTE])
+def test_end_of_a_connection_with_a_copy(
+    make_worker: MakeWorker, copied: Copied, tls: bool, size: int
+) -> None:
+    """The whole reply arrives, and then the end, although a copy of the descriptor is open."""
+    worker = make_worker(tls=tls)
+    worker.inject(copied)
+    response = send_one(worker, signed_bytes(worker, run_frame(bytes, {"source": size})))
+    assert response.result == bytes(size)
+
+
+@dataclass(frozen=True)
+class Unread(Fault):
+    """The connection is closed when a byte has arrived that is not read."""
+
+    stage: ClassVar[str] = "connection"
+
+    def on_connection(self, connection: Connection) -> None:
+        """Wait for a byte, leave it unread, and close."""
+        sock: socket.socket = connection._sock  # type: ignore[attr-defined]
+        sock.recv(1, socket.MSG_PEEK)
+        connection.close()
+
+
+def test_close_with_unread_bytes(plain_worker: HttpWorker) -> None:
+    """A close with unread data is a reset, as the kernel makes it one (RFC 2525, 2.17)."""
+    plain_worker.inject(Unread())
+    with connect(plain_worker) as client:
+        client.sendall(b"x")
+        with pytest.raises(ConnectionResetError):
+            read_all(client)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from wove_http_dev.errors import PortInUseError
+from tests.forked import status_in_a_fork
+from wove_http_dev.errors import PortInUseError, UsageError
 from wove_http_dev.service.lifecycle import Lifecycle
 from wove_http_dev.service.port import Port
 
@@ -148,3 +149,37 @@ def test_failed_start_after_a_crash_keeps_the_port(life: Lifecycle, host: FakeHo
         life.start()
     assert life.number is not None
     assert is_reserved(life.number)
+
+
+def test_a_fork_stops_nothing(life: Lifecycle, host: FakeHost) -> None:
+    """In a forked child, stop() and crash() do nothing."""
+    life.start()
+
+    def stops() -> bool:
+        life.stop()
+        life.crash()
+        return host.calls == [f"start {life.number}"] and life.forked
+
+    assert status_in_a_fork(stops) == 0
+
+
+@pytest.mark.parametrize("operation", [Lifecycle.start, Lifecycle.restart])
+def test_a_fork_starts_nothing(life: Lifecycle, operation: Callable[[Lifecycle], object]) -> None:
+    """In a forked child of the process that started it, a start is refused."""
+    life.start()
+
+    def starts() -> bool:
+        with pytest.raises(UsageError, match="make a new HttpWorker here"):
+            operation(life)
+        return True
+
+    assert status_in_a_fork(starts) == 0
+
+
+def test_start_in_a_fork(life: Lifecycle) -> None:
+    """What was not started before the fork is started and stopped in the child."""
+
+    def starts() -> bool:
+        return life.start() and life.stop() == ["stuck"]
+
+    assert status_in_a_fork(starts) == 0

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 from wove_http_dev.errors import NotRunningError, UsageError
+from wove_http_dev.forks import close_in_forks
 
 Handler = Callable[[Any], Any]
 CLOSE_TIMEOUT = 2.0
@@ -45,7 +46,7 @@ class Channel:
         on_close: Callable[[], None],
     ) -> None:
         sock.settimeout(None)  # it may have that of socket.setdefaulttimeout()
-        self._sock = sock
+        self._sock = close_in_forks(sock)
         self._requests = requests
         self._notifications = notifications
         self._on_close = on_close

@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.injections import Injection
+from wove_http_dev.forks import close_in_forks
 from wove_http_dev.isolated import serialization
 from wove_http_dev.isolated.channel import Channel
 from wove_http_dev.runs.records import FINISHED, Exchange, Run
@@ -36,7 +37,8 @@ class ChildProcess:
         self.end_expected = False
         """Whether the parent or a fault ends the child, so that its end is not an error."""
         self.ended = threading.Event()
-        parent_end, self._child_end = socket.socketpair()
+        parent_end, child_end = socket.socketpair()
+        self._child_end = close_in_forks(child_end)
         self._watcher = threading.Thread(
             target=self._watch, name="wove-http-dev-control-process", daemon=True
         )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import os
 import pickle
 import threading
 import time
@@ -261,8 +262,11 @@ class Runner:
         """Run ``body`` in a thread, and settle ``execution`` with its outcome."""
 
         def job() -> None:
+            process = os.getpid()
             try:
                 outcome = body()
+                if os.getpid() != process:  # the body forked: this is its child, not a worker
+                    os._exit(0)
                 execution.settle(CANCELLED if execution.cancel_requested else outcome)
             except BaseException as exc:  # a bug of the service: the client gets an error for it
                 execution.settle(error_outcome(exc, source="worker"))

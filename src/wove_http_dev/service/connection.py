@@ -18,12 +18,14 @@ from typing import Any, NoReturn, Protocol
 from wove_http_dev.errors import NoCertificateError
 from wove_http_dev.faults.fault import Wire
 from wove_http_dev.faults.injections import NO_PLAN, Plan
+from wove_http_dev.forks import close_in_forks
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
 from wove_http_dev.protocol.request_reader import RequestError, RequestReader
 from wove_http_dev.tls import CertificateAuthority
 
 CHUNK = 65536
 DRAIN_BYTES = 128 * 2**20
+_Socket = socket.socket  # below TLS; pytest-socket later replaces the name in its module
 RST = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 seconds: close() sends a reset
 
 
@@ -148,7 +150,7 @@ class HttpConnection:
 
     def __init__(self, owner: ConnectionOwner, sock: socket.socket, limits: Limits) -> None:
         self._owner = owner
-        self._sock = sock
+        self._sock = close_in_forks(sock)
         self._limits = limits
         self._answering = False
         self._over = False
@@ -174,9 +176,9 @@ class HttpConnection:
         with contextlib.suppress(OSError):
             if reset:
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST)
-                socket.socket.shutdown(self._sock, socket.SHUT_RD)
+                _Socket.shutdown(self._sock, socket.SHUT_RD)
             else:
-                socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+                _Socket.shutdown(self._sock, socket.SHUT_RDWR)
 
     def serve(self) -> None:
         """Serve the connection and block until it has ended. Never raises."""
@@ -211,7 +213,23 @@ class HttpConnection:
         with contextlib.suppress(OSError):
             if self._must_reset:
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST)
+            else:
+                self._send_end()
+        with contextlib.suppress(OSError):
             self._sock.close()
+
+    def _send_end(self) -> None:
+        """Send what close() would, also if another process holds a copy of the descriptor.
+
+        After a close() with unread data the kernel sends a reset (RFC 2525, 2.17), which a
+        shutdown() before it would turn into an ordinary end.
+        """
+        self._sock.settimeout(0)
+        with contextlib.suppress(BlockingIOError):  # nothing to read
+            if _Socket.recv(self._sock, 1, socket.MSG_PEEK):
+                return
+        # Below TLS, and after the last bytes: sendall() returns when the kernel has them.
+        _Socket.shutdown(self._sock, socket.SHUT_RDWR)
 
     # faults.fault.Connection
 
@@ -241,11 +259,13 @@ class HttpConnection:
             return False
         self._owner.count_handshake(1)
         try:
-            self._sock = context.wrap_socket(
-                self._sock,
-                server_side=True,
-                do_handshake_on_connect=False,
-                suppress_ragged_eofs=True,
+            self._sock = close_in_forks(
+                context.wrap_socket(
+                    self._sock,
+                    server_side=True,
+                    do_handshake_on_connect=False,
+                    suppress_ragged_eofs=True,
+                )
             )
             self._sock.do_handshake()
         except (OSError, ValueError) as exc:  # SSLError is an OSError
@@ -362,11 +382,11 @@ class HttpConnection:
         """Half-close and read what the client still sends, limited in bytes and time. A plain
         close would reset the connection before the client reads the reply (RFC 9112, 9.6)."""
         self._sock.settimeout(self._limits.drain)
-        socket.socket.shutdown(self._sock, socket.SHUT_WR)
+        _Socket.shutdown(self._sock, socket.SHUT_WR)
         deadline = time.monotonic() + self._limits.drain
         drained = 0
         while drained < DRAIN_BYTES and time.monotonic() < deadline:
-            size = len(socket.socket.recv(self._sock, CHUNK))  # read below TLS, and discarded
+            size = len(_Socket.recv(self._sock, CHUNK))  # read below TLS, and discarded
             if not size:
                 return
             drained += size

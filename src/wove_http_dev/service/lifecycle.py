@@ -6,9 +6,11 @@ reserved.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 
+from wove_http_dev.errors import UsageError
 from wove_http_dev.service.host import ServiceHost
 from wove_http_dev.service.port import Port
 
@@ -23,6 +25,7 @@ class Lifecycle:
         self._wanted = number
         self._lock = threading.RLock()
         self._port: Port | None = None
+        self._process = os.getpid()
         self.number: int | None = None
         """The port's number; ``None`` before the first start."""
 
@@ -33,9 +36,23 @@ class Lifecycle:
         port = self._port
         return port.address if port is not None else None
 
+    @property
+    def forked(self) -> bool:
+        """Whether this process is a forked child of the one that started the host. It has no part
+        in the host's life: what it stops, it would stop in its parent."""
+        return self._process != os.getpid()
+
     def start(self) -> bool:
         """Start serving and return true, or return false if the host is already serving. Raises
-        :class:`PortInUseError` if another process uses the port."""
+        :class:`PortInUseError` if another process uses the port, and :class:`UsageError` in a
+        forked child of the process that started it."""
+        if self.number is None:
+            self._process = os.getpid()
+        elif self.forked:
+            raise UsageError(
+                f"this worker was started by process {self._process}, which forked this one; make"
+                " a new HttpWorker here"
+            )
         with self._lock:
             if self._host.running:
                 return False
@@ -52,7 +69,10 @@ class Lifecycle:
             return True
 
     def stop(self) -> list[str]:
-        """Stop serving, release the port, and return the names of task bodies that still run."""
+        """Stop serving, release the port, and return the names of task bodies that still run. Like
+        :meth:`crash`, do nothing in a forked child."""
+        if self.forked:
+            return []
         with self._lock:
             try:
                 return self._host.stop()
@@ -65,7 +85,10 @@ class Lifecycle:
             self._port = None
 
     def restart(self) -> list[str]:
-        """Stop and start again. Returns the names of task bodies that still ran after the stop."""
+        """Stop and start again. Returns the names of task bodies that still ran after the stop.
+        Raises what :meth:`start` raises."""
+        if self.forked:
+            self.start()
         with self._lock:
             stuck = self._host.stop()
             self.start()
@@ -74,6 +97,8 @@ class Lifecycle:
     def crash(self, only_if: Callable[[], bool] = lambda: True) -> None:
         """Crash the host, and keep the port reserved. Do nothing if ``only_if()`` is false, which
         is called when no other operation is in progress."""
+        if self.forked:
+            return
         with self._lock:
             if only_if():
                 self._host.crash()

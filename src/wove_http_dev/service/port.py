@@ -10,6 +10,7 @@ import errno
 import socket
 
 from wove_http_dev.errors import PortInUseError, UsageError
+from wove_http_dev.forks import close_in_forks
 from wove_http_dev.options import Host
 
 BACKLOG = 512
@@ -40,7 +41,7 @@ class Port:
             return self._bind(host, number, reuse=True)
 
     def _bind(self, host: str, number: int, *, reuse: bool) -> socket.socket:
-        bound = socket.socket(self.family, socket.SOCK_STREAM)
+        bound = close_in_forks(socket.socket(self.family, socket.SOCK_STREAM))
         try:
             bound.settimeout(None)  # accept() must not obey socket.setdefaulttimeout()
             _set_reuse(bound, reuse)
