@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,12 +55,40 @@ class Plain:
     hidden: str = dataclasses.field(default="", metadata={"their": "own"})
 
 
+class Unprintable:
+    """A value whose text and comparison raise."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        raise RuntimeError("a bug in __repr__")
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("a bug in __eq__")
+
+
+def failing() -> list[int]:
+    """A default factory that is not to be called."""
+    raise RuntimeError("called")
+
+
 @dataclass(frozen=True)
 class Unresolvable:
     """A dataclass whose annotations exist for type checkers only."""
 
     unknown: Decimal | None = None
     size: int = 3
+
+
+@dataclass(frozen=True)
+class Odd:
+    """Fields of a user's own that are declared in other ways."""
+
+    required: int
+    made: list[int] = dataclasses.field(default_factory=failing)
+    derived: int = dataclasses.field(default=3, init=False)
+    theirs: int = dataclasses.field(default=3, metadata={"least": None, "choices": ["a"]})
+    one: str = field("x", "the only one", choices=("x",))
 
 
 def of(name: str) -> TypedField:
@@ -119,6 +148,29 @@ class TestCheck:
         with pytest.raises(UsageError) as caught:
             of(name).check(value)
         assert str(caught.value) == sentence
+
+    @pytest.mark.parametrize(
+        ("name", "value", "sentence"),
+        [
+            ("delay", 1e10, "delay takes a number of seconds, 0 or more, at most 1000000000, not"),
+            ("delay", 10**5000, "delay takes a number of seconds, 0 or more, not a number of more"),
+            ("count", 10**5000, "count takes a whole number, 1 or more, not a number of more than"),
+            ("count", -(10**5000), "count takes a whole number, 1 or more, not a number of more"),
+            ("offset", 10**19, "offset takes a whole number, not a number of more than 18 digits"),
+            ("name", [1] * 1000, r"name takes text, not \[(1, ){66}1…$"),
+            ("name", Unprintable(), "name takes text, not <Unprintable>"),
+        ],
+        ids=["long", "huge-float", "huge", "negative", "seed", "long-repr", "no-repr"],
+    )
+    def test_value_that_cannot_be_used(self, name: str, value: Any, sentence: str) -> None:
+        """A number that is too large to be waited for or printed, or a value that cannot be
+        printed, is refused as any other."""
+        with pytest.raises(UsageError, match=sentence):
+            of(name).check(value)
+
+    def test_largest(self) -> None:
+        """The largest numbers that are allowed."""
+        check_fields(Example(delay=1e9, count=10**18, share=0.5))
 
     def test_owner(self) -> None:
         """The sentence begins with the owner, if there is one."""
@@ -198,6 +250,30 @@ class TestPlainDataclass:
             check_fields(Unresolvable(size=-1))
 
 
+class TestOddDataclass:
+    """Fields that a user's own dataclass declares in other ways."""
+
+    def test_factory_is_not_called(self) -> None:
+        """Neither reading the fields of a class nor showing an instance depends on a factory."""
+        assert changed(Odd(required=1, made=[2])) == ["required=1", "made='[2]'"]
+
+    def test_required(self) -> None:
+        """A field without a default is required."""
+        assert [name for name, each in fields_of(Odd).items() if each.required] == ["required"]
+
+    def test_derived(self) -> None:
+        """A field that the constructor does not take is not among the fields."""
+        assert "derived" not in fields_of(Odd)
+
+    def test_metadata_of_their_own(self) -> None:
+        """Metadata that :func:`field` did not write is not read."""
+        assert (fields_of(Odd)["theirs"].least, fields_of(Odd)["theirs"].choices) == (0.0, ())
+
+    def test_one_choice(self) -> None:
+        """A single choice is named alone."""
+        assert fields_of(Odd)["one"].accepts == "x"
+
+
 class TestShown:
     """The texts that are printed about a field."""
 
@@ -236,6 +312,21 @@ class TestShown:
     def test_changed_secret(self) -> None:
         """A secret is written without its value."""
         assert changed(Example(token="correct-horse")) == ["token=<secret>"]
+
+    def test_changed_text_none(self) -> None:
+        """A text ``none`` is written so that it is not read as ``None``."""
+        written = [of("title").written(text) for text in ("none", '"NONE"', "none?")]
+        assert written == ["title='\"none\"'", 'title=\'""NONE""\'', "title='none?'"]
+
+    @pytest.mark.parametrize("value", [None, "none", '"none"', '"none', "None", "x", ""])
+    def test_written_is_read_back(self, value: str | None) -> None:
+        """What is written is read as the same value."""
+        (word,) = shlex.split(of("title").written(value))
+        assert of("title").parse(word.partition("=")[2]) == value
+
+    def test_changed_odd_value(self) -> None:
+        """A value that cannot be compared or printed is shown by its type."""
+        assert changed(Example(anything=Unprintable())) == ["anything='<Unprintable>'"]
 
     def test_side(self) -> None:
         """The declared side says who uses the value."""

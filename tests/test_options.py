@@ -397,6 +397,8 @@ class TestSecrets:
             {"security": {"type": "signed", "secret": "correct-horse"}},
             {"security": {"type": "bearer", "token": b"correct-horse"}},
             {"security": "correct-horse"},
+            {"security": {"bearer": "correct-horse"}},
+            {"security": ("bearer", "correct-horse")},
             {"headers": {"Authorization": "Bearer correct-horse"}},
         ],
         ids=str,
@@ -405,7 +407,7 @@ class TestSecrets:
         """The repr of options shows no secret, whatever form they have."""
         assert "horse" not in repr(Options(**options))
 
-    @pytest.mark.parametrize("security", ["signed", "env:NAME", {"type": "bearer"}])
+    @pytest.mark.parametrize("security", ["signed", "env:NAME", {"type": "bearer"}, None])
     def test_repr_of_a_word(self, security: Any) -> None:
         """What is no secret is shown."""
         assert f"security={security!r}" in repr(Options(security=security))

@@ -16,7 +16,7 @@ import math
 import shlex
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -26,6 +26,14 @@ from wove_http_dev.secret import HIDDEN, hide
 T = TypeVar("T")
 _PHRASES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 _METAVARS = {bool: "true|false", int: "COUNT", float: "NUMBER", str: "TEXT"}
+_DECLARED = "wove_http_dev"
+"""The metadata key that only :func:`field` sets. Other metadata is a user's own, and not read."""
+LARGEST = 10**18
+"""Whole numbers above are refused: one of more than 4300 digits cannot even be printed."""
+LONGEST = 1e9
+"""Seconds. Longer times (32 years) are refused: no wait and no socket can have one above 9.2e9."""
+SHOWN = 200
+"""Characters of a value that a message shows."""
 _TRUE = ("true", "yes", "1", "on")
 _FALSE = ("false", "no", "0", "off")
 
@@ -61,7 +69,8 @@ def field(
         "secret": secret,
         "side": side,
     }
-    declared: T = dataclasses.field(default=default, repr=not secret, metadata=facts)
+    metadata = {**facts, _DECLARED: tuple(facts)}
+    declared: T = dataclasses.field(default=default, repr=not secret, metadata=metadata)
     return declared
 
 
@@ -73,8 +82,9 @@ class TypedField:
     kinds: tuple[type, ...]
     """The types that a value may have. Empty if the annotation has other types; then every value is
     allowed."""
-    default: Any
-    """``dataclasses.MISSING`` for a field without a default."""
+    given_default: Any = dataclasses.MISSING
+    factory: Callable[[], Any] | None = None
+    """Makes the default; called for each use, as the dataclass itself does."""
     doc: str = ""
     unit: str = ""
     least: float = 0.0
@@ -86,6 +96,16 @@ class TypedField:
     side: str = ""
 
     @property
+    def default(self) -> Any:
+        """The default; ``dataclasses.MISSING`` for a field without one."""
+        return self.given_default if self.factory is None else self.factory()
+
+    @property
+    def required(self) -> bool:
+        """Whether there is no default."""
+        return self.given_default is dataclasses.MISSING and self.factory is None
+
+    @property
     def optional(self) -> bool:
         """Whether ``None`` is allowed."""
         return type(None) in self.kinds
@@ -95,7 +115,7 @@ class TypedField:
         """The allowed values in words: ``a number of seconds above 0, or none``."""
         phrase = next((_PHRASES[kind] for kind in self.kinds if kind in _PHRASES), "a number")
         if self.choices:
-            phrase = f"{', '.join(self.choices[:-1])} or {self.choices[-1]}"
+            phrase = " or ".join(filter(None, [", ".join(self.choices[:-1]), self.choices[-1]]))
         elif phrase.endswith("number"):
             phrase += (f" of {self.unit}" if self.unit else "") + self.bounds
         return f"{phrase}, or none" if self.optional else phrase
@@ -128,10 +148,23 @@ class TypedField:
 
     def written(self, value: Any) -> str:
         """Return ``name=value``, quoted for a shell, in the form that :meth:`parse` reads; a secret
-        as ``name=<secret>``."""
-        if self.secret and value is not None and value != self.default:
+        as ``name=<secret>``. A text ``none`` gets double quotes, because bare it is ``None``."""
+        if self.secret and value is not None and self._differs(value):
             return f"{self.name}={HIDDEN}"
-        return f"{self.name}={'none' if value is None else shlex.quote(str(value))}"
+        text = "none" if value is None else _safely(str, value)
+        if value is not None and self._reads_as_none(text):
+            text = f'"{text}"'
+        return f"{self.name}={text if value is None else shlex.quote(text)}"
+
+    def _differs(self, value: Any) -> bool:
+        try:
+            return bool(value != self.default)
+        except Exception:  # a user's own comparison, or factory
+            return True
+
+    def _reads_as_none(self, text: str) -> bool:
+        """Whether ``text`` is ``none``, perhaps in double quotes, where ``None`` is allowed."""
+        return self.optional and text.strip('"').lower() == "none"
 
     def check(self, value: Any, owner: str = "") -> None:
         """Raise :class:`UsageError` unless ``value`` is allowed. The message begins with
@@ -173,7 +206,14 @@ class TypedField:
         phrase = self.accepts
         if isinstance(value, float) and not math.isfinite(value):
             phrase = phrase.replace("a number", "a finite number")
-        return f"takes {phrase}, not {value!r}"
+        elif _is_too_large(value):
+            return f"takes {phrase}, not a number of more than 18 digits"
+        elif self._is_too_long(value):
+            phrase += f", at most {_plain(LONGEST)}"
+        return f"takes {phrase}, not {_safely(repr, value)}"
+
+    def _is_too_long(self, value: Any) -> bool:
+        return self.unit == "seconds" and isinstance(value, (int, float)) and value > LONGEST
 
     def _allows(self, value: Any) -> bool:
         if value is None and (self.optional or not self.kinds):
@@ -186,6 +226,8 @@ class TypedField:
             return True
         if isinstance(value, float) and not math.isfinite(value):
             return False
+        if _is_too_large(value) or self._is_too_long(value):
+            return False
         return self.least <= value <= self.most and (self.above is None or value > self.above)
 
     def _has_type(self, value: Any) -> bool:
@@ -197,6 +239,8 @@ class TypedField:
         """Convert ``text``. Raises ``ValueError`` if it is not of the field's type."""
         if self.optional and text.lower() == "none":
             return None
+        if len(text) > 1 and text[0] == text[-1] == '"' and self._reads_as_none(text):
+            return text[1:-1]
         if bool in self.kinds and text.lower() in (*_TRUE, *_FALSE):
             return text.lower() in _TRUE
         for number in (float, int):
@@ -208,7 +252,8 @@ class TypedField:
 
 
 def fields_of(kind: type) -> Mapping[str, TypedField]:
-    """Return the fields of the dataclass ``kind`` by name, in order of declaration."""
+    """Return the fields of the dataclass ``kind`` by name, in order of declaration, without those
+    that its constructor does not take (``init=False``)."""
     return _read_fields(kind)
 
 
@@ -220,9 +265,14 @@ def _read_fields(kind: Any) -> Mapping[str, TypedField]:
         hints = {}
     return {
         each.name: TypedField(
-            each.name, _kinds(hints.get(each.name)), _default(each), **_declared(each.metadata)
+            each.name,
+            _kinds(hints.get(each.name)),
+            each.default,
+            None if each.default_factory is dataclasses.MISSING else each.default_factory,
+            **{fact: each.metadata[fact] for fact in each.metadata.get(_DECLARED, ())},
         )
         for each in dataclasses.fields(kind)
+        if each.init
     }
 
 
@@ -244,7 +294,7 @@ def changed(instance: Any) -> list[str]:
     return [
         each.written(getattr(instance, name))
         for name, each in fields_of(type(instance)).items()
-        if getattr(instance, name) != each.default
+        if each._differs(getattr(instance, name))
     ]
 
 
@@ -270,15 +320,18 @@ def _kinds(hint: Any) -> tuple[type, ...]:
     return kinds if all(kind in (*_PHRASES, type(None)) for kind in kinds) else ()
 
 
-def _default(declared: dataclasses.Field[Any]) -> Any:
-    factory = declared.default_factory
-    return declared.default if factory is dataclasses.MISSING else factory()
+def _is_too_large(value: Any) -> bool:
+    return isinstance(value, int) and abs(value) > LARGEST
 
 
-def _declared(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    # A user's own metadata may have other keys.
-    known = {each.name for each in dataclasses.fields(TypedField)} - {"name", "kinds", "default"}
-    return {key: value for key, value in metadata.items() if key in known}
+def _safely(write: Callable[[Any], str], value: Any) -> str:
+    """Return the text that ``write``, ``str`` or ``repr``, makes of a user's ``value``, at most
+    :data:`SHOWN` characters of it."""
+    try:
+        text = write(value)
+    except Exception:  # a user's own method, or a number with too many digits
+        return f"<{type(value).__name__}>"
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
 
 
 def _plain(number: float) -> str:

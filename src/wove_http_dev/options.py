@@ -22,6 +22,8 @@ LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 """The host names that Wove treats as local (``wove.security._is_local_host``)."""
 SECURITY_WORDS = ("signed", "bearer", "none")
 """The values of the option ``security`` that are words; its other forms are those of Wove's own."""
+_PUBLIC_SECURITY = ("type", "key", "secret_env", "token_env")
+"""The names in a dict ``security`` whose texts are not secret."""
 RESPONSE_SHAPES = ("events", "list", "frame")
 """The three forms of a response, as on Wove's http page."""
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "localhost"}
@@ -235,13 +237,22 @@ def hide_secrets(words: Mapping[str, Any]) -> dict[str, Any]:
     """
     hidden = dict(words)
     security, url = words.get("security"), words.get("impersonate")
-    word = isinstance(security, str) and (security in SECURITY_WORDS or security[:4] == "env:")
-    for name in ("secret", "headers", *(() if word else ("security",))):
-        if name in hidden:
-            hidden[name] = hide(hidden[name])
+    for name in {"secret", "headers"} & hidden.keys():
+        hidden[name] = hide(hidden[name])
+    if isinstance(security, Mapping):
+        hidden["security"] = {
+            name: each if name in _PUBLIC_SECURITY else hide(each)
+            for name, each in security.items()
+        }
+    elif "security" in words and not _is_word(security):
+        hidden["security"] = hide(security)
     if isinstance(url, str) and ("@" in url or is_private(url.partition("?")[2])):
         hidden["impersonate"] = Secret(url)
     return hidden
+
+
+def _is_word(security: Any) -> bool:
+    return isinstance(security, str) and (security in SECURITY_WORDS or security.startswith("env:"))
 
 
 def impersonated(url: str) -> tuple[str, int, str]:

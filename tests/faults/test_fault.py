@@ -476,6 +476,45 @@ def test_misspelt_need() -> None:
         Misspelt()
 
 
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        ({"needs": None}, "needs must be a dict"),
+        ({"needs": "tls"}, "needs must be a dict"),
+        ({"needs": {"tls": ()}}, "needs: tls takes a value, or a tuple of values"),
+        ({"needs": {"security": ["signed"]}}, "needs: security takes a value, or a tuple"),
+        ({"uncontained": None}, "uncontained must be a dict"),
+        ({"uncontained": "2.0"}, "uncontained must be a dict"),
+        ({"uncontained": {"2.0": None}}, "uncontained takes versions and reasons, both text"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    "use",
+    [lambda kind: kind(), lambda kind: (kind.worker_options(), kind.why_uncontained("2.0"))],
+    ids=["instance", "class"],
+)
+def test_wrong_facts(facts: dict[str, Any], use: Callable[[Any], Any], message: str) -> None:
+    """Class attributes of the wrong type are a usage error that names the attribute."""
+    kind = type("Wrong", (Fault,), {"stage": "auth", **facts})
+    with pytest.raises(UsageError, match=f"Wrong.{message}"):
+        use(kind)
+
+
+@dataclass(frozen=True)
+class WithToken(Fault):
+    """Has a secret."""
+
+    stage: ClassVar[str] = "auth"
+    token: str = field("", "a token", secret=True)
+
+
+def test_secret_of_a_fault() -> None:
+    """A fault's secret is not in its text, and its own repr is hidden as well."""
+    fault = WithToken(token="correct-horse")
+    assert "horse" not in f"{fault} {fault!r} {fault.token!r}"
+
+
 def test_fault_that_cannot_apply(plain_worker: HttpWorker) -> None:
     """A fault that cannot apply to the worker is a usage error with its reason."""
     with pytest.raises(UsageError, match="needs-tls cannot apply to this worker: there is no TLS"):

@@ -436,6 +436,14 @@ class TestEnding:
             raise KeyError
         assert hits(injections, 1) == [False]
 
+    def test_wait_of_any_length(self, injections: Injections) -> None:
+        """A wait that is longer than a thread can wait ends when the fault is removed."""
+        injection = inject(injections, OnRun())
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(injection.wait, 1e300)
+            injection.remove()
+            assert waiting.result(TIMEOUT)
+
     def test_wait_ends_by_itself(self, injections: Injections) -> None:
         """A wait that is not released lasts its time."""
         inject(injections, OnRun())

@@ -38,7 +38,20 @@ class OtherThing(Fault):
     stage: ClassVar[str] = "response"
 
 
-TABLE: dict[str, type[Fault]] = {"slow-thing": SlowThing, "other-thing": OtherThing}
+@dataclass(frozen=True)
+class NeedyThing(Fault):
+    """Has a field without a default, and one that is derived."""
+
+    stage: ClassVar[str] = "response"
+    size: int
+    twice: int = dataclasses.field(default=0, init=False)
+
+
+TABLE: dict[str, type[Fault]] = {
+    "slow-thing": SlowThing,
+    "other-thing": OtherThing,
+    "needy-thing": NeedyThing,
+}
 
 
 def fault_in(text: str) -> Fault:
@@ -114,6 +127,8 @@ class TestSelectorWords:
         ("word", "selection"),
         [
             ("task=render_*", {"task": "render_*"}),
+            ("task=none", {"task": None}),
+            ("""task='"none"'""", {"task": "none"}),
             ("command=cancel_task", {"command": "cancel_task"}),
             ("times=2", {"times": 2}),
             ("times=none", {"times": None}),
@@ -168,6 +183,9 @@ class TestUsageErrors:
             ("slow-thing times=two", "times takes a whole number, 1 or more, or none, not 'two'"),
             ("slow-thing after=none", "after takes a whole number, 0 or more, not 'none'"),
             ("slow-thing initial_values=2", "initial_values takes true or false, not '2'"),
+            ("slow-thing delay=1e10", "delay takes a number of seconds, 0 or more, at most 10000"),
+            ("needy-thing", "fault needy-thing needs size=, a whole number, 0 or more"),
+            ("needy-thing size=1 twice=2", "fault needy-thing has no field 'twice'"),
         ],
     )
     def test_message(self, text: str, message: str) -> None:

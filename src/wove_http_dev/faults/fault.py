@@ -214,10 +214,7 @@ class Fault:
     def __post_init__(self) -> None:
         if type(self) is not Fault and self.stage not in STAGES:
             raise UsageError(f"{type(self).__name__}.stage must be one of {', '.join(STAGES)}")
-        for word in self.needs:
-            if word not in Worker._fields:
-                known = ", ".join(Worker._fields)
-                raise UsageError(f"{type(self).__name__}.needs: {word!r} is not one of {known}")
+        _check_facts(type(self))
         hide_secret_fields(self)
         check_fields(self, self.name)
 
@@ -241,6 +238,7 @@ class Fault:
     @classmethod
     def worker_options(cls) -> dict[str, Any]:
         """Return options for a worker on which the fault can act."""
+        _check_facts(cls)
         return {
             word: wanted[0] if isinstance(wanted, tuple) else wanted
             for word, wanted in cls.needs.items()
@@ -255,6 +253,7 @@ class Fault:
     def why_uncontained(cls, wove: str) -> str | None:
         """Return why no application that runs Wove ``wove`` can contain the fault; ``None`` if one
         can."""
+        _check_facts(cls)
         for version, reason in cls.uncontained.items():
             if f"{wove}.".startswith(f"{version}."):
                 return reason
@@ -300,6 +299,22 @@ class Fault:
     def on_wire(self, wire: Wire) -> None:
         """Stage ``wire``: write the bytes of the response, and end the connection if needed."""
         wire.send_all()
+
+
+def _check_facts(kind: type[Fault]) -> None:
+    """Raise :class:`UsageError` for class attributes of a user's fault that cannot be read."""
+    for name in ("needs", "uncontained"):
+        if not isinstance(getattr(kind, name), Mapping):
+            raise UsageError(f"{kind.__name__}.{name} must be a dict; leave it out for none")
+    for word, wanted in kind.needs.items():
+        if word not in Worker._fields:
+            known = ", ".join(Worker._fields)
+            raise UsageError(f"{kind.__name__}.needs: {word!r} is not one of {known}")
+        if wanted == () or isinstance(wanted, (list, set, frozenset, dict)):
+            raise UsageError(f"{kind.__name__}.needs: {word} takes a value, or a tuple of values")
+    for version, reason in kind.uncontained.items():
+        if not (isinstance(version, str) and isinstance(reason, str) and version and reason):
+            raise UsageError(f"{kind.__name__}.uncontained takes versions and reasons, both text")
 
 
 NO_FAULT = Fault()

@@ -59,6 +59,8 @@ class Injection:
         released."""
         released = self._released
         # Read before ``halted``: halt() sets ``halted`` first, and then the event that was read.
+        if seconds is not None:  # a fault of a user's own may ask for any time
+            seconds = min(seconds, threading.TIMEOUT_MAX)
         return self._injections.halted or released.wait(seconds)
 
     def _release(self) -> None:

@@ -41,6 +41,9 @@ def parse_fault(
         else:
             known = sorted([*fields_of(kind), *fields_of(Selector)])
             raise UsageError(f"fault {name} has no field {key!r}; {did_you_mean(key, known)}")
+    for key, each in fields_of(kind).items():
+        if each.required and key not in values:
+            raise UsageError(f"fault {name} needs {key}=, {each.accepts}")
     return kind(**values), selection
 
 
