@@ -1,0 +1,7 @@
+"""What pytest loads by itself; it leads to the plugin, which is registered under its module's name.
+
+pytest refuses to register one module under two names. So the entry point ``wove_http_dev`` is not
+the plugin itself, and a conftest's ``pytest_plugins`` or ``-p`` may name the plugin beside it.
+"""
+
+pytest_plugins = ["wove_http_dev.pytest_plugin"]

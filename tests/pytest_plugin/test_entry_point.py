@@ -1,0 +1,37 @@
+"""The plugin is loaded once, however many ways lead to it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.pytest_plugin.helpers import PASSING, run_apart
+
+CONFTEST = 'pytest_plugins = ["wove_http_dev.pytest_plugin"]'
+PLUGIN = ("-p", "wove_http_dev.pytest_plugin")
+ENTRY_POINT = ("-p", "wove_http_dev")
+
+
+@pytest.mark.parametrize("conftest", ["", CONFTEST], ids=["", "conftest"])
+@pytest.mark.parametrize("arguments", [(), PLUGIN, ENTRY_POINT, PLUGIN + ENTRY_POINT], ids=str)
+def test_beside_autoload(
+    pytester: pytest.Pytester, arguments: tuple[str, ...], conftest: str
+) -> None:
+    """A conftest and ``-p`` may name the plugin although pytest loads it by itself."""
+    pytester.makeconftest(conftest)
+    run_apart(pytester, PASSING, *arguments).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("arguments", [PLUGIN, ENTRY_POINT, PLUGIN + ENTRY_POINT], ids=str)
+def test_without_autoload(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    """Without autoload each of its names loads the plugin."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makeini("[pytest]")
+    run_apart(pytester, PASSING, *arguments).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("name", ["wove_http_dev", "wove_http_dev.pytest_plugin"])
+def test_blocked(pytester: pytest.Pytester, name: str) -> None:
+    """``-p no:`` with either name leaves the plugin out."""
+    run_apart(pytester, PASSING, "-p", f"no:{name}").assert_outcomes(errors=1)
