@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -32,6 +33,15 @@ import sys
 from pathlib import Path
 from wove_http_dev.tls import CertificateAuthority
 print(CertificateAuthority.kept_in(Path(sys.argv[1])).cert_pem.decode(), end="")
+"""
+
+FROZEN = """
+import datetime
+class Frozen(datetime.datetime):
+    pass
+datetime.datetime = Frozen
+from wove_http_dev.tls import CertificateAuthority
+print(CertificateAuthority().server_context() is not None and datetime.datetime is Frozen)
 """
 
 FORKS = """
@@ -545,6 +555,26 @@ class TestLoadKey:
         """On Linux no temporary directory is needed."""
         monkeypatch.setattr(tempfile, "tempdir", "/absent")
         assert server_context(ca.issue("a.example"))
+
+
+def test_system_time() -> None:
+    """It is the time of now."""
+    assert abs(tls.system_time() - time.time()) < 60.0
+
+
+def test_system_time_of_a_test_that_travels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not one of Python's clocks, which tests replace."""
+    for clock in ("time", "time_ns", "clock_gettime"):
+        monkeypatch.setattr(time, clock, lambda *_: 0)
+    assert tls.system_time() > datetime.datetime(2025, 1, 1).timestamp()
+
+
+def test_first_certificate_in_frozen_time() -> None:
+    """A class in place of ``datetime.datetime``, as freezegun's, does not break certificates."""
+    done = subprocess.run(
+        [sys.executable, "-c", FROZEN], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
 
 
 def test_self_signed() -> None:

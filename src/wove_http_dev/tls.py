@@ -46,6 +46,22 @@ _SNI_LIMIT = 64  # clients choose the names, so the cache of certificates is lim
 _SNI_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?", re.IGNORECASE)
 
 
+def _make_first_certificate() -> None:
+    # cryptography looks up datetime.datetime when it signs the first certificate, and keeps it.
+    # freezegun puts a class there of which no other datetime is an instance (TypeError, from then
+    # on); a subclass of the real one.
+    replaced = datetime.datetime
+    real = next(kind for kind in replaced.__mro__ if kind.__module__ == "datetime")
+    datetime.datetime = real  # type: ignore[misc, assignment]
+    try:
+        trustme.CA()
+    finally:
+        datetime.datetime = replaced  # type: ignore[misc]
+
+
+_make_first_certificate()
+
+
 class CertificateAuthority:
     """An ECDSA certificate authority, trusted only by clients that load its certificate.
 
@@ -294,6 +310,13 @@ def load_key(context: ssl.SSLContext, chain: bytes, key: bytes) -> None:
             return
     with trustme.Blob(key + chain).tempfile() as path:
         context.load_cert_chain(path)
+
+
+def system_time() -> float:
+    """Return the system's clock, with which OpenSSL compares dates, in seconds since 1970, also
+    while a test has replaced Python's clocks (freezegun, time-machine)."""
+    with _nameless_file(b"") as file:
+        return os.fstat(file.fileno()).st_mtime
 
 
 def _nameless_file(content: bytes) -> IO[bytes]:

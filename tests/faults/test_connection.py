@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import datetime
 import re
+import ssl
 
 import pytest
+from cryptography import x509
 
 from tests.faults.helpers import connect, error_of
 from tests.support import weave_one
 from wove_http_dev import HttpWorker, UsageError
 from wove_http_dev.pytest_plugin import Factory
+
+NOW = datetime.datetime.now(datetime.timezone.utc)
+TEN_YEARS = datetime.timedelta(days=3653)
 
 VERIFICATION = {
     "untrusted-ca": "unable to get local issuer certificate",
@@ -28,6 +34,45 @@ def test_the_error_is_the_real_verification_error(
     """The error has OpenSSL's own message."""
     wove_http_worker.inject(fault)
     assert re.search(text, str(error_of()))
+
+
+def dates_of(worker: HttpWorker) -> tuple[datetime.datetime, datetime.datetime]:
+    """From when to when the certificate is valid that the worker presents."""
+    pem = ssl.get_server_certificate(("127.0.0.1", worker.port), timeout=60.0)
+    certificate = x509.load_pem_x509_certificate(pem.encode())
+    return certificate.not_valid_before_utc, certificate.not_valid_after_utc
+
+
+@pytest.mark.wove_http(strict=False)
+class TestDates:
+    """The dates of a certificate, against the clock of a test or a machine that is wrong."""
+
+    @pytest.mark.parametrize("fault", ["untrusted-ca", "self-signed", "wrong-hostname"])
+    def test_valid(self, wove_http_worker: HttpWorker, fault: str) -> None:
+        """Certificates that are wrong in another way are valid now, with any clock."""
+        wove_http_worker.inject(fault)
+        begin, end = dates_of(wove_http_worker)
+        assert begin < NOW - TEN_YEARS < NOW + TEN_YEARS < end
+
+    def test_expired(self, wove_http_worker: HttpWorker) -> None:
+        """The certificate expired more than ten years ago."""
+        wove_http_worker.inject("expired-certificate")
+        assert dates_of(wove_http_worker)[1] < NOW - TEN_YEARS
+
+    def test_not_yet_valid(self, wove_http_worker: HttpWorker) -> None:
+        """The certificate will not be valid for more than ten years."""
+        wove_http_worker.inject("not-yet-valid-certificate")
+        assert dates_of(wove_http_worker)[0] > NOW + TEN_YEARS
+
+    @pytest.mark.parametrize(
+        ("fault", "which", "days"),
+        [("expired-certificate", 1, -5), ("not-yet-valid-certificate", 0, 5)],
+    )
+    def test_days(self, wove_http_worker: HttpWorker, fault: str, which: int, days: int) -> None:
+        """With ``days=`` the date is that many days from today."""
+        wove_http_worker.inject(f"{fault} days=5")
+        distance = dates_of(wove_http_worker)[which] - datetime.datetime.now(datetime.timezone.utc)
+        assert abs(distance - datetime.timedelta(days=days)) < datetime.timedelta(hours=1)
 
 
 def test_a_missing_ip_name_is_an_address_mismatch(wove_http_worker_factory: Factory) -> None:

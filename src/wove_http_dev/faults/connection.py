@@ -18,8 +18,18 @@ from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.fault import Connection, Fault, Worker
 from wove_http_dev.fields import field
 from wove_http_dev.options import Host
-from wove_http_dev.tls import CertificateAuthority, load_key, self_signed_context, server_context
+from wove_http_dev.tls import (
+    NOT_AFTER,
+    NOT_BEFORE,
+    CertificateAuthority,
+    load_key,
+    self_signed_context,
+    server_context,
+    system_time,
+)
 
+_YEAR = datetime.timedelta(days=365)
+_EPOCH = datetime.datetime(1970, 1, 1)
 DAYS = 10_000.0
 """The most days that a certificate's dates may be from today; X.509 has no dates before 1950."""
 _VERIFY = "a transport error, kind URLError: CERTIFICATE_VERIFY_FAILED, "
@@ -120,13 +130,13 @@ class ExpiredCertificate(_CertificateFault):
     """The certificate has expired."""
 
     effect: ClassVar[str] = _VERIFY + "certificate has expired"
-    days: float = field(1.0, "days since the certificate expired", "days", most=DAYS)
+    days: float | None = field(
+        None, "days since the certificate expired (none: in the year 2000)", "days", most=DAYS
+    )
 
     def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
-        now = datetime.datetime.now(datetime.timezone.utc)
-        end = now - datetime.timedelta(days=self.days)
-        start = end - datetime.timedelta(days=30)
-        return server_context(ca.issue(*names, not_before=start, not_after=end))
+        end = NOT_BEFORE + _YEAR if self.days is None else _in_days(-self.days)
+        return server_context(ca.issue(*names, not_before=end - _YEAR, not_after=end))
 
 
 @dataclass(frozen=True)
@@ -134,12 +144,13 @@ class NotYetValidCertificate(_CertificateFault):
     """The certificate is not valid yet."""
 
     effect: ClassVar[str] = _VERIFY + "certificate is not yet valid"
-    days: float = field(1.0, "days until the certificate becomes valid", "days", most=DAYS)
+    days: float | None = field(
+        None, "days until the certificate becomes valid (none: in the year 2999)", "days", most=DAYS
+    )
 
     def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
-        start = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=self.days)
-        end = start + datetime.timedelta(days=30)
-        return server_context(ca.issue(*names, not_before=start, not_after=end))
+        start = NOT_AFTER - _YEAR if self.days is None else _in_days(self.days)
+        return server_context(ca.issue(*names, not_before=start, not_after=start + _YEAR))
 
 
 @dataclass(frozen=True)
@@ -219,3 +230,7 @@ class ClientCertificateRequired(_CertificateFault):
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(cadata=ca.cert_pem.decode("ascii"))
         return context
+
+
+def _in_days(days: float) -> datetime.datetime:
+    return _EPOCH + datetime.timedelta(seconds=system_time(), days=days)
