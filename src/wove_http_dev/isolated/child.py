@@ -1,4 +1,4 @@
-"""The program of an isolated worker's child process: runs the service, applies the state that the
+"""What an isolated worker's child process does: runs the service, applies the state that the
 parent sends, and reports every journal entry to the parent.
 
 An entry is reported before the client gets its answer, so none is lost when the child is killed.
@@ -212,17 +212,12 @@ class Child:
         return self._host.stop()
 
 
-def main() -> NoReturn:
-    """Carry out the parent's requests, read from the socket whose file descriptor is the first
-    argument. Never returns."""
+def main(descriptor: int) -> NoReturn:
+    """Carry out the parent's requests, read from the socket ``descriptor``. Never returns."""
     # Ctrl-C reaches the whole process group; the parent decides what to do.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = socket.socket(fileno=int(sys.argv[1]))
+    parent = socket.socket(fileno=descriptor)
     parent.set_inheritable(False)  # what a task starts must not hold it
     Child(parent).run()
     sys.stdout.flush()
     os._exit(0)  # a task body that still runs must not keep the process alive
-
-
-if __name__ == "__main__":
-    main()

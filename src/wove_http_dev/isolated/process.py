@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.injections import Injection
 from wove_http_dev.forks import close_in_forks
-from wove_http_dev.isolated import serialization
+from wove_http_dev.isolated import serialization, start_child
 from wove_http_dev.isolated.channel import Channel
 from wove_http_dev.runs.records import FINISHED, Exchange, Run
 from wove_http_dev.runs.runner import Execution
@@ -198,7 +198,7 @@ def _start(child_end: socket.socket) -> subprocess.Popen[bytes]:
     """Start the child process, which gets a copy of ``child_end``."""
     return subprocess.Popen(
         # -I: no PYTHONPATH, no working directory, no user site on the import path.
-        [sys.executable, "-I", "-m", "wove_http_dev.isolated.child", str(child_end.fileno())],
+        [sys.executable, "-I", start_child.__file__, *start_child.arguments(child_end.fileno())],
         pass_fds=[child_end.fileno()],
         stdin=subprocess.DEVNULL,
     )

@@ -1,0 +1,93 @@
+"""The program of a child process: makes this package importable, then runs ``child``.
+
+``python -I`` leaves the test's import path out, and with it everything that was installed with
+``pip --user`` or ``--target``, is on PYTHONPATH, or is found by an editable install's hook. So this
+file, which imports nothing but the standard library, gets from the parent where this package and
+what it needs are.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec
+
+NEEDED = (
+    "wove_http_dev",
+    # what it imports
+    "cloudpickle",
+    "cryptography",
+    "httptools",
+    "trustme",
+    "werkzeug",
+    "wove",
+    # what those import
+    "_cffi_backend",
+    "idna",
+    "markupsafe",
+    "typing_extensions",
+)
+
+
+class NeededModules:
+    """A finder (``sys.meta_path``) of the top-level modules ``places``: name to directory."""
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places = places
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: object = None
+    ) -> ModuleSpec | None:
+        """Return the spec of a module of ``places``; ``None`` for every other module."""
+        place = self._places.get(name)
+        return PathFinder.find_spec(name, [place]) if place is not None else None
+
+
+def places() -> dict[str, str]:
+    """Return the directory in which this process found each module of :data:`NEEDED`."""
+    found = {}
+    for name in NEEDED:
+        try:
+            spec = find_spec(name)
+        except ValueError:  # a module without __spec__: a test's stand-in
+            continue
+        if spec is not None and spec.origin is not None:
+            inside = spec.submodule_search_locations is not None  # a package: name/__init__.py
+            parent = os.path.dirname(os.path.abspath(spec.origin))
+            found[name] = os.path.dirname(parent) if inside else parent
+    return found
+
+
+def installed_in(places: Mapping[str, str]) -> list[str]:
+    """Return the directories of ``places`` in which packages are installed, such as a user site or
+    pip's ``--target``. A directory of sources also has modules of the test."""
+    return [place for place in sorted({*places.values()}) if _has_packages(place)]
+
+
+def _has_packages(directory: str) -> bool:
+    try:
+        return any(name.endswith(".dist-info") for name in os.listdir(directory))
+    except OSError:  # a zip file
+        return False
+
+
+def arguments(descriptor: int) -> list[str]:
+    """Return the command line arguments of :func:`main`, whose channel is ``descriptor``."""
+    return [str(descriptor), json.dumps(places())]
+
+
+def main() -> None:
+    """Serve the parent on the socket whose descriptor is the first argument; never returns."""
+    descriptor, needed = int(sys.argv[1]), json.loads(sys.argv[2])
+    sys.meta_path.insert(0, NeededModules(needed))
+    sys.path += [place for place in installed_in(needed) if place not in sys.path]
+    from wove_http_dev.isolated import child
+
+    child.main(descriptor)
+
+
+if __name__ == "__main__":
+    main()
