@@ -115,7 +115,7 @@ class TestSecret:
         (["--port", "x"], "argument --port: takes a whole number between 0 and 65535, not 'x'"),
         (["--timeout", "0"], "argument --timeout: takes a number of seconds above 0, or none"),
         (["--response-shape", "xml"], "takes events, list or frame, not 'xml'"),
-        (["--header", "nonsense"], "argument --header: takes NAME=VALUE, not 'nonsense'"),
+        (["--header", "nonsense"], "argument --header: takes NAME=VALUE, as in X-Tenant=acme"),
         (["--header", "=x"], "takes NAME=VALUE"),
     ],
 )
@@ -127,3 +127,12 @@ def test_usage_error(
         parser.parse_args(words)
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
+
+
+def test_header_that_is_wrong_is_not_shown(
+    parser: Parser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A header without ``=`` is not repeated, because it may contain credentials."""
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--header", "Authorization: Bearer correct-horse"])
+    assert "horse" not in capsys.readouterr().err

@@ -101,5 +101,6 @@ def _flags() -> Mapping[str, TypedField]:
 def _header(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise argparse.ArgumentTypeError(f"takes NAME=VALUE, not {text!r}")
+        # Without the text: it may be "Authorization: Bearer …".
+        raise argparse.ArgumentTypeError("takes NAME=VALUE, as in X-Tenant=acme")
     return name, value

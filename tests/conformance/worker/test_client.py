@@ -31,6 +31,22 @@ def test_a_url_that_wove_would_not_take_is_an_error(url: str) -> None:
         ServiceUnderTest(url)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user:correct-horse@localhost/wove",
+        "ftp://user:correct-horse@localhost/wove",
+        "http://user:correct-horse@localhost:99999/wove",
+        "http://user:horse/x@localhost/wove",
+    ],
+)
+def test_an_error_about_a_url_shows_no_password(url: str) -> None:
+    """An error about a URL does not show the password in it."""
+    with pytest.raises(UrlError) as caught:
+        ServiceUnderTest(url)
+    assert "horse" not in str(caught.value)
+
+
 def test_the_target_is_the_url_s_path_and_query_as_written() -> None:
     """The target is the path and query exactly as written, without the fragment."""
     assert ServiceUnderTest("http://localhost/a%2Fb;c?d=%20#e").target == "/a%2Fb;c?d=%20"

@@ -251,11 +251,13 @@ def _parts(url: str) -> urllib.parse.SplitResult:
         parts = urllib.parse.urlsplit(url)
         parts.port  # noqa: B018 (parsing it is the check)
     except ValueError as exc:
+        if "@" in url:  # a password may be in it, and in the text of exc
+            raise UrlError("what is given is not a URL, or has a user name or password") from None
         raise UrlError(f"{url!r} is not a URL: {exc}") from exc
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UrlError(f"{url!r} is not an http:// or https:// URL with a host")
     if parts.username is not None:
         raise UrlError("the URL must not hold a user name or password")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UrlError(f"{url!r} is not an http:// or https:// URL with a host")
     if not url.isascii() or not url.isprintable() or " " in url:
         raise UrlError("the URL must be percent-encoded")
     return parts
