@@ -27,9 +27,13 @@ class Port:
         if not 0 <= number <= 65535:
             raise UsageError(f"port {number} is not between 0 and 65535")
         self.family, self.address = _resolve(host)
-        self._reservation = self._reserve(host, number)
-        self.number: int = self._reservation.getsockname()[1]
         self._host = host
+        self._reservation = self._reserve(host, number)
+        try:
+            self.number: int = self._reservation.getsockname()[1]
+        except BaseException:
+            self.close()
+            raise
 
     def _reserve(self, host: str, number: int) -> socket.socket:
         # On Linux no other process can bind the port, with any option, while this socket is bound
@@ -41,8 +45,9 @@ class Port:
             return self._bind(host, number, reuse=True)
 
     def _bind(self, host: str, number: int, *, reuse: bool) -> socket.socket:
-        bound = close_in_forks(socket.socket(self.family, socket.SOCK_STREAM))
+        bound = socket.socket(self.family, socket.SOCK_STREAM)
         try:
+            close_in_forks(bound)
             bound.settimeout(None)  # accept() must not obey socket.setdefaulttimeout()
             _set_reuse(bound, reuse)
             bound.bind((self.address, number))
