@@ -18,12 +18,18 @@ def fork() -> int:
 
 @contextlib.contextmanager
 def forked_child() -> Iterator[int]:
-    """A child that does nothing, forked from this process; killed at the end."""
+    """A child that does nothing, forked from this process, and whose fork handlers have run; killed
+    at the end."""
+    ready, tell = os.pipe()
     pid = fork()
     if not pid:
+        os.write(tell, b"x")
         while True:
             signal.pause()
     try:
+        os.read(ready, 1)
+        os.close(ready)
+        os.close(tell)
         yield pid
     finally:
         os.kill(pid, signal.SIGKILL)
