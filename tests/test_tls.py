@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
+import shutil
 import ssl
 import stat
 import subprocess
@@ -389,6 +390,13 @@ class TestFiles:
             path = Path(ca.cert_file)
         assert not path.exists()
 
+    def test_deleted_by_another(self) -> None:
+        """A file is written again if its directory was deleted, as jobs do that delete old
+        temporary files."""
+        with CertificateAuthority() as ca:
+            shutil.rmtree(Path(ca.cert_file).parent)
+            assert Path(ca.cert_file).read_bytes() == ca.cert_pem
+
     def test_dropped(self) -> None:
         """An authority that is garbage-collected leaves no file behind."""
         path = Path(CertificateAuthority().cert_file)
@@ -555,6 +563,20 @@ class TestLoadKey:
         """On Linux no temporary directory is needed."""
         monkeypatch.setattr(tempfile, "tempdir", "/absent")
         assert server_context(ca.issue("a.example"))
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="needs memfd_create (Linux)")
+def test_load_key_in_a_fake_file_system(
+    ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key is loaded although Python sees another file system than OpenSSL (pyfakefs)."""
+    leaf = ca.issue("a.example")
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", "/absent")
+        for name in ("access", "stat"):
+            patch.setattr(os, name, lambda *_, **__: False)
+        context = server_context(leaf)
+    assert shake_hands(context, ca.client_context(), "a.example")
 
 
 def test_system_time() -> None:

@@ -18,6 +18,7 @@ import os
 import re
 import shutil
 import ssl
+import sys
 import tempfile
 import threading
 import weakref
@@ -149,6 +150,8 @@ class CertificateAuthority:
 
     def _file(self, name: str, content: Callable[[], bytes]) -> Path:
         with self._lock:
+            if self._cleanup is not None and not os.path.isdir(self._directory or ""):
+                self._directory = None  # lost to a job that deletes old temporary files
             if self._directory is None:
                 self._directory = _temporary_directory()
                 remove = functools.partial(_remove_in, os.getpid(), self._directory)
@@ -305,7 +308,7 @@ def load_key(context: ssl.SSLContext, chain: bytes, key: bytes) -> None:
     """
     with contextlib.ExitStack() as stack:
         paths = [_path_of(stack.enter_context(_nameless_file(part))) for part in (chain, key)]
-        if all(os.access(path, os.R_OK) for path in paths):
+        with contextlib.suppress(FileNotFoundError, PermissionError):  # of the paths
             context.load_cert_chain(*paths)
             return
     with trustme.Blob(key + chain).tempfile() as path:
@@ -332,7 +335,7 @@ def _nameless_file(content: bytes) -> IO[bytes]:
 
 
 def _path_of(file: IO[bytes]) -> str:
-    directory = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
+    directory = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
     return f"{directory}/{file.fileno()}"
 
 
