@@ -1,5 +1,4 @@
-"""The core of a Wove worker service, for any web framework. Copy it and one of the worker_*.py
-files."""
+"""The core of a Wove worker service. Copy it and the worker_*.py file of your web framework."""
 
 import asyncio
 import base64
@@ -17,10 +16,8 @@ from wove.security import NetworkExecutorSecurity
 
 MAX_BODY = 64 * 2**20  # bytes
 GRACE = 1.0  # seconds that a require_ack cancel waits for the task to end
-SECURITY = (
-    NetworkExecutorSecurity.from_config(  # Wove's nonce memory gets slower with every request
-        {"type": "signed", "secret_env": "WOVE_WORKER_SECRET", "remember_nonces": False}
-    )
+SECURITY = NetworkExecutorSecurity.from_config(  # Wove's own nonce memory slows down as it fills
+    {"type": "signed", "secret_env": "WOVE_WORKER_SECRET", "remember_nonces": False}
 )
 NONCES = OrderedDict()  # nonce -> when it may be forgotten, the oldest first
 RUNS = {}  # run_id -> Run
@@ -29,8 +26,7 @@ CANCELLED = {"type": "task_cancelled"}
 
 
 def verify(headers, target, body):
-    """Raise PermissionError unless the request is signed, fresh and new. Call this before
-    handle."""
+    """Raise PermissionError unless the request is signed, fresh and new. Call it before handle."""
     fields = {name.lower(): value for name, value in headers}
     if not all(value.isascii() for name, value in fields.items() if name.startswith("x-wove-")):
         raise PermissionError("credentials are ASCII")  # verify_headers would raise TypeError
@@ -111,19 +107,14 @@ class Run:
 
 
 def error_event(exc):
-    """Return a task_error. It includes the exception only if the client can raise it: a
-    BaseException or TimeoutError would cancel the weave, and one that cannot be unpickled would
-    hide the error."""
-    formatted = traceback.TracebackException.from_exception(exc)  # survives a __str__ that raises
-    error = {
-        "kind": type(exc).__name__,
-        "message": str(formatted),
-        "traceback": "".join(formatted.format()),
-    }
-    event = {"type": "task_error", "error": {**error, "retryable": False, "source": "task"}}
+    """Return a task_error, with the exception itself only if a client can unpickle and raise it."""
+    shown = traceback.TracebackException.from_exception(exc)  # survives a __str__ that raises
+    text = {"message": str(shown), "traceback": "".join(shown.format())}
+    error = {"kind": type(exc).__name__, **text, "retryable": False, "source": "task"}
+    event = {"type": "task_error", "error": error}
     with contextlib.suppress(BaseException):  # an exception that cannot be pickled is left out
         payload = cloudpickle.dumps(exc)
-        unsafe = isinstance(exc, (TimeoutError, asyncio.TimeoutError, StopIteration))
+        unsafe = isinstance(exc, (TimeoutError, asyncio.TimeoutError, StopIteration))  # to a weave
         if isinstance(cloudpickle.loads(payload), Exception) and not unsafe:
             event["exception_pickle"] = base64.b64encode(payload).decode()
     return event
