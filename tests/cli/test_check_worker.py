@@ -293,16 +293,6 @@ def test_a_command_that_ends_is_shown_with_its_output(
     assert "no such flag" in out
 
 
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Restore the default SIGINT handler: a shell starts background processes with SIGINT ignored,
-    and child processes inherit this."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_stops_the_command(tmp_path: Path) -> None:
     """Ctrl-C ends the check and stops the service."""
     port = references.free_port()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import PATIENCE, WEAVE, run
+from tests.cli.commands import COMMAND, PATIENCE, WEAVE, run
 from wove_http_dev.client.definition import CA_VARIABLES
 
 SHOW = "import os; print(os.environ.get('{0}', ''))"
@@ -96,3 +97,15 @@ def test_exec_cleans_up_under_two_signals(tmp_path: Path) -> None:
         process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGTERM"])
+def test_exec_keeps_ignored_signals(name: str) -> None:
+    """A signal that is ignored when ``exec`` starts, as by ``nohup``, is ignored by its command."""
+    show = f"import signal; print(signal.getsignal(signal.{name}) is signal.SIG_IGN)"
+    command = shlex.join([*COMMAND, "exec", "--", sys.executable, "-c", show])
+    script = f"trap '' {name.removeprefix('SIG')}; exec {command}"
+    done = subprocess.run(
+        ["sh", "-c", script], stdout=subprocess.PIPE, text=True, timeout=PATIENCE, check=True
+    )
+    assert done.stdout == "True\n"

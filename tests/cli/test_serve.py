@@ -411,6 +411,17 @@ def test_serve_stops_on_a_signal(served: Served, number: signal.Signals) -> None
     assert (served.process.returncode, err) == (0, "")
 
 
+def test_serve_in_the_background() -> None:
+    """A SIGINT that was ignored at the start, as in the background of a shell, does not stop
+    ``serve``; SIGTERM does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the fixture ``interruptible`` restores it
+    with serving() as served:
+        served.process.send_signal(signal.SIGINT)
+        assert served.weave().stdout == "42\n"
+        served.process.send_signal(signal.SIGTERM)
+        assert served.process.wait(PATIENCE) == 0
+
+
 def test_serve_stops_at_once(served: Served) -> None:
     """A connected client that sends nothing does not delay the stop."""
     with socket.create_connection(("127.0.0.1", served.port), PATIENCE):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ import pytest
 from wove import weave
 
 from tests.isolated.helpers import pid_of
+from tests.support import weave_one
 from wove_http_dev import CertificateAuthority, HttpWorker
 
 
@@ -89,3 +91,21 @@ def test_the_child_ends_when_its_parent_does() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )
     assert wait_gone(int(done.stdout))
+
+
+def test_interrupt_of_what_a_task_starts(isolated: HttpWorker) -> None:
+    """SIGINT does not end the child, and a program that a task starts does not ignore it."""
+
+    def starts() -> str:
+        import subprocess
+        import sys
+
+        show = "import signal; print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)"
+        done = subprocess.run(
+            [sys.executable, "-c", show], stdout=subprocess.PIPE, text=True, check=True
+        )
+        return done.stdout
+
+    os.kill(pid_of(isolated), signal.SIGINT)
+    inherited = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    assert weave_one(starts) == f"{inherited}\n"

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from typing import Any
 
+from wove_http_dev.cli.signals import handled
 from wove_http_dev.errors import UsageError
 from wove_http_dev.worker import HttpWorker
 
@@ -16,8 +17,8 @@ def run_command(words: dict[str, Any], command: Sequence[str]) -> int:
     """Run ``command`` while a worker with the options ``words`` is running. Returns the command's
     exit status, or 128 plus the number of the signal that ended it.
 
-    SIGTERM and SIGHUP are passed on to the command. Raises :class:`UsageError` for a command that
-    cannot be run and for invalid options.
+    SIGTERM and SIGHUP are passed on to the command, unless they are ignored (``nohup``). Raises
+    :class:`UsageError` for a command that cannot be run and for invalid options.
     """
     if not command:
         raise UsageError("exec needs a command: wove-http-dev exec -- CMD [ARG ...]")
@@ -32,16 +33,11 @@ def run_command(words: dict[str, Any], command: Sequence[str]) -> int:
 
     # The handlers stay as long as the worker: a second signal must not end this process before
     # the worker has removed its files.
-    previous = {n: signal.signal(n, pass_on) for n in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        with HttpWorker(**words) as worker:
-            processes.append(_start(command, {**os.environ, **worker.client_env}))
-            for number in received:  # received while the command was being started
-                processes[0].send_signal(number)
-            status = _wait(processes[0])
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    with handled(pass_on, signal.SIGTERM, signal.SIGHUP), HttpWorker(**words) as worker:
+        processes.append(_start(command, {**os.environ, **worker.client_env}))
+        for number in received:  # received while the command was being started
+            processes[0].send_signal(number)
+        status = _wait(processes[0])
     return status if status >= 0 else 128 - status
 
 

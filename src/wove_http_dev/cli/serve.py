@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from wove_http_dev.cli.reload import Reloader
+from wove_http_dev.cli.signals import handled
 from wove_http_dev.cli.state_directory import StateDirectory
 from wove_http_dev.cli.streams import complain
 from wove_http_dev.client.definition import CA_VARIABLES, SECRET_VARIABLE
@@ -66,23 +67,22 @@ def _check_start(words: dict[str, Any]) -> None:
 
 @contextmanager
 def _stop_signals() -> Iterator[int]:
-    """Yield a file descriptor that becomes readable when SIGINT or SIGTERM arrives."""
+    """Yield a file descriptor that becomes readable when SIGINT or SIGTERM arrives and is not
+    ignored."""
     # A handler runs only when the main thread executes Python code again, which is too late if it
     # is blocked. The wake-up descriptor is written at once.
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    previous = {
-        number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    awoken = signal.set_wakeup_fd(writer)
-    try:
-        yield reader
-    finally:
-        signal.set_wakeup_fd(awoken)
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-        os.close(reader)
-        os.close(writer)
+    with (
+        open(reader, "rb"),  # closed at the end
+        open(writer, "wb"),
+        handled(lambda *_: None, signal.SIGINT, signal.SIGTERM),
+    ):
+        awoken = signal.set_wakeup_fd(writer)
+        try:
+            yield reader
+        finally:
+            signal.set_wakeup_fd(awoken)
 
 
 class _ExchangePrinter(JournalObserver):

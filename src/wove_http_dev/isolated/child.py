@@ -214,8 +214,10 @@ class Child:
 
 def main(descriptor: int) -> NoReturn:
     """Carry out the parent's requests, read from the socket ``descriptor``. Never returns."""
-    # Ctrl-C reaches the whole process group; the parent decides what to do.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C reaches the whole process group; the parent decides what to do. A handler, because
+    # what a task starts would inherit SIG_IGN.
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: None)
     parent = socket.socket(fileno=descriptor)
     parent.set_inheritable(False)  # what a task starts must not hold it
     Child(parent).run()
