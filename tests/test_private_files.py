@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import stat
 import threading
@@ -85,13 +87,22 @@ class TestReadOwn:
         path.write_bytes(b"content")
         assert read_own(path, private=True) == b"content"
 
-    @pytest.mark.parametrize(("private", "mode"), [(True, 0o600), (False, 0o664)])
-    def test_mode(self, path: Path, private: bool, mode: int) -> None:
-        """A private file that others may open is made private; another file keeps its mode."""
+    @pytest.mark.parametrize(
+        ("private", "before", "after"),
+        [
+            (True, 0o400, 0o400),
+            (True, 0o640, 0o600),
+            (True, 0o602, 0o600),
+            (False, 0o664, 0o664),
+            (False, 0o666, 0o644),
+        ],
+    )
+    def test_mode(self, path: Path, private: bool, before: int, after: int) -> None:
+        """Permissions that were loosened are mended."""
         path.touch()
-        path.chmod(0o664)
+        path.chmod(before)
         read_own(path, private=private)
-        assert mode_of(path) == mode
+        assert mode_of(path) == after
 
     def test_symbolic_link(self, tmp_path: Path, path: Path) -> None:
         """A symbolic link is refused."""
@@ -150,5 +161,15 @@ class TestLocked:
     def test_link_in_place_of_the_lock(self, tmp_path: Path) -> None:
         """A symbolic link in place of the lock is not followed."""
         (tmp_path / ".lock").symlink_to(tmp_path / "target")
-        with pytest.raises(OSError, match=r"\.lock"), locked(tmp_path):
+        with pytest.raises(UsageError, match=r"cannot lock .*/\.lock"), locked(tmp_path):
+            pass
+
+    def test_no_locks(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A file system without locks is a usage error that says so."""
+
+        def flock(*_: object) -> None:
+            raise OSError(errno.ENOLCK, "No locks available")
+
+        monkeypatch.setattr(fcntl, "flock", flock)
+        with pytest.raises(UsageError, match="No locks available"), locked(tmp_path):
             pass

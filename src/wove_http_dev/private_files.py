@@ -44,7 +44,8 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def read_own(path: Path, *, private: bool) -> bytes:
-    """Read a file of this user. A ``private`` one that others may open gets the mode 0600.
+    """Read a file of this user. A ``private`` one that others may open gets the mode 0600, and any
+    other that everybody may write 0644.
 
     Raises :class:`UsageError` for a symbolic link, another user's file, and what is not a file.
     """
@@ -62,21 +63,32 @@ def read_own(path: Path, *, private: bool) -> bytes:
             raise UsageError(
                 f"{path} belongs to another user (uid {status.st_uid}); use a directory of your own"
             )
-        if private and status.st_mode & 0o077:
-            os.fchmod(descriptor, 0o600)
+        if status.st_mode & (0o077 if private else stat.S_IWOTH):
+            os.fchmod(descriptor, 0o600 if private else 0o644)
         return file.read()
 
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
     """Wait until no other process or thread has the lock of ``directory``, and keep it for the
-    block. The kernel gives it back if the process is killed."""
+    block. The kernel gives it back if the process is killed.
+
+    Raises :class:`UsageError` if it cannot be had: another user made it, or the file system has no
+    locks.
+    """
     import fcntl
 
-    # A file and not the directory itself: NFS locks only what is open for writing.
-    descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    path = directory / ".lock"  # not the directory: NFS locks only what is open for writing
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except BaseException:
+            os.close(descriptor)
+            raise
+    except OSError as exc:
+        raise UsageError(f"cannot lock {path} ({exc.strerror}); use another directory") from exc
+    try:
         yield
     finally:
         fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child forked meanwhile has the descriptor too

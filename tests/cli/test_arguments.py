@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from wove_http_dev.cli.arguments import Parser, add_options, given_options
+from wove_http_dev.errors import UsageError
 from wove_http_dev.fields import TypedField, fields_of
 from wove_http_dev.options import TEST, Options
 
@@ -98,6 +99,15 @@ class TestSecret:
             parser.parse_args(words)
         (line,) = capsys.readouterr().err.splitlines()
         assert ("--secret-env NAME or --secret-file FILE" in line, "horse" in line) == (True, False)
+
+    @pytest.mark.parametrize("security", ["none", "env:OTHER_SECRET"])
+    def test_other_security(
+        self, parser: Parser, monkeypatch: pytest.MonkeyPatch, security: str
+    ) -> None:
+        """A secret that would not be used is a usage error."""
+        monkeypatch.setenv("SOME_SECRET", "correct-horse")
+        with pytest.raises(UsageError, match="go with --security signed or bearer"):
+            options_of(parser, "--secret-env", "SOME_SECRET", "--security", security)
 
     def test_both(self, parser: Parser, capsys: pytest.CaptureFixture[str]) -> None:
         """Both flags together are a usage error."""

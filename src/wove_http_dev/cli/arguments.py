@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from wove_http_dev.errors import UsageError
 from wove_http_dev.fields import TypedField, fields_of, nearest
 from wove_http_dev.options import TEST, Options, secret_from_environment, secret_from_file
 
@@ -79,10 +80,14 @@ def add_options(parser: argparse.ArgumentParser, *, port: int) -> None:
 def given_options(namespace: argparse.Namespace) -> dict[str, Any]:
     """Return the options that the flags of :func:`add_options` set, by name. Raises
     :class:`UsageError` for a secret that cannot be used."""
+    secret = secret_from_environment("--secret-env", namespace.secret_env) or secret_from_file(
+        "--secret-file", namespace.secret_file
+    )
+    if secret is not None and namespace.security not in ("signed", "bearer"):
+        raise UsageError("--secret-env and --secret-file go with --security signed or bearer")
     return {
         **{name: getattr(namespace, name) for name in _flags()},
-        "secret": secret_from_environment("--secret-env", namespace.secret_env)
-        or secret_from_file("--secret-file", namespace.secret_file),
+        "secret": secret,
         "faults": list(namespace.fault),
         "headers": dict(namespace.header) or None,
     }
