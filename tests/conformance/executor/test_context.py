@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 from wove_http_dev.conformance.case import CaseFailed
+from wove_http_dev.conformance.executor import context
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.context import (
     CaseContext,
@@ -23,6 +25,7 @@ from wove_http_dev.conformance.executor.context import (
     wait_until,
     wait_until_async,
 )
+from wove_http_dev.conformance.worker.machine import Machine
 from wove_http_dev.weave_outcome import WeaveOutcome
 
 if TYPE_CHECKING:
@@ -61,8 +64,22 @@ def test_a_weave_that_does_not_end_fails_the_case(check: CaseContext) -> None:
     """A weave that does not end in time raises CaseFailed, with the words for what it was."""
     worker = check.worker()
     worker.hold("task")
-    with pytest.raises(CaseFailed, match=r"the held weave had not ended 0\.1 s after"):
+    limit = re.escape(f"{check.seconds(0.1):.1f}")
+    with pytest.raises(CaseFailed, match=rf"the held weave had not ended {limit} s after"):
         check.run_one_weave(worker, within=0.1, what="the held weave")
+
+
+@pytest.fixture
+def busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is three times slower than an idle one."""
+    monkeypatch.setattr(context, "MACHINE", Machine(lambda: 3.0))
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_busy_machine_has_more_time(session: Session) -> None:
+    """The limits of a case are multiplied by the slowdown at its start."""
+    with session.case() as check:
+        assert check.seconds(0.5) == 1.5
 
 
 def test_settings_replace_entries_of_the_configuration(check: CaseContext) -> None:

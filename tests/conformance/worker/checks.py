@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from wove_http_dev.conformance.case import Result
@@ -19,10 +19,11 @@ def check(
     known: Sequence[str] = (),
     budget: float = BUDGET,
     patience: float = PATIENCE,
+    slowdown: Callable[[], float] | None = None,
     **credentials: Any,
 ) -> list[Result]:
     """Return the results of the cases that match ``globs`` (all cases if there are none)."""
-    session = Session(ServiceUnderTest(url, **credentials), patience=patience)
+    session = Session(ServiceUnderTest(url, **credentials), patience=patience, slowdown=slowdown)
     try:
         checking = Checking(
             session.case,

@@ -48,7 +48,7 @@ def test_a_worker_whose_tasks_can_connect_gives_callbacks(check: CaseContext) ->
     """A task that gets a callback's address can report to the checker."""
     callback = check.callback()
     check.terminal(commands.run_frame(tasks.report_back, callback.address))
-    assert callback.arrived(1.0)
+    assert callback.arrived(check.patience)
 
 
 def test_a_case_that_needs_another_mode_is_skipped() -> None:
@@ -74,7 +74,15 @@ def test_no_terminal_frame_fails_the_case(
 
 def test_a_deadline_ends_with_its_case() -> None:
     """A deadline is not later than the time limit of its case."""
-    assert offline().deadline(60.0).left() < 13.0
+    check = CaseContext(Session(ServiceUnderTest("http://127.0.0.1:1/x"), slowdown=lambda: 1.0))
+    assert check.deadline(60.0).left() < 13.0
+
+
+def test_a_busy_machine_has_more_time() -> None:
+    """The limits of a case are multiplied by the slowdown at its start."""
+    session = Session(ServiceUnderTest("http://127.0.0.1:1/x"), patience=1.0, slowdown=lambda: 3.0)
+    check = CaseContext(session)
+    assert (check.patience, check.seconds(0.5), check.deadline().seconds) == (3.0, 1.5, 3.0)
 
 
 def test_a_worker_that_goes_on_serves(check: CaseContext) -> None:

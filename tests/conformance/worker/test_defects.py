@@ -12,6 +12,8 @@ from tests.conformance.worker.defects.run import RunsTwice
 from tests.conformance.worker.plain_worker import SECRET, PlainWorker
 from wove_http_dev.conformance.worker.suite import WORKER_CASES
 
+PATIENCE = 2.0
+"""Seconds, on an idle machine, that each defect that never answers costs."""
 FLAGGED_ELSEWHERE = {
     "transport.01": "test_hostile",
     "transport.02": "test_policy",
@@ -28,7 +30,7 @@ def _name(defect: Defect) -> str:
 def test_a_planted_defect_is_flagged(defect: Defect) -> None:
     """The case that looks for the defect fails, with a message that names it."""
     with defect.worker() as worker:
-        results = check(worker.url, defect.case, secret=SECRET, patience=1.0)
+        results = check(worker.url, defect.case, secret=SECRET, patience=PATIENCE)
     said = dict(failures(results))
     assert [title for title in said if title.startswith(f"{defect.case}-")], results
     assert re.search(defect.says, next(iter(said.values())), re.DOTALL), said

@@ -7,7 +7,12 @@ from typing import Any
 
 from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.executor.background_weave import Remote
-from wove_http_dev.conformance.executor.context import attempt, frames_of, wait_until_async
+from wove_http_dev.conformance.executor.context import (
+    attempt,
+    frames_of,
+    in_seconds,
+    wait_until_async,
+)
 from wove_http_dev.runs.records import Exchange
 from wove_http_dev.worker import HttpWorker
 
@@ -26,20 +31,22 @@ def cancels_of(worker: HttpWorker, run_id: str | None) -> list[Exchange]:
 
 async def abandon_run(worker: HttpWorker, remote: Remote, **options: Any) -> Exchange | None:
     """Start a run of :data:`ABANDONED`, which ``worker`` must hold, and wait until Wove abandons it
-    (after 0.3 s unless ``options`` say otherwise); return its cancel_task, or ``None`` if none
-    arrived in time.
+    (after 0.3 s unless ``options`` say otherwise, and later on a busy machine, where the run needs
+    longer to arrive); return its cancel_task, or ``None`` if none arrived in time.
 
     Raises :class:`CaseFailed` if the run itself never arrived.
     """
     before = len(worker.journal.runs[ABANDONED])
-    outcome = await attempt(remote("abandoned", **{"delivery_timeout": 0.3, **options}))
+    options = {"delivery_timeout": 0.3, **options}
+    options["delivery_timeout"] = in_seconds(options["delivery_timeout"])
+    outcome = await attempt(remote("abandoned", **options))
     runs = worker.journal.runs[ABANDONED]
     if len(runs) == before:
         raise CaseFailed(
             f"the run that Wove should abandon never arrived (see also routing.10): {outcome}"
         )
     run_id = runs.last.run_id
-    await wait_until_async(lambda: bool(cancels_of(worker, run_id)), CANCEL_WITHIN)
+    await wait_until_async(lambda: bool(cancels_of(worker, run_id)), in_seconds(CANCEL_WITHIN))
     return next(iter(cancels_of(worker, run_id)), None)
 
 

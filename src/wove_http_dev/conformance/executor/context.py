@@ -28,6 +28,7 @@ from wove_http_dev.conformance.executor.background_weave import (
 from wove_http_dev.conformance.executor.executor_under_test import ExecutorUnderTest
 from wove_http_dev.conformance.executor.sent_log import RecordedWeave, RecordedWorker, SentLog
 from wove_http_dev.conformance.executor.thread_exceptions import record_uncaught
+from wove_http_dev.conformance.worker.machine import Machine
 from wove_http_dev.errors import StuckRunWarning
 from wove_http_dev.runs.records import Exchange
 from wove_http_dev.tls import CertificateAuthority
@@ -42,9 +43,9 @@ TIMEOUT = 10.0
 DELIVERY_TIMEOUT = 2.0
 """Seconds: Wove's delivery_timeout in such cases, so that a lost run becomes an error."""
 MARGIN = 1.5
-"""Seconds that a weave may take beyond its timeouts, because the machine may be busy."""
+"""Seconds that a weave may take beyond its timeouts, on an idle machine."""
 PATIENCE = 5.0
-"""Seconds to wait for something that a correct executor does at once."""
+"""Seconds to wait for something that a correct executor does at once, on an idle machine."""
 CLEANUP = 2.0
 """Seconds in which a weave must end once it is cancelled and its worker has stopped."""
 POLL = 0.005
@@ -52,6 +53,8 @@ POLL = 0.005
 POOL_OVERFLOW = 40
 """A number of simultaneous runs that Python's default thread pool (at most 32 threads) cannot
 hold."""
+MACHINE = Machine()
+"""Measures by how much the time limits are multiplied."""
 
 
 class Session:
@@ -100,6 +103,7 @@ class CaseContext:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._slowdown = MACHINE.slowdown()
         self._uncaught_before = len(session.uncaught)
         self._exit = ExitStack()
         self._names = (f"conformance-{number}" for number in itertools.count(1))
@@ -118,7 +122,7 @@ class CaseContext:
                 weave.wait(0.2)
             self._exit.close()
         for weave in self._weaves:
-            if not weave.cancel(CLEANUP):
+            if not weave.cancel(self.seconds(CLEANUP)):
                 self._session.stuck += 1
 
     @property
@@ -144,6 +148,11 @@ class CaseContext:
     def client_context(self) -> ssl.SSLContext:
         """A TLS context that trusts the workers' CA."""
         return self._session.ca.client_context()
+
+    def seconds(self, idle: float) -> float:
+        """Return how many seconds this machine may take now for what may take ``idle`` seconds on
+        an idle machine."""
+        return idle * self._slowdown
 
     def enter(self, context: Any) -> Any:
         """Enter a context manager that is left when the case ends."""
@@ -206,8 +215,8 @@ class CaseContext:
         return its outcome.
 
         ``options`` are for the task; its ``delivery_timeout`` is 2 s unless they set another.
-        Raises :class:`CaseFailed` if the weave has not ended ``within`` seconds; the message calls
-        the weave ``what``.
+        Raises :class:`CaseFailed` if the weave has not ended ``within`` seconds (more on a busy
+        machine); the message calls the weave ``what``.
         """
         options.setdefault("delivery_timeout", DELIVERY_TIMEOUT)
 
@@ -229,7 +238,8 @@ class CaseContext:
         within: float = PATIENCE,
     ) -> Any:
         """Run ``script`` in the event loop of a weave; return what it returns, or raise what it
-        raises. Raises :class:`CaseFailed` if it has not ended ``within`` seconds."""
+        raises. Raises :class:`CaseFailed` if it has not ended ``within`` seconds (more on a busy
+        machine)."""
         scripted = ScriptedWeave(
             next(self._names),
             self.definition(worker, settings or {}),
@@ -237,6 +247,7 @@ class CaseContext:
             lambda name, options: self._log.add(f"run {name}", options),
         )
         self._weaves.append(scripted.weave)
+        within = self.seconds(within)
         if not scripted.wait(within):
             self.fail(f"the case's runs had not ended after {within:.1f} s: the weave hangs")
         error = scripted.error or scripted.weave.raised
@@ -270,7 +281,9 @@ class CaseContext:
         raise CaseFailed(actual, expected=expected)
 
     def expect_end(self, weave: BackgroundWeave, within: float, what: str) -> None:
-        """Wait until ``weave`` has ended. Raises :class:`CaseFailed` after ``within`` seconds."""
+        """Wait until ``weave`` has ended. Raises :class:`CaseFailed` after ``within`` seconds (more
+        on a busy machine)."""
+        within = self.seconds(within)
         if not weave.wait(within):
             self.fail(f"{what} had not ended {within:.1f} s after it began")
 
@@ -284,6 +297,12 @@ class CaseContext:
         if outcome.kind == "raised":
             self.fail(f"{what}: {outcome}, and the task itself has no error")
         return outcome
+
+
+def in_seconds(idle: float) -> float:
+    """Return how many seconds this machine may take now for what may take ``idle`` seconds on an
+    idle machine."""
+    return idle * MACHINE.slowdown()
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:

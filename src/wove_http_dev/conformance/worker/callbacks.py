@@ -18,7 +18,7 @@ TOKEN_BYTES = 32
 PING, QUIT = b"p", b"q"
 TOKEN_TIMEOUT = 5.0
 """Seconds after which a connection that has not sent its token is closed."""
-PONG_TIMEOUT = 1.0
+PONG_TIMEOUT = 5.0
 """Seconds to wait for a body's answer to a ping."""
 
 
@@ -55,7 +55,8 @@ class Callback:
             self._send_quit(sock)
 
     def alive(self) -> bool:
-        """Ping the body. Return whether it answered within 1 s."""
+        """Ping the body. Return whether it answered within 5 s; a body that has ended answers at
+        once, with the end of its connection."""
         if not self._socks:
             return False
         sock = self._socks[0]

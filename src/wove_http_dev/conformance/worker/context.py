@@ -3,7 +3,7 @@ waits have a time limit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
@@ -11,20 +11,24 @@ from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import answers, commands, tasks
 from wove_http_dev.conformance.worker.callbacks import Callback, Listener
 from wove_http_dev.conformance.worker.client import ServiceUnderTest
+from wove_http_dev.conformance.worker.machine import Machine
 from wove_http_dev.conformance.worker.sent_log import SentRequests
 from wove_http_dev.conformance.worker.wire import Background, Deadline, HttpResponse, NoAnswer
 
 PATIENCE = 5.0
-"""Seconds to wait for one answer; the tasks themselves take milliseconds."""
+"""Seconds to wait for one answer on an idle machine; the tasks themselves take milliseconds."""
 CASE_TIME = 12.0
-"""Seconds that all waits of one case share."""
+"""Seconds that all waits of one case share on an idle machine."""
+CALLBACK = 1.0
+"""Seconds for the first callback, after the answer to its run."""
 
 
 class Session:
     """The service under test, and the listener for its task bodies; shared by all cases of a check.
 
     ``callback_host`` is the address at which the service reaches this machine; ``patience`` is how
-    many seconds one answer may take.
+    many seconds one answer may take on an idle machine. ``slowdown`` returns the factor by which
+    each case multiplies its time limits.
     """
 
     def __init__(
@@ -33,9 +37,11 @@ class Session:
         callback_host: str | None = None,
         *,
         patience: float = PATIENCE,
+        slowdown: Callable[[], float] | None = None,
     ) -> None:
         self.service = service
         self.patience = patience
+        self.slowdown = slowdown or Machine().slowdown
         self._callback_host = callback_host
         self._listener: Listener | None = None
         self._callback_works: bool | None = None
@@ -64,7 +70,7 @@ class Session:
             with self.case() as check:
                 with suppress(NoAnswer):
                     check.post(commands.encode(frame))
-                self._callback_works = callback.arrived(0.5)
+                self._callback_works = callback.arrived(check.seconds(CALLBACK))
             self.listener().drop(callback)
         return self._callback_works
 
@@ -72,7 +78,7 @@ class Session:
         """Whether the service gives any HTTP answer."""
         service = self.service
         try:
-            service.exchange(service.request(b"{}", {}), Deadline(self.patience))
+            service.exchange(service.request(b"{}", {}), Deadline(self.patience * self.slowdown()))
         except NoAnswer:
             return False
         return True
@@ -90,8 +96,9 @@ class CaseContext:
         self.session = session
         self._requests = SentRequests(session.service)
         self.service = session.service.observed(self._requests.note)
-        self.patience = session.patience
-        self._ends = Deadline(CASE_TIME)
+        self._slowdown = session.slowdown()
+        self.patience = self.seconds(session.patience)
+        self._ends = Deadline(self.seconds(CASE_TIME))
         self._callbacks: list[Callback] = []
 
     @property
@@ -99,9 +106,14 @@ class CaseContext:
         """A text that describes the requests of this case so far."""
         return self._requests.text()
 
+    def seconds(self, idle: float) -> float:
+        """Return how many seconds this machine may take now for what may take ``idle`` seconds on
+        an idle machine."""
+        return idle * self._slowdown
+
     def deadline(self, seconds: float | None = None) -> Deadline:
         """Return a deadline ``seconds`` from now (default: the patience for one answer), but not
-        after the 12 s that all waits of the case share."""
+        after the time that all waits of the case share."""
         return Deadline(self.patience if seconds is None else seconds, within=self._ends)
 
     def close(self) -> None:
@@ -160,7 +172,7 @@ class CaseContext:
         request = self.service.request(body, fields, target=target)
         return self.service.exchange(request, self.deadline(patience))
 
-    def post_later(self, frame: Any, patience: float = CASE_TIME) -> Background[HttpResponse]:
+    def post_later(self, frame: Any, patience: float | None = None) -> Background[HttpResponse]:
         """Start a POST of ``frame`` with valid credentials in the background."""
         return self.later(commands.encode(frame), patience=patience)
 
@@ -169,9 +181,10 @@ class CaseContext:
         body: bytes,
         headers: Mapping[str, str] | None = None,
         *,
-        patience: float = CASE_TIME,
+        patience: float | None = None,
     ) -> Background[HttpResponse]:
-        """Start :meth:`post` in the background."""
+        """Start :meth:`post` in the background; its answer may take all the time of the case."""
+        patience = self.seconds(CASE_TIME) if patience is None else patience
         return Background(lambda: self.post(body, headers, patience=patience))
 
     def ask(

@@ -314,12 +314,12 @@ async def report_and_fail_async(host: str, port: int, token: str) -> None:
 
 
 def hold(host: str, port: int, token: str) -> str:
-    """Connect to the checker and answer its pings until released (at most 20 s, or until the
+    """Connect to the checker and answer its pings until released (at most 60 s, or until the
     checker disconnects)."""
     import socket
     import time
 
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + 60
     with socket.create_connection((host, port), 5) as sock:
         sock.sendall(token.encode())
         sock.settimeout(0.05)
@@ -343,7 +343,7 @@ async def hold_async(host: str, port: int, token: str) -> str:
     with socket.create_connection((host, port), 5) as sock:
         sock.setblocking(False)
         await loop.sock_sendall(sock, token.encode())
-        while await asyncio.wait_for(loop.sock_recv(sock, 1), 20) == b"p":
+        while await asyncio.wait_for(loop.sock_recv(sock, 1), 60) == b"p":
             await loop.sock_sendall(sock, b"p")
     return token
 
@@ -355,7 +355,7 @@ async def hold_stubborn(host: str, port: int, token: str) -> str:
     import time
 
     loop = asyncio.get_running_loop()
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + 60
     with socket.create_connection((host, port), 5) as sock:
         sock.setblocking(False)
         await loop.sock_sendall(sock, token.encode())

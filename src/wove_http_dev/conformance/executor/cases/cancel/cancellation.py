@@ -245,9 +245,10 @@ def best_effort_not_awaited(check: CaseContext) -> str:
         gate.release()
 
     check.run_script(worker, script)
-    if not check.last_weave.wait(CANCEL_WITHIN):
+    limit = check.seconds(CANCEL_WITHIN)
+    if not check.last_weave.wait(limit):
         check.fail(
-            f"{CANCEL_WITHIN:g} s after its last task the weave still waits for the answer to a"
+            f"{limit:g} s after its last task the weave still waits for the answer to a"
             " best_effort cancel_task"
         )
     return "not awaited"

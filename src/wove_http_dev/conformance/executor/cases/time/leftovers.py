@@ -1,7 +1,8 @@
 """Cases about what remains after a weave: its threads and connections have ended, and the settings
 of the process are unchanged.
 
-Threads and descriptors of this process are counted before and after a series of equal weaves. The
+Threads and descriptors of this process are listed before and after a series of equal weaves, and
+the new ones counted. The
 worker runs in this process too: its threads are not counted, but its ends of connections are.
 """
 
@@ -12,6 +13,7 @@ import os
 import threading
 import urllib.request
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from wove_http_dev.conformance.executor import sources
@@ -29,19 +31,27 @@ CHECKER_THREADS = ("wove-http-dev", "conformance-")
 FOLDERS = ("/proc/self/fd", "/dev/fd")
 
 
-def _threads() -> int:
-    return sum(not thread.name.startswith(CHECKER_THREADS) for thread in threading.enumerate())
+def _threads() -> set[Any]:
+    return {each for each in threading.enumerate() if not each.name.startswith(CHECKER_THREADS)}
 
 
-def _descriptors() -> int:
-    """The number of open descriptors; 0 if the system does not list them."""
+def _descriptors() -> set[Any]:
+    """The open descriptors, each with its inode, because a number is used again; an empty set if
+    the system does not list them."""
+    found = set()
     for folder in FOLDERS:
         if os.path.isdir(folder):
-            return len(os.listdir(folder))
-    return 0
+            for number in map(int, os.listdir(folder)):
+                with suppress(OSError):  # the descriptor of the listing itself is closed
+                    found.add((number, os.fstat(number).st_ino))
+            break
+    return found
 
 
-KINDS: Mapping[str, Callable[[], int]] = {"threads": _threads, "open descriptors": _descriptors}
+KINDS: Mapping[str, Callable[[], set[Any]]] = {
+    "threads": _threads,
+    "open descriptors": _descriptors,
+}
 
 
 def _weaves_in_a_row(
@@ -68,12 +78,13 @@ def nothing_left_behind(check: CaseContext) -> str:
     definition = check.definition(worker, {})
     _weaves_in_a_row(check, worker, definition, WARM_UP)
     gc.collect()
-    before = {kind: count() for kind, count in KINDS.items()}
+    before = {kind: existing() for kind, existing in KINDS.items()}
     _weaves_in_a_row(check, worker, definition, WEAVES)
     gc.collect()  # objects that are only garbage do not count
 
     def grown() -> dict[str, int]:
-        return {kind: count() - before[kind] for kind, count in KINDS.items()}
+        # What other code of the process ended in between does not make up for what is new.
+        return {kind: len(existing() - before[kind]) for kind, existing in KINDS.items()}
 
     if not wait_until(lambda: max(grown().values()) < GROWN, SETTLING):
         more = " and ".join(f"{n} more {kind}" for kind, n in grown().items() if n >= GROWN)

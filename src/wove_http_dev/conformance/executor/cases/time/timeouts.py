@@ -98,9 +98,10 @@ def ended_by_timeout(check: CaseContext, stall: Stall) -> str:
     worker = check.worker(timeout=stall.timeouts.executor)
     worker.inject(stall.fault)
     weave = _weave(check, worker, **stall.timeouts.task)
-    if not weave.wait(SHORT + MARGIN):
+    limit = SHORT + check.seconds(MARGIN)
+    if not weave.wait(limit):
         check.fail(
-            f"{SHORT + MARGIN:g} s after it began the weave had not ended: {stall.words}; it waits"
+            f"{limit:g} s after it began the weave had not ended: {stall.words}; it waits"
             " for the worker"
         )
     outcome = weave.outcome()
@@ -139,7 +140,7 @@ def no_terminal_frame(check: CaseContext) -> str:
 
     async def script(remote: Remote) -> dict[str, WeaveOutcome | None]:
         runs = {name: asyncio.ensure_future(attempt(remote(name))) for name in faults}
-        await asyncio.wait(runs.values(), timeout=SHORT + MARGIN)
+        await asyncio.wait(runs.values(), timeout=SHORT + check.seconds(MARGIN))
         outcomes = {name: run.result() if run.done() else None for name, run in runs.items()}
         for run in runs.values():
             run.cancel()

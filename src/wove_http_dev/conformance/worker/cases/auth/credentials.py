@@ -4,6 +4,7 @@ unpickled before its credentials are verified."""
 from __future__ import annotations
 
 import urllib.parse
+from dataclasses import replace
 
 from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import commands, sources, tasks
@@ -101,7 +102,7 @@ def tampered_body(check: CaseContext) -> Attempts:
     ):
         sent, headers = signed(check)
         body = sent.body.replace(old, new) if old else sent.body + new
-        yield Attempt(f"a body {what} after it was signed", Probe(body, sent.callback), headers)
+        yield Attempt(f"a body {what} after it was signed", replace(sent, body=body), headers)
 
 
 @auth.must(
@@ -292,7 +293,7 @@ def cancel_needs_credentials(check: CaseContext) -> str:
         seen = str(exc)
     else:
         seen = f"HTTP {answer.status}"
-        if answer.ok and callback.ended(AFTERMATH):
+        if answer.ok and callback.ended(check.seconds(AFTERMATH)):
             check.fail(f"a cancel_task without credentials was accepted ({seen})")
         if answer.ok:
             check.fail(

@@ -14,9 +14,11 @@ from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
 AFTERMATH = 0.05
-"""Seconds to wait after an answer for the report of a task that should not run."""
+"""Seconds to wait after an answer for the report of a task that should not run, on an idle
+machine."""
 LOADED = 0.15
-"""Seconds to wait after an answer for the report of a pickle that should not be loaded."""
+"""Seconds to wait after an answer for the report of a pickle that should not be loaded, on an idle
+machine."""
 REFUSAL = "a refusal (no 2xx status), and the task does not run"
 NO_REFUSAL = "though the task did not run: a refusal needs 401 or 403"
 
@@ -28,17 +30,20 @@ class Probe:
     body: bytes
     callback: Callback | None
     """``None`` if tasks cannot connect to the checker."""
+    aftermath: float
+    """Seconds to wait for a report."""
 
-    def ran(self, timeout: float = AFTERMATH) -> bool:
-        """Wait up to ``timeout`` seconds for a report. Return whether one came (``False`` if tasks
-        cannot connect to the checker)."""
-        return self.times(timeout) > 0
+    def ran(self) -> bool:
+        """Wait for a report. Return whether one came (``False`` if tasks cannot connect to the
+        checker)."""
+        return self.times() > 0
 
-    def times(self, timeout: float = AFTERMATH, at_least: int = 1) -> int:
-        """Wait up to ``timeout`` seconds for ``at_least`` reports. Return the number of reports."""
+    def times(self, timeout: float | None = None, at_least: int = 1) -> int:
+        """Wait up to ``timeout`` seconds (default: ``aftermath``) for ``at_least`` reports. Return
+        the number of reports."""
         if self.callback is None:
             return 0
-        self.callback.arrived(timeout, at_least)
+        self.callback.arrived(self.aftermath if timeout is None else timeout, at_least)
         return self.callback.count
 
 
@@ -46,8 +51,10 @@ def probe(check: CaseContext) -> Probe:
     """Return a new probe."""
     callback = check.callback_if_possible()
     if callback is None:
-        return Probe(commands.encode(commands.run_frame(tasks.nothing)), None)
-    return Probe(commands.encode(commands.run_frame(tasks.report_back, callback.address)), callback)
+        frame = commands.run_frame(tasks.nothing)
+    else:
+        frame = commands.run_frame(tasks.report_back, callback.address)
+    return Probe(commands.encode(frame), callback, check.seconds(AFTERMATH))
 
 
 def signed(check: CaseContext, **changes: Any) -> tuple[Probe, dict[str, str]]:
@@ -59,14 +66,16 @@ def signed(check: CaseContext, **changes: Any) -> tuple[Probe, dict[str, str]]:
 
 @dataclass(frozen=True)
 class PickleCanary:
-    """A request body with a pickle that reports to ``callback`` when it is loaded."""
+    """A request body with a pickle that reports to ``callback`` when it is loaded. A report is
+    awaited for ``aftermath`` seconds."""
 
     body: bytes
     callback: Callback
+    aftermath: float
 
     def was_loaded(self, times: int = 1) -> bool:
-        """Wait up to 0.15 s for the pickle to be loaded ``times`` times. Return whether it was."""
-        return self.callback.arrived(LOADED, times)
+        """Wait for the pickle to be loaded ``times`` times. Return whether it was."""
+        return self.callback.arrived(self.aftermath, times)
 
 
 def canary(check: CaseContext, field: str = "callable_pickle") -> PickleCanary:
@@ -75,7 +84,7 @@ def canary(check: CaseContext, field: str = "callable_pickle") -> PickleCanary:
     callback = check.callback()
     payload = tasks.pickled(tasks.report_on_load(callback.host, callback.port, callback.token))
     frame = {**commands.run_frame(tasks.nothing), field: commands.text(payload)}
-    return PickleCanary(commands.encode(frame), callback)
+    return PickleCanary(commands.encode(frame), callback, check.seconds(LOADED))
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ def _not_again(
 ) -> str:
     count = callback.count
     again = check.later(body, headers)
-    ran = callback.arrived(LOADED, count + 1)
+    ran = callback.arrived(check.seconds(LOADED), count + 1)
     callback.release()
     try:
         answer = again.result(check.patience)

@@ -27,13 +27,15 @@ EARLY = 2.5
 """Seconds to wait for an early acknowledgement; longer than a worker's usual grace period."""
 AT_ONCE = 0.75
 """Seconds that a best_effort cancel_task may take longer than one for an unknown run."""
+TRIES = 3
+"""Runs that are cancelled until one is answered at once; a busy machine may delay a single one."""
 
 
 def _honest(check: CaseContext, run: HeldRun, kind: str) -> str:
     """Send a require_ack cancel_task for ``run``, whose body runs until it is released; fail the
     case if task_cancelled is sent before that."""
     body = commands.encode(commands.cancel_frame(run.run_id, "require_ack"))
-    cancel_post = Background(lambda: check.post(body, patience=10.0))
+    cancel_post = Background(lambda: check.post(body, patience=check.seconds(10.0)))
     ends = time.monotonic() + EARLY
     for post, name in ((cancel_post, "cancel_task"), (run.post, "run_task")):
         if not post.done(max(0.0, ends - time.monotonic())):
@@ -116,16 +118,20 @@ def require_ack_acknowledged(check: CaseContext) -> str:
 )
 def best_effort_at_once(check: CaseContext) -> str:
     """A best_effort cancel_task is answered at once, without waiting for the task to end."""
-    run = start_held(check, tasks.hold)
-    began = time.monotonic()
-    send_cancel(check, commands.new_run_id())
-    usual = time.monotonic() - began
-    began = time.monotonic()
-    send_cancel(check, run.run_id)
-    took = time.monotonic() - began
-    if took - usual > AT_ONCE and run.callback.alive():
-        check.fail(
-            f"a best_effort cancel_task was answered after {took:.2f} s, as if it waited for the"
-            f" task, which still runs (one for an unknown run takes {usual:.2f} s)"
-        )
+    for left in reversed(range(TRIES)):
+        run = start_held(check, tasks.hold)
+        began = time.monotonic()
+        send_cancel(check, commands.new_run_id())
+        usual = time.monotonic() - began
+        began = time.monotonic()
+        send_cancel(check, run.run_id)
+        took = time.monotonic() - began
+        if took - usual <= AT_ONCE or not run.callback.alive():
+            break
+        if left == 0:
+            check.fail(
+                f"a best_effort cancel_task was answered after {took:.2f} s, as if it waited for"
+                f" the task, which still runs (one for an unknown run takes {usual:.2f} s)"
+            )
+        run.callback.release()
     return f"{took:.2f} s"

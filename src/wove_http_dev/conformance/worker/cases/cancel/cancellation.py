@@ -217,7 +217,7 @@ def through_a_full_house(check: CaseContext) -> str:
     runs = [start_held(check, tasks.hold) for _ in range(FULL)]
     body = commands.encode(commands.cancel_frame(runs[0].run_id))
     try:
-        answer = check.post(body, patience=THROUGH)
+        answer = check.post(body, patience=check.seconds(THROUGH))
     except NoAnswer as exc:
         raise CaseFailed(f"while {FULL} tasks ran, a cancel_task was not answered: {exc}") from exc
     for run in runs:

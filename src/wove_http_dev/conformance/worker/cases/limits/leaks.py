@@ -20,9 +20,9 @@ FEWEST = 10
 """Least number of runs that distinguishes growth from chance."""
 
 
-def _batch(step: Callable[[], object]) -> int:
-    """Call ``step`` up to 25 times within 1.2 s. Return how many times it was called."""
-    ends = time.monotonic() + BATCH_TIME
+def _batch(step: Callable[[], object], seconds: float) -> int:
+    """Call ``step`` up to 25 times within ``seconds``. Return how many times it was called."""
+    ends = time.monotonic() + seconds
     for number in range(BATCH):
         if time.monotonic() > ends:
             return number
@@ -60,13 +60,14 @@ def _held(check: CaseContext) -> dict[str, int]:
 )
 def nothing_left_behind(check: CaseContext) -> str:
     """A run releases the threads, event loops and files that it used."""
+    limit = check.seconds(BATCH_TIME)
     for kind, step in _steps(check).items():
         held, sizes = [_held(check)], []
         for _ in range(2):
-            sizes.append(_batch(step))
+            sizes.append(_batch(step, limit))
             held.append(_held(check))
         if min(sizes) < FEWEST:
-            raise NotApplicable(f"{min(sizes)} runs in {BATCH_TIME:g} s are too few to tell")
+            raise NotApplicable(f"{min(sizes)} runs in {limit:g} s are too few to tell")
         for name in held[0]:
             before, middle, after = (counts.get(name, 0) for counts in held)
             if middle - before > sizes[0] / 2 and after - middle > sizes[1] / 2:

@@ -30,7 +30,9 @@ def survived(check: CaseContext, what: str, step: Callable[[], object]) -> str:
     except (NoAnswer, OSError) as exc:
         seen = str(exc)
     check.still_serves(what)
-    time.sleep(AFTERMATH)  # a service may fail only after it has answered the first task
+    time.sleep(
+        check.seconds(AFTERMATH)
+    )  # a service may fail only after it has answered the first task
     check.still_serves(what)
     return seen
 
@@ -81,7 +83,7 @@ def cut_off_request(check: CaseContext) -> str:
     request = check.service.request(body, check.service.credentials(body))
 
     def step() -> None:
-        deadline = check.deadline(2.0)
+        deadline = check.deadline()
         connection = check.service.connect(deadline)
         connection.send(request[:-40], deadline)
         connection.close()
@@ -141,10 +143,11 @@ def _reset(check: CaseContext) -> Callable[[], object]:
 )
 def many_runs(check: CaseContext) -> str:
     """The hundredth run is served like the first."""
-    ends = time.monotonic() + RUNS_TIME
+    limit = check.seconds(RUNS_TIME)
+    ends = time.monotonic() + limit
     for number in range(RUNS):
         if time.monotonic() > ends:
-            return f"{number} results in {RUNS_TIME:g} s"
+            return f"{number} results in {limit:g} s"
         try:
             value = check.value(tasks.echo, {"value": number})
         except CaseFailed as exc:

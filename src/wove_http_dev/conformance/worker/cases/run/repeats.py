@@ -28,9 +28,9 @@ def runs_once(check: CaseContext) -> str:
 def _once(check: CaseContext, function: Any, not_run: str, what: str) -> None:
     callback = check.callback()
     check.terminal(commands.run_frame(function, callback.address))
-    if not callback.arrived(0.5):
+    if not callback.arrived(check.patience):
         check.fail(not_run)
-    if callback.arrived(AFTERMATH, times=2):
+    if callback.arrived(check.seconds(AFTERMATH), times=2):
         check.fail(f"{what} was sent once and ran {callback.count} times")
 
 

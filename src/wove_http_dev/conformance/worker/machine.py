@@ -1,0 +1,56 @@
+"""How much slower this machine is at present than when it is idle.
+
+Limits that a correct service or executor never uses up are multiplied by it, so that a verdict does
+not depend on what else the machine does. Waits that every check has to sit out are not.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+SAMPLE = 0.005
+"""Seconds of processor time for one measurement; longer than a time slice of most schedulers."""
+FRESH = 1.0
+"""Seconds for which a measurement is used."""
+NOISE = 1.5
+"""An idle machine measures up to this factor."""
+MOST = 4.0
+"""The largest factor, so that a check ends on every machine. A service mostly waits, and loses less
+than the computation that is measured."""
+
+
+def measure_slowdown(
+    wall: Callable[[], float] = time.perf_counter, own: Callable[[], float] = time.thread_time
+) -> float:
+    """Compute for 5 ms of processor time; return how many times longer that took, from 1 to 4.
+
+    ``wall`` is the clock, ``own`` the processor time of this thread.
+    """
+    began, ends = wall(), own() + SAMPLE
+    while own() < ends:
+        pass
+    factor = (wall() - began) / SAMPLE
+    return 1.0 if factor < NOISE else min(MOST, round(factor, 1))
+
+
+class Machine:
+    """Remembers a measurement for a second."""
+
+    def __init__(
+        self,
+        measure: Callable[[], float] = measure_slowdown,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._measure, self._clock = measure, clock
+        self._lock = threading.Lock()
+        self._measured: tuple[float, float] | None = None
+
+    def slowdown(self) -> float:
+        """The factor by which time limits are multiplied; 1 on an idle machine."""
+        with self._lock:
+            now = self._clock()
+            if self._measured is None or now - self._measured[0] > FRESH:
+                self._measured = now, self._measure()
+            return self._measured[1]
