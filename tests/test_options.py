@@ -14,6 +14,7 @@ from wove_http_dev import HttpWorker
 from wove_http_dev.errors import UsageError
 from wove_http_dev.fields import TypedField, fields_of
 from wove_http_dev.options import (
+    BOTH,
     CLIENT,
     CREDENTIALS,
     LOCAL_NAMES,
@@ -153,19 +154,12 @@ class TestSides:
     @pytest.mark.parametrize("each", fields_of(Options).values(), ids=lambda each: each.name)
     def test_declared(self, each: TypedField) -> None:
         """Every option declares its side."""
-        assert each.side in {SERVICE, CREDENTIALS, CLIENT, TEST}
+        assert each.side in {SERVICE, CREDENTIALS, CLIENT, BOTH, TEST}
 
     def test_of_side(self) -> None:
-        """The options of each side, by name."""
-        words: dict[str, Any] = {
-            "tls": False,
-            "host": "::1",
-            "port": 1,
-            "path": "/",
-            "response_shape": "list",
-        }
-        options = Options(**words, timeout=3.0)
-        assert options.of_side(SERVICE) == {**words, "max_body": 64 * 2**20}
+        """The options of one side have their values, and those of the other sides are left out."""
+        given = Options(host="::1", path="/a", timeout=3.0).of_side(SERVICE)
+        assert (given["host"], given["path"], "timeout" in given) == ("::1", "/a", False)
 
 
 class TestHost:

@@ -56,6 +56,8 @@ CREDENTIALS = "credentials"
 """Options that worker and client share as :class:`Credentials`."""
 CLIENT = "client"
 """Options for Wove's executor."""
+BOTH = "both"
+"""Options that the service checks and Wove's executor gets."""
 TEST = "test"
 """Options for the test process; the command line has no flags for them."""
 
@@ -94,7 +96,7 @@ class Options:
     )
     headers: Mapping[str, str] | None = field(None, "extra headers the executor sends", side=CLIENT)
     insecure: bool = field(
-        False, "allow a service beyond loopback without TLS or authentication", side=CLIENT
+        False, "allow a service beyond loopback without TLS or authentication", side=BOTH
     )
     response_shape: str = field(
         "events", "form of the response to a run_task", choices=RESPONSE_SHAPES, side=SERVICE

@@ -139,6 +139,35 @@ def test_usage_error(
     assert message in line
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--timeout", "3"],
+        ["--delivery-timeout=3"],
+        ["--environment", "workers"],
+        ["--header", "Authorization=Bearer correct-horse"],
+        ["--prt", "1", "--header=Authorization=Bearer correct-horse"],
+    ],
+    ids=" ".join,
+)
+def test_flag_of_the_client(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    """A command whose client is another program refuses the client's options, and says where to
+    set them."""
+    parser = Parser(prog="example")
+    add_options(parser, port=0, client=False)
+    with pytest.raises(SystemExit):
+        parser.parse_args(words)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert ("set it in the command's wove.config" in line, "horse" in line) == (True, False)
+
+
+def test_defaults_without_the_flags_of_the_client() -> None:
+    """Without the client's flags its options have their defaults."""
+    parser = Parser(prog="example")
+    add_options(parser, port=0, client=False)
+    assert Options.of(**options_of(parser)) == Options(faults=[])
+
+
 def test_header_that_is_wrong_is_not_shown(
     parser: Parser, capsys: pytest.CaptureFixture[str]
 ) -> None:

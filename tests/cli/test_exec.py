@@ -81,6 +81,12 @@ def test_exec_fault() -> None:
     assert "HTTP Error 503" in done.stderr
 
 
+def test_exec_leaves_the_clients_options_to_the_command() -> None:
+    """``exec`` has no flag for what only the command's own ``wove.config`` can set."""
+    done = run("exec", "--timeout", "3", "--", sys.executable, "-c", "")
+    assert (done.returncode, "wove.config" in done.stderr) == (2, True)
+
+
 def test_exec_cleans_up_under_two_signals(tmp_path: Path) -> None:
     """A second SIGTERM during clean-up does not leave the CA's files behind."""
     script = "echo started; exec sleep 60"

@@ -8,11 +8,14 @@ from typing import Any, NoReturn
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.fields import TypedField, fields_of, nearest
-from wove_http_dev.options import TEST, Options, secret_from_environment, secret_from_file
+from wove_http_dev.options import CLIENT, TEST, Options, secret_from_environment, secret_from_file
 
 
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are one line and suggest the flag that was probably meant."""
+
+    client_flags: frozenset[str] = frozenset()
+    """Flags of other commands, for options that this command's client sets for itself."""
 
     def __init__(self, *args: Any, **words: Any) -> None:
         super().__init__(*args, **{"allow_abbrev": False, **words})
@@ -21,6 +24,9 @@ class Parser(argparse.ArgumentParser):
         """Parse ``args``. An unknown argument exits with status 2."""
         known, extra = super().parse_known_args(args, namespace)
         if extra:  # reported here, because the parser of a command knows the flags to offer
+            for flag in (word.partition("=")[0] for word in extra):
+                if flag in self.client_flags:  # without its value: a header may be a credential
+                    self.error(f"{flag} is for the client: set it in the command's wove.config")
             if any(nearest(word.partition("=")[0].lstrip("-"), ["secret"]) for word in extra):
                 # Not repeated: what follows it may be a secret.
                 self.error(
@@ -45,9 +51,18 @@ class Parser(argparse.ArgumentParser):
         return "; put the command after --" if self.prog.endswith(" exec") else ""
 
 
-def add_options(parser: argparse.ArgumentParser, *, port: int) -> None:
-    """Add a flag for each option that is not only for tests; ``port`` is the default port."""
-    for name, each in _flags().items():
+def add_options(parser: Parser, *, port: int, client: bool = True) -> None:
+    """Add a flag for each option that is not only for tests; ``port`` is the default port.
+
+    Without ``client`` the flags of options for Wove's executor are left out.
+    """
+    flags = _flags()
+    if not client:
+        names = [name for name, each in flags.items() if each.side == CLIENT]
+        parser.client_flags = frozenset(f"--{name.replace('_', '-')}" for name in names)
+        parser.client_flags |= {"--header"}
+        flags = {name: each for name, each in flags.items() if name not in names}
+    for name, each in flags.items():
         each.add_flag(parser, port if name == "port" else each.default)
     secrets = parser.add_mutually_exclusive_group()
     secrets.add_argument(
@@ -67,14 +82,15 @@ def add_options(parser: argparse.ArgumentParser, *, port: int) -> None:
         metavar="'NAME field=value ...'",
         help="a fault in force from the start; may be given more than once",
     )
-    parser.add_argument(
-        "--header",
-        action="append",
-        type=_header,
-        default=[],
-        metavar="NAME=VALUE",
-        help="an extra header that the executor sends; may be given more than once",
-    )
+    if client:
+        parser.add_argument(
+            "--header",
+            action="append",
+            type=_header,
+            default=[],
+            metavar="NAME=VALUE",
+            help="an extra header that the executor sends; may be given more than once",
+        )
 
 
 def given_options(namespace: argparse.Namespace) -> dict[str, Any]:
@@ -86,10 +102,10 @@ def given_options(namespace: argparse.Namespace) -> dict[str, Any]:
     if secret is not None and namespace.security not in ("signed", "bearer"):
         raise UsageError("--secret-env and --secret-file go with --security signed or bearer")
     return {
-        **{name: getattr(namespace, name) for name in _flags()},
+        **{name: getattr(namespace, name) for name in _flags() if hasattr(namespace, name)},
         "secret": secret,
         "faults": list(namespace.fault),
-        "headers": dict(namespace.header) or None,
+        "headers": dict(getattr(namespace, "header", [])) or None,
     }
 
 

@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
         help="run a command together with a worker, and environment variables to reach it",
         usage="wove-http-dev exec [OPTIONS] -- CMD [ARG ...]",
     )
-    add_options(execute, port=0)
+    add_options(execute, port=0, client=False)
     execute.set_defaults(run=_exec)
 
     faults = commands.add_parser("faults", help="list the faults, or show one")
