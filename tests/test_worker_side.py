@@ -175,3 +175,10 @@ def test_reset_opens_gates(wove_http_worker: HttpWorker, pool: ThreadPoolExecuto
     gate.wait_arrived()
     wove_http_worker.reset()
     assert result.result(TIMEOUT) == 42
+
+
+def test_fields_as_keywords(wove_http_worker: HttpWorker) -> None:
+    """``inject()`` takes a fault's fields as keywords: the client gets the status that they say."""
+    wove_http_worker.inject("status", code=507)
+    with pytest.raises(EnvironmentExecutionError, match="507"):
+        weave_one()

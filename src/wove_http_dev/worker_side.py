@@ -110,10 +110,13 @@ class WorkerSide(ClientSide):
         probability: float = 1.0,
         seed: int | None = None,
         initial_values: bool = False,
+        **fields: Any,
     ) -> Injection:
         """Put faults in force from now on; as a context manager, until the end of the block.
 
-        A fault is an instance, or the text that the command line takes. ``task`` (name or glob) and
+        A fault is an instance, or the text that the command line takes; ``fields`` are those of a
+        single fault given as text, so ``inject("status", code=503)`` is ``inject("status
+        code=503")``. ``task`` (name or glob) and
         ``command`` (``run_task`` or ``cancel_task``) select requests; ``after`` lets that many
         through first; ``times`` limits the hits; ``probability`` hits each matching request at
         random, repeatably with ``seed``; with ``initial_values`` Wove's own initial values are hit
@@ -129,12 +132,15 @@ class WorkerSide(ClientSide):
             "seed": seed,
             "initial_values": initial_values,
         }
-        return self._state.faults.add(*self._usable(faults, words))
+        return self._state.faults.add(*self._usable(faults, words, fields))
 
     def _usable(
-        self, faults: Iterable[Fault | str], words: Mapping[str, Any]
+        self,
+        faults: Iterable[Fault | str],
+        words: Mapping[str, Any],
+        fields: Mapping[str, Any],
     ) -> tuple[tuple[Fault, ...], Selector]:
-        instances, selector = read_injection(faults, words)
+        instances, selector = read_injection(faults, words, fields)
         for fault in instances:
             why = self.why_not(fault)
             if why is not None:
@@ -146,7 +152,7 @@ class WorkerSide(ClientSide):
         """Raise :class:`UsageError` for faults among the options that :meth:`inject` would
         refuse."""
         for fault in self.options.faults:
-            self._usable([fault], {})
+            self._usable([fault], {}, {})
 
     def why_not(self, fault: Fault | str) -> str | None:
         """Return why ``fault`` cannot apply to a worker with these options; ``None`` if it can."""

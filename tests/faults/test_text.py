@@ -367,3 +367,31 @@ class TestReadInjection:
         """Contradictory words and values that are not faults are usage errors."""
         with pytest.raises(UsageError, match=message):
             read_injection(faults, words)
+
+
+class TestFieldsAsKeywords:
+    """Fields of a fault as values, beside its name."""
+
+    @pytest.mark.parametrize("text", ["slow-response", "slow-response task=a"])
+    def test_value(self, text: str) -> None:
+        """A field given as a value is the fault's."""
+        assert read_injection([text], {}, {"delay": 2})[0] == (SlowResponse(delay=2),)
+
+    @pytest.mark.parametrize(
+        ("faults", "fields", "message"),
+        [
+            (["status"], {"cod": 503}, r"status has no field 'cod'; did you mean 'code'\?"),
+            (["status"], {"tmes": 1}, r"status has no field 'tmes'; did you mean 'times'\?"),
+            (["status"], {"code": "x"}, r"status: code takes a whole number .* not 'x'"),
+            (["status code=500"], {"code": 503}, r"status: code= is given twice"),
+            ([SlowResponse()], {"delay": 2}, r"delay=; .* one fault that is given by name"),
+            (["status", "hang"], {"code": 503}, r"code=; .* one fault that is given by name"),
+            ([SlowResponse()], {"tmes": 2}, r"cannot use tmes=; did you mean 'times'\?"),
+            ([], {"tmes": 2}, r"cannot use tmes=; did you mean 'times'\?"),
+        ],
+        ids=str,
+    )
+    def test_refused(self, faults: list[Fault | str], fields: dict[str, Any], message: str) -> None:
+        """A field that cannot be used is a usage error that says what to do."""
+        with pytest.raises(UsageError, match=message):
+            read_injection(faults, {}, fields)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from wove_http_dev.errors import UsageError
@@ -16,13 +17,14 @@ from wove_http_dev.faults.selector import Selector
 from wove_http_dev.fields import did_you_mean, fields_of
 
 _SEE = "see wove-http-dev faults"
+_NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 
 
 def parse_fault(
-    text: str, table: Mapping[str, type[Fault]] = FAULTS
+    text: str, table: Mapping[str, type[Fault]] = FAULTS, given: Mapping[str, Any] = _NO_FIELDS
 ) -> tuple[Fault, dict[str, Any]]:
-    """Return the fault in ``text`` and its selector fields. Raises :class:`UsageError` with
-    advice."""
+    """Return the fault in ``text`` and its selector fields; ``given`` has further fields of the
+    fault as values. Raises :class:`UsageError` with advice."""
     name, *settings = _shell_words(text)
     kind = named_fault(name, table)
     values: dict[str, Any] = {}
@@ -39,12 +41,22 @@ def parse_fault(
         elif key in fields_of(Selector):
             selection[key] = fields_of(Selector)[key].parse(raw, f"fault {name}")
         else:
-            known = sorted([*fields_of(kind), *fields_of(Selector)])
-            raise UsageError(f"fault {name} has no field {key!r}; {did_you_mean(key, known)}")
+            raise _no_field(name, kind, key)
+    for key, value in given.items():
+        if key not in fields_of(kind):
+            raise _no_field(name, kind, key)
+        if key in values:
+            raise UsageError(f"fault {name}: {key}= is given twice")
+        values[key] = value
     for key, each in fields_of(kind).items():
         if each.required and key not in values:
             raise UsageError(f"fault {name} needs {key}=, {each.accepts}")
     return kind(**values), selection
+
+
+def _no_field(name: str, kind: type[Fault], key: str) -> UsageError:
+    known = sorted([*fields_of(kind), *fields_of(Selector)])
+    return UsageError(f"fault {name} has no field {key!r}; {did_you_mean(key, known)}")
 
 
 def named_fault(name: str, table: Mapping[str, type[Fault]] = FAULTS) -> type[Fault]:
@@ -57,18 +69,25 @@ def named_fault(name: str, table: Mapping[str, type[Fault]] = FAULTS) -> type[Fa
 
 
 def read_injection(
-    faults: Iterable[Fault | str], words: Mapping[str, Any]
+    faults: Iterable[Fault | str], words: Mapping[str, Any], fields: Mapping[str, Any] = _NO_FIELDS
 ) -> tuple[tuple[Fault, ...], Selector]:
     """Return the faults, and one selector made from ``words`` and from the texts among ``faults``.
 
-    A word with its default value counts as not given. Raises :class:`UsageError` for a text that is
-    not a fault, and for a word that is given twice with different values.
+    A word with its default value counts as not given. ``fields`` are those of a single fault that
+    is given as text. Raises :class:`UsageError` for a text that is not a fault, for a word that is
+    given twice with different values, and for ``fields`` beside other faults.
     """
+    faults = list(faults)
+    if fields and not (len(faults) == 1 and isinstance(faults[0], str)):
+        advice = "a fault's field goes with one fault that is given by name"
+        word = next(iter(fields))
+        advice = did_you_mean(word, fields_of(Selector), advice)
+        raise UsageError(f"inject() cannot use {word}=; {advice}")
     instances: list[Fault] = []
     selection: dict[str, Any] = {}
     for fault in faults:
         if isinstance(fault, str):
-            fault, given = parse_fault(fault)
+            fault, given = parse_fault(fault, given=fields)
             _merge(selection, given)
         if not isinstance(fault, Fault):
             raise UsageError(f"a fault is an instance or a string, not {fault!r}")
