@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -110,6 +113,73 @@ def test_other_worker_is_not_trusted(worker: HttpWorker, make_worker: MakeWorker
         urllib.request.urlopen(stranger.url)
 
 
+class TestInstallOpener:
+    """``urllib.request.install_opener()``, called by an application while a worker is
+    configured."""
+
+    @pytest.fixture
+    def installed(self, worker: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+        """An opener that was installed inside ``configured()``."""
+        monkeypatch.setattr(urllib.request, "_opener", None)
+        opener = Recorder()
+        with worker.configured():
+            urllib.request.install_opener(opener)
+            yield opener
+
+    def test_worker_is_reached(self, installed: Recorder) -> None:
+        """Requests to the worker still reach it."""
+        assert weave_one(answer) == 42
+
+    def test_others_use_it(self, installed: Recorder) -> None:
+        """All other requests go to the installed opener."""
+        urllib.request.urlopen("https://example.com/")
+        assert installed.urls == ["https://example.com/"]
+
+    def test_it_stays(self, worker: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Afterwards the installed opener is urllib's, as without a worker."""
+        monkeypatch.setattr(urllib.request, "_opener", None)
+        opener = Recorder()
+        with worker.configured():
+            urllib.request.install_opener(opener)
+        assert urllib.request._opener is opener  # type: ignore[attr-defined]  # no public getter
+
+    def test_function_is_restored(self, worker: HttpWorker) -> None:
+        """Afterwards the function is urllib's own, also after nested blocks."""
+        before = urllib.request.install_opener
+        with worker.configured(), worker.configured():
+            pass
+        assert urllib.request.install_opener is before
+
+
+class Replayed(http.client.HTTPConnection):
+    """A stand-in for VCR's classes: no request is sent."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise AssertionError("replayed")
+
+
+@pytest.mark.parametrize("tls", [True, False], ids=["https", "http"])
+def test_worker_is_not_replayed(
+    make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch, tls: bool
+) -> None:
+    """A request to the worker reaches it while VCR has replaced the classes of connections."""
+    worker = make_worker(tls=tls)
+    monkeypatch.setattr(http.client, "HTTPSConnection", Replayed)
+    monkeypatch.setattr(http.client, "HTTPConnection", Replayed)
+    with worker.configured():
+        assert weave_one(answer) == 42
+
+
+def test_cassette_of_vcr(worker: HttpWorker, tmp_path: Path) -> None:
+    """In a cassette of VCR every weave reaches the worker, and nothing of it is recorded."""
+    vcr = pytest.importorskip("vcr")
+    with worker.configured():
+        for _ in range(2):
+            with vcr.use_cassette(str(tmp_path / "cassette.yaml"), record_mode="once"):
+                assert weave_one(answer) == 42
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_redirect_target_goes_to_the_previous_opener(
     recorder: Recorder, make_worker: MakeWorker
 ) -> None:
@@ -124,12 +194,12 @@ def test_redirect_target_goes_to_the_previous_opener(
 def test_foreign_opener_is_left_alone(
     context: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An opener installed inside the block stays, and a warning says so."""
+    """An opener that replaces the worker's inside the block stays, and a warning says so."""
     monkeypatch.setattr(urllib.request, "_opener", None)
     installed = Recorder()
     with (
         pytest.warns(RestoreWarning, match="install_opener"),
         urllib_opener.route_requests(LOCAL, context),
     ):
-        urllib.request.install_opener(installed)
+        urllib.request._opener = installed  # type: ignore[attr-defined]  # no public getter
     assert urllib.request._opener is installed  # type: ignore[attr-defined]  # no public getter

@@ -40,6 +40,13 @@ def connect(number: int) -> socket.socket:
     return socket.create_connection((LOOPBACK, number), timeout=10.0)
 
 
+def test_replaced_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a process whose sockets gevent has replaced, the error says what to do instead."""
+    monkeypatch.setattr(socket, "socket", type("socket", (), {"__module__": "gevent._socket3"}))
+    with pytest.raises(UsageError, match=r"use gevent\._socket3\.socket.* exec -- CMD"):
+        Port("127.0.0.1", 0)
+
+
 class TestReserved:
     """A reserved port."""
 

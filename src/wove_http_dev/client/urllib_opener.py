@@ -8,6 +8,8 @@ use, and before 3.12 it builds a context with the system's CAs for each request 
 
 from __future__ import annotations
 
+import http.client
+import socket
 import ssl
 import threading
 import urllib.parse
@@ -31,6 +33,13 @@ class _Dispatcher(urllib.request.OpenerDirector):
         self.previous = previous
         self.routes: dict[Origin, list[urllib.request.OpenerDirector]] = {}
         self._default: Any = None
+        self.install_opener = urllib.request.install_opener
+        """What was there; :meth:`replace_previous` stands in for it."""
+
+    def replace_previous(self, opener: Any) -> None:
+        """Send the requests that have no route to ``opener`` from now on, and after the end."""
+        with _lock:
+            self.previous = opener
 
     def open(self, fullurl: Any, data: Any = None, *args: Any, **kwargs: Any) -> Any:
         url = fullurl if isinstance(fullurl, str) else fullurl.full_url
@@ -47,6 +56,41 @@ class _Dispatcher(urllib.request.OpenerDirector):
         return self._default
 
 
+# VCR replaces the classes of http.client by its own while a cassette is in use, and would replay
+# the answer to an earlier run, for which no weave waits. A worker's requests must reach the worker.
+_Connection: Any = getattr(http.client.HTTPConnection, "_baseclass", http.client.HTTPConnection)
+
+
+class _TlsConnection(_Connection):  # type: ignore[misc]  # the base class is not a literal one
+    """Like ``http.client.HTTPSConnection``, which cannot be made while its name is another's."""
+
+    default_port = http.client.HTTPS_PORT
+
+    def __init__(self, host: str, *, trusted: ssl.SSLContext, **options: Any) -> None:
+        super().__init__(host, **options)
+        self._trusted = trusted
+
+    def connect(self) -> None:
+        super().connect()
+        plain: socket.socket = self.sock
+        self.sock: Any = self._trusted.wrap_socket(plain, server_hostname=self.host)
+
+
+class _HttpHandler(urllib.request.HTTPHandler):
+    def http_open(self, req: urllib.request.Request) -> Any:
+        return self.do_open(_Connection, req)
+
+
+class _HttpsHandler(urllib.request.HTTPSHandler):
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(context=context)
+        self._trusted = context
+
+    def https_open(self, req: urllib.request.Request) -> Any:
+        connection: Any = _TlsConnection
+        return self.do_open(connection, req, trusted=self._trusted)
+
+
 class _Route(urllib.request.OpenerDirector):
     """The opener for one origin; a redirect to another origin goes back to the dispatcher."""
 
@@ -61,8 +105,8 @@ class _Route(urllib.request.OpenerDirector):
             urllib.request.HTTPDefaultErrorHandler(),
             urllib.request.HTTPRedirectHandler(),
             urllib.request.HTTPErrorProcessor(),
-            urllib.request.HTTPHandler(),
-            urllib.request.HTTPSHandler(context=context),
+            _HttpHandler(),
+            _HttpsHandler(context),
         ):
             self.add_handler(handler)
 
@@ -87,8 +131,9 @@ def route_requests(url: str, context: ssl.SSLContext) -> Iterator[None]:
     """Until the block ends, urllib's requests for the origin of ``url`` use the TLS context
     ``context`` and no proxy.
 
-    ``urllib.request._opener`` is restored at the end. An opener that other code has installed in
-    between is kept, with a :class:`RestoreWarning`.
+    An opener that an application installs meanwhile gets all other requests, and stays at the end;
+    else ``urllib.request._opener`` is restored. One that replaced this module's without
+    ``urllib.request.install_opener()`` is kept, with a :class:`RestoreWarning`.
     """
     origin = _origin(url)
     if origin is None:
@@ -102,6 +147,8 @@ def route_requests(url: str, context: ssl.SSLContext) -> Iterator[None]:
             route = _Route(dispatcher, origin, context)
             dispatcher.routes.setdefault(origin, []).append(route)
             urllib.request._opener = dispatcher  # type: ignore[attr-defined]  # no public getter
+            if current is not dispatcher:
+                urllib.request.install_opener = dispatcher.replace_previous
         yield
     finally:
         # Without a call of its own that Ctrl-C could come before.
@@ -113,6 +160,9 @@ def route_requests(url: str, context: ssl.SSLContext) -> Iterator[None]:
                 if not stack:
                     dispatcher.routes.pop(origin, None)
                 current = getattr(urllib.request, "_opener", None)
+                mine = urllib.request.install_opener == dispatcher.replace_previous
+                if not dispatcher.routes and mine:
+                    urllib.request.install_opener = dispatcher.install_opener
                 if not dispatcher.routes and current is dispatcher:
                     urllib.request._opener = dispatcher.previous  # type: ignore[attr-defined,union-attr]
                 elif not dispatcher.routes:
@@ -122,8 +172,9 @@ def route_requests(url: str, context: ssl.SSLContext) -> Iterator[None]:
 
 def _warn_replaced(current: object) -> None:
     warnings.warn(
-        f"urllib.request.install_opener() was called with {current!r} while a worker was"
-        " configured; it is left in place, and the opener from before is not restored",
+        f"urllib's opener was replaced by {current!r} while a worker was configured; it is left in"
+        " place, and the opener from before is not restored. Call it as"
+        " urllib.request.install_opener(), or before the worker is configured",
         RestoreWarning,
         stacklevel=4,
     )

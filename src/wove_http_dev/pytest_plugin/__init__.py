@@ -21,3 +21,4 @@ from wove_http_dev.pytest_plugin.hooks import pytest_generate_tests as pytest_ge
 from wove_http_dev.pytest_plugin.hooks import (
     pytest_runtest_makereport as pytest_runtest_makereport,
 )
+from wove_http_dev.pytest_plugin.hooks import pytest_runtest_setup as pytest_runtest_setup

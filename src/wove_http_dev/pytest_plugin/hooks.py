@@ -87,6 +87,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("wove_http_fault", faults, ids=map(str, faults))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before the fixtures of a test that uses a worker: import what it needs, and keep its files
+    real under pyfakefs."""
+    if any(name.startswith("wove_http_") for name in getattr(item, "fixturenames", ())):
+        from wove_http_dev.pytest_plugin.fake_files import keep_files_real
+
+        keep_files_real()
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     """Store whether the test's body passed, for the fixtures; add each worker's report to a

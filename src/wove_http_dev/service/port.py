@@ -6,6 +6,7 @@ time.
 
 from __future__ import annotations
 
+import _socket
 import errno
 import socket
 
@@ -28,6 +29,7 @@ class Port:
             raise UsageError(f"port {number} is not between 0 and 65535")
         self.family, self.address = _resolve(host)
         self._host = host
+        _check_sockets()
         self._reservation = self._reserve(host, number)
         try:
             self.number: int = self._reservation.getsockname()[1]
@@ -84,6 +86,17 @@ class Port:
     def close(self) -> None:
         """Release the port."""
         self._reservation.close()
+
+
+def _check_sockets() -> None:
+    # gevent's and eventlet's sockets wrap a real one, which never blocks: accept() would fail, or
+    # hold up every other greenlet. (What a test's guard against network access makes is a socket.)
+    if isinstance(socket.socket, type) and not issubclass(socket.socket, _socket.socket):
+        raise UsageError(
+            f"the worker service cannot use {socket.socket.__module__}.{socket.socket.__name__},"
+            " which replaces this process's sockets (monkey patching?); run it in another process:"
+            " wove-http-dev exec -- CMD, or serve and pytest --wove-http-url"
+        )
 
 
 def _set_reuse(sock: socket.socket, reuse: bool) -> None:

@@ -1,0 +1,18 @@
+"""pyfakefs, whose fixture ``fs`` replaces the file system for every module of the process."""
+
+from __future__ import annotations
+
+import sys
+
+
+def keep_files_real() -> None:
+    """Let certificates be read by OpenSSL, which knows real files only, while ``fs`` is in use.
+
+    The modules are imported here because ``fs`` changes for good what is imported meanwhile.
+    """
+    import wove_http_dev.tls
+    import wove_http_dev.worker
+
+    pyfakefs = sys.modules.get("pyfakefs.fake_filesystem_unittest")
+    if pyfakefs is not None:
+        pyfakefs.Patcher.SKIPMODULES.add(wove_http_dev.tls)

@@ -1,0 +1,28 @@
+"""A worker in tests whose file system is pyfakefs's."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.pytest_plugin.helpers import run_apart
+
+FAKE_FILES = """
+from pathlib import Path
+
+@pytest.mark.wove_http(isolated={isolated})
+def test_it({fixtures}):
+    Path("/only/here").mkdir(parents=True)
+    assert weave_one() == 42
+
+def test_real(wove_http_worker):
+    assert weave_one() == 42 and not Path("/only/here").exists()
+"""
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+@pytest.mark.parametrize("fixtures", ["fs, wove_http_worker", "wove_http_worker, fs"])
+def test_beside_pyfakefs(pytester: pytest.Pytester, fixtures: str, isolated: bool) -> None:
+    """A worker serves in a fake file system, whichever fixture comes first, and after it."""
+    pytest.importorskip("pyfakefs")
+    source = FAKE_FILES.format(fixtures=fixtures, isolated=isolated)
+    run_apart(pytester, source).assert_outcomes(passed=2)
