@@ -63,7 +63,9 @@ def test_every_example_is_shown() -> None:
 def test_every_option_is_in_the_table(option: str) -> None:
     """The README's table of options has a row for each option."""
     rows = [line for line in PAGES["README.md"].splitlines() if line.startswith("| `")]
-    assert any(f"`{option}`" in row.split("|")[1] for row in rows)
+    assert any(f"`{option}`" in row.split("|")[1] for row in rows), (
+        f"README.md, section Options: the table has no row for the option {option}"
+    )
 
 
 def test_pre_commit_runs_the_ruff_of_tox() -> None:

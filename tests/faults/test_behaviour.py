@@ -31,6 +31,15 @@ def by_hand(row: Row) -> dict[str, Any]:
     return {key: row[key] for key in ("python", "or") if key in row}
 
 
+def row_of(name: str) -> Row:
+    """The recorded row of the fault ``name``; fails the test if there is none."""
+    rows = recorded()
+    if name not in rows:
+        command = f"python -m wove_http_dev faults --measure --update {name}"
+        pytest.fail(f"behaviour.json has no row for {name}: run {command}", pytrace=False)
+    return rows[name]
+
+
 def change(path: Path, name: str, **values: Any) -> None:
     """Change the row of ``name`` in the file."""
     document = json.loads(path.read_text())
@@ -40,7 +49,15 @@ def change(path: Path, name: str, **values: Any) -> None:
 
 def test_the_table_has_a_row_for_every_fault() -> None:
     """The table lists exactly the catalogue."""
+    for name in FAULTS:
+        row_of(name)
     assert list(recorded()) == list(FAULTS)
+
+
+def test_a_missing_row_is_named() -> None:
+    """The failure for a fault without a row says which command adds it."""
+    with pytest.raises(pytest.fail.Exception, match=r"no row for tea: .* --update tea$"):
+        row_of("tea")
 
 
 def test_a_difference_is_named() -> None:
@@ -60,14 +77,18 @@ def test_a_row_of_another_python_is_applied() -> None:
 def test_what_leaves_the_weave_is_not_contained(name: str) -> None:
     """A fault whose outcome leaves the weave is recorded as one that an application cannot
     contain."""
-    if recorded()[name]["outcome"] == "raised out of the weave":
-        assert FAULTS[name].why_uncontained(behaviour.recorded_with()["wove"])
+    if row_of(name)["outcome"] == "raised out of the weave":
+        wove = behaviour.recorded_with()["wove"]
+        assert FAULTS[name].why_uncontained(wove), (
+            f"the outcome of {name} leaves the weave: say why, by version of Wove, in the class"
+            f" attribute {FAULTS[name].__name__}.uncontained"
+        )
 
 
 @pytest.mark.parametrize("name", [name for name, kind in FAULTS.items() if kind.uncontained])
 def test_what_is_not_contained_is_not_an_error_of_woves(name: str) -> None:
     """A fault recorded as not contained does not end in one of Wove's own errors."""
-    assert recorded()[name]["type"] not in {error.__name__ for error in wove_errors()}
+    assert row_of(name)["type"] not in {error.__name__ for error in wove_errors()}
 
 
 @pytest.mark.parametrize(

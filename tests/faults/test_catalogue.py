@@ -101,6 +101,21 @@ def test_name_of_a_fault(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_has_a_summary(name: str) -> None:
+    """``faults`` prints a line for each fault: the first of its docstring, not one that
+    ``dataclass`` made."""
+    summary = FAULTS[name].summary()
+    written = summary.removeprefix(f"{FAULTS[name].__name__}(")
+    assert summary == written != "", f"{FAULTS[name].__name__} has no docstring"
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_has_an_effect(name: str) -> None:
+    """``faults NAME`` prints the expected effect of each fault on Wove's executor."""
+    assert FAULTS[name].effect, f"{FAULTS[name].__name__} has no class attribute effect"
+
+
+@pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_in_the_module_of_its_stage(name: str) -> None:
     """The module that defines a fault has the name of its stage."""
     assert FAULTS[name].__module__ == f"wove_http_dev.faults.{FAULTS[name].stage}"
