@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import re
@@ -25,6 +26,8 @@ import pytest
 
 from tests.cli.commands import COMMAND, PATIENCE, WEAVE, run
 from tests.support import MakeWorker
+from wove_http_dev.cli import state_directory
+from wove_http_dev.cli.main import main
 from wove_http_dev.cli.serve import _ExchangePrinter, _how_to_reach
 from wove_http_dev.cli.state_directory import StateDirectory
 from wove_http_dev.client.definition import CA_VARIABLES
@@ -435,6 +438,23 @@ def test_serve_survives_a_reader_that_went_away(served: Served) -> None:
     assert served.process.stdout is not None
     served.process.stdout.close()
     assert [served.weave().stdout for _ in range(2)] == ["42\n", "42\n"]
+
+
+def test_files_that_cannot_be_written(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file for the clients that cannot be written (a full disk) is one line, and ends it."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(state_directory, "write_private", full)
+    monkeypatch.setattr(sys, "path", [*sys.path])  # --app-dir is put there
+    status = main(["serve", "--port", "0", "--no-tls", "--secret-env", "SOME_SECRET"])
+    assert (status, capsys.readouterr().err) == (
+        2,
+        "wove-http-dev: [Errno 28] No space left on device\n",
+    )
 
 
 def test_unusable_state(state: Path) -> None:

@@ -52,8 +52,9 @@ def serve(words: dict[str, Any], *, app_dir: Path, state_dir: str | None, reload
         worker.journal.observe(_ExchangePrinter())
         stopped = stack.enter_context(_stop_signals())
         stack.enter_context(worker)
+        text = _how_to_reach(worker, state)  # writes the files that it names
         with suppress(OSError):
-            print(_how_to_reach(worker, state), flush=True)
+            print(text, flush=True)
         os.read(stopped, 1)
     return 0
 
