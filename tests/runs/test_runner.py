@@ -621,13 +621,16 @@ def test_repr_has_no_payload() -> None:
     assert "secret" not in repr(run(str, object="secret"))
 
 
-def test_body_that_forks_and_returns(runner: Runner) -> None:
-    """The child that a body forks ends when the body returns in it, and is no second worker."""
+@pytest.mark.parametrize("raises", [False, True])
+def test_body_that_forks_and_ends(runner: Runner, raises: bool) -> None:
+    """The child that a body forks ends when the body ends in it, and is no second worker."""
     reader, writer = os.pipe()
 
     def forks() -> Outcome:
         pid = fork()
         os.close(writer if pid else reader)
+        if raises and not pid:
+            raise ValueError("no")
         return returned(pid)
 
     with open(reader, "rb") as ends:

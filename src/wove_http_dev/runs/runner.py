@@ -264,9 +264,11 @@ class Runner:
         def job() -> None:
             process = os.getpid()
             try:
-                outcome = body()
-                if os.getpid() != process:  # the body forked: this is its child, not a worker
-                    os._exit(0)
+                try:
+                    outcome = body()
+                finally:
+                    if os.getpid() != process:  # the body forked: this is its child, no worker
+                        os._exit(0)
                 execution.settle(CANCELLED if execution.cancel_requested else outcome)
             except BaseException as exc:  # a bug of the service: the client gets an error for it
                 execution.settle(error_outcome(exc, source="worker"))
