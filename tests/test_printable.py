@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 import pytest
 
-from wove_http_dev.printable import printable
+from wove_http_dev.printable import print_traceback, printable, to_stderr
 
 
 @pytest.mark.parametrize(
@@ -29,3 +32,32 @@ def test_printable(text: str, escaped: str) -> None:
 def test_keep() -> None:
     """Characters in ``keep`` stay."""
     assert printable("a\nb\tc", keep="\n") == "a\nb\\tc"
+
+
+class Broken(io.StringIO):
+    """A stream whose reader has ended."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize(
+    "stream", [None, Broken(), io.StringIO()], ids=["none", "broken", "closed"]
+)
+def test_stderr_that_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch, stream: io.StringIO | None
+) -> None:
+    """What cannot be written to stderr is left out."""
+    if type(stream) is io.StringIO:
+        stream.close()
+    monkeypatch.setattr(sys, "stderr", stream)
+    to_stderr("text")
+
+
+def test_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    """The message of an exception cannot write control characters or lone surrogates."""
+    try:
+        raise ValueError("\x1b[2J\ud800")
+    except ValueError:
+        print_traceback()
+    assert capsys.readouterr().err.endswith("ValueError: \\x1b[2J\\ud800\n")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
+from contextlib import suppress
+
 
 def printable(text: str, keep: str = "") -> str:
     """Return ``text`` with every character that is not printable as a Python escape (``\\x1b``);
@@ -18,3 +22,16 @@ def printable(text: str, keep: str = "") -> str:
 
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
+
+
+def to_stderr(text: str) -> None:
+    """Write ``text`` to stderr in one write, so that texts of two threads are not mixed; do nothing
+    if stderr is closed or its reader has ended."""
+    with suppress(AttributeError, OSError, ValueError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def print_traceback() -> None:
+    """Write the exception that is being handled to stderr, escaped, whatever stderr is."""
+    to_stderr(printable(traceback.format_exc(), keep="\n"))

@@ -9,6 +9,8 @@ import os
 import sys
 from contextlib import suppress
 
+from wove_http_dev.printable import to_stderr
+
 
 def prepare_streams() -> None:
     """Open what is closed of the three standard descriptors on the null device, and let stdout and
@@ -43,9 +45,7 @@ def discard_unwritable() -> None:
 
 def complain(message: object) -> None:
     """Write ``message`` to stderr as the line ``wove-http-dev: …``."""
-    with suppress(OSError, ValueError):
-        sys.stderr.write(f"wove-http-dev: {message}\n")
-        sys.stderr.flush()
+    to_stderr(f"wove-http-dev: {message}\n")
 
 
 def _null() -> io.TextIOWrapper:

@@ -10,13 +10,13 @@ import itertools
 import json
 import socket
 import threading
-import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from wove_http_dev.errors import NotRunningError, UsageError
 from wove_http_dev.forks import close_in_forks
+from wove_http_dev.printable import print_traceback
 
 Handler = Callable[[Any], Any]
 CLOSE_TIMEOUT = 2.0
@@ -127,7 +127,7 @@ class Channel:
         try:
             self._handle(json.loads(line))
         except BaseException:  # a handler's bug must not hide what comes after it
-            traceback.print_exc()
+            print_traceback()
 
     def _handle(self, message: dict[str, Any]) -> None:
         if "response_to" in message:

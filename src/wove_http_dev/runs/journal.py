@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import threading
 import time
-import traceback
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from wove_http_dev.errors import UsageError, WaitTimeoutError
 from wove_http_dev.fields import nearest
-from wove_http_dev.printable import printable
+from wove_http_dev.printable import print_traceback, printable
 from wove_http_dev.runs.records import FINISHED, STATES, Exchange, Run, RunLog, matches_task
 from wove_http_dev.runs.runner import Outcome
 from wove_http_dev.secret import is_private, replace_secrets
@@ -109,7 +108,7 @@ class Journal:
     def _observer_failed(self, exc: Exception) -> None:
         """Report an observer's exception on stderr, and in an exchange of its own, which strict
         mode reports. It must not change what a client gets, or hide what else happens."""
-        traceback.print_exc()
+        print_traceback()
         exchange = self._new_exchange("connection")
         text = f"an observer of the journal failed: {type(exc).__name__}: {exc}"
         exchange.error, exchange.code = self.clean(text), "internal-error"

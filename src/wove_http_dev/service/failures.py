@@ -7,13 +7,11 @@ has ``internal_error``, and a code of its own.
 from __future__ import annotations
 
 import errno
-import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 
 from wove_http_dev.errors import CannotServeError
-from wove_http_dev.printable import printable
+from wove_http_dev.printable import printable, to_stderr
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.records import Exchange
 
@@ -50,7 +48,7 @@ def record_failure(
     text = f"wove-http-dev: the worker service failed ({entry.code}): {printable(entry.error)}\n"
     if entry.code == "internal-error":
         text += printable(journal.clean(_traceback(exc), TRACEBACK_LIMIT), keep="\n")
-    _print(text)
+    to_stderr(text)
     if exchange is None:
         journal.close(entry)
 
@@ -69,9 +67,3 @@ def _traceback(exc: BaseException) -> str:
         return "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
     except BaseException:  # formatting calls __str__ and reads __notes__
         return ""
-
-
-def _print(text: str) -> None:
-    if sys.stderr is not None:
-        with suppress(Exception):  # closed, or its reader has gone
-            sys.stderr.write(text)  # one write, so that two threads' texts are not mixed
