@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from wove_http_dev.client.restore import restored_by
 from wove_http_dev.errors import RestoreWarning
 
 _lock = threading.RLock()
@@ -47,27 +48,34 @@ def resolve_to(host: str, port: int, target: tuple[str, int]) -> Iterator[None]:
     """Until the block ends, ``getaddrinfo(host, port)`` of this process resolves to ``target``, an
     (address, port)."""
     key = (host.lower(), port)
+    mine = (target[0], target[1])  # an object of its own
     lookup: _Lookup | None = None
-    try:
+    patched = False
+
+    def restore() -> None:
+        nonlocal patched
+        with _lock:
+            if lookup is None:
+                return
+            stack = lookup.mapped.get(key, [])
+            stack[:] = [each for each in stack if each is not mine]
+            if not stack:
+                lookup.mapped.pop(key, None)
+            if not lookup.mapped and socket.getaddrinfo is lookup:
+                socket.getaddrinfo = lookup.original
+            elif not lookup.mapped and patched:
+                patched = False
+                _warn_replaced(socket.getaddrinfo)
+            patched = False
+
+    with restored_by(restore):
         with _lock:
             current: Any = socket.getaddrinfo
             lookup = current if isinstance(current, _Lookup) else _Lookup(current)
-            lookup.mapped.setdefault(key, []).append(target)
+            lookup.mapped.setdefault(key, []).append(mine)
             socket.getaddrinfo = lookup
+            patched = True
         yield
-    finally:
-        # Without a call of its own that Ctrl-C could come before.
-        with _lock:
-            if lookup is not None:
-                stack = lookup.mapped.get(key, [])
-                if target in stack:
-                    stack.remove(target)
-                if not stack:
-                    lookup.mapped.pop(key, None)
-                if not lookup.mapped and socket.getaddrinfo is lookup:
-                    socket.getaddrinfo = lookup.original
-                elif not lookup.mapped:
-                    _warn_replaced(socket.getaddrinfo)
 
 
 def _warn_replaced(current: object) -> None:
@@ -75,5 +83,5 @@ def _warn_replaced(current: object) -> None:
         f"socket.getaddrinfo was replaced by {current!r} while a worker was impersonating a host;"
         " it is left in place",
         RestoreWarning,
-        stacklevel=4,
+        stacklevel=7,  # the with statement of the caller
     )

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from wove_http_dev.client.restore import restored_by
 from wove_http_dev.errors import RestoreWarning
 
 
@@ -15,24 +16,26 @@ def set_variable(name: str, value: str) -> Iterator[None]:
     """Set ``os.environ[name]`` to ``value`` until the block ends, then restore it. A value that
     other code has set in between is kept, with a :class:`RestoreWarning`."""
     previous = os.environ.get(name)
-    try:
-        os.environ[name] = value
-        yield
-    finally:
+
+    def restore() -> None:
         current = os.environ.get(name)
-        if current == previous:  # as before: nothing was set, or it was restored already
-            pass
-        elif current != value:
+        if current == previous:
+            return
+        if current != value:
             warnings.warn(
                 f"environment variable {name} was changed while a worker had set it; the new"
                 " value is kept",
                 RestoreWarning,
-                stacklevel=3,
+                stacklevel=6,  # the with statement of the caller
             )
         elif previous is None:
             del os.environ[name]
         else:
             os.environ[name] = previous
+
+    with restored_by(restore):
+        os.environ[name] = value
+        yield
 
 
 def without_proxy(host: str, environ: Mapping[str, str]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from wove_http_dev.client.restore import restored_by
 from wove_http_dev.errors import RestoreWarning
 
 Origin = tuple[str, int]
@@ -140,7 +141,31 @@ def route_requests(url: str, context: ssl.SSLContext) -> Iterator[None]:
         raise ValueError(f"{url!r} has no origin")
     dispatcher: _Dispatcher | None = None
     route: _Route | None = None
-    try:
+    patched = False
+
+    def restore() -> None:
+        nonlocal patched
+        with _lock:
+            if dispatcher is None or route is None:
+                return
+            stack = dispatcher.routes.get(origin, [])
+            if route in stack:
+                stack.remove(route)
+            if not stack:
+                dispatcher.routes.pop(origin, None)
+            mine = urllib.request.install_opener == dispatcher.replace_previous
+            if not dispatcher.routes and mine:
+                urllib.request.install_opener = dispatcher.install_opener
+            current = getattr(urllib.request, "_opener", None)
+            if not dispatcher.routes and current is dispatcher:
+                urllib.request._opener = dispatcher.previous  # type: ignore[attr-defined,union-attr]
+            elif not dispatcher.routes and patched:
+                patched = False
+                _warn_replaced(current)
+            patched = False
+            route.close()
+
+    with restored_by(restore):
         with _lock:
             current = getattr(urllib.request, "_opener", None)
             dispatcher = current if isinstance(current, _Dispatcher) else _Dispatcher(current)
@@ -149,25 +174,8 @@ def route_requests(url: str, context: ssl.SSLContext) -> Iterator[None]:
             urllib.request._opener = dispatcher  # type: ignore[attr-defined]  # no public getter
             if current is not dispatcher:
                 urllib.request.install_opener = dispatcher.replace_previous
+            patched = True
         yield
-    finally:
-        # Without a call of its own that Ctrl-C could come before.
-        with _lock:
-            if dispatcher is not None and route is not None:
-                stack = dispatcher.routes.get(origin, [])
-                if route in stack:
-                    stack.remove(route)
-                if not stack:
-                    dispatcher.routes.pop(origin, None)
-                current = getattr(urllib.request, "_opener", None)
-                mine = urllib.request.install_opener == dispatcher.replace_previous
-                if not dispatcher.routes and mine:
-                    urllib.request.install_opener = dispatcher.install_opener
-                if not dispatcher.routes and current is dispatcher:
-                    urllib.request._opener = dispatcher.previous  # type: ignore[attr-defined,union-attr]
-                elif not dispatcher.routes:
-                    _warn_replaced(current)
-                route.close()
 
 
 def _warn_replaced(current: object) -> None:
@@ -176,5 +184,5 @@ def _warn_replaced(current: object) -> None:
         " place, and the opener from before is not restored. Call it as"
         " urllib.request.install_opener(), or before the worker is configured",
         RestoreWarning,
-        stacklevel=4,
+        stacklevel=7,  # the with statement of the caller
     )

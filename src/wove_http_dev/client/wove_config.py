@@ -14,10 +14,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from wove_http_dev.client.restore import restored_by
+
 _lock = threading.RLock()
 _saved: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
 _depth = 0
-_timeouts: list[float] = []
+_timeouts: dict[int, float] = {}
+"""The delivery timeout of each definition in force, by its identity."""
 _applied: float | None = None
 
 
@@ -44,26 +47,29 @@ def preserved() -> Iterator[None]:
     from wove.runtime import runtime
 
     entered = False
-    try:
+
+    def restore() -> None:
+        nonlocal entered
+        global _depth
+        with _lock:
+            if entered and _depth == 1:
+                default, environments, defaults = _saved[0]
+                runtime.default_environment = default
+                runtime.environments.clear()
+                runtime.environments.update(environments)
+                runtime.global_defaults.clear()
+                runtime.global_defaults.update(defaults)
+            if entered:
+                _depth -= 1
+                entered = False
+
+    with restored_by(restore):
         with _lock:
             if _depth == 0:
                 _saved[:] = [_snapshot(runtime)]
             _depth += 1
             entered = True
         yield
-    finally:
-        # Without a call of its own that Ctrl-C could come before.
-        with _lock:
-            if entered:
-                _depth -= 1
-            if entered and _depth == 0:
-                ((default, environments, defaults),) = _saved
-                runtime.default_environment = default
-                runtime.environments.clear()
-                runtime.environments.update(environments)
-                runtime.global_defaults.clear()
-                runtime.global_defaults.update(defaults)
-                _saved.clear()
 
 
 @contextmanager
@@ -73,36 +79,35 @@ def _defined(
     missing = object()
     previous: Any = missing
     mine = dict(definition)
-    try:
-        with _lock:
-            previous = runtime.environments.get(name, missing)
-            runtime.environments[name] = mine
-            if delivery_timeout is not None:
-                _timeouts.append(delivery_timeout)
-                _apply_timeout(runtime)
-        yield
-    finally:
+
+    def restore() -> None:
         with _lock:
             if runtime.environments.get(name) is mine:
                 if previous is missing:
                     del runtime.environments[name]
                 else:
                     runtime.environments[name] = previous
-            if delivery_timeout is not None and delivery_timeout in _timeouts:
-                _timeouts.remove(delivery_timeout)
-                try:
-                    _apply_timeout(runtime)
-                except BaseException:  # Ctrl-C, before it had done anything
-                    _apply_timeout(runtime)
-                    raise
+            if delivery_timeout is not None:
+                _timeouts.pop(id(mine), None)
+                _apply_timeout(runtime)
+
+    with restored_by(restore):
+        with _lock:
+            previous = runtime.environments.get(name, missing)
+            runtime.environments[name] = mine
+            if delivery_timeout is not None:
+                _timeouts[id(mine)] = delivery_timeout
+                _apply_timeout(runtime)
+        yield
 
 
 def _apply_timeout(runtime: Any) -> None:
     # A value that this module did not set is the user's, and is kept.
     global _applied
-    before, _applied = _applied, max(_timeouts, default=None)
-    if runtime.global_defaults.get("delivery_timeout") == before:
-        runtime.global_defaults["delivery_timeout"] = _applied
+    wanted = max(_timeouts.values(), default=None)
+    if runtime.global_defaults.get("delivery_timeout") == _applied:
+        runtime.global_defaults["delivery_timeout"] = wanted
+    _applied = wanted
 
 
 def _snapshot(runtime: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:

@@ -318,10 +318,10 @@ class Runner:
             execution.cancel(wait_for_end=False)
         with self._lock:
             self._open = False
-            idle, self._idle = self._idle, []
+            while self._idle:
+                self._idle[-1].put(None)
+                self._idle.pop()  # after it was told: a stop that Ctrl-C interrupts is repeated
             threads = list(self._threads)
-        for mailbox in idle:
-            mailbox.put(None)
         deadline = time.monotonic() + timeout
         for thread in threads:
             if thread is not threading.current_thread():

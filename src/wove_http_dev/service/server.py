@@ -53,6 +53,7 @@ class Server:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._listener: socket.socket | None = None
+        self._closing: socket.socket | None = None
         self._waiting = 0
         self._count = 0
         self._threads: set[threading.Thread] = set()
@@ -180,12 +181,16 @@ class Server:
     def refuse(self) -> None:
         """Stop listening but keep the port reserved: new connections are refused."""
         with self._lock:
-            listener, self._listener = self._listener, None
+            if self._listener is not None:
+                # Kept until it is closed: a stop that Ctrl-C interrupts is repeated.
+                self._closing, self._listener = self._listener, None
+            listener = self._closing
         if listener is not None:
             # Wakes every thread in accept() at once (Linux); close() alone would not.
             with contextlib.suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
             listener.close()
+            self._closing = None
 
     def stop(self, timeout: float, *, reset: bool = False) -> None:
         """Stop listening and end every connection; requests being served get ``timeout`` seconds to
