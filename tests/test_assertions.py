@@ -96,3 +96,12 @@ def test_invalid_bounds_are_a_usage_error(
     """Invalid bounds are a usage error before the block runs."""
     with pytest.raises(UsageError), assert_contained(wove_http_worker, **words):
         raise NotImplementedError
+
+
+def test_what_is_no_worker() -> None:
+    """Anything but a worker is a usage error that shows the call."""
+    with (
+        pytest.raises(UsageError, match=r"assert_contained\(wove_http_worker\), not None"),
+        assert_contained(None),  # type: ignore[arg-type]
+    ):
+        raise NotImplementedError

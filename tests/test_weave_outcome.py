@@ -133,6 +133,7 @@ def test_the_log_text_has_the_cause() -> None:
         (WeaveOutcome("nothing"), "neither a result nor an error"),
         (WeaveOutcome("error", error=ValueError("boom")), "ValueError: boom"),
         (WeaveOutcome("raised", error=ValueError("boom")), "ValueError out of the weave: boom"),
+        (WeaveOutcome("raised", error=ValueError()), "ValueError out of the weave"),
     ],
 )
 def test_an_outcome_in_words(outcome: WeaveOutcome, words: str) -> None:

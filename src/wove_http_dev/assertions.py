@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import reprlib
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from wove_http_dev.client_side import ClientSide
 from wove_http_dev.errors import UsageError
 from wove_http_dev.weave_outcome import wove_errors
 from wove_http_dev.worker import HttpWorker
@@ -37,6 +39,11 @@ def assert_contained(
     ``SystemExit``, an error that is not Wove's. Exceptions of ``pytest.skip()`` and the like pass
     through. Raises :class:`UsageError` for a negative ``within`` or an ``attempts`` below 1.
     """
+    if not isinstance(worker, ClientSide):
+        raise UsageError(
+            f"assert_contained takes a worker, as in assert_contained(wove_http_worker), not"
+            f" {reprlib.repr(worker)}"
+        )
     if type(within) not in (int, float) or not within >= 0:
         raise UsageError(f"within must be a number of seconds, 0 or more, not {within!r}")
     if type(attempts) is not int or attempts < 1:

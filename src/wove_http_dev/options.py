@@ -358,7 +358,7 @@ def _check_headers(headers: Any) -> None:
         if str(name).lower() in _SENDERS_HEADERS:
             raise UsageError(f"header {name!r} is made by the client itself; leave it out")
         if not isinstance(value, (str, int, float)):  # the executor would send its str()
-            raise UsageError(f"the value of header {name!r} must be text")
+            raise UsageError(f"the value of header {name!r} must be text or a number")
         if not str(value).isprintable():
             raise UsageError(f"the value of header {name!r} has line breaks or control characters")
         if not _in_latin_1(str(value)):  # http.client encodes it so

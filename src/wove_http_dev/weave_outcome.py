@@ -94,7 +94,8 @@ class WeaveOutcome:
         if self.kind == "nothing":
             return "neither a result nor an error"
         where = " out of the weave" if self.kind == "raised" else ""
-        return f"{type(self.error).__name__}{where}: {str(self.error)[:300]}"
+        text = str(self.error)[:300]
+        return f"{type(self.error).__name__}{where}" + (f": {text}" if text else "")
 
 
 def read_outcome(result: WoveResult, task: str, seconds: float = 0.0) -> WeaveOutcome:

@@ -92,6 +92,12 @@ def test_usage_error_is_one_line(arguments: list[str], named: str) -> None:
         (["serve", "--prt", "1"], "wove-http-dev serve: .*--prt 1; did you mean --port"),
         (["serve", "--isolated"], "--isolated; that option is only for tests"),
         (["exec", "sh", "-c", "true"], "put the command after --"),
+        (["fautls"], "'fautls'; did you mean 'faults'"),
+        (["nonsense"], "'nonsense'; there are demo, serve, exec, faults, check"),
+        (["check", "wroker"], "'wroker'; did you mean 'worker'"),
+        (["check", "executor", "--executor", "http", "--known-failing", "bultin"], "'builtin'"),
+        (["check", "worker", "--known-failing", "builtin"], "builtin is for check executor"),
+        (["serve", "--security", "sgined"], "did you mean 'signed'"),
         (["check", "worker", "http://localhost:1/", "--ca-file", "/x"], "goes with an https"),
     ],
 )

@@ -174,6 +174,18 @@ class TestRunLog:
         with pytest.raises(LookupError, match="no run has arrived"):
             RunLog([]).last  # noqa: B018
 
+    def test_no_last_of_a_task(self) -> None:
+        """Of a task, it says that no run at all has arrived."""
+        with pytest.raises(LookupError, match=r"^no run of 'a': no run has arrived$"):
+            RunLog([])["a"].last  # noqa: B018
+
+    def test_many_tasks(self) -> None:
+        """The error about a task without runs names a bounded number of others."""
+        runs = RunLog([make_run(f"t{number}") for number in range(100)])
+        with pytest.raises(LookupError, match="…") as caught:
+            runs["a"].last  # noqa: B018
+        assert len(str(caught.value)) < 500
+
     @pytest.mark.parametrize(
         ("runs", "text"),
         [(RunLog([]), "<runs: none>"), (runs[:1], "<runs: <Run render_a run-1 received>>")],
@@ -224,7 +236,8 @@ def test_line_with_a_long_task_name(wove_http_worker: HttpWorker) -> None:
 
 
 def test_last_of_a_task_that_did_not_run(wove_http_worker: HttpWorker) -> None:
-    """The error names the task that has no run, and the runs that there are."""
+    """The error names the task that has no run, the tasks that there are, and the nearest."""
     weave_one(answer)
-    with pytest.raises(LookupError, match=r"no run of 'nope' has arrived, but <runs: <Run answer"):
-        _ = wove_http_worker.runs["nope"].last
+    text = r"no run of 'anwser' has arrived; arrived: answer \(1\); did you mean 'answer'\?"
+    with pytest.raises(LookupError, match=text):
+        _ = wove_http_worker.runs["anwser"].last

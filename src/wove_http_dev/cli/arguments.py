@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from wove_http_dev.errors import UsageError
-from wove_http_dev.fields import TypedField, fields_of, nearest
+from wove_http_dev.fields import TypedField, did_you_mean, fields_of, nearest
 from wove_http_dev.options import CLIENT, TEST, Options, secret_from_environment, secret_from_file
 
 
@@ -35,6 +35,11 @@ class Parser(argparse.ArgumentParser):
                 )
             self.error(f"unrecognized arguments: {' '.join(extra)}{self._advice(extra[0])}")
         return known, extra
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            advice = did_you_mean(value, action.choices)
+            raise argparse.ArgumentError(action, f"invalid choice: {value!r}; {advice}")
 
     def error(self, message: str) -> NoReturn:
         """Print ``message`` as one line and exit with status 2."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from wove_http_dev.conformance.case import Case
 from wove_http_dev.errors import UsageError
+from wove_http_dev.fields import nearest
 
 SHIPPED = "builtin"
 """The value of ``check executor --known-failing`` that selects the shipped list."""
@@ -73,14 +74,21 @@ def shipped_list(cases: Sequence[Case]) -> list[str]:
     return parse_list(file.read_text(encoding="utf-8"), SHIPPED, cases)
 
 
-def read_known_failing(name: str | None, cases: Sequence[Case]) -> list[str]:
+def read_known_failing(
+    name: str | None, cases: Sequence[Case], *, shipped: bool = False
+) -> list[str]:
     """Return the globs in the file ``name``, or an empty list if ``name`` is ``None``. Raises
-    :class:`UsageError`."""
+    :class:`UsageError`; ``shipped`` says whether it may suggest :data:`SHIPPED`."""
     if name is None:
         return []
     try:
         text = Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
         reason = getattr(exc, "strerror", None) or str(exc)
-        raise UsageError(f"--known-failing {name}: {reason}") from exc
+        advice = ""
+        if shipped and nearest(name, [SHIPPED]):
+            advice = f"; did you mean {SHIPPED!r}?"
+        elif name == SHIPPED:
+            advice = f"; {SHIPPED} is for check executor, give a file of your own"
+        raise UsageError(f"--known-failing {name}: {reason}{advice}") from exc
     return parse_list(text, name, cases)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wove_http_dev.errors import UsageError
+from wove_http_dev.fields import nearest
 from wove_http_dev.options import SECURITY_WORDS, check_secret, hide_secrets
 from wove_http_dev.secret import Secret, SecretBytes
 
@@ -70,7 +71,10 @@ def credentials(
         and security not in SECURITY_WORDS
     ):
         words = ", ".join(SECURITY_WORDS)
-        raise UsageError(f"security must be {words}, env:VARIABLE or a dict, as in Wove")
+        close = nearest(security, SECURITY_WORDS)
+        # Any other text is not shown: a secret may have been written here.
+        advice = f"; did you mean {close!r}?" if close is not None else ""
+        raise UsageError(f"security must be {words}, env:VARIABLE or a dict, as in Wove{advice}")
     _check_skew(clock_skew)
     _check_key(key)
     form: Any = {"type": security} if security in ("signed", "bearer") else security

@@ -93,7 +93,7 @@ def wove_http_worker(
     try:
         worker = wove_http_worker_factory(**{**options, **_marked(request.node)})
     except UsageError as exc:  # in a marker or wove_http_options, not in the test's own code
-        pytest.fail(f"wove_http_worker: {exc}", pytrace=False)
+        raise pytest.fail.Exception(f"wove_http_worker: {exc}", pytrace=False) from None
     if fault is not None:
         why = worker.why_not(fault)
         if why is not None:

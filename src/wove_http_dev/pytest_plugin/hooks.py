@@ -80,7 +80,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             raise UsageError("the test must use wove_http_worker, where the fault is injected")
         faults = expand_marker_words(marker.args for marker in markers)
     except UsageError as exc:
-        message = f"wove_http_faults: {exc}"
+        _, line, name = metafunc.definition.location  # pytest itself names the file only
+        place = name if line is None else f"{name} (line {line + 1})"
+        message = f"{place}: wove_http_faults: {exc}"
         raise pytest.Collector.CollectError(message) from None
     if "wove_http_fault" not in metafunc.fixturenames:
         metafunc.fixturenames.append("wove_http_fault")

@@ -5,17 +5,21 @@
 from __future__ import annotations
 
 import fnmatch
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
 from wove_http_dev.errors import PayloadDroppedError, UsageError
+from wove_http_dev.fields import nearest
 from wove_http_dev.printable import printable
 from wove_http_dev.protocol import authenticator
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.frames import loads
 from wove_http_dev.runs.runner import Outcome
 
+_SHOWN_TASKS = 20
+"""Names of tasks that a message lists."""
 FINISHED = ("succeeded", "failed", "cancelled", "lost")
 STATES = ("received", "held", "running", *FINISHED, "finished")
 
@@ -251,10 +255,23 @@ class RunLog(Sequence[Run]):
     def __getitem__(self, index: int | slice | str) -> Run | RunLog:
         if isinstance(index, str):
             found = [run for run in self._runs if matches_task(index, run.task_id)]
-            return RunLog(found, f"no run of {index!r} has arrived, but {self!r}")
+            return RunLog(found, "" if found else self._without(index))
         if isinstance(index, slice):
             return RunLog(self._runs[index])
         return self._runs[index]
+
+    def _without(self, pattern: str) -> str:
+        """The message that no run matches ``pattern``: the tasks that there are, each with its
+        number of runs."""
+        if not self._runs:
+            return f"no run of {pattern!r}: {self._missing}"
+        counts = Counter(run.task_id[:200] for run in self._runs)
+        shown = [f"{task} ({count})" for task, count in counts.most_common(_SHOWN_TASKS)]
+        more = ["…"] if len(counts) > _SHOWN_TASKS else []
+        close = nearest(pattern, counts)
+        advice = f"; did you mean {close!r}?" if close is not None else ""
+        text = f"no run of {pattern!r} has arrived; arrived: {', '.join([*shown, *more])}{advice}"
+        return printable(text)
 
     @property
     def last(self) -> Run:

@@ -70,6 +70,12 @@ def test_cases_that_were_not_run_share_their_reason() -> None:
     assert "2 NOT RUN: a bad answer\n    made-up.01 made-up.02\n" in text
 
 
+def test_many_cases_that_were_not_run_are_counted() -> None:
+    """If nearly all cases were not run, their ids are left out."""
+    text = printed(*[result(NOT_RUN, number=f"{number}") for number in range(10, 60)])
+    assert ("50 NOT RUN: a bad answer" in text, "made-up.11" in text) == (True, False)
+
+
 def test_text_from_a_service_is_not_markup() -> None:
     """Square brackets in an answer are printed unchanged."""
     assert "[bold]loud[/bold]" in printed(result(actual="[bold]loud[/bold]"))
@@ -80,6 +86,7 @@ def test_text_from_a_service_is_not_markup() -> None:
     [
         (result(), "0 passed, 1 failed in 0.0 s: failed"),
         (result(PASSED), "1 passed in 0.0 s: conforms"),
+        (result(known_failing=True), "0 passed, 1 failed as listed in 0.0 s: conforms"),
     ],
 )
 def test_the_summary_names_the_verdict(made: Result, verdict: str) -> None:

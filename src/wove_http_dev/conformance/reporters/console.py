@@ -22,6 +22,8 @@ from wove_http_dev.conformance.case import (
 )
 from wove_http_dev.conformance.reporters.failed_case import describe
 
+SHOWN_IDS = 20
+"""Cases that were not run for the same reason and are named; of more there is only the number."""
 _STYLES = {PASSED: "green", FAILED: "red", SKIPPED: "dim", NOT_RUN: "red"}
 
 
@@ -98,20 +100,22 @@ def print_report(console: Console, report: Report) -> None:
     for reason in dict.fromkeys(result.actual for result in not_run):
         ids = [result.case.id for result in not_run if result.actual == reason]
         console.print(Text(f"\n{len(ids)} NOT RUN: {reason}", style="bold red"), soft_wrap=True)
-        console.print(Text(f"    {' '.join(ids)}"), soft_wrap=True)
+        if len(ids) <= SHOWN_IDS:
+            console.print(Text(f"    {' '.join(ids)}"), soft_wrap=True)
     console.print(Text(f"\n{summary(report)}"), soft_wrap=True)
 
 
 def summary(report: Report) -> str:
     """One line with the subject, the counts, the seconds and the verdict."""
-    counts = [
-        f"{report.count(status)} {status}"
-        for status in (PASSED, FAILED, SKIPPED, NOT_RUN)
-        if report.count(status) or status == PASSED
-    ]
     known = sum(r.known_failing and r.status == FAILED for r in report.results)
-    if known:
-        counts.append(f"{known} known to fail")
+    numbers = {
+        "passed": report.count(PASSED),
+        "failed": report.count(FAILED) - known,
+        "failed as listed": known,
+        "skipped": report.count(SKIPPED),
+        "not run": report.count(NOT_RUN),
+    }
+    counts = [f"{n} {word}" for word, n in numbers.items() if n or word == "passed"]
     verdict = "failed" if report.exit_status else "conforms"
     return f"{report.subject}: {', '.join(counts)} in {report.seconds:.1f} s: {verdict}"
 
