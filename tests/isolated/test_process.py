@@ -12,12 +12,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.forked import status_in_a_fork
 from tests.run_records import make_run, returned
 from wove_http_dev.faults.injections import Injections
 from wove_http_dev.isolated import serialization
 from wove_http_dev.isolated.process import ChildProcess
 from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import Journal
+from wove_http_dev.runs.records import Exchange
 from wove_http_dev.runs.stubs import Stubs
 from wove_http_dev.service.host import HostState
 
@@ -112,3 +114,38 @@ def test_unfinished_run_is_lost_at_the_end(child: ChildProcess, state: HostState
     state.journal.clear()
     child.end()
     assert run.state == "lost"
+
+
+def test_in_a_fork(child: ChildProcess) -> None:
+    """In a process that this one forks there is no child, and ``end()`` ends nothing."""
+
+    def ends() -> bool:
+        child.end()
+        return not child.alive
+
+    status = status_in_a_fork(ends)
+    assert (status, child.alive, child.process.poll()) == (0, True, None)
+
+
+def test_failure_in_the_account_of_the_end(
+    child: ChildProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end is known although entering it into the journal failed."""
+
+    def fail() -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(child, "_account_for_the_end", fail)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    child.process.kill()
+    assert child.ended.wait(TIMEOUT)
+
+
+def test_update_after_the_end(child: ChildProcess, state: HostState) -> None:
+    """A report that is handled after the end does not hide that the process ended."""
+    child._exchange_opened({"number": 1, "kind": "request"})
+    child.process.kill()
+    assert child.ended.wait(TIMEOUT)
+    child._exchange_updated([1, serialization.exchange_to_record(Exchange(1, 0.0, status=200))])
+    (exchange,) = state.journal.violations
+    assert (exchange.status, exchange.error) == (None, "the worker process ended by itself")

@@ -149,7 +149,7 @@ class IsolatedHost:
         s.
         """
         child = self._child
-        if child is None:
+        if child is None or not child.alive:
             return
         try:
             child.channel.request("flush_journal", settle, REQUEST_TIMEOUT)

@@ -3,6 +3,7 @@ answers its requests."""
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -30,6 +31,7 @@ class ChildProcess:
         self._second_origin_url = second_origin
         self._state = state
         self._exchanges: dict[int, Exchange] = {}
+        self._lock = threading.Lock()
         self._runs: WeakValueDictionary[str, Run] = WeakValueDictionary()
         """By run id. Only the journal and the test keep a run that has finished."""
         self._unfinished: set[Run] = set()
@@ -37,6 +39,7 @@ class ChildProcess:
         self.end_expected = False
         """Whether the parent or a fault ends the child, so that its end is not an error."""
         self.ended = threading.Event()
+        self._parent = os.getpid()
         parent_end, child_end = socket.socketpair()
         self._child_end = close_in_forks(child_end)
         self._watcher = threading.Thread(
@@ -73,12 +76,15 @@ class ChildProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether the child is running, as far as the parent has noticed."""
-        return not self.ended.is_set()
+        """Whether the child is running, as far as the parent has noticed; false in a process that
+        the parent forked, which has no part in it."""
+        return not self.ended.is_set() and os.getpid() == self._parent
 
     def end(self) -> None:
         """Close the channel, and block until the process has ended; kill it after ``STOP_GRACE`` +
-        3 s."""
+        3 s. Do nothing in a process that the parent forked."""
+        if os.getpid() != self._parent:
+            return
         self.end_expected = True
         self.channel.close()
         self._watcher.join(STOP_GRACE + 3.0)
@@ -99,8 +105,11 @@ class ChildProcess:
 
     def _exchange_updated(self, data: list[Any]) -> None:
         number, record = data
-        exchange = self._exchanges[number]
-        serialization.update_exchange(exchange, record)
+        with self._lock:
+            exchange = self._exchanges.get(number)
+            if exchange is None:  # the end came first: requests have threads of their own
+                return
+            serialization.update_exchange(exchange, record)
         self._journal.update(exchange)
         self._journal.notify()
 
@@ -156,11 +165,21 @@ class ChildProcess:
         self.end_expected = True
 
     def _ended(self) -> None:
+        try:
+            self._account_for_the_end()
+        finally:
+            self.ended.set()
+            for execution in list(self._parked.values()):
+                execution.cancel(wait_for_end=False)
+
+    def _account_for_the_end(self) -> None:
         for run in self._unfinished:
             self._journal.lose(run)
         self._unfinished.clear()
-        open_ones = list(self._exchanges.values())
         by_itself = not self.end_expected
+        with self._lock:
+            open_ones = list(self._exchanges.values())
+            self._exchanges.clear()
         if by_itself and not open_ones:
             open_ones = [self._journal.open("connection")]
         for exchange in open_ones:
@@ -168,9 +187,6 @@ class ChildProcess:
             exchange.code = exchange.code or "worker-ended"
             exchange.internal_error = by_itself
             self._journal.close(exchange)
-        self.ended.set()
-        for execution in list(self._parked.values()):
-            execution.cancel(wait_for_end=False)
 
     # What the child requests
 
