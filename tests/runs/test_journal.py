@@ -97,6 +97,26 @@ class TestExchanges:
         journal.close(journal.open())
         assert journal.violations == [exchange]
 
+    def test_refusals_do_not_push_out_a_failure(self, journal: Journal) -> None:
+        """A failure of the service stays listed, however many requests are refused after it."""
+        failure = journal.open()
+        failure.internal_error = True
+        journal.close(failure)
+        for _ in range(200):
+            exchange = journal.open()
+            exchange.refusal = "signature"
+            journal.close(exchange)
+        assert journal.violations[0] is failure
+
+    def test_refusal_that_becomes_a_failure(self, journal: Journal) -> None:
+        """A refused request at which the service then failed is listed once."""
+        exchange = journal.open()
+        exchange.refusal = "signature"
+        journal.update(exchange)
+        exchange.internal_error = True
+        journal.close(exchange)
+        assert journal.violations == [exchange]
+
 
 class Recorder(JournalObserver):
     """Remembers what it was called with, and the state of the run at that moment."""

@@ -89,7 +89,9 @@ class Journal:
         self._holding: OrderedDict[Run, int] = OrderedDict()
         self._payload_bytes = 0
         self._forgotten = 0
-        self._violations: deque[Exchange] = deque(maxlen=100)
+        self._refusals: deque[Exchange] = deque(maxlen=100)
+        self._failures: deque[Exchange] = deque(maxlen=100)
+        """Apart, so that clients that are refused do not push out what the service failed at."""
         self._count = 0
         self._waiting = 0
         self._observers: list[JournalObserver] = []
@@ -158,8 +160,9 @@ class Journal:
     def _note_violation(self, exchange: Exchange) -> None:
         if not exchange.violation or exchange.number <= self._forgotten:
             return
-        if not any(known is exchange for known in self._violations):
-            self._violations.append(exchange)
+        violations = self._failures if exchange.internal_error else self._refusals
+        if not any(known is exchange for known in violations):
+            violations.append(exchange)
 
     def close(self, exchange: Exchange) -> None:
         """Set the duration of ``exchange``, which has ended, and wake waiting threads."""
@@ -257,14 +260,16 @@ class Journal:
 
     @property
     def violations(self) -> list[Exchange]:
-        """The newest exchanges that strict mode reports (at most 100). They are kept even when the
-        journal drops older exchanges."""
-        return list(self._violations)
+        """The newest exchanges that strict mode reports: at most 100 failures of the service,
+        and 100 others. They are kept even when the journal drops older exchanges."""
+        found = {exchange.number: exchange for exchange in [*self._refusals, *self._failures]}
+        return [found[number] for number in sorted(found)]
 
     def clear(self) -> None:
         """Remove everything. An exchange that is still open is not recorded when it closes."""
         with self._changed:
-            self._violations.clear()
+            self._refusals.clear()
+            self._failures.clear()
             self._exchanges.clear()
             self._runs.clear()
             self._known.clear()
