@@ -10,7 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-from worker_core import MAX_BODY, handle, verify
+
+try:
+    from worker_core import MAX_BODY, handle, verify
+except RuntimeError as exc:  # WOVE_WORKER_SECRET is not set
+    raise SystemExit(str(exc)) from None
 
 app = FastAPI(openapi_url=None)
 threads = ThreadPoolExecutor(256)  # FastAPI's own 40 could all be waiting when a cancel comes

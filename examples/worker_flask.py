@@ -8,7 +8,11 @@ import ssl
 
 from flask import Flask, request
 from werkzeug.serving import make_server
-from worker_core import MAX_BODY, handle, verify
+
+try:
+    from worker_core import MAX_BODY, handle, verify
+except RuntimeError as exc:  # WOVE_WORKER_SECRET is not set
+    raise SystemExit(str(exc)) from None
 
 app = Flask(__name__)
 app.config["MAX_CONTENT_LENGTH"] = MAX_BODY

@@ -8,7 +8,10 @@ import json
 import ssl
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from worker_core import MAX_BODY, handle, verify
+try:
+    from worker_core import MAX_BODY, handle, verify
+except RuntimeError as exc:  # WOVE_WORKER_SECRET is not set
+    raise SystemExit(str(exc)) from None
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -141,3 +141,16 @@ def test_check_passes() -> None:
     worker = remote(strict=True)
     worker.check()
     assert not worker.options.strict
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"url": "https://localhost:1/"}, True),
+        ({"url": "http://localhost:1/"}, False),
+    ],
+    ids=["https", "http"],
+)
+def test_report_names_the_option_for_a_ca(options: dict[str, Any], expected: bool) -> None:
+    """What a failing test shows of an https service without a CA file names the option for it."""
+    assert ("--wove-http-ca-file" in remote(**options).report()) is expected

@@ -105,7 +105,12 @@ class RemoteWorker(ClientSide):
 
     def report(self) -> str:
         """Return the text that a failing test shows: there is no journal."""
-        return f"{self!r}: no journal, because another process runs the worker service"
+        text = f"{self!r}: no journal, because another process runs the worker service"
+        if self._url.lower().startswith("https:") and self._ca_file is None:
+            text += (
+                "\nits certificate must be of a CA that the system trusts, or --wove-http-ca-file"
+            )
+        return text
 
     def allow_refusals(self) -> None:
         """Do nothing: strict mode is off."""

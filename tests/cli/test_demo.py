@@ -18,3 +18,9 @@ def test_demo() -> None:
 def test_demo_says_so() -> None:
     """The demo's last line says that everything went as expected."""
     assert run("demo").stdout.splitlines()[-1] == "all as expected"
+
+
+def test_demo_in_a_pipe_breaks_no_word() -> None:
+    """In a pipe the names of faults and errors are whole."""
+    words = run("demo").stdout.split()
+    assert {"missing-terminal", "EnvironmentExecutionError:", "DeliveryTimeoutError:"} <= {*words}

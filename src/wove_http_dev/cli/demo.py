@@ -17,6 +17,8 @@ from wove_http_dev.weave_outcome import run_one_weave
 from wove_http_dev.worker import HttpWorker
 
 PRODUCTION_URL = "https://workers.internal/wove/tasks"
+WIDTH = 140
+"""Columns with which the table is written to a file or a pipe; no word of it is broken."""
 _FAULTS: tuple[tuple[Fault, str], ...] = (
     (SlowResponse(delay=1.5), "DeliveryTimeoutError"),
     (MissingTerminal(), "DeliveryTimeoutError"),
@@ -66,6 +68,8 @@ def run_demo() -> int:
     """Run the weaves and print the table. Returns exit status 0 if all results were as expected,
     else 1."""
     console = Console(highlight=False)
+    if not console.is_terminal:  # rich takes a file or a pipe for 80 columns, and would break words
+        console.width = max(console.width, WIDTH)
     with HttpWorker() as worker:
         console.print(f"worker service: {worker.url} (TLS, signed requests)", markup=False)
         log = _Log(worker)

@@ -4,6 +4,9 @@ shape, and the reference workers."""
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +75,17 @@ def test_a_reference_worker_passes(
     cases = json.loads(report.read_text())["cases"]
     wrong = [(c["id"], c["actual"]) for c in cases if c["status"] not in ("passed", "skipped")]
     assert (status, wrong) == (0, [])
+
+
+@pytest.mark.parametrize("name", references.NEEDS)
+def test_a_reference_worker_without_a_secret(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the variable for the secret a reference worker ends with a line that names it."""
+    monkeypatch.delenv("WOVE_WORKER_SECRET", raising=False)
+    for module in references.NEEDS[name]:
+        pytest.importorskip(module)
+    script = str(references.EXAMPLES / f"worker_{name}.py")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
+    assert re.fullmatch(r".*'WOVE_WORKER_SECRET' is not set\.\n", done.stderr)
 
 
 @pytest.mark.parametrize("name", [*(f"worker_{name}" for name in references.NEEDS), "worker_core"])
