@@ -374,6 +374,17 @@ def test_no_thread_for_a_run(worker: HttpWorker, monkeypatch: pytest.MonkeyPatch
     assert worker.exchanges[-1].code == "no-thread"
 
 
+def test_bug_before_a_run(worker: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure between the request and the body is the service's, not only the task's."""
+
+    def park(*args: Any) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(worker._state.gates, "park", park)
+    assert signed_request(worker, run_frame(answer)).terminal == "task_error"
+    assert [each.code for each in worker.journal.violations] == ["internal-error"]
+
+
 def test_run_without_a_thread_leaves_nothing(
     worker: HttpWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

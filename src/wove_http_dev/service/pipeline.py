@@ -262,7 +262,11 @@ class Pipeline:
         outcome."""
 
         def gated() -> Outcome:
-            self.gates.park(run, execution)
+            try:
+                self.gates.park(run, execution)
+            except BaseException as exc:
+                record_failure(self.journal, exc)  # the task's error alone would be the task's
+                raise
             if not execution.begin():
                 return CANCELLED
             self.journal.change(run, "running")
