@@ -67,19 +67,33 @@ USAGE = [
     pytest.param(["faults", "slow-respons"], "'slow-response'", id="faults-near"),
 ]
 
-usage = pytest.mark.parametrize(("arguments", "named"), USAGE)
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(each.values, id=str(each.id)) for each in USAGE]
+)
+def refused(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[subprocess.CompletedProcess[str], str]:
+    """A run that ended with a usage error, and the words that the error must name."""
+    arguments, named = request.param
+    directory = tmp_path_factory.mktemp("usage")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(directory)
+        patch.setenv("XDG_STATE_HOME", str(directory / "state"))
+        patch.setenv("PYTHONWARNINGS", "error")
+        return run(*arguments), named
 
 
-@usage
-def test_usage_error_exits_2(arguments: list[str], named: str) -> None:
+def test_usage_error_exits_2(refused: tuple[subprocess.CompletedProcess[str], str]) -> None:
     """A usage error ends with exit status 2."""
-    assert run(*arguments).returncode == 2
+    done, _ = refused
+    assert done.returncode == 2
 
 
-@usage
-def test_usage_error_is_one_line(arguments: list[str], named: str) -> None:
+def test_usage_error_is_one_line(refused: tuple[subprocess.CompletedProcess[str], str]) -> None:
     """A usage error is one line on stderr that names what is wrong, without a traceback."""
-    lines = run(*arguments).stderr.splitlines()
+    done, named = refused
+    lines = done.stderr.splitlines()
     assert (len(lines), named in lines[0]) == (1, True)
 
 

@@ -16,7 +16,7 @@ def test_a_foreign_run_gets_the_result_of_another(
     wove_http_worker_factory: Factory,
 ) -> None:
     """A response ends another run as well, with a wrong value."""
-    worker = wove_http_worker_factory(timeout=1.0)
+    worker = wove_http_worker_factory(timeout=2.0)
     # The victim is held until its request times out, so its own response never comes.
     victims, thieves = worker.hold("victim"), worker.hold("thief")
     worker.inject("foreign-run", task="thief")

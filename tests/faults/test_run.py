@@ -126,9 +126,12 @@ def test_an_unrequested_cancellation_leaves_the_weave(wove_http_worker: HttpWork
 def test_a_fault_that_crashes_says_so(wove_http_worker_factory: Factory, name: str) -> None:
     """The worker is stopped after a fault with ``crashes``, and after no other."""
     worker = wove_http_worker_factory(timeout=0.3, delivery_timeout=0.5, strict=False)
-    worker.inject(FAULTS[name]())
-    with suppress(Exception, asyncio.CancelledError):
-        weave_one()
+    injection = worker.inject(FAULTS[name]())
+    for _ in range(20):  # on a busy machine a request may arrive after the executor's timeout
+        with suppress(Exception, asyncio.CancelledError):
+            weave_one()
+        if injection.hits:
+            break
     assert worker.running is not FAULTS[name].crashes
 
 

@@ -85,6 +85,12 @@ def test_a_busy_machine_has_more_time() -> None:
     assert (check.patience, check.seconds(0.5), check.deadline().seconds) == (3.0, 1.5, 3.0)
 
 
+def test_the_time_left_of_a_case() -> None:
+    """The waits of a case share 12 s on an idle machine."""
+    check = CaseContext(Session(ServiceUnderTest("http://127.0.0.1:1/x"), slowdown=lambda: 1.0))
+    assert 0.0 < check.time_left() <= 12.0
+
+
 def test_a_worker_that_goes_on_serves(check: CaseContext) -> None:
     """``still_serves`` passes if the worker runs a task."""
     check.still_serves("nothing")

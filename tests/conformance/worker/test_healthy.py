@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.parts import parts
 from tests.conformance.worker import references
 from tests.conformance.worker.checks import check, failures
 from tests.support import MakeWorker
 from wove_http_dev.cli.main import main
+from wove_http_dev.conformance.worker.suite import WORKER_CASES
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker import HttpWorker
 
@@ -34,11 +36,13 @@ def credentials(worker: HttpWorker) -> dict[str, Any]:
     }
 
 
-def test_the_service_of_this_package_passes(worker: HttpWorker) -> None:
+@pytest.mark.parametrize("ids", parts(WORKER_CASES, 5), ids=lambda ids: f"{ids[0]}-and-others")
+def test_the_service_of_this_package_passes(worker: HttpWorker, ids: list[str]) -> None:
     """The package's service with https and signed requests passes every case, including SHOULDs."""
-    assert failures(check(worker.url, **credentials(worker))) == []
+    assert failures(check(worker.url, *ids, **credentials(worker))) == []
 
 
+@pytest.mark.parametrize("ids", parts(WORKER_CASES, 2), ids=lambda ids: f"{ids[0]}-and-others")
 @pytest.mark.parametrize(
     "options",
     [
@@ -50,16 +54,21 @@ def test_the_service_of_this_package_passes(worker: HttpWorker) -> None:
     ids=["bearer", "none", "list", "frame"],
 )
 def test_the_service_of_this_package_passes_in_other_forms(
-    make_worker: MakeWorker, options: dict[str, Any]
+    make_worker: MakeWorker, options: dict[str, Any], ids: list[str]
 ) -> None:
     """The package's service passes with other credentials, answer shapes and plain http."""
     worker = make_worker(**options)
-    assert failures(check(worker.url, exclude=SLOW, **credentials(worker))) == []
+    assert failures(check(worker.url, *ids, exclude=SLOW, **credentials(worker))) == []
 
 
+@pytest.mark.parametrize("ids", parts(WORKER_CASES, 3), ids=lambda ids: f"{ids[0]}-and-others")
 @pytest.mark.parametrize("name", references.NEEDS)
 def test_a_reference_worker_passes(
-    name: str, tmp_path: Path, wove_http_ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    ids: list[str],
+    tmp_path: Path,
+    wove_http_ca: CertificateAuthority,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The command line starts a reference worker, checks it over https with --strict, and stops
     it."""
@@ -71,6 +80,8 @@ def test_a_reference_worker_passes(
     words = ["check", "worker", f"https://localhost:{port}/wove/tasks", "--strict"]
     words += ["--secret-env", "WOVE_WORKER_SECRET", "--ca-file", wove_http_ca.cert_file]
     words += ["--cmd", references.command(name, port, "--cert", cert, "--key", key)]
+    for case_id in ids:
+        words += ["--run", case_id]
     status = main([*words, "--json", str(report)])
     cases = json.loads(report.read_text())["cases"]
     wrong = [(c["id"], c["actual"]) for c in cases if c["status"] not in ("passed", "skipped")]

@@ -23,6 +23,7 @@ from wove_http_dev.conformance.reporters.console import print_report
 from wove_http_dev.conformance.runner import perform, select
 from wove_http_dev.conformance.worker.client import ServiceUnderTest
 from wove_http_dev.conformance.worker.context import Session
+from wove_http_dev.conformance.worker.machine import measure_slowdown
 from wove_http_dev.conformance.worker.suite import PREREQUISITES, WORKER_CASES
 
 
@@ -154,7 +155,7 @@ def test_a_service_that_hangs_after_a_good_start_uses_up_the_budget_only() -> No
     began = time.monotonic()
     with HangsLater() as worker:
         results = check(worker.url, patience=0.2, budget=1.0, secret=SECRET, slowdown=idle)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 10 * measure_slowdown()
     assert len(results) == len(WORKER_CASES)
     assert results[-1].status == NOT_RUN
 
@@ -185,7 +186,7 @@ def test_many_runs_are_fewer_on_a_slow_service() -> None:
     began = time.monotonic()
     with Slow() as worker:
         results = check(worker.url, "limits.05", "limits.07", secret=SECRET, slowdown=idle)
-    assert time.monotonic() - began < 12
+    assert time.monotonic() - began < 12 * measure_slowdown()
     assert [(r.case.id, r.status) for r in results] == [
         ("limits.05", "passed"),
         ("limits.07", "skipped"),

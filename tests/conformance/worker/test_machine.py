@@ -28,7 +28,7 @@ def test_this_machine_can_be_measured() -> None:
     assert 1.0 <= measure_slowdown() <= MOST
 
 
-def test_a_measurement_is_used_for_a_second() -> None:
+def test_a_machine_is_measured_once_a_second() -> None:
     """Within a second the machine is not measured again."""
     now, factors = [0.0], iter([2.0, 3.0])
     machine = Machine(lambda: next(factors), lambda: now[0])
@@ -36,3 +36,13 @@ def test_a_measurement_is_used_for_a_second() -> None:
     for now[0] in (0.0, 0.9, 2.0):
         seen.append(machine.slowdown())
     assert seen == [2.0, 2.0, 3.0]
+
+
+def test_the_largest_of_the_last_measurements_counts() -> None:
+    """A moment without load does not shorten the limits; after five measurements it does."""
+    now, factors = [0.0], iter([3.0, *[1.0] * 5])
+    machine = Machine(lambda: next(factors), lambda: now[0])
+    seen = []
+    for now[0] in (0.0, 2.0, 4.0, 6.0, 8.0, 10.0):
+        seen.append(machine.slowdown())
+    assert seen == [3.0] * 5 + [1.0]

@@ -3,6 +3,7 @@ waits have a time limit."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
@@ -115,6 +116,10 @@ class CaseContext:
         """Return a deadline ``seconds`` from now (default: the patience for one answer), but not
         after the time that all waits of the case share."""
         return Deadline(self.patience if seconds is None else seconds, within=self._ends)
+
+    def time_left(self) -> float:
+        """Return the seconds left of those that all waits of the case share."""
+        return max(0.0, self._ends.ends - time.monotonic())
 
     def close(self) -> None:
         """Release the task bodies of this case."""

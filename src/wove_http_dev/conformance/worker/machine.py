@@ -6,14 +6,19 @@ not depend on what else the machine does. Waits that every check has to sit out 
 
 from __future__ import annotations
 
+import collections
+import math
 import threading
 import time
 from collections.abc import Callable
 
-SAMPLE = 0.005
-"""Seconds of processor time for one measurement; longer than a time slice of most schedulers."""
+SAMPLE = 0.015
+"""Seconds of processor time for one measurement: several time slices, because a scheduler lets a
+thread that has slept run at once for the first."""
+KEPT = 5
+"""Measurements of which the largest counts, because load comes and goes."""
 FRESH = 1.0
-"""Seconds for which a measurement is used."""
+"""Seconds until the next measurement."""
 NOISE = 1.5
 """An idle machine measures up to this factor."""
 MOST = 4.0
@@ -24,7 +29,7 @@ than the computation that is measured."""
 def measure_slowdown(
     wall: Callable[[], float] = time.perf_counter, own: Callable[[], float] = time.thread_time
 ) -> float:
-    """Compute for 5 ms of processor time; return how many times longer that took, from 1 to 4.
+    """Compute for 15 ms of processor time; return how many times longer that took, from 1 to 4.
 
     ``wall`` is the clock, ``own`` the processor time of this thread.
     """
@@ -36,7 +41,7 @@ def measure_slowdown(
 
 
 class Machine:
-    """Remembers a measurement for a second."""
+    """Measures at most once a second, and remembers the last measurements."""
 
     def __init__(
         self,
@@ -45,12 +50,14 @@ class Machine:
     ) -> None:
         self._measure, self._clock = measure, clock
         self._lock = threading.Lock()
-        self._measured: tuple[float, float] | None = None
+        self._last = -math.inf
+        self._factors: collections.deque[float] = collections.deque(maxlen=KEPT)
 
     def slowdown(self) -> float:
         """The factor by which time limits are multiplied; 1 on an idle machine."""
         with self._lock:
             now = self._clock()
-            if self._measured is None or now - self._measured[0] > FRESH:
-                self._measured = now, self._measure()
-            return self._measured[1]
+            if now - self._last > FRESH:
+                self._last = now
+                self._factors.append(self._measure())
+            return max(self._factors)
