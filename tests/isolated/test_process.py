@@ -14,6 +14,7 @@ import pytest
 
 from tests.forked import status_in_a_fork
 from tests.run_records import make_run, returned
+from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.injections import Injections
 from wove_http_dev.isolated import serialization
 from wove_http_dev.isolated.process import ChildProcess
@@ -49,6 +50,8 @@ def test_alive(child: ChildProcess) -> None:
 
 def test_end(child: ChildProcess, state: HostState) -> None:
     """``end()`` returns after the process has ended, and adds nothing to the journal."""
+    with pytest.raises(UsageError):  # a response: it has started
+        child.channel.request("unknown", None, 60.0)
     child.end()
     assert (child.alive, child.process.poll(), state.journal.exchanges) == (False, 0, [])
 
