@@ -12,7 +12,7 @@ from wove_http_dev.faults import FAULTS, Fault
 from wove_http_dev.weave_outcome import WeaveOutcome
 
 TIMEOUT, DELIVERY_TIMEOUT = 0.4, 0.7
-"""Seconds: the executor's ``timeout``, and the task's ``delivery_timeout``."""
+"""Seconds on an idle machine: the executor's ``timeout``, and the task's ``delivery_timeout``."""
 WITHIN = 4.0
 """Seconds in which a weave must end: two attempts, and the longest time after which a fault ends by
 itself. Generous: the family ``time`` tests for smaller delays."""
@@ -30,7 +30,7 @@ class FaultClass:
 
 def _weave_with(check: CaseContext, kind: type[Fault]) -> tuple[WeaveOutcome, bool]:
     """Run a weave with the fault injected; return its outcome and whether the fault acted."""
-    worker = check.worker(timeout=TIMEOUT, **kind.worker_options())
+    worker = check.worker(timeout=check.seconds(TIMEOUT), **kind.worker_options())
     recipe = kind.recipe()
     if recipe.hold:
         worker.hold("task")
@@ -40,7 +40,7 @@ def _weave_with(check: CaseContext, kind: type[Fault]) -> tuple[WeaveOutcome, bo
         RESULT,
         within=WITHIN,
         what=f"with {kind.name} the weave hangs: it",
-        delivery_timeout=recipe.delivery_timeout or DELIVERY_TIMEOUT,
+        delivery_timeout=check.seconds(recipe.delivery_timeout or DELIVERY_TIMEOUT),
         retries=recipe.retries,
     )
     return outcome, kind.listener or injection.hits > 0
