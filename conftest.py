@@ -17,8 +17,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """pytest-asyncio 0.23, the last for pytest 7, leaves an event loop of its own unclosed."""
+    """pytest-asyncio 0.23, the last for pytest 7, leaves an event loop unclosed, and has a hook of
+    the old style, at which pluggy warns of an error of collection before it reports the error."""
     if importlib.metadata.version("pytest-asyncio").startswith("0.23."):
+        config.addinivalue_line("filterwarnings", "ignore::pluggy.PluggyTeardownRaisedWarning")
         for what in ("socket.socket fd=-1, family=(AddressFamily.AF_UNIX|1)", "function BaseEv"):
             config.addinivalue_line(
                 "filterwarnings",

@@ -31,7 +31,10 @@ from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker import HttpWorker
 
 PACKAGE = str(Path(wove_http_dev.__file__).parent)
-NOT_INTERRUPTED = ("__enter__", "__exit__", "acquire", "release", "notify", "notify_all")
+NOT_INTERRUPTED = (
+    *("__enter__", "__exit__", "acquire", "release", "notify", "notify_all"),
+    "<genexpr>",  # the interpreter calls one to close it too, and ignores what is raised there
+)
 DESCRIPTORS = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
 
 
