@@ -49,7 +49,8 @@ class ClientSide(ABC):
     @property
     @abstractmethod
     def _bundle_file(self) -> str | None:
-        """The value of ``SSL_CERT_FILE`` for another process; ``None`` leaves it unchanged."""
+        """The value of ``SSL_CERT_FILE`` for another process; ``None`` leaves that variable
+        unchanged."""
 
     @property
     @abstractmethod

@@ -88,7 +88,7 @@ class CannotServeError(WoveHttpDevError):
 
 
 class NoThreadError(CannotServeError):
-    """The system let this process start no further thread."""
+    """The system refused to start another thread for this process."""
 
     code = "no-thread"
 
@@ -109,8 +109,7 @@ class RestoreWarning(UserWarning):
 
 
 def cannot_travel(what: object) -> TypeError:
-    """Return the error that is raised when ``what`` is pickled, for example because a task refers
-    to it."""
+    """Return the error to raise if ``what`` is pickled, for example because a task refers to it."""
     return TypeError(
         f"a {type(what).__name__} of wove-http-dev cannot be sent to the worker: a task must not"
         " use it (or a fixture that holds it); use it in the test, outside the task"

@@ -55,8 +55,8 @@ def field(
 
     ``doc`` is one line of documentation. A number must be finite, between ``least`` and ``most``,
     and greater than ``above``. ``metavar`` is the placeholder for the value in help texts (default:
-    made from the unit or the type). A ``secret`` is neither in the ``repr`` nor in a message.
-    ``side`` groups the fields of one dataclass.
+    made from the unit or the type). The value of a ``secret`` field is shown neither in the
+    ``repr`` nor in a message. ``side`` groups the fields of one dataclass.
     """
     facts = {
         "doc": doc,

@@ -19,7 +19,7 @@ _sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 def close_in_forks(sock: _Socket) -> _Socket:
     """Close the copy of ``sock`` in every child that is forked from now on; return ``sock``.
 
-    The connection itself stays as it is: only ``shutdown()`` would act on it from the child.
+    The child does not end the connection by that: only ``shutdown()`` would.
     """
     _sockets.add(sock)
     return sock

@@ -1,4 +1,4 @@
-"""Measure what the installed Wove does with each fault, and compare it with the recorded table.
+"""Measures what the installed Wove does with each fault, and compares it with the recorded table.
 
 ``wove-http-dev faults --measure`` prints the differences from ``faults/behaviour.json``, and a test
 compares every row.

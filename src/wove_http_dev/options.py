@@ -146,7 +146,7 @@ class Options:
             raise UsageError("environment must be a name")
 
     def of_side(self, side: str) -> dict[str, Any]:
-        """Return the options that are declared with ``side``, by name."""
+        """Return the options whose declaration has this ``side``: each name with its value."""
         return {
             name: getattr(self, name)
             for name, each in fields_of(type(self)).items()
@@ -174,8 +174,8 @@ class Host:
 
     @classmethod
     def of_authority(cls, authority: str) -> Host:
-        """Return the host in ``host:port``, the form of a ``Host`` header. Of any other text it is
-        the whole text, which is the name of no host."""
+        """Return the host in ``authority``, which is ``host:port`` as in a ``Host`` header. For any
+        other text, return a host with that whole text as its name, which no host has."""
         parts = _AUTHORITY.fullmatch(authority)
         return cls((parts[1] or parts[2]) if parts else authority)
 
@@ -325,7 +325,7 @@ def secret_from_file(option: str, path: str | None) -> str | None:
 
 def check_secret(secret: str, owner: str) -> None:
     """Raise :class:`UsageError`, beginning with ``owner``, for a secret that does not survive its
-    way through a shell: ``"$(cat FILE)"`` drops line breaks at the end, and null bytes."""
+    way through a shell: ``"$(cat FILE)"`` drops null bytes, and line breaks at the end."""
     if secret.endswith(("\n", "\r")):
         raise UsageError(
             f"{owner} must be without line breaks and control characters, and ends with a line"

@@ -1,4 +1,4 @@
-"""Text from outside, escaped where it meets a terminal, a log or a report."""
+"""Escapes text from outside where it is written to a terminal, a log or a report."""
 
 from __future__ import annotations
 
@@ -33,5 +33,6 @@ def to_stderr(text: str) -> None:
 
 
 def print_traceback() -> None:
-    """Write the exception that is being handled to stderr, escaped, whatever stderr is."""
+    """Write the traceback of the exception that is being handled to stderr, escaped, whatever
+    stderr is."""
     to_stderr(printable(traceback.format_exc(), keep="\n"))

@@ -44,8 +44,8 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def read_own(path: Path, *, private: bool) -> bytes:
-    """Read a file of this user. A ``private`` one that others may open gets the mode 0600, and any
-    other that everybody may write 0644.
+    """Return the content of a file of this user. Its mode is corrected before: to 0600 if the file
+    is ``private`` and others may open it, to 0644 if it is not and everybody may write it.
 
     Raises :class:`UsageError` for a symbolic link, another user's file, and what is not a file.
     """
@@ -70,11 +70,11 @@ def read_own(path: Path, *, private: bool) -> bytes:
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Wait until no other process or thread has the lock of ``directory``, and keep it for the
-    block. The kernel gives it back if the process is killed.
+    """Hold the lock of ``directory`` during the block; wait first until no other process or thread
+    has it. The kernel releases it if the process is killed.
 
-    Raises :class:`UsageError` if it cannot be had: another user made it, or the file system has no
-    locks.
+    Raises :class:`UsageError` if there can be no lock: another user made its file, or the file
+    system has no locks.
     """
     import fcntl
 

@@ -104,7 +104,7 @@ class RemoteWorker(ClientSide):
         self._skip(f"the fault {fault} {LOCAL_ONLY}")
 
     def report(self) -> str:
-        """Return the text that a failing test shows: there is no journal."""
+        """Return the text that a failing test shows. It says that there is no journal, and why."""
         text = f"{self!r}: no journal, because another process runs the worker service"
         if self._url.lower().startswith("https:") and self._ca_file is None:
             text += (

@@ -1,4 +1,4 @@
-"""Secrets as values that are not shown, and where a text contains one."""
+"""Secret values that ``repr`` does not show, and the search for secrets in a text."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class SecretBytes(bytes):
 
 @lru_cache(maxsize=256)
 def is_private(name: str) -> bool:
-    """Whether a header, or a key of a configuration, is named like one whose value is secret."""
+    """Whether ``name`` is that of a header or a configuration key whose value is secret."""
     return _PRIVATE.search(name) is not None
 
 
 def hide(value: Any) -> Any:
-    """Return ``value`` with its texts, also those in lists and tuples, as secrets. Of a dict only
-    the values of private names are hidden; a name with ``_env`` at its end is that of a variable,
-    and its value is not a secret."""
+    """Return a copy of ``value`` whose texts, also those in lists and tuples, do not show in
+    ``repr``. Of the texts in a dict, only those of secret keys (:func:`is_private`) are hidden; a
+    key that ends in ``_env`` holds the name of a variable, which is not a secret."""
     if isinstance(value, str):
         return Secret(value)
     if isinstance(value, bytes):
@@ -87,7 +87,8 @@ def replace_secrets(text: str, secrets: Iterable[str], replacement: str = HIDDEN
 
 
 def secrets_in(value: object) -> list[str]:
-    """Return the secret that ``value`` is, or those in the fields of a dataclass."""
+    """Return the secrets in ``value`` as a list: ``value`` itself, or those in the fields of a
+    dataclass."""
     if isinstance(value, SecretBytes):
         return [value.decode("utf-8", "replace")] if value else []
     if isinstance(value, Secret):

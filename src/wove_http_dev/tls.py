@@ -173,13 +173,14 @@ class CertificateAuthority:
         not_before: datetime.datetime | None = None,
         not_after: datetime.datetime | None = None,
     ) -> trustme.LeafCert:
-        """Issue a leaf certificate for the host names and IP addresses ``identities``."""
+        """Issue and return a leaf certificate for the host names and IP addresses
+        ``identities``."""
         return self._ca.issue_cert(
             *identities, common_name=common_name, not_before=not_before, not_after=not_after
         )
 
     def intermediate(self) -> trustme.CA:
-        """Create an intermediate authority, signed by this one."""
+        """Create and return an intermediate authority, signed by this one."""
         return self._ca.create_child_ca()
 
     def server_context(self, *extra_names: str) -> ssl.SSLContext:
@@ -316,8 +317,8 @@ def load_key(context: ssl.SSLContext, chain: bytes, key: bytes) -> None:
 
 
 def system_time() -> float:
-    """Return the system's clock, with which OpenSSL compares dates, in seconds since 1970, also
-    while a test has replaced Python's clocks (freezegun, time-machine)."""
+    """Return the time of the system's clock, by which OpenSSL judges dates, in seconds since 1970.
+    It is the real time also while a test has replaced Python's clocks (freezegun, time-machine)."""
     with _nameless_file(b"") as file:
         return os.fstat(file.fileno()).st_mtime
 
@@ -362,7 +363,8 @@ def _remove_in(process: int, directory: Path) -> None:
 
 
 def _system_cas() -> list[bytes]:
-    """The CAs that OpenSSL trusts on this system, DER: those of its file and its directories.
+    """Return the CAs that OpenSSL trusts on this system, in DER: those of its file and its
+    directories.
 
     ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name others, as for OpenSSL. But users are asked to
     export a bundle of this package as ``SSL_CERT_FILE``: such a file is not read back, and one that

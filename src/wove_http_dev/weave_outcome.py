@@ -1,7 +1,8 @@
-"""The outcome of one task of a weave: a result, an error, or an exception that leaves the weave.
+"""The outcome of one task of a weave: a result, an error, or an exception that left the weave
+itself.
 
 The behaviour table, the conformance cases, ``assert_contained`` and the tests all use this module,
-so that "an error of Wove's own" and "escapes the weave" mean the same everywhere.
+so that "an error of Wove's own" and "escapes" mean the same everywhere.
 """
 
 from __future__ import annotations
@@ -62,8 +63,9 @@ class WeaveOutcome:
 
     @property
     def escapes(self) -> bool:
-        """Whether the error is not an ``Exception`` (``CancelledError``, ``SystemExit``). Such an
-        error ends the program that runs the weave, regardless of ``error_mode`` and ``retries``."""
+        """Whether the error is no ``Exception`` but, for example, a ``CancelledError`` or
+        ``SystemExit``. Such an error ends the program that runs the weave, regardless of
+        ``error_mode`` and ``retries``."""
         return self.error is not None and not isinstance(self.error, Exception)
 
     @property

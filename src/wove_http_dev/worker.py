@@ -220,7 +220,7 @@ class HttpWorker(WorkerSide):
     @contextmanager
     def configured(self) -> Iterator[HttpWorker]:
         """Point Wove's environment at this worker, trust its CA and bypass proxies for it, until
-        the block ends. With the option ``impersonate``, requests for that URL reach this worker
+        the block ends. If the option ``impersonate`` is set, requests for its URL reach this worker
         too.
 
         An existing environment of the same name is replaced inside the block. The global

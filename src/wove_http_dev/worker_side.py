@@ -1,5 +1,5 @@
-"""``WorkerSide``: journal access, faults, stubs and holds for ``HttpWorker``; starting and stopping
-is in ``worker.py``."""
+"""``WorkerSide``: the part of ``HttpWorker`` that a test uses for the journal, faults, stubs and
+gates; starting and stopping is in ``worker.py``."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from wove_http_dev.service.host import HostState, ServiceHost
 
 
 class WorkerSide(ClientSide):
-    """The methods of a worker with which a test reads the journal and controls faults, stubs and
-    holds."""
+    """The methods of a worker with which a test reads the journal, injects faults, and stubs or
+    holds tasks."""
 
     _host: ServiceHost
 
@@ -56,14 +56,15 @@ class WorkerSide(ClientSide):
 
     @property
     def runs(self) -> RunLog:
-        """The accepted runs in order of arrival; ``runs["name"]`` returns those of a task."""
+        """The accepted runs in order of arrival, without those that only deliver initial values
+        (see :attr:`all_runs`); ``runs["name"]`` returns those of a task."""
         self._host.flush_journal()
         return self._state.journal.runs
 
     @property
     def all_runs(self) -> RunLog:
-        """Like :attr:`runs`, but also includes the runs that Wove itself sends to deliver initial
-        values (``data``, ``weave(x=…)``)."""
+        """Like :attr:`runs`, and also the runs with which Wove delivers the initial values of a
+        weave (``data``, ``weave(x=…)``)."""
         self._host.flush_journal()
         return self._state.journal.all_runs
 
@@ -115,13 +116,13 @@ class WorkerSide(ClientSide):
         """Put faults in force from now on; as a context manager, until the end of the block.
 
         A fault is an instance, or the text that the command line takes; ``fields`` are those of a
-        single fault given as text, so ``inject("status", code=503)`` is ``inject("status
-        code=503")``. ``task`` (name or glob) and
-        ``command`` (``run_task`` or ``cancel_task``) select requests; ``after`` lets that many
-        through first; ``times`` limits the hits; ``probability`` hits each matching request at
-        random, repeatably with ``seed``; with ``initial_values`` Wove's own initial values are hit
-        too. Raises :class:`UsageError` for a fault, or a combination, that cannot act on this
-        worker.
+        single fault given as text, so ``inject("status", code=503)`` is
+        ``inject("status code=503")``. ``task`` (name or glob) and ``command`` (``run_task`` or
+        ``cancel_task``) select requests; ``after`` lets that many through first; ``times`` limits
+        the hits; ``probability`` hits each matching request at random, repeatably with ``seed``;
+        ``initial_values`` selects also the requests with which Wove delivers the initial values of
+        a weave (``data``, ``weave(x=…)``). Raises :class:`UsageError` for a fault, or a
+        combination, that cannot act on this worker.
         """
         words = {
             "task": task,
@@ -176,7 +177,8 @@ class WorkerSide(ClientSide):
         return self._state.stubs.add(task, make_source(result=result, error=error, events=events))
 
     def hold(self, task: str | None = None, release_when: int | None = None) -> Gate:
-        """Hold the runs of ``task`` (name, glob, or all) before their bodies start.
+        """Hold the runs of ``task`` (name, glob, or all) before their bodies start, and return the
+        gate that releases them.
 
         ``release_when=n`` releases them when the n-th has arrived. A sync weave needs this, because
         it blocks and cannot release the gate that holds its runs.
@@ -207,7 +209,8 @@ class WorkerSide(ClientSide):
         """Raise :class:`StrictnessError` if strict mode finds a problem that no fault explains.
 
         Problems are: the service failed, a request was refused, a client rejected the certificate,
-        an injection with ``times`` never fired, or the configured environment sends elsewhere.
+        an injection with ``times`` never hit a request, or Wove's environment does not send to this
+        worker.
         """
         self._host.flush_journal(settle=True)
         strict.check(

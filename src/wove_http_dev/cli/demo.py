@@ -65,8 +65,8 @@ def _attempt(read: Callable[[], Any]) -> str:
 
 
 def run_demo() -> int:
-    """Run the weaves and print the table. Returns exit status 0 if all results were as expected,
-    else 1."""
+    """Run the demo's weaves and print their table. Returns exit status 0 if all results were as
+    expected, else 1."""
     console = Console(highlight=False)
     if not console.is_terminal:  # rich takes a file or a pipe for 80 columns, and would break words
         console.width = max(console.width, WIDTH)

@@ -1,8 +1,9 @@
 """``serve --reload``: imports the application's modules again after a change on disk.
 
 Tasks sent by name find their module in ``sys.modules``. If a module of the application changed, the
-reloader removes all of them from there, so that the next task imports them again. No time stamp is
-asked: two edits may share one, and Python then takes the first one's bytecode for the second's.
+reloader removes all of them from there, so that the next task imports them again. Contents are
+compared, not time stamps: two edits may share one, and Python then takes the first one's bytecode
+for the second's.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ class Reloader:
             sys.meta_path.remove(self)
 
     def refresh(self) -> None:
-        """Remove all modules below ``root`` from ``sys.modules`` if the file of one of them is not
-        what it was made from. Reads every one of these files."""
+        """Remove all modules below ``root`` from ``sys.modules`` if the file of one of them has
+        changed since its import. Reads every one of these files."""
         with self._lock:
             # A directory's listing is read again when its time stamp changes; see above.
             importlib.invalidate_caches()
@@ -65,8 +66,8 @@ class Reloader:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Return what the other finders find, if that is a module to watch (a hook of Python's
-        import system)."""
+        """Return the spec that the other finders return, if it is of a module to watch; else
+        ``None``. Python's import system calls this method."""
         for finder in [each for each in sys.meta_path if each is not self]:
             if not hasattr(finder, "find_spec"):  # Python asks it, and those behind it
                 return None
@@ -88,7 +89,7 @@ class Reloader:
 
 
 class _SourceLoader(importlib.machinery.SourceFileLoader):
-    """Compiles a module's source, whatever bytecode there is; writes none."""
+    """Compiles a module from its source, even if there is bytecode, and writes no bytecode."""
 
     def __init__(self, name: str, path: str, imported: Callable[[str, bytes], None]) -> None:
         super().__init__(name, path)

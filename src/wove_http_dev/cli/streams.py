@@ -1,6 +1,5 @@
-"""Standard output and standard error: every text can be written, and a reader that has gone, a full
-disk or a closed descriptor ends with no traceback.
-"""
+"""Makes standard output and standard error safe to write to: every text can be written, and a
+reader that has gone, a full disk or a closed descriptor causes no traceback."""
 
 from __future__ import annotations
 
@@ -13,8 +12,8 @@ from wove_http_dev.printable import to_stderr
 
 
 def prepare_streams() -> None:
-    """Open what is closed of the three standard descriptors on the null device, and let stdout and
-    stderr escape what their encoding cannot write."""
+    """Replace each closed standard descriptor by the null device, and let stdout and stderr escape
+    what their encoding cannot write."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)

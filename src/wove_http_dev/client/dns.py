@@ -45,8 +45,8 @@ def _key(host: Any, port: Any) -> tuple[str, int] | None:
 
 @contextmanager
 def resolve_to(host: str, port: int, target: tuple[str, int]) -> Iterator[None]:
-    """Until the block ends, ``getaddrinfo(host, port)`` of this process resolves to ``target``, an
-    (address, port)."""
+    """Make ``getaddrinfo(host, port)`` in this process resolve to ``target``, an (address, port),
+    until the block ends."""
     key = (host.lower(), port)
     mine = (target[0], target[1])  # an object of its own
     lookup: _Lookup | None = None

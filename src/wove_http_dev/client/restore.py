@@ -1,4 +1,4 @@
-"""How the changes of this process are restored, whatever interrupts them."""
+"""Undoes the changes of this process at the end of a block, even if Ctrl-C interrupts that."""
 
 from __future__ import annotations
 

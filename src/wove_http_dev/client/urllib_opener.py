@@ -38,7 +38,8 @@ class _Dispatcher(urllib.request.OpenerDirector):
         """What was there; :meth:`replace_previous` stands in for it."""
 
     def replace_previous(self, opener: Any) -> None:
-        """Send the requests that have no route to ``opener`` from now on, and after the end."""
+        """Use ``opener`` from now on for the requests that go to no worker, and for all once this
+        object is no longer in use."""
         with _lock:
             self.previous = opener
 
@@ -63,7 +64,8 @@ _Connection: Any = getattr(http.client.HTTPConnection, "_baseclass", http.client
 
 
 class _TlsConnection(_Connection):  # type: ignore[misc]  # the base class is not a literal one
-    """Like ``http.client.HTTPSConnection``, which cannot be made while its name is another's."""
+    """Like ``http.client.HTTPSConnection``, which does not work while other code has replaced the
+    class of that name."""
 
     default_port = http.client.HTTPS_PORT
 
@@ -129,8 +131,8 @@ def _origin(url: str) -> Origin | None:
 
 @contextmanager
 def route_requests(url: str, context: ssl.SSLContext) -> Iterator[None]:
-    """Until the block ends, urllib's requests for the origin of ``url`` use the TLS context
-    ``context`` and no proxy.
+    """Send urllib's requests for the origin of ``url`` with the TLS context ``context`` and without
+    a proxy, until the block ends.
 
     An opener that an application installs meanwhile gets all other requests, and stays at the end;
     else ``urllib.request._opener`` is restored. One that replaced this module's without

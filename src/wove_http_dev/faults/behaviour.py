@@ -27,7 +27,7 @@ _BY_HAND = ("python", "or")
 
 
 def recorded(python: tuple[int, int] | None = None) -> dict[str, Row]:
-    """Return the rows by fault, for this Python version or for ``python``."""
+    """Return the row of each fault by its name, for ``python`` or else this Python version."""
     rows = _read()["faults"]
     return {name: _for_python(row, _label(python)) for name, row in rows.items()}
 
@@ -39,7 +39,8 @@ def recorded_with() -> dict[str, str]:
 
 
 def _read() -> dict[str, Any]:
-    """Return the table. Raises :class:`UsageError` if the file is not one."""
+    """Return the table in ``behaviour.json``. Raises :class:`UsageError` if the file has another
+    form."""
     try:
         document = json.loads(PATH.read_text(encoding="utf-8"))
         rows = [*document["faults"].values(), document["measured"]]
@@ -127,7 +128,7 @@ def _by_hand_last(row: Row) -> Row:
 
 
 def described(row: Row) -> str:
-    """Return a row in words."""
+    """Return ``row`` in words."""
     if row["outcome"] == "result":
         what = f"the result, {row['value']}"
     elif row["outcome"] == "error":

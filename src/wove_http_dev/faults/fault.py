@@ -31,7 +31,7 @@ _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 class Waiting(Protocol):
-    """A wait that a fault may use in any stage; it ends at the latest with the test."""
+    """What the objects of all stages can do: wait, at the longest until the end of the test."""
 
     def wait(self, seconds: float | None) -> bool:
         """Block for ``seconds`` (``None``: until released). Returns true if it was released early:
@@ -94,7 +94,7 @@ class RunStage(Waiting, Protocol):
 
     def crash(self) -> NoReturn:
         """Crash the worker, as ``HttpWorker.crash()`` does, unless it was started again since the
-        request arrived. Set ``crashes`` on the fault."""
+        request arrived. A fault that calls this must set its class attribute ``crashes``."""
 
     def hang_up(self) -> NoReturn:
         """Close the connection without a response."""
@@ -106,7 +106,8 @@ class CancelStage(Waiting, Protocol):
     run_id: str
 
     def proceed(self) -> list[Event]:
-        """Cancel the run and return the event frames of the response (none: an empty body)."""
+        """Cancel the run and return the event frames of the response. If there are none, its body
+        is empty."""
 
 
 class EventsStage(Waiting, Protocol):
@@ -126,8 +127,8 @@ class ResponseStage(Waiting, Protocol):
     request: Request
 
     def second_origin(self) -> str:
-        """Return a URL on another port of this worker that names the run. Requests that arrive
-        there are recorded on this fault's injection (``Injection.redirected``)."""
+        """Return a URL, on another port of this worker, whose query names the run. Requests that
+        arrive there are recorded on this fault's injection (``Injection.redirected``)."""
 
 
 class Wire(Waiting, Protocol):
@@ -228,8 +229,8 @@ class Fault:
 
     @classmethod
     def acts_on(cls, command: str) -> bool:
-        """Whether the fault can change anything for ``command``, ``run_task`` or
-        ``cancel_task``."""
+        """Whether the fault can change anything for ``command`` (``run_task`` or
+        ``cancel_task``)."""
         if cls.stage == "run":
             runs, cancels = cls.on_run is not Fault.on_run, cls.on_cancel is not Fault.on_cancel
             return runs == cancels or (runs if command == "run_task" else cancels)
@@ -251,8 +252,8 @@ class Fault:
 
     @classmethod
     def why_uncontained(cls, wove: str) -> str | None:
-        """Return why no application that runs Wove ``wove`` can contain the fault; ``None`` if one
-        can."""
+        """Return why no application can survive the fault with Wove's version ``wove``; ``None`` if
+        one can."""
         _check_facts(cls)
         for version, reason in cls.uncontained.items():
             if f"{wove}.".startswith(f"{version}."):
@@ -271,38 +272,38 @@ class Fault:
         return None
 
     def on_connection(self, connection: Connection) -> None:
-        """Stage ``connection``: serve a connection that was accepted; its TLS handshake is not
-        done yet."""
+        """Serve a new connection, whose TLS handshake is not done yet (stage ``connection``)."""
         connection.proceed()
 
     def on_auth(self, stage: AuthStage) -> Verdict:
-        """Stage ``auth``: return the verdict on a request."""
+        """Return the verdict on a request (stage ``auth``)."""
         return stage.proceed()
 
     def on_run(self, stage: RunStage) -> Outcome:
-        """Stage ``run``: return the outcome of a ``run_task``."""
+        """Return the outcome of a ``run_task`` (stage ``run``)."""
         return stage.proceed()
 
     def on_cancel(self, stage: CancelStage) -> list[Event]:
-        """Stage ``run``: return the event frames of the response to a ``cancel_task``."""
+        """Return the event frames of the response to a ``cancel_task`` (stage ``run``)."""
         return stage.proceed()
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
-        """Stage ``events``: return the event frames of a run. A list of frames is put into the
+        """Return the event frames of a run (stage ``events``). A list of frames is put into the
         worker's ``response_shape``; anything else is sent as JSON."""
         return events
 
     def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
-        """Stage ``response``: return the response with its status, headers and body."""
+        """Return the reply to send, with its status, headers and body (stage ``response``)."""
         return reply
 
     def on_wire(self, wire: Wire) -> None:
-        """Stage ``wire``: write the bytes of the response, and end the connection if needed."""
+        """Write the bytes of the response, and end the connection if needed (stage ``wire``)."""
         wire.send_all()
 
 
 def _check_facts(kind: type[Fault]) -> None:
-    """Raise :class:`UsageError` for class attributes of a user's fault that cannot be read."""
+    """Raise :class:`UsageError` if the class attribute ``needs`` or ``uncontained`` of a user's
+    fault has a wrong form."""
     for name in ("needs", "uncontained"):
         if not isinstance(getattr(kind, name), Mapping):
             raise UsageError(f"{kind.__name__}.{name} must be a dict; leave it out for none")

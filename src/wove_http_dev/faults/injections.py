@@ -1,4 +1,5 @@
-"""Injections of faults, and the choice of the faults that act on a connection or a request.
+"""Injections (the faults of each ``inject()``), and the choice of those that act on a connection or
+a request.
 
 Connection faults are chosen when a connection is accepted, all others after the body is read. Each
 choice is made under one lock, so ``times`` is exact for concurrent requests. An injection made
@@ -55,8 +56,8 @@ class Injection:
         self._released.set()
 
     def wait(self, seconds: float | None) -> bool:
-        """Block for ``seconds`` (``None``: no limit) or until released. Returns whether it was
-        released."""
+        """Block for ``seconds`` (``None``: no limit) or until the stalled requests are released.
+        Returns whether they were released."""
         released = self._released
         # Read before ``halted``: halt() sets ``halted`` first, and then the event that was read.
         if seconds is not None:  # a fault of a user's own may ask for any time
@@ -96,8 +97,8 @@ class Injection:
         return self.selector.times is not None and self.hits >= self.selector.times
 
     def decides(self, claim: Claim | None) -> bool:
-        """Whether the injection is considered for a request (``claim``), or for a connection if
-        ``claim`` is ``None``."""
+        """Whether the injection is considered for the request with the body ``claim``; for a
+        connection if ``claim`` is ``None``."""
         first = self.faults[0]
         return not first.listener and (first.stage == "connection") is (claim is None)
 
@@ -106,7 +107,8 @@ class Injection:
 
     @property
     def draws_by_run(self) -> bool:
-        """Whether random decisions use the test session's seed instead of the injection's own."""
+        """Whether random decisions use the test session's seed, because the injection has none of
+        its own."""
         return self.selector.probability < 1.0 and self.selector.seed is None
 
     def _decide(self) -> bool:
@@ -212,7 +214,8 @@ class Injections:
         self._made: list[Injection] = []
 
     def add(self, faults: tuple[Fault, ...], selector: Selector) -> Injection:
-        """Put ``faults`` in force. Raises :class:`UsageError` if they cannot act together."""
+        """Put ``faults`` in force and return their injection. Raises :class:`UsageError` if they
+        cannot act together."""
         check_together(faults, selector)
         with self._lock:
             injection = Injection(faults, selector, len(self._made), self)
@@ -229,12 +232,13 @@ class Injections:
 
     @property
     def refusing(self) -> bool:
-        """Whether a fault keeps the listening socket closed."""
+        """Whether a fault in force keeps the listening socket closed, so that connections are
+        refused."""
         with self._lock:
             return any(fault.listener for i in self._active for fault in i.faults)
 
     def plan_connection(self) -> Plan:
-        """Return the faults that act on a connection that was just accepted."""
+        """Return the faults that are to act on a new connection."""
         return self._plan(None) if self._active else NO_PLAN
 
     def plan_request(self, claim: Claim) -> Plan:
@@ -281,7 +285,8 @@ class Injections:
             return list(self._active)
 
     def adopt(self, number: int, faults: tuple[Fault, ...], selector: Selector) -> Injection:
-        """Add an injection of the parent process under its ``number``, without checks."""
+        """Add an injection of the parent process under its ``number``, without checks, and return
+        it."""
         injection = Injection(faults, selector, number, self)
         with self._lock:
             self._made.append(injection)

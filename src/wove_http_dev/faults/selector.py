@@ -1,4 +1,4 @@
-"""``Selector``: decides which requests an injection selects."""
+"""``Selector``: chooses the requests that the faults of an ``inject()`` hit."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ def _shortened(text: str) -> str:
 @dataclass(frozen=True)
 class Selector:
     """Selects requests of ``task`` (name or glob) and ``command``. The first ``after`` of them are
-    let through, then at most ``times`` are hit, each with ``probability``. The initial values that
-    Wove itself sends are selected only with ``initial_values=True``."""
+    let through, then at most ``times`` are hit, each with ``probability``. Requests that only
+    deliver an initial value of a weave (``data``, ``weave(x=…)``), which Wove sends as tasks, are
+    selected only with ``initial_values=True``."""
 
     task: str | None = field(None, "name or glob of the tasks to hit", metavar="GLOB")
     command: str | None = field(
@@ -57,8 +58,8 @@ class Selector:
         faults: Sequence[Fault],
         clean: Callable[[str], str] = _shortened,
     ) -> str | None:
-        """Return why ``faults`` do not hit the request with the body ``claim``; ``None`` if they
-        do. Connections have no ``claim`` and always match.
+        """Return why ``faults`` do not hit the request whose unverified body is ``claim``; ``None``
+        if they do. A connection has no body (``claim`` is ``None``) and always matches.
 
         ``clean`` makes text of the body, which nobody has authenticated, fit to be shown.
         """

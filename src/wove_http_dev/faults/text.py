@@ -23,8 +23,9 @@ _NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 def parse_fault(
     text: str, table: Mapping[str, type[Fault]] = FAULTS, given: Mapping[str, Any] = _NO_FIELDS
 ) -> tuple[Fault, dict[str, Any]]:
-    """Return the fault in ``text`` and its selector fields; ``given`` has further fields of the
-    fault as values. Raises :class:`UsageError` with advice."""
+    """Return the fault that ``text`` names, and the selector's fields (``task``, ``times``, …) in
+    it. ``given`` has further fields of the fault, as values instead of text. Raises
+    :class:`UsageError` with advice."""
     name, *settings = _shell_words(text)
     kind = named_fault(name, table)
     values: dict[str, Any] = {}

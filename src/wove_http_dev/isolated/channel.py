@@ -31,7 +31,7 @@ class ChannelClosedError(NotRunningError):
 
 
 class Channel:
-    """One end of the connection.
+    """One end of a channel between two processes.
 
     ``requests`` and ``notifications`` map the names of the messages from the other end to their
     handlers; ``on_close`` is called once, on the reader's thread, when the other end has closed.
@@ -165,7 +165,7 @@ class Channel:
 
 
 class _Pending:
-    """A request that waits for its response."""
+    """A request that was sent and waits for its response."""
 
     def __init__(self) -> None:
         self.settled = threading.Event()

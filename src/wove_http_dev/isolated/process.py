@@ -76,8 +76,8 @@ class ChildProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether the child is running, as far as the parent has noticed; false in a process that
-        the parent forked, which has no part in it."""
+        """Whether the child is running, as far as the parent has noticed. Always false in a process
+        that the parent forked, which must not control the child."""
         return not self.ended.is_set() and os.getpid() == self._parent
 
     def end(self) -> None:
@@ -211,7 +211,7 @@ class ChildProcess:
 
 
 def _start(child_end: socket.socket) -> subprocess.Popen[bytes]:
-    """Start the child process, which gets a copy of ``child_end``."""
+    """Start the child process, which gets a copy of ``child_end``, and return it."""
     return subprocess.Popen(
         # -I: no PYTHONPATH, no working directory, no user site on the import path.
         [sys.executable, "-I", start_child.__file__, *start_child.arguments(child_end.fileno())],

@@ -37,7 +37,7 @@ _CHANGING_FIELDS = (
 
 
 def encode_bytes(payload: bytes | None) -> str | None:
-    """Return ``payload`` as base64 text for JSON."""
+    """Return ``payload`` as base64 text for JSON; ``None`` for ``None``."""
     return None if payload is None else base64.b64encode(payload).decode("ascii")
 
 
@@ -59,7 +59,8 @@ def exchange_to_record(exchange: Exchange) -> Record:
 
 
 def update_exchange(exchange: Exchange, record: Record) -> None:
-    """Write a record of :func:`exchange_to_record` into ``exchange``."""
+    """Set the fields of ``exchange`` to those in ``record``, which :func:`exchange_to_record`
+    made."""
     fields = dict(record)
     verdict = fields.pop("verdict", None)
     for name, value in fields.items():
@@ -100,8 +101,8 @@ def changes_to_record(run: Run) -> Record:
 
 
 def update_run(run: Run, record: Record) -> None:
-    """Write a record of :func:`changes_to_record` into ``run``, except the state, which the journal
-    sets."""
+    """Set the fields of ``run`` to those in ``record``, which :func:`changes_to_record` made,
+    except the state, which the journal sets."""
     for name in _CHANGING_FIELDS:
         setattr(run, name, record[name])
 
@@ -151,8 +152,8 @@ def credentials_from_record(record: Record) -> Credentials:
 
 
 def injection_to_record(injection: Injection) -> Record:
-    """Return ``injection`` with its counts. Its faults are pickled by value, so that the child need
-    not be able to import them."""
+    """Return ``injection``, with its counts, as a JSON record. Its faults are pickled by value, so
+    that the child need not be able to import them."""
     return {
         "number": injection.number,
         "faults": encode_bytes(_pickled_by_value(injection.faults)),

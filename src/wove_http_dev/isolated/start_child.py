@@ -1,9 +1,9 @@
 """The program of a child process: makes this package importable, then runs ``child``.
 
 ``python -I`` leaves the test's import path out, and with it everything that was installed with
-``pip --user`` or ``--target``, is on PYTHONPATH, or is found by an editable install's hook. So this
-file, which imports nothing but the standard library, gets from the parent where this package and
-what it needs are.
+``pip --user`` or ``--target``, is on PYTHONPATH, or is found by an editable install's hook. So the
+parent tells this file, which imports nothing but the standard library, in which directories this
+package and the modules that it needs are.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ NEEDED = (
 
 
 class NeededModules:
-    """A finder (``sys.meta_path``) of the top-level modules ``places``: name to directory."""
+    """Finds the top-level modules ``places`` (name to directory) for Python's import system, as an
+    element of ``sys.meta_path``."""
 
     def __init__(self, places: Mapping[str, str]) -> None:
         self._places = places
@@ -63,7 +64,8 @@ def places() -> dict[str, str]:
 
 def installed_in(places: Mapping[str, str]) -> list[str]:
     """Return the directories of ``places`` in which packages are installed, such as a user site or
-    pip's ``--target``. A directory of sources also has modules of the test."""
+    pip's ``--target``. A directory of sources is not one of them: it may also have modules of the
+    test."""
     return [place for place in sorted({*places.values()}) if _has_packages(place)]
 
 
@@ -75,7 +77,8 @@ def _has_packages(directory: str) -> bool:
 
 
 def arguments(descriptor: int) -> list[str]:
-    """Return the command line arguments of :func:`main`, whose channel is ``descriptor``."""
+    """Return the command line arguments with which :func:`main` serves the parent on
+    ``descriptor``."""
     return [str(descriptor), json.dumps(places())]
 
 

@@ -53,7 +53,7 @@ NONCE_LIMIT = 250_000
 
 
 class Step(NamedTuple):
-    """One check of a request."""
+    """One check of a request, with its result."""
 
     name: str
     """What was checked."""
@@ -66,7 +66,7 @@ class Step(NamedTuple):
 
 @dataclass
 class Verdict:
-    """The outcome of all checks."""
+    """The outcome of all checks of a request."""
 
     accepted: bool
     reason: str = ""
@@ -85,7 +85,8 @@ class Verdict:
 
 
 class NonceMemory:
-    """Remembers nonces for as long as their timestamps are accepted, at constant cost.
+    """Remembers nonces (the values that must be new in each signed request) for as long as their
+    timestamps are accepted, at constant cost.
 
     It holds at most ``limit`` nonces and never drops one early, which would allow a replay. While
     it is full, requests are refused with status 503.

@@ -33,7 +33,8 @@ class Credentials:
         """Return the ``executor_config.security`` that gives Wove's executor these credentials;
         ``None`` for no credentials.
 
-        With ``secret_env`` the value names that environment variable in place of the secret.
+        If ``secret_env`` is given, the returned value names that environment variable in place of
+        the secret.
         """
         if self.mode == "none":
             return None
@@ -133,7 +134,7 @@ def _fits_a_header(token: str) -> bool:
 
 
 def _source(form: Any, secret: str | None) -> str:
-    """Where the secret comes from, for a message."""
+    """Return, for a message, where the secret comes from."""
     variable = form.get("secret_env") if isinstance(form, Mapping) else form.partition("env:")[2]
     if variable:
         return f"security: environment variable {variable}"

@@ -27,7 +27,8 @@ TERMINAL_TYPES = ("task_result", "task_error", "task_cancelled")
 
 @dataclass(frozen=True)
 class RunTask:
-    """A ``run_task`` command frame; both payloads are cloudpickle bytes."""
+    """A ``run_task`` command frame. Both payloads, the callable and its arguments, are cloudpickle
+    bytes."""
 
     run_id: str
     task_id: str
@@ -38,7 +39,8 @@ class RunTask:
 
     @property
     def initial_value(self) -> bool:
-        """Whether Wove sent one of its own initial values (``data``, ``weave(x=…)``) as a task."""
+        """Whether the frame only delivers an initial value of the weave (``data``, or ``x`` of
+        ``weave(x=…)``), which Wove sends as a task."""
         return is_initial_value(self.callable_pickle)
 
 
@@ -53,7 +55,7 @@ class CancelTask:
 
 
 class Claim:
-    """The unverified content of a request's body: frame type, task and run.
+    """What a request's body claims to be, unverified: frame type, task and run.
 
     The JSON is parsed once, on first access; no pickle is loaded. Reading an attribute never
     raises: its value is ``None`` or ``False`` if the body is not a command frame.
@@ -200,7 +202,8 @@ _INITIAL_VALUE_OPCODES = 80
 
 
 def is_initial_value(callable_pickle: bytes) -> bool:
-    """Whether the pickle is one of Wove's lambdas for initial values. The pickle is not loaded."""
+    """Whether the pickle is of one of the lambdas with which Wove delivers the initial values of a
+    weave. The pickle is not loaded."""
     if _INITIAL_VALUE_QUALNAME.encode() not in callable_pickle:
         return False
     previous, is_lambda = "", False
@@ -271,8 +274,8 @@ def task_cancelled(run_id: str, task_id: str) -> Event:
 
 
 def shape_events(events: Sequence[Event], shape: str) -> Any:
-    """Return ``events`` in one of the three shapes of the http page; ``frame`` is the last event
-    alone."""
+    """Return ``events`` in ``shape``, one of the three of Wove's http page: a ``list``, a ``frame``
+    (the last event alone), or else an object whose ``events`` is the list."""
     if shape == "list":
         return list(events)
     if shape == "frame" and events:

@@ -24,9 +24,10 @@ class RequestError(Exception):
 
 
 class RequestReader:
-    """Reads one request.
+    """Parses the bytes of one request.
 
-    ``max_head`` and ``max_body`` are bytes; ``secure`` is copied into the request.
+    ``max_head`` and ``max_body`` limit its head and its body, in bytes; ``secure`` is copied into
+    the request.
     """
 
     def __init__(self, *, max_head: int, max_body: int, secure: bool = False) -> None:
@@ -91,10 +92,12 @@ class RequestReader:
         return self._complete
 
     def _parse_without_upgrade(self, rest: bytes) -> bool:
-        """Continue after a head that offers another protocol; ``rest`` is what follows it.
+        """Parse a head that offers another protocol again without the offer, followed by ``rest``,
+        and return whether the request is complete.
 
-        A server may ignore the offer (RFC 9110, 7.8). Java's HTTP client and ``curl --http2`` make
-        it with their first request. The parser stops there and takes the request for complete.
+        A server may ignore the offer (RFC 9110, 7.8), which Java's HTTP client and ``curl --http2``
+        make with their first request. But the parser stops after such a head and takes the request
+        for complete.
         """
         if self.pipelined:
             return self._complete
@@ -213,7 +216,8 @@ class RequestReader:
 
 
 def _origin_form(target: bytes) -> tuple[str | None, str]:
-    """Return the authority of a ``target`` in absolute form, else ``None``, and path and query."""
+    """Return the two parts of ``target``: its authority, which is ``None`` unless the target is in
+    absolute form, and its path with the query."""
     # A server must accept the absolute form too (RFC 9112, 3.2.2); the executor signs path?query.
     text = target.decode("latin-1")
     if text[:7].lower() != "http://" and text[:8].lower() != "https://":

@@ -1,4 +1,4 @@
-"""What pytest loads by itself; it leads to the plugin, which is registered under its module's name.
+"""The module that pytest loads by itself: it loads the plugin under the plugin's module name.
 
 pytest refuses to register one module under two names. So the entry point ``wove_http_dev`` is not
 the plugin itself, and a conftest's ``pytest_plugins`` or ``-p`` may name the plugin beside it.

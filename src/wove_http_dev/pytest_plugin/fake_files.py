@@ -1,4 +1,5 @@
-"""pyfakefs, whose fixture ``fs`` replaces the file system for every module of the process."""
+"""Keeps certificates readable under pyfakefs, whose fixture ``fs`` replaces the file system for
+every module of the process."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import sys
 
 
 def keep_files_real() -> None:
-    """Let certificates be read by OpenSSL, which knows real files only, while ``fs`` is in use.
+    """Let OpenSSL, which knows real files only, read certificates while pyfakefs's ``fs`` is in
+    use.
 
     The modules are imported here because ``fs`` changes for good what is imported meanwhile.
     """

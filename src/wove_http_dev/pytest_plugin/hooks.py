@@ -91,8 +91,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Before the fixtures of a test that uses a worker: import what it needs, and keep its files
-    real under pyfakefs."""
+    """Import what a test with a worker needs before its fixtures are set up, and keep the worker's
+    files real under pyfakefs."""
     if any(name.startswith("wove_http_") for name in getattr(item, "fixturenames", ())):
         from wove_http_dev.pytest_plugin.fake_files import keep_files_real
 

@@ -19,11 +19,11 @@ from wove_http_dev.runs.runner import Execution
 
 
 class Gate:
-    """Holds the runs of one task (name, glob, or every task) before their bodies start. A context
-    manager that releases them.
+    """Holds the runs of one task (a name, a glob, or every task) before their bodies start. As a
+    context manager, it releases them at the end of the block.
 
-    Cancelling a run releases it, and ``reset()`` releases all runs. ``stop()`` and the end of the
-    test end held runs with an error that says so.
+    Cancelling a held run releases it, and the worker's ``reset()`` releases all. A run that is
+    still held when the worker stops or the test ends fails with an error that says so.
     """
 
     def __init__(
@@ -55,7 +55,8 @@ class Gate:
     def wait_arrived(self, n: int = 1, timeout: float = 5.0) -> list[Run]:
         """Block until ``n`` runs have arrived, and return all that have arrived.
 
-        Raises :class:`WaitTimeoutError`, which contains the journal, after ``timeout`` seconds.
+        Raises :class:`WaitTimeoutError`, whose message contains the journal, after ``timeout``
+        seconds.
         """
         return self._wait_arrived(n, timeout, hint=_blocks_a_loop())
 
@@ -152,7 +153,8 @@ class Gates:
         self._lock = threading.Lock()
 
     def hold(self, task: str | None = None, release_when: int | None = None) -> Gate:
-        """Create a gate for the runs of ``task`` that arrive from now on."""
+        """Return a new gate that holds the runs of ``task`` that arrive from now on. With
+        ``release_when=n`` it releases them when the n-th arrives."""
         gate = Gate(self._journal, task, release_when)
         with self._lock:
             self._gates.append(gate)

@@ -45,25 +45,25 @@ class JournalObserver:
     """
 
     def exchange_opened(self, exchange: Exchange) -> None:
-        """A request or a failed connection was added."""
+        """Called when ``exchange``, a request or a failed connection, was added."""
 
     def exchange_updated(self, exchange: Exchange) -> None:
-        """``exchange`` now has a run or a reply. Called before the reply is written."""
+        """Called when ``exchange`` has a run or a reply, before the reply is written."""
 
     def exchange_closed(self, exchange: Exchange) -> None:
-        """``exchange`` has ended."""
+        """Called when ``exchange`` has ended."""
 
     def run_added(self, run: Run) -> None:
-        """``run`` is about to be added. Its payload has not been dropped yet."""
+        """Called when ``run`` is about to be added, while its payload is complete."""
 
     def run_changed(self, run: Run) -> None:
-        """The state or another attribute of ``run`` may have changed."""
+        """Called when the state or another attribute of ``run`` may have changed."""
 
     def run_finished(self, run: Run, outcome: Outcome) -> None:
-        """``run`` has its outcome. Called once for each run."""
+        """Called once for each run that ended with an outcome."""
 
     def run_lost(self, run: Run) -> None:
-        """``run`` ended without an outcome. Called once for each run."""
+        """Called once for each run that ended without an outcome."""
 
 
 class Journal:
@@ -129,7 +129,7 @@ class Journal:
             return exchange
 
     def open(self, kind: str = "request") -> Exchange:
-        """Add a new exchange; ``kind`` is ``request`` or ``connection``."""
+        """Add a new exchange and return it; ``kind`` is ``request`` or ``connection``."""
         exchange = self._new_exchange(kind)
         self._notify_observers(lambda observer: observer.exchange_opened(exchange))
         return exchange
@@ -140,8 +140,8 @@ class Journal:
         exchange.headers = [(name[:100], self._redact(name, value)) for name, value in kept]
 
     def clean(self, text: str, limit: int = TEXT_LIMIT) -> str:
-        """Return ``text`` with secrets redacted and cut to ``limit`` characters, so that a refused
-        client cannot fill memory and logs."""
+        """Return ``text`` with secrets redacted, at most ``limit`` characters of it, so that a
+        refused client cannot fill memory and logs."""
         if len(text) > limit + 4096:  # searching all of it would be slow
             text = text[: limit + 4096]
         text = replace_secrets(text, self._secrets, REDACTED)
@@ -153,7 +153,8 @@ class Journal:
         return value[:TEXT_LIMIT]
 
     def update(self, exchange: Exchange) -> None:
-        """Report that ``exchange`` has a run, or a reply that is about to be written."""
+        """Tell strict mode and the observers that ``exchange`` has a run, or a reply that is about
+        to be written."""
         self._note_violation(exchange)  # a test whose client has the reply may call check()
         self._notify_observers(lambda observer: observer.exchange_updated(exchange))
 
@@ -248,13 +249,15 @@ class Journal:
 
     @property
     def runs(self) -> RunLog:
-        """The stored runs, oldest first, without Wove's own initial values."""
+        """The stored runs, oldest first, except those with which Wove delivers an initial value of
+        a weave (``data``, ``weave(x=…)``)."""
         with self._changed:
             return RunLog([run for run in self._runs if not run.initial_value])
 
     @property
     def all_runs(self) -> RunLog:
-        """All stored runs, oldest first, including those that carry Wove's initial values."""
+        """All stored runs, oldest first, including those that only deliver an initial value of a
+        weave."""
         with self._changed:
             return RunLog(list(self._runs))
 
@@ -278,7 +281,8 @@ class Journal:
             self._payload_bytes = 0
 
     def wait(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
-        """Block until ``condition()`` is true. It is called whenever the journal changes.
+        """Block until ``condition()`` is true; ``condition`` is called whenever the journal
+        changes.
 
         Raises :class:`WaitTimeoutError`, whose message contains ``what``, after ``timeout``
         seconds.
@@ -325,9 +329,9 @@ class Journal:
             return RunLog(found())
 
     def shortfall(self, task: str | None, found: int, count: int, done: str, timeout: float) -> str:
-        """Return the message of a wait that failed: only ``found`` of ``count`` runs of ``task``
-        have ``done`` what the caller waited for. It lists the tasks in the journal and suggests a
-        similar name."""
+        """Return the message of a wait that timed out: only ``found`` of ``count`` runs of ``task``
+        have ``done`` what the caller waited for. The message lists the tasks in the journal and
+        suggests a similar name."""
         of_task = f" of {task!r}" if task is not None else ""
         runs = f"{found} of {count} runs" if found else "no run"
         text = f"{runs}{of_task} {done} within {timeout:g} s"

@@ -198,8 +198,8 @@ class Run:
 
     @property
     def error(self) -> BaseException | None:
-        """The exception that the task raised, as Wove would raise it; ``None`` unless the run
-        failed."""
+        """The exception that the task raised, as Wove would raise it; ``None`` if the run did not
+        fail."""
         if self.state != "failed" or self._outcome is None:
             return None
         if self._outcome.exception_pickle is not None:
@@ -211,7 +211,7 @@ class Run:
 
     @property
     def duration(self) -> float | None:
-        """Seconds from the start of the body to its outcome."""
+        """Seconds from the start of the body to its outcome; ``None`` unless the run has both."""
         if self.started is None or self.finished is None:
             return None
         return self.finished - self.started
@@ -261,8 +261,8 @@ class RunLog(Sequence[Run]):
         return self._runs[index]
 
     def _without(self, pattern: str) -> str:
-        """The message that no run matches ``pattern``: the tasks that there are, each with its
-        number of runs."""
+        """Return the message that no run matches ``pattern``. It lists the tasks that there are,
+        each with its number of runs."""
         if not self._runs:
             return f"no run of {pattern!r}: {self._missing}"
         counts = Counter(run.task_id[:200] for run in self._runs)

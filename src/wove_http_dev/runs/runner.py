@@ -43,7 +43,7 @@ def error_outcome(exc: BaseException, *, source: str, message: str | None = None
 
     A ``BaseException``, a ``TimeoutError`` or a ``StopIteration`` cancels or ends the client's
     weave, and an exception that does not survive pickling hides the real error (measured with wove
-    2.0.3). Such exceptions are sent only as ``error``.
+    2.0.3). Of such an exception the client gets only the ``error``, which describes it in JSON.
     """
     error = {
         "kind": type(exc).__name__,
@@ -87,8 +87,8 @@ def _portable(exc: BaseException) -> bytes | None:
 class Execution:
     """One execution of a task's body.
 
-    ``settled`` is set when the outcome is known, ``ended`` when the body has ended, which is later
-    if the body was abandoned.
+    The event ``settled`` is set when the outcome is known; the event ``ended`` is set when the body
+    has ended, which is later than that if the body was abandoned.
     """
 
     def __init__(self, name: str) -> None:
@@ -105,7 +105,8 @@ class Execution:
         self._on_cancel: list[Callable[[], None]] = []
 
     def begin(self) -> bool:
-        """Return whether the body may start. It may not if the execution was cancelled before."""
+        """Mark the body as begun, unless the execution was cancelled before. Returns whether the
+        body may start."""
         with self._lock:
             self._begun = self.outcome is None and not self.cancel_requested
             return self._begun
@@ -158,13 +159,14 @@ class Execution:
                 return
 
     def abandon(self, outcome: Outcome) -> None:
-        """Set the outcome now, even if the body still runs."""
+        """Set ``outcome`` now, even if the body still runs; the body's own outcome is then
+        dropped."""
         if self.settle(outcome) and self._begun and not self.ended.is_set():
             self.abandoned = True
 
     def drive(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """Run ``coroutine`` on a new event loop in this thread and return its result. Can be
-        cancelled."""
+        """Run ``coroutine`` on a new event loop in this thread and return its result.
+        :meth:`cancel` interrupts it."""
 
         async def main() -> Any:
             with self._lock:
@@ -181,7 +183,8 @@ class Execution:
 
 
 def run_body(execution: Execution, callable_pickle: bytes, args_pickle: bytes) -> Outcome:
-    """Load the callable, call it and pickle the result. Any failure becomes an error outcome."""
+    """Load the callable and its arguments, call it, and return its pickled result as an outcome.
+    Any failure becomes an error outcome."""
     try:
         function = loads(callable_pickle)
     except BaseException as exc:  # a pickle may raise anything, SystemExit included

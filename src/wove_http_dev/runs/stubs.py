@@ -1,4 +1,4 @@
-"""Stubs: answers for tasks that are then not run.
+"""Stubs: they answer for tasks, which are then not run.
 
 The value of a stub is pickled once, when the stub is made, so a value that cannot be pickled is an
 error in the test's own code.
@@ -23,7 +23,7 @@ UNSET: Any = object()
 
 @dataclass(frozen=True)
 class StubAnswer:
-    """A stub's answer: an outcome, or event frames in its place."""
+    """What a stub answers: an outcome, or event frames to send instead."""
 
     outcome: Outcome
     events: tuple[Event, ...] | None = None
@@ -89,8 +89,8 @@ def _computed(call: Callable[[Run], Any]) -> Source:
 
 
 def make_source(*, result: Any = UNSET, error: Any = UNSET, events: Any = UNSET) -> Source:
-    """Return the function that answers for a stub, made from exactly one of the arguments. Raises
-    :class:`UsageError` otherwise.
+    """Return a function that makes a stub's answer for each run. Raises :class:`UsageError` unless
+    exactly one argument is given.
 
     A ``list`` of results or errors is used in order, one for each run; a callable ``result`` is
     called with the run.
@@ -116,7 +116,8 @@ def make_source(*, result: Any = UNSET, error: Any = UNSET, events: Any = UNSET)
 
 
 class Stub:
-    """The answer to one task (name or glob). As a context manager it is removed at the end."""
+    """Answers for the tasks that match a name or glob. As a context manager, it removes itself at
+    the end of the block."""
 
     def __init__(self, task: str, source: Source, stubs: Stubs) -> None:
         self.task = task
@@ -153,7 +154,7 @@ class Stubs:
             return [stub.task for stub in self._stubs]
 
     def add(self, task: str, source: Source) -> Stub:
-        """Add a stub, in force from now on."""
+        """Add a stub, in force from now on, and return it."""
         if not isinstance(task, str) or not task:
             raise UsageError(f"task must be a name or a glob, not {task!r}")
         stub = Stub(task, source, self)
@@ -170,8 +171,8 @@ class Stubs:
         self.on_change()
 
     def find(self, run: Run) -> Source | None:
-        """Return the source that answers ``run``, or ``None``. Wove's own initial values are never
-        stubbed."""
+        """Return the function that answers for ``run``; ``None`` if no stub does. Runs that only
+        deliver an initial value of a weave (``data``, ``weave(x=…)``) are never stubbed."""
         if run.initial_value:
             return None
         with self._lock:

@@ -10,9 +10,10 @@ from wove_http_dev.errors import NoThreadError
 
 
 def start_thread(target: Callable[..., None], *args: Any, name: str) -> threading.Thread:
-    """Start a daemon thread that calls ``target(*args)``.
+    """Start a daemon thread that calls ``target(*args)``, and return the thread.
 
-    Raises :class:`NoThreadError` if the system has no thread to give; nothing is left of it then.
+    Raises :class:`NoThreadError` if the system has no thread to give; nothing of the new one is
+    left then.
     """
     thread = threading.Thread(target=target, args=args, name=name, daemon=True)
     try:

@@ -48,10 +48,10 @@ class Limits:
     crowded: float = 2.0
 
     def beside(self, others: int) -> Limits:
-        """Return the limits for a connection that is accepted while ``others`` are open.
+        """Return the limits for a new connection while ``others`` connections are open.
 
-        When half of the connection limit is in use, time limits shrink to ``crowded`` seconds, so
-        that silent clients cannot use up the rest.
+        If these are half of the connection limit or more, the time limits shrink to ``crowded``
+        seconds, so that silent clients cannot use up the rest.
         """
         if others < self.connections // 2:
             return self
@@ -71,29 +71,28 @@ class PendingReply(Protocol):
 
     @property
     def ends_early(self) -> bool:
-        """Whether a fault may cut the reply short on purpose, so that a broken write is not an
-        error."""
+        """Whether a fault may cut the reply short on purpose; a failed write is then no error."""
 
     def on_wire(self, wire: Wire) -> None:
         """Write the reply."""
 
     def done(self, error: str = "", code: str = "") -> None:
-        """Called at the end of the exchange. ``error`` is empty if the reply was written, else it
-        says why not; ``code`` is then one of ``runs.records.CODES``."""
+        """Record the end of the exchange. ``error`` is empty if the reply was written, else it says
+        why not; ``code`` is then one of ``runs.records.CODES``."""
 
     def failed(self, exc: BaseException) -> None:
-        """Called instead of :meth:`done` when the service, or a fault, raised ``exc`` while it
+        """Record, in place of :meth:`done`, that the service or a fault raised ``exc`` while it
         wrote the reply."""
 
     def wait(self, seconds: float | None) -> bool:
-        """Wait in a wire fault; see :class:`wove_http_dev.faults.fault.Waiting`."""
+        """Block a fault of the stage ``wire``; see :class:`wove_http_dev.faults.fault.Waiting`."""
 
 
 class Handler(Protocol):
     """Serves the requests that arrive on a server's connections."""
 
     def plan_connection(self) -> Plan:
-        """Return the faults that act on a connection that was just accepted."""
+        """Return the faults that are to act on a new connection."""
 
     def handle(self, request: Request) -> PendingReply:
         """Return the reply to a request. Never raises."""
@@ -101,16 +100,17 @@ class Handler(Protocol):
     def connection_failed(
         self, error: str, *, code: str, status: int | None, faults: list[str]
     ) -> None:
-        """Called when bytes arrived on a connection, but no complete request. ``code`` is one of
-        ``runs.records.CODES``, ``status`` the HTTP status of the reply, if there was one."""
+        """Record a connection on which bytes arrived, but no complete request. ``code`` is one of
+        ``runs.records.CODES``, ``status`` the HTTP status of the reply; ``None`` if there was no
+        reply."""
 
     def service_failed(self, exc: BaseException, faults: Sequence[str] = ()) -> None:
-        """Called when the service itself, or one of ``faults``, could not serve a connection.
-        Neither the client nor what the faults were injected to do is the cause."""
+        """Record that ``exc`` kept the service, or one of ``faults``, from serving a connection.
+        The cause is neither the client nor what the faults were injected to do."""
 
 
 class Aborted(Exception):
-    """A fault or the server has ended the connection: nothing more is written to it."""
+    """Raised when a fault or the server has ended the connection: nothing more is written to it."""
 
 
 class ConnectionOwner(Protocol):
@@ -166,8 +166,8 @@ class HttpConnection:
         self.body = b""
 
     def interrupt(self, *, reset: bool, gently: bool) -> None:
-        """End the connection. Called from another thread; with ``gently``, does nothing while a
-        request is being served."""
+        """End the connection from another thread; ``reset`` sends a TCP reset. ``gently`` does
+        nothing while a request is being served."""
         if gently and self._answering:
             return
         self._over = True
@@ -219,10 +219,11 @@ class HttpConnection:
             self._sock.close()
 
     def _send_end(self) -> None:
-        """Send what close() would, also if another process holds a copy of the descriptor.
+        """Tell the client that the connection ends. ``close()`` does not while another process
+        holds a copy of the descriptor.
 
-        After a close() with unread data the kernel sends a reset (RFC 2525, 2.17), which a
-        shutdown() before it would turn into an ordinary end.
+        If bytes are unread, do nothing: ``close()`` then makes the kernel send a reset (RFC 2525,
+        2.17), which a ``shutdown()`` before it would turn into an ordinary end.
         """
         self._sock.settimeout(0)
         with contextlib.suppress(BlockingIOError):  # nothing to read
@@ -371,7 +372,7 @@ class HttpConnection:
         return not close and not self._over
 
     def _refuse(self, error: RequestError, method: str = "") -> None:
-        """Reply with an error while the client may still be sending."""
+        """Reply with ``error``, although the client may still be sending its request."""
         reply = json_reply(error.status, {"error": str(error)})
         with contextlib.suppress(OSError, ValueError):
             self._sock.settimeout(self._limits.drain)
@@ -379,8 +380,9 @@ class HttpConnection:
             self._drain()
 
     def _drain(self) -> None:
-        """Half-close and read what the client still sends, limited in bytes and time. A plain
-        close would reset the connection before the client reads the reply (RFC 9112, 9.6)."""
+        """End the sending direction, then read and drop what the client still sends, limited in
+        bytes and time. A plain close would reset the connection before the client reads the reply
+        (RFC 9112, 9.6)."""
         self._sock.settimeout(self._limits.drain)
         _Socket.shutdown(self._sock, socket.SHUT_WR)
         deadline = time.monotonic() + self._limits.drain

@@ -1,7 +1,7 @@
-"""What the worker service itself could not do: said in the journal, on stderr and by strict mode.
+"""Records what the worker service itself could not do, in the journal and on stderr.
 
-It is kept apart from what a client did and from what a fault was injected to do: such an exchange
-has ``internal_error``, and a code of its own.
+This is kept apart from what a client did and from what a fault was injected to do: the exchange of
+such a failure has ``internal_error`` and a code of its own, and strict mode reports it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ TRACEBACK_LIMIT = 20_000
 
 
 def failure_code(exc: BaseException) -> str:
-    """Return the code, one of ``runs.records.CODES``, of what the service could not do."""
+    """Return the journal's code (one of ``runs.records.CODES``) for ``exc``, a failure of the
+    service."""
     if isinstance(exc, CannotServeError):
         return exc.code
     if isinstance(exc, OSError) and exc.errno in (errno.EMFILE, errno.ENFILE):
@@ -35,9 +36,9 @@ def record_failure(
     exchange: Exchange | None = None,
     faults: Sequence[str] = (),
 ) -> None:
-    """Write that the service failed with ``exc`` into ``exchange``, and to stderr.
+    """Record in ``exchange`` and on stderr that the service failed with ``exc``.
 
-    Without ``exchange``, one is opened for the connection, with ``faults``, and closed.
+    Without ``exchange``, a new one is added for the connection, with the names ``faults``.
     """
     entry = exchange if exchange is not None else journal.open("connection")
     if exchange is None:

@@ -1,7 +1,7 @@
-"""``HostState`` (what the worker controls) and ``InProcessHost``, which runs the request pipeline
-behind a server in this process.
+"""``HostState``, which a worker shares with its service, and ``InProcessHost``, which runs the
+service in this process.
 
-``isolated.host`` runs the pipeline in a child process instead.
+``isolated.host`` runs the service in a child process instead.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ STOPPED = Outcome(
 @dataclass
 class HostState:
     """The journal, gates, stubs and faults of a worker, and the host names and paths that it
-    serves. All of these outlive a stop."""
+    serves. All of these are kept when the worker stops."""
 
     journal: Journal
     gates: Gates
@@ -74,8 +74,8 @@ class HostState:
 
     @contextmanager
     def serving_as(self, name: str, path: str) -> Iterator[None]:
-        """Until the block ends, the certificate is valid for host ``name`` too, and ``path``
-        accepts command frames."""
+        """Make the certificate valid for host ``name`` too, and accept command frames at ``path``
+        too, until the block ends."""
         try:
             self.names.append(name)
             self.paths.append(path)
@@ -88,8 +88,8 @@ class HostState:
             self.apply()
 
     def release(self) -> None:
-        """Release every gate and end the wait of every fault. Faults do not wait again until the
-        next start."""
+        """Release the runs that gates hold and the requests that faults stall. Faults stall no
+        others until the next start."""
         self.gates.release_all()
         self.faults.halt()
 
@@ -115,8 +115,8 @@ class ServiceHost(Protocol):
         """Apply the current :class:`HostState`. Blocks until it is in force."""
 
     def flush_journal(self, *, settle: bool = False) -> None:
-        """Wait until the journal has every exchange that was answered; with ``settle``, also until
-        handshakes in progress have ended (at most :data:`SETTLE_TIME` seconds)."""
+        """Wait until the journal has every exchange that was answered. ``settle`` also waits until
+        handshakes in progress have ended, for at most :data:`SETTLE_TIME` seconds."""
 
 
 def leaf_names(options: Options, state: HostState) -> list[str]:
@@ -210,18 +210,18 @@ class InProcessHost:
                 self._server.start()
 
     def flush_journal(self, *, settle: bool = False) -> None:
-        """Do nothing, because the journal of a worker in this process is always complete; with
-        ``settle``, wait until TLS handshakes in progress have ended (at most
-        :data:`SETTLE_TIME` seconds). A client that rejects a certificate knows it before the
-        server has recorded it."""
+        """Return at once, because the journal of a worker in this process is always complete.
+        ``settle`` first waits until TLS handshakes in progress have ended, for at most
+        :data:`SETTLE_TIME` seconds: a client that rejects a certificate knows it before the server
+        has recorded it."""
         with self._lock:
             server = self._server
         if settle and server is not None:
             server.settle(SETTLE_TIME)
 
     def stop(self) -> list[str]:
-        """Stop serving and return the names of task bodies that run for longer than
-        :data:`STOP_GRACE`."""
+        """Stop serving and return the names of task bodies that still run :data:`STOP_GRACE`
+        seconds later."""
         return self._end(reset=False, release=self._state.release)
 
     def crash(self) -> None:

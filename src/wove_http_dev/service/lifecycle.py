@@ -16,8 +16,8 @@ from wove_http_dev.service.port import Port
 
 
 class Lifecycle:
-    """Starts, stops, restarts and crashes ``host``, listening on address ``name``, port ``number``
-    (0 picks a free one)."""
+    """Starts, stops, restarts and crashes ``host``, which listens on address ``name`` and port
+    ``number`` (0: a free one)."""
 
     def __init__(self, host: ServiceHost, name: str, number: int) -> None:
         self._host = host
@@ -38,8 +38,8 @@ class Lifecycle:
 
     @property
     def forked(self) -> bool:
-        """Whether this process is a forked child of the one that started the host. It has no part
-        in the host's life: what it stops, it would stop in its parent."""
+        """Whether this process is a forked child of the one that started the host. Such a child
+        must not stop the host, because that would stop it in the parent."""
         return self._process != os.getpid()
 
     def start(self) -> bool:
@@ -69,8 +69,8 @@ class Lifecycle:
             return True
 
     def stop(self) -> list[str]:
-        """Stop serving, release the port, and return the names of task bodies that still run. Like
-        :meth:`crash`, do nothing in a forked child."""
+        """Stop serving, release the port, and return the names of task bodies that still run. In a
+        forked child, do nothing and return an empty list."""
         if self.forked:
             return []
         with self._lock:
@@ -95,8 +95,9 @@ class Lifecycle:
             return stuck
 
     def crash(self, only_if: Callable[[], bool] = lambda: True) -> None:
-        """Crash the host, and keep the port reserved. Do nothing if ``only_if()`` is false, which
-        is called when no other operation is in progress."""
+        """Crash the host and keep the port reserved, unless ``only_if()`` returns false.
+        ``only_if`` is called while no other operation is in progress. In a forked child, do
+        nothing."""
         if self.forked:
             return
         with self._lock:

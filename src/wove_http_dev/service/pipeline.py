@@ -1,8 +1,8 @@
 """``Pipeline``: turns a request into a reply, without sockets.
 
 A request is authenticated, decoded, run or cancelled, and answered with event frames. A fault may
-change each of these stages; without a fault, the null fault is called. The body's pickles are
-loaded only after the request was accepted.
+change each of these stages; where none acts, the null fault is called, which changes nothing. The
+pickles in the body are loaded only after the request was accepted.
 """
 
 from __future__ import annotations
@@ -238,10 +238,11 @@ class Pipeline:
         return json_reply(200, sent)
 
     def cancel(self, command: CancelTask) -> tuple[list[Event], bool]:
-        """Cancel a run. Returns the event frames of the reply, and whether the run's end was waited
-        for.
+        """Cancel the run that ``command`` names. Returns the event frames of the reply, and whether
+        this call waited for the run to end.
 
-        Blocks only with ``require_ack``, for at most :data:`CANCEL_GRACE` seconds.
+        Blocks only for a command with mode ``require_ack``, for at most :data:`CANCEL_GRACE`
+        seconds.
         """
         with self._lock:
             entry = self._active.get(command.run_id)
@@ -310,8 +311,8 @@ def _event_type(event: Any) -> str:
 
 
 def outcome_events(command: RunTask, outcome: Outcome) -> list[Event]:
-    """Return the event frames of a run that ended in ``outcome``: started, and the terminal
-    frame."""
+    """Return the event frames of a run that ended with ``outcome``: ``task_started``, and the frame
+    that says how the run ended."""
     run_id, task_id = command.run_id, command.task_id
     if outcome.kind == "result":
         terminal = frames.task_result(run_id, task_id, outcome.result_pickle or b"")

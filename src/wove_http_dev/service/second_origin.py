@@ -33,8 +33,8 @@ class SecondOrigin:
     """Serves on a free port of localhost while started.
 
     Every request is recorded on the injection whose fault sent the client there
-    (``Injection.redirected``). ``route_requests(url)`` is entered while the origin is started, so
-    that clients of this process trust it.
+    (``Injection.redirected``). While the origin is started, the context manager
+    ``route_requests(url)`` makes clients of this process trust it.
     """
 
     def __init__(
@@ -70,8 +70,8 @@ class SecondOrigin:
         self.url = f"{'https' if tls else 'http'}://localhost:{self._port.number}{PATH}"
 
     def url_for(self, run_id: str, injection: Injection | None) -> str:
-        """Return a URL for ``injection``. Its query names the run, because a redirect drops the
-        request's body; an id of more than :data:`RUN_ID_LIMIT` characters is cut."""
+        """Return the URL to which a fault of ``injection`` redirects. Its query holds ``run_id``,
+        cut to :data:`RUN_ID_LIMIT` characters, because a redirect drops the request's body."""
         path = ""
         if injection is not None:
             path = self._paths.setdefault(injection, f"/{secrets.token_urlsafe(16)}")
@@ -102,7 +102,7 @@ class SecondOrigin:
     # service.connection.Handler
 
     def plan_connection(self) -> Plan:
-        """Return no faults."""
+        """Return a plan without faults: none acts on a connection to this server."""
         return NO_PLAN
 
     def handle(self, request: Request) -> _FixedReply:
@@ -126,7 +126,7 @@ class SecondOrigin:
         """Do nothing: failed connections are not recorded."""
 
     def service_failed(self, exc: BaseException, faults: Sequence[str] = ()) -> None:
-        """Report it to the worker."""
+        """Report ``exc`` to the worker."""
         self._service_failed(exc)
 
 

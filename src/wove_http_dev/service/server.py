@@ -78,7 +78,8 @@ class Server:
             raise
 
     def _spawn(self, listener: socket.socket) -> None:
-        """Start a thread that accepts. The caller has the lock."""
+        """Start a thread that accepts connections on ``listener``. The caller must hold the
+        lock."""
         self._count += 1
         name = f"{self._name}-connection-{self._count}"
         # A thread that does not start is not entered. One that does needs the lock to change
@@ -104,8 +105,8 @@ class Server:
                 self._threads.discard(threading.current_thread())
 
     def _next(self, listener: socket.socket) -> HttpConnection | None:
-        """Wait for a connection that can be served, and let another thread wait for the one after
-        it; ``None`` when this thread is to end. A connection that cannot be served is closed."""
+        """Wait for a connection and return it, after letting another thread wait for the next one.
+        A connection that cannot be served is closed. Returns ``None`` if this thread is to end."""
         while True:
             sock = self._accept(listener)
             try:
@@ -138,7 +139,8 @@ class Server:
         return connection
 
     def _accept(self, listener: socket.socket) -> socket.socket | None:
-        """Wait for a connection; ``None`` when ``listener`` was closed. Never raises."""
+        """Wait for a connection and return its socket; ``None`` if ``listener`` was closed. Never
+        raises."""
         while True:
             try:
                 sock = _accepted(listener)
@@ -205,8 +207,8 @@ class Server:
         self._join(time.monotonic() + 0.5)
 
     def interrupt(self, *, reset: bool, gently: bool) -> None:
-        """Stop listening and end the connections; with ``gently``, only those that serve no
-        request."""
+        """Stop listening and end the connections; ``reset`` ends them with a TCP reset, and
+        ``gently`` spares those that serve a request."""
         with self._changed:
             self.stopping = True
             connections = list(self._connections)

@@ -28,12 +28,12 @@ class StageService(Protocol):
         """Wait until no gate holds the run, run ``body``, and return its outcome."""
 
     def cancel(self, command: CancelTask) -> tuple[list[Event], bool]:
-        """Cancel a run. Returns the event frames of the reply, and whether the run's end was waited
-        for."""
+        """Cancel the run that ``command`` names. Returns the event frames of the reply, and whether
+        this call waited for the run to end."""
 
 
 class AuthStage:
-    """Implements ``faults.fault.AuthStage``."""
+    """The request that ``Fault.on_auth`` gets: implements ``faults.fault.AuthStage``."""
 
     def __init__(
         self, request: Request, authenticator: Authenticator, wait: Callable[[float | None], bool]
@@ -56,7 +56,8 @@ class AuthStage:
 
 
 class RunStage:
-    """Implements ``faults.fault.RunStage``."""
+    """The accepted ``run_task`` that ``Fault.on_run`` gets: implements
+    ``faults.fault.RunStage``."""
 
     def __init__(
         self,
@@ -116,7 +117,8 @@ class RunStage:
 
 
 class CancelStage:
-    """Implements ``faults.fault.CancelStage``."""
+    """The accepted ``cancel_task`` that ``Fault.on_cancel`` gets: implements
+    ``faults.fault.CancelStage``."""
 
     def __init__(
         self, service: StageService, command: CancelTask, wait: Callable[[float | None], bool]
@@ -134,7 +136,7 @@ class CancelStage:
 
 @dataclass
 class ResponseStage:
-    """Implements ``faults.fault.ResponseStage``."""
+    """What ``Fault.on_reply`` gets beside the reply: implements ``faults.fault.ResponseStage``."""
 
     request: Request
     wait: Callable[[float | None], bool]
@@ -143,7 +145,8 @@ class ResponseStage:
 
 @dataclass
 class EventsStage:
-    """Implements ``faults.fault.EventsStage``."""
+    """The run that ``Fault.on_events`` gets beside its frames: implements
+    ``faults.fault.EventsStage``."""
 
     run: Run
     outcome: Outcome
