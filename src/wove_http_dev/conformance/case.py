@@ -23,11 +23,12 @@ SKIPPED: Status = "skipped"
 NOT_RUN: Status = "not run"
 
 ACTUAL_LIMIT = 1500
-"""Longest text in a result, in characters: a service may answer with megabytes."""
+"""The most characters of text that a result keeps: a service may answer with megabytes."""
 
 
 class CaseFailed(Exception):
-    """A case failed. ``actual`` says what was seen; ``expected`` replaces the case's own text."""
+    """Raised by a case that failed. ``actual`` says what was seen; ``expected``, if given, replaces
+    the case's own text about what was expected."""
 
     def __init__(self, actual: str, *, expected: str | None = None) -> None:
         super().__init__(actual)
@@ -36,7 +37,8 @@ class CaseFailed(Exception):
 
 
 class NotApplicable(Exception):
-    """The case does not apply; the message is the reason that a report shows."""
+    """Raised by a case that does not apply to the service or executor; the message is the reason
+    that the report shows."""
 
 
 CaseBody = Callable[[Any], str | None]
@@ -48,15 +50,15 @@ ParametrizedBody = Callable[[Any, Parameter], str | None]
 class Case:
     """One requirement and the code that checks it.
 
-    ``scenario`` describes what the case sends. ``body`` is called with the check's context; it
-    returns a text about what it saw (or ``None``), or raises :class:`CaseFailed` or
-    :class:`NotApplicable`. A case with ``prerequisite`` runs before the others, and if it fails
-    they do not run.
+    ``scenario`` describes what the case sends. ``body`` is the code: a function that gets the
+    context of the check (which sends requests or starts weaves). It returns a text about what it
+    saw (or ``None``), or raises :class:`CaseFailed` or :class:`NotApplicable`. A case whose
+    ``prerequisite`` is true runs before the others, and if it fails, the others do not run.
     """
 
     family: str
     number: str
-    """Two digits, or empty for a case that is identified by its name alone."""
+    """Two digits, or an empty string if the case is identified by its name alone."""
     name: str
     level: Level
     source: str
@@ -68,13 +70,13 @@ class Case:
 
     @property
     def id(self) -> str:
-        """Family and number, e.g. ``auth.03``; for a case without a number, family and name, e.g.
-        ``outcome.slow-response``."""
+        """The family and the number, e.g. ``auth.03``; the family and the name if there is no
+        number, e.g. ``outcome.slow-response``."""
         return f"{self.family}.{self.number or self.name}"
 
     @property
     def title(self) -> str:
-        """Id and name, e.g. ``auth.03-tampered-body``."""
+        """The id and the name, e.g. ``auth.03-tampered-body``."""
         return f"{self.id}-{self.name}" if self.number else self.id
 
     def matches(self, pattern: str) -> bool:
@@ -84,8 +86,8 @@ class Case:
 
 
 class Family:
-    """The cases whose ids begin with one name. The object is created in the ``__init__`` of the
-    folder that holds the cases."""
+    """A group of cases whose ids begin with the same name, e.g. ``auth``. Each is created in the
+    ``__init__`` of the folder that holds its cases."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -101,10 +103,11 @@ class Family:
         name: str = "",
         prerequisite: bool = False,
     ) -> Callable[[CaseBody], CaseBody]:
-        """Make the decorated function a case of level MUST. Its docstring becomes the requirement;
-        its name, with hyphens, becomes the case's name, unless ``name`` is given.
+        """Return a decorator that makes a function a case of level MUST. The function's docstring
+        becomes the requirement; ``name``, or else the function's name with hyphens, becomes the
+        case's name.
 
-        With an empty ``number`` the case is identified by its name alone. Raises ``ValueError`` if
+        If ``number`` is empty, the case is identified by its name alone. Raises ``ValueError`` if
         the family already has a case with this number or name.
         """
 
@@ -117,8 +120,8 @@ class Family:
     def should(
         self, number: str, source: str, *, scenario: str, expected: str, name: str = ""
     ) -> Callable[[CaseBody], CaseBody]:
-        """Like :meth:`must`, for level SHOULD: a failure makes the check fail only with
-        ``--strict``."""
+        """Like :meth:`must`, for level SHOULD: if such a case fails, the whole check fails only
+        with ``--strict``."""
 
         def register(body: CaseBody) -> CaseBody:
             self._add(number, SHOULD, source, scenario, expected, body, name)
@@ -136,12 +139,12 @@ class Family:
         expected: str,
         level: Level = MUST,
     ) -> Callable[[ParametrizedBody[Parameter]], ParametrizedBody[Parameter]]:
-        """Make one case for each of ``values`` (number: value). The decorated function gets the
-        value as its second argument. If ``values`` is a sequence, the cases have no number, only a
-        name.
+        """Return a decorator that makes one case for each of ``values`` from the same function,
+        which gets the value as its second argument. The keys of ``values`` are the numbers of the
+        cases; if it is a sequence, the cases have only names.
 
-        ``name``, ``scenario``, ``expected`` and the docstring are format strings for the value:
-        ``"redirect-{}"``, or ``"tls-{0.name}"`` for an attribute.
+        The value is filled into ``name``, ``scenario``, ``expected`` and the docstring, which are
+        format strings: ``"redirect-{}"``, or ``"tls-{0.name}"`` for an attribute of the value.
         """
         numbered: list[tuple[str, Parameter]]
         if isinstance(values, Mapping):
@@ -204,18 +207,18 @@ class Result:
     case: Case
     status: Status
     actual: str = ""
-    """What was seen, or the reason for a skip; control characters removed."""
+    """What was seen, or why the case was skipped or not run; without control characters."""
     expected: str = ""
     seconds: float = 0.0
     known_failing: bool = False
     sent: str = ""
-    """The requests that were really sent, if the check records them."""
+    """The requests that the case sent, as recorded; empty if the check does not record them."""
 
     def is_shortfall(self, *, strict: bool) -> bool:
-        """Whether this result makes the check fail.
+        """Whether this result makes the whole check fail.
 
-        A SHOULD that failed counts only if ``strict``. A case that is known to fail counts when it
-        passes, because the list is then out of date.
+        A failed SHOULD does so only if ``strict`` is true. A case on the list of known failures
+        does so when it passes, because the list is then out of date.
         """
         if self.status == NOT_RUN:
             return True
@@ -226,7 +229,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Report:
-    """All results of a check, in order; ``subject`` names the service or executor that was
+    """The results of a check, in order. ``subject`` names the service or executor that was
     checked."""
 
     subject: str
@@ -236,21 +239,22 @@ class Report:
 
     @property
     def shortfalls(self) -> list[Result]:
-        """The results that make the check fail."""
+        """The results that make the whole check fail."""
         return [result for result in self.results if result.is_shortfall(strict=self.strict)]
 
     @property
     def exit_status(self) -> int:
-        """0, or 1 if a result makes the check fail."""
+        """The exit status of the command: 1 if any result makes the check fail, otherwise 0."""
         return 1 if self.shortfalls else 0
 
     def count(self, status: Status) -> int:
-        """How many results have ``status``."""
+        """Return how many results have ``status``."""
         return sum(result.status == status for result in self.results)
 
 
 def printable(text: str, limit: int = ACTUAL_LIMIT) -> str:
-    """``text`` without control characters (for terminals and XML), at most ``limit`` characters."""
+    """Return the first ``limit`` characters of ``text``, without control characters, which could
+    harm a terminal or are not allowed in XML."""
     clean = "".join(
         character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}"
         for character in text[: limit + 1]

@@ -1,7 +1,7 @@
-"""Reads lists of cases that are known to fail: a user's file, or the list shipped for a Wove
-version.
+"""Reads a list of cases that are known to fail: a file that the user names, or a list that comes
+with this package for one version of Wove.
 
-The shipped lists, ``known_failing/wove-<major>.<minor>.txt``, are for Wove's own executors.
+The lists in this package, ``known_failing/wove-<major>.<minor>.txt``, are for Wove's own executors.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from wove_http_dev.errors import UsageError
 from wove_http_dev.fields import nearest
 
 SHIPPED = "builtin"
-"""The value of ``check executor --known-failing`` that selects the shipped list."""
+"""The value of ``check executor --known-failing`` that selects the list in this package."""
 _CONDITION = re.compile(r"python_version\s*(>=|<)\s*[\"']?(\d+)\.(\d+)[\"']?")
 
 
 def parse_list(
     text: str, name: str, cases: Sequence[Case], python: tuple[int, int] | None = None
 ) -> list[str]:
-    """Return the globs in ``text`` that apply to Python version ``python`` (default: the running
-    one).
+    """Return the globs in ``text`` that apply to the Python version ``python`` (default: the one
+    that runs).
 
     Each line holds a glob, optionally ``;`` and a condition such as ``python_version >= "3.11"``,
-    optionally a ``#`` comment. Raises :class:`UsageError` for a glob that matches no case and for
-    any other condition; the message calls the list ``name``.
+    and optionally a ``#`` comment. Raises :class:`UsageError` if a glob matches none of ``cases``
+    or a condition has another form; the message calls the list ``name``.
     """
     version = python or (sys.version_info.major, sys.version_info.minor)
     globs = []
@@ -59,9 +59,10 @@ def _holds(condition: str, version: tuple[int, int], name: str) -> bool:
 
 
 def shipped_list(cases: Sequence[Case]) -> list[str]:
-    """Return the globs of the cases that the installed Wove's own executors are known to fail.
+    """Return globs for the cases that Wove's own executors are known to fail in the installed
+    version of Wove.
 
-    Raises :class:`UsageError` if no list is shipped for this version of Wove.
+    Raises :class:`UsageError` if this package has no list for that version.
     """
     version = ".".join(importlib.metadata.version("wove").split(".")[:2])
     folder = importlib.resources.files(__package__).joinpath("known_failing")
@@ -77,8 +78,9 @@ def shipped_list(cases: Sequence[Case]) -> list[str]:
 def read_known_failing(
     name: str | None, cases: Sequence[Case], *, shipped: bool = False
 ) -> list[str]:
-    """Return the globs in the file ``name``, or an empty list if ``name`` is ``None``. Raises
-    :class:`UsageError`; ``shipped`` says whether it may suggest :data:`SHIPPED`."""
+    """Return the globs in the file ``name``; an empty list if ``name`` is ``None``. Raises
+    :class:`UsageError` for a bad file. If ``shipped`` is true and ``name`` resembles
+    :data:`SHIPPED`, the message suggests that."""
     if name is None:
         return []
     try:

@@ -1,6 +1,6 @@
-"""Runs cases one after the other, within time limits, and stops when the service is dead.
+"""Runs cases one after the other, within time limits, and stops when the service no longer answers.
 
-Any ``Exception`` raised by a case becomes its result; ``KeyboardInterrupt`` ends the check.
+If a case raises an ``Exception``, that becomes its result; ``KeyboardInterrupt`` ends the check.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from wove_http_dev.conformance.case import (
 Context = Callable[[], AbstractContextManager[Any]]
 Observer = Callable[[Result], None]
 SLOW = 0.1
-"""If a prerequisite takes longer than this many seconds, the report calls the service slow."""
+"""Seconds: the report calls a service slow if a prerequisite case takes longer."""
 
 
 def select(cases: Iterable[Case], run: Sequence[str], exclude: Sequence[str]) -> list[Case]:
-    """Return the cases that match a glob in ``run`` (all cases, if ``run`` is empty) and none in
+    """Return the cases that match a glob in ``run`` (any case, if ``run`` is empty) and no glob in
     ``exclude``."""
     return [
         case
@@ -42,7 +42,7 @@ def select(cases: Iterable[Case], run: Sequence[str], exclude: Sequence[str]) ->
 
 
 def perform(case: Case, context: Context) -> Result:
-    """Run one case in a new context and return its result."""
+    """Run ``case`` in a new context and return its result."""
     began = time.monotonic()
     expected, sent = case.expected, ""
     try:
@@ -63,12 +63,13 @@ def perform(case: Case, context: Context) -> Result:
 
 
 class Checking:
-    """Runs the cases of one check, each in a new context made by ``context``, within time limits.
+    """Runs the cases of one check within time limits. ``context`` makes a new context for each
+    case.
 
-    No case is started after ``budget`` seconds, nor after the cases that did not pass have taken
+    No case starts after ``budget`` seconds, or once the cases that did not pass have taken
     ``losses`` seconds in total; so a service that hangs is given up sooner than a slow one.
     ``alive`` is called after a failed case and returns whether the service still answers. ``known``
-    holds the globs of cases known to fail; ``observer`` is called with each result.
+    holds globs for the cases that are known to fail; ``observer`` is called with each result.
     """
 
     def __init__(
@@ -123,7 +124,7 @@ class Checking:
         return result
 
     def _used_up(self) -> str:
-        """The reason why no more cases may start, or an empty string."""
+        """Say why no more cases may start; return an empty string if they may."""
         lost = [result for result in self._done if result.status != PASSED]
         if sum(result.seconds for result in lost) > self._losses:
             return (

@@ -1,7 +1,8 @@
-"""Starts a worker service for a check (``--cmd``), waits until it accepts connections, stops it.
+"""Starts a worker service for a check (option ``--cmd``), waits until it accepts connections, and
+stops it at the end.
 
-The process gets its own process group, so that its children are stopped too. The output goes to a
-temporary file; the end of it is shown if the service does not start.
+The process gets a process group of its own, so that its children are stopped too. Its output goes
+to a temporary file, and the end of that is shown if the service does not start.
 """
 
 from __future__ import annotations
@@ -22,22 +23,23 @@ POLL = 0.02
 STOP_GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
 SHOWN = 2000
-"""Characters of the command's output that are shown if it did not start."""
+"""How many characters of the command's output are shown if the service did not start."""
 
 
 class StartError(Exception):
-    """The command could not be started, or the port is in use; the message says which."""
+    """The command could not be started, or its port is already in use; the message says which."""
 
 
 class NeverAnsweredError(Exception):
-    """The command was started but never accepted a connection; the message ends with the output."""
+    """The command was started but did not accept a connection; its output is at the end of the
+    message."""
 
 
 class ServiceCommand:
-    """A context manager that starts a command and stops it at the end.
+    """A context manager that starts a command and, at the end of the block, stops it.
 
-    ``words`` is split like a shell command line, but no shell is used. Entering blocks until the
-    command accepts connections at ``host`` and ``port``. Raises :class:`StartError`;
+    ``words`` is split like a shell command line, but no shell is used. The block begins when the
+    command accepts connections at ``host`` and ``port``. Raises :class:`StartError`, or
     :class:`NeverAnsweredError` if the command ends before that or takes longer than ``patience``
     seconds.
     """

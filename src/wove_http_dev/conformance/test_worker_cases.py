@@ -23,8 +23,8 @@ from wove_http_dev.options import secret_from_environment
 
 @pytest.fixture(scope="module")
 def session(pytestconfig: pytest.Config) -> Iterator[Session]:
-    """A session with the service given by ``--wove-http-url``. All tests fail if a prerequisite
-    fails."""
+    """Yield a session with the service at ``--wove-http-url``. If a prerequisite case fails, all
+    tests fail."""
     option = pytestconfig.getoption
     url = option("--wove-http-url", default=None)
     if not url:

@@ -1,5 +1,5 @@
-"""Helpers for cases about cancellation: make Wove abandon a held run, and find the cancel_task sent
-for it."""
+"""Helpers for cases about cancellation: they make Wove give up a run that the worker does not
+answer, and find the cancel_task frame that the executor then sends."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ from wove_http_dev.runs.records import Exchange
 from wove_http_dev.worker import HttpWorker
 
 CANCEL_WITHIN = 2.0
-"""Seconds within which a cancel_task must arrive. A correct executor sends it at once."""
+"""Seconds within which a cancel_task must arrive; a correct executor sends it at once."""
 ABANDONED = "merge:abandoned"
-"""The task that a case holds at the worker and then abandons."""
+"""The task whose run the worker holds (does not start) until Wove gives it up."""
 NO_CANCEL = "no cancel_task arrived (see cancel.01)"
-"""The reason for skipping a case about another property of a cancel_task."""
+"""Why a case about some other property of a cancel_task is skipped."""
 
 
 def cancels_of(worker: HttpWorker, run_id: str | None) -> list[Exchange]:
-    """The cancel_task frames for one run."""
+    """Return the cancel_task requests for the run ``run_id`` that ``worker`` has received."""
     return [frame for frame in frames_of(worker, "cancel_task") if frame.run_id == run_id]
 
 
 async def abandon_run(worker: HttpWorker, remote: Remote, **options: Any) -> Exchange | None:
-    """Start a run of :data:`ABANDONED`, which ``worker`` must hold, and wait until Wove abandons it
-    (after 0.3 s unless ``options`` say otherwise, and later on a busy machine, where the run needs
-    longer to arrive); return its cancel_task, or ``None`` if none arrived in time.
+    """Start a run of :data:`ABANDONED`, wait until Wove gives it up, and return the cancel_task
+    request for it, or ``None`` if no such request arrived in time.
 
-    Raises :class:`CaseFailed` if the run itself never arrived.
+    ``worker`` must hold the run. Wove gives it up after the ``delivery_timeout`` in ``options``
+    (default 0.3 s), or later on a busy machine, where the run takes longer to arrive. Raises
+    :class:`CaseFailed` if the run itself never arrived.
     """
     before = len(worker.journal.runs[ABANDONED])
     options = {"delivery_timeout": 0.3, **options}
@@ -51,6 +52,6 @@ async def abandon_run(worker: HttpWorker, remote: Remote, **options: Any) -> Exc
 
 
 async def wait_for_answer(exchange: Exchange, seconds: float) -> bool:
-    """Wait at most ``seconds`` until the worker has answered ``exchange``; return whether it
-    has."""
+    """Wait at most ``seconds`` for the worker to answer ``exchange``; return whether it has
+    answered."""
     return await wait_until_async(lambda: exchange.duration is not None, seconds)

@@ -1,4 +1,4 @@
-"""Weaves that run in a separate thread, so that a weave that hangs fails its case instead of
+"""Runs weaves in threads of their own, so that a weave that hangs fails its case instead of
 blocking the checker."""
 
 from __future__ import annotations
@@ -17,30 +17,34 @@ if TYPE_CHECKING:
     from wove.context import WoveContextManager as Weave
 
 Define = Callable[["Weave", str], None]
-"""``define(w, environment)`` adds tasks to a weave ``w``; ``environment`` names the worker's."""
+"""``define(w, environment)`` adds tasks to the weave ``w``. Tasks given this ``environment`` run on
+the worker."""
 
 Remote = Callable[..., Awaitable[Any]]
-"""``remote(name, value, **options)`` runs a task called ``name``, which returns ``value``, on the
-worker. ``options`` are Wove's, e.g. ``delivery_timeout``. A function may replace name and value."""
+"""``remote(name, value, **options)`` runs a task called ``name`` on the worker; it returns
+``value``. ``options`` are Wove's, e.g. ``delivery_timeout``. Instead of a name and a value, it
+accepts a function to run."""
 
 Script = Callable[[Remote], Awaitable[Any]]
-"""A coroutine function that runs in the event loop of a weave and starts runs on the worker."""
+"""A coroutine function that a case runs in the event loop of a weave. It calls ``remote``, its
+argument, to start runs on the worker."""
 
 
 class BackgroundWeave:
-    """One weave in a thread, in an environment called ``environment`` with ``definition``.
+    """Runs one weave in a thread. Wove knows ``definition`` as the environment called
+    ``environment``, and ``define`` adds the tasks.
 
-    It counts as ended when its event loop and the threads of its default pool have ended, as with
-    ``with weave()``.
+    The weave has ended when its event loop has closed and the threads of the loop's default pool
+    have ended, as at the end of a ``with weave()`` block.
     """
 
     def __init__(
         self, environment: str, definition: Mapping[str, Any], define: Define, **options: Any
     ) -> None:
         self.raised: BaseException | None = None
-        """The exception that left the weave, if one did."""
+        """The exception that ended the weave, or ``None``."""
         self.seconds = 0.0
-        """How long the weave took, once it has ended."""
+        """How long the weave took; 0 until it has ended."""
         self._environment = environment
         self._definition = definition
         self._define = define
@@ -79,17 +83,17 @@ class BackgroundWeave:
         return self._ended.is_set()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until the weave has ended, at most ``seconds``; return whether it has."""
+        """Wait at most ``seconds`` for the weave to end; return whether it has ended."""
         return self._ended.wait(seconds)
 
     def outcome(self, task: str = "task") -> WeaveOutcome:
-        """The outcome of ``task``. The weave must have ended."""
+        """Return the result or the error of ``task``. The weave must have ended."""
         if self.raised is not None:
             return WeaveOutcome("raised", error=self.raised, seconds=self.seconds)
         return read_outcome(self._weave.result, task, self.seconds)
 
     def cancel(self, seconds: float) -> bool:
-        """Cancel the weave and wait at most ``seconds`` for its end; return whether it has
+        """Cancel the weave and wait at most ``seconds`` for it to end; return whether it has
         ended."""
         loop, task = self._loop, self._task
         if not self.ended and loop is not None and task is not None:
@@ -99,9 +103,10 @@ class BackgroundWeave:
 
 
 class ScriptedWeave:
-    """A weave whose only local task runs ``script`` in its event loop.
+    """Runs the coroutine function ``script`` as the only local task of a weave, in the weave's
+    event loop.
 
-    ``on_run`` is called with the name and the options of each run that the script starts.
+    ``on_run`` is called with the name and the options of each run that ``script`` starts.
     """
 
     def __init__(
@@ -112,9 +117,9 @@ class ScriptedWeave:
         on_run: Callable[[str, Mapping[str, Any]], None] = lambda name, options: None,
     ) -> None:
         self.value: Any = None
-        """The value that the script returned."""
+        """What ``script`` returned."""
         self.error: BaseException | None = None
-        """The exception that the script raised, if any."""
+        """The exception that ``script`` raised, or ``None``."""
         self._script = script
         self._on_run = on_run
         self._done = threading.Event()
@@ -140,8 +145,8 @@ class ScriptedWeave:
                 self._done.set()
 
     def wait(self, seconds: float) -> bool:
-        """Wait at most ``seconds`` until the script or its weave has ended; return whether one of
-        them has."""
+        """Wait at most ``seconds`` until the script or the whole weave has ended; return whether
+        either has."""
         ends = time.monotonic() + seconds
         while not self._done.wait(0.01):
             if self.weave.ended:

@@ -1,5 +1,5 @@
-"""`CaseContext`, the object that a case works with: it starts workers and weaves, waits for them,
-and ends them all with the case."""
+"""`CaseContext`, the object through which each case starts workers and weaves and waits for them.
+It ends them all when the case ends."""
 
 from __future__ import annotations
 
@@ -39,40 +39,42 @@ if TYPE_CHECKING:
     from wove.context import WoveContextManager as Weave
 
 TIMEOUT = 10.0
-"""Seconds: the executor's timeout in cases that do not test it."""
+"""The executor's timeout, in seconds, in cases that do not check timeouts."""
 DELIVERY_TIMEOUT = 2.0
-"""Seconds: Wove's delivery_timeout in such cases, so that a lost run becomes an error."""
+"""Wove's delivery_timeout, in seconds, in cases that do not check timeouts. It turns a lost run
+into an error."""
 MARGIN = 1.5
-"""Seconds that a weave may take beyond its timeouts, on an idle machine."""
+"""Seconds by which a weave may exceed its timeouts on an idle machine."""
 PATIENCE = 5.0
 """Seconds to wait for something that a correct executor does at once, on an idle machine."""
 CLEANUP = 2.0
-"""Seconds in which a weave must end once it is cancelled and its worker has stopped."""
+"""Seconds within which a weave must end after it was cancelled and its worker has stopped."""
 POLL = 0.005
 """Seconds between two checks of a condition."""
 POOL_OVERFLOW = 40
-"""A number of simultaneous runs that Python's default thread pool (at most 32 threads) cannot
-hold."""
+"""More simultaneous runs than Python's default thread pool has threads (at most 32)."""
 MACHINE = Machine()
-"""Measures by how much the time limits are multiplied."""
+"""Measures how busy this machine is; all time limits are multiplied by the result."""
 
 
 class Session:
-    """What all cases share: the executor under test and the CA of the workers."""
+    """What all cases of a check share: the executor under test, and the certificate authority (CA)
+    of the workers."""
 
     def __init__(self, subject: ExecutorUnderTest, ca: CertificateAuthority) -> None:
         self.subject = subject
         self.ca = ca
         self.stuck = 0
-        """Weaves that had not ended :data:`CLEANUP` seconds after their worker had stopped."""
+        """The number of weaves that had still not ended :data:`CLEANUP` seconds after their worker
+        stopped."""
         self.uncaught: list[str] = []
-        """The exceptions that ended threads during cases, as text."""
+        """The uncaught exceptions that ended threads during the cases, as text."""
         self.process_settings = process_settings()
-        """The settings of the process before the first case."""
+        """The result of :func:`process_settings` before the first case."""
 
     @contextmanager
     def case(self) -> Iterator[CaseContext]:
-        """The context of one case. Its workers and weaves are ended on exit."""
+        """Yield the context of one case, and end its workers and weaves after the block."""
         with record_uncaught(self.uncaught):
             check = CaseContext(self)
             try:
@@ -83,9 +85,11 @@ class Session:
 
 @contextmanager
 def trusted_ca() -> Iterator[CertificateAuthority]:
-    """Make a CA that HTTP clients trust by default, and bypass proxies for the workers.
+    """Yield a new certificate authority (CA) that HTTP clients trust by default, and make them
+    bypass proxies for the workers.
 
-    Enter it before the executor is imported: some HTTP clients read these variables at import.
+    Both are set in environment variables. Enter the block before the executor is imported, because
+    some HTTP clients read the variables at import.
     """
     with CertificateAuthority() as ca, ExitStack() as stack:
         for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
@@ -99,7 +103,7 @@ def trusted_ca() -> Iterator[CertificateAuthority]:
 
 
 class CaseContext:
-    """Starts workers and weaves for one case, and ends them in :meth:`close`."""
+    """Starts workers and weaves for one case; :meth:`close` ends them."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -112,8 +116,8 @@ class CaseContext:
         self._weaves: list[BackgroundWeave] = []
 
     def close(self) -> None:
-        """End every worker and weave. Stalled requests are released first, so that the executor's
-        threads can end."""
+        """End every worker and weave. Answers that a worker delays are released first, so that the
+        executor's threads can end."""
         for worker in self._workers:
             worker.reset()
         with warnings.catch_warnings():
@@ -127,14 +131,14 @@ class CaseContext:
 
     @property
     def sent(self) -> str:
-        """The steps of the case so far, on one line of bounded length, for the report."""
+        """What the case has done so far, on one line of limited length, for the report."""
         return self._log.text()
 
     # Workers
 
     def worker(self, **options: Any) -> HttpWorker:
-        """Start a worker. Unless ``options`` say otherwise it serves signed https, and the
-        executor's ``timeout`` is 10 s."""
+        """Start a worker and return it. By default it uses https and signatures, and sets the
+        executor's ``timeout`` to 10 s; ``options`` can change that."""
         words: dict[str, Any] = {"timeout": TIMEOUT, "delivery_timeout": None, **options}
         worker = RecordedWorker(ca=self._session.ca, **words)
         self._log.add_worker(worker)
@@ -146,28 +150,30 @@ class CaseContext:
         return worker
 
     def client_context(self) -> ssl.SSLContext:
-        """A TLS context that trusts the workers' CA."""
+        """Return a TLS context that trusts the workers' certificates."""
         return self._session.ca.client_context()
 
     def seconds(self, idle: float) -> float:
-        """Return how many seconds this machine may take now for what may take ``idle`` seconds on
-        an idle machine."""
+        """Convert a time limit: return how many seconds to allow now for what takes up to ``idle``
+        seconds on an idle machine."""
         return idle * self._slowdown
 
     def enter(self, context: Any) -> Any:
-        """Enter a context manager that is left when the case ends."""
+        """Enter the context manager ``context`` and return what it yields; it is left when the case
+        ends."""
         return self._exit.enter_context(context)
 
     # Weaves
 
     def security_of(self, worker: HttpWorker) -> Mapping[str, Any]:
-        """``executor_config["security"]`` for ``worker``, which must have a secret or a token."""
+        """Return the ``executor_config["security"]`` that ``worker`` accepts. The worker must
+        require a secret or a token."""
         found: Mapping[str, Any] = worker.environment_definition["executor_config"]["security"]
         return found
 
     def definition(self, worker: HttpWorker, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the definition of an environment with a new executor for ``worker``. ``settings``
-        replace entries of its ``executor_config``."""
+        """Return the definition of an environment that sends tasks to ``worker`` through a new
+        executor. ``settings`` replace entries of its ``executor_config``."""
         if settings:
             self._log.add("executor_config", settings)
         config = {**worker.environment_definition["executor_config"], **settings}
@@ -186,10 +192,10 @@ class CaseContext:
         definition: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> BackgroundWeave:
-        """Start a weave with the tasks that ``define`` adds.
+        """Start a weave with the tasks that ``define`` adds, and return it while it runs.
 
-        ``options`` are for the weave, ``settings`` for the executor. With a ``definition`` the
-        weave uses the executor in it instead of a new one.
+        ``options`` are for the weave, ``settings`` for the executor. If ``definition`` is given,
+        the weave uses the executor in it instead of a new one.
         """
         definition = definition or self.definition(worker, settings or {})
 
@@ -211,12 +217,13 @@ class CaseContext:
         definition: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> WeaveOutcome:
-        """Run a weave of one task, called ``task``, which returns ``value``; wait until it ends and
-        return its outcome.
+        """Run a weave whose only task, called ``task``, returns ``value``; wait for the weave to
+        end and return the task's outcome.
 
-        ``options`` are for the task; its ``delivery_timeout`` is 2 s unless they set another.
-        Raises :class:`CaseFailed` if the weave has not ended ``within`` seconds (more on a busy
-        machine); the message calls the weave ``what``.
+        ``options`` are for the task; its ``delivery_timeout`` is 2 s by default. ``settings`` and
+        ``definition`` are those of :meth:`weave`. Raises :class:`CaseFailed` if the weave has not
+        ended after ``within`` seconds (more on a busy machine); the message calls the weave
+        ``what``.
         """
         options.setdefault("delivery_timeout", DELIVERY_TIMEOUT)
 
@@ -237,9 +244,9 @@ class CaseContext:
         settings: Mapping[str, Any] | None = None,
         within: float = PATIENCE,
     ) -> Any:
-        """Run ``script`` in the event loop of a weave; return what it returns, or raise what it
-        raises. Raises :class:`CaseFailed` if it has not ended ``within`` seconds (more on a busy
-        machine)."""
+        """Run the coroutine function ``script`` in the event loop of a weave; return what it
+        returns, or raise what it raises. Raises :class:`CaseFailed` if it has not ended after
+        ``within`` seconds (more on a busy machine)."""
         scripted = ScriptedWeave(
             next(self._names),
             self.definition(worker, settings or {}),
@@ -259,37 +266,38 @@ class CaseContext:
 
     @property
     def last_weave(self) -> BackgroundWeave:
-        """The weave that was started last."""
+        """The weave that this case started last."""
         return self._weaves[-1]
 
     # The process
 
     @property
     def process_before(self) -> Mapping[str, Any]:
-        """The :func:`process_settings` before the first case."""
+        """The result of :func:`process_settings` before the first case."""
         return self._session.process_settings
 
     @property
     def uncaught(self) -> list[str]:
-        """The exceptions that have ended threads during this case, as text."""
+        """The uncaught exceptions that ended threads during this case, as text."""
         return self._session.uncaught[self._uncaught_before :]
 
     # Verdicts
 
     def fail(self, actual: str, expected: str | None = None) -> NoReturn:
-        """Raise :class:`CaseFailed`."""
+        """Raise :class:`CaseFailed`. ``actual`` says what was seen, ``expected`` what was expected
+        instead of the case's own text."""
         raise CaseFailed(actual, expected=expected)
 
     def expect_end(self, weave: BackgroundWeave, within: float, what: str) -> None:
-        """Wait until ``weave`` has ended. Raises :class:`CaseFailed` after ``within`` seconds (more
-        on a busy machine)."""
+        """Wait for ``weave`` to end. Raises :class:`CaseFailed` if it has not ended after
+        ``within`` seconds (more on a busy machine); the message calls the weave ``what``."""
         within = self.seconds(within)
         if not weave.wait(within):
             self.fail(f"{what} had not ended {within:.1f} s after it began")
 
     def expect_error(self, outcome: WeaveOutcome, what: str) -> WeaveOutcome:
-        """Return ``outcome`` if it is the task's error. Otherwise raise :class:`CaseFailed`, whose
-        message describes the situation with ``what``."""
+        """Return ``outcome`` if it is an error of the task. Otherwise raise :class:`CaseFailed`;
+        ``what`` describes the situation in the message."""
         if outcome.kind == "result":
             self.fail(f"{what}: the failure was swallowed, the weave has {outcome}")
         if outcome.kind == "nothing":
@@ -300,13 +308,13 @@ class CaseContext:
 
 
 def in_seconds(idle: float) -> float:
-    """Return how many seconds this machine may take now for what may take ``idle`` seconds on an
-    idle machine."""
+    """Convert a time limit: return how many seconds to allow now for what takes up to ``idle``
+    seconds on an idle machine."""
     return idle * MACHINE.slowdown()
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Wait at most ``seconds`` until ``condition()`` is true; return whether it is."""
+    """Wait at most ``seconds`` for ``condition()`` to become true; return whether it did."""
     ends, pause = time.monotonic() + seconds, threading.Event()
     while not condition():
         if time.monotonic() > ends:
@@ -316,8 +324,8 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 async def wait_until_async(condition: Callable[[], bool], seconds: float) -> bool:
-    """Async version of :func:`wait_until`, for scripts that run in a weave's event loop; does not
-    block the loop."""
+    """Do what :func:`wait_until` does, but as a coroutine, so that the event loop of the weave is
+    not blocked."""
     ends = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > ends:
@@ -327,7 +335,8 @@ async def wait_until_async(condition: Callable[[], bool], seconds: float) -> boo
 
 
 async def attempt(run: Any) -> WeaveOutcome:
-    """Wait for a run that a script started; return its outcome."""
+    """Wait for ``run``, a run that the case started in a weave, and return its outcome. An error is
+    returned, not raised."""
     try:
         return WeaveOutcome("result", await run)
     except Exception as exc:
@@ -338,7 +347,8 @@ async def attempt(run: Any) -> WeaveOutcome:
 
 
 def process_settings() -> dict[str, Any]:
-    """Settings that belong to the whole process, keyed by the words for the report."""
+    """Return settings of the whole process that an executor must not change, keyed by a description
+    for the report."""
     return {
         "the working directory": os.getcwd(),
         "socket.getdefaulttimeout()": socket.getdefaulttimeout(),
@@ -349,7 +359,8 @@ def process_settings() -> dict[str, Any]:
 
 
 def frames_of(worker: HttpWorker, kind: str, task: str = "") -> list[Exchange]:
-    """The command frames of type ``kind`` that ``worker`` has received, refused ones included."""
+    """Return the requests with a command frame of type ``kind`` that ``worker`` has received, also
+    those that it refused. If ``task`` is given, only those whose task id contains it."""
     return [
         exchange
         for exchange in worker.journal.exchanges
@@ -358,10 +369,10 @@ def frames_of(worker: HttpWorker, kind: str, task: str = "") -> list[Exchange]:
 
 
 def headers_of(exchange: Exchange) -> Headers:
-    """The headers of a request; names are compared without regard to case."""
+    """Return the headers of a request. Their names can be looked up in upper or lower case."""
     return Headers(exchange.headers)
 
 
 def requests_of(worker: HttpWorker) -> list[Exchange]:
-    """Every complete HTTP request that ``worker`` has received."""
+    """Return every complete HTTP request that ``worker`` has received."""
     return [exchange for exchange in worker.exchanges if exchange.kind == "request"]

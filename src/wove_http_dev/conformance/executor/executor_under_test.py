@@ -1,5 +1,5 @@
-"""The executor under test: one of Wove's own by name, or one made by a factory
-``MODULE:FACTORY``."""
+"""The executor under test: one of Wove's own, selected by name, or a user's, made by a function
+that is given as ``MODULE:FACTORY``."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ BUILTIN_NAMES = ("http", "https")
 
 @dataclass(frozen=True)
 class ExecutorUnderTest:
-    """How to get the executor under test: ``make()`` returns a new value for the ``executor`` entry
-    of an environment."""
+    """The executor under test. ``make()`` returns a new value for the ``executor`` entry of a Wove
+    environment."""
 
     label: str
     make: Callable[[], Any] = field(repr=False)
     builtin: bool = False
-    """Whether it is one of Wove's own."""
+    """Whether the executor is one of Wove's own."""
 
 
 def builtin_executor(name: str) -> ExecutorUnderTest:
-    """Wove's own executor called ``name``. Raises :class:`UsageError` for another name."""
+    """Return Wove's own executor called ``name``. Raises :class:`UsageError` if there is none."""
     if name not in BUILTIN_NAMES:
         raise UsageError(f"--executor takes {' or '.join(BUILTIN_NAMES)}, not {name!r}")
     return ExecutorUnderTest(f"executor {name}", lambda: name, builtin=True)
 
 
 def load_executor(spec: str) -> ExecutorUnderTest:
-    """Import ``MODULE:FACTORY`` and call the factory once as a test.
+    """Import the function in ``spec`` (``MODULE:FACTORY``), call it once as a test, and return the
+    executor under test.
 
     Raises :class:`UsageError` with a one-line message if the import or the call fails, or if the
-    factory does not return an executor.
+    function does not return an executor.
     """
     module_name, colon, path = spec.partition(":")
     if not colon or not module_name or not path:

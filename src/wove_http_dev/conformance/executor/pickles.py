@@ -1,5 +1,6 @@
-"""Values with an effect when they are unpickled, which show whether the executor unpickles and in
-which thread. They must be importable, because the executor runs in this process."""
+"""Values that have an effect when they are unpickled; this shows whether the executor unpickles
+them, and in which thread. Their classes must be importable, because the executor runs in this
+process."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ def _load_canary(number: int) -> str:
 
 
 class PickleCanary:
-    """A value that records that its pickle was loaded."""
+    """A value whose pickle tells when it is loaded: ``loaded`` is then true."""
 
     def __init__(self) -> None:
         self._number = next(_numbers)
@@ -30,7 +31,7 @@ class PickleCanary:
 
     @property
     def loaded(self) -> bool:
-        """Whether the pickle of this value has been loaded."""
+        """Whether someone has unpickled this value."""
         with _lock:
             return self._number in _loaded
 
@@ -41,7 +42,7 @@ def _load_slowly(seconds: float) -> str:
 
 
 class SlowPickle:
-    """A value whose pickle takes ``seconds`` to load, asleep rather than computing."""
+    """A value that takes ``seconds`` to unpickle; the thread sleeps meanwhile."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds

@@ -10,7 +10,7 @@ from wove_http_dev.runs.records import Exchange
 
 
 def refusal(exchange: Exchange) -> str:
-    """The reason why ``exchange`` was refused; empty if it was accepted."""
+    """Return why the worker refused the request in ``exchange``; an empty string if it did not."""
     verdict = exchange.verdict
     if not exchange.refusal or verdict is None or not verdict.hint:
         return exchange.refusal
@@ -20,9 +20,9 @@ def refusal(exchange: Exchange) -> str:
 
 
 def signed_over(request: Request, secret: bytes, url: str) -> str:
-    """Describe what the signature of ``request`` covers instead of the target that was sent.
+    """Find out what a wrong signature of ``request`` was made for, and describe it.
 
-    ``url`` is the configured URL. Common mistakes in deriving the target from it are tried.
+    Common mistakes in deriving the signed target from ``url``, the configured URL, are tried.
     """
     parts = urllib.parse.urlsplit(url)
     query = f"?{parts.query}" if parts.query else ""

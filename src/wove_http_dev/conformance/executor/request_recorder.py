@@ -1,5 +1,5 @@
-"""A fault that changes nothing and records every request with its body. Signatures cover the body,
-and the journal does not store it."""
+"""A fault that changes nothing, but records every request with its body. The worker's own record
+(the journal) has no bodies, and a case needs them to check signatures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class RequestRecorder(Fault):
     requests: list[Request] = field(default_factory=list, repr=False)
 
     def on_auth(self, stage: AuthStage) -> Verdict:
-        """Record the request."""
+        """Record the request, and return what the worker itself decides about it."""
         self.requests.append(stage.request)
         return stage.proceed()
 

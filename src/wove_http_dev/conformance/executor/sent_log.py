@@ -1,5 +1,5 @@
-"""Records what a case did while it ran: workers, faults, stubs, holds and weaves, and the workers'
-answers. Reports show it as ``sent``."""
+"""Records what a case does: the workers it starts, their faults, stubs (prepared answers) and holds
+(runs that wait), the weaves, and the workers' answers. Reports show this as ``sent``."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from wove.context import WoveContextManager as Weave
 
 STEPS_LIMIT = 12
-"""The number of different steps, and of different answers, that are shown."""
+"""The most steps, and the most answers, that are shown; equal ones count once."""
 STEP_LIMIT = 160
-"""The number of characters of one step that are shown."""
+"""The most characters that are shown of one step."""
 VALUE_LIMIT = 80
-"""The number of characters of one value that are shown."""
+"""The most characters that are shown of one value."""
 
 
 class SentLog:
-    """The steps of one case in the order in which they happened, and the workers it started. Equal
-    steps are counted."""
+    """The steps of one case in order, and the workers that it started. Equal steps are counted
+    instead of repeated."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -38,19 +38,19 @@ class SentLog:
         self._workers: list[HttpWorker] = []
 
     def add(self, step: str, words: Mapping[str, Any] | None = None) -> None:
-        """Record ``step``, followed by ``words`` as ``name=value``."""
+        """Record ``step``; its text is followed by ``words`` as ``name=value``."""
         with self._lock:
             values = _HidingRepr(_secrets(self._workers))
             pairs = [f"{name}={values.text(value)}" for name, value in (words or {}).items()]
             self._steps[" ".join([step, *pairs])] += 1
 
     def add_worker(self, worker: HttpWorker) -> None:
-        """Include the answers of ``worker`` in the text, and hide its secret."""
+        """Include the answers of ``worker`` in the text, and hide the worker's secret there."""
         with self._lock:
             self._workers.append(worker)
 
     def text(self) -> str:
-        """Return the steps and the answers on one line of bounded length, without secrets."""
+        """Return the steps and the answers on one line of limited length, without secrets."""
         with self._lock:
             steps, workers = Counter(self._steps), list(self._workers)
         answers = Counter(
@@ -72,8 +72,8 @@ def _shortened(text: str, limit: int) -> str:
 
 
 class _HidingRepr(reprlib.Repr):
-    """Formats values as short text. Secrets are hidden before a text is shortened, so that no part
-    of a secret remains."""
+    """Formats values as short text without secrets. They are hidden before the text is shortened,
+    so that no part of a secret remains."""
 
     def __init__(self, secrets: list[str]) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class _HidingRepr(reprlib.Repr):
         self._secrets = secrets
 
     def text(self, value: Any) -> str:
-        """Return a word unquoted, anything else as its shortened ``repr``."""
+        """Return ``value`` itself if it is a single word, otherwise its shortened ``repr``."""
         is_word = isinstance(value, str) and value.isidentifier() and len(value) <= VALUE_LIMIT
         return str(value) if is_word else self.repr(value)
 
@@ -97,7 +97,8 @@ class _HidingRepr(reprlib.Repr):
 
 
 def _answer(exchange: Exchange) -> str:
-    """One exchange as text, e.g. ``run_task -> 200 task_started+task_result``."""
+    """Return one request and its answer as text, e.g. ``run_task -> 200
+    task_started+task_result``."""
     status = str(exchange.status) if exchange.status is not None else "no status"
     events = "+".join(exchange.events[:5])
     request = exchange.frame_type or exchange.method or exchange.kind
@@ -115,7 +116,7 @@ def _counted(texts: Counter[str], secrets: list[str]) -> list[str]:
 
 
 class RecordedWorker(HttpWorker):
-    """A worker that records the faults, stubs and holds that a case sets."""
+    """A worker that also notes, in ``log``, each fault, stub and hold that a case sets."""
 
     log: SentLog | None = None
 
@@ -124,31 +125,33 @@ class RecordedWorker(HttpWorker):
             self.log.add(step, words)
 
     def inject(self, *faults: Fault | str, **selection: Any) -> Injection:
-        """Record the faults, then inject them."""
+        """Note the faults in the log; then do and return what :meth:`HttpWorker.inject` does."""
         self._record(f"fault {', '.join(map(str, faults))}", selection)
         return super().inject(*faults, **selection)
 
     def stub(self, task: str, **source: Any) -> Stub:
-        """Record the stub, then set it."""
+        """Note the stub (a prepared answer) in the log; then do and return what
+        :meth:`HttpWorker.stub` does."""
         self._record(f"stub {task}", source)
         return super().stub(task, **source)
 
     def hold(self, task: str | None = None, release_when: int | None = None) -> Gate:
-        """Record the hold, then set it."""
+        """Note in the log that runs are held (made to wait); then do and return what
+        :meth:`HttpWorker.hold` does."""
         self._record(f"hold {task or 'every task'}")
         return super().hold(task, release_when)
 
 
 class RecordedWeave:
-    """A wrapper of a weave ``w`` that records the options of the tasks defined through it."""
+    """Stands for ``weave`` while a case defines tasks, and notes the options of each task."""
 
     def __init__(self, weave: Weave, log: SentLog) -> None:
         self._weave = weave
         self._log = log
 
     def do(self, *arguments: Any, **options: Any) -> Callable[[Any], Any]:
-        """Call Wove's ``w.do`` and record its options, without the environment's name, which the
-        checker chose."""
+        """Call Wove's ``w.do`` and return a decorator like it, which also notes the task and its
+        options. The environment's name is left out, because the checker chose it."""
         decorate = self._weave.do(*arguments, **options)
 
         def register(function: Callable[..., Any]) -> Any:

@@ -1,4 +1,5 @@
-"""The sources of the requirements (specifications, documentation), as reports cite them."""
+"""The specifications and documentation pages that reports cite as the source of each
+requirement."""
 
 PROTOCOL = 'Wove docs, "http / https Executor", Executor Protocol'
 KEYS = 'Wove docs, "http / https Executor", Configuration Keys'

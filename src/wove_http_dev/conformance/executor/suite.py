@@ -1,4 +1,4 @@
-"""The list of all cases for an executor, by family and number."""
+"""All cases for an executor, sorted by family and number."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FOLDERS = (frames, errors, security, routing, cancel, time, retries, outcome)
 
 
 def _cases_of(folder: ModuleType) -> list[Case]:
-    """Import every module of ``folder``, which defines cases at import, and return the cases sorted
+    """Import every module in ``folder`` (the import defines its cases) and return the cases, sorted
     by number."""
     for module in pkgutil.iter_modules(folder.__path__):
         importlib.import_module(f"{folder.__name__}.{module.name}")
@@ -33,5 +33,5 @@ def _cases_of(folder: ModuleType) -> list[Case]:
 EXECUTOR_CASES: tuple[Case, ...] = tuple(case for folder in _FOLDERS for case in _cases_of(folder))
 PREREQUISITES: tuple[Case, ...] = tuple(case for case in EXECUTOR_CASES if case.prerequisite)
 BUDGET = 180.0
-"""Seconds after which no further case begins. An executor that swallows all errors takes about this
-long, Wove's own executors a fifth of it."""
+"""Seconds after which no further case starts. The check takes about this long for an executor that
+swallows all errors, and a fifth of it for Wove's own executors."""

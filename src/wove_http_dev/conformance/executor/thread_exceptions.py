@@ -1,4 +1,4 @@
-"""Records exceptions that end a thread uncaught, and keeps their tracebacks off the terminal."""
+"""Records uncaught exceptions that end a thread, and keeps their tracebacks off the terminal."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 @contextmanager
 def record_uncaught(seen: list[str]) -> Iterator[None]:
-    """Append each exception that ends a thread to ``seen``, as text, instead of printing it.
-    Replaces ``threading.excepthook`` until the block ends."""
+    """Append each uncaught exception that ends a thread to ``seen``, as text, instead of printing
+    it. Replaces ``threading.excepthook`` until the block ends."""
 
     def record(args: Any) -> None:
         if not issubclass(args.exc_type, SystemExit):  # threading ignores it as well

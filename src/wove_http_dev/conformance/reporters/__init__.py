@@ -1,1 +1,1 @@
-"""Write the results of a check: to the terminal, as JSON, as JUnit XML."""
+"""Writes the results of a check: on the terminal, as JSON, as JUnit XML."""

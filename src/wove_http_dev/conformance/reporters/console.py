@@ -1,6 +1,7 @@
-"""Prints a check on the terminal: one line after each case, then the report.
+"""Prints a check on the terminal: one line after each case, and the report at the end.
 
-Text is printed as rich ``Text``, so that brackets in a service's answers are not read as markup.
+All text is printed as rich ``Text``, so that rich does not read brackets in a service's answers as
+markup.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ from wove_http_dev.conformance.case import (
 from wove_http_dev.conformance.reporters.failed_case import describe
 
 SHOWN_IDS = 20
-"""Cases that were not run for the same reason and are named; of more there is only the number."""
+"""The most cases that are named if they were not run for the same reason; the others are only
+counted."""
 _STYLES = {PASSED: "green", FAILED: "red", SKIPPED: "dim", NOT_RUN: "red"}
 
 
 def word_for(result: Result, *, strict: bool) -> str:
-    """The word at the beginning of a result's line, e.g. ``ok`` or ``FAILED``."""
+    """Return the word that begins the line of ``result``, e.g. ``ok`` or ``FAILED``."""
     if result.status == PASSED:
         return "PASSED!" if result.known_failing else "ok"
     if result.status == FAILED and result.known_failing:
@@ -45,15 +47,15 @@ def _style(result: Result, *, strict: bool) -> str:
 
 
 class Progress:
-    """Prints a line for each result of a check."""
+    """Prints one line for each result while a check runs."""
 
     def __init__(self, console: Console, *, strict: bool) -> None:
         self._console = console
         self._strict = strict
 
     def __call__(self, result: Result) -> None:
-        """Print one line for ``result``; nothing if the case was not run, because the report lists
-        those cases."""
+        """Print one line for ``result``. A case that was not run gets none; the report lists those
+        at the end."""
         if result.status == NOT_RUN:
             return
         line = Text()
@@ -68,7 +70,7 @@ class Progress:
 
 
 def print_report(console: Console, report: Report) -> None:
-    """Print every case that failed, the cases that were not run, and a summary."""
+    """Print every failed case, the cases that were not run, and a summary."""
 
     def section(title: str, results: Iterable[Result], style: str) -> None:
         chosen = list(results)
@@ -106,7 +108,8 @@ def print_report(console: Console, report: Report) -> None:
 
 
 def summary(report: Report) -> str:
-    """One line with the subject, the counts, the seconds and the verdict."""
+    """Return one line with what was checked, the number of cases by status, the seconds and the
+    verdict."""
     known = sum(r.known_failing and r.status == FAILED for r in report.results)
     numbers = {
         "passed": report.count(PASSED),
@@ -121,7 +124,7 @@ def summary(report: Report) -> str:
 
 
 def print_list(console: Console, cases: Iterable[Case]) -> None:
-    """Print each case: its title and level, its requirement and source, and its scenario."""
+    """Print each case: title, level, requirement, source and scenario."""
     for case in cases:
         line = Text(f"{case.title}", style="bold")
         line.append(f"  {case.level}", style="not bold")

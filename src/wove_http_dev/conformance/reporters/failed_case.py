@@ -1,4 +1,4 @@
-"""The text that describes one result, used on the terminal, in JUnit XML and in pytest failures."""
+"""Describes one result in words, for the terminal, JUnit XML and pytest failures."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from wove_http_dev.conformance.case import Result
 
 
 def describe(result: Result) -> str:
-    """Several lines of text: the case, its requirement and scenario, the requests that were sent,
-    what was expected and what was seen. ``sent`` is left out if the check does not record
-    requests."""
+    """Return several lines about ``result``: the case, its requirement and scenario, the requests
+    that were sent (if the check records them), what was expected and what was seen."""
     case = result.case
     rows = [
         ("required", case.requirement),

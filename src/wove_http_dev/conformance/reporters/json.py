@@ -10,10 +10,10 @@ from wove_http_dev.conformance.case import FAILED, NOT_RUN, PASSED, SKIPPED, Rep
 
 
 def write_json(path: Path, report: Report) -> None:
-    """Write one object with the keys ``subject``, ``strict``, ``seconds``, ``exit_status``,
-    ``counts``, and ``cases``, which holds an object for each result.
+    """Write ``report`` to the file ``path`` as an object with the keys ``subject``, ``strict``,
+    ``seconds``, ``exit_status``, ``counts`` and ``cases``, a list with an object for each result.
 
-    Raises ``OSError``.
+    Raises ``OSError`` if the file cannot be written.
     """
     document = {
         "subject": report.subject,

@@ -10,10 +10,10 @@ from wove_http_dev.conformance.reporters.failed_case import describe
 
 
 def write_junit_xml(path: Path, report: Report) -> None:
-    """Write one test suite for each family.
+    """Write ``report`` to the file ``path``, with one test suite for each family.
 
     A failed case that does not make the check fail (a SHOULD, or known to fail) is written as
-    skipped, with what was seen as the reason. Raises ``OSError``.
+    skipped; the reason is what was seen. Raises ``OSError`` if the file cannot be written.
     """
     suites = ElementTree.Element("testsuites", name=f"wove-http-dev check {report.subject}")
     for family in dict.fromkeys(result.case.family for result in report.results):

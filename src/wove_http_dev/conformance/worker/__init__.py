@@ -1,8 +1,8 @@
-"""The cases for a worker service, and the HTTP client, frames and task functions they use.
+"""The cases for a worker service, with the HTTP client, the command frames and the task functions
+that they send.
 
-These modules import nothing else of the package but ``conformance.case``. The protocol is
-implemented here a second time, so that a bug in the package's own service is not hidden by the same
-bug in its checker.
+These modules import nothing else of the package but ``conformance.case``. They implement the
+protocol a second time, so that the package's own service and its checker cannot share a bug.
 
 The checker loads pickles only from ``result_pickle``, ``error_pickle`` and ``exception_pickle`` in
 the answers of the service under test, only in cases that need the value, and only with

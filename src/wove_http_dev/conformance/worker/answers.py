@@ -1,4 +1,5 @@
-"""Reads the event frames in an answer: their shape, the terminal frame, its result or error.
+"""Reads the event frames in an answer: their form, the terminal frame (which ends the run), and the
+result or error in it.
 
 Pickles are loaded with ``unpickling.load``, and only if a case needs the value.
 """
@@ -19,10 +20,10 @@ Event = Mapping[str, Any]
 
 
 def events_of(answer: HttpResponse, what: str = "the answer") -> list[Event]:
-    """Return the event frames of ``answer``, in any of the three shapes that Wove's executor reads.
+    """Return the event frames of ``answer``, which may have any of the three forms that Wove's
+    executor reads.
 
-    Raises :class:`CaseFailed` if Wove could not read them; ``what`` names the answer in the
-    message.
+    Raises :class:`CaseFailed` if Wove could not read them; the message calls the answer ``what``.
     """
     coding = answer.header("Content-Encoding").strip().lower()
     if coding not in ("", "identity"):
@@ -68,28 +69,29 @@ def _cut_off(error: Exception) -> bool:
 
 
 def terminals(events: list[Event]) -> list[Event]:
-    """Return the terminal frames among ``events``."""
+    """Return those of ``events`` that end a run, such as ``task_result`` or ``task_error``."""
     return [event for event in events if event.get("type") in TERMINAL]
 
 
 def acknowledged_cancel(answer: HttpResponse, what: str) -> bool:
-    """Whether ``answer`` holds a ``task_cancelled`` frame. ``False`` for an empty answer or an
-    error status."""
+    """Return whether ``answer`` contains a ``task_cancelled`` frame; ``False`` if the answer is
+    empty or has an error status. The message of a failure calls it ``what``."""
     if not answer.ok or not answer.body.strip():
         return False
     return any(event.get("type") == "task_cancelled" for event in events_of(answer, what))
 
 
 def types(events: list[Event]) -> str:
-    """The types of ``events``, comma-separated, for messages."""
+    """Return the types of ``events``, separated by commas, for messages."""
     kinds = [repr(e["type"])[:40] if "type" in e else "an object without type" for e in events[:12]]
     return ", ".join(kinds) or "no event frames"
 
 
 def result_of(event: Event, limit: int = LIMIT) -> Any:
-    """Return the value in a ``task_result`` frame; its pickle may have at most ``limit`` bytes.
+    """Return the value in ``event``, a ``task_result`` frame. Its pickle may have at most ``limit``
+    bytes.
 
-    Raises :class:`CaseFailed` for any other frame.
+    Raises :class:`CaseFailed` if ``event`` is another frame.
     """
     if event.get("type") != "task_result":
         raise CaseFailed(f"the terminal frame is {event.get('type')!r}: {error_text(event)}")
@@ -102,7 +104,8 @@ def result_of(event: Event, limit: int = LIMIT) -> Any:
 
 
 def error_value(event: Event) -> Any:
-    """The ``error`` of a ``task_error`` frame, plain or pickled; ``None`` if there is none."""
+    """Return the ``error`` in a ``task_error`` frame, unpickled if necessary; ``None`` if the frame
+    has none."""
     if "error_pickle" not in event:
         return event.get("error")
     try:
@@ -112,8 +115,8 @@ def error_value(event: Event) -> Any:
 
 
 def error_payload(event: Event) -> Mapping[str, Any]:
-    """Like :func:`error_value`, but always an object: a string becomes its ``message``, any other
-    value an empty object."""
+    """Return the same as :func:`error_value`, but always as an object: a string becomes its
+    ``message``, and anything else an empty object."""
     value = error_value(event)
     if isinstance(value, str):
         return {"message": value}
@@ -121,10 +124,11 @@ def error_payload(event: Event) -> Mapping[str, Any]:
 
 
 def exception_of(event: Event) -> BaseException | None:
-    """Return the exception in a ``task_error`` frame, or ``None`` if there is none or its class is
-    not built-in.
+    """Return the exception in a ``task_error`` frame; ``None`` if the frame has none, or if the
+    exception's class is not built-in.
 
-    Raises :class:`Unloadable` if Wove's executor could not load it either.
+    Raises :class:`Unloadable` if the pickle is so broken that Wove's executor could not load it
+    either.
     """
     if "exception_pickle" not in event:
         return None
@@ -136,7 +140,7 @@ def exception_of(event: Event) -> BaseException | None:
 
 
 def error_text(event: Event) -> str:
-    """Everything that a frame says about an error, in one string."""
+    """Return everything that a ``task_error`` frame says about the error, in one string."""
     try:
         parts = [brief(value) for value in error_payload(event).values()]
         message = error_payload(event).get("message")

@@ -1,7 +1,8 @@
-"""A listener that task bodies connect to, so that the checker sees whether a body is running.
+"""A listener to which the bodies of task functions connect, so that the checker sees whether a body
+is running.
 
-A body connects and sends its token. The checker can then ping it, release it, or wait for its end.
-Connections without a known token are closed.
+A body connects and sends its token. From then on the checker can ping it, let it end (release it),
+or wait for its end. Connections that send no known token are closed.
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ from contextlib import suppress
 from typing import Any
 
 TOKEN_BYTES = 32
-"""Length of a token in hexadecimal digits."""
+"""The length of a token, which consists of hexadecimal digits."""
 PING, QUIT = b"p", b"q"
 TOKEN_TIMEOUT = 5.0
 """Seconds after which a connection that has not sent its token is closed."""
 PONG_TIMEOUT = 5.0
-"""Seconds to wait for a body's answer to a ping."""
+"""Seconds to wait for the answer of a task body to a ping."""
 
 
 class Callback:
-    """The connection of one task body to the checker. ``address`` holds the arguments for the
-    task."""
+    """The connection from a task body to the checker. ``address`` holds the task's arguments: host,
+    port and token."""
 
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
@@ -36,17 +37,17 @@ class Callback:
 
     @property
     def count(self) -> int:
-        """The number of bodies that have connected with this token."""
+        """How many task bodies have connected with this token."""
         return len(self._socks)
 
     def arrived(self, timeout: float, times: int = 1) -> bool:
-        """Wait up to ``timeout`` seconds until ``times`` bodies have connected. Return whether they
+        """Wait up to ``timeout`` seconds for ``times`` task bodies to connect; return whether they
         have."""
         with self._arrival:
             return self._arrival.wait_for(lambda: len(self._socks) >= times, timeout)
 
     def connected(self, sock: socket.socket) -> None:
-        """Called by the listener when a body has connected."""
+        """Add ``sock``, the connection of a task body that the listener has just accepted."""
         with self._arrival:
             self._socks.append(sock)
             released = self._released
@@ -55,8 +56,8 @@ class Callback:
             self._send_quit(sock)
 
     def alive(self) -> bool:
-        """Ping the body. Return whether it answered within 5 s; a body that has ended answers at
-        once, with the end of its connection."""
+        """Ping the task body and return whether it answered within 5 s. If the body has ended, the
+        result is ``False`` at once, because its connection is closed."""
         if not self._socks:
             return False
         sock = self._socks[0]
@@ -68,8 +69,8 @@ class Callback:
             return False
 
     def ended(self, timeout: float) -> bool:
-        """Wait up to ``timeout`` seconds until the body closes its connection. Return whether it
-        has."""
+        """Wait up to ``timeout`` seconds for the task body to close its connection; return whether
+        it has."""
         ends = time.monotonic() + timeout
         sock = self._socks[0]
         while (left := ends - time.monotonic()) > 0:
@@ -84,8 +85,8 @@ class Callback:
         return False
 
     def release(self) -> None:
-        """Let the body end. Bodies that connect later with this token end as soon as they
-        connect."""
+        """Tell the task body to end. A body that connects later with this token is told the same at
+        once."""
         with self._arrival:
             self._released = True
             socks = list(self._socks)
@@ -98,14 +99,14 @@ class Callback:
             sock.sendall(QUIT)
 
     def close(self) -> None:
-        """Release the bodies and close their connections."""
+        """Tell the task bodies to end, and close their connections."""
         self.release()
         for sock in self._socks:
             sock.close()
 
 
 class Listener:
-    """Listens on ``host``, the address that task bodies connect to, on a free port."""
+    """Listens for connections of task bodies, at the address ``host`` and a free port."""
 
     def __init__(self, host: str) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -119,14 +120,14 @@ class Listener:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def expect(self) -> Callback:
-        """Return a new callback, for one task body."""
+        """Return a new callback, which waits for the connection of one task body."""
         callback = Callback(self.host, self.port)
         with self._lock:
             self._callbacks[callback.token] = callback
         return callback
 
     def drop(self, callback: Callback) -> None:
-        """Close ``callback``; bodies that connect with its token afterwards are disconnected."""
+        """Close ``callback``. A task body that connects with its token later is disconnected."""
         with self._lock:
             self._callbacks.pop(callback.token, None)
         callback.close()
@@ -161,7 +162,7 @@ class Listener:
             callback.connected(sock)
 
     def close(self) -> None:
-        """Stop listening and release every body."""
+        """Stop listening, and tell every connected task body to end."""
         with suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()

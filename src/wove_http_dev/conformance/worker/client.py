@@ -1,4 +1,4 @@
-"""The service under test, seen by a client: its URL, the credentials, requests to it.
+"""The service under test as a client sees it: its URL, the credentials, and requests to it.
 
 The signing scheme ("wove-v1", HMAC-SHA256) is implemented here a second time, so that the checker
 shares no code with the package's own service or with Wove.
@@ -39,11 +39,11 @@ LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 class UrlError(ValueError):
-    """Wove's executor would not accept the URL; the message says why."""
+    """Wove's executor would not accept this URL; the message says why."""
 
 
 def signature(secret: bytes, target: str, timestamp: str, nonce: str, body: bytes) -> str:
-    """The value of ``X-Wove-Signature`` (Wove docs, ``wove.security``)."""
+    """Return the value of the header ``X-Wove-Signature`` (Wove docs, ``wove.security``)."""
     digest = hashlib.sha256(body).hexdigest()
     canonical = f"wove-v1\nhttp\n{target}\n{timestamp}\n{nonce}\n{digest}"
     return "v1=" + hmac.new(secret, canonical.encode("utf-8"), hashlib.sha256).hexdigest()
@@ -52,17 +52,18 @@ def signature(secret: bytes, target: str, timestamp: str, nonce: str, body: byte
 def request_bytes(
     host: str, target: str, headers: Mapping[str, str], body: bytes, method: str = "POST"
 ) -> bytes:
-    """The bytes of a request. Header values may hold any latin-1 character."""
+    """Return an HTTP request as bytes. Header values may contain any latin-1 character."""
     lines = [f"{method} {target} HTTP/1.1", f"Host: {host}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
 
 
 class ServiceUnderTest:
-    """A worker service at ``url``, with a signing ``secret``, a ``bearer`` token, or neither.
+    """A worker service at ``url``. Requests are signed with ``secret``, carry the token ``bearer``,
+    or have no credentials if both are missing.
 
-    ``ca_file`` is trusted instead of the system's CAs. Raises :class:`UrlError` for a bad URL,
-    ``OSError`` or ``ssl.SSLError`` for a bad CA file.
+    ``ca_file`` is trusted instead of the system's certificate authorities. Raises :class:`UrlError`
+    for a bad URL, and ``OSError`` or ``ssl.SSLError`` for a bad CA file.
     """
 
     def __init__(
@@ -91,16 +92,16 @@ class ServiceUnderTest:
         self._observer: Observer = lambda connection, data: None
 
     def observed(self, observer: Observer) -> ServiceUnderTest:
-        """Return a copy of this service; ``observer`` is called with all bytes that the copy
-        sends."""
+        """Return a copy of this service that also passes all bytes that it sends to
+        ``observer``."""
         observed = copy.copy(self)
         observed._observer = observer
         return observed
 
     @property
     def local(self) -> bool:
-        """Whether Wove treats the host as local. Wove requires TLS and authentication for other
-        hosts."""
+        """Whether Wove treats the host as local; for any other host, Wove requires TLS and
+        authentication."""
         return self.host.lower() in LOCAL_HOSTS
 
     @property
@@ -114,11 +115,13 @@ class ServiceUnderTest:
     # Connections
 
     def connect(self, deadline: Deadline) -> Connection:
-        """Connect and complete the TLS handshake. Raises :class:`NoAnswer`."""
+        """Connect, complete the TLS handshake, and return the connection. Raises :class:`NoAnswer`
+        if this fails."""
         return Connection(self._secure_socket, deadline, self._observer)
 
     def silent_socket(self, deadline: Deadline) -> socket.socket:
-        """Return a connected socket on which nothing was sent, not even a TLS ClientHello."""
+        """Return a connected socket on which nothing has been sent, not even the first message of
+        TLS."""
         sock = self._connected_socket(deadline)
         self._observer(sock, b"")
         return sock
@@ -164,7 +167,7 @@ class ServiceUnderTest:
         return self._addresses[0]
 
     def own_address(self) -> str:
-        """The local IP address of this machine's connections to the service."""
+        """Return the IP address that this machine has in a connection to the service."""
         sock = self._connected_socket(Deadline(RESOLVE_TIMEOUT))
         try:
             return str(sock.getsockname()[0])
@@ -183,8 +186,8 @@ class ServiceUnderTest:
         timestamp: str | None = None,
         nonce: str | None = None,
     ) -> dict[str, str]:
-        """The headers that authenticate ``body``. Each argument replaces one part of the
-        credentials."""
+        """Return the headers that authenticate ``body``. Each keyword argument replaces one part of
+        a signature, e.g. the timestamp."""
         if self.mode == "none":
             return {}
         if self.mode == "bearer":
@@ -208,10 +211,11 @@ class ServiceUnderTest:
         keep: bool = False,
         method: str = "POST",
     ) -> bytes:
-        """The bytes of a request in the form that Wove's executor sends, with ``headers`` as
-        credentials.
+        """Return an HTTP request as bytes, in the form that Wove's executor sends. ``headers`` hold
+        the credentials.
 
-        ``keep`` asks the service to keep the connection open; Wove itself closes it.
+        If ``keep`` is true, the request asks the service to keep the connection open; Wove's own
+        ask to close it.
         """
         fields = {
             "Content-Type": "application/json",
@@ -224,7 +228,8 @@ class ServiceUnderTest:
         return request_bytes(self.authority, target or self.target, fields, body, method)
 
     def exchange(self, request: bytes, deadline: Deadline, method: str = "POST") -> HttpResponse:
-        """Send ``request`` on a new connection and read the answer. Raises :class:`NoAnswer`."""
+        """Send ``request`` on a new connection and return the answer. Raises :class:`NoAnswer` if
+        none comes before ``deadline``."""
         connection = self.connect(deadline)
         try:
             connection.send(request, deadline)

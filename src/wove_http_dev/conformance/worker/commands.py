@@ -21,15 +21,15 @@ def new_run_id() -> str:
 
 
 def text(payload: bytes) -> str:
-    """Return pickle bytes in the base64 form of a ``*_pickle`` field."""
+    """Return ``payload``, the bytes of a pickle, as base64 text for a ``*_pickle`` field."""
     return base64.b64encode(payload).decode("ascii")
 
 
 def run_frame(
     function: Any, args: Any = None, *, run_id: str = "", task_id: str = TASK_ID
 ) -> dict[str, Any]:
-    """Return a ``run_task`` frame. ``function`` and ``args`` are pickled unless they are bytes
-    already."""
+    """Return a ``run_task`` frame for a call of ``function`` with ``args``. Either may also be
+    given as the bytes of its pickle."""
     payload = function if isinstance(function, bytes) else pickled(function)
     arguments = args if isinstance(args, bytes) else pickled({} if args is None else args)
     return {
@@ -57,5 +57,5 @@ def cancel_frame(run_id: str, mode: str = "best_effort") -> dict[str, Any]:
 
 
 def encode(frame: Any) -> bytes:
-    """Return a frame as the body of a POST."""
+    """Return ``frame`` as bytes of JSON, the body of a POST."""
     return json.dumps(frame, separators=(",", ":")).encode("utf-8")

@@ -1,5 +1,5 @@
-"""`CaseContext`: the object that each case uses to send requests, start runs and get callbacks. All
-waits have a time limit."""
+"""`CaseContext`, the object through which each case sends requests, starts runs, and sees which
+task bodies run. All waits have a time limit."""
 
 from __future__ import annotations
 
@@ -17,17 +17,20 @@ from wove_http_dev.conformance.worker.sent_log import SentRequests
 from wove_http_dev.conformance.worker.wire import Background, Deadline, HttpResponse, NoAnswer
 
 PATIENCE = 5.0
-"""Seconds to wait for one answer on an idle machine; the tasks themselves take milliseconds."""
+"""Seconds to wait for one answer on an idle machine. The tasks themselves take only
+milliseconds."""
 CASE_TIME = 12.0
-"""Seconds that all waits of one case share on an idle machine."""
+"""Seconds that all waits of one case may take together on an idle machine."""
 CALLBACK = 1.0
-"""Seconds for the first callback, after the answer to its run."""
+"""Seconds to wait for the first connection of a task body to the checker, after the answer to its
+run."""
 
 
 class Session:
-    """The service under test, and the listener for its task bodies; shared by all cases of a check.
+    """What all cases of a check share: the service under test, and the listener to which task
+    bodies connect.
 
-    ``callback_host`` is the address at which the service reaches this machine; ``patience`` is how
+    ``callback_host`` is the address at which the service reaches this machine. ``patience`` is how
     many seconds one answer may take on an idle machine. ``slowdown`` returns the factor by which
     each case multiplies its time limits.
     """
@@ -49,7 +52,8 @@ class Session:
 
     @contextmanager
     def case(self) -> Iterator[CaseContext]:
-        """Yield the context of one case; its task bodies are released at the end."""
+        """Yield the context of one case. After the block, the task bodies of the case are told to
+        end."""
         check = CaseContext(self)
         try:
             yield check
@@ -57,14 +61,14 @@ class Session:
             check.close()
 
     def listener(self) -> Listener:
-        """Return the listener; the first call opens it."""
+        """Return the listener for connections of task bodies. The first call opens it."""
         if self._listener is None:
             self._listener = Listener(self._callback_host or self.service.own_address())
         return self._listener
 
     def callback_works(self) -> bool:
-        """Whether a task that the service runs can connect to this process. Only the first call
-        tries it."""
+        """Return whether a task on the service can connect to this process. Only the first call
+        tries; later ones return the same."""
         if self._callback_works is None:
             callback = self.listener().expect()
             frame = commands.run_frame(tasks.report_back, callback.address)
@@ -76,7 +80,7 @@ class Session:
         return self._callback_works
 
     def alive(self) -> bool:
-        """Whether the service gives any HTTP answer."""
+        """Send a request and return whether the service gives any HTTP answer."""
         service = self.service
         try:
             service.exchange(service.request(b"{}", {}), Deadline(self.patience * self.slowdown()))
@@ -85,7 +89,7 @@ class Session:
         return True
 
     def close(self) -> None:
-        """Release every task body and stop listening."""
+        """Tell every task body to end, and stop listening."""
         if self._listener is not None:
             self._listener.close()
 
@@ -104,32 +108,34 @@ class CaseContext:
 
     @property
     def sent(self) -> str:
-        """A text that describes the requests of this case so far."""
+        """A text about the requests that this case has sent so far."""
         return self._requests.text()
 
     def seconds(self, idle: float) -> float:
-        """Return how many seconds this machine may take now for what may take ``idle`` seconds on
-        an idle machine."""
+        """Convert a time limit: return how many seconds to allow now for what takes up to ``idle``
+        seconds on an idle machine."""
         return idle * self._slowdown
 
     def deadline(self, seconds: float | None = None) -> Deadline:
-        """Return a deadline ``seconds`` from now (default: the patience for one answer), but not
-        after the time that all waits of the case share."""
+        """Return a deadline ``seconds`` from now (default: the time for one answer), or the end of
+        the case's time if that is earlier."""
         return Deadline(self.patience if seconds is None else seconds, within=self._ends)
 
     def time_left(self) -> float:
-        """Return the seconds left of those that all waits of the case share."""
+        """Return how many seconds are left of the time that all waits of the case may take
+        together."""
         return max(0.0, self._ends.ends - time.monotonic())
 
     def close(self) -> None:
-        """Release the task bodies of this case."""
+        """Tell the task bodies of this case to end."""
         for callback in self._callbacks:
             self.session.listener().drop(callback)
 
     # Conditions
 
     def need_mode(self, *modes: str) -> None:
-        """Skip the case unless the check uses one of ``modes`` (signed, bearer, none)."""
+        """Skip the case unless the check's credentials are of one of the types ``modes``: signed,
+        bearer or none."""
         if self.service.mode not in modes:
             given = {"none": "without credentials", "bearer": "with a bearer token"}
             how = given.get(self.service.mode, "with a signing secret")
@@ -138,8 +144,8 @@ class CaseContext:
             )
 
     def callback(self) -> Callback:
-        """Return a callback for a task body. Skips the case if tasks cannot connect to this
-        process."""
+        """Return a new callback, to which one task body can connect. The case is skipped if tasks
+        cannot connect to this process."""
         callback = self.callback_if_possible()
         if callback is None:
             host = self.session.listener().host
@@ -150,8 +156,8 @@ class CaseContext:
         return callback
 
     def callback_if_possible(self) -> Callback | None:
-        """Return a callback for a task body, or ``None`` if tasks cannot connect to this
-        process."""
+        """Return a new callback, to which one task body can connect; ``None`` if tasks cannot
+        connect to this process."""
         if not self.session.callback_works():
             return None
         callback = self.session.listener().expect()
@@ -168,17 +174,18 @@ class CaseContext:
         target: str | None = None,
         patience: float | None = None,
     ) -> HttpResponse:
-        """POST ``body`` with valid credentials, or with ``headers`` if given, and return the
-        answer.
+        """Send ``body`` in a POST and return the answer. If ``headers`` are given, they replace the
+        valid credentials.
 
-        Raises :class:`NoAnswer`.
+        Raises :class:`NoAnswer` if no answer comes in time.
         """
         fields = self.service.credentials(body) if headers is None else headers
         request = self.service.request(body, fields, target=target)
         return self.service.exchange(request, self.deadline(patience))
 
     def post_later(self, frame: Any, patience: float | None = None) -> Background[HttpResponse]:
-        """Start a POST of ``frame`` with valid credentials in the background."""
+        """Send ``frame`` with valid credentials in a background thread. Return that background
+        call; its ``result()`` is the answer."""
         return self.later(commands.encode(frame), patience=patience)
 
     def later(
@@ -188,7 +195,8 @@ class CaseContext:
         *,
         patience: float | None = None,
     ) -> Background[HttpResponse]:
-        """Start :meth:`post` in the background; its answer may take all the time of the case."""
+        """Call :meth:`post` in a background thread and return that background call. By default, the
+        answer may take all the time of the case."""
         patience = self.seconds(CASE_TIME) if patience is None else patience
         return Background(lambda: self.post(body, headers, patience=patience))
 
@@ -201,30 +209,32 @@ class CaseContext:
         target: str | None = None,
         patience: float | None = None,
     ) -> HttpResponse:
-        """Like :meth:`post`, but the case fails if there is no answer; ``what`` names the request
-        in the message."""
+        """Do what :meth:`post` does, but fail the case if no answer comes; the message calls the
+        request ``what``."""
         try:
             return self.post(body, headers, target=target, patience=patience)
         except NoAnswer as exc:
             raise CaseFailed(f"{what}: {exc}") from exc
 
     def events(self, frame: Any, what: str = "the run_task POST") -> list[answers.Event]:
-        """POST a run_task frame and return the event frames of the answer."""
+        """Send ``frame``, a run_task, and return the event frames of the answer. Messages call the
+        request ``what``."""
         return self.events_in(self.ask(what, commands.encode(frame)), what)
 
     def events_in(
         self, answer: HttpResponse, what: str = "the run_task POST"
     ) -> list[answers.Event]:
-        """Return the event frames in an answer to a run_task."""
+        """Return the event frames in ``answer``, the answer to a run_task. Messages call the
+        request ``what``."""
         if not answer.ok:
             raise CaseFailed(f"{what} was answered with {answer.shown()}", expected="a 2xx status")
         return answers.events_of(answer, f"the answer to {what}")
 
     def terminal_in(self, answer: HttpResponse, what: str = "the run_task POST") -> answers.Event:
-        """Return the terminal frame in an answer to a run_task.
+        """Return the frame that ends the run in ``answer``, the answer to a run_task.
 
-        If there are several, Wove uses the first. Two ``task_result`` frames are accepted here,
-        because frames.02 checks that.
+        If there are several such frames, Wove uses the first. Two ``task_result`` frames are
+        accepted here, because the case frames.02 checks that.
         """
         events = self.events_in(answer, what)
         found = answers.terminals(events)
@@ -244,18 +254,19 @@ class CaseContext:
         return found[0]
 
     def terminal(self, frame: Any, what: str = "the run_task POST") -> answers.Event:
-        """POST a run_task frame and return the terminal frame of the answer."""
+        """Send ``frame``, a run_task, and return the frame of the answer that ends the run.
+        Messages call the request ``what``."""
         return self.terminal_in(self.ask(what, commands.encode(frame)), what)
 
     def value(self, function: Any, args: Any = None) -> Any:
-        """Run ``function`` on the worker and return its result."""
+        """Run ``function`` with ``args`` on the worker and return its result."""
         return answers.result_of(self.terminal(commands.run_frame(function, args)))
 
     # Verdicts
 
     def still_serves(self, after: str) -> None:
-        """Run a task; raise :class:`CaseFailed` if it does not succeed. ``after`` says in the
-        message what happened before."""
+        """Run a task and fail the case if that does not succeed. The message says what happened
+        before: ``after``."""
         try:
             value = self.value(tasks.echo, {"value": "still there"})
         except CaseFailed as exc:
@@ -264,5 +275,6 @@ class CaseContext:
             self.fail(f"after {after}, the next task gave a wrong result")
 
     def fail(self, actual: str, expected: str | None = None) -> NoReturn:
-        """Raise :class:`CaseFailed`; ``actual`` says what was seen."""
+        """Raise :class:`CaseFailed`. ``actual`` says what was seen, ``expected`` what was expected
+        instead of the case's own text."""
         raise CaseFailed(actual, expected=expected)

@@ -1,7 +1,8 @@
-"""How much slower this machine is at present than when it is idle.
+"""Measures how much slower this machine is at present than when it is idle.
 
-Limits that a correct service or executor never uses up are multiplied by it, so that a verdict does
-not depend on what else the machine does. Waits that every check has to sit out are not.
+The result multiplies the limits that a correct service or executor never reaches, so that a verdict
+does not depend on what else the machine does. It does not lengthen the waits that every check goes
+through in full.
 """
 
 from __future__ import annotations
@@ -13,25 +14,26 @@ import time
 from collections.abc import Callable
 
 SAMPLE = 0.015
-"""Seconds of processor time for one measurement: several time slices, because a scheduler lets a
-thread that has slept run at once for the first."""
+"""Seconds of processor time for one measurement. They are several time slices, because a scheduler
+gives the first one at once to a thread that has slept."""
 KEPT = 5
-"""Measurements of which the largest counts, because load comes and goes."""
+"""How many of the last measurements are kept. The largest counts, because load comes and goes."""
 FRESH = 1.0
-"""Seconds until the next measurement."""
+"""Seconds after which a measurement is repeated."""
 NOISE = 1.5
-"""An idle machine measures up to this factor."""
+"""A factor below this counts as 1, because an idle machine may measure it."""
 MOST = 4.0
-"""The largest factor, so that a check ends on every machine. A service mostly waits, and loses less
-than the computation that is measured."""
+"""The largest factor that is used, so that a check ends on every machine. A service mostly waits,
+so load slows it down less than the computation that is measured."""
 
 
 def measure_slowdown(
     wall: Callable[[], float] = time.perf_counter, own: Callable[[], float] = time.thread_time
 ) -> float:
-    """Compute for 15 ms of processor time; return how many times longer that took, from 1 to 4.
+    """Compute until 15 ms of processor time are used, and return how many times longer that took: a
+    factor from 1 to 4.
 
-    ``wall`` is the clock, ``own`` the processor time of this thread.
+    ``wall`` is a clock, ``own`` returns the processor time of this thread.
     """
     began, ends = wall(), own() + SAMPLE
     while own() < ends:
@@ -41,7 +43,8 @@ def measure_slowdown(
 
 
 class Machine:
-    """Measures at most once a second, and remembers the last measurements."""
+    """Measures how busy the machine is, at most once a second, and remembers the last
+    measurements."""
 
     def __init__(
         self,
@@ -54,7 +57,8 @@ class Machine:
         self._factors: collections.deque[float] = collections.deque(maxlen=KEPT)
 
     def slowdown(self) -> float:
-        """The factor by which time limits are multiplied; 1 on an idle machine."""
+        """Return the factor by which time limits are multiplied: 1 on an idle machine, more on a
+        busy one."""
         with self._lock:
             now = self._clock()
             if now - self._last > FRESH:

@@ -1,7 +1,7 @@
-"""Describes the requests that a case sent, for ``sent`` in its result.
+"""Describes the requests that a case sent; the result of the case holds the text as ``sent``.
 
-The text is made from the bytes that were sent, so that it does not just repeat the scenario. It
-contains no secrets, header values or bodies.
+The text is made from the bytes that were sent, so that it does not just repeat what the case
+intended. It contains no secrets, header values or bodies.
 """
 
 from __future__ import annotations
@@ -30,19 +30,20 @@ from wove_http_dev.conformance.worker.client import (
 )
 
 KEPT = 24
-"""Number of requests from the beginning of a case, and as many from its end, that are described."""
+"""How many requests are described, counted from the beginning of a case and again from its end."""
 SHOWN = 4
-"""Number of different phrases from the beginning, and as many from the end, in a text."""
+"""How many different phrases a text has, counted from its beginning and again from its end."""
 LARGE = 8192
-"""Bytes; the size of a longer head or body is mentioned."""
+"""The text mentions the size of a head or body that has more bytes than this."""
 CLOCKS = 30
-"""Seconds; a greater difference between a timestamp and now is mentioned."""
+"""The text mentions a timestamp that differs from the present by more seconds than this."""
 UNKNOWN = -1
-"""``_Request.missing`` of a request whose head is not complete."""
+"""The value of ``_Request.missing`` while the head of the request is not complete."""
 
 
 class _Words(NamedTuple):
-    """The parts of one description: what was sent, its task, its run, and how it was sent."""
+    """The parts of the phrase about one request: what was sent, its task, its run, and how it was
+    sent."""
 
     what: str
     task: str = ""
@@ -52,16 +53,16 @@ class _Words(NamedTuple):
 
 @dataclass
 class _Request:
-    """The bytes of one request and the connection that they were sent on."""
+    """The bytes of one request, and the connection on which they were sent."""
 
     connection: object
     pieces: list[bytes]
     reuses: bool = False
-    """Whether the connection had carried a request before."""
+    """Whether the connection had already carried another request."""
     head: str = field(init=False, default="")
     body: bytes = field(init=False, default=b"")
     missing: int = field(init=False, default=0)
-    """Bytes of the promised body that were not sent, or ``UNKNOWN``."""
+    """How many bytes of the body were announced but not sent, or ``UNKNOWN``."""
 
     def __post_init__(self) -> None:
         self._parse()
@@ -79,7 +80,7 @@ class _Request:
 
     @property
     def line(self) -> tuple[str, str]:
-        """Method and target."""
+        """The HTTP method and the target."""
         method, _, rest = self.head.partition("\r\n")[0].partition(" ")
         return method, rest.rpartition(" ")[0]
 
@@ -92,7 +93,7 @@ class _Request:
 
 
 class SentRequests:
-    """Records what the connections of one case send to ``service``."""
+    """Records the requests that the connections of one case send to ``service``."""
 
     def __init__(self, service: ServiceUnderTest) -> None:
         self._service = service
@@ -102,14 +103,14 @@ class SentRequests:
         self._count = 0
 
     def note(self, connection: object, data: bytes) -> None:
-        """Record ``data``, sent on ``connection``. Empty ``data`` means a connection on which
-        nothing is sent."""
+        """Record that ``data`` was sent on ``connection``. Empty ``data`` stands for a connection
+        on which nothing is sent."""
         with self._lock:  # described later, because some cases measure how long a request takes
             self._count += 1
             (self._first if len(self._first) < KEPT else self._last).append((connection, data))
 
     def text(self) -> str:
-        """All recorded requests in one line, shortened if there are many."""
+        """Describe all recorded requests on one line, shortened if there are many."""
         with self._lock:
             first, last = list(self._first), list(self._last)
             omitted = self._count - len(first) - len(last)
@@ -179,7 +180,8 @@ _SIGNED = (KEY, TIMESTAMP, NONCE, SIGNATURE)
 
 
 def _requests(notes: Iterable[tuple[object, bytes]]) -> list[_Request]:
-    """Combine ``notes`` into requests; a request may have been sent in several pieces."""
+    """Return the requests in ``notes``, pairs of a connection and bytes; one request may consist of
+    several pairs."""
     found: list[_Request] = []
     latest: dict[int, _Request] = {}
     for connection, data in notes:
@@ -193,7 +195,8 @@ def _requests(notes: Iterable[tuple[object, bytes]]) -> list[_Request]:
 
 
 def _merged(described: Iterable[_Words]) -> list[str]:
-    """One phrase for each request; consecutive requests that differ only in their run share one."""
+    """Return one phrase for each request. Consecutive requests that differ only in their run share
+    a phrase."""
     phrases = []
     for (what, task, how), group in groupby(described, key=lambda w: (w.what, w.task, w.how)):
         runs = [words.run for words in group]
@@ -204,7 +207,7 @@ def _merged(described: Iterable[_Words]) -> list[str]:
 
 
 def _body(body: bytes) -> _Words:
-    """Describe a request body: its command, task and run."""
+    """Describe the body of a request: its command, task and run."""
     if not body:
         return _Words("an empty body")
     try:
@@ -228,7 +231,8 @@ def _short(run_id: Any) -> str:
 
 
 def _task(frame: Mapping[str, Any]) -> str:
-    """The name of the function in ``frame``, or the fields whose pickles run code when loaded."""
+    """Name the function in ``frame``; or, if the frame has pickles that run code when they are
+    loaded, name their fields."""
     names = {name: _name(frame.get(name)) for name in ("callable_pickle", "args_pickle")}
     canaries = [f"canary in {name}" for name, found in names.items() if found == "eval"]
     return ", ".join(canaries) or names["callable_pickle"]
@@ -251,7 +255,8 @@ def _bearer(sent: str | None, token: str) -> str:
 
 
 def _age(stamp: str) -> str:
-    """How far a timestamp is from now; an empty string if at most 30 s."""
+    """Say how far the timestamp ``stamp`` is from now; return an empty string if that is at most 30
+    s."""
     try:
         age = time.time() - float(stamp)
         seconds = int(age) if age > 0 else math.ceil(-age)

@@ -1,4 +1,5 @@
-"""All cases for a worker service, in running order, and the time limits of a check."""
+"""All cases for a worker service, in the order in which they run, and the time limits of a
+check."""
 
 from __future__ import annotations
 
@@ -55,6 +56,7 @@ WORKER_CASES: tuple[Case, ...] = tuple(
 )
 PREREQUISITES: tuple[Case, ...] = tuple(case for case in WORKER_CASES if case.prerequisite)
 BUDGET = 180.0
-"""Seconds after which no further case is started; a healthy service needs a tenth of this."""
+"""Seconds after which no further case starts; a healthy service needs a tenth of this."""
 LOSSES = 35.0
-"""Total seconds for cases that do not pass; so a check of a service that hangs ends in a minute."""
+"""Seconds that the cases that do not pass may take in total, so that a check of a service that
+hangs ends within a minute."""

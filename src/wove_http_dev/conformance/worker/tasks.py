@@ -1,9 +1,10 @@
-"""The task functions that the cases send, and the code that pickles them by value.
+"""The task functions that the cases send, and the code that pickles them by value (with their code,
+not as an import path).
 
 The tasks run on the worker, which does not have this package; so they import only the standard
-library, inside the function. A pickled function loads only on the same Python major.minor version,
-which Wove requires as well. The functions that report take ``callbacks.Callback.address`` as
-arguments.
+library, inside the function. A function pickled this way loads only on the same Python major.minor
+version, which Wove requires as well. The functions that report to the checker take
+``callbacks.Callback.address`` as arguments.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from typing import Any
 import cloudpickle
 
 MODULE = "wove_conformance_task"
-"""A module name that cannot be imported, so that cloudpickle sends the function by value."""
+"""The name of a module that does not exist, so that cloudpickle sends the function's code instead
+of an import path."""
 
 
 def by_value(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a copy of ``function`` that cloudpickle pickles by value, not by its import path.
+    """Return a copy of ``function`` that cloudpickle pickles with its code, not as an import path.
 
     The copy has no closure, and no globals but the built-ins.
     """
@@ -37,14 +39,15 @@ def by_value(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def pickled(value: Any) -> bytes:
-    """Pickle ``value`` the way Wove does; a function of this module is pickled by value."""
+    """Return the pickle of ``value``, made as Wove does. A function of this module is pickled with
+    its code."""
     if isinstance(value, types.FunctionType) and value.__module__ == __name__:
         value = by_value(value)
     return bytes(cloudpickle.dumps(value))
 
 
 def name_in(payload: bytes) -> str:
-    """The name of the function in the pickle bytes ``payload``, or an empty string.
+    """Return the name of the function in the pickle ``payload``, or an empty string.
 
     Only this module's functions, ``dict`` and ``eval`` are recognised. Nothing is unpickled.
     """
@@ -62,7 +65,7 @@ def name_in(payload: bytes) -> str:
 
 
 class OnLoad:
-    """An object whose pickle evaluates ``expression`` (Python source) when it is loaded."""
+    """An object whose pickle, when it is loaded, evaluates the Python expression ``expression``."""
 
     def __init__(self, expression: str) -> None:
         self.expression = expression
@@ -72,7 +75,8 @@ class OnLoad:
 
 
 def report_on_load(host: str, port: int, token: str) -> OnLoad:
-    """An object whose pickle reports to the checker when it is loaded."""
+    """Return an object whose pickle, when it is loaded, connects to the checker and sends
+    ``token``."""
     connected = f"__import__('socket').create_connection(({host!r}, {port!r}), 3)"
     return OnLoad(f"(lambda s: (s.sendall({token.encode()!r}), s.close()))({connected})")
 
@@ -81,12 +85,12 @@ def report_on_load(host: str, port: int, token: str) -> OnLoad:
 
 
 def echo(value: Any) -> Any:
-    """Return the argument."""
+    """Return ``value``."""
     return value
 
 
 async def echo_async(value: Any) -> Any:
-    """Return the argument after one turn of the event loop."""
+    """Return ``value`` after one turn of the event loop."""
     import asyncio
 
     await asyncio.sleep(0)
@@ -94,7 +98,7 @@ async def echo_async(value: Any) -> Any:
 
 
 def echo_later(value: Any) -> Any:
-    """Return a coroutine from a plain function; it returns the argument."""
+    """Return a coroutine, though this is a plain function; the coroutine returns ``value``."""
 
     async def later() -> Any:
         return value
@@ -107,23 +111,23 @@ async def _called(self: object, value: Any) -> Any:
 
 
 def async_object() -> Any:
-    """Return an object whose ``__call__`` is a coroutine function; its class is pickled by
-    value."""
+    """Return an object whose ``__call__`` is a coroutine function. Its class is pickled with its
+    code."""
     return type("AsyncObject", (), {"__call__": by_value(_called), "__module__": MODULE})()
 
 
 def arguments_received(first: Any, second: Any = "default", *, third: Any, **rest: Any) -> Any:
-    """Return the arguments that arrived, by parameter name."""
+    """Return the arguments that this call got, by parameter name."""
     return {"first": first, "second": second, "third": third, "rest": rest}
 
 
 def names_received(**named: Any) -> Any:
-    """Return the argument names that arrived."""
+    """Return the names of the arguments that this call got."""
     return sorted(named)
 
 
 def prints() -> str:
-    """Print to standard output and standard error."""
+    """Print to standard output and standard error, and return a text."""
     import sys
 
     print("conformance: a task printed this")
@@ -136,13 +140,13 @@ def nothing() -> None:
 
 
 def mixed_values() -> Any:
-    """Return values that JSON cannot represent or distinguish."""
+    """Return values of types that JSON lacks, or that JSON would turn into other types."""
     return {"tuple": (1, (2,)), "set": {1, 2}, "bytes": b"\x00\xff", 7: None, "big": 2**80}
 
 
 def once_more(items: Any) -> str:
-    """Append to ``items``; return a text that is new each time, with the number of items
-    received."""
+    """Append an item to ``items``. Return a text that is different each time and says how many
+    items had arrived."""
     import uuid
 
     count = len(items)
@@ -170,7 +174,7 @@ def instance_by_value() -> Any:
 
 
 def resources() -> dict[str, int]:
-    """Return the numbers of threads and open files of the worker process."""
+    """Return how many threads and open files the worker process has."""
     import gc
     import os
     import threading
@@ -186,7 +190,7 @@ def resources() -> dict[str, int]:
 
 
 FAILURE = ("conformance: the task failed on purpose",)
-"""The arguments of the exception raised by :func:`fail`."""
+"""The arguments of the exception that :func:`fail` raises."""
 
 
 def fail() -> None:
@@ -200,14 +204,14 @@ def fail_in_letters() -> None:
 
 
 def fail_with(name: str) -> None:
-    """Raise the built-in exception called ``name``."""
+    """Raise the built-in exception that is called ``name``."""
     import builtins
 
     raise getattr(builtins, name)("conformance: raised on purpose")
 
 
 async def fail_with_async(name: str) -> None:
-    """Raise the built-in exception called ``name`` in a coroutine."""
+    """Raise the built-in exception that is called ``name``, from a coroutine."""
     import builtins
 
     raise getattr(builtins, name)("conformance: raised on purpose")
@@ -258,7 +262,8 @@ def unpicklable_exception() -> None:
 
 
 def exception_that_does_not_load() -> None:
-    """Raise an exception that can be pickled, to bytes whose loading raises TypeError."""
+    """Raise an exception that can be pickled, but whose pickle raises TypeError when it is
+    loaded."""
 
     class Unloadable(Exception):
         def __reduce__(self) -> Any:
@@ -268,7 +273,7 @@ def exception_that_does_not_load() -> None:
 
 
 async def cancel_itself() -> None:
-    """Raise CancelledError without a cancel_task."""
+    """Raise CancelledError, although no cancel_task was sent."""
     import asyncio
 
     raise asyncio.CancelledError("conformance: raised without a cancel_task")
@@ -278,7 +283,7 @@ async def cancel_itself() -> None:
 
 
 def report_back(host: str, port: int, token: str) -> str:
-    """Report to the checker once, and return."""
+    """Report to the checker once, and return a text."""
     import socket
 
     with socket.create_connection((host, port), 5) as sock:
@@ -296,7 +301,8 @@ def report_and_fail(host: str, port: int, token: str) -> None:
 
 
 def report_and_lose_connection(host: str, port: int, token: str) -> None:
-    """Report to the checker once, and raise ConnectionError, after which some workers retry."""
+    """Report to the checker once, and raise ConnectionError; some workers retry after that
+    exception."""
     import socket
 
     with socket.create_connection((host, port), 5) as sock:
@@ -305,7 +311,7 @@ def report_and_lose_connection(host: str, port: int, token: str) -> None:
 
 
 async def report_and_fail_async(host: str, port: int, token: str) -> None:
-    """Report to the checker once, and raise ValueError, in a coroutine."""
+    """Report to the checker once, and raise ValueError, from a coroutine."""
     import socket
 
     with socket.create_connection((host, port), 5) as sock:
@@ -314,8 +320,8 @@ async def report_and_fail_async(host: str, port: int, token: str) -> None:
 
 
 def hold(host: str, port: int, token: str) -> str:
-    """Connect to the checker and answer its pings until released (at most 60 s, or until the
-    checker disconnects)."""
+    """Connect to the checker and answer its pings until the checker releases this call or
+    disconnects, at most 60 s. Return ``token``."""
     import socket
     import time
 
@@ -335,7 +341,7 @@ def hold(host: str, port: int, token: str) -> str:
 
 
 async def hold_async(host: str, port: int, token: str) -> str:
-    """Like :func:`hold`, as a coroutine that ends when it is cancelled."""
+    """Do what :func:`hold` does, as a coroutine; it ends when it is cancelled."""
     import asyncio
     import socket
 
@@ -349,7 +355,8 @@ async def hold_async(host: str, port: int, token: str) -> str:
 
 
 async def hold_stubborn(host: str, port: int, token: str) -> str:
-    """Like :func:`hold_async`, but keeps running after it was cancelled, until it is released."""
+    """Do what :func:`hold_async` does, but ignore a cancellation and run on until the checker
+    releases this call."""
     import asyncio
     import socket
     import time

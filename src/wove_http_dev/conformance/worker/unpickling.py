@@ -1,8 +1,8 @@
-"""Loads pickles from a service without running their code.
+"""Loads pickles that a service sent, without running code that they name.
 
 A pickle can call any function that it names. This loader builds plain values, three harmless types
-and built-in exceptions, and refuses every other name. It uses the pure Python unpickler, because
-the C one allocates memory for any memo index that the bytes name.
+and built-in exceptions, and refuses every other name. It uses the unpickler in pure Python, because
+the one in C reserves as much memory as an index in the bytes demands.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ _HARMLESS = {"set": set, "frozenset": frozenset, "complex": complex}
 
 
 LIMIT = 2 * 2**20
-"""Default limit for the bytes of a pickle. Each byte may be an instruction, which takes time."""
+"""The most bytes that a pickle may have by default. Each byte may be an instruction, which takes
+time."""
 
 
 class Refused(Exception):
-    """The pickle needs a name that this loader does not build, or is too long; the message says
+    """The pickle is too long, or needs a name that this loader does not build; the message says
     which."""
 
     def __init__(self, what: str) -> None:
@@ -36,7 +37,7 @@ class Refused(Exception):
 
 
 class Unloadable(Exception):
-    """The bytes cannot be loaded as a pickle; Wove's executor would fail on them too."""
+    """The bytes are not a pickle that can be loaded; Wove's executor would fail on them too."""
 
 
 class _Loader(pickle._Unpickler):  # the pure Python class, see the module docstring
@@ -56,7 +57,8 @@ class _Loader(pickle._Unpickler):  # the pure Python class, see the module docst
 
 
 def load(text: Any, limit: int = LIMIT) -> Any:
-    """Return the object in a ``*_pickle`` field; the pickle may have at most ``limit`` bytes.
+    """Return the object whose pickle is in ``text``, the value of a ``*_pickle`` field. The pickle
+    may have at most ``limit`` bytes.
 
     Raises :class:`Refused` or :class:`Unloadable`.
     """
@@ -77,8 +79,8 @@ def load(text: Any, limit: int = LIMIT) -> Any:
 
 
 def brief(value: Any) -> str:
-    """A ``repr`` of limited length. Without a limit, lists nested so that each level doubles could
-    fill the memory."""
+    """Return a ``repr`` of limited length. The limit is needed because the full one could fill the
+    memory, e.g. for nested lists that double at each level."""
     if isinstance(value, BaseException):
         return f"{type(value).__name__}{reprlib.repr(value.args)}"
     return reprlib.repr(value)

@@ -1,7 +1,8 @@
-"""Sends bytes to a service and reads one HTTP answer, however broken the answer is.
+"""Sends bytes to a service and reads one HTTP answer, however broken that is.
 
-Each exchange has one deadline, so that a service that sends slowly cannot prolong it, and every
-read has a size limit. Redirects are not followed and proxies are not used.
+One deadline applies to a request and its answer together, so that a service that sends slowly
+cannot prolong them; and every read has a size limit. Redirects are not followed and proxies are not
+used.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar, cast
 
 MAX_ANSWER = 32 * 2**20
-"""Limit for the bytes of one answer, including the head."""
+"""The most bytes that an answer may have, including its head."""
 CHUNK = 65536
 
 T = TypeVar("T")
@@ -31,12 +32,12 @@ class NoAnswer(Exception):
 
 
 class ConnectionClosed(NoAnswer):
-    """The connection ended before an answer began."""
+    """The connection was closed before an answer began."""
 
 
 class Deadline:
-    """The time limit of one exchange: ``seconds`` from now, or the deadline ``within`` if that is
-    earlier."""
+    """The time limit for a request and its answer: ``seconds`` from now, or the end of the deadline
+    ``within`` if that is earlier."""
 
     def __init__(self, seconds: float, *, within: Deadline | None = None) -> None:
         now = time.monotonic()
@@ -51,14 +52,14 @@ class Deadline:
             )
 
     def left(self) -> float:
-        """Return the seconds left; raise :class:`NoAnswer` if the time is over."""
+        """Return how many seconds are left. Raises :class:`NoAnswer` if none are."""
         left = self.ends - time.monotonic()
         if left <= 0:
             raise self.passed()
         return left
 
     def passed(self) -> NoAnswer:
-        """Return the exception to raise when the time is over."""
+        """Return the exception that says that the time is over; the caller raises it."""
         return NoAnswer(f"no complete answer within {self._limit}")
 
 
@@ -72,10 +73,11 @@ class HttpResponse:
     closes: bool = True
     """Whether the service closes the connection after this answer."""
     surplus: bytes = field(default=b"", repr=False)
-    """Bytes that came directly after the answer, because its Content-Length is too small."""
+    """Bytes that the service sent beyond the end of the answer, because its Content-Length is too
+    small."""
 
     def header(self, name: str) -> str:
-        """The first value of the header ``name``, or an empty string."""
+        """Return the first value of the header ``name``, or an empty string."""
         return next((v for k, v in self.headers if k.lower() == name.lower()), "")
 
     @property
@@ -84,16 +86,17 @@ class HttpResponse:
         return 200 <= self.status < 300
 
     def document(self) -> Any:
-        """Return the body, parsed as JSON. Raises ``ValueError`` or ``RecursionError``."""
+        """Return the value of the body, which is parsed as JSON. Raises ``ValueError`` or
+        ``RecursionError`` if it cannot be."""
         return json.loads(self.body.decode("utf-8"))
 
     def shown(self) -> str:
-        """The status and the beginning of the body, for messages."""
+        """Return the status and the beginning of the body, for messages."""
         return f"HTTP {self.status} {shown(self.body)}"
 
 
 def shown(data: bytes, limit: int = 160) -> str:
-    """``data`` as a bytes literal, at most ``limit`` bytes of it."""
+    """Return the first ``limit`` bytes of ``data``, written as a bytes literal."""
     return repr(data[:limit]) + ("…" if len(data) > limit else "")
 
 
@@ -125,8 +128,8 @@ class _Reader(io.RawIOBase):
 
 
 class _File(io.BufferedReader):
-    """A reader that keeps in ``surplus`` the bytes that HTTPResponse leaves unread when it
-    closes."""
+    """A reader for HTTPResponse. The bytes that are unread when it is closed are kept in
+    ``surplus``."""
 
     surplus = b""
 
@@ -138,12 +141,12 @@ class _File(io.BufferedReader):
 
 
 Observer = Callable[[object, bytes], None]
-"""Called with a connection and the bytes that are about to be sent on it."""
+"""A function that is called with a connection and the bytes about to be sent on it."""
 
 
 class Connection:
-    """One connection to the service. ``open_socket`` connects (and completes the TLS handshake)
-    before ``deadline``; ``observer`` is called with all bytes that are sent."""
+    """One connection to the service. ``open_socket`` makes it (including the TLS handshake) before
+    ``deadline``. ``observer`` is called with all bytes that are sent."""
 
     def __init__(
         self,
@@ -156,8 +159,8 @@ class Connection:
         self._broke: ConnectionError | None = None
 
     def send(self, data: bytes, deadline: Deadline) -> None:
-        """Send ``data``. If the service closes the connection during this, no error is raised here
-        but by :meth:`answer`, because an answer may have arrived before."""
+        """Send ``data``. No error is raised if the service closes the connection meanwhile, because
+        an answer may have arrived before; if none has, :meth:`answer` raises the error."""
         self._observer(self, data)
         view = memoryview(data)
         try:
@@ -170,7 +173,8 @@ class Connection:
             return
 
     def answer(self, deadline: Deadline, method: str = "POST") -> HttpResponse:
-        """Read one answer. Raises :class:`NoAnswer`."""
+        """Read one answer and return it. Raises :class:`NoAnswer` if none is complete before
+        ``deadline``."""
         reader = _Reader(self._sock, deadline)
         like_socket = cast(socket.socket, reader)  # HTTPResponse only calls makefile()
         with closing(http.client.HTTPResponse(like_socket, method=method)) as response:
@@ -202,7 +206,7 @@ class Connection:
         )
 
     def begun(self, deadline: Deadline) -> bytes:
-        """Wait for the first bytes of an answer and return them; the rest is not read."""
+        """Wait for the first bytes of an answer and return them. The rest is not read."""
         self._sock.settimeout(deadline.left())
         return _explained(lambda: self._sock.recv(1024), deadline)
 
@@ -211,7 +215,8 @@ class Connection:
         self._sock.close()
 
     def reset(self) -> None:
-        """Reset the connection, as if the client was killed: the service's next write fails."""
+        """Reset the connection, so that the service's next write fails, as if the client had been
+        killed."""
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._sock.close()
 
@@ -242,8 +247,8 @@ def _explained(step: Callable[[], T], deadline: Deadline) -> T:
 
 
 class Background(Generic[T]):
-    """Runs ``step`` on a daemon thread, so that a step that hangs does not keep the checker
-    running."""
+    """Runs the function ``step`` in a background thread. The thread is a daemon, so that a step
+    that hangs does not keep the checker from ending."""
 
     def __init__(self, step: Callable[[], T]) -> None:
         self._value: list[T] = []
@@ -260,12 +265,12 @@ class Background(Generic[T]):
             self._done.set()
 
     def done(self, timeout: float = 0.0) -> bool:
-        """Wait up to ``timeout`` seconds for the step to end. Return whether it has."""
+        """Wait up to ``timeout`` seconds for the step to end; return whether it has ended."""
         return self._done.wait(timeout)
 
     def result(self, timeout: float) -> T:
-        """Wait for the step and return its value, or raise its exception. Raises :class:`NoAnswer`
-        after ``timeout`` seconds."""
+        """Wait for the step to end, and return its value or raise its exception. Raises
+        :class:`NoAnswer` after ``timeout`` seconds."""
         if not self._done.wait(timeout):
             raise NoAnswer(f"no complete answer within {timeout:g} s")
         if self._error is not None:

@@ -1,1 +1,1 @@
-"""The cases, one folder for each family."""
+"""The cases for an executor, one folder for each family."""

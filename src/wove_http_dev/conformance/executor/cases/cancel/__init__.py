@@ -1,4 +1,4 @@
-"""Cases about cancelling runs that Wove has abandoned."""
+"""Cases about cancelling a run that Wove has given up, e.g. because it took too long."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Cases about cancel_task: a run that Wove abandons while the worker executes it is cancelled
-there, and other runs are not affected.
+"""Cases about cancel_task: when Wove gives up a run, the executor tells the worker to cancel it,
+and other runs are not affected.
 
-The worker holds the runs, so that each is certainly executing when its delivery_timeout ends.
+The worker holds these runs, so that none can finish before its delivery_timeout ends.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from wove.context import WoveContextManager as Weave
 
 STRAY = 0.5
-"""Seconds to wait for a cancel_task that must not be sent."""
+"""Seconds to wait for a cancel_task that should never arrive."""
 REPEATS = 5
 ANSWERS = (
     response.Status(500),

@@ -1,5 +1,5 @@
-"""Cases about errors of a task: all that the worker sent about an error reaches the author of the
-weave."""
+"""Cases about errors raised by a task: the author of the weave sees everything that the worker sent
+about the error."""
 
 from __future__ import annotations
 

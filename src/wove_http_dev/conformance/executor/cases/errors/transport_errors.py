@@ -1,5 +1,5 @@
-"""Cases about failures between executor and worker: each becomes an error of its task, with
-``"source": "transport"`` and the reason."""
+"""Cases about failures between executor and worker: each becomes an error of the task, and the
+error has ``"source": "transport"`` and says the reason."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 CANCEL_ANSWERS = (response.Status(500), wire.CloseWithoutResponse())
 STALL = 0.5
-"""Seconds: the executor's timeout, which the worker's answer exceeds."""
+"""Seconds of the executor's timeout in cases where the worker answers too late."""
 DYING = 0.2
-"""Seconds to wait for a thread that is being ended by an exception."""
+"""Seconds to wait for the report of an uncaught exception that is just ending a thread."""
 STATUSES = (400, 401, 403, 404, 413, 429, 500, 503)
 
 

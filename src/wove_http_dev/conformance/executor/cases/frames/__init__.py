@@ -12,10 +12,10 @@ family = Family("frames")
 
 
 def expect_result(check: CaseContext, worker: HttpWorker, value: Any, what: str) -> str:
-    """Run a weave of one task that returns ``value``; return its outcome as text.
+    """Run a weave of one task that returns ``value``, and return the outcome as text.
 
-    Raises :class:`CaseFailed` for any other outcome; the message describes the situation with
-    ``what``.
+    Raises :class:`CaseFailed` if the outcome is anything but ``value``; ``what`` describes the
+    situation in the message.
     """
     outcome = check.run_one_weave(worker, value)
     if outcome.kind != "result" or outcome.value != value:

@@ -1,5 +1,6 @@
 """Cases about the requests that an executor sends: HTTP method, URL, headers and the fields of the
-command frame. The first case, a healthy weave, is a prerequisite of all others."""
+command frame. The first case, a weave without faults, must pass before any other case of an
+executor runs."""
 
 from __future__ import annotations
 

@@ -22,14 +22,16 @@ TEXT, NAME = "kein Platz für 日本", "größe"
 
 
 class Shape(NamedTuple):
-    """A value of the worker's option ``response_shape``, and a description of the answer."""
+    """One form of an answer. ``name`` selects it in the worker's option ``response_shape``;
+    ``words`` describes it in reports."""
 
     name: str
     words: str
 
 
 class Tolerated(NamedTuple):
-    """A fault that must not affect the result of the task, and a description of the answer."""
+    """A fault in the answer that must not change the task's result. ``words`` describes the answer
+    in reports."""
 
     name: str
     fault: Fault

@@ -1,4 +1,5 @@
-"""Cases about the end of a weave under each fault of the catalogue."""
+"""Cases about how a weave ends when the worker has a fault: one case for each fault in the
+catalogue."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""One case for each fault of the catalogue: the weave ends within its timeouts, with the task's
-result or with an error that its author can handle. The family ``errors`` checks what the errors
-say."""
+"""Cases for each fault in the catalogue: the weave ends within its timeouts, with the task's result
+or with an error that its author can handle. What the errors say is checked by the family
+``errors``."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from wove_http_dev.faults import FAULTS, Fault
 from wove_http_dev.weave_outcome import WeaveOutcome
 
 TIMEOUT, DELIVERY_TIMEOUT = 0.4, 0.7
-"""Seconds on an idle machine: the executor's ``timeout``, and the task's ``delivery_timeout``."""
+"""The executor's ``timeout`` and the task's ``delivery_timeout``, in seconds on an idle machine."""
 WITHIN = 4.0
-"""Seconds in which a weave must end: two attempts, and the longest time after which a fault ends by
-itself. Generous: the family ``time`` tests for smaller delays."""
+"""Seconds within which a weave must end. This is enough for two attempts and for the fault that
+takes longest to end by itself; the family ``time`` checks for smaller delays."""
 RESULT = (1, 2)
 
 
 class FaultClass:
-    """A fault's class and its summary, which the requirement's text includes."""
+    """A class of faults, with its name and its summary, which becomes part of the requirement."""
 
     def __init__(self, kind: type[Fault]) -> None:
         self.kind = kind
@@ -29,7 +29,8 @@ class FaultClass:
 
 
 def _weave_with(check: CaseContext, kind: type[Fault]) -> tuple[WeaveOutcome, bool]:
-    """Run a weave with the fault injected; return its outcome and whether the fault acted."""
+    """Run a weave of one task while the worker has a fault of class ``kind``. Return the outcome,
+    and whether the fault took effect."""
     worker = check.worker(timeout=check.seconds(TIMEOUT), **kind.worker_options())
     recipe = kind.recipe()
     if recipe.hold:

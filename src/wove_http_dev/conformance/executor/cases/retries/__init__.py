@@ -1,4 +1,4 @@
-"""Cases about retries, which Wove makes and the executor must not make."""
+"""Cases about retries: Wove makes them, so the executor must not."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Cases about attempts: Wove makes the retries, each with a new run id. The executor must not retry
-by itself, nor send runs that were abandoned before they were sent."""
+"""Cases about repeated attempts at a task: Wove makes them, each with a new run id. The executor
+must not retry by itself, and must not send a run that Wove has already given up."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ FAILURES = (
     Saturated(),
 )
 STALL_TIMEOUT = 0.5
-"""Seconds: the executor's timeout, shorter than the stall and than the delivery_timeout."""
+"""Seconds of the executor's timeout; it ends before the stalled answer and before the
+delivery_timeout."""
 QUIET = 0.5
-"""Seconds in which a frame that is being sent arrives."""
+"""Seconds to wait for a frame that the executor may still be sending."""
 RETRY_AFTER = 1.0
 
 

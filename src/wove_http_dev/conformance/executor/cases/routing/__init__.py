@@ -1,4 +1,4 @@
-"""Cases about assigning each answer to its run."""
+"""Cases about giving each answer to the run that it belongs to."""
 
 from __future__ import annotations
 

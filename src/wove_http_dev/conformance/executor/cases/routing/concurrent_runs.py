@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ITEMS = 100
 NAMES = ("first", "second", "third")
 ARRIVED = 1.5
-"""Seconds in which a run that is sent arrives."""
+"""Seconds within which a run reaches the worker."""
 
 
 @family.must(
@@ -86,8 +86,8 @@ def _arrived(gate: Gate) -> bool:
 
 
 async def _three(worker: HttpWorker, remote: Remote) -> tuple[list[Gate], list[Any]]:
-    """Start three runs, each as soon as the one before has arrived. Return the gates that hold them
-    and the runs' outcomes as futures."""
+    """Start three runs, each once the previous one has arrived. The worker holds them. Return two
+    lists: the gates, whose ``release()`` lets a run continue, and the outcomes as futures."""
     gates, runs = [], []
     for name in NAMES:
         gates.append(worker.hold(f"merge:{name}"))

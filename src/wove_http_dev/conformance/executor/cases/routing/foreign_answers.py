@@ -1,6 +1,6 @@
-"""Cases about answers that name another run: an answer affects only the run whose request it
-answers. The other run is held at the worker, so that it still waits when the wrong answer
-arrives."""
+"""Cases about answers that name the wrong run: an answer may affect only the run whose request it
+answers. The worker holds another run meanwhile, so that this run still waits for its own answer
+when the wrong one arrives."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from wove_http_dev.protocol.messages import Reply
 
 
 class WrongAnswer(NamedTuple):
-    """A fault in the answer to one run, and a description of the answer."""
+    """A fault that makes the answer to one run wrong. ``words`` describes the answer in reports."""
 
     fault: Fault
     words: str
@@ -123,8 +123,9 @@ def wrong_task_id(check: CaseContext) -> str:
 
 
 def _answer_names_sibling(check: CaseContext, *, bare: bool) -> str:
-    """Check that a result in the answer to one run that names another run of the same task is not
-    used for the first."""
+    """Start two runs of the same task, answer the second with a result that names the first, and
+    require that the second does not use it. If ``bare`` is false, the answer also has the second
+    run's own result, which must be used. Return the second run's outcome as text."""
     worker = check.worker()
     # Both runs have the same task name, so that their run ids differ as little as possible.
     stalled = worker.inject(Hang(), task="merge:one", times=1)

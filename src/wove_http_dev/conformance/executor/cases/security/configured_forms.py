@@ -1,5 +1,5 @@
-"""Cases about ``executor_config["security"]``: each documented form is used as configured, and no
-request is sent with other credentials or without any."""
+"""Cases about ``executor_config["security"]``: the executor understands each documented form, and
+sends no request with other credentials or without any."""
 
 from __future__ import annotations
 
@@ -27,12 +27,14 @@ FORMS: Mapping[str, tuple[dict[str, Any], Any]] = {
         {"type": "bearer", "token_env": VARIABLE},
     ),
 }
-"""Options of a worker, and an ``executor_config["security"]`` that matches them."""
+"""Each documented form, by name: the options of a worker, and an ``executor_config["security"]``
+that this worker accepts."""
 REFUSALS = (401, 403)
 
 
 def _first_refusal(worker: HttpWorker) -> str:
-    """A description of the first request that was refused; empty if none was."""
+    """Describe the first request that ``worker`` refused; return an empty string if it refused
+    none."""
     for exchange in requests_of(worker):
         if not exchange.accepted:
             return f"a {exchange.frame_type or exchange.method} was refused: {refusal(exchange)}"

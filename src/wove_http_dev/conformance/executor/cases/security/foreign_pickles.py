@@ -1,4 +1,5 @@
-"""A case about pickles in an answer: only the payload for a run that waits is unpickled."""
+"""A case about pickles in an answer: the executor unpickles a payload only if it is for a run that
+is still waiting."""
 
 from __future__ import annotations
 

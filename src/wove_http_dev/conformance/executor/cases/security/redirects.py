@@ -1,7 +1,7 @@
-"""Cases about redirects: no credentials go to another origin, and an answer from another origin is
-not used as a result.
+"""Cases about redirects: the executor sends no credentials to another origin, and uses no answer
+from there as a result.
 
-The other origin is a second port of the worker, which records the requests that it receives.
+The other origin is a second port of the worker. It records the requests that it receives.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ CREDENTIALS = (
 
 
 def leaked(requests: Sequence[Exchange]) -> str:
-    """A description of the credentials or data that the first of ``requests`` gave to another
-    origin; empty if none did."""
+    """Describe the credentials or data in the first of ``requests`` (sent to another origin) that
+    has any; return an empty string if none has."""
     for request in requests:
         names = [name for name, _ in request.headers if name.lower() in CREDENTIALS]
         if names:

@@ -1,4 +1,4 @@
-"""Cases about secrets: they are not in errors or logs, and in a request only where the worker
+"""Cases about secrets: they appear in no error or log, and in a request only where the worker
 expects them."""
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from wove_http_dev.faults.wire import StallMidBody
 from wove_http_dev.protocol.messages import Request
 
 LOGGED = (RejectAuth(), Status(500), InvalidJson(), Redirect(302), StallMidBody())
-"""Failures that an executor handles in different places, each of which may log."""
+"""Faults that an executor handles in different places of its code, any of which may write to the
+log."""
 REPORTED = (
     RejectAuth(),
     Status(500),
@@ -31,7 +32,8 @@ REPORTED = (
     RefuseConnections(),
     UntrustedCa(),
 )
-"""Failures that an executor handles in different places, each with a different error."""
+"""Faults that an executor handles in different places of its code, each of which raises its own
+error."""
 
 
 @family.must(
@@ -48,8 +50,8 @@ def secret_not_told(check: CaseContext) -> str:
 
 
 def _kinds_of_errors(check: CaseContext, mode: str) -> list[str]:
-    """Cause one error of each kind; return their type names. Raises :class:`CaseFailed` if one
-    contains the secret."""
+    """Cause one error of each kind, with credentials of type ``mode``, and return the names of the
+    exceptions. Raises :class:`CaseFailed` if an error contains the secret."""
     worker, kinds = check.worker(security=mode, timeout=0.4), []
     # Plain strings, as users have them: the worker's own secrets hide themselves in repr.
     security = {name: str(value) for name, value in check.security_of(worker).items()}
@@ -71,8 +73,8 @@ def _kinds_of_errors(check: CaseContext, mode: str) -> list[str]:
 
 
 def _misplaced(request: Request, secret: str, mode: str) -> str:
-    """A description of the forbidden place where ``request`` contains ``secret``; empty if there is
-    none."""
+    """Name the forbidden place in which ``request`` contains ``secret``; return an empty string if
+    there is none."""
     if secret in request.target:
         return "the URL, which every server and proxy logs"
     if secret.encode() in request.body:
@@ -104,7 +106,8 @@ def secret_in_its_place(check: CaseContext) -> str:
 
 @contextlib.contextmanager
 def _captured_output() -> Iterator[io.StringIO]:
-    """Capture everything that is logged, at any level, or printed."""
+    """Collect everything that is printed, and everything that is logged at any level, while the
+    block runs. Yields the stream with the text."""
     output = io.StringIO()
     handler, root = logging.StreamHandler(output), logging.getLogger()
     level = root.level

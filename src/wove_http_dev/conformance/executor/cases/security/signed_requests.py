@@ -1,5 +1,5 @@
-"""Cases about credentials in requests: every command frame carries them, and each signature covers
-the request that carries it."""
+"""Cases about credentials in requests: every command frame is sent with them, and each signature is
+made for the request that carries it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,16 @@ from wove_http_dev.worker import HttpWorker
 
 REQUESTS = 20
 TIMESTAMP_TOLERANCE = 30.0
-"""The largest accepted difference, in seconds, between a timestamp and the arrival of its
-request."""
+"""The greatest difference, in seconds, that is accepted between a request's timestamp and its
+arrival."""
 PAUSE = 1.6
-"""Seconds between two requests, long enough that timestamps in whole seconds differ."""
+"""Seconds between two requests, so that their timestamps differ even if they are in whole
+seconds."""
 
 
 def _expect_accepted(check: CaseContext, worker: HttpWorker) -> list[Exchange]:
-    """Return all requests so far. Raises :class:`CaseFailed` if one was refused."""
+    """Return all requests that ``worker`` has received. Raises :class:`CaseFailed` if it refused
+    one."""
     requests = requests_of(worker)
     for exchange in requests:
         if not exchange.accepted:

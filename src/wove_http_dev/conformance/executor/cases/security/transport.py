@@ -1,5 +1,6 @@
-"""Cases about TLS and the rules for plain http: the server is verified on every connection before
-anything is sent, and plain http and anonymous requests are used on the local machine only."""
+"""Cases about TLS and plain http: the executor verifies the server's certificate on every
+connection before it sends anything, and uses plain http or no credentials only on the local
+machine."""
 
 from __future__ import annotations
 
@@ -25,11 +26,11 @@ from wove_http_dev.weave_outcome import WeaveOutcome
 from wove_http_dev.worker import HttpWorker
 
 PLAINTEXT_ON_TLS = "plain-http-on-tls-port"
-"""The journal's code for a plaintext request to a TLS port."""
+"""The code by which the worker's journal marks plain http that arrives at a TLS port."""
 WITHOUT_TLS = (connection.HandshakeClose, connection.PlaintextOnTlsPort, connection.OldTlsOnly)
 """Faults that prevent a TLS connection."""
 FAR_HOST = "workers.conformance.internal"
-"""A host name that resolves to the worker but does not count as local for the executor."""
+"""A host name that leads to the worker, but that an executor must treat as another machine."""
 
 
 def _expect_nothing_sent(check: CaseContext, worker: HttpWorker, to_whom: str) -> None:
@@ -90,8 +91,8 @@ def no_plaintext_fallback(check: CaseContext) -> str:
 def _weave_to_far_host(
     check: CaseContext, settings: dict[str, Any], **options: Any
 ) -> tuple[HttpWorker, WeaveOutcome]:
-    """Run a weave with the URL of a host that is not loopback; return the worker behind that name
-    and the outcome."""
+    """Run a weave whose URL names :data:`FAR_HOST`. Return the worker that receives its requests,
+    and the outcome of the weave."""
     worker = check.worker(tls=False, **options)
     url = f"http://{FAR_HOST}:{worker.port}{worker.options.path}"
     check.enter(dns.resolve_to(FAR_HOST, worker.port, ("127.0.0.1", worker.port)))

@@ -1,4 +1,5 @@
-"""Cases about timeouts, the event loop, and resources that a weave must release."""
+"""Cases about timeouts, about blocking the event loop, and about what a weave must release when it
+ends."""
 
 from __future__ import annotations
 

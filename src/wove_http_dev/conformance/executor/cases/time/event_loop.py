@@ -1,8 +1,8 @@
 """Cases about the event loop and its default thread pool: both belong to the application, so an
 executor must not block them.
 
-A heartbeat in the weave's loop measures how long the loop was blocked. Limits are generous, because
-the machine may be busy.
+A coroutine in the weave's event loop notes the time again and again, which shows how long the loop
+was blocked. The limits are generous, because the machine may be busy.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from wove_http_dev.conformance.executor.pickles import SlowPickle
 from wove_http_dev.faults.run import SlowCancel, SlowResponse
 
 STALL = 1.2
-"""Seconds that an operation takes which must not block the event loop."""
+"""Seconds that a slow operation takes, during which the event loop must keep running."""
 BLOCKED = 0.6
-"""Seconds without a tick after which the loop counts as blocked."""
+"""The event loop counts as blocked if nothing else can run in it for this many seconds."""
 BIG = 20 * 10**6
 QUIET = 0.4
-"""Seconds in which all runs that an executor sends at once arrive."""
+"""Seconds within which all runs that an executor sends at once arrive."""
 
 
 class Heartbeat:
-    """Ticks in the event loop and measures ``longest``, the longest time between two ticks in
-    seconds."""
+    """Wakes up regularly in the event loop and keeps, in ``longest``, the longest time in seconds
+    between two wake-ups."""
 
     def __init__(self) -> None:
         self.longest = 0.0

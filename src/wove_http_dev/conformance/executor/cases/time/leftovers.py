@@ -1,9 +1,9 @@
 """Cases about what remains after a weave: its threads and connections have ended, and the settings
 of the process are unchanged.
 
-Threads and descriptors of this process are listed before and after a series of equal weaves, and
-the new ones counted. The
-worker runs in this process too: its threads are not counted, but its ends of connections are.
+The threads and the open file descriptors of this process are listed before and after a series of
+equal weaves, and the new ones are counted. The worker runs in this process too: its threads are not
+counted, but its ends of the connections are.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from wove_http_dev.worker import HttpWorker
 
 WARM_UP, WEAVES = 3, 10
 GROWN = 8
-"""The increase that means about one leak per weave. A thread pool's few threads are fewer."""
+"""This many new threads or descriptors mean about one leak in each weave. A thread pool keeps
+fewer."""
 SETTLING = 1.0
-"""Seconds in which threads and connections must end."""
+"""Seconds within which threads and connections must end after a weave."""
 CHECKER_THREADS = ("wove-http-dev", "conformance-")
-"""The prefixes of the names of the worker's and the checker's threads."""
+"""How the names of the threads of the worker and of the checker begin."""
 FOLDERS = ("/proc/self/fd", "/dev/fd")
 
 
@@ -36,8 +37,8 @@ def _threads() -> set[Any]:
 
 
 def _descriptors() -> set[Any]:
-    """The open descriptors, each with its inode, because a number is used again; an empty set if
-    the system does not list them."""
+    """Return the open file descriptors, each with its inode, because a closed descriptor's number
+    is used again. Empty if the system does not list them."""
     found = set()
     for folder in FOLDERS:
         if os.path.isdir(folder):

@@ -1,8 +1,8 @@
-"""Cases about timeouts: the shortest timeout that is set ends the weave, even if the worker never
+"""Cases about timeouts: the shortest of those that are set ends the weave, even if the worker never
 answers.
 
-Stalls last until the case has its verdict, so a weave that waits for a stall to end is certainly
-late.
+A worker that stalls does so until the case is decided, so a weave that waits for its answer is
+certainly late.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ if TYPE_CHECKING:
     from wove.context import WoveContextManager as Weave
 
 SHORT = 0.5
-"""Seconds: the timeout that each case tests."""
+"""Seconds of the timeout that a case checks."""
 LIMIT = 64 * 2**20
-"""Bytes: an executor must not read an answer this large. A worker accepts requests up to this
-size."""
+"""A number of bytes that is too many for an executor to read as an answer. A worker accepts
+requests up to this size."""
 
 
 class Timeouts(NamedTuple):
-    """The timeouts that are set: the executor's ``timeout`` and those in the task's options."""
+    """The executor's ``timeout``, the timeouts among the task's options, and a description of both
+    for reports."""
 
     executor: float | None
     task: dict[str, float]
@@ -55,8 +56,8 @@ DELIVERY_ONLY = Timeouts(
 
 
 class Stall(NamedTuple):
-    """A fault that stalls the answer, the timeouts that are set, and a description of the
-    answer."""
+    """A fault that delays the answer, and the timeouts that are set meanwhile. ``words`` describes
+    the answer in reports."""
 
     name: str
     fault: Fault

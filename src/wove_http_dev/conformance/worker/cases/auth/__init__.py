@@ -1,4 +1,5 @@
-"""Cases about authentication: which requests are accepted, how often, and for how long."""
+"""Cases about authentication: which requests are accepted, how often, and how long after they were
+signed."""
 
 from __future__ import annotations
 

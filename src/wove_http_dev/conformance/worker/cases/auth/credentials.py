@@ -1,5 +1,5 @@
-"""Authentication cases about credentials: which are accepted, and that nothing in a request is
-unpickled before its credentials are verified."""
+"""Authentication cases about credentials: which of them are accepted, and that the service
+unpickles nothing in a request before it has verified them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
 AFTERMATH = 0.3
-"""Seconds after an answer in which a cancelled task would have ended."""
+"""Seconds after an answer within which a task would end if it had been cancelled."""
 BOTH = ("signed", "bearer")
 
 
@@ -77,7 +77,8 @@ def verify_before_unpickling(check: CaseContext) -> str:
 
 
 def wrong_credentials(check: CaseContext, body: bytes) -> dict[str, str]:
-    """Return credentials made with another secret or token."""
+    """Return credentials for ``body`` that are made with another secret or token than the
+    service's."""
     if check.service.mode == "bearer":
         return {"Authorization": "Bearer not-the-token-of-this-service"}
     return check.service.credentials(body, secret=b"not the secret of this service")
@@ -131,9 +132,10 @@ def tampered_target(check: CaseContext) -> Attempts:
 
 
 def neighbours(check: CaseContext) -> list[str]:
-    """Targets that differ from the service's target, but that a router may treat as the same.
+    """Return targets (paths with a query) that differ from the service's own, but that a router
+    might treat as the same.
 
-    ``//path`` is not one of them, because werkzeug's development server removes the second slash
+    ``//path`` is not among them, because werkzeug's development server removes the second slash
     before the application sees it.
     """
     path, mark, query = check.service.target.partition("?")
@@ -142,7 +144,7 @@ def neighbours(check: CaseContext) -> list[str]:
 
 
 def with_query(target: str) -> str:
-    """Return ``target`` with one more parameter in its query."""
+    """Return ``target`` with one more parameter in the query."""
     return f"{target}{'&' if '?' in target else '?'}conformance=a%2Fb"
 
 

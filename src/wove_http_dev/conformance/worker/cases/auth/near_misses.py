@@ -1,4 +1,5 @@
-"""Authentication cases about damaged signatures, and about header names in other letter cases."""
+"""Authentication cases about signatures that are slightly damaged, and about header names in upper
+or lower case."""
 
 from __future__ import annotations
 

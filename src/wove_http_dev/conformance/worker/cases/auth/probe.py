@@ -1,5 +1,8 @@
-"""Requests whose effect the checker sees: a task that reports when it runs, and a pickle that
-reports when it is loaded. Also `refuses`, which makes a case of requests that must be refused."""
+"""Requests whose effect the checker can see: one runs a task that reports to the checker (a probe),
+another holds a pickle that reports when it is loaded (a canary).
+
+The decorator `refuses` makes a case from requests that the service must refuse.
+"""
 
 from __future__ import annotations
 
@@ -14,33 +17,34 @@ from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
 AFTERMATH = 0.05
-"""Seconds to wait after an answer for the report of a task that should not run, on an idle
-machine."""
+"""Seconds, on an idle machine, to wait after an answer for the report of a task that should not
+run."""
 LOADED = 0.15
-"""Seconds to wait after an answer for the report of a pickle that should not be loaded, on an idle
-machine."""
+"""Seconds, on an idle machine, to wait after an answer for the report of a pickle that should not
+be loaded."""
 REFUSAL = "a refusal (no 2xx status), and the task does not run"
 NO_REFUSAL = "though the task did not run: a refusal needs 401 or 403"
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A request body whose task reports to ``callback`` when it runs."""
+    """A request body that asks for a task which reports to ``callback`` when it runs; so the
+    checker sees whether it ran."""
 
     body: bytes
     callback: Callback | None
-    """``None`` if tasks cannot connect to the checker."""
+    """``None`` if tasks cannot connect to the checker; then nothing is reported."""
     aftermath: float
-    """Seconds to wait for a report."""
+    """Seconds to wait for a report after the answer."""
 
     def ran(self) -> bool:
-        """Wait for a report. Return whether one came (``False`` if tasks cannot connect to the
-        checker)."""
+        """Wait for a report that the task runs, and return whether one came. ``False`` if tasks
+        cannot connect to the checker."""
         return self.times() > 0
 
     def times(self, timeout: float | None = None, at_least: int = 1) -> int:
-        """Wait up to ``timeout`` seconds (default: ``aftermath``) for ``at_least`` reports. Return
-        the number of reports."""
+        """Wait up to ``timeout`` seconds (default: ``aftermath``) for ``at_least`` reports, and
+        return how many came."""
         if self.callback is None:
             return 0
         self.callback.arrived(self.aftermath if timeout is None else timeout, at_least)
@@ -48,7 +52,7 @@ class Probe:
 
 
 def probe(check: CaseContext) -> Probe:
-    """Return a new probe."""
+    """Return a new request body whose task reports to the checker, if tasks can connect to it."""
     callback = check.callback_if_possible()
     if callback is None:
         frame = commands.run_frame(tasks.nothing)
@@ -58,29 +62,29 @@ def probe(check: CaseContext) -> Probe:
 
 
 def signed(check: CaseContext, **changes: Any) -> tuple[Probe, dict[str, str]]:
-    """Return a new probe and its credentials. ``changes`` are arguments of
-    :meth:`ServiceUnderTest.credentials`."""
+    """Return a new probe and the headers that authenticate it. ``changes`` are passed to
+    :meth:`ServiceUnderTest.credentials`, e.g. to make the headers wrong."""
     new = probe(check)
     return new, check.service.credentials(new.body, **changes)
 
 
 @dataclass(frozen=True)
 class PickleCanary:
-    """A request body with a pickle that reports to ``callback`` when it is loaded. A report is
-    awaited for ``aftermath`` seconds."""
+    """A request body with a pickle that reports to ``callback`` when someone loads it. The checker
+    waits ``aftermath`` seconds for the report."""
 
     body: bytes
     callback: Callback
     aftermath: float
 
     def was_loaded(self, times: int = 1) -> bool:
-        """Wait for the pickle to be loaded ``times`` times. Return whether it was."""
+        """Wait for the pickle to be loaded ``times`` times, and return whether it was."""
         return self.callback.arrived(self.aftermath, times)
 
 
 def canary(check: CaseContext, field: str = "callable_pickle") -> PickleCanary:
-    """A run_task frame whose ``field`` holds a pickle that reports to the checker when loaded.
-    Skips the case if tasks cannot connect to the checker."""
+    """Return a run_task frame whose ``field`` holds a pickle that reports to the checker when it is
+    loaded. The case is skipped if tasks cannot connect to the checker."""
     callback = check.callback()
     payload = tasks.pickled(tasks.report_on_load(callback.host, callback.port, callback.token))
     frame = {**commands.run_frame(tasks.nothing), field: commands.text(payload)}
@@ -89,7 +93,7 @@ def canary(check: CaseContext, field: str = "callable_pickle") -> PickleCanary:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A request that must be refused; ``what`` names it in messages."""
+    """A request that the service must refuse. ``what`` names it in messages."""
 
     what: str
     probe: Probe
@@ -103,8 +107,9 @@ Attempts = Iterator[Attempt]
 def refuses(
     *modes: str,
 ) -> Callable[[Callable[[CaseContext], Attempts]], Callable[[CaseContext], str]]:
-    """Make the decorated generator the body of a case: each attempt that it yields must be refused,
-    and its task must not run. The case is skipped unless the check uses one of ``modes``."""
+    """Return a decorator that turns a generator of requests into the body of a case: the service
+    must refuse each request, and must not run its task. The case is skipped unless the check's
+    credentials are of one of the types ``modes``."""
 
     def make(attempts: Callable[[CaseContext], Attempts]) -> Callable[[CaseContext], str]:
         @functools.wraps(attempts)
@@ -121,9 +126,11 @@ def refuses(
 
 
 def refused(check: CaseContext, attempt: Attempt) -> str:
-    """Send ``attempt``, require that it is refused and does not run, and return what was answered.
+    """Send ``attempt``, require that the service refuses it and does not run its task, and return a
+    text about the answer.
 
-    A connection that is closed without an answer counts as a refusal; auth.19 checks the status.
+    A connection that is closed without an answer counts as a refusal; case auth.19 checks the
+    status.
     """
     sent, what = attempt.probe, attempt.what
     try:

@@ -1,4 +1,5 @@
-"""Authentication cases about refusals: their status, and that they do not reveal secrets."""
+"""Authentication cases about refusals: the status of the answer, and that it does not reveal
+secrets."""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ def non_ascii_headers(check: CaseContext) -> str:
 
 
 def _refusals(check: CaseContext) -> Iterator[tuple[str, Mapping[str, str], bytes]]:
-    """Yield requests that must be refused: a name, the headers, the body."""
+    """Yield requests that the service must refuse, each as a name, the headers and the body."""
     yield "no credentials", {}, probe(check).body
     if check.service.mode == "bearer":
         yield "a wrong token", {"Authorization": "Bearer wrong"}, probe(check).body

@@ -1,5 +1,5 @@
-"""Authentication cases about replays and timestamps: a signed request is accepted only once, and
-only near the time at which it was signed."""
+"""Authentication cases about replays (a signed request sent again) and timestamps: a signed request
+is accepted only once, and only near the time at which it was signed."""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ from wove_http_dev.conformance.worker.wire import (
 )
 
 DAY = 86400.0
-"""Seconds; far more than any sensible clock skew (Wove's own default is 300 s)."""
-INSIDE, OUTSIDE = 60, 1800
-"""Seconds of clock difference that must be accepted, and that must be refused (Wove's default limit
+"""A difference of clocks, in seconds, far beyond any that is sensible to accept (Wove's own default
 is 300 s)."""
+INSIDE, OUTSIDE = 60, 1800
+"""A difference of clocks, in seconds, that must be accepted, and one that must be refused (Wove's
+own default limit is 300 s)."""
 COPIES = 6
 OTHERS, OTHERS_TIME = 600, 2.0
-"""Number of requests between a request and its late replay, and the seconds that they may take."""
+"""The number of other requests between a request and its late replay, and the seconds after which
+no more of them are sent."""
 LATE = 1.1
-"""Least seconds between a request and its late replay."""
+"""The least number of seconds between a request and its late replay."""
 
 
 @auth.must(
@@ -72,7 +74,8 @@ def replay_same_connection(check: CaseContext) -> str:
 def _refused_again(
     check: CaseContext, what: str, where: str, sent: Probe, answer: HttpResponse
 ) -> None:
-    """Fail unless ``answer`` refuses the replay of ``sent`` and the task did not run again."""
+    """Require that ``answer``, the answer to a replay of ``sent``, is a refusal, and that the task
+    did not run again. ``what`` and ``where`` describe the replay in the message."""
     status = f"HTTP {answer.status}"
     if answer.ok:
         if sent.callback is not None and sent.times(at_least=2) < 2:
@@ -84,8 +87,8 @@ def _refused_again(
 
 
 def _times_alone(check: CaseContext) -> int:
-    """How many times one valid request runs its task. More than once is a defect that run.09
-    reports."""
+    """Return how often a single valid request runs its task. More than once is a defect, which the
+    case run.09 reports."""
     sent, headers = signed(check)
     check.ask("a good request", sent.body, headers)
     return sent.times(at_least=2)
@@ -213,7 +216,8 @@ def malformed_timestamp(check: CaseContext) -> Attempts:
 
 
 def _cancelling(check: CaseContext, **changes: Any) -> tuple[bytes, dict[str, str]]:
-    """A valid request that costs little: a cancel_task for an unknown run."""
+    """Return the body and the headers of a request that costs the service little: a cancel_task for
+    an unknown run. ``changes`` are passed to :meth:`ServiceUnderTest.credentials`."""
     body = commands.encode(commands.cancel_frame("conformance:replay"))
     return body, check.service.credentials(body, **changes)
 

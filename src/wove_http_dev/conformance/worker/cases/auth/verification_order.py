@@ -1,5 +1,5 @@
-"""Authentication cases about the order of verification: all credentials of every request are
-checked before its body is used, and a nonce stays used when the task fails or is cancelled."""
+"""Authentication cases about the order of verification: the service checks all credentials of a
+request before it uses the body, and a nonce stays used even if the task fails or is cancelled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Cases about what a cancel_task does to the run that it names, and when it is acknowledged."""
+"""Cases about cancel_task: what it does to the run that it names, and when the service acknowledges
+it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Cancel cases about acknowledgement: with require_ack, task_cancelled is not sent before the task
-has stopped; best_effort is answered at once.
+"""Cancel cases about the answer to a cancel_task: in mode require_ack, task_cancelled is not sent
+before the task has stopped; in mode best_effort, the answer is sent at once.
 
 The cases do not trust the answer: the task body is connected to the checker, which sees whether the
 body still runs.
@@ -24,16 +24,20 @@ from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import Background, NoAnswer
 
 EARLY = 2.5
-"""Seconds to wait for an early acknowledgement; longer than a worker's usual grace period."""
+"""Seconds to wait for an acknowledgement that comes too early; longer than the grace period of most
+workers."""
 AT_ONCE = 0.75
-"""Seconds that a best_effort cancel_task may take longer than one for an unknown run."""
+"""Seconds by which the answer to a best_effort cancel_task may be slower than one for an unknown
+run."""
 TRIES = 3
-"""Runs that are cancelled until one is answered at once; a busy machine may delay a single one."""
+"""How many runs are cancelled, at most, until one cancel_task is answered at once; a busy machine
+may delay one."""
 
 
 def _honest(check: CaseContext, run: HeldRun, kind: str) -> str:
-    """Send a require_ack cancel_task for ``run``, whose body runs until it is released; fail the
-    case if task_cancelled is sent before that."""
+    """Send a require_ack cancel_task for ``run``, whose body runs until the checker releases it,
+    and fail the case if task_cancelled is sent earlier. Return a text about what was seen; ``kind``
+    describes the body in messages."""
     body = commands.encode(commands.cancel_frame(run.run_id, "require_ack"))
     cancel_post = Background(lambda: check.post(body, patience=check.seconds(10.0)))
     ends = time.monotonic() + EARLY

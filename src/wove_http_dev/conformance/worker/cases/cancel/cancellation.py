@@ -19,9 +19,9 @@ from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
 FULL = 8
-"""Number of runs at once: as many as Wove itself has in flight on four cores."""
+"""How many tasks run at once: as many as Wove itself sends at a time on four cores."""
 THROUGH = 3.0
-"""Seconds that a cancel_task may take while many tasks run."""
+"""Seconds that the answer to a cancel_task may take while many tasks run."""
 
 
 @cancel.must(

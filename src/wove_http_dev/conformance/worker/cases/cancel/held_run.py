@@ -1,5 +1,5 @@
-"""`start_held` starts a run whose task body waits until the checker releases it; the other helpers
-send its cancel_task and wait for its end."""
+"""Helpers for a run whose task body waits until the checker releases it: `start_held` starts the
+run, the others cancel it and wait for its end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ THE_ANSWER = "the answer to the cancel_task"
 
 @dataclass(frozen=True)
 class HeldRun:
-    """A run whose body waits until it is released, and the POST that is waiting for its answer."""
+    """A run whose task body waits until the checker releases it, and the POST that still waits for
+    the answer."""
 
     run_id: str
     callback: Callback
@@ -25,7 +26,8 @@ class HeldRun:
 
 
 def start_held(check: CaseContext, function: Any) -> HeldRun:
-    """Start ``function``, wait until its body has connected, and return the run."""
+    """Start a run of ``function``, wait until its body has connected to the checker, and return the
+    run."""
     callback = check.callback()
     frame = commands.run_frame(function, callback.address)
     post = check.post_later(frame)
@@ -41,8 +43,8 @@ def start_held(check: CaseContext, function: Any) -> HeldRun:
 
 
 def send_cancel(check: CaseContext, run_id: str, mode: str = "best_effort") -> HttpResponse:
-    """Send a cancel_task and return its answer. The case fails if there is no answer, or one that
-    Wove could not read."""
+    """Send a cancel_task for ``run_id`` and return the answer. The case fails if no answer comes,
+    or one that Wove could not read."""
     body = commands.encode(commands.cancel_frame(run_id, mode))
     answer = check.ask(f"a {mode} cancel_task", body)
     require_readable(check, answer, run_id)
@@ -50,8 +52,8 @@ def send_cancel(check: CaseContext, run_id: str, mode: str = "best_effort") -> H
 
 
 def require_readable(check: CaseContext, answer: HttpResponse, run_id: str) -> None:
-    """Fail the case if an answer to a cancel_task has a 5xx status, unreadable frames, or frames of
-    other runs."""
+    """Fail the case if ``answer``, the answer to a cancel_task for ``run_id``, has a 5xx status,
+    unreadable frames, or frames of other runs."""
     if answer.status >= 500:
         check.fail(f"a cancel_task made the service fail: {answer.shown()}")
     if not answer.ok or not answer.body.strip():
@@ -62,8 +64,8 @@ def require_readable(check: CaseContext, answer: HttpResponse, run_id: str) -> N
 
 
 def await_terminal(check: CaseContext, run: HeldRun, after: str) -> answers.Event:
-    """Wait for the terminal frame of ``run`` and return it; it must arrive within the time for one
-    answer."""
+    """Wait, as long as for any answer, for the frame that ends ``run``, and return it. ``after``
+    says in the message what happened before."""
     try:
         answer = run.post.result(check.patience)
     except NoAnswer as exc:

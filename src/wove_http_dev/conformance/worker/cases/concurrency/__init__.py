@@ -1,4 +1,4 @@
-"""Cases about runs that overlap in time."""
+"""Cases about tasks that run at the same time."""
 
 from __future__ import annotations
 

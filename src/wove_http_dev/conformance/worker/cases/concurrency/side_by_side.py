@@ -1,6 +1,7 @@
-"""Concurrency cases: tasks run at the same time, and each run gets its own answer.
+"""Concurrency cases: the service runs tasks at the same time, and gives each run its own answer.
 
-The checker knows that tasks overlap because all of them are connected to it, not by measuring time.
+The checker does not measure time to see this: tasks run at the same time if all are connected to it
+at once.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from wove_http_dev.conformance.worker.unpickling import brief
 from wove_http_dev.conformance.worker.wire import HttpResponse, NoAnswer
 
 MANY = 8
-"""Tasks that Wove itself has in flight on four cores (asyncio's default pool, cores + 4)."""
+"""How many tasks Wove itself sends at a time on four cores (asyncio's default pool: cores + 4)."""
 
 
 def side_by_side(check: CaseContext, count: int) -> str:
-    """Require that ``count`` tasks are all running before any of them ends."""
+    """Start ``count`` tasks and require that all run before any of them ends. Return a text about
+    what was seen."""
     runs = []
     for _ in range(count):
         callback = check.callback()
@@ -74,8 +76,9 @@ def _own(
     what: str,
     all_values: list[object],
 ) -> None:
-    """Require that ``answer`` belongs to the run ``run_id`` and has its result, ``value``.
-    ``all_values`` are the results of all runs, to recognise one that was mixed up."""
+    """Require that ``answer`` is for the run ``run_id`` and has its result, ``value``.
+    ``all_values`` holds the results of all runs; with it a mixed-up result is recognised. ``what``
+    describes the run in messages."""
     events = check.events_in(answer, what)
     for event in events:
         if event.get("run_id", run_id) != run_id:
@@ -93,7 +96,8 @@ def _own(
 
 
 def _pair(check: CaseContext, *, first_ends_first: bool) -> None:
-    """Run two tasks that overlap, and end the first one first or last."""
+    """Run two tasks at the same time and require that each gets its own result.
+    ``first_ends_first`` says which one is released first."""
     runs = []
     for number in (1, 2):
         callback = check.callback()

@@ -1,5 +1,5 @@
-"""Error cases about the contents of a task_error: its run, the exception that was raised, and that
-no exception is sent that would harm the weave.
+"""Error cases about what a task_error contains: the run it belongs to and the exception that the
+task raised, but no exception that would harm the weave.
 
 How Wove's executor treats an exception in an answer was measured on wove 2.0.3.
 """
@@ -18,8 +18,8 @@ FIELDS = ("kind", "message", "traceback", "retryable", "source")
 
 
 def failed(check: CaseContext, what: str, function: Any, args: Any = None) -> answers.Event:
-    """Run ``function``, require a ``task_error`` for it and that the next task runs, and return the
-    frame."""
+    """Run ``function``, require that the answer is a ``task_error`` and that the next task runs,
+    and return the ``task_error`` frame. ``what`` describes the task in messages."""
     event = check.terminal(commands.run_frame(function, args), what)
     if event.get("type") != "task_error":
         check.fail(f"{what} was answered with {event.get('type')!r}", expected="task_error")
@@ -28,7 +28,8 @@ def failed(check: CaseContext, what: str, function: Any, args: Any = None) -> an
 
 
 def loadable(check: CaseContext, what: str, event: answers.Event) -> BaseException | None:
-    """Return the exception in ``event``, or ``None``; the case fails if it cannot be loaded."""
+    """Return the exception in ``event``, or ``None`` if there is none that the checker builds. The
+    case fails if Wove could not load it."""
     try:
         return answers.exception_of(event)
     except Unloadable as exc:
@@ -56,8 +57,8 @@ def task_exception(check: CaseContext) -> str:
 
 
 def _same_exception(check: CaseContext, what: str, event: answers.Event) -> None:
-    """Require that ``exception_pickle``, where an event has one, unpickles to the exception that
-    the task raised. Wove raises that exception in the weave."""
+    """Require that ``exception_pickle``, if ``event`` has one, unpickles to the exception that the
+    task raised, because Wove raises it in the weave."""
     if "exception_pickle" not in event:
         return
     try:

@@ -1,5 +1,5 @@
-"""Error cases about tasks that fail in unusual ways: each gets a terminal frame, and the service
-keeps serving."""
+"""Error cases about tasks that fail in unusual ways: each is answered with a frame that ends its
+run, and the service keeps serving."""
 
 from __future__ import annotations
 

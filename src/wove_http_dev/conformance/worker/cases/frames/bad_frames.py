@@ -1,5 +1,5 @@
-"""Frame cases about bad command frames: each is rejected with an error status, and the service
-keeps serving."""
+"""Frame cases about bad command frames: the service rejects each with an error status, and keeps
+serving."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ BadFrames = Iterator[tuple[str, bytes | dict[str, Any]]]
 def rejects(
     *, then: str = ""
 ) -> Callable[[Callable[[CaseContext], BadFrames]], Callable[[CaseContext], str]]:
-    """Make the decorated generator the body of a case: it yields pairs of a name and a body or
-    frame, and each must be rejected. If ``then`` is given, a task must run afterwards; ``then``
-    names the cause if it does not."""
+    """Return a decorator that turns a generator into the body of a case. The generator yields pairs
+    of a name and a bad body or frame, and the service must reject each. If ``then`` is given, a
+    task must run afterwards; ``then`` names the cause in the message if it does not."""
 
     def make(bad_frames: Callable[[CaseContext], BadFrames]) -> Callable[[CaseContext], str]:
         @functools.wraps(bad_frames)
@@ -40,9 +40,11 @@ def rejects(
 
 
 def rejected(check: CaseContext, what: str, frame: bytes | dict[str, Any]) -> str:
-    """Send ``frame``, require an error status and return what was answered.
+    """Send ``frame``, require an error status, and return a text about the answer. Messages call
+    the frame ``what``.
 
-    For an object with a run_id a task_error is accepted too, because it ends the run.
+    If the frame is an object with a run_id, a task_error for this run is accepted too, because it
+    ends the run.
     """
     answer = check.ask(what, frame if isinstance(frame, bytes) else commands.encode(frame))
     if answer.status >= 400:

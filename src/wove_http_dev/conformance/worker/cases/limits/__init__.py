@@ -1,4 +1,5 @@
-"""Cases about requests and runs that could exhaust the service's resources."""
+"""Cases about requests and runs that could use up the memory, threads, files or time of the
+service."""
 
 from __future__ import annotations
 

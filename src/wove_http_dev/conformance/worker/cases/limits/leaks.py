@@ -1,7 +1,7 @@
-"""The limit case about threads and open files that remain in the worker process after runs.
+"""The limit case about leaks: threads and open files that remain in the worker process after runs.
 
-Pools fill and caches warm up, so only a count that keeps growing by about one with each run is
-reported as a leak.
+Thread pools and caches grow at first, so only a number that keeps growing by about one with each
+run is reported as a leak.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from wove_http_dev.conformance.worker.cases.limits import limits
 from wove_http_dev.conformance.worker.context import CaseContext
 
 BATCH, BATCH_TIME = 25, 1.2
-"""Runs between two counts, and the seconds after which no more are started."""
+"""The number of runs between two counts, and the seconds after which no more of them start."""
 FEWEST = 10
-"""Least number of runs that distinguishes growth from chance."""
+"""The least number of runs from which growth can be told from chance."""
 
 
 def _batch(step: Callable[[], object], seconds: float) -> int:
-    """Call ``step`` up to 25 times within ``seconds``. Return how many times it was called."""
+    """Call ``step`` up to 25 times, and no more after ``seconds``. Return how many times it was
+    called."""
     ends = time.monotonic() + seconds
     for number in range(BATCH):
         if time.monotonic() > ends:
@@ -31,7 +32,7 @@ def _batch(step: Callable[[], object], seconds: float) -> int:
 
 
 def _steps(check: CaseContext) -> Mapping[str, Callable[[], object]]:
-    """The kinds of requests that are repeated, by name."""
+    """Return the kinds of requests that the case repeats: by name, a function that sends one."""
     fails = commands.run_frame(tasks.fail)
     steps: dict[str, Callable[[], object]] = {
         "sync runs": lambda: check.value(tasks.echo, {"value": 1}),

@@ -1,5 +1,5 @@
-"""Limit cases about requests that are too deep, too large, cut off or abandoned by the client, and
-about a hundred runs in a row."""
+"""Limit cases about requests that are nested too deeply, too large, cut off, or abandoned by the
+client, and about a hundred runs in a row."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from wove_http_dev.conformance.worker.wire import NoAnswer, shown
 
 DEPTH = 100_000
 HEAD = 200_000
-"""Bytes of a header."""
+"""The size in bytes of a header that is too large."""
 AFTERMATH = 0.1
-"""Seconds between the two tasks that must run after a bad request."""
+"""Seconds between the two tasks that the service must run after a bad request."""
 RESULT = 8 * 2**20
-"""Bytes of a result, more than socket buffers hold."""
+"""The size in bytes of a result that does not fit into socket buffers."""
 RUNS, RUNS_TIME = 100, 3.0
 
 
 def survived(check: CaseContext, what: str, step: Callable[[], object]) -> str:
-    """Call ``step``, which may fail, and require that the service still runs tasks afterwards."""
+    """Call ``step``, which may fail, and require that the service still runs tasks afterwards.
+    Return a text about what was seen. ``what`` describes the step in messages."""
     try:
         seen = str(step() or "done")
     except (NoAnswer, OSError) as exc:

@@ -1,8 +1,9 @@
-"""The limit case about verification time: it must not grow with the number of requests seen before.
+"""The limit case about the time that it takes to verify a request: it must not grow with the number
+of requests that the service has seen.
 
-Wove's own ``verify_headers`` (2.0.3) iterates over all remembered nonces at each request: 75 µs at
-1,000 nonces, 6 ms at 50,000. The case compares each valid request with a request that has a wrong
-signature. Both cost the same except for the memory of nonces, so noise cancels out.
+Wove's own ``verify_headers`` (2.0.3) goes through all remembered nonces at each request: 75 µs for
+1,000 nonces, 6 ms for 50,000. The case compares valid requests with requests that have a wrong
+signature. Except for the memory of nonces both cost the same, so that noise cancels out.
 """
 
 from __future__ import annotations
@@ -17,21 +18,25 @@ from wove_http_dev.conformance.worker.wire import Connection, NoAnswer
 
 WARM_UP = 20
 PAIRS, PAIRS_TIME = 60, 0.7
-"""Pairs of requests in one measurement, and the seconds after which no more are sent."""
+"""The number of pairs of requests in one measurement, and the seconds after which no more are
+sent."""
 REQUESTS, REQUESTS_TIME = 4000, 2.0
-"""Requests sent between the measurements, and the seconds after which no more are sent."""
+"""The number of requests between the measurements, and the seconds after which no more are sent."""
 BEFORE, AGAIN_TIME = 3, 4.0
-"""Number of first measurements, of which the slowest is used, and seconds for later measurements,
-of which the fastest is used: other load on the machine can make single ones slower or faster."""
+"""The number of measurements before the requests, of which the slowest counts, and the seconds for
+measurements after them, of which the fastest counts: other load on the machine can change a single
+one."""
 PAUSE = 0.3
-"""Seconds between two measurements, so that a short load on the machine does not affect both."""
+"""Seconds between two measurements, so that a short load on the machine does not affect both of
+them."""
 GROWN, GROWN_SHARE = 150e-6, 0.2
-"""The growth that is more than noise: seconds per request, and share of a request's time."""
+"""More growth than this is not noise: seconds for one request, and a share of the time for one
+request."""
 
 
 class _Clock:
-    """Sends requests that cost little (a cancel_task for an unknown run) and times them, on one
-    connection if the service keeps it open."""
+    """Measures the time of requests that cost the service little (a cancel_task for an unknown
+    run). They share one connection if the service keeps it open."""
 
     def __init__(self, check: CaseContext) -> None:
         self._check = check
@@ -39,7 +44,8 @@ class _Clock:
         self.accepted = 0
 
     def time(self, *, good: bool) -> float:
-        """Send one request and return the seconds that it took."""
+        """Send one request and return the seconds until its answer. ``good`` says whether its
+        signature is right."""
         service = self._check.service
         body = commands.encode(commands.cancel_frame("conformance:growth"))
         wrong = None if good else b"another secret"
@@ -59,7 +65,7 @@ class _Clock:
 
     def difference(self) -> tuple[float, float]:
         """Return how many seconds longer a valid request takes than one with a wrong signature, and
-        how many seconds a valid one takes. Both are first quartiles."""
+        how many seconds a valid request takes. Both are computed from first quartiles."""
         good: list[float] = []
         wrong: list[float] = []
         ends = time.monotonic() + PAIRS_TIME

@@ -1,4 +1,4 @@
-"""Cases about running a task: its arguments, its result, and how many times it runs."""
+"""Cases about running a task: its arguments, its result, and how often it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run cases about how many times a task runs: exactly once for each run_id."""
+"""Run cases about how often a task runs: exactly once for each run_id."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.unpickling import brief
 
 AFTERMATH = 0.1
-"""Seconds to wait for an unwanted second run of the same task."""
+"""Seconds to wait for a second run of the same task, which should not come."""
 
 
 @run.must(

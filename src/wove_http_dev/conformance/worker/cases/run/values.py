@@ -1,4 +1,5 @@
-"""Run cases about values: a task gets its arguments, and its result is returned unchanged."""
+"""Run cases about values: the task gets its arguments, and the weave gets the task's result, both
+unchanged."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ NAMES = (
     *("self", "func", "function", "fn", "f", "args", "kwargs", "callable", "task", "name", "run"),
     *("loop", "frame", "timeout", "delivery", "body", "run_id", "task_id", "value"),
 )
-"""Argument names that a worker's own code may use."""
+"""Names of arguments that may collide with names in the worker's own code."""
 
 
 def _same(check: CaseContext, what: str, seen: Any, expected: Any) -> None:
@@ -63,8 +64,8 @@ def async_callable(check: CaseContext) -> str:
 
 
 def _returned(check: CaseContext, function: Any, args: Any, value: Any, what: str = "") -> None:
-    """Require that ``function`` returns ``value``; ``what`` is the beginning of the message if it
-    does not."""
+    """Run ``function`` with ``args`` and require that the service sends its return value,
+    ``value``, unchanged. The message of a failure begins with ``what``."""
     try:
         seen = check.value(function, args)
     except CaseFailed as exc:

@@ -1,5 +1,5 @@
-"""Transport cases: the service speaks HTTP correctly, even if clients are slow or silent, or send
-several requests on one connection."""
+"""Transport cases: the service speaks HTTP correctly, even if a client is slow, sends nothing, or
+sends several requests on one connection."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from wove_http_dev.conformance.worker.wire import (
 
 PIECES = 4
 PAUSE = 0.03
-"""Seconds between two pieces of a request."""
+"""Seconds between two pieces of a request that is sent slowly."""
 SILENT = 20
-"""Connections on which nothing is sent."""
+"""How many connections are open on which nothing is sent."""
 
 
 @transport.must(
