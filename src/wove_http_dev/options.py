@@ -146,7 +146,8 @@ class Options:
             raise UsageError("environment must be a name")
 
     def of_side(self, side: str) -> dict[str, Any]:
-        """Return the options whose declaration has this ``side``: each name with its value."""
+        """Return the names and values of the options that are declared for ``side``, for example
+        ``SERVICE`` or ``CLIENT``."""
         return {
             name: getattr(self, name)
             for name, each in fields_of(type(self)).items()

@@ -57,9 +57,10 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_options(parser: Parser, *, port: int, client: bool = True) -> None:
-    """Add a flag for each option that is not only for tests; ``port`` is the default port.
+    """Add to ``parser`` a flag for each option that is not only for tests.
 
-    Without ``client`` the flags of options for Wove's executor are left out.
+    ``port`` is the default of ``--port``. If ``client`` is false, the options for Wove's executor
+    get no flag.
     """
     flags = _flags()
     if not client:

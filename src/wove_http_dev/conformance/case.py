@@ -1,7 +1,7 @@
 """The parts of a conformance check: cases in families, their results, and the report.
 
-This module imports nothing else of the package, so that the cases for a worker service cannot share
-its bugs.
+This module imports nothing else from the package, so that a bug of the package cannot hide in the
+cases that test a worker service.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Faults of authentication: a worker that refuses requests, and proxies that break a signature."""
+"""Authentication faults: a worker that refuses requests, and proxies that break a signature."""
 
 from __future__ import annotations
 

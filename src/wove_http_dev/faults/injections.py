@@ -143,7 +143,8 @@ class Plan:
     chosen: dict[str, tuple[Fault, Injection]] = field(default_factory=dict)
 
     def fault(self, stage: str) -> Fault:
-        """Return the fault of ``stage``, or the null fault."""
+        """Return the fault to apply at ``stage`` of the request, or the null fault (which changes
+        nothing) if none hits it there."""
         entry = self.chosen.get(stage)
         return entry[0] if entry is not None else NO_FAULT
 

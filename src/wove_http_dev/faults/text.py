@@ -72,11 +72,13 @@ def named_fault(name: str, table: Mapping[str, type[Fault]] = FAULTS) -> type[Fa
 def read_injection(
     faults: Iterable[Fault | str], words: Mapping[str, Any], fields: Mapping[str, Any] = _NO_FIELDS
 ) -> tuple[tuple[Fault, ...], Selector]:
-    """Return the faults, and one selector made from ``words`` and from the texts among ``faults``.
+    """Return fault instances for ``faults`` (instances, or text), and the selector that says which
+    requests they hit.
 
-    A word with its default value counts as not given. ``fields`` are those of a single fault that
-    is given as text. Raises :class:`UsageError` for a text that is not a fault, for a word that is
-    given twice with different values, and for ``fields`` beside other faults.
+    The selector has the keywords ``words`` of ``inject()`` and those written in a text (``task=``,
+    ``times=``, …); a keyword with its default value counts as not given. ``fields`` sets fields of
+    the fault, if ``faults`` is one fault in text. Raises :class:`UsageError` for a text that is
+    not a fault, for a keyword given twice with different values, and for other uses of ``fields``.
     """
     faults = list(faults)
     if fields and not (len(faults) == 1 and isinstance(faults[0], str)):

@@ -108,8 +108,9 @@ class Journal:
                 self._observer_failed(exc)
 
     def _observer_failed(self, exc: Exception) -> None:
-        """Report an observer's exception on stderr, and in an exchange of its own, which strict
-        mode reports. It must not change what a client gets, or hide what else happens."""
+        """Print an observer's exception on stderr, and record it as a separate exchange, so that
+        strict mode reports it. It is not raised again, because an observer must not change what a
+        client gets."""
         print_traceback()
         exchange = self._new_exchange("connection")
         text = f"an observer of the journal failed: {type(exc).__name__}: {exc}"

@@ -150,8 +150,9 @@ class RecordedWeave:
         self._log = log
 
     def do(self, *arguments: Any, **options: Any) -> Callable[[Any], Any]:
-        """Call Wove's ``w.do`` and return a decorator like it, which also notes the task and its
-        options. The environment's name is left out, because the checker chose it."""
+        """Like Wove's ``w.do``, return a decorator that adds a task to the weave; it also records
+        the task and its options in the log. The environment's name is left out, because the
+        checker chose it."""
         decorate = self._weave.do(*arguments, **options)
 
         def register(function: Callable[..., Any]) -> Any:

@@ -127,7 +127,7 @@ def refuses(
 
 def refused(check: CaseContext, attempt: Attempt) -> str:
     """Send ``attempt``, require that the service refuses it and does not run its task, and return a
-    text about the answer.
+    description of the response.
 
     A connection that is closed without an answer counts as a refusal; case auth.19 checks the
     status.
