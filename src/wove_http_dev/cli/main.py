@@ -11,6 +11,7 @@ import importlib.metadata
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from wove_http_dev.cli.arguments import Parser, add_options, given_options
 from wove_http_dev.cli.check import add_check_command
@@ -73,6 +74,16 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="run weaves against a worker and print what was sent")
     demo.set_defaults(run=_demo)
 
+    _add_serve(commands)
+    _add_exec(commands)
+    _add_faults(commands)
+    kinds = add_check_command(commands)
+    add_worker_command(kinds)
+    add_executor_command(kinds)
+    return parser
+
+
+def _add_serve(commands: Any) -> None:
     serve = commands.add_parser("serve", help="run a worker service until Ctrl-C")
     add_options(serve, port=SERVE_PORT)
     serve.add_argument(
@@ -92,6 +103,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.set_defaults(run=_serve)
 
+
+def _add_exec(commands: Any) -> None:
     execute = commands.add_parser(
         "exec",
         help="run a command together with a worker, and environment variables to reach it",
@@ -100,6 +113,8 @@ def _parser() -> argparse.ArgumentParser:
     add_options(execute, port=0, client=False)
     execute.set_defaults(run=_exec)
 
+
+def _add_faults(commands: Any) -> None:
     faults = commands.add_parser("faults", help="list the faults, or show one")
     faults.add_argument("name", nargs="?", metavar="NAME", help="the fault to show")
     faults.add_argument(
@@ -113,11 +128,6 @@ def _parser() -> argparse.ArgumentParser:
         help="with --measure: write the differences into the recorded table",
     )
     faults.set_defaults(run=_faults)
-
-    kinds = add_check_command(commands)
-    add_worker_command(kinds)
-    add_executor_command(kinds)
-    return parser
 
 
 def _demo(namespace: argparse.Namespace) -> int:
