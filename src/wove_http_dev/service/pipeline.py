@@ -55,10 +55,10 @@ class Pipeline:
         gates: Gates,
         stubs: Stubs,
         paths: list[str],
-        response_shape: str = "events",
-        crash: Callable[[int], None] = lambda life: None,
-        second_origin: SecondOriginUrl = "https://localhost:1/?run_id={}".format,
-        before_run: Callable[[], None] = lambda: None,
+        response_shape: str,
+        crash: Callable[[int], None],
+        second_origin: SecondOriginUrl,
+        before_run: Callable[[], None],
     ) -> None:
         self.authenticator = authenticator
         self.journal = journal
