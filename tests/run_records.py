@@ -7,8 +7,8 @@ from typing import Any
 
 from wove_http_dev.protocol.frames import dumps
 from wove_http_dev.runs.journal import Journal
+from wove_http_dev.runs.outcome import Outcome, error_outcome
 from wove_http_dev.runs.records import Run
-from wove_http_dev.runs.runner import Outcome, error_outcome
 
 SECRET = "correct-horse"
 FAILED = error_outcome(ValueError("no"), source="task")

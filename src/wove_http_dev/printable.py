@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from contextlib import suppress
+
+from wove_http_dev.exception_text import traceback_of
 
 
 def printable(text: str, keep: str = "") -> str:
@@ -33,6 +34,8 @@ def to_stderr(text: str) -> None:
 
 
 def print_traceback() -> None:
-    """Write the traceback of the exception that is being handled to stderr, escaped, whatever
-    stderr is."""
-    to_stderr(printable(traceback.format_exc(), keep="\n"))
+    """Write the traceback of the exception that is being handled to stderr, shortened and escaped,
+    whatever stderr is."""
+    exc = sys.exc_info()[1]
+    assert exc is not None
+    to_stderr(printable(traceback_of(exc), keep="\n"))

@@ -46,7 +46,7 @@ from wove_http_dev.fields import field
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.frames import Event
 from wove_http_dev.protocol.messages import Reply
-from wove_http_dev.runs.runner import Outcome
+from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.worker import HttpWorker
 
 # One fault per stage, each with an effect that no worker has by itself.

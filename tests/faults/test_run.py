@@ -16,7 +16,7 @@ from tests.support import TIMEOUT, answer, run_frame, signed_request, weave_one
 from wove_http_dev import FAULTS, Fault, HttpWorker
 from wove_http_dev.faults.fault import RunStage
 from wove_http_dev.pytest_plugin import Factory
-from wove_http_dev.runs.runner import Outcome
+from wove_http_dev.runs.outcome import Outcome
 
 
 @pytest.mark.parametrize("fault", ["crash-before-run", "crash-after-run"])

@@ -17,8 +17,8 @@ from wove_http_dev.faults.selector import Selector
 from wove_http_dev.isolated import serialization
 from wove_http_dev.protocol.authenticator import Step, Verdict
 from wove_http_dev.protocol.credentials import credentials
+from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.records import Exchange
-from wove_http_dev.runs.runner import CANCELLED, Outcome
 from wove_http_dev.runs.stubs import StubAnswer
 
 REFUSED = Verdict(False, "key: unknown key 'x'", (Step("key", False, "unknown key 'x'"),))

@@ -18,8 +18,8 @@ from tests.run_records import FAILED, SECRET, finished_run, make_run, returned
 from wove_http_dev.errors import PayloadDroppedError, UsageError, WaitTimeoutError
 from wove_http_dev.protocol.frames import dumps
 from wove_http_dev.runs.journal import REDACTED, TEXT_LIMIT, Journal, JournalObserver
+from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.records import STATES, Exchange, Run, RunLog
-from wove_http_dev.runs.runner import CANCELLED, Outcome
 
 TIMEOUT = 10.0
 

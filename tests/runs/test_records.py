@@ -12,8 +12,8 @@ from wove_http_dev import HttpWorker
 from wove_http_dev.errors import UsageError
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.runs.journal import Journal
+from wove_http_dev.runs.outcome import CANCELLED, Outcome, error_outcome
 from wove_http_dev.runs.records import Exchange, RunLog, matches_task
-from wove_http_dev.runs.runner import CANCELLED, Outcome, error_outcome
 
 LONG = "A" * 100_000
 HOSTILE = "x\n#9 \x1b[2J\u202e\ud800"

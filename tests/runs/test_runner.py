@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import os
 import pickle
 import select
 import signal
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
@@ -18,7 +20,8 @@ import pytest
 from tests.forked import fork
 from tests.run_records import returned
 from wove_http_dev.protocol.frames import dumps, loads
-from wove_http_dev.runs.runner import CANCELLED, Execution, Outcome, Runner, error_outcome, run_body
+from wove_http_dev.runs.outcome import CANCELLED, Outcome, error_outcome
+from wove_http_dev.runs.runner import Execution, Runner, run_body
 
 TIMEOUT = 10.0
 THREADS = "test-runner"
@@ -136,6 +139,24 @@ def blocked() -> str:
 async def waits_for_ever() -> None:
     begun.set()
     await asyncio.Event().wait()
+
+
+class Local:
+    """An object that a body has in a local variable."""
+
+
+locals_of_bodies: list[weakref.ref[Local]] = []
+
+
+def fail_with_a_local() -> None:
+    local = Local()
+    locals_of_bodies.append(weakref.ref(local))
+    raise ValueError("no")
+
+
+async def fail_with_a_local_later() -> None:
+    await asyncio.sleep(0)
+    fail_with_a_local()
 
 
 async def refuses_to_stop() -> str:
@@ -295,6 +316,19 @@ class TestExceptions:
     def test_unprintable_stays(self, second: BaseException) -> None:
         """An exception that cannot be compared with its copy is not in the outcome."""
         assert run(fail_unprintably, second=second).exception_pickle is None
+
+    @pytest.mark.parametrize("function", [fail_with_a_local, fail_with_a_local_later])
+    def test_variables_are_let_go(self, runner: Runner, function: Callable[..., Any]) -> None:
+        """The variables of a body that failed are freed when it has ended, without a garbage
+        collection."""
+        locals_of_bodies.clear()
+        gc.disable()
+        try:
+            execution = start(runner, function)
+            assert execution.ended.wait(TIMEOUT)
+        finally:
+            gc.enable()
+        assert [reference() for reference in locals_of_bodies] == [None]
 
     def test_cancelled_error_of_its_own(self) -> None:
         """A body that raises CancelledError without having been cancelled has failed."""

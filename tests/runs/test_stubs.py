@@ -15,8 +15,8 @@ from tests.run_records import make_run
 from tests.support import answer, run_frame, signed_request, weave_one
 from wove_http_dev.errors import UsageError
 from wove_http_dev.protocol.frames import loads
+from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Run
-from wove_http_dev.runs.runner import Outcome
 from wove_http_dev.runs.stubs import Stubs, make_source
 from wove_http_dev.worker import HttpWorker
 

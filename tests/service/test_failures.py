@@ -85,7 +85,9 @@ def test_error_without_text() -> None:
     """An exception whose ``__str__`` raises is recorded by its class."""
     journal = Journal()
     record_failure(journal, Unprintable())
-    assert journal.exchanges[0].error == "Unprintable, whose __str__ raised SystemExit"
+    assert (
+        journal.exchanges[0].error == "Unprintable: <Unprintable whose __str__ raised SystemExit>"
+    )
 
 
 @pytest.mark.parametrize("closed", [True, False], ids=["closed", "none"])

@@ -16,8 +16,9 @@ from wove_http_dev.protocol.authenticator import SIGNED_HEADERS, Authenticator, 
 from wove_http_dev.protocol.credentials import credentials
 from wove_http_dev.protocol.frames import CancelTask, Event, RunTask, loads
 from wove_http_dev.protocol.messages import Request, without
+from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Run
-from wove_http_dev.runs.runner import Execution, Outcome
+from wove_http_dev.runs.runner import Execution
 from wove_http_dev.runs.stubs import Stubs, make_source
 from wove_http_dev.service.stages import AuthStage, CancelStage, RunStage
 

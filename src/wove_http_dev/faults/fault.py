@@ -20,8 +20,8 @@ from wove_http_dev.fields import changed, check_fields, hide_secret_fields
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.frames import Event
 from wove_http_dev.protocol.messages import Reply, Request
+from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Run
-from wove_http_dev.runs.runner import Outcome
 from wove_http_dev.tls import CertificateAuthority
 
 STAGES = ("connection", "auth", "run", "events", "response", "wire")

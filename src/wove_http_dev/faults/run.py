@@ -10,7 +10,7 @@ from wove_http_dev.errors import RefusedError, UnavailableError
 from wove_http_dev.faults.fault import CancelStage, Fault, RunStage
 from wove_http_dev.fields import field
 from wove_http_dev.protocol.frames import Event
-from wove_http_dev.runs.runner import CANCELLED, Outcome
+from wove_http_dev.runs.outcome import CANCELLED, Outcome
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from wove_http_dev.errors import NotRunningError, UsageError
+from wove_http_dev.exception_text import message_of
 from wove_http_dev.forks import close_in_forks
 from wove_http_dev.printable import print_traceback
 
@@ -151,7 +152,7 @@ class Channel:
         try:
             response["data"] = self._requests[message["name"]](message["data"])
         except Exception as exc:  # the other end raises it
-            response["error"] = str(exc) or type(exc).__name__
+            response["error"] = message_of(exc) or type(exc).__name__
         with suppress(OSError):
             self._send(response)
 

@@ -24,8 +24,9 @@ from wove_http_dev.isolated.channel import Channel
 from wove_http_dev.options import Options
 from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import Journal, JournalObserver
+from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Exchange, Run, matches_task
-from wove_http_dev.runs.runner import Execution, Outcome
+from wove_http_dev.runs.runner import Execution
 from wove_http_dev.runs.stubs import StubAnswer, Stubs
 from wove_http_dev.service.connection import Limits
 from wove_http_dev.service.host import HostState, InProcessHost

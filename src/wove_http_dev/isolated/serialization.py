@@ -18,8 +18,8 @@ from wove_http_dev.faults.selector import Selector
 from wove_http_dev.protocol.authenticator import Step, Verdict
 from wove_http_dev.protocol.credentials import Credentials
 from wove_http_dev.protocol.frames import dumps, loads
+from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Exchange, Run
-from wove_http_dev.runs.runner import Outcome
 from wove_http_dev.runs.stubs import StubAnswer
 
 Record = dict[str, Any]

@@ -13,10 +13,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from wove_http_dev.errors import UsageError, WaitTimeoutError
+from wove_http_dev.exception_text import message_of
 from wove_http_dev.fields import nearest
 from wove_http_dev.printable import print_traceback, printable
+from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import FINISHED, STATES, Exchange, Run, RunLog, matches_task
-from wove_http_dev.runs.runner import Outcome
 from wove_http_dev.secret import is_private, replace_secrets
 
 EXCHANGE_LIMIT = 10_000
@@ -113,7 +114,7 @@ class Journal:
         client gets."""
         print_traceback()
         exchange = self._new_exchange("connection")
-        text = f"an observer of the journal failed: {type(exc).__name__}: {exc}"
+        text = f"an observer of the journal failed: {type(exc).__name__}: {message_of(exc)}"
         exchange.error, exchange.code = self.clean(text), "internal-error"
         exchange.internal_error, exchange.duration = True, 0.0
         self._note_violation(exchange)

@@ -16,7 +16,7 @@ from wove_http_dev.printable import printable
 from wove_http_dev.protocol import authenticator
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.frames import loads
-from wove_http_dev.runs.runner import Outcome
+from wove_http_dev.runs.outcome import Outcome
 
 _SHOWN_TASKS = 20
 """Names of tasks that a message lists."""

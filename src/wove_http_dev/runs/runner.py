@@ -1,5 +1,5 @@
-"""Runs task bodies in daemon threads: loads them from pickles, returns an :class:`Outcome`, and can
-cancel them."""
+"""Runs task bodies in daemon threads: loads them from pickles, returns an outcome, and can cancel
+them."""
 
 from __future__ import annotations
 
@@ -10,78 +10,17 @@ import os
 import pickle
 import threading
 import time
-import traceback
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine
 from queue import SimpleQueue
 from typing import Any
 
+from wove_http_dev.exception_text import message_of
 from wove_http_dev.protocol.frames import dumps, loads
+from wove_http_dev.runs.outcome import CANCELLED, Outcome, error_outcome
 from wove_http_dev.runs.threads import start_thread
 
 IDLE_THREADS = 32
 """Idle threads that are kept. Wove's executor has at most 32 requests in flight."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended: ``kind`` is ``result``, ``error`` or ``cancelled``."""
-
-    kind: str
-    result_pickle: bytes | None = field(default=None, repr=False)
-    error: Mapping[str, Any] | None = None
-    """``kind``, ``message``, ``traceback``, ``retryable`` and ``source`` of a failure."""
-    exception_pickle: bytes | None = field(default=None, repr=False)
-
-
-CANCELLED = Outcome("cancelled")
-
-
-def error_outcome(exc: BaseException, *, source: str, message: str | None = None) -> Outcome:
-    """Return the outcome of a failed task. It includes the exception itself only if the client can
-    raise it.
-
-    A ``BaseException``, a ``TimeoutError`` or a ``StopIteration`` cancels or ends the client's
-    weave, and an exception that does not survive pickling hides the real error (measured with wove
-    2.0.3). Of such an exception the client gets only the ``error``, which describes it in JSON.
-    """
-    error = {
-        "kind": type(exc).__name__,
-        "message": message if message is not None else _text(exc),
-        "traceback": _traceback(exc),
-        "retryable": False,
-        "source": source,
-    }
-    return Outcome("error", error=error, exception_pickle=_portable(exc) if not message else None)
-
-
-def _text(exc: BaseException) -> str:
-    try:
-        return str(exc)
-    except BaseException as second:  # a user's __str__ may raise anything, SystemExit too
-        return f"<{type(exc).__name__} whose __str__ raised {type(second).__name__}>"
-
-
-def _traceback(exc: BaseException) -> str:
-    try:
-        return "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
-    except BaseException:  # formatting calls the user's __str__ and __notes__
-        return f"{type(exc).__name__}: {_text(exc)}"
-
-
-def _portable(exc: BaseException) -> bytes | None:
-    if not isinstance(exc, Exception):
-        return None
-    # On Python 3.10 asyncio.TimeoutError is a separate class.
-    if isinstance(exc, (TimeoutError, asyncio.TimeoutError, StopIteration, StopAsyncIteration)):
-        return None
-    try:
-        payload = dumps(exc)
-        copy = loads(payload)
-        same = type(copy) is type(exc) or type(copy).__qualname__ == type(exc).__qualname__
-        return payload if same and isinstance(copy, Exception) and str(copy) == str(exc) else None
-    except BaseException:  # its __reduce__ or __init__ may raise SystemExit as well
-        return None
 
 
 class Execution:
@@ -175,11 +114,19 @@ class Execution:
                     self._task.cancel()
             try:
                 return await coroutine
+            except BaseException as exc:
+                failures.append(exc)
             finally:
                 with self._lock:
                     self._loop = self._task = None
 
-        return asyncio.run(main())
+        # Not raised through asyncio.run(), whose frame and task would then keep each other, and
+        # with them the task's variables, until the next garbage collection.
+        failures: list[BaseException] = []
+        value = asyncio.run(main())
+        if failures:
+            raise failures.pop()
+        return value
 
 
 def run_body(execution: Execution, callable_pickle: bytes, args_pickle: bytes) -> Outcome:
@@ -211,7 +158,9 @@ def run_body(execution: Execution, callable_pickle: bytes, args_pickle: bytes) -
     try:
         return Outcome("result", result_pickle=_result_pickle(value))
     except BaseException as exc:
-        what = f"the task's result, a {type(value).__qualname__}, cannot be pickled: {_text(exc)}"
+        what = (
+            f"the task's result, a {type(value).__qualname__}, cannot be pickled: {message_of(exc)}"
+        )
         return error_outcome(exc, source="worker", message=what)
 
 
@@ -237,7 +186,9 @@ def _result_pickle(value: Any) -> bytes:
 
 
 def _unloadable(what: str, exc: BaseException) -> Outcome:
-    message = f"the {what} could not be loaded on the worker: {type(exc).__name__}: {_text(exc)}"
+    message = (
+        f"the {what} could not be loaded on the worker: {type(exc).__name__}: {message_of(exc)}"
+    )
     if isinstance(exc, (ImportError, AttributeError)):
         message += (
             " (cloudpickle sends what an importable module defines by name only, so the worker"

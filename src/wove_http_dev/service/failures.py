@@ -7,10 +7,10 @@ such a failure has ``internal_error`` and a code of its own, and strict mode rep
 from __future__ import annotations
 
 import errno
-import traceback
 from collections.abc import Sequence
 
 from wove_http_dev.errors import CannotServeError
+from wove_http_dev.exception_text import message_of, traceback_of
 from wove_http_dev.printable import printable, to_stderr
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.records import Exchange
@@ -48,23 +48,12 @@ def record_failure(
     entry.internal_error = True
     text = f"wove-http-dev: the worker service failed ({entry.code}): {printable(entry.error)}\n"
     if entry.code == "internal-error":
-        text += printable(journal.clean(_traceback(exc), TRACEBACK_LIMIT), keep="\n")
+        text += printable(journal.clean(traceback_of(exc), TRACEBACK_LIMIT), keep="\n")
     to_stderr(text)
     if exchange is None:
         journal.close(entry)
 
 
 def _describe(exc: BaseException) -> str:
-    if isinstance(exc, CannotServeError):
-        return str(exc)
-    try:
-        return f"{type(exc).__name__}: {exc}"
-    except BaseException as second:  # __str__ of a fault's own exception may raise anything
-        return f"{type(exc).__name__}, whose __str__ raised {type(second).__name__}"
-
-
-def _traceback(exc: BaseException) -> str:
-    try:
-        return "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
-    except BaseException:  # formatting calls __str__ and reads __notes__
-        return ""
+    message = message_of(exc)
+    return message if isinstance(exc, CannotServeError) else f"{type(exc).__name__}: {message}"

@@ -20,7 +20,8 @@ from wove_http_dev.protocol import authenticator
 from wove_http_dev.protocol.credentials import Credentials
 from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import Journal
-from wove_http_dev.runs.runner import Outcome, Runner
+from wove_http_dev.runs.outcome import Outcome
+from wove_http_dev.runs.runner import Runner
 from wove_http_dev.runs.stubs import Stubs
 from wove_http_dev.service.connection import Limits
 from wove_http_dev.service.pipeline import Pipeline, SecondOriginUrl

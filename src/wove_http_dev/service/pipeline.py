@@ -21,8 +21,9 @@ from wove_http_dev.protocol.frames import CancelTask, Claim, Event, RunTask
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
 from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import Journal
+from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.records import Exchange, Run
-from wove_http_dev.runs.runner import CANCELLED, Execution, Outcome, Runner
+from wove_http_dev.runs.runner import Execution, Runner
 from wove_http_dev.runs.stubs import Stubs
 from wove_http_dev.service.failures import record_failure
 from wove_http_dev.service.stages import (

@@ -11,8 +11,9 @@ from wove_http_dev.errors import HungUpError
 from wove_http_dev.protocol.authenticator import Authenticator, Verdict
 from wove_http_dev.protocol.frames import CancelTask, Event, RunTask
 from wove_http_dev.protocol.messages import Request
+from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Run
-from wove_http_dev.runs.runner import Execution, Outcome, run_body
+from wove_http_dev.runs.runner import Execution, run_body
 from wove_http_dev.runs.stubs import StubAnswer, Stubs
 
 

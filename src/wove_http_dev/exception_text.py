@@ -1,0 +1,92 @@
+"""Describes an exception as text of limited length, whatever its class, its text and its causes
+are."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+
+MESSAGE_LIMIT = 20_000
+"""Characters of an exception's message."""
+TRACEBACK_LIMIT = 100_000
+"""Characters of a traceback."""
+_CALLS = 100
+"""Calls shown of each traceback, counted from where the exception was raised."""
+_CAUSES = 50
+"""Exceptions (causes, contexts, members of groups) that are shown with the one that is
+described."""
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return ``text``, or its beginning and its end if it has more than ``limit`` characters,
+    with a note of how many are left out between them."""
+    if len(text) <= limit:
+        return text
+    head = limit // 2
+    note = f"\n[… {len(text) - limit:,} characters left out …]\n"
+    return f"{text[:head]}{note}{text[head - limit :]}"
+
+
+def message_of(exc: BaseException, limit: int = MESSAGE_LIMIT) -> str:
+    """Return ``str(exc)``, shortened to ``limit`` characters. Never raises."""
+    try:
+        return shortened(str(exc), limit)
+    except BaseException as second:  # a user's __str__ may raise anything, SystemExit too
+        return f"<{type(exc).__name__} whose __str__ raised {type(second).__name__}>"
+
+
+def traceback_of(exc: BaseException, limit: int = TRACEBACK_LIMIT) -> str:
+    """Return the traceback of ``exc`` with its causes, shortened to ``limit`` characters. Never
+    raises.
+
+    Of each traceback the last 100 calls are shown: a recursion can have any number. A chain of
+    more than 50 exceptions is left out: a loop that retries with ``raise … from`` can make one of
+    thousands.
+    """
+    try:
+        related = list(_related(exc))
+        if len(related) > _CAUSES:
+            text = _alone(exc)
+        else:
+            text = "".join(
+                traceback.TracebackException(
+                    type(exc), exc, exc.__traceback__, limit=-_CALLS, compact=True
+                ).format()
+            )
+        if any(_is_long(each) for each in related):
+            text += f"[of each traceback, the last {_CALLS} calls]\n"
+    except BaseException:  # this calls the user's __str__ and reads __notes__
+        text = f"{type(exc).__name__}: {message_of(exc, limit)}"
+    return shortened(text, limit)
+
+
+def _alone(exc: BaseException) -> str:
+    frames = "".join(traceback.format_tb(exc.__traceback__, limit=-_CALLS))
+    return (
+        f"[a chain of more than {_CAUSES} exceptions is left out; the last one:]\n\n"
+        f"Traceback (most recent call last):\n{frames}{type(exc).__qualname__}: {message_of(exc)}\n"
+    )
+
+
+def _related(exc: BaseException) -> Iterator[BaseException]:
+    """Yield ``exc`` and the exceptions that Python could show with it, at most one more than
+    ``_CAUSES``."""
+    seen: set[int] = set()
+    waiting = [exc]
+    while waiting and len(seen) <= _CAUSES:
+        each = waiting.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        members = getattr(each, "exceptions", ())  # of an ExceptionGroup (Python 3.11)
+        members = members if isinstance(members, tuple) else ()
+        others = (each.__cause__, each.__context__, *members[: _CAUSES + 1])
+        waiting += [other for other in others if isinstance(other, BaseException)]
+
+
+def _is_long(exc: BaseException) -> bool:
+    entry, calls = exc.__traceback__, 0
+    while entry is not None and calls <= _CALLS:
+        entry, calls = entry.tb_next, calls + 1
+    return calls > _CALLS

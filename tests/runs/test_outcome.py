@@ -1,0 +1,78 @@
+"""Outcomes of failed tasks: what of an exception travels, and how much of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import repeat
+from typing import Any
+
+import pytest
+
+from wove_http_dev.exception_text import MESSAGE_LIMIT, TRACEBACK_LIMIT
+from wove_http_dev.protocol.frames import loads
+from wove_http_dev.runs.outcome import EXCEPTION_LIMIT, Outcome, error_outcome
+
+NOTE = 60
+"""More characters than a note of what is left out has."""
+
+
+class Endless(Exception):
+    """An exception whose pickle never ends."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        items: Iterator[bytes] = repeat(b"x" * 1000)
+        return list, (), None, items
+
+
+class Loud(Exception):
+    """An exception that is small and has a long text."""
+
+    def __str__(self) -> str:
+        return "x" * 10**7
+
+
+def error_of(outcome: Outcome) -> dict[str, Any]:
+    """The error of a failed outcome."""
+    assert outcome.error is not None
+    return dict(outcome.error)
+
+
+@pytest.mark.parametrize("exc", [ValueError("x" * 10**7), Loud()], ids=["argument", "text"])
+@pytest.mark.parametrize(
+    ("field", "limit"), [("message", MESSAGE_LIMIT), ("traceback", TRACEBACK_LIMIT)]
+)
+def test_long_text_is_shortened(exc: Exception, field: str, limit: int) -> None:
+    """Message and traceback of an exception are limited, and say that they were shortened."""
+    text = error_of(error_outcome(exc, source="task"))[field]
+    assert len(text) < limit + NOTE
+    assert "characters left out" in text
+
+
+def test_long_message_of_the_worker_is_shortened() -> None:
+    """A message in place of the exception's own is limited as well."""
+    error = error_of(error_outcome(ValueError(), source="worker", message="x" * 10**6))
+    assert len(error["message"]) < MESSAGE_LIMIT + NOTE
+
+
+def test_long_name_is_shortened() -> None:
+    """The name of an exception's class is limited."""
+    exc = type("N" * 10**6, (Exception,), {})()
+    assert len(error_of(error_outcome(exc, source="task"))["kind"]) < 300
+
+
+def test_large_exception_stays() -> None:
+    """An exception whose pickle is too large is not in the outcome."""
+    assert error_outcome(ValueError("x" * EXCEPTION_LIMIT), source="task").exception_pickle is None
+
+
+def test_exception_of_some_size_travels() -> None:
+    """An exception below the limit is in the outcome, whole."""
+    text = "x" * (EXCEPTION_LIMIT - 1000)
+    payload = error_outcome(ValueError(text), source="task").exception_pickle
+    assert payload is not None
+    assert str(loads(payload)) == text
+
+
+def test_endless_exception_stays() -> None:
+    """An exception whose pickle would never end is not in the outcome."""
+    assert error_outcome(Endless(), source="task").exception_pickle is None

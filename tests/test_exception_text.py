@@ -1,0 +1,173 @@
+"""Exceptions as text of limited length."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from wove_http_dev.exception_text import (
+    MESSAGE_LIMIT,
+    TRACEBACK_LIMIT,
+    message_of,
+    shortened,
+    traceback_of,
+)
+
+NOTE = 60
+"""More characters than a note of what is left out has."""
+
+
+class ExitsWhenPrinted(Exception):
+    """An exception that raises SystemExit when it is printed."""
+
+    def __str__(self) -> str:
+        raise SystemExit(1)
+
+
+class HasNoText(Exception):
+    """An exception whose ``__str__`` returns no text."""
+
+    def __str__(self) -> str:
+        return 5  # type: ignore[return-value]
+
+
+class HidesItsMembers(Exception):
+    """An exception whose attribute ``exceptions`` raises."""
+
+    @property
+    def exceptions(self) -> tuple[BaseException, ...]:
+        raise SystemExit(1)
+
+
+def raised(function: Callable[[], object]) -> BaseException:
+    """The exception that ``function`` raises."""
+    try:
+        function()
+    except BaseException as exc:
+        return exc
+    raise AssertionError("nothing was raised")
+
+
+def fail(exc: BaseException) -> None:
+    raise exc
+
+
+def ping(depth: int) -> None:
+    if depth:
+        pong(depth - 1)
+    raise ValueError("deep")
+
+
+def pong(depth: int) -> None:
+    if depth:
+        ping(depth - 1)
+    raise ValueError("deep")
+
+
+def chain(length: int) -> BaseException:
+    """An exception with a chain of ``length`` causes."""
+    last = ValueError("0")
+    for number in range(1, length + 1):
+        try:
+            raise ValueError(str(number)) from last
+        except ValueError as exc:
+            last = exc
+    return last
+
+
+class TestShortened:
+    """Long texts keep their beginning and end."""
+
+    def test_short(self) -> None:
+        """A text of exactly the limit is unchanged."""
+        assert shortened("abcdef", 6) == "abcdef"
+
+    def test_beginning_and_end(self) -> None:
+        """Beginning and end are kept, and the text says how much is left out."""
+        text = "a" * 5000 + "b" * 5000
+        assert shortened(text, 4) == "aa\n[… 9,996 characters left out …]\nbb"
+
+    def test_length(self) -> None:
+        """The result has the limit's length and that of the note."""
+        assert len(shortened("x" * 10**6, 1000)) < 1000 + NOTE
+
+
+class TestMessage:
+    """``message_of`` returns the text of an exception."""
+
+    def test_text(self) -> None:
+        """The message is the exception's text."""
+        assert message_of(ValueError("no")) == "no"
+
+    def test_long(self) -> None:
+        """A long message is shortened."""
+        assert len(message_of(ValueError("x" * 10**7))) < MESSAGE_LIMIT + NOTE
+
+    @pytest.mark.parametrize(
+        ("exc", "message"),
+        [
+            (ExitsWhenPrinted(), "<ExitsWhenPrinted whose __str__ raised SystemExit>"),
+            (HasNoText(), "<HasNoText whose __str__ raised TypeError>"),
+        ],
+        ids=["raises", "no-text"],
+    )
+    def test_unprintable(self, exc: Exception, message: str) -> None:
+        """Of an exception that cannot be printed the class is named."""
+        assert message_of(exc) == message
+
+
+class TestTraceback:
+    """``traceback_of`` returns the traceback of an exception."""
+
+    def test_line_that_raised(self) -> None:
+        """The traceback has the line that raised."""
+        assert "raise exc" in traceback_of(raised(lambda: fail(ValueError("no"))))
+
+    def test_cause(self) -> None:
+        """The traceback has the exception's cause."""
+        assert "ValueError: 0\n\nThe above exception" in traceback_of(chain(1))
+
+    def test_same_as_pythons(self) -> None:
+        """A short traceback is not marked as shortened."""
+        assert traceback_of(ValueError("no")) == "ValueError: no\n"
+
+    def test_long_message(self) -> None:
+        """A traceback with a long message is shortened."""
+        assert len(traceback_of(ValueError("x" * 10**7))) < TRACEBACK_LIMIT + NOTE
+
+    def test_deep(self) -> None:
+        """Of a deep recursion the last calls are shown, and the text says so."""
+        text = traceback_of(raised(lambda: ping(500)))
+        assert text.count("File") == 100
+        assert text.endswith("ValueError: deep\n[of each traceback, the last 100 calls]\n")
+
+    def test_endless_recursion(self) -> None:
+        """The traceback of a RecursionError is limited."""
+        text = traceback_of(raised(lambda: ping(10**9)))
+        assert text.count("File") == 100
+
+    def test_long_chain(self) -> None:
+        """Of a chain of thousands of causes the last exception is shown, and the text says so."""
+        text = traceback_of(chain(3000))
+        assert text.startswith("[a chain of more than 50 exceptions is left out")
+        assert text.endswith("ValueError: 3000\n")
+
+    def test_circular_chain(self) -> None:
+        """Exceptions that cause each other are shown."""
+        first, second = ValueError("first"), ValueError("second")
+        first.__cause__, second.__cause__ = second, first
+        assert "ValueError: second" in traceback_of(first)
+
+    @pytest.mark.skipif(sys.version_info < (3, 11), reason="exception groups are new in 3.11")
+    @pytest.mark.parametrize(("members", "shown"), [(3, True), (3000, False)])
+    def test_group(self, members: int, shown: bool) -> None:
+        """The members of a group are shown unless there are too many."""
+        group = ExceptionGroup("g", [ValueError(f"n{number}") for number in range(members)])  # type: ignore[name-defined,unused-ignore]  # noqa: F821
+        assert ("ValueError: n2" in traceback_of(group)) is shown
+
+    @pytest.mark.parametrize("exc", [ExitsWhenPrinted(), HasNoText(), HidesItsMembers()], ids=repr)
+    def test_hostile(self, exc: Exception) -> None:
+        """An exception that cannot be formatted is named all the same."""
+        assert type(exc).__name__ in traceback_of(exc)
