@@ -18,10 +18,10 @@ from wove_http_dev.errors import NotRunningError, StuckRunWarning, UsageError, c
 from wove_http_dev.options import Host, Options, hide_secrets, impersonated
 from wove_http_dev.printable import printable
 from wove_http_dev.protocol.credentials import credentials
-from wove_http_dev.service.connection import Limits
 from wove_http_dev.service.failures import record_failure
 from wove_http_dev.service.host import InProcessHost, ServiceHost
 from wove_http_dev.service.lifecycle import Lifecycle
+from wove_http_dev.service.limits import Limits
 from wove_http_dev.service.second_origin import LazySecondOrigin
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker_side import WorkerSide

@@ -26,7 +26,7 @@ from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.fault import NO_FAULT, Fault
 from wove_http_dev.faults.injections import Injection, Injections, Plan
 from wove_http_dev.faults.selector import Selector
-from wove_http_dev.protocol.frames import Claim
+from wove_http_dev.protocol.claim import Claim
 from wove_http_dev.pytest_plugin import Factory
 
 TIMEOUT = 10.0

@@ -13,7 +13,7 @@ from wove_http_dev.errors import UsageError
 from wove_http_dev.faults import FAULTS
 from wove_http_dev.faults.fault import Fault
 from wove_http_dev.faults.selector import Selector
-from wove_http_dev.protocol.frames import Claim
+from wove_http_dev.protocol.claim import Claim
 
 
 def selected(fault: Fault, data: bytes, **selector: Any) -> bool:

@@ -22,7 +22,7 @@ from wove_http_dev.isolated.channel import Channel
 from wove_http_dev.isolated.process import ChildProcess
 from wove_http_dev.runs.journal import JournalObserver
 from wove_http_dev.runs.records import Exchange, Run
-from wove_http_dev.service.connection import Limits
+from wove_http_dev.service.limits import Limits
 
 
 @dataclass(frozen=True)

@@ -3,67 +3,28 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import pickle
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import cloudpickle
 import pytest
 from wove.context import WoveContextManager
-from wove.environment import _dump_network_executor_message, _load_network_executor_events
+from wove.environment import _load_network_executor_events
 
+from tests.protocol.helpers import INITIAL_VALUE_NAME, double, wove_cancel, wove_frame, wove_run
 from wove_http_dev.errors import FrameError
 from wove_http_dev.options import RESPONSE_SHAPES
 from wove_http_dev.protocol import frames
 from wove_http_dev.protocol.frames import (
     CancelTask,
-    Claim,
     RunTask,
+    decode,
     is_initial_value,
 )
 
 REASON = "tests"
-SEED_NAME = "WoveContextManager.__init__.<locals>.<lambda>"
-INITIAL = WoveContextManager()._tasks["data"]["func"]
 SOME_PICKLE = base64.b64encode(pickle.dumps(None)).decode()
-
-
-def double(x: int) -> int:
-    return 2 * x
-
-
-def wove_frame(**fields: Any) -> bytes:
-    """``fields`` serialized as Wove's network executor does it."""
-    frame: bytes = _dump_network_executor_message(fields, reason=REASON)
-    return frame
-
-
-def wove_run(**changes: Any) -> bytes:
-    """The ``run_task`` frame that Wove's executor sends for ``double(x=4)``."""
-    frame = {
-        "type": "run_task",
-        "run_id": "run-1",
-        "task_id": "double",
-        "callable": double,
-        "args": {"x": 4},
-        "delivery": {"delivery_timeout": 2.5},
-    }
-    return wove_frame(**{**frame, **changes})
-
-
-def wove_cancel(**changes: Any) -> bytes:
-    """The ``cancel_task`` frame that Wove's executor sends."""
-    frame = {
-        "type": "cancel_task",
-        "run_id": "run-1",
-        "task_id": "double",
-        "delivery_cancel_mode": "require_ack",
-        "delivery_orphan_policy": "detach",
-    }
-    return wove_frame(**{**frame, **changes})
 
 
 def frame_without(body: bytes, name: str) -> bytes:
@@ -75,33 +36,23 @@ def frame_without(body: bytes, name: str) -> bytes:
 
 def decoded_run(body: bytes) -> RunTask:
     """The run_task command in ``body``."""
-    command = Claim(body).decode()
+    command = decode(body)
     assert isinstance(command, RunTask)
     return command
 
 
 def decoded_cancel(body: bytes) -> CancelTask:
     """The cancel_task command in ``body``."""
-    command = Claim(body).decode()
+    command = decode(body)
     assert isinstance(command, CancelTask)
     return command
 
 
 def refusal(body: bytes) -> FrameError:
-    """The message with which ``decode_command`` refuses ``body``."""
+    """The message with which ``decode`` refuses ``body``."""
     with pytest.raises(FrameError) as caught:
-        Claim(body).decode()
+        decode(body)
     return caught.value
-
-
-class WritesAFile:
-    """Writes a file when it is unpickled."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Callable[[str, str], Any], tuple[str, str]]:
-        return open, (str(self.path), "w")
 
 
 class TestRunTask:
@@ -157,7 +108,7 @@ class TestCancelTask:
 
     def test_fields(self) -> None:
         """All fields are those that Wove sent."""
-        assert Claim(wove_cancel()).decode() == CancelTask(
+        assert decode(wove_cancel()) == CancelTask(
             run_id="run-1", task_id="double", cancel_mode="require_ack", orphan_policy="detach"
         )
 
@@ -248,7 +199,7 @@ class TestMalformed:
     def test_message_names_what_is_wrong(self, body: bytes, message: str) -> None:
         """The error names the wrong field or describes the problem."""
         with pytest.raises(FrameError, match=message):
-            Claim(body).decode()
+            decode(body)
 
     def test_status(self) -> None:
         """The status of a malformed body is 400."""
@@ -324,128 +275,16 @@ def decode_events(*events: frames.Event) -> tuple[dict[str, Any], ...]:
     return decoded
 
 
-HOSTILE_PICKLES = {
-    "empty": b"",
-    "unknown opcode": b"\xff\xff",
-    "cut short": cloudpickle.dumps(double)[:40],
-    "promises more than there is": b"\x80\x04\x8d" + b"\xff" * 8,
-    "negative length": b"\x80\x02\x8b\xff\xff\xff\xff",
-    "number of many digits": b"I" + b"9" * 5000 + b"\n.",
-    "text that is not UTF-8": b"\x80\x04\x8c\x02\xff\xfe.",
-    "bad escape": b"S'\\x'\n.",
-    "no stop": pickle.dumps(None)[:-1],
-}
-
-
-def claimed(body: bytes) -> tuple[str | None, str | None, str | None, bool]:
-    """The type, task id, run id and initial-value flag that ``body`` claims."""
-    claim = Claim(body)
-    return claim.type, claim.task_id, claim.run_id, claim.initial_value
-
-
-NOTHING = (None, None, None, False)
-
-
-class TestClaim:
-    """The fields that a body claims, read before authentication."""
-
-    def test_claims(self) -> None:
-        """The type and both ids are read."""
-        assert claimed(wove_run()) == ("run_task", "double", "run-1", False)
-
-    def test_claims_of_a_cancel(self) -> None:
-        """Type and ids of a ``cancel_task`` are read."""
-        assert claimed(wove_cancel()) == ("cancel_task", "double", "run-1", False)
-
-    def test_claims_an_initial_value(self) -> None:
-        """An initial value is recognised before authentication."""
-        assert Claim(wove_run(callable=WoveContextManager()._tasks["data"]["func"])).initial_value
-
-    @pytest.mark.parametrize(
-        "body", [b"", b"\xff", b"{", b"[]", b"null", b"{}", b"[" * 200_000, b'{"type": 1}']
-    )
-    def test_junk_claims_nothing(self, body: bytes) -> None:
-        """A body that is not a frame has no type and no ids."""
-        assert claimed(body) == NOTHING
-
-    @pytest.mark.parametrize("body", [b'{"type": "run_task"}', wove_frame(type="run_task", args=1)])
-    def test_half_a_frame(self, body: bytes) -> None:
-        """A broken frame's readable fields are read."""
-        assert claimed(body) == ("run_task", None, None, False)
-
-    @pytest.mark.parametrize("kind", [{}, {"type": None}, {"type": 1}, {"type": "run_task"}])
-    @pytest.mark.parametrize("payload", ["*", "é", "", 1, None, []])
-    def test_payload_that_is_not_base64(self, kind: dict[str, Any], payload: Any) -> None:
-        """A payload field that is not base64 makes no initial value, whatever the type says."""
-        assert not Claim(wove_frame(task_id="t", callable_pickle=payload, **kind)).initial_value
-
-    @pytest.mark.parametrize(
-        "payload",
-        HOSTILE_PICKLES.values(),
-        ids=[name.replace(" ", "-") for name in HOSTILE_PICKLES],
-    )
-    def test_hostile_pickle_is_not_an_initial_value(self, payload: bytes) -> None:
-        """A pickle made to confuse a disassembler is not an initial value, even if it contains the
-        name."""
-        hostile = SEED_NAME.encode().join((b"", payload)) + SEED_NAME.encode()
-        text = base64.b64encode(payload + hostile).decode()
-        body = wove_frame(type="run_task", task_id="t", run_id="r", callable_pickle=text)
-        assert claimed(body) == ("run_task", "t", "r", False)
-
-    def test_pickle_is_not_loaded(self, tmp_path: Path) -> None:
-        """No pickle is loaded."""
-        target = tmp_path / "written"
-        claimed(wove_run(callable=(SEED_NAME, WritesAFile(target))))
-        assert not target.exists()
-
-    @pytest.mark.parametrize("body", [wove_run(), wove_run(callable=INITIAL), wove_cancel(), b"{}"])
-    def test_decoding_changes_nothing(self, body: bytes) -> None:
-        """A claim has the same values after it was decoded."""
-        claim = Claim(body)
-        with contextlib.suppress(FrameError):
-            claim.decode()
-        assert (claim.type, claim.task_id, claim.run_id, claim.initial_value) == claimed(body)
-
-    def test_decoding_twice(self) -> None:
-        """A claim that was decoded gives the same command again."""
-        claim = Claim(wove_run())
-        assert claim.decode() is claim.decode()
-
-    @pytest.mark.parametrize("body", [wove_run(), wove_cancel(), b"{}", b"{", b"\xff"])
-    def test_body_is_parsed_once(self, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A body's JSON is parsed once, even if its claim is read and decoded several times."""
-        parsed: list[bytes] = []
-        plain = frames._parse
-
-        def counting(body: bytes) -> dict[str, Any]:
-            parsed.append(body)
-            return plain(body)
-
-        monkeypatch.setattr(frames, "_parse", counting)
-        claim = Claim(body)
-        _ = claim.type, claim.run_id, claim.initial_value
-        for _ in range(2):
-            with contextlib.suppress(FrameError):
-                claim.decode()
-        assert parsed == [body]
-
-    def test_the_pickle_would_have_acted(self, tmp_path: Path) -> None:
-        """The pickle of the test above has its effect when it is loaded."""
-        target = tmp_path / "written"
-        frames.loads(frames.dumps((SEED_NAME, WritesAFile(target))))[1].close()
-        assert target.exists()
-
-
 def mentions_its_name() -> Callable[[], str]:
     """A user's function whose closure contains the name of Wove's lambdas."""
-    name = SEED_NAME
+    name = INITIAL_VALUE_NAME
     return lambda: name
 
 
 def nested_name() -> Callable[[], str]:
     """A user's lambda with the same qualified name as Wove's."""
     function = lambda: "mine"  # noqa: E731
-    function.__qualname__ = SEED_NAME
+    function.__qualname__ = INITIAL_VALUE_NAME
     return function
 
 
@@ -469,7 +308,7 @@ class TestInitialValues:
             double,
             lambda: 1,
             lambda v=1: v,
-            lambda v=SEED_NAME: v,
+            lambda v=INITIAL_VALUE_NAME: v,
             mentions_its_name(),
             nested_name(),
         ],

@@ -36,7 +36,7 @@ from tests.support import (
     signed_bytes,
 )
 from wove_http_dev.faults.fault import Connection, Fault, Wire
-from wove_http_dev.service.connection import Limits
+from wove_http_dev.service.limits import Limits
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker import HttpWorker
 

@@ -31,7 +31,7 @@ from wove_http_dev.errors import NoThreadError, WaitTimeoutError
 from wove_http_dev.runs.records import Exchange
 from wove_http_dev.runs.threads import start_thread
 from wove_http_dev.service import server
-from wove_http_dev.service.connection import Limits
+from wove_http_dev.service.limits import Limits
 from wove_http_dev.service.port import Port
 from wove_http_dev.worker import HttpWorker
 

@@ -18,7 +18,7 @@ from wove_http_dev.errors import UsageError, cannot_travel
 from wove_http_dev.faults.fault import NO_FAULT, STAGES, Fault
 from wove_http_dev.faults.selector import CLAIM_LIMIT, Selector
 from wove_http_dev.fields import changed
-from wove_http_dev.protocol.frames import Claim
+from wove_http_dev.protocol.claim import Claim
 from wove_http_dev.runs.records import Exchange
 
 

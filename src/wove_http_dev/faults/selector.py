@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.fault import Fault
 from wove_http_dev.fields import check_fields, field
-from wove_http_dev.protocol.frames import Claim
+from wove_http_dev.protocol.claim import Claim
 from wove_http_dev.runs.records import matches_task
 
 COMMANDS = ("run_task", "cancel_task")

@@ -28,8 +28,8 @@ from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Exchange, Run, matches_task
 from wove_http_dev.runs.runner import Execution
 from wove_http_dev.runs.stubs import StubAnswer, Stubs
-from wove_http_dev.service.connection import Limits
 from wove_http_dev.service.host import HostState, InProcessHost
+from wove_http_dev.service.limits import Limits
 from wove_http_dev.service.port import Port
 from wove_http_dev.tls import CertificateAuthority
 

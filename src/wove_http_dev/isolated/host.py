@@ -18,8 +18,8 @@ from wove_http_dev.isolated.channel import ChannelClosedError
 from wove_http_dev.isolated.process import ChildProcess
 from wove_http_dev.options import SERVICE, Options
 from wove_http_dev.protocol.credentials import Credentials
-from wove_http_dev.service.connection import Limits
 from wove_http_dev.service.host import STOP_GRACE, HostState
+from wove_http_dev.service.limits import Limits
 from wove_http_dev.service.pipeline import SecondOriginUrl
 from wove_http_dev.service.port import Port
 from wove_http_dev.tls import CertificateAuthority

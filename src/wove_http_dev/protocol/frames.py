@@ -54,72 +54,10 @@ class CancelTask:
     orphan_policy: str = "cancel"
 
 
-class Claim:
-    """What a request's body claims to be, unverified: frame type, task and run.
-
-    The JSON is parsed once, on first access; no pickle is loaded. Reading an attribute never
-    raises: its value is ``None`` or ``False`` if the body is not a command frame.
-    """
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-        self._frame: dict[str, Any] | None = None
-        self._error: str | None = None
-        self._command: RunTask | CancelTask | None = None
-
-    @property
-    def type(self) -> str | None:
-        """The frame's ``type``, even if it is an unknown one."""
-        return self._text("type")
-
-    @property
-    def task_id(self) -> str | None:
-        """The task's name."""
-        return self._text("task_id")
-
-    @property
-    def run_id(self) -> str | None:
-        """The run's id."""
-        return self._text("run_id")
-
-    @property
-    def initial_value(self) -> bool:
-        """Whether the frame is a ``run_task`` that only delivers an initial value of the weave
-        (``data``, or ``x`` of ``weave(x=…)``), which Wove sends as a task."""
-        if self._command is not None:
-            return isinstance(self._command, RunTask) and self._command.initial_value
-        try:
-            payload = _payload(self._document(), "callable_pickle")
-        except FrameError:
-            return False
-        return self.type == "run_task" and is_initial_value(payload)
-
-    def decode(self) -> RunTask | CancelTask:
-        """Return the command frame. Raises :class:`FrameError` (400) that says what is wrong."""
-        if self._command is None:
-            frame = self._document()
-            self._command = _command(frame)
-            # The claim lives as long as the run, and must not hold a large payload twice.
-            self._frame = {name: frame.get(name) for name in ("type", "task_id", "run_id")}
-        return self._command
-
-    def _document(self) -> dict[str, Any]:
-        if self._frame is None and self._error is None:
-            try:
-                self._frame = _parse(self._body)
-            except FrameError as exc:
-                # Not the exception itself: its traceback would keep the body in memory.
-                self._error = str(exc)
-        if self._frame is None:
-            raise FrameError(self._error)
-        return self._frame
-
-    def _text(self, name: str) -> str | None:
-        try:
-            value = self._document().get(name)
-        except FrameError:
-            return None
-        return value if isinstance(value, str) else None
+def decode(body: bytes) -> RunTask | CancelTask:
+    """Return the command frame in ``body``, the JSON of a request that was accepted. Raises
+    :class:`FrameError` (400) that says what is wrong."""
+    return _command(_parse(body))
 
 
 def _parse(body: bytes) -> dict[str, Any]:
@@ -199,16 +137,18 @@ def _command(frame: Mapping[str, Any]) -> RunTask | CancelTask:
 # since 3.1.3 the code object's own file name is "<dynamic-code>").
 _INITIAL_VALUE_QUALNAME = "WoveContextManager.__init__.<locals>.<lambda>"
 _INITIAL_VALUE_OPCODES = 80
+_INITIAL_VALUE_BYTES = 16384  # all of these names are before the value, which may be large
 
 
 def is_initial_value(callable_pickle: bytes) -> bool:
     """Whether the pickle is of one of the lambdas with which Wove delivers the initial values of a
-    weave. The pickle is not loaded."""
-    if _INITIAL_VALUE_QUALNAME.encode() not in callable_pickle:
+    weave. The pickle is not loaded; its first 16 KiB are enough."""
+    beginning = callable_pickle[:_INITIAL_VALUE_BYTES]
+    if _INITIAL_VALUE_QUALNAME.encode() not in beginning:
         return False
     previous, is_lambda = "", False
     try:
-        for _, argument, _ in islice(pickletools.genops(callable_pickle), _INITIAL_VALUE_OPCODES):
+        for _, argument, _ in islice(pickletools.genops(beginning), _INITIAL_VALUE_OPCODES):
             if not isinstance(argument, str):
                 continue
             if previous == "__file__":

@@ -12,7 +12,6 @@ import ssl
 import struct
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NoReturn, Protocol
 
 from wove_http_dev.errors import NoCertificateError
@@ -21,47 +20,13 @@ from wove_http_dev.faults.injections import NO_PLAN, Plan
 from wove_http_dev.forks import close_in_forks
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
 from wove_http_dev.protocol.request_reader import RequestError, RequestReader
+from wove_http_dev.service.limits import Limits
 from wove_http_dev.tls import CertificateAuthority
 
 CHUNK = 65536
 DRAIN_BYTES = 128 * 2**20
 _Socket = socket.socket  # below TLS; pytest-socket later replaces the name in its module
 RST = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 seconds: close() sends a reset
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Limits of a connection. Times are seconds, sizes bytes."""
-
-    handshake: float = 10.0
-    head: float = 10.0
-    body: float = 60.0
-    idle: float = 5.0
-    """Between two requests on one connection."""
-    write: float = 30.0
-    drain: float = 5.0
-    """For reading the rest of what a refused client sends."""
-    max_head: int = 65536
-    max_body: int = 64 * 2**20
-    connections: int = 512
-    """Connections that may be open at once."""
-    crowded: float = 2.0
-
-    def beside(self, others: int) -> Limits:
-        """Return the limits for a new connection while ``others`` connections are open.
-
-        If these are half of the connection limit or more, the time limits shrink to ``crowded``
-        seconds, so that silent clients cannot use up the rest.
-        """
-        if others < self.connections // 2:
-            return self
-        wait = self.crowded
-        return replace(
-            self,
-            handshake=min(self.handshake, wait),
-            head=min(self.head, wait),
-            idle=min(self.idle, wait),
-        )
 
 
 class PendingReply(Protocol):

@@ -23,7 +23,7 @@ from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.runner import Runner
 from wove_http_dev.runs.stubs import Stubs
-from wove_http_dev.service.connection import Limits
+from wove_http_dev.service.limits import Limits
 from wove_http_dev.service.pipeline import Pipeline, SecondOriginUrl
 from wove_http_dev.service.port import Port
 from wove_http_dev.service.server import Server

@@ -17,7 +17,8 @@ from wove_http_dev.faults.fault import Wire
 from wove_http_dev.faults.injections import NO_PLAN, Injection, Injections, Plan
 from wove_http_dev.protocol import frames
 from wove_http_dev.protocol.authenticator import Authenticator, Verdict
-from wove_http_dev.protocol.frames import CancelTask, Claim, Event, RunTask
+from wove_http_dev.protocol.claim import Claim
+from wove_http_dev.protocol.frames import CancelTask, Event, RunTask
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
 from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import Journal

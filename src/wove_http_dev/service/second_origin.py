@@ -18,7 +18,7 @@ from wove_http_dev.faults.injections import NO_PLAN, Injection, Plan
 from wove_http_dev.options import LOCAL_NAMES
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
 from wove_http_dev.runs.journal import Journal
-from wove_http_dev.service.connection import Limits
+from wove_http_dev.service.limits import Limits
 from wove_http_dev.service.port import Port
 from wove_http_dev.service.server import Server
 from wove_http_dev.tls import CertificateAuthority

@@ -19,7 +19,8 @@ from collections.abc import Callable, Sequence
 
 from wove_http_dev.errors import CannotServeError
 from wove_http_dev.runs.threads import start_thread
-from wove_http_dev.service.connection import Handler, HttpConnection, Limits
+from wove_http_dev.service.connection import Handler, HttpConnection
+from wove_http_dev.service.limits import Limits
 from wove_http_dev.service.port import Port
 from wove_http_dev.tls import CertificateAuthority
 
