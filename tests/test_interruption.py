@@ -3,121 +3,29 @@
 
 from __future__ import annotations
 
-import inspect
-import itertools
+import fcntl
 import os
-import sys
-import threading
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
 
-import wove_http_dev
+from tests.interruption import interrupt_each_call, interrupt_each_place
 from tests.support import (
     PRODUCTION_URL,
-    TIMEOUT,
     answer,
     connect,
-    process_state,
     read_response,
     run_frame,
     signed_bytes,
     weave_one,
 )
-from wove_http_dev.tls import CertificateAuthority
+from wove_http_dev.private_files import locked, read_own, write_whole
+from wove_http_dev.remote_worker import RemoteWorker
+from wove_http_dev.tls import CertificateAuthority, server_context
 from wove_http_dev.worker import HttpWorker
-
-PACKAGE = str(Path(wove_http_dev.__file__).parent)
-NOT_INTERRUPTED = (
-    *("__enter__", "__exit__", "acquire", "release", "notify", "notify_all"),
-    "<genexpr>",  # the interpreter calls one to close it too, and ignores what is raised there
-)
-DESCRIPTORS = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
-
-
-class Interrupted(BaseException):
-    """Raised in the middle of something, as KeyboardInterrupt is."""
-
-
-class InterruptedCall:
-    """Raises :class:`Interrupted` at the ``number``-th call inside the block of a function of the
-    package, or by it of one that is written in C, in this thread.
-
-    Entering and leaving a ``with`` block, and a lock, are left out: nothing can be done about an
-    exception between a lock's release and the code that asked for it.
-    """
-
-    def __init__(self, number: int) -> None:
-        self._left = number
-        self.where = "nowhere"
-
-    def __enter__(self) -> InterruptedCall:
-        sys.setprofile(self._profile)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        sys.setprofile(None)
-
-    def _profile(self, frame: FrameType, event: str, arg: Any) -> None:
-        name = getattr(arg, "__name__", "") if event == "c_call" else frame.f_code.co_name
-        ours = frame.f_code.co_filename.startswith(PACKAGE)
-        if event not in ("call", "c_call") or name in NOT_INTERRUPTED or not ours:
-            return
-        if sys.version_info < (3, 12) and event == "call":
-            if frame.f_code.co_flags & inspect.CO_GENERATOR:
-                return  # what is raised here would skip its ``finally``, as no real exception does
-        self._left -= 1
-        if self._left == 0:
-            self.where = f"{frame.f_code.co_filename}:{frame.f_lineno}, {name}"
-            raise Interrupted
-
-
-def state() -> dict[str, Any]:
-    """What the package must leave as it was."""
-    return {
-        **process_state(),
-        "descriptors": len(os.listdir(DESCRIPTORS)),
-        "threads": {thread for thread in threading.enumerate() if "wove-http" in thread.name},
-    }
-
-
-def state_after(before: dict[str, Any]) -> dict[str, Any]:
-    """The state, once each thread that was not there ``before`` has ended."""
-    for thread in state()["threads"] - before["threads"]:
-        thread.join(TIMEOUT)
-    after = state()
-    # The garbage collector may have closed what an earlier test left.
-    after["descriptors"] = max(after["descriptors"], before["descriptors"])
-    after["threads"] |= before["threads"]
-    return after
-
-
-def interrupt_each_call(
-    action: Callable[[], Callable[[], object]],
-    *,
-    first: int = 1,
-    afterwards: Callable[[], object] = lambda: None,
-) -> None:
-    """Interrupt at its ``first`` call, the next one, and so on, what ``action()`` returns, until it
-    ends without. ``action`` is called before each, and ``afterwards`` after it, uninterrupted."""
-    for number in itertools.count(first):
-        before = state()
-        call = action()
-        interruption = InterruptedCall(number)
-        try:
-            with interruption:
-                call()
-        except Interrupted as exc:
-            # ``exc`` holds the frames, so nothing is closed by the garbage collector.
-            afterwards()
-            assert state_after(before) == before, interruption.where
-            del exc
-        else:
-            break
-    assert number > first + 5
 
 
 @pytest.fixture
@@ -200,3 +108,84 @@ def test_configured_after_interruptions(ca: CertificateAuthority) -> None:
         interrupt_each_call(enter_and_leave(worker.configured))
         with worker.configured():
             assert weave_one(answer) == 42
+
+
+def test_configured_remote(ca: CertificateAuthority) -> None:
+    """A ``RemoteWorker`` changes nothing if making it, or ``configured()``, is interrupted."""
+
+    def configure() -> None:
+        remote = RemoteWorker(
+            PRODUCTION_URL, secret="s3cret", token=None, ca_file=ca.cert_file, skip=pytest.skip
+        )
+        with remote, remote.configured():
+            pass
+
+    interrupt_each_call(lambda: configure)
+
+
+def test_files_of_the_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An authority's files are deleted at its end although writing them was interrupted."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def use() -> None:
+        with CertificateAuthority() as ca:
+            assert ca.cert_file
+            assert ca.bundle_file
+
+    interrupt_each_place(lambda: use, directory=tmp_path)
+
+
+def test_close_of_the_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``close()`` of an authority whose ``close()`` was interrupted deletes its files."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    authorities: list[CertificateAuthority] = []
+
+    def prepare() -> Callable[[], object]:
+        authorities.append(CertificateAuthority())
+        assert authorities[-1].cert_file
+        return authorities[-1].close
+
+    interrupt_each_place(prepare, afterwards=lambda: authorities[-1].close(), directory=tmp_path)
+
+
+def test_loading_of_a_key(ca: CertificateAuthority) -> None:
+    """The nameless files from which OpenSSL reads a key are closed when that is interrupted."""
+    leaf = ca.issue("localhost")
+    interrupt_each_call(lambda: lambda: server_context(leaf))
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_write_whole(tmp_path: Path, mode: int) -> None:
+    """A file is written whole or not at all, and no temporary file is left."""
+    kept = tmp_path / "kept"
+    kept.touch()
+    interrupt_each_call(lambda: lambda: write_whole(kept, b"content", mode), directory=tmp_path)
+
+
+def test_read_own(tmp_path: Path) -> None:
+    """No descriptor is left when reading a file is interrupted."""
+    kept = tmp_path / "kept"
+    kept.touch(0o644)
+
+    def prepare() -> Callable[[], object]:
+        kept.chmod(0o644)
+        return lambda: read_own(kept, private=True)
+
+    interrupt_each_call(prepare)
+
+
+def test_locked(tmp_path: Path) -> None:
+    """A lock is given back when taking it, or giving it back, is interrupted."""
+    interrupt_each_call(
+        enter_and_leave(lambda: locked(tmp_path)),
+        afterwards=lambda: check_free(tmp_path),
+    )
+
+
+def check_free(directory: Path) -> None:
+    """Assert that nobody has the lock of ``directory``."""
+    descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.close(descriptor)

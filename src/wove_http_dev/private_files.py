@@ -25,16 +25,18 @@ def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
     """
     if path.is_symlink():
         raise _symlink(path)
-    # mkstemp creates with O_EXCL, O_NOFOLLOW and mode 0600.
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    # Created with O_EXCL, O_NOFOLLOW and mode 0600.
+    file = tempfile.NamedTemporaryFile(  # noqa: SIM115  # closed before it gets its name
+        dir=path.parent, prefix=f".{path.name}-", delete=False
+    )
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with file:
             file.write(content)
-            os.fchmod(descriptor, mode)
-        os.replace(name, path)
+            os.fchmod(file.fileno(), mode)
+        os.replace(file.name, path)
     except BaseException:
         with suppress(OSError):
-            os.unlink(name)
+            os.unlink(file.name)
         raise
 
 
@@ -49,14 +51,14 @@ def read_own(path: Path, *, private: bool) -> bytes:
 
     Raises :class:`UsageError` for a symbolic link, another user's file, and what is not a file.
     """
-    try:  # a FIFO without O_NONBLOCK would block until somebody writes to it
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        file = open(path, "rb", opener=_open_to_read)  # noqa: SIM115  # closed below
     except OSError as exc:
         if exc.errno in (errno.ELOOP, errno.EMLINK):  # EMLINK: FreeBSD
             raise _symlink(path) from None
         raise
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
+    with file:
+        status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise UsageError(f"{path} is not a regular file; delete it")
         if status.st_uid != os.geteuid():
@@ -64,8 +66,21 @@ def read_own(path: Path, *, private: bool) -> bytes:
                 f"{path} belongs to another user (uid {status.st_uid}); use a directory of your own"
             )
         if status.st_mode & (0o077 if private else stat.S_IWOTH):
-            os.fchmod(descriptor, 0o600 if private else 0o644)
+            os.fchmod(file.fileno(), 0o600 if private else 0o644)
         return file.read()
+
+
+# Openers, because open() then owns the descriptor at once: an exception between two calls, such as
+# that of Ctrl-C, does not lose it.
+
+
+def _open_to_read(path: str, _: int) -> int:
+    # A FIFO without O_NONBLOCK would block until somebody writes to it.
+    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def _open_to_lock(path: str, _: int) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
 
 @contextmanager
@@ -80,19 +95,22 @@ def locked(directory: Path) -> Iterator[None]:
 
     path = directory / ".lock"  # not the directory: NFS locks only what is open for writing
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except BaseException:
-            os.close(descriptor)
-            raise
+        file = open(path, "rb", opener=_open_to_lock)  # noqa: SIM115  # closed below
     except OSError as exc:
-        raise UsageError(f"cannot lock {path} ({exc.strerror}); use another directory") from exc
-    try:
-        yield
-    finally:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child forked meanwhile has the descriptor too
-        os.close(descriptor)
+        raise _no_lock(path, exc) from exc
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as exc:
+            raise _no_lock(path, exc) from exc
+        try:
+            yield
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)  # a child forked meanwhile has the descriptor too
+
+
+def _no_lock(path: Path, exc: OSError) -> UsageError:
+    return UsageError(f"cannot lock {path} ({exc.strerror}); use another directory")
 
 
 def _symlink(path: Path) -> UsageError:

@@ -75,7 +75,10 @@ class CertificateAuthority:
         self._directory: Path | None = None
         self._current: set[str] = set()
         """The files that have the right content."""
+        self._remove: Callable[[], None] = lambda: None
+        """Deletes the files."""
         self._cleanup: weakref.finalize[[], CertificateAuthority] | None = None
+        """Does it when the process ends without :meth:`close`."""
         self._server: dict[tuple[str, ...], ssl.SSLContext] = {}
         self._by_name: OrderedDict[str, ssl.SSLContext] = OrderedDict()
         self._client: ssl.SSLContext | None = None
@@ -153,9 +156,8 @@ class CertificateAuthority:
             if self._cleanup is not None and not os.path.isdir(self._directory or ""):
                 self._directory = None  # lost to a job that deletes old temporary files
             if self._directory is None:
-                self._directory = _temporary_directory()
-                remove = functools.partial(_remove_in, os.getpid(), self._directory)
-                self._cleanup = weakref.finalize(self, remove)
+                self._make_directory()
+            assert self._directory is not None
             path = self._directory / name
             if name not in self._current or not path.exists():
                 # A kept file may be in use by the clients of another worker: it is replaced only
@@ -165,6 +167,16 @@ class CertificateAuthority:
                     write_whole(path, expected)
                 self._current.add(name)
             return path
+
+    def _make_directory(self) -> None:
+        directory = _temporary_directory()
+        try:
+            self._remove = functools.partial(_remove_in, os.getpid(), directory)
+            self._cleanup = weakref.finalize(self, self._remove)
+            self._directory = Path(directory)
+        except BaseException:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
 
     def issue(
         self,
@@ -239,7 +251,8 @@ class CertificateAuthority:
         """Delete the files. They are written again when they are needed."""
         with self._lock:
             if self._cleanup is not None:
-                self._cleanup()
+                self._remove()
+                self._cleanup.detach()
                 self._directory = self._cleanup = None
                 self._current.clear()
 
@@ -247,7 +260,11 @@ class CertificateAuthority:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        try:
+            self.close()
+        except BaseException:  # Ctrl-C: what was not deleted yet is deleted now
+            self.close()
+            raise
 
 
 def server_context(leaf: trustme.LeafCert) -> ssl.SSLContext:
@@ -307,11 +324,13 @@ def load_key(context: ssl.SSLContext, chain: bytes, key: bytes) -> None:
     name, so that a process that is killed leaves none; where a descriptor has no path either, the
     key is in a temporary file of mode 0600 meanwhile.
     """
-    with contextlib.ExitStack() as stack:
-        paths = [_path_of(stack.enter_context(_nameless_file(part))) for part in (chain, key)]
-        with contextlib.suppress(FileNotFoundError, PermissionError):  # of the paths
-            context.load_cert_chain(*paths)
-            return
+    with (
+        _nameless_file(chain) as chain_file,
+        _nameless_file(key) as key_file,
+        contextlib.suppress(FileNotFoundError, PermissionError),  # of the paths
+    ):
+        context.load_cert_chain(_path_of(chain_file), _path_of(key_file))
+        return
     with trustme.Blob(key + chain).tempfile() as path:
         context.load_cert_chain(path)
 
@@ -326,12 +345,17 @@ def system_time() -> float:
 def _nameless_file(content: bytes) -> IO[bytes]:
     file: IO[bytes]
     try:
-        file = io.FileIO(os.memfd_create("wove-http-dev"), "w+")
+        # An opener, so that an exception between two calls does not lose the descriptor.
+        file = io.FileIO("memory", "w+", opener=lambda *_: os.memfd_create("wove-http-dev"))
     except (AttributeError, OSError):  # not Linux; or refused by a sandbox
         # Its name is deleted before it has any content.
         file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # the caller closes it
-    file.write(content)
-    file.seek(0)  # on BSD and macOS to open the path is to duplicate the descriptor
+    try:
+        file.write(content)
+        file.seek(0)  # on BSD and macOS to open the path is to duplicate the descriptor
+    except BaseException:
+        file.close()
+        raise
     return file
 
 
@@ -346,9 +370,9 @@ def _check_pair(certificate: bytes, key: bytes) -> None:
         raise ValueError("the key does not belong to the certificate")
 
 
-def _temporary_directory() -> Path:
+def _temporary_directory() -> str:
     try:
-        return Path(tempfile.mkdtemp(prefix="wove-http-dev-"))  # 0700
+        return tempfile.mkdtemp(prefix="wove-http-dev-")  # 0700
     except OSError as exc:
         raise UsageError(
             f"no directory for the CA's certificate ({exc.strerror}); set TMPDIR to one that can be"
@@ -356,7 +380,7 @@ def _temporary_directory() -> Path:
         ) from exc
 
 
-def _remove_in(process: int, directory: Path) -> None:
+def _remove_in(process: int, directory: str) -> None:
     # A forked child runs the exit handlers too, and the files are its parent's.
     if os.getpid() == process:
         shutil.rmtree(directory, ignore_errors=True)

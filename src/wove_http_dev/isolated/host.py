@@ -51,6 +51,8 @@ class IsolatedHost:
         self._second_origin = second_origin
         self._lock = threading.RLock()
         self._child: ChildProcess | None = None
+        self._ending: ChildProcess | None = None
+        """The child that a stop has not ended yet."""
         self._state_lock = threading.Lock()
         self._versions = 0
         """How many states were taken; the child ignores one that is older than what it has."""
@@ -79,11 +81,11 @@ class IsolatedHost:
         with self._lock:
             self._end()
             child = ChildProcess(self._state, self._second_origin)
-            state = self._state_record()
-            ca = self._certificates()
-            self._state.faults.resume()
-            port.share()
             try:
+                state = self._state_record()
+                ca = self._certificates()
+                self._state.faults.resume()
+                port.share()
                 child.channel.request(
                     "start",
                     {
@@ -179,7 +181,13 @@ class IsolatedHost:
 
     def _end(self) -> None:
         with self._lock:
-            child, self._child = self._child, None
+            if self._child is not None:
+                # Kept until it has ended: a stop that Ctrl-C interrupts can be repeated.
+                self._child, self._ending = None, self._child
+            child = self._ending
         self._state.release()
         if child is not None:
             child.end()
+        with self._lock:
+            if self._ending is child:
+                self._ending = None

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -40,11 +40,19 @@ class ChildProcess:
         """Whether the parent or a fault ends the child, so that its end is not an error."""
         self.ended = threading.Event()
         self._parent = os.getpid()
-        parent_end, child_end = socket.socketpair()
-        self._child_end = close_in_forks(child_end)
         self._watcher = threading.Thread(
             target=self._watch, name="wove-http-dev-control-process", daemon=True
         )
+        parent_end, self._child_end = socket.socketpair()
+        try:
+            self._start(parent_end)
+        except BaseException:
+            self._child_end.close()
+            parent_end.close()
+            raise
+
+    def _start(self, parent_end: socket.socket) -> None:
+        close_in_forks(self._child_end)
         self.channel = Channel(
             parent_end,
             requests={
@@ -65,14 +73,16 @@ class ChildProcess:
             },
             on_close=self._ended,
         )
-        with ExitStack() as undo:
-            undo.callback(parent_end.close)
-            undo.callback(self._child_end.close)
-            self.process = _start(self._child_end)
-            undo.callback(_kill, self.process)
+        self.process = _start(self._child_end)
+        try:
             self.channel.start()
             self._watcher.start()
-            undo.pop_all()
+        except BaseException:
+            self.end_expected = True
+            self.process.kill()
+            self.process.wait()
+            self.channel.close()
+            raise
 
     @property
     def alive(self) -> bool:
@@ -218,8 +228,3 @@ def _start(child_end: socket.socket) -> subprocess.Popen[bytes]:
         pass_fds=[child_end.fileno()],
         stdin=subprocess.DEVNULL,
     )
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()
