@@ -211,6 +211,9 @@ class HttpWorker(WorkerSide):
     def __exit__(self, *_: object) -> None:
         try:
             self.stop()
+        except BaseException:  # Ctrl-C, perhaps before it had begun
+            self.stop()
+            raise
         finally:
             if self._own_ca and self._ca is not None:
                 self._ca.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from wove_http_dev.cli.signals import handled
 from wove_http_dev.cli.state_directory import StateDirectory
 from wove_http_dev.cli.streams import complain
 from wove_http_dev.client.definition import CA_VARIABLES, SECRET_VARIABLE
+from wove_http_dev.client.restore import restored_by
 from wove_http_dev.errors import UsageError
 from wove_http_dev.runs.journal import JournalObserver
 from wove_http_dev.runs.records import Exchange
@@ -72,18 +74,23 @@ def _stop_signals() -> Iterator[int]:
     ignored."""
     # A handler runs only when the main thread executes Python code again, which is too late if it
     # is blocked. The wake-up descriptor is written at once.
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
+    reader, writer = socket.socketpair()  # not a pipe, whose descriptors have no owner
+    before: int | None = None
+
+    def restore() -> None:
+        if before is not None:
+            signal.set_wakeup_fd(before)
+
     with (
-        open(reader, "rb"),  # closed at the end
-        open(writer, "wb"),
+        reader,
+        writer,
         handled(lambda *_: None, signal.SIGINT, signal.SIGTERM),
+        restored_by(restore),
     ):
-        awoken = signal.set_wakeup_fd(writer)
-        try:
-            yield reader
-        finally:
-            signal.set_wakeup_fd(awoken)
+        reader.setblocking(True)  # whatever socket.setdefaulttimeout() is
+        writer.setblocking(False)
+        before = signal.set_wakeup_fd(writer.fileno())
+        yield reader.fileno()
 
 
 class _ExchangePrinter(JournalObserver):

@@ -58,6 +58,7 @@ def wove_http_worker_factory(
 
     workers = request.node.stash.setdefault(WORKERS, [])
     with ExitStack() as stack:
+        stack.callback(workers.clear)
 
         def factory(**options: Any) -> HttpWorker:
             __tracebackhide__ = True  # --showlocals would show the secrets in the options
@@ -67,7 +68,6 @@ def wove_http_worker_factory(
                 words["environment"] = _free_name(words.get("environment", "workers"), workers)
             worker = _make_worker(request, words)
             workers.append(worker)
-            stack.callback(workers.remove, worker)
             stack.enter_context(worker)
             stack.enter_context(worker.configured())
             stack.callback(_check, worker, request.node)

@@ -1,0 +1,93 @@
+"""An exception, such as that of Ctrl-C, at any call with which ``serve`` starts or ends leaves
+threads, descriptors, signal handlers and unfinished files as they were before."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.interruption import interrupt_each_place
+from wove_http_dev.cli import serve as serve_module
+from wove_http_dev.cli.arguments import given_options
+from wove_http_dev.cli.main import _parser
+from wove_http_dev.cli.signals import handled
+from wove_http_dev.cli.state_directory import StateDirectory
+
+pytestmark = pytest.mark.usefixtures("environ")
+
+
+def stop_when_printed(*_: object, **__: object) -> None:
+    """Send SIGTERM to this process, instead of printing how to reach the worker."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def check_finished(directory: Path) -> None:
+    """Assert that ``directory`` has no file that is half written."""
+    names = [path.name for path in directory.glob(".*") if path.name != ".lock"]
+    assert names == []
+
+
+def test_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``serve`` leaves nothing if its start or its end is interrupted."""
+    monkeypatch.setattr(serve_module, "print", stop_when_printed, raising=False)
+    # It binds the port and gives it back at once: only the end of the process closes it for sure.
+    monkeypatch.setattr(serve_module, "_check_start", lambda words: None)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    words: dict[str, Any] = given_options(_parser().parse_args(["serve", "--port", "0"]))
+
+    def serve() -> None:
+        status = serve_module.serve(
+            {**words}, app_dir=tmp_path, state_dir=str(tmp_path / "kept"), reload=True
+        )
+        assert status == 0
+
+    before = signal.set_wakeup_fd(-1)
+
+    def afterwards() -> None:
+        assert signal.set_wakeup_fd(-1) == before
+        if (tmp_path / "kept").exists():
+            check_finished(tmp_path / "kept")
+
+    interrupt_each_place(lambda: serve, step=3, afterwards=afterwards)
+
+
+def test_state_directory(tmp_path: Path) -> None:
+    """The first start in a state directory leaves no unfinished file if it is interrupted, and the
+    next one works."""
+    directories: list[Path] = []
+
+    def prepare() -> Callable[[], object]:
+        directories.append(tmp_path / str(len(directories)))
+        return lambda: first_start(directories[-1])
+
+    def afterwards() -> None:
+        if directories[-1].exists():
+            check_finished(directories[-1])
+        first_start(directories[-1])
+
+    interrupt_each_place(prepare, step=3, afterwards=afterwards)
+
+
+def first_start(directory: Path) -> None:
+    """Make what ``serve`` keeps in ``directory``."""
+    state = StateDirectory(str(directory))
+    with state.certificate_authority() as ca:
+        assert ca.bundle_file
+    assert state.secret()
+    assert state.file_with("another", 8443)
+
+
+def test_handled() -> None:
+    """Signal handlers are restored if setting them, or that itself, is interrupted."""
+
+    def handle() -> None:
+        with handled(lambda *_: None, signal.SIGTERM, signal.SIGHUP):
+            pass
+
+    interrupt_each_place(lambda: handle)
