@@ -1,7 +1,7 @@
 """The speed table. Every figure is a median with its minimum and maximum, and a ratio against a
 peer measured in the same run, round by round, so that a machine's drift cancels out.
 
-    python -m tests.benchmarks [--rounds N] [--only WORD]
+    python -m tests.benchmarks [--rounds N] [NAME …]
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from werkzeug.datastructures import Headers
 from wove import weave
 
 from tests.benchmarks import peers
+from tests.benchmarks.slow_clients import measure_slow_clients
 from wove_http_dev import HttpWorker
 from wove_http_dev.protocol.authenticator import Authenticator
 from wove_http_dev.protocol.credentials import credentials
@@ -324,6 +325,10 @@ def _resident() -> int:
         return int(file.read().split()[1]) * resource.getpagesize()
 
 
+def bench_slow_clients(rounds: int) -> None:
+    measure_slow_clients()
+
+
 BENCHMARKS = {
     "latency": bench_latency,
     "throughput": bench_throughput,
@@ -333,18 +338,22 @@ BENCHMARKS = {
     "nonces": bench_nonces,
     "memory": bench_memory,
 }
+BY_NAME_ONLY = {"slow-clients": bench_slow_clients}
+"""Run only if named: without a peer, and several minutes long."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--only", choices=BENCHMARKS)
+    every = {**BENCHMARKS, **BY_NAME_ONLY}
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(every)}")
     arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(every):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; choose from {', '.join(every)}")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line a request, from the peer
     print(f"CPython {sys.version.split()[0]}; medians (min-max)")
-    for name, benchmark in BENCHMARKS.items():
-        if arguments.only in (None, name):
-            benchmark(arguments.rounds)
+    for name in arguments.names or BENCHMARKS:
+        every[name](arguments.rounds)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Soak tests, which pytest does not collect: ``python -m tests.soak --help``."""

@@ -1,0 +1,48 @@
+"""Soak tests: long runs that look for what a test of one fact does not find.
+
+    python -m tests.soak hostile [--requests N] [--seed S] [--clients N]
+    python -m tests.soak kills [--kills N] [--large M] [--seed S]
+    python -m tests.soak leaks [--tests N] [-n PROCESSES]
+
+Each prints a summary, and exits with 1 when something is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tests.soak.hostile import soak_hostile
+from tests.soak.kills import soak_kills
+from tests.soak.leaks import soak_leaks
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.soak")
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    hostile = kinds.add_parser("hostile", help="mutated requests, signed and not, http and https")
+    hostile.add_argument("--requests", type=int, default=100_000)
+    hostile.add_argument("--seed", type=int, default=0)
+    hostile.add_argument("--clients", type=int, default=2, help="client processes")
+    kills = kinds.add_parser("kills", help="kills of an isolated worker during runs")
+    kills.add_argument("--kills", type=int, default=100)
+    kills.add_argument("--large", type=int, default=10, help="of them while a result is told")
+    kills.add_argument("--seed", type=int, default=0)
+    leaks = kinds.add_parser("leaks", help="what is left after thousands of tests")
+    leaks.add_argument("--tests", type=int, default=1000)
+    leaks.add_argument("-n", type=int, default=0, help="processes of pytest-xdist; 0: without")
+    arguments = parser.parse_args()
+    if arguments.kind == "hostile":
+        wrong = soak_hostile(arguments.requests, arguments.seed, arguments.clients)
+    elif arguments.kind == "kills":
+        wrong = soak_kills(arguments.kills, arguments.large, arguments.seed)
+    else:
+        wrong = soak_leaks(arguments.tests, arguments.n)
+    for each in wrong:
+        print(f"WRONG: {each}")
+    print(f"{len(wrong)} wrong" if wrong else "nothing wrong")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""What thousands of tests leave behind in their process: ``python -m tests.soak leaks``.
+
+Each generated test uses a fixture and runs a weave. ``plugin`` takes the figures in each process
+that runs tests.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.worker_process import ROOT
+
+TESTS = """
+import os
+import pytest
+from wove import weave
+
+NUMBERS = range(int(os.environ["SOAK_TESTS"]) // 5)
+each = pytest.mark.parametrize("number", NUMBERS)
+
+
+def run(worker):
+    with weave() as w:
+
+        @w.do(environment=worker.environment)
+        def task():
+            return 42
+
+    return w.result.task
+
+
+@each
+def test_worker(number, wove_http_worker):
+    assert run(wove_http_worker) == 42
+
+
+@each
+def test_fault(number, wove_http_worker):
+    with wove_http_worker.inject("status code=503"), pytest.raises(Exception, match="503"):
+        run(wove_http_worker)
+
+
+@each
+@pytest.mark.wove_http(tls=False, security="none")
+def test_stub(number, wove_http_worker):
+    with wove_http_worker.stub("task", result=42):
+        assert run(wove_http_worker) == 42
+
+
+@each
+@pytest.mark.wove_http(impersonate="https://workers.internal/wove/tasks")
+def test_impersonated(number, wove_http_worker):
+    assert run(wove_http_worker) == 42
+
+
+@each
+def test_factory(number, wove_http_worker_factory):
+    workers = [wove_http_worker_factory(tls=tls, security="bearer") for tls in (True, False)]
+    assert [run(worker) for worker in workers] == [42, 42]
+
+
+@pytest.mark.parametrize("number", range(len(NUMBERS) // 40))
+@pytest.mark.wove_http(isolated=True)
+def test_isolated(number, wove_http_worker):
+    assert run(wove_http_worker) == 42
+    wove_http_worker.crash()
+"""
+GROWTH = 16 * 2**20
+"""Bytes that a process may grow in the second half of its tests, beside pytest's own reports."""
+
+
+def soak_leaks(tests: int, processes: int) -> list[str]:
+    """Run the tests, print the figures of each process, and return what was left in one."""
+    wrong = []
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        (directory / "test_soak.py").write_text(TESTS)
+        (directory / "conftest.py").write_text("from tests.soak.plugin import *  # noqa: F403\n")
+        temporary, figures = directory / "temporary", directory / "figures"
+        temporary.mkdir()
+        figures.mkdir()
+        arguments = [f"--basetemp={directory / 'basetemp'}"]  # pytest's own, which it leaves
+        if processes:
+            arguments += ["-n", str(processes)]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "SOAK_TESTS": str(tests),
+            "SOAK_FIGURES": str(figures),
+            "TMPDIR": str(temporary),
+            "HOME": str(temporary),
+        }
+        begin = time.monotonic()
+        ended = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+            cwd=directory,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        seconds = time.monotonic() - begin
+        print(ended.stdout.splitlines()[-1])
+        print(f"pytest ended with {ended.returncode} after {seconds:.0f} s")
+        if ended.returncode:
+            wrong.append(f"pytest ended with {ended.returncode}:\n{ended.stdout[-3000:]}")
+        for file in sorted(figures.iterdir()):
+            wrong += [f"{file.stem}: {each}" for each in _judged(json.loads(file.read_text()))]
+        wrong += [f"left: {file}" for file in temporary.rglob("*")]
+    return wrong
+
+
+def _judged(record: dict[str, Any]) -> list[str]:
+    before, after = record["before"], record["after"]
+    memory = ", ".join(f"{size / 2**20:.0f}" for size in record["memory"])
+    print(
+        f"{record['tests']} tests; threads {before['threads']} -> {after['threads']}, descriptors"
+        f" {before['descriptors']} -> {after['descriptors']}, MiB at each tenth: {memory}"
+    )
+    wrong = [
+        f"{what}: {before[what]} before, {after[what]} after"
+        for what in before
+        if what != "resident" and before[what] != after[what]
+    ]
+    growth = record["memory"][-1] - record["memory"][len(record["memory"]) // 2]
+    if growth > GROWTH:
+        wrong.append(f"memory grew by {growth / 2**20:.0f} MiB in the second half")
+    return wrong
