@@ -59,6 +59,27 @@ def test_refusal_counts_once(worker: HttpWorker) -> None:
     assert len(worker.journal.violations) == 1
 
 
+@pytest.mark.parametrize("failure", [True, False])
+def test_many_violations(worker: HttpWorker, failure: bool) -> None:
+    """Of very many violations with long texts the message lists some."""
+    for _ in range(100):
+        exchange = worker.journal.open()
+        exchange.refusal, exchange.internal_error = "\U000e0001" * 10**5, failure
+        worker.journal.close(exchange)
+    with pytest.raises(StrictnessError, match="\n- and 80 more of this kind\n") as caught:
+        worker.check()
+    assert len(str(caught.value)) < 100_000
+
+
+def test_many_unfired_faults(worker: HttpWorker) -> None:
+    """Of very many faults that never fired the message lists some."""
+    for _ in range(100):
+        worker.inject("status", times=1, task="x" * 10**5)
+    with pytest.raises(StrictnessError, match="\n- and 80 more of this kind\n") as caught:
+        worker.check()
+    assert len(str(caught.value)) < 100_000
+
+
 def test_check_shows_the_journal(worker: HttpWorker) -> None:
     """The message contains the journal."""
     refuse_one(worker)

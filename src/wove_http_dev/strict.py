@@ -9,8 +9,12 @@ from collections.abc import Callable, Iterable
 from wove_http_dev.client import wove_config
 from wove_http_dev.errors import StrictnessError
 from wove_http_dev.options import Host
+from wove_http_dev.runs.records import shortened_line
 from wove_http_dev.secret import shown_url
 from wove_http_dev.service.host import HostState
+
+SHOWN = 20
+"""Violations of one kind that the message lists."""
 
 
 def check(
@@ -28,7 +32,7 @@ def check(
     environment is configured.
     """
     refusals = [] if allow_refusals else _refused(state)
-    violations = [*_failed(state), *refusals, *_unfired(state)]
+    violations = [*_first(_failed(state)), *_first(refusals), *_first(_unfired(state))]
     if environment is not None:
         violations += _repointed(environment, urls)
     if not violations:
@@ -38,6 +42,11 @@ def check(
     if refusals:
         ways += ", or worker.allow_refusals() in a test that expects refusals"
     raise StrictnessError(f"strict mode:\n{listed}\n{report()}\n(to opt out: {ways})")
+
+
+def _first(violations: list[str]) -> list[str]:
+    more = len(violations) - SHOWN
+    return [*violations[:SHOWN], *([f"and {more} more of this kind"] if more > 0 else [])]
 
 
 def _failed(state: HostState) -> list[str]:
@@ -61,7 +70,9 @@ def _refused(state: HostState) -> list[str]:
 
 def _unfired(state: HostState) -> list[str]:
     return [
-        f"{injection!r} never fired: {'; '.join(injection.missed[-3:]) or 'nothing arrived'}"
+        shortened_line(
+            f"{injection!r} never fired: {'; '.join(injection.missed[-3:]) or 'nothing arrived'}"
+        )
         for injection in state.faults.unfired
     ]
 

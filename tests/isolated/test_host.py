@@ -20,7 +20,7 @@ from wove_http_dev import CertificateAuthority, Fault, HttpWorker, UsageError
 from wove_http_dev.errors import StrictnessError
 from wove_http_dev.isolated.channel import Channel
 from wove_http_dev.isolated.process import ChildProcess
-from wove_http_dev.runs.journal import JournalObserver
+from wove_http_dev.runs.observer import JournalObserver
 from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.service.limits import Limits
 

@@ -1,4 +1,4 @@
-"""The journal: what it keeps, drops and redacts, its observers, and how to wait for it."""
+"""The journal: what it keeps and redacts, and how to wait for it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ import pytest
 from werkzeug.datastructures import Headers
 
 from tests.run_records import FAILED, SECRET, finished_run, make_run, returned
-from wove_http_dev.errors import PayloadDroppedError, UsageError, WaitTimeoutError
-from wove_http_dev.protocol.frames import dumps
-from wove_http_dev.runs.journal import REDACTED, TEXT_LIMIT, Journal, JournalObserver
+from wove_http_dev.errors import UsageError, WaitTimeoutError
+from wove_http_dev.runs.journal import REDACTED, TEXT_LIMIT, Journal
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
-from wove_http_dev.runs.records import STATES, Exchange, Run, RunLog
+from wove_http_dev.runs.records import STATES, Exchange
 
 TIMEOUT = 10.0
 
@@ -90,7 +89,7 @@ class TestExchanges:
 
     def test_violations_outlive_the_list(self) -> None:
         """A violation stays listed when newer exchanges push the exchange out."""
-        journal = Journal(exchange_limit=1)
+        journal = Journal(count_limit=1)
         exchange = journal.open()
         exchange.refusal = "signature"
         journal.close(exchange)
@@ -116,152 +115,6 @@ class TestExchanges:
         exchange.internal_error = True
         journal.close(exchange)
         assert journal.violations == [exchange]
-
-
-class Recorder(JournalObserver):
-    """Remembers what it was called with, and the state of the run at that moment."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[Any, ...]] = []
-
-    def exchange_opened(self, exchange: Exchange) -> None:
-        self.calls.append(("opened", exchange.number))
-
-    def exchange_updated(self, exchange: Exchange) -> None:
-        self.calls.append(("updated", exchange.number))
-
-    def exchange_closed(self, exchange: Exchange) -> None:
-        self.calls.append(("closed", exchange.number, exchange.duration))
-
-    def run_added(self, run: Run) -> None:
-        self.calls.append(("added", run.args_pickle))
-
-    def run_changed(self, run: Run) -> None:
-        self.calls.append(("changed", run.state))
-
-    def run_finished(self, run: Run, outcome: Outcome) -> None:
-        self.calls.append(("finished", run.state, outcome))
-
-    def run_lost(self, run: Run) -> None:
-        self.calls.append(("lost", run.state))
-
-
-class TestObservers:
-    """Objects that are called as the journal changes."""
-
-    @pytest.fixture
-    def recorder(self, journal: Journal) -> Recorder:
-        """An observer of ``journal``."""
-        recorder = Recorder()
-        journal.observe(recorder)
-        return recorder
-
-    def test_exchange(self, journal: Journal, recorder: Recorder) -> None:
-        """An exchange is opened, updated and closed, its duration set."""
-        exchange = journal.open()
-        journal.update(exchange)
-        journal.close(exchange)
-        assert recorder.calls == [("opened", 1), ("updated", 1), ("closed", 1, 1.0)]
-
-    def test_violation_is_noted_before_the_update(self, journal: Journal) -> None:
-        """When an observer gets an update, the violation is already in the journal."""
-        found: list[list[Exchange]] = []
-
-        class Looks(JournalObserver):
-            def exchange_updated(self, exchange: Exchange) -> None:
-                found.append(journal.violations)
-
-        journal.observe(Looks())
-        exchange = journal.open()
-        exchange.refusal = "signature"
-        journal.update(exchange)
-        assert found == [[exchange]]
-
-    def test_run(self, journal: Journal, recorder: Recorder) -> None:
-        """A run is added, changed and finished, each time after its state has changed."""
-        run, outcome = make_run(args_pickle=b"args"), returned(1)
-        journal.add_run(run)
-        journal.change(run, "running")
-        journal.finish(run, outcome)
-        calls = [("added", b"args"), ("changed", "running"), ("finished", "succeeded", outcome)]
-        assert recorder.calls == calls
-
-    def test_dropped_payload_was_seen(self) -> None:
-        """Observers get a run before newer runs can push its payload out."""
-        journal, recorder = Journal(payload_limit=1), Recorder()
-        journal.observe(recorder)
-        for number in range(2):
-            journal.add_run(make_run(run_id=f"run-{number}", args_pickle=b"args"))
-        assert recorder.calls == [("added", b"args")] * 2
-
-    def test_lost_run(self, journal: Journal, recorder: Recorder) -> None:
-        """Observers get a lost run with the state ``lost``."""
-        run = make_run()
-        journal.lose(run)
-        assert recorder.calls == [("lost", "lost")]
-
-    @pytest.mark.parametrize("end", ["finish", "lose"])
-    def test_second_end(self, journal: Journal, recorder: Recorder, end: str) -> None:
-        """A second end of a run is reported as a change, and its state does not change."""
-        run = make_run()
-        journal.finish(run, returned(1))
-        if end == "finish":
-            journal.finish(run, returned(2))
-        else:
-            journal.lose(run)
-        assert recorder.calls[1:] == [("changed", "succeeded")]
-
-    def test_late_change(self, journal: Journal, recorder: Recorder) -> None:
-        """A change after the end of a run is not reported."""
-        run = make_run()
-        journal.lose(run)
-        journal.change(run, "running")
-        assert len(recorder.calls) == 1
-
-    def test_several(self, journal: Journal) -> None:
-        """Each of several observers is called."""
-        recorders = [Recorder(), Recorder()]
-        for recorder in recorders:
-            journal.observe(recorder)
-        journal.open()
-        assert [recorder.calls for recorder in recorders] == [[("opened", 1)]] * 2
-
-    @pytest.mark.parametrize("method", [name for name in vars(JournalObserver) if name[0] != "_"])
-    def test_failing(self, journal: Journal, method: str) -> None:
-        """An observer's exception changes nothing for the caller and for other observers; it is a
-        violation."""
-
-        def fail(*_: object) -> None:
-            raise ValueError("no")
-
-        failing, run = JournalObserver(), make_run()
-        setattr(failing, method, fail)
-        journal.observe(failing)
-        recorder = Recorder()
-        journal.observe(recorder)
-        exchange = journal.open()
-        journal.update(exchange)
-        journal.close(exchange)
-        journal.add_run(run)
-        journal.change(run, "running")
-        journal.finish(run, returned(1))
-        journal.lose(make_run())
-        errors = {violation.error for violation in journal.violations}
-        assert errors == {"an observer of the journal failed: ValueError: no"}
-        names = [call[0] for call in recorder.calls if call[1] != 2]
-        kinds = ["opened", "updated", "closed", "added", "changed", "finished", "lost"]
-        assert list(dict.fromkeys(names)) == kinds
-
-    def test_default(self, journal: Journal) -> None:
-        """The default observer does nothing."""
-        journal.observe(JournalObserver())
-        exchange, run = journal.open(), make_run()
-        journal.add_run(run)
-        journal.change(run, "held")
-        journal.lose(run)
-        journal.update(exchange)
-        journal.close(exchange)
-        assert (journal.exchanges, list(journal.runs)) == ([exchange], [run])
 
 
 class TestRedaction:
@@ -387,22 +240,68 @@ class TestBounds:
 
     def test_exchanges(self) -> None:
         """The newest exchanges are kept."""
-        journal = Journal(exchange_limit=3)
+        journal = Journal(count_limit=3)
         for _ in range(5):
             journal.open()
         assert [exchange.number for exchange in journal.exchanges] == [3, 4, 5]
 
     def test_runs(self) -> None:
         """The newest runs are kept."""
-        journal = Journal(exchange_limit=2)
+        journal = Journal(count_limit=2)
         for name in "abc":
-            journal.add_run(make_run(name))
+            finished_run(journal, CANCELLED, name)
         assert [run.task_id for run in journal.runs] == ["b", "c"]
+
+    def test_unfinished_runs(self) -> None:
+        """A run that has not ended is kept, however many newer runs there are."""
+        journal = Journal(count_limit=2)
+        journal.add_run(make_run("slow"))
+        for name in "abc":
+            finished_run(journal, CANCELLED, name)
+        assert [run.task_id for run in journal.runs] == ["slow", "c"]
+
+    def test_nothing(self) -> None:
+        """A journal with a limit of 0 keeps nothing, not even a violation."""
+        journal = Journal(count_limit=0)
+        exchange = journal.open()
+        exchange.internal_error = True
+        journal.close(exchange)
+        finished_run(journal, returned(1))
+        assert (journal.exchanges, list(journal.runs), journal.violations) == ([], [], [])
+
+    def test_size_of_nothing(self) -> None:
+        """An emptied journal counts no byte."""
+        journal = Journal()
+        journal.close(journal.open())
+        finished_run(journal, returned(b"x" * 1000))
+        journal.clear()
+        assert journal.size == 0
+
+    @pytest.mark.parametrize("end", ["update", "close"])
+    def test_exchange_is_counted(self, journal: Journal, end: str) -> None:
+        """What an exchange keeps is counted before the reply is written, and at its end."""
+        exchange = journal.open()
+        before = journal.size
+        exchange.error = "x" * 1000
+        getattr(journal, end)(exchange)
+        assert journal.size >= before + 1000
+
+    @pytest.mark.parametrize("end", ["finish", "lose"])
+    def test_end_of_a_run_is_counted(self, journal: Journal, end: str) -> None:
+        """What a run keeps is counted again when it ends."""
+        run = make_run()
+        journal.add_run(run)
+        if end == "finish":
+            journal.finish(run, returned(b"x" * 1000))
+        else:
+            run.delivery = {"x": "x" * 1000}
+            journal.lose(run)
+        assert journal.size > 1000
 
     @pytest.mark.parametrize("forget", ["by count", "by clear"])
     def test_forgotten_run_is_let_go(self, forget: str) -> None:
         """A run that was pushed out is garbage-collected, even if its payloads are small."""
-        journal = Journal(exchange_limit=1)
+        journal = Journal(count_limit=1)
         reference = weakref.ref(finished_run(journal, returned(1)))
         if forget == "by count":
             finished_run(journal, returned(2))
@@ -422,59 +321,6 @@ class TestBounds:
         del run
         gc.collect()
         assert reference() is None
-
-    def test_oldest_arguments_are_dropped(self) -> None:
-        """Over the byte limit the oldest run's arguments are dropped."""
-        old, _ = self.two_runs(over=1)
-        with pytest.raises(PayloadDroppedError, match="arguments"):
-            old.args  # noqa: B018
-
-    def test_oldest_result_is_dropped(self) -> None:
-        """Over the byte limit the oldest run's result is dropped."""
-        journal = Journal(payload_limit=100)
-        old = finished_run(journal, returned(b"x" * 60))
-        finished_run(journal, returned(b"x" * 60))
-        with pytest.raises(PayloadDroppedError, match="result"):
-            old.result  # noqa: B018
-
-    def test_newest_is_kept(self) -> None:
-        """The newest run keeps its arguments, even if they alone are over the limit."""
-        _, new = self.two_runs(over=1000)
-        assert new.args == {"x": "new"}
-
-    def test_within_the_limit(self) -> None:
-        """At the limit nothing is dropped."""
-        old, _ = self.two_runs(over=0)
-        assert old.args == {"x": "old"}
-
-    def test_run_without_payload_stays(self) -> None:
-        """A run whose arguments were dropped is still in the journal."""
-        old, _ = self.two_runs(over=1)
-        assert old.state == "received"
-
-    def test_newest_result_of_an_old_run_is_kept(self) -> None:
-        """A run that lost its arguments while it ran keeps its result."""
-        journal = Journal(payload_limit=100)
-        slow = make_run(args_pickle=dumps(b"x" * 60))
-        journal.add_run(slow)
-        journal.add_run(make_run(args_pickle=dumps(b"x" * 60)))
-        journal.finish(slow, returned("late"))
-        assert slow.result == "late"
-
-    def test_error_survives(self) -> None:
-        """The description of an error is kept when the payloads are dropped."""
-        journal = Journal(payload_limit=100)
-        failed = finished_run(journal, FAILED)
-        journal.add_run(make_run(args_pickle=b"x" * 100))
-        assert str(failed.error) == "no"
-
-    def two_runs(self, *, over: int) -> RunLog:
-        """Two runs whose arguments take ``over`` bytes more than their journal keeps."""
-        payloads = [dumps({"x": "old"}), dumps({"x": "new"})]
-        journal = Journal(payload_limit=sum(map(len, payloads)) - over)
-        for payload in payloads:
-            journal.add_run(make_run(args_pickle=payload))
-        return journal.runs
 
 
 class TestClear:
@@ -688,3 +534,8 @@ def test_a_long_header_is_clipped() -> None:
     exchange = journal.open()
     journal.record_headers(exchange, list(Headers([("X-Long", LONG)])))
     assert len(exchange.headers[0][1]) == TEXT_LIMIT
+
+
+def test_header_with_a_long_name() -> None:
+    """Of a header with a long name neither the whole name nor the value is stored."""
+    assert recorded(Journal(), LONG, "value") == REDACTED

@@ -13,7 +13,7 @@ from wove_http_dev.errors import UsageError
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.outcome import CANCELLED, Outcome, error_outcome
-from wove_http_dev.runs.records import Exchange, RunLog, matches_task
+from wove_http_dev.runs.records import LINE_LIMIT, Exchange, Run, RunLog, matches_task
 
 LONG = "A" * 100_000
 HOSTILE = "x\n#9 \x1b[2J\u202e\ud800"
@@ -73,6 +73,11 @@ class TestLine:
         """Whatever a client sends, the line is one line without control characters."""
         assert Exchange(1, 0.0, **changes).line().isprintable()
 
+    @pytest.mark.parametrize("text", [LONG, "\U000e0001" * 100_000], ids=["plain", "escaped"])
+    def test_line_is_short(self, text: str) -> None:
+        """The line is limited, also where its characters are escaped."""
+        assert len(Exchange(1, 0.0, refusal=text, error=f"{text}!").line()) == LINE_LIMIT + 1
+
 
 class TestRun:
     """A run and its payloads, which are unpickled on each access."""
@@ -80,6 +85,15 @@ class TestRun:
     def test_repr_is_printable(self) -> None:
         """The name of a task cannot put control characters into a log."""
         assert repr(make_run(task_id=HOSTILE)).isprintable()
+
+    def test_delivery(self) -> None:
+        """The executor's delivery settings are kept."""
+        assert run_with_delivery({"delivery_timeout": 15.0}).delivery == {"delivery_timeout": 15.0}
+
+    @pytest.mark.parametrize("value", [LONG, [[]] * 100_000], ids=["text", "lists"])
+    def test_large_delivery(self, value: object) -> None:
+        """Delivery settings that are too large are left out."""
+        assert run_with_delivery({"x": value}).delivery == {"left out": "more than 65536 bytes"}
 
     def test_args(self) -> None:
         """The arguments are decoded."""
@@ -141,6 +155,11 @@ class TestRun:
         assert repr(run) == "<Run t 01234567 received>"
 
 
+def run_with_delivery(delivery: dict[str, Any]) -> Run:
+    """A run that was sent with ``delivery``."""
+    return Run("run", "task", delivery=delivery, initial_value=False, args_pickle=b"", received=0.0)
+
+
 class TestRunLog:
     """Runs in order of arrival."""
 
@@ -193,6 +212,12 @@ class TestRunLog:
     def test_repr(self, runs: RunLog, text: str) -> None:
         """The repr lists the runs."""
         assert repr(runs) == text
+
+    def test_repr_of_many(self) -> None:
+        """The repr of a long log lists the first runs and the number of the others."""
+        text = repr(RunLog([make_run()] * 10_000))
+        assert text.endswith("received>, and 9900 more>")
+        assert len(text) < 10_000
 
     def test_initial_values_are_left_out(self, journal: Journal) -> None:
         """Wove's own initial values are not in ``journal.runs``."""

@@ -24,7 +24,7 @@ from wove_http_dev.cli.streams import complain
 from wove_http_dev.client.definition import CA_VARIABLES, SECRET_VARIABLE
 from wove_http_dev.client.restore import restored_by
 from wove_http_dev.errors import UsageError
-from wove_http_dev.runs.journal import JournalObserver
+from wove_http_dev.runs.observer import JournalObserver
 from wove_http_dev.runs.records import Exchange
 from wove_http_dev.service.port import Port
 from wove_http_dev.worker import HttpWorker

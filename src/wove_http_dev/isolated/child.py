@@ -23,7 +23,8 @@ from wove_http_dev.isolated import serialization
 from wove_http_dev.isolated.channel import Channel
 from wove_http_dev.options import Options
 from wove_http_dev.runs.holds import Gates
-from wove_http_dev.runs.journal import Journal, JournalObserver
+from wove_http_dev.runs.journal import Journal
+from wove_http_dev.runs.observer import JournalObserver
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Exchange, Run, matches_task
 from wove_http_dev.runs.runner import Execution

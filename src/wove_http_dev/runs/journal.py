@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -16,17 +15,23 @@ from wove_http_dev.errors import UsageError, WaitTimeoutError
 from wove_http_dev.exception_text import message_of
 from wove_http_dev.fields import nearest
 from wove_http_dev.printable import print_traceback, printable
+from wove_http_dev.runs.observer import JournalObserver
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import FINISHED, STATES, Exchange, Run, RunLog, matches_task
+from wove_http_dev.runs.retention import Retention
 from wove_http_dev.secret import is_private, replace_secrets
 
-EXCHANGE_LIMIT = 10_000
-PAYLOAD_LIMIT = 64 * 2**20
+COUNT_LIMIT = 10_000
+"""Exchanges that a journal keeps, and as many runs."""
+BYTE_LIMIT = 64 * 2**20
+"""Bytes of memory that everything in a journal may take."""
 _KIND_STATE = {"result": "succeeded", "error": "failed", "cancelled": "cancelled"}
 REDACTED = "[redacted]"
 TEXT_LIMIT = 1000
 """Characters stored of a header, a target, a reason, or a name in a refused body."""
 HEADERS_KEPT = 64
+NAME_LIMIT = 100
+"""Characters stored of a header's name; the value of a header with a longer one is not stored."""
 TASKS_LISTED = 20
 """Task names listed at most in the message of a wait that failed."""
 _DONE = {
@@ -38,61 +43,24 @@ _DONE = {
 }
 
 
-class JournalObserver:
-    """Base class for observers of a journal; every method does nothing.
-
-    The journal calls the methods in the thread that makes the change, without holding its lock.
-    An exception is reported on stderr and by strict mode, and changes nothing else.
-    """
-
-    def exchange_opened(self, exchange: Exchange) -> None:
-        """Called when ``exchange``, a request or a failed connection, was added."""
-
-    def exchange_updated(self, exchange: Exchange) -> None:
-        """Called when ``exchange`` has a run or a reply, before the reply is written."""
-
-    def exchange_closed(self, exchange: Exchange) -> None:
-        """Called when ``exchange`` has ended."""
-
-    def run_added(self, run: Run) -> None:
-        """Called when ``run`` is about to be added, while its payload is complete."""
-
-    def run_changed(self, run: Run) -> None:
-        """Called when the state or another attribute of ``run`` may have changed."""
-
-    def run_finished(self, run: Run, outcome: Outcome) -> None:
-        """Called once for each run that ended with an outcome."""
-
-    def run_lost(self, run: Run) -> None:
-        """Called once for each run that ended without an outcome."""
-
-
 class Journal:
-    """Stores the newest ``exchange_limit`` exchanges and runs, and at most ``payload_limit`` bytes
-    of payloads. ``secrets`` are redacted wherever they appear; ``clock`` returns seconds since the
-    epoch."""
+    """Stores the newest ``count_limit`` exchanges and runs, which together take at most
+    ``byte_limit`` bytes (see ``runs.retention``). ``secrets`` are redacted wherever they appear;
+    ``clock`` returns seconds since the epoch."""
 
     def __init__(
         self,
         *,
-        exchange_limit: int = EXCHANGE_LIMIT,
-        payload_limit: int = PAYLOAD_LIMIT,
+        count_limit: int = COUNT_LIMIT,
+        byte_limit: int = BYTE_LIMIT,
         secrets: Sequence[str] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._clock = clock
-        self._payload_limit = payload_limit
         self._secrets = tuple(secret for secret in secrets if secret)
         self._changed = threading.Condition(threading.RLock())
-        self._exchanges: deque[Exchange] = deque(maxlen=exchange_limit)
-        self._runs: deque[Run] = deque(maxlen=exchange_limit)
-        self._known: set[Run] = set()
-        self._holding: OrderedDict[Run, int] = OrderedDict()
-        self._payload_bytes = 0
+        self._kept = Retention(count=count_limit, byte_limit=byte_limit)
         self._forgotten = 0
-        self._refusals: deque[Exchange] = deque(maxlen=100)
-        self._failures: deque[Exchange] = deque(maxlen=100)
-        """Apart, so that clients that are refused do not push out what the service failed at."""
         self._count = 0
         self._waiting = 0
         self._observers: list[JournalObserver] = []
@@ -117,7 +85,7 @@ class Journal:
         text = f"an observer of the journal failed: {type(exc).__name__}: {message_of(exc)}"
         exchange.error, exchange.code = self.clean(text), "internal-error"
         exchange.internal_error, exchange.duration = True, 0.0
-        self._note_violation(exchange)
+        self._count_again(exchange)
         for observer in self._observers:
             with suppress(Exception):  # it may be the one that fails
                 observer.exchange_opened(exchange)
@@ -127,7 +95,7 @@ class Journal:
         with self._changed:
             self._count += 1
             exchange = Exchange(number=self._count, received=self._clock(), kind=kind)
-            self._exchanges.append(exchange)
+            self._kept.add_exchange(exchange)
             return exchange
 
     def open(self, kind: str = "request") -> Exchange:
@@ -139,7 +107,7 @@ class Journal:
     def record_headers(self, exchange: Exchange, headers: Sequence[tuple[str, str]]) -> None:
         """Store the first :data:`HEADERS_KEPT` headers on ``exchange``, credentials redacted."""
         kept = headers[:HEADERS_KEPT]
-        exchange.headers = [(name[:100], self._redact(name, value)) for name, value in kept]
+        exchange.headers = [(name[:NAME_LIMIT], self._redact(name, value)) for name, value in kept]
 
     def clean(self, text: str, limit: int = TEXT_LIMIT) -> str:
         """Return ``text`` with secrets redacted, at most ``limit`` characters of it, so that a
@@ -150,27 +118,32 @@ class Journal:
         return text if len(text) <= limit else text[:limit] + "…"
 
     def _redact(self, name: str, value: str) -> str:
-        if is_private(name) or replace_secrets(value, self._secrets) != value:
+        # Not asked for a long name: is_private() remembers the names that it was asked for.
+        if (
+            len(name) > NAME_LIMIT
+            or is_private(name)
+            or replace_secrets(value, self._secrets) != value
+        ):
             return REDACTED
         return value[:TEXT_LIMIT]
 
     def update(self, exchange: Exchange) -> None:
         """Tell strict mode and the observers that ``exchange`` has a run, or a reply that is about
         to be written."""
-        self._note_violation(exchange)  # a test whose client has the reply may call check()
+        self._count_again(exchange)  # a test whose client has the reply may call check()
         self._notify_observers(lambda observer: observer.exchange_updated(exchange))
 
-    def _note_violation(self, exchange: Exchange) -> None:
-        if not exchange.violation or exchange.number <= self._forgotten:
-            return
-        violations = self._failures if exchange.internal_error else self._refusals
-        if not any(known is exchange for known in violations):
-            violations.append(exchange)
+    def _count_again(self, exchange: Exchange) -> None:
+        with self._changed:
+            if exchange.violation and exchange.number > self._forgotten:
+                self._kept.keep_violation(exchange)
+            else:
+                self._kept.measure_exchange(exchange)
 
     def close(self, exchange: Exchange) -> None:
         """Set the duration of ``exchange``, which has ended, and wake waiting threads."""
         exchange.duration = self._clock() - exchange.received
-        self._note_violation(exchange)
+        self._count_again(exchange)
         self.notify()
         self._notify_observers(lambda observer: observer.exchange_closed(exchange))
 
@@ -178,12 +151,7 @@ class Journal:
         """Add ``run``."""
         self._notify_observers(lambda observer: observer.run_added(run))
         with self._changed:
-            if len(self._runs) == self._runs.maxlen:
-                self._known.discard(self._runs[0])
-                self._payload_bytes -= self._holding.pop(self._runs[0], 0)
-            self._runs.append(run)
-            self._known.add(run)
-            self._keep(run)
+            self._kept.add_run(run)
             self.notify()
 
     def change(self, run: Run, state: str) -> None:
@@ -205,7 +173,7 @@ class Journal:
                 run._outcome = outcome
                 run.finished = self._clock()
                 run.state = _KIND_STATE[outcome.kind]
-                self._keep(run)
+                self._kept.measure_run(run)
                 self.notify()
         if first:
             self._notify_observers(lambda observer: observer.run_finished(run, outcome))
@@ -220,22 +188,12 @@ class Journal:
             if first:
                 run.state = "lost"
                 run.finished = self._clock()
+                self._kept.measure_run(run)
                 self.notify()
         if first:
             self._notify_observers(lambda observer: observer.run_lost(run))
         else:
             self._notify_observers(lambda observer: observer.run_changed(run))
-
-    def _keep(self, run: Run) -> None:
-        if run not in self._known:  # already removed from the journal
-            return
-        size = run._size()
-        self._payload_bytes += size - self._holding.pop(run, 0)
-        self._holding[run] = size
-        while self._payload_bytes > self._payload_limit and len(self._holding) > 1:
-            oldest, freed = self._holding.popitem(last=False)
-            self._payload_bytes -= freed
-            oldest._drop_payloads()
 
     def notify(self) -> None:
         """Wake the waiting threads, so that they test their conditions again."""
@@ -247,40 +205,40 @@ class Journal:
     def exchanges(self) -> list[Exchange]:
         """The stored exchanges, oldest first."""
         with self._changed:
-            return list(self._exchanges)
+            return self._kept.exchanges
 
     @property
     def runs(self) -> RunLog:
         """The stored runs, oldest first, except those with which Wove delivers an initial value of
         a weave (``data``, ``weave(x=…)``)."""
         with self._changed:
-            return RunLog([run for run in self._runs if not run.initial_value])
+            return RunLog([run for run in self._kept.runs if not run.initial_value])
 
     @property
     def all_runs(self) -> RunLog:
         """All stored runs, oldest first, including those that only deliver an initial value of a
         weave."""
         with self._changed:
-            return RunLog(list(self._runs))
+            return RunLog(self._kept.runs)
 
     @property
     def violations(self) -> list[Exchange]:
         """The newest exchanges that strict mode reports: at most 100 failures of the service,
-        and 100 others. They are kept even when the journal drops older exchanges."""
-        found = {exchange.number: exchange for exchange in [*self._refusals, *self._failures]}
-        return [found[number] for number in sorted(found)]
+        and 100 others. They are kept longer than other exchanges."""
+        with self._changed:
+            return self._kept.violations
+
+    @property
+    def size(self) -> int:
+        """The bytes that everything in the journal takes."""
+        with self._changed:
+            return self._kept.size
 
     def clear(self) -> None:
         """Remove everything. An exchange that is still open is not recorded when it closes."""
         with self._changed:
-            self._refusals.clear()
-            self._failures.clear()
-            self._exchanges.clear()
-            self._runs.clear()
-            self._known.clear()
-            self._holding.clear()
+            self._kept.clear()
             self._forgotten = self._count
-            self._payload_bytes = 0
 
     def wait(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
         """Block until ``condition()`` is true; ``condition`` is called whenever the journal
@@ -317,7 +275,7 @@ class Journal:
         def found() -> list[Run]:
             return [
                 run
-                for run in self._runs
+                for run in self._kept.runs
                 if not run.initial_value
                 and matches_task(task, run.task_id)
                 and _reached(run, state)
@@ -347,7 +305,7 @@ class Journal:
     def render(self, limit: int = 40) -> str:
         """Return the newest ``limit`` exchanges as text, one per line."""
         with self._changed:
-            lines = [exchange.line() for exchange in self._exchanges]
+            lines = [exchange.line() for exchange in self._kept.exchanges]
         if not lines:
             return "journal: nothing arrived"
         head = f"journal: {len(lines)} exchange(s)"

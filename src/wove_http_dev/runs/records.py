@@ -17,9 +17,16 @@ from wove_http_dev.protocol import authenticator
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.frames import loads
 from wove_http_dev.runs.outcome import Outcome
+from wove_http_dev.runs.sizes import size_of
 
 _SHOWN_TASKS = 20
 """Names of tasks that a message lists."""
+_SHOWN_RUNS = 100
+"""Runs that the ``repr`` of a log lists."""
+LINE_LIMIT = 1000
+"""Characters of the line that describes an exchange."""
+DELIVERY_LIMIT = 65536
+"""Bytes of a run's ``delivery``; a larger one is not stored."""
 FINISHED = ("succeeded", "failed", "cancelled", "lost")
 STATES = ("received", "held", "running", *FINISHED, "finished")
 
@@ -83,7 +90,8 @@ class Exchange:
     """The HTTP status of the reply; ``None`` if there was none."""
     faults: list[str] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
-    """The types of the event frames sent, in order."""
+    """The types of the event frames sent, in order; of more than 1000, the first ones and how many
+    more there were."""
     error: str = ""
     """Why the exchange ended early, in words."""
     internal_error: bool = False
@@ -124,7 +132,13 @@ class Exchange:
             parts.append(f"[fault: {', '.join(self.faults)}]")
         if self.duration is not None:
             parts.append(f"{self.duration * 1000:.1f} ms")
-        return printable(" ".join(parts))
+        # Cut before it is escaped as well, so that a long text is not escaped first.
+        return shortened_line(printable(shortened_line(" ".join(parts))))
+
+
+def shortened_line(text: str) -> str:
+    """Return ``text``, cut after :data:`LINE_LIMIT` characters."""
+    return text if len(text) <= LINE_LIMIT else f"{text[:LINE_LIMIT]}…"
 
 
 class Run:
@@ -148,6 +162,8 @@ class Run:
     ) -> None:
         self.run_id = run_id
         self.task_id = task_id
+        if size_of(delivery, DELIVERY_LIMIT) > DELIVERY_LIMIT:
+            delivery = {"left out": f"more than {DELIVERY_LIMIT} bytes"}
         self.delivery = delivery
         self.initial_value = initial_value
         self.state = "received"
@@ -216,20 +232,12 @@ class Run:
             return None
         return self.finished - self.started
 
-    def _size(self) -> int:
-        outcome = self._outcome
-        if outcome is None:
-            return len(self._args_pickle or b"")
-        traceback = str((outcome.error or {}).get("traceback", ""))
-        payloads = (self._args_pickle, outcome.result_pickle, outcome.exception_pickle)
-        return sum(len(payload or b"") for payload in payloads) + len(traceback)
-
     def _drop_payloads(self) -> None:
         self._args_pickle = None
         outcome = self._outcome
         if outcome is None:
             return
-        self._result_dropped = outcome.result_pickle is not None
+        self._result_dropped |= outcome.result_pickle is not None
         # Kind and message of an error stay: they are small, and say what happened.
         kept = {key: value for key, value in (outcome.error or {}).items() if key != "traceback"}
         self._outcome = Outcome(outcome.kind, error=kept or None)
@@ -281,7 +289,10 @@ class RunLog(Sequence[Run]):
         return self._runs[-1]
 
     def __repr__(self) -> str:
-        return f"<runs: {', '.join(map(repr, self._runs)) or 'none'}>"
+        shown = [repr(run) for run in self._runs[:_SHOWN_RUNS]]
+        more = len(self._runs) - len(shown)
+        shown += [f"and {more} more"] if more else []
+        return f"<runs: {', '.join(shown) or 'none'}>"
 
 
 def matches_task(pattern: str | None, task_id: str | None) -> bool:

@@ -21,7 +21,7 @@ from wove_http_dev.protocol.claim import Claim
 from wove_http_dev.protocol.frames import CancelTask, Event, RunTask
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
 from wove_http_dev.runs.holds import Gates
-from wove_http_dev.runs.journal import Journal
+from wove_http_dev.runs.journal import TEXT_LIMIT, Journal
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.runs.runner import Execution, Runner
@@ -33,11 +33,15 @@ from wove_http_dev.service.stages import (
     EventsStage,
     ResponseStage,
     RunStage,
+    execution_name,
 )
 
 CANCEL_GRACE = 1.0
 """Seconds that a require_ack cancel waits for the body to end. After that the reply has no event
 frame."""
+
+EVENTS_KEPT = 1000
+"""Event types of one reply that the journal stores."""
 
 SecondOriginUrl = Callable[[str, Injection | None], str]
 """A function that returns a URL on the second origin, for a run id and for the injection whose
@@ -159,7 +163,9 @@ class Pipeline:
             exchange.code = "wrong-method"
             return json_reply(405, {"error": exchange.refusal}, allow="POST")
         command = claim.decode()
-        exchange.run_id, exchange.task_id = command.run_id, command.task_id
+        clean = self.journal.clean
+        exchange.run_id = clean(command.run_id)
+        exchange.task_id = command.task_id and clean(command.task_id)
         if isinstance(command, CancelTask):
             exchange.frame_type = "cancel_task"
             return self._cancelled(command, plan, exchange)
@@ -197,7 +203,7 @@ class Pipeline:
         )
         run.faults = plan.names
         exchange.initial_value = run.initial_value
-        execution = Execution(f"{run.task_id} ({run.run_id})")
+        execution = Execution(execution_name(run))
         with self._lock:
             if self._closing is not None or life != self.life:
                 raise UnavailableError("the worker service is stopping")
@@ -235,7 +241,7 @@ class Pipeline:
 
     def _events_reply(self, sent: Any, exchange: Exchange) -> Reply:
         if isinstance(sent, list):
-            exchange.events = [_event_type(event) for event in sent]
+            exchange.events = _event_types(sent)
             sent = frames.shape_events(sent, self.response_shape)
         return json_reply(200, sent)
 
@@ -306,6 +312,11 @@ def _checked(reply: Any) -> Reply:
     if not isinstance(reply, Reply):
         raise TypeError(f"on_reply() returned {type(reply).__name__}, not a Reply")
     return reply
+
+
+def _event_types(events: Sequence[Any]) -> list[str]:
+    types = [_event_type(event)[:TEXT_LIMIT] for event in events[:EVENTS_KEPT]]
+    return types if len(events) <= EVENTS_KEPT else [*types, f"… {len(events) - EVENTS_KEPT} more"]
 
 
 def _event_type(event: Any) -> str:

@@ -17,6 +17,11 @@ from wove_http_dev.runs.runner import Execution, run_body
 from wove_http_dev.runs.stubs import StubAnswer, Stubs
 
 
+def execution_name(run: Run, times: str = "") -> str:
+    """Return the name under which an execution of ``run`` is reported if it does not end."""
+    return f"{run.task_id[:200]} ({run.run_id[:200]}{times})"
+
+
 class StageService(Protocol):
     """The part of the service that the stages call."""
 
@@ -94,7 +99,9 @@ class RunStage:
         return outcome
 
     def again(self) -> Outcome:
-        return self._execute(Execution(f"{self.run.task_id} ({self.run.run_id}, again)"))
+        return self._execute(
+            Execution(f"{self.run.task_id[:200]} ({self.run.run_id[:200]}, again)")
+        )
 
     def _execute(self, execution: Execution) -> Outcome:
         command = self._command

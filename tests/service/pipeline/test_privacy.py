@@ -15,6 +15,7 @@ from tests.support import (
     signed_bytes,
     signed_request,
 )
+from wove_http_dev.runs.journal import TEXT_LIMIT
 from wove_http_dev.worker import HttpWorker
 
 LONG = "A" * 100_000
@@ -39,3 +40,27 @@ def test_journal_keeps_little_of_a_refused_body(worker: HttpWorker, word: str) -
     frame = {"type": "run_task", "task_id": "t", "run_id": "r", word: LONG}
     send_one(worker, request_bytes({}, json.dumps(frame).encode()))
     assert len(repr(worker.exchanges[0])) < 3000
+
+
+@pytest.mark.parametrize("word", ["task_id", "run_id"])
+def test_exchange_keeps_little_of_a_long_id(worker: HttpWorker, word: str) -> None:
+    """The exchange of an accepted body stays small, even if the body's ids are long."""
+    frame = {**json.loads(run_frame(answer)), word: LONG}
+    signed_request(worker, json.dumps(frame).encode())
+    assert len(repr(worker.exchanges[0])) < 5000
+
+
+def test_exchange_keeps_some_of_many_events(worker: HttpWorker) -> None:
+    """Of a response with very many events the exchange has the first types, and the number of the
+    others."""
+    worker.stub("task", events=[{"type": "heartbeat"}] * 10_000)
+    signed_request(worker, run_frame(answer))
+    assert worker.exchanges[0].events[-2:] == ["heartbeat", "… 9000 more"]
+    assert len(worker.exchanges[0].events) == 1001
+
+
+def test_exchange_keeps_little_of_an_events_type(worker: HttpWorker) -> None:
+    """The type of an event is shortened."""
+    worker.stub("task", events=[{"type": LONG}])
+    signed_request(worker, run_frame(answer))
+    assert len(worker.exchanges[0].events[0]) == TEXT_LIMIT

@@ -1,0 +1,179 @@
+"""What a journal keeps: exchanges and runs, limited in number, and together in bytes.
+
+Everything that a record keeps counts: texts, ids, headers, tracebacks, payloads. Beyond the limit
+exchanges or runs, whichever take more, give up their oldest, so that a flood of requests that are
+refused cannot push out all runs. A run loses its payloads first, and is removed later. A run that
+has not ended, and the newest of each kind, stay.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from wove_http_dev.runs.records import FINISHED, Exchange, Run
+from wove_http_dev.runs.sizes import size_of
+
+VIOLATION_LIMIT = 100
+"""Refusals, and as many failures of the service, that are kept for strict mode."""
+_OPENED = size_of(Exchange(0, 0.0))
+
+
+class Retention:
+    """Keeps the newest ``count`` exchanges and runs, with at most ``byte_limit`` bytes; with a
+    ``count`` of 0 it keeps nothing. Not thread-safe."""
+
+    def __init__(self, *, count: int, byte_limit: int) -> None:
+        self._count = count
+        self._byte_limit = byte_limit
+        self._exchanges: OrderedDict[int, Exchange] = OrderedDict()
+        self._refusals: OrderedDict[int, Exchange] = OrderedDict()
+        self._failures: OrderedDict[int, Exchange] = OrderedDict()
+        """Apart, so that clients that are refused do not push out what the service failed at."""
+        self._exchange_sizes: dict[int, int] = {}
+        self._exchange_bytes = 0
+        self._run_sizes: OrderedDict[Run, int] = OrderedDict()
+        self._ended: OrderedDict[Run, None] = OrderedDict()
+        self._with_payload: OrderedDict[Run, None] = OrderedDict()
+        """Those whose payload was set last are last."""
+        self._run_bytes = 0
+
+    @property
+    def size(self) -> int:
+        """The bytes of all that is kept."""
+        return self._exchange_bytes + self._run_bytes
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """The exchanges, oldest first."""
+        return list(self._exchanges.values())
+
+    @property
+    def violations(self) -> list[Exchange]:
+        """The exchanges kept for strict mode, oldest first."""
+        found = {**self._refusals, **self._failures}
+        return [found[number] for number in sorted(found)]
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs, oldest first."""
+        return list(self._run_sizes)
+
+    def clear(self) -> None:
+        """Remove everything."""
+        for kept in (self._exchanges, self._refusals, self._failures, self._exchange_sizes):
+            kept.clear()
+        for runs in (self._run_sizes, self._ended, self._with_payload):
+            runs.clear()
+        self._exchange_bytes = self._run_bytes = 0
+
+    # Exchanges
+
+    def add_exchange(self, exchange: Exchange) -> None:
+        """Keep ``exchange``, which is new."""
+        if not self._count:
+            return
+        self._exchanges[exchange.number] = exchange
+        self._count_exchange(exchange, _OPENED)
+        if len(self._exchanges) > self._count:
+            self._forget_exchange()
+        self._make_room()
+
+    def measure_exchange(self, exchange: Exchange) -> None:
+        """Count ``exchange``, which has changed, again; does nothing if it is not kept any more."""
+        if exchange.number in self._exchange_sizes:
+            self._count_exchange(exchange, size_of(exchange))
+            self._make_room()
+
+    def keep_violation(self, exchange: Exchange) -> None:
+        """Keep ``exchange`` for strict mode, longer than others."""
+        if not self._count:
+            return
+        if exchange.internal_error:
+            violations = self._failures
+            self._refusals.pop(exchange.number, None)  # it was one before
+        else:
+            violations = self._refusals
+        violations[exchange.number] = exchange
+        self._count_exchange(exchange, size_of(exchange))
+        if len(violations) > VIOLATION_LIMIT:
+            self._forget_violation(violations)
+        self._make_room()
+
+    def _count_exchange(self, exchange: Exchange, size: int) -> None:
+        self._exchange_bytes += size - self._exchange_sizes.get(exchange.number, 0)
+        self._exchange_sizes[exchange.number] = size
+
+    def _forget_exchange(self) -> None:
+        self._uncount(self._exchanges.popitem(last=False)[0])
+
+    def _forget_violation(self, violations: OrderedDict[int, Exchange]) -> None:
+        self._uncount(violations.popitem(last=False)[0])
+
+    def _uncount(self, number: int) -> None:
+        if not any(number in kept for kept in (self._exchanges, self._refusals, self._failures)):
+            self._exchange_bytes -= self._exchange_sizes.pop(number)
+
+    def _shrink_exchanges(self) -> bool:
+        if len(self._exchanges) > 1:
+            self._forget_exchange()
+        elif len(self._refusals) > 1:
+            self._forget_violation(self._refusals)
+        elif len(self._failures) > 1:
+            self._forget_violation(self._failures)
+        else:
+            return False
+        return True
+
+    # Runs
+
+    def add_run(self, run: Run) -> None:
+        """Keep ``run``, which is new."""
+        if not self._count:
+            return
+        self._run_sizes[run] = 0
+        self.measure_run(run)
+
+    def measure_run(self, run: Run) -> None:
+        """Count ``run``, which was added or has ended, again; does nothing if it is not kept any
+        more."""
+        if run not in self._run_sizes:
+            return
+        self._with_payload[run] = None
+        self._with_payload.move_to_end(run)
+        if run.state in FINISHED:
+            self._ended[run] = None
+        self._count_run(run)
+        if len(self._run_sizes) > self._count and self._ended:
+            self._forget_run()
+        self._make_room()
+
+    def _count_run(self, run: Run) -> None:
+        size = size_of(run)
+        self._run_bytes += size - self._run_sizes[run]
+        self._run_sizes[run] = size
+
+    def _forget_run(self) -> None:
+        run = self._ended.popitem(last=False)[0]
+        self._with_payload.pop(run, None)
+        self._run_bytes -= self._run_sizes.pop(run)
+        run._drop_payloads()  # a test or a gate may still hold it
+
+    def _shrink_runs(self) -> bool:
+        if len(self._with_payload) > 1:
+            run = self._with_payload.popitem(last=False)[0]
+            run._drop_payloads()
+            self._count_run(run)
+        elif len(self._ended) > 1:
+            self._forget_run()
+        else:
+            return False
+        return True
+
+    def _make_room(self) -> None:
+        while self.size > self._byte_limit:
+            if self._exchange_bytes > self._run_bytes:
+                shrunk = self._shrink_exchanges() or self._shrink_runs()
+            else:
+                shrunk = self._shrink_runs() or self._shrink_exchanges()
+            if not shrunk:
+                break

@@ -1,0 +1,38 @@
+"""The one rule of how many bytes a record counts for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from sys import getsizeof
+from typing import Any
+
+_FLAT = frozenset({str, bytes, int, float, bool})
+
+
+def size_of(value: Any, at_most: float = math.inf) -> int:
+    """Return the bytes of memory that ``value`` and everything in it take: texts, payloads,
+    numbers, containers and the attributes of objects. Stop when that is more than ``at_most``.
+
+    A text that two fields share counts twice, so the sum is rather too large than too small.
+    """
+    total, waiting, seen = 0, [value], set()
+    while waiting and total <= at_most:
+        each = waiting.pop()
+        kind = type(each)
+        if kind not in _FLAT:
+            if each is None or id(each) in seen:
+                continue
+            seen.add(id(each))
+            waiting += _contents(each)
+        total += getsizeof(each)
+    return total
+
+
+def _contents(value: Any) -> Iterable[Any]:
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return value
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    # The names of attributes are not counted: all objects of a class share them.
+    return getattr(value, "__dict__", {}).values()

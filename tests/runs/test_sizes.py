@@ -1,0 +1,76 @@
+"""How many bytes a record counts for."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+from tests.run_records import make_run, returned
+from wove_http_dev.protocol.authenticator import Step, Verdict
+from wove_http_dev.runs.outcome import Outcome
+from wove_http_dev.runs.records import Exchange, Run
+from wove_http_dev.runs.sizes import size_of
+
+LONG = "x" * 10_000
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        LONG,
+        LONG.encode(),
+        [LONG],
+        (LONG,),
+        {LONG},
+        {LONG: 1},
+        {"a": {"b": [LONG]}},
+        Exchange(1, 0.0, target=LONG),
+        Exchange(1, 0.0, headers=[("X", LONG)]),
+        Exchange(1, 0.0, run_id=LONG),
+        Exchange(1, 0.0, error=LONG),
+        Exchange(1, 0.0, refusal=LONG),
+        Exchange(1, 0.0, events=[LONG]),
+        Exchange(1, 0.0, verdict=Verdict(False, steps=(Step("a", False, LONG),))),
+        make_run(run_id=LONG),
+        make_run(LONG),
+        make_run(args_pickle=LONG.encode()),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_text_is_counted(value: Any) -> None:
+    """A text or payload is counted wherever it is."""
+    assert len(LONG) < size_of(value) < len(LONG) + 5000
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        returned(LONG),
+        Outcome("error", error={"traceback": LONG}),
+        Outcome("error", exception_pickle=LONG.encode()),
+    ],
+)
+def test_outcome_is_counted(outcome: Outcome) -> None:
+    """What a run returned or raised is counted."""
+    run: Run = make_run()
+    run._outcome = outcome
+    assert size_of(run) > len(LONG)
+
+
+def test_wide_characters() -> None:
+    """A character beyond latin-1 counts for as many bytes as it takes."""
+    assert size_of("\u65e5" * 1000) == sys.getsizeof("\u65e5" * 1000)
+
+
+def test_cycle() -> None:
+    """A list that contains itself is counted once."""
+    value: list[Any] = []
+    value.append(value)
+    assert size_of(value) == sys.getsizeof(value)
+
+
+def test_limit() -> None:
+    """The count stops when it is above the limit."""
+    assert size_of([LONG] * 1000, 100) < 2 * size_of([None] * 1000) + len(LONG)
