@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from wove_http_dev.client import urllib_opener, wove_config
-from wove_http_dev.runs.journal import JournalObserver
+from wove_http_dev.runs.observer import JournalObserver
 from wove_http_dev.runs.records import Exchange
 from wove_http_dev.service.host import InProcessHost
 from wove_http_dev.tls import CertificateAuthority
