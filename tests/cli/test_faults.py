@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import run
+from tests.cli.commands import run, run_here
 from wove_http_dev.cli.main import main
 from wove_http_dev.faults import FAULTS, behaviour
 
@@ -24,24 +24,26 @@ def test_faults_lists_all() -> None:
 )
 def test_fault_in_full(part: str) -> None:
     """The page of a fault has its fields with their meaning and the expected outcome."""
-    assert part in run("faults", "slow-response").stdout
+    assert part in run_here("faults", "slow-response").stdout
 
 
 @pytest.mark.parametrize("word", ["task=none", "times=none", "after=0", "probability=1.0"])
 def test_selector_words(word: str) -> None:
     """The list has the words that every fault accepts."""
-    assert word in run("faults").stdout.split()
+    assert word in run_here("faults").stdout.split()
 
 
 @pytest.mark.parametrize("part", ["tls=True", "host='127.0.0.1'"])
 def test_needs_of_a_fault(part: str) -> None:
     """The page of a fault has the worker options that it needs."""
-    assert part in run("faults", "ip-san-missing").stdout
+    assert part in run_here("faults", "ip-san-missing").stdout
 
 
 def test_an_uncontained_fault() -> None:
     """The page of an uncontained fault says why an application cannot catch it."""
-    assert "no application can contain it with Wove 2.0" in run("faults", "task-cancelled").stdout
+    assert (
+        "no application can contain it with Wove 2.0" in run_here("faults", "task-cancelled").stdout
+    )
 
 
 def test_update_needs_measure(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.cli.commands import COMMAND, run
+from tests.cli.commands import COMMAND, run, run_here
 
 pytestmark = pytest.mark.usefixtures("environ")
 
@@ -68,33 +68,18 @@ USAGE = [
 ]
 
 
-@pytest.fixture(
-    scope="module", params=[pytest.param(each.values, id=str(each.id)) for each in USAGE]
-)
-def refused(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[subprocess.CompletedProcess[str], str]:
-    """A run that ended with a usage error, and the words that the error must name."""
-    arguments, named = request.param
-    directory = tmp_path_factory.mktemp("usage")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(directory)
-        patch.setenv("XDG_STATE_HOME", str(directory / "state"))
-        patch.setenv("PYTHONWARNINGS", "error")
-        return run(*arguments), named
-
-
-def test_usage_error_exits_2(refused: tuple[subprocess.CompletedProcess[str], str]) -> None:
-    """A usage error ends with exit status 2."""
-    done, _ = refused
-    assert done.returncode == 2
-
-
-def test_usage_error_is_one_line(refused: tuple[subprocess.CompletedProcess[str], str]) -> None:
-    """A usage error is one line on stderr that names what is wrong, without a traceback."""
-    done, named = refused
+@pytest.mark.parametrize(("arguments", "named"), USAGE)
+def test_usage_error(arguments: list[str], named: str) -> None:
+    """A usage error ends with exit status 2, and is one line on stderr that names what is wrong,
+    without a traceback."""
+    done = run_here(*arguments)
     lines = done.stderr.splitlines()
-    assert (len(lines), named in lines[0]) == (1, True)
+    assert (done.returncode, len(lines), named in lines[0]) == (2, 1, True)
+
+
+def test_usage_error_of_the_process() -> None:
+    """The exit status of the command line is that of its process."""
+    assert run("nonsense").returncode == 2
 
 
 # Typing mistakes
@@ -117,7 +102,7 @@ def test_usage_error_is_one_line(refused: tuple[subprocess.CompletedProcess[str]
 )
 def test_typo(words: list[str], message: str) -> None:
     """A typing mistake is one line that says what to do, and exit status 2."""
-    done = run(*words)
+    done = run_here(*words)
     assert done.returncode == 2
     assert re.search(message, done.stderr)
     assert done.stderr.count("\n") == 1

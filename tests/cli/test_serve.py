@@ -24,7 +24,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import COMMAND, PATIENCE, WEAVE, run
+from tests.cli.commands import COMMAND, PATIENCE, WEAVE, run_here
 from tests.support import MakeWorker
 from wove_http_dev.cli import state_directory
 from wove_http_dev.cli.main import main
@@ -108,7 +108,7 @@ def test_port_in_use() -> None:
     """A port that is in use is named in one line."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        done = run("serve", "--port", port)
+        done = run_here("serve", "--port", port)
     assert (done.returncode, len(done.stderr.splitlines()), port in done.stderr) == (2, 1, True)
 
 
@@ -170,6 +170,46 @@ def state(tmp_path: Path) -> Path:
     return tmp_path / "state" / "wove-http-dev"
 
 
+@dataclass
+class Session:
+    """A ``serve`` that served a weave and was interrupted, and one after it on the same state."""
+
+    state: Path
+    printed: str
+    """What it printed before it accepted connections."""
+    log: str
+    """What it wrote afterwards, to stdout and stderr."""
+    modes: dict[str, int]
+    """The permissions of each file, and of the state directory (``.``)."""
+    before: dict[str, bytes]
+    """The content of each file at the end of the first."""
+    after: dict[str, bytes]
+    """The content of each file at the start of the second."""
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """One session, whose traces several tests read."""
+    directory = tmp_path_factory.mktemp("session")
+    state = directory / "state" / "wove-http-dev"
+
+    def contents() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in state.iterdir()}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(directory)
+        patch.setenv("XDG_STATE_HOME", str(directory / "state"))
+        patch.setenv("PYTHONWARNINGS", "error")
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # see ``interruptible``
+        with serving() as first:
+            first.weave()
+            before = contents()
+            modes = {name: stat.S_IMODE((state / name).stat().st_mode) for name in (".", *before)}
+            _, out, err = first.interrupt()
+        with serving():
+            return Session(state, first.printed, out + err, modes, before, contents())
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -195,15 +235,14 @@ def test_printed_instructions_work(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("name", CA_VARIABLES)
-def test_printed_exports_name_the_bundle(served: Served, state: Path, name: str) -> None:
+def test_printed_exports_name_the_bundle(session: Session, name: str) -> None:
     """The bundle is exported for every kind of client."""
-    assert f"export {name}={state / 'bundle.pem'}" in served.exports
+    assert f"export {name}={session.state / 'bundle.pem'}" in session.printed.splitlines()
 
 
-def test_serve_logs_requests(served: Served) -> None:
+def test_serve_logs_requests(session: Session) -> None:
     """Each request is a line on stdout."""
-    served.weave()
-    assert "run_task answer" in served.interrupt()[1]
+    assert "run_task answer" in session.log
 
 
 class Recorder(io.StringIO):
@@ -303,11 +342,9 @@ def test_serve_reload(directories: tuple[Path, Path], runs_before: int) -> None:
         assert by_name(served, the_clients) == "the worker's, changed\n"
 
 
-def test_secret_is_never_printed(served: Served, state: Path) -> None:
+def test_secret_is_never_printed(session: Session) -> None:
     """Neither the instructions nor the log show the secret."""
-    served.weave()
-    _, out, err = served.interrupt()
-    assert (state / "secret").read_text() not in served.printed + out + err
+    assert session.before["secret"].decode() not in session.printed + session.log
 
 
 def test_given_secret_is_never_printed() -> None:
@@ -318,9 +355,9 @@ def test_given_secret_is_never_printed() -> None:
     assert "horse" not in served.printed + out + err
 
 
-def test_state_directory_is_private(served: Served, state: Path) -> None:
+def test_state_directory_is_private(session: Session) -> None:
     """Only the owner of the state directory may enter it."""
-    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+    assert session.modes["."] == 0o700
 
 
 def test_exposed_state_directory(state: Path) -> None:
@@ -348,21 +385,21 @@ def test_second_serve_changes_nothing(state: Path) -> None:
 def test_refused_serve_changes_nothing(tmp_path: Path, words: list[str]) -> None:
     """A first ``serve`` that is refused (here with a port in use at least) makes no directory."""
     with socket.create_server(("127.0.0.1", 0)) as other:
-        run("serve", "--port", str(other.getsockname()[1]), *words)
+        run_here("serve", "--port", str(other.getsockname()[1]), *words)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_wrong_fault_before_the_port() -> None:
     """A port that is in use does not hide a wrong fault."""
     with socket.create_server(("127.0.0.1", 0)) as other:
-        done = run("serve", "--port", str(other.getsockname()[1]), "--fault", "slow-respose")
+        done = run_here("serve", "--port", str(other.getsockname()[1]), "--fault", "slow-respose")
     assert "did you mean 'slow-response'" in done.stderr
 
 
 def test_secret_with_a_line_break(monkeypatch: pytest.MonkeyPatch) -> None:
     """A secret that the printed lines would change is one line, and exit status 2."""
     monkeypatch.setenv("SOME_SECRET", "correct-horse\n")
-    done = run("serve", "--port", "0", "--security", "env:SOME_SECRET")
+    done = run_here("serve", "--port", "0", "--security", "env:SOME_SECRET")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
 
@@ -379,19 +416,15 @@ def test_bundle_after_a_restart_in_the_same_shell(
 
 
 @pytest.mark.parametrize("name", ["secret", "ca.key"])
-def test_state_files_are_private(served: Served, state: Path, name: str) -> None:
+def test_state_files_are_private(session: Session, name: str) -> None:
     """Only the owner may read the secret and the key."""
-    assert stat.S_IMODE((state / name).stat().st_mode) == 0o600
+    assert session.modes[name] == 0o600
 
 
 @pytest.mark.parametrize("name", ["secret", "ca.key", "ca.pem"])
-def test_restart_keeps_the_state(state: Path, name: str) -> None:
+def test_restart_keeps_the_state(session: Session, name: str) -> None:
     """The next ``serve`` has the same CA and the same secret."""
-    with serving() as served:
-        first = (state / name).read_bytes()
-        served.interrupt()
-    with serving():
-        assert (state / name).read_bytes() == first
+    assert session.after[name] == session.before[name]
 
 
 def test_client_of_before_is_served_after_a_restart() -> None:
@@ -404,7 +437,7 @@ def test_client_of_before_is_served_after_a_restart() -> None:
 
 def test_default_port() -> None:
     """The default port is fixed, 8443."""
-    assert "(default: 8443)" in " ".join(run("serve", "--help").stdout.split())
+    assert "(default: 8443)" in " ".join(run_here("serve", "--help").stdout.split())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -463,7 +496,7 @@ def test_unusable_state(state: Path) -> None:
     state.mkdir(parents=True)
     (state / "ca.key").write_text("nonsense")
     (state / "ca.pem").write_text("nonsense")
-    done = run("serve", "--port", "0")
+    done = run_here("serve", "--port", "0")
     assert (done.returncode, len(done.stderr.splitlines()), str(state) in done.stderr) == (
         2,
         1,

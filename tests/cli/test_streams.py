@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.cli.commands import COMMAND, PATIENCE
+from tests.cli.commands import COMMAND, PATIENCE, run_here
 
 pytestmark = pytest.mark.usefixtures("environ")
 
@@ -31,10 +31,9 @@ def in_shell(command: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp437", "latin-1"])
 @pytest.mark.parametrize("command", LISTS)
-def test_encoding(monkeypatch: pytest.MonkeyPatch, command: str, encoding: str) -> None:
+def test_encoding(command: str, encoding: str) -> None:
     """A terminal that cannot show every character gets all of the text."""
-    monkeypatch.setenv("PYTHONIOENCODING", encoding)
-    done = in_shell(f"CLI {command}")
+    done = run_here(*command.split(), encoding=encoding)
     assert (done.returncode, done.stderr) == (0, "")
 
 

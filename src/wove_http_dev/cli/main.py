@@ -7,7 +7,6 @@ imported when it runs, so that ``--help`` is quick.
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,13 +60,22 @@ def _run(words: list[str]) -> int:
     return status
 
 
+class _Version(argparse.Action):
+    """Prints the version, which only this flag looks up."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from wove_http_dev import __version__
+
+        print(f"wove-http-dev {__version__}")
+        parser.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="wove-http-dev",
         description="A worker service for Wove's http/https executor, for development and tests.",
     )
-    version = importlib.metadata.version("wove-http-dev")
-    parser.add_argument("--version", action="version", version=f"wove-http-dev {version}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
