@@ -36,7 +36,7 @@ def wait_gone(pid: int) -> bool:
     return False
 
 
-def test_tasks_run_in_another_process(isolated: HttpWorker) -> None:
+def test_tasks_run_in_another_process(shared: HttpWorker) -> None:
     """A task has the child's process id."""
     with weave() as w:
 
@@ -46,10 +46,10 @@ def test_tasks_run_in_another_process(isolated: HttpWorker) -> None:
 
             return os.getpid()
 
-    assert w.result.where == pid_of(isolated)
+    assert w.result.where == pid_of(shared)
 
 
-def test_the_import_path_is_not_the_tests(isolated: HttpWorker) -> None:
+def test_the_import_path_is_not_the_tests(shared: HttpWorker) -> None:
     """The child cannot import modules that are only on the test's path."""
     with weave() as w:
 
@@ -62,7 +62,7 @@ def test_the_import_path_is_not_the_tests(isolated: HttpWorker) -> None:
     assert str(os.path.dirname(os.path.dirname(__file__))) not in w.result.path
 
 
-def test_a_callable_sent_by_name_is_named_in_the_error(isolated: HttpWorker) -> None:
+def test_a_callable_sent_by_name_is_named_in_the_error(shared: HttpWorker) -> None:
     """The error names the module that a real worker could not import."""
     with weave() as w:
         w.do(environment="workers")(module_level)
@@ -93,7 +93,7 @@ def test_the_child_ends_when_its_parent_does() -> None:
     assert wait_gone(int(done.stdout))
 
 
-def test_interrupt_of_what_a_task_starts(isolated: HttpWorker) -> None:
+def test_interrupt_of_what_a_task_starts(shared: HttpWorker) -> None:
     """SIGINT does not end the child, and a program that a task starts does not ignore it."""
 
     def starts() -> str:
@@ -106,6 +106,6 @@ def test_interrupt_of_what_a_task_starts(isolated: HttpWorker) -> None:
         )
         return done.stdout
 
-    os.kill(pid_of(isolated), signal.SIGINT)
+    os.kill(pid_of(shared), signal.SIGINT)
     inherited = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     assert weave_one(starts) == f"{inherited}\n"

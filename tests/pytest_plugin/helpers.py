@@ -9,9 +9,10 @@ import urllib.error
 import urllib.request
 
 import pytest
-from wove import weave
 
 def weave_one(environment="workers"):
+    from wove import weave
+
     with weave() as w:
         @w.do(environment=environment)
         def answer():
@@ -30,10 +31,17 @@ def run(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.RunRe
     return pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
 
 
-def run_apart(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.RunResult:
-    """Like `run`, in a child process."""
+OTHER_PLUGINS = ("anyio", "asyncio", "fakefs", "pytest_httpserver", "timeout")
+
+
+def run_apart(
+    pytester: pytest.Pytester, source: str, *arguments: str, beside: str = ""
+) -> pytest.RunResult:
+    """Like `run`, in a child process, which does not import the other plugins that are installed,
+    but ``beside``."""
     pytester.makepyfile("from helper import *\n" + source)
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+    left_out = [f"-pno:{name}" for name in OTHER_PLUGINS if name != beside]
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *left_out, *arguments)
 
 
 PASSING = """

@@ -25,4 +25,4 @@ def test_beside_pyfakefs(pytester: pytest.Pytester, fixtures: str, isolated: boo
     """A worker serves in a fake file system, whichever fixture comes first, and after it."""
     pytest.importorskip("pyfakefs")
     source = FAKE_FILES.format(fixtures=fixtures, isolated=isolated)
-    run_apart(pytester, source).assert_outcomes(passed=2)
+    run_apart(pytester, source, beside="fakefs").assert_outcomes(passed=2)

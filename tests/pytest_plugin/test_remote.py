@@ -20,16 +20,10 @@ def remote(worker: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ]
 
 
-def test_remote(pytester: pytest.Pytester, remote: list[str]) -> None:
-    """A test that passes with a local worker passes against the service at a URL."""
+def test_remote(pytester: pytest.Pytester, remote: list[str], worker: HttpWorker) -> None:
+    """A test that passes with a local worker passes against the service at a URL, which receives
+    its runs."""
     run_apart(pytester, PASSING, *remote).assert_outcomes(passed=1)
-
-
-def test_remote_is_really_reached(
-    pytester: pytest.Pytester, remote: list[str], worker: HttpWorker
-) -> None:
-    """The service at the URL receives the test's runs."""
-    run_apart(pytester, PASSING, *remote)
     assert [run.task_id for run in worker.runs] == ["answer"]
 
 

@@ -20,7 +20,8 @@ DECISIONS = """
 
 def decisions(pytester: pytest.Pytester, *arguments: str) -> list[str]:
     """The decisions of each test of ``project``, in the order of the tests."""
-    result = pytester.runpytest_subprocess("-rP", "-p", "no:cacheprovider", *arguments)
+    run = pytester.runpytest_subprocess if "-n" in arguments else pytester.runpytest_inprocess
+    result = run("-rP", "-p", "no:cacheprovider", *arguments)
     result.assert_outcomes(passed=4)
     return sorted({line for line in result.outlines if line.startswith("DECIDED")})
 
