@@ -64,9 +64,9 @@ class _Version(argparse.Action):
     """Prints the version, which only this flag looks up."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from wove_http_dev import __version__
+        from importlib.metadata import version  # slow to import
 
-        print(f"wove-http-dev {__version__}")
+        print(f"wove-http-dev {version('wove-http-dev')}")
         parser.exit()
 
 
