@@ -19,7 +19,7 @@ TESTS = Path(__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("exception_text",),
     ("errors", "forks", "printable", "secret"),
-    ("fields", "private_files"),
+    ("fields", "platforms", "private_files"),
     ("options",),
     ("protocol", "tls", "conformance"),
     ("runs",),

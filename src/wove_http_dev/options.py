@@ -187,11 +187,9 @@ class Host:
 
     @property
     def in_url(self) -> str:
-        """The host as written in a URL, an IPv6 address in brackets; a wildcard becomes
-        ``localhost``."""
-        if self.is_wildcard:
-            return "localhost"
-        return f"[{self.name}]" if ":" in self.name else self.name
+        """The host as written in a URL, an IPv6 address in brackets. A wildcard becomes the
+        loopback address of its family: ``localhost`` may have an address of the other one."""
+        return f"[{self.connectable}]" if ":" in self.connectable else self.connectable
 
     @property
     def connectable(self) -> str:

@@ -6,10 +6,14 @@ import contextlib
 import io
 import subprocess
 import sys
+from pathlib import Path
 
 from wove_http_dev.cli.main import main
 
 COMMAND = [sys.executable, "-m", "wove_http_dev"]
+
+ON_MACOS = [sys.executable, str(Path(__file__).parent.parent / "command_on.py"), "macos"]
+"""The command line with macOS's rules."""
 
 PATIENCE = 60.0
 """Seconds after which a child process counts as hanging."""

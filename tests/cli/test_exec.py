@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import COMMAND, PATIENCE, WEAVE, run, run_here
+from tests.cli.commands import COMMAND, ON_MACOS, PATIENCE, WEAVE, run, run_here
 from wove_http_dev.client.definition import CA_VARIABLES
 
 SHOW = "import os; print(os.environ.get('{0}', ''))"
@@ -80,6 +80,21 @@ def test_exec_weave() -> None:
     script = WEAVE.format(config=EXEC_CONFIG)
     done = run("exec", "--", sys.executable, "-W", "default", "-c", script)
     assert done.stdout == "42\n"
+
+
+def test_exec_on_macos() -> None:
+    """Under macOS's rules ``exec`` serves a weave, and passes on the signal that ends the
+    command."""
+    signals = "import signal, sys; sys.stdout.flush(); os.kill(os.getppid(), signal.SIGHUP)"
+    script = f"{WEAVE.format(config=EXEC_CONFIG)}\n{signals}; signal.pause()"
+    done = subprocess.run(
+        [*ON_MACOS, "exec", "--", sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (128 + signal.SIGHUP, "42\n")
 
 
 def test_exec_fault() -> None:

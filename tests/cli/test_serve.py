@@ -10,6 +10,7 @@ import re
 import shlex
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -18,13 +19,13 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import COMMAND, PATIENCE, WEAVE, run_here
+from tests.cli.commands import COMMAND, ON_MACOS, PATIENCE, WEAVE, run_here
 from tests.support import MakeWorker
 from wove_http_dev.cli import state_directory
 from wove_http_dev.cli.main import main
@@ -65,9 +66,9 @@ def test_printed_paths_are_quoted(make_worker: MakeWorker, tmp_path: Path) -> No
 
 
 @contextlib.contextmanager
-def serving(*arguments: str) -> Iterator[Served]:
+def serving(*arguments: str, command: Sequence[str] = COMMAND) -> Iterator[Served]:
     process = subprocess.Popen(
-        [*COMMAND, "serve", "--port", "0", *arguments],
+        [*command, "serve", "--port", "0", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -232,6 +233,33 @@ def test_printed_instructions_work(arguments: list[str]) -> None:
     with serving(*arguments) as served:
         done = served.weave()
     assert (done.stdout, done.stderr) == ("42\n", "")
+
+
+def test_serve_on_macos() -> None:
+    """Under macOS's rules ``serve`` serves, and SIGINT ends it."""
+    with serving(command=ON_MACOS) as served:
+        assert served.weave().stdout == "42\n"
+        assert served.interrupt()[0] == 0
+
+
+def test_localhost_is_the_worker(served: Served) -> None:
+    """The name that is printed is this worker, whichever of its addresses a client tries first."""
+    context = ssl.create_default_context(cafile=str(Path("state/wove-http-dev/ca.pem")))
+    for address in ("127.0.0.1", "::1"):
+        with (
+            socket.create_connection((address, served.port), PATIENCE) as plain,
+            context.wrap_socket(plain, server_hostname="localhost") as secure,
+        ):
+            assert secure.version()
+
+
+def test_localhost_of_another_server() -> None:
+    """A port on which another server has ``::1`` alone is refused."""
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as other:
+        port = other.getsockname()[1]
+        done = run_here("serve", "--port", str(port))
+    expected = f"port {port} on localhost is in use at ::1;"
+    assert (done.returncode, expected in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("name", CA_VARIABLES)

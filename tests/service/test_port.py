@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -23,12 +26,12 @@ def port() -> Iterator[Port]:
         yield port
 
 
-def bind(number: int, *, reuse: bool = False) -> socket.socket:
+def bind(number: int, *, reuse: bool = False, address: str = LOOPBACK) -> socket.socket:
     """A socket of another program, bound to that port."""
-    sock = socket.socket()
+    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(reuse))
-        sock.bind((LOOPBACK, number))
+        sock.bind((address, number))
     except OSError:
         sock.close()
         raise
@@ -38,6 +41,44 @@ def bind(number: int, *, reuse: bool = False) -> socket.socket:
 def connect(number: int) -> socket.socket:
     """A connection to that port."""
     return socket.create_connection((LOOPBACK, number), timeout=10.0)
+
+
+def linger(port: Port) -> None:
+    """Leave a connection of a listener on the port that lingers (TIME_WAIT)."""
+    with port.listen() as listener, connect(port.number):
+        accepted = listener.accept()
+        assert accepted is not None
+        accepted.close()
+
+
+def resolve(monkeypatch: pytest.MonkeyPatch, addresses: list[str]) -> None:
+    """Let every host name have these addresses."""
+    infos = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, 0)) for each in addresses]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: infos)
+
+
+def refuse_ipv6(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Let no IPv6 address be bound: the error has that number."""
+    real = socket.socket.bind
+
+    def bind_ipv4(sock: socket.socket, address: Any) -> None:
+        if sock.family == socket.AF_INET6:
+            raise OSError(number, os.strerror(number))
+        real(sock, address)
+
+    monkeypatch.setattr(socket.socket, "bind", bind_ipv4)
+
+
+def has_ipv6() -> bool:
+    """Whether this machine has the address ``::1``."""
+    try:
+        bind(0, address="::1").close()
+    except OSError:
+        return False
+    return True
+
+
+with_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")
 
 
 def test_replaced_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +110,8 @@ class TestReserved:
     @on_linux
     def test_second_port_of_the_same_number(self, port: Port) -> None:
         """A second reservation of the same number is an error that says in use."""
-        with pytest.raises(PortInUseError, match=f"port {port.number} on localhost is in use"):
+        expected = rf"port {port.number} on localhost \(127\.0\.0\.1\) is in use"
+        with pytest.raises(PortInUseError, match=expected):
             Port("localhost", port.number)
 
     def test_close_gives_it_back(self) -> None:
@@ -81,33 +123,33 @@ class TestReserved:
 
 
 class TestListening:
-    """Listening sockets on a reserved port."""
+    """Listeners on a reserved port."""
 
     def test_accepts(self, port: Port) -> None:
         """A listener accepts connections on the port."""
         with port.listen() as listener, connect(port.number) as client:
-            accepted, address = listener.accept()
+            accepted = listener.accept()
+            assert accepted is not None
             with accepted:
-                assert address == client.getsockname()
+                assert accepted.getpeername() == client.getsockname()
 
     def test_again(self, port: Port) -> None:
         """After the first listener is closed, a second one listens on the same port."""
         port.listen().close()
-        with port.listen() as listener:
-            assert listener.getsockname()[1] == port.number
+        with port.listen(), connect(port.number) as client:
+            assert client.getpeername()[1] == port.number
 
     def test_again_after_connections(self, port: Port) -> None:
         """Lingering connections of the first listener do not prevent the second one."""
-        with port.listen() as listener, connect(port.number):
-            listener.accept()[0].close()
-        with port.listen() as listener:
-            assert listener.getsockname()[1] == port.number
+        linger(port)
+        with port.listen(), connect(port.number) as client:
+            assert client.getpeername()[1] == port.number
 
     def test_same_number_after_connections(self) -> None:
         """Lingering connections do not prevent a new reservation."""
         first = Port("localhost", 0)
-        with contextlib.closing(first), first.listen() as listener, connect(first.number):
-            listener.accept()[0].close()
+        with contextlib.closing(first):
+            linger(first)
         with contextlib.closing(Port("localhost", first.number)) as second:
             assert second.number == first.number
 
@@ -160,28 +202,120 @@ class TestRefused:
             Port(host, 0)
 
 
-class TestAddress:
-    """The address to which a host name is bound."""
+class TestAddresses:
+    """The addresses to which a host name is bound."""
 
-    @pytest.mark.parametrize("host", ["localhost", "LocalHost", LOOPBACK])
+    @pytest.mark.parametrize("host", [LOOPBACK, "0.0.0.0"])
     def test_ipv4(self, host: str) -> None:
-        """``localhost`` is bound as IPv4, regardless of the order in the hosts file."""
+        """An IPv4 address is bound alone."""
         with contextlib.closing(Port(host, 0)) as port:
-            assert port.address == LOOPBACK
+            assert port.addresses == [host]
 
+    @with_ipv6
     @pytest.mark.parametrize("host", ["::1", "[::1]"])
     def test_ipv6(self, host: str) -> None:
         """An IPv6 address is bound, with or without brackets."""
-        try:
-            port = Port(host, 0)
-        except UsageError as exc:
-            pytest.skip(f"no IPv6 here: {exc}")
-        with contextlib.closing(port):
-            assert port.family == socket.AF_INET6
+        with contextlib.closing(Port(host, 0)) as port:
+            assert port.addresses == ["::1"]
+
+    @with_ipv6
+    @pytest.mark.parametrize("host", ["localhost", "LocalHost"])
+    def test_localhost(self, host: str) -> None:
+        """``localhost`` is loopback's address of both families, whatever the hosts file says."""
+        with contextlib.closing(Port(host, 0)) as port:
+            assert port.addresses == [LOOPBACK, "::1"]
+
+    @with_ipv6
+    @pytest.mark.parametrize("address", [LOOPBACK, "::1"])
+    def test_localhost_accepts(self, port: Port, address: str) -> None:
+        """A listener on ``localhost`` accepts connections of both families."""
+        with port.listen() as listener, socket.create_connection((address, port.number), 10.0):
+            accepted = listener.accept()
+            assert accepted is not None
+            with accepted:
+                assert accepted.getsockname()[0] == address
+
+    @with_ipv6
+    def test_wildcard(self) -> None:
+        """``::`` takes connections of both families."""
+        with contextlib.closing(Port("::", 0)) as port, port.listen(), connect(port.number) as sock:
+            assert sock.getpeername()[0] == LOOPBACK
+
+    def test_every_address_of_a_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A name that has two addresses is bound to both."""
+        resolve(monkeypatch, [LOOPBACK, "127.0.0.2"])
+        with contextlib.closing(Port("two.example", 0)) as port:
+            assert port.addresses == [LOOPBACK, "127.0.0.2"]
+
+    def test_a_name_with_an_address_of_another_machine(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A name of which one address is another machine's is refused."""
+        resolve(monkeypatch, [LOOPBACK, "192.0.2.1"])
+        with pytest.raises(UsageError, match=r"two\.example \(192\.0\.2\.1\) is not an address"):
+            Port("two.example", 0)
 
 
-def test_listener_under_a_default_timeout(default_timeout: Callable[[float], None]) -> None:
-    """``socket.setdefaulttimeout()`` does not limit how long accept() waits."""
-    default_timeout(1.0)
-    with contextlib.closing(Port("localhost", 0)) as port, port.listen() as listener:
-        assert listener.gettimeout() is None
+class TestOtherFamily:
+    """A port of ``localhost`` that the other family has not."""
+
+    @with_ipv6
+    def test_taken(self) -> None:
+        """A port that is in use on ``::1`` alone is refused."""
+        with bind(0, address="::1") as busy:
+            number = busy.getsockname()[1]
+            with pytest.raises(PortInUseError, match=rf"port {number} on localhost \(::1\)"):
+                Port("localhost", number)
+
+    @with_ipv6
+    def test_refused_leaves_nothing(self) -> None:
+        """A port that was refused is free on ``127.0.0.1``."""
+        with bind(0, address="::1") as busy:
+            number = busy.getsockname()[1]
+            with contextlib.suppress(PortInUseError):
+                Port("localhost", number)
+            bind(number).close()
+
+    @with_ipv6
+    def test_free_port(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A free port of IPv4 that is in use on ``::1`` is not chosen."""
+        taken: list[int] = []
+        real = socket.socket.bind
+
+        def refuse_once(sock: socket.socket, address: Any) -> None:
+            if address[0] == "::1" and not taken:
+                taken.append(address[1])
+            if address[0] == "::1" and address[1] in taken:
+                raise OSError(errno.EADDRINUSE, "in use")
+            real(sock, address)
+
+        monkeypatch.setattr(socket.socket, "bind", refuse_once)
+        with contextlib.closing(Port("localhost", 0)) as port:
+            assert port.number not in taken
+
+    @with_ipv6
+    def test_no_free_port(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """If no port is free on ``::1``, the choice ends with an error."""
+        refuse_ipv6(monkeypatch, errno.EADDRINUSE)
+        with pytest.raises(PortInUseError, match=r"localhost \(::1\)"):
+            Port("localhost", 0)
+
+    @pytest.mark.parametrize("number", [errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT])
+    def test_no_ipv6(self, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+        """Where there is no IPv6, ``localhost`` is IPv4 alone."""
+        refuse_ipv6(monkeypatch, number)
+        with contextlib.closing(Port("localhost", 0)) as port:
+            assert port.addresses == [LOOPBACK]
+
+    def test_python_without_ipv6(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where Python was built without IPv6, ``localhost`` is IPv4 alone."""
+        monkeypatch.setattr(socket, "has_ipv6", False)
+        with contextlib.closing(Port("localhost", 0)) as port:
+            assert port.addresses == [LOOPBACK]
+
+
+def test_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows the error says what to use instead."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(UsageError, match="a worker service runs on Linux and macOS, not on Win"):
+        Port("localhost", 0)

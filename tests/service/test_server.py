@@ -30,7 +30,7 @@ from tests.support import (
 from wove_http_dev.errors import NoThreadError, WaitTimeoutError
 from wove_http_dev.runs.records import Exchange
 from wove_http_dev.runs.threads import start_thread
-from wove_http_dev.service import server
+from wove_http_dev.service import listener, server
 from wove_http_dev.service.limits import Limits
 from wove_http_dev.service.port import Port
 from wove_http_dev.worker import HttpWorker
@@ -271,7 +271,7 @@ def test_exception_in_accept(
     worker: HttpWorker, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     """Whatever accept() raises, later connections are served."""
-    monkeypatch.setattr(server, "_accepted", FailsOnce(server._accepted, error))
+    monkeypatch.setattr(listener, "_accepted", FailsOnce(listener._accepted, error))
     for _ in range(3):
         assert served(worker).result == 42
 
@@ -280,7 +280,7 @@ def test_exception_in_accept_is_a_failure_of_the_service(
     worker: HttpWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What accept() raised is in the journal."""
-    monkeypatch.setattr(server, "_accepted", FailsOnce(server._accepted, TypeError("a")))
+    monkeypatch.setattr(listener, "_accepted", FailsOnce(listener._accepted, TypeError("a")))
     served(worker)
     served(worker)
     (exchange,) = worker.journal.violations
@@ -291,14 +291,14 @@ def test_exception_in_accept_is_reported_once(
     worker: HttpWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An error that repeats while a client waits is one entry of the journal."""
-    accept, left = server._accepted, iter(range(3))
+    accept, left = listener._accepted, iter(range(3))
 
-    def fails(listener: socket.socket) -> socket.socket:
+    def fails(sock: socket.socket) -> socket.socket:
         if next(left, None) is not None:
             raise TypeError("a")
-        return accept(listener)
+        return accept(sock)
 
-    monkeypatch.setattr(server, "_accepted", fails)
+    monkeypatch.setattr(listener, "_accepted", fails)
     served(worker)
     served(worker)
     assert len(worker.journal.violations) == 1
@@ -307,7 +307,7 @@ def test_exception_in_accept_is_reported_once(
 def test_no_descriptor(worker: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the process has no free descriptor, the journal says so; the client is served later."""
     error = OSError(errno.EMFILE, "Too many open files")
-    monkeypatch.setattr(server, "_accepted", FailsOnce(server._accepted, error))
+    monkeypatch.setattr(listener, "_accepted", FailsOnce(listener._accepted, error))
     served(worker)
     assert served(worker).result == 42
     assert [each.code for each in worker.journal.violations] == ["no-descriptor"]
@@ -318,7 +318,7 @@ def test_connection_that_was_gone_is_not_a_failure(
 ) -> None:
     """A client that had gone before it was accepted is not recorded."""
     error = ConnectionAbortedError(errno.ECONNABORTED, "Software caused connection abort")
-    monkeypatch.setattr(server, "_accepted", FailsOnce(server._accepted, error))
+    monkeypatch.setattr(listener, "_accepted", FailsOnce(listener._accepted, error))
     served(worker)
     served(worker)
     assert not worker.journal.violations
@@ -326,8 +326,7 @@ def test_connection_that_was_gone_is_not_a_failure(
 
 def test_listening_socket_that_was_closed(worker: HttpWorker) -> None:
     """When other code closes the listening socket, the journal says what to do."""
-    listener = worker._host._server._listener  # type: ignore[attr-defined]
-    listener.shutdown(socket.SHUT_RDWR)
+    worker._host._server._listener.sockets[0].shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
     exchange = ended_exchange(worker)
     assert exchange.internal_error
     assert "restart() the worker" in exchange.error

@@ -31,10 +31,10 @@ class Lifecycle:
 
     @property
     def address(self) -> str | None:
-        """The IP address of the listening socket; ``None`` before the first start and after a
+        """An IP address at which the host listens; ``None`` before the first start and after a
         stop."""
         port = self._port
-        return port.address if port is not None else None
+        return port.addresses[0] if port is not None else None
 
     @property
     def forked(self) -> bool:

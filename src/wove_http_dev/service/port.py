@@ -1,91 +1,101 @@
-"""A TCP port that stays reserved across restarts and while connections are refused.
-
-A bound socket that never listens reserves the port; a second one listens and can be closed at any
-time.
-"""
+"""A TCP port that stays reserved across restarts and while connections are refused."""
 
 from __future__ import annotations
 
 import _socket
 import errno
 import socket
+from contextlib import ExitStack
 
 from wove_http_dev.errors import PortInUseError, UsageError
-from wove_http_dev.forks import close_in_forks
 from wove_http_dev.options import Host
+from wove_http_dev.platforms import require_posix
+from wove_http_dev.service.listener import Listener
+from wove_http_dev.service.reservation import Address, Reservation, reserve
 
-BACKLOG = 512
+_ATTEMPTS = 20
+"""Free ports of one family that are tried, until one is free in the other as well."""
+_ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""What ``socket()`` or ``bind()`` says where the machine has no such family."""
 
 
 class Port:
-    """One (address, port), reserved from construction until :meth:`close`.
+    """One port number, reserved on every address of ``host`` from construction until
+    :meth:`close`.
 
-    ``number=0`` picks a free port. Raises :class:`PortInUseError` if the port is in use, and
-    :class:`UsageError` if the host is not an address of this machine.
+    ``number=0`` picks a free port. Raises :class:`PortInUseError` if the port is in use on one of
+    the addresses, and :class:`UsageError` if one is not of this machine: a client that is given the
+    name may connect to any of them.
     """
 
     def __init__(self, host: str, number: int) -> None:
+        require_posix("a worker service")
         if not 0 <= number <= 65535:
             raise UsageError(f"port {number} is not between 0 and 65535")
-        self.family, self.address = _resolve(host)
         self._host = host
         _check_sockets()
-        self._reservation = self._reserve(host, number)
-        try:
-            self.number: int = self._reservation.getsockname()[1]
-        except BaseException:
-            self.close()
-            raise
+        self._reservations = self._reserve(_addresses(host), number)
+        self.number = next(iter(self._reservations.values())).number
+        self.addresses = [address for _, address in self._reservations]
+        """The IP addresses of ``host``, IPv4 first."""
 
-    def _reserve(self, host: str, number: int) -> socket.socket:
-        # On Linux no other process can bind the port, with any option, while this socket is bound
-        # without SO_REUSEADDR. Connections of an earlier server (TIME_WAIT) may require it; then
-        # a process that sets it too can bind.
-        try:
-            return self._bind(host, number, reuse=False)
-        except PortInUseError:
-            return self._bind(host, number, reuse=True)
+    def _reserve(self, where: list[Address], number: int) -> dict[Address, Reservation]:
+        with ExitStack() as rejected:  # kept meanwhile, so that each attempt has another number
+            for attempt in range(_ATTEMPTS):
+                with ExitStack() as undo:
+                    try:
+                        held = self._reserve_all(where, number, undo)
+                    except PortInUseError:
+                        if number or attempt == _ATTEMPTS - 1:
+                            raise
+                        rejected.push(undo.pop_all())
+                    else:
+                        undo.pop_all()
+                        return held
+        raise AssertionError("unreachable")
 
-    def _bind(self, host: str, number: int, *, reuse: bool) -> socket.socket:
-        bound = socket.socket(self.family, socket.SOCK_STREAM)
-        try:
-            close_in_forks(bound)
-            bound.settimeout(None)  # accept() must not obey socket.setdefaulttimeout()
-            _set_reuse(bound, reuse)
-            bound.bind((self.address, number))
-        except BaseException as exc:
-            bound.close()
-            if isinstance(exc, OSError):
-                raise _explain(exc, host, number) from exc
-            raise
-        return bound
-
-    def listen(self) -> socket.socket:
-        """Return a new listening socket on this port."""
-        _set_reuse(self._reservation, True)
-        try:
-            listener = self._bind(self._host, self.number, reuse=True)
+    def _reserve_all(
+        self, where: list[Address], number: int, undo: ExitStack
+    ) -> dict[Address, Reservation]:
+        held: dict[Address, Reservation] = {}
+        absent: OSError | None = None
+        for each in where:
             try:
-                listener.listen(BACKLOG)
-                _set_reuse(self._reservation, False)
-            except BaseException as exc:
-                listener.close()
-                if isinstance(exc, OSError):
-                    raise _explain(exc, self._host, self.number) from exc
-                raise
-        except BaseException:
-            self._reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
-            raise
-        return listener
+                held[each] = reserve(each, number)
+            except OSError as exc:
+                if exc.errno not in _ABSENT or not Host(self._host).is_localhost:
+                    raise _explain(exc, self._host, each, number) from exc
+                absent = exc
+            else:
+                undo.callback(held[each].close)
+                number = held[each].number
+        if not held:
+            assert absent is not None
+            raise _explain(absent, self._host, where[0], number)
+        return held
+
+    def listen(self) -> Listener:
+        """Return a new listener on this port."""
+        with ExitStack() as undo:
+            sockets = []
+            for where, reservation in self._reservations.items():
+                try:
+                    sockets.append(undo.enter_context(reservation.listen()))
+                except OSError as exc:
+                    raise _explain(exc, self._host, where, self.number) from exc
+            listener = Listener(sockets)
+            undo.pop_all()
+            return listener
 
     def share(self) -> None:
-        """Let a child process listen on the port. From then on, any process that sets SO_REUSEADDR
-        can bind it."""
-        _set_reuse(self._reservation, True)
+        """Let a child process listen on the port."""
+        for reservation in self._reservations.values():
+            reservation.share()
 
     def close(self) -> None:
         """Release the port."""
-        self._reservation.close()
+        for reservation in self._reservations.values():
+            reservation.close()
 
 
 def _check_sockets() -> None:
@@ -99,29 +109,33 @@ def _check_sockets() -> None:
         )
 
 
-def _set_reuse(sock: socket.socket, reuse: bool) -> None:
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(reuse))
+def _addresses(host: str) -> list[Address]:
+    """Return the addresses of ``host``, IPv4 first.
 
-
-def _resolve(host: str) -> tuple[socket.AddressFamily, str]:
-    if Host(host).is_localhost:  # IPv4 like pytest-httpserver, regardless of /etc/hosts
-        return socket.AF_INET, "127.0.0.1"
+    Those of ``localhost`` are loopback's of both families, whatever /etc/hosts says (RFC 6761,
+    6.3): curl and browsers do not ask it, others get ``::1`` first.
+    """
+    if Host(host).is_localhost:
+        found = [(socket.AF_INET, "127.0.0.1")]
+        return [*found, (socket.AF_INET6, "::1")] if socket.has_ipv6 else found
     try:
-        found = socket.getaddrinfo(Host(host).name, None, type=socket.SOCK_STREAM)
+        infos = socket.getaddrinfo(Host(host).name, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as exc:
         raise UsageError(f"host {host!r} does not resolve ({exc}); use localhost") from exc
-    family, _, _, _, address = found[0]
-    return family, str(address[0])
+    unique = dict.fromkeys((family, str(address[0])) for family, _, _, _, address in infos)
+    return sorted(unique, key=lambda each: each[0] != socket.AF_INET)
 
 
-def _explain(exc: OSError, host: str, number: int) -> UsageError:
+def _explain(exc: OSError, host: str, where: Address, number: int) -> UsageError:
+    address = where[1]
+    name = host if Host(host).is_address else f"{host} ({address})"
     if exc.errno == errno.EADDRINUSE:
         return PortInUseError(
-            f"port {number} on {host} is in use; stop what listens there, or use port=0"
+            f"port {number} on {name} is in use; stop what listens there, or use port=0"
             " (--port 0) for a free one"
         )
     if exc.errno == errno.EADDRNOTAVAIL:
-        return UsageError(f"{host} is not an address of this machine; use localhost")
+        return UsageError(f"{name} is not an address of this machine; use localhost")
     if exc.errno == errno.EACCES:
         return UsageError(f"port {number} needs privileges; use one above 1023, or port=0")
-    return UsageError(f"cannot listen on {host}:{number}: {exc.strerror or exc}")
+    return UsageError(f"cannot listen on {name}, port {number}: {exc.strerror or exc}")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import socket
 import ssl
 import threading
@@ -21,13 +20,13 @@ from wove_http_dev.errors import CannotServeError
 from wove_http_dev.runs.threads import start_thread
 from wove_http_dev.service.connection import Handler, HttpConnection
 from wove_http_dev.service.limits import Limits
+from wove_http_dev.service.listener import Listener
 from wove_http_dev.service.port import Port
 from wove_http_dev.tls import CertificateAuthority
 
 IDLE_THREADS = 16
 """Idle threads that are kept for later connections."""
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-_Socket = socket.socket
 
 
 class Server:
@@ -53,8 +52,8 @@ class Server:
         self._name = name
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        self._listener: socket.socket | None = None
-        self._closing: socket.socket | None = None
+        self._listener: Listener | None = None
+        self._closing: Listener | None = None
         self._waiting = 0
         self._count = 0
         self._threads: set[threading.Thread] = set()
@@ -78,7 +77,7 @@ class Server:
             self.refuse()
             raise
 
-    def _spawn(self, listener: socket.socket) -> None:
+    def _spawn(self, listener: Listener) -> None:
         """Start a thread that accepts connections on ``listener``. The caller must hold the
         lock."""
         self._count += 1
@@ -88,7 +87,7 @@ class Server:
         self._threads.add(start_thread(self._serve, listener, name=name))
         self._waiting += 1
 
-    def _serve(self, listener: socket.socket) -> None:
+    def _serve(self, listener: Listener) -> None:
         try:
             while (connection := self._next(listener)) is not None:
                 try:
@@ -105,7 +104,7 @@ class Server:
             with self._lock:
                 self._threads.discard(threading.current_thread())
 
-    def _next(self, listener: socket.socket) -> HttpConnection | None:
+    def _next(self, listener: Listener) -> HttpConnection | None:
         """Wait for a connection and return it, after letting another thread wait for the next one.
         A connection that cannot be served is closed. Returns ``None`` if this thread is to end."""
         while True:
@@ -118,7 +117,7 @@ class Server:
                     sock.close()
                 self._report(exc)
 
-    def _admit(self, sock: socket.socket | None, listener: socket.socket) -> HttpConnection | None:
+    def _admit(self, sock: socket.socket | None, listener: Listener) -> HttpConnection | None:
         # This thread still counts as waiting, so that no other one accepts. Its connection is not
         # counted yet, so that two such threads do not block each other.
         while (
@@ -139,12 +138,12 @@ class Server:
         self._waiting -= 1
         return connection
 
-    def _accept(self, listener: socket.socket) -> socket.socket | None:
+    def _accept(self, listener: Listener) -> socket.socket | None:
         """Wait for a connection and return its socket; ``None`` if ``listener`` was closed. Never
         raises."""
         while True:
             try:
-                sock = _accepted(listener)
+                sock = listener.accept()
                 self._reported = None
                 return sock
             except BaseException as exc:  # nothing may end the only thread that accepts
@@ -189,9 +188,6 @@ class Server:
                 self._closing, self._listener = self._listener, None
             listener = self._closing
         if listener is not None:
-            # Wakes every thread in accept() at once (Linux); close() alone would not.
-            with contextlib.suppress(OSError):
-                listener.shutdown(socket.SHUT_RDWR)
             listener.close()
             self._closing = None
 
@@ -223,16 +219,3 @@ class Server:
             threads = [t for t in self._threads if t is not threading.current_thread()]
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-
-
-def _accepted(listener: socket.socket) -> socket.socket:
-    # As socket.accept(), which makes its result with what ``socket.socket`` is at that moment: a
-    # guard against network access (pytest-socket) raises there, and the descriptor is lost.
-    descriptor, _ = listener._accept()  # type: ignore[attr-defined]
-    try:
-        sock = _Socket(listener.family, listener.type, listener.proto, fileno=descriptor)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    sock.setblocking(True)  # BSD lets it inherit the listener's O_NONBLOCK
-    return sock

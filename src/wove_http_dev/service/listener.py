@@ -1,0 +1,84 @@
+"""``Listener``: waits for connections on the listening sockets of a port."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+
+from wove_http_dev.forks import close_in_forks
+
+_Socket = socket.socket
+
+
+class Listener:
+    """Accepts connections on ``sockets``, which it owns, until it is closed.
+
+    Threads that wait in :meth:`accept` are woken by a byte on a socket pair, not by what happens to
+    a listening socket: ``shutdown()`` of it wakes them on Linux only (POSIX leaves that open, BSD
+    and macOS raise ENOTCONN: ``soshutdown`` in XNU's bsd/kern/uipc_socket.c), ``close()`` on macOS
+    only. A connection to oneself would wake one thread of one socket, and none while the kernel's
+    queue of connections is full.
+    """
+
+    def __init__(self, sockets: Iterable[socket.socket]) -> None:
+        self.sockets = list(sockets)
+        self.closed = False
+        self._turn = threading.Lock()
+        """Held by the thread that waits; the others wait for it, so that one connection wakes one
+        thread."""
+        self._ready: list[int] = []
+        self._reader, self._writer = map(close_in_forks, socket.socketpair())
+        self._poll = select.poll()
+        for sock in (*self.sockets, self._reader):
+            # The client of a connection that was ready may have gone before it is accepted.
+            sock.setblocking(False)
+            self._poll.register(sock, select.POLLIN)
+        self._by_descriptor = {sock.fileno(): sock for sock in self.sockets}
+
+    def accept(self) -> socket.socket | None:
+        """Wait for a connection and return its socket; ``None`` if this was closed. Raises
+        :class:`OSError` as accept(2)."""
+        with self._turn:
+            while not self.closed:
+                if not self._ready:
+                    self._ready = [descriptor for descriptor, _ in self._poll.poll()]
+                sock = self._by_descriptor.get(self._ready.pop())
+                if sock is not None:
+                    with suppress(BlockingIOError):
+                        return _accepted(sock)
+                elif not self.closed:  # other code of this process closed the socket pair
+                    raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+            return None
+
+    def close(self) -> None:
+        """Stop listening, and let every thread that waits return. May be called again."""
+        self.closed = True
+        with suppress(OSError):
+            self._writer.send(b"x")
+        with self._turn:  # nothing is closed while a thread waits for it
+            for sock in (*self.sockets, self._reader, self._writer):
+                sock.close()
+
+    def __enter__(self) -> Listener:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _accepted(listener: socket.socket) -> socket.socket:
+    # As socket.accept(), which makes its result with what ``socket.socket`` is at that moment: a
+    # guard against network access (pytest-socket) raises there, and the descriptor is lost.
+    descriptor, _ = listener._accept()  # type: ignore[attr-defined]
+    try:
+        sock = _Socket(listener.family, listener.type, listener.proto, fileno=descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    sock.setblocking(True)  # BSD lets it inherit the listener's O_NONBLOCK
+    return sock
