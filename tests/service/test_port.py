@@ -110,8 +110,7 @@ class TestReserved:
     @on_linux
     def test_second_port_of_the_same_number(self, port: Port) -> None:
         """A second reservation of the same number is an error that says in use."""
-        expected = rf"port {port.number} on localhost \(127\.0\.0\.1\) is in use"
-        with pytest.raises(PortInUseError, match=expected):
+        with pytest.raises(PortInUseError, match=f"port {port.number} on localhost is in use"):
             Port("localhost", port.number)
 
     def test_close_gives_it_back(self) -> None:
@@ -264,7 +263,9 @@ class TestOtherFamily:
         """A port that is in use on ``::1`` alone is refused."""
         with bind(0, address="::1") as busy:
             number = busy.getsockname()[1]
-            with pytest.raises(PortInUseError, match=rf"port {number} on localhost \(::1\)"):
+            with pytest.raises(
+                PortInUseError, match=f"port {number} on localhost is in use at ::1"
+            ):
                 Port("localhost", number)
 
     @with_ipv6
@@ -297,7 +298,7 @@ class TestOtherFamily:
     def test_no_free_port(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """If no port is free on ``::1``, the choice ends with an error."""
         refuse_ipv6(monkeypatch, errno.EADDRINUSE)
-        with pytest.raises(PortInUseError, match=r"localhost \(::1\)"):
+        with pytest.raises(PortInUseError, match="localhost is in use at ::1"):
             Port("localhost", 0)
 
     @pytest.mark.parametrize("number", [errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT])

@@ -128,10 +128,10 @@ def _addresses(host: str) -> list[Address]:
 
 def _explain(exc: OSError, host: str, where: Address, number: int) -> UsageError:
     address = where[1]
-    name = host if Host(host).is_address else f"{host} ({address})"
+    name, at = (host, "") if Host(host).is_address else (f"{host} ({address})", f" at {address}")
     if exc.errno == errno.EADDRINUSE:
         return PortInUseError(
-            f"port {number} on {name} is in use; stop what listens there, or use port=0"
+            f"port {number} on {host} is in use{at}; stop what listens there, or use port=0"
             " (--port 0) for a free one"
         )
     if exc.errno == errno.EADDRNOTAVAIL:
