@@ -287,6 +287,64 @@ class TestSignedRefusals:
         assert signed.verify(signed_request(key="other")).hint is None
 
 
+class TestHead:
+    """What a request's head is enough to refuse."""
+
+    def head(self, **changes: Any) -> Request:
+        """The head of a signed request."""
+        return dataclasses.replace(signed_request(**changes), body=b"")
+
+    def test_head_that_needs_its_body(self, signed: Authenticator) -> None:
+        """A head with all signature headers is not refused, whatever was signed."""
+        assert signed.judge_head(self.head(secret="another")) is None
+
+    @pytest.mark.parametrize("name", SIGNED_HEADERS)
+    def test_missing_header(self, signed: Authenticator, name: str) -> None:
+        """A head without one of the four headers is refused as the whole request is."""
+        head = self.head(headers=without(signed_request().headers, name))
+        assert signed.judge_head(head) == signed.verify(head)
+
+    @pytest.mark.parametrize(
+        "changes", [{"key": "other"}, {"timestamp": "nan"}, {"timestamp": "1"}], ids=str
+    )
+    def test_wrong_value(self, signed: Authenticator, changes: dict[str, str]) -> None:
+        """A head with another key id or a wrong timestamp is refused as the whole request is."""
+        head = self.head(**changes)
+        assert signed.judge_head(head) == signed.verify(head)
+
+    @pytest.mark.parametrize("text", ["v1=", "v2=" + "0" * 64, "v1=" + "g" * 64, NON_ASCII])
+    def test_signature_that_is_none(self, signed: Authenticator, text: str) -> None:
+        """A text that is not of a signature's form is refused with the reason of a wrong one."""
+        head = with_header(self.head(), SIGNATURE, text)
+        verdict = signed.judge_head(head)
+        assert verdict is not None
+        assert (verdict.reason, verdict.hint) == (
+            signed.verify(head).reason,
+            signed.verify(head).hint,
+        )
+
+    def test_nonce_is_not_used(self, signed: Authenticator) -> None:
+        """Judging a head does not use up its nonce."""
+        signed.judge_head(self.head())
+        assert signed.verify(signed_request()).accepted
+
+    @pytest.mark.parametrize(
+        ("sent", "refused"), [(f"Bearer {SECRET}", False), ("Bearer x", True), ("Basic x", True)]
+    )
+    def test_bearer(self, bearer: Authenticator, sent: str, refused: bool) -> None:
+        """A token is judged by the head."""
+        verdict = bearer.judge_head(bearer_request(sent))
+        assert (verdict is not None) == refused
+
+    @pytest.mark.parametrize(("origin", "refused"), [(None, False), ("http://evil.example", True)])
+    def test_without_credentials(
+        self, unauthenticated: Authenticator, origin: str | None, refused: bool
+    ) -> None:
+        """What a web page could send is refused by its head."""
+        verdict = unauthenticated.judge_head(json_request(Origin=origin))
+        assert (verdict is not None) == refused
+
+
 class TestNonces:
     """The memory of nonces, and its limit."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from wove_http_dev.protocol.messages import Request
@@ -257,6 +259,52 @@ class TestProgress:
         fed = reader()
         fed.feed(data)
         assert fed.keep_alive is kept
+
+
+def fed(data: bytes) -> RequestReader:
+    """A reader that was fed ``data``, which is not a whole request."""
+    reading = reader()
+    assert not reading.feed(data)
+    return reading
+
+
+class TestPart:
+    """A request whose body has not arrived to its end."""
+
+    def test_head(self) -> None:
+        """Method, target and headers are known once the head is done."""
+        head = fed(POST[:-5]).head()
+        assert (head.method, head.target, head.headers["Host"]) == ("POST", "/wove/tasks", "h")
+
+    def test_beginning_of_the_body(self) -> None:
+        """The request has as much of its body as has arrived."""
+        assert fed(POST[:-1]).request().body == b"hell"
+
+    def test_size(self) -> None:
+        """``body_size`` counts the bytes of the body that have arrived."""
+        assert fed(POST[:-1]).body_size == 4
+
+    @pytest.mark.parametrize(("data", "whole"), [(POST, True), (POST[:-1], False)])
+    def test_complete(self, data: bytes, whole: bool) -> None:
+        """``complete`` says whether the whole request has arrived."""
+        reading = reader()
+        reading.feed(data)
+        assert reading.complete is whole
+
+    def test_memory_of_small_chunks(self) -> None:
+        """A byte that comes in a chunk of its own takes a few bytes of memory, no object."""
+        size = 50_000
+        reading = RequestReader(max_head=MAX_HEAD, max_body=size)
+        reading.feed(CHUNKED)
+        chunks = b"1\r\nx\r\n" * 1000
+        tracemalloc.start()
+        try:
+            for _ in range(size // 1000):
+                reading.feed(chunks)
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert (reading.body_size, held < 3 * size) == (size, True)
 
 
 class TestPipelining:

@@ -22,6 +22,7 @@ from tests.service.helpers import both, served
 from tests.support import (
     TARGET,
     TIMEOUT,
+    HttpResponse,
     MakeWorker,
     answer,
     connect,
@@ -35,7 +36,8 @@ from tests.support import (
     send_raw,
     signed_bytes,
 )
-from wove_http_dev.faults.fault import Connection, Fault, Wire
+from wove_http_dev.faults.fault import AuthStage, Connection, Fault, Wire
+from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.service.limits import Limits
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker import HttpWorker
@@ -319,8 +321,16 @@ def test_large_body_names_the_option(make_worker: MakeWorker) -> None:
 )
 def test_slow_request_times_out(make_worker: MakeWorker, tls: bool, sent: bytes) -> None:
     """A request that is not complete in time gets a 408, also where nothing more arrives."""
-    worker = make_worker(tls=tls, limits=Limits(head=0.2, body=0.2))
+    worker = make_worker(tls=tls, security="none", limits=Limits(head=0.2, body=0.2))
     assert send_one(worker, sent).status == 408
+
+
+@both
+def test_slow_body_times_out(make_worker: MakeWorker, tls: bool) -> None:
+    """A body that comes too slowly gets a 408, although its time is not over."""
+    limits = Limits(body_grace=0.2, body_rate=2**30, body=10 * TIMEOUT)
+    worker = make_worker(tls=tls, limits=limits)
+    assert send_one(worker, signed_bytes(worker, run_frame(answer))[:-1]).status == 408
 
 
 def test_slow_request_is_in_the_journal(make_worker: MakeWorker) -> None:
@@ -342,6 +352,98 @@ def test_broken_off_request_is_in_the_journal(plain_worker: HttpWorker) -> None:
         sock.shutdown(socket.SHUT_WR)
         read_all(sock)
     assert "before its request was whole" in plain_worker.exchanges[-1].error
+
+
+# Requests that are refused by their heads
+
+
+LARGE = 60 * MEGABYTE
+
+
+def announced(frame: bytes, **headers: str) -> bytes:
+    """The beginning of a request with a large body, which begins with ``frame``."""
+    return request_bytes({"Content-Length": str(LARGE), **headers}, frame)
+
+
+def unfinished(worker: HttpWorker, data: bytes) -> HttpResponse:
+    """The response to ``data``, which is not a whole request, on a connection that stays open."""
+    with connect(worker) as sock:
+        sock.sendall(data)
+        return read_response(sock)
+
+
+@both
+@pytest.mark.parametrize("size", [0, 100_000], ids=["head", "beginning"])
+def test_refused_before_its_body(make_worker: MakeWorker, tls: bool, size: int) -> None:
+    """A large request without credentials is answered before its body is there."""
+    worker = make_worker(tls=tls, limits=Limits(refused=TIMEOUT / 2 if size else 0.0))
+    response = unfinished(worker, announced(b" " * size))
+    assert (response.status, response.headers["connection"]) == (401, "close")
+
+
+@both
+def test_refused_while_writing(make_worker: MakeWorker, tls: bool) -> None:
+    """A client that writes its whole large body before it reads gets the 401, not a reset."""
+    with contextlib.closing(http_connection(make_worker(tls=tls))) as client:
+        client.request("POST", TARGET, body=b"x" * (30 * MEGABYTE))
+        assert client.getresponse().status == 401
+
+
+@both
+def test_refused_instead_of_continue(make_worker: MakeWorker, tls: bool) -> None:
+    """A client that waits for 100 Continue gets its refusal instead."""
+    worker = make_worker(tls=tls)
+    assert unfinished(worker, announced(b"", Expect="100-continue")).status == 401
+
+
+@pytest.mark.parametrize("security", ["signed", "bearer", "none"])
+def test_refused_by_its_head_in_each_mode(make_worker: MakeWorker, security: str) -> None:
+    """Each way to authenticate refuses by the head what it can."""
+    worker = make_worker(tls=False, security=security, limits=Limits(refused=0.0))
+    refused = unfinished(worker, announced(b"", Origin="http://evil.example"))
+    assert refused.status == (403 if security == "none" else 401)
+
+
+def test_refused_request_is_in_the_journal(make_worker: MakeWorker) -> None:
+    """The journal has the task of a request that was refused before its body was there."""
+    worker = make_worker(tls=False, limits=Limits(refused=TIMEOUT / 2))
+    unfinished(worker, announced(run_frame(answer, task="fetch").ljust(100_000)))
+    (exchange,) = worker.exchanges
+    assert (exchange.code, exchange.task_id) == ("header-missing", "fetch")
+
+
+@dataclass(frozen=True)
+class Waved(Fault):
+    """Accepts every request."""
+
+    stage: ClassVar[str] = "auth"
+
+    def on_auth(self, stage: AuthStage) -> Verdict:
+        """Accept the request."""
+        return Verdict(accepted=True)
+
+
+def test_fault_that_accepts(worker: HttpWorker) -> None:
+    """A fault may accept a large request that its head would refuse."""
+    worker.inject(Waved())
+    frame = run_frame(answer, {}, task="task").ljust(200_000)
+    assert send_one(worker, request_bytes({}, frame)).result == 42
+
+
+def test_fault_that_has_acted(worker: HttpWorker) -> None:
+    """A fault that has hit its last request keeps no request from being refused by its head."""
+    with worker.inject(Waved(), times=1):
+        send_one(worker, request_bytes({}, run_frame(answer)))
+        assert unfinished(worker, announced(b" " * 100_000)).status == 401
+
+
+@pytest.mark.parametrize("fault", ["handshake-close", "wrong-hostname"])
+def test_fault_of_connections(worker: HttpWorker, fault: str) -> None:
+    """A fault that hits connections cannot change the verdict on a request."""
+    with connect(worker) as sock:
+        worker.inject(fault)
+        sock.sendall(announced(b" " * 100_000))
+        assert read_response(sock).status == 401
 
 
 # TLS

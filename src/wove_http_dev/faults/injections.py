@@ -238,6 +238,16 @@ class Injections:
         with self._lock:
             return any(fault.listener for i in self._active for fault in i.faults)
 
+    @property
+    def await_requests(self) -> bool:
+        """Whether a fault in force may still hit a request."""
+        with self._lock:
+            return any(
+                not injection.spent and not fault.listener and fault.stage != "connection"
+                for injection in self._active
+                for fault in injection.faults
+            )
+
     def plan_connection(self) -> Plan:
         """Return the faults that are to act on a new connection."""
         return self._plan(None) if self._active else NO_PLAN

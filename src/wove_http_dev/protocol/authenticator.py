@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import hmac
 import math
+import re
 import threading
 import time
 import urllib.parse
@@ -50,6 +51,7 @@ CODES = {
 }
 """The codes of refusals, and what each means."""
 NONCE_LIMIT = 250_000
+_SIGNATURE = re.compile(r"v1=[0-9a-f]{64}")
 
 
 class Step(NamedTuple):
@@ -190,8 +192,23 @@ class Authenticator:
         mode = self.credentials.mode
         if mode == "none":
             return self._browser_guard(request)
+        checks = self._signed(request) if mode == "signed" else self._bearer(request)
+        return self._verdict(request, checks)
+
+    def judge_head(self, head: Request) -> Verdict | None:
+        """Return the refusal of a request for what its head is, whatever the body will be; ``None``
+        if the body is needed to judge it. Never raises, regardless of the headers."""
+        mode = self.credentials.mode
+        if mode == "none":
+            verdict = self._browser_guard(head)
+        else:
+            checks = self._signed_head(head) if mode == "signed" else self._bearer(head)
+            verdict = self._verdict(head, checks)
+        return None if verdict.accepted else verdict
+
+    def _verdict(self, request: Request, checks: Iterator[Step]) -> Verdict:
         steps: list[Step] = []
-        for step in self._signed(request) if mode == "signed" else self._bearer(request):
+        for step in checks:
             steps.append(step)
             if not step.ok:
                 return self._refused(request, steps)
@@ -211,20 +228,28 @@ class Authenticator:
         return verdict
 
     def _signed(self, request: Request) -> Iterator[Step]:
-        headers = request.headers
-        yield _check_headers(headers)
-        key, timestamp, nonce, signature = (headers.get(name) or "" for name in SIGNED_HEADERS)
-        known = _same(key, self.credentials.key)
-        yield _step("key", known, f"unknown key {key[:80]!r}", "unknown-key")
         now = self._clock()
-        yield self._timestamp(timestamp, now)
-        body_hash = hashlib.sha256(request.body).hexdigest()
-        canonical = canonical_string(request.target, body_hash, timestamp, nonce)
+        yield from self._signed_by(request, now)
+        timestamp, nonce, signature = (request.headers[name] for name in SIGNED_HEADERS[1:])
+        canonical = canonical_string(request.target, request.body_hash, timestamp, nonce)
         yield Step("canonical string", True, canonical.replace("\n", "|")[:400])
         match = _same(signature, _signature(self.credentials.secret, canonical))
         yield _step("signature", match, "does not match", "signature-mismatch")
         if self.credentials.remember_nonces:
             yield _NONCE_STEPS[self._nonces.remember(nonce, now)]
+
+    def _signed_head(self, head: Request) -> Iterator[Step]:
+        yield from self._signed_by(head, self._clock())
+        possible = _SIGNATURE.fullmatch(head.headers[SIGNATURE]) is not None
+        yield _step("signature", possible, "does not match", "signature-mismatch")
+
+    def _signed_by(self, request: Request, now: float) -> Iterator[Step]:
+        """Check the headers that need no body: all are there, the key id, the timestamp."""
+        yield _check_headers(request.headers)
+        key = request.headers[KEY]
+        known = _same(key, self.credentials.key)
+        yield _step("key", known, f"unknown key {key[:80]!r}", "unknown-key")
+        yield self._timestamp(request.headers[TIMESTAMP], now)
 
     def _timestamp(self, text: str, now: float) -> Step:
         try:
@@ -265,10 +290,9 @@ class Authenticator:
         """Set ``would_match`` and ``hint`` of ``verdict`` after a signature mismatch."""
         headers = request.headers
         timestamp, nonce, signature = (headers.get(name) or "" for name in SIGNED_HEADERS[1:])
-        body_hash = hashlib.sha256(request.body).hexdigest()
 
         def matches(secret: bytes, target: str) -> bool:
-            canonical = canonical_string(target, body_hash, timestamp, nonce)
+            canonical = canonical_string(target, request.body_hash, timestamp, nonce)
             return _same(signature, _signature(secret, canonical))
 
         for what, target in _target_variants(request.target):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import http
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from werkzeug.datastructures import Headers
@@ -21,7 +23,7 @@ def without(headers: Headers, *names: str) -> Headers:
 
 @dataclass(frozen=True)
 class Request:
-    """A complete request. The head is decoded as latin-1 (RFC 9110, 5.5), the body is unchanged."""
+    """A request. The head is decoded as latin-1 (RFC 9110, 5.5), the body is unchanged."""
 
     method: str
     target: str
@@ -30,6 +32,11 @@ class Request:
     body: bytes = field(repr=False)
     secure: bool = False
     """Whether the request came over TLS."""
+
+    @cached_property
+    def body_hash(self) -> str:
+        """The SHA-256 of the body in hex, which is signed."""
+        return hashlib.sha256(self.body).hexdigest()
 
 
 @dataclass

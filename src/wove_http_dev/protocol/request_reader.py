@@ -7,6 +7,9 @@ to origin form.
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
+
 import httptools
 from werkzeug.datastructures import Headers
 
@@ -38,11 +41,14 @@ class RequestReader:
         self._method = ""
         self._target: list[bytes] = []
         self._headers: list[tuple[str, str]] = []
-        self._body: list[bytes] = []
-        self._body_size = 0
+        # Not a list: a chunk may be one byte, and a bytes object takes more than 30.
+        self._body = io.BytesIO()
+        self.body_size = 0
+        """Bytes of the body that have arrived."""
         self._fed = 0
         self._head_size = 0
-        self._complete = False
+        self.complete = False
+        """Whether the whole request has arrived."""
         self._keep_alive = False
         self._failure: RequestError | None = None
         self.head_done = False
@@ -57,7 +63,7 @@ class RequestReader:
     @property
     def expects_continue(self) -> bool:
         """Whether the client waits for ``100 Continue`` before its body (RFC 9110, 10.1.1)."""
-        if not self.head_done or self._body_size or self._complete:
+        if not self.head_done or self.body_size or self.complete:
             return False
         if self._parser.get_http_version() == "1.0":  # it does not know interim responses
             return False
@@ -84,12 +90,12 @@ class RequestReader:
                 raise RequestError(
                     400, "a TLS handshake on a plain http port", "tls-on-plain-http-port"
                 ) from None
-            if not self._complete:
+            if not self.complete:
                 raise RequestError(400, f"not HTTP/1.1: {exc}") from None
             self.pipelined = True
         if not self.head_done and self._fed > self._max_head:
             raise self._head_too_large()
-        return self._complete
+        return self.complete
 
     def _parse_without_upgrade(self, rest: bytes) -> bool:
         """Parse a head that offers another protocol again without the offer, followed by ``rest``,
@@ -100,10 +106,10 @@ class RequestReader:
         for complete.
         """
         if self.pipelined:
-            return self._complete
+            return self.complete
         if self._method == "CONNECT":  # never served; what follows it is not HTTP
             self.pipelined = True
-            return self._complete
+            return self.complete
         version = self._parser.get_http_version().encode("ascii")
         target = b"".join(self._target)
         lines = [b"%s %s HTTP/%s" % (self._method.encode("ascii"), target, version)]
@@ -111,7 +117,7 @@ class RequestReader:
             if name.lower() != "upgrade":
                 lines.append(f"{name}: {value}".encode("latin-1"))
         self._target, self._headers, self._head_size = [], [], 0
-        self._complete = self.head_done = False
+        self.complete = self.head_done = False
         self._parser = httptools.HttpRequestParser(self)
         return self._parse(b"\r\n".join([*lines, b"", rest]))
 
@@ -125,37 +131,36 @@ class RequestReader:
         """Whether the client keeps the connection open for another request."""
         return self._keep_alive and not self.pipelined
 
-    def request(self) -> Request:
-        """Return the request. Call it only after :meth:`feed` returned true."""
+    def head(self) -> Request:
+        """Return the request without its body. Call it only once ``head_done`` is true."""
         authority, target = _origin_form(b"".join(self._target))
         headers = Headers(self._headers)
         if authority is not None:  # it replaces the Host header (RFC 9112, 3.2.2)
             headers["Host"] = authority
-        return Request(
-            method=self._method,
-            target=target,
-            headers=headers,
-            body=self._body[0] if len(self._body) == 1 else b"".join(self._body),
-            secure=self._secure,
-        )
+        return Request(self._method, target, headers, b"", self._secure)
+
+    def request(self) -> Request:
+        """Return the request, with as much of its body as has arrived. Call it only once
+        ``head_done`` is true."""
+        return replace(self.head(), body=self._body.getvalue())  # CPython does not copy it
 
     # llhttp's callbacks. An exception in one surfaces as HttpParserCallbackError, so it is stored.
 
     def on_message_begin(self) -> None:
         """Note that a second message in the same bytes is pipelined."""
-        if self._complete:
+        if self.complete:
             self.pipelined = True
 
     def on_url(self, url: bytes) -> None:
         """Store a piece of the target."""
-        if not self._complete:
+        if not self.complete:
             self._method = self._parser.get_method().decode("ascii")
             self._target.append(url)
             self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Store a header. A trailer only counts towards the size limit."""
-        if self._complete:
+        if self.complete:
             return
         self._count_head(len(name) + len(value))
         if not self.head_done:  # a trailer is not a header (RFC 9110, 6.5.1), but counts like one
@@ -163,7 +168,7 @@ class RequestReader:
 
     def on_headers_complete(self) -> None:
         """Check the complete head, and the size of the body that it announces."""
-        if self._complete:
+        if self.complete:
             return
         self.head_done = True
         if self._parser.get_http_version() not in ("1.0", "1.1"):
@@ -180,18 +185,18 @@ class RequestReader:
 
     def on_body(self, data: bytes) -> None:
         """Store a piece of the body."""
-        if self._complete:
+        if self.complete:
             return
-        self._body_size += len(data)
-        self._limit_body(self._body_size)
-        self._body.append(data)
+        self.body_size += len(data)
+        self._limit_body(self.body_size)
+        self._body.write(data)
 
     def on_message_complete(self) -> None:
         """Mark the request as complete, and store its method and keep-alive setting before the
         parser begins the next message."""
-        if self._complete:
+        if self.complete:
             return
-        self._complete = True
+        self.complete = True
         self._keep_alive = bool(self._parser.should_keep_alive())
 
     def _count_head(self, size: int) -> None:

@@ -18,8 +18,10 @@ from wove_http_dev.errors import NoCertificateError
 from wove_http_dev.faults.fault import Wire
 from wove_http_dev.faults.injections import NO_PLAN, Plan
 from wove_http_dev.forks import close_in_forks
+from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
 from wove_http_dev.protocol.request_reader import RequestError, RequestReader
+from wove_http_dev.service.intake import RequestIntake
 from wove_http_dev.service.limits import Limits
 from wove_http_dev.tls import CertificateAuthority
 
@@ -59,8 +61,13 @@ class Handler(Protocol):
     def plan_connection(self) -> Plan:
         """Return the faults that are to act on a new connection."""
 
-    def handle(self, request: Request) -> PendingReply:
-        """Return the reply to a request. Never raises."""
+    def judge(self, head: Request) -> Verdict | None:
+        """Return the refusal of a request of which only the head has arrived; ``None`` if its body
+        is needed."""
+
+    def handle(self, request: Request, refusal: Verdict | None = None) -> PendingReply:
+        """Return the reply to a request. With ``refusal``, what :meth:`judge` returned, its body
+        may be incomplete. Never raises."""
 
     def connection_failed(
         self, error: str, *, code: str, status: int | None, faults: list[str]
@@ -104,10 +111,6 @@ def _handshake_code(reason: str) -> str:
     """Return the journal code of a failed handshake; ``reason`` is OpenSSL's error text."""
     rejected = "ALERT" in reason and ("CERT" in reason or "_CA" in reason)
     return "certificate-rejected" if rejected else "handshake-failed"
-
-
-def _too_slow() -> RequestError:
-    return RequestError(408, "the request took too long to arrive", "request-timeout")
 
 
 class HttpConnection:
@@ -173,6 +176,10 @@ class HttpConnection:
         except (OSError, ValueError) as exc:  # ValueError: TLS has ended, because of interrupt()
             self._broken = exc
             raise
+
+    def _receive_within(self, seconds: float) -> bytes:
+        self._sock.settimeout(seconds)
+        return self._receive(CHUNK)
 
     def _end(self) -> None:
         with contextlib.suppress(OSError):
@@ -253,8 +260,15 @@ class HttpConnection:
         reader = RequestReader(
             max_head=limits.max_head, max_body=limits.max_body, secure=self.secure
         )
+        handler = self._owner.handler
+        intake = RequestIntake(
+            reader, limits, receive=self._receive_within, send=self.send, judge=handler.judge
+        )
         try:
-            if not self._read(reader):
+            if not intake.read(limits.idle if self.head else limits.head):
+                if reader.started and not self._over:
+                    error = "the client closed before its request was whole"
+                    self._failed(error, "request-incomplete")
                 return False
             request = reader.request()
         except RequestError as exc:
@@ -270,44 +284,11 @@ class HttpConnection:
                 self._failed(error, "request-incomplete")
             return False
         self._answering = True
-        pending = self._owner.handler.handle(request)
+        pending = handler.handle(request, intake.refusal)
         try:
             return self._write(pending, request.method, reader)
         finally:
             self._answering = False
-
-    def _read(self, reader: RequestReader) -> bool:
-        limits, sock = self._limits, self._sock
-        sock.settimeout(limits.idle if self.head else limits.head)
-        deadline = 0.0
-        continued = False
-        while True:
-            try:
-                data = self._receive(CHUNK)
-            except TimeoutError as exc:
-                if exc is not self._broken or not reader.started:
-                    raise
-                raise _too_slow() from None
-            if not data:
-                if reader.started and not self._over:
-                    error = "the client closed before its request was whole"
-                    self._failed(error, "request-incomplete")
-                return False
-            if reader.feed(data):
-                return True
-            if reader.expects_continue and not continued:
-                continued = True
-                self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-            now = time.monotonic()
-            if not deadline:
-                deadline = now + limits.head
-                in_head = True
-            if in_head and reader.head_done:
-                deadline, in_head = now + limits.body, False
-            left = deadline - now
-            if left <= 0:
-                raise _too_slow()
-            sock.settimeout(left)
 
     def _write(self, pending: PendingReply, method: str, reader: RequestReader) -> bool:
         close = self._owner.stopping or not reader.keep_alive
@@ -331,7 +312,8 @@ class HttpConnection:
                 pending.done(error, "reply-not-taken")
             return False
         pending.done()
-        if reader.pipelined:  # a pipelined request, which is not served, may still be arriving
+        # The rest of a refused request, or a pipelined one, which is not served.
+        if reader.pipelined or not reader.complete:
             with contextlib.suppress(OSError):
                 self._drain()
         return not close and not self._over

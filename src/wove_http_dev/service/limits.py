@@ -11,7 +11,16 @@ class Limits:
 
     handshake: float = 10.0
     head: float = 10.0
+    """For a request's head, from its first byte."""
     body: float = 60.0
+    """For its body."""
+    body_grace: float = 10.0
+    """After this long a body must have come at ``body_rate`` on average."""
+    body_rate: float = 4096.0
+    """Bytes per second. A slow network or machine is far faster; a client that keeps a connection
+    busy with single bytes is not."""
+    refused: float = 1.0
+    """For the beginning of a body that is not needed, because the request's head refuses it."""
     idle: float = 5.0
     """Between two requests on one connection."""
     write: float = 30.0

@@ -105,7 +105,11 @@ class Pipeline:
     def service_failed(self, exc: BaseException, faults: Sequence[str] = ()) -> None:
         record_failure(self.journal, exc, faults=faults)
 
-    def handle(self, request: Request) -> ServiceReply:
+    def judge(self, head: Request) -> Verdict | None:
+        # A fault may change the verdict, and is chosen by what the body claims to be.
+        return None if self.faults.await_requests else self.authenticator.judge_head(head)
+
+    def handle(self, request: Request, refusal: Verdict | None = None) -> ServiceReply:
         life = self.life
         exchange = self.journal.open()
         claim = Claim(request.body)
@@ -114,9 +118,12 @@ class Pipeline:
         self.journal.record_headers(exchange, list(request.headers))
         plan = NO_PLAN
         try:
-            plan = self.faults.plan_request(claim)
-            exchange.faults = plan.names
-            reply = self._answer(request, claim, plan, exchange, life)
+            if refusal is None:
+                plan = self.faults.plan_request(claim)
+                exchange.faults = plan.names
+                reply = self._answer(request, claim, plan, exchange, life)
+            else:
+                reply = self._refused(request, claim, refusal, exchange)
         except HungUpError:
             return ServiceReply(Reply(), plan, exchange, self.journal, hung_up=True)
         except ServiceError as exc:
@@ -146,12 +153,11 @@ class Pipeline:
     def _answer(
         self, request: Request, claim: Claim, plan: Plan, exchange: Exchange, life: int
     ) -> Reply:
-        verdict = self._authenticate(request, claim, plan, exchange)
+        stage = AuthStage(request, self.authenticator, plan.wait("auth"))
+        verdict = plan.fault("auth").on_auth(stage)
         if not verdict.accepted:
-            document = {"error": verdict.reason}
-            if verdict.hint:
-                document["hint"] = verdict.hint
-            return json_reply(verdict.status, document)
+            return self._refused(request, claim, verdict, exchange)
+        self._record_verdict(request, verdict, exchange)
         # OPTIONS may ask for the server as a whole, which has no path (RFC 9110, 9.3.7): a 405.
         whole = request.method == "OPTIONS" and request.target == "*"
         if not whole and request.target.partition("?")[0] not in self.paths:
@@ -172,25 +178,28 @@ class Pipeline:
         exchange.frame_type = "run_task"
         return self._ran(command, plan, exchange, life)
 
-    def _authenticate(
-        self, request: Request, claim: Claim, plan: Plan, exchange: Exchange
-    ) -> Verdict:
-        stage = AuthStage(request, self.authenticator, plan.wait("auth"))
-        verdict = plan.fault("auth").on_auth(stage)
+    def _refused(
+        self, request: Request, claim: Claim, verdict: Verdict, exchange: Exchange
+    ) -> Reply:
+        self._record_verdict(request, verdict, exchange)
+        clean = self.journal.clean
+        exchange.refusal = clean(verdict.reason)
+        exchange.code = verdict.code or "refused-by-fault"  # the verdict of a custom fault
+        exchange.frame_type = claim.type and clean(claim.type, 200)
+        exchange.task_id = claim.task_id and clean(claim.task_id, 200)
+        exchange.run_id = claim.run_id and clean(claim.run_id, 200)
+        exchange.initial_value = claim.initial_value
+        document = {"error": verdict.reason}
+        if verdict.hint:
+            document["hint"] = verdict.hint
+        return json_reply(verdict.status, document)
+
+    def _record_verdict(self, request: Request, verdict: Verdict, exchange: Exchange) -> None:
         exchange.accepted = verdict.accepted
         exchange.verdict = verdict
         if exchange.target != request.target:
             # It contained a secret or was too long, and the verdict quotes it.
             exchange.verdict = replace(verdict, steps=(), hint=None, would_match=None)
-        if not verdict.accepted:
-            exchange.refusal = self.journal.clean(verdict.reason)
-            exchange.code = verdict.code or "refused-by-fault"  # the verdict of a custom fault
-            clean = self.journal.clean
-            exchange.frame_type = claim.type and clean(claim.type, 200)
-            exchange.task_id = claim.task_id and clean(claim.task_id, 200)
-            exchange.run_id = claim.run_id and clean(claim.run_id, 200)
-            exchange.initial_value = claim.initial_value
-        return verdict
 
     def _ran(self, command: RunTask, plan: Plan, exchange: Exchange, life: int) -> Reply:
         run = Run(

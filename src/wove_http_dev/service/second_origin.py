@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from wove_http_dev.faults.fault import Wire
 from wove_http_dev.faults.injections import NO_PLAN, Injection, Plan
 from wove_http_dev.options import LOCAL_NAMES
+from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.service.limits import Limits
@@ -105,7 +106,11 @@ class SecondOrigin:
         """Return a plan without faults: none acts on a connection to this server."""
         return NO_PLAN
 
-    def handle(self, request: Request) -> _FixedReply:
+    def judge(self, head: Request) -> Verdict | None:
+        """Refuse nothing."""
+        return None
+
+    def handle(self, request: Request, refusal: Verdict | None = None) -> _FixedReply:
         """Record the request, and reply with a result for the run that the URL's query names."""
         exchange = self._journal.open()
         exchange.method, exchange.target = request.method, self._journal.clean(request.target)

@@ -1,0 +1,104 @@
+"""``RequestIntake``: reads one request, within the limits of its connection.
+
+A request that its head already refuses is not read to its end.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from wove_http_dev.protocol.authenticator import Verdict
+from wove_http_dev.protocol.claim import READ_BYTES
+from wove_http_dev.protocol.messages import Request
+from wove_http_dev.protocol.request_reader import RequestError, RequestReader
+from wove_http_dev.service.limits import Limits
+
+Receive = Callable[[float], bytes]
+"""Waits for bytes, at most as many seconds as its argument, and returns them; none at the end.
+Raises ``TimeoutError``, or another ``OSError``."""
+
+
+class RequestIntake:
+    """Reads a request with ``reader``. ``judge`` returns the refusal of a request for what its head
+    is; ``clock`` returns seconds."""
+
+    def __init__(
+        self,
+        reader: RequestReader,
+        limits: Limits,
+        *,
+        receive: Receive,
+        send: Callable[[bytes], None],
+        judge: Callable[[Request], Verdict | None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._reader = reader
+        self._limits = limits
+        self._receive = receive
+        self._send = send
+        self._judge = judge
+        self._clock = clock
+        self._begun = 0.0
+        self._body_begun: float | None = None
+        self._refusal: Verdict | None = None
+
+    @property
+    def refusal(self) -> Verdict | None:
+        """The refusal of a request that was not read to its end, else ``None``."""
+        return None if self._reader.complete else self._refusal
+
+    def read(self, wait: float) -> bool:
+        """Block until the request is whole, or refused by its head and enough of it is known.
+
+        Returns false if the client closed before. Waits ``wait`` seconds for the first bytes, and
+        raises ``TimeoutError`` if none come; later :class:`RequestError`.
+        """
+        reader = self._reader
+        while True:
+            try:
+                data = self._receive(wait)
+            except TimeoutError:
+                if not reader.started:
+                    raise
+                if self._refusal is not None:
+                    return True
+                raise _too_slow() from None
+            if not data:
+                return False
+            if not reader.started:
+                self._begun = self._clock()
+            if reader.feed(data):
+                return True
+            if reader.head_done and self._refused():
+                return True
+            wait = self._time_left()
+            if wait <= 0:
+                if self._refusal is not None:
+                    return True
+                raise _too_slow()
+
+    def _refused(self) -> bool:
+        """Judge the head, once; return whether enough is known of a request that it refuses."""
+        first = self._body_begun is None
+        if first:
+            self._body_begun = self._clock()
+            self._refusal = self._judge(self._reader.head())
+        if self._refusal is not None:  # the beginning of the body says what was refused
+            return self._reader.expects_continue or self._reader.body_size >= READ_BYTES
+        if first and self._reader.expects_continue:
+            self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return False
+
+    def _time_left(self) -> float:
+        limits, now = self._limits, self._clock()
+        if self._body_begun is None:
+            return self._begun + limits.head - now
+        if self._refusal is not None:
+            return self._body_begun + min(limits.refused, limits.body) - now
+        paced = limits.body_grace + self._reader.body_size / limits.body_rate
+        return self._body_begun + min(limits.body, paced) - now
+
+
+def _too_slow() -> RequestError:
+    return RequestError(408, "the request took too long to arrive", "request-timeout")
