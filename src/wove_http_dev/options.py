@@ -137,7 +137,7 @@ class Options:
             object.__setattr__(self, name, value)
         check_fields(self)
         _check_path(self.path)
-        _check_headers(self.headers)
+        check_headers(self.headers)
         if self.impersonate is not None:
             impersonated(self.impersonate)
         if isinstance(self.faults, (str, bytes)) or not isinstance(self.faults, Sequence):
@@ -343,7 +343,9 @@ def _check_path(path: str) -> None:
         raise UsageError("path must have no query and no fragment: every query is accepted")
 
 
-def _check_headers(headers: Any) -> None:
+def check_headers(headers: Any) -> None:
+    """Raise :class:`UsageError` for headers that urllib cannot send, or would send changed. The
+    message names the header, never its value."""
     if headers is None:
         return
     if not isinstance(headers, Mapping):

@@ -129,7 +129,7 @@ class Pipeline:
         except ServiceError as exc:
             exchange.refusal = self.journal.clean(str(exc))
             exchange.code = exc.code
-            reply = json_reply(exc.status, {"error": exchange.refusal})
+            reply = json_reply(exc.status, {"error": exchange.refusal, "code": exc.code})
             if isinstance(exc, UnavailableError) and exc.retry_after is not None:
                 reply.headers.append(("Retry-After", f"{exc.retry_after:g}"))
         except BaseException as exc:  # a bug, here or in a fault (SystemExit too): the client
@@ -163,11 +163,12 @@ class Pipeline:
         if not whole and request.target.partition("?")[0] not in self.paths:
             exchange.refusal = f"the path is not {' or '.join(dict.fromkeys(self.paths))}"
             exchange.code = "wrong-path"
-            return json_reply(404, {"error": exchange.refusal})
+            return json_reply(404, {"error": exchange.refusal, "code": exchange.code})
         if request.method != "POST":
             exchange.refusal = "only POST is served here"
             exchange.code = "wrong-method"
-            return json_reply(405, {"error": exchange.refusal}, allow="POST")
+            document = {"error": exchange.refusal, "code": exchange.code}
+            return json_reply(405, document, allow="POST")
         command = claim.decode()
         clean = self.journal.clean
         exchange.run_id = clean(command.run_id)
@@ -189,7 +190,7 @@ class Pipeline:
         exchange.task_id = claim.task_id and clean(claim.task_id, 200)
         exchange.run_id = claim.run_id and clean(claim.run_id, 200)
         exchange.initial_value = claim.initial_value
-        document = {"error": verdict.reason}
+        document = {"error": verdict.reason, "code": exchange.code}
         if verdict.hint:
             document["hint"] = verdict.hint
         return json_reply(verdict.status, document)

@@ -19,6 +19,7 @@ from tests.support import (
     connect,
     request_bytes,
     run_frame,
+    send_one,
     send_raw,
     signed_bytes,
     signed_request,
@@ -100,6 +101,14 @@ def test_request(make_worker: MakeWorker, data: Callable[[HttpWorker], bytes], c
     worker = make_worker(tls=False, security="none", max_body=1000)
     send_raw(worker, data(worker))
     assert code_of(worker) == code
+
+
+@pytest.mark.parametrize("data", [refused, wrong_path, wrong_method, malformed_frame])
+def test_reply(make_worker: MakeWorker, data: Callable[[HttpWorker], bytes]) -> None:
+    """A refusal's reply has the code of its exchange, so that a client need not read the words."""
+    worker = make_worker(security="signed" if data is refused else "none")
+    reply = send_one(worker, data(worker))
+    assert reply.document["code"] == code_of(worker)
 
 
 def test_plain_http_on_a_tls_port(worker: HttpWorker) -> None:
