@@ -30,6 +30,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("worker_side",),
     ("worker", "remote_worker"),
     ("assertions", "measurement"),
+    ("explain",),
     ("conformance.executor", "conformance.test_worker_cases", "pytest_plugin"),
     ("cli",),
     ("__main__",),

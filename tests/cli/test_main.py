@@ -92,7 +92,7 @@ def test_usage_error_of_the_process() -> None:
         (["serve", "--isolated"], "--isolated; that option is only for tests"),
         (["exec", "sh", "-c", "true"], "put the command after --"),
         (["fautls"], "'fautls'; did you mean 'faults'"),
-        (["nonsense"], "'nonsense'; there are demo, serve, exec, faults, check"),
+        (["nonsense"], "'nonsense'; there are demo, serve, exec, faults, doctor, check"),
         (["check", "wroker"], "'wroker'; did you mean 'worker'"),
         (["check", "executor", "--executor", "http", "--known-failing", "bultin"], "'builtin'"),
         (["check", "worker", "--known-failing", "builtin"], "builtin is for check executor"),

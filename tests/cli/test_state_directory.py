@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from wove_http_dev.cli.state_directory import StateDirectory
+from wove_http_dev.cli.state_directory import StateDirectory, kept_in
 from wove_http_dev.errors import UsageError
 
 
@@ -167,3 +167,39 @@ def test_file_with_another_secret(tmp_path: Path, kept: bool) -> None:
     path = state.file_with("given", 8443)
     found = (path.name, path.read_text(), stat.S_IMODE(path.stat().st_mode))
     assert found == ("secret-8443", "given", 0o600)
+
+
+# kept_in()
+
+
+def test_kept_in(tmp_path: Path) -> None:
+    """The bundle and every secret in a state directory are found."""
+    (tmp_path / "bundle.pem").write_text("")
+    (tmp_path / "secret").write_text("one")
+    (tmp_path / "secret-8443").write_text("two")
+    bundle, secrets = kept_in(tmp_path)
+    assert (bundle, [file for file, _ in secrets]) == (
+        str(tmp_path / "bundle.pem"),
+        [str(tmp_path / "secret"), str(tmp_path / "secret-8443")],
+    )
+    assert [str(secret) for _, secret in secrets] == ["one", "two"]
+
+
+def test_kept_in_shows_no_secret(tmp_path: Path) -> None:
+    """The repr of what was found shows no secret."""
+    (tmp_path / "secret").write_text("hunter2")
+    assert "hunter2" not in repr(kept_in(tmp_path))
+
+
+def test_kept_in_unreadable(tmp_path: Path) -> None:
+    """What is not a file of this user is left out."""
+    (tmp_path / "secret").symlink_to("/etc/hostname")
+    (tmp_path / "secret-1").mkdir()
+    (tmp_path / "secret-2").write_bytes(b"\xff")
+    assert kept_in(tmp_path) == (None, [])
+
+
+def test_kept_in_absent(tmp_path: Path) -> None:
+    """A directory that does not exist has nothing, and is not created."""
+    assert kept_in(tmp_path / "absent") == (None, [])
+    assert not (tmp_path / "absent").exists()

@@ -115,11 +115,14 @@ def _how_to_reach(worker: HttpWorker, state: StateDirectory) -> str:
     if security is not None:
         settings["security"] = security
     environment = {**definition, "executor_config": settings}
+    # Wove ignores that of an environment which only the task names.
+    limit = environment.pop("delivery_timeout", None)
+    shared = "" if limit is None else f", delivery_timeout={limit!r}"
     lines += [
         "",
         "import wove",
         "",
-        f"wove.config(environments={{{worker.environment!r}: {environment!r}}})",
+        f"wove.config(environments={{{worker.environment!r}: {environment!r}}}{shared})",
         "",
         "in the shell it runs in:",
         "",

@@ -7,11 +7,13 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.options import check_secret
 from wove_http_dev.private_files import locked, read_own, write_private
+from wove_http_dev.secret import Secret
 from wove_http_dev.tls import CertificateAuthority
 
 
@@ -24,7 +26,7 @@ class StateDirectory:
     """
 
     def __init__(self, path: str | None = None) -> None:
-        chosen = Path(path) if path else _default()
+        chosen = Path(path) if path else default_directory()
         try:
             self.path = chosen.absolute()  # clients read its files from other directories
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -75,7 +77,19 @@ class StateDirectory:
         return path
 
 
-def _default() -> Path:
+def kept_in(directory: Path) -> tuple[str | None, list[tuple[str, Secret]]]:
+    """Return what ``serve`` keeps in ``directory`` for its clients: the file of CAs, and each file
+    with a secret, and its content. What cannot be read is left out, and nothing is created."""
+    bundle, secrets = directory / "bundle.pem", []
+    for path in sorted(directory.glob("secret*")):
+        with suppress(OSError, ValueError):  # a UsageError is a ValueError
+            secrets.append((str(path), Secret(read_own(path, private=True).decode())))
+    return str(bundle) if bundle.is_file() else None, secrets
+
+
+def default_directory() -> Path:
+    """Return the directory that ``serve`` uses if none is named. Raises :class:`UsageError` if this
+    user has no home directory."""
     base = os.environ.get("XDG_STATE_HOME", "")
     if os.path.isabs(base):  # XDG Base Directory Specification: a relative path is invalid
         return Path(base) / "wove-http-dev"

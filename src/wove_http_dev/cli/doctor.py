@@ -1,0 +1,200 @@
+"""``doctor``: imports the module that calls ``wove.config``, and prints what is wrong with each
+remote environment before a task is sent."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from wove_http_dev.errors import UsageError
+from wove_http_dev.printable import printable
+
+if TYPE_CHECKING:
+    from wove_http_dev.explain.findings import Finding
+    from wove_http_dev.explain.no_op import LocalServe
+
+TIMEOUT = 5.0
+_EXAMPLES = """\
+Says, in a line for each check, what will go wrong before a task is sent, and what to do; then sends
+one signed request that is no task, and shows the answer. Exit status 1 if there is a problem.
+
+examples:
+  wove-http-dev doctor myapp.settings
+  wove-http-dev doctor myapp.worker:configure    (a function that calls wove.config)
+  wove-http-dev doctor                           (Wove's own wove_config.py)
+"""
+
+
+def add_doctor_command(commands: Any) -> None:
+    """Add ``doctor`` to an argparse subparsers action."""
+    parser = commands.add_parser(
+        "doctor",
+        help="say what is wrong with an application's wove.config before it hurts",
+        description=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "module",
+        metavar="MODULE[:FUNCTION]",
+        nargs="?",
+        help="the module that calls wove.config when it is imported, or in FUNCTION (default:"
+        " wove_config.py, as Wove finds it)",
+    )
+    parser.add_argument(
+        "--app-dir",
+        metavar="DIR",
+        default=".",
+        help="directory from which MODULE is imported (default: the working directory)",
+    )
+    parser.add_argument(
+        "--state-dir",
+        metavar="DIR",
+        help="the state directory of a local serve, to say which of its files would help (default:"
+        " that of serve)",
+    )
+    parser.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        default=TIMEOUT,
+        help=f"seconds to wait for an answer (default: {TIMEOUT:g})",
+    )
+    parser.set_defaults(run=_doctor)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"takes seconds, above 0 and at most 3600, not {text!r}")
+    return seconds
+
+
+def _doctor(namespace: argparse.Namespace) -> int:
+    from wove_http_dev.explain.doctor import examine, examine_process, remote_environments
+    from wove_http_dev.explain.task_calls import application_files, task_calls
+
+    directory = Path(namespace.app_dir)
+    if not directory.is_dir():
+        raise UsageError(f"--app-dir {directory} is not a directory")
+    before = set(sys.modules)
+    with _importable(directory.resolve()):
+        module = _configure(namespace.module)
+    from wove.runtime import runtime
+
+    imported = [each for name, each in list(sys.modules.items()) if name not in before]
+    calls = [] if module is None else task_calls(application_files(module, imported))
+    environments = remote_environments(runtime, calls)
+    if not environments:
+        names = ", ".join(map(repr, runtime.environments))
+        raise UsageError(
+            f"{namespace.module or 'wove_config.py'} configures no environment with the http or"
+            f" https executor (there are {names}); call wove.config(environments=…) when it is"
+            " imported, or name the function that does, MODULE:FUNCTION"
+        )
+    serve = _local_serve(namespace.state_dir)
+    problems = _print(examine_process(runtime, calls))
+    for env in environments:
+        print(f"\n{printable(env.title)}", flush=True)
+        problems += _print(examine(env, serve, namespace.timeout))
+    found = "no problem" if not problems else f"{problems} problem{'s' if problems > 1 else ''}"
+    print(f"\n{found} found")
+    return 1 if problems else 0
+
+
+def _print(findings: Iterable[Finding]) -> int:
+    """Print each finding as it is made. Returns the number of problems."""
+    problems = 0
+    for finding in findings:
+        print(finding.line(), flush=True)
+        problems += finding.verdict == "problem"
+    return problems
+
+
+def _configure(spec: str | None) -> ModuleType | None:
+    """Run the application's configuration; return its module, or ``None`` for ``wove_config.py``.
+
+    Raises :class:`UsageError` if that fails.
+    """
+    import wove
+
+    if spec is None:
+        if not any((each / "wove_config.py").exists() for each in (Path(), *Path.cwd().parents)):
+            raise UsageError(
+                "name the MODULE that calls wove.config; there is no wove_config.py here or above"
+            )
+        with _refused("wove_config.py cannot be used"):
+            wove.config()
+        return None
+    name, colon, function = spec.partition(":")
+    if not name or bool(colon) is not bool(function) or os.sep in name or name.endswith(".py"):
+        raise UsageError(f"{spec!r} is not MODULE or MODULE:FUNCTION, e.g. myapp.settings")
+    with _refused(f"cannot import {name!r}"):
+        module = importlib.import_module(name)
+    if function:
+        configure = getattr(module, function, None)
+        if not callable(configure):
+            raise UsageError(f"{name} has no function {function!r}")
+        with _refused(f"{spec} cannot be called"):
+            configure()
+    return module
+
+
+@contextmanager
+def _refused(what: str) -> Iterator[None]:
+    """Turn an exception of the application into a :class:`UsageError` with its last line and its
+    place in the application's code."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as exc:  # SystemExit too: an import must not end the command
+        last = traceback.format_exception_only(type(exc), exc)[-1]
+        raise UsageError(f"{what}: {' '.join(last.split())}{_place(exc)}") from None
+
+
+def _place(exc: BaseException) -> str:
+    """Return the file and line of the application's last own line of code, if there is one."""
+    import sysconfig
+
+    if isinstance(exc, SyntaxError) and exc.filename:
+        return f" ({os.path.relpath(exc.filename)}, line {exc.lineno})"
+    installed = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+    frames = [
+        frame
+        for frame in traceback.extract_tb(exc.__traceback__)
+        if not frame.filename.startswith((*installed, "<")) and frame.filename != __file__
+    ]
+    return f" ({os.path.relpath(frames[-1].filename)}, line {frames[-1].lineno})" if frames else ""
+
+
+@contextmanager
+def _importable(directory: Path) -> Iterator[None]:
+    text = str(directory)
+    sys.path.insert(0, text)
+    try:
+        yield
+    finally:
+        if text in sys.path:
+            sys.path.remove(text)
+
+
+def _local_serve(state_dir: str | None) -> LocalServe:
+    from wove_http_dev.cli.state_directory import default_directory, kept_in
+    from wove_http_dev.explain.no_op import LocalServe
+
+    try:
+        bundle, secrets = kept_in(Path(state_dir) if state_dir else default_directory())
+    except UsageError:
+        return LocalServe()
+    return LocalServe(bundle, tuple(secrets))

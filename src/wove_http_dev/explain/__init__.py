@@ -1,0 +1,1 @@
+"""What a person is shown when something went wrong, or would go wrong."""

@@ -1,0 +1,174 @@
+"""``wove-http-dev doctor`` as a command: what it prints, its exit status, and usage errors."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import run
+from wove_http_dev.cli.serve import _how_to_reach
+from wove_http_dev.cli.state_directory import StateDirectory
+from wove_http_dev.worker import HttpWorker
+
+pytestmark = pytest.mark.usefixtures("environ")
+
+SETTINGS = """
+import os
+import wove
+
+wove.config(
+    default_environment="workers",
+    environments={
+        "workers": {
+            "executor": "https",
+            "executor_config": {
+                "url": os.environ["WOVE_WORKER_URL"],
+                "security": "env:WOVE_WORKER_SECRET",
+                "timeout": 10.0,
+            },
+            "delivery_timeout": 15.0,
+        }
+    },
+)
+"""
+
+
+@pytest.fixture
+def reachable(worker: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> HttpWorker:
+    """A worker, and the environment variables with which a client reaches it."""
+    for name, value in worker.client_env.items():
+        monkeypatch.setenv(name, value)
+    return worker
+
+
+def doctor(source: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run ``doctor`` on a module with this source."""
+    Path("app").mkdir(exist_ok=True)
+    Path("app/settings.py").write_text(source)
+    return run("doctor", "app.settings", *arguments)
+
+
+def test_right(reachable: HttpWorker) -> None:
+    """A right configuration has only ``ok``, and exit status 0."""
+    done = doctor(SETTINGS)
+    verdicts = {line.split()[0] for line in done.stdout.splitlines()[:-1] if line}
+    assert (done.returncode, verdicts) == (0, {"ok", "environment"})
+
+
+def test_wrong(reachable: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong one has exit status 1."""
+    monkeypatch.setenv("WOVE_WORKER_SECRET", "another")
+    done = doctor(SETTINGS)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "signature: does not match" in done.stdout
+
+
+def test_function(reachable: HttpWorker) -> None:
+    """``MODULE:FUNCTION`` calls the function that configures Wove."""
+    body = SETTINGS.replace("\nwove", "\ndef configure(): wove", 1)
+    Path("settings.py").write_text(body)
+    assert run("doctor", "settings:configure").returncode == 0
+
+
+def test_wove_config_file(reachable: HttpWorker) -> None:
+    """Without a module, Wove's own ``wove_config.py`` is used."""
+    source = SETTINGS.replace("import wove\n\nwove.config(", "WOVE_CONFIG = dict(")
+    Path("wove_config.py").write_text(source)
+    assert run("doctor").returncode == 0
+
+
+def test_app_dir(reachable: HttpWorker, tmp_path: Path) -> None:
+    """``--app-dir`` is where the module is imported from."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "settings.py").write_text(SETTINGS)
+    assert run("doctor", "settings", "--app-dir", "elsewhere").returncode == 0
+
+
+def test_secret_of_serve(reachable: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default state directory of ``serve`` is read, and not created."""
+    assert doctor(SETTINGS).returncode == 0
+    assert not Path(os.environ["XDG_STATE_HOME"]).exists()
+
+
+def test_snippet_of_serve(
+    worker: HttpWorker, reachable: HttpWorker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What ``serve`` prints for an application is right."""
+    printed = _how_to_reach(worker, StateDirectory(str(tmp_path / "kept")))
+    (line,) = (line for line in printed.splitlines() if line.startswith("wove.config"))
+    done = doctor(f"import wove\n{line}")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "no problem found")
+
+
+# Usage errors
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (
+            "import nowhere",
+            "ModuleNotFoundError: No module named 'nowhere' (app/settings.py, line 1)",
+        ),
+        ("\n\nwith:", "SyntaxError: invalid syntax (app/settings.py, line 3)"),
+        ("import os\nos.environ['NOT_SET']", "KeyError: 'NOT_SET' (app/settings.py, line 2)"),
+        ("raise SystemExit('no')", "SystemExit: no (app/settings.py, line 1)"),
+        (
+            "def f():\n    1 / 0\nf()",
+            "ZeroDivisionError: division by zero (app/settings.py, line 2)",
+        ),
+        (
+            "import wove\nwove.config(environments={'workers': 7})",
+            "TypeError: Environment 'workers' must be a dict. (app/settings.py, line 2)",
+        ),
+        ("raise ValueError('two\\nlines')", "ValueError: two lines (app/settings.py, line 1)"),
+    ],
+)
+def test_import_fails(source: str, message: str) -> None:
+    """A module that cannot be imported is one line: its own exception's last one, and where."""
+    done = doctor(source)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"wove-http-dev: cannot import 'app.settings': {message}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere"], "No module named 'nowhere'"),
+        (["app/settings.py"], "is not MODULE or MODULE:FUNCTION, e.g. myapp.settings"),
+        (["settings.py"], "is not MODULE"),
+        (["app.settings:"], "is not MODULE"),
+        (["app.settings:configure"], "app.settings has no function 'configure'"),
+        (["app.settings:fails"], "app.settings:fails cannot be called: KeyError: 'x'"),
+        (["app.settings"], "configures no environment with the http or https executor"),
+        ([], "name the MODULE that calls wove.config"),
+        (["app.settings", "--timeout", "0"], "takes seconds"),
+        (["app.settings", "--timeout", "soon"], "takes seconds"),
+        (["app.settings", "--app-dir", "/no/such"], "/no/such is not a directory"),
+        (["app.settings", "--timout", "1"], "did you mean --timeout?"),
+    ],
+)
+def test_usage(arguments: list[str], words: str) -> None:
+    """A usage error is one line, with exit status 2."""
+    Path("app").mkdir()
+    Path("app/settings.py").write_text("def fails():\n    raise KeyError('x')\n")
+    done = run("doctor", *arguments)
+    assert (done.returncode, done.stderr.count("\n"), words in done.stderr) == (2, 1, True)
+
+
+def test_broken_config_file() -> None:
+    """So is a ``wove_config.py`` that fails."""
+    Path("wove_config.py").write_text("import nowhere")
+    done = run("doctor")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "wove_config.py cannot be used: ModuleNotFoundError" in done.stderr
+
+
+def test_help() -> None:
+    """The help has a sentence, examples, and names for what each flag takes."""
+    text = run("doctor", "--help").stdout
+    for words in ("examples:", "MODULE[:FUNCTION]", "--timeout SECONDS", "--app-dir DIR"):
+        assert words in text

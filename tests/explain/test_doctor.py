@@ -1,0 +1,134 @@
+"""The table of ``doctor``'s checks, those of Wove's configuration as a whole, and a configuration
+that is right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.explain.conftest import Diagnose
+from tests.explain.helpers import LEFT_OUT, Settings
+from wove_http_dev.explain.doctor import CHECKS, SENDING_NEEDS
+
+MakeSettings = Callable[..., Settings]
+OF_THE_PROCESS = ["default-environment", "names", "fork"]
+
+TASKS = """
+from wove import weave
+def tasks():
+    with weave({weave}) as w:
+        @w.do({task})
+        def render(): ...
+"""
+
+
+def test_right(diagnose: Diagnose, settings: MakeSettings) -> None:
+    """A configuration that is right passes every check, in the order of the table."""
+    done = diagnose(settings())
+    assert done.problems == {}
+    assert [*done.findings] == [
+        *OF_THE_PROCESS,
+        *(check.name for check in CHECKS),
+        "no-op",
+        "clock",
+    ]
+    assert (done.status, done.out.splitlines()[-1]) == (0, "no problem found")
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_needs(check: Any) -> None:
+    """What a check needs stands before it in the table."""
+    names = [each.name for each in CHECKS]
+    assert set(check.needs) <= set(names[: names.index(check.name)])
+
+
+def test_sending_needs() -> None:
+    """What a request needs is in the table."""
+    assert set(SENDING_NEEDS) <= {check.name for check in CHECKS}
+
+
+def test_not_sent(diagnose: Diagnose, settings: MakeSettings) -> None:
+    """After a problem with which nothing can be sent, the output says that nothing was."""
+    done = diagnose(settings(config={"security": "env:NOT_SET_ANYWHERE"}))
+    assert done.findings["no-op"] == ("skipped", "not sent, because of a problem above")
+    assert (done.status, done.out.splitlines()[-1]) == (1, "1 problem found")
+
+
+def test_several_problems(diagnose: Diagnose, settings: MakeSettings) -> None:
+    """Problems that have nothing to do with each other are all found."""
+    done = diagnose(settings(config={"timeout": LEFT_OUT, "key": "x"}, shared={"fork": True}))
+    assert [*done.problems] == ["fork", "keys", "timeout"]
+    assert done.findings["no-op"][0] == "ok"
+    assert (done.status, done.out.splitlines()[-1]) == (1, "3 problems found")
+
+
+def test_each_environment(diagnose: Diagnose, settings: MakeSettings) -> None:
+    """Each remote environment has a heading of its own."""
+    rest = "wove.config(environments={'more': {'executor': 'http'}, 'near': {}})"
+    done = diagnose(settings(rest=rest))
+    headings = [line for line in done.out.splitlines() if line.startswith("environment")]
+    assert [line.split()[1] for line in headings] == ["'workers'", "'more'"]
+
+
+def test_heading_shows_no_secret(diagnose: Diagnose, settings: MakeSettings) -> None:
+    """The query of a URL, which may hold a token, is not shown."""
+    done = diagnose(settings(config={"url": settings().url + "?token=hidden"}))
+    assert (done.status, "hidden" in done.out) == (0, False)
+
+
+# The configuration as a whole
+
+
+def test_misspelt_default_environment(diagnose: Diagnose, settings: MakeSettings) -> None:
+    """A default environment for which Wove has made a local one is a problem."""
+    done = diagnose(settings(shared={"default_environment": "wrokers"}))
+    assert "'wrokers' is local" in done.problems["default-environment"]
+    assert "did you mean 'workers'?" in done.problems["default-environment"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("workers", "go there"), ("default", "do not go to a worker")]
+)
+def test_right_default_environment(
+    diagnose: Diagnose, settings: MakeSettings, name: str, words: str
+) -> None:
+    """Where tasks without ``environment=`` run is said."""
+    done = diagnose(settings(shared={"default_environment": name}))
+    verdict, text = done.findings["default-environment"]
+    assert (verdict, words in text) == ("ok", True)
+
+
+@pytest.mark.parametrize(
+    ("weave", "task"), [("", "environment='wrokers'"), ("environment='wrokers'", "")]
+)
+def test_unknown_name(diagnose: Diagnose, settings: MakeSettings, weave: str, task: str) -> None:
+    """An environment that a task or a weave names, and that nobody configures, is one problem."""
+    done = diagnose(settings(rest=TASKS.format(weave=weave, task=task)))
+    ((check, text),) = done.problems.items()
+    assert check == "names"
+    assert "names environment 'wrokers', which is not configured; did you mean 'workers'?" in text
+
+
+def test_right_name(diagnose: Diagnose, settings: MakeSettings) -> None:
+    """One that is configured is right."""
+    done = diagnose(settings(rest=TASKS.format(weave="", task="environment='workers'")))
+    assert done.findings["names"] == ("ok", "1 of the source, all of them configured")
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"shared": {"fork": True}}, "wove.config"),
+        ({"own": {"fork": True}, "shared": {"default_environment": "workers"}}, "'workers'"),
+        ({"rest": TASKS.format(weave="fork=True, background=True", task="")}, "settings.py:6"),
+    ],
+    ids=["shared", "own", "weave"],
+)
+def test_fork(
+    diagnose: Diagnose, settings: MakeSettings, changes: dict[str, Any], place: str
+) -> None:
+    """A forked weave is one problem, wherever it is asked for."""
+    ((check, text),) = diagnose(settings(**changes)).problems.items()
+    assert (check, place in text) == ("fork", True)
