@@ -19,7 +19,8 @@ TESTS = Path(__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("exception_text",),
     ("errors", "forks", "printable", "secret"),
-    ("fields", "platforms", "private_files"),
+    ("platforms",),
+    ("fields", "private_files"),
     ("options",),
     ("protocol", "tls", "conformance"),
     ("runs",),

@@ -1,4 +1,4 @@
-"""The systems on which a worker service runs."""
+"""What needs Linux or macOS."""
 
 from __future__ import annotations
 
@@ -20,7 +20,5 @@ def test_posix(monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
 def test_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows is refused by name, with what to use instead."""
     monkeypatch.setattr(sys, "platform", "win32")
-    with pytest.raises(
-        UsageError, match=r"^serve runs on Linux and macOS, not on Windows; use WSL"
-    ):
+    with pytest.raises(UsageError, match=r"^serve needs Linux or macOS; on Windows, use WSL"):
         require_posix("serve")

@@ -24,6 +24,7 @@ import trustme
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
+from tests import macos
 from wove_http_dev import tls
 from wove_http_dev.errors import UsageError
 from wove_http_dev.private_files import locked
@@ -105,6 +106,20 @@ def load_with_temporary_file(monkeypatch: pytest.MonkeyPatch) -> None:
 def load_without_memfd(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take ``memfd_create`` away, as on macOS."""
     monkeypatch.delattr(os, "memfd_create", raising=False)
+
+
+def load_from_shared_offset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what is opened by its path share the descriptor's offset, as ``/dev/fd`` of macOS and
+    the BSDs does: each file can be read from where the writer left it, and once. So it is with a
+    pipe on Linux."""
+
+    def pipe(content: bytes) -> IO[bytes]:
+        reader, writer = os.pipe()
+        with open(writer, "wb") as file:
+            file.write(content)
+        return open(reader, "rb", buffering=0)
+
+    monkeypatch.setattr(tls, "_nameless_file", pipe)
 
 
 @pytest.fixture(scope="module")
@@ -521,7 +536,14 @@ class TestLoadKey:
     """Private keys on their way to OpenSSL."""
 
     @pytest.mark.parametrize(
-        "emulate", [lambda _: None, load_without_memfd, load_with_temporary_file]
+        "emulate",
+        [
+            lambda _: None,
+            load_without_memfd,
+            load_with_temporary_file,
+            load_from_shared_offset,
+            macos.emulate,
+        ],
     )
     def test_handshake(
         self,
@@ -533,6 +555,15 @@ class TestLoadKey:
         emulate(monkeypatch)
         context = server_context(ca.issue("a.example"))
         assert shake_hands(context, ca.client_context(), "a.example")
+
+    @pytest.mark.parametrize("emulate", [lambda _: None, load_without_memfd])
+    def test_offset(
+        self, monkeypatch: pytest.MonkeyPatch, emulate: Callable[[pytest.MonkeyPatch], None]
+    ) -> None:
+        """Who shares the descriptor's offset reads the content from its beginning."""
+        emulate(monkeypatch)
+        with tls._nameless_file(b"content") as file:
+            assert os.read(file.fileno(), 100) == b"content"
 
     @pytest.mark.parametrize("emulate", [lambda _: None, load_without_memfd])
     def test_no_file(

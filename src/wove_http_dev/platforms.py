@@ -1,4 +1,4 @@
-"""The systems on which a worker service runs."""
+"""What needs Linux or macOS."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from wove_http_dev.errors import UsageError
 
 
 def require_posix(what: str) -> None:
-    """Raise :class:`UsageError` if this system cannot run ``what``, which the message names.
+    """Raise :class:`UsageError` on Windows, which lacks what ``what`` needs; the message names it.
 
-    It cannot on Windows: two sockets cannot share one descriptor's port there (SO_REUSEADDR lets
-    any process take it), a child process gets no socket by its number (``pass_fds``), and files
-    have neither an owner nor a mode that would keep a key private.
+    There SO_REUSEADDR lets any process take a port that another one listens on (Winsock, "Using
+    SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"), Python has neither ``poll()`` nor ``pass_fds``, SIGHUP
+    nor process groups, and no mode of a file keeps a key private.
     """
     if sys.platform == "win32":
-        raise UsageError(f"{what} runs on Linux and macOS, not on Windows; use WSL, or a container")
+        raise UsageError(f"{what} needs Linux or macOS; on Windows, use WSL or a container")

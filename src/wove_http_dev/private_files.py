@@ -16,6 +16,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from wove_http_dev.errors import UsageError
+from wove_http_dev.platforms import require_posix
+
+_KIND = "a file with an owner and a mode"
 
 
 def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
@@ -23,6 +26,7 @@ def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
 
     Raises :class:`UsageError` if ``path`` is a symbolic link.
     """
+    require_posix(_KIND)
     if path.is_symlink():
         raise _symlink(path)
     # Created with O_EXCL, O_NOFOLLOW and mode 0600.
@@ -51,6 +55,7 @@ def read_own(path: Path, *, private: bool) -> bytes:
 
     Raises :class:`UsageError` for a symbolic link, another user's file, and what is not a file.
     """
+    require_posix(_KIND)
     try:
         file = open(path, "rb", opener=_open_to_read)  # noqa: SIM115  # closed below
     except OSError as exc:
@@ -91,6 +96,7 @@ def locked(directory: Path) -> Iterator[None]:
     Raises :class:`UsageError` if there can be no lock: another user made its file, or the file
     system has no locks.
     """
+    require_posix(_KIND)
     import fcntl
 
     path = directory / ".lock"  # not the directory: NFS locks only what is open for writing

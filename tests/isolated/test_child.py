@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -27,10 +28,11 @@ def wait_gone(pid: int) -> bool:
     ended = threading.Event()
     for _ in range(1000):
         try:
-            with open(f"/proc/{pid}/stat") as file:
-                if file.read().rpartition(")")[2].split()[0] == "Z":
+            os.kill(pid, 0)
+            with contextlib.suppress(FileNotFoundError), open(f"/proc/{pid}/stat") as file:
+                if file.read().rpartition(")")[2].split()[0] == "Z":  # not reaped in a container
                     return True
-        except (FileNotFoundError, ProcessLookupError):
+        except ProcessLookupError:
             return True
         ended.wait(0.01)
     return False

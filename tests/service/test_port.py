@@ -318,5 +318,5 @@ class TestOtherFamily:
 def test_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """On Windows the error says what to use instead."""
     monkeypatch.setattr(sys, "platform", "win32")
-    with pytest.raises(UsageError, match="a worker service runs on Linux and macOS, not on Win"):
+    with pytest.raises(UsageError, match="a worker service needs Linux or macOS; on Windows, use"):
         Port("localhost", 0)

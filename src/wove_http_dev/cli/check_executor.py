@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from wove_http_dev.cli.check import add_report_options, chosen_cases, finish
 from wove_http_dev.cli.streams import discard_unwritable
 from wove_http_dev.errors import UsageError
+from wove_http_dev.platforms import require_posix
 
 if TYPE_CHECKING:
     from wove_http_dev.conformance.case import Case, Result
@@ -61,6 +62,7 @@ def _check_executor(namespace: argparse.Namespace) -> int:
     if namespace.list:
         print_list(Console(highlight=False), chosen)
         return 0
+    require_posix("check executor")
     _one_of_two(namespace)
     if namespace.known_failing == SHIPPED:
         known = shipped_list(EXECUTOR_CASES)

@@ -10,6 +10,7 @@ from typing import Any
 
 from wove_http_dev.cli.signals import handled
 from wove_http_dev.errors import UsageError
+from wove_http_dev.platforms import require_posix
 from wove_http_dev.worker import HttpWorker
 
 
@@ -20,6 +21,7 @@ def run_command(words: dict[str, Any], command: Sequence[str]) -> int:
     SIGTERM and SIGHUP are passed on to the command, unless they are ignored (``nohup``). Raises
     :class:`UsageError` for a command that cannot be run and for invalid options.
     """
+    require_posix("exec")
     if not command:
         raise UsageError("exec needs a command: wove-http-dev exec -- CMD [ARG ...]")
     processes: list[subprocess.Popen[bytes]] = []

@@ -24,6 +24,7 @@ from wove_http_dev.cli.streams import complain
 from wove_http_dev.client.definition import CA_VARIABLES, SECRET_VARIABLE
 from wove_http_dev.client.restore import restored_by
 from wove_http_dev.errors import UsageError
+from wove_http_dev.platforms import require_posix
 from wove_http_dev.runs.observer import JournalObserver
 from wove_http_dev.runs.records import Exchange
 from wove_http_dev.service.port import Port
@@ -36,6 +37,7 @@ def serve(words: dict[str, Any], *, app_dir: Path, state_dir: str | None, reload
     ``app_dir`` is put on the import path; with ``reload`` its modules are imported again when they
     change. Raises :class:`UsageError` for a directory, or an option, that cannot be used.
     """
+    require_posix("serve")
     if not app_dir.is_dir():
         raise UsageError(f"--app-dir {app_dir} is not a directory")
     application = app_dir.resolve()

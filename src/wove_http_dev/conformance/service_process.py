@@ -18,6 +18,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import IO
 
+from wove_http_dev.platforms import require_posix
+
 POLL = 0.02
 """Seconds between two attempts to connect."""
 STOP_GRACE = 5.0
@@ -57,6 +59,7 @@ class ServiceCommand:
         self._output: IO[bytes] | None = None
 
     def __enter__(self) -> ServiceCommand:
+        require_posix("--cmd")
         if self._accepts():
             host, port = self._where
             raise StartError(f"something else already accepts connections at {host}:{port}")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.macos import emulate
 from wove_http_dev.conformance.worker import tasks
 from wove_http_dev.conformance.worker.callbacks import Callback, Listener
 
@@ -18,6 +19,16 @@ def listener() -> Iterator[Listener]:
     listener = Listener("127.0.0.1")
     yield listener
     listener.close()
+
+
+@pytest.mark.parametrize("rules", ["linux", "macos"])
+def test_close_ends_the_thread(monkeypatch: pytest.MonkeyPatch, rules: str) -> None:
+    """``close`` ends the listener's thread, on each platform."""
+    if rules == "macos":
+        emulate(monkeypatch)
+    listener = Listener("127.0.0.1")
+    listener.close()
+    assert not listener._thread.is_alive()
 
 
 def body(callback: Callback) -> threading.Thread:

@@ -21,6 +21,8 @@ TOKEN_TIMEOUT = 5.0
 """Seconds after which a connection that has not sent its token is closed."""
 PONG_TIMEOUT = 5.0
 """Seconds to wait for the answer of a task body to a ping."""
+WAKE_TIMEOUT = 1.0
+"""Seconds to wait for the end of the listener's thread."""
 
 
 class Callback:
@@ -117,7 +119,9 @@ class Listener:
         self.port: int = self._server.getsockname()[1]
         self._lock = threading.Lock()
         self._callbacks: dict[str, Callback] = {}
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._closed = False
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
     def expect(self) -> Callback:
         """Return a new callback, which waits for the connection of one task body."""
@@ -137,6 +141,9 @@ class Listener:
             try:
                 sock, _ = self._server.accept()
             except OSError:
+                return
+            if self._closed:
+                sock.close()
                 return
             threading.Thread(target=self._read_token, args=(sock,), daemon=True).start()
 
@@ -163,8 +170,11 @@ class Listener:
 
     def close(self) -> None:
         """Stop listening, and tell every connected task body to end."""
+        self._closed = True
+        # Wakes accept(), which shutdown() and close() do on some platforms only.
         with suppress(OSError):
-            self._server.shutdown(socket.SHUT_RDWR)
+            socket.create_connection((self.host, self.port), WAKE_TIMEOUT).close()
+        self._thread.join(WAKE_TIMEOUT)
         self._server.close()
         for callback in list(self._callbacks.values()):
             self.drop(callback)
