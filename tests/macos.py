@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 import sys
+import sysconfig
 import urllib.request  # noqa: F401  # on macOS it needs a module that Linux does not have
 import weakref
 from collections.abc import Callable
@@ -41,6 +42,7 @@ WILDCARDS = ("0.0.0.0", "::")
 
 def emulate(patch: pytest.MonkeyPatch) -> None:
     """Give this process macOS's rules, until ``patch`` is undone."""
+    sysconfig.get_config_vars()  # read from a file that is named by the platform
     patch.setattr(sys, "platform", "darwin")
     for module, name in ABSENT:
         patch.delattr(module, name, raising=False)

@@ -13,6 +13,7 @@ import socket
 import ssl  # noqa: F401
 import subprocess  # noqa: F401
 import sys
+import sysconfig
 from typing import Any
 
 import pytest
@@ -37,6 +38,7 @@ def emulate(patch: pytest.MonkeyPatch) -> None:
     """Take away from this process what Windows lacks, until ``patch`` is undone."""
     for name in LIBRARIES:
         importlib.import_module(name)
+    sysconfig.get_config_vars()  # read from a file that is named by the platform
     patch.setattr(sys, "platform", "win32")
     for module, name in ABSENT:
         patch.delattr(module, name, raising=False)
