@@ -305,8 +305,8 @@ def test_retry_after_a_fault(wove_http_worker: HttpWorker) -> None:
 
 def test_retry_is_a_new_run(wove_http_worker: HttpWorker) -> None:
     """A retry has a new run id."""
-    wove_http_worker.inject("missing-terminal times=1")
-    weave_one(answer, retries=1, delivery_timeout=1.0)
+    wove_http_worker.inject("truncated-body times=1")
+    weave_one(answer, retries=1)
     assert len({run.run_id for run in wove_http_worker.runs}) == 2
 
 

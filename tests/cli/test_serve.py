@@ -32,8 +32,8 @@ from wove_http_dev.cli.main import main
 from wove_http_dev.cli.serve import _ExchangePrinter, _how_to_reach
 from wove_http_dev.cli.state_directory import StateDirectory
 from wove_http_dev.client.definition import CA_VARIABLES
-from wove_http_dev.conformance.worker.machine import measure_slowdown
 from wove_http_dev.runs.records import Exchange
+from wove_http_dev.service.limits import Limits
 
 pytestmark = pytest.mark.usefixtures("environ", "secret")
 
@@ -492,7 +492,7 @@ def test_serve_stops_at_once(served: Served) -> None:
     with socket.create_connection(("127.0.0.1", served.port), PATIENCE):
         before = time.monotonic()
         served.interrupt()
-        assert time.monotonic() - before < 3.0 * measure_slowdown()
+        assert time.monotonic() - before < Limits().handshake
 
 
 def test_serve_survives_a_reader_that_went_away(served: Served) -> None:

@@ -17,6 +17,7 @@ from wove_http_dev import FAULTS, Fault, HttpWorker
 from wove_http_dev.faults.fault import RunStage
 from wove_http_dev.pytest_plugin import Factory
 from wove_http_dev.runs.outcome import Outcome
+from wove_http_dev.runs.records import Exchange
 
 
 @pytest.mark.parametrize("fault", ["crash-before-run", "crash-after-run"])
@@ -66,23 +67,35 @@ def test_saturation_says_when_to_retry(wove_http_worker_factory: Factory) -> Non
     assert weave_one(retries=2) == (1, 2)
 
 
-def test_an_ignored_cancel_leaves_the_run_running(wove_http_worker_factory: Factory) -> None:
+def answered_cancel(worker: HttpWorker, pool: ThreadPoolExecutor) -> Exchange:
+    """Hold the task of a weave until a cancel was answered; return the cancel's exchange."""
+
+    def cancels() -> list[Exchange]:
+        return [e for e in worker.journal.exchanges if e.frame_type == "cancel_task" and e.status]
+
+    with worker.hold("task"):
+        # While it is tried again, the cancel goes out.
+        pool.submit(weave_one, delivery_timeout=0.2, retries=20)
+        worker.journal.wait(lambda: bool(cancels()), TIMEOUT, "an answer to a cancel")
+    return cancels()[0]
+
+
+def test_an_ignored_cancel_leaves_the_run_running(
+    wove_http_worker: HttpWorker, pool: ThreadPoolExecutor
+) -> None:
     """The run continues after the executor cancelled it."""
-    worker = wove_http_worker_factory(timeout=0.5)
-    gate = worker.hold("task")
-    worker.inject("ignore-cancel")
-    error_of(delivery_timeout=0.2, retries=1)  # while it is tried again, the cancel goes out
-    gate.release()
-    assert worker.wait_for("task", state="succeeded")[0].cancel_requested is False
+    wove_http_worker.inject("ignore-cancel")
+    answered_cancel(wove_http_worker, pool)
+    run = wove_http_worker.wait_for("task", state="succeeded")[0]
+    assert run.cancel_requested is False
 
 
-def test_a_refused_cancel_is_answered_with_its_status(wove_http_worker_factory: Factory) -> None:
+def test_a_refused_cancel_is_answered_with_its_status(
+    wove_http_worker: HttpWorker, pool: ThreadPoolExecutor
+) -> None:
     """The cancel's response has the fault's HTTP status."""
-    worker = wove_http_worker_factory(timeout=0.5)
-    worker.hold("task")
-    worker.inject("refuse-cancel status=409")
-    error_of(delivery_timeout=0.2, retries=1)
-    assert {e.status for e in worker.exchanges if e.frame_type == "cancel_task"} == {409}
+    wove_http_worker.inject("refuse-cancel status=409")
+    assert answered_cancel(wove_http_worker, pool).status == 409
 
 
 def test_a_slow_cancel_is_released_by_reset(wove_http_worker_factory: Factory) -> None:

@@ -121,6 +121,8 @@ class HttpConnection:
         self._sock = close_in_forks(sock)
         self._limits = limits
         self._answering = False
+        self._last = False
+        """Whether no further request is served."""
         self._over = False
         self._must_reset = False
         self._broken: BaseException | None = None
@@ -136,6 +138,8 @@ class HttpConnection:
     def interrupt(self, *, reset: bool, gently: bool) -> None:
         """End the connection from another thread; ``reset`` sends a TCP reset. ``gently`` does
         nothing while a request is being served."""
+        # In this order: a request that is answered meanwhile is the last one, or is not spared.
+        self._last = gently
         if gently and self._answering:
             return
         self._over = True
@@ -256,6 +260,8 @@ class HttpConnection:
         return True
 
     def _one_request(self) -> bool:
+        if self._last:
+            return False
         limits = self._limits
         reader = RequestReader(
             max_head=limits.max_head, max_body=limits.max_body, secure=self.secure

@@ -31,6 +31,8 @@ from wove_http_dev.tls import CertificateAuthority
 
 STOP_GRACE = 1.0
 """Seconds that ``stop()`` waits for task bodies to end."""
+REPLY_GRACE = 0.5
+"""Seconds that requests being served get to be answered when the service stops."""
 SETTLE_TIME = 0.2
 """Seconds that ``flush_journal(settle=True)`` waits for handshakes in progress."""
 
@@ -241,7 +243,7 @@ class InProcessHost:
         self.pipeline.close(STOPPED)
         release()
         if server is not None:
-            server.stop(0.5, reset=reset)
+            server.stop(REPLY_GRACE, reset=reset)
         stuck = self._runner.stop(0.0 if reset else STOP_GRACE)
         with self._lock:
             if self._ending is server:
