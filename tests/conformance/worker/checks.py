@@ -1,15 +1,26 @@
-"""Runs a check of a worker service in this process, like the command line does."""
+"""Runs a check of a worker service in this process, like the command line does.
+
+No verdict depends on how busy the machine is. By default the limits that a correct service never
+reaches are long, and the waits for what should not happen are short. A service with a defect is
+checked at several paces, because its check goes through a limit or a wait in full.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from wove_http_dev.conformance.case import Result
 from wove_http_dev.conformance.runner import Checking, select
 from wove_http_dev.conformance.worker.client import ServiceUnderTest
 from wove_http_dev.conformance.worker.context import PATIENCE, Session
+from wove_http_dev.conformance.worker.machine import MOST
 from wove_http_dev.conformance.worker.suite import BUDGET, LOSSES, PREREQUISITES, WORKER_CASES
+
+PACES = (0.2, 1.0, MOST)
+"""The factors for all limits and waits with which a service with a defect is checked, until its
+defect is found."""
+SHORT_SILENCE = 0.1
 
 
 def check(
@@ -19,11 +30,14 @@ def check(
     known: Sequence[str] = (),
     budget: float = BUDGET,
     patience: float = PATIENCE,
-    slowdown: Callable[[], float] | None = None,
+    slowdown: float = MOST,
+    silence: float = SHORT_SILENCE,
     **credentials: Any,
 ) -> list[Result]:
-    """Return the results of the cases that match ``globs`` (all cases if there are none)."""
-    session = Session(ServiceUnderTest(url, **credentials), patience=patience, slowdown=slowdown)
+    """Return the results of the cases that match ``globs`` (all cases if there are none).
+    ``slowdown`` is the factor for the limits, ``silence`` another one for waits."""
+    service = ServiceUnderTest(url, **credentials)
+    session = Session(service, patience=patience, slowdown=lambda: slowdown, silence=silence)
     try:
         checking = Checking(
             session.case,

@@ -14,9 +14,10 @@ import pytest
 
 from tests.conformance.parts import parts
 from tests.conformance.worker import references
-from tests.conformance.worker.checks import check, failures
+from tests.conformance.worker.checks import SHORT_SILENCE, check, failures
 from tests.support import MakeWorker
 from wove_http_dev.cli.main import main
+from wove_http_dev.conformance.worker import context
 from wove_http_dev.conformance.worker.suite import WORKER_CASES
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker import HttpWorker
@@ -74,6 +75,7 @@ def test_a_reference_worker_passes(
     it."""
     for module in references.NEEDS[name]:
         pytest.importorskip(module)
+    monkeypatch.setattr(context, "SILENCE", SHORT_SILENCE)
     monkeypatch.setenv("WOVE_WORKER_SECRET", "the secret of a reference worker")
     port, report = references.free_port(), tmp_path / "report.json"
     cert, key = references.certificate(wove_http_ca, tmp_path)

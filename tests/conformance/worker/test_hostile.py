@@ -27,9 +27,9 @@ from wove_http_dev.conformance.worker.machine import measure_slowdown
 from wove_http_dev.conformance.worker.suite import PREREQUISITES, WORKER_CASES
 
 
-def idle() -> float:
-    """The slowdown of an idle machine: a service that never answers is not waited for longer."""
-    return 1.0
+def hurried() -> float:
+    """A factor for time limits with which a service that never answers is not waited for long."""
+    return 0.05
 
 
 def closed_port() -> int:
@@ -69,7 +69,7 @@ def test_a_host_name_that_does_not_exist_is_reported() -> None:
 def test_what_is_no_answer_ends_the_check_at_the_first_case(script: Script, says: str) -> None:
     """Without an HTTP answer the first case says what was received, and the check ends."""
     with HostileService(script) as service:
-        first, second, *_ = check(service.url, patience=0.5, slowdown=idle)
+        first, second, *_ = check(service.url, patience=0.5, slowdown=1.0)
     assert first.case.id == "transport.01"
     assert any(part in first.actual for part in says.split("|")), first.actual
     assert second.status == NOT_RUN
@@ -80,7 +80,7 @@ def test_answers_that_make_no_sense_are_survived(name: str) -> None:
     """Every case ends, even without the prerequisites, and no message has control characters."""
     chosen = select(WORKER_CASES, ("transport.*", "frames.*", "run.*", "errors.*"), ())
     with HostileService(hostile.BREAKS_EVERY_CASE[name]) as service:
-        session = Session(ServiceUnderTest(service.url), patience=0.5)
+        session = Session(ServiceUnderTest(service.url), slowdown=hurried, silence=0.1)
         results = [perform(case, session.case) for case in chosen]
         session.close()
     assert len(failures(results)) > len(chosen) / 2
@@ -102,7 +102,8 @@ def test_a_hostile_pickle_does_not_run_here(tmp_path: Path) -> None:
     marker = tmp_path / "executed"
     script = hostile.sends_pickle(hostile.executes(str(marker)))
     with HostileService(script) as service:
-        results = check(service.url, "run.*", "errors.*", "frames.*", "cancel.*", patience=0.5)
+        chosen = ("run.*", "errors.*", "frames.*", "cancel.*")
+        results = check(service.url, *chosen, patience=10.0, slowdown=0.1)
     assert any("the pickle needs builtins.eval" in text for _, text in failures(results))
     assert not marker.exists()
 
@@ -110,7 +111,7 @@ def test_a_hostile_pickle_does_not_run_here(tmp_path: Path) -> None:
 def test_a_pickle_whose_repr_never_ends_is_shown_in_short() -> None:
     """A value that doubles at each of 60 levels does not fill the memory."""
     with HostileService(hostile.sends_pickle(hostile.doubling_lists())) as service:
-        results = check(service.url, "run.*", "errors.*", patience=0.5)
+        results = check(service.url, "run.*", "errors.*", patience=10.0, slowdown=0.1)
     assert failures(results)
 
 
@@ -154,7 +155,7 @@ def test_a_service_that_hangs_after_a_good_start_uses_up_the_budget_only() -> No
     """Cases that have not begun when the time is used up are not run."""
     began = time.monotonic()
     with HangsLater() as worker:
-        results = check(worker.url, patience=0.2, budget=1.0, secret=SECRET, slowdown=idle)
+        results = check(worker.url, patience=0.2, budget=1.0, secret=SECRET, slowdown=1.0)
     assert time.monotonic() - began < 10 * measure_slowdown()
     assert len(results) == len(WORKER_CASES)
     assert results[-1].status == NOT_RUN
@@ -185,7 +186,9 @@ def test_many_runs_are_fewer_on_a_slow_service() -> None:
     """The cases that send many runs end after fewer runs on a slow service."""
     began = time.monotonic()
     with Slow() as worker:
-        results = check(worker.url, "limits.05", "limits.07", secret=SECRET, slowdown=idle)
+        results = check(
+            worker.url, "limits.05", "limits.07", secret=SECRET, patience=40.0, slowdown=0.25
+        )
     assert time.monotonic() - began < 12 * measure_slowdown()
     assert [(r.case.id, r.status) for r in results] == [
         ("limits.05", "passed"),

@@ -21,6 +21,8 @@ PATIENCE = 5.0
 milliseconds."""
 CASE_TIME = 12.0
 """Seconds that all waits of one case may take together on an idle machine."""
+SILENCE = 1.0
+"""The factor, by default, for the times that every check goes through in full."""
 CALLBACK = 1.0
 """Seconds to wait for the first connection of a task body to the checker, after the answer to its
 run."""
@@ -32,7 +34,8 @@ class Session:
 
     ``callback_host`` is the address at which the service reaches this machine. ``patience`` is how
     many seconds one answer may take on an idle machine. ``slowdown`` returns the factor by which
-    each case multiplies its time limits.
+    each case multiplies its time limits, and ``silence`` is the factor for the times that every
+    check goes through in full, such as waits for what should not happen.
     """
 
     def __init__(
@@ -42,10 +45,12 @@ class Session:
         *,
         patience: float = PATIENCE,
         slowdown: Callable[[], float] | None = None,
+        silence: float | None = None,
     ) -> None:
         self.service = service
         self.patience = patience
         self.slowdown = slowdown or Machine().slowdown
+        self.silence = SILENCE if silence is None else silence
         self._callback_host = callback_host
         self._listener: Listener | None = None
         self._callback_works: bool | None = None
@@ -115,6 +120,11 @@ class CaseContext:
         """Convert a time limit: return how many seconds to allow now for what takes up to ``idle``
         seconds on an idle machine."""
         return idle * self._slowdown
+
+    def silence(self, idle: float) -> float:
+        """Return how many seconds to wait for something that should not happen, and that would take
+        up to ``idle`` seconds on an idle machine. Every check waits that long."""
+        return self.seconds(idle) * self.session.silence
 
     def deadline(self, seconds: float | None = None) -> Deadline:
         """Return a deadline ``seconds`` from now (default: the time for one answer), or the end of

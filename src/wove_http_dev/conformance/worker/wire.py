@@ -35,6 +35,10 @@ class ConnectionClosed(NoAnswer):
     """The connection was closed before an answer began."""
 
 
+class AnswerTimeout(NoAnswer):
+    """No complete answer came in time."""
+
+
 class Deadline:
     """The time limit for a request and its answer: ``seconds`` from now, or the end of the deadline
     ``within`` if that is earlier."""
@@ -52,15 +56,15 @@ class Deadline:
             )
 
     def left(self) -> float:
-        """Return how many seconds are left. Raises :class:`NoAnswer` if none are."""
+        """Return how many seconds are left. Raises :class:`AnswerTimeout` if none are."""
         left = self.ends - time.monotonic()
         if left <= 0:
             raise self.passed()
         return left
 
-    def passed(self) -> NoAnswer:
+    def passed(self) -> AnswerTimeout:
         """Return the exception that says that the time is over; the caller raises it."""
-        return NoAnswer(f"no complete answer within {self._limit}")
+        return AnswerTimeout(f"no complete answer within {self._limit}")
 
 
 @dataclass(frozen=True)
@@ -270,9 +274,9 @@ class Background(Generic[T]):
 
     def result(self, timeout: float) -> T:
         """Wait for the step to end, and return its value or raise its exception. Raises
-        :class:`NoAnswer` after ``timeout`` seconds."""
+        :class:`AnswerTimeout` after ``timeout`` seconds."""
         if not self._done.wait(timeout):
-            raise NoAnswer(f"no complete answer within {timeout:g} s")
+            raise AnswerTimeout(f"no complete answer within {timeout:g} s")
         if self._error is not None:
             raise self._error
         return self._value[0]

@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
-from tests.conformance.worker.defects.base import flagged_by
+from tests.conformance.worker.defects.base import Hanging, flagged_by
 from tests.conformance.worker.plain_worker import (
     SECRET,
     Event,
@@ -140,6 +140,14 @@ class IgnoresSignature(PlainWorker):
 class RefusesPolitely(PlainWorker):
     def refuse(self, handler: Handler, error: PermissionError) -> None:
         self.write(handler, 200, {"error": str(error)})
+
+
+@flagged_by("auth.07", "a wrong secret was neither accepted nor refused: no complete answer within")
+@flagged_by("auth.10", "without credentials was neither accepted nor refused: no complete answer")
+@flagged_by("auth.12", "a replayed request was neither accepted nor refused: no complete answer")
+class NeverAnswersStrangers(Hanging):
+    def refuse(self, handler: Handler, error: PermissionError) -> None:
+        self.never.wait(30)
 
 
 STAMP, NONCE = "X-Wove-Timestamp", "X-Wove-Nonce"

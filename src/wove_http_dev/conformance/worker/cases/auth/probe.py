@@ -7,14 +7,15 @@ The decorator `refuses` makes a case from requests that the service must refuse.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.worker import commands, tasks
 from wove_http_dev.conformance.worker.callbacks import Callback
 from wove_http_dev.conformance.worker.context import CaseContext
-from wove_http_dev.conformance.worker.wire import NoAnswer
+from wove_http_dev.conformance.worker.wire import AnswerTimeout, NoAnswer
 
 AFTERMATH = 0.05
 """Seconds, on an idle machine, to wait after an answer for the report of a task that should not
@@ -42,6 +43,10 @@ class Probe:
         cannot connect to the checker."""
         return self.times() > 0
 
+    def has_run(self) -> bool:
+        """Return whether a report that the task runs has come, without waiting for one."""
+        return self.times(0.0) > 0
+
     def times(self, timeout: float | None = None, at_least: int = 1) -> int:
         """Wait up to ``timeout`` seconds (default: ``aftermath``) for ``at_least`` reports, and
         return how many came."""
@@ -58,7 +63,7 @@ def probe(check: CaseContext) -> Probe:
         frame = commands.run_frame(tasks.nothing)
     else:
         frame = commands.run_frame(tasks.report_back, callback.address)
-    return Probe(commands.encode(frame), callback, check.seconds(AFTERMATH))
+    return Probe(commands.encode(frame), callback, check.silence(AFTERMATH))
 
 
 def signed(check: CaseContext, **changes: Any) -> tuple[Probe, dict[str, str]]:
@@ -81,6 +86,10 @@ class PickleCanary:
         """Wait for the pickle to be loaded ``times`` times, and return whether it was."""
         return self.callback.arrived(self.aftermath, times)
 
+    def has_loaded(self) -> bool:
+        """Return whether the pickle has been loaded, without waiting for it."""
+        return self.callback.count > 0
+
 
 def canary(check: CaseContext, field: str = "callable_pickle") -> PickleCanary:
     """Return a run_task frame whose ``field`` holds a pickle that reports to the checker when it is
@@ -88,7 +97,7 @@ def canary(check: CaseContext, field: str = "callable_pickle") -> PickleCanary:
     callback = check.callback()
     payload = tasks.pickled(tasks.report_on_load(callback.host, callback.port, callback.token))
     frame = {**commands.run_frame(tasks.nothing), field: commands.text(payload)}
-    return PickleCanary(commands.encode(frame), callback, check.seconds(LOADED))
+    return PickleCanary(commands.encode(frame), callback, check.silence(LOADED))
 
 
 @dataclass(frozen=True)
@@ -115,10 +124,9 @@ def refuses(
         @functools.wraps(attempts)
         def body(check: CaseContext) -> str:
             check.need_mode(*modes)
-            seen = ""
-            for attempt in attempts(check):
-                seen = refused(check, attempt)
-            return seen
+            answered = [(each, _refusal(check, each)) for each in attempts(check)]
+            _require_not_run(check, answered)
+            return answered[-1][1]
 
         return body
 
@@ -132,10 +140,24 @@ def refused(check: CaseContext, attempt: Attempt) -> str:
     A connection that is closed without an answer counts as a refusal; case auth.19 checks the
     status.
     """
+    seen = _refusal(check, attempt)
+    _require_not_run(check, [(attempt, seen)])
+    return seen
+
+
+def require_refusal(what: str, exc: NoAnswer) -> None:
+    """Raise :class:`CaseFailed` if ``exc`` means that the service did not answer in time, which is
+    no refusal. ``what`` names the request in the message."""
+    if isinstance(exc, AnswerTimeout):
+        raise CaseFailed(f"{what} was neither accepted nor refused: {exc}") from exc
+
+
+def _refusal(check: CaseContext, attempt: Attempt) -> str:
     sent, what = attempt.probe, attempt.what
     try:
         answer = check.post(sent.body, attempt.headers, target=attempt.target)
     except NoAnswer as exc:
+        require_refusal(what, exc)
         seen, accepted = str(exc), False
     else:
         seen, accepted = f"HTTP {answer.status}", answer.ok
@@ -143,6 +165,13 @@ def refused(check: CaseContext, attempt: Attempt) -> str:
         if sent.callback is not None and not sent.ran():
             check.fail(f"{what} was answered {seen}, {NO_REFUSAL}")
         check.fail(f"{what} was accepted: {seen}{', and the task ran' if sent.ran() else ''}")
-    if sent.ran():
-        check.fail(f"{what} was refused ({seen}), and yet the task ran")
     return seen
+
+
+def _require_not_run(check: CaseContext, answered: Sequence[tuple[Attempt, str]]) -> None:
+    """Require that no task of the requests in ``answered`` has run, each given with a description
+    of its response."""
+    answered[-1][0].probe.ran()  # the earlier ones have had more time than this wait
+    for attempt, seen in answered:
+        if attempt.probe.has_run():
+            check.fail(f"{attempt.what} was refused ({seen}), and yet the task ran")

@@ -17,6 +17,7 @@ from wove_http_dev.conformance.worker.cases.auth.probe import (
     Attempts,
     Probe,
     refuses,
+    require_refusal,
     signed,
 )
 from wove_http_dev.conformance.worker.context import CaseContext
@@ -64,6 +65,7 @@ def replay_same_connection(check: CaseContext) -> str:
         try:
             second = connection.answer(deadline)
         except NoAnswer as exc:
+            require_refusal("a replayed request", exc)
             return f"HTTP {first.status}, then {exc}"
     finally:
         connection.close()
@@ -76,13 +78,26 @@ def _refused_again(
 ) -> None:
     """Require that ``answer``, the answer to a replay of ``sent``, is a refusal, and that the task
     did not run again. ``what`` and ``where`` describe the replay in the message."""
+    _require_refused(check, what, where, sent, answer)
+    _require_one_run(check, what, where, sent, answer)
+
+
+def _require_refused(
+    check: CaseContext, what: str, where: str, sent: Probe, answer: HttpResponse
+) -> None:
     status = f"HTTP {answer.status}"
     if answer.ok:
         if sent.callback is not None and sent.times(at_least=2) < 2:
             check.fail(f"{what} was answered {status} {where}, {NO_REFUSAL}")
         check.fail(f"{what} was accepted {where}: {status}")
+
+
+def _require_one_run(
+    check: CaseContext, what: str, where: str, sent: Probe, answer: HttpResponse
+) -> None:
     ran = sent.times(at_least=2)
     if ran > 1 and ran > _times_alone(check):
+        status = f"HTTP {answer.status}"
         check.fail(f"{what} was refused {where} ({status}), and yet the task ran again")
 
 
@@ -104,13 +119,16 @@ def _first_answer(connection: Connection, deadline: Deadline) -> HttpResponse:
 def _again(check: CaseContext, times: int) -> str:
     sent, headers = signed(check)
     first = check.ask("a good request", sent.body, headers)
+    what, again = "a replayed request", first
     for number in range(1, times + 1):
         try:
             again = check.post(sent.body, headers)
-        except NoAnswer:
+        except NoAnswer as exc:
+            require_refusal(what, exc)
             continue
         where = f"on another connection (replay {number} of {times})"
-        _refused_again(check, "a replayed request", where, sent, again)
+        _require_refused(check, what, where, sent, again)
+    _require_one_run(check, what, f"on another connection ({times} times)", sent, again)
     return f"HTTP {first.status}, then refused"
 
 
@@ -233,7 +251,7 @@ def replay_late(check: CaseContext) -> str:
     check.need_mode("signed")
     sent, headers = signed(check)
     check.ask("a good request", sent.body, headers)
-    late = time.monotonic() + LATE
+    late = time.monotonic() + LATE * check.session.silence
     others, ends = 0, time.monotonic() + check.seconds(OTHERS_TIME)
     while others < OTHERS and time.monotonic() < ends:
         check.ask("a good cancel_task", *_cancelling(check))

@@ -17,6 +17,7 @@ from wove_http_dev.conformance.worker.cases.auth.probe import (
     canary,
     probe,
     refused,
+    require_refusal,
     signed,
 )
 from wove_http_dev.conformance.worker.cases.auth.replay import OUTSIDE
@@ -38,12 +39,7 @@ def verify_all_before_unpickling(check: CaseContext) -> str:
     old = canary(check)
     stamp = str(int(time.time() - OUTSIDE))
     headers = check.service.credentials(old.body, timestamp=stamp)
-    answer = check.ask("an old request", old.body, headers)
-    if old.was_loaded():
-        check.fail(
-            f"a request signed {OUTSIDE} s ago was unpickled before its timestamp was checked"
-            f" (the answer: HTTP {answer.status})"
-        )
+    refused = check.ask("an old request", old.body, headers)
     good = canary(check)
     headers = check.service.credentials(good.body)
     check.ask("a good request", good.body, headers)
@@ -51,7 +47,13 @@ def verify_all_before_unpickling(check: CaseContext) -> str:
         raise NotApplicable("the pickle of a good request did not report when it was loaded")
     loads = good.callback.count
     answer = check.ask("a replayed request", good.body, headers)
-    if good.was_loaded(loads + 1):
+    loaded_again = good.was_loaded(loads + 1)
+    if old.has_loaded():
+        check.fail(
+            f"a request signed {OUTSIDE} s ago was unpickled before its timestamp was checked"
+            f" (the answer: HTTP {refused.status})"
+        )
+    if loaded_again:
         check.fail(
             "a replayed request was unpickled before its nonce was checked (the answer: HTTP"
             f" {answer.status})"
@@ -97,11 +99,12 @@ def _not_again(
 ) -> str:
     count = callback.count
     again = check.later(body, headers)
-    ran = callback.arrived(check.seconds(LOADED), count + 1)
+    ran = callback.arrived(check.silence(LOADED), count + 1)
     callback.release()
     try:
         answer = again.result(check.patience)
     except NoAnswer as exc:
+        require_refusal(f"a replay of a request {which}", exc)
         seen = str(exc)
     else:
         seen = f"HTTP {answer.status}"
@@ -129,7 +132,8 @@ def replay_with_two_nonces(check: CaseContext) -> str:
     for where, both in (("after", {**headers, **more}), ("before", {**more, **headers})):
         try:
             answer = check.post(sent.body, both)
-        except NoAnswer:
+        except NoAnswer as exc:
+            require_refusal("a replay with two nonces", exc)
             continue
         if answer.ok or sent.times(at_least=count + 1) > count:
             check.fail(

@@ -40,7 +40,7 @@ def _honest(check: CaseContext, run: HeldRun, kind: str) -> str:
     describes the body in messages."""
     body = commands.encode(commands.cancel_frame(run.run_id, "require_ack"))
     cancel_post = Background(lambda: check.post(body, patience=check.seconds(10.0)))
-    ends = time.monotonic() + EARLY
+    ends = time.monotonic() + EARLY * check.session.silence
     for post, name in ((cancel_post, "cancel_task"), (run.post, "run_task")):
         if not post.done(max(0.0, ends - time.monotonic())):
             continue

@@ -31,9 +31,8 @@ def survived(check: CaseContext, what: str, step: Callable[[], object]) -> str:
     except (NoAnswer, OSError) as exc:
         seen = str(exc)
     check.still_serves(what)
-    time.sleep(
-        check.seconds(AFTERMATH)
-    )  # a service may fail only after it has answered the first task
+    # A service may fail only after it has answered the first task.
+    time.sleep(check.silence(AFTERMATH))
     check.still_serves(what)
     return seen
 

@@ -20,6 +20,8 @@ WARM_UP = 20
 PAIRS, PAIRS_TIME = 60, 0.7
 """The number of pairs of requests in one measurement, and the seconds after which no more are
 sent."""
+FEWEST = 8
+"""The number of pairs of requests that are sent however long they take."""
 REQUESTS, REQUESTS_TIME = 4000, 2.0
 """The number of requests between the measurements, and the seconds after which no more are sent."""
 BEFORE, AGAIN_TIME = 3, 4.0
@@ -68,8 +70,8 @@ class _Clock:
         how many seconds a valid request takes. Both are computed from first quartiles."""
         good: list[float] = []
         wrong: list[float] = []
-        ends = time.monotonic() + PAIRS_TIME
-        while len(good) < PAIRS and time.monotonic() < ends:
+        ends = time.monotonic() + PAIRS_TIME * self._check.session.silence
+        while len(good) < FEWEST or (len(good) < PAIRS and time.monotonic() < ends):
             good.append(self.time(good=True))
             wrong.append(self.time(good=False))
         quarter = len(good) // 4
@@ -98,14 +100,14 @@ def verify_time_growth(check: CaseContext) -> str:
             clock.time(good=True)
         before, typical = max(clock.difference() for _ in range(BEFORE))
         noise = max(GROWN, GROWN_SHARE * typical)
-        first, ends = clock.accepted, time.monotonic() + REQUESTS_TIME
+        first, ends = clock.accepted, time.monotonic() + REQUESTS_TIME * check.session.silence
         while clock.accepted < REQUESTS and time.monotonic() < ends:
             clock.time(good=True)
         seen = clock.accepted - first
         grown = clock.difference()[0] - before
-        ends = time.monotonic() + AGAIN_TIME
+        ends = time.monotonic() + AGAIN_TIME * check.session.silence
         while grown > noise and time.monotonic() < ends:
-            time.sleep(PAUSE)
+            time.sleep(PAUSE * check.session.silence)
             grown = min(grown, clock.difference()[0] - before)
     except NoAnswer as exc:
         raise NotApplicable(f"it could not be timed: {exc}") from exc
