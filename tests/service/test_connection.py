@@ -18,7 +18,7 @@ from typing import Any, ClassVar, NoReturn
 import pytest
 
 from tests.forked import forked_child
-from tests.service.helpers import both, served
+from tests.service.helpers import STOP_BOUND, both, served, stop_seconds
 from tests.support import (
     TARGET,
     TIMEOUT,
@@ -444,6 +444,76 @@ def test_fault_of_connections(worker: HttpWorker, fault: str) -> None:
         worker.inject(fault)
         sock.sendall(announced(b" " * 100_000))
         assert read_response(sock).status == 401
+
+
+# Memory for bodies
+
+
+PADDED = run_frame(answer).ljust(200_000)  # JSON may end with spaces
+
+
+@contextlib.contextmanager
+def arriving(worker: HttpWorker) -> Iterator[None]:
+    """A body that has arrived in part: more of it than the buffers of a connection take."""
+    with connect(worker) as sock:
+        whole = signed_bytes(worker, run_frame(answer).ljust(40 * MEGABYTE))
+        sock.sendall(whole[: 30 * MEGABYTE])
+        yield
+
+
+@both
+def test_too_many_bodies(make_worker: MakeWorker, tls: bool) -> None:
+    """A body for which there is no room gets a 503 that says when to try again."""
+    worker = make_worker(tls=tls, limits=Limits(bodies=MEGABYTE, bodies_wait=0.0))
+    with arriving(worker):
+        response = send_one(worker, signed_bytes(worker, PADDED))
+    assert (response.status, response.headers["retry-after"]) == (503, "1")
+
+
+def test_too_many_bodies_in_the_journal(make_worker: MakeWorker) -> None:
+    """A request that was refused for lack of room is recorded, and strict mode reports it."""
+    worker = make_worker(tls=False, limits=Limits(bodies=MEGABYTE, bodies_wait=0.0))
+    with arriving(worker):
+        send_one(worker, signed_bytes(worker, PADDED))
+        (exchange,) = worker.exchanges
+    assert (exchange.code, exchange.violation) == ("too-many-bodies", True)
+
+
+def test_small_body_needs_no_room(make_worker: MakeWorker) -> None:
+    """A small body is read although there is no room."""
+    worker = make_worker(tls=False, limits=Limits(bodies=MEGABYTE, bodies_wait=0.0))
+    with arriving(worker):
+        assert served(worker).result == 42
+
+
+def test_room_that_becomes_free(make_worker: MakeWorker, pool: ThreadPoolExecutor) -> None:
+    """A body waits for room, and is read when another has gone."""
+    worker = make_worker(tls=False, limits=Limits(bodies=MEGABYTE, bodies_wait=10 * TIMEOUT))
+    with arriving(worker):
+        waiting = pool.submit(send_one, worker, signed_bytes(worker, PADDED))
+    assert waiting.result(TIMEOUT).result == 42
+
+
+def test_accepted_body_needs_no_room(make_worker: MakeWorker, pool: ThreadPoolExecutor) -> None:
+    """The body of a request that was accepted does not count, however long its task takes."""
+    worker = make_worker(tls=False, limits=Limits(bodies=1, bodies_wait=0.0))
+    with worker.hold() as gate:
+        held = [pool.submit(send_one, worker, signed_bytes(worker, PADDED))]
+        gate.wait_arrived()
+        other = signed_bytes(worker, run_frame(answer).ljust(200_000))
+        held.append(pool.submit(send_one, worker, other))
+        gate.wait_arrived(2)
+    assert [future.result(TIMEOUT).status for future in held] == [200, 200]
+
+
+def test_waiting_for_room_does_not_delay_a_stop(
+    make_worker: MakeWorker, pool: ThreadPoolExecutor
+) -> None:
+    """``stop()`` returns within its bound while a body waits for room."""
+    worker = make_worker(tls=False, limits=Limits(bodies=MEGABYTE, bodies_wait=10 * TIMEOUT))
+    with arriving(worker):
+        pool.submit(send_raw, worker, signed_bytes(worker, PADDED.ljust(30 * MEGABYTE)))
+        assert stop_seconds(worker) < STOP_BOUND
 
 
 # TLS

@@ -16,7 +16,10 @@ from wove_http_dev.protocol.request_reader import RequestError, RequestReader
 from wove_http_dev.service.intake import RequestIntake
 from wove_http_dev.service.limits import Limits
 
-LIMITS = Limits(head=10.0, body=60.0, body_grace=10.0, body_rate=100.0, refused=1.0)
+MEGABYTE = 2**20
+LIMITS = Limits(
+    head=10.0, body=60.0, body_grace=10.0, body_rate=100.0, refused=1.0, max_body=8 * MEGABYTE
+)
 WAIT = 5.0
 REFUSAL = Verdict(accepted=False, reason="refused")
 EXPECT = "Expect: 100-continue"
@@ -35,22 +38,31 @@ class Arrival:
     def __init__(self, *script: tuple[float, bytes], refusal: Verdict | None = None) -> None:
         self.now = 0.0
         self.sent: list[bytes] = []
-        self.reader = RequestReader(max_head=65536, max_body=2**20)
+        self.reader = RequestReader(max_head=65536, max_body=LIMITS.max_body)
         self._script: Iterator[tuple[float, bytes]] = iter(script)
         self._refusal = refusal
         self.judged = 0
+        self.room = True
+        self.wait_for_room = 0.0
+        self.reserved: list[int] = []
         self.intake = RequestIntake(
             self.reader,
             LIMITS,
             receive=self._receive,
             send=self.sent.append,
             judge=self._judge,
+            reserve=self._reserve,
             clock=lambda: self.now,
         )
 
     def _judge(self, request: Request) -> Verdict | None:
         self.judged += 1
         return self._refusal
+
+    def _reserve(self, size: int) -> bool:
+        self.now += self.wait_for_room
+        self.reserved.append(size)
+        return self.room
 
     def _receive(self, wait: float) -> bytes:
         seconds, data = next(self._script, (wait + 1.0, b""))
@@ -181,3 +193,36 @@ class TestExpectContinue:
         """It is not told to go on if its head is refused, and not waited for."""
         arrival = Arrival((0, head(3, EXPECT)), refusal=REFUSAL)
         assert (arrival.read(), arrival.sent, arrival.now) == (True, [], 0.0)
+
+
+class TestMemory:
+    """Memory that a body needs before its request is authenticated."""
+
+    def test_small_body(self) -> None:
+        """For a small body no memory is reserved."""
+        arrival = Arrival((0, head(READ_BYTES)), (0, b"x" * READ_BYTES))
+        assert (arrival.read(), arrival.reserved) == (True, [])
+
+    def test_large_body(self) -> None:
+        """Memory is reserved in steps as a body arrives, not as it is announced."""
+        arrival = Arrival((0, head(4 * MEGABYTE)), *[(0.0, b"x" * 65536)] * 64)
+        arrival.read()
+        assert (len(arrival.reserved), arrival.reserved[0]) == (4, MEGABYTE + 2 * 65536)
+
+    def test_no_more_than_the_largest(self) -> None:
+        """No more is reserved than the largest body may have."""
+        arrival = Arrival((0, head(8 * MEGABYTE)), *[(0.0, b"x" * 65536)] * 128)
+        arrival.read()
+        assert arrival.reserved[-1] == LIMITS.max_body
+
+    def test_no_room(self) -> None:
+        """A body for which there is no room is answered with a 503."""
+        arrival = Arrival((0, head(MEGABYTE)), (0, b"x" * 70_000))
+        arrival.room = False
+        assert status(arrival) == 503
+
+    def test_waiting_for_room(self) -> None:
+        """The time for which there was no room is not the client's."""
+        arrival = Arrival((0, head(70_001)), (0, b"x" * 70_000), (9, b"x"))
+        arrival.wait_for_room = 100.0
+        assert arrival.read()

@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from tests.support import (
     connect,
     read_all,
     read_response,
+    request_bytes,
     run_frame,
     signed_bytes,
     signed_request,
@@ -139,29 +141,136 @@ def test_client_that_does_not_read_does_not_prevent_a_stop(worker: HttpWorker) -
         assert worker.exchanges[0].duration is not None
 
 
-def test_more_clients_than_the_limit(make_worker: MakeWorker) -> None:
-    """Connections over the limit wait until others end, and are then served."""
-    worker = make_worker(tls=False, limits=Limits(connections=3, head=0.3, idle=0.3))
+def silent(worker: HttpWorker) -> socket.socket:
+    """A new connection that sends nothing."""
+    return socket.create_connection(("127.0.0.1", worker.port), TIMEOUT)
+
+
+def begun(worker: HttpWorker) -> socket.socket:
+    """A new connection that sends the beginning of a request."""
+    sock = connect(worker)
+    sock.sendall(b"POST /wove/tasks HTTP/1.1\r\n")
+    return sock
+
+
+def uploading(worker: HttpWorker) -> socket.socket:
+    """A new connection that sends a part of a request's body, with the head of a signed one."""
+    sock = connect(worker)
+    sock.sendall(signed_bytes(worker, run_frame(answer))[:-1])
+    return sock
+
+
+def half_shaken(worker: HttpWorker) -> socket.socket:
+    """A new connection that sends the beginning of a TLS handshake."""
+    sock = silent(worker)
+    sock.sendall(b"\x16\x03\x01\x02")
+    return sock
+
+
+def refused(worker: HttpWorker) -> socket.socket:
+    """A new connection that is idle after a request that was refused."""
+    sock = connect(worker)
+    sock.sendall(request_bytes({"Connection": "keep-alive"}))
+    read_response(sock)
+    return sock
+
+
+def used(worker: HttpWorker) -> socket.socket:
+    """A new connection that is idle after a request that was accepted."""
+    sock = connect(worker)
+    sock.sendall(signed_bytes(worker, run_frame(answer), Connection="keep-alive"))
+    read_response(sock)
+    return sock
+
+
+def large() -> bytes:
+    """A task whose result does not fit into the buffers of a connection."""
+    return b"x" * (30 * MEGABYTE)
+
+
+def unreading(worker: HttpWorker) -> socket.socket:
+    """A new connection that does not read its large reply."""
+    sock = connect(worker)
+    sock.sendall(signed_bytes(worker, run_frame(large)))
+    worker.wait_for("task")
+    return sock
+
+
+PATIENT = Limits(
+    handshake=10 * TIMEOUT,
+    head=10 * TIMEOUT,
+    idle=10 * TIMEOUT,
+    write=10 * TIMEOUT,
+    drain=10 * TIMEOUT,
+    body_grace=10 * TIMEOUT,
+    patience=0.0,
+)
+"""Limits that end no connection but to make room, and that at once."""
+
+
+@pytest.mark.parametrize(
+    "client", [silent, begun, uploading, half_shaken, refused, used, unreading]
+)
+def test_more_clients_than_the_limit(
+    make_worker: MakeWorker, client: Callable[[HttpWorker], socket.socket]
+) -> None:
+    """A client is served although slow ones would fill the limit for longer than it waits."""
+    worker = make_worker(limits=replace(PATIENT, connections=3, patience=0.2))
     with closing_all() as sockets:
-        for _ in range(6):
-            sockets.append(socket.create_connection(("127.0.0.1", worker.port), TIMEOUT))
+        for _ in range(4):
+            sockets.append(client(worker))
         assert served(worker).result == 42
 
 
-def test_silent_clients_are_closed_when_crowded(make_worker: MakeWorker) -> None:
-    """When half of the connection limit is in use, silent connections are closed after
-    ``crowded`` seconds."""
-    # The bound is an honest client's as well, and the machine may be busy.
-    worker = make_worker(limits=Limits(connections=4, crowded=1.0, handshake=TIMEOUT * 2))
+def crowded(make_worker: MakeWorker, connections: int = 2) -> HttpWorker:
+    """A worker without TLS that serves two connections."""
+    return make_worker(tls=False, limits=replace(PATIENT, connections=connections))
+
+
+def test_longest_unauthenticated_connection_ends(make_worker: MakeWorker) -> None:
+    """At the limit the connection ends that has not authenticated for the longest time."""
+    worker = crowded(make_worker)
     with closing_all() as sockets:
-        for _ in range(6):
-            sockets.append(socket.create_connection(("127.0.0.1", worker.port), TIMEOUT))
-        assert served(worker).result == 42
+        sockets += [begun(worker), used(worker)]
+        served(worker)
+        assert sockets[0].recv(1) == b""
+
+
+def test_authenticated_connection_stays(make_worker: MakeWorker) -> None:
+    """A connection that has authenticated outlives those that have not."""
+    worker = crowded(make_worker)
+    with closing_all() as sockets:
+        sockets += [used(worker), silent(worker)]
+        served(worker)
+        sockets[0].sendall(signed_bytes(worker, run_frame(answer)))
+        assert read_response(sockets[0]).result == 42
+
+
+def test_evicted_connection_is_in_the_journal(make_worker: MakeWorker) -> None:
+    """A connection that ended for another is recorded with a code of its own, and is no violation
+    of strict mode."""
+    worker = crowded(make_worker)
+    with closing_all() as sockets:
+        sockets += [begun(worker), begun(worker)]
+        served(worker)
+        worker.journal.wait(lambda: len(worker.exchanges) >= 2, TIMEOUT, "an eviction")
+        (evicted,) = [each for each in worker.exchanges if each.kind == "connection"]
+    assert (evicted.code, evicted.status, evicted.violation) == ("connection-evicted", None, False)
+
+
+def test_silent_connections_that_end_are_recorded_once(make_worker: MakeWorker) -> None:
+    """Of silent connections only the first of a crowd that ends is recorded."""
+    worker = crowded(make_worker, 4)
+    with closing_all() as sockets:
+        for _ in range(20):
+            sockets.append(silent(worker))
+        served(worker)
+    assert [each.code for each in worker.exchanges if each.code] == ["connection-evicted"]
 
 
 def test_connection_limit(make_worker: MakeWorker, pool: ThreadPoolExecutor) -> None:
     """No more connections than the limit are served at once."""
-    worker = make_worker(limits=Limits(connections=2))
+    worker = make_worker(limits=Limits(connections=2, patience=TIMEOUT))
     with worker.hold() as gate:
         pending = [pool.submit(served, worker) for _ in range(8)]
         gate.wait_arrived(2)
@@ -176,7 +285,7 @@ def test_connection_over_the_limit_is_served_next(
     make_worker: MakeWorker, pool: ThreadPoolExecutor
 ) -> None:
     """A connection that had to wait is served once another has ended."""
-    worker = make_worker(limits=Limits(connections=2))
+    worker = make_worker(limits=Limits(connections=2, patience=TIMEOUT))
     with worker.hold() as gate:
         pending = [pool.submit(served, worker) for _ in range(3)]
         gate.wait_arrived(2)

@@ -21,6 +21,7 @@ from wove_http_dev.forks import close_in_forks
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
 from wove_http_dev.protocol.request_reader import RequestError, RequestReader
+from wove_http_dev.service.budget import ByteBudget
 from wove_http_dev.service.intake import RequestIntake
 from wove_http_dev.service.limits import Limits
 from wove_http_dev.tls import CertificateAuthority
@@ -28,6 +29,7 @@ from wove_http_dev.tls import CertificateAuthority
 CHUNK = 65536
 DRAIN_BYTES = 128 * 2**20
 _Socket = socket.socket  # below TLS; pytest-socket later replaces the name in its module
+EVICTION = "the limit of connections was near, and this one had not authenticated for longest"
 RST = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 seconds: close() sends a reset
 
 
@@ -65,9 +67,15 @@ class Handler(Protocol):
         """Return the refusal of a request of which only the head has arrived; ``None`` if its body
         is needed."""
 
-    def handle(self, request: Request, refusal: Verdict | None = None) -> PendingReply:
+    def handle(
+        self,
+        request: Request,
+        refusal: Verdict | None = None,
+        on_accepted: Callable[[], None] = lambda: None,
+    ) -> PendingReply:
         """Return the reply to a request. With ``refusal``, what :meth:`judge` returned, its body
-        may be incomplete. Never raises."""
+        may be incomplete. Calls ``on_accepted`` once the request is authenticated. Never
+        raises."""
 
     def connection_failed(
         self, error: str, *, code: str, status: int | None, faults: list[str]
@@ -92,6 +100,7 @@ class ConnectionOwner(Protocol):
     tls: Callable[[], ssl.SSLContext] | None
     names: Callable[[], Sequence[str]]
     certificates: CertificateAuthority
+    budget: ByteBudget
     stopping: bool
 
     def count_handshake(self, change: int) -> None:
@@ -120,6 +129,11 @@ class HttpConnection:
         self._owner = owner
         self._sock = close_in_forks(sock)
         self._limits = limits
+        self.authenticated = False
+        self.evicted = False
+        self.awaits = "request"
+        self.arrived = self.awaits_since = time.monotonic()
+        self._announced = True
         self._answering = False
         self._last = False
         """Whether no further request is served."""
@@ -144,6 +158,7 @@ class HttpConnection:
             return
         self._over = True
         self._must_reset = self._must_reset or reset
+        self._owner.budget.wake()
         # Not SSLSocket.shutdown: it drops the TLS object, which another thread may be using.
         with contextlib.suppress(OSError):
             if reset:
@@ -151,6 +166,16 @@ class HttpConnection:
                 _Socket.shutdown(self._sock, socket.SHUT_RD)
             else:
                 _Socket.shutdown(self._sock, socket.SHUT_RDWR)
+
+    def evict(self, *, announce: bool) -> None:
+        """End the connection from another thread, to make room. A request that has already arrived
+        is still served. ``announce`` records it even if nothing has arrived."""
+        self.evicted = True
+        self._announced = not announce
+        how = socket.SHUT_RDWR if self.awaits == "reader" else socket.SHUT_RD
+        with contextlib.suppress(OSError):
+            _Socket.shutdown(self._sock, how)
+        self._owner.budget.wake()
 
     def serve(self) -> None:
         """Serve the connection and block until it has ended. Never raises."""
@@ -160,7 +185,11 @@ class HttpConnection:
             plan = self._owner.handler.plan_connection()
             self._faults = plan.names
             self._wait = plan.wait("connection")
+            if self._faults:  # until it lets the connection proceed
+                self._await("")
             plan.fault("connection").on_connection(self)
+            if not self._announced:
+                self._broke_off("", "")
         except Aborted:
             pass
         except BaseException as exc:  # SystemExit too: other connections use this thread
@@ -173,6 +202,19 @@ class HttpConnection:
 
     def _failed(self, error: str, code: str, *, status: int | None = None) -> None:
         self._owner.handler.connection_failed(error, code=code, status=status, faults=self._faults)
+
+    def _broke_off(self, error: str, code: str) -> None:
+        """Record that the connection ended before a request was whole, unless it is known why."""
+        if self.evicted:
+            self._announced = True
+            self._failed(EVICTION, "connection-evicted")
+        elif not self._over:
+            self._failed(error, code)
+
+    def _await(self, what: str) -> None:
+        """Note what the connection waits for from its client; nothing while it serves."""
+        self.awaits_since = time.monotonic()
+        self.awaits = what
 
     def _receive(self, size: int, flags: int = 0) -> bytes:
         try:
@@ -218,6 +260,7 @@ class HttpConnection:
         return self._receive(size)
 
     def proceed(self, context: Any = None) -> None:
+        self._await("request")
         tls = self._owner.tls
         if tls is not None and not self._shake_hands(context or _own_context(tls)):
             return
@@ -251,9 +294,8 @@ class HttpConnection:
                     "the certificate for the name that the client requested could not be made;"
                     " the reason is on stderr"
                 ) from exc
-            if not self._over:
-                reason = getattr(exc, "reason", None) or type(exc).__name__
-                self._failed(f"TLS handshake: {reason}", _handshake_code(reason))
+            reason = getattr(exc, "reason", None) or type(exc).__name__
+            self._broke_off(f"TLS handshake: {reason}", _handshake_code(reason))
             return False
         finally:
             self._owner.count_handshake(-1)
@@ -266,35 +308,54 @@ class HttpConnection:
         reader = RequestReader(
             max_head=limits.max_head, max_body=limits.max_body, secure=self.secure
         )
-        handler = self._owner.handler
+        handler, budget = self._owner.handler, self._owner.budget
         intake = RequestIntake(
-            reader, limits, receive=self._receive_within, send=self.send, judge=handler.judge
+            reader,
+            limits,
+            receive=self._receive_within,
+            send=self.send,
+            judge=handler.judge,
+            reserve=self._reserve,
         )
+        self._await("request")
         try:
             if not intake.read(limits.idle if self.head else limits.head):
-                if reader.started and not self._over:
+                if reader.started:
                     error = "the client closed before its request was whole"
-                    self._failed(error, "request-incomplete")
+                    self._broke_off(error, "request-incomplete")
                 return False
             request = reader.request()
+            self._await("")
+            self._answering = True
+            pending = handler.handle(request, intake.refusal, self._accepted)
+            budget.release(self)
+            return self._write(pending, request.method, reader)
         except RequestError as exc:
-            if not self._over:
+            if self.evicted:
+                self._broke_off("", "")
+            elif not self._over:
                 self._failed(str(exc), exc.code, status=exc.status)
                 self._refuse(exc, reader.method)
             return False
         except (OSError, ValueError) as exc:
             if exc is not self._broken:
                 raise
-            if reader.started and not self._over:
+            if reader.started:
                 error = f"the request broke off: {type(exc).__name__}: {exc}"
-                self._failed(error, "request-incomplete")
+                self._broke_off(error, "request-incomplete")
             return False
-        self._answering = True
-        pending = handler.handle(request, intake.refusal)
-        try:
-            return self._write(pending, request.method, reader)
         finally:
             self._answering = False
+            budget.release(self)
+
+    def _reserve(self, size: int) -> bool:
+        return self._owner.budget.take(
+            self, size, self._limits.bodies_wait, lambda: self._over or self.evicted
+        )
+
+    def _accepted(self) -> None:
+        self.authenticated = True
+        self._owner.budget.release(self)
 
     def _write(self, pending: PendingReply, method: str, reader: RequestReader) -> bool:
         close = self._owner.stopping or not reader.keep_alive
@@ -315,18 +376,21 @@ class HttpConnection:
                 pending.failed(exc)
             else:
                 error = f"the reply was not taken: {type(exc).__name__}: {exc}"
-                pending.done(error, "reply-not-taken")
+                code = "connection-evicted" if self.evicted else "reply-not-taken"
+                pending.done(EVICTION if self.evicted else error, code)
             return False
         pending.done()
         # The rest of a refused request, or a pipelined one, which is not served.
         if reader.pipelined or not reader.complete:
+            self._await("request")
             with contextlib.suppress(OSError):
                 self._drain()
-        return not close and not self._over
+        return not close and not self._over and not self.evicted
 
     def _refuse(self, error: RequestError, method: str = "") -> None:
         """Reply with ``error``, although the client may still be sending its request."""
-        reply = json_reply(error.status, {"error": str(error)})
+        later = {"retry_after": "1"} if error.status == 503 else {}
+        reply = json_reply(error.status, {"error": str(error)}, **later)
         with contextlib.suppress(OSError, ValueError):
             self._sock.settimeout(self._limits.drain)
             self._sock.sendall(reply.head(close=True) + reply.content(method))
@@ -349,11 +413,15 @@ class HttpConnection:
     # faults.fault.Wire
 
     def send(self, data: bytes) -> None:
+        before = self.awaits
+        self._await("reader")
         try:
             self._sock.sendall(data)
         except (OSError, ValueError) as exc:
             self._broken = exc
             raise
+        finally:
+            self._await(before)
 
     def send_all(self) -> None:
         # One write, so one TLS record for a small reply.

@@ -17,11 +17,17 @@ from wove_http_dev.service.limits import Limits
 Receive = Callable[[float], bytes]
 """Waits for bytes, at most as many seconds as its argument, and returns them; none at the end.
 Raises ``TimeoutError``, or another ``OSError``."""
+Reserve = Callable[[int], bool]
+"""Reserves memory for a body of that many bytes; waits for it for a limited time, and returns
+whether there was room."""
+_STEP = 2**20
+"""Bytes that are reserved beyond those that have arrived."""
 
 
 class RequestIntake:
     """Reads a request with ``reader``. ``judge`` returns the refusal of a request for what its head
-    is; ``clock`` returns seconds."""
+    is; ``reserve`` is asked for memory beyond the first :data:`READ_BYTES` of a body; ``clock``
+    returns seconds."""
 
     def __init__(
         self,
@@ -31,6 +37,7 @@ class RequestIntake:
         receive: Receive,
         send: Callable[[bytes], None],
         judge: Callable[[Request], Verdict | None],
+        reserve: Reserve,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader = reader
@@ -38,6 +45,8 @@ class RequestIntake:
         self._receive = receive
         self._send = send
         self._judge = judge
+        self._reserve = reserve
+        self._reserved = READ_BYTES
         self._clock = clock
         self._begun = 0.0
         self._body_begun: float | None = None
@@ -70,8 +79,10 @@ class RequestIntake:
                 self._begun = self._clock()
             if reader.feed(data):
                 return True
-            if reader.head_done and self._refused():
-                return True
+            if reader.head_done:
+                if self._refused():
+                    return True
+                self._make_room()
             wait = self._time_left()
             if wait <= 0:
                 if self._refusal is not None:
@@ -89,6 +100,19 @@ class RequestIntake:
         if first and self._reader.expects_continue:
             self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
         return False
+
+    def _make_room(self) -> None:
+        if self._reader.body_size <= self._reserved:
+            return
+        before = self._clock()
+        wanted = min(self._reader.body_size + _STEP, self._limits.max_body)
+        if not self._reserve(wanted):
+            raise RequestError(
+                503, "too many bodies are waiting to be authenticated; try again", "too-many-bodies"
+            )
+        self._reserved = wanted
+        assert self._body_begun is not None
+        self._body_begun += self._clock() - before  # the client was kept waiting
 
     def _time_left(self) -> float:
         limits, now = self._limits, self._clock()

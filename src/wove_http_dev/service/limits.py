@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -28,22 +28,12 @@ class Limits:
     """For reading the rest of what a refused client sends."""
     max_head: int = 65536
     max_body: int = 64 * 2**20
+    bodies: int = 256 * 2**20
+    """For the bodies of all requests together that have not been authenticated. Of each body the
+    first 64 KiB are not counted."""
+    bodies_wait: float = 5.0
+    """For room among those."""
     connections: int = 512
     """Connections that may be open at once."""
-    crowded: float = 2.0
-
-    def beside(self, others: int) -> Limits:
-        """Return the limits for a new connection while ``others`` connections are open.
-
-        If these are half of the connection limit or more, the time limits shrink to ``crowded``
-        seconds, so that silent clients cannot use up the rest.
-        """
-        if others < self.connections // 2:
-            return self
-        wait = self.crowded
-        return replace(
-            self,
-            handshake=min(self.handshake, wait),
-            head=min(self.head, wait),
-            idle=min(self.idle, wait),
-        )
+    patience: float = 0.5
+    """Seconds that a connection gets to authenticate when ``connections`` are nearly reached."""

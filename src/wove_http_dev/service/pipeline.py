@@ -109,7 +109,12 @@ class Pipeline:
         # A fault may change the verdict, and is chosen by what the body claims to be.
         return None if self.faults.await_requests else self.authenticator.judge_head(head)
 
-    def handle(self, request: Request, refusal: Verdict | None = None) -> ServiceReply:
+    def handle(
+        self,
+        request: Request,
+        refusal: Verdict | None = None,
+        on_accepted: Callable[[], None] = lambda: None,
+    ) -> ServiceReply:
         life = self.life
         exchange = self.journal.open()
         claim = Claim(request.body)
@@ -121,7 +126,7 @@ class Pipeline:
             if refusal is None:
                 plan = self.faults.plan_request(claim)
                 exchange.faults = plan.names
-                reply = self._answer(request, claim, plan, exchange, life)
+                reply = self._answer(request, claim, plan, exchange, life, on_accepted)
             else:
                 reply = self._refused(request, claim, refusal, exchange)
         except HungUpError:
@@ -151,13 +156,20 @@ class Pipeline:
     # The stages
 
     def _answer(
-        self, request: Request, claim: Claim, plan: Plan, exchange: Exchange, life: int
+        self,
+        request: Request,
+        claim: Claim,
+        plan: Plan,
+        exchange: Exchange,
+        life: int,
+        on_accepted: Callable[[], None],
     ) -> Reply:
         stage = AuthStage(request, self.authenticator, plan.wait("auth"))
         verdict = plan.fault("auth").on_auth(stage)
         if not verdict.accepted:
             return self._refused(request, claim, verdict, exchange)
         self._record_verdict(request, verdict, exchange)
+        on_accepted()
         # OPTIONS may ask for the server as a whole, which has no path (RFC 9110, 9.3.7): a 405.
         whole = request.method == "OPTIONS" and request.target == "*"
         if not whole and request.target.partition("?")[0] not in self.paths:

@@ -110,7 +110,12 @@ class SecondOrigin:
         """Refuse nothing."""
         return None
 
-    def handle(self, request: Request, refusal: Verdict | None = None) -> _FixedReply:
+    def handle(
+        self,
+        request: Request,
+        refusal: Verdict | None = None,
+        on_accepted: Callable[[], None] = lambda: None,
+    ) -> _FixedReply:
         """Record the request, and reply with a result for the run that the URL's query names."""
         exchange = self._journal.open()
         exchange.method, exchange.target = request.method, self._journal.clean(request.target)

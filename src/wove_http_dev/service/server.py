@@ -18,6 +18,8 @@ from collections.abc import Callable, Sequence
 
 from wove_http_dev.errors import CannotServeError
 from wove_http_dev.runs.threads import start_thread
+from wove_http_dev.service.admission import near_limit, to_evict
+from wove_http_dev.service.budget import ByteBudget
 from wove_http_dev.service.connection import Handler, HttpConnection
 from wove_http_dev.service.limits import Limits
 from wove_http_dev.service.listener import Listener
@@ -57,7 +59,12 @@ class Server:
         self._waiting = 0
         self._count = 0
         self._threads: set[threading.Thread] = set()
-        self._connections: set[HttpConnection] = set()
+        self._connections: dict[HttpConnection, None] = {}  # in the order of their arrival
+        self._evicted = 0
+        """Connections that were told to end and have not ended."""
+        self._crowded = False
+        """Whether connections are told to end, since there were last half as many."""
+        self.budget = ByteBudget(limits.bodies)
         self.stopping = False
         self._handshakes = 0
         self._reported: type[BaseException] | None = None
@@ -95,8 +102,7 @@ class Server:
                 except BaseException as exc:  # an observer of the journal may raise anything
                     self._report(exc)
                 with self._changed:
-                    self._connections.discard(connection)
-                    self._changed.notify()
+                    self._remove(connection)
                     if self._listener is not listener or self._waiting >= IDLE_THREADS:
                         return
                     self._waiting += 1
@@ -120,23 +126,41 @@ class Server:
     def _admit(self, sock: socket.socket | None, listener: Listener) -> HttpConnection | None:
         # This thread still counts as waiting, so that no other one accepts. Its connection is not
         # counted yet, so that two such threads do not block each other.
-        while (
-            sock is not None
-            and len(self._connections) >= self.limits.connections
-            and not self.stopping
-        ):
-            self._changed.wait(1.0)
+        if sock is not None:
+            self._make_room()
         connection = None
         if sock is not None and self.stopping:
             sock.close()
         elif sock is not None:
-            limits = self.limits.beside(len(self._connections))
-            connection = HttpConnection(self, sock, limits)
+            connection = HttpConnection(self, sock, self.limits)
             if self._waiting == 1 and self._listener is listener:
                 self._spawn(listener)
-            self._connections.add(connection)
+            self._connections[connection] = None
         self._waiting -= 1
         return connection
+
+    def _make_room(self) -> None:
+        """Wait until there is room for a connection. Near the limit, end one for each new one."""
+        limit = self.limits.connections
+        if len(self._connections) - self._evicted >= near_limit(limit):
+            self._evict()
+        while len(self._connections) >= limit and not self.stopping:
+            if not self._changed.wait(0.05):  # until the oldest one's patience is over
+                self._evict()
+
+    def _evict(self) -> None:
+        connection = to_evict(self._connections, time.monotonic(), self.limits.patience)
+        if connection is not None:
+            connection.evict(announce=not self._crowded)
+            self._crowded = True
+            self._evicted += 1
+
+    def _remove(self, connection: HttpConnection) -> None:
+        self._connections.pop(connection, None)
+        self._evicted -= connection.evicted
+        if len(self._connections) <= near_limit(self.limits.connections) // 2:
+            self._crowded = False
+        self._changed.notify_all()
 
     def _accept(self, listener: Listener) -> socket.socket | None:
         """Wait for a connection and return its socket; ``None`` if ``listener`` was closed. Never

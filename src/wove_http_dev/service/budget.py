@@ -1,0 +1,60 @@
+"""``ByteBudget``: memory for the bodies of requests that have not been authenticated."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+
+class ByteBudget:
+    """``size`` bytes that several owners share. Thread-safe.
+
+    The owner that asked first gets what it needs, even beyond ``size``: otherwise bodies that have
+    each arrived in part could wait for one another.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._changed = threading.Condition()
+        self._shares: dict[object, int] = {}  # in the order in which they asked first
+
+    @property
+    def used(self) -> int:
+        """The bytes that are in use."""
+        with self._changed:
+            return sum(self._shares.values())
+
+    def take(
+        self,
+        owner: object,
+        size: int,
+        timeout: float,
+        given_up: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Make the share of ``owner`` ``size`` bytes. Blocks while the others have too much, at
+        most ``timeout`` seconds, and until ``given_up()``. Returns whether there was room."""
+
+        def fits() -> bool:
+            first = next(iter(self._shares))
+            others = sum(self._shares.values()) - self._shares[owner]
+            return first is owner or others + size <= self._size
+
+        with self._changed:
+            self._shares.setdefault(owner, 0)
+            self._changed.wait_for(lambda: fits() or given_up(), timeout)
+            if not fits():
+                return False
+            self._shares[owner] = size
+            return True
+
+    def release(self, owner: object) -> None:
+        """Give back the share of ``owner``, if it has one."""
+        if owner in self._shares:  # only its own thread adds it
+            with self._changed:
+                self._shares.pop(owner, None)
+                self._changed.notify_all()
+
+    def wake(self) -> None:
+        """Make those who wait call ``given_up()``."""
+        with self._changed:
+            self._changed.notify_all()
