@@ -196,7 +196,7 @@ def unreading(worker: HttpWorker) -> socket.socket:
     return sock
 
 
-PATIENT = Limits(
+LENIENT = Limits(
     handshake=10 * TIMEOUT,
     head=10 * TIMEOUT,
     idle=10 * TIMEOUT,
@@ -215,7 +215,7 @@ def test_more_clients_than_the_limit(
     make_worker: MakeWorker, client: Callable[[HttpWorker], socket.socket]
 ) -> None:
     """A client is served although slow ones would fill the limit for longer than it waits."""
-    worker = make_worker(limits=replace(PATIENT, connections=3, patience=0.2))
+    worker = make_worker(limits=replace(LENIENT, connections=3, patience=0.2))
     with closing_all() as sockets:
         for _ in range(4):
             sockets.append(client(worker))
@@ -224,7 +224,7 @@ def test_more_clients_than_the_limit(
 
 def crowded(make_worker: MakeWorker, connections: int = 2) -> HttpWorker:
     """A worker without TLS that serves two connections."""
-    return make_worker(tls=False, limits=replace(PATIENT, connections=connections))
+    return make_worker(tls=False, limits=replace(LENIENT, connections=connections))
 
 
 def test_longest_unauthenticated_connection_ends(make_worker: MakeWorker) -> None:
