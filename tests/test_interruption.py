@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests import interruption, macos
 from tests.interruption import interrupt_each_call, interrupt_each_place
 from tests.support import (
     PRODUCTION_URL,
@@ -50,6 +51,13 @@ def test_start(ca: CertificateAuthority, options: dict[str, Any]) -> None:
 
     interrupt_each_call(prepare)
     workers[-1].stop()
+
+
+def test_start_on_macos(ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``start()`` starts nothing under macOS's rules either."""
+    monkeypatch.setattr(interruption, "DESCRIPTORS", "/dev/fd")
+    macos.emulate(monkeypatch)
+    test_start(ca, {})
 
 
 def busy(worker: HttpWorker) -> HttpWorker:

@@ -32,13 +32,19 @@ class Listener:
         """Held by the thread that waits; the others wait for it, so that one connection wakes one
         thread."""
         self._ready: list[int] = []
-        self._reader, self._writer = map(close_in_forks, socket.socketpair())
         self._poll = select.poll()
-        for sock in (*self.sockets, self._reader):
-            # The client of a connection that was ready may have gone before it is accepted.
-            sock.setblocking(False)
-            self._poll.register(sock, select.POLLIN)
         self._by_descriptor = {sock.fileno(): sock for sock in self.sockets}
+        self._reader, self._writer = socket.socketpair()
+        try:
+            for sock in (self._reader, self._writer):
+                close_in_forks(sock)
+            for sock in (*self.sockets, self._reader):
+                # The client of a connection that was ready may go before it is accepted.
+                sock.setblocking(False)
+                self._poll.register(sock, select.POLLIN)
+        except BaseException:
+            self.close()
+            raise
 
     def accept(self) -> socket.socket | None:
         """Wait for a connection and return its socket; ``None`` if this was closed. Raises

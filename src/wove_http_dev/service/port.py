@@ -5,7 +5,6 @@ from __future__ import annotations
 import _socket
 import errno
 import socket
-from contextlib import ExitStack
 
 from wove_http_dev.errors import PortInUseError, UsageError
 from wove_http_dev.options import Host
@@ -34,68 +33,66 @@ class Port:
             raise UsageError(f"port {number} is not between 0 and 65535")
         self._host = host
         _check_sockets()
-        self._reservations = self._reserve(_addresses(host), number)
-        self.number = next(iter(self._reservations.values())).number
-        self.addresses = [address for _, address in self._reservations]
-        """The IP addresses of ``host``, IPv4 first."""
+        self._reservations: list[Reservation] = []
+        try:
+            self._reserve(_addresses(host), number)
+            self.number = self._reservations[0].number
+            self.addresses = [each.address for each in self._reservations]
+            """The IP addresses of ``host``, IPv4 first."""
+        except BaseException:
+            self.close()
+            raise
 
-    def _reserve(self, where: list[Address], number: int) -> dict[Address, Reservation]:
-        with ExitStack() as rejected:  # kept meanwhile, so that each attempt has another number
-            for attempt in range(_ATTEMPTS):
-                with ExitStack() as undo:
-                    try:
-                        held = self._reserve_all(where, number, undo)
-                    except PortInUseError:
-                        if number or attempt == _ATTEMPTS - 1:
-                            raise
-                        rejected.push(undo.pop_all())
-                    else:
-                        undo.pop_all()
-                        return held
-        raise AssertionError("unreachable")
+    def _reserve(self, where: list[Address], number: int) -> None:
+        rejected: list[Reservation] = []  # kept meanwhile: each attempt has another number
+        try:
+            for _ in range(_ATTEMPTS - 1):
+                try:
+                    return self._reserve_all(where, number)
+                except PortInUseError:
+                    if number:
+                        raise
+                    rejected += self._reservations
+                    self._reservations = []
+            self._reserve_all(where, number)
+        finally:
+            for each in rejected:
+                each.close()
 
-    def _reserve_all(
-        self, where: list[Address], number: int, undo: ExitStack
-    ) -> dict[Address, Reservation]:
-        held: dict[Address, Reservation] = {}
-        absent: OSError | None = None
-        for each in where:
+    def _reserve_all(self, where: list[Address], number: int) -> None:
+        for family, address in where:
             try:
-                held[each] = reserve(each, number)
+                self._reservations += [reserve((family, address), number)]
+                number = self._reservations[0].number
             except OSError as exc:
-                if exc.errno not in _ABSENT or not Host(self._host).is_localhost:
-                    raise _explain(exc, self._host, each, number) from exc
-                absent = exc
-            else:
-                undo.callback(held[each].close)
-                number = held[each].number
-        if not held:
-            assert absent is not None
-            raise _explain(absent, self._host, where[0], number)
-        return held
+                last = address == where[-1][1] and not self._reservations
+                if last or exc.errno not in _ABSENT or not Host(self._host).is_localhost:
+                    raise _explain(exc, self._host, address, number) from exc
 
     def listen(self) -> Listener:
         """Return a new listener on this port."""
-        with ExitStack() as undo:
-            sockets = []
-            for where, reservation in self._reservations.items():
+        sockets: list[socket.socket] = []
+        try:
+            for each in self._reservations:
                 try:
-                    sockets.append(undo.enter_context(reservation.listen()))
+                    sockets += [each.listen()]
                 except OSError as exc:
-                    raise _explain(exc, self._host, where, self.number) from exc
-            listener = Listener(sockets)
-            undo.pop_all()
-            return listener
+                    raise _explain(exc, self._host, each.address, self.number) from exc
+            return Listener(sockets)
+        except BaseException:
+            for sock in sockets:
+                sock.close()
+            raise
 
     def share(self) -> None:
         """Let a child process listen on the port."""
-        for reservation in self._reservations.values():
-            reservation.share()
+        for each in self._reservations:
+            each.share()
 
     def close(self) -> None:
         """Release the port."""
-        for reservation in self._reservations.values():
-            reservation.close()
+        for each in self._reservations:
+            each.close()
 
 
 def _check_sockets() -> None:
@@ -126,8 +123,7 @@ def _addresses(host: str) -> list[Address]:
     return sorted(unique, key=lambda each: each[0] != socket.AF_INET)
 
 
-def _explain(exc: OSError, host: str, where: Address, number: int) -> UsageError:
-    address = where[1]
+def _explain(exc: OSError, host: str, address: str, number: int) -> UsageError:
     name, at = (host, "") if Host(host).is_address else (f"{host} ({address})", f" at {address}")
     if exc.errno == errno.EADDRINUSE:
         return PortInUseError(

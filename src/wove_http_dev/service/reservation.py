@@ -9,7 +9,7 @@ import errno
 import socket
 import struct
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import Protocol
 
 from wove_http_dev.forks import close_in_forks
@@ -26,6 +26,7 @@ Address = tuple[socket.AddressFamily, str]
 class Reservation(Protocol):
     """Reserves one (address, port) from its construction until :meth:`close`."""
 
+    address: str
     number: int
     """The port."""
 
@@ -60,7 +61,7 @@ class LinuxReservation:
     """
 
     def __init__(self, where: Address, number: int) -> None:
-        self._where = where
+        self._where, self.address = where, where[1]
         # Connections of an earlier server (TIME_WAIT) may require SO_REUSEADDR; then a process
         # that sets it too can bind.
         try:
@@ -69,14 +70,25 @@ class LinuxReservation:
             if exc.errno != errno.EADDRINUSE or not number:
                 raise
             self._held = _bound(where, number, socket.SO_REUSEADDR)
-        self.number = _number(self._held)
+        try:
+            self.number: int = self._held.getsockname()[1]
+        except BaseException:
+            self.close()
+            raise
 
     def listen(self) -> socket.socket:
         _set(self._held, socket.SO_REUSEADDR)
         try:
-            return _listening(self._where, self.number, socket.SO_REUSEADDR)
-        finally:
+            listener = _listening(self._where, self.number, socket.SO_REUSEADDR)
+            try:
+                _set(self._held, socket.SO_REUSEADDR, on=False)
+            except BaseException:
+                listener.close()
+                raise
+        except BaseException:
             _set(self._held, socket.SO_REUSEADDR, on=False)
+            raise
+        return listener
 
     def share(self) -> None:
         # From then on, any process that sets it too can bind the port.
@@ -105,7 +117,7 @@ class BsdReservation:
     """
 
     def __init__(self, where: Address, number: int) -> None:
-        self._where = where
+        self._where, self.address = where, where[1]
         self._peer: socket.socket | None = None
         try:
             self._held = _bound(where, number)
@@ -120,7 +132,7 @@ class BsdReservation:
                 _bound((family, each), number, socket.SO_REUSEADDR).close()
             self._held = _bound(where, number, socket.SO_REUSEADDR)
         try:
-            self.number = _number(self._held)
+            self.number: int = self._held.getsockname()[1]
             self._peer = _connect_to_itself(self._held, where)
             self.share()
         except BaseException:
@@ -151,8 +163,7 @@ class BsdReservation:
 def _connect_to_itself(held: socket.socket, where: Address) -> socket.socket:
     """Connect ``held`` to a socket of this process, and return that socket."""
     family, address = where
-    with ExitStack() as stack:
-        target = stack.enter_context(_bound((family, Host(address).connectable), 0))
+    with _bound((family, Host(address).connectable), 0) as target:
         target.listen(1)
         for sock in (held, target):
             sock.settimeout(_CONNECT_TIMEOUT)
@@ -160,9 +171,13 @@ def _connect_to_itself(held: socket.socket, where: Address) -> socket.socket:
         held.settimeout(None)
         while True:  # another process may connect to the free port before
             peer, origin = target.accept()
-            if origin == held.getsockname():
-                peer.settimeout(None)
-                return close_in_forks(peer)
+            try:
+                if origin == held.getsockname():
+                    peer.settimeout(None)
+                    return close_in_forks(peer)
+            except BaseException:
+                peer.close()
+                raise
             peer.close()
 
 
@@ -195,14 +210,6 @@ def _bound(where: Address, number: int, *options: int) -> socket.socket:
         bound.close()
         raise
     return bound
-
-
-def _number(bound: socket.socket) -> int:
-    try:
-        return int(bound.getsockname()[1])
-    except BaseException:
-        bound.close()
-        raise
 
 
 def _set(sock: socket.socket, option: int, *, on: bool = True) -> None:
