@@ -24,10 +24,11 @@ from tests.support import run_frame
 from wove_http_dev import HttpWorker
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.fault import NO_FAULT, Fault
-from wove_http_dev.faults.injections import Injection, Injections, Plan
+from wove_http_dev.faults.injections import REDIRECTED_KEPT, Injection, Injections, Plan
 from wove_http_dev.faults.selector import Selector
 from wove_http_dev.protocol.claim import Claim
 from wove_http_dev.pytest_plugin import Factory
+from wove_http_dev.runs.records import Exchange
 
 TIMEOUT = 10.0
 
@@ -595,3 +596,18 @@ def test_faults_of_two_stages_act_on_one_exchange(wove_http_worker: HttpWorker) 
     weave_many([1])
     exchange, run = wove_http_worker.exchanges[0], wove_http_worker.runs.last
     assert (exchange.events, run.executions) == (["task_result"], 2)
+
+
+def test_redirected_requests_are_limited(injections: Injections) -> None:
+    """An injection keeps the newest requests that arrived at the second origin."""
+    injection = injections.add((OnAuth(),), Selector())
+    for number in range(2 * REDIRECTED_KEPT):
+        injection.record_redirected(Exchange(number, 0.0))
+    assert len(injection.redirected) == REDIRECTED_KEPT
+    assert injection.redirected[-1].number == 2 * REDIRECTED_KEPT - 1
+
+
+def test_forgotten_injection(injections: Injections) -> None:
+    """An injection that is forgotten is neither in force nor among those that were made."""
+    injections.forget(injections.add((OnAuth(),), Selector()))
+    assert (injections.active, injections.injections) == ([], [])

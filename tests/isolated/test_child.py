@@ -73,6 +73,50 @@ def test_a_callable_sent_by_name_is_named_in_the_error(shared: HttpWorker) -> No
         _ = w.result.module_level
 
 
+def count_in_child() -> dict[str, int]:
+    """Count the journal entries and injections in the child's memory. It includes those of the task
+    that counts."""
+
+    def count() -> dict[str, int]:
+        import gc
+        from collections import Counter
+
+        gc.collect()
+        counts = Counter(type(each).__name__ for each in gc.get_objects())
+        return {name: counts[name] for name in ("Exchange", "Run", "Injection", "Verdict")}
+
+    found: dict[str, int] = weave_one(count)
+    return found
+
+
+def wait_for_count(expected: dict[str, int]) -> dict[str, int]:
+    """Return ``count_in_child()`` once it is ``expected``, or after a while: the client has its
+    reply before the child's thread has let go of it."""
+    found = count_in_child()
+    for _ in range(100):
+        if found == expected:
+            break
+        found = count_in_child()
+    return found
+
+
+def test_the_child_keeps_no_journal(isolated: HttpWorker) -> None:
+    """The child keeps no exchange and no run that has ended, because its parent does."""
+    alone = {"Exchange": 1, "Run": 1, "Injection": 0, "Verdict": 1}
+    for number in range(20):
+        weave_one(number)
+    assert wait_for_count(alone) == alone
+
+
+def test_the_child_keeps_no_removed_injection(isolated: HttpWorker) -> None:
+    """The child forgets injections that were removed or reset."""
+    for _ in range(5):
+        isolated.inject("status", task="other").remove()
+        isolated.inject("status", task="other")
+        isolated.reset()
+    assert count_in_child()["Injection"] == 0
+
+
 def test_no_process_is_left(wove_http_ca: CertificateAuthority) -> None:
     """After ``stop()`` the child has ended and is reaped."""
     with HttpWorker(ca=wove_http_ca, isolated=True) as worker:

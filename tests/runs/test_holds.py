@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -125,6 +126,18 @@ class TestReleasing:
         run = make_run()
         parking.send(run).result(TIMEOUT)
         assert gate.runs == [run]
+
+    def test_arrivals_are_not_kept(self, parking: Parking) -> None:
+        """A gate counts the runs that have arrived, and keeps none that the journal has
+        dropped."""
+        gate = parking.gates.hold()
+        gate.release()
+        for _ in range(3):
+            parking.send(make_run()).result(TIMEOUT)
+        parking.journal.clear()
+        gc.collect()
+        assert gate.wait_arrived(3, timeout=TIMEOUT) == []
+        assert len(gate._arrived) <= 3
 
     def test_context_manager(self, parking: Parking) -> None:
         """Leaving the ``with`` block releases the gate."""

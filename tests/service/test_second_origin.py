@@ -3,9 +3,12 @@ client there."""
 
 from __future__ import annotations
 
+import gc
 import json
+import threading
 import urllib.parse
 import urllib.request
+import weakref
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -100,3 +103,16 @@ def test_a_long_run_id(wove_http_worker_factory: Factory) -> None:
     worker = wove_http_worker_factory(tls=False, strict=False)
     worker.inject("redirect")
     assert location_of(worker, "x" * 100_000).query == "run_id=" + "x" * 1000
+
+
+def test_an_injection_that_was_reset_is_let_go(wove_http_worker: HttpWorker) -> None:
+    """After a reset the second origin keeps neither the injection nor the requests."""
+    reference = weakref.ref(wove_http_worker.inject("redirect"))
+    weave_one()
+    wove_http_worker.reset()
+    for _ in range(1000):  # the client has its reply before the connection's thread has let go
+        gc.collect()
+        if reference() is None:
+            break
+        threading.Event().wait(0.01)
+    assert reference() is None

@@ -21,6 +21,9 @@ from wove_http_dev.fields import changed
 from wove_http_dev.protocol.claim import Claim
 from wove_http_dev.runs.records import Exchange
 
+REDIRECTED_KEPT = 200
+"""Requests at the second origin that an injection keeps."""
+
 
 class Injection:
     """Faults that act until they are removed; a context manager that removes them.
@@ -35,7 +38,8 @@ class Injection:
         self.selector = selector
         self.hits = 0
         self.redirected: list[Exchange] = []
-        """The requests that arrived at the second origin because of a fault of this injection."""
+        """The newest requests (at most 200) that arrived at the second origin because of a fault of
+        this injection."""
         self.missed: list[str] = []
         """Why the newest requests were not hit; strict mode shows these reasons."""
         self._number = number
@@ -74,6 +78,11 @@ class Injection:
 
     def __exit__(self, *_: object) -> None:
         self.remove()
+
+    def record_redirected(self, exchange: Exchange) -> None:
+        """Add ``exchange``, a request at the second origin."""
+        self.redirected.append(exchange)
+        del self.redirected[:-REDIRECTED_KEPT]
 
     def account(self, *, seen: int, hits: int, missed: list[str] | None = None) -> None:
         """Set the counts that an isolated worker's child process reports."""
@@ -303,6 +312,13 @@ class Injections:
             self._made.append(injection)
             self._active.append(injection)
         return injection
+
+    def forget(self, injection: Injection) -> None:
+        """Remove ``injection``, which the parent process has removed, and do not count it among
+        those that were made."""
+        injection.remove()
+        with self._lock:
+            self._made.remove(injection)
 
     def halt(self) -> None:
         """Release every stalled request, and let faults stall no others until :meth:`resume`."""

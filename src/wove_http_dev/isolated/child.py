@@ -145,7 +145,8 @@ class Child:
     def _start(self, data: dict[str, Any]) -> None:
         ca = CertificateAuthority.from_pem(data["ca"].encode(), data["ca_key"].encode())
         credentials = serialization.credentials_from_record(data["credentials"])
-        journal = Journal(secrets=[credentials.secret.decode("utf-8", "replace")])
+        # The parent has every entry. What is kept here would outlive the parent's reset().
+        journal = Journal(count_limit=0, secrets=[credentials.secret.decode("utf-8", "replace")])
         journal.observe(_Reporter(self._channel.notify, self._notify_and_wait))
         gates, stubs = _ParentsGates(journal), _ParentsStubs()
         gates.request = stubs.request = self._channel.request
@@ -200,7 +201,7 @@ class Child:
         wanted = {record["number"]: record for record in data["injections"]}
         for injection in state.faults.active:
             if wanted.pop(injection.number, None) is None:
-                injection.remove()
+                state.faults.forget(injection)
         for record in wanted.values():
             serialization.adopt_injection(state.faults, record)
         self._host.apply_state()

@@ -203,10 +203,12 @@ class ChildProcess:
     def _park(self, run_id: str) -> None:
         run = self._runs[run_id]
         execution = self._parked[run_id] = Execution(run.task_id)
-        if self.ended.is_set():
-            execution.cancel(wait_for_end=False)
-        self._state.gates.park(run, execution)
-        self._parked.pop(run_id, None)
+        try:
+            if self.ended.is_set():
+                execution.cancel(wait_for_end=False)
+            self._state.gates.park(run, execution)
+        finally:
+            self._parked.pop(run_id, None)
 
     def _second_origin(self, data: list[Any]) -> str:
         run_id, number = data

@@ -144,6 +144,12 @@ class RequestReader:
         ``head_done`` is true."""
         return replace(self.head(), body=self._body.getvalue())  # CPython does not copy it
 
+    def close(self) -> None:
+        """Parse no more. Parser and reader refer to each other: without this, what was read would
+        stay in memory until the next garbage collection."""
+        del self._parser
+        self._failure = None
+
     # llhttp's callbacks. An exception in one surfaces as HttpParserCallbackError, so it is stored.
 
     def on_message_begin(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -40,7 +42,9 @@ class Gate:
         self._release_when = release_when
         self._released = False
         self._parked: list[threading.Event] = []
-        self._arrived: list[Run] = []
+        self._arrived: deque[weakref.ref[Run]] = deque()
+        """Only the journal keeps a run, because it is limited."""
+        self._count = 0
         self._changed = threading.Condition()
 
     def __reduce__(self) -> Any:
@@ -48,9 +52,9 @@ class Gate:
 
     @property
     def runs(self) -> list[Run]:
-        """The runs that have arrived at the gate, in order."""
+        """The runs that have arrived at the gate, in order, as far as the journal has them."""
         with self._changed:
-            return list(self._arrived)
+            return [run for run in (reference() for reference in self._arrived) if run is not None]
 
     def wait_arrived(self, n: int = 1, timeout: float = 5.0) -> list[Run]:
         """Block until ``n`` runs have arrived, and return all that have arrived.
@@ -63,11 +67,11 @@ class Gate:
     def _wait_arrived(self, n: int, timeout: float, *, hint: str = "") -> list[Run]:
         check_wait("n", n, timeout)
         with self._changed:
-            if not self._changed.wait_for(lambda: len(self._arrived) >= n, timeout):
+            if not self._changed.wait_for(lambda: self._count >= n, timeout):
                 done = "arrived at the gate"
-                text = self._journal.shortfall(self.task, len(self._arrived), n, done, timeout)
+                text = self._journal.shortfall(self.task, self._count, n, done, timeout)
                 raise WaitTimeoutError(f"{text}{hint}\n{self._journal.render()}")
-            return list(self._arrived)
+            return self.runs
 
     async def arrived(self, n: int = 1, timeout: float = 5.0) -> list[Run]:
         """Async version of :meth:`wait_arrived`; does not block the event loop."""
@@ -120,8 +124,11 @@ class Gate:
 
     def _pass(self, run: Run, execution: Execution) -> None:
         with self._changed:
-            self._arrived.append(run)
-            if self._release_when is not None and len(self._arrived) >= self._release_when:
+            self._count += 1
+            self._arrived.append(weakref.ref(run))
+            while self._arrived[0]() is None:
+                self._arrived.popleft()
+            if self._release_when is not None and self._count >= self._release_when:
                 self._release()
             self._changed.notify_all()
             if self._released:

@@ -235,6 +235,7 @@ class HttpConnection:
                 self._send_end()
         with contextlib.suppress(OSError):
             self._sock.close()
+        self._broken = None  # its traceback refers to this connection, and to what it received
 
     def _send_end(self) -> None:
         """Tell the client that the connection ends. ``close()`` does not while another process
@@ -264,8 +265,10 @@ class HttpConnection:
         tls = self._owner.tls
         if tls is not None and not self._shake_hands(context or _own_context(tls)):
             return
+        waiting = self._wait
         while self._one_request():
-            pass
+            # What was answered must not stay in memory while the next request is awaited.
+            self.body, self._wait = b"", waiting
 
     def _shake_hands(self, context: ssl.SSLContext) -> bool:
         self._sock.settimeout(self._limits.handshake)

@@ -63,6 +63,12 @@ class RequestIntake:
         Returns false if the client closed before. Waits ``wait`` seconds for the first bytes, and
         raises ``TimeoutError`` if none come; later :class:`RequestError`.
         """
+        try:
+            return self._read(wait)
+        finally:
+            self._reader.close()
+
+    def _read(self, wait: float) -> bool:
         reader = self._reader
         while True:
             try:

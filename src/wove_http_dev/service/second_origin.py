@@ -12,6 +12,7 @@ import urllib.parse
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from wove_http_dev.faults.fault import Wire
 from wove_http_dev.faults.injections import NO_PLAN, Injection, Plan
@@ -46,10 +47,10 @@ class SecondOrigin:
         route_requests: Callable[[str], AbstractContextManager[None]],
         service_failed: Callable[[BaseException], None],
     ) -> None:
-        self._journal = Journal()
-        self._paths: dict[Injection, str] = {}
-        """The path of each injection. It ends with a random token, so that only a client that was
-        redirected can know it."""
+        self._journal = Journal(count_limit=0)  # makes exchanges, and keeps none
+        self._paths: WeakKeyDictionary[Injection, str] = WeakKeyDictionary()
+        """The path of each injection that was not reset. It ends with a random token, so that only
+        a client that was redirected can know it."""
         self._route_requests = route_requests
         self._service_failed = service_failed
         self._exits = ExitStack()
@@ -125,7 +126,7 @@ class SecondOrigin:
         path, _, query = request.target.partition("?")
         for injection, own in list(self._paths.items()):
             if path == PATH + own:
-                injection.redirected.append(exchange)
+                injection.record_redirected(exchange)
         run_id = urllib.parse.parse_qs(query).get("run_id", [""])[0]
         event = {"type": "task_result", "run_id": run_id, "result": ANSWER}
         return _FixedReply(json_reply(200, {"events": [event]}))

@@ -106,6 +106,7 @@ class Server:
                     if self._listener is not listener or self._waiting >= IDLE_THREADS:
                         return
                     self._waiting += 1
+                connection = None  # it has its last reply
         finally:
             with self._lock:
                 self._threads.discard(threading.current_thread())
