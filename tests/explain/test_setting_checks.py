@@ -182,7 +182,16 @@ def test_idempotency_key(diagnose: Diagnose, settings: MakeSettings) -> None:
     assert "'reports' for every task" in only(done, "idempotency-key")
 
 
-@pytest.mark.parametrize("key", ["report-{item}", Source("lambda args: str(args)")])
+@pytest.mark.parametrize("key", ["{", "{}", "{0}", "report-{item"])
+def test_unusable_idempotency_key(diagnose: Diagnose, settings: MakeSettings, key: str) -> None:
+    """A text that ``str.format_map`` refuses is a problem."""
+    done = diagnose(settings(shared={"delivery_idempotency_key": key}))
+    assert "braces hold the name of an argument" in only(done, "idempotency-key")
+
+
+@pytest.mark.parametrize(
+    "key", ["report-{item}", "{{{item.id!r:>9}}}", Source("lambda args: str(args)")]
+)
 def test_right_idempotency_key(diagnose: Diagnose, settings: MakeSettings, key: Any) -> None:
     """A key that is made of the task's arguments is right."""
     assert diagnose(settings(shared={"delivery_idempotency_key": key})).status == 0

@@ -120,7 +120,10 @@ def url(env: RemoteEnvironment) -> str:
     if any(mark in given for mark in ("${", "{", "}", "<", ">", "$")):
         raise Problem("the URL has a $, {…} or <…> in it: fill in what that stands for")
     if not given.isascii() or not given.isprintable() or " " in given:
-        raise Problem("percent-encode blanks and other characters that are not printable ASCII")
+        raise Problem(
+            "remove blanks and line breaks at the ends, and percent-encode whatever else is not"
+            " printable ASCII"
+        )
     try:
         parts = env.parts
     except ValueError as exc:
@@ -185,7 +188,7 @@ def _check_security_keys(form: Mapping[str, Any]) -> None:
     if not isinstance(form, dict):  # wove.security: isinstance(config, dict)
         raise Problem(f"security must be a dict, not a {type(form).__name__}")
     kind = form.get("type", "signed")
-    if kind not in _SECURITY_KEYS:
+    if not isinstance(kind, str) or kind not in _SECURITY_KEYS:
         raise Problem(
             f"security has the unknown type {kind!r}; {did_you_mean(str(kind), _SECURITY_KEYS)}"
         )

@@ -6,7 +6,9 @@ Each returns what is right, or raises :class:`Problem`. The measurements are of 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
+from string import Formatter
 from typing import Any
 
 from wove_http_dev.explain.configuration_checks import SETTINGS
@@ -120,7 +122,20 @@ def idempotency_key(env: RemoteEnvironment) -> str:
             f"delivery_idempotency_key is {env.clean(str(key))!r} for every task, so a worker that"
             " reads it runs only the first; give it to the task"
         )
+    if isinstance(key, str) and not _names_arguments(key):
+        raise Problem(
+            f"{env.clean(key)!r}: braces hold the name of an argument, as in 'report-{{item}}'"
+        )
     return "made of the task's arguments"
+
+
+def _names_arguments(key: str) -> bool:
+    """Whether ``str.format_map``, which Wove calls with the arguments, takes ``key``."""
+    try:
+        names = [name for _, name, _, _ in Formatter().parse(key) if name is not None]
+    except ValueError:
+        return False
+    return all(re.match(r"[^\W\d]", name) for name in names)
 
 
 def _is_positive(value: Any) -> bool:
