@@ -12,6 +12,7 @@ import pytest
 from wove.runtime import runtime
 
 from tests.explain.helpers import SECRET, Diagnosis, OtherService, Settings
+from wove_http_dev.cli import doctor
 from wove_http_dev.cli.main import main
 from wove_http_dev.client.definition import CA_VARIABLES
 from wove_http_dev.client.wove_config import preserved
@@ -51,6 +52,7 @@ def diagnose(
     """``diagnose(settings, *arguments)`` writes the settings to a module and runs ``doctor`` on
     it, with Wove configured by nothing else."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(doctor, "end_despite_threads", lambda status: None)  # of this process
 
     def run(settings: Settings | str, *arguments: str) -> Diagnosis:
         source = settings if isinstance(settings, str) else settings.source()

@@ -89,7 +89,7 @@ def test_misspelt_default_environment(diagnose: Diagnose, settings: MakeSettings
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("workers", "go there"), ("default", "do not go to a worker")]
+    ("name", "words"), [("workers", "go there"), ("default", "do not go to a worker by http")]
 )
 def test_right_default_environment(
     diagnose: Diagnose, settings: MakeSettings, name: str, words: str
@@ -121,7 +121,7 @@ def test_right_name(diagnose: Diagnose, settings: MakeSettings) -> None:
     ("changes", "place"),
     [
         ({"shared": {"fork": True}}, "wove.config"),
-        ({"own": {"fork": True}, "shared": {"default_environment": "workers"}}, "'workers'"),
+        ({"own": {"fork": True}}, "'workers'"),
         ({"rest": TASKS.format(weave="fork=True, background=True", task="")}, "settings.py:6"),
     ],
     ids=["shared", "own", "weave"],

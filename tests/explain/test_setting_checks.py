@@ -151,13 +151,7 @@ def test_settings_in_force(diagnose: Diagnose, settings: MakeSettings) -> None:
     ("changes", "words"),
     [
         ({"shared": {"delivery_heartbeat_seconds": 5.0}}, "(wove.config)"),
-        (
-            {
-                "own": {"delivery_heartbeat_seconds": 5.0},
-                "shared": {"default_environment": "workers"},
-            },
-            "(the environment)",
-        ),
+        ({"own": {"delivery_heartbeat_seconds": 5.0}}, "(the environment)"),
         (
             {
                 "rest": TASK.format(

@@ -7,25 +7,18 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from wove_http_dev.cli.check import add_report_options, chosen_cases, finish
-from wove_http_dev.cli.streams import discard_unwritable
+from wove_http_dev.cli.user_code import end_despite_threads, importable
 from wove_http_dev.errors import UsageError
 from wove_http_dev.platforms import require_posix
 
 if TYPE_CHECKING:
     from wove_http_dev.conformance.case import Case, Result
     from wove_http_dev.conformance.executor.executor_under_test import ExecutorUnderTest
-
-LAST_RESORT = 3.0
-"""Seconds after which the process is forced to exit if threads of the executor are still
-running."""
 
 
 def add_executor_command(kinds: Any) -> None:
@@ -72,8 +65,7 @@ def _check_executor(namespace: argparse.Namespace) -> int:
     label, results = _results(namespace, chosen, known)
     report = Report(label, results, namespace.strict, time.monotonic() - began)
     status = finish(namespace, report)
-    if any(not t.daemon and t is not threading.main_thread() for t in threading.enumerate()):
-        _end_for_certain(status)
+    end_despite_threads(status)
     return status
 
 
@@ -100,7 +92,7 @@ def _results(
     from wove_http_dev.conformance.runner import Checking
 
     console = Console(highlight=False)
-    with trusted_ca() as ca, _working_directory_importable():
+    with trusted_ca() as ca, importable(os.getcwd()):
         subject = _subject(namespace)
         session = Session(subject, ca)
         checking = Checking(
@@ -132,31 +124,3 @@ def _subject(namespace: argparse.Namespace) -> ExecutorUnderTest:
     if namespace.executor:
         return builtin_executor(namespace.executor)
     return load_executor(namespace.factory)
-
-
-@contextmanager
-def _working_directory_importable() -> Iterator[None]:
-    here = os.getcwd()
-    sys.path.insert(0, here)
-    try:
-        yield
-    finally:
-        with suppress(ValueError):
-            sys.path.remove(here)
-
-
-def _end_for_certain(status: int) -> None:
-    """Force the process to exit with ``status`` if it is still alive 3 s after the main thread has
-    ended.
-
-    The interpreter joins non-daemon threads at exit; a thread of the executor that hangs would keep
-    the process alive.
-    """
-
-    def watch() -> None:
-        threading.main_thread().join()
-        time.sleep(LAST_RESORT)
-        discard_unwritable()
-        os._exit(status)
-
-    threading.Thread(target=watch, name="conformance-last-resort", daemon=True).start()

@@ -7,13 +7,12 @@ import argparse
 import importlib
 import os
 import sys
-import traceback
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from wove_http_dev.cli.user_code import end_despite_threads, importable, one_line_errors
 from wove_http_dev.errors import UsageError
 from wove_http_dev.printable import printable
 
@@ -81,6 +80,15 @@ def _seconds(text: str) -> float:
 
 
 def _doctor(namespace: argparse.Namespace) -> int:
+    status = 2
+    try:
+        status = _examine(namespace)
+        return status
+    finally:
+        end_despite_threads(status)
+
+
+def _examine(namespace: argparse.Namespace) -> int:
     from wove_http_dev.explain.doctor import examine, examine_process, remote_environments
     from wove_http_dev.explain.task_calls import application_files, task_calls
 
@@ -88,7 +96,7 @@ def _doctor(namespace: argparse.Namespace) -> int:
     if not directory.is_dir():
         raise UsageError(f"--app-dir {directory} is not a directory")
     before = set(sys.modules)
-    with _importable(directory.resolve()):
+    with importable(str(directory.resolve())):
         module = _configure(namespace.module)
     from wove.runtime import runtime
 
@@ -133,60 +141,21 @@ def _configure(spec: str | None) -> ModuleType | None:
             raise UsageError(
                 "name the MODULE that calls wove.config; there is no wove_config.py here or above"
             )
-        with _refused("wove_config.py cannot be used"):
+        with one_line_errors("wove_config.py cannot be used"):
             wove.config()
         return None
     name, colon, function = spec.partition(":")
     if not name or bool(colon) is not bool(function) or os.sep in name or name.endswith(".py"):
         raise UsageError(f"{spec!r} is not MODULE or MODULE:FUNCTION, e.g. myapp.settings")
-    with _refused(f"cannot import {name!r}"):
+    with one_line_errors(f"cannot import {name!r}"):
         module = importlib.import_module(name)
     if function:
         configure = getattr(module, function, None)
         if not callable(configure):
             raise UsageError(f"{name} has no function {function!r}")
-        with _refused(f"{spec} cannot be called"):
+        with one_line_errors(f"{spec} cannot be called"):
             configure()
     return module
-
-
-@contextmanager
-def _refused(what: str) -> Iterator[None]:
-    """Turn an exception of the application into a :class:`UsageError` with its last line and its
-    place in the application's code."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise
-    except BaseException as exc:  # SystemExit too: an import must not end the command
-        last = traceback.format_exception_only(type(exc), exc)[-1]
-        raise UsageError(f"{what}: {' '.join(last.split())}{_place(exc)}") from None
-
-
-def _place(exc: BaseException) -> str:
-    """Return the file and line of the application's last own line of code, if there is one."""
-    import sysconfig
-
-    if isinstance(exc, SyntaxError) and exc.filename:
-        return f" ({os.path.relpath(exc.filename)}, line {exc.lineno})"
-    installed = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
-    frames = [
-        frame
-        for frame in traceback.extract_tb(exc.__traceback__)
-        if not frame.filename.startswith((*installed, "<")) and frame.filename != __file__
-    ]
-    return f" ({os.path.relpath(frames[-1].filename)}, line {frames[-1].lineno})" if frames else ""
-
-
-@contextmanager
-def _importable(directory: Path) -> Iterator[None]:
-    text = str(directory)
-    sys.path.insert(0, text)
-    try:
-        yield
-    finally:
-        if text in sys.path:
-            sys.path.remove(text)
 
 
 def _local_serve(state_dir: str | None) -> LocalServe:

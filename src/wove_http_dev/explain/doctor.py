@@ -146,7 +146,7 @@ def _default_environment(runtime: Any, calls: Sequence[TaskCall]) -> str:
             f"{name!r} is local, so tasks without environment= run in this process; did you mean"
             f" {close!r}?"
         )
-    return f"{name!r}: tasks without environment= do not go to a worker"
+    return f"{name!r}: tasks without environment= do not go to a worker by http"
 
 
 def _names(runtime: Any, calls: Sequence[TaskCall]) -> str:

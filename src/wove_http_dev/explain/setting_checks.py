@@ -15,6 +15,13 @@ from wove_http_dev.explain.configuration_checks import SETTINGS
 from wove_http_dev.explain.findings import Problem
 from wove_http_dev.explain.remote_environment import RemoteEnvironment
 
+_SAID_ELSEWHERE = (
+    "delivery_timeout",
+    "fork",
+    "delivery_heartbeat_seconds",
+    "delivery_orphan_policy",
+)
+"""Settings with a check of their own; the last one Wove reads from the environment of the task."""
 LONGEST_TIMEOUT = 1e9
 """Seconds; a socket refuses about ten times as much ("timestamp out of range")."""
 
@@ -81,8 +88,7 @@ def settings_in_force(env: RemoteEnvironment) -> str:
     ignored = [
         name
         for name in SETTINGS
-        # The first has a check of its own, the other is read from the task's environment.
-        if name not in ("delivery_timeout", "delivery_orphan_policy")
+        if name not in _SAID_ELSEWHERE
         and env.definition.get(name) not in (None, env.defaults.get(name))
     ]
     if ignored:
