@@ -1,4 +1,9 @@
-"""Runs an executor check in this process, as the command line does."""
+"""Runs an executor check in this process, as the command line does.
+
+No verdict depends on how busy the machine is. By default the limits that a correct executor never
+reaches are long, and the waits for what should not happen are short. An executor with a defect is
+checked at several paces, because its check goes through a limit or a wait in full.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +15,37 @@ from wove_http_dev.conformance.executor.context import Session, trusted_ca
 from wove_http_dev.conformance.executor.executor_under_test import ExecutorUnderTest
 from wove_http_dev.conformance.executor.suite import BUDGET, EXECUTOR_CASES, PREREQUISITES
 from wove_http_dev.conformance.runner import Checking, select
+from wove_http_dev.conformance.worker.machine import MOST
+
+PACES = (0.2, 1.0, MOST)
+"""The factors for all limits and waits with which an executor with a defect is checked, until its
+defect is found."""
+SHORT_SILENCE = 0.1
 
 
 @contextmanager
-def checking(subject: ExecutorUnderTest, known: Sequence[str] = ()) -> Iterator[Checking]:
-    """A runner of the executor's cases against ``subject``, which has not started."""
+def checking(
+    subject: ExecutorUnderTest,
+    known: Sequence[str] = (),
+    slowdown: float = MOST,
+    silence: float = SHORT_SILENCE,
+) -> Iterator[Checking]:
+    """A runner of the executor's cases against ``subject``, which has not started. ``slowdown`` is
+    the factor for the limits, ``silence`` another one for waits."""
     with trusted_ca() as ca:
-        session = Session(subject, ca)
+        session = Session(subject, ca, slowdown=lambda: slowdown, silence=silence)
         yield Checking(session.case, budget=BUDGET, alive=lambda: True, known=known)
 
 
-def check(subject: ExecutorUnderTest, *globs: str, known: Sequence[str] = ()) -> list[Result]:
+def check(
+    subject: ExecutorUnderTest,
+    *globs: str,
+    known: Sequence[str] = (),
+    slowdown: float = MOST,
+    silence: float = SHORT_SILENCE,
+) -> list[Result]:
     """The results of the cases that match ``globs``, or of all cases if none is given."""
-    with checking(subject, known) as made:
+    with checking(subject, known, slowdown, silence) as made:
         return made.run(select(EXECUTOR_CASES, globs, ()), PREREQUISITES)
 
 

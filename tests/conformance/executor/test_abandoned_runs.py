@@ -34,7 +34,7 @@ def test_the_cancel_task_of_the_run_is_returned(check: CaseContext) -> None:
     worker.hold(ABANDONED)
 
     async def script(remote: Remote) -> Exchange | None:
-        return await abandon_run(worker, remote)
+        return await abandon_run(check, worker, remote)
 
     cancel = check.run_script(worker, script)
     assert cancels_of(worker, worker.runs.last.run_id) == [cancel]
@@ -49,7 +49,7 @@ def test_a_missing_cancel_task_is_none(
     monkeypatch.setattr("wove_http_dev.conformance.executor.abandoned_runs.CANCEL_WITHIN", 0.1)
 
     async def script(remote: Remote) -> Exchange | None:
-        return await abandon_run(worker, remote)
+        return await abandon_run(check_without_cancels, worker, remote)
 
     assert check_without_cancels.run_script(worker, script) is None
 
@@ -60,7 +60,7 @@ def test_a_run_that_never_arrives_fails_the_case(check: CaseContext) -> None:
     worker.inject("refuse-connections")
 
     async def script(remote: Remote) -> Exchange | None:
-        return await abandon_run(worker, remote)
+        return await abandon_run(check, worker, remote)
 
     with pytest.raises(CaseFailed, match="never arrived"):
         check.run_script(worker, script)
@@ -72,7 +72,7 @@ def test_an_answer_is_waited_for(check: CaseContext) -> None:
     worker.hold(ABANDONED)
 
     async def script(remote: Remote) -> bool:
-        cancel = await abandon_run(worker, remote)
+        cancel = await abandon_run(check, worker, remote)
         return cancel is not None and await wait_for_answer(cancel, 5.0)
 
     assert check.run_script(worker, script) is True

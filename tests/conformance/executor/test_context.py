@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wove_http_dev.conformance.case import CaseFailed
-from wove_http_dev.conformance.executor import context
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.context import (
     CaseContext,
@@ -25,7 +24,6 @@ from wove_http_dev.conformance.executor.context import (
     wait_until,
     wait_until_async,
 )
-from wove_http_dev.conformance.worker.machine import Machine
 from wove_http_dev.weave_outcome import WeaveOutcome
 
 if TYPE_CHECKING:
@@ -69,15 +67,9 @@ def test_a_weave_that_does_not_end_fails_the_case(check: CaseContext) -> None:
         check.run_one_weave(worker, within=0.1, what="the held weave")
 
 
-@pytest.fixture
-def busy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that is three times slower than an idle one."""
-    monkeypatch.setattr(context, "MACHINE", Machine(lambda: 3.0))
-
-
-@pytest.mark.usefixtures("busy")
 def test_a_busy_machine_has_more_time(session: Session) -> None:
     """The limits of a case are multiplied by the slowdown at its start."""
+    session.slowdown = lambda: 3.0
     with session.case() as check:
         assert check.seconds(0.5) == 1.5
 

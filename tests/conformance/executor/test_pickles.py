@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pickle
-import time
+import threading
 
-from wove_http_dev.conformance.executor.pickles import PickleCanary, SlowPickle
+from wove_http_dev.conformance.executor.pickles import HeldPickle, PickleCanary
 
 
 def test_a_canary_records_that_it_was_loaded() -> None:
@@ -24,9 +24,12 @@ def test_a_canary_is_not_confused_with_another() -> None:
     assert not second.loaded
 
 
-def test_a_slow_pickle_takes_its_time_to_load() -> None:
-    """A slow pickle blocks the thread that unpickles it for the given time."""
-    data = pickle.dumps(SlowPickle(0.05))
-    began = time.monotonic()
-    pickle.loads(data)
-    assert time.monotonic() - began >= 0.05
+def test_a_held_pickle_blocks_the_thread_that_loads_it() -> None:
+    """Loading a held pickle sets ``loading``, and does not end before ``released`` is set."""
+    held = HeldPickle()
+    thread = threading.Thread(target=pickle.loads, args=(pickle.dumps(held),))
+    thread.start()
+    seen = held.loading.wait(30), thread.is_alive()
+    held.released.set()
+    thread.join(30)
+    assert (seen, thread.is_alive()) == ((True, True), False)

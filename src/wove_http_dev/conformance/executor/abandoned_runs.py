@@ -8,9 +8,9 @@ from typing import Any
 from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.context import (
+    CaseContext,
     attempt,
     frames_of,
-    in_seconds,
     wait_until_async,
 )
 from wove_http_dev.runs.records import Exchange
@@ -20,6 +20,8 @@ CANCEL_WITHIN = 2.0
 """Seconds within which a cancel_task must arrive; a correct executor sends it at once."""
 ABANDONED = "merge:abandoned"
 """The task whose run the worker holds (does not start) until Wove gives it up."""
+TIMEOUTS = (0.15, 0.6, 2.4)
+"""Seconds of the ``delivery_timeout``, one after the other until a run arrives before its end."""
 NO_CANCEL = "no cancel_task arrived (see cancel.01)"
 """Why a case about some other property of a cancel_task is skipped."""
 
@@ -29,25 +31,28 @@ def cancels_of(worker: HttpWorker, run_id: str | None) -> list[Exchange]:
     return [frame for frame in frames_of(worker, "cancel_task") if frame.run_id == run_id]
 
 
-async def abandon_run(worker: HttpWorker, remote: Remote, **options: Any) -> Exchange | None:
+async def abandon_run(
+    check: CaseContext, worker: HttpWorker, remote: Remote, **options: Any
+) -> Exchange | None:
     """Start a run of :data:`ABANDONED`, wait until Wove gives it up, and return the cancel_task
     request for it, or ``None`` if no such request arrived in time.
 
-    ``worker`` must hold the run. Wove gives it up after the ``delivery_timeout`` in ``options``
-    (default 0.3 s), or later on a busy machine, where the run takes longer to arrive. Raises
-    :class:`CaseFailed` if the run itself never arrived.
+    ``worker`` must hold the run. Wove gives it up after its ``delivery_timeout``; if it has not
+    arrived until then, another one is started with a longer one. Raises :class:`CaseFailed` if no
+    run arrived.
     """
     before = len(worker.journal.runs[ABANDONED])
-    options = {"delivery_timeout": 0.3, **options}
-    options["delivery_timeout"] = in_seconds(options["delivery_timeout"])
-    outcome = await attempt(remote("abandoned", **options))
-    runs = worker.journal.runs[ABANDONED]
-    if len(runs) == before:
+    for timeout in TIMEOUTS:
+        outcome = await attempt(remote("abandoned", delivery_timeout=timeout, **options))
+        runs = worker.journal.runs[ABANDONED]
+        if len(runs) > before:
+            break
+    else:
         raise CaseFailed(
             f"the run that Wove should abandon never arrived (see also routing.10): {outcome}"
         )
     run_id = runs.last.run_id
-    await wait_until_async(lambda: bool(cancels_of(worker, run_id)), in_seconds(CANCEL_WITHIN))
+    await wait_until_async(lambda: bool(cancels_of(worker, run_id)), check.seconds(CANCEL_WITHIN))
     return next(iter(cancels_of(worker, run_id)), None)
 
 

@@ -53,17 +53,29 @@ POLL = 0.005
 """Seconds between two checks of a condition."""
 POOL_OVERFLOW = 40
 """More simultaneous runs than Python's default thread pool has threads (at most 32)."""
-MACHINE = Machine()
-"""Measures how busy this machine is; all time limits are multiplied by the result."""
 
 
 class Session:
     """What all cases of a check share: the executor under test, and the certificate authority (CA)
-    of the workers."""
+    of the workers.
 
-    def __init__(self, subject: ExecutorUnderTest, ca: CertificateAuthority) -> None:
+    ``slowdown`` returns the factor by which each case multiplies its time limits, and ``silence``
+    is the factor for the times that every check goes through in full, such as waits for what should
+    not happen.
+    """
+
+    def __init__(
+        self,
+        subject: ExecutorUnderTest,
+        ca: CertificateAuthority,
+        *,
+        slowdown: Callable[[], float] | None = None,
+        silence: float = 1.0,
+    ) -> None:
         self.subject = subject
         self.ca = ca
+        self.slowdown = slowdown or Machine().slowdown
+        self.silence = silence
         self.stuck = 0
         """The number of weaves that had still not ended :data:`CLEANUP` seconds after their worker
         stopped."""
@@ -107,7 +119,7 @@ class CaseContext:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._slowdown = MACHINE.slowdown()
+        self._slowdown = session.slowdown()
         self._uncaught_before = len(session.uncaught)
         self._exit = ExitStack()
         self._names = (f"conformance-{number}" for number in itertools.count(1))
@@ -157,6 +169,11 @@ class CaseContext:
         """Convert a time limit: return how many seconds to allow now for what takes up to ``idle``
         seconds on an idle machine."""
         return idle * self._slowdown
+
+    def silence(self, idle: float) -> float:
+        """Return how many seconds to wait for something that should not happen, and that would take
+        up to ``idle`` seconds on an idle machine. Every check waits that long."""
+        return self.seconds(idle) * self._session.silence
 
     def enter(self, context: Any) -> Any:
         """Enter the context manager ``context`` and return what it yields; it is left when the case
@@ -213,6 +230,7 @@ class CaseContext:
         *,
         settings: Mapping[str, Any] | None = None,
         within: float = PATIENCE,
+        planned: float = 0.0,
         what: str = "a weave of one task",
         definition: Mapping[str, Any] | None = None,
         **options: Any,
@@ -220,12 +238,11 @@ class CaseContext:
         """Run a weave whose only task, called ``task``, returns ``value``; wait for the weave to
         end and return the task's outcome.
 
-        ``options`` are for the task; its ``delivery_timeout`` is 2 s by default. ``settings`` and
-        ``definition`` are those of :meth:`weave`. Raises :class:`CaseFailed` if the weave has not
-        ended after ``within`` seconds (more on a busy machine); the message calls the weave
-        ``what``.
+        ``options`` are for the task; its ``delivery_timeout`` is 2 s by default (more on a busy
+        machine). ``settings`` and ``definition`` are those of :meth:`weave`, the other arguments
+        those of :meth:`expect_end`.
         """
-        options.setdefault("delivery_timeout", DELIVERY_TIMEOUT)
+        options.setdefault("delivery_timeout", self.seconds(DELIVERY_TIMEOUT))
 
         def define(w: Weave, environment: str) -> None:
             @w.do(environment=environment, **options)
@@ -233,7 +250,7 @@ class CaseContext:
                 return value
 
         weave = self.weave(worker, define, settings, definition=definition)
-        self.expect_end(weave, within, what)
+        self.expect_end(weave, within, what, planned=planned)
         return weave.outcome()
 
     def run_script(
@@ -243,10 +260,11 @@ class CaseContext:
         *,
         settings: Mapping[str, Any] | None = None,
         within: float = PATIENCE,
+        planned: float = 0.0,
     ) -> Any:
         """Run the coroutine function ``script`` in the event loop of a weave; return what it
-        returns, or raise what it raises. Raises :class:`CaseFailed` if it has not ended after
-        ``within`` seconds (more on a busy machine)."""
+        returns, or raise what it raises. Raises :class:`CaseFailed` if it has not ended in time;
+        ``within`` and ``planned`` are those of :meth:`expect_end`."""
         scripted = ScriptedWeave(
             next(self._names),
             self.definition(worker, settings or {}),
@@ -254,7 +272,7 @@ class CaseContext:
             lambda name, options: self._log.add(f"run {name}", options),
         )
         self._weaves.append(scripted.weave)
-        within = self.seconds(within)
+        within = planned + self.seconds(within)
         if not scripted.wait(within):
             self.fail(f"the case's runs had not ended after {within:.1f} s: the weave hangs")
         error = scripted.error or scripted.weave.raised
@@ -288,10 +306,13 @@ class CaseContext:
         instead of the case's own text."""
         raise CaseFailed(actual, expected=expected)
 
-    def expect_end(self, weave: BackgroundWeave, within: float, what: str) -> None:
+    def expect_end(
+        self, weave: BackgroundWeave, within: float, what: str, *, planned: float = 0.0
+    ) -> None:
         """Wait for ``weave`` to end. Raises :class:`CaseFailed` if it has not ended after
-        ``within`` seconds (more on a busy machine); the message calls the weave ``what``."""
-        within = self.seconds(within)
+        ``planned`` seconds, for which the case itself makes it wait, and ``within`` seconds (more
+        on a busy machine); the message calls the weave ``what``."""
+        within = planned + self.seconds(within)
         if not weave.wait(within):
             self.fail(f"{what} had not ended {within:.1f} s after it began")
 
@@ -305,12 +326,6 @@ class CaseContext:
         if outcome.kind == "raised":
             self.fail(f"{what}: {outcome}, and the task itself has no error")
         return outcome
-
-
-def in_seconds(idle: float) -> float:
-    """Convert a time limit: return how many seconds to allow now for what takes up to ``idle``
-    seconds on an idle machine."""
-    return idle * MACHINE.slowdown()
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
 from typing import Any
 
+HELD = 60.0
 _loaded: set[int] = set()
 _numbers = itertools.count(1)
 _lock = threading.Lock()
@@ -36,19 +36,27 @@ class PickleCanary:
             return self._number in _loaded
 
 
-def _load_slowly(seconds: float) -> str:
-    time.sleep(seconds)
-    return f"loaded in {seconds} s"
+_held: dict[int, HeldPickle] = {}
 
 
-class SlowPickle:
-    """A value that takes ``seconds`` to unpickle; the thread sleeps meanwhile."""
+def _load_held(number: int) -> str:
+    held = _held[number]
+    held.loading.set()
+    held.released.wait(HELD)
+    return "released"
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
+
+class HeldPickle:
+    """A value whose pickle blocks the thread that loads it until :attr:`released` is set, at most
+    60 s. ``loading`` is set when it begins."""
+
+    def __init__(self) -> None:
+        self.loading, self.released = threading.Event(), threading.Event()
+        self._number = next(_numbers)
+        _held[self._number] = self
 
     def __repr__(self) -> str:
-        return f"SlowPickle({self.seconds:g})"
+        return "HeldPickle()"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _load_slowly, (self.seconds,)
+        return _load_held, (self._number,)

@@ -42,8 +42,10 @@ if TYPE_CHECKING:
     from wove.context import WoveContextManager as Weave
 
 STRAY = 0.5
-"""Seconds to wait for a cancel_task that should never arrive."""
+"""Seconds to wait for a frame that should never arrive."""
 REPEATS = 5
+ABANDON_ALL = 0.6
+"""Seconds of the ``delivery_timeout`` of many runs at once."""
 ANSWERS = (
     response.Status(500),
     response.InvalidJson(),
@@ -70,7 +72,7 @@ def sent(check: CaseContext) -> str:
 
     async def script(remote: Remote) -> int:
         for count in range(REPEATS):
-            if await abandon_run(worker, remote) is None:
+            if await abandon_run(check, worker, remote) is None:
                 return count
         return REPEATS
 
@@ -99,9 +101,10 @@ def only_its_own_run(check: CaseContext) -> str:
 
     async def script(remote: Remote) -> str:
         other = asyncio.ensure_future(remote("other", "of the other run"))
-        await wait_until_async(lambda: bool(gate.runs), PATIENCE)
-        cancel = await abandon_run(worker, remote)
-        await wait_until_async(lambda: bool(cancels_of(worker, gate.runs[0].run_id)), STRAY)
+        await wait_until_async(lambda: bool(gate.runs), check.seconds(PATIENCE))
+        cancel = await abandon_run(check, worker, remote)
+        stray = check.silence(STRAY)
+        await wait_until_async(lambda: bool(cancels_of(worker, gate.runs[0].run_id)), stray)
         gate.release()
         outcome = await attempt(other)
         if outcome.value != "of the other run":
@@ -132,10 +135,10 @@ def mode(check: CaseContext) -> str:
 
     async def script(remote: Remote) -> str:
         for wanted, answer in (("best_effort", []), ("require_ack", ["task_cancelled"])):
-            cancel = await abandon_run(worker, remote, delivery_cancel_mode=wanted)
+            cancel = await abandon_run(check, worker, remote, delivery_cancel_mode=wanted)
             if cancel is None:
                 check.fail(f"no cancel_task arrived for a run with {wanted}")
-            await wait_for_answer(cancel, PATIENCE)
+            await wait_for_answer(cancel, check.seconds(PATIENCE))
             if cancel.refusal:
                 check.fail(
                     f"the cancel_task of a run with {wanted} was refused with {cancel.status}, so"
@@ -164,7 +167,7 @@ def all_at_the_end(check: CaseContext) -> str:
     worker.hold("abandoned")
 
     def define(w: Weave, environment: str) -> None:
-        @w.do(range(POOL_OVERFLOW), environment=environment, delivery_timeout=0.6)
+        @w.do(range(POOL_OVERFLOW), environment=environment, delivery_timeout=ABANDON_ALL)
         def abandoned(item: int) -> int:
             return item
 
@@ -173,9 +176,10 @@ def all_at_the_end(check: CaseContext) -> str:
         return {run.run_id for run in worker.journal.runs} - cancelled
 
     weave = check.weave(worker, define)
-    wait_until(lambda: len(worker.journal.runs) > 0, PATIENCE)
+    wait_until(lambda: len(worker.journal.runs) > 0, check.seconds(PATIENCE))
     wait_until(
-        lambda: bool(frames_of(worker, "cancel_task")) and not uncancelled(), 0.6 + CANCEL_WITHIN
+        lambda: bool(frames_of(worker, "cancel_task")) and not uncancelled(),
+        ABANDON_ALL + check.seconds(CANCEL_WITHIN),
     )
     arrived, left = len(worker.journal.runs), len(uncancelled())
     if not arrived:
@@ -197,20 +201,22 @@ def all_at_the_end(check: CaseContext) -> str:
 )
 def answer_harmless(check: CaseContext) -> str:
     """The answer to a cancel_task, even an error, does not affect other runs."""
-    worker = check.worker(timeout=2.0)
+    worker = check.worker(timeout=check.seconds(4.0))
     worker.hold(ABANDONED)
 
     async def script(remote: Remote) -> str:
         for number, answer in enumerate(ANSWERS):
             gate = worker.hold(f"merge:beside_{number}")
             beside = asyncio.ensure_future(attempt(remote(f"beside_{number}", "beside")))
-            await wait_until_async(partial(_arrived, gate), PATIENCE)
+            await wait_until_async(partial(_arrived, gate), check.seconds(PATIENCE))
             with worker.inject(answer, command="cancel_task"):
-                cancel = await abandon_run(worker, remote)
+                cancel = await abandon_run(check, worker, remote)
                 if cancel is None:
                     check.fail("no cancel_task arrived")
-                await wait_for_answer(cancel, PATIENCE)
-                after = await attempt(remote("after", "afterwards", delivery_timeout=5.0))
+                await wait_for_answer(cancel, check.seconds(PATIENCE))
+                after = await attempt(
+                    remote("after", "afterwards", delivery_timeout=check.seconds(5.0))
+                )
             gate.release()
             other = await beside
             if other.value != "beside":
@@ -240,7 +246,7 @@ def best_effort_not_awaited(check: CaseContext) -> str:
     worker.inject(SlowCancel(delay=60.0))
 
     async def script(remote: Remote) -> None:
-        if await abandon_run(worker, remote) is None:
+        if await abandon_run(check, worker, remote) is None:
             check.fail("no cancel_task arrived")
         gate.release()
 
@@ -272,10 +278,11 @@ def require_ack_before_retry(check: CaseContext) -> str:
         run = asyncio.ensure_future(attempt(remote("abandoned", **options)))
         try:
             if not await wait_until_async(
-                lambda: bool(frames_of(worker, "cancel_task")), CANCEL_WITHIN
+                lambda: bool(frames_of(worker, "cancel_task")), check.seconds(CANCEL_WITHIN)
             ):
                 check.fail("no cancel_task arrived")
-            if await wait_until_async(lambda: len(frames_of(worker, "run_task")) > 1, 0.6):
+            stray = check.silence(STRAY)
+            if await wait_until_async(lambda: len(frames_of(worker, "run_task")) > 1, stray):
                 refused = refusal(frames_of(worker, "cancel_task")[0])
                 if refused:
                     check.fail(
@@ -306,7 +313,7 @@ def to_the_same_url(check: CaseContext) -> str:
     url = f"{worker.url}?tenant=a%20b"
 
     async def script(remote: Remote) -> Exchange | None:
-        return await abandon_run(worker, remote)
+        return await abandon_run(check, worker, remote)
 
     cancel: Exchange | None = check.run_script(worker, script, settings={"url": url})
     if cancel is None:
@@ -335,8 +342,8 @@ def not_for_what_ended(check: CaseContext) -> str:
 
     async def script(remote: Remote) -> None:
         for name in ("works", "fails", "lost"):
-            await attempt(remote(name, delivery_timeout=5.0))
-        await wait_until_async(lambda: bool(frames_of(worker, "cancel_task")), STRAY)
+            await attempt(remote(name, delivery_timeout=check.seconds(5.0)))
+        await wait_until_async(lambda: bool(frames_of(worker, "cancel_task")), check.silence(STRAY))
 
     check.run_script(worker, script)
     for exchange in frames_of(worker, "cancel_task"):

@@ -60,10 +60,10 @@ def transport(check: CaseContext, kind: type[Fault]) -> str:
     """A transport failure becomes an error of its task, marked as a transport error."""
     from wove.environment import DeliveryTimeoutError, EnvironmentExecutionError
 
-    worker, fault = check.worker(timeout=1.0), kind.name
+    worker, fault = check.worker(timeout=check.seconds(1.0)), kind.name
     worker.inject(kind())
     outcome = check.expect_error(
-        check.run_one_weave(worker, delivery_timeout=1.5), f"after {fault}"
+        check.run_one_weave(worker, delivery_timeout=check.seconds(1.5)), f"after {fault}"
     )
     if isinstance(outcome.error, DeliveryTimeoutError):
         check.fail(
@@ -120,8 +120,8 @@ def _parallel_run_fails(check: CaseContext, worker: HttpWorker) -> None:
 
     async def script(remote: Remote) -> tuple[WeaveOutcome, WeaveOutcome]:
         beside = asyncio.ensure_future(attempt(remote("beside", "beside")))
-        await wait_until_async(lambda: bool(gate.runs), PATIENCE)
-        failing = await attempt(remote("failing", delivery_timeout=2.0))
+        await wait_until_async(lambda: bool(gate.runs), check.seconds(PATIENCE))
+        failing = await attempt(remote("failing", delivery_timeout=check.seconds(2.0)))
         gate.release()
         return failing, await beside
 
@@ -199,7 +199,7 @@ def refusal_not_retryable(check: CaseContext) -> str:
 def no_thread_dies(check: CaseContext) -> str:
     """A failure is reported to the weave; no thread of the executor ends with an uncaught
     exception."""
-    worker = check.worker(timeout=2.0)
+    worker = check.worker(timeout=check.seconds(4.0))
     worker.hold(ABANDONED)
     worker.inject(LostResponse(), task="merge:lost")
     worker.inject(response.InvalidJson(), task="merge:garbled")
@@ -209,12 +209,12 @@ def no_thread_dies(check: CaseContext) -> str:
             await attempt(remote(name, delivery_timeout=1.0))
         for answer in CANCEL_ANSWERS:
             with worker.inject(answer, command="cancel_task"):
-                cancel = await abandon_run(worker, remote, delivery_timeout=0.15)
+                cancel = await abandon_run(check, worker, remote)
                 if cancel is not None:
-                    await wait_for_answer(cancel, PATIENCE)
+                    await wait_for_answer(cancel, check.seconds(PATIENCE))
 
     check.run_script(worker, script)
-    wait_until(lambda: bool(check.uncaught), DYING)
+    wait_until(lambda: bool(check.uncaught), check.silence(DYING))
     if check.uncaught:
         check.fail(
             f"{len(check.uncaught)} of the executor's threads ended by an uncaught exception, the"
@@ -234,7 +234,8 @@ def transport_timeout(check: CaseContext) -> str:
     worker = check.worker(timeout=STALL)
     worker.hold("task")
     outcome = check.expect_error(
-        check.run_one_weave(worker, delivery_timeout=PATIENCE), "not answered in time"
+        check.run_one_weave(worker, planned=STALL, delivery_timeout=STALL + check.seconds(2.0)),
+        "not answered in time",
     )
     source = outcome.payload.get("source")
     if source != "transport":

@@ -127,7 +127,7 @@ def headers(check: CaseContext) -> str:
     worker.hold(ABANDONED)
 
     async def script(remote: Remote) -> None:
-        await abandon_run(worker, remote, delivery_timeout=0.2)
+        await abandon_run(check, worker, remote)
 
     check.run_script(worker, script)
     for exchange in requests_of(worker):

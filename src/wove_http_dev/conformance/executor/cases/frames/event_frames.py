@@ -164,8 +164,9 @@ def raw_utf_8(check: CaseContext) -> str:
     worker.stub("merge:failing", events=[{"type": "task_error", "error": error}])
 
     async def script(remote: Remote) -> tuple[WeaveOutcome, WeaveOutcome]:
-        failing = await attempt(remote("failing", delivery_timeout=2.0))
-        return failing, await attempt(remote(NAME, "mine", delivery_timeout=1.0))
+        failing = await attempt(remote("failing", delivery_timeout=check.seconds(2.0)))
+        limit = check.seconds(1.0)
+        return failing, await attempt(remote(NAME, "mine", delivery_timeout=limit))
 
     failing, named = check.run_script(worker, script)
     if TEXT not in failing.text:

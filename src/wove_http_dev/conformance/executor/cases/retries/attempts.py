@@ -18,6 +18,7 @@ from wove_http_dev.conformance.executor.context import (
 )
 from wove_http_dev.faults import response, wire
 from wove_http_dev.faults.run import LostResponse, Saturated
+from wove_http_dev.worker import HttpWorker
 
 FAILURES = (
     LostResponse(),
@@ -36,6 +37,8 @@ STALL_TIMEOUT = 0.5
 delivery_timeout."""
 QUIET = 0.5
 """Seconds to wait for a frame that the executor may still be sending."""
+GIVEN_UP = 0.8
+"""Seconds of the ``delivery_timeout`` of many runs at once."""
 RETRY_AFTER = 1.0
 
 
@@ -72,13 +75,29 @@ def not_by_itself(check: CaseContext) -> str:
         stalls = isinstance(failure, wire.StallMidBody)
         worker = check.worker(timeout=STALL_TIMEOUT if stalls else TIMEOUT)
         worker.inject(failure)
-        check.run_one_weave(worker, retries=0, delivery_timeout=1.0)
+        check.run_one_weave(worker, retries=0, delivery_timeout=check.seconds(1.0))
         count = len(frames_of(worker, "run_task"))
         if count != 1:
             check.fail(
                 f"after {failure} {count} run_task frames arrived for a task with one attempt"
             )
     return "one frame each"
+
+
+async def _settled(check: CaseContext, worker: HttpWorker, remote: Remote) -> int:
+    """Return how many runs that were given up have arrived, once no more of them arrive: neither
+    until a later run has its result, nor in the time after that."""
+
+    arrived = -1
+
+    def more() -> bool:
+        return len(frames_of(worker, "run_task", "abandoned")) > arrived
+
+    while more():
+        arrived = len(frames_of(worker, "run_task", "abandoned"))
+        await attempt(remote("later", delivery_timeout=check.seconds(1.0)))
+        await wait_until_async(more, check.silence(QUIET))
+    return arrived
 
 
 @family.should(
@@ -94,15 +113,13 @@ def given_up_not_sent(check: CaseContext) -> str:
     gate = worker.hold("merge:abandoned")
 
     async def script(remote: Remote) -> int:
-        runs = [attempt(remote("abandoned", delivery_timeout=0.8)) for _ in range(POOL_OVERFLOW)]
-        await asyncio.gather(*runs)
-        await wait_until_async(lambda: False, QUIET)
-        before = len(frames_of(worker, "run_task"))
+        runs = (remote("abandoned", delivery_timeout=GIVEN_UP) for _ in range(POOL_OVERFLOW))
+        await asyncio.gather(*map(attempt, runs))
+        before = await _settled(check, worker, remote)
         gate.release()
-        await wait_until_async(lambda: len(frames_of(worker, "run_task")) > before, QUIET)
-        return len(frames_of(worker, "run_task")) - before
+        return await _settled(check, worker, remote) - before
 
-    late = check.run_script(worker, script)
+    late = check.run_script(worker, script, planned=GIVEN_UP)
     if late:
         check.fail(
             f"{late} or more run_task frames were sent for runs whose delivery_timeout had ended"

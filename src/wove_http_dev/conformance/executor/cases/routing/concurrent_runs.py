@@ -35,7 +35,7 @@ def mapped(check: CaseContext) -> str:
     worker = check.worker()
 
     def define(w: Weave, environment: str) -> None:
-        @w.do(range(ITEMS), environment=environment, delivery_timeout=6.0)
+        @w.do(range(ITEMS), environment=environment, delivery_timeout=check.seconds(6.0))
         def squared(item: int) -> tuple[int, int]:
             return item, item * item
 
@@ -66,7 +66,7 @@ def two_weaves(check: CaseContext) -> str:
 
     def tagged(tag: str) -> Define:
         def define(w: Weave, environment: str) -> None:
-            @w.do(range(20), environment=environment, delivery_timeout=6.0)
+            @w.do(range(20), environment=environment, delivery_timeout=check.seconds(6.0))
             def task(item: int) -> tuple[str, int]:
                 return tag, item
 
@@ -85,14 +85,18 @@ def _arrived(gate: Gate) -> bool:
     return bool(gate.runs)
 
 
-async def _three(worker: HttpWorker, remote: Remote) -> tuple[list[Gate], list[Any]]:
+async def _three(
+    check: CaseContext, worker: HttpWorker, remote: Remote
+) -> tuple[list[Gate], list[Any]]:
     """Start three runs, each once the previous one has arrived. The worker holds them. Return two
     lists: the gates, whose ``release()`` lets a run continue, and the outcomes as futures."""
     gates, runs = [], []
+    arrived = check.seconds(ARRIVED)
+    limit = (len(NAMES) + 1) * arrived
     for name in NAMES:
         gates.append(worker.hold(f"merge:{name}"))
-        runs.append(asyncio.ensure_future(attempt(remote(name, name, delivery_timeout=5.0))))
-        await wait_until_async(partial(_arrived, gates[-1]), ARRIVED)
+        runs.append(asyncio.ensure_future(attempt(remote(name, name, delivery_timeout=limit))))
+        await wait_until_async(partial(_arrived, gates[-1]), arrived)
     return gates, runs
 
 
@@ -107,7 +111,7 @@ def out_of_order(check: CaseContext) -> str:
     worker = check.worker()
 
     async def script(remote: Remote) -> str:
-        gates, runs = await _three(worker, remote)
+        gates, runs = await _three(check, worker, remote)
         if not all(map(_arrived, gates)):
             raise NotApplicable(
                 "the three runs were never at the worker at the same time (see routing.10)"
@@ -136,7 +140,7 @@ def side_by_side(check: CaseContext) -> str:
     worker = check.worker()
 
     async def script(remote: Remote) -> int:
-        gates, runs = await _three(worker, remote)
+        gates, runs = await _three(check, worker, remote)
         arrived = sum(map(_arrived, gates))
         for gate in gates:
             gate.release()

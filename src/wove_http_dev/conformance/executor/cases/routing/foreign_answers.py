@@ -60,7 +60,7 @@ def other_runs_unharmed(check: CaseContext, wrong: WrongAnswer) -> str:
 
     async def script(remote: Remote) -> str:
         waiting = asyncio.ensure_future(remote("waiting", "of the waiting run"))
-        await wait_until_async(lambda: bool(gate.runs), PATIENCE)
+        await wait_until_async(lambda: bool(gate.runs), check.seconds(PATIENCE))
         other = await attempt(remote("other", "of the other run", delivery_timeout=0.5))
         gate.release()
         outcome = await attempt(waiting)
@@ -68,7 +68,7 @@ def other_runs_unharmed(check: CaseContext, wrong: WrongAnswer) -> str:
             check.fail(f"{what}, and a run that waited took its result: runs were mixed up")
         if outcome.value != "of the waiting run":
             check.fail(f"{what}, and a run that waited for its own answer ended with {outcome}")
-        after = await attempt(remote("after", "afterwards", delivery_timeout=5.0))
+        after = await attempt(remote("after", "afterwards", delivery_timeout=check.seconds(5.0)))
         if after.value != "afterwards":
             check.fail(f"{what}, and the next run ended with {after}")
         return f"the other run: {other}; the others were not affected"
@@ -89,7 +89,7 @@ def foreign_only(check: CaseContext) -> str:
 
     async def script(remote: Remote) -> str:
         waiting = asyncio.ensure_future(remote("waiting", "of the waiting run"))
-        await wait_until_async(lambda: bool(gate.runs), PATIENCE)
+        await wait_until_async(lambda: bool(gate.runs), check.seconds(PATIENCE))
         foreign = {
             "type": "task_error",
             "run_id": gate.runs[0].run_id,
@@ -134,7 +134,7 @@ def _answer_names_sibling(check: CaseContext, *, bare: bool) -> str:
 
     async def script(remote: Remote) -> str:
         sibling = asyncio.ensure_future(attempt(remote("one", "of the sibling")))
-        await wait_until_async(lambda: bool(worker.journal.runs), PATIENCE)
+        await wait_until_async(lambda: bool(worker.journal.runs), check.seconds(PATIENCE))
         frame = {
             "type": "task_result",
             "run_id": worker.journal.runs[0].run_id,
@@ -142,7 +142,9 @@ def _answer_names_sibling(check: CaseContext, *, bare: bool) -> str:
             "result_pickle": foreign,
         }
         worker.inject(OtherFrames([frame] if bare else [frame, own], bare), task="merge:one")
-        outcome = await attempt(remote("one", delivery_timeout=1.0))
+        # The answer that is a single frame may leave the run waiting for this timeout.
+        limit = 1.0 if bare else check.seconds(1.0)
+        outcome = await attempt(remote("one", delivery_timeout=limit))
         stalled.remove()
         await sibling
         if outcome.value == "of the sibling":

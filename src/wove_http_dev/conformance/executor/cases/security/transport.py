@@ -10,11 +10,15 @@ from typing import Any
 from wove_http_dev.client import dns, urllib_opener
 from wove_http_dev.conformance.case import NotApplicable
 from wove_http_dev.conformance.executor import sources
-from wove_http_dev.conformance.executor.abandoned_runs import ABANDONED, CANCEL_WITHIN, NO_CANCEL
+from wove_http_dev.conformance.executor.abandoned_runs import (
+    ABANDONED,
+    CANCEL_WITHIN,
+    NO_CANCEL,
+    TIMEOUTS,
+)
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.security import family
 from wove_http_dev.conformance.executor.context import (
-    PATIENCE,
     CaseContext,
     attempt,
     frames_of,
@@ -179,14 +183,17 @@ def verified_for_cancels(check: CaseContext) -> str:
     gate = worker.hold(ABANDONED)
 
     async def script(remote: Remote) -> bool:
-        run = attempt(remote("abandoned", delivery_timeout=1.0))
-
-        async def replace_server() -> None:
-            await wait_until_async(lambda: bool(gate.runs), PATIENCE)
-            worker.inject(connection.UntrustedCa())
-
-        await asyncio.gather(run, replace_server())
-        return await wait_until_async(lambda: len(worker.exchanges) > 1, CANCEL_WITHIN)
+        for timeout in TIMEOUTS:
+            run = asyncio.ensure_future(attempt(remote("abandoned", delivery_timeout=timeout)))
+            await wait_until_async(lambda: bool(gate.runs) or run.done(), timeout)  # noqa: B023
+            if gate.runs and not run.done():
+                break
+            await run
+        before = len(worker.exchanges)
+        worker.inject(connection.UntrustedCa())
+        await run
+        limit = check.seconds(CANCEL_WITHIN)
+        return await wait_until_async(lambda: len(worker.exchanges) > before, limit)
 
     tried = check.run_script(worker, script)
     if frames_of(worker, "cancel_task"):

@@ -87,7 +87,7 @@ def nothing_left_behind(check: CaseContext) -> str:
         # What other code of the process ended in between does not make up for what is new.
         return {kind: len(existing() - before[kind]) for kind, existing in KINDS.items()}
 
-    if not wait_until(lambda: max(grown().values()) < GROWN, SETTLING):
+    if not wait_until(lambda: max(grown().values()) < GROWN, check.seconds(SETTLING)):
         more = " and ".join(f"{n} more {kind}" for kind, n in grown().items() if n >= GROWN)
         check.fail(
             f"after {WEAVES} weaves with one executor there are {more} than before: a weave does"

@@ -147,7 +147,7 @@ def no_terminal_frame(check: CaseContext) -> str:
             run.cancel()
         return outcomes
 
-    outcomes = check.run_script(worker, script)
+    outcomes = check.run_script(worker, script, planned=SHORT)
     hanging = [name.replace("_", "-") for name, each in outcomes.items() if each is None]
     if hanging:
         check.fail(
@@ -192,7 +192,7 @@ def endless_body(check: CaseContext) -> str:
     worker = check.worker()
     fault = EndlessBody()
     worker.inject(fault)
-    outcome = check.run_one_weave(worker, within=20.0, delivery_timeout=5.0)
+    outcome = check.run_one_weave(worker, within=20.0, delivery_timeout=check.seconds(5.0))
     if sum(fault.sent) > LIMIT:
         check.fail(
             f"the executor read {LIMIT // 2**20} MiB of one answer and did not stop: {outcome}"
