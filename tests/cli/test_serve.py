@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import http.client
 import io
 import json
 import re
@@ -500,6 +501,19 @@ def test_serve_survives_a_reader_that_went_away(served: Served) -> None:
     assert served.process.stdout is not None
     served.process.stdout.close()
     assert [served.weave().stdout for _ in range(2)] == ["42\n", "42\n"]
+
+
+def test_reader_that_stops(served: Served, state: Path) -> None:
+    """Nobody waits for a terminal that is paused, or a pipe that is not read: 2,000 lines are more
+    than a pipe holds."""
+    ca = ssl.create_default_context(cafile=state / "ca.pem")
+    connection = http.client.HTTPSConnection("localhost", served.port, timeout=10.0, context=ca)
+    with contextlib.closing(connection):
+        for _ in range(2000):
+            connection.request("POST", "/wove/tasks", b"{}")
+            connection.getresponse().read()
+    served.process.send_signal(signal.SIGINT)
+    assert served.process.wait(PATIENCE) == 0
 
 
 def test_files_that_cannot_be_written(

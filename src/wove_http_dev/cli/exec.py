@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from typing import Any
 
+from wove_http_dev.cli.output import lines_by_thread
 from wove_http_dev.cli.signals import handled
 from wove_http_dev.errors import UsageError
 from wove_http_dev.platforms import require_posix
@@ -35,7 +36,11 @@ def run_command(words: dict[str, Any], command: Sequence[str]) -> int:
 
     # The handlers stay as long as the worker: a second signal must not end this process before
     # the worker has removed its files.
-    with handled(pass_on, signal.SIGTERM, signal.SIGHUP), HttpWorker(**words) as worker:
+    with (
+        lines_by_thread(),
+        handled(pass_on, signal.SIGTERM, signal.SIGHUP),
+        HttpWorker(**words) as worker,
+    ):
         processes.append(_start(command, {**os.environ, **worker.client_env}))
         for number in received:  # received while the command was being started
             processes[0].send_signal(number)

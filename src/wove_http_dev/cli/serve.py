@@ -11,12 +11,12 @@ import shlex
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from wove_http_dev.cli.output import lines_by_thread
 from wove_http_dev.cli.reload import Reloader
 from wove_http_dev.cli.signals import handled
 from wove_http_dev.cli.state_directory import StateDirectory
@@ -49,6 +49,7 @@ def serve(words: dict[str, Any], *, app_dir: Path, state_dir: str | None, reload
     if words["secret"] is None and words["security"] in ("signed", "bearer"):
         words["secret"] = state.secret()
     with ExitStack() as stack:
+        stack.enter_context(lines_by_thread())
         ca = stack.enter_context(state.certificate_authority())
         reloader = stack.enter_context(Reloader(application)) if reload else None
         before_run = reloader.refresh if reloader is not None else None
@@ -57,8 +58,7 @@ def serve(words: dict[str, Any], *, app_dir: Path, state_dir: str | None, reload
         stopped = stack.enter_context(_stop_signals())
         stack.enter_context(worker)
         text = _how_to_reach(worker, state)  # writes the files that it names
-        with suppress(OSError):
-            print(text, flush=True)
+        print(text, flush=True)
         os.read(stopped, 1)
     return 0
 
@@ -98,15 +98,8 @@ def _stop_signals() -> Iterator[int]:
 class _ExchangePrinter(JournalObserver):
     """Prints a line for each exchange that has ended."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-
     def exchange_closed(self, exchange: Exchange) -> None:
-        # print() writes the line break by itself, and lines of two threads would run together.
-        # An OSError: the reader has closed the pipe, or the disk is full. It keeps serving.
-        with self._lock, suppress(OSError):
-            sys.stdout.write(f"{exchange.line()}\n")
-            sys.stdout.flush()
+        sys.stdout.write(f"{exchange.line()}\n")
 
 
 def _how_to_reach(worker: HttpWorker, state: StateDirectory) -> str:

@@ -1,0 +1,267 @@
+"""Standard output and standard error of a command that serves: whole lines, written by a thread.
+
+Tasks run in this process and print to the same terminal as its log. A terminal that is paused, or a
+pipe that is not read, must not stop them, and the lines of two threads must not be mixed.
+
+What cannot be done here: a process that a task starts, and code in C, write to the descriptor
+itself, so their lines can be mixed with these, and they wait for the reader.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
+
+from wove_http_dev.client.restore import restored_by
+
+LIMIT = 1_000_000
+"""Bytes that may wait for the reader; what comes then is dropped, and counted."""
+PATIENCE = 1.0
+"""Seconds that the end of the command waits for a reader that reads nothing."""
+LONGEST = 65_536
+"""Bytes without a line break that are kept back until their line ends."""
+
+
+class _Writer:
+    """Writes to the file of ``stream``, in a thread of its own, what :meth:`put` is given."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._process = os.getpid()
+        self._changed = threading.Condition()
+        self._waiting: deque[tuple[object, bytes]] = deque()
+        self._size = 0
+        self._dropped = 0
+        self._closed = False
+        self._unfinished: object = None
+        """Who wrote the beginning of the line that has not ended yet."""
+        self._thread = threading.Thread(
+            target=self._run_and_close, name="wove-http-dev-output", daemon=True
+        )
+        self._file = _own_file(stream)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def put(self, source: object, data: bytes) -> None:
+        """Let ``data`` of ``source`` be written. Drops it if too much waits already."""
+        if os.getpid() != self._process:  # the thread is not in a forked child
+            self._write_safely(data)
+            return
+        with self._changed:
+            if self._waiting and self._size + len(data) > LIMIT:
+                self._dropped += max(1, data.count(b"\n"))
+                return
+            self._tell_dropped()
+            self._append(source, data)
+            self._changed.notify_all()
+
+    def _append(self, source: object, data: bytes) -> None:
+        self._waiting.append((source, data))
+        self._size += len(data)
+
+    def _tell_dropped(self) -> None:
+        if self._dropped:
+            text = f"wove-http-dev: {self._dropped} lines were dropped: nobody read them in time\n"
+            self._dropped = 0
+            self._append(self, text.encode("ascii"))
+
+    def _run_and_close(self) -> None:
+        try:
+            self._run()
+        finally:
+            self._close_file()
+
+    def _close_file(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closed)
+                if len(self._waiting) < 2:
+                    self._tell_dropped()
+                if not self._waiting:
+                    return
+                source, data = self._waiting[0]
+            if self._unfinished not in (None, source):
+                data = b"\n" + data
+            self._unfinished = None if data.endswith(b"\n") else source
+            self._write_safely(data)
+            with self._changed:
+                if self._waiting:
+                    self._size -= len(self._waiting.popleft()[1])
+                self._changed.notify_all()
+
+    def _write_safely(self, data: bytes) -> None:
+        with suppress(OSError, ValueError):  # the reader has ended, or the disk is full
+            self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        if self._file is None:
+            self._stream.write(data.decode(self._stream.encoding or "utf-8", "replace"))
+            self._stream.flush()
+            return
+        rest = memoryview(data)
+        while rest:
+            written = self._file.write(rest)
+            if written is None:  # another program set O_NONBLOCK on the terminal
+                select.select([], [self._file], [])
+            rest = rest[written or 0 :]
+
+    def close(self) -> None:
+        """Wait until everything is written, but no longer than :data:`PATIENCE` seconds for each
+        part of it: then drop the rest."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            while left := len(self._waiting):
+                if not self._changed.wait_for(lambda: len(self._waiting) < left, PATIENCE):
+                    self._waiting.clear()
+        if self._thread.ident is None:
+            self._close_file()
+        else:
+            self._thread.join(PATIENCE)
+
+
+class LineStream(io.TextIOBase):
+    """A text stream in place of ``stream`` that gives ``writer`` whole lines, and a part of one
+    only when it is flushed, or its thread has ended."""
+
+    def __init__(self, stream: TextIO, writer: _Writer) -> None:
+        self._stream = stream
+        self._writer = writer
+        self._parts: dict[threading.Thread, bytes] = {}
+        self.buffer = _Bytes(self)
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """That of the original stream."""
+        return self._stream.encoding or "utf-8"
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        """That of the original stream."""
+        return self._stream.errors
+
+    def fileno(self) -> int:
+        """The descriptor, for a process to be started."""
+        return self._stream.fileno()
+
+    def isatty(self) -> bool:
+        """Whether the output is a terminal."""
+        return self._stream.isatty()
+
+    def writable(self) -> bool:
+        """Return true."""
+        return True
+
+    def reconfigure(self, **words: Any) -> None:
+        """Change the original stream, whose encoding is used."""
+        if isinstance(self._stream, io.TextIOWrapper):
+            self._stream.reconfigure(**words)
+
+    def write(self, text: str) -> int:
+        """Write ``text``: its whole lines at once, the rest with the end of its line."""
+        self.write_bytes(text.encode(self.encoding, self.errors or "strict"))
+        return len(text)
+
+    def write_bytes(self, data: bytes) -> None:
+        """Like :meth:`write`."""
+        thread = threading.current_thread()
+        for other in [each for each in list(self._parts) if not each.is_alive()]:
+            self._put(other, self._parts.pop(other, b""))
+        data = self._parts.pop(thread, b"") + data
+        end = len(data) if len(data) > LONGEST else data.rfind(b"\n") + 1
+        if data[end:]:
+            self._parts[thread] = data[end:]
+        self._put(thread, data[:end])
+
+    def flush(self) -> None:
+        """Write the part of a line that this thread has written."""
+        thread = threading.current_thread()
+        self._put(thread, self._parts.pop(thread, b""))
+
+    def end(self) -> None:
+        """Write the parts of lines of all threads."""
+        for thread in list(self._parts):
+            self._put(thread, self._parts.pop(thread, b""))
+
+    def _put(self, thread: threading.Thread, data: bytes) -> None:
+        if data:
+            self._writer.put((self, thread), data)
+
+
+class _Bytes(io.BufferedIOBase):
+    """The ``buffer`` of a :class:`LineStream`."""
+
+    def __init__(self, stream: LineStream) -> None:
+        self._text = stream
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        content = bytes(data)
+        self._text.write_bytes(content)
+        return len(content)
+
+    def flush(self) -> None:
+        self._text.flush()
+
+
+@contextmanager
+def lines_by_thread() -> Iterator[None]:
+    """Replace ``sys.stdout`` and ``sys.stderr`` until the block ends, and write then what still
+    waits. Two streams to one file are written in order, by one thread."""
+    before = (sys.stdout, sys.stderr)
+    writers: dict[object, _Writer] = {}
+    streams: list[LineStream] = []
+
+    def restore() -> None:
+        for stream in streams:
+            stream.end()
+        if sys.stdout in streams:
+            sys.stdout = before[0]
+        if sys.stderr in streams:
+            sys.stderr = before[1]
+        for writer in writers.values():
+            writer.close()
+
+    with restored_by(restore):
+        for stream in before:
+            with suppress(OSError, ValueError):
+                stream.flush()
+            key = _identity(stream)
+            if key not in writers:
+                writers[key] = _Writer(stream)
+                writers[key].start()
+            streams.append(LineStream(stream, writers[key]))
+        sys.stdout, sys.stderr = streams
+        yield
+
+
+def _identity(stream: TextIO) -> object:
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # no file: a stream of a test
+        return id(stream)
+    return status.st_dev, status.st_ino
+
+
+def _own_file(stream: TextIO) -> io.FileIO | None:
+    # Not the stream, whose lock the thread could still have when the process ends: the interpreter
+    # aborts then. A copy of the descriptor: the number may mean another file one day.
+    try:
+        return io.FileIO("output", "w", opener=lambda *_: os.dup(stream.fileno()))
+    except (OSError, ValueError):  # no file: a stream of a test
+        return None

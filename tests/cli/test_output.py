@@ -1,0 +1,209 @@
+"""Output of ``serve`` and ``exec``: whole lines, and a reader that reads nothing stops nobody."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from tests.forked import status_in_a_fork
+from wove_http_dev.cli import output
+from wove_http_dev.cli.output import lines_by_thread
+
+
+@dataclass
+class Pipe:
+    """A pipe, to be ``sys.stdout`` and ``sys.stderr``, and the end that reads it."""
+
+    reader: int
+    stdout: io.TextIOWrapper
+
+    @contextmanager
+    def as_output(self) -> Iterator[None]:
+        """Print into the pipe, by a thread, until the block ends."""
+        before = sys.stdout, sys.stderr
+        sys.stdout = sys.stderr = self.stdout
+        try:
+            with lines_by_thread():
+                yield
+        finally:
+            sys.stdout, sys.stderr = before
+
+    def lines(self) -> list[str]:
+        """What was written."""
+        self.stdout.close()
+        return read_to_the_end(self.reader).decode().splitlines()
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    """A pipe instead of stdout and stderr."""
+    reader, writer = os.pipe()
+    with open(writer, "w", encoding="utf-8", errors="backslashreplace") as stdout:
+        yield Pipe(reader, stdout)
+    os.close(reader)
+
+
+def in_thread(*texts: str) -> None:
+    """Print each of ``texts``, with no line break after it, in a thread of its own."""
+
+    def write() -> None:
+        for text in texts:
+            print(text, end="")
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    thread.join()
+
+
+def test_in_order(pipe: Pipe) -> None:
+    """What is written to stdout and stderr, if they are one file, comes in this order."""
+    with pipe.as_output():
+        print("one")
+        print("two", file=sys.stderr)
+        print("three")
+    assert pipe.lines() == ["one", "two", "three"]
+
+
+def test_restored() -> None:
+    """The streams are the original ones afterwards."""
+    before = sys.stdout, sys.stderr
+    with lines_by_thread():
+        pass
+    assert (sys.stdout, sys.stderr) == before
+
+
+def test_kept_if_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that other code has set meanwhile stays."""
+    other = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    with lines_by_thread():
+        sys.stdout = other
+    assert sys.stdout is other
+
+
+def test_concurrent_lines(pipe: Pipe, pool: ThreadPoolExecutor) -> None:
+    """Lines that threads print at the same time, in parts, stay whole."""
+    begin = threading.Barrier(8)
+
+    def write(number: int) -> None:
+        begin.wait()
+        for _ in range(50):
+            print("line", "of", number)
+
+    with pipe.as_output():
+        list(pool.map(write, range(8)))
+    assert sorted(pipe.lines()) == sorted(
+        f"line of {number}" for number in range(8) for _ in range(50)
+    )
+
+
+def test_unfinished_line(pipe: Pipe) -> None:
+    """A line begins after the part of one that another thread has flushed."""
+    with pipe.as_output():
+        print("working ...", end="", flush=True)
+        in_thread("another line\n")
+        print(" done")
+    assert pipe.lines() == ["working ...", "another line", " done"]
+
+
+def test_one_line_in_parts(pipe: Pipe) -> None:
+    """A line that its thread flushes in parts stays one line, if nobody writes meanwhile."""
+    with pipe.as_output():
+        print("working ...", end="", flush=True)
+        print(" done")
+    assert pipe.lines() == ["working ... done"]
+
+
+def test_end_of_a_thread(pipe: Pipe) -> None:
+    """What a thread wrote without a line break is written although it has ended."""
+    with pipe.as_output():
+        in_thread("no line", " break")
+        print("next")
+    assert pipe.lines() == ["no line break", "next"]
+
+
+def test_end_without_a_line_break(pipe: Pipe) -> None:
+    """What has no line break is written at the end of the block."""
+    with pipe.as_output():
+        print("no line break", end="")
+    assert pipe.lines() == ["no line break"]
+
+
+def test_bytes(pipe: Pipe) -> None:
+    """Bytes written to ``buffer`` are in order with the text."""
+    with pipe.as_output():
+        print("text", end=" ")
+        sys.stdout.buffer.write("and bytes ü\n".encode())
+    assert pipe.lines() == ["text and bytes ü"]
+
+
+def test_lone_surrogate(pipe: Pipe) -> None:
+    """Text that the encoding cannot write is escaped, as by the original stream."""
+    with pipe.as_output():
+        print("\ud800")
+    assert pipe.lines() == ["\\ud800"]
+
+
+def test_file_of_the_original(pipe: Pipe) -> None:
+    """A process that is started with ``sys.stdout`` gets its descriptor."""
+    with pipe.as_output():
+        assert sys.stdout.fileno() == pipe.stdout.fileno()
+
+
+def test_reader_that_stops(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody who prints waits for a reader that reads nothing."""
+    monkeypatch.setattr(output, "PATIENCE", 0.01)
+    with pipe.as_output():
+        for _ in range(300):
+            print("x" * 10_000)
+
+
+def test_dropped_lines_are_counted(pipe: Pipe, pool: ThreadPoolExecutor) -> None:
+    """Once the output is read again, a line says how many were dropped."""
+    with pipe.as_output():
+        for _ in range(300):
+            print("x" * 10_000)
+        reading = pool.submit(read_to_the_end, pipe.reader)
+    pipe.stdout.close()
+    lines = reading.result().decode().splitlines()
+    kept = [line for line in lines if line == "x" * 10_000]
+    dropped = sum(int(text) for text in re.findall(r"(\d+) lines were dropped", "\n".join(lines)))
+    assert (len(kept) + dropped, dropped > 0) == (300, True)
+
+
+def read_to_the_end(descriptor: int) -> bytes:
+    """Everything that is written to a pipe."""
+    with open(descriptor, "rb", closefd=False) as file:
+        return file.read()
+
+
+def test_reader_that_ended(pipe: Pipe) -> None:
+    """A reader that has ended is no error."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, pipe.reader)
+    os.close(null)
+    with pipe.as_output():
+        print("one")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork()")
+def test_forked_child(pipe: Pipe) -> None:
+    """What a forked child prints is written by itself, because it does not have the thread."""
+
+    def write() -> bool:
+        print("child")
+        return True
+
+    with pipe.as_output():
+        print("parent")
+        assert status_in_a_fork(write) == 0
+    assert sorted(pipe.lines()) == ["child", "parent"]
