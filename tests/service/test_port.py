@@ -275,7 +275,7 @@ class TestOtherFamily:
             number = busy.getsockname()[1]
             with contextlib.suppress(PortInUseError):
                 Port("localhost", number)
-            bind(number).close()
+            Port("127.0.0.1", number).close()  # also where connections of other tests are ending
 
     @with_ipv6
     def test_free_port(self, monkeypatch: pytest.MonkeyPatch) -> None:
