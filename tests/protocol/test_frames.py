@@ -76,6 +76,11 @@ class TestRunTask:
         """The delivery settings are kept as sent."""
         assert decoded_run(wove_run()).delivery == {"delivery_timeout": 2.5}
 
+    def test_large_payload(self) -> None:
+        """A payload of several megabytes is the one that was sent."""
+        args = {"x": bytes(range(256)) * 10_000}
+        assert frames.loads(decoded_run(wove_run(args=args)).args_pickle) == args
+
     def test_null_delivery(self) -> None:
         """A null delivery means no settings."""
         assert decoded_run(wove_run(delivery=None)).delivery == {}
@@ -200,6 +205,13 @@ class TestMalformed:
         """The error names the wrong field or describes the problem."""
         with pytest.raises(FrameError, match=message):
             decode(body)
+
+    @pytest.mark.parametrize("cut", [2**20, 2**20 + 4])
+    def test_large_payload_with_padding_inside(self, cut: int) -> None:
+        """Padding inside a large payload is refused, wherever it is."""
+        text = "A" * (cut - 1) + "=" + "AAAA"
+        body = wove_frame(type="run_task", run_id="r", task_id="t", callable_pickle=text)
+        assert "not base64" in str(refusal(body))
 
     def test_status(self) -> None:
         """The status of a malformed body is 400."""

@@ -20,7 +20,7 @@ class Someone:
     authenticated: bool = False
     awaits: str = "request"
     awaits_since: float = 50.0
-    arrived: float = 50.0
+    unproven_since: float = 50.0
     evicted: bool = False
 
 
@@ -31,8 +31,9 @@ def chosen(*connections: Someone) -> str | None:
 
 
 def test_longest_without_authentication() -> None:
-    """The first one that has never authenticated ends."""
-    assert chosen(Someone("first"), Someone("second")) == "first"
+    """The one that has not authenticated for the longest time ends."""
+    new, old = (Someone(str(since), unproven_since=since) for since in (90.0, 10.0))
+    assert chosen(new, old) == "10.0"
 
 
 def test_authenticated_ones_stay() -> None:
@@ -64,7 +65,7 @@ def test_longest_idle() -> None:
 def test_patience(seconds: float, authenticated: bool, awaits: str) -> None:
     """No connection ends before patience is over."""
     since = NOW - seconds
-    each = Someone("one", authenticated, awaits, awaits_since=since, arrived=since)
+    each = Someone("one", authenticated, awaits, awaits_since=since, unproven_since=since)
     assert (chosen(each) == "one") == (seconds > PATIENCE)
 
 

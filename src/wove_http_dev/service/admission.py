@@ -9,7 +9,8 @@ from typing import Protocol, TypeVar
 class Admitted(Protocol):
     """A connection that was admitted. Times are seconds of the monotonic clock."""
 
-    arrived: float
+    unproven_since: float
+    """When it was admitted, or the last large part of a body arrived."""
     authenticated: bool
     """Whether a request on it was accepted."""
     evicted: bool
@@ -31,19 +32,18 @@ def near_limit(limit: int) -> int:
 
 
 def to_evict(connections: Iterable[_A], now: float, patience: float) -> _A | None:
-    """Return the connection to end: the first of ``connections``, which are in the order of their
-    arrival, that has never authenticated; else the one that has been idle the longest; else the one
-    that has left its reply unread the longest. ``None`` if there is none for which ``patience``
-    seconds are over."""
-    idle: list[_A] = []
-    unread: list[_A] = []
+    """Return the connection to end: the one that has not authenticated for the longest time; if all
+    have, the one that has been idle the longest; else the one that has left its reply unread the
+    longest. ``None`` if there is none for which ``patience`` seconds are over."""
+    found: tuple[int, float, _A] | None = None
     for connection in connections:
         waits = connection.awaits
         if connection.evicted or not waits:
             continue
         if not connection.authenticated:
-            if now - connection.arrived >= patience:
-                return connection
-        elif now - connection.awaits_since >= patience:
-            (idle if waits == "request" else unread).append(connection)
-    return min(idle or unread, key=lambda connection: connection.awaits_since, default=None)
+            rank, since = 0, connection.unproven_since
+        else:
+            rank, since = 1 if waits == "request" else 2, connection.awaits_since
+        if now - since >= patience and (found is None or (rank, since) < found[:2]):
+            found = rank, since, connection
+    return found[2] if found is not None else None

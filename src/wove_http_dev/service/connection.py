@@ -132,7 +132,7 @@ class HttpConnection:
         self.authenticated = False
         self.evicted = False
         self.awaits = "request"
-        self.arrived = self.awaits_since = time.monotonic()
+        self.unproven_since = self.awaits_since = time.monotonic()
         self._announced = True
         self._answering = False
         self._last = False
@@ -352,9 +352,11 @@ class HttpConnection:
             budget.release(self)
 
     def _reserve(self, size: int) -> bool:
-        return self._owner.budget.take(
-            self, size, self._limits.bodies_wait, lambda: self._over or self.evicted
-        )
+        given_up = lambda: self._over or self.evicted  # noqa: E731
+        if not self._owner.budget.take(self, size, self._limits.bodies_wait, given_up):
+            return False
+        self.unproven_since = time.monotonic()  # a large body may take longer, if it arrives
+        return True
 
     def _accepted(self) -> None:
         self.authenticated = True
