@@ -9,10 +9,9 @@ import urllib.error
 import urllib.request
 
 import pytest
+from wove import weave
 
 def weave_one(environment="workers"):
-    from wove import weave
-
     with weave() as w:
         @w.do(environment=environment)
         def answer():
