@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import cloudpickle
+import pytest
 from wove import NetworkExecutorSecurity
 from wove.runtime import runtime
 
@@ -32,6 +33,18 @@ TIMEOUT = 10.0
 PRODUCTION_URL = "https://workers.internal/wove/tasks"
 MakeWorker = Callable[..., HttpWorker]
 MODES = ("best_effort", "require_ack")
+
+
+def _loopbacks() -> list[str]:
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as sock:
+        sock.bind(("::1", 0))
+        return ["127.0.0.1", "::1"]
+    return ["127.0.0.1"]
+
+
+LOOPBACKS = _loopbacks()
+"""The addresses of ``localhost``: containers often have no IPv6."""
+with_ipv6 = pytest.mark.skipif("::1" not in LOOPBACKS, reason="no IPv6 here")
 
 
 @dataclass(frozen=True)

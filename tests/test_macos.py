@@ -10,11 +10,11 @@ IN_PROCESS = """
 import os, socket, pytest
 from tests.macos import emulate
 emulate(pytest.MonkeyPatch())
-from tests.support import weave_one
+from tests.support import LOOPBACKS, weave_one
 from wove_http_dev import HttpWorker
 
 def state(worker):
-    for host in ("127.0.0.1", "::1"):
+    for host in LOOPBACKS:
         try:
             socket.create_connection((host, worker.port), 10).close()
         except OSError as exc:
@@ -23,7 +23,7 @@ def state(worker):
             yield "accepted"
 
 def step(name, worker):
-    print(name, *state(worker))
+    print(name, *set(state(worker)))
 
 OPTIONS
 with HttpWorker(**options) as worker, worker.configured():
@@ -41,14 +41,14 @@ with HttpWorker(**options) as worker, worker.configured():
 step("stopped", worker)
 """
 EXPECTED = """\
-started accepted accepted
+started accepted
 darwin
-refuses ConnectionRefusedError ConnectionRefusedError
-removed accepted accepted
+refuses ConnectionRefusedError
+removed accepted
 (1, 2)
-crashed ConnectionRefusedError ConnectionRefusedError
+crashed ConnectionRefusedError
 (1, 2)
-stopped ConnectionRefusedError ConnectionRefusedError
+stopped ConnectionRefusedError
 """
 ISOLATED = """
 import tests.macos

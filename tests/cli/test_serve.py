@@ -27,7 +27,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import COMMAND, ON_MACOS, PATIENCE, WEAVE, run_here
-from tests.support import MakeWorker
+from tests.support import LOOPBACKS, MakeWorker, with_ipv6
 from wove_http_dev.cli import state_directory
 from wove_http_dev.cli.main import main
 from wove_http_dev.cli.serve import _ExchangePrinter, _how_to_reach
@@ -246,7 +246,7 @@ def test_serve_on_macos() -> None:
 def test_localhost_is_the_worker(served: Served) -> None:
     """The name that is printed is this worker, whichever of its addresses a client tries first."""
     context = ssl.create_default_context(cafile=str(Path("state/wove-http-dev/ca.pem")))
-    for address in ("127.0.0.1", "::1"):
+    for address in LOOPBACKS:
         with (
             socket.create_connection((address, served.port), PATIENCE) as plain,
             context.wrap_socket(plain, server_hostname="localhost") as secure,
@@ -254,6 +254,7 @@ def test_localhost_is_the_worker(served: Served) -> None:
             assert secure.version()
 
 
+@with_ipv6
 def test_localhost_of_another_server() -> None:
     """A port on which another server has ``::1`` alone is refused."""
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as other:

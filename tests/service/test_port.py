@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import with_ipv6
 from wove_http_dev.errors import PortInUseError, UsageError
 from wove_http_dev.service.port import Port
 
@@ -67,18 +68,6 @@ def refuse_ipv6(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
         real(sock, address)
 
     monkeypatch.setattr(socket.socket, "bind", bind_ipv4)
-
-
-def has_ipv6() -> bool:
-    """Whether this machine has the address ``::1``."""
-    try:
-        bind(0, address="::1").close()
-    except OSError:
-        return False
-    return True
-
-
-with_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")
 
 
 def test_replaced_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
