@@ -104,6 +104,10 @@ class Options:
     max_body: int = field(
         64 * 2**20, "bytes of the largest request body", "bytes", least=1, side=SERVICE
     )
+    idempotency: bool = field(
+        False, "answer a repeated delivery_idempotency_key from its first outcome", side=SERVICE
+    )
+    """A key is remembered until the service stops, or the worker is reset."""
     isolated: bool = field(False, "run the service in a child process", side=TEST)
     """Like any worker process, the child forgets the nonces it has seen when it is restarted."""
     faults: Sequence[Any] = field((), "faults in force from the start", side=TEST)

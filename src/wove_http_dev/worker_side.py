@@ -192,7 +192,8 @@ class WorkerSide(ClientSide):
     def reset(self) -> None:
         """Empty the journal, remove every fault, stub and gate, and release stalled requests; then
         inject the faults of the options again."""
-        self._state.faults.clear()
+        self._state.forget_outcomes()
+        self._state.faults.clear()  # applies the state
         self._state.gates.release_all()
         self._state.stubs.clear()
         self._state.journal.clear()

@@ -53,6 +53,15 @@ def test_a_lost_response_is_retried_and_runs_twice(wove_http_worker: HttpWorker)
     assert [run.executions for run in wove_http_worker.runs] == [1, 1]
 
 
+@pytest.mark.wove_http(idempotency=True)
+@pytest.mark.parametrize("fault", ["lost-response", "duplicate-run"])
+def test_idempotency(wove_http_worker: HttpWorker, fault: str) -> None:
+    """With ``idempotency=True`` and a key, a task that is delivered twice runs once."""
+    wove_http_worker.inject(fault, times=1)
+    value = weave_one(retries=1, delivery_idempotency_key="key")
+    assert (value, sum(run.executions for run in wove_http_worker.runs)) == ((1, 2), 1)
+
+
 def test_a_duplicate_run_runs_twice_for_one_command(wove_http_worker: HttpWorker) -> None:
     """One run_task runs the body twice."""
     wove_http_worker.inject("duplicate-run")

@@ -16,6 +16,7 @@ from wove_http_dev.protocol.authenticator import SIGNED_HEADERS, Authenticator, 
 from wove_http_dev.protocol.credentials import credentials
 from wove_http_dev.protocol.frames import CancelTask, Event, RunTask, loads
 from wove_http_dev.protocol.messages import Request, without
+from wove_http_dev.runs.once import FirstOutcomes
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Run
 from wove_http_dev.runs.runner import Execution
@@ -35,6 +36,7 @@ class FakeService:
 
     def __init__(self) -> None:
         self.stubs = Stubs()
+        self.first_outcomes: FirstOutcomes | None = None
         self.crashed: list[int] = []
         self.loaded: list[None] = []
         self.crash: Callable[[int], None] = self.crashed.append

@@ -127,6 +127,7 @@ class IsolatedHost:
             "stubbed": self._state.stubs.tasks,
             "names": list(self._state.names),
             "paths": list(self._state.paths),
+            "resets": self._state.resets,
             "injections": [serialization.injection_to_record(each) for each in faults.active],
         }
 

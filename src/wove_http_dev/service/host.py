@@ -20,6 +20,7 @@ from wove_http_dev.protocol import authenticator
 from wove_http_dev.protocol.credentials import Credentials
 from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import Journal
+from wove_http_dev.runs.once import FirstOutcomes
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.runner import Runner
 from wove_http_dev.runs.stubs import Stubs
@@ -61,6 +62,10 @@ class HostState:
     """Additional host names in the worker's certificate."""
     paths: list[str] = field(default_factory=list)
     """The paths that accept command frames, the ``path`` option first."""
+    first_outcomes: FirstOutcomes = field(default_factory=FirstOutcomes)
+    """What the option ``idempotency`` remembers: the one thing here that a stop forgets."""
+    resets: int = 0
+    """How often the worker was reset."""
 
     apply: Callable[[], None] = lambda: None
     """Puts the current names and paths in force."""
@@ -89,6 +94,13 @@ class HostState:
                 if value in values:
                     values.remove(value)
             self.apply()
+
+    def forget_outcomes(self, resets: int | None = None) -> None:
+        """Forget what the option ``idempotency`` remembers, because the worker is reset; in an
+        isolated worker's process only if ``resets``, the parent's number, has changed."""
+        if resets != self.resets:
+            self.resets = self.resets + 1 if resets is None else resets
+            self.first_outcomes.clear()
 
     def release(self) -> None:
         """Release the runs that gates hold and the requests that faults stall. Faults stall no
@@ -164,6 +176,7 @@ class InProcessHost:
             runner=self._runner,
             gates=state.gates,
             stubs=state.stubs,
+            first_outcomes=state.first_outcomes if options.idempotency else None,
             paths=state.paths,
             response_shape=options.response_shape,
             crash=lambda life: crash(lambda: life == self.pipeline.life),
@@ -187,6 +200,7 @@ class InProcessHost:
                 names=lambda: (*LOCAL_NAMES, *leaf_names(self._options, self._state)),
                 limits=self._limits,
             )
+            self._state.first_outcomes.clear()  # as a worker does that keeps them in its process
             self.pipeline.reopen()
             self._state.faults.resume()
             with self._lock:

@@ -22,6 +22,7 @@ from wove_http_dev.protocol.frames import CancelTask, Event, RunTask
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
 from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import TEXT_LIMIT, Journal
+from wove_http_dev.runs.once import FirstOutcomes
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.runs.runner import Execution, Runner
@@ -60,6 +61,7 @@ class Pipeline:
         runner: Runner,
         gates: Gates,
         stubs: Stubs,
+        first_outcomes: FirstOutcomes | None,
         paths: list[str],
         response_shape: str,
         crash: Callable[[int], None],
@@ -72,6 +74,7 @@ class Pipeline:
         self.runner = runner
         self.gates = gates
         self.stubs = stubs
+        self.first_outcomes = first_outcomes
         self.paths = paths
         self.response_shape = response_shape
         self.crash = crash

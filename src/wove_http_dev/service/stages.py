@@ -11,6 +11,7 @@ from wove_http_dev.errors import HungUpError
 from wove_http_dev.protocol.authenticator import Authenticator, Verdict
 from wove_http_dev.protocol.frames import CancelTask, Event, RunTask
 from wove_http_dev.protocol.messages import Request
+from wove_http_dev.runs.once import FirstOutcomes
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Run
 from wove_http_dev.runs.runner import Execution, run_body
@@ -26,6 +27,8 @@ class StageService(Protocol):
     """The part of the service that the stages call."""
 
     stubs: Stubs
+    first_outcomes: FirstOutcomes | None
+    """Where a repeated idempotency key is looked up; ``None`` if keys are ignored."""
     crash: Callable[[int], None]
     """Crash the worker, if its current life is still that one."""
     before_run: Callable[[], None]
@@ -104,11 +107,13 @@ class RunStage:
         )
 
     def _execute(self, execution: Execution) -> Outcome:
-        command = self._command
+        command, known = self._command, self._service.first_outcomes
+
+        def body() -> Outcome:
+            return self._load_and_run(execution, command)
+
         return self._service.execute(
-            self.run,
-            execution,
-            lambda: self._load_and_run(execution, command),
+            self.run, execution, body if known is None else lambda: known.of(command, body)
         )
 
     def _load_and_run(self, execution: Execution, command: RunTask) -> Outcome:

@@ -1,0 +1,74 @@
+"""Runs each idempotency key's task once: a repeated key is answered with the first outcome."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from wove_http_dev.protocol.frames import RunTask
+from wove_http_dev.runs.outcome import Outcome
+
+KEY_LIMIT = 1000
+"""Keys that are remembered; of more, the oldest are forgotten."""
+
+
+class _First:
+    """The first run of a key."""
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+        self.outcome: Outcome | None = None
+
+
+class FirstOutcomes:
+    """The outcome of the first run of each idempotency key, by task and key. Thread-safe.
+
+    ``delivery_idempotency_key`` is a setting of Wove's; its executor only sends it, and what a
+    worker does with it is not on Wove's page.
+    """
+
+    def __init__(self) -> None:
+        self._firsts: dict[tuple[str, str], _First] = {}
+        self._lock = threading.Lock()
+
+    def of(self, command: RunTask, body: Callable[[], Outcome]) -> Outcome:
+        """Return the outcome of ``body()``, or without calling it that of the first run with the
+        same key, for which this waits. A run that was cancelled is not one, and a command without a
+        key always runs."""
+        key = command.delivery.get("delivery_idempotency_key")
+        if not isinstance(key, str) or not key:
+            return body()
+        while True:
+            first, is_new = self._find((command.task_id, key))
+            if is_new:
+                return self._run((command.task_id, key), first, body)
+            first.ended.wait()
+            if first.outcome is not None:
+                return first.outcome
+
+    def _find(self, key: tuple[str, str]) -> tuple[_First, bool]:
+        with self._lock:
+            first = self._firsts.get(key)
+            if first is not None:
+                return first, False
+            first = self._firsts[key] = _First()
+            if len(self._firsts) > KEY_LIMIT:
+                del self._firsts[next(iter(self._firsts))]
+            return first, True
+
+    def _run(self, key: tuple[str, str], first: _First, body: Callable[[], Outcome]) -> Outcome:
+        try:
+            outcome = body()
+            if outcome.kind != "cancelled":
+                first.outcome = outcome
+            return outcome
+        finally:
+            with self._lock:
+                if first.outcome is None and self._firsts.get(key) is first:
+                    del self._firsts[key]
+            first.ended.set()
+
+    def clear(self) -> None:
+        """Forget every key."""
+        with self._lock:
+            self._firsts.clear()
