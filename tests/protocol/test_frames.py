@@ -213,6 +213,20 @@ class TestMalformed:
         body = wove_frame(type="run_task", run_id="r", task_id="t", callable_pickle=text)
         assert "not base64" in str(refusal(body))
 
+    @pytest.mark.parametrize(
+        "body",
+        [
+            wove_frame(type="x" * 10**6),
+            wove_frame(type=[["x" * 10**6]] * 100),
+            wove_frame(type={str(key): key for key in range(10**4)}),
+            wove_cancel(delivery_cancel_mode="x" * 10**6),
+        ],
+        ids=["type", "list", "object", "mode"],
+    )
+    def test_message_is_short(self, body: bytes) -> None:
+        """The error shows little of a large value."""
+        assert len(str(refusal(body))) < 2000
+
     def test_status(self) -> None:
         """The status of a malformed body is 400."""
         assert refusal(b"{}").status == 400

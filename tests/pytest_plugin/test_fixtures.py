@@ -27,6 +27,21 @@ def test_it(wove_http_worker, n):
     run(pytester, source).assert_outcomes(passed=3)
 
 
+def test_no_worker_is_kept(pytester: pytest.Pytester) -> None:
+    """After many tests there is one worker in memory, that of the test that runs."""
+    source = """
+import gc
+
+@pytest.mark.parametrize("n", range(10))
+def test_it(wove_http_worker, n):
+    weave_one()
+    gc.collect()
+    names = [type(each).__name__ for each in gc.get_objects()]
+    assert (names.count("HttpWorker"), names.count("Journal")) == (1, 1)
+"""
+    run_apart(pytester, source).assert_outcomes(passed=10)
+
+
 def test_one_ca_for_the_session(pytester: pytest.Pytester) -> None:
     """The certificate authority is made once for a session."""
     source = """

@@ -12,6 +12,7 @@ import io
 import json
 import pickle
 import pickletools
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -23,6 +24,9 @@ from wove_http_dev.errors import FrameError
 
 Event = dict[str, Any]
 _PIECE = 2**20  # characters: a multiple of four
+_short = reprlib.Repr()
+"""A value of a frame, in a message: its ``repr`` could be as large as the frame."""
+_short.maxstring = 200
 CANCEL_MODES = ("best_effort", "require_ack")
 TERMINAL_TYPES = ("task_result", "task_error", "task_cancelled")
 
@@ -118,7 +122,7 @@ def _command(frame: Mapping[str, Any]) -> RunTask | CancelTask:
         if mode not in CANCEL_MODES:
             raise FrameError(
                 f"cancel_task: delivery_cancel_mode must be one of {', '.join(CANCEL_MODES)}, not"
-                f" {mode!r}"
+                f" {_short.repr(mode)}"
             )
         return CancelTask(
             run_id=_text(frame, "run_id"),
@@ -127,7 +131,9 @@ def _command(frame: Mapping[str, Any]) -> RunTask | CancelTask:
             orphan_policy=_choice(frame, "delivery_orphan_policy", "cancel"),
         )
     if kind != "run_task":
-        raise FrameError(f"unknown frame type {kind!r}; a command is run_task or cancel_task")
+        raise FrameError(
+            f"unknown frame type {_short.repr(kind)}; a command is run_task or cancel_task"
+        )
     delivery = frame.get("delivery")
     if delivery is None:
         delivery = {}
