@@ -15,13 +15,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, Protocol
 
 from wove_http_dev.errors import NoCertificateError
-from wove_http_dev.faults.fault import Wire
-from wove_http_dev.faults.injections import NO_PLAN, Plan
+from wove_http_dev.faults.injections import NO_PLAN
 from wove_http_dev.forks import close_in_forks
-from wove_http_dev.protocol.authenticator import Verdict
-from wove_http_dev.protocol.messages import Reply, Request, json_reply
+from wove_http_dev.protocol.messages import json_reply
 from wove_http_dev.protocol.request_reader import RequestError, RequestReader
 from wove_http_dev.service.budget import ByteBudget
+from wove_http_dev.service.handler import Handler, PendingReply
 from wove_http_dev.service.intake import RequestIntake
 from wove_http_dev.service.limits import Limits
 from wove_http_dev.tls import CertificateAuthority
@@ -31,62 +30,6 @@ DRAIN_BYTES = 128 * 2**20
 _Socket = socket.socket  # below TLS; pytest-socket later replaces the name in its module
 EVICTION = "the limit of connections was near, and this one had not authenticated for longest"
 RST = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 seconds: close() sends a reset
-
-
-class PendingReply(Protocol):
-    """A reply that has not been written yet, with the fault that may change how it is written."""
-
-    reply: Reply
-
-    @property
-    def ends_early(self) -> bool:
-        """Whether a fault may cut the reply short on purpose; a failed write is then no error."""
-
-    def on_wire(self, wire: Wire) -> None:
-        """Write the reply."""
-
-    def done(self, error: str = "", code: str = "") -> None:
-        """Record the end of the exchange. ``error`` is empty if the reply was written, else it says
-        why not; ``code`` is then one of ``runs.records.CODES``."""
-
-    def failed(self, exc: BaseException) -> None:
-        """Record, in place of :meth:`done`, that the service or a fault raised ``exc`` while it
-        wrote the reply."""
-
-    def wait(self, seconds: float | None) -> bool:
-        """Block a fault of the stage ``wire``; see :class:`wove_http_dev.faults.fault.Waiting`."""
-
-
-class Handler(Protocol):
-    """Serves the requests that arrive on a server's connections."""
-
-    def plan_connection(self) -> Plan:
-        """Return the faults that are to act on a new connection."""
-
-    def judge(self, head: Request) -> Verdict | None:
-        """Return the refusal of a request of which only the head has arrived; ``None`` if its body
-        is needed."""
-
-    def handle(
-        self,
-        request: Request,
-        refusal: Verdict | None = None,
-        on_accepted: Callable[[], None] = lambda: None,
-    ) -> PendingReply:
-        """Return the reply to a request. With ``refusal``, what :meth:`judge` returned, its body
-        may be incomplete. Calls ``on_accepted`` once the request is authenticated. Never
-        raises."""
-
-    def connection_failed(
-        self, error: str, *, code: str, status: int | None, faults: list[str]
-    ) -> None:
-        """Record a connection on which bytes arrived, but no complete request. ``code`` is one of
-        ``runs.records.CODES``, ``status`` the HTTP status of the reply; ``None`` if there was no
-        reply."""
-
-    def service_failed(self, exc: BaseException, faults: Sequence[str] = ()) -> None:
-        """Record that ``exc`` kept the service, or one of ``faults``, from serving a connection.
-        The cause is neither the client nor what the faults were injected to do."""
 
 
 class Aborted(Exception):
@@ -276,9 +219,10 @@ class HttpConnection:
         if not first:
             return False  # a port probe: no byte arrived, so nothing is recorded
         if first != b"\x16":  # TLS ContentType handshake (RFC 8446, 5.1)
-            self._failed("plain http on an https port", "plain-http-on-tls-port", status=400)
+            code = "plain-http-on-tls-port"
+            self._failed("plain http on an https port", code, status=400)
             self._receive(CHUNK)
-            self._refuse(RequestError(400, "this port speaks https; use an https:// URL"))
+            self._refuse(RequestError(400, "this port speaks https; use an https:// URL", code))
             return False
         self._owner.count_handshake(1)
         try:
@@ -395,7 +339,8 @@ class HttpConnection:
     def _refuse(self, error: RequestError, method: str = "") -> None:
         """Reply with ``error``, although the client may still be sending its request."""
         later = {"retry_after": "1"} if error.status == 503 else {}
-        reply = json_reply(error.status, {"error": str(error)}, **later)
+        document = {"error": str(error), "code": error.code}
+        reply = json_reply(error.status, document, **later)
         with contextlib.suppress(OSError, ValueError):
             self._sock.settimeout(self._limits.drain)
             self._sock.sendall(reply.head(close=True) + reply.content(method))

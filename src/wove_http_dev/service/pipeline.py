@@ -88,7 +88,7 @@ class Pipeline:
         self._lock = threading.Lock()
         self._closing: Outcome | None = None
 
-    # service.connection.Handler
+    # service.handler.Handler
 
     def plan_connection(self) -> Plan:
         return self.faults.plan_connection()

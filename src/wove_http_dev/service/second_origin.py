@@ -101,7 +101,7 @@ class SecondOrigin:
             finally:
                 self._port.close()
 
-    # service.connection.Handler
+    # service.handler.Handler
 
     def plan_connection(self) -> Plan:
         """Return a plan without faults: none acts on a connection to this server."""
@@ -112,10 +112,7 @@ class SecondOrigin:
         return None
 
     def handle(
-        self,
-        request: Request,
-        refusal: Verdict | None = None,
-        on_accepted: Callable[[], None] = lambda: None,
+        self, request: Request, refusal: Verdict | None, on_accepted: Callable[[], None]
     ) -> _FixedReply:
         """Record the request, and reply with a result for the run that the URL's query names."""
         exchange = self._journal.open()

@@ -20,7 +20,8 @@ from wove_http_dev.errors import CannotServeError
 from wove_http_dev.runs.threads import start_thread
 from wove_http_dev.service.admission import near_limit, to_evict
 from wove_http_dev.service.budget import ByteBudget
-from wove_http_dev.service.connection import Handler, HttpConnection
+from wove_http_dev.service.connection import HttpConnection
+from wove_http_dev.service.handler import Handler
 from wove_http_dev.service.limits import Limits
 from wove_http_dev.service.listener import Listener
 from wove_http_dev.service.port import Port
