@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from wove import weave
 
+from tests.support import TIMEOUT
 from wove_http_dev import HttpWorker
 from wove_http_dev.faults.fault import AuthStage, Fault
 from wove_http_dev.protocol.authenticator import Verdict
@@ -75,7 +76,7 @@ def error_of(**settings: Any) -> Exception:
 
 def connect(worker: HttpWorker) -> socket.socket:
     """A socket connected to a worker without TLS."""
-    return socket.create_connection(("127.0.0.1", worker.port), timeout=5)
+    return socket.create_connection(("127.0.0.1", worker.port), timeout=TIMEOUT)
 
 
 def post_raw(worker: HttpWorker, body: bytes = b"{}") -> socket.socket:

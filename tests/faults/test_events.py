@@ -54,9 +54,17 @@ def test_an_unhashable_run_id_fails_every_pending_run(
     wove_http_worker_factory: Factory,
 ) -> None:
     """Runs whose own responses would have been right fail as well."""
-    worker = wove_http_worker_factory(timeout=0.5)  # the weave waits for the held run's request
-    worker.hold("bystander")
+    worker = wove_http_worker_factory()
+    gate = worker.hold("bystander")
     worker.inject("unhashable-run-id", task="broken")
+
+    def release_after_the_response() -> None:  # the weave waits for the held run's request
+        gate.wait_arrived()
+        worker.wait_for("broken", state="succeeded")
+        gate.release()
+
+    releasing = threading.Thread(target=release_after_the_response)
+    releasing.start()
 
     def errors(w: Any) -> list[str]:
         found = []
@@ -77,4 +85,5 @@ def test_an_unhashable_run_id_fails_every_pending_run(
         def broken() -> int:
             return 2
 
+    releasing.join()
     assert "TypeError" in errors(w)

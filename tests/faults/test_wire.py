@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.faults.helpers import error_of, post_raw, read_all
-from tests.support import weave_one
+from tests.support import TIMEOUT, weave_one
 from wove_http_dev import HttpWorker
 from wove_http_dev.pytest_plugin import Factory
 
@@ -67,7 +67,7 @@ def test_a_stall_is_released_by_reset(wove_http_worker: HttpWorker) -> None:
     weaving = threading.Thread(target=lambda: results.append(weave_one()))
     weaving.start()
     wove_http_worker.wait_for("task", state="succeeded")
-    wove_http_worker.journal.wait(lambda: stall.hits > 0, 5, "the stall")
+    wove_http_worker.journal.wait(lambda: stall.hits > 0, TIMEOUT, "the stall")
     wove_http_worker.reset()
     weaving.join(10)
     assert results == [(1, 2)]

@@ -14,6 +14,7 @@ import pytest
 import wove_http_dev
 from tests.faults.helpers import Teapot
 from tests.support import (
+    TIMEOUT,
     MakeWorker,
     answer,
     connect,
@@ -121,7 +122,7 @@ def test_certificate_rejected(worker: HttpWorker) -> None:
     """A handshake that ends because the client does not trust the certificate has a code."""
     with connect(worker, tls=False) as sock, pytest.raises(ssl.SSLCertVerificationError):
         ssl.create_default_context().wrap_socket(sock, server_hostname="localhost")
-    worker.journal.wait(lambda: bool(worker.journal.exchanges), 5.0, "an exchange")
+    worker.journal.wait(lambda: bool(worker.journal.exchanges), TIMEOUT, "an exchange")
     assert code_of(worker) == "certificate-rejected"
 
 
@@ -136,7 +137,7 @@ def test_request_incomplete(plain_worker: HttpWorker) -> None:
     with connect(plain_worker) as sock:
         sock.sendall(b"POST / HTTP/1.1\r\n")
     journal = plain_worker.journal
-    journal.wait(lambda: bool(journal.exchanges), 5.0, "an exchange")
+    journal.wait(lambda: bool(journal.exchanges), TIMEOUT, "an exchange")
     assert code_of(plain_worker) == "request-incomplete"
 
 
@@ -170,7 +171,7 @@ def test_bug_in_the_planning(make_worker: MakeWorker) -> None:
     worker = make_worker(strict=False)
     worker.inject(Unplannable())
     status = signed_request(worker, run_frame(answer)).status
-    worker.journal.wait(lambda: worker.exchanges[-1].duration is not None, 5.0, "the end")
+    worker.journal.wait(lambda: worker.exchanges[-1].duration is not None, TIMEOUT, "the end")
     assert (status, code_of(worker)) == (500, "internal-error")
 
 
@@ -192,7 +193,9 @@ def test_end_of_an_isolated_worker(make_worker: MakeWorker) -> None:
     with connect(worker) as sock:
         sock.sendall(signed_bytes(worker, run_frame(answer)))
         journal = worker.journal
-        journal.wait(lambda: any(e.code for e in journal.exchanges), 5.0, "the end of the worker")
+        journal.wait(
+            lambda: any(e.code for e in journal.exchanges), TIMEOUT, "the end of the worker"
+        )
     assert code_of(worker) == "worker-ended"
 
 
