@@ -227,11 +227,12 @@ def _send_all(
             sent = sum(done)
             samples[point] = {**process.figures(), "sent": sent}
             print(f"{point}, {time.monotonic() - begin:.0f} s", flush=True)
+        for thread in threads:
+            thread.join()
     finally:
         for child in children:
             child.kill()
-        for thread in threads:
-            thread.join()
+            child.wait()
     if problems:
         raise RuntimeError("; ".join(problems))
     return tallies, samples, time.monotonic() - begin
