@@ -17,7 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +38,6 @@ SPACING = 0.2
 """Seconds between two weaves, so that those beside a crowd meet every phase of it."""
 PATIENCE = 60.0
 """Seconds for the weaves beside one crowd. Those that do not fit are left out."""
-LARGE = 2**20
 _HEAD = {
     "X-Wove-Key": "default",
     "X-Wove-Nonce": "0" * 32,
@@ -86,12 +85,13 @@ def _row(
     before = sorted(each.seconds for each in alone)
     after = sorted(each.seconds for each in beside)
     median, base = statistics.median(after), statistics.median(before)
-    failed = sum(each.kind != "result" for each in beside)
+    failed = [each for each in beside if each.kind != "result"]
     return (
         f"{kind:16}{median:9.4f}{after[int(len(after) * 0.95)]:9.4f}{after[-1]:9.4f}"
-        f"{f'{failed}/{len(beside)}':>9}{base:10.4f}{before[-1]:9.4f}"
+        f"{f'{len(failed)}/{len(beside)}':>9}{base:10.4f}{before[-1]:9.4f}"
         f"{median / base:16.1f} x{after[-1] / before[-1]:9.1f} x"
         f"   {counts['open']} open, {counts['opened']} opened"
+        f"{'; ' + str(failed[0]) if failed else ''}"
     )
 
 
@@ -128,73 +128,140 @@ def _crowd(kind: str, worker: RemoteAddress, clients: int) -> Iterator[dict[str,
 
 
 @dataclass
-class _Client:
-    """One connection of a slow client."""
+class _Crowd:
+    """Clients of one kind; how many connections are open, and how many there have been."""
 
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
+    kind: str
+    port: int
     secret: str
+    context: ssl.SSLContext | None
+    open: int = 0
+    opened: int = 0
 
-    async def until_the_end(self) -> None:
-        while await self.reader.read(65536):
-            pass
+    def count(self, change: int) -> None:
+        self.open += change
+        self.opened += change > 0
 
-    async def drip(self, byte: bytes) -> None:
-        """Send one byte each tick until the worker ends the connection."""
+    async def client(self) -> None:
+        """Open one connection after the other."""
         while True:
+            with suppress(OSError):
+                await self._connection()
+            await asyncio.sleep(PAUSE)
+
+    async def _connection(self) -> None:
+        with socket.socket() as sock:
+            sock.setblocking(False)
+            if self.kind == "slow-reader":
+                # The worker's kernel then buffers little of what it cannot send.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+            await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.port))
+            if self.kind == "slow-reader":
+                await self._read_slowly(sock)
+            else:
+                await self._write(sock)
+
+    async def _write(self, sock: socket.socket) -> None:
+        tls: dict[str, Any] = {}
+        if self.context is not None:
+            tls = {"ssl": self.context, "server_hostname": "localhost"}
+            tls["ssl_handshake_timeout"] = 600.0
+        reader, writer = await asyncio.open_connection(sock=sock, **tls)
+        self.count(1)
+        try:
+            await WRITERS[self.kind](reader, writer)
+        finally:
+            self.count(-1)
+            writer.transport.abort()
+
+    async def _read_slowly(self, sock: socket.socket) -> None:
+        """A signed run with a large result, of which one byte is read each tick. Not with asyncio's
+        streams: they read ahead."""
+        assert self.context is not None
+        with self.context.wrap_socket(
+            sock, server_hostname="localhost", do_handshake_on_connect=False
+        ) as tls:
+            await _ready(tls.do_handshake)
+            self.count(1)
             try:
-                if not await asyncio.wait_for(self.reader.read(65536), TICK):
-                    return
-            except asyncio.TimeoutError:
-                self.writer.write(byte)
+                tls.sendall(self._large_run())
+                while await _ready(lambda: tls.recv(1)):
+                    await asyncio.sleep(TICK)
+            finally:
+                self.count(-1)
 
-    async def silent(self) -> None:
-        await self.until_the_end()
-
-    async def half_handshake(self) -> None:
-        hello = _client_hello()
-        self.writer.write(hello[: len(hello) // 2])
-        await self.until_the_end()
-
-    async def slow_head(self) -> None:
-        self.writer.write(b"POST /wove/tasks HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
-        await self.drip(b"x")
-
-    async def slow_body(self) -> None:
-        """Credentials of which only the signature is wrong: it cannot be checked before the
-        end."""
-        headers = {**_HEAD, "X-Wove-Timestamp": str(time.time()), "Content-Length": str(LARGE)}
-        self.writer.write(request_bytes(headers))
-        await self.drip(b"x")
-
-    async def idle(self) -> None:
-        """One refused request, and no second one."""
-        self.writer.write(request_bytes({"Connection": ""}, method="GET"))
-        await self.until_the_end()
-
-    async def slow_reader(self) -> None:
-        """A signed run with a large result, of which one byte is read each tick."""
+    def _large_run(self) -> bytes:
         frame = run_frame(_large)
         security = NetworkExecutorSecurity(mode="signed", secret=self.secret)
-        headers = security.headers_for(transport="http", target=TARGET, body=frame)
-        self.writer.write(request_bytes(headers, frame))
-        while await self.reader.read(1):
-            await asyncio.sleep(TICK)
+        return request_bytes(
+            security.headers_for(transport="http", target=TARGET, body=frame), frame
+        )
 
 
-KINDS: dict[str, Callable[[_Client], Awaitable[None]]] = {
-    "silent": _Client.silent,
-    "half-handshake": _Client.half_handshake,
-    "slow-head": _Client.slow_head,
-    "slow-body": _Client.slow_body,
-    "idle": _Client.idle,
-    "slow-reader": _Client.slow_reader,
+async def _ready(operation: Callable[[], Any]) -> Any:
+    while True:
+        with suppress(ssl.SSLWantReadError):
+            return operation()
+        await asyncio.sleep(TICK / 4)
+
+
+async def _until_the_end(reader: asyncio.StreamReader) -> None:
+    while await reader.read(65536):
+        pass
+
+
+async def _drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send one byte each tick until the worker ends the connection."""
+    while True:
+        try:
+            if not await asyncio.wait_for(reader.read(65536), TICK):
+                return
+        except asyncio.TimeoutError:
+            writer.write(b"x")
+
+
+async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await _until_the_end(reader)
+
+
+async def _half_handshake(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    hello = _client_hello()
+    writer.write(hello[: len(hello) // 2])
+    await _until_the_end(reader)
+
+
+async def _slow_head(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"POST /wove/tasks HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+    await _drip(reader, writer)
+
+
+async def _slow_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Credentials of which only the signature is wrong: it cannot be checked before the end."""
+    headers = {**_HEAD, "X-Wove-Timestamp": str(time.time()), "Content-Length": str(2**20)}
+    writer.write(request_bytes(headers))
+    await _drip(reader, writer)
+
+
+async def _idle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """One refused request, and no second one."""
+    writer.write(request_bytes({"Connection": ""}, method="GET"))
+    await _until_the_end(reader)
+
+
+WRITERS = {
+    "silent": _silent,
+    "half-handshake": _half_handshake,
+    "slow-head": _slow_head,
+    "slow-body": _slow_body,
+    "idle": _idle,
 }
+KINDS = (*WRITERS, "slow-reader")
 _WITHOUT_TLS = ("silent", "half-handshake")
 
 
 def _large() -> bytes:
-    return bytes(2**20)
+    return bytes(2**18)
 
 
 @functools.cache
@@ -207,41 +274,15 @@ def _client_hello() -> bytes:
 
 
 async def _be_a_crowd(kind: str, port: int, ca_file: str, secret: str, clients: int) -> None:
-    counts = {"open": 0, "opened": 0}
     context = None if kind in _WITHOUT_TLS else ssl.create_default_context(cafile=ca_file)
-    options: dict[str, Any] = {"limit": 1024}
-    if context is not None:
-        name = "localhost"
-        options.update(ssl=context, server_hostname=name, ssl_handshake_timeout=600.0)
-
-    async def one() -> None:
-        with socket.socket() as sock:
-            sock.setblocking(False)
-            if kind == "slow-reader":
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
-            reader, writer = await asyncio.open_connection(sock=sock, **options)
-            counts["open"] += 1
-            counts["opened"] += 1
-            try:
-                await KINDS[kind](_Client(reader, writer, secret))
-            finally:
-                counts["open"] -= 1
-                writer.transport.abort()
-
-    async def again_and_again() -> None:
-        while True:
-            with suppress(OSError):
-                await one()
-            await asyncio.sleep(PAUSE)
-
-    _tasks = [asyncio.create_task(again_and_again()) for _ in range(clients)]
+    crowd = _Crowd(kind, port, secret, context)
+    _tasks = [asyncio.create_task(crowd.client()) for _ in range(clients)]
     deadline = time.monotonic() + 5.0
-    while counts["open"] < clients and time.monotonic() < deadline:
+    while crowd.open < clients and time.monotonic() < deadline:
         await asyncio.sleep(0.1)
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.read)
-    print(json.dumps(counts), flush=True)
+    print(json.dumps({"open": crowd.open, "opened": crowd.opened}), flush=True)
     os._exit(0)  # the kernel ends the connections sooner than asyncio does
 
 
