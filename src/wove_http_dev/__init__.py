@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from wove_http_dev.errors import UsageError as UsageError
     from wove_http_dev.errors import WaitTimeoutError as WaitTimeoutError
     from wove_http_dev.errors import WoveHttpDevError as WoveHttpDevError
+    from wove_http_dev.errors import WoveTrapWarning as WoveTrapWarning
     from wove_http_dev.faults import FAULTS as FAULTS
     from wove_http_dev.faults import Fault as Fault
     from wove_http_dev.faults.auth import RejectAuth as RejectAuth
@@ -57,6 +58,7 @@ _MODULES = {
     "UsageError": "errors",
     "WaitTimeoutError": "errors",
     "WoveHttpDevError": "errors",
+    "WoveTrapWarning": "errors",
     "assert_contained": "assertions",
 }
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from wove_http_dev.client import urllib_opener, wove_config
+from wove_http_dev.client import forked_weaves, urllib_opener, wove_config
 from wove_http_dev.client.definition import (
     SECRET_VARIABLE,
     client_env,
@@ -30,6 +30,8 @@ class ClientSide(ABC):
     def __init__(self, options: Options, credentials: Credentials) -> None:
         self.options = options
         self.credentials = credentials
+        self.forked_tasks: list[str] = []
+        """Tasks for this worker in weaves with ``fork=True``, which do not reach it."""
 
     @property
     @abstractmethod
@@ -106,6 +108,7 @@ class ClientSide(ABC):
                     self.environment, self.environment_definition, self.options.delivery_timeout
                 )
             )
+            stack.enter_context(forked_weaves.noticed(self.environment, self.forked_tasks.extend))
             yield self
 
     @abstractmethod

@@ -103,6 +103,11 @@ class StuckRunWarning(UserWarning):
     """A task body was still running when the worker stopped. The message names it."""
 
 
+class WoveTrapWarning(UserWarning):
+    """A test has used a setting of Wove's that does not do over http what it says. The message says
+    which, why, and what to do."""
+
+
 class RestoreWarning(UserWarning):
     """A process-wide setting was not restored, because other code changed it while this package had
     it set."""

@@ -377,3 +377,68 @@ def test_it(wove_http_worker_factory):
 def test_marker_sets_the_factorys_defaults(wove_http_worker_factory: Factory) -> None:
     """The marker's options are the defaults of the factory's workers."""
     assert wove_http_worker_factory().url.startswith("http://")
+
+
+# Traps of Wove's
+
+
+FORKED = """
+def test_it(wove_http_worker, monkeypatch):
+    import os, types, wove.context
+    monkeypatch.setattr(
+        wove.context, "subprocess", types.SimpleNamespace(Popen=lambda words: os.remove(words[-1]))
+    )
+    for _ in range(2):
+        with weave(fork=True, background=True) as w:
+            @w.do(environment="workers")
+            def render(): ...
+"""
+
+SLOW = """
+import threading
+
+def test_it(wove_http_worker):
+    worker = wove_http_worker
+    gate = worker.hold("render")
+    def run():
+        with weave(error_mode="return") as w:
+            @w.do(environment="workers", delivery_heartbeat_seconds=0.05)
+            def render(): ...
+    weaving = threading.Thread(target=run)
+    weaving.start()
+    (held,) = gate.wait_arrived(1)
+    threading.Event().wait(0.1)  # longer than the heartbeat, however busy the machine is
+    gate.release()
+    weaving.join()
+"""
+
+REPEATED = """
+def test_it(wove_http_worker):
+    wove_http_worker.inject("lost-response", times=1)
+    with weave() as w:
+        @w.do(environment="workers", retries=1, delivery_idempotency_key="report-7")
+        def render(): ...
+    assert w.result.render is None
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (FORKED, "*WoveTrapWarning: a weave with fork=True has the task 'render'*"),
+        (SLOW, "*WoveTrapWarning: the task 'render' took longer than its *=0.05*"),
+        (REPEATED, "*WoveTrapWarning: the task 'render' ran 2 times for *'report-7'*"),
+    ],
+    ids=["fork", "heartbeat", "idempotency-key"],
+)
+def test_trap(pytester: pytest.Pytester, source: str, words: str) -> None:
+    """A trap of Wove's is one warning, with the test's own file."""
+    result = run(pytester, source, "-W", "default")
+    result.assert_outcomes(passed=1, warnings=1)
+    result.stdout.fnmatch_lines(["*test_trap.py:*", words])
+
+
+def test_trap_as_an_error(pytester: pytest.Pytester) -> None:
+    """A project that makes warnings errors sees it at the teardown."""
+    result = run(pytester, REPEATED, "-W", "error::wove_http_dev.WoveTrapWarning")
+    result.assert_outcomes(passed=1, errors=1)

@@ -59,6 +59,7 @@ def wove_http_worker_factory(
     workers = request.node.stash.setdefault(WORKERS, [])
     with ExitStack() as stack:
         stack.callback(workers.clear)
+        stack.callback(_warn_of_traps, request.node, workers)
 
         def factory(**options: Any) -> HttpWorker:
             __tracebackhide__ = True  # --showlocals would show the secrets in the options
@@ -148,6 +149,14 @@ def _make_worker(request: pytest.FixtureRequest, options: dict[str, Any]) -> Cli
         "seed": request.config.getoption("--wove-http-seed"),
     }
     return HttpWorker(**{**defaults, **options})
+
+
+def _warn_of_traps(node: pytest.Item, workers: list[ClientSide]) -> None:
+    from wove_http_dev.errors import WoveTrapWarning
+    from wove_http_dev.explain.traps import traps
+
+    for text in traps(workers):
+        node.warn(WoveTrapWarning(text))
 
 
 def _check(worker: ClientSide, node: pytest.Item) -> None:
