@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.pytest_plugin.helpers import run_apart
+from tests.pytest_plugin.helpers import run
 
 CONFTEST = 'pytest_plugins = ["wove_http_dev.pytest_plugin"]'
 PLUGIN = ("-p", "wove_http_dev.pytest_plugin")
@@ -22,7 +22,7 @@ def test_beside_autoload(
 ) -> None:
     """A conftest and ``-p`` may name the plugin although pytest loads it by itself."""
     pytester.makeconftest(conftest)
-    run_apart(pytester, USES_THE_PLUGIN, *arguments).assert_outcomes(passed=1)
+    run(pytester, USES_THE_PLUGIN, *arguments).assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize("arguments", [PLUGIN, ENTRY_POINT, PLUGIN + ENTRY_POINT], ids=str)
@@ -32,10 +32,10 @@ def test_without_autoload(
     """Without autoload each of its names loads the plugin."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeini("[pytest]")
-    run_apart(pytester, USES_THE_PLUGIN, *arguments).assert_outcomes(passed=1)
+    run(pytester, USES_THE_PLUGIN, *arguments).assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize("name", ["wove_http_dev", "wove_http_dev.pytest_plugin"])
 def test_blocked(pytester: pytest.Pytester, name: str) -> None:
     """``-p no:`` with either name leaves the plugin out."""
-    run_apart(pytester, USES_THE_PLUGIN, "-p", f"no:{name}").assert_outcomes(errors=1)
+    run(pytester, USES_THE_PLUGIN, "-p", f"no:{name}").assert_outcomes(errors=1)

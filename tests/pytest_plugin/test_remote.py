@@ -34,7 +34,7 @@ def test_remote_bearer(
     worker = make_worker(tls=False, security="bearer")
     monkeypatch.setenv("THE_TOKEN", worker.secret)
     arguments = [f"--wove-http-url={worker.url}", "--wove-http-bearer-env=THE_TOKEN"]
-    run_apart(pytester, PASSING, *arguments).assert_outcomes(passed=1)
+    run(pytester, PASSING, *arguments).assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize(
