@@ -18,7 +18,8 @@ TESTS = Path(__file__).parent
 # from entries in the rows above its own. A package that is split here is several entries.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("exception_text",),
-    ("errors", "forks", "printable", "secret"),
+    ("printable",),
+    ("errors", "forks", "secret"),
     ("platforms",),
     ("fields", "private_files"),
     ("options",),

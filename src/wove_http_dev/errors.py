@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from wove_http_dev.printable import shortened
+
+MESSAGE_LIMIT = 500
+"""Characters of the message of a :class:`UsageError`."""
+
 
 class WoveHttpDevError(Exception):
     """The base class of every error raised by this package."""
 
 
 class UsageError(WoveHttpDevError, ValueError):
-    """A wrong option, argument or call. The message says what to do instead."""
+    """A wrong option, argument or call. The message, one line, says what to do instead. What it
+    quotes is escaped, and shortened if it is long."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(shortened(message, MESSAGE_LIMIT))
 
 
 class PortInUseError(UsageError):

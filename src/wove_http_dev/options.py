@@ -140,6 +140,8 @@ class Options:
         for name, value in hide_secrets(vars(self)).items():
             object.__setattr__(self, name, value)
         check_fields(self)
+        if len(self.host) > 253:  # RFC 1035, 2.3.4; looking up a longer one takes seconds
+            raise UsageError(f"host {self.host!r} is longer than a host name or address can be")
         _check_path(self.path)
         check_headers(self.headers)
         if self.impersonate is not None:

@@ -25,6 +25,20 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+def shortened(text: str, limit: int, keep: str = "") -> str:
+    """Return ``text`` :func:`printable`, and without its middle if it is longer than ``limit``: the
+    beginning says what it is about, and the end often what to do."""
+    text = printable(_without_middle(text, limit), keep)  # cut first: it may be long
+    return _without_middle(text, limit)
+
+
+def _without_middle(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    end = limit // 3
+    return f"{text[: limit - end - 1]}…{text[-end:]}"
+
+
 def to_stderr(text: str) -> None:
     """Write ``text`` to stderr in one write, so that texts of two threads are not mixed; do nothing
     if stderr is closed or its reader has ended."""

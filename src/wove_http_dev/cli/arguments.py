@@ -6,9 +6,10 @@ import argparse
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from wove_http_dev.errors import UsageError
+from wove_http_dev.errors import MESSAGE_LIMIT, UsageError
 from wove_http_dev.fields import TypedField, did_you_mean, fields_of, nearest
 from wove_http_dev.options import CLIENT, TEST, Options, secret_from_environment, secret_from_file
+from wove_http_dev.printable import shortened
 
 
 class Parser(argparse.ArgumentParser):
@@ -43,6 +44,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print ``message`` as one line and exit with status 2."""
+        message = shortened(message, MESSAGE_LIMIT)
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
     def _advice(self, word: str) -> str:

@@ -18,8 +18,8 @@ from wove_http_dev.cli.check_executor import add_executor_command
 from wove_http_dev.cli.check_worker import add_worker_command
 from wove_http_dev.cli.doctor import add_doctor_command
 from wove_http_dev.cli.streams import complain, discard_unwritable, prepare_streams
-from wove_http_dev.errors import UsageError, WoveHttpDevError
-from wove_http_dev.printable import printable
+from wove_http_dev.errors import MESSAGE_LIMIT, UsageError, WoveHttpDevError
+from wove_http_dev.printable import printable, shortened
 
 SERVE_PORT = 8443
 
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has ended (| head)
         return 1
     except OSError as exc:  # a file that cannot be written, a directory where one is expected
-        complain(exc)
+        complain(shortened(str(exc), MESSAGE_LIMIT))
         return 2
     finally:
         discard_unwritable()

@@ -16,6 +16,8 @@ from wove_http_dev.faults.fault import STAGES, Fault
 from wove_http_dev.faults.selector import Selector
 from wove_http_dev.fields import did_you_mean, fields_of
 
+LONGEST_TEXT = 10_000
+"""Characters that the text of a fault may have."""
 _SEE = "see wove-http-dev faults"
 _NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 
@@ -131,6 +133,8 @@ def expand_marker_words(words: Iterable[Any]) -> list[str | Fault]:
 
 
 def _shell_words(text: str) -> list[str]:
+    if len(text) > LONGEST_TEXT:  # shlex takes a minute for 1 MB
+        raise UsageError(f"fault {text!r} has more than {LONGEST_TEXT} characters")
     try:
         words = shlex.split(text)
     except ValueError as exc:
