@@ -23,6 +23,7 @@ from wove_http_dev.options import (
     Host,
     Options,
     check_secret,
+    given_secret,
     impersonated,
     secret_from_environment,
     secret_from_file,
@@ -270,6 +271,19 @@ class TestHost:
         """The local names include the loopback addresses of IPv4 and IPv6."""
         addresses = [ipaddress.ip_address(name) for name in LOCAL_NAMES if Host(name).is_address]
         assert {address.version for address in addresses if address.is_loopback} == {4, 6}
+
+
+class TestGivenSecret:
+    """The secret of ``--…-env`` or ``--…-file``."""
+
+    def test_none(self) -> None:
+        """Without either there is no secret."""
+        assert given_secret("--secret", None, None) is None
+
+    def test_both(self) -> None:
+        """Both are a usage error that names them."""
+        with pytest.raises(UsageError, match="--secret-env or --secret-file, not both"):
+            given_secret("--secret", "NAME", "file")
 
 
 class TestSecretFromEnvironment:

@@ -290,6 +290,18 @@ def impersonated(url: str) -> tuple[str, int, str]:
     return host, port, parts.path or "/"
 
 
+def given_secret(flag: str, variable: str | None, path: str | None) -> str | None:
+    """Return the secret that ``flag`` gives, with the end ``-env`` (the environment variable
+    ``variable``) or ``-file`` (the file ``path``); ``None`` if both are ``None``.
+
+    Raises :class:`UsageError` if both are given, and for a secret that cannot be used.
+    """
+    if variable is not None and path is not None:
+        raise UsageError(f"give {flag}-env or {flag}-file, not both")
+    secret = secret_from_environment(f"{flag}-env", variable)
+    return secret if variable is not None else secret_from_file(f"{flag}-file", path)
+
+
 def secret_from_environment(option: str, variable: str | None) -> str | None:
     """Return the value of the environment variable ``variable``; ``None`` if ``variable`` is
     ``None``.

@@ -57,7 +57,7 @@ class RemoteWorker(ClientSide):
         self._url, self._port = url, _port_of(url)
         self._skip = skip
         if secret is not None and token is not None:
-            raise UsageError("give --wove-http-secret-env or --wove-http-bearer-env, not both")
+            raise UsageError("give --wove-http-secret-… or --wove-http-bearer-…, not both")
         mode = "bearer" if token else "signed" if secret else "none"
         given = Options.of(**{**options, "strict": False})
         super().__init__(given, credentials(mode, secret=secret or token, key=given.key))

@@ -118,6 +118,22 @@ def test_a_usage_error_is_one_line(
     assert says in usage(capsys, *words)
 
 
+def test_secret_in_a_file(healthy: PlainWorker, tmp_path: Path) -> None:
+    """``--secret-file`` names the file with the secret."""
+    (tmp_path / "secret").write_text(SECRET)
+    words = ["--secret-file", str(tmp_path / "secret"), "--run", "run.01"]
+    assert main(["check", "worker", healthy.url, *words]) == 0
+
+
+@pytest.mark.parametrize("flag", ["--secret-file", "--bearer-file"])
+def test_secret_with_a_line_break(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, flag: str
+) -> None:
+    """A secret in a file that ends with a line break is refused."""
+    (tmp_path / "secret").write_text(SECRET + "\n")
+    assert "line break" in usage(capsys, "http://x/", flag, str(tmp_path / "secret"))
+
+
 def test_two_kinds_of_credentials_are_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     """--secret-env and --bearer-env together are a usage error."""
     with pytest.raises(SystemExit, match="2"):

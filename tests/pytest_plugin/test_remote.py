@@ -37,6 +37,17 @@ def test_remote_bearer(
     run(pytester, PASSING, *arguments).assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize(("kind", "security"), [("secret", "signed"), ("bearer", "bearer")])
+def test_remote_secret_file(
+    pytester: pytest.Pytester, make_worker: MakeWorker, kind: str, security: str
+) -> None:
+    """A secret, or a bearer token, is taken from the file that the option names."""
+    worker = make_worker(tls=False, security=security)
+    (pytester.path / "kept").write_text(worker.secret)
+    arguments = [f"--wove-http-url={worker.url}", f"--wove-http-{kind}-file=kept"]
+    run_apart(pytester, PASSING, *arguments).assert_outcomes(passed=1)
+
+
 @pytest.mark.parametrize(
     ("use", "member"),
     [

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from wove_http_dev.errors import MESSAGE_LIMIT, UsageError
 from wove_http_dev.fields import TypedField, did_you_mean, fields_of, nearest
-from wove_http_dev.options import CLIENT, TEST, Options, secret_from_environment, secret_from_file
+from wove_http_dev.options import CLIENT, TEST, Options, given_secret
 from wove_http_dev.printable import shortened
 
 
@@ -73,16 +73,7 @@ def add_options(parser: Parser, *, port: int, client: bool = True) -> None:
     for name, each in flags.items():
         each.add_flag(parser, port if name == "port" else each.default)
     secrets = parser.add_mutually_exclusive_group()
-    secrets.add_argument(
-        "--secret-env",
-        metavar="NAME",
-        help="environment variable with the signing secret, or the bearer token",
-    )
-    secrets.add_argument(
-        "--secret-file",
-        metavar="FILE",
-        help="file with nothing but the signing secret, or the bearer token",
-    )
+    add_secret_flags(secrets, "--secret", "the signing secret, or the bearer token")
     parser.add_argument(
         "--fault",
         action="append",
@@ -101,12 +92,17 @@ def add_options(parser: Parser, *, port: int, client: bool = True) -> None:
         )
 
 
+def add_secret_flags(group: Any, flag: str, what: str) -> None:
+    """Add ``flag`` with the ends ``-env`` and ``-file`` to an argparse group; their value is that
+    of ``options.given_secret``. There is no plain ``flag``: the process list would show it."""
+    group.add_argument(f"{flag}-env", metavar="NAME", help=f"environment variable with {what}")
+    group.add_argument(f"{flag}-file", metavar="FILE", help=f"file with nothing but {what}")
+
+
 def given_options(namespace: argparse.Namespace) -> dict[str, Any]:
     """Return the options that the flags of :func:`add_options` set, by name. Raises
     :class:`UsageError` for a secret that cannot be used."""
-    secret = secret_from_environment("--secret-env", namespace.secret_env) or secret_from_file(
-        "--secret-file", namespace.secret_file
-    )
+    secret = given_secret("--secret", namespace.secret_env, namespace.secret_file)
     if secret is not None and namespace.security not in ("signed", "bearer"):
         raise UsageError("--secret-env and --secret-file go with --security signed or bearer")
     return {

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from wove_http_dev.cli.arguments import add_secret_flags
 from wove_http_dev.cli.check import add_report_options, chosen_cases, finish
 from wove_http_dev.errors import UsageError
 
@@ -22,12 +23,8 @@ def add_worker_command(kinds: Any) -> None:
     parser = kinds.add_parser("worker", help="send numbered cases to a running worker service")
     parser.add_argument("url", metavar="URL", nargs="?", help="the URL that takes command frames")
     secrets = parser.add_mutually_exclusive_group()
-    secrets.add_argument(
-        "--secret-env", metavar="NAME", help="environment variable with the signing secret"
-    )
-    secrets.add_argument(
-        "--bearer-env", metavar="NAME", help="environment variable with the bearer token"
-    )
+    add_secret_flags(secrets, "--secret", "the signing secret")
+    add_secret_flags(secrets, "--bearer", "the bearer token")
     parser.add_argument("--key", default="default", help="the key id (default: default)")
     parser.add_argument("--ca-file", metavar="FILE", help="CA certificate to trust, PEM")
     parser.add_argument(
@@ -66,7 +63,7 @@ def _service(namespace: argparse.Namespace) -> ServiceUnderTest:
     import ssl
 
     from wove_http_dev.conformance.worker.client import ServiceUnderTest, UrlError
-    from wove_http_dev.options import secret_from_environment
+    from wove_http_dev.options import given_secret
 
     if namespace.url is None:
         raise UsageError("check worker needs the URL of the service")
@@ -75,8 +72,8 @@ def _service(namespace: argparse.Namespace) -> ServiceUnderTest:
     try:
         return ServiceUnderTest(
             namespace.url,
-            secret=secret_from_environment("--secret-env", namespace.secret_env),
-            bearer=secret_from_environment("--bearer-env", namespace.bearer_env),
+            secret=given_secret("--secret", namespace.secret_env, namespace.secret_file),
+            bearer=given_secret("--bearer", namespace.bearer_env, namespace.bearer_file),
             key=namespace.key,
             ca_file=namespace.ca_file,
         )

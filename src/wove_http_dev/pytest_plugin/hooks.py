@@ -13,7 +13,9 @@ SIDE_LIMIT = 300
 REMOTE_OPTIONS = (
     "--wove-http-url",
     "--wove-http-secret-env",
+    "--wove-http-secret-file",
     "--wove-http-bearer-env",
+    "--wove-http-bearer-file",
     "--wove-http-ca-file",
 )
 
@@ -26,16 +28,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="URL",
         help="run the tests against the worker service at URL instead of starting workers",
     )
-    group.addoption(
-        "--wove-http-secret-env",
-        metavar="NAME",
-        help="environment variable that holds that service's signing secret",
-    )
-    group.addoption(
-        "--wove-http-bearer-env",
-        metavar="NAME",
-        help="environment variable that holds that service's bearer token",
-    )
+    for kind, what in (("secret", "signing secret"), ("bearer", "bearer token")):
+        group.addoption(
+            f"--wove-http-{kind}-env",
+            metavar="NAME",
+            help=f"environment variable that holds that service's {what}",
+        )
+        group.addoption(
+            f"--wove-http-{kind}-file",
+            metavar="FILE",
+            help=f"file that holds nothing but that service's {what}",
+        )
     group.addoption(
         "--wove-http-ca-file", metavar="FILE", help="CA certificate of that service, PEM"
     )

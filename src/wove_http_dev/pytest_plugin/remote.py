@@ -31,14 +31,18 @@ def check_remote(config: pytest.Config) -> None:
 
 def remote_worker(config: pytest.Config, options: Mapping[str, Any]) -> RemoteWorker:
     """Return the worker at ``--wove-http-url``, with the test's ``options``."""
-    from wove_http_dev.options import secret_from_environment
+    from wove_http_dev.options import given_secret
     from wove_http_dev.remote_worker import RemoteWorker
 
     option = config.getoption
+
+    def secret(flag: str) -> str | None:
+        return given_secret(flag, option(f"{flag}-env"), option(f"{flag}-file"))
+
     return RemoteWorker(
         option("--wove-http-url"),
-        secret=secret_from_environment("--wove-http-secret-env", option("--wove-http-secret-env")),
-        token=secret_from_environment("--wove-http-bearer-env", option("--wove-http-bearer-env")),
+        secret=secret("--wove-http-secret"),
+        token=secret("--wove-http-bearer"),
         ca_file=option("--wove-http-ca-file"),
         skip=pytest.skip,
         **options,
