@@ -100,6 +100,37 @@ def test_limit(counted: Callable[[], Outcome]) -> None:
     assert firsts.of(command("0"), counted) == number(once.KEY_LIMIT + 2)
 
 
+@pytest.mark.parametrize("large", ["outcome", "key"])
+def test_limit_in_bytes(monkeypatch: pytest.MonkeyPatch, large: str) -> None:
+    """Of too many bytes the oldest are forgotten, and the newest outcome is remembered."""
+    monkeypatch.setattr(once, "BYTE_LIMIT", 1000)
+    firsts = FirstOutcomes()
+    calls: list[str] = []
+
+    def run(name: str) -> None:
+        def body() -> Outcome:
+            calls.append(name)
+            return Outcome("result", b"x" * 2000 if large == "outcome" else b"")
+
+        firsts.of(command(name * 2000 if large == "key" else name), body)
+
+    for name in ("a", "b", "b", "a"):
+        run(name)
+    assert calls == ["a", "b", "a"]
+
+
+def test_clear_gives_the_bytes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was forgotten takes no bytes from what comes later."""
+    monkeypatch.setattr(once, "BYTE_LIMIT", 5000)
+    firsts = FirstOutcomes()
+    outcomes = iter([Outcome("result", b"x" * 4000), number(1), number(2), number(3)])
+    firsts.of(command("a"), lambda: next(outcomes))
+    firsts.clear()
+    for key in ("b", "c", "b"):
+        firsts.of(command(key), lambda: next(outcomes))
+    assert next(outcomes) == number(3)
+
+
 @pytest.mark.parametrize("first", [number(1), CANCELLED], ids=["result", "cancelled"])
 def test_key_of_an_unfinished_run(pool: ThreadPoolExecutor, first: Outcome) -> None:
     """A key whose run has not ended waits for it; if that is cancelled, it runs itself."""

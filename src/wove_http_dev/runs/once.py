@@ -7,9 +7,12 @@ from collections.abc import Callable
 
 from wove_http_dev.protocol.frames import RunTask
 from wove_http_dev.runs.outcome import Outcome
+from wove_http_dev.runs.sizes import size_of
 
 KEY_LIMIT = 1000
 """Keys that are remembered; of more, the oldest are forgotten."""
+BYTE_LIMIT = 64 * 2**20
+"""Bytes of keys and outcomes that are remembered, and at least the newest outcome."""
 
 
 class _First:
@@ -18,6 +21,7 @@ class _First:
     def __init__(self) -> None:
         self.ended = threading.Event()
         self.outcome: Outcome | None = None
+        self.size = 0
 
 
 class FirstOutcomes:
@@ -29,6 +33,7 @@ class FirstOutcomes:
 
     def __init__(self) -> None:
         self._firsts: dict[tuple[str, str], _First] = {}
+        self._bytes = 0
         self._lock = threading.Lock()
 
     def of(self, command: RunTask, body: Callable[[], Outcome]) -> Outcome:
@@ -53,7 +58,7 @@ class FirstOutcomes:
                 return first, False
             first = self._firsts[key] = _First()
             if len(self._firsts) > KEY_LIMIT:
-                del self._firsts[next(iter(self._firsts))]
+                self._forget(next(iter(self._firsts)))
             return first, True
 
     def _run(self, key: tuple[str, str], first: _First, body: Callable[[], Outcome]) -> Outcome:
@@ -64,11 +69,27 @@ class FirstOutcomes:
             return outcome
         finally:
             with self._lock:
-                if first.outcome is None and self._firsts.get(key) is first:
-                    del self._firsts[key]
+                if self._firsts.get(key) is first:
+                    self._remember(key, first)
             first.ended.set()
+
+    def _remember(self, key: tuple[str, str], first: _First) -> None:
+        if first.outcome is None:
+            self._forget(key)
+            return
+        first.size = size_of((key, first.outcome))
+        self._bytes += first.size
+        for older in [each for each in self._firsts if each != key]:
+            if self._bytes <= BYTE_LIMIT:
+                return
+            if self._firsts[older].outcome is not None:
+                self._forget(older)
+
+    def _forget(self, key: tuple[str, str]) -> None:
+        self._bytes -= self._firsts.pop(key).size
 
     def clear(self) -> None:
         """Forget every key."""
         with self._lock:
             self._firsts.clear()
+            self._bytes = 0
