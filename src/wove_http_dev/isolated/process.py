@@ -223,7 +223,13 @@ class ChildProcess:
 
 
 def _start(child_end: socket.socket) -> subprocess.Popen[bytes]:
-    """Start the child process, which gets a copy of ``child_end``, and return it."""
+    """Start the child process, which gets a copy of ``child_end``, and return it.
+
+    The copy has the same number (``pass_fds``, on every POSIX system), so nothing is looked up in
+    ``/proc`` or ``/dev/fd``. Nor has the child to be told that this process has died (Linux alone
+    can, ``prctl(PR_SET_PDEATHSIG)``): the kernel then closes this end of the socket pair, and the
+    child reads its end.
+    """
     return subprocess.Popen(
         # -I: no PYTHONPATH, no working directory, no user site on the import path.
         [sys.executable, "-I", start_child.__file__, *start_child.arguments(child_end.fileno())],

@@ -102,11 +102,11 @@ class BsdReservation:
     """A connected socket with that local port; another one listens and can be closed at any time.
 
     macOS and the BSDs refuse a second bind of an (address, port) unless both sockets have
-    SO_REUSEPORT, whatever SO_REUSEADDR says (``in_pcbbind`` in XNU's bsd/netinet/in_pcb.c and in
-    FreeBSD's sys/netinet/in_pcb.c). SO_REUSEADDR there only decides whether sockets that are
-    connected, or bound to the wildcard address, are looked at: one server can have the wildcard
-    address, and another one a single address, which then gets the connections. Both are refused
-    here, as on Linux.
+    SO_REUSEPORT, whatever SO_REUSEADDR says (``in_pcbbind`` in XNU's bsd/netinet/in_pcb.c,
+    ``in_pcbbind_setup`` in FreeBSD's sys/netinet/in_pcb.c). SO_REUSEADDR there only decides whether
+    sockets that are connected, or bound to the wildcard address, are looked at: one server can have
+    the wildcard address, and another one a single address, which then gets the connections. Both
+    are refused here, as on Linux.
 
     A bound socket that does not listen is no reservation on macOS: a new connection to it is
     dropped without a reset (``tcp_input``: "tp state TCPS_CLOSED"), so that clients wait for a
@@ -134,7 +134,8 @@ class BsdReservation:
         try:
             self.number: int = self._held.getsockname()[1]
             self._peer = _connect_to_itself(self._held, where)
-            self.share()
+            _set(self._held, socket.SO_REUSEADDR)
+            _set(self._held, socket.SO_REUSEPORT)
         except BaseException:
             self.close()
             raise
@@ -149,8 +150,7 @@ class BsdReservation:
         return listener
 
     def share(self) -> None:
-        _set(self._held, socket.SO_REUSEADDR)
-        _set(self._held, socket.SO_REUSEPORT)
+        return None  # a child process can always bind the port: the socket here is connected
 
     def close(self) -> None:
         for sock in (self._peer, self._held):
@@ -199,7 +199,7 @@ def _bound(where: Address, number: int, *options: int) -> socket.socket:
         bound.settimeout(None)  # not that of socket.setdefaulttimeout()
         for option in options:
             _set(bound, option)
-        if family == getattr(socket, "AF_INET6", None):
+        if family == socket.AF_INET6:
             # Linux and macOS let "::" take IPv4 connections as well, FreeBSD does not unless told
             # (ip6(4)), and OpenBSD never does (EINVAL).
             with suppress(OSError):
