@@ -74,6 +74,24 @@ def injections() -> Injections:
     return Injections()
 
 
+@pytest.mark.parametrize(
+    ("fault", "awaits"), [(OnAuth(), True), (OnReply(), True), (OnAccept(), False)]
+)
+def test_awaiting_requests(injections: Injections, fault: Fault, awaits: bool) -> None:
+    """Faults in force await requests unless they act on connections."""
+    injection = injections.add((fault,), Selector())
+    before = injections.await_requests
+    injection.remove()
+    assert (before, injections.await_requests) == (awaits, False)
+
+
+def test_spent_injection_awaits_no_request(injections: Injections) -> None:
+    """An injection that has hit its last request awaits no other."""
+    injections.add((OnAuth(),), Selector(times=1))
+    injections.plan_request(Claim(body()))
+    assert not injections.await_requests
+
+
 def inject(injections: Injections, *faults: Fault, **selector: Any) -> Injection:
     """Inject ``faults`` with the selector words ``words``."""
     return injections.add(faults, Selector(**selector))

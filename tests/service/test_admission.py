@@ -31,9 +31,13 @@ def chosen(*connections: Someone) -> str | None:
 
 
 def test_longest_without_authentication() -> None:
-    """The one that has not authenticated for the longest time ends."""
-    new, old = (Someone(str(since), unproven_since=since) for since in (90.0, 10.0))
-    assert chosen(new, old) == "10.0"
+    """The first one that has not authenticated ends."""
+    assert chosen(Someone("first"), Someone("second")) == "first"
+
+
+def test_large_body_that_arrives() -> None:
+    """One whose large body arrives is passed over."""
+    assert chosen(Someone("first", unproven_since=NOW), Someone("second")) == "second"
 
 
 def test_authenticated_ones_stay() -> None:

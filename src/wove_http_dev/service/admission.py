@@ -32,18 +32,19 @@ def near_limit(limit: int) -> int:
 
 
 def to_evict(connections: Iterable[_A], now: float, patience: float) -> _A | None:
-    """Return the connection to end: the one that has not authenticated for the longest time; if all
-    have, the one that has been idle the longest; else the one that has left its reply unread the
-    longest. ``None`` if there is none for which ``patience`` seconds are over."""
-    found: tuple[int, float, _A] | None = None
+    """Return the connection to end: the first of ``connections``, which are in the order of their
+    arrival, that has not authenticated; if all have, the one that has been idle the longest; else
+    the one that has left its reply unread the longest. ``None`` if there is none for which
+    ``patience`` seconds are over."""
+    idle: list[_A] = []
+    unread: list[_A] = []
     for connection in connections:
         waits = connection.awaits
         if connection.evicted or not waits:
             continue
         if not connection.authenticated:
-            rank, since = 0, connection.unproven_since
-        else:
-            rank, since = 1 if waits == "request" else 2, connection.awaits_since
-        if now - since >= patience and (found is None or (rank, since) < found[:2]):
-            found = rank, since, connection
-    return found[2] if found is not None else None
+            if now - connection.unproven_since >= patience:
+                return connection
+        elif now - connection.awaits_since >= patience:
+            (idle if waits == "request" else unread).append(connection)
+    return min(idle or unread, key=lambda connection: connection.awaits_since, default=None)

@@ -60,7 +60,7 @@ class Server:
         self._waiting = 0
         self._count = 0
         self._threads: set[threading.Thread] = set()
-        self._connections: set[HttpConnection] = set()
+        self._connections: dict[HttpConnection, None] = {}  # in the order of their arrival
         self._evicted = 0
         """Connections that were told to end and have not ended."""
         self._crowded = False
@@ -137,7 +137,7 @@ class Server:
             connection = HttpConnection(self, sock, self.limits)
             if self._waiting == 1 and self._listener is listener:
                 self._spawn(listener)
-            self._connections.add(connection)
+            self._connections[connection] = None
         self._waiting -= 1
         return connection
 
@@ -158,7 +158,7 @@ class Server:
             self._evicted += 1
 
     def _remove(self, connection: HttpConnection) -> None:
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
         self._evicted -= connection.evicted
         if len(self._connections) <= near_limit(self.limits.connections) // 2:
             self._crowded = False
