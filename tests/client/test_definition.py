@@ -77,7 +77,8 @@ OTHER_CLIENTS = {
     "node": [
         "node",
         "-e",
-        "require('https').get(process.argv[1], reply => console.log(reply.statusCode))",
+        "require('https').get(process.argv[1],"
+        " reply => { console.log(reply.statusCode); reply.resume() })",
     ],
 }
 
