@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -72,16 +71,57 @@ def test_isolated(number, wove_http_worker):
     assert run(wove_http_worker) == 42
     wove_http_worker.crash()
 """
-GROWTH = 16 * 2**20
-"""Bytes that a process may grow in the second half of its tests, beside pytest's own reports."""
+CONTROL = """
+import os
+import pytest
+
+
+@pytest.mark.parametrize("number", range(int(os.environ["SOAK_TESTS"])))
+def test_nothing(number):
+    pass
+"""
+GROWTH = 8 * 2**20
+"""Bytes that a process may grow from the second tenth of its tests to the last, beside those that
+it grows by as many tests of nothing: pytest keeps a report of each."""
 
 
 def soak_leaks(tests: int, processes: int) -> list[str]:
     """Run the tests, print the figures of each process, and return what was left in one."""
+    ordinary, _ = _run(CONTROL, tests, processes)
+    records, wrong = _run(TESTS, tests, processes)
+    for name, record in records.items():
+        before, after = record["before"], record["after"]
+        print(
+            f"{name}: {record['tests']} tests; threads {before['threads']} -> {after['threads']},"
+            f" descriptors {before['descriptors']} -> {after['descriptors']},"
+            f" MiB at each tenth: {_tenths(record)}; of tests of nothing: {_tenths(ordinary[name])}"
+        )
+        wrong += [
+            f"{name}: {what}: {before[what]} before, {after[what]} after"
+            for what in before
+            if what != "resident" and before[what] != after[what]
+        ]
+        growth = _growth(record) - _growth(ordinary[name])
+        if growth > GROWTH:
+            wrong.append(f"{name}: memory grew by {growth / 2**20:.0f} MiB")
+    return wrong
+
+
+def _tenths(record: dict[str, Any]) -> str:
+    return ", ".join(f"{size / 2**20:.0f}" for size in record["memory"])
+
+
+def _growth(record: dict[str, Any]) -> int:
+    first, last = record["memory"][1], record["memory"][-1]
+    return int(last - first)
+
+
+def _run(text: str, tests: int, processes: int) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Run the tests in ``text``; return the record of each process, and what was wrong."""
     wrong = []
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        (directory / "test_soak.py").write_text(TESTS)
+        (directory / "test_soak.py").write_text(text)
         (directory / "conftest.py").write_text("from tests.soak.plugin import *  # noqa: F403\n")
         temporary, figures = directory / "temporary", directory / "figures"
         temporary.mkdir()
@@ -91,13 +131,12 @@ def soak_leaks(tests: int, processes: int) -> list[str]:
             arguments += ["-n", str(processes)]
         environment = {
             **os.environ,
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
             "SOAK_TESTS": str(tests),
             "SOAK_FIGURES": str(figures),
             "TMPDIR": str(temporary),
             "HOME": str(temporary),
         }
-        begin = time.monotonic()
         ended = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
             cwd=directory,
@@ -106,30 +145,9 @@ def soak_leaks(tests: int, processes: int) -> list[str]:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        seconds = time.monotonic() - begin
-        print(ended.stdout.splitlines()[-1])
-        print(f"pytest ended with {ended.returncode} after {seconds:.0f} s")
+        print(ended.stdout.splitlines()[-1], flush=True)
         if ended.returncode:
             wrong.append(f"pytest ended with {ended.returncode}:\n{ended.stdout[-3000:]}")
-        for file in sorted(figures.iterdir()):
-            wrong += [f"{file.stem}: {each}" for each in _judged(json.loads(file.read_text()))]
         wrong += [f"left: {file}" for file in temporary.rglob("*")]
-    return wrong
-
-
-def _judged(record: dict[str, Any]) -> list[str]:
-    before, after = record["before"], record["after"]
-    memory = ", ".join(f"{size / 2**20:.0f}" for size in record["memory"])
-    print(
-        f"{record['tests']} tests; threads {before['threads']} -> {after['threads']}, descriptors"
-        f" {before['descriptors']} -> {after['descriptors']}, MiB at each tenth: {memory}"
-    )
-    wrong = [
-        f"{what}: {before[what]} before, {after[what]} after"
-        for what in before
-        if what != "resident" and before[what] != after[what]
-    ]
-    growth = record["memory"][-1] - record["memory"][len(record["memory"]) // 2]
-    if growth > GROWTH:
-        wrong.append(f"memory grew by {growth / 2**20:.0f} MiB in the second half")
-    return wrong
+        records = {file.stem: json.loads(file.read_text()) for file in sorted(figures.iterdir())}
+    return records, wrong
