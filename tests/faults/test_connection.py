@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 import ssl
+import sys
 
 import pytest
 from cryptography import x509
@@ -129,6 +130,7 @@ def test_refusing_cannot_be_selected(wove_http_worker: HttpWorker) -> None:
         wove_http_worker.inject("refuse-connections", times=1)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS lets SO_REUSEADDR take the port")
 def test_the_port_is_kept_while_refusing(wove_http_worker: HttpWorker) -> None:
     """Another worker cannot take the port while connections are refused."""
     with (

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.forked import status_in_a_fork
-from wove_http_dev.errors import PortInUseError, UsageError
+from wove_http_dev.errors import UsageError
 from wove_http_dev.service.lifecycle import Lifecycle
 from wove_http_dev.service.port import Port
 
@@ -56,11 +57,12 @@ def life(host: FakeHost) -> Iterator[Lifecycle]:
 
 
 def is_reserved(number: int) -> bool:
-    """Whether no other socket can bind the port."""
-    try:
-        Port("localhost", number).close()
-    except PortInUseError:
-        return True
+    """Whether the port is not free for another program."""
+    with socket.socket() as other:
+        try:
+            other.bind(("127.0.0.1", number))
+        except OSError:
+            return True
     return False
 
 

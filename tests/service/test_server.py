@@ -7,6 +7,7 @@ import errno
 import itertools
 import os
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -465,6 +466,7 @@ def test_connection_that_was_gone_is_not_a_failure(
     assert not worker.journal.violations
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody can shut it down")
 def test_listening_socket_that_was_closed(worker: HttpWorker) -> None:
     """When other code closes the listening socket, the journal says what to do."""
     worker._host._server._listener.sockets[0].shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]

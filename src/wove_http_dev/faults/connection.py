@@ -37,7 +37,8 @@ _VERIFY = "a transport error, kind URLError: CERTIFICATE_VERIFY_FAILED, "
 
 @dataclass(frozen=True)
 class RefuseConnections(Fault):
-    """Nothing listens on the port, which stays reserved: no other process can take it."""
+    """Nothing listens on the port, which stays reserved: no other process can take it, except on
+    macOS one that sets SO_REUSEADDR."""
 
     stage: ClassVar[str] = "connection"
     listener: ClassVar[bool] = True
