@@ -8,6 +8,7 @@ import os
 import stat
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -173,3 +174,34 @@ class TestLocked:
         monkeypatch.setattr(fcntl, "flock", flock)
         with pytest.raises(UsageError, match="No locks available"), locked(tmp_path):
             pass
+
+
+@pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="this system has no nameless files")
+def test_new_private_file_has_no_name_before_it_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is killed while it writes a key for the first time leaves no file."""
+    seen: list[list[Path]] = []
+    link = os.link
+
+    def record(*args: Any, **words: Any) -> None:
+        seen.append(list(tmp_path.iterdir()))
+        link(*args, **words)
+
+    monkeypatch.setattr(os, "link", record)
+    write_private(tmp_path / "key", b"content")
+    assert (seen, (tmp_path / "key").read_bytes()) == ([[]], b"content")
+
+
+def test_file_system_without_nameless_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A private file is written where the system refuses files without a name."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EOPNOTSUPP, "not supported")
+
+    monkeypatch.setattr(os, "link", refuse)
+    write_private(tmp_path / "key", b"content")
+    status = (tmp_path / "key").stat()
+    assert (stat.S_IMODE(status.st_mode), list(tmp_path.iterdir())) == (0o600, [tmp_path / "key"])

@@ -45,8 +45,29 @@ def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write the file so that only its owner can read it, otherwise like :func:`write_whole`."""
-    write_whole(path, content, 0o600)
+    """Write the file so that only its owner can read it, otherwise like :func:`write_whole`. A new
+    file has no name before it is whole, where the system can do that: a process that is killed
+    leaves no key."""
+    if not _write_nameless(path, content):
+        write_whole(path, content, 0o600)
+
+
+def _write_nameless(path: Path, content: bytes) -> bool:
+    """Write the new file and return true; return false if there is a file, or it needs a name."""
+    if not hasattr(os, "O_TMPFILE"):  # only Linux has it, and not on every file system
+        return False
+    try:
+        with open(path.parent, "wb", opener=_open_nameless) as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(file.fileno(), 0o600)
+            # open(2), O_TMPFILE. With a descriptor, though it is not used for an absolute path,
+            # Python calls linkat(), which follows the symbolic link; link() does not.
+            name = f"/proc/self/fd/{file.fileno()}"
+            os.link(name, path, src_dir_fd=file.fileno(), follow_symlinks=True)
+    except OSError:
+        return False
+    return True
 
 
 def read_own(path: Path, *, private: bool) -> bytes:
@@ -82,6 +103,10 @@ def read_own(path: Path, *, private: bool) -> bytes:
 def _open_to_read(path: str, _: int) -> int:
     # A FIFO without O_NONBLOCK would block until somebody writes to it.
     return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def _open_nameless(directory: str, _: int) -> int:
+    return os.open(directory, os.O_WRONLY | os.O_TMPFILE, 0o600)
 
 
 def _open_to_lock(path: str, _: int) -> int:

@@ -55,6 +55,15 @@ def test_a_crash_by_a_fault_that_a_user_defines(isolated: HttpWorker) -> None:
     isolated.check()
 
 
+def test_environment_variables(
+    wove_http_ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task has the environment variables that the test had when the worker was started."""
+    monkeypatch.setenv("SOME_SETTING", "of the test")
+    with HttpWorker(ca=wove_http_ca, isolated=True) as worker, worker.configured():
+        assert weave_one(lambda: os.environ.get("SOME_SETTING")) == "of the test"
+
+
 def test_the_result_is_decoded_in_the_test(shared: HttpWorker) -> None:
     """``run.result`` is unpickled in the test's process."""
     weave_one()

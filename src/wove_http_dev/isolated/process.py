@@ -229,6 +229,12 @@ def _start(child_end: socket.socket) -> subprocess.Popen[bytes]:
     ``/proc`` or ``/dev/fd``. Nor has the child to be told that this process has died (Linux alone
     can, ``prctl(PR_SET_PDEATHSIG)``): the kernel then closes this end of the socket pair, and the
     child reads its end.
+
+    Its environment variables are those of this process. Tasks run there, and what they need of a
+    test's environment (credentials of a cloud, ``PYTEST_CURRENT_TEST`` by which an application
+    knows that it is tested, coverage's variables) they need as in a worker of this process. The
+    package itself needs none, and ``-I`` ignores Python's; what ``impersonate`` sets meanwhile is
+    the secret that the child has anyway.
     """
     return subprocess.Popen(
         # -I: no PYTHONPATH, no working directory, no user site on the import path.
