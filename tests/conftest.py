@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -57,7 +56,7 @@ def plain_worker(make_worker: MakeWorker) -> HttpWorker:
 def behaviour_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the behaviour table that replaces the real one during the test."""
     path = tmp_path / "behaviour.json"
-    shutil.copy(behaviour.PATH, path)
+    path.write_bytes(behaviour.PATH.read_bytes())
     monkeypatch.setattr(behaviour, "PATH", path)
     return path
 

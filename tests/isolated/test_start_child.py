@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -130,6 +131,14 @@ def test_pythonpath(run: Run, tmp_path: Path) -> None:
     found = run(PYTHONPATH=os.pathsep.join([str(tmp_path / "sources"), str(tmp_path / "modules")]))
     assert found["same"]
     assert not any(str(tmp_path) in place for place in found["path"])  # type: ignore[attr-defined]
+
+
+def test_zip_file(run: Run, tmp_path: Path) -> None:
+    """A worker starts from a zip file, and its process has the same package."""
+    shutil.make_archive(str(tmp_path / "sources"), "zip", SOURCE.parent, SOURCE.name)
+    link_modules(tmp_path / "modules")
+    places = [str(tmp_path / "sources.zip"), str(tmp_path / "modules")]
+    assert run(PYTHONPATH=os.pathsep.join(places))["same"]
 
 
 def test_target(run: Run, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ one Python version differ).
 
 from __future__ import annotations
 
+import importlib.resources
 import json
 import stat
 import sys
@@ -19,7 +20,7 @@ from wove_http_dev.faults.catalogue import FAULTS
 from wove_http_dev.private_files import write_whole
 
 Row = dict[str, Any]
-PATH = Path(__file__).with_name("behaviour.json")
+PATH = importlib.resources.files(__package__).joinpath("behaviour.json")
 TIMEOUT, DELIVERY_TIMEOUT = 0.5, 2.0
 """The timeouts used for measuring, in seconds. The body of ``slow-body`` takes 0.6 s, or longer on
 a busy machine."""
@@ -119,6 +120,8 @@ def update(rows: Mapping[str, Row], versions: Mapping[str, str]) -> list[str]:
     if set(rows) == set(FAULTS):
         document["measured"] = dict(versions)
     text = json.dumps(document, indent=1) + "\n"
+    if not isinstance(PATH, Path):
+        raise UsageError(f"{PATH} is in a zip file; update the table of an installation without")
     write_whole(PATH, text.encode(), stat.S_IMODE(PATH.stat().st_mode))
     return left
 

@@ -238,7 +238,7 @@ def _start(child_end: socket.socket) -> subprocess.Popen[bytes]:
     """
     return subprocess.Popen(
         # -I: no PYTHONPATH, no working directory, no user site on the import path.
-        [sys.executable, "-I", start_child.__file__, *start_child.arguments(child_end.fileno())],
+        [sys.executable, "-I", *start_child.arguments(child_end.fileno())],
         pass_fds=[child_end.fileno()],
         stdin=subprocess.DEVNULL,
     )

@@ -77,9 +77,14 @@ def _has_packages(directory: str) -> bool:
 
 
 def arguments(descriptor: int) -> list[str]:
-    """Return the command line arguments with which :func:`main` serves the parent on
+    """Return Python's command line arguments: this program, and that it serves the parent on
     ``descriptor``."""
-    return [str(descriptor), json.dumps(places())]
+    program = [__file__]
+    if not os.path.isfile(__file__):  # imported from a zip file
+        import inspect
+
+        program = ["-c", inspect.getsource(sys.modules[__name__])]
+    return [*program, str(descriptor), json.dumps(places())]
 
 
 def main() -> None:
