@@ -29,7 +29,8 @@ from wove_http_dev.weave_outcome import run_one_weave
 from wove_http_dev.worker import HttpWorker
 
 TARGET = "/wove/tasks"
-TIMEOUT = 10.0
+TIMEOUT = 30.0
+"""Seconds after which what a test waits for counts as not happening; a busy machine is slow."""
 PRODUCTION_URL = "https://workers.internal/wove/tasks"
 MakeWorker = Callable[..., HttpWorker]
 MODES = ("best_effort", "require_ack")
