@@ -455,6 +455,21 @@ def test_no_descriptor(worker: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> N
     assert [each.code for each in worker.journal.violations] == ["no-descriptor"]
 
 
+def test_no_descriptor_ends_a_connection(
+    make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the process has no free descriptor, a connection that has not authenticated gives its
+    own back."""
+    worker = make_worker(tls=False, strict=False, limits=LENIENT)
+    error = OSError(errno.EMFILE, "Too many open files")
+    with closing_all() as sockets:
+        sockets.append(begun(worker))
+        monkeypatch.setattr(listener, "_accepted", FailsOnce(listener._accepted, error))
+        for _ in range(2):  # the first one is accepted by a call that was made before
+            served(worker)
+        assert sockets[0].recv(1) == b""
+
+
 def test_connection_that_was_gone_is_not_a_failure(
     worker: HttpWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

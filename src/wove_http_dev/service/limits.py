@@ -33,7 +33,8 @@ class Limits:
     first 64 KiB are not counted."""
     bodies_wait: float = 5.0
     """For room among those."""
-    connections: int = 512
-    """Connections that may be open at once."""
+    connections: int = 1024
+    """Connections that may be open at once. Old ones end from seven eighths of it on, which is below
+    the 1024 descriptors that a process has by default on Linux."""
     patience: float = 0.5
     """Seconds that a connection gets to authenticate when ``connections`` are nearly reached."""

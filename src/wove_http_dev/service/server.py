@@ -186,6 +186,9 @@ class Server:
                     return None
                 if isinstance(exc, OSError) and number not in _EXHAUSTED:
                     continue  # an error of the connection that was to be accepted (accept(2))
+                if number in _EXHAUSTED:
+                    with self._lock:
+                        self._evict()
                 if type(exc) is not self._reported:  # once: a client waits, each attempt fails
                     self._reported = type(exc)
                     self._report(exc)
