@@ -464,9 +464,9 @@ def test_no_descriptor_ends_a_connection(
     error = OSError(errno.EMFILE, "Too many open files")
     with closing_all() as sockets:
         sockets.append(begun(worker))
+        served(worker)  # connections are accepted in order, so the first one is in
         monkeypatch.setattr(listener, "_accepted", FailsOnce(listener._accepted, error))
-        for _ in range(2):  # the first one is accepted by a call that was made before
-            served(worker)
+        served(worker)
         assert sockets[0].recv(1) == b""
 
 

@@ -34,7 +34,7 @@ class Limits:
     bodies_wait: float = 5.0
     """For room among those."""
     connections: int = 1024
-    """Connections that may be open at once. Old ones end from seven eighths of it on, which is below
+    """Connections that may be open at once. Old ones end from seven eighths of it on: fewer than
     the 1024 descriptors that a process has by default on Linux."""
     patience: float = 0.5
     """Seconds that a connection gets to authenticate when ``connections`` are nearly reached."""
