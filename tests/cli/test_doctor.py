@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from wove_http_dev.cli.serve import _how_to_reach
 from wove_http_dev.cli.state_directory import StateDirectory
 from wove_http_dev.worker import HttpWorker
 
+README = Path(__file__).parent.parent.parent / "README.md"
 pytestmark = pytest.mark.usefixtures("environ")
 
 SETTINGS = """
@@ -101,6 +103,42 @@ def test_snippet_of_serve(
     (line,) = (line for line in printed.splitlines() if line.startswith("wove.config"))
     done = doctor(f"import wove\n{line}")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "no problem found")
+
+
+MISTYPED = """
+import wove
+wove.config(environments={"workers": {"executor": "https", "executor_config": {
+    "url": "%s", "security": "env:WOVE_WORKER_SECRET", "timeout": 10.0}}})
+"""
+TASKS = """import wove
+
+def report():
+    with wove.weave() as w:
+        @w.do(environment="wrokers")
+        def render(): ...
+"""
+
+
+def test_readme(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lines that the README shows are printed for such an application."""
+    state = StateDirectory()
+    with (
+        state.certificate_authority() as ca,
+        HttpWorker(ca=ca, secret=state.secret(), strict=False) as worker,
+    ):
+        monkeypatch.setenv("WOVE_WORKER_SECRET", "that of last week")
+        monkeypatch.setenv("SSL_CERT_FILE", ca.bundle_file)
+        for name in ("https_proxy", "HTTPS_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        Path("myapp").mkdir()
+        Path("myapp/settings.py").write_text(MISTYPED % worker.url)
+        Path("myapp/tasks.py").write_text(TASKS)
+        printed = run("doctor", "myapp.settings").stdout
+    printed = printed.replace(str(state.path), "/home/me/.local/state/wove-http-dev")
+    section = README.read_text(encoding="utf-8").partition("## What is wrong with my")[2]
+    shown = re.sub(r"\n {10,}", " ", section.split("```")[3]).strip().splitlines()
+    assert len(shown) == 5
+    assert [line for line in shown if line.removesuffix("…") not in printed] == []
 
 
 # Usage errors

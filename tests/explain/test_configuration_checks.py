@@ -194,6 +194,12 @@ def test_secret(
     assert "hunter2" not in done.out
 
 
+def test_secret_of_any_bytes(diagnose: Diagnose, settings: MakeSettings) -> None:
+    """A secret of bytes that are no text can sign."""
+    done = diagnose(settings(**config(security={"secret": b"\xff\n"})))
+    assert done.findings["secret"][0] == "ok"
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [

@@ -227,8 +227,11 @@ def secret(env: RemoteEnvironment) -> str:
         )
     if value in ("", b""):
         raise Problem(f"{source}: the secret is empty")
+    form = env.config["security"]
+    if isinstance(value, bytes):  # any bytes sign; the other settings are still to be checked
+        form = {**form, "secret": "bytes"}
     try:
-        credentials(env.config["security"])
+        credentials(form)
     except UsageError as exc:
         raise Problem(str(exc)) from None
     return "can be sent" if env.mode == "bearer" else "can be used to sign"

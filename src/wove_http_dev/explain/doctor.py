@@ -121,7 +121,7 @@ def _no_op(env: RemoteEnvironment, serve: LocalServe, seconds: float) -> Iterato
     except Problem as exc:
         yield Finding("problem", "no-op", str(exc) + _kept(env, answer, serve, seconds))
     try:
-        yield Finding("ok", "clock", clock(answer))
+        yield Finding("ok", "clock", clock(env, answer))
     except Problem as exc:
         yield Finding("problem", "clock", str(exc))
 
