@@ -44,6 +44,7 @@ def emulate(patch: pytest.MonkeyPatch) -> None:
     """Give this process macOS's rules, until ``patch`` is undone."""
     sysconfig.get_config_vars()  # read from a file that is named by the platform
     patch.setattr(sys, "platform", "darwin")
+    patch.setattr(os, "process_cpu_count", os.cpu_count, raising=False)  # asks sched_getaffinity
     for module, name in ABSENT:
         patch.delattr(module, name, raising=False)
     for module, name in ((builtins, "open"), (os, "open"), (os, "listdir"), (os, "stat")):

@@ -40,6 +40,7 @@ def emulate(patch: pytest.MonkeyPatch) -> None:
         importlib.import_module(name)
     sysconfig.get_config_vars()  # read from a file that is named by the platform
     patch.setattr(sys, "platform", "win32")
+    patch.setattr(os, "process_cpu_count", os.cpu_count, raising=False)  # asks sched_getaffinity
     for module, name in ABSENT:
         patch.delattr(module, name, raising=False)
     real = builtins.__import__
