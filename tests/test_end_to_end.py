@@ -127,6 +127,84 @@ def test_exception_type_and_message(wove_http_worker: HttpWorker) -> None:
         weave_one(fails)
 
 
+def divide() -> NoReturn:
+    """A task that fails."""
+    raise ZeroDivisionError("nothing to share")
+
+
+@pytest.mark.parametrize("isolated", [False, True], ids=["in-process", "isolated"])
+def test_traceback_names_the_line_of_the_task(
+    wove_http_worker_factory: Factory, isolated: bool
+) -> None:
+    """A task that is defined in the test fails at a line of the test's file."""
+
+    def fails() -> NoReturn:
+        raise KeyError("no such account")
+
+    worker = wove_http_worker_factory(isolated=isolated)
+    with pytest.raises(KeyError):
+        weave_one(fails)
+    text = worker.runs.last.traceback or ""
+    assert f'File "{__file__}"' in text
+    assert 'raise KeyError("no such account")' in text
+
+
+def test_traceback_starts_at_the_task(wove_http_worker: HttpWorker) -> None:
+    """The worker's own calls are not in the traceback."""
+
+    async def fails() -> NoReturn:
+        raise KeyError("no such account")
+
+    with pytest.raises(KeyError):
+        weave_one(fails)
+    text = wove_http_worker.runs.last.traceback or ""
+    assert text.count("  File ") == 1
+
+
+def test_no_traceback_without_a_failure(wove_http_worker: HttpWorker) -> None:
+    """A run that succeeded has no traceback."""
+    weave_one(answer)
+    assert wove_http_worker.runs.last.traceback is None
+
+
+def test_exception_has_the_traceback_as_its_cause(wove_http_worker: HttpWorker) -> None:
+    """The exception as it travelled has the worker's traceback as its cause. What the weave raises
+    does not: Wove 2.0 raises it ``from None``, which removes the cause."""
+
+    def fails() -> NoReturn:
+        raise KeyError("no such account")
+
+    with pytest.raises(KeyError):
+        weave_one(fails)
+    error = wove_http_worker.runs.last.error
+    assert error is not None
+    assert 'raise KeyError("no such account")' in str(error.__cause__)
+
+
+def test_tracebacks_can_be_left_out(wove_http_worker_factory: Factory) -> None:
+    """With ``tracebacks=False`` the exception has no cause."""
+    worker = wove_http_worker_factory(tracebacks=False)
+    with pytest.raises(ZeroDivisionError):
+        weave_one(divide)
+    error = worker.runs.last.error
+    assert error is not None
+    assert error.__cause__ is None
+
+
+def test_log_record_names_the_file_of_the_task(
+    wove_http_worker: HttpWorker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A log record that a task makes in process has the file of the task's source."""
+
+    def logs() -> None:
+        import logging
+
+        logging.getLogger("task").warning("low on paper")
+
+    weave_one(logs)
+    assert [record.pathname for record in caplog.records if record.name == "task"] == [__file__]
+
+
 def test_failed_run_in_the_journal(wove_http_worker: HttpWorker) -> None:
     """The run of a task that raised has the exception."""
 

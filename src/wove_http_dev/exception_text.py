@@ -3,8 +3,11 @@ are."""
 
 from __future__ import annotations
 
+import asyncio
+import os
 import traceback
 from collections.abc import Iterator
+from types import TracebackType
 
 MESSAGE_LIMIT = 20_000
 """Characters of an exception's message."""
@@ -15,6 +18,9 @@ _CALLS = 100
 _CAUSES = 50
 """Exceptions (causes, contexts, members of groups) that are shown with the one that is
 described."""
+
+_CALLERS = tuple(os.path.join(os.path.dirname(file), "") for file in (__file__, asyncio.__file__))
+"""The folders of the code that calls tasks."""
 
 
 def shortened(text: str, limit: int) -> str:
@@ -50,7 +56,7 @@ def traceback_of(exc: BaseException, limit: int = TRACEBACK_LIMIT) -> str:
         else:
             text = "".join(
                 traceback.TracebackException(
-                    type(exc), exc, exc.__traceback__, limit=-_CALLS, compact=True
+                    type(exc), exc, _calls_of(exc), limit=-_CALLS, compact=True
                 ).format()
             )
         if any(_is_long(each) for each in related):
@@ -60,8 +66,17 @@ def traceback_of(exc: BaseException, limit: int = TRACEBACK_LIMIT) -> str:
     return shortened(text, limit)
 
 
+def _calls_of(exc: BaseException) -> TracebackType | None:
+    """Return the traceback of ``exc`` without the calls before those of the task, which are the
+    worker's and asyncio's. If all are theirs, return all."""
+    entry = exc.__traceback__
+    while entry is not None and entry.tb_frame.f_code.co_filename.startswith(_CALLERS):
+        entry = entry.tb_next
+    return entry or exc.__traceback__
+
+
 def _alone(exc: BaseException) -> str:
-    frames = "".join(traceback.format_tb(exc.__traceback__, limit=-_CALLS))
+    frames = "".join(traceback.format_tb(_calls_of(exc), limit=-_CALLS))
     return (
         f"[a chain of more than {_CAUSES} exceptions is left out; the last one:]\n\n"
         f"Traceback (most recent call last):\n{frames}{type(exc).__qualname__}: {message_of(exc)}\n"

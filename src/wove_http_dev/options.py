@@ -108,6 +108,9 @@ class Options:
         False, "answer a repeated delivery_idempotency_key from its first outcome", side=SERVICE
     )
     """A key is remembered until the service stops, or the worker is reset."""
+    tracebacks: bool = field(
+        True, "send a task's exception with its traceback as __cause__", side=SERVICE
+    )
     isolated: bool = field(False, "run the service in a child process", side=TEST)
     """Like any worker process, the child forgets the nonces it has seen when it is restarted."""
     faults: Sequence[Any] = field((), "faults in force from the start", side=TEST)

@@ -76,3 +76,36 @@ def test_exception_of_some_size_travels() -> None:
 def test_endless_exception_stays() -> None:
     """An exception whose pickle would never end is not in the outcome."""
     assert error_outcome(Endless(), source="task").exception_pickle is None
+
+
+def raised() -> Exception:
+    """An exception with a traceback."""
+    try:
+        raise ValueError("too large")
+    except ValueError as exc:
+        return exc
+
+
+def test_exception_travels_with_its_traceback() -> None:
+    """The cause of the loaded exception is the traceback's text."""
+    payload = error_outcome(raised(), source="task", tracebacks=True).exception_pickle
+    cause = loads(payload or b"").__cause__
+    assert 'raise ValueError("too large")' in str(cause)
+
+
+def test_exception_with_a_traceback_keeps_type_and_message() -> None:
+    """The exception itself is the same as without its traceback."""
+    payload = error_outcome(raised(), source="task", tracebacks=True).exception_pickle
+    assert repr(loads(payload or b"")) == "ValueError('too large')"
+
+
+def test_pickle_names_only_the_standard_library() -> None:
+    """A client that does not have this package can load the exception and its traceback."""
+    payload = error_outcome(raised(), source="task", tracebacks=True).exception_pickle
+    assert b"wove_http_dev" not in (payload or b"").replace(__file__.encode(), b"")
+
+
+def test_exception_travels_alone() -> None:
+    """Without ``tracebacks`` the exception has no cause."""
+    payload = error_outcome(raised(), source="task").exception_pickle
+    assert loads(payload or b"").__cause__ is None

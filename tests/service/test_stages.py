@@ -40,6 +40,7 @@ class FakeService:
         self.crashed: list[int] = []
         self.loaded: list[None] = []
         self.crash: Callable[[int], None] = self.crashed.append
+        self.tracebacks = True
         self.before_run: Callable[[], None] = lambda: self.loaded.append(None)
 
     def execute(self, run: Run, execution: Execution, body: Callable[[], Outcome]) -> Outcome:

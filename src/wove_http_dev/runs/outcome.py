@@ -32,33 +32,41 @@ class Outcome:
 CANCELLED = Outcome("cancelled")
 
 
-def error_outcome(exc: BaseException, *, source: str, message: str | None = None) -> Outcome:
+def error_outcome(
+    exc: BaseException, *, source: str, message: str | None = None, tracebacks: bool = False
+) -> Outcome:
     """Return the outcome of a failed task, with message and traceback shortened where they are
-    long. It includes the exception itself only if the client can raise it.
+    long. It includes the exception itself only if the client can raise it; with ``tracebacks``, the
+    exception's ``__cause__`` is then its traceback as text, in the form of
+    ``concurrent.futures.ProcessPoolExecutor``, which every client can load.
 
     A ``BaseException``, a ``TimeoutError`` or a ``StopIteration`` cancels or ends the client's
     weave, and an exception that does not survive pickling hides the real error (measured with wove
     2.0.3). Of such an exception, and of one that has more than :data:`EXCEPTION_LIMIT` bytes, the
     client gets only the ``error``, which describes it in JSON.
     """
+    text = traceback_of(exc)
     error = {
         "kind": shortened(type(exc).__name__, _KIND_LIMIT),
         "message": message_of(exc) if message is None else shortened(message, MESSAGE_LIMIT),
-        "traceback": traceback_of(exc),
+        "traceback": text,
         "retryable": False,
         "source": source,
     }
-    return Outcome("error", error=error, exception_pickle=_portable(exc) if not message else None)
+    if message:
+        return Outcome("error", error=error)
+    payload = _portable(exc, text if tracebacks else None)
+    return Outcome("error", error=error, exception_pickle=payload)
 
 
-def _portable(exc: BaseException) -> bytes | None:
+def _portable(exc: BaseException, cause: str | None) -> bytes | None:
     if not isinstance(exc, Exception):
         return None
     # On Python 3.10 asyncio.TimeoutError is a separate class.
     if isinstance(exc, (TimeoutError, asyncio.TimeoutError, StopIteration, StopAsyncIteration)):
         return None
     try:
-        payload = _limited_pickle(exc)
+        payload = _limited_pickle(exc if cause is None else _WithTraceback(exc, cause))
         copy = loads(payload)
         same = type(copy) is type(exc) or type(copy).__qualname__ == type(exc).__qualname__
         return payload if same and isinstance(copy, Exception) and str(copy) == str(exc) else None
@@ -80,7 +88,22 @@ class _LimitedFile:
         self.pieces.append(bytes(piece))
 
 
-def _limited_pickle(exc: Exception) -> bytes:
+@dataclass
+class _WithTraceback:
+    """Is pickled as an exception whose ``__cause__`` is ``cause``, the text of a traceback."""
+
+    exc: Exception
+    cause: str
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Imported here: it imports multiprocessing, which a worker without failures does not need.
+        from concurrent.futures import process
+
+        # Private, but in pickles of every ProcessPoolExecutor since Python 3.4.2.
+        return process._rebuild_exc, (self.exc, self.cause)
+
+
+def _limited_pickle(exc: Exception | _WithTraceback) -> bytes:
     # To a file, so that a pickle which would be large ends early and is never in memory as a whole.
     file = _LimitedFile()
     cloudpickle.dump(exc, file)

@@ -144,7 +144,8 @@ def shortened_line(text: str) -> str:
 
 
 class Run:
-    """One accepted ``run_task``. ``args``, ``result`` and ``error`` are unpickled on access.
+    """One accepted ``run_task``. ``args``, ``result`` and ``error`` are unpickled on
+    access.
 
     ``run_id``, ``task_id``, ``delivery`` and ``initial_value`` come from the command frame.
     ``state`` is one of ``STATES``. ``received``, ``started`` and ``finished`` are seconds since the
@@ -226,6 +227,15 @@ class Run:
         from wove.environment import EnvironmentExecutionError
 
         return EnvironmentExecutionError(dict(self._outcome.error or {}))
+
+    @property
+    def traceback(self) -> str | None:
+        """The traceback of the failed task, on the worker, as text (at most 100,000 characters);
+        ``None`` if the run did not fail, or once the journal has dropped the traceback."""
+        if self.state != "failed" or self._outcome is None or self._outcome.error is None:
+            return None
+        text: str | None = self._outcome.error.get("traceback")
+        return text
 
     @property
     def duration(self) -> float | None:

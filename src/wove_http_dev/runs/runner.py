@@ -15,7 +15,8 @@ from queue import SimpleQueue
 from typing import Any
 
 from wove_http_dev.exception_text import message_of
-from wove_http_dev.protocol.frames import dumps, loads
+from wove_http_dev.protocol.dynamic_code import load_with_sources
+from wove_http_dev.protocol.frames import dumps
 from wove_http_dev.runs.outcome import CANCELLED, Outcome, error_outcome
 from wove_http_dev.runs.threads import start_thread
 
@@ -129,15 +130,18 @@ class Execution:
         return value
 
 
-def run_body(execution: Execution, callable_pickle: bytes, args_pickle: bytes) -> Outcome:
+def run_body(
+    execution: Execution, callable_pickle: bytes, args_pickle: bytes, *, tracebacks: bool = True
+) -> Outcome:
     """Load the callable and its arguments, call it, and return its pickled result as an outcome.
-    Any failure becomes an error outcome."""
+    Any failure becomes an error outcome; with ``tracebacks`` the exception of a task travels with
+    its traceback (see :func:`~wove_http_dev.runs.outcome.error_outcome`)."""
     try:
-        function = loads(callable_pickle)
+        function = load_with_sources(callable_pickle)
     except BaseException as exc:  # a pickle may raise anything, SystemExit included
         return _unloadable("callable", exc)
     try:
-        arguments = loads(args_pickle)
+        arguments = load_with_sources(args_pickle)
     except BaseException as exc:
         return _unloadable("arguments", exc)
     try:
@@ -152,9 +156,11 @@ def run_body(execution: Execution, callable_pickle: bytes, args_pickle: bytes) -
     try:
         value = contextvars.Context().run(_call, execution, function, arguments)
     except asyncio.CancelledError as exc:
-        return CANCELLED if execution.cancel_requested else error_outcome(exc, source="task")
-    except BaseException as exc:  # SystemExit and KeyboardInterrupt end the task only
+        if execution.cancel_requested:
+            return CANCELLED
         return error_outcome(exc, source="task")
+    except BaseException as exc:  # SystemExit and KeyboardInterrupt end the task only
+        return error_outcome(exc, source="task", tracebacks=tracebacks)
     try:
         return Outcome("result", result_pickle=_result_pickle(value))
     except BaseException as exc:

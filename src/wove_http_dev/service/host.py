@@ -179,6 +179,7 @@ class InProcessHost:
             first_outcomes=state.first_outcomes if options.idempotency else None,
             paths=state.paths,
             response_shape=options.response_shape,
+            tracebacks=options.tracebacks,
             crash=lambda life: crash(lambda: life == self.pipeline.life),
             second_origin=second_origin,
             before_run=before_run,

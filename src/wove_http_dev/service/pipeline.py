@@ -64,6 +64,7 @@ class Pipeline:
         first_outcomes: FirstOutcomes | None,
         paths: list[str],
         response_shape: str,
+        tracebacks: bool,
         crash: Callable[[int], None],
         second_origin: SecondOriginUrl,
         before_run: Callable[[], None],
@@ -77,6 +78,7 @@ class Pipeline:
         self.first_outcomes = first_outcomes
         self.paths = paths
         self.response_shape = response_shape
+        self.tracebacks = tracebacks
         self.crash = crash
         self.second_origin = second_origin
         self.before_run = before_run

@@ -29,6 +29,8 @@ class StageService(Protocol):
     stubs: Stubs
     first_outcomes: FirstOutcomes | None
     """Where a repeated idempotency key is looked up; ``None`` if keys are ignored."""
+    tracebacks: bool
+    """Whether a task's exception travels with its traceback."""
     crash: Callable[[int], None]
     """Crash the worker, if its current life is still that one."""
     before_run: Callable[[], None]
@@ -119,7 +121,12 @@ class RunStage:
     def _load_and_run(self, execution: Execution, command: RunTask) -> Outcome:
         self._service.before_run()
         self.run.executions += 1
-        return run_body(execution, command.callable_pickle, command.args_pickle)
+        return run_body(
+            execution,
+            command.callable_pickle,
+            command.args_pickle,
+            tracebacks=self._service.tracebacks,
+        )
 
     def crash(self) -> NoReturn:
         self._service.crash(self._life)

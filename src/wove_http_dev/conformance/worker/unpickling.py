@@ -40,6 +40,11 @@ class Unloadable(Exception):
     """The bytes are not a pickle that can be loaded; Wove's executor would fail on them too."""
 
 
+def _without_traceback(exc: BaseException, traceback: str) -> BaseException:
+    """Build an exception that was pickled with its traceback, as ``ProcessPoolExecutor`` does."""
+    return exc
+
+
 class _Loader(pickle._Unpickler):  # the pure Python class, see the module docstring
     def find_class(self, module: str, name: str) -> Any:
         if module in ("builtins", "__builtin__"):
@@ -47,6 +52,8 @@ class _Loader(pickle._Unpickler):  # the pure Python class, see the module docst
                 return _HARMLESS[name]
             if name in EXCEPTIONS:
                 return getattr(builtins, name)
+        if (module, name) == ("concurrent.futures.process", "_rebuild_exc"):
+            return _without_traceback
         raise Refused(f"{module}.{name}, which the checker does not load")
 
     def persistent_load(self, pid: Any) -> NoReturn:
