@@ -42,10 +42,12 @@ SETTLED = 15.0
 """Seconds for the threads and descriptors of ended connections to go."""
 NONCE_SIZE = 320
 """Bytes that a remembered nonce takes."""
+JUDGED = 100_000
+"""Requests from which on memory is judged, and the journals are filled before."""
 FILLED = 10_500
-"""Requests after which a worker's journal has all the exchanges that it keeps."""
+"""Runs that fill a worker's journal."""
 GROWTH = 24 * 2**20
-"""Bytes that the process may grow after that, beside the nonces."""
+"""Bytes that the process may grow from a tenth of the requests to the last, beside the nonces."""
 RST = struct.pack("ii", 1, 0)
 
 
@@ -66,12 +68,11 @@ def soak_hostile(requests: int, seed: int, clients: int) -> list[str]:
             run_one_weave(42, environment)
         _teach(workers["http-bearer"], recorded)
         process.ask("stop_learning")
-        before = {name: _median_weave(environment) for name, environment in names.items()}
         started = process.figures()
         tallies, samples, seconds = _send_all(
             process, workers, recorded, requests, seed, clients, directory / "canary"
         )
-        after = {name: _median_weave(environment) for name, environment in names.items()}
+        times = _compared(names)
         process.ask("reset")
         full = process.figures()
         process.ask("stop")
@@ -91,14 +92,13 @@ def soak_hostile(requests: int, seed: int, clients: int) -> list[str]:
         ("stopped", ended),
     ):
         print(f"{what + ':':11}{_figures(figures)}")
-    for name in names:
-        ratio = after[name] / before[name]
+    for name, (fresh, after) in times.items():
         print(
-            f"honest weave, {name}: {before[name] * 1000:.2f} ms before,"
-            f" {after[name] * 1000:.2f} ms after ({ratio:.2f} x)"
+            f"honest weave afterwards, {name}: {after * 1000:.2f} ms;"
+            f" with fresh workers: {fresh * 1000:.2f} ms ({after / fresh:.2f} x)"
         )
-        if ratio > 2:
-            wrong.append(f"an honest weave over {name} takes {ratio:.1f} x as long afterwards")
+        if after > 2 * fresh:
+            wrong.append(f"an honest weave over {name} takes {after / fresh:.1f} x as long")
     wrong += [f"{count} x {what}" for what, count in tallies["wrong"].items()]
     if full["foreign"] or canary:
         wrong.append(f"unpickled before acceptance: {full['foreign'] or 'the canary'}")
@@ -113,16 +113,13 @@ def soak_hostile(requests: int, seed: int, clients: int) -> list[str]:
 
 
 def _growth(samples: dict[str, dict[str, Any]]) -> list[str]:
-    full = [
-        point for point, each in samples.items() if each["sent"] * min(SHARES.values()) > FILLED
-    ]
-    if len(full) < 2:
-        print(f"memory: not judged; each journal is full after {FILLED} requests to its worker")
+    first, last = samples["10 %"], samples["100 %"]
+    if not first["filled"]:
+        print(f"memory: not judged with fewer than {JUDGED} requests")
         return []
-    first, last = samples[full[0]], samples[full[-1]]
     nonces = (last["nonces"] - first["nonces"]) * NONCE_SIZE
     growth = last["resident"] - first["resident"] - nonces
-    print(f"memory: {growth / 2**20:+.0f} MiB beside the nonces, from {full[0]} to {full[-1]}")
+    print(f"memory: {growth / 2**20:+.0f} MiB beside the nonces, from 10 % to 100 %")
     return [f"memory grew by {growth / 2**20:.0f} MiB"] if growth > GROWTH else []
 
 
@@ -138,12 +135,26 @@ def _figures(figures: dict[str, Any]) -> str:
     )
 
 
-def _median_weave(environment: str) -> float:
-    outcomes = [run_one_weave(42, environment) for _ in range(WEAVES)]
-    failed = [str(each) for each in outcomes if each.kind != "result"]
-    if failed:
-        raise RuntimeError(f"an honest weave failed: {failed[0]}")
-    return statistics.median(each.seconds for each in outcomes)
+def _compared(names: dict[str, str]) -> dict[str, tuple[float, float]]:
+    """The median seconds of a weave over each worker, the first with fresh workers, measured in
+    turn."""
+    times = {}
+    with ExitStack() as stack:
+        process = stack.enter_context(WorkerProcess())
+        for name, environment in names.items():
+            worker = process.start(**WORKERS[name])
+            fresh = stack.enter_context(worker.configured())
+            run_one_weave(42, fresh)
+            pairs = [(_weave(fresh), _weave(environment)) for _ in range(WEAVES)]
+            medians = (statistics.median(seconds) for seconds in zip(*pairs, strict=True))
+            times[name] = (next(medians), next(medians))
+    return times
+
+
+def _weave(environment: str) -> float:
+    outcome = run_one_weave(42, environment)
+    outcome.result()
+    return outcome.seconds
 
 
 def _teach(worker: RemoteAddress, recorded: list[Recorded]) -> None:
@@ -153,7 +164,7 @@ def _teach(worker: RemoteAddress, recorded: list[Recorded]) -> None:
     )
     with socket.create_connection(("127.0.0.1", worker.port)) as sock:
         for each in recorded:
-            _answer(sock, Attempt("", [mutator.right_request(each)], whole=True))
+            _answer(sock, mutator.right_request(each))
 
 
 def _settled(process: WorkerProcess, empty: dict[str, Any]) -> dict[str, Any]:
@@ -177,7 +188,7 @@ def _send_all(
 ) -> tuple[dict[str, Counter[str]], dict[str, dict[str, Any]], float]:
     """Run the client processes. Returns their counts, the worker process's figures at three points,
     and the seconds it took."""
-    done = [0] * clients
+    done = [-1] * clients
     tallies: dict[str, Counter[str]] = {
         "statuses": Counter(),
         "expected": Counter(),
@@ -197,12 +208,12 @@ def _send_all(
         if child.wait():
             problems.append(f"client {index} ended with {child.returncode}")
 
-    begin = time.monotonic()
     children, threads = [], []
     plan = {
         "workers": {name: vars(each) for name, each in workers.items()},
         "recorded": [[each.headers, each.frame] for each in recorded],
         "canary": str(canary),
+        "fill": FILLED // clients if requests >= JUDGED else 0,
     }
     for index in range(clients):
         child = subprocess.Popen(
@@ -221,11 +232,13 @@ def _send_all(
         threads[-1].start()
     samples: dict[str, dict[str, Any]] = {}
     try:
+        while min(done) < 0 and all(each.is_alive() for each in threads):
+            time.sleep(0.2)
+        begin = time.monotonic()
         for point, part in (("10 %", 0.1), ("50 %", 0.5), ("100 %", 1.0)):
             while sum(done) < requests * part and any(each.is_alive() for each in threads):
                 time.sleep(0.2)
-            sent = sum(done)
-            samples[point] = {**process.figures(), "sent": sent}
+            samples[point] = {**process.figures(), "filled": requests >= JUDGED}
             print(f"{point}, {time.monotonic() - begin:.0f} s", flush=True)
         for thread in threads:
             thread.join()
@@ -253,6 +266,12 @@ class _Client:
         self._mutator = mutator
         self._tally = tally
         self._kept: socket.socket | None = None
+
+    def fill(self, random: random.Random, recorded: list[Recorded]) -> None:
+        """Send one right request."""
+        attempt = self._mutator.right_request(random.choice(recorded))
+        if (statuses := self._send(attempt, leaves=False)) != ["200"]:
+            raise RuntimeError(f"{self._name}: an honest request was answered {statuses}")
 
     def once(self, random: random.Random) -> None:
         """Send one request and count what came of it."""
@@ -391,6 +410,10 @@ def _be_a_client(plan: dict[str, Any]) -> None:
             canary=plan["canary"],
         )
         clients[name] = _Client(name, worker, mutator, tally)
+    for client in clients.values():
+        for _ in range(plan["fill"]):
+            client.fill(rng, recorded)
+    print(0, flush=True)
     for number in range(plan["requests"]):
         clients[weighted(rng, SHARES)].once(rng)
         if number % 1000 == 999:

@@ -102,6 +102,8 @@ class Mutator:
         else:
             table = _SIGNED if self._security == "signed" else _BEARER
             credentials = weighted(rng, table)
+            if credentials == "repeated" and http == "flipped":  # it could repair one of the two
+                http = "plain"
             fields = _CREDENTIAL_KINDS[credentials](self, body)
         keep = rng.random() < 0.7
         headers = [
@@ -124,11 +126,13 @@ class Mutator:
             f"{frame_kind}+{credentials}+{http}", pieces, expected, keep and http in _WHOLE
         )
 
-    def right_request(self, recorded: Recorded) -> bytes:
-        """A recorded request with the right credentials."""
-        body = _json(recorded.frame)
+    def right_request(self, recorded: Recorded) -> Attempt:
+        """A recorded request as a new run, with the right credentials."""
+        run_id = f"run:{self._random.getrandbits(64):x}"
+        body = _json({**recorded.frame, "run_id": run_id})
         headers = [("Host", "localhost"), ("Content-Length", str(len(body)))]
-        return request([*headers, *self._right(body)], body)
+        data = request([*headers, *self._right(body)], body)
+        return Attempt("right", [data], ACCEPTED, whole=True)
 
     def _remember(self, request: bytes) -> None:
         # Sent with ``whole``, or until its end: the answer was read before the next request.
