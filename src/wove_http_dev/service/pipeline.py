@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from wove_http_dev.errors import DuplicateRunError, HungUpError, ServiceError, UnavailableError
-from wove_http_dev.faults.fault import Wire
 from wove_http_dev.faults.injections import NO_PLAN, Injection, Injections, Plan
 from wove_http_dev.protocol import frames
 from wove_http_dev.protocol.authenticator import Authenticator, Verdict
@@ -28,6 +27,7 @@ from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.runs.runner import Execution, Runner
 from wove_http_dev.runs.stubs import Stubs
 from wove_http_dev.service.failures import record_failure
+from wove_http_dev.service.reply import ServiceReply
 from wove_http_dev.service.stages import (
     AuthStage,
     CancelStage,
@@ -361,36 +361,3 @@ def outcome_events(command: RunTask, outcome: Outcome) -> list[Event]:
     else:
         terminal = frames.task_cancelled(run_id, task_id)
     return [frames.task_started(run_id, task_id), terminal]
-
-
-@dataclass
-class ServiceReply:
-    """A reply, with the faults that act on it and the exchange that records it."""
-
-    reply: Reply
-    plan: Plan
-    exchange: Exchange
-    journal: Journal
-    hung_up: bool = False
-
-    @property
-    def ends_early(self) -> bool:
-        return self.hung_up or bool(self.exchange.faults)
-
-    def on_wire(self, wire: Wire) -> None:
-        if self.hung_up:
-            wire.close()
-        self.plan.fault("wire").on_wire(wire)
-
-    def wait(self, seconds: float | None) -> bool:
-        return self.plan.wait("wire")(seconds)
-
-    def done(self, error: str = "", code: str = "") -> None:
-        if error:
-            self.exchange.error = error
-            self.exchange.code = self.exchange.code or code
-        self.journal.close(self.exchange)
-
-    def failed(self, exc: BaseException) -> None:
-        record_failure(self.journal, exc, exchange=self.exchange)
-        self.journal.close(self.exchange)
