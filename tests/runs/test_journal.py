@@ -414,7 +414,7 @@ class TestWaiting:
         ("task", "state", "message"),
         [
             ("covert", "finished", "no run of 'covert' finished within 0 s; tasks seen: convert,"),
-            ("covert", "finished", r"store\. Did you mean 'convert'\?"),
+            ("covert", "finished", r"store; did you mean 'convert'\?"),
             ("convert", "cancelled", r"no run of 'convert' was cancelled within 0 s; .* store\n"),
             ("zzz", "received", r"no run of 'zzz' arrived within 0 s; .* store\n"),
             ("con*", "held", r"no run of 'con\*' was held within 0 s; .* store\n"),

@@ -10,7 +10,7 @@ from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.fault import Fault
 from wove_http_dev.fields import check_fields, field
 from wove_http_dev.protocol.claim import Claim
-from wove_http_dev.runs.records import matches_task
+from wove_http_dev.runs.task_names import matches_task
 
 COMMANDS = ("run_task", "cancel_task")
 

@@ -26,9 +26,10 @@ from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.observer import JournalObserver
 from wove_http_dev.runs.outcome import Outcome
-from wove_http_dev.runs.records import Exchange, Run, matches_task
+from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.runs.runner import Execution
 from wove_http_dev.runs.stubs import StubAnswer, Stubs
+from wove_http_dev.runs.task_names import matches_task
 from wove_http_dev.service.host import HostState, InProcessHost
 from wove_http_dev.service.limits import Limits
 from wove_http_dev.service.port import Port

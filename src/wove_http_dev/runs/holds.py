@@ -16,8 +16,9 @@ from wove_http_dev.errors import (
     cannot_travel,
 )
 from wove_http_dev.runs.journal import Journal, check_wait
-from wove_http_dev.runs.records import Run, matches_task
+from wove_http_dev.runs.records import Run
 from wove_http_dev.runs.runner import Execution
+from wove_http_dev.runs.task_names import matches_task
 
 
 class Gate:

@@ -13,12 +13,12 @@ from contextlib import suppress
 
 from wove_http_dev.errors import UsageError, WaitTimeoutError
 from wove_http_dev.exception_text import message_of
-from wove_http_dev.fields import nearest
-from wove_http_dev.printable import print_traceback, printable
+from wove_http_dev.printable import print_traceback
 from wove_http_dev.runs.observer import JournalObserver
 from wove_http_dev.runs.outcome import Outcome
-from wove_http_dev.runs.records import FINISHED, STATES, Exchange, Run, RunLog, matches_task
+from wove_http_dev.runs.records import FINISHED, STATES, Exchange, Run, RunLog
 from wove_http_dev.runs.retention import Retention
+from wove_http_dev.runs.task_names import matches_task, tasks_seen
 from wove_http_dev.secret import is_private, replace_secrets
 
 COUNT_LIMIT = 10_000
@@ -32,8 +32,6 @@ TEXT_LIMIT = 1000
 HEADERS_KEPT = 64
 NAME_LIMIT = 100
 """Characters stored of a header's name; the value of a header with a longer one is not stored."""
-TASKS_LISTED = 20
-"""Task names listed at most in the message of a wait that failed."""
 _DONE = {
     "received": "arrived",
     "held": "was held",
@@ -295,12 +293,7 @@ class Journal:
         of_task = f" of {task!r}" if task is not None else ""
         runs = f"{found} of {count} runs" if found else "no run"
         text = f"{runs}{of_task} {done} within {timeout:g} s"
-        seen = list(dict.fromkeys(run.task_id for run in self.runs))
-        if not seen:
-            return f"{text}; no run has arrived"
-        listed = ", ".join(printable(name[:200]) for name in seen[:TASKS_LISTED])
-        more = f" and {len(seen) - TASKS_LISTED} more" if len(seen) > TASKS_LISTED else ""
-        return f"{text}; tasks seen: {listed}{more}{_meant(task, seen)}"
+        return f"{text}; {tasks_seen(task, [run.task_id for run in self.runs])}"
 
     def render(self, limit: int = 40) -> str:
         """Return the newest ``limit`` exchanges as text, one per line."""
@@ -320,13 +313,6 @@ def check_wait(name: str, count: int, timeout: float) -> None:
         raise UsageError(f"{name} must be a number of runs, 1 or more, not {count!r}")
     if type(timeout) not in (int, float) or not timeout >= 0:
         raise UsageError(f"timeout must be a number of seconds, 0 or more, not {timeout!r}")
-
-
-def _meant(task: str | None, seen: list[str]) -> str:
-    if task is None or any(matches_task(task, name) for name in seen):
-        return ""
-    close = nearest(task, seen)
-    return f". Did you mean {close!r}?" if close is not None else ""
 
 
 def _reached(run: Run, state: str) -> bool:

@@ -4,23 +4,19 @@
 
 from __future__ import annotations
 
-import fnmatch
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
 from wove_http_dev.errors import PayloadDroppedError, UsageError
-from wove_http_dev.fields import nearest
 from wove_http_dev.printable import printable
 from wove_http_dev.protocol import authenticator
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.frames import loads
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.sizes import size_of
+from wove_http_dev.runs.task_names import matches_task, tasks_seen
 
-_SHOWN_TASKS = 20
-"""Names of tasks that a message lists."""
 _SHOWN_RUNS = 100
 """Runs that the ``repr`` of a log lists."""
 LINE_LIMIT = 1000
@@ -275,23 +271,11 @@ class RunLog(Sequence[Run]):
     def __getitem__(self, index: int | slice | str) -> Run | RunLog:
         if isinstance(index, str):
             found = [run for run in self._runs if matches_task(index, run.task_id)]
-            return RunLog(found, "" if found else self._without(index))
+            seen = [run.task_id for run in self._runs]
+            return RunLog(found, "" if found else f"no run of {index!r}; {tasks_seen(index, seen)}")
         if isinstance(index, slice):
             return RunLog(self._runs[index])
         return self._runs[index]
-
-    def _without(self, pattern: str) -> str:
-        """Return the message that no run matches ``pattern``. It lists the tasks that there are,
-        each with its number of runs."""
-        if not self._runs:
-            return f"no run of {pattern!r}: {self._missing}"
-        counts = Counter(run.task_id[:200] for run in self._runs)
-        shown = [f"{task} ({count})" for task, count in counts.most_common(_SHOWN_TASKS)]
-        more = ["…"] if len(counts) > _SHOWN_TASKS else []
-        close = nearest(pattern, counts)
-        advice = f"; did you mean {close!r}?" if close is not None else ""
-        text = f"no run of {pattern!r} has arrived; arrived: {', '.join([*shown, *more])}{advice}"
-        return printable(text)
 
     @property
     def last(self) -> Run:
@@ -305,10 +289,3 @@ class RunLog(Sequence[Run]):
         more = len(self._runs) - len(shown)
         shown += [f"and {more} more"] if more else []
         return f"<runs: {', '.join(shown) or 'none'}>"
-
-
-def matches_task(pattern: str | None, task_id: str | None) -> bool:
-    """Whether ``pattern`` (a name, a glob, or ``None`` for every task) matches a task's name."""
-    if pattern is None or pattern == task_id:
-        return True
-    return task_id is not None and fnmatch.fnmatchcase(task_id, pattern)

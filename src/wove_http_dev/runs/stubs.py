@@ -16,7 +16,8 @@ from typing import Any
 from wove_http_dev.errors import UsageError, cannot_travel
 from wove_http_dev.protocol.frames import Event, dumps
 from wove_http_dev.runs.outcome import Outcome, error_outcome
-from wove_http_dev.runs.records import Run, matches_task
+from wove_http_dev.runs.records import Run
+from wove_http_dev.runs.task_names import matches_task
 
 UNSET: Any = object()
 

@@ -1,0 +1,37 @@
+"""Task names in messages: which tasks a worker has seen, and which of them was probably meant."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable
+
+from wove_http_dev.fields import nearest
+from wove_http_dev.printable import printable
+
+SHOWN = 20
+"""Names that a text lists."""
+NAME_LIMIT = 200
+"""Characters of a name that a text shows."""
+
+
+def matches_task(pattern: str | None, task_id: str | None) -> bool:
+    """Whether ``pattern`` (a name, a glob, or ``None`` for every task) matches a task's name."""
+    if pattern is None or pattern == task_id:
+        return True
+    return task_id is not None and fnmatch.fnmatchcase(task_id, pattern)
+
+
+def tasks_seen(pattern: str | None, names: Iterable[str]) -> str:
+    """Return text that lists ``names``, those of the runs that have arrived, and suggests the
+    nearest of them if ``pattern`` matches none: ``tasks seen: convert, store; did you mean
+    'convert'?``."""
+    seen = list(dict.fromkeys(name[:NAME_LIMIT] for name in names))
+    if not seen:
+        return "no run has arrived"
+    text = f"tasks seen: {', '.join(seen[:SHOWN])}"
+    if len(seen) > SHOWN:
+        text += f" and {len(seen) - SHOWN} more"
+    if pattern is not None and not any(matches_task(pattern, name) for name in seen):
+        close = nearest(pattern, seen)
+        text += f"; did you mean {close!r}?" if close is not None else ""
+    return printable(text)
