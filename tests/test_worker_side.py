@@ -11,6 +11,7 @@ from wove.environment import EnvironmentExecutionError
 
 from tests.support import TIMEOUT, answer, run_frame, signed_request, weave_one
 from wove_http_dev.errors import UsageError, WaitTimeoutError
+from wove_http_dev.faults import SlowResponse
 from wove_http_dev.worker import HttpWorker
 
 # Waiting
@@ -55,7 +56,133 @@ def test_invalid_wait_for_is_a_usage_error(worker: HttpWorker, words: dict[str, 
         worker.wait_for(**words)
 
 
+# What ran
+
+
+def message_of(call: Callable[[], object]) -> str:
+    """The first line of the AssertionError that ``call`` raises; the journal follows it."""
+    with pytest.raises(AssertionError) as caught:
+        call()
+    text, journal, *_ = str(caught.value).split("\n")
+    assert journal.startswith("journal: ")
+    return text
+
+
+def test_a_task_ran(wove_http_worker: HttpWorker) -> None:
+    """A task that ran twice satisfies ``assert_ran()`` and ``times=2``, by name or glob."""
+    weave_one(answer)
+    weave_one(answer)
+    wove_http_worker.assert_ran("answer")
+    wove_http_worker.assert_ran("ans*", times=2)
+
+
+def test_a_stubbed_task_ran(wove_http_worker: HttpWorker) -> None:
+    """A stub's answer counts like a run of the body."""
+    wove_http_worker.stub("answer", result=1)
+    weave_one(answer)
+    wove_http_worker.assert_ran("answer", times=1)
+
+
+@pytest.mark.wove_http(isolated=True)
+def test_a_stubbed_task_of_an_isolated_worker_ran(wove_http_worker: HttpWorker) -> None:
+    """A stub's answer in a child process counts too."""
+    wove_http_worker.stub("answer", result=1)
+    weave_one(answer)
+    wove_http_worker.assert_ran("answer", times=1)
+
+
+def test_a_held_task_did_not_run(wove_http_worker: HttpWorker, pool: ThreadPoolExecutor) -> None:
+    """A run that is held has not run."""
+    with wove_http_worker.hold("answer") as gate:
+        in_thread(pool)
+        gate.wait_arrived()
+        wove_http_worker.assert_not_ran("answer")
+
+
+def test_a_misspelt_task_did_not_run(wove_http_worker: HttpWorker) -> None:
+    """The message names the tasks seen and the nearest of them."""
+    weave_one(answer)
+    text = "'anwser' did not run; tasks seen: answer; did you mean 'answer'?"
+    assert message_of(lambda: wove_http_worker.assert_ran("anwser")) == text
+
+
+def test_nothing_ran(wove_http_worker: HttpWorker) -> None:
+    """The message says that nothing has arrived."""
+    text = "'answer' did not run; no run has arrived"
+    assert message_of(lambda: wove_http_worker.assert_ran("answer")) == text
+
+
+def test_a_task_ran_too_seldom(wove_http_worker: HttpWorker) -> None:
+    """The message has both numbers."""
+    weave_one(answer)
+    text = "'answer' ran once, not 2; tasks seen: answer"
+    assert message_of(lambda: wove_http_worker.assert_ran("answer", times=2)) == text
+
+
+def test_a_task_ran_that_should_not(wove_http_worker: HttpWorker) -> None:
+    """``assert_not_ran()`` says how often it ran."""
+    weave_one(answer)
+    weave_one(answer)
+    text = "'answer' ran 2 times, not 0; tasks seen: answer"
+    assert message_of(lambda: wove_http_worker.assert_not_ran("answer")) == text
+
+
+@pytest.mark.parametrize("words", [{"task": ""}, {"task": 3}, {"task": "a", "times": -1}])
+def test_invalid_assert_ran_is_a_usage_error(worker: HttpWorker, words: dict[str, Any]) -> None:
+    """Invalid arguments of ``assert_ran()`` are a usage error."""
+    with pytest.raises(UsageError):
+        worker.assert_ran(**words)
+
+
 # Faults
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda worker: worker.inject("slow-response", dely=2),
+            "fault slow-response has no field 'dely'; did you mean 'delay'?",
+        ),
+        (
+            lambda worker: worker.inject("slow-response dely=2"),
+            "fault slow-response has no field 'dely'; did you mean 'delay'?",
+        ),
+        (
+            lambda worker: worker.inject("slow-respnse", delay=2),
+            "unknown fault 'slow-respnse'; did you mean 'slow-response'?",
+        ),
+        (
+            lambda worker: worker.inject("slow-response", tmes=2),
+            "fault slow-response has no field 'tmes'; did you mean 'times'?",
+        ),
+        (
+            lambda worker: worker.inject(SlowResponse(), delay=2),
+            "inject() cannot use delay=; a fault's field goes with one fault that is given by name",
+        ),
+        (
+            lambda worker: worker.inject("slow-response", delay="soon"),
+            "slow-response: delay takes a number of seconds, 0 or more, not 'soon'",
+        ),
+    ],
+)
+def test_message_of_a_wrong_injection(
+    worker: HttpWorker, call: Callable[[HttpWorker], object], message: str
+) -> None:
+    """The whole message of a misspelt fault, field or selector word."""
+    with pytest.raises(UsageError) as caught:
+        call(worker)
+    assert str(caught.value) == message
+
+
+def test_three_forms_of_a_fault(worker: HttpWorker) -> None:
+    """A field as a keyword, as text and of an instance is the same."""
+    forms = [
+        worker.inject("slow-response", delay=2),
+        worker.inject("slow-response delay=2"),
+        worker.inject(SlowResponse(delay=2)),
+    ]
+    assert [injection.faults for injection in forms] == [(SlowResponse(delay=2),)] * 3
 
 
 def test_inject_by_string(wove_http_worker: HttpWorker) -> None:
@@ -100,9 +227,10 @@ def test_selector_word_given_twice_is_a_usage_error(worker: HttpWorker) -> None:
         worker.inject("status times=1", times=2)
 
 
-def test_repr_of_an_injection_shows_its_selector(worker: HttpWorker) -> None:
-    """An injection's repr shows which requests it selects."""
-    assert "task=render times=1" in repr(worker.inject("status", task="render", times=1))
+def test_repr_of_an_injection(worker: HttpWorker) -> None:
+    """An injection's repr has its faults, which requests it selects, and how many it hit."""
+    injection = worker.inject("status", task="render", times=1)
+    assert repr(injection) == "<Injection status task=render times=1; 0 hit(s)>"
 
 
 def test_a_seed_of_its_own_decides_alone(worker: HttpWorker) -> None:

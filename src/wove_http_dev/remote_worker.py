@@ -131,6 +131,8 @@ class RemoteWorker(ClientSide):
     all_runs = _LocalOnly()
     journal = _LocalOnly()
     wait_for = _LocalOnly()
+    assert_ran = _LocalOnly()
+    assert_not_ran = _LocalOnly()
     inject = _LocalOnly()
     stub = _LocalOnly()
     hold = _LocalOnly()

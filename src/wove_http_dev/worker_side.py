@@ -4,7 +4,7 @@ gates; starting and stopping is in ``worker.py``."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from wove_http_dev import strict
 from wove_http_dev.client_side import ClientSide
@@ -20,6 +20,7 @@ from wove_http_dev.runs.holds import Gate, Gates
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.records import Exchange, RunLog
 from wove_http_dev.runs.stubs import UNSET, Stub, Stubs, make_source
+from wove_http_dev.runs.task_names import tasks_seen
 from wove_http_dev.service.host import HostState, ServiceHost
 
 
@@ -98,6 +99,39 @@ class WorkerSide(ClientSide):
         :class:`UsageError` for another state.
         """
         return self._state.journal.wait_for_runs(task, state, count, timeout)
+
+    def assert_ran(self, task: str, *, times: int | None = None) -> None:
+        """Fail unless ``task`` (name or glob) ran; with ``times``, unless it ran that often.
+
+        Each start of the body counts, and each answer of a stub. The message has the tasks seen
+        and the journal. Raises :class:`UsageError` for an argument of another kind.
+        """
+        if times is not None and (type(times) is not int or times < 0):
+            raise UsageError(f"times must be a number of runs, 0 or more, not {times!r}")
+        count = self._ran(task)
+        if count if times is None else count == times:
+            return
+        asked = "" if times is None else f", not {times}"
+        text = f"{task!r} ran {_times(count)}{asked}" if count else f"{task!r} did not run"
+        self._fail(task, text)
+
+    def assert_not_ran(self, task: str) -> None:
+        """Fail if ``task`` (name or glob) ran: its body was started, or a stub answered for it. The
+        message has the tasks seen and the journal."""
+        count = self._ran(task)
+        if count:
+            self._fail(task, f"{task!r} ran {_times(count)}, not 0")
+
+    def _ran(self, task: str) -> int:
+        if not isinstance(task, str) or not task:
+            raise UsageError(f"task must be a name or a glob, not {task!r}")
+        return sum(run.executions + run.stubbed for run in self.runs[task])
+
+    def _fail(self, task: str, text: str) -> NoReturn:
+        __tracebackhide__ = True
+        journal = self._state.journal
+        seen = tasks_seen(task, [run.task_id for run in journal.runs])
+        raise AssertionError(f"{text}; {seen}\n{journal.render()}")
 
     # Faults, stubs and holds
 
@@ -221,3 +255,7 @@ class WorkerSide(ClientSide):
             urls=self._urls,
             report=self.report,
         )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

@@ -688,3 +688,16 @@ def test_key_is_checked_by_name() -> None:
     """The key id is compared with the configured one."""
     shared = Credentials("signed", SECRET.encode(), key="team")
     assert Authenticator(shared, clock=Clock()).verify(signed_request(key="team")).accepted
+
+
+class TestRepr:
+    """What a verdict shows of itself."""
+
+    def test_accepted(self) -> None:
+        """An accepted verdict shows no status of a refusal."""
+        assert repr(Verdict(True)) == "<Verdict accepted>"
+
+    def test_refused(self) -> None:
+        """A refusal shows its status, code and reason."""
+        verdict = Verdict(False, "the nonce was used before", code="nonce-replayed")
+        assert repr(verdict) == "<Verdict refused 401 nonce-replayed: the nonce was used before>"

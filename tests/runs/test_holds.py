@@ -56,6 +56,22 @@ class TestHolding:
         gate.wait_arrived(timeout=TIMEOUT)
         assert not parked.done()
 
+    def test_repr(self, parking: Parking) -> None:
+        """A gate's repr has its task, whether it holds, and how many have arrived."""
+        gate = parking.gates.hold("task")
+        parking.send(make_run())
+        gate.wait_arrived(timeout=TIMEOUT)
+        before = repr(gate)
+        gate.release()
+        assert (before, repr(gate)) == (
+            "<Gate 'task' holding, 1 arrived>",
+            "<Gate 'task' released, 1 arrived>",
+        )
+
+    def test_repr_of_a_gate_for_all(self, parking: Parking) -> None:
+        """A gate without a task says that it holds all."""
+        assert repr(parking.gates.hold()) == "<Gate all tasks holding, 0 arrived>"
+
     def test_state(self, parking: Parking) -> None:
         """A run that waits at a gate has the state ``held``."""
         parking.gates.hold("task")

@@ -86,6 +86,35 @@ class TestRun:
         """The name of a task cannot put control characters into a log."""
         assert repr(make_run(task_id=HOSTILE)).isprintable()
 
+    @pytest.mark.parametrize(
+        ("changes", "text"),
+        [
+            (
+                {
+                    "frame_type": "run_task",
+                    "task_id": "t",
+                    "run_id": "workers:12345678",
+                    "status": 200,
+                },
+                "<Exchange #1 run_task t 12345678 -> 200>",
+            ),
+            (
+                {"method": "GET", "target": "/x", "status": 404, "code": "wrong-path"},
+                "<Exchange #1 GET /x -> 404 wrong-path>",
+            ),
+            (
+                {"kind": "connection", "code": "handshake-failed", "faults": ["reset"]},
+                "<Exchange #1 connection -> no answer handshake-failed [fault: reset]>",
+            ),
+        ],
+    )
+    def test_repr_of_an_exchange(self, changes: dict[str, Any], text: str) -> None:
+        """The repr says what arrived, what was answered, and why."""
+        exchange = Exchange(1, 0.0, headers=[("X", "not shown")])
+        for name, value in changes.items():
+            setattr(exchange, name, value)
+        assert repr(exchange) == text
+
     def test_delivery(self) -> None:
         """The executor's delivery settings are kept."""
         assert run_with_delivery({"delivery_timeout": 15.0}).delivery == {"delivery_timeout": 15.0}
@@ -187,6 +216,15 @@ class TestRunLog:
     def test_last(self) -> None:
         """``last`` is the newest run."""
         assert self.runs.last.task_id == "load"
+
+    def test_first(self) -> None:
+        """``first`` is the oldest run."""
+        assert self.runs["render_*"].first.task_id == "render_a"
+
+    def test_no_first(self) -> None:
+        """``first`` of an empty log raises."""
+        with pytest.raises(LookupError, match="no run has arrived"):
+            RunLog([]).first  # noqa: B018
 
     def test_no_last(self) -> None:
         """``last`` of an empty log raises."""

@@ -419,6 +419,10 @@ class TestStub:
             raise ValueError
         assert stubs.tasks == []
 
+    def test_repr(self) -> None:
+        """A stub's repr names its task."""
+        assert repr(Stubs().add("render_*", make_source(result=1))) == "<Stub 'render_*'>"
+
     def test_cannot_travel(self) -> None:
         """A stub cannot be sent to a worker with a task."""
         with pytest.raises(TypeError, match="cannot be sent"):

@@ -18,9 +18,12 @@ from wove_http_dev.errors import UsageError, cannot_travel
 from wove_http_dev.faults.fault import NO_FAULT, STAGES, Fault
 from wove_http_dev.faults.selector import CLAIM_LIMIT, Selector
 from wove_http_dev.fields import changed
+from wove_http_dev.printable import shortened
 from wove_http_dev.protocol.claim import Claim
 from wove_http_dev.runs.records import Exchange
 
+REPR_LIMIT = 300
+"""Characters of an injection's ``repr``."""
 REDIRECTED_KEPT = 200
 """Requests at the second origin that an injection keeps."""
 
@@ -49,7 +52,7 @@ class Injection:
 
     def __repr__(self) -> str:
         words = [", ".join(str(fault) for fault in self.faults), *changed(self.selector)]
-        return f"<Injection {' '.join(words)}; {self.hits} hit(s)>"
+        return shortened(f"<Injection {' '.join(words)}; {self.hits} hit(s)>", REPR_LIMIT)
 
     def __reduce__(self) -> Any:
         raise cannot_travel(self)

@@ -33,6 +33,7 @@ _CHANGING_FIELDS = (
     "abandoned",
     "faults",
     "executions",
+    "stubbed",
 )
 
 

@@ -23,6 +23,7 @@ from typing import NamedTuple
 from werkzeug.datastructures import Headers
 
 from wove_http_dev.options import LOCAL_NAMES, Host
+from wove_http_dev.printable import shortened
 from wove_http_dev.protocol.credentials import Credentials
 from wove_http_dev.protocol.messages import Request
 
@@ -66,6 +67,10 @@ class Step(NamedTuple):
     """Why the check failed, one of :data:`CODES`; empty if it passed."""
 
 
+REPR_LIMIT = 300
+"""Characters of a verdict's ``repr``."""
+
+
 @dataclass
 class Verdict:
     """The outcome of all checks of a request."""
@@ -84,6 +89,11 @@ class Verdict:
     would_match: str | None = None
     """On a signature mismatch: a changed target for which the signature is valid, in words, if one
     was found."""
+
+    def __repr__(self) -> str:
+        if self.accepted:
+            return "<Verdict accepted>"
+        return shortened(f"<Verdict refused {self.status} {self.code}: {self.reason}>", REPR_LIMIT)
 
 
 class NonceMemory:

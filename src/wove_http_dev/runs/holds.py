@@ -15,10 +15,14 @@ from wove_http_dev.errors import (
     WoveHttpDevError,
     cannot_travel,
 )
+from wove_http_dev.printable import shortened
 from wove_http_dev.runs.journal import Journal, check_wait
 from wove_http_dev.runs.records import Run
 from wove_http_dev.runs.runner import Execution
 from wove_http_dev.runs.task_names import matches_task
+
+_REPR_LIMIT = 300
+"""Characters of a gate's ``repr``."""
 
 
 class Gate:
@@ -47,6 +51,11 @@ class Gate:
         """Only the journal keeps a run, because it is limited."""
         self._count = 0
         self._changed = threading.Condition()
+
+    def __repr__(self) -> str:
+        tasks = "all tasks" if self.task is None else repr(self.task)
+        state = "released" if self._released else "holding"
+        return shortened(f"<Gate {tasks} {state}, {self._count} arrived>", _REPR_LIMIT)
 
     def __reduce__(self) -> Any:
         raise cannot_travel(self)

@@ -108,8 +108,13 @@ class Exchange:
             bool(self.refusal or self.certificate_rejected) and not self.faults
         )
 
-    def line(self) -> str:
-        """Return the exchange as one line for a report or a log."""
+    def __repr__(self) -> str:
+        parts = [*self._beginning(), *filter(None, [self.code])]
+        if self.faults:
+            parts.append(f"[fault: {', '.join(self.faults)}]")
+        return f"<Exchange {printable(shortened_line(' '.join(parts)))}>"
+
+    def _beginning(self) -> list[str]:
         what = self.frame_type or (f"{self.method} {self.target[:200]}".strip() or self.kind)
         parts = [f"#{self.number}", what]
         if self.task_id:
@@ -118,6 +123,11 @@ class Exchange:
             parts.append(self.run_id.rpartition(":")[2][:8])
         parts.append("->")
         parts.append(str(self.status) if self.status is not None else "no answer")
+        return parts
+
+    def line(self) -> str:
+        """Return the exchange as one line for a report or a log."""
+        parts = self._beginning()
         if self.events:
             parts.append("+".join(event[:40] for event in self.events[:20]))
         if self.refusal:
@@ -172,6 +182,8 @@ class Run:
         self.cancel_requested = False
         self.executions = 0
         """How often the body was started (0: stubbed, refused, or cancelled before it started)."""
+        self.stubbed = False
+        """Whether a stub answered instead of the body."""
         self.abandoned = False
         """Whether the run was answered while its body still ran."""
         self.faults: list[str] = []
@@ -276,6 +288,13 @@ class RunLog(Sequence[Run]):
         if isinstance(index, slice):
             return RunLog(self._runs[index])
         return self._runs[index]
+
+    @property
+    def first(self) -> Run:
+        """The oldest run. Raises :class:`LookupError` if there is none."""
+        if not self._runs:
+            raise LookupError(self._missing)
+        return self._runs[0]
 
     @property
     def last(self) -> Run:

@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from wove_http_dev.errors import UsageError, cannot_travel
+from wove_http_dev.printable import shortened
 from wove_http_dev.protocol.frames import Event, dumps
 from wove_http_dev.runs.outcome import Outcome, error_outcome
 from wove_http_dev.runs.records import Run
 from wove_http_dev.runs.task_names import matches_task
 
 UNSET: Any = object()
+_REPR_LIMIT = 300
+"""Characters of a stub's ``repr``."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,9 @@ class Stub:
         self.task = task
         self.source = source
         self._stubs = stubs
+
+    def __repr__(self) -> str:
+        return shortened(f"<Stub {self.task!r}>", _REPR_LIMIT)
 
     def remove(self) -> None:
         """Remove the stub: the task runs again, or an older stub answers it."""

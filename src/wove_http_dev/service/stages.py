@@ -94,6 +94,7 @@ class RunStage:
         answers: list[StubAnswer] = []
 
         def body() -> Outcome:
+            self.run.stubbed = True
             answers.append(source(self.run))
             return answers[0].outcome
 
