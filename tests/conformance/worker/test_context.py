@@ -18,7 +18,7 @@ from wove_http_dev.conformance.worker.context import CaseContext, Session
 def check() -> Iterator[CaseContext]:
     """The context of a case, with a worker that has no defect."""
     with PlainWorker() as worker:
-        session = Session(ServiceUnderTest(worker.url, secret=SECRET), patience=2.0)
+        session = Session(ServiceUnderTest(worker.url, secret=SECRET), patience=30.0)
         with session.case() as check:
             yield check
         session.close()
