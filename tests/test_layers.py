@@ -28,7 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("faults",),
     ("service",),
     ("isolated", "client", "weave_outcome"),
-    ("client_side", "strict"),
+    ("client_side", "explain.report", "strict"),
     ("worker_side",),
     ("worker", "remote_worker"),
     ("assertions", "measurement"),

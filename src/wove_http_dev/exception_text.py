@@ -19,7 +19,7 @@ _CAUSES = 50
 """Exceptions (causes, contexts, members of groups) that are shown with the one that is
 described."""
 
-_CALLERS = tuple(os.path.join(os.path.dirname(file), "") for file in (__file__, asyncio.__file__))
+CALLERS = tuple(os.path.join(os.path.dirname(file), "") for file in (__file__, asyncio.__file__))
 """The folders of the code that calls tasks."""
 
 
@@ -70,7 +70,7 @@ def _calls_of(exc: BaseException) -> TracebackType | None:
     """Return the traceback of ``exc`` without the calls before those of the task, which are the
     worker's and asyncio's. If all are theirs, return all."""
     entry = exc.__traceback__
-    while entry is not None and entry.tb_frame.f_code.co_filename.startswith(_CALLERS):
+    while entry is not None and entry.tb_frame.f_code.co_filename.startswith(CALLERS):
         entry = entry.tb_next
     return entry or exc.__traceback__
 

@@ -34,7 +34,7 @@ def check(
     refusals = [] if allow_refusals else _refused(state)
     violations = [*_first(_failed(state)), *_first(refusals), *_first(_unfired(state))]
     if environment is not None:
-        violations += _repointed(environment, urls)
+        violations += elsewhere(environment, urls)
     if not violations:
         return
     listed = "\n".join(f"- {violation}" for violation in violations)
@@ -77,7 +77,9 @@ def _unfired(state: HostState) -> list[str]:
     ]
 
 
-def _repointed(environment: str, urls: Iterable[str]) -> list[str]:
+def elsewhere(environment: str, urls: Iterable[str]) -> list[str]:
+    """Return, as a list of one text, where Wove's ``environment`` sends to instead of ``urls``; an
+    empty list if it sends to one of them."""
     url = wove_config.url_of(environment)
     # The worker accepts any query, so URLs are compared without it.
     known = {each.partition("?")[0] for each in urls}

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from wove_http_dev import strict
 from wove_http_dev.client_side import ClientSide
 from wove_http_dev.errors import UsageError
+from wove_http_dev.explain import report
 from wove_http_dev.faults import Fault
 from wove_http_dev.faults.fault import Worker
 from wove_http_dev.faults.injections import Injection, Injections, check_together
@@ -40,6 +41,7 @@ class WorkerSide(ClientSide):
             faults=Injections(seed=seed, label=label),
             paths=[options.path],
         )
+        self._state.journal.explain = self.report
         self._begun = False
         self._allow_refusals = False
         self._configured = 0
@@ -75,9 +77,19 @@ class WorkerSide(ClientSide):
         return self._state.journal
 
     def report(self) -> str:
-        """Return the text that a failing test shows: the journal, and the seed if a fault uses
-        it."""
-        text = f"{self!r}\n{self._state.journal.render()}"
+        """Return the text that a failing test shows: failed runs with their tracebacks, open runs
+        and why they are open, where Wove's environment points, the journal, and the seed if a fault
+        uses it."""
+        configured = self._configured > 0
+        text = report.report(
+            self._state,
+            title=repr(self),
+            stack=self._host.stack,
+            environment=self.environment,
+            configured=configured,
+            where=strict.elsewhere(self.environment, self._urls) if configured else (),
+            forked=self.forked_tasks,
+        )
         faults = self._state.faults
         if any(injection.draws_by_run for injection in faults.injections):
             text += f"\nrandom faults used --wove-http-seed={faults.seed}"

@@ -39,6 +39,9 @@ class FakeHost:
 
     def apply_state(self) -> None: ...
 
+    def stack(self, run_id: str) -> str:
+        return ""
+
     def flush_journal(self, *, settle: bool = False) -> None: ...
 
 

@@ -118,6 +118,13 @@ def _snapshot(runtime: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:
     )
 
 
+def default_environment() -> str:
+    """Return the name of the environment of tasks that name none."""
+    from wove.runtime import runtime
+
+    return str(runtime.default_environment)
+
+
 def url_of(name: str) -> str | None:
     """Return the URL that environment ``name`` sends to; ``None`` if it is not a network
     environment."""

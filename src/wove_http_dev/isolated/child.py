@@ -131,6 +131,7 @@ class Child:
                 "apply_state": self._apply_state,
                 "stop": self._stop,
                 "flush_journal": self._flush_journal,
+                "stack": self._stack,
             },
             notifications={},
             on_close=self.ended.set,
@@ -211,6 +212,10 @@ class Child:
     def _flush_journal(self, settle: bool) -> None:
         assert self._host is not None
         self._host.flush_journal(settle=settle)
+
+    def _stack(self, run_id: str) -> str:
+        assert self._host is not None
+        return self._host.stack(run_id)
 
     def _stop(self, _: Any) -> list[str]:
         assert self._host is not None

@@ -28,6 +28,8 @@ START_TIMEOUT = 30.0
 """Seconds that a child may take to start serving."""
 REQUEST_TIMEOUT = 5.0
 """Seconds that a child may take to respond before it is considered frozen."""
+STACK_TIMEOUT = 1.0
+"""Seconds that a report waits for the stack of a body in the child."""
 
 
 class IsolatedHost:
@@ -158,6 +160,16 @@ class IsolatedHost:
             child.channel.request("flush_journal", settle, REQUEST_TIMEOUT)
         except ChannelClosedError:
             child.ended.wait(REQUEST_TIMEOUT)  # until the journal has what its end means
+
+    def stack(self, run_id: str) -> str:
+        """Return where the body of the run is at this moment; empty if the child does not respond
+        within :data:`STACK_TIMEOUT` s, as when the body holds the interpreter."""
+        child = self._child
+        if child is None or not child.alive:
+            return ""
+        with suppress(NotRunningError):
+            return str(child.channel.request("stack", run_id, STACK_TIMEOUT))
+        return ""
 
     def stop(self) -> list[str]:
         """Stop the child and return the names of the task bodies that were still running."""

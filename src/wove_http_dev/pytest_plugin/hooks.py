@@ -110,13 +110,23 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report: pytest.TestReport = outcome.get_result()
     if report.when == "call":
         item.stash[PASSED] = report.passed
-    if report.failed:
+    if report.failed and call.excinfo is not None:
         from wove_http_dev.printable import printable
 
+        message = _message_of(call.excinfo.value)
         for worker in item.stash.get(WORKERS, []):
+            if repr(worker) in message:  # strict mode and waits that timed out show the report
+                continue
             # pytest-xdist cannot send a lone surrogate and ends the whole session at one.
             section = printable(worker.report(), keep="\n")
             report.sections.append(("wove http worker", section))
+
+
+def _message_of(exc: BaseException) -> str:
+    from wove_http_dev.errors import StrictnessError, WaitTimeoutError
+
+    ours = (StrictnessError, WaitTimeoutError, pytest.fail.Exception)  # a user's __str__ may raise
+    return str(exc) if isinstance(exc, ours) else ""
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:

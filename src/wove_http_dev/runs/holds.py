@@ -77,11 +77,11 @@ class Gate:
     def _wait_arrived(self, n: int, timeout: float, *, hint: str = "") -> list[Run]:
         check_wait("n", n, timeout)
         with self._changed:
-            if not self._changed.wait_for(lambda: self._count >= n, timeout):
-                done = "arrived at the gate"
-                text = self._journal.shortfall(self.task, self._count, n, done, timeout)
-                raise WaitTimeoutError(f"{text}{hint}\n{self._journal.render()}")
-            return self.runs
+            if self._changed.wait_for(lambda: self._count >= n, timeout):
+                return self.runs
+            done = "arrived at the gate"
+            text = self._journal.shortfall(self.task, self._count, n, done, timeout)
+        raise WaitTimeoutError(f"{text}{hint}\n{self._journal.explain()}")
 
     async def arrived(self, n: int = 1, timeout: float = 5.0) -> list[Run]:
         """Async version of :meth:`wait_arrived`; does not block the event loop."""
@@ -183,6 +183,15 @@ class Gates:
         """The tasks (names, globs, ``None`` for all) whose runs are held."""
         with self._lock:
             return [gate.task for gate in self._gates if not gate.released]
+
+    def holding(self, task_id: str) -> list[Gate]:
+        """Return the gates that hold the runs of the task, in the order they were made."""
+        with self._lock:
+            return [
+                gate
+                for gate in self._gates
+                if not gate.released and matches_task(gate.task, task_id)
+            ]
 
     def park(self, run: Run, execution: Execution) -> None:
         """Block until every gate that holds ``run`` has released it, in the order the gates were

@@ -62,6 +62,8 @@ class Journal:
         self._count = 0
         self._waiting = 0
         self._observers: list[JournalObserver] = []
+        self.explain: Callable[[], str] = self.render
+        """Returns what the message of a wait that timed out ends with."""
 
     def observe(self, observer: JournalObserver) -> None:
         """Call the methods of ``observer`` from now on."""
@@ -227,6 +229,11 @@ class Journal:
             return self._kept.violations
 
     @property
+    def cleared(self) -> bool:
+        """Whether :meth:`clear` has removed an exchange."""
+        return self._forgotten > 0
+
+    @property
     def size(self) -> int:
         """The bytes that everything in the journal takes."""
         with self._changed:
@@ -253,10 +260,13 @@ class Journal:
         with self._changed:
             self._waiting += 1
             try:
-                if not self._changed.wait_for(condition, timeout):
-                    raise WaitTimeoutError(f"{message()}\n{self.render()}")
+                if self._changed.wait_for(condition, timeout):
+                    return
+                text = message()
             finally:
                 self._waiting -= 1
+        # Without the lock: an isolated worker's process is asked, and reports to the journal.
+        raise WaitTimeoutError(f"{text}\n{self.explain()}")
 
     def wait_for_runs(self, task: str | None, state: str, count: int, timeout: float) -> RunLog:
         """Block until ``count`` runs of ``task`` (name or glob) have reached ``state``, and return

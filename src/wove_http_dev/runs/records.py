@@ -237,6 +237,14 @@ class Run:
         return EnvironmentExecutionError(dict(self._outcome.error or {}))
 
     @property
+    def error_text(self) -> str | None:
+        """Kind and message of the failure (``ValueError: too large``), without unpickling; ``None``
+        if the run did not fail."""
+        if self.state != "failed" or self._outcome is None or self._outcome.error is None:
+            return None
+        return f"{self._outcome.error.get('kind')}: {self._outcome.error.get('message')}"
+
+    @property
     def traceback(self) -> str | None:
         """The traceback of the failed task, on the worker, as text (at most 100,000 characters);
         ``None`` if the run did not fail, or once the journal has dropped the traceback."""

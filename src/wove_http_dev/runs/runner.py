@@ -18,6 +18,7 @@ from wove_http_dev.exception_text import message_of
 from wove_http_dev.protocol.dynamic_code import load_with_sources
 from wove_http_dev.protocol.frames import dumps
 from wove_http_dev.runs.outcome import CANCELLED, Outcome, error_outcome
+from wove_http_dev.runs.stack import stack_of_task, stack_of_thread
 from wove_http_dev.runs.threads import start_thread
 
 IDLE_THREADS = 32
@@ -42,6 +43,7 @@ class Execution:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Any] | None = None
+        self._thread: int | None = None
         self._on_cancel: list[Callable[[], None]] = []
 
     def begin(self) -> bool:
@@ -49,6 +51,7 @@ class Execution:
         body may start."""
         with self._lock:
             self._begun = self.outcome is None and not self.cancel_requested
+            self._thread = threading.get_ident()
             return self._begun
 
     def settle(self, outcome: Outcome) -> bool:
@@ -97,6 +100,15 @@ class Execution:
                 loop.call_soon_threadsafe(task.cancel)
             except RuntimeError:  # the loop has closed: the body has ended
                 return
+
+    def stack(self) -> str:
+        """Return where the body is at this moment, as the lines of a traceback; empty if it does
+        not run."""
+        with self._lock:
+            task, thread = self._task, self._thread
+        if thread is None or self.ended.is_set():
+            return ""
+        return (task and stack_of_task(task)) or stack_of_thread(thread)
 
     def abandon(self, outcome: Outcome) -> None:
         """Set ``outcome`` now, even if the body still runs; the body's own outcome is then

@@ -133,6 +133,10 @@ class ServiceHost(Protocol):
         """Wait until the journal has every exchange that was answered. ``settle`` also waits until
         handshakes in progress have ended, for at most :data:`SETTLE_TIME` seconds."""
 
+    def stack(self, run_id: str) -> str:
+        """Return where the body of the run is at this moment, as the lines of a traceback; empty if
+        it does not run, or cannot be asked."""
+
 
 def leaf_names(options: Options, state: HostState) -> list[str]:
     """Return the host names that the certificate must contain besides the local ones."""
@@ -226,6 +230,10 @@ class InProcessHost:
                 self._server.refuse()
             else:
                 self._server.start()
+
+    def stack(self, run_id: str) -> str:
+        """Return where the body of the run is at this moment."""
+        return self.pipeline.stack(run_id)
 
     def flush_journal(self, *, settle: bool = False) -> None:
         """Return at once, because the journal of a worker in this process is always complete.

@@ -314,6 +314,13 @@ class Pipeline:
         self.journal.finish(run, outcome)
         return outcome
 
+    def stack(self, run_id: str) -> str:
+        """Return where the body of the run is at this moment, as the lines of a traceback; empty if
+        it does not run."""
+        with self._lock:
+            entry = self._active.get(run_id)
+        return entry[1].stack() if entry is not None else ""
+
     def _others(self, run: Run) -> Sequence[Run]:
         with self._lock:
             return [other for other, _ in self._active.values() if other is not run]

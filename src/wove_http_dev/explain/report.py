@@ -1,0 +1,156 @@
+"""The text that a failing test shows for a worker: what went wrong first, the journal last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+
+from wove_http_dev.client import wove_config
+from wove_http_dev.exception_text import TRACEBACK_LIMIT, shortened
+from wove_http_dev.printable import printable
+from wove_http_dev.runs.journal import Journal
+from wove_http_dev.runs.records import FINISHED, Run
+from wove_http_dev.service.host import HostState
+
+SHOWN = 5
+"""Failed runs, and open ones, that are described; the journal has the others as well."""
+_MESSAGE_LIMIT = 300
+"""Characters of the message of a failed run."""
+_TEXT_LIMIT = 6000
+"""Characters of one traceback or stack."""
+_TERMINAL = frozenset(["task_result", "task_error", "task_cancelled"])
+
+
+def report(
+    state: HostState,
+    *,
+    title: str,
+    stack: Callable[[str], str],
+    environment: str,
+    configured: bool,
+    where: Iterable[str],
+    forked: Sequence[str],
+) -> str:
+    """Return what a person needs to know about a worker whose test failed.
+
+    ``stack`` returns where the body of a run is at this moment. ``where`` says that Wove's
+    ``environment`` does not send to the worker, and is empty if it does; ``configured`` is whether
+    the worker was ever put into Wove's configuration. ``forked`` are the tasks of forked weaves.
+    """
+    journal = state.journal
+    parts = [
+        [title],
+        _failed(journal),
+        _open(state, stack),
+        _unanswered(journal),
+        where,
+        _nothing_arrived(journal, environment, configured, forked),
+        [journal.render()],
+    ]
+    return "\n".join(chain.from_iterable(parts))
+
+
+def _failed(journal: Journal) -> list[str]:
+    """Describe the newest failed runs; those that failed alike once."""
+    failed = [run for run in journal.all_runs if run.state == "failed"]
+    alike: dict[tuple[str, str], list[Run]] = {}
+    for run in reversed(failed):
+        alike.setdefault((run.task_id, run.traceback or ""), []).append(run)
+    lines = []
+    for (_, traceback), runs in list(alike.items())[:SHOWN]:
+        more = f" (and {len(runs) - 1} more runs)" if len(runs) > 1 else ""
+        message = printable(journal.clean(runs[0].error_text or "", _MESSAGE_LIMIT))
+        lines.append(f"{_named(runs[0])} failed{more}: {message}")
+        lines += _indented(journal, traceback)
+    return [*lines, *_rest(len(alike) - SHOWN, "failed tasks")]
+
+
+def _open(state: HostState, stack: Callable[[str], str]) -> list[str]:
+    """Describe the runs that have not ended, each with the reason."""
+    runs = [run for run in state.journal.all_runs if run.state not in FINISHED]
+    lines = []
+    for run in runs[:SHOWN]:
+        lines += _why_open(state, run, stack)
+    return [*lines, *_rest(len(runs) - SHOWN, "open runs")]
+
+
+def _why_open(state: HostState, run: Run, stack: Callable[[str], str]) -> list[str]:
+    if run.state == "held":
+        gates = state.gates.holding(run.task_id)
+        by = f"hold({gates[0].task!r})" if gates and gates[0].task is not None else "hold()"
+        return [f"{_named(run)} is held by {printable(by)}: release() it, or use release_when="]
+    body = _indented(state.journal, stack(run.run_id))
+    if run.state == "running":
+        return [f"{_named(run)} is running; its body is here:" if body else _running(run), *body]
+    if run.faults:
+        return [f"{_named(run)} is stalled by the fault {', '.join(run.faults)}"]
+    return [f"{_named(run)} has not started"]
+
+
+def _running(run: Run) -> str:
+    by = f" (fault: {', '.join(run.faults)})" if run.faults else ""
+    return f"{_named(run)} is running{by}"
+
+
+def _unanswered(journal: Journal) -> list[str]:
+    """Describe the runs that have ended and whose client does not know."""
+    lines = []
+    for exchange in journal.exchanges:
+        if exchange.frame_type != "run_task" or not exchange.accepted or exchange.run_id is None:
+            continue
+        name = _name(exchange.task_id or "", exchange.run_id)
+        if exchange.duration is None and exchange.status is not None:
+            by = f", because of the fault {', '.join(exchange.faults)}" if exchange.faults else ""
+            lines.append(f"{name} has ended, but its answer is still being written{by}")
+        elif exchange.status == 200 and not _TERMINAL & set(exchange.events):
+            by = f" (fault: {', '.join(exchange.faults)})" if exchange.faults else ""
+            lines.append(f"{name} was answered without a terminal frame{by}")
+    return [*lines[:SHOWN], *_rest(len(lines) - SHOWN, "such runs")]
+
+
+def _nothing_arrived(
+    journal: Journal, environment: str, configured: bool, forked: Sequence[str]
+) -> list[str]:
+    if journal.exchanges:
+        return []
+    if journal.cleared:
+        return ["nothing arrived since reset()"]
+    if forked:
+        names = ", ".join(dict.fromkeys(forked))
+        return [
+            f"nothing arrived: weave(fork=True) ran {printable(names[:200])} in a child process,"
+            " which has no configuration of Wove"
+        ]
+    if not configured:
+        return [
+            "nothing arrived: Wove's configuration does not name this worker; enter"
+            " worker.configured(), or use the fixture wove_http_worker"
+        ]
+    lines = [
+        "nothing arrived. A task is sent to this worker only if it names the environment:"
+        f" @w.do(environment={environment!r})"
+    ]
+    default = wove_config.default_environment()
+    if default != environment:
+        lines.append(
+            f"(without environment= it runs in Wove's default environment, now {default!r};"
+            " a task that is never awaited or whose weave ended before is not sent either)"
+        )
+    return lines
+
+
+def _rest(count: int, what: str) -> list[str]:
+    return [f"and {count} more {what}"] if count > 0 else []
+
+
+def _named(run: Run) -> str:
+    return _name(run.task_id, run.run_id)
+
+
+def _name(task_id: str, run_id: str) -> str:
+    return printable(f"{task_id[:200]} {run_id.rpartition(':')[2][:8]}")
+
+
+def _indented(journal: Journal, text: str) -> list[str]:
+    lines = shortened(journal.clean(text, TRACEBACK_LIMIT), _TEXT_LIMIT).splitlines()
+    return [f"    {printable(line)}" for line in lines]
