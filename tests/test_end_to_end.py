@@ -14,7 +14,7 @@ from wove import weave
 from wove.environment import EnvironmentExecutionError
 
 from tests.support import PRODUCTION_URL, answer, weave_one
-from wove_http_dev.pytest_plugin import Factory
+from wove_http_dev.pytest_plugin import WorkerFactory
 from wove_http_dev.worker import HttpWorker
 
 MEGABYTE = 2**20
@@ -134,7 +134,7 @@ def divide() -> NoReturn:
 
 @pytest.mark.parametrize("isolated", [False, True], ids=["in-process", "isolated"])
 def test_traceback_names_the_line_of_the_task(
-    wove_http_worker_factory: Factory, isolated: bool
+    wove_http_worker_factory: WorkerFactory, isolated: bool
 ) -> None:
     """A task that is defined in the test fails at a line of the test's file."""
 
@@ -181,7 +181,7 @@ def test_exception_has_the_traceback_as_its_cause(wove_http_worker: HttpWorker) 
     assert 'raise KeyError("no such account")' in str(error.__cause__)
 
 
-def test_tracebacks_can_be_left_out(wove_http_worker_factory: Factory) -> None:
+def test_tracebacks_can_be_left_out(wove_http_worker_factory: WorkerFactory) -> None:
     """With ``tracebacks=False`` the exception has no cause."""
     worker = wove_http_worker_factory(tracebacks=False)
     with pytest.raises(ZeroDivisionError):
@@ -334,7 +334,7 @@ def test_service_survives_an_awkward_outcome(
 @pytest.mark.parametrize("tls", [True, False], ids=["https", "http"])
 @pytest.mark.parametrize("security", ["signed", "bearer", "none"])
 def test_transport_and_security(
-    wove_http_worker_factory: Factory, tls: bool, security: str
+    wove_http_worker_factory: WorkerFactory, tls: bool, security: str
 ) -> None:
     """The executor gets its result over http and https with every kind of credentials."""
     wove_http_worker_factory(tls=tls, security=security)
@@ -342,7 +342,7 @@ def test_transport_and_security(
 
 
 @pytest.mark.parametrize("shape", ["events", "list", "frame"])
-def test_response_shape(wove_http_worker_factory: Factory, shape: str) -> None:
+def test_response_shape(wove_http_worker_factory: WorkerFactory, shape: str) -> None:
     """The executor reads each of the three response shapes."""
     wove_http_worker_factory(response_shape=shape)
     assert weave_one(answer) == 42
@@ -355,7 +355,7 @@ def test_extra_headers_arrive(wove_http_worker: HttpWorker) -> None:
     assert ("X-Tenant", "blue") in wove_http_worker.exchanges[-1].headers
 
 
-def test_two_workers_in_one_weave(wove_http_worker_factory: Factory) -> None:
+def test_two_workers_in_one_weave(wove_http_worker_factory: WorkerFactory) -> None:
     """Tasks of one weave go to the environments that they name."""
     workers = [wove_http_worker_factory(), wove_http_worker_factory()]
     with weave() as w:

@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "forks", "secret"),
     ("platforms",),
     ("fields", "private_files"),
-    ("options",),
+    ("options", "worker_options"),
     ("protocol", "tls", "conformance"),
     ("runs",),
     ("faults",),

@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wove_http_dev.assertions import Contained as Contained
     from wove_http_dev.assertions import assert_contained as assert_contained
     from wove_http_dev.errors import NotRunningError as NotRunningError
     from wove_http_dev.errors import PayloadDroppedError as PayloadDroppedError
@@ -27,25 +28,37 @@ if TYPE_CHECKING:
     from wove_http_dev.faults.events import MissingTerminal as MissingTerminal
     from wove_http_dev.faults.injections import Injection as Injection
     from wove_http_dev.faults.run import SlowResponse as SlowResponse
+    from wove_http_dev.options import Options as Options
+    from wove_http_dev.protocol.authenticator import Step as Step
+    from wove_http_dev.protocol.authenticator import Verdict as Verdict
+    from wove_http_dev.pytest_plugin.fixtures import WorkerFactory as WorkerFactory
     from wove_http_dev.runs.holds import Gate as Gate
+    from wove_http_dev.runs.journal import Journal as Journal
     from wove_http_dev.runs.records import Exchange as Exchange
     from wove_http_dev.runs.records import Run as Run
     from wove_http_dev.runs.records import RunLog as RunLog
+    from wove_http_dev.runs.stubs import Stub as Stub
+    from wove_http_dev.service.limits import Limits as Limits
     from wove_http_dev.tls import CertificateAuthority as CertificateAuthority
     from wove_http_dev.worker import HttpWorker as HttpWorker
+    from wove_http_dev.worker_options import WorkerOptions as WorkerOptions
 
     __version__: str
 
 _MODULES = {
     "CertificateAuthority": "tls",
+    "Contained": "assertions",
     "Exchange": "runs.records",
     "FAULTS": "faults",
     "Fault": "faults",
     "Gate": "runs.holds",
     "HttpWorker": "worker",
     "Injection": "faults.injections",
+    "Journal": "runs.journal",
+    "Limits": "service.limits",
     "MissingTerminal": "faults.events",
     "NotRunningError": "errors",
+    "Options": "options",
     "PayloadDroppedError": "errors",
     "PortInUseError": "errors",
     "RejectAuth": "faults.auth",
@@ -53,10 +66,15 @@ _MODULES = {
     "Run": "runs.records",
     "RunLog": "runs.records",
     "SlowResponse": "faults.run",
+    "Step": "protocol.authenticator",
     "StrictnessError": "errors",
+    "Stub": "runs.stubs",
     "StuckRunWarning": "errors",
     "UsageError": "errors",
+    "Verdict": "protocol.authenticator",
     "WaitTimeoutError": "errors",
+    "WorkerFactory": "pytest_plugin.fixtures",
+    "WorkerOptions": "worker_options",
     "WoveHttpDevError": "errors",
     "WoveTrapWarning": "errors",
     "assert_contained": "assertions",

@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from wove_http_dev.client import dns, environ, urllib_opener
 from wove_http_dev.client.definition import SECRET_VARIABLE
@@ -25,6 +25,11 @@ from wove_http_dev.service.limits import Limits
 from wove_http_dev.service.second_origin import LazySecondOrigin
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker_side import WorkerSide
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack  # in typing from Python 3.11
+
+    from wove_http_dev.worker_options import WorkerOptions
 
 _running: weakref.WeakSet[HttpWorker] = weakref.WeakSet()
 
@@ -48,9 +53,9 @@ class HttpWorker(WorkerSide):
         seed: int = 0,
         limits: Limits | None = None,
         before_run: Callable[[], None] | None = None,
-        **options: Any,
+        **options: Unpack[WorkerOptions],
     ) -> None:
-        options = hide_secrets(options)
+        options = cast("WorkerOptions", hide_secrets(options))
         given = Options.of(**options)
         shared = credentials(
             given.security, secret=given.secret, key=given.key, clock_skew=given.clock_skew

@@ -18,7 +18,7 @@ from wove.environment import DeliveryTimeoutError
 
 from tests.support import answer, weave_one
 from wove_http_dev.errors import WaitTimeoutError
-from wove_http_dev.pytest_plugin import Factory
+from wove_http_dev.pytest_plugin import WorkerFactory
 from wove_http_dev.worker import HttpWorker
 
 
@@ -106,7 +106,7 @@ def test_held_run_names_its_hold(wove_http_worker: HttpWorker) -> None:
 @pytest.mark.parametrize("isolated", [False, True], ids=["in-process", "isolated"])
 @pytest.mark.parametrize("make", [napping, dreaming], ids=["sync", "async"])
 def test_running_body_is_shown_with_its_stack(
-    wove_http_worker_factory: Factory,
+    wove_http_worker_factory: WorkerFactory,
     make: Callable[[Path], Callable[[], Any]],
     isolated: bool,
     tmp_path: Path,
@@ -160,7 +160,7 @@ def test_nothing_arrived_says_how_a_task_is_sent(wove_http_worker: HttpWorker) -
 
 
 def test_nothing_arrived_at_an_environment_that_points_elsewhere(
-    wove_http_worker_factory: Factory,
+    wove_http_worker_factory: WorkerFactory,
 ) -> None:
     """The report says where the environment points."""
     worker = wove_http_worker_factory(strict=False)

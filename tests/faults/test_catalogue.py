@@ -88,6 +88,14 @@ def test_the_catalogue_is_whole() -> None:
     assert set(FAULTS.values()) == defined_faults()
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_module_exports_its_faults(stage: str) -> None:
+    """Each fault is in ``__all__`` of its module, where type checkers find it."""
+    module = importlib.import_module(f"wove_http_dev.faults.{stage}")
+    names = sorted(kind.__name__ for kind in FAULTS.values() if kind.stage == stage)
+    assert sorted(module.__all__) == names
+
+
 def test_the_catalogue_is_in_order_of_the_stages() -> None:
     """The catalogue lists the faults by stage, in the order in which stages act."""
     stages = [kind.stage for kind in FAULTS.values()]

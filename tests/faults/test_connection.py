@@ -13,7 +13,7 @@ from cryptography import x509
 from tests.faults.helpers import connect, error_of
 from tests.support import weave_one
 from wove_http_dev import HttpWorker, UsageError
-from wove_http_dev.pytest_plugin import Factory
+from wove_http_dev.pytest_plugin import WorkerFactory
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
 TEN_YEARS = datetime.timedelta(days=3653)
@@ -76,7 +76,7 @@ class TestDates:
         assert abs(distance - datetime.timedelta(days=days)) < datetime.timedelta(hours=1)
 
 
-def test_a_missing_ip_name_is_an_address_mismatch(wove_http_worker_factory: Factory) -> None:
+def test_a_missing_ip_name_is_an_address_mismatch(wove_http_worker_factory: WorkerFactory) -> None:
     """A certificate that has the address only as common name does not match."""
     wove_http_worker_factory(host="127.0.0.1").inject("ip-san-missing")
     assert "IP address mismatch" in str(error_of())
@@ -88,7 +88,7 @@ def test_a_missing_ip_name_needs_an_address(wove_http_worker: HttpWorker) -> Non
         wove_http_worker.inject("ip-san-missing")
 
 
-def test_a_tls_fault_needs_tls(wove_http_worker_factory: Factory) -> None:
+def test_a_tls_fault_needs_tls(wove_http_worker_factory: WorkerFactory) -> None:
     """On plain http a TLS fault is a usage error."""
     worker = wove_http_worker_factory(tls=False)
     with pytest.raises(UsageError, match="tls=True"):
@@ -96,7 +96,7 @@ def test_a_tls_fault_needs_tls(wove_http_worker_factory: Factory) -> None:
 
 
 def test_a_stalled_handshake_is_bounded_by_the_clients_timeout(
-    wove_http_worker_factory: Factory,
+    wove_http_worker_factory: WorkerFactory,
 ) -> None:
     """The executor's own timeout ends a stalled handshake."""
     wove_http_worker_factory(timeout=0.3).inject("handshake-stall")

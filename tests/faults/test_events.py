@@ -9,11 +9,11 @@ from wove import weave
 
 from tests.support import weave_one
 from wove_http_dev import HttpWorker
-from wove_http_dev.pytest_plugin import Factory
+from wove_http_dev.pytest_plugin import WorkerFactory
 
 
 def test_a_foreign_run_gets_the_result_of_another(
-    wove_http_worker_factory: Factory,
+    wove_http_worker_factory: WorkerFactory,
 ) -> None:
     """A response ends another run as well, with a wrong value."""
     worker = wove_http_worker_factory()
@@ -51,7 +51,7 @@ def test_plain_json_turns_a_tuple_into_a_list(wove_http_worker: HttpWorker) -> N
 
 
 def test_an_unhashable_run_id_fails_every_pending_run(
-    wove_http_worker_factory: Factory,
+    wove_http_worker_factory: WorkerFactory,
 ) -> None:
     """Runs whose own responses would have been right fail as well."""
     worker = wove_http_worker_factory()

@@ -27,7 +27,7 @@ from wove_http_dev.faults.fault import NO_FAULT, Fault
 from wove_http_dev.faults.injections import REDIRECTED_KEPT, Injection, Injections, Plan
 from wove_http_dev.faults.selector import Selector
 from wove_http_dev.protocol.claim import Claim
-from wove_http_dev.pytest_plugin import Factory
+from wove_http_dev.pytest_plugin import WorkerFactory
 from wove_http_dev.runs.records import Exchange
 
 TIMEOUT = 10.0
@@ -572,7 +572,7 @@ CANCEL = json.dumps({"type": "cancel_task", "run_id": "t:1", "task_id": "t"}).en
 
 
 @pytest.fixture
-def plain(wove_http_worker_factory: Factory) -> HttpWorker:
+def plain(wove_http_worker_factory: WorkerFactory) -> HttpWorker:
     """A worker that accepts raw, unsigned requests."""
     return wove_http_worker_factory(tls=False, security="none")
 

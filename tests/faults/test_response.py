@@ -7,7 +7,7 @@ import pytest
 from tests.faults.helpers import error_of, post_raw, read_all
 from tests.support import weave_one
 from wove_http_dev import HttpWorker
-from wove_http_dev.pytest_plugin import Factory
+from wove_http_dev.pytest_plugin import WorkerFactory
 
 CREDENTIALS = {
     "signed": {"X-Wove-Key", "X-Wove-Timestamp", "X-Wove-Nonce", "X-Wove-Signature"},
@@ -18,7 +18,7 @@ CREDENTIALS = {
 @pytest.mark.parametrize("code", [301, 302, 303])
 @pytest.mark.parametrize("security", CREDENTIALS)
 def test_a_redirect_forwards_the_credentials(
-    wove_http_worker_factory: Factory, security: str, code: int
+    wove_http_worker_factory: WorkerFactory, security: str, code: int
 ) -> None:
     """The executor sends its authentication headers to another origin."""
     worker = wove_http_worker_factory(security=security)
@@ -27,7 +27,7 @@ def test_a_redirect_forwards_the_credentials(
     assert {name for name, _ in sent.redirected[0].headers} >= CREDENTIALS[security]
 
 
-def test_a_redirect_reaches_a_second_worker(wove_http_worker_factory: Factory) -> None:
+def test_a_redirect_reaches_a_second_worker(wove_http_worker_factory: WorkerFactory) -> None:
     """The journal of the worker that is redirected to has the request."""
     first, second = wove_http_worker_factory(), wove_http_worker_factory()
     second.allow_refusals()  # a GET without a body
@@ -50,7 +50,9 @@ def test_a_307_is_not_followed(wove_http_worker: HttpWorker, code: int) -> None:
     assert sent.redirected == []
 
 
-def test_the_token_is_redacted_at_the_second_origin(wove_http_worker_factory: Factory) -> None:
+def test_the_token_is_redacted_at_the_second_origin(
+    wove_http_worker_factory: WorkerFactory,
+) -> None:
     """The second origin records requests without the secret."""
     worker = wove_http_worker_factory(security="bearer")
     sent = worker.inject("redirect")
@@ -59,7 +61,7 @@ def test_the_token_is_redacted_at_the_second_origin(wove_http_worker_factory: Fa
 
 
 @pytest.fixture
-def plain(wove_http_worker_factory: Factory) -> HttpWorker:
+def plain(wove_http_worker_factory: WorkerFactory) -> HttpWorker:
     """A worker that accepts raw, unsigned requests."""
     return wove_http_worker_factory(tls=False, security="none", strict=False)
 

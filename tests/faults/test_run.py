@@ -15,7 +15,7 @@ from tests.faults.helpers import error_of
 from tests.support import TIMEOUT, answer, run_frame, signed_request, weave_one
 from wove_http_dev import FAULTS, Fault, HttpWorker
 from wove_http_dev.faults.fault import RunStage
-from wove_http_dev.pytest_plugin import Factory
+from wove_http_dev.pytest_plugin import WorkerFactory
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Exchange
 
@@ -69,7 +69,7 @@ def test_a_duplicate_run_runs_twice_for_one_command(wove_http_worker: HttpWorker
     assert [run.executions for run in wove_http_worker.runs] == [2]
 
 
-def test_saturation_says_when_to_retry(wove_http_worker_factory: Factory) -> None:
+def test_saturation_says_when_to_retry(wove_http_worker_factory: WorkerFactory) -> None:
     """Retries succeed once the saturation has passed."""
     worker = wove_http_worker_factory()
     worker.inject("saturated", times=2)
@@ -107,7 +107,7 @@ def test_a_refused_cancel_is_answered_with_its_status(
     assert answered_cancel(wove_http_worker, pool).status == 409
 
 
-def test_a_slow_cancel_is_released_by_reset(wove_http_worker_factory: Factory) -> None:
+def test_a_slow_cancel_is_released_by_reset(wove_http_worker_factory: WorkerFactory) -> None:
     """``reset()`` ends the wait of 60 s."""
     worker = wove_http_worker_factory(timeout=30.0)
     worker.hold("task")
@@ -145,7 +145,7 @@ def test_an_unrequested_cancellation_leaves_the_weave(wove_http_worker: HttpWork
 
 
 @pytest.mark.parametrize("name", [name for name, kind in FAULTS.items() if kind.stage == "run"])
-def test_a_fault_that_crashes_says_so(wove_http_worker_factory: Factory, name: str) -> None:
+def test_a_fault_that_crashes_says_so(wove_http_worker_factory: WorkerFactory, name: str) -> None:
     """The worker is stopped after a fault with ``crashes``, and after no other."""
     worker = wove_http_worker_factory(timeout=0.3, delivery_timeout=0.5, strict=False)
     injection = worker.inject(FAULTS[name]())

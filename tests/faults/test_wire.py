@@ -10,11 +10,11 @@ import pytest
 from tests.faults.helpers import error_of, post_raw, read_all
 from tests.support import TIMEOUT, weave_one
 from wove_http_dev import HttpWorker
-from wove_http_dev.pytest_plugin import Factory
+from wove_http_dev.pytest_plugin import WorkerFactory
 
 
 @pytest.fixture
-def plain(wove_http_worker_factory: Factory) -> HttpWorker:
+def plain(wove_http_worker_factory: WorkerFactory) -> HttpWorker:
     """A worker that accepts raw, unsigned requests."""
     return wove_http_worker_factory(tls=False, security="none", strict=False)
 
@@ -51,7 +51,9 @@ def test_a_truncated_body_is_an_incomplete_read(wove_http_worker: HttpWorker) ->
     assert kind_of(error_of()) == "IncompleteRead"
 
 
-def test_a_dripping_body_outlasts_the_executors_timeout(wove_http_worker_factory: Factory) -> None:
+def test_a_dripping_body_outlasts_the_executors_timeout(
+    wove_http_worker_factory: WorkerFactory,
+) -> None:
     """Each byte restarts the executor's timeout: a body that takes longer arrives."""
     worker = wove_http_worker_factory(timeout=1.0)
     worker.inject("slow-body bytes=16 interval=0.1")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.pytest_plugin.helpers import FAULTED, PASSING, REFUSED, run, run_apart
-from wove_http_dev.pytest_plugin import Factory
+from wove_http_dev.pytest_plugin import WorkerFactory
 
 
 def test_fixture(pytester: pytest.Pytester) -> None:
@@ -375,7 +375,7 @@ def test_it(wove_http_worker_factory):
 
 
 @pytest.mark.wove_http(tls=False)
-def test_marker_sets_the_factorys_defaults(wove_http_worker_factory: Factory) -> None:
+def test_marker_sets_the_factorys_defaults(wove_http_worker_factory: WorkerFactory) -> None:
     """The marker's options are the defaults of the factory's workers."""
     assert wove_http_worker_factory().url.startswith("http://")
 

@@ -19,7 +19,7 @@ from wove_http_dev import CertificateAuthority, Fault, HttpWorker
 from wove_http_dev.faults.fault import ResponseStage
 from wove_http_dev.faults.injections import Injection
 from wove_http_dev.protocol.messages import Reply
-from wove_http_dev.pytest_plugin import Factory
+from wove_http_dev.pytest_plugin import WorkerFactory
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def location_of(worker: HttpWorker, run_id: str) -> urllib.parse.SplitResult:
     return urllib.parse.urlsplit(send_one(worker, request_bytes({}, frame)).headers["location"])
 
 
-def test_a_path_cannot_be_guessed(wove_http_worker_factory: Factory) -> None:
+def test_a_path_cannot_be_guessed(wove_http_worker_factory: WorkerFactory) -> None:
     """A request with the number of an injection in its path is recorded on none."""
     worker = wove_http_worker_factory(tls=False, security="none")
     injection = worker.inject("redirect")
@@ -91,14 +91,14 @@ def test_a_path_cannot_be_guessed(wove_http_worker_factory: Factory) -> None:
     assert counts(injection) == [0]
 
 
-def test_a_run_id_with_a_lone_surrogate(wove_http_worker_factory: Factory) -> None:
+def test_a_run_id_with_a_lone_surrogate(wove_http_worker_factory: WorkerFactory) -> None:
     """A run id that UTF-8 cannot encode does not stop a redirect."""
     worker = wove_http_worker_factory(tls=False, strict=False)
     worker.inject("redirect")
     assert location_of(worker, "a\ud800b").query == "run_id=a%3Fb"
 
 
-def test_a_long_run_id(wove_http_worker_factory: Factory) -> None:
+def test_a_long_run_id(wove_http_worker_factory: WorkerFactory) -> None:
     """A long run id is cut in the URL."""
     worker = wove_http_worker_factory(tls=False, strict=False)
     worker.inject("redirect")

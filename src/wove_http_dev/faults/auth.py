@@ -11,6 +11,14 @@ from wove_http_dev.fields import field
 from wove_http_dev.protocol.authenticator import Step, Verdict
 from wove_http_dev.protocol.messages import without
 
+__all__ = [
+    "ClockSkew",
+    "RejectAuth",
+    "RewrittenPath",
+    "StrippedHeaders",
+    "WrongSecret",
+]
+
 _REFUSED = "a transport error: HTTP Error 401: Unauthorized; it is retried"
 
 

@@ -28,6 +28,22 @@ from wove_http_dev.tls import (
     system_time,
 )
 
+__all__ = [
+    "ClientCertificateRequired",
+    "ExpiredCertificate",
+    "HandshakeClose",
+    "HandshakeStall",
+    "IncompleteChain",
+    "IpSanMissing",
+    "NotYetValidCertificate",
+    "OldTlsOnly",
+    "PlaintextOnTlsPort",
+    "RefuseConnections",
+    "SelfSigned",
+    "UntrustedCa",
+    "WrongHostname",
+]
+
 _YEAR = datetime.timedelta(days=365)
 _EPOCH = datetime.datetime(1970, 1, 1)
 DAYS = 10_000.0

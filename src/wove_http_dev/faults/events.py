@@ -14,6 +14,31 @@ from wove_http_dev.fields import field
 from wove_http_dev.protocol import frames
 from wove_http_dev.protocol.frames import TERMINAL_TYPES, Event
 
+__all__ = [
+    "ConflictingTerminal",
+    "CorruptBase64",
+    "DuplicateTerminal",
+    "EmptyEvents",
+    "ErrorNotAnObject",
+    "EventNotAnObject",
+    "EventsNotAList",
+    "ExtraHeartbeats",
+    "ForeignRun",
+    "MissingRunId",
+    "MissingStarted",
+    "MissingTerminal",
+    "PlainJsonResult",
+    "ResultBeforeStarted",
+    "TimeoutException",
+    "TruncatedPickle",
+    "UnhashableRunId",
+    "UnimportableResult",
+    "UnknownEventType",
+    "UnpicklableException",
+    "WrongRunId",
+    "WrongTaskId",
+]
+
 _LOST = "the run never ends: DeliveryTimeoutError after delivery_timeout, a hang without one"
 _TRANSPORT = "a transport error, kind "
 

@@ -10,6 +10,21 @@ from wove_http_dev.faults.fault import Fault, ResponseStage
 from wove_http_dev.fields import field
 from wove_http_dev.protocol.messages import REASONS, Reply, json_reply
 
+__all__ = [
+    "ByteOrderMark",
+    "EmptyBody",
+    "GzipBody",
+    "HtmlPage",
+    "InterimResponse",
+    "InvalidJson",
+    "InvalidUtf8",
+    "OversizedBody",
+    "OversizedHeader",
+    "Redirect",
+    "Status",
+    "WrongContentType",
+]
+
 _TRANSPORT = "a transport error, kind "
 
 

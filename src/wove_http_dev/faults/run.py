@@ -12,6 +12,20 @@ from wove_http_dev.fields import field
 from wove_http_dev.protocol.frames import Event
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
 
+__all__ = [
+    "CrashAfterRun",
+    "CrashBeforeRun",
+    "DuplicateRun",
+    "Hang",
+    "IgnoreCancel",
+    "LostResponse",
+    "RefuseCancel",
+    "Saturated",
+    "SlowCancel",
+    "SlowResponse",
+    "TaskCancelled",
+]
+
 
 @dataclass(frozen=True)
 class _RunFault(Fault):

@@ -8,6 +8,18 @@ from typing import ClassVar
 from wove_http_dev.faults.fault import Fault, Wire
 from wove_http_dev.fields import field
 
+__all__ = [
+    "BadChunk",
+    "CloseWithoutResponse",
+    "GarbageStatusLine",
+    "Http10",
+    "ResetBeforeResponse",
+    "ResetMidBody",
+    "SlowBody",
+    "StallMidBody",
+    "TruncatedBody",
+]
+
 _TRANSPORT = "a transport error, kind "
 
 

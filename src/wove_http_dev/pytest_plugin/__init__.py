@@ -4,7 +4,7 @@ It is loaded in every pytest run where the package is installed, so it imports n
 fixture is used. pytest finds hooks and fixtures as attributes of this module.
 """
 
-from wove_http_dev.pytest_plugin.fixtures import Factory as Factory
+from wove_http_dev.pytest_plugin.fixtures import WorkerFactory as WorkerFactory
 from wove_http_dev.pytest_plugin.fixtures import wove_http_ca as wove_http_ca
 from wove_http_dev.pytest_plugin.fixtures import wove_http_fault as wove_http_fault
 from wove_http_dev.pytest_plugin.fixtures import wove_http_options as wove_http_options

@@ -4,18 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import pytest
 
 from wove_http_dev.pytest_plugin.stash import PASSED, WORKERS
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack  # in typing from Python 3.11
+
     from wove_http_dev.client_side import ClientSide
+    from wove_http_dev.service.limits import Limits
     from wove_http_dev.tls import CertificateAuthority
     from wove_http_dev.worker import HttpWorker
+    from wove_http_dev.worker_options import WorkerOptions
 
-Factory = Callable[..., "HttpWorker"]
+
+class WorkerFactory(Protocol):
+    """The type of the fixture ``wove_http_worker_factory``: takes what :class:`HttpWorker`
+    takes."""
+
+    def __call__(
+        self,
+        *,
+        ca: CertificateAuthority | None = ...,
+        label: str = ...,
+        seed: int = ...,
+        limits: Limits | None = ...,
+        before_run: Callable[[], None] | None = ...,
+        **options: Unpack[WorkerOptions],
+    ) -> HttpWorker:
+        """Start a worker with ``options``, configure Wove for it, and return it."""
+
+
 FAULTED_TIMEOUT = 0.5
 """The executor's ``timeout``, in seconds, for a test that runs once per fault. It is short because
 many faults show only after it."""
@@ -48,7 +69,7 @@ def wove_http_ca() -> Iterator[CertificateAuthority]:
 @pytest.fixture
 def wove_http_worker_factory(
     request: pytest.FixtureRequest, wove_http_options: dict[str, Any]
-) -> Iterator[Factory]:
+) -> Iterator[WorkerFactory]:
     """Return ``factory(**options)``, which starts and configures a further worker. It is stopped at
     the end of the test.
 
@@ -80,7 +101,7 @@ def wove_http_worker_factory(
 
 @pytest.fixture
 def wove_http_worker(
-    request: pytest.FixtureRequest, wove_http_worker_factory: Factory
+    request: pytest.FixtureRequest, wove_http_worker_factory: WorkerFactory
 ) -> HttpWorker:
     """A running worker with an empty journal: https, signed requests, environment ``workers``
     configured in Wove, its CA trusted by this process. At the end of the test the worker is checked
