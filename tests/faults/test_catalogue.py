@@ -23,6 +23,9 @@ OTHER_MEANINGS = {
     ("conformance/executor/cases/time/timeouts.py", "hang"),  # a case
     ("conformance/executor/cases/time/timeouts.py", "hang"),  # the name of a case
     ("conformance/reporters/json.py", "status"),  # of a case
+    ("cli/demo_steps.py", "expired-certificate"),  # shown as what a user writes
+    ("cli/demo_steps.py", "hang"),
+    ("cli/demo_steps.py", "status code=503"),
     ("measurement.py", "self-signed"),  # a word of OpenSSL's messages
     ("tls.py", "self-signed"),  # the name in such a certificate
 }

@@ -1,172 +1,142 @@
-"""``demo``: runs weaves against a temporary worker and prints what was sent, what was answered, and
-the results that Wove returned."""
+"""``demo``: shows code, runs it with a worker, and prints requests and results as they come."""
 
 from __future__ import annotations
 
-import asyncio
+import inspect
+import os
+import sys
+import textwrap
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.syntax import Syntax
+from rich.text import Text
 
-from wove_http_dev.faults import Fault, MissingTerminal, RejectAuth, SlowResponse
-from wove_http_dev.weave_outcome import run_one_weave
-from wove_http_dev.worker import HttpWorker
+from wove_http_dev.printable import printable
+from wove_http_dev.runs.observer import JournalObserver
 
-PRODUCTION_URL = "https://workers.internal/wove/tasks"
-WIDTH = 140
-"""Columns with which the table is written to a file or a pipe; no word of it is broken."""
-_FAULTS: tuple[tuple[Fault, str], ...] = (
-    (SlowResponse(delay=1.5), "DeliveryTimeoutError"),
-    (MissingTerminal(), "DeliveryTimeoutError"),
-    (RejectAuth(), "HTTP Error 401"),
+if TYPE_CHECKING:
+    from wove_http_dev.runs.records import Exchange
+    from wove_http_dev.worker import HttpWorker
+
+WIDTH = 80
+"""Columns that the output fills at most; also those of a file or a pipe."""
+NEXT = (
+    ("def test_letters(wove_http_worker):", "pytest has the fixture already"),
+    ("wove-http-dev faults", "what a worker can do wrong"),
+    ("wove-http-dev serve", "a worker to leave running"),
+    ("wove-http-dev doctor myapp.settings", "check your own wove.config"),
+    ("wove-http-dev check worker URL", "check a worker that you wrote"),
 )
-"""Faults, each with a text that Wove's error for it must contain."""
+"""What to try next, each with what it is."""
 
 
-@dataclass
-class _Row:
-    title: str
-    sent: str
-    answered: str
-    wove: str
-    expected: bool
+def run_demo() -> int:
+    """Run the demo's steps. Returns exit status 0 if every result was as expected, else 1."""
+    screen = _Screen()
+    screen.write("A worker service for Wove's http executor: TLS, signed requests.\n", "bold")
+    screen.write("The application; it knows no worker, only the environment 'workers':\n")
+    # Imported after the first line is shown, because it takes a second.
+    from wove_http_dev.cli.demo_steps import APPLICATION, STEPS
+    from wove_http_dev.client.wove_config import preserved
+    from wove_http_dev.worker import HttpWorker
+
+    screen.show_code(APPLICATION)
+    wrong = 0
+    with HttpWorker() as worker:
+        worker.journal.observe(_Requests(screen))
+        for number, (step, heading, expected) in enumerate(STEPS, 1):
+            screen.write(f"\n{number}  {heading}\n", "bold")
+            screen.show_code(step)
+            with preserved(), worker.configured():
+                result = _result_of(step, worker)
+            worker.reset()
+            as_expected = expected in result
+            wrong += not as_expected
+            screen.show_result(result, as_expected)
+    screen.write(
+        f"\n{wrong} of {len(STEPS)} results are not as expected\n"
+        if wrong
+        else f"\nAll {len(STEPS)} results are as expected. Try next:\n",
+        "bold",
+    )
+    screen.show_next()
+    return 1 if wrong else 0
 
 
-class _Log:
-    """Collects table rows: adds one for each weave and then empties the worker's journal."""
-
-    def __init__(self, worker: HttpWorker) -> None:
-        self.rows: list[_Row] = []
-        self._worker = worker
-
-    def add(self, title: str, read: Callable[[], Any], expected: str) -> None:
-        """Add a row; ``expected`` must be in the text of what ``read()`` returns or raises."""
-        got = _attempt(read)
-        exchanges = [each for each in self._worker.exchanges if not each.initial_value]
-        sent = [f"{each.frame_type or each.method} {each.task_id or ''}" for each in exchanges]
-        answered = [
-            " ".join(filter(None, (str(each.status), _short(each.events), each.refusal)))
-            for each in exchanges
-            if each.frame_type != "cancel_task"
-        ]
-        self.rows.append(_Row(title, _counted(sent), _counted(answered), got, expected in got))
-        self._worker.reset()
-
-
-def _attempt(read: Callable[[], Any]) -> str:
+def _result_of(step: Callable[[HttpWorker], Any], worker: HttpWorker) -> str:
     try:
-        return repr(read())
+        return repr(step(worker))
     except Exception as exc:
         return f"{type(exc).__name__}: {exc}"
 
 
-def run_demo() -> int:
-    """Run the demo's weaves and print their table. Returns exit status 0 if all results were as
-    expected, else 1."""
-    console = Console(highlight=False)
-    if not console.is_terminal:  # rich takes a file or a pipe for 80 columns, and would break words
-        console.width = max(console.width, WIDTH)
-    with HttpWorker() as worker:
-        console.print(f"worker service: {worker.url} (TLS, signed requests)", markup=False)
-        log = _Log(worker)
-        with worker.configured():
-            log.add("three tasks, one async and mapped", _three_tasks, "12")
-            log.add("a task that raises", _task_that_raises, "KeyError: 'no such account'")
-            for fault, expected in _FAULTS:
-                worker.inject(fault)
-                log.add(f"fault: {fault}", _one_task, expected)
-        with worker.impersonate(PRODUCTION_URL):
-            log.add("the http page's configuration", _production_configuration, "'report of 7'")
-    _print(console, log.rows)
-    return 0 if all(row.expected for row in log.rows) else 1
+class _Screen:
+    """What is printed: coloured on a terminal, unless ``NO_COLOR`` is set; else plain text."""
 
-
-def _three_tasks() -> Any:
-    from wove import weave
-
-    with weave() as w:
-
-        @w.do(environment="workers")
-        def fetch() -> list[int]:
-            return [1, 2, 3]
-
-        @w.do("fetch", environment="workers")
-        async def double(item: int) -> int:
-            await asyncio.sleep(0)
-            return item * 2
-
-        @w.do(environment="workers")
-        def total(double: list[int]) -> int:
-            return sum(double)
-
-    return w.result.total
-
-
-def _task_that_raises() -> Any:
-    def broken() -> None:
-        raise KeyError("no such account")
-
-    return run_one_weave(broken).result()
-
-
-def _one_task() -> Any:
-    return run_one_weave(42, delivery_timeout=0.5).result()
-
-
-def _production_configuration() -> Any:
-    import wove
-    from wove import weave
-
-    from wove_http_dev.client.wove_config import preserved
-
-    with preserved():
-        wove.config(
-            default_environment="workers",
-            environments={
-                "workers": {
-                    "executor": "http",
-                    "executor_config": {
-                        "url": PRODUCTION_URL,
-                        "security": "env:WOVE_WORKER_SECRET",
-                        "timeout": 30.0,
-                    },
-                    "delivery_timeout": 35.0,
-                }
-            },
+    def __init__(self) -> None:
+        # rich itself would leave out the colours only, and still write escapes for bold text.
+        plain = bool(os.environ.get("NO_COLOR"))
+        self._console = Console(
+            file=sys.stdout, highlight=False, color_system=None if plain else "auto"
         )
-        with weave(account_id=7) as w:
+        self._console.width = (
+            min(WIDTH, self._console.width) if self._console.is_terminal else WIDTH
+        )
+        self._lock = threading.Lock()
 
-            @w.do(environment="workers")
-            def render_report(account_id: int) -> str:
-                return f"report of {account_id}"
+    def write(self, text: str, style: str = "") -> None:
+        with self._lock:
+            self._console.print(Text(printable(text, keep="\n"), style, end=""))
 
-        return w.result.render_report
+    def show_code(self, function: Callable[..., Any]) -> None:
+        """Show the source of ``function``."""
+        code = textwrap.indent(textwrap.dedent(inspect.getsource(function)), "    ").rstrip()
+        with self._lock:
+            if self._console.color_system is None:
+                self._console.print(Text(f"{code}\n"))
+            else:  # the terminal's own colours, so that they fit its background
+                self._console.print(
+                    Syntax(code, "python", theme="ansi_dark", background_color="default")
+                )
+
+    def show_request(self, line: str, fault: str) -> None:
+        self._show(Text.assemble("  -> ", line, (f"  [fault: {fault}]" if fault else "", "yellow")))
+
+    def show_result(self, result: str, as_expected: bool) -> None:
+        word, style = ("as expected", "green") if as_expected else ("NOT as expected", "bold red")
+        self._show(Text.assemble("  => ", (printable(result), "cyan"), "  ", (word, style)))
+
+    def _show(self, text: Text) -> None:
+        """Print ``text``, whose further lines begin below its first word."""
+        with self._lock:
+            for number, line in enumerate(text.wrap(self._console, self._console.width - 5)):
+                line.rstrip()
+                self._console.print(Text("     " if number else "") + line)
+
+    def show_next(self) -> None:
+        width = max(len(command) for command, _ in NEXT)
+        with self._lock:
+            for command, what in NEXT:
+                self._console.print(
+                    Text.assemble("  ", (f"{command:<{width}}", "cyan"), f"  {what}")
+                )
 
 
-def _short(events: list[str]) -> str:
-    return ", ".join(event.removeprefix("task_") for event in events)
+class _Requests(JournalObserver):
+    """Shows each request when its reply is about to be written."""
 
+    def __init__(self, screen: _Screen) -> None:
+        self._screen = screen
 
-def _counted(items: list[str]) -> str:
-    counts: dict[str, int] = {}
-    for item in map(str.strip, items):
-        counts[item] = counts.get(item, 0) + 1
-    return "\n".join(f"{n} x {item}" if n > 1 else item for item, n in counts.items())
-
-
-def _print(console: Console, rows: list[_Row]) -> None:
-    table = Table(box=box.SIMPLE_HEAD, show_lines=True)
-    for title in ("what", "sent", "answered", "result in Wove", ""):
-        table.add_column(title, overflow="fold")
-    for row in rows:
-        mark = "as expected" if row.expected else "NOT as expected"
-        table.add_row(row.title, row.sent, row.answered, row.wove, mark)
-    console.print(table, markup=False)
-    wrong = sum(not row.expected for row in rows)
-    console.print(
-        "all as expected" if not wrong else f"{wrong} weave(s) not as expected", markup=False
-    )
+    def exchange_updated(self, exchange: Exchange) -> None:
+        if exchange.status is None:
+            return
+        events = exchange.events if exchange.status == 200 else []
+        answer = ", ".join(event.removeprefix("task_") for event in events)
+        self._screen.show_request(
+            f"{exchange.frame_type} {exchange.task_id}: {exchange.status} {answer}".rstrip(),
+            ", ".join(exchange.faults),
+        )
