@@ -71,7 +71,7 @@ class Options:
     security: Any = field(
         "signed",
         "signed, bearer, none, or any form of executor_config.security",
-        metavar="SECURITY",
+        metavar="signed|bearer|none",
         side=CREDENTIALS,
     )
     secret: str | None = field(

@@ -19,6 +19,17 @@ def test_faults_lists_all() -> None:
     assert set(FAULTS) - set(words) == set()
 
 
+def test_a_family() -> None:
+    """``faults auth`` lists the faults of that family only."""
+    words = set(run_here("faults", "auth").stdout.split()) & set(FAULTS)
+    assert {FAULTS[word].stage for word in words} == {"auth"}
+
+
+def test_a_misspelt_family() -> None:
+    """A misspelt family is answered with the one that was probably meant."""
+    assert "did you mean 'auth'?" in run_here("faults", "auht").stderr
+
+
 @pytest.mark.parametrize(
     "part", ["slow-response", "delay=1.0 seconds to wait", "DeliveryTimeoutError"]
 )

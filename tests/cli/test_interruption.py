@@ -15,7 +15,7 @@ import pytest
 from tests.interruption import interrupt_each_place
 from wove_http_dev.cli import serve as serve_module
 from wove_http_dev.cli.arguments import given_options
-from wove_http_dev.cli.main import _parser
+from wove_http_dev.cli.main import make_parser
 from wove_http_dev.cli.signals import handled
 from wove_http_dev.cli.state_directory import StateDirectory
 
@@ -39,7 +39,7 @@ def test_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # It binds the port and gives it back at once: only the end of the process closes it for sure.
     monkeypatch.setattr(serve_module, "_check_start", lambda words: None)
     monkeypatch.setattr(sys, "path", sys.path.copy())
-    words: dict[str, Any] = given_options(_parser().parse_args(["serve", "--port", "0"]))
+    words: dict[str, Any] = given_options(make_parser().parse_args(["serve", "--port", "0"]))
 
     def serve() -> None:
         status = serve_module.serve(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 
 import pytest
 
 from tests.cli.commands import COMMAND, run, run_here
+from wove_http_dev.cli.main import make_parser, parse
 
 pytestmark = pytest.mark.usefixtures("environ")
 
@@ -43,6 +45,62 @@ def test_broken_pipe(
         assert process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == b""
+
+
+COMMANDS = ["", "demo", "serve", "exec", "faults", "doctor", "check"]
+COMMANDS += ["check worker", "check executor"]
+every_command = pytest.mark.parametrize("command", COMMANDS)
+
+
+def help_of(command: str) -> str:
+    """The help of ``command`` on a terminal of 80 columns."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "80")
+        return run_here(*command.split(), "--help").stdout
+
+
+def examples_in(command: str) -> list[list[str]]:
+    """The command lines below "examples:", as words, without their comments."""
+    lines = help_of(command).partition("examples:\n")[2].replace("\\\n", "").splitlines()
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+@every_command
+def test_help_has_a_sentence(command: str) -> None:
+    """The help says in a sentence what the command does."""
+    assert re.search(r"\n\n[A-Z](?:.+\n)*.+\.\n\n", help_of(command))
+
+
+@every_command
+def test_help_has_examples(command: str) -> None:
+    """The help has an example, or two."""
+    assert examples_in(command)
+
+
+@every_command
+def test_help_fits(command: str) -> None:
+    """No line of the help is longer than 80 columns."""
+    assert [line for line in help_of(command).splitlines() if len(line) > 80] == []
+
+
+@every_command
+def test_help_names_values(command: str) -> None:
+    """No value is named only by the name of its option: ``--port PORT`` is a number that everybody
+    knows, ``--key KEY`` would say nothing."""
+    named = re.findall(r"--([a-z-]+) ([A-Z_]+)\b", help_of(command))
+    same = {flag for flag, value in named if flag.replace("-", "_") == value.lower()}
+    assert same <= {"host", "port", "path"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [words for command in COMMANDS for words in examples_in(command) if words[-1] != "--help"],
+    ids=" ".join,
+)
+def test_an_example_can_be_used(words: list[str]) -> None:
+    """An example in a help is a command line that the parser accepts."""
+    words = words[words.index("wove-http-dev") + 1 :]
+    assert parse(words, make_parser()).run is not None
 
 
 # Usage errors

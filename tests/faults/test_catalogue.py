@@ -44,6 +44,12 @@ def fault_names_in(source: str) -> Iterator[str]:
             yield from filter(is_a_fault_in_text, [node.value])
 
 
+@pytest.mark.parametrize("fault", FAULTS.values())
+def test_a_summary_is_whole(fault: type[Fault]) -> None:
+    """What the catalogue says of a fault ends with the end of a sentence."""
+    assert fault.summary().endswith(".")
+
+
 @pytest.mark.parametrize(
     "module", sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
 )

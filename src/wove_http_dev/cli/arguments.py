@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -10,6 +11,9 @@ from wove_http_dev.errors import MESSAGE_LIMIT, UsageError
 from wove_http_dev.fields import TypedField, did_you_mean, fields_of, nearest
 from wove_http_dev.options import CLIENT, TEST, Options, given_secret
 from wove_http_dev.printable import shortened
+
+_HELP_WIDTH = 78
+"""Columns of argparse's own texts on a terminal of 80."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -56,6 +60,16 @@ class Parser(argparse.ArgumentParser):
         if flag is not None and word.startswith("-"):
             return f"; did you mean {flag}?"
         return "; put the command after --" if self.prog.endswith(" exec") else ""
+
+
+def described(about: str, *examples: str) -> dict[str, Any]:
+    """Return the arguments with which argparse shows ``about``, sentences, above the options of a
+    command, and ``examples``, lines of a shell, below them."""
+    return {
+        "description": textwrap.fill(about, _HELP_WIDTH),
+        "epilog": "\n  ".join(["examples:", *examples]),
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+    }
 
 
 def add_options(parser: Parser, *, port: int, client: bool = True) -> None:

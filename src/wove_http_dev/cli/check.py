@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wove_http_dev.cli.arguments import described
 from wove_http_dev.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,8 +18,17 @@ if TYPE_CHECKING:
 def add_check_command(commands: Any) -> Any:
     """Add ``check`` to an argparse subparsers action. Returns the action to which ``worker`` and
     ``executor`` are added."""
-    check = commands.add_parser("check", help="check a worker service or an executor")
-    kinds = check.add_subparsers(title="what to check", metavar="WHAT")
+    check = commands.add_parser(
+        "check",
+        help="check a worker service or an executor",
+        **described(
+            "Sends numbered cases to a worker service, or to an executor, that you wrote, and says"
+            " of each failed one what is required, by whom, and what was seen.",
+            "wove-http-dev check worker --help",
+            "wove-http-dev check executor --help",
+        ),
+    )
+    kinds = check.add_subparsers(title="what to check", metavar="worker|executor")
 
     def help_only(_: argparse.Namespace) -> int:
         check.print_help()

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from wove_http_dev.cli.arguments import described
 from wove_http_dev.cli.user_code import end_despite_threads, importable, one_line_errors
 from wove_http_dev.errors import UsageError
 from wove_http_dev.printable import printable
@@ -21,15 +22,6 @@ if TYPE_CHECKING:
     from wove_http_dev.explain.no_op import LocalServe
 
 TIMEOUT = 5.0
-_EXAMPLES = """\
-Says, in a line for each check, what will go wrong before a task is sent, and what to do; then sends
-one signed request that is no task, and shows the answer. Exit status 1 if there is a problem.
-
-examples:
-  wove-http-dev doctor myapp.settings
-  wove-http-dev doctor myapp.worker:configure    (a function that calls wove.config)
-  wove-http-dev doctor                           (Wove's own wove_config.py)
-"""
 
 
 def add_doctor_command(commands: Any) -> None:
@@ -37,8 +29,14 @@ def add_doctor_command(commands: Any) -> None:
     parser = commands.add_parser(
         "doctor",
         help="say what is wrong with an application's wove.config before it hurts",
-        description=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        **described(
+            "Says, in a line for each check, what will go wrong before a task is sent, and what to"
+            " do; then sends one signed request that is no task, and shows the answer. Exit status"
+            " 1 if there is a problem.",
+            "wove-http-dev doctor myapp.settings",
+            "wove-http-dev doctor myapp.worker:configure  # a function that configures",
+            "wove-http-dev doctor                         # Wove's own wove_config.py",
+        ),
     )
     parser.add_argument(
         "module",

@@ -1,24 +1,39 @@
-"""``faults``: prints the catalogue or one fault, or measures the installed Wove."""
+"""``faults``: prints the catalogue, a family or one fault, or measures the installed Wove."""
 
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Iterable
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from wove_http_dev.errors import UsageError
 from wove_http_dev.faults import FAULTS, behaviour
 from wove_http_dev.faults.fault import STAGES
 from wove_http_dev.faults.selector import Selector
 from wove_http_dev.faults.text import named_fault
-from wove_http_dev.fields import fields_of
+from wove_http_dev.fields import did_you_mean, fields_of
 
 
-def print_catalogue() -> None:
-    """Print every fault, by stage."""
+def show(name: str | None) -> None:
+    """Print the fault or the family ``name``, or all faults. Raises :class:`UsageError` for an
+    unknown name."""
+    if name is None:
+        _print_families(STAGES)
+    elif name in STAGES:
+        _print_families([name])
+    elif name in FAULTS:
+        _print_fault(name)
+    else:
+        advice = did_you_mean(name, [*FAULTS, *STAGES], "see wove-http-dev faults")
+        raise UsageError(f"unknown fault or family {name!r}; {advice}")
+
+
+def _print_families(stages: Iterable[str]) -> None:
     console = Console(highlight=False)
-    for stage in STAGES:
+    for stage in stages:
         grid = Table(title=stage, title_justify="left", box=box.SIMPLE, show_header=False)
         grid.add_column(no_wrap=True, style="bold")
         grid.add_column()
@@ -30,9 +45,8 @@ def print_catalogue() -> None:
     print("\nwove-http-dev faults NAME shows one in full")
 
 
-def print_fault(name: str) -> None:
-    """Print one fault in full. Raises :class:`UsageError` for an unknown name."""
-    kind = named_fault(name)
+def _print_fault(name: str) -> None:
+    kind = FAULTS[name]
     print(f"{kind.name}  (stage {kind.stage})\n\n{kind.summary()}\n")
     lines = _field_lines(kind)
     print("fields:" if lines else "no fields", *lines, sep="\n  ")

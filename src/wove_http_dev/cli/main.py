@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from wove_http_dev.cli.arguments import Parser, add_options, given_options
+from wove_http_dev.cli.arguments import Parser, add_options, described, given_options
 from wove_http_dev.cli.check import add_check_command
 from wove_http_dev.cli.check_executor import add_executor_command
 from wove_http_dev.cli.check_worker import add_worker_command
@@ -47,18 +47,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    parser = _parser()
+    parser = make_parser()
+    namespace = parse(words, parser)
+    if namespace.run is None:
+        parser.print_help()
+        return 2
+    status: int = namespace.run(namespace)
+    return status
+
+
+def parse(words: list[str], parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Return what ``parser`` makes of ``words``; ``command_line`` is the command of ``exec``.
+    Exits for words that cannot be used."""
     command: list[str] = []
     if words[:1] == ["exec"] and "--" in words:
         mark = words.index("--")
         words, command = words[:mark], words[mark + 1 :]
     namespace = parser.parse_args(words)
-    if namespace.run is None:
-        parser.print_help()
-        return 2
     namespace.command_line = command
-    status: int = namespace.run(namespace)
-    return status
+    return namespace
 
 
 class _Version(argparse.Action):
@@ -71,16 +78,34 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = Parser(
         prog="wove-http-dev",
-        description="A worker service for Wove's http/https executor, for development and tests.",
+        **described(
+            "A worker service for Wove's http/https executor, for development and tests."
+            " 'wove-http-dev COMMAND --help' says more about a command.",
+            "wove-http-dev demo",
+            "wove-http-dev serve",
+            "wove-http-dev exec -- pytest tests/end_to_end",
+            "wove-http-dev doctor myapp.settings",
+        ),
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    demo = commands.add_parser("demo", help="run weaves against a worker and print what was sent")
+    demo = commands.add_parser(
+        "demo",
+        help="see it work: code, and what happens when it runs (5 s)",
+        **described(
+            "Shows an application and what a test can do to its worker, runs it, and prints each"
+            " request and result as it comes. It takes about 5 s and leaves nothing behind."
+            " Exit status 1 if a result is not as expected.",
+            "wove-http-dev demo",
+            "NO_COLOR=1 wove-http-dev demo",
+        ),
+    )
     demo.set_defaults(run=_demo)
 
     _add_serve(commands)
@@ -94,7 +119,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_serve(commands: Any) -> None:
-    serve = commands.add_parser("serve", help="run a worker service until Ctrl-C")
+    serve = commands.add_parser(
+        "serve",
+        help="run a worker service until Ctrl-C",
+        **described(
+            "Runs a worker service until Ctrl-C. It prints its URL, what your application and its"
+            " shell need to reach it, and then a line for each request.",
+            "wove-http-dev serve",
+            "wove-http-dev serve --app-dir src --reload",
+            "wove-http-dev serve --fault 'slow-response delay=2' --fault 'status times=1'",
+            "wove-http-dev serve --security bearer --secret-file token",
+        ),
+    )
     add_options(serve, port=SERVE_PORT)
     serve.add_argument(
         "--app-dir",
@@ -119,18 +155,39 @@ def _add_exec(commands: Any) -> None:
         "exec",
         help="run a command together with a worker, and environment variables to reach it",
         usage="wove-http-dev exec [OPTIONS] -- CMD [ARG ...]",
+        **described(
+            "Runs CMD while a worker is running, with the environment variables that a client of it"
+            " needs: WOVE_WORKER_URL, WOVE_WORKER_SECRET, SSL_CERT_FILE, no_proxy. The exit status"
+            " is that of CMD.",
+            "wove-http-dev exec -- pytest tests/end_to_end",
+            "wove-http-dev exec --fault 'truncated-body times=1' -- python -m myapp",
+        ),
     )
     add_options(execute, port=0, client=False)
     execute.set_defaults(run=_exec)
 
 
 def _add_faults(commands: Any) -> None:
-    faults = commands.add_parser("faults", help="list the faults, or show one")
-    faults.add_argument("name", nargs="?", metavar="NAME", help="the fault to show")
+    faults = commands.add_parser(
+        "faults",
+        help="list the faults, or show one",
+        **described(
+            "Lists what a worker can do wrong, by family, or shows one fault in full: its fields,"
+            " and what Wove's executor was measured to do with it.",
+            "wove-http-dev faults",
+            "wove-http-dev faults auth",
+            "wove-http-dev faults slow-response",
+            "wove-http-dev faults --measure slow-response",
+        ),
+    )
+    faults.add_argument(
+        "name", nargs="?", metavar="NAME|FAMILY", help="the fault to show, or the family to list"
+    )
     faults.add_argument(
         "--measure",
         action="store_true",
-        help="inject every fault (or NAME), weave with the installed Wove, print the differences",
+        help="inject every fault (or NAME), weave with the installed Wove, print the differences"
+        " from the recorded table",
     )
     faults.add_argument(
         "--update",
@@ -164,14 +221,11 @@ def _exec(namespace: argparse.Namespace) -> int:
 
 
 def _faults(namespace: argparse.Namespace) -> int:
-    from wove_http_dev.cli.faults import measure, print_catalogue, print_fault
+    from wove_http_dev.cli.faults import measure, show
 
     if namespace.update and not namespace.measure:
         raise UsageError("--update goes with --measure")
     if namespace.measure:
         return measure(namespace.name, update=namespace.update)
-    if namespace.name is None:
-        print_catalogue()
-    else:
-        print_fault(namespace.name)
+    show(namespace.name)
     return 0

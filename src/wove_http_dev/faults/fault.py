@@ -224,8 +224,8 @@ class Fault:
 
     @classmethod
     def summary(cls) -> str:
-        """Return the first line of the docstring."""
-        return (cls.__doc__ or "").strip().partition("\n")[0]
+        """Return the first paragraph of the docstring as one line."""
+        return " ".join((cls.__doc__ or "").strip().partition("\n\n")[0].split())
 
     @classmethod
     def acts_on(cls, command: str) -> bool:
