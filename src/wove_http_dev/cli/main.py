@@ -194,6 +194,11 @@ def _add_faults(commands: Any) -> None:
         action="store_true",
         help="with --measure: write the differences into the recorded table",
     )
+    faults.add_argument(
+        "--markdown",
+        action="store_true",
+        help="print the reference page of all faults, src/wove_http_dev/faults/README.md",
+    )
     faults.set_defaults(run=_faults)
 
 
@@ -225,6 +230,11 @@ def _faults(namespace: argparse.Namespace) -> int:
 
     if namespace.update and not namespace.measure:
         raise UsageError("--update goes with --measure")
+    if namespace.markdown:
+        from wove_http_dev.cli.faults_page import page
+
+        print(page(), end="")
+        return 0
     if namespace.measure:
         return measure(namespace.name, update=namespace.update)
     show(namespace.name)
