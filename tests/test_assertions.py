@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib.metadata
 import time
 from typing import Any
 
 import pytest
+from wove.environment import DeliveryTimeoutError
 
 from tests.support import weave_one
 from wove_http_dev import HttpWorker, UsageError, assert_contained
@@ -34,6 +37,126 @@ def test_an_escaping_cancellation_is_not_contained(wove_http_worker: HttpWorker)
         assert_contained(wove_http_worker),
     ):
         weave_one()
+
+
+def lines_of(error: pytest.ExceptionInfo[AssertionError]) -> list[str]:
+    """The lines of a message before the journal."""
+    text, _, _ = str(error.value).partition("\njournal: ")
+    return text.splitlines()
+
+
+def test_what_wove_cannot_contain(wove_http_worker: HttpWorker) -> None:
+    """The message says that it is the installed Wove that cannot contain the fault, and why."""
+    wove_http_worker.inject("task-cancelled")
+    with pytest.raises(AssertionError) as caught, assert_contained(wove_http_worker):
+        weave_one()
+    wove = importlib.metadata.version("wove")
+    assert lines_of(caught) == [
+        "not contained: CancelledError:  left the block, which is not an error of Wove's own",
+        f"Wove {wove} itself cannot contain task-cancelled: it cancels the weave itself:"
+        " CancelledError, regardless of error_mode",
+    ]
+
+
+def test_an_answer_from_elsewhere_is_not_contained(wove_http_worker: HttpWorker) -> None:
+    """A result of another server, to which the client was redirected, fails the test."""
+    wove_http_worker.inject("redirect")
+    with pytest.raises(AssertionError) as caught, assert_contained(wove_http_worker):
+        weave_one()
+    wove = importlib.metadata.version("wove")
+    assert lines_of(caught) == [
+        "not contained: an answer came from another server, to which the client was redirected",
+        f"Wove {wove} itself cannot contain redirect: it follows a redirect, and takes the other"
+        " server's answer for the worker's",
+    ]
+
+
+def test_an_answer_from_elsewhere_before_the_block(wove_http_worker: HttpWorker) -> None:
+    """A redirect that was followed before the block is not the block's."""
+    with wove_http_worker.inject("redirect"):
+        weave_one()
+    with assert_contained(wove_http_worker, attempts=2):
+        weave_one()
+
+
+def test_a_redirect_that_is_not_followed_is_contained(wove_http_worker: HttpWorker) -> None:
+    """A 307 ends in an error of Wove's own."""
+    wove_http_worker.inject("redirect", code=307)
+    with assert_contained(wove_http_worker) as contained:
+        weave_one()
+    assert "307" in str(contained.error)
+
+
+def test_an_expected_error(wove_http_worker: HttpWorker) -> None:
+    """An error of an expected type is caught and kept, also one that is not Wove's."""
+    wove_http_worker.stub("task", error=ValueError("boom"))
+    with assert_contained(wove_http_worker, expect=(KeyError, ValueError)) as contained:
+        weave_one()
+    assert str(contained.error) == "boom"
+
+
+def test_an_expected_error_out_of_the_weave(wove_http_worker: HttpWorker) -> None:
+    """A CancelledError may be expected."""
+    wove_http_worker.inject("task-cancelled")
+    with assert_contained(wove_http_worker, expect=asyncio.CancelledError) as contained:
+        weave_one()
+    assert isinstance(contained.error, asyncio.CancelledError)
+
+
+def test_another_error_than_expected(wove_http_worker: HttpWorker) -> None:
+    """One of Wove's errors that is not the expected one fails the test."""
+    wove_http_worker.inject("status")
+    with (
+        pytest.raises(AssertionError) as caught,
+        assert_contained(wove_http_worker, expect=(DeliveryTimeoutError, ValueError)),
+    ):
+        weave_one()
+    assert lines_of(caught) == [
+        "not contained: EnvironmentExecutionError: HTTP Error 503: Service Unavailable left the"
+        " block, which is not DeliveryTimeoutError or ValueError"
+    ]
+
+
+def test_no_error_where_one_is_expected(wove_http_worker: HttpWorker) -> None:
+    """A block that ends without the expected error fails the test."""
+    with (
+        pytest.raises(AssertionError) as caught,
+        assert_contained(wove_http_worker, expect=DeliveryTimeoutError),
+    ):
+        weave_one()
+    assert lines_of(caught) == [
+        "not contained: the block ended without an error, which is not DeliveryTimeoutError"
+    ]
+
+
+def test_an_expected_result(wove_http_worker: HttpWorker) -> None:
+    """``expect="result"`` is met by a block that ends without an error."""
+    with assert_contained(wove_http_worker, expect="result"):
+        weave_one()
+
+
+def test_an_error_where_a_result_is_expected(wove_http_worker: HttpWorker) -> None:
+    """With ``expect="result"`` one of Wove's own errors fails the test."""
+    wove_http_worker.inject("status")
+    with (
+        pytest.raises(AssertionError) as caught,
+        assert_contained(wove_http_worker, expect="result"),
+    ):
+        weave_one()
+    assert lines_of(caught) == [
+        "not contained: EnvironmentExecutionError: HTTP Error 503: Service Unavailable left the"
+        " block, which is not a result"
+    ]
+
+
+@pytest.mark.parametrize("expect", ["error", ValueError("x"), (), (ValueError, "result"), int])
+def test_an_expectation_of_another_kind(wove_http_worker: HttpWorker, expect: Any) -> None:
+    """``expect`` takes types of exceptions or ``"result"``, and says so."""
+    with (
+        pytest.raises(UsageError, match=r"^expect takes a type of exception, a tuple of them, or"),
+        assert_contained(wove_http_worker, expect=expect),
+    ):
+        raise NotImplementedError
 
 
 def test_an_error_of_the_task_is_not_contained(wove_http_worker: HttpWorker) -> None:

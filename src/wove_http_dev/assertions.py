@@ -2,42 +2,55 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import reprlib
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, Literal, NoReturn
 
 from wove_http_dev.client_side import ClientSide
 from wove_http_dev.errors import UsageError
+from wove_http_dev.runs.records import Exchange
 from wove_http_dev.weave_outcome import wove_errors
 from wove_http_dev.worker import HttpWorker
 
+Errors = type[BaseException] | tuple[type[BaseException], ...]
+
 
 class Contained:
-    """The outcome of a block that survived: Wove's error, if any, and the duration."""
+    """The outcome of a block that survived: its error, if any, and the duration."""
 
-    error: Exception | None = None
-    """Wove's error that ended the block; ``None`` if it ended without one."""
+    error: BaseException | None = None
+    """The error that ended the block, Wove's own or an expected one; ``None`` if it ended without
+    one."""
     seconds: float = 0.0
     """The duration of the block in seconds."""
 
 
 @contextmanager
 def assert_contained(
-    worker: HttpWorker, *, within: float = 5.0, attempts: int = 1
+    worker: HttpWorker,
+    *,
+    within: float = 5.0,
+    attempts: int = 1,
+    expect: Errors | Literal["result"] | None = None,
 ) -> Iterator[Contained]:
     """Fail unless the block survives the faults in force.
 
     The block must end within ``within`` seconds, with a result or with one of Wove's errors
     (``EnvironmentExecutionError``, ``DeliveryTimeoutError``, ``DeliveryOrphanedError``), which is
-    caught and stored as ``.error``. No task may have run more than ``attempts`` times with the same
-    arguments: pass ``attempts=retries + 1`` if Wove retries; equal items of a mapped task count
-    together.
+    caught and stored as ``.error``. With ``expect="result"`` it must end without an error; with
+    ``expect=`` one or several types of exceptions, with one of those. No task may have run more
+    than ``attempts`` times with the same arguments: pass ``attempts=retries + 1`` if Wove retries;
+    equal items of a mapped task count together. No answer may have come from another server, to
+    which a fault redirected the client.
 
     Everything else is an ``AssertionError``: a ``CancelledError`` that escapes the weave,
-    ``SystemExit``, an error that is not Wove's. Exceptions of ``pytest.skip()`` and the like pass
-    through. Raises :class:`UsageError` for a negative ``within`` or an ``attempts`` below 1.
+    ``SystemExit``, an error that is not Wove's. Its message says so if the installed Wove itself
+    cannot contain the fault. Exceptions of ``pytest.skip()`` and the like pass through. Raises
+    :class:`UsageError` for a negative ``within``, an ``attempts`` below 1 or another ``expect``.
     """
     if not isinstance(worker, ClientSide):
         raise UsageError(
@@ -48,29 +61,56 @@ def assert_contained(
         raise UsageError(f"within must be a number of seconds, 0 or more, not {within!r}")
     if type(attempts) is not int or attempts < 1:
         raise UsageError(f"attempts must be a whole number, 1 or more, not {attempts!r}")
+    types, expected = _expected(expect)
     import pytest
 
-    pytest_outcomes = (pytest.skip.Exception, pytest.fail.Exception, pytest.exit.Exception)
+    never_caught = (
+        KeyboardInterrupt,
+        pytest.skip.Exception,
+        pytest.fail.Exception,
+        pytest.exit.Exception,
+    )
     contained = Contained()
+    redirected_before = _redirected(worker)
     begin = time.monotonic()
     try:
         yield contained
-    except wove_errors() as exc:
+    except never_caught:
+        raise
+    except types as exc:
         contained.error = exc
-    except (AssertionError, KeyboardInterrupt, *pytest_outcomes):
+    except AssertionError:
         raise
     except BaseException as exc:
-        raise AssertionError(
-            f"not contained: {type(exc).__name__}: {exc} left the block, which is not an error"
-            f" of Wove's own\n{worker.journal.render()}"
-        ) from exc
+        _fail(worker, f"{type(exc).__name__}: {exc} left the block, which is not {expected}", exc)
     contained.seconds = time.monotonic() - begin
+    if expect not in (None, "result") and contained.error is None:
+        _fail(worker, f"the block ended without an error, which is not {expected}")
     if contained.seconds > within:
-        raise AssertionError(
-            f"not contained: it took {contained.seconds:.2f} s, more than {within:g} s"
-            f"\n{worker.journal.render()}"
-        )
+        _fail(worker, f"it took {contained.seconds:.2f} s, more than {within:g} s")
+    for exchange in _redirected(worker):
+        if not any(exchange is each for each in redirected_before):
+            _fail(worker, "an answer came from another server, to which the client was redirected")
     _assert_executions(worker, attempts)
+
+
+def _expected(expect: Any) -> tuple[tuple[type[BaseException], ...], str]:
+    """Return the errors that may end the block, and ``expect`` in words."""
+    if expect is None:
+        return wove_errors(), "an error of Wove's own"
+    if expect == "result":
+        return (), "a result"
+    types = expect if isinstance(expect, tuple) else (expect,)
+    if not types or not all(isinstance(t, type) and issubclass(t, BaseException) for t in types):
+        raise UsageError(
+            'expect takes a type of exception, a tuple of them, or "result", not'
+            f" {reprlib.repr(expect)}"
+        )
+    return types, " or ".join(each.__name__ for each in types)
+
+
+def _redirected(worker: HttpWorker) -> list[Exchange]:
+    return [exchange for injection in worker.injections for exchange in injection.redirected]
 
 
 def _assert_executions(worker: HttpWorker, attempts: int) -> None:
@@ -79,7 +119,23 @@ def _assert_executions(worker: HttpWorker, attempts: int) -> None:
         executions[run.task_id, run.args_pickle] += run.executions
     for (task, _), count in executions.items():
         if count > attempts:
-            raise AssertionError(
-                f"not contained: {task!r} ran {count} times with the same arguments, more than"
-                f" {attempts}\n{worker.journal.render()}"
+            _fail(
+                worker, f"{task!r} ran {count} times with the same arguments, more than {attempts}"
             )
+
+
+def _fail(worker: HttpWorker, text: str, cause: BaseException | None = None) -> NoReturn:
+    lines = [f"not contained: {text}", *_by_wove(worker), worker.journal.render()]
+    raise AssertionError("\n".join(lines)) from cause
+
+
+def _by_wove(worker: HttpWorker) -> list[str]:
+    """Return a line for each fault that had an effect and that the installed Wove cannot
+    contain."""
+    wove = importlib.metadata.version("wove")
+    return [
+        f"Wove {wove} itself cannot contain {fault.name}: {fault.why_uncontained(wove)}"
+        for injection in worker.injections
+        for fault in injection.faults
+        if injection.hits and fault.why_uncontained(wove) is not None
+    ]

@@ -134,6 +134,7 @@ class RemoteWorker(ClientSide):
     assert_ran = _LocalOnly()
     assert_not_ran = _LocalOnly()
     inject = _LocalOnly()
+    injections = _LocalOnly()
     stub = _LocalOnly()
     hold = _LocalOnly()
     reset = _LocalOnly()

@@ -147,6 +147,12 @@ class WorkerSide(ClientSide):
 
     # Faults, stubs and holds
 
+    @property
+    def injections(self) -> list[Injection]:
+        """Every injection made since the last :meth:`reset`, in order."""
+        self._host.flush_journal()
+        return self._state.faults.injections
+
     def inject(
         self,
         *faults: Fault | str,

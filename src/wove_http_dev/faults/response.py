@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -62,6 +63,9 @@ class Redirect(_ResponseFault):
         "301, 302, 303: a GET with every header, credentials included, to the other origin, whose"
         " answer is unpickled and accepted; 307, 308: a transport error, kind HTTPError"
     )
+    uncontained: ClassVar[Mapping[str, str]] = {
+        "2.0": "it follows a redirect, and takes the other server's answer for the worker's"
+    }
     code: int = field(302, "HTTP status", least=300, most=399)
     target: str | None = field(
         None, "URL in the Location header (none: a second origin of this worker)"
