@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import wove
@@ -21,6 +24,9 @@ from tests.support import (
     weave_one,
 )
 from wove_http_dev.errors import StrictnessError
+from wove_http_dev.faults.injections import Injection
+from wove_http_dev.runs.holds import Gate
+from wove_http_dev.runs.stubs import Stub
 from wove_http_dev.service import host
 from wove_http_dev.worker import HttpWorker
 
@@ -139,16 +145,199 @@ def test_refusal_by_a_fault_is_not_a_violation(wove_http_worker: HttpWorker) -> 
     wove_http_worker.check()
 
 
-# Faults that never fired
+# What matched nothing
 
 
-def test_fault_with_times_must_fire(worker: HttpWorker) -> None:
-    """``check()`` raises when an injection with ``times`` hit nothing, and shows the nearest
-    miss."""
-    worker.inject("slow-response times=1 task=render_report")
-    signed_request(worker, run_frame(answer))
-    with pytest.raises(StrictnessError, match=r"never fired: task 'task' does not match"):
+USES = {
+    "hold": "hold('covnert')",
+    "stub": "stub('covnert')",
+    "inject": "inject('slow-response', task='covnert')",
+}
+
+
+def use(
+    worker: HttpWorker, kind: str, task: str, *, unused_ok: bool = False
+) -> Gate | Stub | Injection:
+    """Hold, stub, or inject a fault into, the task."""
+    if kind == "hold":
+        return worker.hold(task, unused_ok=unused_ok)
+    if kind == "stub":
+        return worker.stub(task, result=1, unused_ok=unused_ok)
+    return worker.inject("slow-response", task=task, unused_ok=unused_ok)
+
+
+@pytest.mark.parametrize("isolated", [False, True], ids=["in-process", "isolated"])
+@pytest.mark.parametrize("kind", USES)
+def test_what_matches_nothing_is_a_violation(
+    make_worker: MakeWorker, kind: str, isolated: bool
+) -> None:
+    """A misspelt task name of a hold, stub or injection is a violation, which lists the tasks seen
+    and the one that was meant."""
+    worker = make_worker(isolated=isolated)
+    use(worker, kind, "covnert")
+    for task in ("convert", "store"):
+        signed_request(worker, run_frame(answer, task=task))
+    with pytest.raises(StrictnessError) as caught:
         worker.check()
+    what = "never fired" if kind == "inject" else "matched"
+    line = f"no run matched {USES[kind]}" if what == "matched" else f"{USES[kind]} never fired"
+    assert str(caught.value).splitlines()[1] == (
+        f"- {line}; tasks seen: convert, store; did you mean 'convert'?"
+    )
+
+
+@pytest.mark.parametrize("kind", USES)
+def test_a_block_that_ended_without_a_match(worker: HttpWorker, kind: str) -> None:
+    """What was in force in a block only, and matched nothing, is a violation."""
+    with use(worker, kind, "covnert"):
+        pass
+    with pytest.raises(StrictnessError, match=re.escape(USES[kind])):
+        worker.check()
+
+
+@pytest.mark.parametrize("kind", USES)
+def test_unused_ok(worker: HttpWorker, kind: str) -> None:
+    """``unused_ok=True`` opts out."""
+    use(worker, kind, "covnert", unused_ok=True)
+    worker.check()
+
+
+@pytest.mark.parametrize("kind", USES)
+def test_reset_forgets_what_matched_nothing(worker: HttpWorker, kind: str) -> None:
+    """After ``reset()`` it is no violation."""
+    use(worker, kind, "covnert")
+    worker.reset()
+    worker.check()
+
+
+def test_what_a_stop_removed_is_a_violation(worker: HttpWorker) -> None:
+    """A hold that matched nothing before the worker was stopped is a violation."""
+    worker.hold("covnert")
+    worker.stop()
+    with pytest.raises(StrictnessError, match="no run matched"):
+        worker.check()
+
+
+@pytest.mark.parametrize("kind", USES)
+def test_unused_ok_is_offered(worker: HttpWorker, kind: str) -> None:
+    """The message says how to opt out."""
+    use(worker, kind, "covnert")
+    with pytest.raises(StrictnessError, match=r"unused_ok=True .* need not match\)"):
+        worker.check()
+
+
+@pytest.mark.parametrize("kind", ["hold", "stub"])
+def test_a_refused_request_is_a_match(worker: HttpWorker, kind: str) -> None:
+    """A hold or stub whose task was refused has the right name."""
+    worker.allow_refusals()
+    use(worker, kind, "task")
+    refuse_one(worker)
+    worker.check()
+
+
+@pytest.mark.parametrize("kind", USES)
+def test_a_fault_kept_requests_away(wove_http_worker: HttpWorker, kind: str) -> None:
+    """What a fault of the connection kept from matching is no violation."""
+    wove_http_worker.inject("handshake-close")
+    use(wove_http_worker, kind, "answer")
+    with pytest.raises(EnvironmentExecutionError):
+        weave_one(answer)
+    wove_http_worker.check()
+
+
+@pytest.mark.parametrize("kind", ["hold", "stub"])
+def test_initial_values_match_nothing(wove_http_worker: HttpWorker, kind: str) -> None:
+    """A hold or stub of the name of an initial value is a violation."""
+    use(wove_http_worker, kind, "data")
+    with pytest.raises(StrictnessError, match=r"\('data'\); no run has arrived"):
+        wove_http_worker.check()
+    wove_http_worker.reset()
+
+
+def test_shadowed_stub(worker: HttpWorker) -> None:
+    """An older stub of the same task, whose place a newer one has, is no violation."""
+    worker.stub("task", result=1)
+    worker.stub("task", result=2)
+    signed_request(worker, run_frame(answer))
+    worker.check()
+
+
+def test_injection_with_another_command(worker: HttpWorker) -> None:
+    """An injection that met requests says why it hit none."""
+    worker.inject("slow-cancel")
+    signed_request(worker, run_frame(answer))
+    with pytest.raises(
+        StrictnessError, match=r"inject\('slow-cancel'\) never fired: run_task is not cancel_task\n"
+    ):
+        worker.check()
+
+
+def test_injection_that_let_all_through(worker: HttpWorker) -> None:
+    """An injection that let every request through is a violation."""
+    worker.inject("slow-response", after=3)
+    signed_request(worker, run_frame(answer))
+    with pytest.raises(StrictnessError, match=r"after=3.* never fired: let through: 1 of after=3"):
+        worker.check()
+
+
+def test_injection_by_chance(worker: HttpWorker) -> None:
+    """An injection with ``probability`` need hit nothing."""
+    worker.inject("slow-response", probability=0.0)
+    signed_request(worker, run_frame(answer))
+    worker.check()
+
+
+def test_closed_listener_need_hit_nothing(worker: HttpWorker) -> None:
+    """A worker cannot see the connections that a closed listening socket refuses."""
+    worker.inject("refuse-connections")
+    worker.hold("task")
+    worker.check()
+
+
+def test_fault_of_the_options_may_have_nothing_to_hit(make_worker: MakeWorker) -> None:
+    """A fault of the options is no violation if nothing arrived."""
+    make_worker(faults=["slow-response task=covnert"]).check()
+
+
+def test_fault_of_the_options_that_selects_nothing(make_worker: MakeWorker) -> None:
+    """A fault of the options that selects none of the requests is a violation."""
+    worker = make_worker(faults=["slow-response task=tusk"])
+    signed_request(worker, run_frame(answer))
+    with pytest.raises(StrictnessError, match=r"tasks seen: task; did you mean 'task'\?\n"):
+        worker.check()
+
+
+# arrived()
+
+
+@pytest.mark.asyncio
+async def test_arrived_without_await(worker: HttpWorker) -> None:
+    """A call of ``arrived()`` that nothing awaits is a violation, which says what to do."""
+    gate = worker.hold("task", unused_ok=True)
+    waiting = gate.arrived()
+    with pytest.raises(StrictnessError) as caught:
+        worker.check()
+    waiting.close()
+    assert str(caught.value).splitlines()[1] == (
+        "- arrived() of hold('task') was called and never awaited, so nothing waited for a run:"
+        " await it"
+    )
+
+
+@pytest.mark.asyncio
+async def test_arrived_with_await(worker: HttpWorker, pool: ThreadPoolExecutor) -> None:
+    """A call that is awaited, as a task too, is no violation."""
+    gate = worker.hold("task")
+    waiting = asyncio.create_task(gate.arrived(timeout=TIMEOUT))
+    sent = pool.submit(signed_request, worker, run_frame(answer))
+    await waiting
+    await gate.arrived(timeout=TIMEOUT)
+    gate.release()
+    await asyncio.wrap_future(sent)
+    worker.check()
+
+
+# Faults that never fired
 
 
 @pytest.mark.parametrize("field", ["type", "task_id"])
@@ -177,12 +366,6 @@ def test_unfired_fault_shows_no_secret(make_worker: MakeWorker, field: str, isol
     with pytest.raises(StrictnessError, match=r"so \[redacted\]") as caught:
         worker.check()
     assert "horse" not in str(caught.value)
-
-
-def test_fault_without_times_may_never_fire(worker: HttpWorker) -> None:
-    """An injection without ``times`` may hit nothing."""
-    worker.inject("slow-response")
-    worker.check()
 
 
 def test_check_names_the_injection_that_came_first(wove_http_worker: HttpWorker) -> None:

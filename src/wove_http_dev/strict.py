@@ -1,5 +1,5 @@
 """Strict mode: fails a test when the worker saw refusals or errors that no injected fault explains,
-when a fault never fired, or when the environment was redirected."""
+when a hold, a stub or a fault matched nothing, or when the environment was redirected."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable
 
 from wove_http_dev.client import wove_config
 from wove_http_dev.errors import StrictnessError
+from wove_http_dev.faults.injections import Injection
 from wove_http_dev.options import Host
 from wove_http_dev.runs.records import shortened_line
+from wove_http_dev.runs.task_names import matches_task, tasks_seen
 from wove_http_dev.secret import shown_url
 from wove_http_dev.service.host import HostState
 
@@ -21,6 +23,7 @@ def check(
     state: HostState,
     *,
     allow_refusals: bool,
+    disturbed: bool,
     environment: str | None,
     urls: Iterable[str],
     report: Callable[[], str],
@@ -29,16 +32,21 @@ def check(
     ``report()``.
 
     Wove's environment ``environment`` must send to one of ``urls``; ``None`` means that no
-    environment is configured.
+    environment is configured. ``disturbed``: a test that runs once per fault was hit by it, so what
+    it would have sent afterwards is not known.
     """
     refusals = [] if allow_refusals else _refused(state)
-    violations = [*_first(_failed(state)), *_first(refusals), *_first(_unfired(state))]
+    unused = [] if disturbed else _unused(state)
+    violations = [*_first(_failed(state)), *_first(refusals), *_first(unused)]
+    violations += _first(_never_awaited(state))
     if environment is not None:
         violations += elsewhere(environment, urls)
     if not violations:
         return
     listed = "\n".join(f"- {violation}" for violation in violations)
     ways = "strict=False as an option"
+    if unused:
+        ways += ", or unused_ok=True on a hold, stub or injection that need not match"
     if refusals:
         ways += ", or worker.allow_refusals() in a test that expects refusals"
     raise StrictnessError(f"strict mode:\n{listed}\n{report()}\n(to opt out: {ways})")
@@ -68,12 +76,66 @@ def _refused(state: HostState) -> list[str]:
     return lines
 
 
-def _unfired(state: HostState) -> list[str]:
+def _unused(state: HostState) -> list[str]:
+    """Return a line for each hold, stub and injection that matched nothing, without those that a
+    refused connection or another fault can have kept from it."""
+    if any(_keeps_requests_away(injection) for injection in state.faults.injections):
+        return []
+    exchanges = state.journal.exchanges
+    seen = [run.task_id for run in state.journal.runs]
+    stopped = [e.task_id for e in exchanges if e.faults or not e.accepted]
+    lines = []
+    for gate in state.gates.made:
+        if not (gate.matched or gate.unused_ok or _any_is(gate.task, [*seen, *stopped])):
+            lines.append(f"no run matched {gate.call}; {tasks_seen(gate.task, seen)}")
+    for stub in state.stubs.made:
+        if not (stub.matched or stub.unused_ok or _any_is(stub.task, stopped)):
+            lines.append(f"no run matched stub({stub.task!r}); {tasks_seen(stub.task, seen)}")
+    lines += [_unused_fault(each, seen) for each in state.faults.injections if _is_unused(each)]
+    return [shortened_line(line) for line in lines]
+
+
+def _keeps_requests_away(injection: Injection) -> bool:
+    # A connection that the fault ended without a byte of the client's is not in the journal.
+    return any(f.listener or (f.stage == "connection" and injection.hits) for f in injection.faults)
+
+
+def _any_is(task: str | None, names: Iterable[str | None]) -> bool:
+    return any(matches_task(task, name) for name in names if name is not None)
+
+
+def _is_unused(injection: Injection) -> bool:
+    """Whether ``injection`` hit nothing and should have.
+
+    It is not known of a fault that closes the listening socket, and chance may let every request
+    through. An option or a marker may be for a whole module or project, with tests that send
+    nothing: their faults are reported only if they select requests, and something arrived that was
+    not selected.
+    """
+    selector = injection.selector
+    if injection.hits or selector.unused_ok or any(fault.listener for fault in injection.faults):
+        return False
+    if selector.probability < 1.0 and injection.seen > selector.after:
+        return False
+    return not injection.background or (selector.selects and bool(injection.missed))
+
+
+def _unused_fault(injection: Injection, seen: list[str]) -> str:
+    task = injection.selector.task
+    if task is not None and seen and not _any_is(task, seen):
+        return f"{injection.call} never fired; {tasks_seen(task, seen)}"
+    why = "; ".join(dict.fromkeys(injection.missed[-3:])) or "nothing arrived"
+    return f"{injection.call} never fired: {why}"
+
+
+def _never_awaited(state: HostState) -> list[str]:
     return [
         shortened_line(
-            f"{injection!r} never fired: {'; '.join(injection.missed[-3:]) or 'nothing arrived'}"
+            f"arrived() of {gate.call} was called and never awaited, so nothing waited for a run:"
+            " await it"
         )
-        for injection in state.faults.unfired
+        for gate in state.gates.made
+        if gate.never_awaited
     ]
 
 

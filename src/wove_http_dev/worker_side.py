@@ -44,6 +44,8 @@ class WorkerSide(ClientSide):
         self._state.journal.explain = self.report
         self._begun = False
         self._allow_refusals = False
+        self._marked: list[Injection] = []
+        """The injections of the fault of the marker ``wove_http_faults``."""
         self._configured = 0
         """The number of open ``configured()`` blocks."""
         self._urls: set[str] = set()
@@ -163,6 +165,7 @@ class WorkerSide(ClientSide):
         probability: float = 1.0,
         seed: int | None = None,
         initial_values: bool = False,
+        unused_ok: bool = False,
         **fields: Any,
     ) -> Injection:
         """Put faults in force from now on; as a context manager, until the end of the block.
@@ -173,8 +176,8 @@ class WorkerSide(ClientSide):
         ``cancel_task``) select requests; ``after`` lets that many through first; ``times`` limits
         the hits; ``probability`` hits each matching request at random, repeatably with ``seed``;
         ``initial_values`` selects also the requests with which Wove delivers the initial values of
-        a weave (``data``, ``weave(x=…)``). Raises :class:`UsageError` for a fault, or a
-        combination, that cannot act on this worker.
+        a weave (``data``, ``weave(x=…)``); ``unused_ok`` lets :meth:`check` pass if nothing is hit.
+        Raises :class:`UsageError` for a fault, or a combination, that cannot act on this worker.
         """
         words = {
             "task": task,
@@ -184,8 +187,14 @@ class WorkerSide(ClientSide):
             "probability": probability,
             "seed": seed,
             "initial_values": initial_values,
+            "unused_ok": unused_ok,
         }
-        return self._state.faults.add(*self._usable(faults, words, fields))
+        usable = self._usable(faults, words, fields)
+        marked = self.marked_fault is not None and faults == (self.marked_fault,)
+        injection = self._state.faults.add(*usable, background=marked)
+        if marked:
+            self._marked.append(injection)
+        return injection
 
     def _usable(
         self,
@@ -217,25 +226,40 @@ class WorkerSide(ClientSide):
         )
 
     def stub(
-        self, task: str, *, result: Any = UNSET, error: Any = UNSET, events: Any = UNSET
+        self,
+        task: str,
+        *,
+        result: Any = UNSET,
+        error: Any = UNSET,
+        events: Any = UNSET,
+        unused_ok: bool = False,
     ) -> Stub:
         """Answer ``task`` (name or glob) without running it, from now on; as a context manager,
         until the end of the block. If several stubs match a task, the newest answers.
 
         ``result`` is a value, a list of values that are used in order, or a callable that is called
         with the run; ``error`` is an exception or a list of them; ``events`` are event frames
-        (dicts), in which missing ids are filled in. Raises :class:`UsageError` for anything else.
+        (dicts), in which missing ids are filled in. ``unused_ok`` lets :meth:`check` pass if no run
+        matches. Raises :class:`UsageError` for anything else.
         """
-        return self._state.stubs.add(task, make_source(result=result, error=error, events=events))
+        source = make_source(result=result, error=error, events=events)
+        return self._state.stubs.add(task, source, unused_ok=unused_ok)
 
-    def hold(self, task: str | None = None, release_when: int | None = None) -> Gate:
+    def hold(
+        self,
+        task: str | None = None,
+        release_when: int | None = None,
+        *,
+        unused_ok: bool = False,
+    ) -> Gate:
         """Hold the runs of ``task`` (name, glob, or all) before their bodies start, and return the
         gate that releases them.
 
         ``release_when=n`` releases them when the n-th has arrived. A sync weave needs this, because
-        it blocks and cannot release the gate that holds its runs.
+        it blocks and cannot release the gate that holds its runs. ``unused_ok`` lets :meth:`check`
+        pass if no run matches.
         """
-        return self._state.gates.hold(task, release_when)
+        return self._state.gates.hold(task, release_when, unused_ok=unused_ok)
 
     def allow_refusals(self) -> None:
         """Let :meth:`check` pass although requests were refused, until :meth:`reset`."""
@@ -246,29 +270,31 @@ class WorkerSide(ClientSide):
         inject the faults of the options again."""
         self._state.forget_outcomes()
         self._state.faults.clear()  # applies the state
-        self._state.gates.release_all()
+        self._state.gates.clear()
         self._state.stubs.clear()
         self._state.journal.clear()
         self._allow_refusals = False
+        self._marked.clear()
         if self._begun:
             self._inject_options()
 
     def _inject_options(self) -> None:
         self._begun = True
         for fault in self.options.faults:
-            self.inject(fault)
+            self._state.faults.add(*self._usable([fault], {}, {}), background=True)
 
     def check(self) -> None:
         """Raise :class:`StrictnessError` if strict mode finds a problem that no fault explains.
 
         Problems are: the service failed, a request was refused, a client rejected the certificate,
-        an injection with ``times`` never hit a request, or Wove's environment does not send to this
-        worker.
+        an injection, a stub or a hold matched nothing (unless it has ``unused_ok=True``), a gate's
+        ``arrived()`` was not awaited, or Wove's environment does not send to this worker.
         """
         self._host.flush_journal(settle=True)
         strict.check(
             self._state,
             allow_refusals=self._allow_refusals,
+            disturbed=any(injection.hits for injection in self._marked),
             environment=self.environment if self._configured else None,
             urls=self._urls,
             report=self.report,

@@ -401,32 +401,6 @@ class TestMisses:
         assert injection.missed == []
 
 
-class TestUnfired:
-    """Injections with ``times`` that hit no request."""
-
-    def test_with_times(self, injections: Injections) -> None:
-        """An injection with ``times`` that never hit is unfired."""
-        injection = inject(injections, OnRun(), times=1)
-        assert injections.unfired == [injection]
-
-    def test_removed(self, injections: Injections) -> None:
-        """A removed injection stays unfired."""
-        with inject(injections, OnRun(), times=1) as injection:
-            pass
-        assert injections.unfired == [injection]
-
-    def test_without_times(self, injections: Injections) -> None:
-        """An injection without ``times`` is not unfired."""
-        inject(injections, OnRun())
-        assert injections.unfired == []
-
-    def test_hit_in_part(self, injections: Injections) -> None:
-        """An injection that hit once is not unfired."""
-        inject(injections, OnRun(), times=2)
-        injections.plan_request(Claim(body()))
-        assert injections.unfired == []
-
-
 class TestEnding:
     """Removing injections, and ending their stalls."""
 
@@ -519,7 +493,7 @@ class TestEnding:
         """``clear()`` removes every injection."""
         inject(injections, OnRun(), times=1)
         injections.clear()
-        assert (injections.active, injections.injections, injections.unfired) == ([], [], [])
+        assert (injections.active, injections.injections) == ([], [])
 
 
 class TestReporting:

@@ -329,7 +329,7 @@ def test_release(wove_http_worker: HttpWorker, pool: ThreadPoolExecutor) -> None
 
 def test_hold_leaves_other_tasks_alone(wove_http_worker: HttpWorker) -> None:
     """A gate does not hold other tasks."""
-    wove_http_worker.hold("another")
+    wove_http_worker.hold("another", unused_ok=True)
     assert weave_one(answer) == 42
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from wove_http_dev.errors import UsageError, cannot_travel
 from wove_http_dev.faults.fault import NO_FAULT, STAGES, Fault
 from wove_http_dev.faults.selector import CLAIM_LIMIT, Selector
-from wove_http_dev.fields import changed
+from wove_http_dev.fields import changed, fields_of
 from wove_http_dev.printable import shortened
 from wove_http_dev.protocol.claim import Claim
 from wove_http_dev.runs.records import Exchange
@@ -35,10 +35,18 @@ class Injection:
     """
 
     def __init__(
-        self, faults: tuple[Fault, ...], selector: Selector, number: int, injections: Injections
+        self,
+        faults: tuple[Fault, ...],
+        selector: Selector,
+        number: int,
+        injections: Injections,
+        *,
+        background: bool = False,
     ) -> None:
         self.faults = faults
         self.selector = selector
+        self.background = background
+        """Whether the faults are those of an option or a marker, in force whatever a test does."""
         self.hits = 0
         self.redirected: list[Exchange] = []
         """The newest requests (at most 200) that arrived at the second origin because of a fault of
@@ -56,6 +64,15 @@ class Injection:
 
     def __reduce__(self) -> Any:
         raise cannot_travel(self)
+
+    @property
+    def call(self) -> str:
+        """The call of ``inject()`` that makes such an injection."""
+        faults = [repr(str(fault)) for fault in self.faults]
+        words = fields_of(Selector)
+        given = [word for word in words if getattr(self.selector, word) != words[word].default]
+        chosen = [f"{word}={getattr(self.selector, word)!r}" for word in given]
+        return f"inject({', '.join([*faults, *chosen])})"
 
     def remove(self) -> None:
         """Remove the faults, and release every request that they stall."""
@@ -226,12 +243,14 @@ class Injections:
         self._active: list[Injection] = []
         self._made: list[Injection] = []
 
-    def add(self, faults: tuple[Fault, ...], selector: Selector) -> Injection:
+    def add(
+        self, faults: tuple[Fault, ...], selector: Selector, *, background: bool = False
+    ) -> Injection:
         """Put ``faults`` in force and return their injection. Raises :class:`UsageError` if they
         cannot act together."""
         check_together(faults, selector)
         with self._lock:
-            injection = Injection(faults, selector, len(self._made), self)
+            injection = Injection(faults, selector, len(self._made), self, background=background)
             self._made.append(injection)
             self._active.append(injection)
         self.on_change()
@@ -294,12 +313,6 @@ class Injections:
         """Every injection made since the last :meth:`clear`."""
         with self._lock:
             return list(self._made)
-
-    @property
-    def unfired(self) -> list[Injection]:
-        """The injections with ``times`` that have hit no request."""
-        with self._lock:
-            return [i for i in self._made if i.selector.times is not None and not i.hits]
 
     @property
     def active(self) -> list[Injection]:

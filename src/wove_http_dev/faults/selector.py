@@ -28,7 +28,8 @@ class Selector:
     """Selects requests of ``task`` (name or glob) and ``command``. The first ``after`` of them are
     let through, then at most ``times`` are hit, each with ``probability``. Requests that only
     deliver an initial value of a weave (``data``, ``weave(x=…)``), which Wove sends as tasks, are
-    selected only with ``initial_values=True``."""
+    selected only with ``initial_values=True``. ``unused_ok`` selects nothing: it tells strict mode
+    that none need be hit."""
 
     task: str | None = field(None, "name or glob of the tasks to hit", metavar="GLOB")
     command: str | None = field(
@@ -46,6 +47,7 @@ class Selector:
         metavar="SEED",
     )
     initial_values: bool = field(False, "hit Wove's own initial values too")
+    unused_ok: bool = field(False, "strict mode accepts that nothing is hit")
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -75,11 +77,16 @@ class Selector:
             return f"{task!r} is one of Wove's own initial values"
         return None
 
+    @property
+    def selects(self) -> bool:
+        """Whether some requests are not hit because of this selector."""
+        return self != Selector(unused_ok=self.unused_ok)
+
     def check_suits(self, faults: Sequence[Fault]) -> None:
         """Raise :class:`UsageError` if the selector could never select anything for one of
         ``faults``."""
         for fault in faults:
-            if fault.listener and self != Selector():
+            if fault.listener and self.selects:
                 raise UsageError(
                     f"{fault.name} is on while it is injected: nothing selects it; use"
                     " inject(...).remove(), or inject(...) as a context manager"

@@ -89,6 +89,7 @@ def wove_http_worker_factory(
             if "environment" not in options and workers:
                 words["environment"] = _free_name(words.get("environment", "workers"), workers)
             worker = _make_worker(request, words)
+            worker.marked_fault = _fault_of(request.node)
             workers.append(worker)
             stack.enter_context(worker)
             stack.enter_context(worker.configured())

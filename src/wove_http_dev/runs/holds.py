@@ -6,7 +6,7 @@ import asyncio
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from wove_http_dev.errors import (
@@ -34,7 +34,12 @@ class Gate:
     """
 
     def __init__(
-        self, journal: Journal, task: str | None = None, release_when: int | None = None
+        self,
+        journal: Journal,
+        task: str | None = None,
+        release_when: int | None = None,
+        *,
+        unused_ok: bool = False,
     ) -> None:
         if task is not None and not isinstance(task, str):
             raise UsageError(f"task must be a name or a glob, not {task!r}")
@@ -43,6 +48,10 @@ class Gate:
                 f"release_when must be a number of runs, 1 or more, not {release_when!r}"
             )
         self.task = task
+        self.unused_ok = unused_ok
+        """Whether strict mode accepts that no run matches."""
+        self.never_awaited = 0
+        """How many calls of :meth:`arrived` were not awaited."""
         self._journal = journal
         self._release_when = release_when
         self._released = False
@@ -83,8 +92,26 @@ class Gate:
             text = self._journal.shortfall(self.task, self._count, n, done, timeout)
         raise WaitTimeoutError(f"{text}{hint}\n{self._journal.explain()}")
 
-    async def arrived(self, n: int = 1, timeout: float = 5.0) -> list[Run]:
-        """Async version of :meth:`wait_arrived`; does not block the event loop."""
+    @property
+    def call(self) -> str:
+        """The call of ``hold()`` that made this gate."""
+        return f"hold({'' if self.task is None else repr(self.task)})"
+
+    @property
+    def matched(self) -> bool:
+        """Whether a run has arrived."""
+        return self._count > 0
+
+    def arrived(self, n: int = 1, timeout: float = 5.0) -> Coroutine[Any, Any, list[Run]]:
+        """Async version of :meth:`wait_arrived`; does not block the event loop. Strict mode reports
+        a call that is not awaited."""
+        with self._changed:
+            self.never_awaited += 1
+        return self._arrived_in_loop(n, timeout)
+
+    async def _arrived_in_loop(self, n: int, timeout: float) -> list[Run]:
+        with self._changed:
+            self.never_awaited -= 1
         # A new thread, because the default pool may be full of the requests that are held.
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[Run]] = loop.create_future()
@@ -165,15 +192,29 @@ class Gates:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._gates: list[Gate] = []
+        self._made: list[Gate] = []
         self.on_change: Callable[[], None] = lambda: None
         """Called when a gate was added, and when all were removed."""
         self._lock = threading.Lock()
 
-    def hold(self, task: str | None = None, release_when: int | None = None) -> Gate:
+    @property
+    def made(self) -> list[Gate]:
+        """Every gate made since the last :meth:`clear`, also those that a stop has removed."""
+        with self._lock:
+            return list(self._made)
+
+    def hold(
+        self,
+        task: str | None = None,
+        release_when: int | None = None,
+        *,
+        unused_ok: bool = False,
+    ) -> Gate:
         """Return a new gate that holds the runs of ``task`` that arrive from now on. With
         ``release_when=n`` it releases them when the n-th arrives."""
-        gate = Gate(self._journal, task, release_when)
+        gate = Gate(self._journal, task, release_when, unused_ok=unused_ok)
         with self._lock:
+            self._made.append(gate)
             self._gates.append(gate)
         self.on_change()
         return gate
@@ -209,3 +250,9 @@ class Gates:
         for gate in gates:
             gate.release()
         self.on_change()
+
+    def clear(self) -> None:
+        """Release, remove and forget every gate."""
+        self.release_all()
+        with self._lock:
+            self._made.clear()

@@ -123,9 +123,13 @@ class Stub:
     """Answers for the tasks that match a name or glob. As a context manager, it removes itself at
     the end of the block."""
 
-    def __init__(self, task: str, source: Source, stubs: Stubs) -> None:
+    def __init__(self, task: str, source: Source, stubs: Stubs, *, unused_ok: bool) -> None:
         self.task = task
         self.source = source
+        self.unused_ok = unused_ok
+        """Whether strict mode accepts that no run matches."""
+        self.matched = False
+        """Whether a run has matched while the stub was in force."""
         self._stubs = stubs
 
     def __repr__(self) -> str:
@@ -150,6 +154,7 @@ class Stubs:
 
     def __init__(self) -> None:
         self._stubs: list[Stub] = []
+        self._made: list[Stub] = []
         self._lock = threading.Lock()
         self.on_change: Callable[[], None] = lambda: None
         """Called when a stub was added or removed."""
@@ -160,12 +165,19 @@ class Stubs:
         with self._lock:
             return [stub.task for stub in self._stubs]
 
-    def add(self, task: str, source: Source) -> Stub:
+    @property
+    def made(self) -> list[Stub]:
+        """Every stub made since the last :meth:`clear`."""
+        with self._lock:
+            return list(self._made)
+
+    def add(self, task: str, source: Source, *, unused_ok: bool = False) -> Stub:
         """Add a stub, in force from now on, and return it."""
         if not isinstance(task, str) or not task:
             raise UsageError(f"task must be a name or a glob, not {task!r}")
-        stub = Stub(task, source, self)
+        stub = Stub(task, source, self, unused_ok=unused_ok)
         with self._lock:
+            self._made.append(stub)
             self._stubs.append(stub)
         self.on_change()
         return stub
@@ -183,13 +195,14 @@ class Stubs:
         if run.initial_value:
             return None
         with self._lock:
-            for stub in reversed(self._stubs):
-                if matches_task(stub.task, run.task_id):
-                    return stub.source
-        return None
+            matching = [stub for stub in self._stubs if matches_task(stub.task, run.task_id)]
+            for stub in matching:  # an older one too: its name is right
+                stub.matched = True
+        return matching[-1].source if matching else None
 
     def clear(self) -> None:
-        """Remove every stub."""
+        """Remove and forget every stub."""
         with self._lock:
             self._stubs.clear()
+            self._made.clear()
         self.on_change()
