@@ -13,9 +13,10 @@ import os
 import pickle
 import socket
 import ssl
+import threading
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -246,6 +247,15 @@ def weave_one(value_or_function: Any = (1, 2), environment: str = "workers", **o
 def answer() -> int:
     """Return 42: a task for tests that need any task."""
     return 42
+
+
+def lasting(threads: Iterable[threading.Thread]) -> list[threading.Thread]:
+    """Those of ``threads`` that do not end. A worker's ``stop()`` waits for about a second until
+    its threads have ended, and a busy machine needs longer."""
+    threads = list(threads)
+    for thread in threads:
+        thread.join(TIMEOUT)
+    return [thread for thread in threads if thread.is_alive()]
 
 
 def process_state() -> dict[str, Any]:

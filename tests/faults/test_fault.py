@@ -20,6 +20,7 @@ from tests.support import (
     answer,
     cancel_frame,
     connect,
+    lasting,
     parse_responses,
     read_all,
     run_frame,
@@ -695,4 +696,4 @@ def test_later_stall_does_not_outlive_the_worker(
     pool.submit(ask, worker)
     assert STALLED.wait(TIMEOUT)
     worker.stop()
-    assert not [thread for thread in threading.enumerate() if "-connection-" in thread.name]
+    assert not lasting(t for t in threading.enumerate() if "-connection-" in t.name)

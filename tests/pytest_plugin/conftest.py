@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from tests.pytest_plugin.helpers import HELPER
 
 
 @pytest.fixture(autouse=True)
-def helper(pytester: pytest.Pytester) -> None:
-    """The module that the tests in the test runs import."""
+def helper(pytester: pytest.Pytester, pytestconfig: pytest.Config) -> None:
+    """The module that the tests in the test runs import, and an ini file."""
     pytester.makepyfile(helper=HELPER)
-    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+    lines = ["[pytest]"]
+    # pytest-asyncio, from 0.24 on, may warn unless this is set; before, pytest warns if it is.
+    with suppress(ValueError):
+        pytestconfig.getini("asyncio_default_fixture_loop_scope")
+        lines.append("asyncio_default_fixture_loop_scope = function")
+    pytester.makeini("\n".join(lines))
