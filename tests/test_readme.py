@@ -3,13 +3,19 @@ pages name everything that there is."""
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from wove_http_dev import HttpWorker, pytest_plugin
+from wove_http_dev.cli.main import make_parser, parse
 from wove_http_dev.fields import fields_of
 from wove_http_dev.options import Options
 from wove_http_dev.pytest_plugin import hooks
@@ -33,6 +39,77 @@ PATHS = [
     if name.startswith(("src/", "tests/", "examples/", ".github/"))
     or page == "src/wove_http_dev/README.md"
 ]
+ANCHORS = [
+    (page, target)
+    for page, text in PAGES.items()
+    for target in re.findall(r"\]\((?!https?:)([^)]*#[^)]+)\)", text)
+]
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+OUTPUT = re.compile(r"<!-- output: (\S+) -->\n```text\n(.*?)```", re.DOTALL)
+
+
+def slug(heading: str) -> str:
+    """The anchor that GitHub gives a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def commands_in(text: str) -> Iterator[str]:
+    """The command lines in the blocks of shell of a page."""
+    for kind, block in re.findall(r"```(sh|console)\n(.*?)```", text, re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            if kind == "sh" or line.startswith("$ "):
+                yield from line.removeprefix("$ ").split(" && ")
+
+
+COMMANDS = [(page, line) for page, text in PAGES.items() for line in commands_in(text)]
+
+
+def unusable(words: list[str]) -> str | None:
+    """What is wrong with a command line; ``None`` if nothing is."""
+    program, *words = words
+    program = program.removeprefix(".venv/bin/")
+    if program.startswith("python") and words[:1] == ["-m"]:
+        program, words = words[1], words[2:]
+    if program in ("wove-http-dev", "wove_http_dev"):
+        try:
+            parse(words, make_parser())
+        except SystemExit:
+            return "not a command line of wove-http-dev"
+    elif program == "tox":
+        names = words[words.index("-e") + 1].split(",")
+        known = ["py", *re.findall(r"\[testenv:(.+)\]", (ROOT / "tox.ini").read_text())]
+        return None if set(names) <= {*known} else f"no environment {names}"
+    elif program == "pytest":
+        own = {word for word in words if word.startswith("--wove-http-")}
+        return None if own <= flags() else f"pytest has no {own - flags()}"
+    elif program not in ("venv", "pip", "git", "cd"):
+        return f"unknown program {program}"
+    return None
+
+
+def steady(text: str) -> list[str]:
+    """The lines of a report, without what differs between two runs."""
+    text = re.sub(r"localhost:\d+|\b[0-9a-f]{8}\b|[\d.]+ ms", "…", text)
+    return re.sub(r'File ".*/', 'File "', text).strip("-\n ").splitlines()
+
+
+def run_python(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in ``directory`` with the state directory there."""
+    environ = {
+        **os.environ,
+        "XDG_STATE_HOME": str(directory),
+        "PYTEST_ADDOPTS": "",
+        "COLUMNS": "80",
+    }
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=directory,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize(("page", "name", "shown"), BLOCKS, ids=[block[1] for block in BLOCKS])
@@ -69,6 +146,89 @@ def test_pre_commit_runs_the_ruff_of_tox() -> None:
     hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
     tox = (ROOT / "tox.ini").read_text(encoding="utf-8")
     assert re.findall(r"rev: v([\d.]+) # the version", hooks) == re.findall(r"ruff==([\d.]+)", tox)
+
+
+@pytest.mark.parametrize(("page", "anchor"), ANCHORS)
+def test_a_link_leads_to_a_heading(page: str, anchor: str) -> None:
+    """The part of a link after # is a heading of the page that it leads to."""
+    path, _, name = anchor.partition("#")
+    target = ((ROOT / page).parent / path).resolve() if path else ROOT / page
+    assert name in {slug(line) for line in HEADING.findall(target.read_text(encoding="utf-8"))}
+
+
+# Code
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_says_what_it_is(page: str) -> None:
+    """A block of a page is python, sh, console or text, so that no code goes untested."""
+    kinds = re.findall(r"^ *```(\w*)\n.*?^ *```$", PAGES[page], re.DOTALL | re.MULTILINE)
+    assert set(kinds) <= {"python", "sh", "console", "text"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_python_blocks_are_files(page: str) -> None:
+    """Every block of Python is a file, which is tested; the one of the guide has its own test."""
+    count = PAGES[page].count("```python\n")
+    own = 1 if page == "src/wove_http_dev/conformance/README.md" else 0
+    assert count == len(BLOCK.findall(PAGES[page])) + own
+
+
+@pytest.mark.parametrize(("page", "line"), COMMANDS)
+def test_a_command_can_be_used(page: str, line: str) -> None:
+    """A command line in a block is one that its program accepts."""
+    assert unusable(shlex.split(line, comments=True)) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "wove-http-dev nonsense",
+        "wove-http-dev serve --nonsense",
+        "python -m wove_http_dev faults --nonsense",
+        "pytest --wove-http-nonsense URL",
+        "tox -e nonsense",
+        "nonsense",
+    ],
+)
+def test_a_wrong_command_is_found(line: str) -> None:
+    """A command, a flag or an environment that does not exist is noticed."""
+    assert unusable(line.split()) is not None
+
+
+def test_the_failure_that_is_shown(tmp_path: Path) -> None:
+    """What the README shows of a failing test is what pytest prints."""
+    (name, shown) = OUTPUT.findall(PAGES["README.md"])[0]
+    source = (ROOT / name).read_text(encoding="utf-8").replace('["Ada", "Grace"]', "[None]", 1)
+    (tmp_path / "test_letters.py").write_text(source, encoding="utf-8")
+    done = run_python(tmp_path, "-m", "pytest", "-p", "no:cacheprovider", "test_letters.py")
+    begin = done.stdout.index("- wove http worker -")
+    section = done.stdout[begin:].partition("\n====")[0]
+    # The line of carets below a line of source is there from Python 3.11 on.
+    assert steady(re.sub(r"\n +[~^]+(?=\n)", "", section)) == steady(shown)
+
+
+def test_settings(tmp_path: Path) -> None:
+    """The settings that the README shows for ``exec`` reach its worker."""
+    (tmp_path / "settings.py").write_text((ROOT / "examples/settings.py").read_text())
+    (tmp_path / "weaving.py").write_text(
+        "import settings\nfrom wove import weave\n"
+        "with weave() as w:\n"
+        "    @w.do(environment='workers')\n"
+        "    def answer():\n"
+        "        return 42\n"
+        "print(w.result.answer)\n"
+    )
+    words = ["-m", "wove_http_dev", "exec", "--", sys.executable, "weaving.py"]
+    assert "42\n" in run_python(tmp_path, *words).stdout
+
+
+def test_lines_of_doctor() -> None:
+    """The lines of ``doctor`` in the top README are among those that are tested."""
+    tested = PAGES["src/wove_http_dev/cli/README.md"]
+    shown = re.findall(r"^(?:problem|ok) .*$", PAGES["README.md"], re.MULTILINE)
+    assert shown
+    assert [line for line in shown if line not in tested] == []
 
 
 # The reference of the pytest plugin

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import run
+from wove_http_dev import cli
 from wove_http_dev.cli.serve import _how_to_reach
 from wove_http_dev.cli.state_directory import StateDirectory
 from wove_http_dev.worker import HttpWorker
 
-README = Path(__file__).parent.parent.parent / "README.md"
+README = Path(str(cli.__file__)).parent / "README.md"
 pytestmark = pytest.mark.usefixtures("environ")
 
 SETTINGS = """
@@ -135,8 +136,9 @@ def test_readme(monkeypatch: pytest.MonkeyPatch) -> None:
         Path("myapp/tasks.py").write_text(TASKS)
         printed = run("doctor", "myapp.settings").stdout
     printed = printed.replace(str(state.path), "/home/me/.local/state/wove-http-dev")
-    section = README.read_text(encoding="utf-8").partition("## What is wrong with my")[2]
-    shown = re.sub(r"\n {10,}", " ", section.split("```")[3]).strip().splitlines()
+    section = README.read_text(encoding="utf-8").partition("## doctor")[2]
+    lines = section.split("```text\n")[1].partition("```")[0]
+    shown = re.sub(r"\n {10,}", " ", lines).strip().splitlines()
     assert len(shown) == 5
     assert [line for line in shown if line.removesuffix("…") not in printed] == []
 
