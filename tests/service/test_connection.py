@@ -351,7 +351,7 @@ def test_broken_off_request_is_in_the_journal(plain_worker: HttpWorker) -> None:
         sock.sendall(request_bytes({"Content-Length": "100"}) + b"{")
         sock.shutdown(socket.SHUT_WR)
         read_all(sock)
-    assert "before its request was whole" in plain_worker.exchanges[-1].error
+    assert "before its request was complete" in plain_worker.exchanges[-1].error
 
 
 # Requests that are refused by their heads

@@ -14,28 +14,30 @@ class Admitted(Protocol):
     authenticated: bool
     """Whether a request on it was accepted."""
     evicted: bool
-    """Whether it was told to end."""
-
+    """Whether it is being ended to make room."""
     awaits: str
     """What it waits for from its client: ``request`` (or a handshake), or ``reader`` for its reply;
     empty while it serves a request."""
     awaits_since: float
+    """When that began."""
 
 
 _A = TypeVar("_A", bound=Admitted)
 
 
 def near_limit(limit: int) -> int:
-    """Return the number of connections from which on old ones end. They need a moment to do so, in
-    which new ones are admitted."""
+    """Return the number of connections at which old ones start to be ended. It is below ``limit``,
+    because ending takes a moment, in which new ones are still admitted."""
     return limit - limit // 8
 
 
 def to_evict(connections: Iterable[_A], now: float, patience: float) -> _A | None:
-    """Return the connection to end: the first of ``connections``, which are in the order of their
-    arrival, that has not authenticated; if all have, the one that has been idle the longest; else
-    the one that has left its reply unread the longest. ``None`` if there is none for which
-    ``patience`` seconds are over."""
+    """Return the connection to end: the oldest one that has not authenticated; if there is none,
+    the one that has been idle longest; if there is none either, the one that has left its reply
+    unread longest. ``None`` if none of them has been so for ``patience`` seconds.
+
+    ``connections`` must be in the order of arrival.
+    """
     idle: list[_A] = []
     unread: list[_A] = []
     for connection in connections:

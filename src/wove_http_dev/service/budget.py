@@ -31,8 +31,9 @@ class ByteBudget:
         timeout: float,
         given_up: Callable[[], bool] = lambda: False,
     ) -> bool:
-        """Make the share of ``owner`` ``size`` bytes. Blocks while the others have too much, at
-        most ``timeout`` seconds, and until ``given_up()``. Returns whether there was room."""
+        """Set the share of ``owner`` to ``size`` bytes, and return true. Block while the shares of
+        the others leave no room for it; return false if they still do after ``timeout`` seconds,
+        or when ``given_up()`` returns true."""
 
         def fits() -> bool:
             first = next(iter(self._shares))
@@ -49,12 +50,12 @@ class ByteBudget:
 
     def release(self, owner: object) -> None:
         """Give back the share of ``owner``, if it has one."""
-        if owner in self._shares:  # only its own thread adds it
+        if owner in self._shares:  # no lock: only the owner's thread adds or removes its share
             with self._changed:
                 self._shares.pop(owner, None)
                 self._changed.notify_all()
 
     def wake(self) -> None:
-        """Make those who wait call ``given_up()``."""
+        """Make the threads that wait in :meth:`take` call ``given_up()`` again."""
         with self._changed:
             self._changed.notify_all()

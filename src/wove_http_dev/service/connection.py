@@ -26,9 +26,11 @@ from wove_http_dev.service.limits import Limits
 from wove_http_dev.tls import CertificateAuthority
 
 CHUNK = 65536
+"""Bytes that are received at once."""
 DRAIN_BYTES = 128 * 2**20
-_Socket = socket.socket  # below TLS; pytest-socket later replaces the name in its module
-EVICTION = "the limit of connections was near, and this one had not authenticated for longest"
+"""Bytes that are read and dropped after a reply; more end the connection."""
+_Socket = socket.socket  # for calls below TLS; a name that pytest-socket does not replace
+EVICTION = "the limit of connections was near; this one was ended to make room for another"
 RST = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 seconds: close() sends a reset
 
 
@@ -76,14 +78,18 @@ class HttpConnection:
         self.evicted = False
         self.awaits = "request"
         self.unproven_since = self.awaits_since = time.monotonic()
-        self._announced = True
+        self._eviction_unrecorded = False
+        """Whether the journal must still get the eviction, even if nothing has arrived."""
         self._answering = False
+        """Whether a request is being served."""
         self._last = False
         """Whether no further request is served."""
         self._over = False
+        """Whether the server ended the connection."""
         self._must_reset = False
         self._broken: BaseException | None = None
-        """The newest error of the socket: the client's doing, unlike any other exception."""
+        """The last exception of the socket. The client caused it; any other exception is a failure
+        of the service or of a fault."""
         self._faults: list[str] = []
         self._wait: Callable[[float | None], bool] = NO_PLAN.wait("")
         self.names = owner.names()
@@ -95,7 +101,8 @@ class HttpConnection:
     def interrupt(self, *, reset: bool, gently: bool) -> None:
         """End the connection from another thread; ``reset`` sends a TCP reset. ``gently`` does
         nothing while a request is being served."""
-        # In this order: a request that is answered meanwhile is the last one, or is not spared.
+        # In this order: a request that begins to be served between the two lines is ended, or is
+        # the last one.
         self._last = gently
         if gently and self._answering:
             return
@@ -110,11 +117,11 @@ class HttpConnection:
             else:
                 _Socket.shutdown(self._sock, socket.SHUT_RDWR)
 
-    def evict(self, *, announce: bool) -> None:
+    def evict(self, *, record: bool) -> None:
         """End the connection from another thread, to make room. A request that has already arrived
-        is still served. ``announce`` records it even if nothing has arrived."""
+        is still served. ``record`` adds it to the journal even if nothing has arrived."""
         self.evicted = True
-        self._announced = not announce
+        self._eviction_unrecorded = record
         how = socket.SHUT_RDWR if self.awaits == "reader" else socket.SHUT_RD
         with contextlib.suppress(OSError):
             _Socket.shutdown(self._sock, how)
@@ -128,10 +135,10 @@ class HttpConnection:
             plan = self._owner.handler.plan_connection()
             self._faults = plan.names
             self._wait = plan.wait("connection")
-            if self._faults:  # until it lets the connection proceed
+            if self._faults:  # while a fault stalls the connection, it is not ended to make room
                 self._await("")
             plan.fault("connection").on_connection(self)
-            if not self._announced:
+            if self._eviction_unrecorded:
                 self._broke_off("", "")
         except Aborted:
             pass
@@ -147,15 +154,16 @@ class HttpConnection:
         self._owner.handler.connection_failed(error, code=code, status=status, faults=self._faults)
 
     def _broke_off(self, error: str, code: str) -> None:
-        """Record that the connection ended before a request was whole, unless it is known why."""
+        """Record that the connection ended before a request was complete: as evicted, or with
+        ``error`` unless the server ended it."""
         if self.evicted:
-            self._announced = True
+            self._eviction_unrecorded = False
             self._failed(EVICTION, "connection-evicted")
         elif not self._over:
             self._failed(error, code)
 
     def _await(self, what: str) -> None:
-        """Note what the connection waits for from its client; nothing while it serves."""
+        """Set ``awaits`` to ``what`` (see ``admission.Admitted``), from now on."""
         self.awaits_since = time.monotonic()
         self.awaits = what
 
@@ -268,7 +276,7 @@ class HttpConnection:
         try:
             if not intake.read(limits.idle if self.head else limits.head):
                 if reader.started:
-                    error = "the client closed before its request was whole"
+                    error = "the client closed before its request was complete"
                     self._broke_off(error, "request-incomplete")
                 return False
             request = reader.request()
@@ -299,7 +307,7 @@ class HttpConnection:
         given_up = lambda: self._over or self.evicted  # noqa: E731
         if not self._owner.budget.take(self, size, self._limits.bodies_wait, given_up):
             return False
-        self.unproven_since = time.monotonic()  # a large body may take longer, if it arrives
+        self.unproven_since = time.monotonic()  # a large body may take long, while it arrives
         return True
 
     def _accepted(self) -> None:

@@ -32,7 +32,8 @@ class PendingReply(Protocol):
         wrote the reply."""
 
     def wait(self, seconds: float | None) -> bool:
-        """Block a fault of the stage ``wire``; see :class:`wove_http_dev.faults.fault.Waiting`."""
+        """Wait for a fault of the stage ``wire``; see
+        :class:`wove_http_dev.faults.fault.Waiting`."""
 
 
 class Handler(Protocol):

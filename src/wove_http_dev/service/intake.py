@@ -1,6 +1,6 @@
 """``RequestIntake``: reads one request, within the limits of its connection.
 
-A request that its head already refuses is not read to its end.
+If the head is enough to refuse a request, the request is not read to its end.
 """
 
 from __future__ import annotations
@@ -15,19 +15,22 @@ from wove_http_dev.protocol.request_reader import RequestError, RequestReader
 from wove_http_dev.service.limits import Limits
 
 Receive = Callable[[float], bytes]
-"""Waits for bytes, at most as many seconds as its argument, and returns them; none at the end.
+"""Waits for bytes, at most that many seconds, and returns them; no bytes if the client closed.
 Raises ``TimeoutError``, or another ``OSError``."""
 Reserve = Callable[[int], bool]
-"""Reserves memory for a body of that many bytes; waits for it for a limited time, and returns
-whether there was room."""
+"""Reserves memory for a body of that many bytes: waits a limited time for room, and returns
+whether there was any."""
 _STEP = 2**20
 """Bytes that are reserved beyond those that have arrived."""
 
 
 class RequestIntake:
-    """Reads a request with ``reader``. ``judge`` returns the refusal of a request for what its head
-    is; ``reserve`` is asked for memory beyond the first :data:`READ_BYTES` of a body; ``clock``
-    returns seconds."""
+    """Reads a request with ``reader``.
+
+    ``judge`` gets the head, and returns the refusal if the head is enough to refuse the request.
+    ``reserve`` is called for the memory that a body needs beyond :data:`READ_BYTES`. ``clock``
+    returns seconds.
+    """
 
     def __init__(
         self,
@@ -58,10 +61,12 @@ class RequestIntake:
         return None if self._reader.complete else self._refusal
 
     def read(self, wait: float) -> bool:
-        """Block until the request is whole, or refused by its head and enough of it is known.
+        """Block until the request is complete; or, if its head is enough to refuse it, until the
+        beginning of its body has arrived, which says what was refused.
 
-        Returns false if the client closed before. Waits ``wait`` seconds for the first bytes, and
-        raises ``TimeoutError`` if none come; later :class:`RequestError`.
+        Returns false if the client closed before that. Raises ``TimeoutError`` if no byte arrives
+        within ``wait`` seconds, and :class:`RequestError` if the rest takes too long, is too large,
+        or is not HTTP.
         """
         try:
             return self._read(wait)
@@ -96,12 +101,13 @@ class RequestIntake:
                 raise _too_slow()
 
     def _refused(self) -> bool:
-        """Judge the head, once; return whether enough is known of a request that it refuses."""
+        """Judge the head, once. Return whether the request is refused and enough of its body has
+        arrived."""
         first = self._body_begun is None
         if first:
             self._body_begun = self._clock()
             self._refusal = self._judge(self._reader.head())
-        if self._refusal is not None:  # the beginning of the body says what was refused
+        if self._refusal is not None:
             return self._reader.expects_continue or self._reader.body_size >= READ_BYTES
         if first and self._reader.expects_continue:
             self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -118,7 +124,7 @@ class RequestIntake:
             )
         self._reserved = wanted
         assert self._body_begun is not None
-        self._body_begun += self._clock() - before  # the client was kept waiting
+        self._body_begun += self._clock() - before  # not the client's time
 
     def _time_left(self) -> float:
         limits, now = self._limits, self._clock()

@@ -39,7 +39,7 @@ class Listener:
             for sock in (self._reader, self._writer):
                 close_in_forks(sock)
             for sock in (*self.sockets, self._reader):
-                # The client of a connection that was ready may go before it is accepted.
+                # Otherwise accept() would block if the client has closed a ready connection.
                 sock.setblocking(False)
                 self._poll.register(sock, select.POLLIN)
         except BaseException:
@@ -78,8 +78,8 @@ class Listener:
 
 
 def _accepted(listener: socket.socket) -> socket.socket:
-    # As socket.accept(), which makes its result with what ``socket.socket`` is at that moment: a
-    # guard against network access (pytest-socket) raises there, and the descriptor is lost.
+    # Not socket.accept(), whose result is of the class that ``socket.socket`` is now. That of a
+    # guard against network access (pytest-socket) raises, and the descriptor would be lost.
     descriptor, _ = listener._accept()  # type: ignore[attr-defined]
     try:
         sock = _Socket(listener.family, listener.type, listener.proto, fileno=descriptor)

@@ -142,8 +142,8 @@ class Pipeline:
             reply = json_reply(exc.status, {"error": exchange.refusal, "code": exc.code})
             if isinstance(exc, UnavailableError) and exc.retry_after is not None:
                 reply.headers.append(("Retry-After", f"{exc.retry_after:g}"))
-        except BaseException as exc:  # a bug, here or in a fault (SystemExit too): the client
-            record_failure(self.journal, exc, exchange=exchange)  # still gets a reply
+        except BaseException as exc:  # a bug of the service or a fault may raise SystemExit too
+            record_failure(self.journal, exc, exchange=exchange)
             reply = json_reply(500, {"error": "the worker service failed; see its log"})
         stage = ResponseStage(
             request,
@@ -176,8 +176,8 @@ class Pipeline:
         self._record_verdict(request, verdict, exchange)
         on_accepted()
         # OPTIONS may ask for the server as a whole, which has no path (RFC 9110, 9.3.7): a 405.
-        whole = request.method == "OPTIONS" and request.target == "*"
-        if not whole and request.target.partition("?")[0] not in self.paths:
+        of_server = request.method == "OPTIONS" and request.target == "*"
+        if not of_server and request.target.partition("?")[0] not in self.paths:
             exchange.refusal = f"the path is not {' or '.join(dict.fromkeys(self.paths))}"
             exchange.code = "wrong-path"
             return json_reply(404, {"error": exchange.refusal, "code": exchange.code})
@@ -301,7 +301,7 @@ class Pipeline:
             try:
                 self.gates.park(run, execution)
             except BaseException as exc:
-                record_failure(self.journal, exc)  # the task's error alone would be the task's
+                record_failure(self.journal, exc)  # otherwise it looks like the task's own error
                 raise
             if not execution.begin():
                 return CANCELLED

@@ -44,7 +44,7 @@ class Port:
             raise
 
     def _reserve(self, where: list[Address], number: int) -> None:
-        rejected: list[Reservation] = []  # kept meanwhile: each attempt has another number
+        rejected: list[Reservation] = []  # closed last, so that each attempt gets another number
         try:
             for _ in range(_ATTEMPTS - 1):
                 try:
@@ -110,7 +110,7 @@ def _addresses(host: str) -> list[Address]:
     """Return the addresses of ``host``, IPv4 first.
 
     Those of ``localhost`` are loopback's of both families, whatever /etc/hosts says (RFC 6761,
-    6.3): curl and browsers do not ask it, others get ``::1`` first.
+    6.3): curl and browsers do not read it, other clients may try ``::1`` first.
     """
     if Host(host).is_localhost:
         found = [(socket.AF_INET, "127.0.0.1")]

@@ -1,4 +1,4 @@
-"""``ServiceReply``: a reply of the pipeline, which records in the journal how it is written."""
+"""``ServiceReply``: a reply of the pipeline, which records in the journal how its writing ended."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class ServiceReply:
     exchange: Exchange
     journal: Journal
     hung_up: bool = False
+    """Whether a fault closes the connection in place of a reply."""
 
     @property
     def ends_early(self) -> bool:

@@ -1,6 +1,6 @@
-"""One (address, port) that stays reserved while nothing listens on it: a rule for each platform.
+"""Keeps one (address, port) reserved while nothing listens on it: on Linux, on macOS and BSD.
 
-In both, a new connection to the port is refused while nothing listens.
+On each of them, a new connection to the port is refused while nothing listens.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def reserve(where: Address, number: int) -> Reservation:
 
 
 class LinuxReservation:
-    """A bound socket that never listens; another one listens and can be closed at any time.
+    """Reserves the port with a bound socket that never listens. The one that listens is another,
+    which can be closed at any time.
 
     Linux refuses a second bind unless both sockets have SO_REUSEADDR and none of them listens
     (socket(7); ``inet_csk_bind_conflict`` in net/ipv4/inet_connection_sock.c), and answers a
@@ -99,7 +100,8 @@ class LinuxReservation:
 
 
 class BsdReservation:
-    """A connected socket with that local port; another one listens and can be closed at any time.
+    """Reserves the port with a connected socket whose local port it is. The one that listens is
+    another, which can be closed at any time.
 
     macOS and the BSDs refuse a second bind of an (address, port) unless both sockets have
     SO_REUSEPORT, whatever SO_REUSEADDR says (``in_pcbbind`` in XNU's bsd/netinet/in_pcb.c,
@@ -124,8 +126,8 @@ class BsdReservation:
         except OSError as exc:
             if exc.errno != errno.EADDRINUSE or not number:
                 raise
-            # Connections of an earlier server (TIME_WAIT) may require SO_REUSEADDR; the port is
-            # nobody's if the wildcard, and loopback for it, can then be bound as well.
+            # Connections of an earlier server (TIME_WAIT) may require SO_REUSEADDR. No server has
+            # the port if the wildcard address, and loopback for it, can then be bound as well.
             family, address = where
             wildcard = "::" if family == socket.AF_INET6 else "0.0.0.0"
             for each in {wildcard, Host(address).connectable}:
@@ -200,8 +202,8 @@ def _bound(where: Address, number: int, *options: int) -> socket.socket:
         for option in options:
             _set(bound, option)
         if family == socket.AF_INET6:
-            # Linux and macOS let "::" take IPv4 connections as well, FreeBSD does not unless told
-            # (ip6(4)), and OpenBSD never does (EINVAL).
+            # Linux and macOS let "::" take IPv4 connections as well, FreeBSD does not unless
+            # asked (ip6(4)), and OpenBSD never does (EINVAL).
             with suppress(OSError):
                 only = int(address != "::")
                 bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only)

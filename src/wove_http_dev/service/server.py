@@ -58,13 +58,16 @@ class Server:
         self._listener: Listener | None = None
         self._closing: Listener | None = None
         self._waiting = 0
+        """Threads that wait for a connection."""
         self._count = 0
+        """Threads that were started; each has a number in its name."""
         self._threads: set[threading.Thread] = set()
         self._connections: dict[HttpConnection, None] = {}  # in the order of their arrival
         self._evicted = 0
-        """Connections that were told to end and have not ended."""
+        """Connections that are being ended to make room."""
         self._crowded = False
-        """Whether connections are told to end, since there were last half as many."""
+        """Whether a connection was ended to make room, and half of them have not ended since. The
+        journal records the first such connection even if it sent nothing."""
         self.budget = ByteBudget(limits.bodies)
         self.stopping = False
         self._handshakes = 0
@@ -90,8 +93,8 @@ class Server:
         lock."""
         self._count += 1
         name = f"{self._name}-connection-{self._count}"
-        # A thread that does not start is not entered. One that does needs the lock to change
-        # anything, so it is entered in time.
+        # A thread that could not start is not added. One that starts cannot end before it has
+        # the lock, so it is added in time.
         self._threads.add(start_thread(self._serve, listener, name=name))
         self._waiting += 1
 
@@ -107,7 +110,7 @@ class Server:
                     if self._listener is not listener or self._waiting >= IDLE_THREADS:
                         return
                     self._waiting += 1
-                connection = None  # it has its last reply
+                connection = None  # not kept in memory while the thread waits for the next one
         finally:
             with self._lock:
                 self._threads.discard(threading.current_thread())
@@ -153,7 +156,7 @@ class Server:
     def _evict(self) -> None:
         connection = to_evict(self._connections, time.monotonic(), self.limits.patience)
         if connection is not None:
-            connection.evict(announce=not self._crowded)
+            connection.evict(record=not self._crowded)
             self._crowded = True
             self._evicted += 1
 
@@ -189,7 +192,7 @@ class Server:
                 if number in _EXHAUSTED:
                     with self._lock:
                         self._evict()
-                if type(exc) is not self._reported:  # once: a client waits, each attempt fails
+                if type(exc) is not self._reported:  # once: each attempt fails while a client waits
                     self._reported = type(exc)
                     self._report(exc)
                 time.sleep(0.05)  # until there are descriptors or memory again

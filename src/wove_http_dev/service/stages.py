@@ -18,9 +18,9 @@ from wove_http_dev.runs.runner import Execution, run_body
 from wove_http_dev.runs.stubs import StubAnswer, Stubs
 
 
-def execution_name(run: Run, times: str = "") -> str:
+def execution_name(run: Run, note: str = "") -> str:
     """Return the name under which an execution of ``run`` is reported if it does not end."""
-    return f"{run.task_id[:200]} ({run.run_id[:200]}{times})"
+    return f"{run.task_id[:200]} ({run.run_id[:200]}{note})"
 
 
 class StageService(Protocol):
@@ -105,9 +105,7 @@ class RunStage:
         return outcome
 
     def again(self) -> Outcome:
-        return self._execute(
-            Execution(f"{self.run.task_id[:200]} ({self.run.run_id[:200]}, again)")
-        )
+        return self._execute(Execution(execution_name(self.run, ", again")))
 
     def _execute(self, execution: Execution) -> Outcome:
         command, known = self._command, self._service.first_outcomes
