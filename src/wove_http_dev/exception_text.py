@@ -20,7 +20,7 @@ _CAUSES = 50
 described."""
 
 CALLERS = tuple(os.path.join(os.path.dirname(file), "") for file in (__file__, asyncio.__file__))
-"""The folders of the code that calls tasks."""
+"""The folders of the code that calls tasks: this package and asyncio."""
 
 
 def shortened(text: str, limit: int) -> str:

@@ -1,4 +1,4 @@
-"""What needs Linux or macOS."""
+"""Refuses on Windows what needs Linux or macOS."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from wove_http_dev.errors import UsageError
 
 
 def require_posix(what: str) -> None:
-    """Raise :class:`UsageError` on Windows, which lacks what ``what`` needs; the message names it.
+    """Raise :class:`UsageError` on Windows, where ``what`` cannot work; the message names it.
 
     There SO_REUSEADDR lets any process take a port that another one listens on (Winsock, "Using
     SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"), Python has neither ``poll()`` nor ``pass_fds``, SIGHUP

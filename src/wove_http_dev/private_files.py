@@ -45,15 +45,16 @@ def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write the file so that only its owner can read it, otherwise like :func:`write_whole`. A new
-    file has no name before it is whole, where the system can do that: a process that is killed
-    leaves no key."""
+    """Write the file so that only its owner can read it, otherwise like :func:`write_whole`. Where
+    the system can do that, a new file gets its name when it is complete, so that a process that is
+    killed leaves no key."""
     if not _write_nameless(path, content):
         write_whole(path, content, 0o600)
 
 
 def _write_nameless(path: Path, content: bytes) -> bool:
-    """Write the new file and return true; return false if there is a file, or it needs a name."""
+    """Write the new file and return true; return false if ``path`` exists, or if the system cannot
+    write a file without a name."""
     if not hasattr(os, "O_TMPFILE"):  # only Linux has it, and not on every file system
         return False
     try:
@@ -101,7 +102,7 @@ def read_own(path: Path, *, private: bool) -> bytes:
 
 
 def _open_to_read(path: str, _: int) -> int:
-    # A FIFO without O_NONBLOCK would block until somebody writes to it.
+    # A FIFO without O_NONBLOCK would block until a process writes to it.
     return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 

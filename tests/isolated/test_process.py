@@ -138,7 +138,7 @@ def test_failure_in_the_account_of_the_end(
     def fail() -> None:
         raise MemoryError
 
-    monkeypatch.setattr(child, "_account_for_the_end", fail)
+    monkeypatch.setattr(child, "_record_end", fail)
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     child.process.kill()
     assert child.ended.wait(TIMEOUT)

@@ -30,7 +30,7 @@ LONGEST = 65_536
 
 
 class _Writer:
-    """Writes to the file of ``stream``, in a thread of its own, what :meth:`put` is given."""
+    """Writes what :meth:`put` gets to the file of ``stream``, in a thread of its own."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -41,7 +41,7 @@ class _Writer:
         self._dropped = 0
         self._closed = False
         self._unfinished: object = None
-        """Who wrote the beginning of the line that has not ended yet."""
+        """The source of the line that has begun and not ended; ``None`` after a whole line."""
         self._thread = threading.Thread(
             target=self._run_and_close, name="wove-http-dev-output", daemon=True
         )
@@ -52,7 +52,8 @@ class _Writer:
         self._thread.start()
 
     def put(self, source: object, data: bytes) -> None:
-        """Let ``data`` of ``source`` be written. Drops it if too much waits already."""
+        """Queue ``data``, which ``source`` has written; drop it if too much waits already. Does not
+        block."""
         if os.getpid() != self._process:  # the thread is not in a forked child
             self._write_safely(data)
             return
@@ -60,7 +61,7 @@ class _Writer:
             if self._waiting and self._size + len(data) > LIMIT:
                 self._dropped += max(1, data.count(b"\n"))
                 return
-            self._tell_dropped()
+            self._report_dropped()
             self._append(source, data)
             self._changed.notify_all()
 
@@ -68,9 +69,9 @@ class _Writer:
         self._waiting.append((source, data))
         self._size += len(data)
 
-    def _tell_dropped(self) -> None:
+    def _report_dropped(self) -> None:
         if self._dropped:
-            text = f"wove-http-dev: {self._dropped} lines were dropped: nobody read them in time\n"
+            text = f"wove-http-dev: {self._dropped} lines were dropped: not read in time\n"
             self._dropped = 0
             self._append(self, text.encode("ascii"))
 
@@ -89,7 +90,7 @@ class _Writer:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._closed)
                 if len(self._waiting) < 2:
-                    self._tell_dropped()
+                    self._report_dropped()
                 if not self._waiting:
                     return
                 source, data = self._waiting[0]
@@ -165,10 +166,10 @@ class LineStream(io.TextIOBase):
         """Return true."""
         return True
 
-    def reconfigure(self, **words: Any) -> None:
+    def reconfigure(self, **settings: Any) -> None:
         """Change the original stream, whose encoding is used."""
         if isinstance(self._stream, io.TextIOWrapper):
-            self._stream.reconfigure(**words)
+            self._stream.reconfigure(**settings)
 
     def write(self, text: str) -> int:
         """Write ``text``: its whole lines at once, the rest with the end of its line."""
@@ -176,7 +177,7 @@ class LineStream(io.TextIOBase):
         return len(text)
 
     def write_bytes(self, data: bytes) -> None:
-        """Like :meth:`write`."""
+        """Like :meth:`write`, for encoded text."""
         thread = threading.current_thread()
         for other in [each for each in list(self._parts) if not each.is_alive()]:
             self._put(other, self._parts.pop(other, b""))
@@ -221,8 +222,8 @@ class _Bytes(io.BufferedIOBase):
 
 @contextmanager
 def lines_by_thread() -> Iterator[None]:
-    """Replace ``sys.stdout`` and ``sys.stderr`` until the block ends, and write then what still
-    waits. Two streams to one file are written in order, by one thread."""
+    """Replace ``sys.stdout`` and ``sys.stderr`` until the block ends; then write what still waits.
+    If both write to the same file, one thread writes them in order."""
     before = (sys.stdout, sys.stderr)
     writers: dict[object, _Writer] = {}
     streams: list[LineStream] = []
@@ -259,8 +260,8 @@ def _identity(stream: TextIO) -> object:
 
 
 def _own_file(stream: TextIO) -> io.FileIO | None:
-    # Not the stream, whose lock the thread could still have when the process ends: the interpreter
-    # aborts then. A copy of the descriptor: the number may mean another file one day.
+    # Not the stream: if the thread holds its lock when the process ends, the interpreter aborts. A
+    # copy of the descriptor, whose number may belong to another file later.
     try:
         return io.FileIO("output", "w", opener=lambda *_: os.dup(stream.fileno()))
     except (OSError, ValueError):  # no file: a stream of a test

@@ -19,7 +19,8 @@ from wove_http_dev.exception_text import message_of
 from wove_http_dev.forks import close_in_forks
 from wove_http_dev.printable import print_traceback
 
-Handler = Callable[[Any], Any]
+MessageHandler = Callable[[Any], Any]
+"""Gets the data of a message, and returns the data of its response."""
 CLOSE_TIMEOUT = 2.0
 """Seconds that :meth:`Channel.close` waits for the reader's thread."""
 
@@ -42,8 +43,8 @@ class Channel:
         self,
         sock: socket.socket,
         *,
-        requests: Mapping[str, Handler],
-        notifications: Mapping[str, Handler],
+        requests: Mapping[str, MessageHandler],
+        notifications: Mapping[str, MessageHandler],
         on_close: Callable[[], None],
     ) -> None:
         sock.settimeout(None)  # it may have that of socket.setdefaulttimeout()

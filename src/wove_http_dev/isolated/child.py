@@ -173,7 +173,7 @@ class Child:
         return str(self._channel.request("second_origin", [run_id, number]))
 
     def _crash(self, only_if: Callable[[], bool]) -> None:
-        # A process is one life, so there is no later one that it could end.
+        # ``only_if`` protects a later start of the service; a child process has only one.
         self._notify_and_wait("crashing", None)
         os.kill(os.getpid(), signal.SIGKILL)
 

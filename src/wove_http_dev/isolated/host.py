@@ -57,7 +57,7 @@ class IsolatedHost:
         """The child that a stop has not ended yet."""
         self._state_lock = threading.Lock()
         self._versions = 0
-        """How many states were taken; the child ignores one that is older than what it has."""
+        """The number of the newest state. The child ignores a state that is older than its own."""
 
     @property
     def running(self) -> bool:
@@ -159,7 +159,7 @@ class IsolatedHost:
         try:
             child.channel.request("flush_journal", settle, REQUEST_TIMEOUT)
         except ChannelClosedError:
-            child.ended.wait(REQUEST_TIMEOUT)  # until the journal has what its end means
+            child.ended.wait(REQUEST_TIMEOUT)  # until the journal has its open runs as lost
 
     def stack(self, run_id: str) -> str:
         """Return where the body of the run is at this moment; empty if the child does not respond

@@ -103,8 +103,8 @@ class ChildProcess:
 
     def _watch(self) -> None:
         self.process.wait()
-        # What it sent is still read, and then the channel is at its end, also if a process that a
-        # task started has a copy of the descriptor: shutdown() acts on the socket itself.
+        # The reader still gets what the child sent, and then the end. close() alone would not end
+        # the channel while a process that a task started has a copy of the descriptor.
         with suppress(OSError), self._child_end:
             self._child_end.shutdown(socket.SHUT_RDWR)
 
@@ -117,7 +117,7 @@ class ChildProcess:
         number, record = data
         with self._lock:
             exchange = self._exchanges.get(number)
-            if exchange is None:  # the end came first: requests have threads of their own
+            if exchange is None:  # it has closed: this request was handled in another thread
                 return
             serialization.update_exchange(exchange, record)
         self._journal.update(exchange)
@@ -176,23 +176,23 @@ class ChildProcess:
 
     def _ended(self) -> None:
         try:
-            self._account_for_the_end()
+            self._record_end()
         finally:
             self.ended.set()
             for execution in list(self._parked.values()):
                 execution.cancel(wait_for_end=False)
 
-    def _account_for_the_end(self) -> None:
+    def _record_end(self) -> None:
         for run in self._unfinished:
             self._journal.lose(run)
         self._unfinished.clear()
         by_itself = not self.end_expected
         with self._lock:
-            open_ones = list(self._exchanges.values())
+            unfinished = list(self._exchanges.values())
             self._exchanges.clear()
-        if by_itself and not open_ones:
-            open_ones = [self._journal.open("connection")]
-        for exchange in open_ones:
+        if by_itself and not unfinished:
+            unfinished = [self._journal.open("connection")]
+        for exchange in unfinished:
             exchange.error = "the worker process ended" + (" by itself" if by_itself else "")
             exchange.code = exchange.code or "worker-ended"
             exchange.internal_error = by_itself
@@ -226,15 +226,14 @@ def _start(child_end: socket.socket) -> subprocess.Popen[bytes]:
     """Start the child process, which gets a copy of ``child_end``, and return it.
 
     The copy has the same number (``pass_fds``, on every POSIX system), so nothing is looked up in
-    ``/proc`` or ``/dev/fd``. Nor has the child to be told that this process has died (Linux alone
-    can, ``prctl(PR_SET_PDEATHSIG)``): the kernel then closes this end of the socket pair, and the
-    child reads its end.
+    ``/proc`` or ``/dev/fd``. If this process dies, the kernel closes the other end of the socket
+    pair, and the child reads its end; ``prctl(PR_SET_PDEATHSIG)``, which only Linux has, is not
+    needed.
 
-    Its environment variables are those of this process. Tasks run there, and what they need of a
-    test's environment (credentials of a cloud, ``PYTEST_CURRENT_TEST`` by which an application
-    knows that it is tested, coverage's variables) they need as in a worker of this process. The
-    package itself needs none, and ``-I`` ignores Python's; what ``impersonate`` sets meanwhile is
-    the secret that the child has anyway.
+    The child gets all environment variables of this process, because tasks need them there as they
+    do here: credentials of a cloud, ``PYTEST_CURRENT_TEST`` by which an application knows that it
+    is tested, coverage's variables. The package itself needs none, and ``-I`` ignores Python's.
+    What ``impersonate`` sets meanwhile is the secret that the child has anyway.
     """
     return subprocess.Popen(
         # -I: no PYTHONPATH, no working directory, no user site on the import path.

@@ -2,8 +2,8 @@
 
 ``python -I`` leaves the test's import path out, and with it everything that was installed with
 ``pip --user`` or ``--target``, is on PYTHONPATH, or is found by an editable install's hook. So the
-parent tells this file, which imports nothing but the standard library, in which directories this
-package and the modules that it needs are.
+parent passes the directories of this package, and of the modules that it needs, as an argument.
+This file imports only the standard library before it has added them.
 """
 
 from __future__ import annotations

@@ -206,8 +206,8 @@ class Authenticator:
         return self._verdict(request, checks)
 
     def judge_head(self, head: Request) -> Verdict | None:
-        """Return the refusal of a request for what its head is, whatever the body will be; ``None``
-        if the body is needed to judge it. Never raises, regardless of the headers."""
+        """Return the refusal if the head is enough to refuse the request; ``None`` if its body is
+        needed. Never raises, regardless of the headers."""
         mode = self.credentials.mode
         if mode == "none":
             verdict = self._browser_guard(head)
@@ -239,7 +239,7 @@ class Authenticator:
 
     def _signed(self, request: Request) -> Iterator[Step]:
         now = self._clock()
-        yield from self._signed_by(request, now)
+        yield from self._without_body(request, now)
         timestamp, nonce, signature = (request.headers[name] for name in SIGNED_HEADERS[1:])
         canonical = canonical_string(request.target, request.body_hash, timestamp, nonce)
         yield Step("canonical string", True, canonical.replace("\n", "|")[:400])
@@ -249,12 +249,12 @@ class Authenticator:
             yield _NONCE_STEPS[self._nonces.remember(nonce, now)]
 
     def _signed_head(self, head: Request) -> Iterator[Step]:
-        yield from self._signed_by(head, self._clock())
+        yield from self._without_body(head, self._clock())
         possible = _SIGNATURE.fullmatch(head.headers[SIGNATURE]) is not None
         yield _step("signature", possible, "does not match", "signature-mismatch")
 
-    def _signed_by(self, request: Request, now: float) -> Iterator[Step]:
-        """Check the headers that need no body: all are there, the key id, the timestamp."""
+    def _without_body(self, request: Request, now: float) -> Iterator[Step]:
+        """Check what needs no body: that all headers are there, the key id, and the timestamp."""
         yield _check_headers(request.headers)
         key = request.headers[KEY]
         known = _same(key, self.credentials.key)
@@ -291,7 +291,7 @@ class Authenticator:
             detail = "Authorization is not of the Bearer scheme"
             yield Step("headers", False, detail, "not-bearer")
             return
-        # http.client writes header values as latin-1; compare the bytes that travelled.
+        # http.client writes header values as latin-1, and the request's head was decoded as such.
         expected = self.credentials.secret.decode("utf-8")
         match = _same(token, expected)
         yield _step("token", match, "is not this worker's token", "token-mismatch")

@@ -12,10 +12,11 @@ from wove_http_dev.protocol import frames
 from wove_http_dev.protocol.frames import CancelTask, RunTask
 
 READ_BYTES = 65536
-"""Bytes that are read of a body, and again after each long string, which is skipped."""
+"""Bytes that are parsed at the beginning of a body, and again after each longer string, which is
+skipped."""
 _MEMBERS = 64  # a command frame has seven
 _LONG_STRINGS = 4  # it has two pickles
-_SKIP_BYTES = 2**20
+_SKIP_BYTES = 2**20  # of a long string, searched at once
 _NAMES = ("type", "task_id", "run_id", "callable_pickle")
 _skip_space = json.decoder.WHITESPACE.match  # type: ignore[attr-defined]
 _read_value = json.JSONDecoder().raw_decode
@@ -67,7 +68,7 @@ class Claim:
 
     def decode(self) -> RunTask | CancelTask:
         """Parse the whole body and return its command frame. Call it only after the request was
-        accepted: its cost is the sender's choice. Raises :class:`FrameError` (400) that says what
+        accepted: the sender chooses how much it costs. Raises :class:`FrameError` (400) that says what
         is wrong."""
         if self._command is None:
             command = frames.decode(self._body)
@@ -89,8 +90,8 @@ class Claim:
 
 
 def _members(body: bytes) -> Iterator[tuple[str, Any]]:
-    """Yield the members of the JSON object that ``body`` begins with, until one cannot be read. Of
-    a string that does not end within :data:`READ_BYTES` its beginning is the value."""
+    """Yield the members of the JSON object that ``body`` begins with, until one cannot be read. The
+    value of a string that does not end within :data:`READ_BYTES` is its beginning."""
     # Wove's executor sends the names first and the pickles last; a client that sends them in
     # another order is read too.
     text, offset, skipped = _window(body, 0), 0, 0
@@ -127,8 +128,8 @@ def _members(body: bytes) -> Iterator[tuple[str, Any]]:
 
 
 def _window(body: bytes, start: int) -> str:
-    """Return the next :data:`READ_BYTES` of ``body`` as text: up to the first that is not UTF-8,
-    which a character that is cut at the end is not."""
+    """Return the next :data:`READ_BYTES` of ``body`` as text, without what follows the first byte
+    that is not UTF-8. A character that is cut at the end is left out too."""
     window = body[start : start + READ_BYTES]
     try:
         return window.decode()

@@ -49,8 +49,8 @@ def _make_function_of_file(
 
 
 def _defines(file: str, code: CodeType) -> bool:
-    """Whether ``file`` has the definition of ``code`` at its line. It does not for code that
-    ``exec`` made, as ``dataclass`` does, and where the file is another version."""
+    """Whether ``file`` has the definition of ``code`` at the line that ``code`` says. It has not if
+    ``exec`` made the code, as in ``dataclass``, or if the file here is of another version."""
     # The first line of a decorated function is that of its first decorator.
     line = linecache.getline(file, code.co_firstlineno).strip()
     if code.co_name == "<lambda>":

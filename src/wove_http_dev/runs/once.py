@@ -10,9 +10,9 @@ from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.sizes import size_of
 
 KEY_LIMIT = 1000
-"""Keys that are remembered; of more, the oldest are forgotten."""
+"""Keys that are remembered. Beyond it, the oldest are forgotten."""
 BYTE_LIMIT = 64 * 2**20
-"""Bytes of keys and outcomes that are remembered, and at least the newest outcome."""
+"""Bytes of keys and outcomes that are remembered. The newest outcome is, whatever its size."""
 
 
 class _First:
@@ -37,9 +37,9 @@ class FirstOutcomes:
         self._lock = threading.Lock()
 
     def of(self, command: RunTask, body: Callable[[], Outcome]) -> Outcome:
-        """Return the outcome of ``body()``, or without calling it that of the first run with the
-        same key, for which this waits. A run that was cancelled is not one, and a command without a
-        key always runs."""
+        """Call ``body`` and return its outcome. If the key had a run before, wait until that one
+        has ended and return its outcome instead. A cancelled run does not count, and a command
+        without a key always runs."""
         key = command.delivery.get("delivery_idempotency_key")
         if not isinstance(key, str) or not key:
             return body()

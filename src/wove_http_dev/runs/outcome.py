@@ -15,7 +15,7 @@ from wove_http_dev.protocol.frames import loads
 
 EXCEPTION_LIMIT = 2**20
 """Bytes of a pickled exception; a larger one is left out."""
-_KIND_LIMIT = 200
+_KIND_LIMIT = 200  # characters of an exception's class name
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,11 @@ def error_outcome(
     exc: BaseException, *, source: str, message: str | None = None, tracebacks: bool = False
 ) -> Outcome:
     """Return the outcome of a failed task, with message and traceback shortened where they are
-    long. It includes the exception itself only if the client can raise it; with ``tracebacks``, the
-    exception's ``__cause__`` is then its traceback as text, in the form of
-    ``concurrent.futures.ProcessPoolExecutor``, which every client can load.
+    long. ``source`` says who failed: ``task`` or ``worker``.
+
+    The outcome includes the exception itself only if the client can raise it, and ``message`` does
+    not replace its text. With ``tracebacks``, the exception's ``__cause__`` is then its traceback
+    as text, in the form of ``concurrent.futures.ProcessPoolExecutor``, which every client can load.
 
     A ``BaseException``, a ``TimeoutError`` or a ``StopIteration`` cancels or ends the client's
     weave, and an exception that does not survive pickling hides the real error (measured with wove

@@ -1,9 +1,9 @@
 """What a journal keeps: exchanges and runs, limited in number, and together in bytes.
 
 Everything that a record keeps counts: texts, ids, headers, tracebacks, payloads. Beyond the limit
-exchanges or runs, whichever take more, give up their oldest, so that a flood of requests that are
-refused cannot push out all runs. A run loses its payloads first, and is removed later. A run that
-has not ended, and the newest of each kind, stay.
+in bytes, the oldest exchange or run is removed, of the kind that takes more bytes in all, so that a
+flood of refused requests cannot push out all runs. A run loses its payloads first, and is removed
+later. The newest of each kind, and a run that has not ended, are never removed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from wove_http_dev.runs.sizes import size_of
 VIOLATION_LIMIT = 100
 """Refusals, and as many failures of the service, that are kept for strict mode."""
 _OPENED = size_of(Exchange(0, 0.0))
+"""Bytes of a new exchange."""
 
 
 class Retention:
@@ -28,13 +29,13 @@ class Retention:
         self._exchanges: OrderedDict[int, Exchange] = OrderedDict()
         self._refusals: OrderedDict[int, Exchange] = OrderedDict()
         self._failures: OrderedDict[int, Exchange] = OrderedDict()
-        """Apart, so that clients that are refused do not push out what the service failed at."""
+        """Apart, so that refused requests do not push out failures of the service."""
         self._exchange_sizes: dict[int, int] = {}
         self._exchange_bytes = 0
         self._run_sizes: OrderedDict[Run, int] = OrderedDict()
         self._ended: OrderedDict[Run, None] = OrderedDict()
         self._with_payload: OrderedDict[Run, None] = OrderedDict()
-        """Those whose payload was set last are last."""
+        """Runs that have a payload, in the order in which they got their last one."""
         self._run_bytes = 0
 
     @property
@@ -79,7 +80,7 @@ class Retention:
         self._make_room()
 
     def measure_exchange(self, exchange: Exchange) -> None:
-        """Count ``exchange``, which has changed, again; does nothing if it is not kept any more."""
+        """Measure ``exchange`` again, which has changed; do nothing if it was removed."""
         if exchange.number in self._exchange_sizes:
             self._count_exchange(exchange, size_of(exchange))
             self._make_room()
@@ -134,8 +135,7 @@ class Retention:
         self.measure_run(run)
 
     def measure_run(self, run: Run) -> None:
-        """Count ``run``, which was added or has ended, again; does nothing if it is not kept any
-        more."""
+        """Measure ``run`` again, which was added or has ended; do nothing if it was removed."""
         if run not in self._run_sizes:
             return
         self._with_payload[run] = None

@@ -1,4 +1,4 @@
-"""The one rule of how many bytes a record counts for."""
+"""Measures how many bytes of memory a record takes; every limit in bytes uses this measure."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def stack_of_task(task: asyncio.Task[Any]) -> str:
 
 
 def _awaiting(awaitable: Any) -> Iterator[FrameType]:
-    for _ in range(1000):  # a chain of awaits may be a circle
+    for _ in range(1000):  # objects of a task may await one another in a cycle
         frame = getattr(awaitable, "cr_frame", None) or getattr(awaitable, "gi_frame", None)
         if frame is None:
             return

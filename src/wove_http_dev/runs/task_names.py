@@ -9,9 +9,9 @@ from wove_http_dev.fields import nearest
 from wove_http_dev.printable import printable
 
 SHOWN = 20
-"""Names that a text lists."""
+"""Names that a message lists."""
 NAME_LIMIT = 200
-"""Characters of a name that a text shows."""
+"""Characters of a name that a message shows."""
 
 
 def matches_task(pattern: str | None, task_id: str | None) -> bool:
