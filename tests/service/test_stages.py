@@ -14,13 +14,14 @@ from tests.support import answer
 from wove_http_dev.errors import HungUpError
 from wove_http_dev.protocol.authenticator import SIGNED_HEADERS, Authenticator, sign
 from wove_http_dev.protocol.credentials import credentials
-from wove_http_dev.protocol.frames import CancelTask, Event, RunTask, loads
+from wove_http_dev.protocol.frames import CancelTask, RunTask, loads
 from wove_http_dev.protocol.messages import Request, without
 from wove_http_dev.runs.once import FirstOutcomes
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Run
 from wove_http_dev.runs.runner import Execution
 from wove_http_dev.runs.stubs import Stubs, make_source
+from wove_http_dev.service.active_runs import ActiveRuns
 from wove_http_dev.service.stages import AuthStage, CancelStage, RunStage
 
 SECRET, NOW, TARGET, BODY = "correct-horse", 1_700_000_000.0, "/wove/tasks", b"{}"
@@ -46,9 +47,6 @@ class FakeService:
     def execute(self, run: Run, execution: Execution, body: Callable[[], Outcome]) -> Outcome:
         execution.begin()
         return body()
-
-    def cancel(self, command: CancelTask) -> tuple[list[Event], bool]:
-        return [{"type": "task_cancelled", "run_id": command.run_id}], True
 
 
 @pytest.fixture
@@ -142,7 +140,9 @@ def test_hang_up(run_stage: RunStage) -> None:
         run_stage.hang_up()
 
 
-def test_cancel_proceeds(service: FakeService) -> None:
+def test_cancel_proceeds() -> None:
     """``proceed()`` cancels the run and records whether its end was waited for."""
-    stage = CancelStage(service, CancelTask("run-1"), never_wait)
+    active = ActiveRuns()
+    active.add(make_run(), Execution("task"), active.life)
+    stage = CancelStage(active, CancelTask("run-1", cancel_mode="require_ack"), never_wait)
     assert (stage.proceed()[0]["run_id"], stage.awaited) == ("run-1", True)

@@ -68,8 +68,8 @@ class Claim:
 
     def decode(self) -> RunTask | CancelTask:
         """Parse the whole body and return its command frame. Call it only after the request was
-        accepted: the sender chooses how much it costs. Raises :class:`FrameError` (400) that says what
-        is wrong."""
+        accepted: the sender chooses how much it costs. Raises :class:`FrameError` (400) that says
+        what is wrong."""
         if self._command is None:
             command = frames.decode(self._body)
             kind = "run_task" if isinstance(command, RunTask) else "cancel_task"

@@ -30,7 +30,7 @@ CHUNK = 65536
 DRAIN_BYTES = 128 * 2**20
 """Bytes that are read and dropped after a reply; more end the connection."""
 _Socket = socket.socket  # for calls below TLS; a name that pytest-socket does not replace
-EVICTION = "the limit of connections was near; this one was ended to make room for another"
+EVICTION = "the limit of connections was near; this one made room for another"
 RST = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 seconds: close() sends a reset
 
 

@@ -184,7 +184,7 @@ class InProcessHost:
             paths=state.paths,
             response_shape=options.response_shape,
             tracebacks=options.tracebacks,
-            crash=lambda life: crash(lambda: life == self.pipeline.life),
+            crash=lambda life: crash(lambda: life == self.pipeline.active.life),
             second_origin=second_origin,
             before_run=before_run,
         )
@@ -206,7 +206,8 @@ class InProcessHost:
                 limits=self._limits,
             )
             self._state.first_outcomes.clear()  # as a worker does that keeps them in its process
-            self.pipeline.reopen()
+            self.pipeline.active.reopen()
+            self._runner.reopen()
             self._state.faults.resume()
             with self._lock:
                 self._ending = server  # until it is known to serve
@@ -233,7 +234,7 @@ class InProcessHost:
 
     def stack(self, run_id: str) -> str:
         """Return where the body of the run is at this moment."""
-        return self.pipeline.stack(run_id)
+        return self.pipeline.active.stack(run_id)
 
     def flush_journal(self, *, settle: bool = False) -> None:
         """Return at once, because the journal of a worker in this process is always complete.
@@ -263,7 +264,7 @@ class InProcessHost:
         if reset and server is not None:
             server.interrupt(reset=True, gently=False)
         # End the runs first, so that no body starts when release() opens its gate.
-        self.pipeline.close(STOPPED)
+        self.pipeline.active.close(STOPPED)
         release()
         if server is not None:
             server.stop(REPLY_GRACE, reset=reset)

@@ -7,12 +7,11 @@ pickles in the body are loaded only after the request was accepted.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from wove_http_dev.errors import DuplicateRunError, HungUpError, ServiceError, UnavailableError
+from wove_http_dev.errors import HungUpError, ServiceError, UnavailableError
 from wove_http_dev.faults.injections import NO_PLAN, Injection, Injections, Plan
 from wove_http_dev.protocol import frames
 from wove_http_dev.protocol.authenticator import Authenticator, Verdict
@@ -26,6 +25,7 @@ from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.runs.runner import Execution, Runner
 from wove_http_dev.runs.stubs import Stubs
+from wove_http_dev.service.active_runs import ActiveRuns
 from wove_http_dev.service.failures import record_failure
 from wove_http_dev.service.reply import ServiceReply
 from wove_http_dev.service.stages import (
@@ -36,10 +36,6 @@ from wove_http_dev.service.stages import (
     RunStage,
     execution_name,
 )
-
-CANCEL_GRACE = 1.0
-"""Seconds that a require_ack cancel waits for the body to end. After that the reply has no event
-frame."""
 
 EVENTS_KEPT = 1000
 """Event types of one reply that the journal stores."""
@@ -83,12 +79,7 @@ class Pipeline:
         self.second_origin = second_origin
         self.before_run = before_run
         """Called on the runner's thread before a body is loaded."""
-        self.life = 0
-        """The number of the current start: a fault's crash ends only the life in which its request
-        arrived."""
-        self._active: dict[str, tuple[Run, Execution]] = {}
-        self._lock = threading.Lock()
-        self._closing: Outcome | None = None
+        self.active = ActiveRuns()
 
     # service.handler.Handler
 
@@ -120,7 +111,7 @@ class Pipeline:
         refusal: Verdict | None = None,
         on_accepted: Callable[[], None] = lambda: None,
     ) -> ServiceReply:
-        life = self.life
+        life = self.active.life
         exchange = self.journal.open()
         claim = Claim(request.body)
         exchange.method, exchange.target = request.method, self.journal.clean(request.target)
@@ -231,12 +222,7 @@ class Pipeline:
         run.faults = plan.names
         exchange.initial_value = run.initial_value
         execution = Execution(execution_name(run))
-        with self._lock:
-            if self._closing is not None or life != self.life:
-                raise UnavailableError("the worker service is stopping")
-            if run.run_id in self._active:
-                raise DuplicateRunError(f"run {run.run_id!r} is still running here")
-            self._active[run.run_id] = (run, execution)
+        self.active.add(run, execution, life)
         self.journal.add_run(run)
         self.journal.update(exchange)  # reports the run, in case the process ends
         try:
@@ -248,19 +234,18 @@ class Pipeline:
         finally:
             run.cancel_requested = execution.cancel_requested
             run.abandoned = execution.abandoned
-            with self._lock:
-                self._active.pop(run.run_id, None)
+            self.active.remove(run)
         self.journal.finish(run, outcome)
         events = stage.stub_events
         if events is None:
             events = outcome_events(command, outcome)
         sent = plan.fault("events").on_events(
-            events, EventsStage(run, outcome, self._others(run), plan.wait("events"))
+            events, EventsStage(run, outcome, self.active.others(run), plan.wait("events"))
         )
         return self._events_reply(sent, exchange)
 
     def _cancelled(self, command: CancelTask, plan: Plan, exchange: Exchange) -> Reply:
-        stage = CancelStage(self, command, plan.wait("run"))
+        stage = CancelStage(self.active, command, plan.wait("run"))
         events = plan.fault("run").on_cancel(stage)
         if not events and not stage.awaited:
             return Reply(headers=[("Content-Type", "application/json")])
@@ -271,27 +256,6 @@ class Pipeline:
             exchange.events = _event_types(sent)
             sent = frames.shape_events(sent, self.response_shape)
         return json_reply(200, sent)
-
-    def cancel(self, command: CancelTask) -> tuple[list[Event], bool]:
-        """Cancel the run that ``command`` names. Returns the event frames of the reply, and whether
-        this call waited for the run to end.
-
-        Blocks only for a command with mode ``require_ack``, for at most :data:`CANCEL_GRACE`
-        seconds.
-        """
-        with self._lock:
-            entry = self._active.get(command.run_id)
-        if entry is None:
-            return [], False
-        run, execution = entry
-        run.cancel_requested = True
-        if command.cancel_mode == "best_effort":
-            execution.cancel(wait_for_end=False)
-            return [], False
-        execution.cancel(wait_for_end=True)
-        if execution.ended.wait(CANCEL_GRACE):
-            return [frames.task_cancelled(run.run_id, run.task_id)], True
-        return [], True
 
     def execute(self, run: Run, execution: Execution, body: Callable[[], Outcome]) -> Outcome:
         """Wait until no gate holds the run, run ``body`` on a runner thread, and return its
@@ -313,33 +277,6 @@ class Pipeline:
         assert outcome is not None
         self.journal.finish(run, outcome)
         return outcome
-
-    def stack(self, run_id: str) -> str:
-        """Return where the body of the run is at this moment, as the lines of a traceback; empty if
-        it does not run."""
-        with self._lock:
-            entry = self._active.get(run_id)
-        return entry[1].stack() if entry is not None else ""
-
-    def _others(self, run: Run) -> Sequence[Run]:
-        with self._lock:
-            return [other for other, _ in self._active.values() if other is not run]
-
-    def close(self, outcome: Outcome) -> None:
-        """Refuse further runs, and end all unfinished ones with ``outcome``, even if their bodies
-        still run."""
-        with self._lock:
-            self._closing = outcome
-            active = list(self._active.values())
-        for _, execution in active:
-            execution.cancel(wait_for_end=False, outcome=outcome)
-
-    def reopen(self) -> None:
-        """Accept runs again."""
-        with self._lock:
-            self._closing = None
-            self.life += 1
-        self.runner.reopen()
 
 
 def _checked(reply: Any) -> Reply:

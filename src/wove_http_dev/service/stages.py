@@ -16,6 +16,7 @@ from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Run
 from wove_http_dev.runs.runner import Execution, run_body
 from wove_http_dev.runs.stubs import StubAnswer, Stubs
+from wove_http_dev.service.active_runs import ActiveRuns
 
 
 def execution_name(run: Run, note: str = "") -> str:
@@ -37,10 +38,6 @@ class StageService(Protocol):
 
     def execute(self, run: Run, execution: Execution, body: Callable[[], Outcome]) -> Outcome:
         """Wait until no gate holds the run, run ``body``, and return its outcome."""
-
-    def cancel(self, command: CancelTask) -> tuple[list[Event], bool]:
-        """Cancel the run that ``command`` names. Returns the event frames of the reply, and whether
-        this call waited for the run to end."""
 
 
 class AuthStage:
@@ -140,16 +137,16 @@ class CancelStage:
     ``faults.fault.CancelStage``."""
 
     def __init__(
-        self, service: StageService, command: CancelTask, wait: Callable[[float | None], bool]
+        self, active: ActiveRuns, command: CancelTask, wait: Callable[[float | None], bool]
     ) -> None:
         self.run_id = command.run_id
         self.wait = wait
         self.awaited = False
-        self._service = service
+        self._active = active
         self._command = command
 
     def proceed(self) -> list[Event]:
-        events, self.awaited = self._service.cancel(self._command)
+        events, self.awaited = self._active.cancel(self._command)
         return events
 
 

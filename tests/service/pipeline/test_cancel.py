@@ -21,7 +21,7 @@ from tests.support import (
     weave_one,
 )
 from wove_http_dev.runs.runner import Execution
-from wove_http_dev.service import pipeline
+from wove_http_dev.service import active_runs
 from wove_http_dev.worker import HttpWorker
 
 RUN_ID = "the-run"
@@ -121,7 +121,7 @@ def client(worker: HttpWorker, pool: ThreadPoolExecutor) -> Client:
 
 @pytest.fixture
 def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "CANCEL_GRACE", 0.05)
+    monkeypatch.setattr(active_runs, "CANCEL_GRACE", 0.05)
 
 
 @pytest.fixture

@@ -1,0 +1,92 @@
+"""``ActiveRuns``: the runs whose requests are being served, and how one of them is cancelled."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from wove_http_dev.errors import DuplicateRunError, UnavailableError
+from wove_http_dev.protocol import frames
+from wove_http_dev.protocol.frames import CancelTask, Event
+from wove_http_dev.runs.outcome import Outcome
+from wove_http_dev.runs.records import Run
+from wove_http_dev.runs.runner import Execution
+
+CANCEL_GRACE = 1.0
+"""Seconds that a require_ack cancel waits for the body to end. After that the reply has no event
+frame."""
+
+
+class ActiveRuns:
+    """The active runs of a service, each with its execution. Thread-safe."""
+
+    def __init__(self) -> None:
+        self.life = 0
+        """The number of the current start: a fault's crash ends only the life in which its request
+        arrived."""
+        self._by_id: dict[str, tuple[Run, Execution]] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def add(self, run: Run, execution: Execution, life: int) -> None:
+        """Add ``run``, whose request arrived in ``life``. Raises :class:`UnavailableError` if that
+        life has ended, and :class:`DuplicateRunError` if a run with the same id is active."""
+        with self._lock:
+            if self._closed or life != self.life:
+                raise UnavailableError("the worker service is stopping")
+            if run.run_id in self._by_id:
+                raise DuplicateRunError(f"run {run.run_id!r} is still running here")
+            self._by_id[run.run_id] = (run, execution)
+
+    def remove(self, run: Run) -> None:
+        """Remove ``run``, which has ended."""
+        with self._lock:
+            self._by_id.pop(run.run_id, None)
+
+    def others(self, run: Run) -> Sequence[Run]:
+        """Return the active runs besides ``run``."""
+        with self._lock:
+            return [other for other, _ in self._by_id.values() if other is not run]
+
+    def cancel(self, command: CancelTask) -> tuple[list[Event], bool]:
+        """Cancel the run that ``command`` names. Returns the event frames of the reply, and whether
+        this call waited for the run to end.
+
+        Blocks only for a command with mode ``require_ack``, for at most :data:`CANCEL_GRACE`
+        seconds.
+        """
+        with self._lock:
+            entry = self._by_id.get(command.run_id)
+        if entry is None:
+            return [], False
+        run, execution = entry
+        run.cancel_requested = True
+        if command.cancel_mode == "best_effort":
+            execution.cancel(wait_for_end=False)
+            return [], False
+        execution.cancel(wait_for_end=True)
+        if execution.ended.wait(CANCEL_GRACE):
+            return [frames.task_cancelled(run.run_id, run.task_id)], True
+        return [], True
+
+    def stack(self, run_id: str) -> str:
+        """Return where the body of the run is at this moment, as the lines of a traceback; empty if
+        it does not run."""
+        with self._lock:
+            entry = self._by_id.get(run_id)
+        return entry[1].stack() if entry is not None else ""
+
+    def close(self, outcome: Outcome) -> None:
+        """Refuse further runs, and end all unfinished ones with ``outcome``, even if their bodies
+        still run."""
+        with self._lock:
+            self._closed = True
+            active = list(self._by_id.values())
+        for _, execution in active:
+            execution.cancel(wait_for_end=False, outcome=outcome)
+
+    def reopen(self) -> None:
+        """Accept runs again, in a new life."""
+        with self._lock:
+            self._closed = False
+            self.life += 1
