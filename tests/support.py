@@ -239,7 +239,9 @@ def signed_request(worker: HttpWorker, frame: bytes) -> HttpResponse:
 # Weaves
 
 
-def weave_one(value_or_function: Any = (1, 2), environment: str = "workers", **options: Any) -> Any:
+def weave_one(
+    value_or_function: Any = (1, 2), environment: str | None = "workers", **options: Any
+) -> Any:
     """Run a weave of one task, a function or a value to return; return its result."""
     return run_one_weave(value_or_function, environment, **options).result()
 

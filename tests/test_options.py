@@ -488,3 +488,36 @@ def test_allowed_headers_arrive(wove_http_worker: HttpWorker) -> None:
     weave_one(answer)
     sent = dict(wove_http_worker.exchanges[0].headers)
     assert (sent["X-Ort"], sent["X-Retry"]) == ("Köln", "3")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"hosts": "worker"}, 'hosts is a list of host names: hosts=["worker"]'),
+        ({"hosts": ["a b"]}, "hosts: 'a b' is not a host name or address"),
+        ({"hosts": ["*.example"]}, "hosts: '*.example' is not a host name or address"),
+        ({"hosts": [7]}, "hosts: 7 is not a host name or address"),
+        ({"app_dir": 7}, 'app_dir takes a directory, or a list of them: app_dir="src"'),
+        ({"app_dir": "/no/such/place"}, "app_dir '/no/such/place' is not a directory"),
+        ({"default": 1}, "default takes true or false, not 1"),
+    ],
+)
+def test_message_of_a_wrong_option(words: dict[str, Any], message: str) -> None:
+    """The whole message of an option of a wrong kind."""
+    with pytest.raises(UsageError) as caught:
+        Options.of(**words)
+    assert str(caught.value) == message
+
+
+def test_hosts() -> None:
+    """Names, addresses and IPv6 addresses are hosts."""
+    assert Options(hosts=["worker", "10.0.0.7", "::1"]).hosts == ["worker", "10.0.0.7", "::1"]
+
+
+def test_app_dirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``app_dir`` is one directory or several, relative to the working directory."""
+    monkeypatch.chdir(tmp_path)
+    tmp_path.joinpath("src").mkdir()
+    given = [Options(), Options(app_dir="src"), Options(app_dir=[tmp_path, "src"])]
+    src = str(tmp_path / "src")
+    assert [each.app_dirs for each in given] == [[], [src], [str(tmp_path), src]]

@@ -107,7 +107,10 @@ class ClientSide(ABC):
                 stack.enter_context(urllib_opener.route_requests(self.url, self._client_context))
             stack.enter_context(
                 wove_config.configured(
-                    self.environment, self.environment_definition, self.options.delivery_timeout
+                    self.environment,
+                    self.environment_definition,
+                    self.options.delivery_timeout,
+                    default=self.options.default,
                 )
             )
             stack.enter_context(forked_weaves.noticed(self.environment, self.forked_tasks.extend))

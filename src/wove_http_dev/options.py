@@ -86,11 +86,17 @@ class Options:
         300.0, "seconds that a timestamp may differ", "seconds", side=CREDENTIALS
     )
     host: str = field("localhost", "name or address to listen on", metavar="HOST", side=SERVICE)
+    hosts: Sequence[str] = field(
+        (), "further host names that the certificate and the Host check accept", side=SERVICE
+    )
     port: int = field(
         0, "TCP port to listen on; 0: a free one", most=65535, metavar="PORT", side=SERVICE
     )
     path: str = field("/wove/tasks", "path that takes command frames", metavar="PATH", side=SERVICE)
     environment: str = field("workers", "name of the Wove environment", metavar="NAME", side=CLIENT)
+    default: bool = field(
+        False, "the environment is Wove's default environment as well", side=CLIENT
+    )
     impersonate: str | None = field(
         None, "https URL whose requests reach this worker", metavar="URL", side=TEST
     )
@@ -113,6 +119,9 @@ class Options:
     )
     isolated: bool = field(False, "run the service in a child process", side=TEST)
     """Like any worker process, the child forgets the nonces it has seen when it is restarted."""
+    app_dir: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = field(
+        None, "directories from which an isolated worker can import modules", side=TEST
+    )
     faults: Sequence[Any] = field((), "faults in force from the start", side=TEST)
     strict: bool = field(True, "fail a test on problems that no fault explains", side=TEST)
     timeout: float | None = field(
@@ -146,6 +155,10 @@ class Options:
         if len(self.host) > 253:  # RFC 1035, 2.3.4; looking up a longer one takes seconds
             raise UsageError(f"host {self.host!r} is longer than a host name or address can be")
         _check_path(self.path)
+        _check_hosts(self.hosts)
+        for directory in self.app_dirs:
+            if not os.path.isdir(directory):
+                raise UsageError(f"app_dir {directory!r} is not a directory")
         check_headers(self.headers)
         if self.impersonate is not None:
             impersonated(self.impersonate)
@@ -153,6 +166,18 @@ class Options:
             raise UsageError("faults is a list; write faults=[…]")
         if not self.environment:
             raise UsageError("environment must be a name")
+
+    @property
+    def app_dirs(self) -> list[str]:
+        """The directories of ``app_dir``, absolute. Raises :class:`UsageError` if it is neither a
+        directory nor a list of them."""
+        given = [] if self.app_dir is None else self.app_dir
+        directories = [given] if isinstance(given, (str, os.PathLike)) else given
+        if not isinstance(directories, (list, tuple)) or not all(
+            isinstance(directory, (str, os.PathLike)) for directory in directories
+        ):
+            raise UsageError('app_dir takes a directory, or a list of them: app_dir="src"')
+        return [os.path.abspath(os.fspath(directory)) for directory in directories]
 
     def of_side(self, side: str) -> dict[str, Any]:
         """Return the names and values of the options that are declared for ``side``, for example
@@ -355,6 +380,15 @@ def check_secret(secret: str, owner: str) -> None:
         raise UsageError(
             f"{owner} must be without line breaks and control characters: printable UTF-8 text"
         )
+
+
+def _check_hosts(hosts: Any) -> None:
+    if not isinstance(hosts, (list, tuple)):
+        raise UsageError('hosts is a list of host names: hosts=["worker"]')
+    for name in hosts:
+        host = Host(name) if isinstance(name, str) else None
+        if host is None or not (host.is_name or host.is_address) or name.startswith("*"):
+            raise UsageError(f"hosts: {name!r} is not a host name or address")
 
 
 def _check_path(path: str) -> None:

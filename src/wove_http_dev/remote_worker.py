@@ -63,7 +63,7 @@ class RemoteWorker(ClientSide):
         super().__init__(given, credentials(mode, secret=secret or token, key=given.key))
         self._ca_file = ca_file
         self._context = _trusting(ca_file) if ca_file else None
-        for name in ("faults", "impersonate", "isolated"):
+        for name in ("faults", "hosts", "impersonate", "isolated"):
             if getattr(given, name):
                 skip(f"{name}= {LOCAL_ONLY}")
         asked = options.get("security", mode)

@@ -4,6 +4,7 @@ one in ``HttpWorker(...)`` and ``wove_http_worker_factory(...)``. What they mean
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
@@ -18,9 +19,11 @@ class WorkerOptions(TypedDict, total=False):
     key: str
     clock_skew: float
     host: str
+    hosts: Sequence[str]
     port: int
     path: str
     environment: str
+    default: bool
     impersonate: str | None
     headers: Mapping[str, str] | None
     insecure: bool
@@ -29,6 +32,7 @@ class WorkerOptions(TypedDict, total=False):
     idempotency: bool
     tracebacks: bool
     isolated: bool
+    app_dir: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
     faults: Sequence[Any]
     strict: bool
     timeout: float | None

@@ -28,7 +28,7 @@ def options_of(parser: Parser, *words: str) -> dict[str, Any]:
 
 def test_defaults(parser: Parser) -> None:
     """Without flags every option has its default, and the port is the command's default."""
-    assert Options.of(**options_of(parser)) == Options(port=8443, faults=[])
+    assert Options.of(**options_of(parser)) == Options(port=8443, faults=[], hosts=[])
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,8 @@ def test_defaults(parser: Parser) -> None:
         (["--security", "bearer"], "security", "bearer"),
         (["--response-shape", "list"], "response_shape", "list"),
         (["--fault", "hang", "--fault", "status code=500"], "faults", ["hang", "status code=500"]),
+        (["--hosts", "worker", "--hosts", "10.0.0.7"], "hosts", ["worker", "10.0.0.7"]),
+        (["--default"], "default", True),
         (["--header", "A=1", "--header", "B=x=y"], "headers", {"A": "1", "B": "x=y"}),
     ],
 )
@@ -54,7 +56,7 @@ def test_flag(parser: Parser, words: list[str], name: str, value: object) -> Non
     [
         each
         for each in fields_of(Options).values()
-        if each.side != TEST and each.name not in ("headers", "secret")
+        if each.side != TEST and each.name not in ("headers", "hosts", "secret")
     ],
     ids=lambda each: each.name,
 )
@@ -165,7 +167,7 @@ def test_defaults_without_the_flags_of_the_client() -> None:
     """Without the client's flags its options have their defaults."""
     parser = Parser(prog="example")
     add_options(parser, port=0, client=False)
-    assert Options.of(**options_of(parser)) == Options(faults=[])
+    assert Options.of(**options_of(parser)) == Options(faults=[], hosts=[])
 
 
 def test_header_that_is_wrong_is_not_shown(

@@ -9,7 +9,7 @@ import pytest
 import wove
 from wove.runtime import runtime
 
-from tests.support import MakeWorker, process_state
+from tests.support import MakeWorker, answer, process_state, weave_one
 from wove_http_dev.client import wove_config
 from wove_http_dev.worker import HttpWorker
 
@@ -67,3 +67,33 @@ def test_largest_delivery_timeout_wins(
 def test_delivery_timeout_may_be_left_out(make_worker: MakeWorker) -> None:
     """With ``delivery_timeout=None`` the global one stays unset."""
     assert timeout_inside(make_worker(delivery_timeout=None)) is None
+
+
+class TestDefaultEnvironment:
+    """The option ``default``."""
+
+    def test_a_task_without_an_environment(self, make_worker: MakeWorker) -> None:
+        """A task without ``environment=`` runs on the worker."""
+        worker = make_worker(default=True)
+        with worker.configured():
+            weave_one(answer, environment=None)
+        worker.assert_ran("answer", times=1)
+
+    def test_it_is_restored(self, make_worker: MakeWorker) -> None:
+        """After the block the default environment is that from before."""
+        with wove_config.preserved():
+            with make_worker(default=True).configured():
+                inside = runtime.default_environment
+            assert (inside, runtime.default_environment) == ("workers", "default")
+
+    def test_another_one_that_is_set_inside_stays(self, make_worker: MakeWorker) -> None:
+        """A default environment that is set meanwhile is kept, until everything is restored."""
+        with wove_config.preserved():
+            with make_worker(default=True).configured():
+                runtime.default_environment = "mine"
+            assert runtime.default_environment == "mine"
+
+    def test_not_without_the_option(self, worker: HttpWorker) -> None:
+        """Without the option the default environment stays as it is."""
+        with worker.configured():
+            assert runtime.default_environment == "default"

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import signal
 import subprocess
 import sys
 import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from wove import weave
+from wove.environment import EnvironmentExecutionError
 
 from tests.isolated.helpers import pid_of
 from tests.support import weave_one
@@ -155,3 +161,36 @@ def test_interrupt_of_what_a_task_starts(shared: HttpWorker) -> None:
     os.kill(pid_of(shared), signal.SIGINT)
     inherited = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     assert weave_one(starts) == f"{inherited}\n"
+
+
+@pytest.fixture
+def module_of_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A module in ``tmp_path`` that this process can import: its functions are pickled by name."""
+    name = f"module_{uuid.uuid4().hex}"
+    source = "def task():\n    return 42\n"
+    tmp_path.joinpath(f"{name}.py").write_text(source, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield importlib.import_module(name)
+    del sys.modules[name]
+
+
+def test_app_dir(
+    module_of_the_test: Any, tmp_path: Path, wove_http_ca: CertificateAuthority
+) -> None:
+    """A task that is pickled by name is imported from ``app_dir``."""
+    worker = HttpWorker(ca=wove_http_ca, isolated=True, app_dir=tmp_path)
+    with worker, worker.configured():
+        assert weave_one(module_of_the_test.task) == 42
+
+
+def test_without_app_dir(module_of_the_test: Any, shared: HttpWorker) -> None:
+    """The error of a task that the child process cannot import says what to do."""
+    name = module_of_the_test.__name__
+    with pytest.raises(EnvironmentExecutionError) as caught:
+        weave_one(module_of_the_test.task)
+    assert caught.value.payload["message"] == (
+        "the callable could not be loaded on the worker: ModuleNotFoundError: No module named"
+        f" {name!r} (cloudpickle sends what an importable module defines by name only, so the"
+        " worker must be able to import it too: give an isolated worker the module's directory"
+        " with app_dir=, and serve with --app-dir)"
+    )

@@ -432,3 +432,32 @@ def test_trap_as_an_error(pytester: pytest.Pytester) -> None:
     """A project that makes warnings errors sees it at the teardown."""
     result = run(pytester, REPEATED, "-W", "error::wove_http_dev.WoveTrapWarning")
     result.assert_outcomes(passed=1, errors=1)
+
+
+ISOLATED = """
+import application
+
+def task_of_the_module():
+    return application.answer()
+
+@pytest.mark.wove_http(isolated=True)
+def test_it(wove_http_worker):
+    with weave() as w:
+        w.do(environment="workers")(task_of_the_module)
+    assert w.result.task_of_the_module == 42
+"""
+
+
+@pytest.mark.parametrize("directory", ["", "src"])
+def test_an_isolated_worker_imports_what_the_test_imports(
+    pytester: pytest.Pytester, directory: str
+) -> None:
+    """The child process imports the test's module, and those of the root directory and of the ini
+    option ``pythonpath``."""
+    folder = pytester.path / directory
+    folder.mkdir(exist_ok=True)
+    text = "def answer():\n    return 42\n"
+    folder.joinpath("application.py").write_text(text, encoding="utf-8")
+    ini = "[pytest]\nasyncio_default_fixture_loop_scope = function\n"
+    pytester.makeini(f"{ini}pythonpath = {directory}\n")
+    run_apart(pytester, ISOLATED).assert_outcomes(passed=1)

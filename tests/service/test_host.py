@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +15,13 @@ import pytest
 from tests.service.helpers import served
 from tests.support import (
     TIMEOUT,
+    MakeWorker,
     answer,
     parse_responses,
     read_all,
     request_bytes,
     run_frame,
+    send_one,
     signed_request,
 )
 from wove_http_dev.errors import PortInUseError, StuckRunWarning
@@ -278,3 +281,31 @@ def test_stop_answers_a_running_task(worker: HttpWorker, pool: ThreadPoolExecuto
     gate.wait_arrived()
     worker.stop()
     assert pending.result(TIMEOUT).task_error["kind"] == "WorkerStopped"
+
+
+def names_in_certificate(worker: HttpWorker) -> set[str]:
+    """The names in the certificate that the worker shows to a client which asks for none."""
+    context = ssl.create_default_context(cafile=worker.ca_file)
+    context.check_hostname = False
+    address = ("127.0.0.1", worker.port)
+    with (
+        socket.create_connection(address, timeout=TIMEOUT) as plain,
+        context.wrap_socket(plain) as secure,
+    ):
+        certificate: Any = secure.getpeercert()
+    return {name for _, name in certificate["subjectAltName"]}
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_further_hosts_are_in_the_certificate(make_worker: MakeWorker, isolated: bool) -> None:
+    """The certificate is for the names of the option ``hosts`` as well."""
+    worker = make_worker(hosts=["worker", "10.0.0.7"], isolated=isolated)
+    assert {"worker", "10.0.0.7", "localhost"} <= names_in_certificate(worker)
+
+
+@pytest.mark.parametrize(("host", "status"), [("worker:8443", 200), ("other:8443", 403)])
+def test_further_hosts_pass_the_check(make_worker: MakeWorker, host: str, status: int) -> None:
+    """Without authentication, a request's ``Host`` may be one of the option ``hosts``."""
+    worker = make_worker(security="none", hosts=["Worker"])
+    worker.allow_refusals()
+    assert send_one(worker, request_bytes({"Host": host}, run_frame(answer))).status == status

@@ -95,6 +95,14 @@ def add_options(parser: Parser, *, port: int, client: bool = True) -> None:
         metavar="'NAME field=value ...'",
         help="a fault in force from the start; may be given more than once",
     )
+    parser.add_argument(
+        "--hosts",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="a further host name that the certificate and the Host check accept; may be given"
+        " more than once",
+    )
     if client:
         parser.add_argument(
             "--header",
@@ -123,17 +131,18 @@ def given_options(namespace: argparse.Namespace) -> dict[str, Any]:
         **{name: getattr(namespace, name) for name in _flags() if hasattr(namespace, name)},
         "secret": secret,
         "faults": list(namespace.fault),
+        "hosts": list(namespace.hosts),
         "headers": dict(getattr(namespace, "header", [])) or None,
     }
 
 
 def _flags() -> Mapping[str, TypedField]:
-    # These two have flags of another form: --header; --secret-env and --secret-file.
+    # These have flags of another form: --header; --hosts; --secret-env and --secret-file.
     options = fields_of(Options).items()
     return {
         name: each
         for name, each in options
-        if each.side != TEST and name not in ("headers", "secret")
+        if each.side != TEST and name not in ("headers", "hosts", "secret")
     }
 
 

@@ -113,6 +113,8 @@ def _how_to_reach(worker: HttpWorker, state: StateDirectory) -> str:
     # Wove ignores that of an environment which only the task names.
     limit = environment.pop("delivery_timeout", None)
     shared = "" if limit is None else f", delivery_timeout={limit!r}"
+    if worker.options.default:
+        shared += f", default_environment={worker.environment!r}"
     lines += [
         "",
         "import wove",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from wove_http_dev.client.restore import restored_by
@@ -26,9 +26,14 @@ _applied: float | None = None
 
 @contextmanager
 def configured(
-    name: str, definition: Mapping[str, Any], delivery_timeout: float | None
+    name: str,
+    definition: Mapping[str, Any],
+    delivery_timeout: float | None,
+    *,
+    default: bool = False,
 ) -> Iterator[None]:
-    """Define Wove's environment ``name`` as ``definition`` until the block ends.
+    """Define Wove's environment ``name`` as ``definition`` until the block ends; with ``default``
+    it is Wove's default environment, in which tasks without one run.
 
     An environment's own ``delivery_timeout`` has no effect when only the task names the
     environment. So the global one is set too if it is ``None``, to the largest of all workers; it
@@ -36,7 +41,27 @@ def configured(
     """
     from wove.runtime import runtime
 
-    with preserved(), _defined(runtime, name, definition, delivery_timeout):
+    with ExitStack() as stack:
+        stack.enter_context(preserved())
+        stack.enter_context(_defined(runtime, name, definition, delivery_timeout))
+        if default:
+            stack.enter_context(_default_environment(runtime, name))
+        yield
+
+
+@contextmanager
+def _default_environment(runtime: Any, name: str) -> Iterator[None]:
+    previous = name
+
+    def restore() -> None:
+        with _lock:
+            if runtime.default_environment == name:
+                runtime.default_environment = previous
+
+    with restored_by(restore):
+        with _lock:
+            previous = runtime.default_environment
+            runtime.default_environment = name
         yield
 
 

@@ -154,6 +154,8 @@ class Child:
         gates.request = stubs.request = self._channel.request
         faults = Injections(seed=data["seed"], label=data["label"])
         faults.on_decision = self._injection_decided
+        # First, as Python puts the directory of a script: the test imports its modules so too.
+        sys.path[:0] = data["app_dirs"]
         options = Options.of(**data["options"])
         self._state = HostState(journal, gates, stubs, faults)
         self._host = InProcessHost(

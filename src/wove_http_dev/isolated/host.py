@@ -92,6 +92,7 @@ class IsolatedHost:
                     "start",
                     {
                         "options": {**self._options.of_side(SERVICE), "port": port.number},
+                        "app_dirs": self._options.app_dirs,
                         "limits": self._limits and dataclasses.asdict(self._limits),
                         "credentials": serialization.credentials_to_record(self._credentials),
                         "ca": ca.cert_pem.decode("ascii"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -165,12 +166,29 @@ def _make_worker(request: pytest.FixtureRequest, options: dict[str, Any]) -> Cli
         return remote_worker(request.config, options)
     from wove_http_dev.worker import HttpWorker
 
-    defaults = {
+    defaults: dict[str, Any] = {
         "ca": request.getfixturevalue("wove_http_ca"),
         "label": request.node.nodeid,
         "seed": request.config.getoption("--wove-http-seed"),
     }
+    if options.get("isolated"):
+        defaults["app_dir"] = _import_path(request)
     return HttpWorker(**{**defaults, **options})
+
+
+def _import_path(request: pytest.FixtureRequest) -> list[str]:
+    """Return the directories from which the test imports modules of its project: those of the ini
+    option ``pythonpath``, that of its own top-level module, and the root directory."""
+    config = request.config
+    try:
+        directories = [str(path) for path in config.getini("pythonpath")]
+    except (KeyError, ValueError):  # without pytest's own plugin of that name (-p no:…)
+        directories = []
+    package = request.path.parent
+    while (package / "__init__.py").is_file():  # as pytest's import mode "prepend" does
+        package = package.parent
+    directories += [str(package), str(config.rootpath)]
+    return [each for each in dict.fromkeys(directories) if os.path.isdir(each)]
 
 
 def _warn_of_traps(node: pytest.Item, workers: list[ClientSide]) -> None:

@@ -209,8 +209,9 @@ def _unloadable(what: str, exc: BaseException) -> Outcome:
     )
     if isinstance(exc, (ImportError, AttributeError)):
         message += (
-            " (cloudpickle sends what an importable module defines by name only, so the worker"
-            " must be able to import it too)"
+            " (cloudpickle sends what an importable module defines by name only, so the worker must"
+            " be able to import it too: give an isolated worker the module's directory with"
+            " app_dir=, and serve with --app-dir)"
         )
     return error_outcome(exc, source="worker", message=message)
 

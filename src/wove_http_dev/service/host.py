@@ -141,7 +141,11 @@ class ServiceHost(Protocol):
 def leaf_names(options: Options, state: HostState) -> list[str]:
     """Return the host names that the certificate must contain besides the local ones."""
     host = Host(options.host)
-    return [*state.names, *([] if host.is_wildcard or host.is_localhost else [host.name])]
+    return [
+        *state.names,
+        *options.hosts,
+        *([] if host.is_wildcard or host.is_localhost else [host.name]),
+    ]
 
 
 class InProcessHost:
@@ -172,7 +176,7 @@ class InProcessHost:
         self.pipeline = Pipeline(
             authenticator.Authenticator(
                 credentials,
-                hosts=[*LOCAL_NAMES, Host(options.host).name],
+                hosts=[*LOCAL_NAMES, Host(options.host).name, *options.hosts],
                 known_secrets=known_secrets,
             ),
             state.journal,
