@@ -123,7 +123,9 @@ def test_port_of_a_url_without_one() -> None:
     assert remote(url="https://workers.internal/wove/tasks").port == 443
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "https://", "http://x:y", "http://[::1"])
+@pytest.mark.parametrize(
+    "url", ["ftp://x", "https://", "http://x:y", "http://[::1", "http://x\x1b/", "http://x/\u202e"]
+)
 def test_unusable_url(url: str) -> None:
     """An unusable URL is a usage error that names the option."""
     with pytest.raises(UsageError, match="--wove-http-url"):

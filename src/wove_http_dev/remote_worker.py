@@ -155,6 +155,8 @@ def _port_of(url: str) -> int:
         raise UsageError(f"--wove-http-url {shown_url(url)!r} is not a URL{why}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f"--wove-http-url takes an http or https URL, not {shown_url(url)!r}")
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise UsageError(f"--wove-http-url takes a percent-encoded URL, not {shown_url(url)!r}")
     return port
 
 
