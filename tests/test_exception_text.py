@@ -10,8 +10,8 @@ import pytest
 from wove_http_dev.exception_text import (
     MESSAGE_LIMIT,
     TRACEBACK_LIMIT,
+    cut_middle,
     message_of,
-    shortened,
     traceback_of,
 )
 
@@ -82,16 +82,16 @@ class TestShortened:
 
     def test_short(self) -> None:
         """A text of exactly the limit is unchanged."""
-        assert shortened("abcdef", 6) == "abcdef"
+        assert cut_middle("abcdef", 6) == "abcdef"
 
     def test_beginning_and_end(self) -> None:
         """Beginning and end are kept, and the text says how much is left out."""
         text = "a" * 5000 + "b" * 5000
-        assert shortened(text, 4) == "aa\n[… 9,996 characters left out …]\nbb"
+        assert cut_middle(text, 4) == "aa\n[… 9,996 characters left out …]\nbb"
 
     def test_length(self) -> None:
         """The result has the limit's length and that of the note."""
-        assert len(shortened("x" * 10**6, 1000)) < 1000 + NOTE
+        assert len(cut_middle("x" * 10**6, 1000)) < 1000 + NOTE
 
 
 class TestMessage:

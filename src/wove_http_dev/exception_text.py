@@ -23,7 +23,7 @@ CALLERS = tuple(os.path.join(os.path.dirname(file), "") for file in (__file__, a
 """The folders of the code that calls tasks: this package and asyncio."""
 
 
-def shortened(text: str, limit: int) -> str:
+def cut_middle(text: str, limit: int) -> str:
     """Return ``text``, or its beginning and its end if it has more than ``limit`` characters,
     with a note of how many are left out between them."""
     if len(text) <= limit:
@@ -36,7 +36,7 @@ def shortened(text: str, limit: int) -> str:
 def message_of(exc: BaseException, limit: int = MESSAGE_LIMIT) -> str:
     """Return ``str(exc)``, shortened to ``limit`` characters. Never raises."""
     try:
-        return shortened(str(exc), limit)
+        return cut_middle(str(exc), limit)
     except BaseException as second:  # a user's __str__ may raise anything, SystemExit too
         return f"<{type(exc).__name__} whose __str__ raised {type(second).__name__}>"
 
@@ -63,7 +63,7 @@ def traceback_of(exc: BaseException, limit: int = TRACEBACK_LIMIT) -> str:
             text += f"[of each traceback, the last {_CALLS} calls]\n"
     except BaseException:  # this calls the user's __str__ and reads __notes__
         text = f"{type(exc).__name__}: {message_of(exc, limit)}"
-    return shortened(text, limit)
+    return cut_middle(text, limit)
 
 
 def _calls_of(exc: BaseException) -> TracebackType | None:

@@ -17,7 +17,6 @@ from wove_http_dev.protocol.authenticator import (
     SIGNED_HEADERS,
     TIMESTAMP,
     Authenticator,
-    NonceMemory,
     Verdict,
     sign,
 )
@@ -392,27 +391,6 @@ class TestNonces:
         clock.now += 2 * WINDOW + 1
         late = signed_request(nonce="nonce-3", timestamp=str(int(clock.now)))
         assert authenticator.verify(late).accepted
-
-    def test_forgotten_after_the_window(self) -> None:
-        """After twice the window a nonce is fresh again."""
-        memory = NonceMemory(WINDOW)
-        memory.remember("n", NOW)
-        assert memory.remember("n", NOW + 2 * WINDOW + 1) == "fresh"
-
-    def test_remembered_inside_the_window(self) -> None:
-        """Until twice the window has passed a nonce is remembered."""
-        memory = NonceMemory(WINDOW)
-        memory.remember("n", NOW)
-        assert memory.remember("n", NOW + 2 * WINDOW) == "replayed"
-
-    def test_memory_shrinks(self) -> None:
-        """Requests after the window remove more nonces than they add."""
-        memory = NonceMemory(WINDOW)
-        for number in range(100):
-            memory.remember(f"old-{number}", NOW)
-        for number in range(100):
-            memory.remember(f"new-{number}", NOW + 2 * WINDOW + 1)
-        assert len(memory) == 100
 
     def fill(self, clock: Clock) -> Authenticator:
         """An authenticator whose memory holds two nonces and is full."""

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from tests.run_records import make_run
 from wove_http_dev.errors import DuplicateRunError, UnavailableError
 from wove_http_dev.protocol.frames import CancelTask
 from wove_http_dev.runs.outcome import CANCELLED
-from wove_http_dev.runs.records import Run
 from wove_http_dev.runs.runner import Execution
 from wove_http_dev.service.active_runs import ActiveRuns
-
-
-def a_run(run_id: str = "run-1") -> Run:
-    return Run(run_id, "convert", delivery={}, initial_value=False, args_pickle=b"", received=0.0)
 
 
 @pytest.fixture
@@ -23,24 +19,24 @@ def active() -> ActiveRuns:
 
 def test_id_in_use(active: ActiveRuns) -> None:
     """A second run with the id of an active one is refused."""
-    active.add(a_run(), Execution("convert"), active.life)
+    active.add(make_run(), Execution("convert"), active.life)
     with pytest.raises(DuplicateRunError, match="run-1"):
-        active.add(a_run(), Execution("convert"), active.life)
+        active.add(make_run(), Execution("convert"), active.life)
 
 
 def test_id_of_a_removed_run(active: ActiveRuns) -> None:
     """The id of a run that was removed can be used again."""
-    run = a_run()
+    run = make_run()
     active.add(run, Execution("convert"), active.life)
     active.remove(run)
-    active.add(a_run(), Execution("convert"), active.life)
+    active.add(make_run(), Execution("convert"), active.life)
 
 
 def test_closed(active: ActiveRuns) -> None:
     """No run is added after close()."""
     active.close(CANCELLED)
     with pytest.raises(UnavailableError):
-        active.add(a_run(), Execution("convert"), active.life)
+        active.add(make_run(), Execution("convert"), active.life)
 
 
 def test_earlier_life(active: ActiveRuns) -> None:
@@ -49,20 +45,20 @@ def test_earlier_life(active: ActiveRuns) -> None:
     active.close(CANCELLED)
     active.reopen()
     with pytest.raises(UnavailableError):
-        active.add(a_run(), Execution("convert"), life)
+        active.add(make_run(), Execution("convert"), life)
 
 
 def test_close_ends_runs(active: ActiveRuns) -> None:
     """close() settles the executions of all active runs with its outcome."""
     execution = Execution("convert")
-    active.add(a_run(), execution, active.life)
+    active.add(make_run(), execution, active.life)
     active.close(CANCELLED)
     assert execution.outcome is CANCELLED
 
 
 def test_others(active: ActiveRuns) -> None:
     """others() leaves out the run that it is asked for."""
-    first, second = a_run("run-1"), a_run("run-2")
+    first, second = make_run(run_id="run-1"), make_run(run_id="run-2")
     for run in (first, second):
         active.add(run, Execution("convert"), active.life)
     assert active.others(first) == [second]

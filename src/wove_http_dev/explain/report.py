@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
 from wove_http_dev.client import wove_config
-from wove_http_dev.exception_text import TRACEBACK_LIMIT, shortened
+from wove_http_dev.exception_text import TRACEBACK_LIMIT, cut_middle
 from wove_http_dev.printable import printable
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.records import FINISHED, Run
@@ -152,5 +152,5 @@ def _name(task_id: str, run_id: str) -> str:
 
 
 def _indented(journal: Journal, text: str) -> list[str]:
-    lines = shortened(journal.clean(text, TRACEBACK_LIMIT), _TEXT_LIMIT).splitlines()
+    lines = cut_middle(journal.clean(text, TRACEBACK_LIMIT), _TEXT_LIMIT).splitlines()
     return [f"    {printable(line)}" for line in lines]

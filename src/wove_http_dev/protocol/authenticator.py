@@ -12,10 +12,8 @@ import hashlib
 import hmac
 import math
 import re
-import threading
 import time
 import urllib.parse
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -26,6 +24,7 @@ from wove_http_dev.options import LOCAL_NAMES, Host
 from wove_http_dev.printable import shortened
 from wove_http_dev.protocol.credentials import Credentials
 from wove_http_dev.protocol.messages import Request
+from wove_http_dev.protocol.nonces import NONCE_LIMIT, NonceMemory
 
 KEY, TIMESTAMP, NONCE, SIGNATURE = (
     "X-Wove-Key",
@@ -51,7 +50,6 @@ CODES = {
     "refused-by-fault": "a fault refused the request",
 }
 """The codes of refusals, and what each means."""
-NONCE_LIMIT = 250_000
 _SIGNATURE = re.compile(r"v1=[0-9a-f]{64}")
 
 
@@ -96,43 +94,6 @@ class Verdict:
         return shortened(f"<Verdict refused {self.status} {self.code}: {self.reason}>", REPR_LIMIT)
 
 
-class NonceMemory:
-    """Remembers nonces (the values that must be new in each signed request) for as long as their
-    timestamps are accepted, at constant cost.
-
-    It holds at most ``limit`` nonces and never drops one early, which would allow a replay. While
-    it is full, requests are refused with status 503.
-    """
-
-    def __init__(self, window: float, limit: int = NONCE_LIMIT) -> None:
-        self._window = window
-        self._limit = limit
-        self._seen: set[bytes] = set()
-        self._order: deque[tuple[float, bytes]] = deque()
-        self._lock = threading.Lock()
-
-    def __len__(self) -> int:
-        return len(self._seen)
-
-    def remember(self, nonce: str, now: float) -> str:
-        """Return ``"fresh"``, ``"replayed"`` or ``"full"``. Only a fresh nonce is stored."""
-        # A digest, so that a 60 KiB nonce costs no more memory than a short one.
-        mark = hashlib.blake2b(nonce.encode("utf-8", "surrogateescape"), digest_size=16).digest()
-        with self._lock:
-            for _ in range(2):  # two out for one in: shrinks steadily, never scans
-                if not self._order or self._order[0][0] >= now:  # the oldest one is still needed
-                    break
-                self._seen.discard(self._order.popleft()[1])
-            if mark in self._seen:
-                return "replayed"
-            if len(self._seen) >= self._limit:
-                return "full"
-            self._seen.add(mark)
-            # A timestamp may lie `window` ahead and is accepted until `window` behind it.
-            self._order.append((now + 2 * self._window, mark))
-            return "fresh"
-
-
 def sign(secret: bytes, *, target: str, body: bytes, timestamp: str, nonce: str) -> str:
     """Return the ``X-Wove-Signature`` of a request (wove 2.x, scheme "wove-v1", transport
     "http")."""
@@ -158,6 +119,7 @@ def _same(left: str, right: str) -> bool:
 
 
 KnownSecrets = Callable[[], Iterable[tuple[str, bytes]]]
+"""Returns a label and the secret of each other worker that is known here."""
 
 
 class Authenticator:

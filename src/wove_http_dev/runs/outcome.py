@@ -10,7 +10,7 @@ from typing import Any
 
 import cloudpickle
 
-from wove_http_dev.exception_text import MESSAGE_LIMIT, message_of, shortened, traceback_of
+from wove_http_dev.exception_text import MESSAGE_LIMIT, cut_middle, message_of, traceback_of
 from wove_http_dev.protocol.frames import loads
 
 EXCEPTION_LIMIT = 2**20
@@ -49,8 +49,8 @@ def error_outcome(
     """
     text = traceback_of(exc)
     error = {
-        "kind": shortened(type(exc).__name__, _KIND_LIMIT),
-        "message": message_of(exc) if message is None else shortened(message, MESSAGE_LIMIT),
+        "kind": cut_middle(type(exc).__name__, _KIND_LIMIT),
+        "message": message_of(exc) if message is None else cut_middle(message, MESSAGE_LIMIT),
         "traceback": text,
         "retryable": False,
         "source": source,
