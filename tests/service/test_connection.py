@@ -652,7 +652,7 @@ class Copied(Fault):
 
     def on_wire(self, wire: Wire) -> None:
         """Copy the descriptor and write the reply."""
-        self.copies.append(os.dup(wire._sock.fileno()))  # type: ignore[attr-defined]
+        self.copies.append(os.dup(wire._client.fileno()))  # type: ignore[attr-defined]
         wire.send_all()
 
 
@@ -684,7 +684,7 @@ class Unread(Fault):
 
     def on_connection(self, connection: Connection) -> None:
         """Wait for a byte, leave it unread, and close."""
-        sock: socket.socket = connection._sock  # type: ignore[attr-defined]
+        sock: socket.socket = connection._client._sock  # type: ignore[attr-defined]
         sock.recv(1, socket.MSG_PEEK)
         connection.close()
 

@@ -9,29 +9,22 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-import struct
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, Protocol
 
 from wove_http_dev.errors import NoCertificateError
 from wove_http_dev.faults.injections import NO_PLAN
-from wove_http_dev.forks import close_in_forks
 from wove_http_dev.protocol.messages import json_reply
 from wove_http_dev.protocol.request_reader import RequestError, RequestReader
 from wove_http_dev.service.budget import ByteBudget
+from wove_http_dev.service.client_socket import CHUNK, ClientSocket
 from wove_http_dev.service.handler import Handler, PendingReply
 from wove_http_dev.service.intake import RequestIntake
 from wove_http_dev.service.limits import Limits
 from wove_http_dev.tls import CertificateAuthority
 
-CHUNK = 65536
-"""Bytes that are received at once."""
-DRAIN_BYTES = 128 * 2**20
-"""Bytes that are read and dropped after a reply; more end the connection."""
-_Socket = socket.socket  # for calls below TLS; a name that pytest-socket does not replace
 EVICTION = "the limit of connections was near; this one made room for another"
-RST = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 seconds: close() sends a reset
 
 
 class Aborted(Exception):
@@ -72,7 +65,7 @@ class HttpConnection:
 
     def __init__(self, owner: ConnectionOwner, sock: socket.socket, limits: Limits) -> None:
         self._owner = owner
-        self._sock = close_in_forks(sock)
+        self._client = ClientSocket(sock)
         self._limits = limits
         self.authenticated = False
         self.evicted = False
@@ -86,10 +79,6 @@ class HttpConnection:
         """Whether no further request is served."""
         self._over = False
         """Whether the server ended the connection."""
-        self._must_reset = False
-        self._broken: BaseException | None = None
-        """The last exception of the socket. The client caused it; any other exception is a failure
-        of the service or of a fault."""
         self._faults: list[str] = []
         self._wait: Callable[[float | None], bool] = NO_PLAN.wait("")
         self.names = owner.names()
@@ -107,31 +96,21 @@ class HttpConnection:
         if gently and self._answering:
             return
         self._over = True
-        self._must_reset = self._must_reset or reset
+        self._client.shut_down(socket.SHUT_RD if reset else socket.SHUT_RDWR, reset=reset)
         self._owner.budget.wake()
-        # Not SSLSocket.shutdown: it drops the TLS object, which another thread may be using.
-        with contextlib.suppress(OSError):
-            if reset:
-                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST)
-                _Socket.shutdown(self._sock, socket.SHUT_RD)
-            else:
-                _Socket.shutdown(self._sock, socket.SHUT_RDWR)
 
     def evict(self, *, record: bool) -> None:
         """End the connection from another thread, to make room. A request that has already arrived
         is still served. ``record`` adds it to the journal even if nothing has arrived."""
         self.evicted = True
         self._eviction_unrecorded = record
-        how = socket.SHUT_RDWR if self.awaits == "reader" else socket.SHUT_RD
-        with contextlib.suppress(OSError):
-            _Socket.shutdown(self._sock, how)
+        self._client.shut_down(socket.SHUT_RDWR if self.awaits == "reader" else socket.SHUT_RD)
         self._owner.budget.wake()
 
     def serve(self) -> None:
         """Serve the connection and block until it has ended. Never raises."""
         try:
-            with contextlib.suppress(OSError):
-                self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._client.send_at_once()
             plan = self._owner.handler.plan_connection()
             self._faults = plan.names
             self._wait = plan.wait("connection")
@@ -143,12 +122,12 @@ class HttpConnection:
         except Aborted:
             pass
         except BaseException as exc:  # SystemExit too: other connections use this thread
-            if exc is not self._broken:
+            if exc is not self._client.broken:
                 self._owner.handler.service_failed(exc, self._faults)
             elif not self._over and self._faults:
                 self._failed(f"{type(exc).__name__}: {exc}", "request-incomplete")
         finally:
-            self._end()
+            self._client.end()
 
     def _failed(self, error: str, code: str, *, status: int | None = None) -> None:
         self._owner.handler.connection_failed(error, code=code, status=status, faults=self._faults)
@@ -167,40 +146,9 @@ class HttpConnection:
         self.awaits_since = time.monotonic()
         self.awaits = what
 
-    def _receive(self, size: int, flags: int = 0) -> bytes:
-        try:
-            return self._sock.recv(size, flags)
-        except (OSError, ValueError) as exc:  # ValueError: TLS has ended, because of interrupt()
-            self._broken = exc
-            raise
-
     def _receive_within(self, seconds: float) -> bytes:
-        self._sock.settimeout(seconds)
-        return self._receive(CHUNK)
-
-    def _end(self) -> None:
-        with contextlib.suppress(OSError):
-            if self._must_reset:
-                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST)
-            else:
-                self._send_end()
-        with contextlib.suppress(OSError):
-            self._sock.close()
-        self._broken = None  # its traceback refers to this connection, and to what it received
-
-    def _send_end(self) -> None:
-        """Tell the client that the connection ends. ``close()`` does not while another process
-        holds a copy of the descriptor.
-
-        If bytes are unread, do nothing: ``close()`` then makes the kernel send a reset (RFC 2525,
-        2.17), which a ``shutdown()`` before it would turn into an ordinary end.
-        """
-        self._sock.settimeout(0)
-        with contextlib.suppress(BlockingIOError):  # nothing to read
-            if _Socket.recv(self._sock, 1, socket.MSG_PEEK):
-                return
-        # Below TLS, and after the last bytes: sendall() returns when the kernel has them.
-        _Socket.shutdown(self._sock, socket.SHUT_RDWR)
+        self._client.set_timeout(seconds)
+        return self._client.receive(CHUNK)
 
     # faults.fault.Connection
 
@@ -208,8 +156,8 @@ class HttpConnection:
         return self._wait(seconds)
 
     def read(self, size: int) -> bytes:
-        self._sock.settimeout(self._limits.head)
-        return self._receive(size)
+        self._client.set_timeout(self._limits.head)
+        return self._client.receive(size)
 
     def proceed(self, context: Any = None) -> None:
         self._await("request")
@@ -222,27 +170,19 @@ class HttpConnection:
             self.body, self._wait = b"", waiting
 
     def _shake_hands(self, context: ssl.SSLContext) -> bool:
-        self._sock.settimeout(self._limits.handshake)
-        first = self._receive(1, socket.MSG_PEEK)
+        self._client.set_timeout(self._limits.handshake)
+        first = self._client.receive(1, socket.MSG_PEEK)
         if not first:
             return False  # a port probe: no byte arrived, so nothing is recorded
         if first != b"\x16":  # TLS ContentType handshake (RFC 8446, 5.1)
             code = "plain-http-on-tls-port"
             self._failed("plain http on an https port", code, status=400)
-            self._receive(CHUNK)
+            self._client.receive(CHUNK)
             self._refuse(RequestError(400, "this port speaks https; use an https:// URL", code))
             return False
         self._owner.count_handshake(1)
         try:
-            self._sock = close_in_forks(
-                context.wrap_socket(
-                    self._sock,
-                    server_side=True,
-                    do_handshake_on_connect=False,
-                    suppress_ragged_eofs=True,
-                )
-            )
-            self._sock.do_handshake()
+            self._client.shake_hands(context)
         except (OSError, ValueError) as exc:  # SSLError is an OSError
             if getattr(exc, "reason", None) == "CALLBACK_FAILED":
                 raise NoCertificateError(
@@ -293,7 +233,7 @@ class HttpConnection:
                 self._refuse(exc, reader.method)
             return False
         except (OSError, ValueError) as exc:
-            if exc is not self._broken:
+            if exc is not self._client.broken:
                 raise
             if reader.started:
                 error = f"the request broke off: {type(exc).__name__}: {exc}"
@@ -322,14 +262,14 @@ class HttpConnection:
             self.head, self.body = reply.head(close=close), reply.content(method)
             if self._over:
                 raise Aborted
-            self._sock.settimeout(self._limits.write)
+            self._client.set_timeout(self._limits.write)
             pending.on_wire(self)
         except Aborted:
             error = "" if pending.ends_early else "the connection was ended"
             pending.done(error, "connection-ended")
             return False
         except BaseException as exc:  # a wire fault's bug may be anything, SystemExit too
-            if exc is not self._broken:
+            if exc is not self._client.broken:
                 pending.failed(exc)
             else:
                 error = f"the reply was not taken: {type(exc).__name__}: {exc}"
@@ -341,7 +281,7 @@ class HttpConnection:
         if reader.pipelined or not reader.complete:
             self._await("request")
             with contextlib.suppress(OSError):
-                self._drain()
+                self._client.drain(self._limits.drain)
         return not close and not self._over and not self.evicted
 
     def _refuse(self, error: RequestError, method: str = "") -> None:
@@ -350,23 +290,9 @@ class HttpConnection:
         document = {"error": str(error), "code": error.code}
         reply = json_reply(error.status, document, **later)
         with contextlib.suppress(OSError, ValueError):
-            self._sock.settimeout(self._limits.drain)
-            self._sock.sendall(reply.head(close=True) + reply.content(method))
-            self._drain()
-
-    def _drain(self) -> None:
-        """End the sending direction, then read and drop what the client still sends, limited in
-        bytes and time. A plain close would reset the connection before the client reads the reply
-        (RFC 9112, 9.6)."""
-        self._sock.settimeout(self._limits.drain)
-        _Socket.shutdown(self._sock, socket.SHUT_WR)
-        deadline = time.monotonic() + self._limits.drain
-        drained = 0
-        while drained < DRAIN_BYTES and time.monotonic() < deadline:
-            size = len(_Socket.recv(self._sock, CHUNK))  # read below TLS, and discarded
-            if not size:
-                return
-            drained += size
+            self._client.set_timeout(self._limits.drain)
+            self._client.send(reply.head(close=True) + reply.content(method))
+            self._client.drain(self._limits.drain)
 
     # faults.fault.Wire
 
@@ -374,10 +300,7 @@ class HttpConnection:
         before = self.awaits
         self._await("reader")
         try:
-            self._sock.sendall(data)
-        except (OSError, ValueError) as exc:
-            self._broken = exc
-            raise
+            self._client.send(data)
         finally:
             self._await(before)
 
@@ -389,5 +312,5 @@ class HttpConnection:
         raise Aborted
 
     def reset(self) -> NoReturn:
-        self._must_reset = True
+        self._client.must_reset = True
         raise Aborted

@@ -1,0 +1,124 @@
+"""``ClientSocket``: the socket of one client, and how it is ended, with TLS or without.
+
+Another thread may end it at any time, and a child process may have a copy of its descriptor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import struct
+import time
+
+from wove_http_dev.forks import close_in_forks
+
+CHUNK = 65536
+"""Bytes that are received at once."""
+DRAIN_BYTES = 128 * 2**20
+"""Bytes that are read and dropped after a reply; more end the connection."""
+_Socket = socket.socket  # for calls below TLS; a name that pytest-socket does not replace
+_RST = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 seconds: close() sends a reset
+
+
+class ClientSocket:
+    """Wraps an accepted socket. Every method raises what the socket raises, if not said otherwise.
+    Times are seconds."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = close_in_forks(sock)
+        self.broken: BaseException | None = None
+        """The last exception of the socket. The client caused it; any other exception is a failure
+        of the service or of a fault."""
+        self.must_reset = False
+        """Whether :meth:`end` sends a TCP reset."""
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._sock.fileno()
+
+    def set_timeout(self, seconds: float) -> None:
+        """Limit each of the following calls to ``seconds``."""
+        self._sock.settimeout(seconds)
+
+    def send_at_once(self) -> None:
+        """Let no small packet wait for an acknowledgement (TCP_NODELAY). Never raises."""
+        with contextlib.suppress(OSError):
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def receive(self, size: int, flags: int = 0) -> bytes:
+        """Wait for bytes and return at most ``size`` of them; none if the client closed."""
+        try:
+            return self._sock.recv(size, flags)
+        except (OSError, ValueError) as exc:  # ValueError: TLS has ended, because of shut_down()
+            self.broken = exc
+            raise
+
+    def send(self, data: bytes) -> None:
+        """Write ``data``; block until the kernel has it."""
+        try:
+            self._sock.sendall(data)
+        except (OSError, ValueError) as exc:
+            self.broken = exc
+            raise
+
+    def shake_hands(self, context: ssl.SSLContext) -> None:
+        """Do the server's side of a TLS handshake."""
+        self._sock = close_in_forks(
+            context.wrap_socket(
+                self._sock,
+                server_side=True,
+                do_handshake_on_connect=False,
+                suppress_ragged_eofs=True,
+            )
+        )
+        self._sock.do_handshake()
+
+    def shut_down(self, how: int, *, reset: bool = False) -> None:
+        """Wake the thread that waits for the client, from another thread; ``how`` is one of the
+        constants of ``socket``. With ``reset``, :meth:`end` sends a TCP reset. Never raises."""
+        self.must_reset = self.must_reset or reset
+        # Not SSLSocket.shutdown: it drops the TLS object, which another thread may be using.
+        with contextlib.suppress(OSError):
+            if reset:
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST)
+            _Socket.shutdown(self._sock, how)
+
+    def drain(self, seconds: float) -> None:
+        """End the sending direction, then read and drop what the client still sends, for at most
+        ``seconds`` and :data:`DRAIN_BYTES`. A plain close would reset the connection before the
+        client reads the reply (RFC 9112, 9.6)."""
+        self._sock.settimeout(seconds)
+        _Socket.shutdown(self._sock, socket.SHUT_WR)
+        deadline = time.monotonic() + seconds
+        drained = 0
+        while drained < DRAIN_BYTES and time.monotonic() < deadline:
+            size = len(_Socket.recv(self._sock, CHUNK))  # read below TLS, and discarded
+            if not size:
+                return
+            drained += size
+
+    def end(self) -> None:
+        """Tell the client that the connection ends, and close the socket. Never raises."""
+        with contextlib.suppress(OSError):
+            if self.must_reset:
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST)
+            else:
+                self._send_end()
+        with contextlib.suppress(OSError):
+            self._sock.close()
+        self.broken = None  # its traceback refers to the connection, and to what it received
+
+    def _send_end(self) -> None:
+        """Tell the client that the connection ends. ``close()`` does not while another process
+        holds a copy of the descriptor.
+
+        If bytes are unread, do nothing: ``close()`` then makes the kernel send a reset (RFC 2525,
+        2.17), which a ``shutdown()`` before it would turn into an ordinary end.
+        """
+        self._sock.settimeout(0)
+        with contextlib.suppress(BlockingIOError):  # nothing to read
+            if _Socket.recv(self._sock, 1, socket.MSG_PEEK):
+                return
+        # Below TLS, and after the last bytes: sendall() returns when the kernel has them.
+        _Socket.shutdown(self._sock, socket.SHUT_RDWR)

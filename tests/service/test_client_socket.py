@@ -1,0 +1,89 @@
+"""The socket of one client, without TLS; test_connection.py has it with TLS."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from wove_http_dev.service.client_socket import ClientSocket
+
+TIMEOUT = 30.0
+"""Seconds after which a test that blocks fails."""
+
+
+@pytest.fixture
+def far() -> Iterator[socket.socket]:
+    """The client's end of the connection."""
+    with socket.socket() as sock:
+        sock.settimeout(TIMEOUT)
+        yield sock
+
+
+@pytest.fixture
+def near(far: socket.socket) -> Iterator[ClientSocket]:
+    """The worker's end of the connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        far.connect(listener.getsockname())
+        accepted, _ = listener.accept()
+    client = ClientSocket(accepted)
+    client.set_timeout(TIMEOUT)
+    yield client
+    client.end()
+
+
+def test_receive(near: ClientSocket, far: socket.socket) -> None:
+    """What the client sent is received."""
+    far.sendall(b"x")
+    assert near.receive(10) == b"x"
+
+
+def test_broken(near: ClientSocket) -> None:
+    """An error of the socket is kept, so that it can be told from other errors."""
+    near.set_timeout(0)
+    with pytest.raises(BlockingIOError) as raised:
+        near.receive(1)
+    assert near.broken is raised.value
+
+
+def test_end_with_a_copy(near: ClientSocket, far: socket.socket) -> None:
+    """The client gets the end although a copy of the descriptor is open."""
+    copy = os.dup(near.fileno())
+    try:
+        near.end()
+        assert far.recv(1) == b""
+    finally:
+        os.close(copy)
+
+
+def test_end_with_unread_bytes(near: ClientSocket, far: socket.socket) -> None:
+    """The client gets a reset if bytes are unread (RFC 2525, 2.17)."""
+    far.sendall(b"xy")
+    near.receive(1)
+    near.end()
+    with pytest.raises(ConnectionResetError):
+        far.recv(1)
+
+
+def test_reset(near: ClientSocket, far: socket.socket) -> None:
+    """The client gets a reset if the connection must end with one."""
+    near.must_reset = True
+    near.end()
+    with pytest.raises(ConnectionResetError):
+        far.recv(1)
+
+
+def test_shut_down(near: ClientSocket) -> None:
+    """After shut_down() nothing more is received."""
+    near.shut_down(socket.SHUT_RD)
+    assert near.receive(1) == b""
+
+
+def test_drain_ends_the_sending_direction(near: ClientSocket, far: socket.socket) -> None:
+    """drain() ends what the client receives, and reads until the client closes."""
+    far.sendall(b"rest")
+    far.shutdown(socket.SHUT_WR)
+    near.drain(TIMEOUT)
+    assert far.recv(1) == b""
