@@ -6,6 +6,7 @@ what it has seen. The process counts which classes and functions its unpickling 
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import os
@@ -17,7 +18,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,6 +36,8 @@ EXIT_TIMEOUT = 30.0
 def process_figures() -> dict[str, int]:
     """The resident memory (bytes), open descriptors and threads of this process."""
     gc.collect()
+    with suppress(AttributeError, OSError):  # glibc: give back what was freed
+        ctypes.CDLL(None).malloc_trim(0)
     with open("/proc/self/statm") as file:
         resident = int(file.read().split()[1]) * resource.getpagesize()
     return {
@@ -206,7 +209,13 @@ class _Commands:
             for host in hosts
             if isinstance(host, InProcessHost)
         )
-        return {**process_figures(), **self._watcher.counts(), "nonces": nonces}
+        journals = sum(worker.journal._kept.size for worker in self._workers)
+        return {
+            **process_figures(),
+            **self._watcher.counts(),
+            "nonces": nonces,
+            "journals": journals,
+        }
 
     def stop_learning(self, _: None) -> None:
         self._watcher.stop_learning()

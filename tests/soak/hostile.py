@@ -131,7 +131,8 @@ def _listed(counts: dict[str, int]) -> str:
 def _figures(figures: dict[str, Any]) -> str:
     return (
         f"{figures['resident'] / 2**20:.0f} MiB, {figures['threads']} threads,"
-        f" {figures['descriptors']} descriptors, {figures['nonces']} nonces"
+        f" {figures['descriptors']} descriptors, {figures['nonces']} nonces,"
+        f" {figures['journals'] / 2**20:.0f} MiB in journals"
     )
 
 
@@ -158,12 +159,19 @@ def _weave(environment: str) -> float:
 
 
 def _teach(worker: RemoteAddress, recorded: list[Recorded]) -> None:
-    """Run the recorded frames once, so that what their pickles look up is known."""
+    """Run the recorded frames once, and one that fails, so that what unpickling them looks up is
+    known."""
     mutator = Mutator(
         random.Random(0), recorded, secret=worker.secret, security="bearer", canary=""
     )
+    failing = [
+        Recorded(
+            each.headers, {name: each.frame[name] for name in each.frame if name != "args_pickle"}
+        )
+        for each in recorded
+    ]
     with socket.create_connection(("127.0.0.1", worker.port)) as sock:
-        for each in recorded:
+        for each in [*recorded, *failing]:
             _answer(sock, mutator.right_request(each))
 
 
