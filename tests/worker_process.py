@@ -23,8 +23,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from wove_http_dev.client import urllib_opener, wove_config
+from wove_http_dev.runs.journal import COUNT_LIMIT
 from wove_http_dev.runs.observer import JournalObserver
 from wove_http_dev.runs.records import Exchange
+from wove_http_dev.runs.retention import Retention
 from wove_http_dev.service.host import InProcessHost
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker import HttpWorker
@@ -34,7 +36,8 @@ EXIT_TIMEOUT = 30.0
 
 
 def process_figures() -> dict[str, int]:
-    """The resident memory (bytes), open descriptors and threads of this process."""
+    """The resident memory (bytes), open descriptors, threads, and memory blocks in use of this
+    process."""
     gc.collect()
     with suppress(AttributeError, OSError):  # glibc: give back what was freed
         ctypes.CDLL(None).malloc_trim(0)
@@ -44,6 +47,7 @@ def process_figures() -> dict[str, int]:
         "resident": resident,
         "descriptors": len(os.listdir("/proc/self/fd")) - 1,  # without the one that lists them
         "threads": threading.active_count(),
+        "blocks": sys.getallocatedblocks(),
     }
 
 
@@ -192,8 +196,11 @@ class _Commands:
         self._workers: list[HttpWorker] = []
 
     def start(self, options: dict[str, Any]) -> dict[str, Any]:
+        journal_bytes = options.pop("journal_bytes", None)
         ca = self._stack.enter_context(CertificateAuthority())
         worker = self._stack.enter_context(HttpWorker(ca=ca, **options))
+        if journal_bytes is not None:
+            worker.journal._kept = Retention(count=COUNT_LIMIT, byte_limit=journal_bytes)
         worker.journal.observe(self._watcher)
         self._workers.append(worker)
         return {

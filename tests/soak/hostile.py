@@ -42,12 +42,16 @@ SETTLED = 15.0
 """Seconds for the threads and descriptors of ended connections to go."""
 NONCE_SIZE = 320
 """Bytes that a remembered nonce takes."""
+NONCE_BLOCKS = 3
+"""Memory blocks of a remembered nonce: digest, time, tuple."""
+JOURNAL_BYTES = 16 * 2**20
+"""What the journal of each worker keeps: less than usual, so that it is full early."""
 JUDGED = 100_000
-"""Requests from which on memory is judged, and the journals are filled before."""
-FILLED = 10_500
-"""Runs that fill a worker's journal."""
+"""Requests from which on memory is judged: the journals are full after a tenth of them."""
 GROWTH = 24 * 2**20
 """Bytes that the process may grow from a tenth of the requests to the last, beside the nonces."""
+BLOCKS = 50_000
+"""Memory blocks that may be in use after ``reset()`` and were not before."""
 RST = struct.pack("ii", 1, 0)
 
 
@@ -61,7 +65,8 @@ def soak_hostile(requests: int, seed: int, clients: int) -> list[str]:
         process = stack.enter_context(WorkerProcess(stderr=stderr))
         empty = process.figures()
         workers = {
-            name: process.start(max_body=MAX_BODY, **options) for name, options in WORKERS.items()
+            name: process.start(max_body=MAX_BODY, journal_bytes=JOURNAL_BYTES, **options)
+            for name, options in WORKERS.items()
         }
         names = {name: stack.enter_context(each.configured()) for name, each in workers.items()}
         for environment in names.values():
@@ -108,19 +113,28 @@ def soak_hostile(requests: int, seed: int, clients: int) -> list[str]:
     for what in ("threads", "descriptors"):
         if ended[what] > empty[what]:
             wrong.append(f"{ended[what] - empty[what]} {what} left")
-    wrong += _growth(samples)
+    wrong += _growth({**samples, "before": started}, full)
     return wrong
 
 
-def _growth(samples: dict[str, dict[str, Any]]) -> list[str]:
-    first, last = samples["10 %"], samples["100 %"]
-    if not first["filled"]:
+def _growth(samples: dict[str, dict[str, Any]], full: dict[str, Any]) -> list[str]:
+    before, first, last = samples["before"], samples["10 %"], samples["100 %"]
+    if not first["full"]:
         print(f"memory: not judged with fewer than {JUDGED} requests")
         return []
-    nonces = (last["nonces"] - first["nonces"]) * NONCE_SIZE
-    growth = last["resident"] - first["resident"] - nonces
-    print(f"memory: {growth / 2**20:+.0f} MiB beside the nonces, from 10 % to 100 %")
-    return [f"memory grew by {growth / 2**20:.0f} MiB"] if growth > GROWTH else []
+    nonces = last["nonces"] - first["nonces"]
+    growth = last["resident"] - first["resident"] - nonces * NONCE_SIZE
+    blocks = full["blocks"] - before["blocks"] - full["nonces"] * NONCE_BLOCKS
+    print(
+        f"memory beside the nonces: {growth / 2**20:+.0f} MiB from 10 % to 100 %;"
+        f" {blocks:+} blocks in use after reset()"
+    )
+    wrong = []
+    if growth > GROWTH:
+        wrong.append(f"memory grew by {growth / 2**20:.0f} MiB")
+    if blocks > BLOCKS:
+        wrong.append(f"{blocks} blocks of memory are in use after reset()")
+    return wrong
 
 
 def _listed(counts: dict[str, int]) -> str:
@@ -196,7 +210,7 @@ def _send_all(
 ) -> tuple[dict[str, Counter[str]], dict[str, dict[str, Any]], float]:
     """Run the client processes. Returns their counts, the worker process's figures at three points,
     and the seconds it took."""
-    done = [-1] * clients
+    done = [0] * clients
     tallies: dict[str, Counter[str]] = {
         "statuses": Counter(),
         "expected": Counter(),
@@ -216,12 +230,12 @@ def _send_all(
         if child.wait():
             problems.append(f"client {index} ended with {child.returncode}")
 
+    begin = time.monotonic()
     children, threads = [], []
     plan = {
         "workers": {name: vars(each) for name, each in workers.items()},
         "recorded": [[each.headers, each.frame] for each in recorded],
         "canary": str(canary),
-        "fill": FILLED // clients if requests >= JUDGED else 0,
     }
     for index in range(clients):
         child = subprocess.Popen(
@@ -240,13 +254,10 @@ def _send_all(
         threads[-1].start()
     samples: dict[str, dict[str, Any]] = {}
     try:
-        while min(done) < 0 and all(each.is_alive() for each in threads):
-            time.sleep(0.2)
-        begin = time.monotonic()
         for point, part in (("10 %", 0.1), ("50 %", 0.5), ("100 %", 1.0)):
             while sum(done) < requests * part and any(each.is_alive() for each in threads):
                 time.sleep(0.2)
-            samples[point] = {**process.figures(), "filled": requests >= JUDGED}
+            samples[point] = {**process.figures(), "full": requests >= JUDGED}
             print(f"{point}, {time.monotonic() - begin:.0f} s", flush=True)
         for thread in threads:
             thread.join()
@@ -274,12 +285,6 @@ class _Client:
         self._mutator = mutator
         self._tally = tally
         self._kept: socket.socket | None = None
-
-    def fill(self, random: random.Random, recorded: list[Recorded]) -> None:
-        """Send one right request."""
-        attempt = self._mutator.right_request(random.choice(recorded))
-        if (statuses := self._send(attempt, leaves=False)) != ["200"]:
-            raise RuntimeError(f"{self._name}: an honest request was answered {statuses}")
 
     def once(self, random: random.Random) -> None:
         """Send one request and count what came of it."""
@@ -418,10 +423,6 @@ def _be_a_client(plan: dict[str, Any]) -> None:
             canary=plan["canary"],
         )
         clients[name] = _Client(name, worker, mutator, tally)
-    for client in clients.values():
-        for _ in range(plan["fill"]):
-            client.fill(rng, recorded)
-    print(0, flush=True)
     for number in range(plan["requests"]):
         clients[weighted(rng, SHARES)].once(rng)
         if number % 1000 == 999:
