@@ -11,15 +11,21 @@ pytest_plugins = ["pytester"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Know an option of pytest-asyncio 0.24 and newer also under an older one."""
-    with suppress(ValueError):  # it is there already
-        parser.addini("asyncio_default_fixture_loop_scope", "unused before pytest-asyncio 0.24")
+    """Know the options of pytest-asyncio 0.24 and newer also under an older one, and without it, so
+    that an example runs in a checkout where only the package is installed."""
+    for name in ("asyncio_mode", "asyncio_default_fixture_loop_scope"):
+        with suppress(ValueError):  # it is there already
+            parser.addini(name, "an option of pytest-asyncio 0.24")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """pytest-asyncio 0.23, the last for pytest 7, leaves an event loop unclosed, and has a hook of
     the old style, at which pluggy warns of an error of collection before it reports the error."""
-    if importlib.metadata.version("pytest-asyncio").startswith("0.23."):
+    try:
+        version = importlib.metadata.version("pytest-asyncio")
+    except importlib.metadata.PackageNotFoundError:
+        return
+    if version.startswith("0.23."):
         config.addinivalue_line("filterwarnings", "ignore::pluggy.PluggyTeardownRaisedWarning")
         for what in ("socket.socket fd=-1, family=(AddressFamily.AF_UNIX|1)", "function BaseEv"):
             config.addinivalue_line(

@@ -208,6 +208,20 @@ def test_the_failure_that_is_shown(tmp_path: Path) -> None:
     assert steady(re.sub(r"\n +[~^]+(?=\n)", "", section)) == steady(shown)
 
 
+def test_the_first_example_needs_the_package_only() -> None:
+    """In a checkout the first example passes without the plugins that the project's tests need."""
+    words = [
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:asyncio",
+        "examples/test_letters.py",
+    ]
+    assert "1 passed" in run_python(ROOT, *words).stdout
+
+
 def test_settings(tmp_path: Path) -> None:
     """The settings that the README shows for ``exec`` reach its worker."""
     (tmp_path / "settings.py").write_text((ROOT / "examples/settings.py").read_text())
