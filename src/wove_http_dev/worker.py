@@ -210,6 +210,14 @@ class HttpWorker(WorkerSide):
         :meth:`start`."""
         self._life.crash()
 
+    def reset(self) -> None:
+        """Empty the journal, remove every fault, stub and gate, and release stalled requests; then
+        inject the faults of the options again, and start the worker if it has crashed."""
+        crashed = self._life.crashed
+        super().reset()
+        if crashed:
+            self.start()
+
     def __enter__(self) -> HttpWorker:
         return self.start()
 

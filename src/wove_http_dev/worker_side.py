@@ -275,6 +275,7 @@ class WorkerSide(ClientSide):
         self._state.journal.clear()
         self._allow_refusals = False
         self._marked.clear()
+        self.forked_tasks.clear()
         if self._begun:
             self._inject_options()
 

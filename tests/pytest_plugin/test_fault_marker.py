@@ -44,3 +44,64 @@ def test_the_marker_takes_faults_with_fields(
     with assert_contained(wove_http_worker):
         weave_one()
     assert f"code={wove_http_worker.exchanges[0].status}" in str(wove_http_fault)
+
+
+def test_a_marked_fault_need_not_act(pytester: pytest.Pytester) -> None:
+    """A test that a fault cannot reach, because it sends no cancel_task, passes; also one that
+    injects the fault itself."""
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.wove_http_faults("slow-cancel")
+        def test_it(wove_http_worker):
+            pass
+
+        @pytest.mark.wove_http_faults("slow-cancel")
+        def test_by_hand(wove_http_worker_factory, wove_http_fault):
+            wove_http_worker_factory().inject(wove_http_fault)
+        """
+    )
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(passed=2)
+
+
+@pytest.mark.wove_http_faults("reject-auth")
+def test_what_a_marked_fault_prevents_is_not_missed(wove_http_worker: HttpWorker) -> None:
+    """A hold of a task that is not sent, because the fault ended the weave before, is no strict
+    failure."""
+    wove_http_worker.hold("sent_later")
+    with assert_contained(wove_http_worker):
+        weave_one()
+
+
+@pytest.mark.wove_http_faults("auth", "status code=502", exclude=["reject-auth", "clock-skew"])
+def test_exclude(wove_http_fault: str) -> None:
+    """The excluded faults are left out."""
+    assert wove_http_fault not in ("reject-auth", "clock-skew")
+
+
+def test_what_wove_cannot_contain_is_an_expected_failure(pytester: pytest.Pytester) -> None:
+    """A fault that the installed Wove cannot contain is an expected failure with the reason; a test
+    that it does not disturb passes, also with xfail_strict."""
+    pytester.makeini("[pytest]\nxfail_strict = true\n")
+    pytester.makepyfile(
+        """
+        import pytest
+        from wove import weave
+
+        @pytest.mark.wove_http_faults("status", "task-cancelled")
+        @pytest.mark.parametrize("sent", [True, False])
+        def test_it(wove_http_worker, sent):
+            if sent:
+                with weave(error_mode="return") as w:
+                    @w.do(environment="workers")
+                    def answer():
+                        return 42
+        """
+    )
+    result = pytester.runpytest_inprocess("-rx", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=2, xfailed=1, xpassed=1)
+    result.stdout.fnmatch_lines(
+        ["XFAIL *Wove * cannot contain task-cancelled: it cancels the weave itself: *"]
+    )

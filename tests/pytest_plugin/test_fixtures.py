@@ -327,7 +327,10 @@ def test_it(wove_http_ca):
             "*must use wove_http_worker*",
         ),
         (FAULTED.format(words="3"), "*test_it (line [0-9]*): wove_http_faults: *not 3*"),
-        (FAULTED.format(words="fault='auth'"), "*wove_http_faults: it takes no keywords*"),
+        (
+            FAULTED.format(words="fault='auth'"),
+            "*wove_http_faults: it takes no keywords but *",
+        ),
         ("def test_it(wove_http_fault): pass", "*wove_http_fault needs the marker*"),
         (
             "@pytest.mark.wove_http(secure=True)\n" + PASSING.strip(),

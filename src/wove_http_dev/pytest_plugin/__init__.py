@@ -5,9 +5,18 @@ fixture is used. pytest finds hooks and fixtures as attributes of this module.
 """
 
 from wove_http_dev.pytest_plugin.fixtures import WorkerFactory as WorkerFactory
+from wove_http_dev.pytest_plugin.fixtures import (
+    _wove_http_marker_check as _wove_http_marker_check,
+)
+from wove_http_dev.pytest_plugin.fixtures import (
+    _wove_http_session_test as _wove_http_session_test,
+)
 from wove_http_dev.pytest_plugin.fixtures import wove_http_ca as wove_http_ca
 from wove_http_dev.pytest_plugin.fixtures import wove_http_fault as wove_http_fault
 from wove_http_dev.pytest_plugin.fixtures import wove_http_options as wove_http_options
+from wove_http_dev.pytest_plugin.fixtures import (
+    wove_http_session_worker as wove_http_session_worker,
+)
 from wove_http_dev.pytest_plugin.fixtures import wove_http_worker as wove_http_worker
 from wove_http_dev.pytest_plugin.fixtures import (
     wove_http_worker_factory as wove_http_worker_factory,

@@ -80,7 +80,8 @@ def wove_http_worker_factory(
 
     workers = request.node.stash.setdefault(WORKERS, [])
     with ExitStack() as stack:
-        stack.callback(workers.clear)
+        others = list(workers)  # the session's worker
+        stack.callback(workers.__setitem__, slice(None), others)
         stack.callback(_warn_of_traps, request.node, workers)
 
         def factory(**options: Any) -> HttpWorker:
@@ -109,6 +110,7 @@ def wove_http_worker(
     configured in Wove, its CA trusted by this process. At the end of the test the worker is checked
     and everything is restored."""
     from wove_http_dev.errors import UsageError
+    from wove_http_dev.pytest_plugin.markers import place
 
     fault = _fault_of(request.node)
     options: dict[str, Any] = {}
@@ -117,13 +119,66 @@ def wove_http_worker(
     try:
         worker = wove_http_worker_factory(**{**options, **_marked(request.node)})
     except UsageError as exc:  # in a marker or wove_http_options, not in the test's own code
-        raise pytest.fail.Exception(f"wove_http_worker: {exc}", pytrace=False) from None
+        message = f"{place(request.node)}: wove_http_worker: {exc}"
+        raise pytest.fail.Exception(message, pytrace=False) from None
     if fault is not None:
         why = worker.why_not(fault)
         if why is not None:
             pytest.skip(f"{fault} cannot apply: {why}")
         worker.inject(fault)
     return worker
+
+
+@pytest.fixture(scope="session")
+def wove_http_session_worker(
+    request: pytest.FixtureRequest, wove_http_options: dict[str, Any]
+) -> Iterator[HttpWorker]:
+    """A worker like ``wove_http_worker`` that is started once for the session. After each test that
+    uses it, it is checked and reset; Wove is configured for it during those tests only."""
+    from wove_http_dev.errors import UsageError
+    from wove_http_dev.options import hide_secrets
+
+    try:
+        words = hide_secrets(_project_options(wove_http_options))
+        worker = _make_worker(request, words)
+    except UsageError as exc:
+        message = f"wove_http_session_worker: wove_http_options: {exc}"
+        raise pytest.fail.Exception(message, pytrace=False) from None
+    with worker:
+        yield cast("HttpWorker", worker)
+
+
+@pytest.fixture
+def _wove_http_session_test(
+    request: pytest.FixtureRequest, wove_http_session_worker: HttpWorker
+) -> Iterator[None]:
+    """What one test does with the session's worker; the plugin adds it to the test's fixtures, as
+    the first one, so that it ends last."""
+    from wove_http_dev.worker import HttpWorker
+
+    worker = wove_http_session_worker
+    workers = request.node.stash.setdefault(WORKERS, [])
+    with ExitStack() as stack:
+        if isinstance(worker, HttpWorker):  # with --wove-http-url it is a RemoteWorker
+            worker.start()  # a test may have stopped it
+            stack.callback(worker.reset)
+        workers.append(worker)
+        stack.callback(workers.remove, worker)
+        stack.enter_context(worker.configured())
+        stack.callback(_warn_of_traps, request.node, [worker])
+        stack.callback(_check, worker, request.node)
+        yield
+
+
+@pytest.fixture
+def _wove_http_marker_check(request: pytest.FixtureRequest) -> None:
+    """Fail a test whose marker ``wove_http`` does nothing; the plugin adds it to the fixtures of a
+    test with that marker, as the last one."""
+    from wove_http_dev.pytest_plugin.markers import why_without_effect
+
+    why = why_without_effect(request.node)
+    if why is not None:
+        pytest.fail(why, pytrace=False)
 
 
 def _project_options(options: Any) -> dict[str, Any]:

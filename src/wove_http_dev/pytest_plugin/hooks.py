@@ -59,8 +59,8 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     config.addinivalue_line(
         "markers",
-        'wove_http_faults("all" | names or families): run the test once per fault, which is in'
-        " force on its wove_http_worker",
+        'wove_http_faults("all" | names or families, exclude=[...]): run the test once per fault,'
+        " which is in force on its wove_http_worker",
     )
     if any(map(config.getoption, REMOTE_OPTIONS)):
         from wove_http_dev.pytest_plugin.remote import check_remote
@@ -70,42 +70,36 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test marked ``wove_http_faults`` once per fault."""
-    markers = list(metafunc.definition.iter_markers("wove_http_faults"))
-    if not markers:
-        return
-    from wove_http_dev.errors import UsageError
-    from wove_http_dev.faults.text import expand_marker_words
+    if metafunc.definition.get_closest_marker("wove_http_faults") is not None:
+        from wove_http_dev.pytest_plugin.markers import run_once_per_fault
 
-    try:
-        if any(marker.kwargs for marker in markers):
-            raise UsageError('it takes no keywords; say "all", names, or families')
-        if not {"wove_http_worker", "wove_http_fault"} & set(metafunc.fixturenames):
-            raise UsageError("the test must use wove_http_worker, where the fault is injected")
-        faults = expand_marker_words(marker.args for marker in markers)
-    except UsageError as exc:
-        _, line, name = metafunc.definition.location  # pytest itself names the file only
-        place = name if line is None else f"{name} (line {line + 1})"
-        message = f"{place}: wove_http_faults: {exc}"
-        raise pytest.Collector.CollectError(message) from None
-    if "wove_http_fault" not in metafunc.fixturenames:
-        metafunc.fixturenames.append("wove_http_fault")
-    metafunc.parametrize("wove_http_fault", faults, ids=map(str, faults))
+        run_once_per_fault(metafunc)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Import what a test with a worker needs before its fixtures are set up, and keep the worker's
-    files real under pyfakefs."""
-    if any(name.startswith("wove_http_") for name in getattr(item, "fixturenames", ())):
+    files real under pyfakefs. Add the plugin's own fixtures that the test needs."""
+    names = getattr(item, "fixturenames", None)
+    if names is None:  # an item of another kind: it has no fixtures
+        return
+    if any(name.startswith("wove_http_") for name in names):
         from wove_http_dev.pytest_plugin.fake_files import keep_files_real
 
         keep_files_real()
+    first = ["_wove_http_session_test"] if "wove_http_session_worker" in names else []
+    marked = any(marker.name == "wove_http" for marker in item.own_markers)
+    last = ["_wove_http_marker_check"] if marked else []
+    # A list of its own: the tests of a parametrized function share theirs.
+    item.fixturenames = [*first, *names, *last]  # type: ignore[attr-defined]
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     """Store whether the test's body passed, for the fixtures; add each worker's report to a
     failure."""
+    if call.excinfo is not None:
+        _advise_about_scope(call.excinfo.value)
     outcome = yield
     report: pytest.TestReport = outcome.get_result()
     if report.when == "call":
@@ -120,6 +114,23 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             # pytest-xdist cannot send a lone surrogate and ends the whole session at one.
             section = printable(worker.report(), keep="\n")
             report.sections.append(("wove http worker", section))
+
+
+def _advise_about_scope(exc: BaseException) -> None:
+    """Add to pytest's ScopeMismatch what to use for a worker in a fixture of a wider scope."""
+    if not isinstance(exc, pytest.fail.Exception):
+        return
+    text = exc.msg or ""
+    per_test = "wove_http_worker", "wove_http_worker_factory"
+    if not text.startswith("ScopeMismatch: ") or not any(
+        f"function scoped fixture {name} " in text for name in per_test
+    ):
+        return
+    if "wove_http_session_worker" not in text:  # one exception may be raised for many tests
+        exc.msg = (
+            f"{text}\n{per_test[0]} is a worker for one test. In a fixture of a wider scope use"
+            " wove_http_session_worker: one worker for the session, which is reset after each test."
+        )
 
 
 def _message_of(exc: BaseException) -> str:

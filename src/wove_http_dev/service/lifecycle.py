@@ -37,6 +37,15 @@ class Lifecycle:
         return port.addresses[0] if port is not None else None
 
     @property
+    def crashed(self) -> bool:
+        """Whether the host has ended without :meth:`stop`. Blocks while another operation is in
+        progress."""
+        if self.forked:
+            return False
+        with self._lock:
+            return self._port is not None and not self._host.running
+
+    @property
     def forked(self) -> bool:
         """Whether this process is a forked child of the one that started the host. Such a child
         must not stop the host, because that would stop it in the parent."""

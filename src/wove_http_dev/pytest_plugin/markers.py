@@ -1,0 +1,100 @@
+"""What the markers ``wove_http`` and ``wove_http_faults`` mean for a test, and mistakes in them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterable
+from inspect import signature
+from typing import Any
+
+import pytest
+
+from wove_http_dev.errors import UsageError
+from wove_http_dev.faults.fault import Fault
+from wove_http_dev.faults.text import expand_marker_words, parse_fault
+from wove_http_dev.pytest_plugin.stash import WORKERS
+
+PER_TEST = {"wove_http_worker", "wove_http_worker_factory"}
+"""The fixtures that take the options of the marker ``wove_http``."""
+
+
+def place(item: pytest.Item) -> str:
+    """Return the test and its line. pytest itself names the file only, and of a parametrized test
+    the item's name has the parameters."""
+    _, line, name = item.location
+    return name if line is None else f"{name} (line {line + 1})"
+
+
+def run_once_per_fault(metafunc: pytest.Metafunc) -> None:
+    """Parametrize a test that has the marker ``wove_http_faults``. A fault that the installed Wove
+    cannot contain is expected to fail the test."""
+    try:
+        if not {"wove_http_worker", "wove_http_fault"} & set(metafunc.fixturenames):
+            raise UsageError(
+                "the test must use wove_http_worker, where the fault is injected: request that"
+                " fixture"
+            )
+        faults = _chosen(metafunc.definition.iter_markers("wove_http_faults"))
+    except UsageError as exc:
+        message = f"{place(metafunc.definition)}: wove_http_faults: {exc}"
+        raise pytest.Collector.CollectError(message) from None
+    if "wove_http_fault" not in metafunc.fixturenames:
+        metafunc.fixturenames.append("wove_http_fault")
+    wove = importlib.metadata.version("wove")
+    metafunc.parametrize("wove_http_fault", [_parameter(fault, wove) for fault in faults])
+
+
+def _chosen(markers: Iterable[pytest.Mark]) -> list[str | Fault]:
+    words: list[Any] = []
+    excluded: list[Any] = []
+    for marker in markers:
+        words.append(marker.args)
+        unknown = marker.kwargs.keys() - {"exclude"}
+        if unknown:
+            raise UsageError(
+                f"it takes no keywords but exclude=, not {min(unknown)}=; a fault with a field is"
+                ' one text, as in "status code=503"'
+            )
+        excluded.append(marker.kwargs.get("exclude", ()))
+    faults = expand_marker_words(words)
+    if not any(excluded):
+        return faults
+    out = {str(_instance(each)) for each in expand_marker_words(excluded)}
+    kept = [each for each in faults if not {str(_instance(each)), _instance(each).name} & out]
+    if not kept:
+        raise UsageError("exclude= leaves no fault")
+    return kept
+
+
+def _instance(fault: str | Fault) -> Fault:
+    return parse_fault(fault)[0] if isinstance(fault, str) else fault
+
+
+def _parameter(fault: str | Fault, wove: str) -> Any:
+    why = _instance(fault).why_uncontained(wove)
+    reason = f"Wove {wove} cannot contain {fault}: {why}"
+    # Not strict: the test may be one that the fault does not disturb.
+    marks = [pytest.mark.xfail(reason=reason, strict=False)] if why is not None else []
+    return pytest.param(fault, id=str(fault), marks=marks)
+
+
+def why_without_effect(item: pytest.Item) -> str | None:
+    """Return why the marker ``wove_http`` of the test itself does nothing; ``None`` if it does
+    something.
+
+    A marker of a class or module may be for some of its tests. Another fixture may have got the
+    worker from ``request``, and a test with ``request`` may still do so.
+    """
+    names = set(getattr(item, "fixturenames", ()))
+    body = getattr(item, "obj", None)
+    if names & PER_TEST:
+        return None
+    where = f"{place(item)}: the marker wove_http"
+    if "wove_http_session_worker" in names:
+        return (
+            f"{where} cannot change the session's worker: request wove_http_worker, or set the"
+            " options in the fixture wove_http_options"
+        )
+    if WORKERS in item.stash or (callable(body) and "request" in signature(body).parameters):
+        return None
+    return f"{where} is for a worker, and the test uses none: request the fixture wove_http_worker"

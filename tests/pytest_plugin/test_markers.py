@@ -1,0 +1,126 @@
+"""Mistakes with the markers, and a worker in a fixture of a wider scope: the whole text of the
+error."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.pytest_plugin.helpers import run
+
+
+def error_text(result: pytest.RunResult) -> list[str]:
+    """The lines of the only error's section, without its heading."""
+    lines = result.outlines
+    begin = next(n for n, line in enumerate(lines) if line.startswith("___"))
+    end = next(n for n, line in enumerate(lines) if "short test summary info" in line)
+    return lines[begin + 1 : end]
+
+
+MISTAKES = {
+    "no-worker": (
+        "@pytest.mark.wove_http(tls=False)\ndef test_it(): pass",
+        "test_it (line 2): the marker wove_http is for a worker, and the test uses none: request"
+        " the fixture wove_http_worker",
+    ),
+    "session-worker": (
+        "@pytest.mark.wove_http(tls=False)\ndef test_it(wove_http_session_worker): pass",
+        "test_it (line 2): the marker wove_http cannot change the session's worker: request"
+        " wove_http_worker, or set the options in the fixture wove_http_options",
+    ),
+    "option": (
+        "@pytest.mark.wove_http(sekurity='none')\ndef test_it(wove_http_worker): pass",
+        "test_it (line 2): wove_http_worker: unknown option 'sekurity'; did you mean 'security'?",
+    ),
+    "fault": (
+        "@pytest.mark.wove_http(faults=['slow-respons'])\ndef test_it(wove_http_worker): pass",
+        "test_it (line 2): wove_http_worker: unknown fault 'slow-respons'; did you mean"
+        " 'slow-response'?",
+    ),
+    "faults-no-worker": (
+        "@pytest.mark.wove_http_faults('hang')\ndef test_it(): pass",
+        "test_it (line 2): wove_http_faults: the test must use wove_http_worker, where the fault is"
+        " injected: request that fixture",
+    ),
+    "faults": (
+        "@pytest.mark.wove_http_faults('hagn')\ndef test_it(wove_http_worker): pass",
+        "test_it (line 2): wove_http_faults: unknown fault or family 'hagn'; did you mean 'hang'?",
+    ),
+    "exclude": (
+        "@pytest.mark.wove_http_faults('auth', exclude=['hagn'])\n"
+        "def test_it(wove_http_worker): pass",
+        "test_it (line 2): wove_http_faults: unknown fault or family 'hagn'; did you mean 'hang'?",
+    ),
+    "exclude-all": (
+        "@pytest.mark.wove_http_faults('hang', exclude='hang')\n"
+        "def test_it(wove_http_worker): pass",
+        "test_it (line 2): wove_http_faults: exclude= leaves no fault",
+    ),
+    "keyword": (
+        "@pytest.mark.wove_http_faults('status', code=503)\ndef test_it(wove_http_worker): pass",
+        "test_it (line 2): wove_http_faults: it takes no keywords but exclude=, not code=; a fault"
+        ' with a field is one text, as in "status code=503"',
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "text"), MISTAKES.values(), ids=MISTAKES)
+def test_mistake(pytester: pytest.Pytester, source: str, text: str) -> None:
+    """A mistake with a marker is an error of one line, with the test's line and what to do."""
+    shown = error_text(run(pytester, source))
+    assert shown[:1] == [text]
+    assert not shown[1:] or "- wove http worker -" in shown[1]
+
+
+WIDER = """
+@pytest.fixture(scope="module")
+def app({fixture}): pass
+
+def test_it(app): pass
+
+def test_another(app): pass
+"""
+
+
+@pytest.mark.parametrize("fixture", ["wove_http_worker", "wove_http_worker_factory"])
+def test_wider_scope(pytester: pytest.Pytester, fixture: str) -> None:
+    """A fixture of a wider scope that requests the worker of a test is told what to use, once."""
+    result = run(pytester, WIDER.format(fixture=fixture))
+    result.assert_outcomes(errors=2)
+    advice = (
+        "wove_http_worker is a worker for one test. In a fixture of a wider scope use"
+        " wove_http_session_worker: one worker for the session, which is reset after each test."
+    )
+    assert result.outlines.count(advice) == 2
+
+
+def test_other_wider_scope(pytester: pytest.Pytester) -> None:
+    """A mismatch between other fixtures is left as it is."""
+    source = WIDER.format(fixture="tmp_path")
+    run(pytester, source).stdout.no_fnmatch_line("*wove_http_session_worker*")
+
+
+DYNAMIC = """
+@pytest.fixture
+def worker(request):
+    return request.getfixturevalue("wove_http_worker")
+
+@pytest.mark.wove_http(tls=False)
+def test_by_a_fixture(worker): pass
+
+@pytest.mark.wove_http(tls=False)
+def test_in_the_test(request):
+    request.getfixturevalue("wove_http_worker")
+
+@pytest.mark.wove_http(tls=False)
+class TestSome:
+    def test_with(self, wove_http_worker): pass
+    def test_without(self): pass
+
+@pytest.mark.parametrize("tls", [False, pytest.param(True, marks=pytest.mark.wove_http(tls=True))])
+def test_one_of_them(tls, request): pass
+"""
+
+
+def test_marker_that_may_have_an_effect(pytester: pytest.Pytester) -> None:
+    """A worker may be requested in other ways, and a class may have tests without one."""
+    run(pytester, DYNAMIC).assert_outcomes(passed=6)
