@@ -232,17 +232,20 @@ def _make_worker(request: pytest.FixtureRequest, options: dict[str, Any]) -> Cli
 
 
 def _import_path(request: pytest.FixtureRequest) -> list[str]:
-    """Return the directories from which the test imports modules of its project: those of the ini
-    option ``pythonpath``, that of its own top-level module, and the root directory."""
+    """Return the directories from which the test, or each of the session's, imports modules of its
+    project: those of the ini option ``pythonpath``, that of its own top-level module, and the root
+    directory."""
     config = request.config
     try:
         directories = [str(path) for path in config.getini("pythonpath")]
     except (KeyError, ValueError):  # without pytest's own plugin of that name (-p no:…)
         directories = []
-    package = request.path.parent
-    while (package / "__init__.py").is_file():  # as pytest's import mode "prepend" does
-        package = package.parent
-    directories += [str(package), str(config.rootpath)]
+    tests = request.session.items if request.scope == "session" else [request]
+    for package in dict.fromkeys(test.path.parent for test in tests):
+        while (package / "__init__.py").is_file():  # as pytest's import mode "prepend" does
+            package = package.parent
+        directories.append(str(package))
+    directories.append(str(config.rootpath))
     return [each for each in dict.fromkeys(directories) if os.path.isdir(each)]
 
 
