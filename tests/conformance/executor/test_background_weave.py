@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support import TIMEOUT
 from wove_http_dev.conformance.executor.background_weave import (
     BackgroundWeave,
     Remote,
@@ -43,7 +44,7 @@ def raises(w: Weave, environment: str) -> None:
 def ended(define: Any) -> BackgroundWeave:
     """A weave that has ended."""
     weave = BackgroundWeave("background", LOCAL, define)
-    assert weave.wait(5.0)
+    assert weave.wait(TIMEOUT)
     return weave
 
 
@@ -67,7 +68,7 @@ def test_a_running_weave_has_not_ended() -> None:
     """wait() returns False after its time limit while the weave runs; cancel() ends the weave."""
     weave = BackgroundWeave("background", LOCAL, sleeps)
     assert not weave.wait(0.05)
-    assert weave.cancel(5.0)
+    assert weave.cancel(TIMEOUT)
 
 
 def test_the_seconds_of_a_weave() -> None:
@@ -85,7 +86,7 @@ def scripted(script: Any, runs: list[tuple[str, Mapping[str, Any]]] | None = Non
     """A script that has ended."""
     seen = [] if runs is None else runs
     weave = ScriptedWeave("background", LOCAL, script, lambda *run: seen.append(run))
-    assert weave.wait(5.0)
+    assert weave.wait(TIMEOUT)
     return weave
 
 

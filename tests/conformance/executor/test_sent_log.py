@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support import TIMEOUT
 from wove_http_dev.conformance.case import MUST, Case
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.context import CaseContext, Session
@@ -69,7 +70,7 @@ def test_the_options_of_a_mapped_task(check: CaseContext) -> None:
         def doubled(item: int) -> int:
             return item * 2
 
-    check.weave(check.worker(), define).wait(5.0)
+    check.weave(check.worker(), define).wait(TIMEOUT)
     assert "task doubled delivery_timeout=3.0" in check.sent
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.macos import emulate
+from tests.support import TIMEOUT
 from wove_http_dev.conformance.worker import tasks
 from wove_http_dev.conformance.worker.callbacks import Callback, Listener
 
@@ -48,14 +49,14 @@ def test_a_body_that_connects_is_seen(listener: Listener) -> None:
     """A body that connects is recognised by its token."""
     callback = listener.expect()
     body(callback)
-    assert callback.arrived(5.0)
+    assert callback.arrived(TIMEOUT)
 
 
 def test_a_running_body_answers_pings(listener: Listener) -> None:
     """A running body is alive, because it answers pings."""
     callback = listener.expect()
     body(callback)
-    callback.arrived(5.0)
+    callback.arrived(TIMEOUT)
     assert callback.alive()
 
 
@@ -63,9 +64,9 @@ def test_a_released_body_ends(listener: Listener) -> None:
     """A body ends when it is released."""
     callback = listener.expect()
     thread = body(callback)
-    callback.arrived(5.0)
+    callback.arrived(TIMEOUT)
     callback.release()
-    thread.join(5.0)
+    thread.join(TIMEOUT)
     assert not thread.is_alive()
 
 
@@ -73,15 +74,15 @@ def test_the_end_of_a_body_is_seen(listener: Listener) -> None:
     """A body that closes its connection has ended."""
     callback = listener.expect()
     tasks.report_back(**callback.address)
-    callback.arrived(5.0)
-    assert callback.ended(5.0)
+    callback.arrived(TIMEOUT)
+    assert callback.ended(TIMEOUT)
 
 
 def test_a_body_that_goes_on_has_not_ended(listener: Listener) -> None:
     """``ended`` returns ``False`` after the timeout if the body still runs."""
     callback = listener.expect()
     body(callback)
-    callback.arrived(5.0)
+    callback.arrived(TIMEOUT)
     assert not callback.ended(0.05)
 
 
@@ -90,7 +91,7 @@ def test_a_body_that_comes_after_the_release_ends_at_once(listener: Listener) ->
     callback = listener.expect()
     callback.release()
     thread = body(callback)
-    thread.join(5.0)
+    thread.join(TIMEOUT)
     assert not thread.is_alive()
 
 
@@ -99,12 +100,12 @@ def test_bodies_are_counted(listener: Listener) -> None:
     callback = listener.expect()
     for _ in range(2):
         tasks.report_back(**callback.address)
-    assert callback.arrived(5.0, times=2)
+    assert callback.arrived(TIMEOUT, times=2)
 
 
 def test_an_unknown_token_is_disconnected(listener: Listener) -> None:
     """A client with an unknown token is disconnected."""
-    with socket.create_connection((listener.host, listener.port), 5.0) as sock:
+    with socket.create_connection((listener.host, listener.port), TIMEOUT) as sock:
         sock.sendall(b"0" * 32)
         assert sock.recv(1) == b""
 
@@ -113,5 +114,5 @@ def test_a_dropped_callback_is_not_known_any_more(listener: Listener) -> None:
     """A body whose callback was dropped is disconnected."""
     callback = listener.expect()
     listener.drop(callback)
-    body(callback).join(5.0)
+    body(callback).join(TIMEOUT)
     assert callback.count == 0
