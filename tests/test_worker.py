@@ -362,3 +362,20 @@ def test_a_fork_does_not_keep_the_port(make_worker: MakeWorker, isolated: bool) 
         worker.stop()
         with contextlib.closing(Port("localhost", worker.port)) as port:
             assert port.number == worker.port
+
+
+@pytest.mark.parametrize("isolated", [False, True], ids=["in-process", "isolated"])
+def test_reset_starts_a_crashed_worker(make_worker: MakeWorker, isolated: bool) -> None:
+    """``reset()`` starts a worker that crashed, at the same URL and with an empty journal."""
+    worker = make_worker(isolated=isolated)
+    url = worker.url
+    worker.crash()
+    worker.reset()
+    assert (worker.running, worker.url, len(worker.exchanges)) == (True, url, 0)
+
+
+def test_reset_leaves_a_stopped_worker_alone(worker: HttpWorker) -> None:
+    """``reset()`` does not start a worker that was stopped."""
+    worker.stop()
+    worker.reset()
+    assert not worker.running

@@ -84,7 +84,9 @@ def test_exclude(wove_http_fault: str) -> None:
 def test_what_wove_cannot_contain_is_an_expected_failure(pytester: pytest.Pytester) -> None:
     """A fault that the installed Wove cannot contain is an expected failure with the reason; a test
     that it does not disturb passes, also with xfail_strict."""
-    pytester.makeini("[pytest]\nxfail_strict = true\n")
+    pytester.makeini(
+        "[pytest]\nxfail_strict = true\nasyncio_default_fixture_loop_scope = function\n"
+    )
     pytester.makepyfile(
         """
         import pytest

@@ -464,3 +464,62 @@ def test_an_isolated_worker_imports_what_the_test_imports(
     ini = "[pytest]\nasyncio_default_fixture_loop_scope = function\n"
     pytester.makeini(f"{ini}pythonpath = {directory}\n")
     run_apart(pytester, ISOLATED).assert_outcomes(passed=1)
+
+
+# What was of no use
+
+
+UNUSED = """
+import asyncio
+
+def test_it(wove_http_worker):
+    {use}
+    with weave() as w:
+        @w.do(environment="workers")
+        def convert(): ...
+        @w.do(environment="workers")
+        def store(): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("use", "line"),
+    [
+        (
+            'wove_http_worker.hold("covnert")',
+            "no run matched hold('covnert'); tasks seen: *; did you mean 'convert'[?]",
+        ),
+        (
+            'wove_http_worker.stub("covnert", result=1)',
+            "no run matched stub('covnert'); tasks seen: *; did you mean 'convert'[?]",
+        ),
+        (
+            'wove_http_worker.inject("hang", task="covnert")',
+            "inject('hang', task='covnert') never fired; tasks seen: *; did you mean 'convert'[?]",
+        ),
+        (
+            'wove_http_worker.hold("convert", release_when=1).arrived()',
+            "arrived() of hold('convert') was called and never awaited, so nothing waited for a"
+            " run: await it",
+        ),
+    ],
+    ids=["hold", "stub", "inject", "arrived"],
+)
+def test_unused(pytester: pytest.Pytester, use: str, line: str) -> None:
+    """A test that passed although a line of it did nothing fails at its teardown: which line, and
+    what was meant; then the report, and how to opt out."""
+    result = run(pytester, UNUSED.format(use=use), "-W", "default")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*ERROR at teardown of test_it*",
+            "strict mode:",
+            f"- {line}",
+            "<HttpWorker 'workers' https://*>",
+            "journal: 2 exchange(s)",
+            "  #1 run_task * -> 200 task_started+task_result * ms",
+            "  #2 run_task * -> 200 task_started+task_result * ms",
+            "(to opt out: strict=False as an option*)",
+        ],
+        consecutive=False,
+    )

@@ -7,7 +7,8 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any
+from types import CoroutineType
+from typing import Any, cast
 
 from wove_http_dev.errors import (
     UsageError,
@@ -107,7 +108,9 @@ class Gate:
         a call that is not awaited."""
         with self._changed:
             self.never_awaited += 1
-        return self._arrived_in_loop(n, timeout)
+        waiting = cast("CoroutineType[Any, Any, list[Run]]", self._arrived_in_loop(n, timeout))
+        waiting.__qualname__ = "Gate.arrived"  # for Python's own warning, which is often all
+        return waiting
 
     async def _arrived_in_loop(self, n: int, timeout: float) -> list[Run]:
         with self._changed:
