@@ -182,9 +182,9 @@ _CANCEL = Recipe(hold=True, delivery_timeout=0.2, retries=1)
 class Fault:
     """The null fault, and the base class of all faults.
 
-    The first line of a subclass's docstring is its summary. Values must have the annotated type;
-    numbers must be finite, not negative and within the bounds of their :func:`fields.field`.
-    Otherwise :class:`UsageError` is raised.
+    The first paragraph of a subclass's docstring is its summary. Values must have the annotated
+    type; numbers must be finite, not negative and within the bounds of their
+    :func:`fields.field`. Otherwise :class:`UsageError` is raised.
     """
 
     name: ClassVar[str] = "none"
