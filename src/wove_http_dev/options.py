@@ -339,6 +339,7 @@ def secret_from_environment(option: str, variable: str | None) -> str | None:
     """
     if variable is None:
         return None
+    __tracebackhide__ = True
     value = os.environ.get(variable)
     if not value:
         raise UsageError(f"{option}: environment variable {variable} is not set")
@@ -354,6 +355,7 @@ def secret_from_file(option: str, path: str | None) -> str | None:
     """
     if path is None:
         return None
+    __tracebackhide__ = True
     try:
         with open(path, "rb") as file:
             content = file.read(_LONGEST_SECRET + 1)
@@ -371,6 +373,7 @@ def secret_from_file(option: str, path: str | None) -> str | None:
 def check_secret(secret: str, owner: str) -> None:
     """Raise :class:`UsageError`, beginning with ``owner``, for a secret that does not survive its
     way through a shell: ``"$(cat FILE)"`` drops null bytes, and line breaks at the end."""
+    __tracebackhide__ = True  # pytest --showlocals would show the secret
     if secret.endswith(("\n", "\r")):
         raise UsageError(
             f"{owner} must be without line breaks and control characters, and ends with a line"

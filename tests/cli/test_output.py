@@ -207,3 +207,15 @@ def test_forked_child(pipe: Pipe) -> None:
         print("parent")
         assert status_in_a_fork(write) == 0
     assert sorted(pipe.lines()) == ["child", "parent"]
+
+
+def test_buffer_has_the_descriptor(pipe: Pipe) -> None:
+    """A task can start a process with ``stdout=sys.stdout.buffer``."""
+    with pipe.as_output():
+        assert sys.stdout.buffer.fileno() == pipe.stdout.fileno()
+
+
+def test_mode_is_that_of_the_stream(pipe: Pipe) -> None:
+    """Other attributes that programs ask for are those of the original stream."""
+    with pipe.as_output():
+        assert sys.stdout.mode == pipe.stdout.mode

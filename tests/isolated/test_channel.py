@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -160,3 +162,19 @@ def test_on_close(pair: Pair) -> None:
     with channel(pair[0], on_close=closed.set):
         pair[1].close()
         assert closed.wait(TIMEOUT)
+
+
+def test_request_while_the_other_end_takes_nothing(pair: Pair) -> None:
+    """A request to an end that is stopped ends after its timeout, also while another thread sends
+    that end more than it takes."""
+    with channel(pair[0]) as asking:
+        sending = threading.Thread(target=asking.notify, args=("large", "x" * 2**24))
+        sending.start()
+        while select.select([], [pair[0]], [], 0)[1]:  # until it is full
+            time.sleep(0.001)
+        try:
+            with pytest.raises(NotRunningError, match="did not read 'stop'"):
+                asking.request("stop", None, 0.05)
+        finally:
+            pair[1].close()  # what is being sent fails
+            sending.join()

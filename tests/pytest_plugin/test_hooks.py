@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from tests.pytest_plugin.helpers import FAILING, FAULTED, PASSING, run, run_apart
@@ -125,6 +127,36 @@ def test_report_shows_no_secret_of_any_form(pytester: pytest.Pytester, options: 
     pytester.makepyfile(secrets_of=SECRETS_OF.format(options=options))
     result = run(pytester, FAILING_WITH_SECRETS, "--showlocals", "-vv")
     result.stdout.no_fnmatch_line("*hush-hush*")
+
+
+REFUSED_SECRETS = """
+import pytest
+from wove_http_dev.worker import HttpWorker
+
+def test_option(monkeypatch):
+    HttpWorker(secret="hush-hush" + chr(10))
+
+def test_variable(monkeypatch):
+    monkeypatch.setitem(__import__("os").environ, "NAME", "hush-hush" + chr(10))
+    HttpWorker(security="env:NAME")
+
+def test_channel(monkeypatch):
+    from wove_http_dev.isolated import channel
+    def unread(*_):
+        __tracebackhide__ = True
+        raise ConnectionResetError
+    monkeypatch.setattr(channel.Channel, "_send", unread)
+    HttpWorker(secret="hush-hush", isolated=True).start()
+"""
+
+
+def test_report_shows_no_secret_that_was_refused(pytester: pytest.Pytester) -> None:
+    """Local variables of what refuses a secret, or fails to pass it on, are not shown."""
+    result = run(pytester, REFUSED_SECRETS, "--showlocals", "-vv")
+    result.assert_outcomes(failed=3)
+    forms = ("hush", base64.b64encode(b"hush-hush").decode("ascii"))
+    shown = [line for line in result.outlines if any(form in line for form in forms)]
+    assert [line for line in shown if "HttpWorker(" not in line and "setitem" not in line] == []
 
 
 def test_faults_marker(pytester: pytest.Pytester) -> None:

@@ -183,3 +183,47 @@ def test_option_off(make_worker: MakeWorker) -> None:
     worker = make_worker()
     results = {signed_request(worker, keyed(run_id)).result for run_id in ("1", "2")}
     assert len(results) == 2
+
+
+def test_run_that_is_over_does_not_start_after_the_wait(pool: ThreadPoolExecutor) -> None:
+    """A repeated key whose run was cancelled while it waited never calls its body, even if the
+    first run was cancelled too."""
+    firsts, begun, released = FirstOutcomes(), threading.Event(), threading.Event()
+    called: list[None] = []
+
+    def first() -> Outcome:
+        begun.set()
+        released.wait(TIMEOUT)
+        return CANCELLED
+
+    def second() -> Outcome:
+        called.append(None)
+        return number(2)
+
+    running = pool.submit(firsts.of, command(), first)
+    begun.wait(TIMEOUT)
+    repeated = pool.submit(firsts.of, command(), second, lambda: True)
+    released.set()
+    running.result(TIMEOUT)
+    assert (repeated.result(TIMEOUT), called) == (CANCELLED, [])
+
+
+def test_limit_keeps_a_key_whose_run_has_not_ended(
+    pool: ThreadPoolExecutor, counted: Callable[[], Outcome]
+) -> None:
+    """However many keys come later, a running task is not run a second time beside itself."""
+    firsts, begun, released = FirstOutcomes(), threading.Event(), threading.Event()
+
+    def body() -> Outcome:
+        begun.set()
+        released.wait(TIMEOUT)
+        return number(-1)
+
+    running = pool.submit(firsts.of, command("slow"), body)
+    begun.wait(TIMEOUT)
+    for each in range(once.KEY_LIMIT + 1):
+        firsts.of(command(str(each)), counted)
+    repeated = pool.submit(firsts.of, command("slow"), counted)
+    released.set()
+    running.result(TIMEOUT)
+    assert repeated.result(TIMEOUT) == number(-1)

@@ -158,6 +158,10 @@ class LineStream(io.TextIOBase):
         """The descriptor, for a process to be started."""
         return self._stream.fileno()
 
+    def __getattr__(self, name: str) -> Any:
+        # ``name``, ``mode`` and others that programs ask standard output for.
+        return getattr(self._stream, name)
+
     def isatty(self) -> bool:
         """Whether the output is a terminal."""
         return self._stream.isatty()
@@ -207,6 +211,9 @@ class _Bytes(io.BufferedIOBase):
 
     def __init__(self, stream: LineStream) -> None:
         self._text = stream
+
+    def fileno(self) -> int:
+        return self._text.fileno()
 
     def writable(self) -> bool:
         return True

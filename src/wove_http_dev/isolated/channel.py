@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import select
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -78,13 +79,17 @@ class Channel:
         does not respond within ``timeout`` seconds, and :class:`UsageError` with the message of an
         exception that the handler raised.
         """
+        __tracebackhide__ = True  # pytest --showlocals would show the secrets in ``data``
         number, pending = next(self._numbers), _Pending()
         with self._lock:
             if not self._open:
                 raise ChannelClosedError
             self._pending[number] = pending
         try:
-            self._send({"name": name, "data": data, "request": number})
+            if not self._send({"name": name, "data": data, "request": number}, timeout):
+                raise NotRunningError(
+                    f"the isolated worker did not read {name!r} within {timeout} s"
+                )
             if not pending.settled.wait(timeout):
                 raise NotRunningError(
                     f"the isolated worker did not respond to {name!r} within {timeout} s"
@@ -100,10 +105,24 @@ class Channel:
             raise UsageError(pending.response["error"])
         return pending.response["data"]
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def _send(self, message: dict[str, Any], timeout: float | None = None) -> bool:
+        """Send ``message``. Returns whether the other end could take it within ``timeout`` seconds:
+        it does not while it is stopped (SIGSTOP) and another thread sends it a large message."""
         line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
-        with self._send_lock:
+        if not self._send_lock.acquire(timeout=-1 if timeout is None else timeout):
+            return False
+        try:
+            if timeout is not None and not self._is_writable(timeout):
+                return False
             self._sock.sendall(line)
+            return True
+        finally:
+            self._send_lock.release()
+
+    def _is_writable(self, timeout: float) -> bool:
+        poll = select.poll()
+        poll.register(self._sock, select.POLLOUT)
+        return bool(poll.poll(timeout * 1000))
 
     def _read(self) -> None:
         try:

@@ -80,6 +80,7 @@ class IsolatedHost:
         """Start a child process and block until it serves on ``port``. Raises the error that the
         child reports, and :class:`WoveHttpDevError` if it does not serve within
         :data:`START_TIMEOUT` s."""
+        __tracebackhide__ = True  # pytest --showlocals would show the CA's key
         with self._lock:
             self._end()
             child = ChildProcess(self._state, self._second_origin)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from wove_http_dev.protocol.frames import RunTask
-from wove_http_dev.runs.outcome import Outcome
+from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.sizes import size_of
 
 KEY_LIMIT = 1000
@@ -36,10 +36,19 @@ class FirstOutcomes:
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def of(self, command: RunTask, body: Callable[[], Outcome]) -> Outcome:
+    def of(
+        self,
+        command: RunTask,
+        body: Callable[[], Outcome],
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> Outcome:
         """Call ``body`` and return its outcome. If the key had a run before, wait until that one
         has ended and return its outcome instead. A cancelled run does not count, and a command
-        without a key always runs."""
+        without a key always runs.
+
+        ``is_over`` says whether this run was cancelled or stopped while it waited: then ``body`` is
+        not called.
+        """
         key = command.delivery.get("delivery_idempotency_key")
         if not isinstance(key, str) or not key:
             return body()
@@ -48,6 +57,8 @@ class FirstOutcomes:
             if is_new:
                 return self._run((command.task_id, key), first, body)
             first.ended.wait()
+            if is_over():
+                return CANCELLED
             if first.outcome is not None:
                 return first.outcome
 
@@ -58,7 +69,10 @@ class FirstOutcomes:
                 return first, False
             first = self._firsts[key] = _First()
             if len(self._firsts) > KEY_LIMIT:
-                self._forget(next(iter(self._firsts)))
+                ended = (old for old, run in self._firsts.items() if run.outcome is not None)
+                oldest = next(ended, None)
+                if oldest is not None:  # a run that has not ended is still to be repeated by none
+                    self._forget(oldest)
             return first, True
 
     def _run(self, key: tuple[str, str], first: _First, body: Callable[[], Outcome]) -> Outcome:

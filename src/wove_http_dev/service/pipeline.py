@@ -198,7 +198,7 @@ class Pipeline:
         exchange.task_id = claim.task_id and clean(claim.task_id, 200)
         exchange.run_id = claim.run_id and clean(claim.run_id, 200)
         exchange.initial_value = claim.initial_value
-        document = {"error": verdict.reason, "code": exchange.code}
+        document = {"error": exchange.refusal, "code": exchange.code}
         if verdict.hint:
             document["hint"] = verdict.hint
         return json_reply(verdict.status, document)
@@ -206,9 +206,12 @@ class Pipeline:
     def _record_verdict(self, request: Request, verdict: Verdict, exchange: Exchange) -> None:
         exchange.accepted = verdict.accepted
         exchange.verdict = verdict
-        if exchange.target != request.target:
-            # It contained a secret or was too long, and the verdict quotes it.
-            exchange.verdict = replace(verdict, steps=(), hint=None, would_match=None)
+        reason = self.journal.clean(verdict.reason)
+        if exchange.target != request.target or reason != verdict.reason:
+            # A secret, or what is too long, is where the verdict quotes it: in the target or a key.
+            exchange.verdict = replace(
+                verdict, reason=reason, steps=(), hint=None, would_match=None
+            )
 
     def _ran(self, command: RunTask, plan: Plan, exchange: Exchange, life: int) -> Reply:
         run = Run(

@@ -110,8 +110,11 @@ class RunStage:
         def body() -> Outcome:
             return self._load_and_run(execution, command)
 
+        def is_over() -> bool:
+            return execution.cancel_requested or execution.settled.is_set()
+
         return self._service.execute(
-            self.run, execution, body if known is None else lambda: known.of(command, body)
+            self.run, execution, body if known is None else lambda: known.of(command, body, is_over)
         )
 
     def _load_and_run(self, execution: Execution, command: RunTask) -> Outcome:

@@ -64,3 +64,17 @@ def test_exchange_keeps_little_of_an_events_type(worker: HttpWorker) -> None:
     worker.stub("task", events=[{"type": LONG}])
     signed_request(worker, run_frame(answer))
     assert len(worker.exchanges[0].events[0]) == TEXT_LIMIT
+
+
+def test_secret_as_key_id_is_redacted_in_the_verdict(worker: HttpWorker) -> None:
+    """Of a client that mixes up secret and key id, the recorded verdict does not show the
+    secret."""
+    send_one(worker, signed_bytes(worker, run_frame(answer), **{"X-Wove-Key": str(worker.secret)}))
+    assert str(worker.secret) not in str(vars(worker.exchanges[-1]))
+
+
+def test_secret_as_key_id_is_redacted_in_the_refusal(worker: HttpWorker) -> None:
+    """The reply to a client that mixes up secret and key id does not show the secret."""
+    key = {"X-Wove-Key": str(worker.secret)}
+    reply = send_one(worker, signed_bytes(worker, run_frame(answer), **key))
+    assert worker.secret.encode() not in reply.body
