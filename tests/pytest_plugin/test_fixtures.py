@@ -9,6 +9,7 @@ import pytest
 
 from tests.pytest_plugin.helpers import FAULTED, PASSING, REFUSED, run, run_apart
 from wove_http_dev.pytest_plugin import WorkerFactory
+from wove_http_dev.worker import HttpWorker
 
 
 def test_fixture(pytester: pytest.Pytester) -> None:
@@ -523,3 +524,58 @@ def test_unused(pytester: pytest.Pytester, use: str, line: str) -> None:
         ],
         consecutive=False,
     )
+
+
+def paragraph(result: pytest.RunResult, heading: str) -> list[str]:
+    """The lines below ``heading``, up to the next heading."""
+    lines = result.outlines
+    start = next(number for number, line in enumerate(lines) if heading in line) + 1
+    return [line for line in lines[start : start + 20] if line]
+
+
+WRONG_OPTIONS = [
+    ("timout=1", "unknown option 'timout'; did you mean 'timeout'?"),
+    ("tls='no'", "tls takes true or false, not 'no'"),
+    ("faults=['hnag']", "unknown fault 'hnag'; did you mean 'hang'?"),
+    ("7", "wove_http takes keyword options only, e.g. faults=[…]"),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), WRONG_OPTIONS)
+def test_wrong_option_of_the_marker(pytester: pytest.Pytester, words: str, message: str) -> None:
+    """A wrong option is one line with the place of the test."""
+    source = f"""
+@pytest.mark.wove_http({words})
+def test_it(wove_http_worker):
+    pass
+"""
+    result = run(pytester, source)
+    shown = paragraph(result, "ERROR at setup of test_it")
+    assert shown[0] == f"test_it (line 3): wove_http_worker: {message}"
+    assert shown[1].startswith("====")
+
+
+def test_a_port_in_use(pytester: pytest.Pytester, worker: HttpWorker) -> None:
+    """A port in use is one line with the place of the test."""
+    source = f"""
+@pytest.mark.wove_http(port={worker.port})
+def test_it(wove_http_worker):
+    pass
+"""
+    shown = paragraph(run(pytester, source), "ERROR at setup of test_it")
+    assert shown[0].startswith(f"test_it (line 3): wove_http_worker: port {worker.port} ")
+    assert shown[1].startswith("====")
+
+
+def test_wrong_option_of_the_factory(pytester: pytest.Pytester) -> None:
+    """A wrong option of ``factory()`` shows the line of the test, and no line of this package."""
+    source = """
+def test_it(wove_http_worker_factory):
+    wove_http_worker_factory(timout=1)
+"""
+    shown = paragraph(run(pytester, source, "--tb=short"), "_ test_it _")
+    assert shown[:3] == [
+        "test_wrong_option_of_the_factory.py:4: in test_it",
+        "    wove_http_worker_factory(timout=1)",
+        "E   wove_http_dev.errors.UsageError: unknown option 'timout'; did you mean 'timeout'?",
+    ]

@@ -27,6 +27,7 @@ from wove_http_dev.pytest_plugin.hooks import (
 )
 from wove_http_dev.pytest_plugin.hooks import pytest_configure as pytest_configure
 from wove_http_dev.pytest_plugin.hooks import pytest_generate_tests as pytest_generate_tests
+from wove_http_dev.pytest_plugin.hooks import pytest_report_header as pytest_report_header
 from wove_http_dev.pytest_plugin.hooks import (
     pytest_runtest_makereport as pytest_runtest_makereport,
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import pytest
 
+from wove_http_dev.pytest_plugin.settings import seed, setting
 from wove_http_dev.pytest_plugin.stash import PASSED, WORKERS
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def wove_http_worker_factory(
 
     Environments are named ``workers``, ``workers-2``, … unless an option names one.
     """
+    from wove_http_dev.errors import UsageError
     from wove_http_dev.options import hide_secrets
 
     workers = request.node.stash.setdefault(WORKERS, [])
@@ -90,10 +92,16 @@ def wove_http_worker_factory(
             words = hide_secrets({**project, **_marked(request.node), **options})
             if "environment" not in options and workers:
                 words["environment"] = _free_name(words.get("environment", "workers"), workers)
-            worker = _make_worker(request, words)
+            try:
+                worker = _make_worker(request, words)
+            except UsageError as exc:  # a page of this package's frames would hide the test's line
+                raise exc.with_traceback(None) from None
             worker.marked_fault = _fault_of(request.node)
-            workers.append(worker)
-            stack.enter_context(worker)
+            try:
+                stack.enter_context(worker)
+            except UsageError as exc:
+                raise exc.with_traceback(None) from None
+            workers.append(worker)  # now: of one that never ran there is nothing to report
             stack.enter_context(worker.configured())
             stack.callback(_check, worker, request.node)
             # With --wove-http-url it is a RemoteWorker, whose other members skip.
@@ -215,7 +223,7 @@ def _free_name(base: str, workers: list[ClientSide]) -> str:
 
 
 def _make_worker(request: pytest.FixtureRequest, options: dict[str, Any]) -> ClientSide:
-    if request.config.getoption("--wove-http-url"):
+    if setting(request.config, "--wove-http-url") is not None:
         from wove_http_dev.pytest_plugin.remote import remote_worker
 
         return remote_worker(request.config, options)
@@ -224,7 +232,7 @@ def _make_worker(request: pytest.FixtureRequest, options: dict[str, Any]) -> Cli
     defaults: dict[str, Any] = {
         "ca": request.getfixturevalue("wove_http_ca"),
         "label": request.node.nodeid,
-        "seed": request.config.getoption("--wove-http-seed"),
+        "seed": seed(request.config),
     }
     if options.get("isolated"):
         defaults["app_dir"] = _import_path(request)

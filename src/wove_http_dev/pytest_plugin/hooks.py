@@ -6,18 +6,17 @@ from typing import Any
 
 import pytest
 
+from wove_http_dev.pytest_plugin.settings import (
+    REMOTE_OPTIONS,
+    SEED,
+    add_ini_options,
+    seed,
+    setting,
+)
 from wove_http_dev.pytest_plugin.stash import PASSED, WORKERS
 
 SIDE_LIMIT = 300
 """Characters that are shown of each side of a comparison with a secret."""
-REMOTE_OPTIONS = (
-    "--wove-http-url",
-    "--wove-http-secret-env",
-    "--wove-http-secret-file",
-    "--wove-http-bearer-env",
-    "--wove-http-bearer-file",
-    "--wove-http-ca-file",
-)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,12 +42,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--wove-http-ca-file", metavar="FILE", help="CA certificate of that service, PEM"
     )
     group.addoption(
-        "--wove-http-seed",
+        SEED,
         metavar="N",
         type=int,
-        default=0,
         help="seed of the random decisions of faults with probability= (default: 0)",
     )
+    add_ini_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -62,10 +61,21 @@ def pytest_configure(config: pytest.Config) -> None:
         'wove_http_faults("all" | names or families, exclude=[...]): run the test once per fault,'
         " which is in force on its wove_http_worker",
     )
-    if any(map(config.getoption, REMOTE_OPTIONS)):
+    seed(config)
+    if any(config.getoption(flag) for flag in REMOTE_OPTIONS) or setting(config, REMOTE_OPTIONS[0]):
         from wove_http_dev.pytest_plugin.remote import check_remote
 
         check_remote(config)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Name the worker service that the tests run against, if it is not started by them."""
+    url = setting(config, "--wove-http-url")
+    if url is None:
+        return []
+    from wove_http_dev.secret import shown_url
+
+    return [f"wove-http: the worker service at {shown_url(url)} (--wove-http-url)"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

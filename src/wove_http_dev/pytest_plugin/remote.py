@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from wove_http_dev.pytest_plugin.hooks import REMOTE_OPTIONS
+from wove_http_dev.pytest_plugin.settings import REMOTE_OPTIONS, setting
 
 if TYPE_CHECKING:
     from wove_http_dev.remote_worker import RemoteWorker
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def check_remote(config: pytest.Config) -> None:
     """Raise :class:`pytest.UsageError` if the options cannot be used."""
-    if not config.getoption("--wove-http-url"):
+    if setting(config, "--wove-http-url") is None:
         for option in REMOTE_OPTIONS:
             if config.getoption(option):
                 raise pytest.UsageError(f"{option} goes with --wove-http-url")
@@ -34,16 +34,17 @@ def remote_worker(config: pytest.Config, options: Mapping[str, Any]) -> RemoteWo
     from wove_http_dev.options import given_secret
     from wove_http_dev.remote_worker import RemoteWorker
 
-    option = config.getoption
+    url = setting(config, "--wove-http-url")
+    assert url is not None
 
     def secret(flag: str) -> str | None:
-        return given_secret(flag, option(f"{flag}-env"), option(f"{flag}-file"))
+        return given_secret(flag, setting(config, f"{flag}-env"), setting(config, f"{flag}-file"))
 
     return RemoteWorker(
-        option("--wove-http-url"),
+        url,
         secret=secret("--wove-http-secret"),
         token=secret("--wove-http-bearer"),
-        ca_file=option("--wove-http-ca-file"),
+        ca_file=setting(config, "--wove-http-ca-file"),
         skip=pytest.skip,
         **options,
     )

@@ -1,0 +1,54 @@
+"""The plugin's settings: command line options, and ini options of the same name for a project."""
+
+from __future__ import annotations
+
+import pytest
+
+CREDENTIALS = (
+    "--wove-http-secret-env",
+    "--wove-http-secret-file",
+    "--wove-http-bearer-env",
+    "--wove-http-bearer-file",
+)
+REMOTE_OPTIONS = ("--wove-http-url", *CREDENTIALS, "--wove-http-ca-file")
+SEED = "--wove-http-seed"
+
+
+def ini_name(flag: str) -> str:
+    """Return the name of the ini option that gives the default of ``flag``."""
+    return flag.lstrip("-").replace("-", "_")
+
+
+def add_ini_options(parser: pytest.Parser) -> None:
+    """Add the ini options. None is for a secret itself: an ini file is in version control."""
+    for flag in (*REMOTE_OPTIONS, SEED):
+        parser.addini(ini_name(flag), f"default of {flag}")
+
+
+def setting(config: pytest.Config, flag: str) -> str | None:
+    """Return the value of ``flag``, or of its ini option; ``None`` if there is neither.
+
+    The path of a file in an ini option starts at the directory of the ini file. Ini options for
+    credentials do not count beside a flag for credentials.
+    """
+    value = config.getoption(flag)
+    if value not in (None, ""):  # "": a shell's variable that is not set
+        return str(value)
+    if flag in CREDENTIALS and any(config.getoption(each) is not None for each in CREDENTIALS):
+        return None
+    text = str(config.getini(ini_name(flag)) or "").strip()
+    if text and flag.endswith("-file"):
+        directory = config.rootpath if config.inipath is None else config.inipath.parent
+        return str(directory / text)
+    return text or None
+
+
+def seed(config: pytest.Config) -> int:
+    """Return the seed of random faults. Raises :class:`pytest.UsageError` if the ini option is not
+    a whole number."""
+    text = setting(config, SEED)
+    try:
+        return int(text or "0")
+    except ValueError:
+        name = ini_name(SEED)
+        raise pytest.UsageError(f"ini option {name} takes a whole number, not {text!r}") from None
