@@ -488,10 +488,24 @@ def test_small_body_needs_no_room(make_worker: MakeWorker) -> None:
 
 def test_room_that_becomes_free(make_worker: MakeWorker, pool: ThreadPoolExecutor) -> None:
     """A body waits for room, and is read when another has gone."""
-    worker = make_worker(tls=False, limits=Limits(bodies=MEGABYTE, bodies_wait=10 * TIMEOUT))
+    limits = Limits(bodies=MEGABYTE, bodies_wait=10 * TIMEOUT, patience=10 * TIMEOUT)
+    worker = make_worker(tls=False, limits=limits)
     with arriving(worker):
         waiting = pool.submit(send_one, worker, signed_bytes(worker, PADDED))
     assert waiting.result(TIMEOUT).result == 42
+
+
+@both
+def test_body_that_stopped_makes_room(make_worker: MakeWorker, tls: bool) -> None:
+    """A body that stopped in the middle does not keep another from being read. Its connection
+    ends, which the journal says with a code of its own and strict mode does not report."""
+    limits = Limits(bodies=MEGABYTE, bodies_wait=10 * TIMEOUT, body=10 * TIMEOUT, patience=0.0)
+    worker = make_worker(tls=tls, limits=limits)
+    with arriving(worker):
+        assert send_one(worker, signed_bytes(worker, PADDED)).result == 42
+        worker.journal.wait(lambda: len(worker.exchanges) >= 2, TIMEOUT, "the end of a body")
+    (ended,) = [each for each in worker.exchanges if each.kind == "connection"]
+    assert (ended.code, ended.violation) == ("connection-evicted", False)
 
 
 def test_accepted_body_needs_no_room(make_worker: MakeWorker, pool: ThreadPoolExecutor) -> None:
@@ -510,7 +524,9 @@ def test_waiting_for_room_does_not_delay_a_stop(
     make_worker: MakeWorker, pool: ThreadPoolExecutor
 ) -> None:
     """``stop()`` does not wait for a body that waits for room."""
-    worker = make_worker(tls=False, limits=Limits(bodies=MEGABYTE, bodies_wait=120.0))
+    worker = make_worker(
+        tls=False, limits=Limits(bodies=MEGABYTE, bodies_wait=120.0, patience=120.0)
+    )
     with arriving(worker):
         pool.submit(send_raw, worker, signed_bytes(worker, PADDED.ljust(30 * MEGABYTE)))
         assert stops_at_once(worker)

@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(eq=False)
+class _Share:
+    owner: Any
+    size: int = 0
+    since: float = 0.0
+    """When it was taken, or taken again."""
+    waits: bool = False
+    """Whether its owner waits for room."""
+    ended: bool = False
+    """Whether its owner is being ended to make room."""
 
 
 class ByteBudget:
@@ -11,18 +27,37 @@ class ByteBudget:
 
     The owner that asked first gets what it needs, even beyond ``size``: otherwise bodies that have
     each arrived in part could wait for one another.
+
+    While an owner waits for room, ``end`` is called for others that took their share more than
+    ``patience`` seconds ago and have asked for no more since, the longest first: otherwise a few
+    clients that stop in the middle of their bodies would keep all of it. ``end(owner)`` makes the
+    owner's thread release the share soon, and returns true; or false if that owner is not to be
+    ended. It must not block. ``clock`` returns seconds.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(
+        self,
+        size: int,
+        *,
+        patience: float = math.inf,
+        end: Callable[[Any], bool] = lambda owner: False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._size = size
-        self._changed = threading.Condition()
-        self._shares: dict[object, int] = {}  # in the order in which they asked first
+        self._patience = patience
+        self._end = end
+        self._clock = clock
+        self._changed = threading.Condition()  # reentrant: end() may call wake()
+        self._shares: dict[object, _Share] = {}  # in the order in which they asked first
 
     @property
     def used(self) -> int:
         """The bytes that are in use."""
         with self._changed:
-            return sum(self._shares.values())
+            return self._used()
+
+    def _used(self) -> int:
+        return sum(share.size for share in self._shares.values())
 
     def take(
         self,
@@ -34,19 +69,40 @@ class ByteBudget:
         """Set the share of ``owner`` to ``size`` bytes, and return true. Block while the shares of
         the others leave no room for it; return false if they still do after ``timeout`` seconds,
         or when ``given_up()`` returns true."""
-
-        def fits() -> bool:
-            first = next(iter(self._shares))
-            others = sum(self._shares.values()) - self._shares[owner]
-            return first is owner or others + size <= self._size
-
         with self._changed:
-            self._shares.setdefault(owner, 0)
-            self._changed.wait_for(lambda: fits() or given_up(), timeout)
-            if not fits():
-                return False
-            self._shares[owner] = size
+            share = self._shares.setdefault(owner, _Share(owner))
+            deadline = self._clock() + timeout
+            share.waits = True
+            try:
+                while (missing := self._missing(share, size)) > 0:
+                    now = self._clock()
+                    if given_up() or now >= deadline:
+                        return False
+                    again = min(deadline, self._make_room(missing, now))
+                    self._changed.wait(min(again - now, threading.TIMEOUT_MAX))
+            finally:
+                share.waits = False
+            share.size, share.since = size, self._clock()
             return True
+
+    def _missing(self, share: _Share, size: int) -> int:
+        """Return how many bytes the others must release before ``share`` can have ``size``."""
+        if next(iter(self._shares.values())) is share:
+            return 0
+        return self._used() - share.size + size - self._size
+
+    def _make_room(self, missing: int, now: float) -> float:
+        """End owners until they release ``missing`` bytes. Return when the next one can be
+        ended."""
+        others = [share for share in self._shares.values() if not share.waits and share.size]
+        for other in sorted(others, key=lambda share: share.since):
+            if missing <= 0:
+                break
+            if now - other.since < self._patience:
+                return other.since + self._patience
+            other.ended = other.ended or self._end(other.owner)
+            missing -= other.size if other.ended else 0
+        return math.inf
 
     def release(self, owner: object) -> None:
         """Give back the share of ``owner``, if it has one."""

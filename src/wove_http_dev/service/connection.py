@@ -24,7 +24,11 @@ from wove_http_dev.service.intake import RequestIntake
 from wove_http_dev.service.limits import Limits
 from wove_http_dev.tls import CertificateAuthority
 
-EVICTION = "the limit of connections was near; this one made room for another"
+CONNECTIONS_FULL = "the limit of connections was near; this one made room for another"
+BODIES_FULL = (
+    "the memory for bodies that are not authenticated was full; this one, whose body had stopped"
+    " or was slow, made room for another"
+)
 
 
 class Aborted(Exception):
@@ -71,6 +75,7 @@ class HttpConnection:
         self.evicted = False
         self.awaits = "request"
         self.unproven_since = self.awaits_since = time.monotonic()
+        self._eviction = CONNECTIONS_FULL
         self._eviction_unrecorded = False
         """Whether the journal must still get the eviction, even if nothing has arrived."""
         self._answering = False
@@ -107,6 +112,15 @@ class HttpConnection:
         self._client.shut_down(socket.SHUT_RDWR if self.awaits == "reader" else socket.SHUT_RD)
         self._owner.budget.wake()
 
+    def end_body(self) -> bool:
+        """End the connection from another thread, because its body takes memory and does not
+        arrive. Return false, and do nothing, while a request is being served."""
+        if self._answering or self.evicted:
+            return self.evicted
+        self._eviction = BODIES_FULL
+        self.evict(record=False)
+        return True
+
     def serve(self) -> None:
         """Serve the connection and block until it has ended. Never raises."""
         try:
@@ -137,7 +151,7 @@ class HttpConnection:
         ``error`` unless the server ended it."""
         if self.evicted:
             self._eviction_unrecorded = False
-            self._failed(EVICTION, "connection-evicted")
+            self._failed(self._eviction, "connection-evicted")
         elif not self._over:
             self._failed(error, code)
 
@@ -274,7 +288,7 @@ class HttpConnection:
             else:
                 error = f"the reply was not taken: {type(exc).__name__}: {exc}"
                 code = "connection-evicted" if self.evicted else "reply-not-taken"
-                pending.done(EVICTION if self.evicted else error, code)
+                pending.done(self._eviction if self.evicted else error, code)
             return False
         pending.done()
         # The rest of a refused request, or a pipelined one, which is not served.

@@ -39,4 +39,5 @@ class Limits:
     """Connections that may be open at once. From seven eighths of it on, old ones are ended: that
     is fewer than the 1024 descriptors that a process has by default on Linux."""
     patience: float = 0.5
-    """Seconds that a connection gets to authenticate when ``connections`` are nearly reached."""
+    """Seconds that a connection gets to authenticate when ``connections`` are nearly reached, and
+    that a body gets for each further 1 MiB while others wait for room among ``bodies``."""

@@ -63,12 +63,12 @@ class Server:
         """Threads that were started; each has a number in its name."""
         self._threads: set[threading.Thread] = set()
         self._connections: dict[HttpConnection, None] = {}  # in the order of their arrival
-        self._evicted = 0
-        """Connections that are being ended to make room."""
         self._crowded = False
         """Whether a connection was ended to make room, and half of them have not ended since. The
         journal records the first such connection even if it sent nothing."""
-        self.budget = ByteBudget(limits.bodies)
+        self.budget = ByteBudget(
+            limits.bodies, patience=limits.patience, end=HttpConnection.end_body
+        )
         self.stopping = False
         self._handshakes = 0
         self._reported: type[BaseException] | None = None
@@ -147,8 +147,10 @@ class Server:
     def _make_room(self) -> None:
         """Wait until there is room for a connection. Near the limit, end one for each new one."""
         limit = self.limits.connections
-        if len(self._connections) - self._evicted >= near_limit(limit):
-            self._evict()
+        if len(self._connections) >= near_limit(limit):
+            staying = sum(not connection.evicted for connection in self._connections)
+            if staying >= near_limit(limit):
+                self._evict()
         while len(self._connections) >= limit and not self.stopping:
             if not self._changed.wait(0.05):  # until the oldest one's patience is over
                 self._evict()
@@ -158,11 +160,9 @@ class Server:
         if connection is not None:
             connection.evict(record=not self._crowded)
             self._crowded = True
-            self._evicted += 1
 
     def _remove(self, connection: HttpConnection) -> None:
         self._connections.pop(connection, None)
-        self._evicted -= connection.evicted
         if len(self._connections) <= near_limit(self.limits.connections) // 2:
             self._crowded = False
         self._changed.notify_all()
