@@ -121,8 +121,9 @@ class ClientSide(ABC):
         """Return why ``fault`` cannot apply to this worker; ``None`` if it can."""
 
     @abstractmethod
-    def report(self) -> str:
-        """Return the text that a failing test shows for this worker."""
+    def report(self, hint: str = "") -> str:
+        """Return the text that a failing test shows for this worker. ``hint`` says what its
+        exception means, and comes first."""
 
     @abstractmethod
     def allow_refusals(self) -> None:

@@ -103,9 +103,11 @@ class RemoteWorker(ClientSide):
         """Skip the test: no fault can be injected into another process."""
         self._skip(f"the fault {fault} {LOCAL_ONLY}")
 
-    def report(self) -> str:
-        """Return the text that a failing test shows. It says that there is no journal, and why."""
-        text = f"{self!r}: no journal, because another process runs the worker service"
+    def report(self, hint: str = "") -> str:
+        """Return the text that a failing test shows. It says that there is no journal, and why.
+        ``hint`` says what the test's exception means."""
+        text = f"{hint}\n" if hint else ""
+        text += f"{self!r}: no journal, because another process runs the worker service"
         if self._url.lower().startswith("https:") and self._ca_file is None:
             text += (
                 "\nits certificate must be of a CA that the system trusts, or --wove-http-ca-file"
@@ -135,6 +137,7 @@ class RemoteWorker(ClientSide):
     assert_not_ran = _LocalOnly()
     inject = _LocalOnly()
     injections = _LocalOnly()
+    gates = _LocalOnly()
     stub = _LocalOnly()
     hold = _LocalOnly()
     reset = _LocalOnly()

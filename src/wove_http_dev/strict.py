@@ -49,7 +49,8 @@ def check(
         ways += ", or unused_ok=True on a hold, stub or injection that need not match"
     if refusals:
         ways += ", or worker.allow_refusals() in a test that expects refusals"
-    raise StrictnessError(f"strict mode:\n{listed}\n{report()}\n(to opt out: {ways})")
+    known = "\n".join(line for line in report().splitlines() if line not in violations)
+    raise StrictnessError(f"strict mode:\n{listed}\n{known}\n(to opt out: {ways})")
 
 
 def _first(violations: list[str]) -> list[str]:
@@ -148,9 +149,9 @@ def elsewhere(environment: str, urls: Iterable[str]) -> list[str]:
     if url is not None and url.partition("?")[0] in known:
         return []
     now = "at no http service" if url is None else f"at {shown_url(url)!r}"
-    offer = ""
+    offer = "; import it before the fixture configures Wove: at the top of the test module"
     if url and not Host(urllib.parse.urlsplit(url).hostname or "").is_loopback:
-        offer = f"; impersonate={shown_url(url)!r} makes that URL reach this worker"
+        offer += f"; or impersonate={shown_url(url)!r} makes that URL reach this worker"
     return [
         f"environment {environment!r} no longer points at this worker but {now}: something called"
         f" wove.config() (an application's import?){offer}"

@@ -78,14 +78,16 @@ class WorkerSide(ClientSide):
         """The worker's journal."""
         return self._state.journal
 
-    def report(self) -> str:
+    def report(self, hint: str = "") -> str:
         """Return the text that a failing test shows: failed runs with their tracebacks, open runs
         and why they are open, where Wove's environment points, the journal, and the seed if a fault
-        uses it."""
+        uses it. ``hint`` says what the test's exception means; it stands in the place of what
+        "nothing arrived" can mean."""
         configured = self._configured > 0
         text = report.report(
             self._state,
             title=repr(self),
+            hint=hint,
             stack=self._host.stack,
             environment=self.environment,
             configured=configured,
@@ -154,6 +156,11 @@ class WorkerSide(ClientSide):
         """Every injection made since the last :meth:`reset`, in order."""
         self._host.flush_journal()
         return self._state.faults.injections
+
+    @property
+    def gates(self) -> list[Gate]:
+        """Every gate made with :meth:`hold` since the last :meth:`reset`, in order."""
+        return self._state.gates.made
 
     def inject(
         self,

@@ -25,6 +25,7 @@ def report(
     state: HostState,
     *,
     title: str,
+    hint: str,
     stack: Callable[[str], str],
     environment: str,
     configured: bool,
@@ -33,18 +34,24 @@ def report(
 ) -> str:
     """Return what a person needs to know about a worker whose test failed.
 
+    ``hint`` says what the exception that ended the test means; empty if that is not known.
     ``stack`` returns where the body of a run is at this moment. ``where`` says that Wove's
     ``environment`` does not send to the worker, and is empty if it does; ``configured`` is whether
     the worker was ever put into Wove's configuration. ``forked`` are the tasks of forked weaves.
     """
     journal = state.journal
+    where = list(where)
+    known = [hint] if hint else where
     parts = [
         [title],
+        [hint] if hint else [],
         _failed(journal),
         _open(state, stack),
         _unanswered(journal),
+        _refused(journal),
+        _redirected(state),
         where,
-        _nothing_arrived(journal, environment, configured, forked),
+        [] if known else _nothing_arrived(journal, environment, configured, forked),
         [journal.render()],
     ]
     return "\n".join(chain.from_iterable(parts))
@@ -77,8 +84,10 @@ def _open(state: HostState, stack: Callable[[str], str]) -> list[str]:
 def _why_open(state: HostState, run: Run, stack: Callable[[str], str]) -> list[str]:
     if run.state == "held":
         gates = state.gates.holding(run.task_id)
-        by = f"hold({gates[0].task!r})" if gates and gates[0].task is not None else "hold()"
-        return [f"{_named(run)} is held by {printable(by)}: release() it, or use release_when="]
+        if not gates:  # released in this moment
+            return []
+        by = printable(gates[0].call)
+        return [f"{_named(run)} is held by {by}: release() it, or use release_when="]
     body = _indented(state.journal, stack(run.run_id))
     if run.state == "running":
         return [f"{_named(run)} is running; its body is here:" if body else _running(run), *body]
@@ -108,6 +117,33 @@ def _unanswered(journal: Journal) -> list[str]:
     return [*lines[:SHOWN], *_rest(len(lines) - SHOWN, "such runs")]
 
 
+def _refused(journal: Journal) -> list[str]:
+    """Say what to do about refused requests, where their lines in the journal do not."""
+    for exchange in journal.violations:
+        if exchange.code == "signature-mismatch" and not exchange.faults:
+            name = _name(exchange.task_id or "a request", exchange.run_id or "")
+            return [
+                f"{name} was refused, because the client has another secret than this worker: let"
+                " the environment's security= have worker.secret, as in"
+                " worker.environment_definition, or give the worker the client's secret:"
+                " @pytest.mark.wove_http(secret=...)"
+            ]
+    return []
+
+
+def _redirected(state: HostState) -> list[str]:
+    """Describe the answers that came from another server."""
+    lines = []
+    for injection in state.faults.injections:
+        faults = ", ".join(fault.name for fault in injection.faults)
+        for _ in injection.redirected[:1]:
+            lines.append(
+                f"the fault {faults} led the client to another server, whose answer Wove took for"
+                " this worker's: Wove follows redirects. assert_contained() fails on such an answer"
+            )
+    return lines
+
+
 def _nothing_arrived(
     journal: Journal, environment: str, configured: bool, forked: Sequence[str]
 ) -> list[str]:
@@ -119,7 +155,7 @@ def _nothing_arrived(
         names = ", ".join(dict.fromkeys(forked))
         return [
             f"nothing arrived: weave(fork=True) ran {printable(names[:200])} in a child process,"
-            " which has no configuration of Wove"
+            " which has no configuration of Wove; use background=True alone"
         ]
     if not configured:
         return [

@@ -110,20 +110,47 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     failure."""
     if call.excinfo is not None:
         _advise_about_scope(call.excinfo.value)
+    sections = []
+    if call.excinfo is not None and _concerns(item, call.excinfo.value):
+        sections = _sections(item, call.excinfo.value)
+        if not item.config.getoption("fulltrace"):
+            from wove_http_dev.pytest_plugin.short_traceback import shorten_traceback
+
+            shorten_traceback(call.excinfo.value)
     outcome = yield
     report: pytest.TestReport = outcome.get_result()
     if report.when == "call":
         item.stash[PASSED] = report.passed
-    if report.failed and call.excinfo is not None:
-        from wove_http_dev.printable import printable
+    if report.failed:
+        report.sections += [("wove http worker", section) for section in sections]
 
-        message = _message_of(call.excinfo.value)
-        for worker in item.stash.get(WORKERS, []):
-            if repr(worker) in message:  # strict mode and waits that timed out show the report
-                continue
-            # pytest-xdist cannot send a lone surrogate and ends the whole session at one.
-            section = printable(worker.report(), keep="\n")
-            report.sections.append(("wove http worker", section))
+
+def _concerns(item: pytest.Item, exc: BaseException) -> bool:
+    """Whether a test has a worker, or its exception may be about one. (Other tests import nothing
+    of the package.)"""
+    ours = type(exc).__module__.startswith("wove_http_dev")
+    return WORKERS in item.stash or ours or type(exc) is NameError
+
+
+def _sections(item: pytest.Item, exc: BaseException) -> list[str]:
+    """Return what a person needs to know about a test that ``exc`` ended."""
+    if isinstance(exc, pytest.skip.Exception):
+        return []
+    from wove_http_dev.errors import UsageError
+    from wove_http_dev.explain.hints import hint
+    from wove_http_dev.printable import printable
+
+    workers = item.stash.get(WORKERS, [])
+    if isinstance(exc, UsageError):  # its message says all, whatever the worker saw
+        return []
+    advice = hint(exc, workers)
+    if not workers:
+        return [advice] if advice else []
+    message = _message_of(exc)
+    # Strict mode and waits that timed out show the report in their message.
+    unseen = [worker for worker in workers if repr(worker) not in message]
+    # pytest-xdist cannot send a lone surrogate and ends the whole session at one.
+    return [printable(worker.report(advice), keep="\n") for worker in unseen]
 
 
 def _advise_about_scope(exc: BaseException) -> None:

@@ -178,6 +178,7 @@ def run_body(
     except BaseException as exc:
         what = (
             f"the task's result, a {type(value).__qualname__}, cannot be pickled: {message_of(exc)}"
+            "; return data, and keep locks, files and connections inside the task"
         )
         return error_outcome(exc, source="worker", message=what)
 

@@ -1,0 +1,126 @@
+"""What an exception that ended a test means, where its own message does not say what to do."""
+
+from __future__ import annotations
+
+import re
+from asyncio import CancelledError
+from collections.abc import Sequence
+
+from wove_http_dev.client_side import ClientSide
+from wove_http_dev.fields import nearest
+from wove_http_dev.printable import printable
+from wove_http_dev.worker_side import WorkerSide
+
+NAME_LIMIT = 200
+"""Characters of a name that a text shows."""
+
+
+def hint(exc: BaseException, workers: Sequence[ClientSide]) -> str:
+    """Return what to do about ``exc``, which ended a test with ``workers``; empty if its own
+    message says it, or if it is no mistake that is known."""
+    known = (_not_configured, _not_sent, _refused, _unauthorized, _held)
+    return printable(next(filter(None, (text(exc, workers) for text in known)), ""))
+
+
+def _not_configured(exc: BaseException, workers: Sequence[ClientSide]) -> str:
+    name = unconfigured_environment(exc)
+    if name is None:
+        return ""
+    known = [worker.environment for worker in workers]
+    if not known:
+        return (
+            f"Wove has no environment {name!r} in this test: the fixture wove_http_worker"
+            " configures 'workers', so add it to the test's arguments"
+        )
+    meant = nearest(name, known) or known[0]
+    return (
+        f"Wove has no environment {name!r} in this test, which has a worker for"
+        f" {', '.join(map(repr, known))}: @w.do(environment={meant!r}), or"
+        f" @pytest.mark.wove_http(environment={name!r}) on the test"
+    )
+
+
+def unconfigured_environment(exc: BaseException) -> str | None:
+    """Return the name of the environment that Wove did not find; ``None`` for another exception."""
+    if type(exc) is not NameError:
+        return None
+    # The only sign: Wove raises NameError for nothing else, and gives it no attribute.
+    found = re.fullmatch(r"Environment '(.*)' is not configured\.", str(exc))
+    return found[1][:NAME_LIMIT] if found else None
+
+
+def arrived(worker: ClientSide) -> bool:
+    """Whether ``worker`` received anything."""
+    return isinstance(worker, WorkerSide) and bool(worker.journal.exchanges)
+
+
+def _refused(exc: BaseException, workers: Sequence[ClientSide]) -> str:
+    frame = exc.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    raised_in = "" if frame is None else str(frame.tb_frame.f_globals.get("__name__", ""))
+    if not workers or raised_in.partition(".")[0] != "wove" or any(map(arrived, workers)):
+        return ""
+    if not isinstance(exc, (ValueError, TypeError, LookupError, RuntimeError)):
+        return ""
+    return (
+        "Wove itself refused the weave or its configuration before it sent a task;"
+        " wove-http-dev doctor MODULE checks the module that calls wove.config()"
+    )
+
+
+def _not_sent(exc: BaseException, workers: Sequence[ClientSide]) -> str:
+    payload = getattr(exc, "payload", None)
+    if not workers or not isinstance(payload, dict) or payload.get("source") != "transport":
+        return ""
+    if payload.get("kind") not in ("TypeError", "PicklingError"):
+        return ""
+    if any(map(arrived, workers)):
+        return ""
+    return (
+        "the task was not sent, because what it uses cannot be pickled: make locks, files and"
+        " connections inside the task, and use fixtures in the test, outside the task"
+    )
+
+
+def _unauthorized(exc: BaseException, workers: Sequence[ClientSide]) -> str:
+    """What to do where another process refused the credentials; a worker's report has it."""
+    remote = [worker for worker in workers if not isinstance(worker, WorkerSide)]
+    # Wove keeps the text of urllib's HTTPError, and nothing else of it.
+    if not remote or not str(exc).startswith("HTTP Error 401:"):
+        return ""
+    if remote[0].credentials.mode == "none":
+        return (
+            "the worker service wants credentials, and these tests have none: say"
+            " --wove-http-secret-env NAME, the environment variable that holds its secret, or"
+            " --wove-http-bearer-env NAME"
+        )
+    return (
+        "the worker service refused the credentials of these tests: the secret or token of"
+        " --wove-http-… is not its own, or one of the two clocks is wrong"
+    )
+
+
+def _gave_up(exc: BaseException) -> bool:
+    """Whether Wove gave up a task because it took too long."""
+    from wove.environment import DeliveryTimeoutError
+
+    payload = getattr(exc, "payload", None)
+    kind = payload.get("kind") if isinstance(payload, dict) else None
+    return isinstance(exc, (DeliveryTimeoutError, CancelledError)) or kind == "TimeoutError"
+
+
+def _held(exc: BaseException, workers: Sequence[ClientSide]) -> str:
+    if not _gave_up(exc):
+        return ""
+    gates = [gate for worker in workers if isinstance(worker, WorkerSide) for gate in worker.gates]
+    held = [(gate, run) for gate in gates for run in gate.runs]
+    if not held:
+        return ""
+    gate, run = held[0]
+    task = run.task_id[:NAME_LIMIT]
+    return (
+        f"the task {task!r} waited at {gate.call} until Wove gave it up: a weave that is not async"
+        " blocks the thread that would release it. Release it from another thread, use an async"
+        f" weave, or hold({task!r}, release_when=1), which releases by itself"
+    )

@@ -1,0 +1,75 @@
+"""What the exceptions that end a test mean. The texts are in ``tests/new_users_mistakes.md``."""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+
+import pytest
+from wove.environment import EnvironmentExecutionError
+
+from wove_http_dev.explain.hints import hint
+from wove_http_dev.remote_worker import RemoteWorker
+from wove_http_dev.worker import HttpWorker
+
+
+def failed(kind: str, message: str = "") -> EnvironmentExecutionError:
+    """Wove's error for a request that failed."""
+    return EnvironmentExecutionError({"kind": kind, "message": message, "source": "transport"})
+
+
+def remote(secret: str | None) -> RemoteWorker:
+    """The worker of another process."""
+    url = "http://localhost:1/tasks"
+    return RemoteWorker(url, secret=secret, token=None, ca_file=None, skip=pytest.fail)
+
+
+@pytest.mark.parametrize(
+    "exc",
+    [
+        AssertionError("assert 42 == 43"),
+        NameError("name 'convert' is not defined"),
+        ValueError("raised by the test itself"),
+        CancelledError(),
+        failed("HTTPError", "HTTP Error 503: Service Unavailable"),
+    ],
+    ids=repr,
+)
+def test_unknown(exc: BaseException) -> None:
+    """Another exception has no hint."""
+    assert hint(exc, [HttpWorker()]) == ""
+
+
+def test_nearest_environment() -> None:
+    """Of several workers, the environment that was probably meant is suggested."""
+    workers = [HttpWorker(environment="billing"), HttpWorker(environment="reports")]
+    exc = NameError("Environment 'report' is not configured.")
+    assert "@w.do(environment='reports')" in hint(exc, workers)
+
+
+def test_text_is_printable() -> None:
+    """A name cannot write to the terminal."""
+    assert "\x1b" not in hint(NameError("Environment '\x1b[2J' is not configured."), [])
+
+
+def test_remote_worker_without_credentials() -> None:
+    """A refusal where none were given names the options for them."""
+    exc = failed("HTTPError", "HTTP Error 401: Unauthorized")
+    assert "--wove-http-secret-env NAME" in hint(exc, [remote(None)])
+
+
+def test_remote_worker_with_other_credentials() -> None:
+    """A refusal of those that were given says what can be wrong."""
+    exc = failed("HTTPError", "HTTP Error 401: Unauthorized")
+    assert "is not its own" in hint(exc, [remote("secret")])
+
+
+def test_what_arrived_was_sent(wove_http_worker: HttpWorker) -> None:
+    """An error of the kind that an unpicklable task has is nothing of it where a task arrived."""
+    assert hint(failed("TypeError"), [wove_http_worker]) != ""
+    wove_http_worker.allow_refusals()
+    import urllib.error
+    import urllib.request
+
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(wove_http_worker.url, data=b"{}")
+    assert hint(failed("TypeError"), [wove_http_worker]) == ""
