@@ -57,10 +57,12 @@ VARYING = (
     (re.compile(r'File ".*[/\\]', re.MULTILINE), 'File ".../'),
     (re.compile(r'(\.py", line) \d+'), r"\1 LINE"),
     (re.compile(r"^( *)(?:/.*/)?test_it\.py:\d+", re.MULTILINE), r"\1test_it.py:LINE"),
+    # pytest lists the fixtures with their places, each of its versions in another form.
+    (re.compile(r"(?<=request object).*\n(?:.*\n)*?(?=wove_http_worker is)"), "\n"),
     (re.compile(r"PosixPath\(.*\)"), "PATH"),
     (re.compile(r"^-+ Captured stderr call -+\n(?:(?!^[-_=]).*\n)*", re.MULTILINE), ""),
     # Whether Wove sends the cancel frame, and so how the run ends, is a race.
-    (re.compile(r"^convert RUN (?:has|is|was answered) .*\n", re.MULTILINE), ""),
+    (re.compile(r"^\w+ RUN (?:has|is|was answered) .*\n", re.MULTILINE), ""),
     (re.compile(r"^(.*DeliveryTimeout(?:.*\n)*?journal:) .*\n(?:  #.*\n)+", re.M), r"\1 …\n"),
     (re.compile(r"^E? *[~^]+\n", re.MULTILINE), ""),  # Python 3.11 marks the part of a line
     (re.compile(r"^[_=]{3,} .* [_=]{3,}$", re.MULTILINE), ""),
