@@ -81,7 +81,8 @@ class TestWholeRequest:
         fed = reader()
         for index in range(len(POST)):
             fed.feed(POST[index : index + 1])
-        assert (fed.request().target, fed.request().body) == ("/wove/tasks", b"hello")
+        request = fed.request()
+        assert (request.target, request.body) == ("/wove/tasks", b"hello")
 
     def test_not_whole_before_the_last_byte(self) -> None:
         """A request is incomplete until its last byte."""

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,10 @@ from tests.support import (
     send_raw,
     signed_bytes,
 )
+from wove_http_dev.protocol.messages import Request
+from wove_http_dev.protocol.request_reader import RequestReader
+from wove_http_dev.service.client_socket import ClientSocket
+from wove_http_dev.service.limits import Limits
 from wove_http_dev.worker import HttpWorker
 
 KINDS = (
@@ -139,3 +144,48 @@ def test_only_the_journal_keeps_a_run(
     """Before ``reset()`` only the journal's records are in memory."""
     REQUESTS["result"](worker)
     assert wait_for(["Exchange", "Run"], new_objects) == ["Exchange", "Run"]
+
+
+def bodies_kept() -> int:
+    """The bytes of all bodies of requests that are in memory."""
+    alive: list[Any] = gc.get_objects()
+    requests = sum(len(each.body) for each in alive if type(each) is Request)
+    readers = [each for each in alive if type(each) is RequestReader]
+    return requests + sum(each._body.getbuffer().nbytes for each in readers)
+
+
+UNFINISHED = {
+    "refused-by-its-head": lambda worker: request_bytes({}, b"x" * 200_000) + b"G",
+    "refused": lambda worker: (
+        signed_bytes(worker, b"x" * 200_000, **{"X-Wove-Signature": "v1=" + "0" * 64}) + b"G"
+    ),
+    "accepted": lambda worker: signed_bytes(worker, run_frame(answer).ljust(200_000)) + b"G",
+    "too-large": lambda worker: (
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + b"186A0\r\n%s\r\n" % (b"x" * 100_000) * 3
+    ),
+}
+"""Requests after which the rest of what the client sends is read and dropped."""
+
+
+@pytest.mark.parametrize("name", UNFINISHED)
+def test_body_is_freed_before_the_rest_is_read(
+    make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A body is not in memory while the worker reads, after its reply, what the client still
+    sends."""
+    kept: list[int] = []
+    plain = ClientSocket.drain
+
+    def drain(of: ClientSocket, seconds: float) -> None:
+        kept.append(bodies_kept())
+        plain(of, seconds)
+
+    worker = make_worker(tls=False, max_body=250_000, limits=Limits(head=TIMEOUT))
+    monkeypatch.setattr(ClientSocket, "drain", drain)
+    with closing(connect(worker)) as sock:
+        sock.sendall(UNFINISHED[name](worker))
+        read_response(sock)
+        sock.shutdown(socket.SHUT_WR)
+        sock.recv(1)
+    assert kept == [0]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
+from wove_http_dev.errors import FrameError
 from wove_http_dev.protocol import frames
 from wove_http_dev.protocol.frames import CancelTask, RunTask
 
@@ -17,6 +18,8 @@ skipped."""
 _MEMBERS = 64  # a command frame has seven
 _LONG_STRINGS = 4  # it has two pickles
 _SKIP_BYTES = 2**20  # of a long string, searched at once
+_ESCAPED_QUOTES = 1000  # in a long string; base64 has none
+_PARSED_BYTES = 2**19  # at most 40 ms, for a body that is made to be slow
 _NAMES = ("type", "task_id", "run_id", "callable_pickle")
 _skip_space = json.decoder.WHITESPACE.match  # type: ignore[attr-defined]
 _read_value = json.JSONDecoder().raw_decode
@@ -26,8 +29,9 @@ class Claim:
     """What a request's body claims to be, unverified: frame type, task and run.
 
     They are read on first access, from the first :data:`READ_BYTES` of the body and from what
-    follows a longer string; ``body`` may be only the beginning of one. Reading an attribute never
-    raises: its value is ``None`` or ``False`` if the body is not a command frame.
+    follows a longer string; ``body`` may be only the beginning of one. They are what :meth:`decode`
+    would return, or ``None`` where that would take too much. Reading an attribute never raises: its
+    value is ``None`` or ``False`` if the body is not a command frame.
     """
 
     def __init__(self, body: bytes) -> None:
@@ -61,6 +65,7 @@ class Claim:
             return False
         try:
             # The text may be only the beginning: base64 is decoded four characters at a time.
+            text = text[:READ_BYTES]
             payload = base64.b64decode(text[: len(text) // 4 * 4], validate=True)
         except ValueError:
             return False
@@ -80,18 +85,39 @@ class Claim:
 
     def _read(self, name: str) -> str | None:
         if self._fields is None:
-            self._fields = {}
-            for member, value in _members(self._body):
-                if member in _NAMES:
-                    self._fields[member] = value if isinstance(value, str) else None
-                    if len(self._fields) == len(_NAMES):
-                        break
+            members = _members(self._body)
+            self._fields = {
+                member: value if isinstance(value, str) else None
+                for member, value in members.items()
+                if member in _NAMES
+            }
         return self._fields.get(name)
 
 
-def _members(body: bytes) -> Iterator[tuple[str, Any]]:
-    """Yield the members of the JSON object that ``body`` begins with, until one cannot be read. The
-    value of a string that does not end within :data:`READ_BYTES` is its beginning."""
+class _TooMuchError(Exception):
+    """More of a body would have to be read than is read before authentication."""
+
+
+def _members(body: bytes) -> dict[str, Any]:
+    """Return the members of the JSON object that ``body`` begins with, up to one that cannot be
+    read; none, if it takes too much to read them all, because a later one replaces one of the same
+    name. A string that is longer than :data:`READ_BYTES` is ``None``, or its beginning if it is the
+    callable."""
+    members: dict[str, Any] = {}
+    try:
+        for name, value in _each_member(body):
+            members[name] = value
+    except _TooMuchError:
+        if len(body) > _PARSED_BYTES:
+            return {}
+        try:
+            return frames.parse(body)
+        except FrameError:
+            return {}
+    return members
+
+
+def _each_member(body: bytes) -> Iterator[tuple[str, Any]]:
     # Wove's executor sends the names first and the pickles last; a client that sends them in
     # another order is read too.
     text, offset, skipped = _window(body, 0), 0, 0
@@ -100,31 +126,67 @@ def _members(body: bytes) -> Iterator[tuple[str, Any]]:
         return
     at += 1
     for _ in range(_MEMBERS):
-        try:
-            at = _skip_space(text, at).end()
-            if text[at : at + 1] != '"':
+        begin = at
+        member = _member(text, at)
+        if member is None and begin and offset + READ_BYTES < len(body):
+            offset += len(text[:begin].encode())  # what is cut may be whole in the next window
+            text, begin = _window(body, offset), 0
+            member = _member(text, 0)
+        if member is None:
+            last = offset + READ_BYTES >= len(body)
+            beginning = _beginning_of_string(text, begin)
+            if beginning is not None:
+                name, at = beginning
+                yield name, text[at:] if name == "callable_pickle" else None
+            if last:
                 return
-            name, at = scanstring(text, at + 1)
-            at = _skip_space(text, at).end()
-            if text[at : at + 1] != ":":
-                return
-            at = _skip_space(text, at + 1).end()
-            if text[at : at + 1] == '"' and text.find('"', at + 1) < 0:
-                yield name, text[at + 1 :]
-                skipped += 1
-                if skipped > _LONG_STRINGS:
-                    return
-                offset = _end_of_string(body, offset + len(text[: at + 1].encode()))
-                text, at = _window(body, offset), 0
-            else:
-                value, at = _read_value(text, at)
-                yield name, value
-        except (ValueError, RecursionError):
-            return
-        at = _skip_space(text, at).end()
+            skipped += 1
+            if beginning is None or skipped > _LONG_STRINGS:
+                raise _TooMuchError
+            offset = _end_of_string(body, offset + len(text[:at].encode()))
+            text = _window(body, offset)
+            at = _skip_space(text, 0).end()
+        else:
+            name, value, at = member
+            yield name, value
         if text[at : at + 1] != ",":
             return
         at += 1
+    raise _TooMuchError
+
+
+def _member(text: str, at: int) -> tuple[str, Any, int] | None:
+    """Return the name and value of the member at the index ``at``, and the index of what follows
+    it; ``None`` if ``text`` has no whole member there and something after it."""
+    try:
+        name, at = _name(text, at)
+        value, at = _read_value(text, at)
+    except (ValueError, RecursionError):
+        return None
+    at = _skip_space(text, at).end()
+    return (name, value, at) if at < len(text) else None
+
+
+def _name(text: str, at: int) -> tuple[str, int]:
+    """Return a member's name and the index of its value. Raises ``ValueError``."""
+    at = _skip_space(text, at).end()
+    if text[at : at + 1] != '"':
+        raise ValueError("not a member")
+    name, at = scanstring(text, at + 1)
+    at = _skip_space(text, at).end()
+    if text[at : at + 1] != ":":
+        raise ValueError("not a member")
+    return name, _skip_space(text, at + 1).end()
+
+
+def _beginning_of_string(text: str, at: int) -> tuple[str, int] | None:
+    """Return the name of the member at the index ``at``, and the index of its value's content, if
+    the value is a string; else ``None``."""
+    try:
+        name, at = _name(text, at)
+    except ValueError:
+        return None
+    return (name, at + 1) if text[at : at + 1] == '"' else None
 
 
 def _window(body: bytes, start: int) -> str:
@@ -138,14 +200,21 @@ def _window(body: bytes, start: int) -> str:
 
 
 def _end_of_string(body: bytes, start: int) -> int:
-    """Return the index after the string whose content begins at ``start``. Raises ``ValueError``
-    if it has no end, or an escape, which base64 does not have."""
+    """Return the index after the string whose content begins at ``start``, or the end of ``body``
+    if it has none. Raises :class:`_TooMuchError` if it has many escaped quotes."""
     # In steps: another thread can run between two of them.
-    while start < len(body):
-        end = body.find(b'"', start, start + _SKIP_BYTES)
-        if body.find(b"\\", start, start + _SKIP_BYTES if end < 0 else end) >= 0:
-            break
-        if end >= 0:
+    escaped, at = 0, start
+    while at < len(body):
+        end = body.find(b'"', at, at + _SKIP_BYTES)
+        if end < 0:
+            at += _SKIP_BYTES
+            continue
+        before = body[max(start, end - 64) : end]
+        slashes = len(before) - len(before.rstrip(b"\\"))
+        if slashes % 2 == 0 and slashes < 64:
             return end + 1
-        start += _SKIP_BYTES
-    raise ValueError("the string has no end that can be found")
+        escaped += 1
+        if escaped > _ESCAPED_QUOTES or slashes == 64:
+            raise _TooMuchError
+        start = at = end + 1
+    return len(body)

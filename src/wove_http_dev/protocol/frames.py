@@ -63,10 +63,11 @@ class CancelTask:
 def decode(body: bytes) -> RunTask | CancelTask:
     """Return the command frame in ``body``, the JSON of a request that was accepted. Raises
     :class:`FrameError` (400) that says what is wrong."""
-    return _command(_parse(body))
+    return _command(parse(body))
 
 
-def _parse(body: bytes) -> dict[str, Any]:
+def parse(body: bytes) -> dict[str, Any]:
+    """Return the JSON object in ``body``. Raises :class:`FrameError` (400)."""
     try:
         document = json.loads(body.decode("utf-8"))
     except UnicodeDecodeError as exc:

@@ -140,9 +140,15 @@ class RequestReader:
         return Request(self._method, target, headers, b"", self._secure)
 
     def request(self) -> Request:
-        """Return the request, with as much of its body as has arrived. Call it only once
-        ``head_done`` is true."""
-        return replace(self.head(), body=self._body.getvalue())  # CPython does not copy it
+        """Return the request, with as much of its body as has arrived, which the reader then no
+        longer keeps. Call it only once ``head_done`` is true."""
+        request = replace(self.head(), body=self._body.getvalue())  # CPython does not copy it
+        self.drop_body()
+        return request
+
+    def drop_body(self) -> None:
+        """Free the memory of the body that has arrived."""
+        self._body = io.BytesIO()
 
     def close(self) -> None:
         """Parse no more. Parser and reader refer to each other: without this, what was read would

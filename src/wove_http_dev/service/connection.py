@@ -15,11 +15,12 @@ from typing import Any, NoReturn, Protocol
 
 from wove_http_dev.errors import NoCertificateError
 from wove_http_dev.faults.injections import NO_PLAN
+from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.messages import json_reply
 from wove_http_dev.protocol.request_reader import RequestError, RequestReader
 from wove_http_dev.service.budget import ByteBudget
 from wove_http_dev.service.client_socket import CHUNK, ClientSocket
-from wove_http_dev.service.handler import Handler, PendingReply
+from wove_http_dev.service.handler import Handler
 from wove_http_dev.service.intake import RequestIntake
 from wove_http_dev.service.limits import Limits
 from wove_http_dev.tls import CertificateAuthority
@@ -82,6 +83,8 @@ class HttpConnection:
         """Whether a request is being served."""
         self._last = False
         """Whether no further request is served."""
+        self._last_reply = False
+        """Whether the last reply says that the connection closes."""
         self._over = False
         """Whether the server ended the connection."""
         self._faults: list[str] = []
@@ -233,13 +236,22 @@ class HttpConnection:
                     error = "the client closed before its request was complete"
                     self._broke_off(error, "request-incomplete")
                 return False
-            request = reader.request()
             self._await("")
             self._answering = True
-            pending = handler.handle(request, intake.refusal, self._accepted)
-            budget.release(self)
-            return self._write(pending, request.method, reader)
+            if not self._answer(reader, intake.refusal):
+                return False
+            # The rest of a refused request, or a pipelined one, which is not served. It may take
+            # seconds, in which neither the request nor the reply may be in memory.
+            if reader.pipelined or not reader.complete:
+                self.body = b""
+                self._await("request")
+                with contextlib.suppress(OSError):
+                    self._client.drain(limits.drain)
+                return False
+            return not (self._last_reply or self._over or self.evicted)
         except RequestError as exc:
+            reader.drop_body()
+            budget.release(self)
             if self.evicted:
                 self._broke_off("", "")
             elif not self._over:
@@ -268,12 +280,16 @@ class HttpConnection:
         self.authenticated = True
         self._owner.budget.release(self)
 
-    def _write(self, pending: PendingReply, method: str, reader: RequestReader) -> bool:
-        close = self._owner.stopping or not reader.keep_alive
+    def _answer(self, reader: RequestReader, refusal: Verdict | None) -> bool:
+        """Serve the request that was read and write the reply. Return whether it was written."""
+        pending = self._owner.handler.handle(reader.request(), refusal, self._accepted)
+        self._owner.budget.release(self)
+        self._last_reply = self._owner.stopping or not reader.keep_alive
         self._wait = pending.wait
         try:
             reply = pending.reply
-            self.head, self.body = reply.head(close=close), reply.content(method)
+            self.head = reply.head(close=self._last_reply)
+            self.body = reply.content(reader.method)
             if self._over:
                 raise Aborted
             self._client.set_timeout(self._limits.write)
@@ -291,12 +307,7 @@ class HttpConnection:
                 pending.done(self._eviction if self.evicted else error, code)
             return False
         pending.done()
-        # The rest of a refused request, or a pipelined one, which is not served.
-        if reader.pipelined or not reader.complete:
-            self._await("request")
-            with contextlib.suppress(OSError):
-                self._client.drain(self._limits.drain)
-        return not close and not self._over and not self.evicted
+        return True
 
     def _refuse(self, error: RequestError, method: str = "") -> None:
         """Reply with ``error``, although the client may still be sending its request."""
