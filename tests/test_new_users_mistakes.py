@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.pytest_plugin.helpers import INI
 from wove_http_dev.worker import HttpWorker
 
 PAGE = Path(__file__).with_suffix("").with_name("new_users_mistakes.md")
@@ -27,9 +28,7 @@ import wove
 from wove import weave
 
 """
-INI = """
-[pytest]
-asyncio_default_fixture_loop_scope = function
+WARNINGS = """\
 filterwarnings =
     default
     ignore::ResourceWarning
@@ -88,7 +87,7 @@ def seen(output: str) -> str:
 def test_mistake(name: str, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole text that a person sees after the mistake is that of the page."""
     monkeypatch.setenv("WOVE_WORKER_SECRET", "the application's secret")
-    pytester.makeini(INI)
+    pytester.makeini(INI + WARNINGS)
     pytester.makepyfile(application=APPLICATION)
     pytester.makepyfile(test_it=IMPORTS + EXAMPLES[name]["source"])
     run = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-q")
@@ -130,7 +129,7 @@ def test_a_running_worker(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The whole text of a test run against a signed worker with no secret, or another one."""
-    pytester.makeini(INI)
+    pytester.makeini(INI + WARNINGS)
     pytester.makepyfile(test_it=IMPORTS + TO_A_RUNNING_WORKER)
     options = ["--wove-http-url", worker.url, "--wove-http-ca-file", str(worker.ca_file)]
     if secret is not None:

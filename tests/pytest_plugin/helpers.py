@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+
 import pytest
 
+INI = "[pytest]\n"
+"""The beginning of an ini file."""
+# pytest-asyncio, from 0.24 on, may warn unless this is set; before, pytest warns if it is.
+if not importlib.metadata.version("pytest-asyncio").startswith("0.23."):
+    INI += "asyncio_default_fixture_loop_scope = function\n"
 HELPER = """
 import urllib.error
 import urllib.request

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.pytest_plugin.helpers import INI
 from tests.support import weave_one
 from wove_http_dev import HttpWorker, assert_contained
 from wove_http_dev.faults.response import Status
@@ -84,9 +85,7 @@ def test_exclude(wove_http_fault: str) -> None:
 def test_what_wove_cannot_contain_is_an_expected_failure(pytester: pytest.Pytester) -> None:
     """A fault that the installed Wove cannot contain is an expected failure with the reason; a test
     that it does not disturb passes, also with xfail_strict."""
-    pytester.makeini(
-        "[pytest]\nxfail_strict = true\nasyncio_default_fixture_loop_scope = function\n"
-    )
+    pytester.makeini(f"{INI}xfail_strict = true\n")
     pytester.makepyfile(
         """
         import pytest

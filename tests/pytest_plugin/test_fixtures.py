@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pytest_plugin.helpers import FAULTED, PASSING, REFUSED, run, run_apart
+from tests.pytest_plugin.helpers import FAULTED, INI, PASSING, REFUSED, run, run_apart
 from wove_http_dev.pytest_plugin import WorkerFactory
 from wove_http_dev.worker import HttpWorker
 
@@ -462,8 +462,7 @@ def test_an_isolated_worker_imports_what_the_test_imports(
     folder.mkdir(exist_ok=True)
     text = "def answer():\n    return 42\n"
     folder.joinpath("application.py").write_text(text, encoding="utf-8")
-    ini = "[pytest]\nasyncio_default_fixture_loop_scope = function\n"
-    pytester.makeini(f"{ini}pythonpath = {directory}\n")
+    pytester.makeini(f"{INI}pythonpath = {directory}\n")
     run_apart(pytester, ISOLATED).assert_outcomes(passed=1)
 
 

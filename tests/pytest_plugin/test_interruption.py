@@ -29,9 +29,12 @@ class Request:
         """The test has no markers."""
         return iter(())
 
-    def getoption(self, name: str) -> int:
-        """No option is given: the seed is 0, and there is no URL."""
-        return 0
+    def getoption(self, name: str) -> None:
+        """No option is given."""
+
+    def getini(self, name: str) -> str:
+        """No ini option is given."""
+        return ""
 
     def getfixturevalue(self, name: str) -> CertificateAuthority:
         """The fixture ``wove_http_ca``."""

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.pytest_plugin.helpers import PASSING, run
+from tests.pytest_plugin.helpers import INI, PASSING, run
 from wove_http_dev.worker import HttpWorker
 
-INI = "[pytest]\nasyncio_default_fixture_loop_scope = function\n"
 SEED = """
 @pytest.mark.wove_http(faults=["status probability=0.5"], strict=False)
 def test_it(wove_http_worker):
