@@ -22,6 +22,10 @@ class Someone:
     awaits_since: float = 50.0
     unproven_since: float = 50.0
     evicted: bool = False
+    pace: float = 0.0
+
+    def body_pace(self) -> float:
+        return self.pace
 
 
 def chosen(*connections: Someone) -> str | None:
@@ -38,6 +42,30 @@ def test_longest_without_authentication() -> None:
 def test_large_body_that_arrives() -> None:
     """One whose large body arrives is passed over."""
     assert chosen(Someone("first", unproven_since=NOW), Someone("second")) == "second"
+
+
+def test_body_that_keeps_the_least_rate_stays() -> None:
+    """One whose body arrives at the least rate ends after silent ones, however old it is."""
+    upload = Someone("upload", pace=100_000.0)
+    assert chosen(upload, Someone("second"), Someone("third")) == "second"
+
+
+def test_body_stays_while_silent_ones_are_new() -> None:
+    """One whose body arrives stays although none of the silent ones can end yet."""
+    new = [Someone("new", unproven_since=NOW) for _ in range(2)]
+    assert chosen(Someone("upload", pace=100_000.0), *new) is None
+
+
+def test_slowest_of_many_bodies_ends() -> None:
+    """Where half of them are arriving bodies, the slowest of these ends."""
+    bodies = [Someone(str(pace), pace=pace) for pace in (100_000.0, 5_000.0)]
+    new = [Someone("new", unproven_since=NOW) for _ in range(2)]
+    assert chosen(*bodies, *new) == "5000.0"
+
+
+def test_no_connection() -> None:
+    """Where there is no connection, none ends."""
+    assert chosen() is None
 
 
 def test_authenticated_ones_stay() -> None:

@@ -21,6 +21,10 @@ class Admitted(Protocol):
     awaits_since: float
     """When that began."""
 
+    def body_pace(self) -> float:
+        """Return at how many bytes per second the body of its request arrives, on average; 0 if
+        none does, or if it is slower than the least rate."""
+
 
 _A = TypeVar("_A", bound=Admitted)
 
@@ -36,17 +40,32 @@ def to_evict(connections: Iterable[_A], now: float, patience: float) -> _A | Non
     the one that has been idle longest; if there is none either, the one that has left its reply
     unread longest. ``None`` if none of them has been so for ``patience`` seconds.
 
+    A body that arrives at the least rate is spared, so that silent clients cannot end an upload
+    over a slow network; but where such bodies have half of the connections, the slowest ends first.
+
     ``connections`` must be in the order of arrival.
     """
+    connections = list(connections)
     idle: list[_A] = []
     unread: list[_A] = []
+    arriving: list[tuple[float, _A]] = []
+    oldest = None
     for connection in connections:
         waits = connection.awaits
         if connection.evicted or not waits:
             continue
         if not connection.authenticated:
-            if now - connection.unproven_since >= patience:
-                return connection
+            pace = connection.body_pace()
+            if now - connection.unproven_since < patience:
+                continue
+            if pace:
+                arriving.append((pace, connection))
+            elif oldest is None:
+                oldest = connection
         elif now - connection.awaits_since >= patience:
             (idle if waits == "request" else unread).append(connection)
+    if arriving and 2 * len(arriving) >= len(connections):
+        return min(arriving, key=lambda each: each[0])[1]
+    if oldest is not None:
+        return oldest
     return min(idle or unread, key=lambda connection: connection.awaits_since, default=None)

@@ -83,6 +83,8 @@ class HttpConnection:
         """Whether a request is being served."""
         self._last = False
         """Whether no further request is served."""
+        self._intake: RequestIntake | None = None
+        """Reads a request."""
         self._last_reply = False
         """Whether the last reply says that the connection closes."""
         self._over = False
@@ -114,6 +116,10 @@ class HttpConnection:
         self._eviction_unrecorded = record
         self._client.shut_down(socket.SHUT_RDWR if self.awaits == "reader" else socket.SHUT_RD)
         self._owner.budget.wake()
+
+    def body_pace(self) -> float:
+        intake = self._intake
+        return intake.body_pace() if intake is not None else 0.0
 
     def end_body(self) -> bool:
         """End the connection from another thread, because its body takes memory and does not
@@ -230,6 +236,7 @@ class HttpConnection:
             reserve=self._reserve,
         )
         self._await("request")
+        self._intake = intake
         try:
             if not intake.read(limits.idle if self.head else limits.head):
                 if reader.started:
@@ -237,7 +244,7 @@ class HttpConnection:
                     self._broke_off(error, "request-incomplete")
                 return False
             self._await("")
-            self._answering = True
+            self._answering, self._intake = True, None
             if not self._answer(reader, intake.refusal):
                 return False
             # The rest of a refused request, or a pipelined one, which is not served. It may take
@@ -266,6 +273,7 @@ class HttpConnection:
                 self._broke_off(error, "request-incomplete")
             return False
         finally:
+            self._intake = None
             self._answering = False
             budget.release(self)
 

@@ -60,6 +60,15 @@ class RequestIntake:
         """The refusal of a request that was not read to its end, else ``None``."""
         return None if self._reader.complete else self._refusal
 
+    def body_pace(self) -> float:
+        """Return at how many bytes per second the body arrives, on average; 0 if it is slower than
+        the least rate. Any thread may call this."""
+        begun = self._body_begun
+        if begun is None or self._refusal is not None:
+            return 0.0
+        pace = self._reader.body_size / max(self._clock() - begun, 0.001)
+        return pace if pace >= self._limits.body_rate else 0.0
+
     def read(self, wait: float) -> bool:
         """Block until the request is complete; or, if its head is enough to refuse it, until the
         beginning of its body has arrived, which says what was refused.
