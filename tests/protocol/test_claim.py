@@ -179,12 +179,20 @@ NOTES = ("delivery", {"notes": ["x"] * 30_000})
         (jsoned(("args_pickle", LARGE + "/" * 9), *NAMES).replace(b"/", b"\\/"), "t"),
         (jsoned(("args_pickle", '\\"' * READ_BYTES * 2), *NAMES), None),
         (jsoned(("args_pickle", '\\"' * 900 + LARGE * 4 + "\\"), *NAMES), "t"),
-        (jsoned(*NAMES[:1], ("task_id", LARGE), *NAMES[2:]), None),
+        (jsoned(*NAMES[:1], ("task_id", LARGE), *NAMES[2:]), LARGE),
+        (jsoned(*NAMES[:1], ("task_id", LARGE * 4), *NAMES[2:]), None),
         (jsoned(*NAMES, *((str(number), LARGE) for number in range(9)), LATER), None),
     ],
     ids=[
         *("twice", "twice-around-a-pickle", "twice-around-a-long-value", "after-a-long-value"),
-        *("too-much", "escapes", "many-escaped-quotes", "escaped-quotes", "long-name"),
+        *(
+            "too-much",
+            "escapes",
+            "many-escaped-quotes",
+            "escaped-quotes",
+            "long-name",
+            "longer-name",
+        ),
         "many-long-strings",
     ],
 )

@@ -20,7 +20,8 @@ _LONG_STRINGS = 4  # it has two pickles
 _SKIP_BYTES = 2**20  # of a long string, searched at once
 _ESCAPED_QUOTES = 1000  # in a long string; base64 has none
 _PARSED_BYTES = 2**19  # at most 40 ms, for a body that is made to be slow
-_NAMES = ("type", "task_id", "run_id", "callable_pickle")
+_SHORT = ("type", "task_id", "run_id")
+_NAMES = (*_SHORT, "callable_pickle")
 _skip_space = json.decoder.WHITESPACE.match  # type: ignore[attr-defined]
 _read_value = json.JSONDecoder().raw_decode
 
@@ -141,7 +142,7 @@ def _each_member(body: bytes) -> Iterator[tuple[str, Any]]:
             if last:
                 return
             skipped += 1
-            if beginning is None or skipped > _LONG_STRINGS:
+            if beginning is None or name in _SHORT or skipped > _LONG_STRINGS:
                 raise _TooMuchError
             offset = _end_of_string(body, offset + len(text[:at].encode()))
             text = _window(body, offset)
