@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import cloudpickle
 import pytest
 
 from tests.pytest_plugin.helpers import INI
@@ -86,6 +87,8 @@ def seen(output: str) -> str:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_mistake(name: str, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole text that a person sees after the mistake is that of the page."""
+    if name == "The result cannot be pickled" and cloudpickle.__version__.startswith("2."):
+        pytest.skip("the calls of cloudpickle 2 have other names")
     monkeypatch.setenv("WOVE_WORKER_SECRET", "the application's secret")
     pytester.makeini(INI + WARNINGS)
     pytester.makepyfile(application=APPLICATION)
