@@ -85,7 +85,7 @@ def test_exec_weave() -> None:
 def test_exec_on_macos() -> None:
     """Under macOS's rules ``exec`` serves a weave, and passes on the signal that ends the
     command."""
-    signals = "import signal, sys; sys.stdout.flush(); os.kill(os.getppid(), signal.SIGHUP)"
+    signals = "import signal, sys; sys.stdout.flush(); os.kill(os.getppid(), signal.SIGTERM)"
     script = f"{WEAVE.format(config=EXEC_CONFIG)}\n{signals}; signal.pause()"
     done = subprocess.run(
         [*ON_MACOS, "exec", "--", sys.executable, "-c", script],
@@ -94,7 +94,7 @@ def test_exec_on_macos() -> None:
         timeout=PATIENCE,
         check=False,
     )
-    assert (done.returncode, done.stdout) == (128 + signal.SIGHUP, "42\n")
+    assert (done.returncode, done.stdout) == (128 + signal.SIGTERM, "42\n")
 
 
 def test_exec_fault() -> None:
