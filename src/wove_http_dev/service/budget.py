@@ -79,7 +79,8 @@ class ByteBudget:
                     if given_up() or now >= deadline:
                         return False
                     again = min(deadline, self._make_room(missing, now))
-                    self._changed.wait(min(again - now, threading.TIMEOUT_MAX))
+                    if self._missing(share, size) > 0:  # end() may have released a share at once
+                        self._changed.wait(min(again - now, threading.TIMEOUT_MAX))
             finally:
                 share.waits = False
             share.size, share.since = size, self._clock()
