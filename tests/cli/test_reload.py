@@ -101,6 +101,13 @@ def test_stale_bytecode(application: Application, name: str) -> None:
         assert application.load(PACKAGE).VALUE == 2
 
 
+def test_two_reloaders(application: Application) -> None:
+    """Two reloaders in one process do not ask each other for ever."""
+    application.write(f"{PACKAGE}.py", 1)
+    with Reloader(application.root), Reloader(application.root):
+        assert application.load(PACKAGE).VALUE == 1
+
+
 def test_new_module(application: Application) -> None:
     """A module that is written after a failed import is found, whatever its directory's time."""
     before = application.root.stat()

@@ -66,9 +66,12 @@ class Reloader:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Return the spec that the other finders return, if it is of a module to watch; else
-        ``None``. Python's import system calls this method."""
-        for finder in [each for each in sys.meta_path if each is not self]:
+        """Return the spec that the finders behind this one return, if it is of a module to watch;
+        else ``None``. Python's import system calls this method, after it has asked the finders
+        before this one."""
+        finders = list(sys.meta_path)
+        behind = finders[finders.index(self) + 1 :] if self in finders else []
+        for finder in behind:
             if not hasattr(finder, "find_spec"):  # Python asks it, and those behind it
                 return None
             spec = finder.find_spec(name, path, target)
