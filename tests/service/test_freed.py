@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
+import httptools
 import pytest
 
 from tests.support import (
@@ -174,6 +175,8 @@ def test_body_is_freed_before_the_rest_is_read(
 ) -> None:
     """A body is not in memory while the worker reads, after its reply, what the client still
     sends."""
+    if name in ("refused", "accepted") and httptools.__version__ == "0.6.0":
+        pytest.skip("its llhttp does not report bytes after the end, so none are read")
     kept: list[int] = []
     plain = ClientSocket.drain
 
