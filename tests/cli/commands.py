@@ -29,14 +29,11 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def run_here(*arguments: str, encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:
     """Like `run`, in this process, which starts in no time, on streams of ``encoding``."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding) for _ in range(2))
-    path = sys.path[:]
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             status = main(arguments)
     except SystemExit as exc:
         status = exc.code  # type: ignore[assignment]
-    finally:
-        sys.path[:] = path  # ``serve`` adds --app-dir
     texts = []
     for stream in (out, err):
         stream.seek(0)

@@ -1,5 +1,6 @@
 """An exception, such as that of Ctrl-C, at any call with which ``serve`` starts or ends leaves
-threads, descriptors, signal handlers and unfinished files as they were before."""
+threads, descriptors, signal handlers, the import system and unfinished files as they were
+before."""
 
 from __future__ import annotations
 
@@ -12,12 +13,14 @@ from typing import Any
 
 import pytest
 
-from tests.interruption import interrupt_each_place
+from tests.interruption import interrupt_each_call, interrupt_each_place
 from wove_http_dev.cli import serve as serve_module
 from wove_http_dev.cli.arguments import given_options
 from wove_http_dev.cli.main import make_parser
+from wove_http_dev.cli.reload import Reloader
 from wove_http_dev.cli.signals import handled
 from wove_http_dev.cli.state_directory import StateDirectory
+from wove_http_dev.cli.user_code import importable
 
 pytestmark = pytest.mark.usefixtures("environ")
 
@@ -38,7 +41,6 @@ def test_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve_module, "print", stop_when_printed, raising=False)
     # It binds the port and gives it back at once: only the end of the process closes it for sure.
     monkeypatch.setattr(serve_module, "_check_start", lambda words: None)
-    monkeypatch.setattr(sys, "path", sys.path.copy())
     words: dict[str, Any] = given_options(make_parser().parse_args(["serve", "--port", "0"]))
 
     def serve() -> None:
@@ -48,13 +50,31 @@ def test_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert status == 0
 
     before = signal.set_wakeup_fd(-1)
+    imports = (list(sys.meta_path), list(sys.path))
 
     def afterwards() -> None:
         assert signal.set_wakeup_fd(-1) == before
+        assert (sys.meta_path, sys.path) == imports
         if (tmp_path / "kept").exists():
             check_finished(tmp_path / "kept")
 
     interrupt_each_place(lambda: serve, step=3, afterwards=afterwards)
+
+
+def test_import_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The import path, with the user's own entry of the same directory, and the finders are
+    restored if changing them, or that itself, is interrupted."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = (list(sys.meta_path), list(sys.path))
+
+    def change() -> None:
+        with importable(str(tmp_path.resolve())), Reloader(tmp_path).installed():
+            pass
+
+    def afterwards() -> None:
+        assert (sys.meta_path, sys.path) == before
+
+    interrupt_each_call(lambda: change, afterwards=afterwards)
 
 
 def test_state_directory(tmp_path: Path) -> None:

@@ -82,7 +82,8 @@ def test_change_within_one_tick(application: Application) -> None:
 def test_change_after_an_import(application: Application) -> None:
     """A change between the first import of a module and the next task is seen."""
     application.write(f"{PACKAGE}.py", 1)
-    with Reloader(application.root) as reloader:
+    reloader = Reloader(application.root)
+    with reloader.installed():
         reloader.refresh()
         application.load(PACKAGE)
         application.write_unnoticed(f"{PACKAGE}.py", 2)
@@ -97,21 +98,22 @@ def test_stale_bytecode(application: Application, name: str) -> None:
     application.write(path, 1)
     py_compile.compile(str(application.root / path))
     application.write_unnoticed(path, 2)
-    with Reloader(application.root):
+    with Reloader(application.root).installed():
         assert application.load(PACKAGE).VALUE == 2
 
 
 def test_two_reloaders(application: Application) -> None:
     """Two reloaders in one process do not ask each other for ever."""
     application.write(f"{PACKAGE}.py", 1)
-    with Reloader(application.root), Reloader(application.root):
+    with Reloader(application.root).installed(), Reloader(application.root).installed():
         assert application.load(PACKAGE).VALUE == 1
 
 
 def test_new_module(application: Application) -> None:
     """A module that is written after a failed import is found, whatever its directory's time."""
     before = application.root.stat()
-    with Reloader(application.root) as reloader:
+    reloader = Reloader(application.root)
+    with reloader.installed():
         with pytest.raises(ModuleNotFoundError):
             application.load(PACKAGE)
         application.write(f"{PACKAGE}.py", 1)
@@ -123,7 +125,7 @@ def test_new_module(application: Application) -> None:
 def test_import_system_is_restored(application: Application) -> None:
     """After the block Python imports as before."""
     before = list(sys.meta_path)
-    with Reloader(application.root):
+    with Reloader(application.root).installed():
         pass
     assert sys.meta_path == before
 

@@ -526,7 +526,6 @@ def test_files_that_cannot_be_written(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(state_directory, "write_private", full)
-    monkeypatch.setattr(sys, "path", [*sys.path])  # --app-dir is put there
     status = main(["serve", "--port", "0", "--no-tls", "--secret-env", "SOME_SECRET"])
     assert (status, capsys.readouterr().err) == (
         2,

@@ -15,17 +15,16 @@ import linecache
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from wove_http_dev.client.restore import restored_by
+
 
 class Reloader:
-    """Watches the modules that are imported from below ``root``, except installed packages.
-
-    A context manager: inside the block these modules are imported from their source, never from
-    bytecode.
-    """
+    """Watches the modules that are imported from below ``root``, except installed packages."""
 
     def __init__(self, root: Path) -> None:
         self._root = str(root) + os.sep
@@ -33,13 +32,17 @@ class Reloader:
         self._digests: dict[str, bytes | None] = {}
         """What each file contained when its module was imported, or was first seen here."""
 
-    def __enter__(self) -> Reloader:
-        sys.meta_path.insert(0, self)
-        return self
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Import these modules from their source, never from bytecode, until the block ends."""
 
-    def __exit__(self, *_: object) -> None:
-        if self in sys.meta_path:
-            sys.meta_path.remove(self)
+        def restore() -> None:
+            if self in sys.meta_path:
+                sys.meta_path.remove(self)
+
+        with restored_by(restore):
+            sys.meta_path.insert(0, self)
+            yield
 
     def refresh(self) -> None:
         """Remove all modules below ``root`` from ``sys.modules`` if the file of one of them has

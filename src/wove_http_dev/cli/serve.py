@@ -21,6 +21,7 @@ from wove_http_dev.cli.reload import Reloader
 from wove_http_dev.cli.signals import handled
 from wove_http_dev.cli.state_directory import StateDirectory
 from wove_http_dev.cli.streams import complain
+from wove_http_dev.cli.user_code import importable
 from wove_http_dev.client.definition import CA_VARIABLES, SECRET_VARIABLE
 from wove_http_dev.client.restore import restored_by
 from wove_http_dev.errors import UsageError
@@ -34,14 +35,13 @@ from wove_http_dev.worker import HttpWorker
 def serve(words: dict[str, Any], *, app_dir: Path, state_dir: str | None, reload: bool) -> int:
     """Serve with the options ``words`` until SIGINT or SIGTERM. Returns the exit status 0.
 
-    ``app_dir`` is put on the import path; with ``reload`` its modules are imported again when they
-    change. Raises :class:`UsageError` for a directory, or an option, that cannot be used.
+    Meanwhile ``app_dir`` is on the import path; with ``reload`` its modules are imported again when
+    they change. Raises :class:`UsageError` for a directory, or an option, that cannot be used.
     """
     require_posix("serve")
     if not app_dir.is_dir():
         raise UsageError(f"--app-dir {app_dir} is not a directory")
     application = app_dir.resolve()
-    sys.path.insert(0, str(application))
     _check_start(words)
     state = StateDirectory(state_dir)
     if state.exposed:
@@ -50,9 +50,13 @@ def serve(words: dict[str, Any], *, app_dir: Path, state_dir: str | None, reload
         words["secret"] = state.secret()
     with ExitStack() as stack:
         stack.enter_context(lines_by_thread())
+        stack.enter_context(importable(str(application)))
         ca = stack.enter_context(state.certificate_authority())
-        reloader = stack.enter_context(Reloader(application)) if reload else None
-        before_run = reloader.refresh if reloader is not None else None
+        before_run = None
+        if reload:
+            reloader = Reloader(application)
+            stack.enter_context(reloader.installed())
+            before_run = reloader.refresh
         worker = HttpWorker(ca=ca, before_run=before_run, **words)
         worker.journal.observe(_ExchangePrinter())
         stopped = stack.enter_context(_stop_signals())

@@ -10,9 +10,10 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from wove_http_dev.cli.streams import discard_unwritable
+from wove_http_dev.client.restore import restored_by
 from wove_http_dev.errors import UsageError
 
 LAST_RESORT = 3.0
@@ -23,12 +24,14 @@ _INSTALLED = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "p
 @contextmanager
 def importable(directory: str) -> Iterator[None]:
     """Put ``directory`` on the import path during the block."""
-    sys.path.insert(0, directory)
-    try:
+
+    def restore() -> None:
+        # By identity: the user's own entry of the same directory stays.
+        sys.path[:] = [each for each in sys.path if each is not directory]
+
+    with restored_by(restore):
+        sys.path.insert(0, directory)
         yield
-    finally:
-        with suppress(ValueError):
-            sys.path.remove(directory)
 
 
 @contextmanager
