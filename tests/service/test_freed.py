@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
-import httptools
 import pytest
 
 from tests.support import (
@@ -155,12 +154,16 @@ def bodies_kept() -> int:
     return sum(size for size in sizes if size > 10_000)  # other tests keep small ones
 
 
+KEPT = {"Connection": "keep-alive"}  # after "close", httptools 0.6.0 ignores what follows
 UNFINISHED = {
     "refused-by-its-head": lambda worker: request_bytes({}, b"x" * 200_000) + b"G",
     "refused": lambda worker: (
-        signed_bytes(worker, b"x" * 200_000, **{"X-Wove-Signature": "v1=" + "0" * 64}) + b"G"
+        signed_bytes(worker, b"x" * 200_000, **KEPT, **{"X-Wove-Signature": "v1=" + "0" * 64})
+        + b"G"
     ),
-    "accepted": lambda worker: signed_bytes(worker, run_frame(answer).ljust(200_000)) + b"G",
+    "accepted": lambda worker: (
+        signed_bytes(worker, run_frame(answer).ljust(200_000), **KEPT) + b"G"
+    ),
     "too-large": lambda worker: (
         b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
         + b"186A0\r\n%s\r\n" % (b"x" * 100_000) * 3
@@ -175,8 +178,6 @@ def test_body_is_freed_before_the_rest_is_read(
 ) -> None:
     """A body is not in memory while the worker reads, after its reply, what the client still
     sends."""
-    if name in ("refused", "accepted") and httptools.__version__ == "0.6.0":
-        pytest.skip("its llhttp does not report bytes after the end, so none are read")
     kept: list[int] = []
     plain = ClientSocket.drain
 
