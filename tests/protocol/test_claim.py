@@ -264,10 +264,11 @@ class TestLargeBody:
             b'{"a": "' + b"\\u0061" * 2**20 + b'"}',
             b'{"a": "' + b"\xff" * 2**20,
             b"{" + b'"a": "%s", ' % (b"a" * 70_000) * 20,
+            b"{" + b'"a": [%s1], ' % (b"1," * 20_000) * 60,
         ],
         ids=[
             *("nested", "list", "members", "number", "name", "space", "escapes", "not-utf8"),
-            "strings",
+            *("strings", "lists"),
         ],
     )
     def test_little_is_copied(self, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ READ_BYTES = 65536
 """Bytes that are parsed at the beginning of a body, and again after each longer string, which is
 skipped."""
 _MEMBERS = 64  # a command frame has seven
-_LONG_STRINGS = 4  # it has two pickles
+_MOVES = 9  # to a further part of the body; a long string takes two, and a frame has two pickles
 _SKIP_BYTES = 2**20  # of a long string, searched at once
 _ESCAPED_QUOTES = 1000  # in a long string; base64 has none
 _PARSED_BYTES = 2**19  # at most 40 ms, for a body that is made to be slow
@@ -121,39 +121,71 @@ def _members(body: bytes) -> dict[str, Any]:
 def _each_member(body: bytes) -> Iterator[tuple[str, Any]]:
     # Wove's executor sends the names first and the pickles last; a client that sends them in
     # another order is read too.
-    text, offset, skipped = _window(body, 0), 0, 0
-    at = _skip_space(text, 0).end()
-    if text[at : at + 1] != "{":
+    part = _Part(body)
+    at = _skip_space(part.text, 0).end()
+    if part.text[at : at + 1] != "{":
         return
-    at += 1
     for _ in range(_MEMBERS):
-        begin = at
-        member = _member(text, at)
-        if member is None and begin and offset + READ_BYTES < len(body):
-            offset += len(text[:begin].encode())  # what is cut may be whole in the next window
-            text, begin = _window(body, offset), 0
-            member = _member(text, 0)
-        if member is None:
-            last = offset + READ_BYTES >= len(body)
-            beginning = _beginning_of_string(text, begin)
-            if beginning is not None:
-                name, at = beginning
-                yield name, text[at:] if name == "callable_pickle" else None
-            if last:
-                return
-            skipped += 1
-            if beginning is None or name in _SHORT or skipped > _LONG_STRINGS:
-                raise _TooMuchError
-            offset = _end_of_string(body, offset + len(text[:at].encode()))
-            text = _window(body, offset)
-            at = _skip_space(text, 0).end()
-        else:
+        begin = at + 1
+        member = _member(part.text, begin)
+        if member is None and not part.is_last:
+            part.move(part.offset_of(begin))  # what was cut may be whole
+            begin = 0
+            member = _member(part.text, begin)
+        if member is not None:
             name, value, at = member
             yield name, value
-        if text[at : at + 1] != ",":
+        else:
+            beginning = _beginning_of_string(part.text, begin)
+            if beginning is not None:
+                name, at = beginning
+                yield name, part.text[at:] if name == "callable_pickle" else None
+            if part.is_last:
+                return
+            if beginning is None or name in _SHORT:
+                raise _TooMuchError
+            part.move(_end_of_string(body, part.offset_of(at)))
+            at = _skip_space(part.text, 0).end()
+        if part.text[at : at + 1] != ",":
             return
-        at += 1
     raise _TooMuchError
+
+
+class _Part:
+    """The part of a body that is parsed: :data:`READ_BYTES` of it, at first the beginning."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._offset = 0
+        self._moves = 0
+        self.text = self._decoded()
+        """The part as text, without what follows the first byte that is not UTF-8. A character that
+        is cut at the end is left out too."""
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the body ends in this part."""
+        return self._offset + READ_BYTES >= len(self._body)
+
+    def offset_of(self, at: int) -> int:
+        """Return the offset in the body of the index ``at`` of the text."""
+        return self._offset + len(self.text[:at].encode())
+
+    def move(self, offset: int) -> None:
+        """Move to the part that begins at ``offset``. Raises :class:`_TooMuchError` if that was
+        done often."""
+        self._moves += 1
+        if self._moves > _MOVES:
+            raise _TooMuchError
+        self._offset = offset
+        self.text = self._decoded()
+
+    def _decoded(self) -> str:
+        part = self._body[self._offset : self._offset + READ_BYTES]
+        try:
+            return part.decode()
+        except UnicodeDecodeError as exc:
+            return part[: exc.start].decode()
 
 
 def _member(text: str, at: int) -> tuple[str, Any, int] | None:
@@ -188,16 +220,6 @@ def _beginning_of_string(text: str, at: int) -> tuple[str, int] | None:
     except ValueError:
         return None
     return (name, at + 1) if text[at : at + 1] == '"' else None
-
-
-def _window(body: bytes, start: int) -> str:
-    """Return the next :data:`READ_BYTES` of ``body`` as text, without what follows the first byte
-    that is not UTF-8. A character that is cut at the end is left out too."""
-    window = body[start : start + READ_BYTES]
-    try:
-        return window.decode()
-    except UnicodeDecodeError as exc:
-        return window[: exc.start].decode()
 
 
 def _end_of_string(body: bytes, start: int) -> int:
