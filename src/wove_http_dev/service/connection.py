@@ -155,14 +155,14 @@ class HttpConnection:
     def _failed(self, error: str, code: str, *, status: int | None = None) -> None:
         self._owner.handler.connection_failed(error, code=code, status=status, faults=self._faults)
 
-    def _broke_off(self, error: str, code: str) -> None:
+    def _broke_off(self, error: str, code: str, *, status: int | None = None) -> None:
         """Record that the connection ended before a request was complete: as evicted, or with
-        ``error`` unless the server ended it."""
+        ``error``, and the ``status`` of the reply, unless the server ended it."""
         if self.evicted:
             self._eviction_unrecorded = False
             self._failed(self._eviction, "connection-evicted")
         elif not self._over:
-            self._failed(error, code)
+            self._failed(error, code, status=status)
 
     def _await(self, what: str) -> None:
         """Set ``awaits`` to ``what`` (see ``admission.Admitted``), from now on."""
@@ -220,66 +220,77 @@ class HttpConnection:
         return True
 
     def _one_request(self) -> bool:
+        """Serve one request. Return whether a further one may follow."""
         if self._last:
             return False
         limits = self._limits
         reader = RequestReader(
             max_head=limits.max_head, max_body=limits.max_body, secure=self.secure
         )
-        handler, budget = self._owner.handler, self._owner.budget
-        intake = RequestIntake(
+        self._await("request")
+        self._intake = intake = RequestIntake(
             reader,
             limits,
             receive=self._receive_within,
             send=self.send,
-            judge=handler.judge,
+            judge=self._owner.handler.judge,
             reserve=self._reserve,
         )
-        self._await("request")
-        self._intake = intake
         try:
-            if not intake.read(limits.idle if self.head else limits.head):
-                if reader.started:
-                    error = "the client closed before its request was complete"
-                    self._broke_off(error, "request-incomplete")
+            if not self._arrives(intake, reader):
                 return False
             self._await("")
             self._answering, self._intake = True, None
-            if not self._answer(reader, intake.refusal):
-                return False
-            # The rest of a refused request, or a pipelined one, which is not served. It may take
-            # seconds, in which neither the request nor the reply may be in memory.
-            if reader.pipelined or not reader.complete:
-                self.body = b""
-                self._await("request")
-                with contextlib.suppress(OSError):
-                    self._client.drain(limits.drain)
-                return False
-            return not (self._last_reply or self._over or self.evicted)
+            return self._answer(reader, intake.refusal) and self._is_kept(reader)
+        finally:
+            self._intake = None
+            self._answering = False
+            self._owner.budget.release(self)
+
+    def _arrives(self, intake: RequestIntake, reader: RequestReader) -> bool:
+        """Wait for a request and return true. If none arrives, record why, refuse what is not a
+        request, and return false."""
+        limits = self._limits
+        try:
+            if intake.read(limits.idle if self.head else limits.head):
+                return True
+            error = "the client closed before its request was complete"
         except RequestError as exc:
             reader.drop_body()
-            budget.release(self)
-            if self.evicted:
-                self._broke_off("", "")
-            elif not self._over:
-                self._failed(str(exc), exc.code, status=exc.status)
+            self._owner.budget.release(self)
+            self._broke_off(str(exc), exc.code, status=exc.status)
+            if not self._ends:
                 self._refuse(exc, reader.method)
             return False
         except (OSError, ValueError) as exc:
             if exc is not self._client.broken:
                 raise
-            if reader.started:
-                error = f"the request broke off: {type(exc).__name__}: {exc}"
-                self._broke_off(error, "request-incomplete")
+            error = f"the request broke off: {type(exc).__name__}: {exc}"
+        if reader.started:
+            self._broke_off(error, "request-incomplete")
+        return False
+
+    def _is_kept(self, reader: RequestReader) -> bool:
+        """Return whether a further request may follow the one that was answered. If not, and the
+        client has sent more, read and drop it."""
+        if reader.pipelined or not reader.complete:
+            # The rest of a refused request, or a pipelined one, which is not served. It may take
+            # seconds, in which neither the request nor the reply may be in memory.
+            self.body = b""
+            self._await("request")
+            with contextlib.suppress(OSError):
+                self._client.drain(self._limits.drain)
             return False
-        finally:
-            self._intake = None
-            self._answering = False
-            budget.release(self)
+        return not (self._last_reply or self._ends)
+
+    @property
+    def _ends(self) -> bool:
+        """Whether the server has ended the connection, or ends it to make room."""
+        return self._over or self.evicted
 
     def _reserve(self, size: int) -> bool:
-        given_up = lambda: self._over or self.evicted  # noqa: E731
-        if not self._owner.budget.take(self, size, self._limits.bodies_wait, given_up):
+        budget, wait = self._owner.budget, self._limits.bodies_wait
+        if not budget.take(self, size, wait, given_up=lambda: self._ends):
             return False
         self.unproven_since = time.monotonic()  # a large body may take long, while it arrives
         return True
