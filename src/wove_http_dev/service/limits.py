@@ -31,8 +31,8 @@ class Limits:
     max_head: int = 65536
     max_body: int = 64 * 2**20
     bodies: int = 256 * 2**20
-    """For the bodies of all requests together that have not been authenticated. The first 64 KiB
-    of each body are not counted."""
+    """For the bodies of all requests together that have not been authenticated. A body is counted
+    once more than 64 KiB of it have arrived, as what has arrived and up to 1 MiB more."""
     bodies_wait: float = 5.0
     """For a body to wait until there is room for it among ``bodies``."""
     connections: int = 1024
