@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
+from wove_http_dev.service import client_socket
 from wove_http_dev.service.client_socket import ClientSocket
 
 TIMEOUT = 30.0
@@ -87,3 +89,15 @@ def test_drain_ends_the_sending_direction(near: ClientSocket, far: socket.socket
     far.shutdown(socket.SHUT_WR)
     near.drain(TIMEOUT)
     assert far.recv(1) == b""
+
+
+def test_drain_has_an_end(
+    near: ClientSocket, far: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """drain() waits no longer for the second byte than what the first one left of its time."""
+    clock = iter([0.0, 0.0, TIMEOUT - 0.1]).__next__
+    monkeypatch.setattr(client_socket, "time", SimpleNamespace(monotonic=clock))
+    far.sendall(b"x")
+    with pytest.raises(TimeoutError):
+        near.drain(TIMEOUT)
+    assert near._sock.gettimeout() == pytest.approx(0.1)

@@ -88,11 +88,11 @@ class ClientSocket:
         """End the sending direction, then read and drop what the client still sends, for at most
         ``seconds`` and :data:`DRAIN_BYTES`. A plain close would reset the connection before the
         client reads the reply (RFC 9112, 9.6)."""
-        self._sock.settimeout(seconds)
         _Socket.shutdown(self._sock, socket.SHUT_WR)
         deadline = time.monotonic() + seconds
         drained = 0
-        while drained < DRAIN_BYTES and time.monotonic() < deadline:
+        while drained < DRAIN_BYTES and (left := deadline - time.monotonic()) > 0:
+            self._sock.settimeout(left)
             size = len(_Socket.recv(self._sock, CHUNK))  # read below TLS, and discarded
             if not size:
                 return
