@@ -62,20 +62,8 @@ def credentials(
     """
     given = hide_secrets({"security": security, "secret": secret})
     security, secret = given["security"], given["secret"]
-    if secret is not None and not isinstance(secret, str):
-        raise UsageError("secret must be text")
-    if secret == "":
-        raise UsageError("secret must not be empty; leave it out for a random one")
-    if (
-        isinstance(security, str)
-        and not security.startswith("env:")
-        and security not in SECURITY_WORDS
-    ):
-        words = ", ".join(SECURITY_WORDS)
-        close = nearest(security, SECURITY_WORDS)
-        # Any other text is not shown: a secret may have been written here.
-        advice = f"; did you mean {close!r}?" if close is not None else ""
-        raise UsageError(f"security must be {words}, env:VARIABLE or a dict, as in Wove{advice}")
+    _check_secret_option(secret)
+    _check_word(security)
     _check_skew(clock_skew)
     _check_key(key)
     form: Any = {"type": security} if security in ("signed", "bearer") else security
@@ -85,17 +73,9 @@ def credentials(
     parsed = _parse(form)
     _check_skew(parsed.clock_skew_seconds)
     _check_key(parsed.key)
-    if parsed.mode == "signed":
-        check_secret(parsed.secret.decode("utf-8", "surrogateescape"), _source(form, secret))
-    if parsed.mode == "bearer" and not _fits_a_header(parsed.token):
-        raise UsageError(
-            "a bearer token is sent in a header: printable latin-1 characters only, and no blank at"
-            " its ends"
-        )
-    material = parsed.secret if parsed.mode == "signed" else (parsed.token or "").encode()
     return Credentials(
         mode=parsed.mode,
-        secret=SecretBytes(material),
+        secret=SecretBytes(_material(parsed, form, secret)),
         key=parsed.key,
         clock_skew=parsed.clock_skew_seconds if isinstance(form, dict) else clock_skew,
         remember_nonces=parsed.remember_nonces,
@@ -117,6 +97,24 @@ def _filled(form: Mapping[str, Any], shared: Secret, key: str, clock_skew: float
     return filled
 
 
+def _check_secret_option(secret: Any) -> None:
+    if secret is not None and not isinstance(secret, str):
+        raise UsageError("secret must be text")
+    if secret == "":
+        raise UsageError("secret must not be empty; leave it out for a random one")
+
+
+def _check_word(security: Any) -> None:
+    """Raise :class:`UsageError` if ``security`` is text that is no form of the option."""
+    if not isinstance(security, str) or security.startswith("env:") or security in SECURITY_WORDS:
+        return
+    words = ", ".join(SECURITY_WORDS)
+    close = nearest(security, SECURITY_WORDS)
+    # Any other text is not shown: a secret may have been written here.
+    advice = f"; did you mean {close!r}?" if close is not None else ""
+    raise UsageError(f"security must be {words}, env:VARIABLE or a dict, as in Wove{advice}")
+
+
 def _check_skew(seconds: Any) -> None:
     if not (isinstance(seconds, (int, float)) and math.isfinite(seconds) and seconds >= 0):
         raise UsageError(f"clock_skew must be a finite number of seconds >= 0, not {seconds!r}")
@@ -125,6 +123,21 @@ def _check_skew(seconds: Any) -> None:
 def _check_key(key: str) -> None:
     if not key or not key.isascii() or not key.isprintable():
         raise UsageError("key must be printable ASCII: it is sent in a header")
+
+
+def _material(parsed: Any, form: Any, secret: str | None) -> bytes:
+    """Return the secret or the token of ``parsed``, Wove's credentials for ``form``. Raises
+    :class:`UsageError` if it would not be the same after its way through a shell or a header."""
+    if parsed.mode == "signed":
+        check_secret(parsed.secret.decode("utf-8", "surrogateescape"), _source(form, secret))
+        signing: bytes = parsed.secret
+        return signing
+    if parsed.mode == "bearer" and not _fits_a_header(parsed.token):
+        raise UsageError(
+            "a bearer token is sent in a header: printable latin-1 characters only, and no blank at"
+            " its ends"
+        )
+    return (parsed.token or "").encode()
 
 
 def _fits_a_header(token: str) -> bool:
