@@ -25,7 +25,8 @@ from tests.support import (
 )
 from wove_http_dev.private_files import locked, read_own, write_whole
 from wove_http_dev.remote_worker import RemoteWorker
-from wove_http_dev.tls import CertificateAuthority, server_context
+from wove_http_dev.tls import CertificateAuthority
+from wove_http_dev.tls_contexts import server_context
 from wove_http_dev.worker import HttpWorker
 
 

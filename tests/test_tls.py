@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import os
 import shutil
 import ssl
 import stat
@@ -12,23 +11,20 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import pytest
-import trustme
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
-from tests import macos
+from tests.tls_handshake import shake_hands
 from wove_http_dev import tls
 from wove_http_dev.errors import UsageError
 from wove_http_dev.private_files import locked
-from wove_http_dev.tls import CertificateAuthority, server_context
+from wove_http_dev.tls import CertificateAuthority
+from wove_http_dev.tls_contexts import server_context
 
 KEPT = """
 import sys
@@ -59,33 +55,6 @@ print(os.path.exists(path))
 """
 
 
-@dataclass
-class System:
-    """The places where OpenSSL looks for the system's authorities, empty."""
-
-    file: Path
-    directory: Path
-
-
-@pytest.fixture
-def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> System:
-    """A system of the test's own."""
-    made = System(tmp_path / "cert.pem", tmp_path / "certs")
-    made.directory.mkdir()
-    for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
-        monkeypatch.delenv(variable, raising=False)
-    paths = ssl.get_default_verify_paths()._replace(
-        openssl_cafile=str(made.file), openssl_capath=str(made.directory)
-    )
-    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
-    return made
-
-
-def bundle_of(ca: CertificateAuthority) -> bytes:
-    """The content of the bundle."""
-    return Path(ca.bundle_file).read_bytes()
-
-
 def meet_at(monkeypatch: pytest.MonkeyPatch, barrier: threading.Barrier) -> None:
     """Let each thread that found no key wait until the others have found none."""
 
@@ -98,49 +67,10 @@ def meet_at(monkeypatch: pytest.MonkeyPatch, barrier: threading.Barrier) -> None
     monkeypatch.setattr(tls, "locked", locked_later)
 
 
-def load_with_temporary_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make descriptors without a path, as on a system without ``/proc`` and ``/dev/fd``."""
-    monkeypatch.setattr(tls, "_path_of", lambda file: "/absent")
-
-
-def load_without_memfd(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take ``memfd_create`` away, as on macOS."""
-    monkeypatch.delattr(os, "memfd_create", raising=False)
-
-
-def load_from_shared_offset(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let what is opened by its path share the descriptor's offset, as ``/dev/fd`` of macOS and
-    the BSDs does: each file can be read from where the writer left it, and once. So it is with a
-    pipe on Linux."""
-
-    def pipe(content: bytes) -> IO[bytes]:
-        reader, writer = os.pipe()
-        with open(writer, "wb") as file:
-            file.write(content)
-        return open(reader, "rb", buffering=0)
-
-    monkeypatch.setattr(tls, "_nameless_file", pipe)
-
-
 @pytest.fixture(scope="module")
 def ca() -> CertificateAuthority:
     """A new certificate authority."""
     return CertificateAuthority()
-
-
-def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> x509.Certificate:
-    """The certificate that ``server`` showed to ``client``, which asked for ``name``."""
-    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client_side = client.wrap_bio(to_client, to_server, server_hostname=name)
-    server_side = server.wrap_bio(to_server, to_client, server_side=True)
-    for side in (client_side, server_side, client_side, server_side):
-        try:
-            side.do_handshake()
-        except ssl.SSLWantReadError:
-            continue
-    shown = client_side.getpeercert(binary_form=True)
-    assert shown is not None
-    return x509.load_der_x509_certificate(shown)
 
 
 def names_of(certificate: x509.Certificate) -> set[str]:
@@ -303,68 +233,6 @@ class TestFiles:
             client = ssl.create_default_context(cafile=ca.bundle_file)
             assert shake_hands(ca.server_context(), client, "localhost")
 
-    def test_bundle_has_the_systems(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The bundle has the system's authorities, even if their file does not end with a
-        newline."""
-        other = CertificateAuthority()
-        system = tmp_path / "system.pem"
-        system.write_bytes(other.cert_pem.rstrip())
-        monkeypatch.setenv("SSL_CERT_FILE", str(system))
-        with CertificateAuthority() as ca:
-            client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            client.load_verify_locations(ca.bundle_file)
-        assert shake_hands(other.server_context(), client, "localhost")
-
-    @pytest.mark.parametrize("name", ["0a1b2c3d.0", "unhashed.pem"])
-    def test_bundle_of_a_directory(self, system: System, name: str) -> None:
-        """The bundle has the authorities that the system keeps in a directory."""
-        other = CertificateAuthority(trustme.CA())
-        (system.directory / name).write_bytes(other.cert_pem)
-        assert other.cert_pem in bundle_of(CertificateAuthority())
-
-    def test_bundle_of_file_and_directory(self, system: System) -> None:
-        """An authority that is in the system's file and in its directory is in the bundle once."""
-        other = CertificateAuthority(trustme.CA())
-        system.file.write_bytes(other.cert_pem)
-        (system.directory / "0a1b2c3d.0").write_bytes(other.cert_pem)
-        assert bundle_of(CertificateAuthority()).count(other.cert_pem) == 1
-
-    def test_bundle_is_not_made_from_a_bundle(
-        self, system: System, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """If ``SSL_CERT_FILE`` is a bundle of this package, the bundle has the system's authorities
-        and not the former one of this package."""
-        other, former = CertificateAuthority(trustme.CA()), CertificateAuthority()
-        system.file.write_bytes(other.cert_pem)
-        monkeypatch.setenv("SSL_CERT_FILE", former.bundle_file)
-        bundle = bundle_of(CertificateAuthority())
-        assert (other.cert_pem in bundle, former.cert_pem in bundle) == (True, False)
-
-    def test_bundle_although_the_certificate_is_exported(
-        self, system: System, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """If ``SSL_CERT_FILE`` is the authority's own file, the bundle is what it is without."""
-        system.file.write_bytes(CertificateAuthority(trustme.CA()).cert_pem)
-        ca = CertificateAuthority()
-        before = bundle_of(ca)
-        again = CertificateAuthority.from_pem(ca.cert_pem, ca.key_pem)
-        monkeypatch.setenv("SSL_CERT_FILE", ca.cert_file)
-        assert bundle_of(again) == before
-
-    def test_bundle_without_the_file_of_the_variable(
-        self, system: System, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """If ``SSL_CERT_FILE`` is absent (a deleted bundle), the system's authorities are used."""
-        other = CertificateAuthority(trustme.CA())
-        system.file.write_bytes(other.cert_pem)
-        monkeypatch.setenv("SSL_CERT_FILE", "/absent/bundle.pem")
-        assert other.cert_pem in bundle_of(CertificateAuthority())
-
-    def test_bundle_of_a_system_without_authorities(self, system: System) -> None:
-        """On a system without authorities the bundle has this one."""
-        ca = CertificateAuthority()
-        assert bundle_of(ca).endswith(ca.cert_pem)
-
     def test_no_temporary_directory(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Without a temporary directory a file is a usage error that says what to set."""
         monkeypatch.setattr(tempfile, "tempdir", "/absent")
@@ -494,13 +362,6 @@ class TestKeptIn:
         after = Path(CertificateAuthority.kept_in(tmp_path).bundle_file).stat()
         assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
-    def test_bundle_is_brought_up_to_date(self, tmp_path: Path, system: System) -> None:
-        """When the system's authorities have changed, the next start replaces the bundle."""
-        _ = CertificateAuthority.kept_in(tmp_path).bundle_file
-        new = CertificateAuthority(trustme.CA())
-        system.file.write_bytes(new.cert_pem)
-        assert new.cert_pem in bundle_of(CertificateAuthority.kept_in(tmp_path))
-
     def test_certificate_for_other_users(self, tmp_path: Path) -> None:
         """Other users may read the certificate: clients of theirs need it."""
         CertificateAuthority.kept_in(tmp_path)
@@ -532,106 +393,9 @@ class TestKeptIn:
             CertificateAuthority.kept_in(tmp_path)
 
 
-class TestLoadKey:
-    """Private keys on their way to OpenSSL."""
-
-    @pytest.mark.parametrize(
-        "emulate",
-        [
-            lambda _: None,
-            load_without_memfd,
-            load_with_temporary_file,
-            load_from_shared_offset,
-            macos.emulate,
-        ],
-    )
-    def test_handshake(
-        self,
-        ca: CertificateAuthority,
-        monkeypatch: pytest.MonkeyPatch,
-        emulate: Callable[[pytest.MonkeyPatch], None],
-    ) -> None:
-        """The certificate is presented, whatever the system offers to load a key."""
-        emulate(monkeypatch)
-        context = server_context(ca.issue("a.example"))
-        assert shake_hands(context, ca.client_context(), "a.example")
-
-    @pytest.mark.parametrize("emulate", [lambda _: None, load_without_memfd])
-    def test_offset(
-        self, monkeypatch: pytest.MonkeyPatch, emulate: Callable[[pytest.MonkeyPatch], None]
-    ) -> None:
-        """Who shares the descriptor's offset reads the content from its beginning."""
-        emulate(monkeypatch)
-        with tls._nameless_file(b"content") as file:
-            assert os.read(file.fileno(), 100) == b"content"
-
-    @pytest.mark.parametrize("emulate", [lambda _: None, load_without_memfd])
-    def test_no_file(
-        self,
-        ca: CertificateAuthority,
-        tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
-        emulate: Callable[[pytest.MonkeyPatch], None],
-    ) -> None:
-        """While OpenSSL loads a key, no directory has a file with it."""
-        emulate(monkeypatch)
-        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-        seen: list[Path] = []
-        path_of = tls._path_of
-
-        def look(file: IO[bytes]) -> str:
-            seen.extend(tmp_path.iterdir())
-            return path_of(file)
-
-        monkeypatch.setattr(tls, "_path_of", look)
-        server_context(ca.issue("a.example"))
-        assert seen == []
-
-    @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="needs memfd_create (Linux)")
-    def test_no_temporary_directory(
-        self, ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """On Linux no temporary directory is needed."""
-        monkeypatch.setattr(tempfile, "tempdir", "/absent")
-        assert server_context(ca.issue("a.example"))
-
-
-@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="needs memfd_create (Linux)")
-def test_load_key_in_a_fake_file_system(
-    ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A key is loaded although Python sees another file system than OpenSSL (pyfakefs)."""
-    leaf = ca.issue("a.example")
-    with monkeypatch.context() as patch:
-        patch.setattr(tempfile, "tempdir", "/absent")
-        for name in ("access", "stat"):
-            patch.setattr(os, name, lambda *_, **__: False)
-        context = server_context(leaf)
-    assert shake_hands(context, ca.client_context(), "a.example")
-
-
-def test_system_time() -> None:
-    """It is the time of now."""
-    assert abs(tls.system_time() - time.time()) < 60.0
-
-
-def test_system_time_of_a_test_that_travels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not one of Python's clocks, which tests replace."""
-    for clock in ("time", "time_ns", "clock_gettime"):
-        monkeypatch.setattr(time, clock, lambda *_: 0)
-    assert tls.system_time() > datetime.datetime(2025, 1, 1).timestamp()
-
-
 def test_first_certificate_in_frozen_time() -> None:
     """A class in place of ``datetime.datetime``, as freezegun's, does not break certificates."""
     done = subprocess.run(
         [sys.executable, "-c", FROZEN], capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.stderr) == ("True\n", "")
-
-
-def test_self_signed() -> None:
-    """A self-signed certificate is rejected as self-signed."""
-    context = tls.self_signed_context(["localhost"])
-    with pytest.raises(ssl.SSLCertVerificationError, match=r"self-signed|self signed"):
-        shake_hands(context, CertificateAuthority().client_context(), "localhost")

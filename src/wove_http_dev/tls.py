@@ -1,47 +1,35 @@
-"""A certificate authority for tests, and the TLS contexts made from it.
+"""A certificate authority for tests: its certificates, its files, and the TLS contexts of servers
+and clients that use it.
 
 Certificates come from trustme and are never installed in the system's or certifi's store. The only
-private key on disk is that of ``serve``, in its state directory: OpenSSL loads the others from a
-file without a name.
+private key on disk is that of ``serve``, in its state directory.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
 import datetime
 import functools
-import io
-import ipaddress
 import os
 import re
 import shutil
 import ssl
-import sys
 import tempfile
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from wove_http_dev.ca_bundle import ORGANIZATION, make_bundle
 from wove_http_dev.errors import UsageError
-from wove_http_dev.options import LOCAL_NAMES, Host
+from wove_http_dev.options import LOCAL_NAMES
 from wove_http_dev.private_files import locked, read_own, write_private, write_whole
-
-NOT_BEFORE, NOT_AFTER = trustme.DEFAULT_NOT_BEFORE, trustme.DEFAULT_EXPIRY
-"""The dates of every valid certificate: 2000 and 3000, so that the clock of a test, or of a
-machine, is always between them."""
-_ORGANIZATION = "wove-http-dev test CA"
-_BUNDLE_HEAD = b"# The CAs of the system and the CA of a wove-http-dev worker.\n"
-_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
-_HASHED_NAME = re.compile(r"[0-9a-f]{8}\.\d+")
+from wove_http_dev.tls_contexts import server_context
 
 _SNI_LIMIT = 64  # clients choose the names, so the cache of certificates is limited
 _SNI_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?", re.IGNORECASE)
@@ -70,7 +58,7 @@ class CertificateAuthority:
     """
 
     def __init__(self, ca: trustme.CA | None = None) -> None:
-        self._ca = ca if ca is not None else trustme.CA(organization_name=_ORGANIZATION)
+        self._ca = ca if ca is not None else trustme.CA(organization_name=ORGANIZATION)
         self._lock = threading.RLock()
         self._directory: Path | None = None
         self._current: set[str] = set()
@@ -144,12 +132,7 @@ class CertificateAuthority:
     def bundle_file(self) -> str:
         """Path of a file with the system's CAs and this one. Other processes get it as
         ``SSL_CERT_FILE``, which replaces the system's file."""
-        return str(self._file("bundle.pem", self._bundle))
-
-    def _bundle(self) -> bytes:
-        own = ssl.PEM_cert_to_DER_cert(self.cert_pem.decode("ascii"))
-        others = [ssl.DER_cert_to_PEM_cert(each) for each in _system_cas() if each != own]
-        return _BUNDLE_HEAD + "".join(others).encode("ascii") + self.cert_pem
+        return str(self._file("bundle.pem", lambda: make_bundle(self.cert_pem)))
 
     def _file(self, name: str, content: Callable[[], bytes]) -> Path:
         with self._lock:
@@ -267,103 +250,6 @@ class CertificateAuthority:
             raise
 
 
-def server_context(leaf: trustme.LeafCert) -> ssl.SSLContext:
-    """Return a server context that presents ``leaf``."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # OpenSSL 3 answers a read that ends early with an alert, which a killed process does not send.
-    context.options |= getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
-    # The executor opens a connection for each POST (Connection: close), so session tickets would be
-    # two writes that nothing uses.
-    context.num_tickets = 0
-    chain = b"".join(pem.bytes() for pem in leaf.cert_chain_pems)
-    load_key(context, chain, leaf.private_key_pem.bytes())
-    return context
-
-
-def self_signed_context(names: Sequence[str]) -> ssl.SSLContext:
-    """Return a server context whose certificate for ``names`` is signed by its own key."""
-    # trustme cannot make one: its leaves are signed by a CA.
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import (
-        Encoding,
-        NoEncryption,
-        PrivateFormat,
-    )
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "self-signed")])
-    identities: list[x509.GeneralName] = [
-        x509.IPAddress(ipaddress.ip_address(name)) if Host(name).is_address else x509.DNSName(name)
-        for name in names
-    ]
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(NOT_BEFORE)
-        .not_valid_after(NOT_AFTER)
-        .add_extension(x509.SubjectAlternativeName(identities), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = certificate.public_bytes(Encoding.PEM)
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    load_key(context, pem, private)
-    return context
-
-
-def load_key(context: ssl.SSLContext, chain: bytes, key: bytes) -> None:
-    """Make ``context`` present the certificates ``chain`` with the private ``key``, both PEM.
-
-    The ssl module takes them from files only (https://bugs.python.org/issue16487). These have no
-    name, so that a process that is killed leaves none; where a descriptor has no path either, the
-    key is in a temporary file of mode 0600 meanwhile.
-    """
-    with (
-        _nameless_file(chain) as chain_file,
-        _nameless_file(key) as key_file,
-        contextlib.suppress(FileNotFoundError, PermissionError),  # of the paths
-    ):
-        context.load_cert_chain(_path_of(chain_file), _path_of(key_file))
-        return
-    with trustme.Blob(key + chain).tempfile() as path:
-        context.load_cert_chain(path)
-
-
-def system_time() -> float:
-    """Return the time of the system's clock, by which OpenSSL judges dates, in seconds since 1970.
-    It is the real time also while a test has replaced Python's clocks (freezegun, time-machine)."""
-    with _nameless_file(b"") as file:
-        return os.fstat(file.fileno()).st_mtime
-
-
-def _nameless_file(content: bytes) -> IO[bytes]:
-    file: IO[bytes]
-    try:
-        # An opener, so that an exception between two calls does not lose the descriptor.
-        file = io.FileIO("memory", "w+", opener=lambda *_: os.memfd_create("wove-http-dev"))
-    except (AttributeError, OSError):  # not Linux; or refused by a sandbox
-        # Its name is deleted before it has any content.
-        file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # the caller closes it
-    try:
-        file.write(content)
-        file.seek(0)  # on BSD and macOS to open the path is to duplicate the descriptor
-    except BaseException:
-        file.close()
-        raise
-    return file
-
-
-def _path_of(file: IO[bytes]) -> str:
-    directory = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
-    return f"{directory}/{file.fileno()}"
-
-
 def _check_pair(certificate: bytes, key: bytes) -> None:
     certified = x509.load_pem_x509_certificate(certificate).public_key()
     if certified != load_pem_private_key(key, password=None).public_key():
@@ -384,50 +270,3 @@ def _remove_in(process: int, directory: str) -> None:
     # A forked child runs the exit handlers too, and the files are its parent's.
     if os.getpid() == process:
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def _system_cas() -> list[bytes]:
-    """Return the CAs that OpenSSL trusts on this system, in DER: those of its file and its
-    directories.
-
-    ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name others, as for OpenSSL. But users are asked to
-    export a bundle of this package as ``SSL_CERT_FILE``: such a file is not read back, and one that
-    has no CA but this package's does not replace the system's.
-    """
-    paths = ssl.get_default_verify_paths()
-    content = _content(os.environ.get(paths.openssl_cafile_env, ""))
-    if _BUNDLE_HEAD in content:
-        content = b""
-    if all(_made_here(each) for each in _certificates(content)):  # also if there are none
-        content += _content(paths.openssl_cafile)
-    directories = os.environ.get(paths.openssl_capath_env) or paths.openssl_capath
-    for directory in directories.split(os.pathsep):
-        content += b"".join(_content(path) for path in _certificates_in(directory))
-    return list(dict.fromkeys(_certificates(content)))
-
-
-def _content(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes() if os.path.isfile(path) else b""
-    except OSError:  # OpenSSL goes on without it, too
-        return b""
-
-
-def _certificates_in(directory: str) -> list[str]:
-    try:
-        names = sorted(os.listdir(directory))
-    except OSError:
-        return []
-    # OpenSSL finds a certificate by the hash of its subject; the other names are its sources.
-    hashed = [name for name in names if _HASHED_NAME.fullmatch(name)]
-    return [os.path.join(directory, name) for name in hashed or names]
-
-
-def _certificates(content: bytes) -> Iterator[bytes]:
-    for body in _PEM.findall(content):
-        with contextlib.suppress(binascii.Error):
-            yield base64.b64decode(body)
-
-
-def _made_here(certificate: bytes) -> bool:
-    return _ORGANIZATION.encode() in certificate

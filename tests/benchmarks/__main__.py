@@ -30,7 +30,8 @@ from wove_http_dev import HttpWorker
 from wove_http_dev.protocol.authenticator import Authenticator
 from wove_http_dev.protocol.credentials import credentials
 from wove_http_dev.protocol.messages import Request
-from wove_http_dev.tls import CertificateAuthority, server_context
+from wove_http_dev.tls import CertificateAuthority
+from wove_http_dev.tls_contexts import server_context
 
 SECRET = "s" * 43
 

@@ -27,7 +27,7 @@ OTHER_MEANINGS = {
     ("cli/demo_steps.py", "hang"),
     ("cli/demo_steps.py", "status code=503"),
     ("measurement.py", "self-signed"),  # a word of OpenSSL's messages
-    ("tls.py", "self-signed"),  # the name in such a certificate
+    ("tls_contexts.py", "self-signed"),  # the name in such a certificate
 }
 
 

@@ -18,10 +18,10 @@ from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.fault import Connection, Fault, Worker
 from wove_http_dev.fields import field
 from wove_http_dev.options import Host
-from wove_http_dev.tls import (
+from wove_http_dev.tls import CertificateAuthority
+from wove_http_dev.tls_contexts import (
     NOT_AFTER,
     NOT_BEFORE,
-    CertificateAuthority,
     load_key,
     self_signed_context,
     server_context,

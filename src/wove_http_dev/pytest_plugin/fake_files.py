@@ -12,9 +12,13 @@ def keep_files_real() -> None:
 
     The modules are imported here because ``fs`` changes for good what is imported meanwhile.
     """
+    import wove_http_dev.ca_bundle
     import wove_http_dev.tls
+    import wove_http_dev.tls_contexts
     import wove_http_dev.worker
 
     pyfakefs = sys.modules.get("pyfakefs.fake_filesystem_unittest")
     if pyfakefs is not None:
-        pyfakefs.Patcher.SKIPMODULES.add(wove_http_dev.tls)
+        pyfakefs.Patcher.SKIPMODULES.update(
+            (wove_http_dev.ca_bundle, wove_http_dev.tls, wove_http_dev.tls_contexts)
+        )
