@@ -359,6 +359,33 @@ def test_no_descriptor_is_left(make_worker: MakeWorker) -> None:
     assert len(os.listdir("/proc/self/fd")) <= before
 
 
+def test_thread_of_a_closed_port_does_not_count(
+    make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch, pool: ThreadPoolExecutor
+) -> None:
+    """Two connections are served at once although a thread has not noticed yet that the port,
+    which was closed and opened again, was closed."""
+    ended = threading.Event()
+    accept = server.Server._accept
+
+    def notices_late(of: server.Server, on: listener.Listener) -> socket.socket | None:
+        sock = accept(of, on)
+        if sock is None:
+            ended.wait(10 * TIMEOUT)
+        return sock
+
+    monkeypatch.setattr(server.Server, "_accept", notices_late)
+    worker = make_worker(tls=False)
+    with worker.inject("refuse-connections"):
+        pass
+    try:
+        with worker.hold() as gate:
+            pending = [pool.submit(served, worker) for _ in range(2)]
+            gate.wait_arrived(2, TIMEOUT)
+    finally:
+        ended.set()
+    assert [future.result(TIMEOUT).result for future in pending] == [42, 42]
+
+
 # What the server itself cannot do
 
 

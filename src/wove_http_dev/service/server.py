@@ -58,7 +58,7 @@ class Server:
         self._listener: Listener | None = None
         self._closing: Listener | None = None
         self._waiting = 0
-        """Threads that wait for a connection."""
+        """Threads that wait for a connection on the present listener."""
         self._count = 0
         """Threads that were started; each has a number in its name."""
         self._threads: set[threading.Thread] = set()
@@ -82,6 +82,7 @@ class Server:
         try:
             with self._lock:
                 self._listener = listener
+                self._waiting = 0  # threads of an earlier listener may still be about to end
                 self.stopping = False
                 self._spawn(listener)
         except BaseException:
@@ -141,7 +142,8 @@ class Server:
             if self._waiting == 1 and self._listener is listener:
                 self._spawn(listener)
             self._connections[connection] = None
-        self._waiting -= 1
+        if self._listener is listener:
+            self._waiting -= 1
         return connection
 
     def _make_room(self) -> None:
