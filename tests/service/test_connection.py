@@ -10,6 +10,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -461,6 +462,15 @@ def arriving(worker: HttpWorker) -> Iterator[None]:
         yield
 
 
+def until_one_waits(worker: HttpWorker) -> None:
+    """Wait until a body waits for room."""
+    shares = worker._host._server.budget._shares  # type: ignore[attr-defined]
+    deadline = time.monotonic() + TIMEOUT
+    while not any(share.waits for share in list(shares.values())):
+        assert time.monotonic() < deadline, "no body waits"
+        time.sleep(0.01)
+
+
 @both
 def test_too_many_bodies(make_worker: MakeWorker, tls: bool) -> None:
     """A body for which there is no room gets a 503 that says when to try again."""
@@ -492,6 +502,7 @@ def test_room_that_becomes_free(make_worker: MakeWorker, pool: ThreadPoolExecuto
     worker = make_worker(tls=False, limits=limits)
     with arriving(worker):
         waiting = pool.submit(send_one, worker, signed_bytes(worker, PADDED))
+        until_one_waits(worker)
     assert waiting.result(TIMEOUT).result == 42
 
 
@@ -529,6 +540,7 @@ def test_waiting_for_room_does_not_delay_a_stop(
     )
     with arriving(worker):
         pool.submit(send_raw, worker, signed_bytes(worker, PADDED.ljust(30 * MEGABYTE)))
+        until_one_waits(worker)
         assert stops_at_once(worker)
 
 
