@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Protocol, TypeVar
 
 
@@ -35,7 +35,7 @@ def near_limit(limit: int) -> int:
     return limit - limit // 8
 
 
-def to_evict(connections: Iterable[_A], now: float, patience: float) -> _A | None:
+def to_evict(connections: Collection[_A], now: float, patience: float) -> _A | None:
     """Return the connection to end: the oldest one that has not authenticated; if there is none,
     the one that has been idle longest; if there is none either, the one that has left its reply
     unread longest. ``None`` if none of them has been so for ``patience`` seconds.
@@ -45,7 +45,6 @@ def to_evict(connections: Iterable[_A], now: float, patience: float) -> _A | Non
 
     ``connections`` must be in the order of arrival.
     """
-    connections = list(connections)
     idle: list[_A] = []
     unread: list[_A] = []
     arriving: list[tuple[float, _A]] = []
@@ -55,10 +54,9 @@ def to_evict(connections: Iterable[_A], now: float, patience: float) -> _A | Non
         if connection.evicted or not waits:
             continue
         if not connection.authenticated:
-            pace = connection.body_pace()
             if now - connection.unproven_since < patience:
                 continue
-            if pace:
+            if pace := connection.body_pace():
                 arriving.append((pace, connection))
             elif oldest is None:
                 oldest = connection
