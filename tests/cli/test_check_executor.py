@@ -123,7 +123,8 @@ def test_a_module_that_exits_when_imported(
     checker."""
     (tmp_path / "module_that_exits.py").write_text("raise SystemExit('bye')\n")
     monkeypatch.chdir(tmp_path)
-    assert "cannot be imported: SystemExit: bye" in usage(capsys, "module_that_exits:make")
+    line = usage(capsys, "module_that_exits:make")
+    assert "cannot be imported: SystemExit: bye (module_that_exits.py, line 1)" in line
 
 
 def test_a_factory_in_the_working_directory(

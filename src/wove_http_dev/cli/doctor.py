@@ -13,9 +13,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from wove_http_dev.cli.arguments import described
-from wove_http_dev.cli.user_code import end_despite_threads, importable, one_line_errors
+from wove_http_dev.cli.user_code import end_despite_threads, importable
 from wove_http_dev.errors import UsageError
 from wove_http_dev.printable import printable
+from wove_http_dev.user_errors import one_line_errors
 
 if TYPE_CHECKING:
     from wove_http_dev.explain.findings import Finding

@@ -1,24 +1,20 @@
-"""What commands share that import a module of the user: its import path, errors in one line, and an
-end of the process despite its threads."""
+"""What commands share that import a module of the user: its import path, and an end of the process
+despite its threads."""
 
 from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 import threading
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from wove_http_dev.cli.streams import discard_unwritable
 from wove_http_dev.client.restore import restored_by
-from wove_http_dev.errors import UsageError
 
 LAST_RESORT = 3.0
 """Seconds after which the process is forced to exit if threads of the user's code still run."""
-_INSTALLED = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
 
 
 @contextmanager
@@ -32,30 +28,6 @@ def importable(directory: str) -> Iterator[None]:
     with restored_by(restore):
         sys.path.insert(0, directory)
         yield
-
-
-@contextmanager
-def one_line_errors(what: str) -> Iterator[None]:
-    """Raise a :class:`UsageError` in place of an exception of the user's code, also ``SystemExit``:
-    ``what``, the last line of the exception, and its place in the user's code."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise
-    except BaseException as exc:
-        last = traceback.format_exception_only(type(exc), exc)[-1]
-        raise UsageError(f"{what}: {' '.join(last.split())}{_place(exc)}") from None
-
-
-def _place(exc: BaseException) -> str:
-    if isinstance(exc, SyntaxError) and exc.filename:
-        return f" ({os.path.relpath(exc.filename)}, line {exc.lineno})"
-    frames = [
-        frame
-        for frame in traceback.extract_tb(exc.__traceback__)[1:]  # the first is of the block
-        if not frame.filename.startswith((*_INSTALLED, "<", os.path.dirname(__file__)))
-    ]
-    return f" ({os.path.relpath(frames[-1].filename)}, line {frames[-1].lineno})" if frames else ""
 
 
 def end_despite_threads(status: int) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wove_http_dev.errors import UsageError
+from wove_http_dev.user_errors import one_line_errors
 
 BUILTIN_NAMES = ("http", "https")
 
@@ -41,34 +42,28 @@ def load_executor(spec: str) -> ExecutorUnderTest:
     module_name, colon, path = spec.partition(":")
     if not colon or not module_name or not path:
         raise UsageError(f"{spec!r} is not MODULE:FACTORY, e.g. myapp.executors:make_executor")
-    factory: Any = _try(spec, "cannot be imported", lambda: importlib.import_module(module_name))
+    with one_line_errors(f"{spec} cannot be imported"):
+        factory: Any = importlib.import_module(module_name)
     for name in path.split("."):
         if not hasattr(factory, name):
             raise UsageError(f"{spec}: {module_name} has no {path}")
         factory = getattr(factory, name)
     if not callable(factory):
         raise UsageError(f"{spec} is not callable: its type is {type(factory).__name__}")
-    _try(spec, "cannot be called", lambda: _make(spec, factory))
-    return ExecutorUnderTest(spec, lambda: _make(spec, factory))
+    with one_line_errors(f"{spec} cannot be called"):
+        made = factory()
+    _require_executor(spec, made)
+    return ExecutorUnderTest(spec, lambda: _require_executor(spec, factory()))
 
 
-def _make(spec: str, factory: Callable[[], Any]) -> Any:
+def _require_executor(spec: str, made: Any) -> Any:
+    """Return ``made``, which the factory ``spec`` returned. Raises :class:`UsageError` if it is not
+    an executor."""
     from wove.environment import EnvironmentExecutor
 
-    made = factory()
     if not isinstance(made, EnvironmentExecutor):
         raise UsageError(
             f"{spec} returned an object of type {type(made).__name__}, which is not a"
             " wove.environment.EnvironmentExecutor"
         )
     return made
-
-
-def _try(spec: str, problem: str, action: Callable[[], Any]) -> Any:
-    try:
-        return action()
-    except (UsageError, KeyboardInterrupt):
-        raise
-    except BaseException as exc:  # SystemExit as well: an import must not end the checker
-        reason = " ".join(f"{type(exc).__name__}: {exc}".split())
-        raise UsageError(f"{spec} {problem}: {reason}") from exc

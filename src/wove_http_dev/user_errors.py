@@ -1,0 +1,37 @@
+"""Errors of the user's code, which a command imports or calls: each as one line with its place."""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from wove_http_dev.errors import UsageError
+
+_INSTALLED = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+
+
+@contextmanager
+def one_line_errors(what: str) -> Iterator[None]:
+    """Raise a :class:`UsageError` in place of an exception of the user's code, also ``SystemExit``:
+    ``what``, the last line of the exception, and its place in the user's code."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as exc:
+        last = traceback.format_exception_only(type(exc), exc)[-1]
+        raise UsageError(f"{what}: {' '.join(last.split())}{_place(exc)}") from None
+
+
+def _place(exc: BaseException) -> str:
+    if isinstance(exc, SyntaxError) and exc.filename:
+        return f" ({os.path.relpath(exc.filename)}, line {exc.lineno})"
+    frames = [
+        frame
+        for frame in traceback.extract_tb(exc.__traceback__)[1:]  # the first is of the block
+        if not frame.filename.startswith((*_INSTALLED, "<", os.path.dirname(__file__)))
+    ]
+    return f" ({os.path.relpath(frames[-1].filename)}, line {frames[-1].lineno})" if frames else ""
