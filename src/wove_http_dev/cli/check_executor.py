@@ -30,7 +30,7 @@ def add_executor_command(kinds: Any) -> None:
         **described(
             "Runs real weaves with an executor, each against a worker that behaves in one known"
             " way, and says what the executor made of it. Exit status 0 if it conforms, 1 if a case"
-            " failed. It takes 30 to 50 s.",
+            " failed. It takes half a minute, on a busy machine up to two minutes.",
             "wove-http-dev check executor myapp.executors:make_executor",
             "wove-http-dev check executor myapp.executors:make_executor --run 'security.*'",
             "wove-http-dev check executor --executor http --known-failing builtin",

@@ -10,17 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from tests.conformance.paces import SHORT_SILENCE
 from wove_http_dev.conformance.case import Result
 from wove_http_dev.conformance.executor.context import Session, trusted_ca
 from wove_http_dev.conformance.executor.executor_under_test import ExecutorUnderTest
 from wove_http_dev.conformance.executor.suite import BUDGET, EXECUTOR_CASES, PREREQUISITES
 from wove_http_dev.conformance.runner import Checking, select
 from wove_http_dev.conformance.worker.machine import MOST
-
-PACES = (0.2, 1.0, MOST)
-"""The factors for all limits and waits with which an executor with a defect is checked, until its
-defect is found."""
-SHORT_SILENCE = 0.1
 
 
 @contextmanager

@@ -8,12 +8,13 @@ import ssl
 
 import pytest
 
-from tests.conformance.executor.checks import PACES, check, failed
+from tests.conformance.executor.checks import check, failed
 from tests.conformance.executor.conforming_executor import ConformingExecutor
 from tests.conformance.executor.defects import DEFECTS
 from tests.conformance.executor.defects.base import Defect
 from tests.conformance.executor.defects.cancels import LetsThreadsDie, NeverCancels
 from tests.conformance.executor.defects.commands import OneAtATime
+from tests.conformance.paces import PACES
 from tests.conformance.parts import parts
 from wove_http_dev.cli.main import main
 from wove_http_dev.conformance.executor.executor_under_test import ExecutorUnderTest

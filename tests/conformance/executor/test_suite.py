@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.executor.checks import PACES, check, failed
+from tests.conformance.executor.checks import check, failed
 from tests.conformance.numbering import gaps, repeated
+from tests.conformance.paces import PACES
 from tests.conformance.parts import parts
 from wove_http_dev.conformance.case import FAILED, Case
 from wove_http_dev.conformance.executor import cases

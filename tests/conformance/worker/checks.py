@@ -10,17 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tests.conformance.paces import SHORT_SILENCE
 from wove_http_dev.conformance.case import Result
 from wove_http_dev.conformance.runner import Checking, select
 from wove_http_dev.conformance.worker.client import ServiceUnderTest
 from wove_http_dev.conformance.worker.context import PATIENCE, Session
 from wove_http_dev.conformance.worker.machine import MOST
 from wove_http_dev.conformance.worker.suite import BUDGET, LOSSES, PREREQUISITES, WORKER_CASES
-
-PACES = (0.2, 1.0, MOST)
-"""The factors for all limits and waits with which a service with a defect is checked, until its
-defect is found."""
-SHORT_SILENCE = 0.1
 
 
 def check(

@@ -6,8 +6,9 @@ import re
 
 import pytest
 
+from tests.conformance.paces import PACES
 from tests.conformance.parts import parts
-from tests.conformance.worker.checks import PACES, check, failures
+from tests.conformance.worker.checks import check, failures
 from tests.conformance.worker.defects import DEFECTS, Defect
 from tests.conformance.worker.defects.run import RunsTwice
 from tests.conformance.worker.plain_worker import SECRET, PlainWorker

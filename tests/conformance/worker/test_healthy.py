@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.paces import SHORT_SILENCE
 from tests.conformance.parts import parts
 from tests.conformance.worker import references
-from tests.conformance.worker.checks import SHORT_SILENCE, check, failures
+from tests.conformance.worker.checks import check, failures
 from tests.support import MakeWorker
 from wove_http_dev.cli.main import main
 from wove_http_dev.conformance.worker import context

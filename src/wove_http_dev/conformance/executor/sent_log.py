@@ -135,17 +135,11 @@ class RecordedWorker(HttpWorker):
         self._record(f"stub {task}", source)
         return super().stub(task, **source)
 
-    def hold(
-        self,
-        task: str | None = None,
-        release_when: int | None = None,
-        *,
-        unused_ok: bool = False,
-    ) -> Gate:
+    def hold(self, task: str | None = None, *rest: Any, **words: Any) -> Gate:
         """Note in the log that runs are held (made to wait); then do and return what
         :meth:`HttpWorker.hold` does."""
         self._record(f"hold {task or 'every task'}")
-        return super().hold(task, release_when, unused_ok=unused_ok)
+        return super().hold(task, *rest, **words)
 
 
 class RecordedWeave:

@@ -34,4 +34,4 @@ EXECUTOR_CASES: tuple[Case, ...] = tuple(case for folder in _FOLDERS for case in
 PREREQUISITES: tuple[Case, ...] = tuple(case for case in EXECUTOR_CASES if case.prerequisite)
 BUDGET = 180.0
 """Seconds after which no further case starts. The check takes about this long for an executor that
-swallows all errors, and a fifth of it for Wove's own executors."""
+swallows all errors, and a fifth of it for Wove's own executors, on a quiet machine."""
