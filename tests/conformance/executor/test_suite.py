@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
+from wove.environment import HttpEnvironmentExecutor
 
 from tests.conformance.executor.checks import check, failed
 from tests.conformance.numbering import gaps, repeated
@@ -12,7 +15,10 @@ from tests.conformance.paces import PACES
 from tests.conformance.parts import parts
 from wove_http_dev.conformance.case import FAILED, Case
 from wove_http_dev.conformance.executor import cases
-from wove_http_dev.conformance.executor.executor_under_test import builtin_executor
+from wove_http_dev.conformance.executor.executor_under_test import (
+    ExecutorUnderTest,
+    builtin_executor,
+)
 from wove_http_dev.conformance.executor.suite import EXECUTOR_CASES, PREREQUISITES
 from wove_http_dev.conformance.known_failures import shipped_list
 from wove_http_dev.conformance.runner import select
@@ -42,6 +48,21 @@ def test_what_is_on_the_shipped_list_fails(ids: list[str]) -> None:
         if not ids:
             return
     pytest.fail(f"not failed: {ids}")
+
+
+class Slow(HttpEnvironmentExecutor):
+    """Wove's executor on a busy machine: a request is sent after 0.8 s."""
+
+    async def _post_frame(self, frame: dict[str, Any], tracking_id: str) -> None:
+        await asyncio.sleep(0.8)
+        await super()._post_frame(frame, tracking_id)
+
+
+@pytest.mark.parametrize("case", ["routing.03", "routing.06", "routing.07"])
+def test_a_wrong_answer_may_come_late_on_a_busy_machine(case: str) -> None:
+    """A listed failure is seen where the time limits are multiplied; otherwise the list would look
+    out of date."""
+    assert check(ExecutorUnderTest("slow", Slow), case)[-1].status == FAILED
 
 
 def test_every_fault_has_its_case() -> None:

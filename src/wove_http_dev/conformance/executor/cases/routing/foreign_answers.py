@@ -31,6 +31,10 @@ from wove_http_dev.faults.run import Hang
 from wove_http_dev.protocol import frames as wire
 from wove_http_dev.protocol.messages import Reply
 
+ARRIVED = 0.5
+"""Seconds within which a wrong answer arrives on an idle machine. It may leave its run waiting, so
+they are also the ``delivery_timeout`` of that run."""
+
 
 class WrongAnswer(NamedTuple):
     """A fault that makes the answer to one run wrong. ``words`` describes the answer in reports."""
@@ -61,7 +65,8 @@ def other_runs_unharmed(check: CaseContext, wrong: WrongAnswer) -> str:
     async def script(remote: Remote) -> str:
         waiting = asyncio.ensure_future(remote("waiting", "of the waiting run"))
         await wait_until_async(lambda: bool(gate.runs), check.seconds(PATIENCE))
-        other = await attempt(remote("other", "of the other run", delivery_timeout=0.5))
+        limit = check.seconds(ARRIVED)
+        other = await attempt(remote("other", "of the other run", delivery_timeout=limit))
         gate.release()
         outcome = await attempt(waiting)
         if outcome.value == "of the other run":
@@ -96,7 +101,7 @@ def foreign_only(check: CaseContext) -> str:
             "error": {"message": "no"},
         }
         worker.stub("merge:other", events=[foreign])
-        await attempt(remote("other", delivery_timeout=0.5))
+        await attempt(remote("other", delivery_timeout=check.seconds(ARRIVED)))
         gate.release()
         outcome = await attempt(waiting)
         if outcome.value != "of the waiting run":
