@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import SplitResult
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.explain.findings import Problem
@@ -19,7 +20,7 @@ from wove_http_dev.explain.remote_environment import (
     executor_names,
 )
 from wove_http_dev.fields import did_you_mean, nearest
-from wove_http_dev.options import LOCAL_NAMES, check_headers
+from wove_http_dev.options import LOCAL_NAMES, Host, check_headers
 from wove_http_dev.protocol.authenticator import SIGNED_HEADERS
 from wove_http_dev.protocol.credentials import credentials
 from wove_http_dev.secret import is_private
@@ -112,6 +113,25 @@ def url(env: RemoteEnvironment) -> str:
     if not isinstance(given, str) or not given:
         what = "empty" if given == "" else f"a {_kind(given)}"
         raise Problem(f"url must be text, such as https://workers.internal/wove/tasks, not {what}")
+    _check_url_text(given)
+    parts = _parts(env)
+    if parts.scheme not in NETWORK_EXECUTORS or not given.partition(":")[2].startswith("//"):
+        raise Problem("the URL must begin with https:// or http://")
+    _check_port(parts)
+    _check_host(env.host)
+    if parts.fragment:
+        raise Problem(f"#{parts.fragment} is never sent; remove it")
+    if env.executor == "https" and parts.scheme != "https":
+        raise Problem("the https executor takes only https:// URLs")
+    if "?" in given and not parts.query:
+        # urllib sends the ?, and Wove signs the target without it.
+        raise Problem(
+            "the ? at the end is sent but not signed, so no signature is valid; remove it"
+        )
+    return f"{parts.scheme}, {env.host.name} port {env.port}"
+
+
+def _check_url_text(given: str) -> None:
     if "@" in given.partition("//")[2].partition("/")[0]:
         raise Problem(
             "urllib sends no user name and password of a URL; remove what is before the @, and use"
@@ -124,39 +144,33 @@ def url(env: RemoteEnvironment) -> str:
             "remove blanks and line breaks at the ends, and percent-encode whatever else is not"
             " printable ASCII"
         )
+
+
+def _parts(env: RemoteEnvironment) -> SplitResult:
     try:
-        parts = env.parts
+        return env.parts
     except ValueError as exc:
         raise Problem(f"not a URL ({exc}); an IPv6 address is in brackets, [::1]") from None
-    if parts.scheme not in NETWORK_EXECUTORS or not given.partition(":")[2].startswith("//"):
-        raise Problem("the URL must begin with https:// or http://")
+
+
+def _check_port(parts: SplitResult) -> None:
     try:
         port = parts.port
     except ValueError:
-        advice = "an IPv6 address is in brackets, [::1]" if parts.netloc.count(":") > 1 else ""
-        raise Problem(
-            f"what follows the host is not a port, 1 to 65535; {advice or 'write host:port'}"
-        ) from None
-    if not parts.hostname:
-        raise Problem("the URL has no host")
+        many = parts.netloc.count(":") > 1
+        advice = "an IPv6 address is in brackets, [::1]" if many else "write host:port"
+        raise Problem(f"what follows the host is not a port, 1 to 65535; {advice}") from None
     if port == 0:
         raise Problem("port 0 stands for any free port, and only where a service listens")
-    if env.host.is_wildcard:
-        raise Problem(
-            f"{env.host.name} is an address to listen on, not to connect to; write localhost"
-        )
-    if not env.host.is_address and not env.host.is_name:
-        raise Problem(f"{env.host.name!r} is not a host name")
-    if parts.fragment:
-        raise Problem(f"#{parts.fragment} is never sent; remove it")
-    if env.executor == "https" and parts.scheme != "https":
-        raise Problem("the https executor takes only https:// URLs")
-    if "?" in given and not parts.query:
-        # urllib sends the ?, and Wove signs the target without it.
-        raise Problem(
-            "the ? at the end is sent but not signed, so no signature is valid; remove it"
-        )
-    return f"{parts.scheme}, {env.host.name} port {env.port}"
+
+
+def _check_host(host: Host) -> None:
+    if not host.name:
+        raise Problem("the URL has no host")
+    if host.is_wildcard:
+        raise Problem(f"{host.name} is an address to listen on, not to connect to; write localhost")
+    if not host.is_address and not host.is_name:
+        raise Problem(f"{host.name!r} is not a host name")
 
 
 def security(env: RemoteEnvironment) -> str:

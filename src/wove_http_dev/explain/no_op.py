@@ -98,7 +98,7 @@ def ask(env: RemoteEnvironment, seconds: float, *, secret: str | None = None) ->
     """Send the request as Wove's executor would, with the same opener, headers and credentials, and
     return the answer. With ``secret`` it is signed with that instead.
 
-    Raises :class:`Problem` if there is no answer, at the latest after ``seconds``.
+    Raises :class:`Unanswered` if there is no answer, at the latest after ``seconds``.
     """
     request = _request(env, secret)
     try:

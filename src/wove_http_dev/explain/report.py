@@ -135,8 +135,8 @@ def _redirected(state: HostState) -> list[str]:
     """Describe the answers that came from another server."""
     lines = []
     for injection in state.faults.injections:
-        faults = ", ".join(fault.name for fault in injection.faults)
-        for _ in injection.redirected[:1]:
+        if injection.redirected:
+            faults = ", ".join(fault.name for fault in injection.faults)
             lines.append(
                 f"the fault {faults} led the client to another server, whose answer Wove took for"
                 " this worker's: Wove follows redirects. assert_contained() fails on such an answer"
