@@ -18,25 +18,8 @@ from wove_http_dev.worker import HttpWorker
 README = Path(str(cli.__file__)).parent / "README.md"
 pytestmark = pytest.mark.usefixtures("environ")
 
-SETTINGS = """
-import os
-import wove
-
-wove.config(
-    default_environment="workers",
-    environments={
-        "workers": {
-            "executor": "https",
-            "executor_config": {
-                "url": os.environ["WOVE_WORKER_URL"],
-                "security": "env:WOVE_WORKER_SECRET",
-                "timeout": 10.0,
-            },
-            "delivery_timeout": 15.0,
-        }
-    },
-)
-"""
+ROOT = Path(__file__).parents[2]
+SETTINGS = (ROOT / "examples" / "settings.py").read_text(encoding="utf-8")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from wove.environment import HttpEnvironmentExecutor
 from wove.security import _canonical_http_target
 
 from tests.explain.conftest import Diagnose
-from tests.explain.helpers import LEFT_OUT, Settings, Source, environment
+from tests.explain.helpers import LEFT_OUT, Diagnosis, Settings, Source, environment
 from wove_http_dev.explain import configuration_checks
 from wove_http_dev.explain.findings import Problem
 
@@ -131,6 +131,16 @@ def test_signed_target(url: str) -> None:
     assert env.target == _canonical_http_target(url)
 
 
+@pytest.fixture
+def diagnose_security(
+    diagnose: Diagnose, settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Any], Diagnosis]:
+    """``diagnose_security(security)``; two more variables can be named in it."""
+    monkeypatch.setenv("EMPTY", "")
+    monkeypatch.setenv("WITH_BREAK", "hunter2\n")
+    return lambda security: diagnose(settings(**config(security=security)))
+
+
 @pytest.mark.parametrize(
     ("security", "words"),
     [
@@ -153,16 +163,9 @@ def test_signed_target(url: str) -> None:
         (Source("__import__('types').MappingProxyType({})"), "must be a dict"),
     ],
 )
-def test_security(
-    diagnose: Diagnose,
-    settings: MakeSettings,
-    monkeypatch: pytest.MonkeyPatch,
-    security: Any,
-    words: str,
-) -> None:
+def test_security(diagnose_security: Callable[[Any], Diagnosis], security: Any, words: str) -> None:
     """A form of ``security`` that Wove cannot use is one problem, and shows no secret."""
-    monkeypatch.setenv("EMPTY", "")
-    done = diagnose(settings(**config(security=security)))
+    done = diagnose_security(security)
     assert words in done.problems["security"]
     assert "hunter2" not in done.out
 
@@ -180,16 +183,9 @@ def test_security(
         ({"secret": "hunter2", "clock_skew_seconds": "x"}, "could not convert"),
     ],
 )
-def test_secret(
-    diagnose: Diagnose,
-    settings: MakeSettings,
-    monkeypatch: pytest.MonkeyPatch,
-    security: Any,
-    words: str,
-) -> None:
+def test_secret(diagnose_security: Callable[[Any], Diagnosis], security: Any, words: str) -> None:
     """A secret that does not arrive as it is meant is one problem, and is not shown."""
-    monkeypatch.setenv("WITH_BREAK", "hunter2\n")
-    done = diagnose(settings(**config(security=security)))
+    done = diagnose_security(security)
     assert words in done.problems["secret"]
     assert "hunter2" not in done.out
 
