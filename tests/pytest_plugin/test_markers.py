@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.pytest_plugin.helpers import run
+from tests.pytest_plugin.helpers import INI, run
 
 
 def error_text(result: pytest.RunResult) -> list[str]:
@@ -124,3 +124,36 @@ def test_one_of_them(tls, request): pass
 def test_marker_that_may_have_an_effect(pytester: pytest.Pytester) -> None:
     """A worker may be requested in other ways, and a class may have tests without one."""
     run(pytester, DYNAMIC).assert_outcomes(passed=6)
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        (
+            "@pytest.mark.wove_htp(tls=False)\ndef test_it(wove_http_worker): pass",
+            "test_it (line 2): there is no marker 'wove_htp'; did you mean 'wove_http'?",
+        ),
+        (
+            "pytestmark = pytest.mark.wove_http_fault('hang')\ndef test_it(): pass",
+            "test_it (line 3): there is no marker 'wove_http_fault'; did you mean"
+            " 'wove_http_faults'?",
+        ),
+    ],
+    ids=["test", "module"],
+)
+def test_misspelt_name(pytester: pytest.Pytester, source: str, text: str) -> None:
+    """A marker whose own name is misspelt is an error of one line too; pytest itself only warns."""
+    assert error_text(run(pytester, source, "-W", "ignore")) == [text]
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("wove_http_slow", ""), ("wove_https", "wove_https(reason): a marker of the project\n")],
+    ids=["other", "registered"],
+)
+def test_marker_of_the_project(pytester: pytest.Pytester, name: str, line: str) -> None:
+    """A marker that is not like one of the plugin's, or that the project has registered, is left
+    alone."""
+    pytester.makeini(f"{INI}markers =\n    {line}")
+    source = f"@pytest.mark.{name}\ndef test_it(wove_http_worker): pass"
+    run(pytester, source, "-W", "default").assert_outcomes(passed=1, warnings=int(not line))

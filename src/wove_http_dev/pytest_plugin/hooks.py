@@ -15,6 +15,16 @@ from wove_http_dev.pytest_plugin.settings import (
 )
 from wove_http_dev.pytest_plugin.stash import PASSED, WORKERS
 
+MARKERS = {
+    "wove_http": (
+        "wove_http(**options): options of the wove_http_worker of this test (see the README)"
+    ),
+    "wove_http_faults": (
+        'wove_http_faults("all" | names or families, exclude=[...]): run the test once per fault,'
+        " which is in force on its wove_http_worker"
+    ),
+}
+"""The plugin's markers, each with the line that ``pytest --markers`` shows."""
 SIDE_LIMIT = 300
 """Characters that are shown of each side of a comparison with a secret."""
 
@@ -52,16 +62,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; raise :class:`pytest.UsageError` for options that cannot be used."""
-    config.addinivalue_line(
-        "markers",
-        "wove_http(**options): options of the wove_http_worker of this test (see the README)",
-    )
-    config.addinivalue_line(
-        "markers",
-        'wove_http_faults("all" | names or families, exclude=[...]): run the test once per fault,'
-        " which is in force on its wove_http_worker",
-    )
-    seed(config)
+    for line in MARKERS.values():
+        config.addinivalue_line("markers", line)
+    seed(config)  # raises if it is no number
     if any(config.getoption(flag) for flag in REMOTE_OPTIONS) or setting(config, REMOTE_OPTIONS[0]):
         from wove_http_dev.pytest_plugin.remote import check_remote
 
@@ -88,8 +91,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Import what a test with a worker needs before its fixtures are set up, and keep the worker's
-    files real under pyfakefs. Add the plugin's own fixtures that the test needs."""
+    """Refuse misspelt markers. Import what a test with a worker needs before its fixtures are set
+    up, and keep the worker's files real under pyfakefs. Add the plugin's own fixtures that the test
+    needs."""
+    _refuse_misspelt_markers(item)
     names = getattr(item, "fixturenames", None)
     if names is None:  # an item of another kind: it has no fixtures
         return
@@ -102,6 +107,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     last = ["_wove_http_marker_check"] if marked else []
     # A list of its own: the tests of a parametrized function share theirs.
     item.fixturenames = [*first, *names, *last]  # type: ignore[attr-defined]
+
+
+def _refuse_misspelt_markers(item: pytest.Item) -> None:
+    """Fail a test with a marker that is almost one of the plugin's: it could pass without the
+    options, or the faults, that it asks for."""
+    for marker in item.iter_markers():
+        if marker.name.startswith("wove") and marker.name not in MARKERS:
+            from wove_http_dev.pytest_plugin.markers import why_misspelt
+
+            why = why_misspelt(item, marker.name, MARKERS)
+            if why is not None:
+                pytest.fail(why, pytrace=False)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.metadata
 from collections.abc import Iterable
 from inspect import signature
@@ -16,6 +17,9 @@ from wove_http_dev.pytest_plugin.stash import WORKERS
 
 PER_TEST = {"wove_http_worker", "wove_http_worker_factory"}
 """The fixtures that take the options of the marker ``wove_http``."""
+MISSPELT = 0.85
+"""Likeness, of 1, from which a marker counts as a misspelt one. A project's own ``wove_http_slow``
+is less like ``wove_http``, and pytest warns of it if it is not registered."""
 
 
 def place(item: pytest.Item) -> str:
@@ -98,3 +102,15 @@ def why_without_effect(item: pytest.Item) -> str | None:
     if WORKERS in item.stash or (callable(body) and "request" in signature(body).parameters):
         return None
     return f"{where} is for a worker, and the test uses none: request the fixture wove_http_worker"
+
+
+def why_misspelt(item: pytest.Item, name: str, known: Iterable[str]) -> str | None:
+    """Return which of ``known`` the marker ``name`` was probably meant to be; ``None`` if it is
+    like none of them, or the project has registered it as its own."""
+    registered = {
+        line.partition(":")[0].partition("(")[0].strip() for line in item.config.getini("markers")
+    }
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=MISSPELT)
+    if not close or name in registered:
+        return None
+    return f"{place(item)}: there is no marker {name!r}; did you mean {close[0]!r}?"
