@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import cloudpickle
 import pytest
+import wove.context
 
 from tests.pytest_plugin.helpers import INI
 from wove_http_dev.worker import HttpWorker
@@ -90,6 +92,9 @@ def test_mistake(name: str, pytester: pytest.Pytester, monkeypatch: pytest.Monke
     if name == "The result cannot be pickled" and cloudpickle.__version__.startswith("2."):
         pytest.skip("the calls of cloudpickle 2 have other names")
     monkeypatch.setenv("WOVE_WORKER_SECRET", "the application's secret")
+    # The child process of a forked weave is not started.
+    process = SimpleNamespace(Popen=lambda words: Path(words[-1]).unlink())
+    monkeypatch.setattr(wove.context, "subprocess", process)
     pytester.makeini(INI + WARNINGS)
     pytester.makepyfile(application=APPLICATION)
     pytester.makepyfile(test_it=IMPORTS + EXAMPLES[name]["source"])
@@ -134,10 +139,11 @@ def test_a_running_worker(
     """The whole text of a test run against a signed worker with no secret, or another one."""
     pytester.makeini(INI + WARNINGS)
     pytester.makepyfile(test_it=IMPORTS + TO_A_RUNNING_WORKER)
-    options = ["--wove-http-url", worker.url, "--wove-http-ca-file", str(worker.ca_file)]
+    # With =: pytest would look for its ini file beside a path that stands alone.
+    options = [f"--wove-http-url={worker.url}", f"--wove-http-ca-file={worker.ca_file}"]
     if secret is not None:
         monkeypatch.setenv("SECRET_OF_THE_TESTS", secret)
-        options += ["--wove-http-secret-env", "SECRET_OF_THE_TESTS"]
+        options.append("--wove-http-secret-env=SECRET_OF_THE_TESTS")
     run = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-q", *options)
     url = "https://localhost:PORT/wove/tasks"
     assert (
