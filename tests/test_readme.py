@@ -3,6 +3,8 @@ pages name everything that there is."""
 
 from __future__ import annotations
 
+import ast
+import inspect
 import os
 import re
 import shlex
@@ -14,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.test_layers import ROWS
 from wove_http_dev import HttpWorker, pytest_plugin
 from wove_http_dev.cli.main import make_parser, parse
 from wove_http_dev.fields import fields_of
@@ -80,7 +83,7 @@ def unusable(words: list[str]) -> str | None:
         known = ["py", *re.findall(r"\[testenv:(.+)\]", (ROOT / "tox.ini").read_text())]
         return None if set(names) <= {*known} else f"no environment {names}"
     elif program == "pytest":
-        own = {word for word in words if word.startswith("--wove-http-")}
+        own = {word.partition("=")[0] for word in words if word.startswith("--wove-http-")}
         return None if own <= flags() else f"pytest has no {own - flags()}"
     elif program not in ("venv", "pip", "git", "cd"):
         return f"unknown program {program}"
@@ -154,6 +157,20 @@ def test_a_link_leads_to_a_heading(page: str, anchor: str) -> None:
     path, _, name = anchor.partition("#")
     target = ((ROOT / page).parent / path).resolve() if path else ROOT / page
     assert name in {slug(line) for line in HEADING.findall(target.read_text(encoding="utf-8"))}
+
+
+def test_the_folders_are_in_the_order_of_the_layers() -> None:
+    """The architecture page has a row for each layer, and those that import from a row stand below
+    it."""
+    section = PAGES["src/wove_http_dev/README.md"].partition("## The folders")[2]
+    cells = re.findall(r"^\| (`.*?`) \|", section.partition("\n## ")[0], re.MULTILINE)
+    shown = [
+        re.sub(r"/$|\.py$", "", name).replace("/", ".")
+        for cell in cells
+        for name in re.findall(r"`([^`]+)`", cell)
+    ]
+    assert set(shown) == {*ROWS} - {"__main__"}
+    assert shown == sorted(shown, key=lambda entry: ROWS[entry])
 
 
 # Code
@@ -251,11 +268,17 @@ def test_lines_of_doctor() -> None:
 REFERENCE = "src/wove_http_dev/pytest_plugin/README.md"
 
 
+def cells_of(heading: str) -> list[list[str]]:
+    """The cells of each row of the table below ``heading``."""
+    section = PAGES[REFERENCE].partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| `")]
+    return [re.split(r" ?(?<!\\)\| ?", line)[1:] for line in lines]
+
+
 def rows(heading: str) -> set[str]:
     """The names in the first column of the table below ``heading``."""
-    section = PAGES[REFERENCE].partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    table = [line.split(" | ")[0] for line in section.splitlines() if line.startswith("| `")]
-    return {name for cell in table for name in re.findall(r"`([\w-]+)[^`]*`", cell)}
+    cells = [cell for cell, *_ in cells_of(heading)]
+    return {name for cell in cells for name in re.findall(r"`([\w-]+)[^`]*`", cell)}
 
 
 def public(instance: Any) -> set[str]:
@@ -264,10 +287,11 @@ def public(instance: Any) -> set[str]:
 
 
 class Group:
-    """Stands for pytest's parser, and collects the flags that are added to it."""
+    """Stands for pytest's parser, and collects the flags and ini options that are added to it."""
 
     def __init__(self) -> None:
         self.flags: set[str] = set()
+        self.ini_options: set[str] = set()
 
     def getgroup(self, *_: str) -> Group:
         return self
@@ -275,7 +299,8 @@ class Group:
     def addoption(self, *flags: str, **_: Any) -> None:
         self.flags.update(flags)
 
-    def addini(self, *_: Any, **__: Any) -> None: ...
+    def addini(self, name: str, *_: Any) -> None:
+        self.ini_options.add(name)
 
 
 class Config:
@@ -292,10 +317,16 @@ class Config:
     def getini(self, *_: str) -> None: ...
 
 
+def added() -> Group:
+    """What the plugin adds to pytest's parser."""
+    group = Group()
+    parser: Any = group
+    hooks.pytest_addoption(parser)
+    return group
+
+
 def flags() -> set[str]:
-    group: Any = Group()
-    hooks.pytest_addoption(group)
-    return set(group.flags)
+    return added().flags
 
 
 def markers() -> set[str]:
@@ -346,3 +377,44 @@ def test_every_row_is_about_something(heading: str, names: Any) -> None:
     assert not unknown, (
         f"{REFERENCE}, section {heading}: no {', '.join(sorted(unknown))} in the code"
     )
+
+
+def test_every_flag_is_an_ini_option() -> None:
+    """The ini options are the flags, written with underscores, as the page says."""
+    assert added().ini_options == {flag.lstrip("-").replace("-", "_") for flag in flags()}
+
+
+# Of a default in words, such as "random", there is nothing to compare.
+DEFAULTS = [
+    (name, text)
+    for names, defaults, *_ in cells_of("Options of a worker")
+    for name, text in zip(
+        re.findall("`(.+?)`", names), re.findall("`(.+?)`", defaults), strict=False
+    )
+]
+
+
+@pytest.mark.parametrize(("name", "text"), DEFAULTS)
+def test_default_of_an_option(name: str, text: str) -> None:
+    """The default that the page shows for an option is that of the code."""
+    assert fields_of(Options)[name].given_default == ast.literal_eval(text)
+
+
+METHODS = [
+    (name, words)
+    for cell, *_ in cells_of("HttpWorker")
+    for name, words in re.findall(r"`(\w+)\(([^`)]+)\)`", cell)
+]
+
+
+@pytest.mark.parametrize(("name", "words"), METHODS)
+def test_parameters_of_a_method(name: str, words: str) -> None:
+    """The page shows each parameter of a method, with its default if it shows one."""
+    shown = re.findall(r"(\w+)(?:=([^,| ]+))?(?=[ ,]|$)", words)
+    _, *parameters = inspect.signature(getattr(HttpWorker, name)).parameters.values()
+    defaults = {each.name: each.default for each in parameters}
+    assert [word for word, _ in shown] == [*defaults]
+    given = {word: text for word, text in shown if text not in ("", "…")}
+    assert {word: ast.literal_eval(text) for word, text in given.items()} == {
+        word: defaults[word] for word in given
+    }
