@@ -19,6 +19,7 @@ from wove_http_dev.client.wove_config import preserved
 from wove_http_dev.worker import HttpWorker
 
 Diagnose = Callable[..., Diagnosis]
+MakeSettings = Callable[..., Settings]
 
 
 @pytest.fixture(scope="package")
@@ -69,7 +70,7 @@ def diagnose(
 
 
 @pytest.fixture
-def settings(listening: HttpWorker) -> Callable[..., Settings]:
+def settings(listening: HttpWorker) -> MakeSettings:
     """``settings(**changes)``: a right configuration for ``listening``, and changes to it."""
 
     def make(**changes: Any) -> Settings:

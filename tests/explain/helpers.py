@@ -11,6 +11,14 @@ from typing import Any
 from wove_http_dev.explain.remote_environment import RemoteEnvironment
 
 SECRET = "correct horse"
+TASK = """
+from wove import weave
+def tasks():
+    with weave({weave}) as w:
+        @w.do({task})
+        def render(): ...
+"""
+"""The source of a weave with one task."""
 _LINE = re.compile(r"^(ok|problem|skipped) +(\S+) +(.+)$", re.MULTILINE)
 
 

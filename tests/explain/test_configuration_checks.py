@@ -11,12 +11,11 @@ import pytest
 from wove.environment import HttpEnvironmentExecutor
 from wove.security import _canonical_http_target
 
-from tests.explain.conftest import Diagnose
-from tests.explain.helpers import LEFT_OUT, Diagnosis, Settings, Source, environment
+from tests.explain.conftest import Diagnose, MakeSettings
+from tests.explain.helpers import LEFT_OUT, Diagnosis, Source, environment
 from wove_http_dev.explain import configuration_checks
 from wove_http_dev.explain.findings import Problem
 
-MakeSettings = Callable[..., Settings]
 ELSEWHERE = "https://workers.invalid/wove/tasks"
 
 

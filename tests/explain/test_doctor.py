@@ -3,25 +3,15 @@ that is right."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.explain.conftest import Diagnose
-from tests.explain.helpers import LEFT_OUT, Settings
+from tests.explain.conftest import Diagnose, MakeSettings
+from tests.explain.helpers import LEFT_OUT, TASK
 from wove_http_dev.explain.doctor import CHECKS, SENDING_NEEDS
 
-MakeSettings = Callable[..., Settings]
 OF_THE_PROCESS = ["default-environment", "names", "fork"]
-
-TASKS = """
-from wove import weave
-def tasks():
-    with weave({weave}) as w:
-        @w.do({task})
-        def render(): ...
-"""
 
 
 def test_right(diagnose: Diagnose, settings: MakeSettings) -> None:
@@ -105,7 +95,7 @@ def test_right_default_environment(
 )
 def test_unknown_name(diagnose: Diagnose, settings: MakeSettings, weave: str, task: str) -> None:
     """An environment that a task or a weave names, and that nobody configures, is one problem."""
-    done = diagnose(settings(rest=TASKS.format(weave=weave, task=task)))
+    done = diagnose(settings(rest=TASK.format(weave=weave, task=task)))
     ((check, text),) = done.problems.items()
     assert check == "names"
     assert "names environment 'wrokers', which is not configured; did you mean 'workers'?" in text
@@ -113,7 +103,7 @@ def test_unknown_name(diagnose: Diagnose, settings: MakeSettings, weave: str, ta
 
 def test_right_name(diagnose: Diagnose, settings: MakeSettings) -> None:
     """One that is configured is right."""
-    done = diagnose(settings(rest=TASKS.format(weave="", task="environment='workers'")))
+    done = diagnose(settings(rest=TASK.format(weave="", task="environment='workers'")))
     assert done.findings["names"] == ("ok", "1 of the source, all of them configured")
 
 
@@ -122,7 +112,7 @@ def test_right_name(diagnose: Diagnose, settings: MakeSettings) -> None:
     [
         ({"shared": {"fork": True}}, "wove.config"),
         ({"own": {"fork": True}}, "'workers'"),
-        ({"rest": TASKS.format(weave="fork=True, background=True", task="")}, "settings.py:6"),
+        ({"rest": TASK.format(weave="fork=True, background=True", task="")}, "settings.py:6"),
     ],
     ids=["shared", "own", "weave"],
 )

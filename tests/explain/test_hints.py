@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import urllib.error
+import urllib.request
 from asyncio import CancelledError
 
 import pytest
@@ -67,9 +69,6 @@ def test_what_arrived_was_sent(wove_http_worker: HttpWorker) -> None:
     """An error of the kind that an unpicklable task has is nothing of it where a task arrived."""
     assert hint(failed("TypeError"), [wove_http_worker]) != ""
     wove_http_worker.allow_refusals()
-    import urllib.error
-    import urllib.request
-
     with pytest.raises(urllib.error.HTTPError):
         urllib.request.urlopen(wove_http_worker.url, data=b"{}")
     assert hint(failed("TypeError"), [wove_http_worker]) == ""

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.explain.conftest import Diagnose
-from tests.explain.helpers import Settings, environment
+from tests.explain.conftest import Diagnose, MakeSettings
+from tests.explain.helpers import environment
 from tests.support import MakeWorker
 from wove_http_dev.explain.findings import Problem
 from wove_http_dev.explain.network_checks import certificates, proxy, trusting_file
 from wove_http_dev.tls import CertificateAuthority
 
-MakeSettings = Callable[..., Settings]
 pytestmark = pytest.mark.usefixtures("clean_environ")
 FAR = "https://workers.internal/wove/tasks"
 

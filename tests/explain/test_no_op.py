@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import email.utils
 import pickle
 import socket
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from wove.environment import HttpEnvironmentExecutor
 
-from tests.explain.conftest import Diagnose
-from tests.explain.helpers import SECRET, OtherService, Settings, environment
+from tests.explain.conftest import Diagnose, MakeSettings
+from tests.explain.helpers import SECRET, OtherService, environment
 from tests.support import MakeWorker
 from wove_http_dev.explain.no_op import BY_CODE, Answer, ask, bounded, clock
 from wove_http_dev.runs.records import CODES
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker import HttpWorker
-
-MakeSettings = Callable[..., Settings]
 
 
 def no_op(done: Any) -> str:
@@ -61,8 +60,6 @@ def test_sent_as_by_wove(other_service: OtherService) -> None:
         config = dict(env.config)
         await executor.start(environment_name="x", environment_config=config, run_config={})
         executor._post_json({"type": "cancel_task", "run_id": "1"})
-
-    import asyncio
 
     asyncio.run(send())
     mine, theirs = other_service.received

@@ -3,23 +3,12 @@ one way. ``test_doctor.py`` has the right one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.explain.conftest import Diagnose
-from tests.explain.helpers import LEFT_OUT, Settings, Source
-
-MakeSettings = Callable[..., Settings]
-
-TASK = """
-from wove import weave
-def tasks():
-    with weave({weave}) as w:
-        @w.do({task})
-        def render(): ...
-"""
+from tests.explain.conftest import Diagnose, MakeSettings
+from tests.explain.helpers import LEFT_OUT, TASK, Source
 
 
 def only(diagnosis: Any, check: str) -> str:

@@ -23,7 +23,7 @@ def hint(exc: BaseException, workers: Sequence[ClientSide]) -> str:
 
 
 def _not_configured(exc: BaseException, workers: Sequence[ClientSide]) -> str:
-    name = unconfigured_environment(exc)
+    name = _unconfigured_environment(exc)
     if name is None:
         return ""
     known = [worker.environment for worker in workers]
@@ -40,7 +40,7 @@ def _not_configured(exc: BaseException, workers: Sequence[ClientSide]) -> str:
     )
 
 
-def unconfigured_environment(exc: BaseException) -> str | None:
+def _unconfigured_environment(exc: BaseException) -> str | None:
     """Return the name of the environment that Wove did not find; ``None`` for another exception."""
     if type(exc) is not NameError:
         return None
@@ -49,7 +49,7 @@ def unconfigured_environment(exc: BaseException) -> str | None:
     return found[1][:NAME_LIMIT] if found else None
 
 
-def arrived(worker: ClientSide) -> bool:
+def _arrived(worker: ClientSide) -> bool:
     """Whether ``worker`` received anything."""
     return isinstance(worker, WorkerSide) and bool(worker.journal.exchanges)
 
@@ -59,7 +59,7 @@ def _refused(exc: BaseException, workers: Sequence[ClientSide]) -> str:
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
     raised_in = "" if frame is None else str(frame.tb_frame.f_globals.get("__name__", ""))
-    if not workers or raised_in.partition(".")[0] != "wove" or any(map(arrived, workers)):
+    if not workers or raised_in.partition(".")[0] != "wove" or any(map(_arrived, workers)):
         return ""
     if not isinstance(exc, (ValueError, TypeError, LookupError, RuntimeError)):
         return ""
@@ -75,7 +75,7 @@ def _not_sent(exc: BaseException, workers: Sequence[ClientSide]) -> str:
         return ""
     if payload.get("kind") not in ("TypeError", "PicklingError"):
         return ""
-    if any(map(arrived, workers)):
+    if any(map(_arrived, workers)):
         return ""
     return (
         "the task was not sent, because what it uses cannot be pickled: make locks, files and"

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 MOST_FILES = 2000
+"""Files of a package that are read."""
 _FUNCTIONS = ("do", "merge", "weave")
 _INSTALLED = tuple(
     Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")
