@@ -152,24 +152,6 @@ def test_it(wove_http_worker_factory):
     run(pytester, source).assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize(
-    ("marker", "message"),
-    [
-        ("sekurity='none'", "*unknown option 'sekurity'; did you mean 'security'*"),
-        ("'bearer'", "*wove_http takes keyword options only*"),
-        ("faults=['nonsense']", "*unknown fault 'nonsense'*"),
-    ],
-)
-def test_wrong_marker(pytester: pytest.Pytester, marker: str, message: str) -> None:
-    """An invalid marker is an error of the test that says what to do."""
-    source = f"""
-@pytest.mark.wove_http({marker})
-def test_it(wove_http_worker):
-    pass
-"""
-    run(pytester, source).stdout.fnmatch_lines([message])
-
-
 def test_strict(pytester: pytest.Pytester) -> None:
     """A test whose body passed fails at its teardown when a request was refused."""
     run(pytester, REFUSED).assert_outcomes(passed=1, errors=1)
@@ -290,7 +272,7 @@ def test_state_is_restored(pytester: pytest.Pytester, end: str) -> None:
 
 
 def test_wider_scope(pytester: pytest.Pytester) -> None:
-    """The README's example of one worker for a module works."""
+    """A fixture of a wider scope may make a worker by itself."""
     source = """
 from wove_http_dev import HttpWorker
 
@@ -530,28 +512,6 @@ def paragraph(result: pytest.RunResult, heading: str) -> list[str]:
     lines = result.outlines
     start = next(number for number, line in enumerate(lines) if heading in line) + 1
     return [line for line in lines[start : start + 20] if line]
-
-
-WRONG_OPTIONS = [
-    ("timout=1", "unknown option 'timout'; did you mean 'timeout'?"),
-    ("tls='no'", "tls takes true or false, not 'no'"),
-    ("faults=['hnag']", "unknown fault 'hnag'; did you mean 'hang'?"),
-    ("7", "wove_http takes keyword options only, e.g. faults=[…]"),
-]
-
-
-@pytest.mark.parametrize(("words", "message"), WRONG_OPTIONS)
-def test_wrong_option_of_the_marker(pytester: pytest.Pytester, words: str, message: str) -> None:
-    """A wrong option is one line with the place of the test."""
-    source = f"""
-@pytest.mark.wove_http({words})
-def test_it(wove_http_worker):
-    pass
-"""
-    result = run(pytester, source)
-    shown = paragraph(result, "ERROR at setup of test_it")
-    assert shown[0] == f"test_it (line 3): wove_http_worker: {message}"
-    assert shown[1].startswith("====")
 
 
 def test_a_port_in_use(pytester: pytest.Pytester, worker: HttpWorker) -> None:

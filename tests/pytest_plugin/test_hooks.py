@@ -43,7 +43,9 @@ def test_report_section_is_printable(pytester: pytest.Pytester, arguments: tuple
 
 def test_report_section_of_a_passed_test(pytester: pytest.Pytester) -> None:
     """The report of a passed test does not show its worker's journal."""
-    run(pytester, PASSING, "-rA").stdout.no_fnmatch_line("*wove http worker*")
+    result = run(pytester, PASSING, "-rA")
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*wove http worker*")
 
 
 def test_report_shows_no_secret(pytester: pytest.Pytester) -> None:
@@ -54,7 +56,9 @@ def test_it(wove_http_worker):
     definition, environment = wove_http_worker.environment_definition, wove_http_worker.client_env
     assert weave_one() == 43
 """
-    run(pytester, source, "--showlocals", "-vv").stdout.no_re_match_line(r"^(?!.*secret=).*hush")
+    result = run(pytester, source, "--showlocals", "-vv")
+    result.assert_outcomes(failed=1)
+    result.stdout.no_re_match_line(r"^(?!.*secret=).*hush")
 
 
 SECRETS_OF = """
@@ -126,6 +130,7 @@ def test_report_shows_no_secret_of_any_form(pytester: pytest.Pytester, options: 
     """Tests that fail in different places show no secret, whatever form the options have."""
     pytester.makepyfile(secrets_of=SECRETS_OF.format(options=options))
     result = run(pytester, FAILING_WITH_SECRETS, "--showlocals", "-vv")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.no_fnmatch_line("*hush-hush*")
 
 

@@ -31,6 +31,14 @@ MISTAKES = {
         "@pytest.mark.wove_http(sekurity='none')\ndef test_it(wove_http_worker): pass",
         "test_it (line 2): wove_http_worker: unknown option 'sekurity'; did you mean 'security'?",
     ),
+    "value": (
+        "@pytest.mark.wove_http(tls='no')\ndef test_it(wove_http_worker): pass",
+        "test_it (line 2): wove_http_worker: tls takes true or false, not 'no'",
+    ),
+    "positional": (
+        "@pytest.mark.wove_http(7)\ndef test_it(wove_http_worker): pass",
+        "test_it (line 2): wove_http_worker: wove_http takes keyword options only, e.g. faults=[…]",
+    ),
     "fault": (
         "@pytest.mark.wove_http(faults=['slow-respons'])\ndef test_it(wove_http_worker): pass",
         "test_it (line 2): wove_http_worker: unknown fault 'slow-respons'; did you mean"

@@ -52,6 +52,9 @@ def test_no_header_without_a_service(pytester: pytest.Pytester) -> None:
 def test_the_header_shows_no_secret(pytester: pytest.Pytester) -> None:
     """A query of the URL, which may be a credential, is not shown."""
     result = run(pytester, PASSING, "--wove-http-url=http://localhost:1/?token=hunter2")
+    assert (
+        "wove-http: the worker service at http://localhost:1/ (--wove-http-url)" in result.outlines
+    )
     assert "hunter2" not in result.stdout.str()
 
 
