@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("exception_text",),
     ("printable",),
     ("errors", "forks", "secret"),
-    ("platforms", "ca_bundle", "user_errors"),
+    ("platforms", "ca_bundle", "call_site", "user_errors"),
     ("fields", "private_files"),
     ("options", "worker_options"),
     ("tls_contexts",),

@@ -23,6 +23,7 @@ from tests.support import (
     signed_request,
     weave_one,
 )
+from wove_http_dev.call_site import call_site
 from wove_http_dev.errors import StrictnessError
 from wove_http_dev.faults.injections import Injection
 from wove_http_dev.runs.holds import Gate
@@ -174,13 +175,14 @@ def test_what_matches_nothing_is_a_violation(
     """A misspelt task name of a hold, stub or injection is a violation, which lists the tasks seen
     and the one that was meant."""
     worker = make_worker(isolated=isolated)
-    use(worker, kind, "covnert")
+    used = use(worker, kind, "covnert")
     for task in ("convert", "store"):
         signed_request(worker, run_frame(answer, task=task))
     with pytest.raises(StrictnessError) as caught:
         worker.check()
     what = "never fired" if kind == "inject" else "matched"
-    line = f"no run matched {USES[kind]}" if what == "matched" else f"{USES[kind]} never fired"
+    call = f"{USES[kind]} at {used.place}"
+    line = f"no run matched {call}" if what == "matched" else f"{call} never fired"
     assert str(caught.value).splitlines()[1] == (
         f"- {line}; tasks seen: convert, store; did you mean 'convert'?"
     )
@@ -249,7 +251,7 @@ def test_a_fault_kept_requests_away(wove_http_worker: HttpWorker, kind: str) -> 
 def test_initial_values_match_nothing(wove_http_worker: HttpWorker, kind: str) -> None:
     """A hold or stub of the name of an initial value is a violation."""
     use(wove_http_worker, kind, "data")
-    with pytest.raises(StrictnessError, match=r"\('data'\); no run has arrived"):
+    with pytest.raises(StrictnessError, match=r"\('data'\) at .+; no run has arrived"):
         wove_http_worker.check()
     wove_http_worker.reset()
 
@@ -267,7 +269,8 @@ def test_injection_with_another_command(worker: HttpWorker) -> None:
     worker.inject("slow-cancel")
     signed_request(worker, run_frame(answer))
     with pytest.raises(
-        StrictnessError, match=r"inject\('slow-cancel'\) never fired: run_task is not cancel_task\n"
+        StrictnessError,
+        match=r"inject\('slow-cancel'\) at .+ never fired: run_task is not cancel_task\n",
     ):
         worker.check()
 
@@ -314,12 +317,12 @@ def test_fault_of_the_options_that_selects_nothing(make_worker: MakeWorker) -> N
 async def test_arrived_without_await(worker: HttpWorker) -> None:
     """A call of ``arrived()`` that nothing awaits is a violation, which says what to do."""
     gate = worker.hold("task", unused_ok=True)
-    waiting = gate.arrived()
+    waiting, place = gate.arrived(), call_site()
     with pytest.raises(StrictnessError) as caught:
         worker.check()
     waiting.close()
     assert str(caught.value).splitlines()[1] == (
-        "- arrived() of hold('task') was called and never awaited, so nothing waited for a run:"
+        f"- hold('task').arrived() at {place} was never awaited, so nothing waited for a run:"
         " await it"
     )
 

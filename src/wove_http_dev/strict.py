@@ -6,6 +6,7 @@ from __future__ import annotations
 import urllib.parse
 from collections.abc import Callable, Iterable
 
+from wove_http_dev.call_site import at
 from wove_http_dev.client import wove_config
 from wove_http_dev.errors import StrictnessError
 from wove_http_dev.faults.injections import Injection
@@ -88,10 +89,14 @@ def _unused(state: HostState) -> list[str]:
     lines = []
     for gate in state.gates.made:
         if not (gate.matched or gate.unused_ok or _any_is(gate.task, [*seen, *stopped])):
-            lines.append(f"no run matched {gate.call}; {tasks_seen(gate.task, seen)}")
+            lines.append(
+                f"no run matched {at(gate.call, gate.place)}; {tasks_seen(gate.task, seen)}"
+            )
     for stub in state.stubs.made:
         if not (stub.matched or stub.unused_ok or _any_is(stub.task, stopped)):
-            lines.append(f"no run matched stub({stub.task!r}); {tasks_seen(stub.task, seen)}")
+            lines.append(
+                f"no run matched {at(stub.call, stub.place)}; {tasks_seen(stub.task, seen)}"
+            )
     lines += [_unused_fault(each, seen) for each in state.faults.injections if _is_unused(each)]
     return [shortened_line(line) for line in lines]
 
@@ -122,21 +127,21 @@ def _is_unused(injection: Injection) -> bool:
 
 
 def _unused_fault(injection: Injection, seen: list[str]) -> str:
-    task = injection.selector.task
+    call, task = at(injection.call, injection.place), injection.selector.task
     if task is not None and seen and not _any_is(task, seen):
-        return f"{injection.call} never fired; {tasks_seen(task, seen)}"
+        return f"{call} never fired; {tasks_seen(task, seen)}"
     why = "; ".join(dict.fromkeys(injection.missed[-3:])) or "nothing arrived"
-    return f"{injection.call} never fired: {why}"
+    return f"{call} never fired: {why}"
 
 
 def _never_awaited(state: HostState) -> list[str]:
     return [
         shortened_line(
-            f"arrived() of {gate.call} was called and never awaited, so nothing waited for a run:"
+            f"{at(f'{gate.call}.arrived()', place)} was never awaited, so nothing waited for a run:"
             " await it"
         )
         for gate in state.gates.made
-        if gate.never_awaited
+        for place in gate.never_awaited
     ]
 
 

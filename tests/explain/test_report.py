@@ -97,10 +97,10 @@ def test_runs_that_failed_alike_are_described_once(wove_http_worker: HttpWorker)
 
 
 def test_held_run_names_its_hold(wove_http_worker: HttpWorker) -> None:
-    """A run that a gate holds is said to be held by that ``hold()``."""
-    wove_http_worker.hold("answer")
+    """A run that a gate holds is said to be held by that ``hold()``, with its place."""
+    gate = wove_http_worker.hold("answer")
     with open_weave(answer, wove_http_worker, "held"):
-        assert "is held by hold('answer')" in wove_http_worker.report()
+        assert f"is held by hold('answer') at {gate.place}: " in wove_http_worker.report()
 
 
 @pytest.mark.parametrize("isolated", [False, True], ids=["in-process", "isolated"])

@@ -469,20 +469,23 @@ def test_it(wove_http_worker):
     [
         (
             'wove_http_worker.hold("covnert")',
-            "no run matched hold('covnert'); tasks seen: *; did you mean 'convert'[?]",
+            "no run matched hold('covnert') at test_unused.py:6; tasks seen: *;"
+            " did you mean 'convert'[?]",
         ),
         (
             'wove_http_worker.stub("covnert", result=1)',
-            "no run matched stub('covnert'); tasks seen: *; did you mean 'convert'[?]",
+            "no run matched stub('covnert') at test_unused.py:6; tasks seen: *;"
+            " did you mean 'convert'[?]",
         ),
         (
             'wove_http_worker.inject("hang", task="covnert")',
-            "inject('hang', task='covnert') never fired; tasks seen: *; did you mean 'convert'[?]",
+            "inject('hang', task='covnert') at test_unused.py:6 never fired; tasks seen: *;"
+            " did you mean 'convert'[?]",
         ),
         (
             'wove_http_worker.hold("convert", release_when=1).arrived()',
-            "arrived() of hold('convert') was called and never awaited, so nothing waited for a"
-            " run: await it",
+            "hold('convert').arrived() at test_unused.py:6 was never awaited, so nothing waited for"
+            " a run: await it",
         ),
     ],
     ids=["hold", "stub", "inject", "arrived"],

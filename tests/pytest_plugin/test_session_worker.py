@@ -68,7 +68,8 @@ def test_second(wove_http_session_worker):
         [
             "*ERROR at teardown of test_first*",
             "strict mode:",
-            "- no run matched hold('anwser'); tasks seen: answer; did you mean 'answer'?",
+            "- no run matched hold('anwser') at test_strict.py:*; tasks seen: answer;"
+            " did you mean 'answer'[?]",
         ]
     )
     assert result.outlines.count("journal: 1 exchange(s)") == 1

@@ -6,6 +6,7 @@ import re
 from asyncio import CancelledError
 from collections.abc import Sequence
 
+from wove_http_dev.call_site import at
 from wove_http_dev.client_side import ClientSide
 from wove_http_dev.fields import nearest
 from wove_http_dev.printable import printable
@@ -120,7 +121,7 @@ def _held(exc: BaseException, workers: Sequence[ClientSide]) -> str:
     gate, run = held[0]
     task = run.task_id[:NAME_LIMIT]
     return (
-        f"the task {task!r} waited at {gate.call} until Wove gave it up: a weave that is not async"
-        " blocks the thread that would release it. Release it from another thread, use an async"
-        f" weave, or hold({task!r}, release_when=1), which releases by itself"
+        f"the task {task!r} was held by {at(gate.call, gate.place)} until Wove gave it up: a weave"
+        " that is not async blocks the thread that would release it. Release it from another"
+        f" thread, use an async weave, or hold({task!r}, release_when=1), which releases by itself"
     )

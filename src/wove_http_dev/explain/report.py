@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
+from wove_http_dev.call_site import at
 from wove_http_dev.client import wove_config
 from wove_http_dev.exception_text import TRACEBACK_LIMIT, cut_middle
 from wove_http_dev.printable import printable
@@ -86,7 +87,7 @@ def _why_open(state: HostState, run: Run, stack: Callable[[str], str]) -> list[s
         gates = state.gates.holding(run.task_id)
         if not gates:  # released in this moment
             return []
-        by = printable(gates[0].call)
+        by = printable(at(gates[0].call, gates[0].place))
         return [f"{_named(run)} is held by {by}: release() it, or use release_when="]
     body = _indented(state.journal, stack(run.run_id))
     if run.state == "running":

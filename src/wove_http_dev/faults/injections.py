@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from wove_http_dev.call_site import call_site
 from wove_http_dev.errors import UsageError, cannot_travel
 from wove_http_dev.faults.fault import NO_FAULT, STAGES, Fault
 from wove_http_dev.faults.selector import CLAIM_LIMIT, Selector
@@ -42,11 +43,15 @@ class Injection:
         injections: Injections,
         *,
         background: bool = False,
+        place: str = "",
     ) -> None:
         self.faults = faults
         self.selector = selector
         self.background = background
         """Whether the faults are those of an option or a marker, in force whatever a test does."""
+        self.place = place
+        """File and line of the call that made this injection, for example ``test_app.py:12``; empty
+        for one of an option or a marker."""
         self.hits = 0
         self.redirected: list[Exchange] = []
         """The newest requests (at most 200) that arrived at the second origin because of a fault of
@@ -249,8 +254,12 @@ class Injections:
         """Put ``faults`` in force and return their injection. Raises :class:`UsageError` if they
         cannot act together."""
         check_together(faults, selector)
+        place = "" if background else call_site()
         with self._lock:
-            injection = Injection(faults, selector, len(self._made), self, background=background)
+            number = len(self._made)
+            injection = Injection(
+                faults, selector, number, self, background=background, place=place
+            )
             self._made.append(injection)
             self._active.append(injection)
         self.on_change()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import Any, cast
 
+from wove_http_dev.call_site import call_site
 from wove_http_dev.errors import (
     UsageError,
     WaitTimeoutError,
@@ -51,8 +52,10 @@ class Gate:
         self.task = task
         self.unused_ok = unused_ok
         """Whether strict mode accepts that no run matches."""
-        self.never_awaited = 0
-        """How many calls of :meth:`arrived` were not awaited."""
+        self.place = call_site()
+        """File and line of the call that made this gate, for example ``test_app.py:12``."""
+        self.never_awaited: list[str] = []
+        """File and line of each call of :meth:`arrived` that was not awaited."""
         self._journal = journal
         self._release_when = release_when
         self._released = False
@@ -106,15 +109,17 @@ class Gate:
     def arrived(self, n: int = 1, timeout: float = 5.0) -> Coroutine[Any, Any, list[Run]]:
         """Async version of :meth:`wait_arrived`; does not block the event loop. Strict mode reports
         a call that is not awaited."""
+        place = call_site()
         with self._changed:
-            self.never_awaited += 1
-        waiting = cast("CoroutineType[Any, Any, list[Run]]", self._arrived_in_loop(n, timeout))
+            self.never_awaited.append(place)
+        begun = self._arrived_in_loop(n, timeout, place)
+        waiting = cast("CoroutineType[Any, Any, list[Run]]", begun)
         waiting.__qualname__ = "Gate.arrived"  # for Python's own warning, which is often all
         return waiting
 
-    async def _arrived_in_loop(self, n: int, timeout: float) -> list[Run]:
+    async def _arrived_in_loop(self, n: int, timeout: float, place: str) -> list[Run]:
         with self._changed:
-            self.never_awaited -= 1
+            self.never_awaited.remove(place)
         # A new thread, because the default pool may be full of the requests that are held.
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[Run]] = loop.create_future()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wove_http_dev.call_site import call_site
 from wove_http_dev.errors import UsageError, cannot_travel
 from wove_http_dev.printable import shortened
 from wove_http_dev.protocol.frames import Event, dumps
@@ -128,12 +129,19 @@ class Stub:
         self.source = source
         self.unused_ok = unused_ok
         """Whether strict mode accepts that no run matches."""
+        self.place = call_site()
+        """File and line of the call that made this stub, for example ``test_app.py:12``."""
         self.matched = False
         """Whether a run has matched while the stub was in force."""
         self._stubs = stubs
 
     def __repr__(self) -> str:
         return shortened(f"<Stub {self.task!r}>", _REPR_LIMIT)
+
+    @property
+    def call(self) -> str:
+        """The call of ``stub()`` that made this stub, without its answer."""
+        return f"stub({self.task!r})"
 
     def remove(self) -> None:
         """Remove the stub: the task runs again, or an older stub answers it."""
