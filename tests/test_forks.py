@@ -1,8 +1,9 @@
-"""Sockets that a forked child does not keep."""
+"""Sockets and files that a forked child does not keep."""
 
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 from tests.forked import status_in_a_fork
 from wove_http_dev.forks import close_in_forks
@@ -32,3 +33,10 @@ def test_closed_socket() -> None:
     with other:
         close_in_forks(one)
         assert status_in_a_fork(lambda: True) == 0
+
+
+def test_file_is_closed_in_a_fork(tmp_path: Path) -> None:
+    """The child's copy of a file is closed, too."""
+    with open(tmp_path / "file", "wb", buffering=0) as file:
+        close_in_forks(file)
+        assert status_in_a_fork(lambda: file.closed) == 0

@@ -1,34 +1,40 @@
-"""Sockets that a forked child of this process must not keep.
+"""Sockets and locked files that a forked child of this process must not keep.
 
 ``fork()`` copies every descriptor (close-on-exec acts later, or never), so a connection that this
-process closes would stay open, and a port that it gives back taken, until the child ends too.
+process closes would stay open, and a port or a lock that it gives back taken, until the child ends
+too.
 """
 
 from __future__ import annotations
 
 import os
-import socket
 import weakref
 from contextlib import suppress
-from typing import TypeVar
-
-_Socket = TypeVar("_Socket", bound=socket.socket)
-_sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+from typing import Any, Protocol, TypeVar
 
 
-def close_in_forks(sock: _Socket) -> _Socket:
-    """Close the copy of ``sock`` in every child that is forked from now on; return ``sock``.
+class _Closable(Protocol):
+    def close(self) -> Any: ...
 
-    The child does not end the connection by that: only ``shutdown()`` would.
+
+_Opened = TypeVar("_Opened", bound=_Closable)
+_opened: weakref.WeakSet[_Closable] = weakref.WeakSet()
+
+
+def close_in_forks(opened: _Opened) -> _Opened:
+    """Close the copy of ``opened``, a socket or an unbuffered file, in every child that is forked
+    from now on; return ``opened``.
+
+    The child does not end a connection by that (only ``shutdown()`` would), and releases no lock.
     """
-    _sockets.add(sock)
-    return sock
+    _opened.add(opened)
+    return opened
 
 
 def _close_all() -> None:
-    for sock in list(_sockets):
+    for opened in list(_opened):
         with suppress(OSError):
-            sock.close()
+            opened.close()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork()
