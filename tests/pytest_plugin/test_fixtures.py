@@ -317,11 +317,11 @@ def test_it(wove_http_ca):
         ("def test_it(wove_http_fault): pass", "*wove_http_fault needs the marker*"),
         (
             "@pytest.mark.wove_http(secure=True)\n" + PASSING.strip(),
-            "*wove_http_worker: unknown option 'secure'; *",
+            "*the marker wove_http: unknown option 'secure'; *",
         ),
         (
             "@pytest.fixture(scope='session')\ndef wove_http_options(): pass\n" + PASSING,
-            "*wove_http_options must return a dict of options, not None*",
+            "*wove_http_options: it must return a dict of options, not None*",
         ),
     ],
 )

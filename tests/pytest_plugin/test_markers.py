@@ -29,20 +29,49 @@ MISTAKES = {
     ),
     "option": (
         "@pytest.mark.wove_http(sekurity='none')\ndef test_it(wove_http_worker): pass",
-        "test_it (line 2): wove_http_worker: unknown option 'sekurity'; did you mean 'security'?",
+        "test_it (line 2): the marker wove_http: unknown option 'sekurity'; did you mean"
+        " 'security'?",
+    ),
+    "option-factory": (
+        "@pytest.mark.wove_http(sekurity='none')\ndef test_it(wove_http_worker_factory): pass",
+        "test_it (line 2): the marker wove_http: unknown option 'sekurity'; did you mean"
+        " 'security'?",
+    ),
+    "option-factory-in-a-fixture": (
+        "@pytest.fixture\ndef app(wove_http_worker_factory): return wove_http_worker_factory()\n\n"
+        "@pytest.mark.wove_http(sekurity='none')\ndef test_it(app): pass",
+        "test_it (line 5): the marker wove_http: unknown option 'sekurity'; did you mean"
+        " 'security'?",
+    ),
+    "option-session-worker": (
+        "pytestmark = pytest.mark.wove_http(sekurity='none')\n\n"
+        "def test_it(wove_http_session_worker): pass",
+        "test_it (line 4): the marker wove_http: unknown option 'sekurity'; did you mean"
+        " 'security'?",
+    ),
+    "project-option": (
+        "@pytest.fixture(scope='session')\ndef wove_http_options(): return {'sekurity': 'none'}\n\n"
+        "def test_it(wove_http_worker): pass",
+        "test_it (line 5): wove_http_options: unknown option 'sekurity'; did you mean 'security'?",
     ),
     "value": (
         "@pytest.mark.wove_http(tls='no')\ndef test_it(wove_http_worker): pass",
-        "test_it (line 2): wove_http_worker: tls takes true or false, not 'no'",
+        "test_it (line 2): the marker wove_http: tls takes true or false, not 'no'",
     ),
     "positional": (
         "@pytest.mark.wove_http(7)\ndef test_it(wove_http_worker): pass",
-        "test_it (line 2): wove_http_worker: wove_http takes keyword options only, e.g. faults=[…]",
+        "test_it (line 2): the marker wove_http: it takes keyword options only, e.g. faults=[…]",
     ),
     "fault": (
         "@pytest.mark.wove_http(faults=['slow-respons'])\ndef test_it(wove_http_worker): pass",
-        "test_it (line 2): wove_http_worker: unknown fault 'slow-respons'; did you mean"
+        "test_it (line 2): the marker wove_http: unknown fault 'slow-respons'; did you mean"
         " 'slow-response'?",
+    ),
+    "options-together": (
+        "@pytest.mark.wove_http(faults=['expired-certificate'], tls=False)\n"
+        "def test_it(wove_http_worker): pass",
+        "test_it (line 2): wove_http_worker: expired-certificate cannot apply to this worker: it"
+        " needs tls=True",
     ),
     "faults-no-worker": (
         "@pytest.mark.wove_http_faults('hang')\ndef test_it(): pass",
@@ -74,9 +103,23 @@ MISTAKES = {
 @pytest.mark.parametrize(("source", "text"), MISTAKES.values(), ids=MISTAKES)
 def test_mistake(pytester: pytest.Pytester, source: str, text: str) -> None:
     """A mistake with a marker is an error of one line, with the test's line and what to do."""
-    shown = error_text(run(pytester, source))
-    assert shown[:1] == [text]
-    assert not shown[1:] or "- wove http worker -" in shown[1]
+    assert error_text(run(pytester, source)) == [text]
+
+
+TOGETHER = """
+@pytest.mark.wove_http(faults=["expired-certificate"], tls=False)
+def test_it(wove_http_worker_factory):
+    wove_http_worker_factory(tls=True)
+
+@pytest.mark.wove_http(label="x")
+def test_another(wove_http_worker_factory):
+    wove_http_worker_factory()
+"""
+
+
+def test_options_of_marker_and_call_together(pytester: pytest.Pytester) -> None:
+    """Options of a marker that suit a worker only with those of the call are no mistake."""
+    run(pytester, TOGETHER).assert_outcomes(passed=2)
 
 
 WIDER = """

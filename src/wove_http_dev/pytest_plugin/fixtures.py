@@ -79,7 +79,10 @@ def wove_http_worker_factory(
     """
     from wove_http_dev.errors import UsageError
     from wove_http_dev.options import hide_secrets
+    from wove_http_dev.pytest_plugin.markers import marked_options, refuse_wrong_options
 
+    refuse_wrong_options(request.node, wove_http_options)
+    marked = hide_secrets(marked_options(request.node))
     workers = request.node.stash.setdefault(WORKERS, [])
     with ExitStack() as stack:
         others = list(workers)  # the session's worker
@@ -88,8 +91,7 @@ def wove_http_worker_factory(
 
         def factory(**options: Any) -> HttpWorker:
             __tracebackhide__ = True  # --showlocals would show the secrets in the options
-            project = _project_options(wove_http_options)
-            words = hide_secrets({**project, **_marked(request.node), **options})
+            words = hide_secrets({**wove_http_options, **marked, **options})
             if "environment" not in options and workers:
                 words["environment"] = _free_name(words.get("environment", "workers"), workers)
             try:
@@ -118,15 +120,15 @@ def wove_http_worker(
     configured in Wove, its CA trusted by this process. At the end of the test the worker is checked
     and everything is restored."""
     from wove_http_dev.errors import UsageError
-    from wove_http_dev.pytest_plugin.markers import place
+    from wove_http_dev.pytest_plugin.markers import marked_options, place
 
     fault = _fault_of(request.node)
     options: dict[str, Any] = {}
     if fault is not None:
         options = {"timeout": FAULTED_TIMEOUT, "delivery_timeout": FAULTED_DELIVERY_TIMEOUT}
     try:
-        worker = wove_http_worker_factory(**{**options, **_marked(request.node)})
-    except UsageError as exc:  # in a marker or wove_http_options, not in the test's own code
+        worker = wove_http_worker_factory(**{**options, **marked_options(request.node)})
+    except UsageError as exc:  # of options that do not suit each other, or this machine
         message = f"{place(request.node)}: wove_http_worker: {exc}"
         raise pytest.fail.Exception(message, pytrace=False) from None
     if fault is not None:
@@ -145,9 +147,10 @@ def wove_http_session_worker(
     uses it, it is checked and reset; Wove is configured for it during those tests only."""
     from wove_http_dev.errors import UsageError
     from wove_http_dev.options import hide_secrets
+    from wove_http_dev.pytest_plugin.markers import project_options
 
     try:
-        words = hide_secrets(_project_options(wove_http_options))
+        words = hide_secrets(project_options(wove_http_options))
         worker = _make_worker(request, words)
     except UsageError as exc:
         message = f"wove_http_session_worker: wove_http_options: {exc}"
@@ -180,35 +183,15 @@ def _wove_http_session_test(
 
 @pytest.fixture
 def _wove_http_marker_check(request: pytest.FixtureRequest) -> None:
-    """Fail a test whose marker ``wove_http`` does nothing; the plugin adds it to the fixtures of a
-    test with that marker, as the last one."""
-    from wove_http_dev.pytest_plugin.markers import why_without_effect
+    """Fail a test whose marker ``wove_http`` does nothing, or has a wrong option; the plugin adds
+    it to the fixtures of a test with that marker, as the last one."""
+    from wove_http_dev.pytest_plugin.markers import refuse_wrong_options, why_without_effect
 
-    why = why_without_effect(request.node)
+    own = any(marker.name == "wove_http" for marker in request.node.own_markers)
+    why = why_without_effect(request.node) if own else None
     if why is not None:
         pytest.fail(why, pytrace=False)
-
-
-def _project_options(options: Any) -> dict[str, Any]:
-    from wove_http_dev.errors import UsageError
-
-    __tracebackhide__ = True
-    if not isinstance(options, dict):
-        kind = type(options).__name__
-        raise UsageError(f"wove_http_options must return a dict of options, not {kind}")
-    return options
-
-
-def _marked(node: pytest.Item) -> dict[str, Any]:
-    from wove_http_dev.errors import UsageError
-
-    __tracebackhide__ = True
-    options: dict[str, Any] = {}
-    for marker in reversed(list(node.iter_markers("wove_http"))):
-        if marker.args:
-            raise UsageError("wove_http takes keyword options only, e.g. faults=[…]")
-        options.update(marker.kwargs)
-    return options
+    refuse_wrong_options(request.node, {})
 
 
 def _fault_of(node: pytest.Item) -> Any:

@@ -102,8 +102,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         from wove_http_dev.pytest_plugin.fake_files import keep_files_real
 
         keep_files_real()
-    first = ["_wove_http_session_test"] if "wove_http_session_worker" in names else []
-    marked = any(marker.name == "wove_http" for marker in item.own_markers)
+    session = "wove_http_session_worker" in names
+    first = ["_wove_http_session_test"] if session else []
+    markers = item.iter_markers() if session else item.own_markers
+    marked = any(marker.name == "wove_http" for marker in markers)
     last = ["_wove_http_marker_check"] if marked else []
     # A list of its own: the tests of a parametrized function share theirs.
     item.fixturenames = [*first, *names, *last]  # type: ignore[attr-defined]
@@ -156,6 +158,7 @@ def _sections(item: pytest.Item, exc: BaseException) -> list[str]:
     from wove_http_dev.errors import UsageError
     from wove_http_dev.explain.hints import hint
     from wove_http_dev.printable import printable
+    from wove_http_dev.pytest_plugin.markers import place
 
     workers = item.stash.get(WORKERS, [])
     if isinstance(exc, UsageError):  # its message says all, whatever the worker saw
@@ -164,6 +167,8 @@ def _sections(item: pytest.Item, exc: BaseException) -> list[str]:
     if not workers:
         return [advice] if advice else []
     message = _message_of(exc)
+    if message.startswith(f"{place(item)}: "):  # a mistake with a marker: its message says all
+        return []
     # Strict mode and waits that timed out show the report in their message.
     unseen = [worker for worker in workers if repr(worker) not in message]
     # pytest-xdist cannot send a lone surrogate and ends the whole session at one.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.metadata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from inspect import signature
 from typing import Any
 
@@ -12,7 +12,8 @@ import pytest
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.fault import Fault
-from wove_http_dev.faults.text import expand_marker_words, parse_fault
+from wove_http_dev.faults.text import expand_marker_words, parse_fault, read_injection
+from wove_http_dev.options import Options
 from wove_http_dev.pytest_plugin.stash import WORKERS
 
 PER_TEST = {"wove_http_worker", "wove_http_worker_factory"}
@@ -80,6 +81,48 @@ def _parameter(fault: str | Fault, wove: str) -> Any:
     # Not strict: the test may be one that the fault does not disturb.
     marks = [pytest.mark.xfail(reason=reason, strict=False)] if why is not None else []
     return pytest.param(fault, id=str(fault), marks=marks)
+
+
+def marked_options(item: pytest.Item) -> dict[str, Any]:
+    """Return the options of the markers ``wove_http`` of the test, its class and its module; the
+    nearest counts. Raises :class:`UsageError` for one without a keyword."""
+    options: dict[str, Any] = {}
+    for marker in reversed(list(item.iter_markers("wove_http"))):
+        if marker.args:
+            raise UsageError("it takes keyword options only, e.g. faults=[…]")
+        options.update(marker.kwargs)
+    return options
+
+
+def project_options(returned: object) -> dict[str, Any]:
+    """Return what the fixture ``wove_http_options`` returned. Raises :class:`UsageError` if it is
+    no dict."""
+    if not isinstance(returned, dict):
+        kind = type(returned).__name__
+        raise UsageError(f"it must return a dict of options, not {kind}")
+    return returned
+
+
+def refuse_wrong_options(item: pytest.Item, project: object) -> None:
+    """Fail the test, in one line, for an option of its markers or of ``wove_http_options`` that no
+    worker takes: the line of a call that uses the option would hide where it is."""
+    source = "wove_http_options"
+    try:
+        _check_options(project_options(project))
+        source = "the marker wove_http"
+        _check_options(marked_options(item))
+    except UsageError as exc:
+        raise pytest.fail.Exception(f"{place(item)}: {source}: {exc}", pytrace=False) from None
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    from wove_http_dev.worker import HttpWorker  # slow, and not needed to collect tests
+
+    # Whether options suit each other is known when a worker is made with all of them.
+    beside = HttpWorker.__init__.__kwdefaults__ or {}
+    checked = Options.of(**{name: options[name] for name in options if name not in beside})
+    for fault in checked.faults:
+        read_injection([fault], {})
 
 
 def why_without_effect(item: pytest.Item) -> str | None:
