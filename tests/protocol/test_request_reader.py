@@ -348,6 +348,10 @@ class TestErrors:
             with_headers("Content-Length: -1"),
             with_headers("Content-Length: 5", "Content-Length: 6"),
             with_headers("Content-Length: 5", "Transfer-Encoding: chunked"),
+            with_headers("Transfer-Encoding: chunked, chunked"),
+            with_headers("Transfer-Encoding: chunked, gzip"),
+            with_headers("Transfer-Encoding: gzip"),
+            CHUNKED.replace(b"HTTP/1.1", b"HTTP/1.0"),
             CHUNKED + b"zz\r\n",
             b"POST / HTTP/1.1\r\n\r\n",
             with_headers("host: other"),
@@ -361,6 +365,10 @@ class TestErrors:
             "length-negative",
             "two-lengths",
             "length-and-chunked",
+            "chunked-twice",
+            "chunked-not-last",
+            "not-chunked",
+            "chunked-http-1.0",
             "chunk-size",
             "no-host",
             "two-hosts",
@@ -369,6 +377,25 @@ class TestErrors:
     def test_not_http(self, data: bytes) -> None:
         """Bytes that are not HTTP/1.1, or that are ambiguous, get a 400."""
         assert failure(data).status == 400
+
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            ["Transfer-Encoding: gzip, chunked"],
+            ["transfer-encoding: identity,chunked"],
+            ["Transfer-Encoding: gzip", "Transfer-Encoding: chunked"],
+        ],
+        ids=["list", "identity", "two-headers"],
+    )
+    def test_unknown_transfer_coding(self, lines: list[str]) -> None:
+        """A transfer coding besides ``chunked`` gets a 501 (RFC 9112, 6.1)."""
+        assert failure(with_headers(*lines)).status == 501
+
+    @pytest.mark.parametrize("value", ["Chunked", ", chunked", "\tchunked "])
+    def test_forms_of_chunked(self, value: str) -> None:
+        """The name ignores case, and a list may have empty elements (RFC 9110, 5.6.1)."""
+        body = b"5\r\nhello\r\n0\r\n\r\n"
+        assert read(with_headers(f"Transfer-Encoding: {value}", body=body)).body == b"hello"
 
     def test_old_clients_need_no_host(self) -> None:
         """An HTTP/1.0 request needs no Host header (RFC 1945)."""

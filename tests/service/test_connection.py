@@ -175,13 +175,16 @@ def test_upgrade_offer(make_worker: MakeWorker, tls: bool) -> None:
     assert results == [42, 42]
 
 
-def test_curl_offers_http2(plain_worker: HttpWorker) -> None:
-    """``curl --http2`` is answered in HTTP/1.1."""
+@pytest.mark.parametrize(
+    "options", [["--http2"], ["--header", "Transfer-Encoding: chunked"]], ids=["http2", "chunked"]
+)
+def test_curl(plain_worker: HttpWorker, options: list[str]) -> None:
+    """curl is served when it offers HTTP/2, and when it sends its body in chunks."""
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     done = subprocess.run(
         [
-            *("curl", "--silent", "--http2", "--write-out", "%{http_code}"),
+            *("curl", "--silent", *options, "--write-out", "%{http_code}"),
             *("--data", '{"type": "cancel_task", "run_id": "x"}'),
             *("--header", "Content-Type: application/json", plain_worker.url),
         ],
@@ -269,6 +272,28 @@ def test_half_closed_client_is_answered(plain_worker: HttpWorker) -> None:
 def test_not_http_is_400(make_worker: MakeWorker, tls: bool, garbage: bytes) -> None:
     """Bytes that are not HTTP/1.1 get a 400."""
     assert send_one(make_worker(tls=tls), garbage).status == 400
+
+
+@pytest.mark.parametrize(
+    ("coding", "version", "status"),
+    [(b"gzip, chunked", b"1.1", 501), (b"chunked", b"1.0", 400)],
+    ids=["unknown", "http-1.0"],
+)
+@both
+def test_transfer_coding_is_refused(
+    make_worker: MakeWorker, tls: bool, coding: bytes, version: bytes, status: int
+) -> None:
+    """A body in a transfer coding that is not known does not reach a task, nor does a chunked one
+    in HTTP/1.0."""
+    worker = make_worker(tls=tls)
+    frame = run_frame(answer)
+    headers = {
+        **credentials(worker, frame),
+        "Content-Length": "",
+        "Transfer-Encoding": coding.decode(),
+    }
+    data = request_bytes(headers).replace(b"HTTP/1.1", b"HTTP/" + version)
+    assert send_one(worker, data + chunked(frame, 100)).status == status
 
 
 @both

@@ -194,6 +194,9 @@ class RequestReader:
         if hosts != 1 and (hosts or self._parser.get_http_version() == "1.1"):
             self._failure = RequestError(400, f"{hosts} Host headers, where one is required")
             raise self._failure
+        self._failure = _transfer_failure(self._headers, self._parser.get_http_version())
+        if self._failure is not None:
+            raise self._failure
 
     def on_body(self, data: bytes) -> None:
         """Store a piece of the body."""
@@ -230,6 +233,24 @@ class RequestReader:
                 "request-too-large",
             )
             raise self._failure
+
+
+def _transfer_failure(headers: list[tuple[str, str]], version: str) -> RequestError | None:
+    """Return why a request with the transfer codings in ``headers`` is not served; ``None`` if it
+    is."""
+    fields = [value for name, value in headers if name.lower() == "transfer-encoding"]
+    if not fields:
+        return None
+    if version == "1.0":  # a proxy may have passed it on without knowing it (RFC 9112, 6.1)
+        return RequestError(400, "Transfer-Encoding in HTTP/1.0, which has none; use HTTP/1.1")
+    codings = [each.strip(" \t").lower() for each in ",".join(fields).split(",")]
+    if codings[-1] != "chunked":  # so the body's end is not known (RFC 9112, 6.3)
+        return RequestError(400, "the last Transfer-Encoding is not chunked")
+    if set(codings) <= {"", "chunked"}:
+        return None
+    return RequestError(  # RFC 9112, 6.1
+        501, "the only Transfer-Encoding that is served is chunked", "unknown-transfer-coding"
+    )
 
 
 def _origin_form(target: bytes) -> tuple[str | None, str]:

@@ -35,6 +35,7 @@ CODES = {
     "run-still-running": "a run with the same run_id has not ended",
     "unavailable": "the worker is stopping, or a fault simulates a busy worker",
     "malformed-request": "what arrived is not HTTP/1.1",
+    "unknown-transfer-coding": "the body has a transfer coding other than chunked",
     "tls-on-plain-http-port": "a TLS handshake arrived at a worker with tls=False",
     "plain-http-on-tls-port": "plain http arrived at a worker with tls=True",
     "head-too-large": "request line and headers exceed their limit",

@@ -73,6 +73,12 @@ def malformed_request(worker: HttpWorker) -> bytes:
     return b"MAIL FROM:<client@example.com>\r\n\r\n"
 
 
+def unknown_transfer_coding(worker: HttpWorker) -> bytes:
+    return (
+        request_bytes({"Transfer-Encoding": "gzip, chunked", "Content-Length": ""}) + b"0\r\n\r\n"
+    )
+
+
 def tls_client_hello(worker: HttpWorker) -> bytes:
     return bytes.fromhex("16 0301 0005 01 000001 00")
 
@@ -92,6 +98,7 @@ def body_too_large(worker: HttpWorker) -> bytes:
         (wrong_method, "wrong-method"),
         (malformed_frame, "malformed-frame"),
         (malformed_request, "malformed-request"),
+        (unknown_transfer_coding, "unknown-transfer-coding"),
         (tls_client_hello, "tls-on-plain-http-port"),
         (head_too_large, "head-too-large"),
         (body_too_large, "request-too-large"),
