@@ -27,6 +27,7 @@ from wove_http_dev.runs.runner import Execution, Runner
 from wove_http_dev.runs.stubs import Stubs
 from wove_http_dev.service.active_runs import ActiveRuns
 from wove_http_dev.service.failures import record_failure
+from wove_http_dev.service.health import HealthReply, is_health_check
 from wove_http_dev.service.reply import ServiceReply
 from wove_http_dev.service.stages import (
     AuthStage,
@@ -102,6 +103,8 @@ class Pipeline:
         record_failure(self.journal, exc, faults=faults)
 
     def judge(self, head: Request) -> Verdict | None:
+        if is_health_check(head):
+            return None
         # A fault may change the verdict, and is chosen by what the body claims to be.
         return None if self.faults.await_requests else self.authenticator.judge_head(head)
 
@@ -110,7 +113,9 @@ class Pipeline:
         request: Request,
         refusal: Verdict | None = None,
         on_accepted: Callable[[], None] = lambda: None,
-    ) -> ServiceReply:
+    ) -> ServiceReply | HealthReply:
+        if refusal is None and is_health_check(request):
+            return HealthReply(self.journal)
         life = self.active.life
         exchange = self.journal.open()
         claim = Claim(request.body)
