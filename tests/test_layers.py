@@ -34,6 +34,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("worker", "remote_worker"),
     ("assertions", "measurement"),
     ("explain",),
+    ("inspector",),
     ("conformance.executor", "conformance.test_worker_cases", "pytest_plugin"),
     ("cli",),
     ("__main__",),

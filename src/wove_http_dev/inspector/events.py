@@ -1,0 +1,302 @@
+"""Server-sent events (WHATWG HTML, "Server-sent events") about the runs and exchanges of a journal,
+and about the injections, holds and stubs of its worker.
+
+A thread that changes the journal only notes what has changed; the JSON is made by the threads of
+the streams. What is noted is shared by all streams: a stream has nothing but the number of the
+last change that it has sent, so a reader that reads nothing costs no memory here.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from wove_http_dev.errors import UnavailableError
+from wove_http_dev.runs.observer import JournalObserver
+from wove_http_dev.runs.outcome import Outcome
+from wove_http_dev.runs.records import Exchange, Run
+
+INTERVAL = 0.1
+"""Seconds from a change until it is sent, with all others of that time."""
+KEEPALIVE = 15.0
+"""Seconds without a change after which a comment is sent, which finds a client that has ended."""
+STREAM_LIMIT = 64
+REMEMBERED = 2000
+"""Changed records that are remembered; a stream that is further behind gets ``reload``."""
+BATCH = 200
+"""Records that are sent in one write."""
+RETRY = 1000
+"""Milliseconds after which a browser connects again."""
+
+
+class Events(JournalObserver):
+    """Notes the changes of a journal that it observes, and makes streams of them. Thread-safe.
+
+    ``run`` and ``exchange`` describe a record as plain JSON values; each of ``lists``, by the name
+    of its event, describes everything of a kind. They are called in the threads of streams.
+    ``pause`` waits between the writes of a stream, for ``interval`` seconds, and returns whether
+    the streams have to end.
+    """
+
+    def __init__(
+        self,
+        *,
+        run: Callable[[Run], Any],
+        exchange: Callable[[Exchange], Any],
+        lists: Mapping[str, Callable[[], Any]],
+        interval: float = INTERVAL,
+        keepalive: float = KEEPALIVE,
+        pause: Callable[[float], bool] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._describe_run = run
+        self._describe_exchange = exchange
+        self._lists = dict(lists)
+        self._interval = interval
+        self._keepalive = keepalive
+        self._stopped = threading.Event()
+        self._pause = pause if pause is not None else self._stopped.wait
+        self._clock = clock
+        self._epoch = str(int(clock() * 1000))
+        self._changed = threading.Condition(threading.Lock())
+        self._number = 0
+        self._notes: OrderedDict[object, _Note] = OrderedDict()
+        """The newest change of each record, by its ``id()``, in the order of the changes."""
+        self._forgotten = 0
+        """The number of the newest change that is not among the notes."""
+        self._reset_at = 0.0
+        self._idle = 0
+        self._streams: set[EventStream] = set()
+
+    # What changes
+
+    def exchange_opened(self, exchange: Exchange) -> None:
+        """Note the exchange."""
+        self._note(exchange)
+
+    def exchange_updated(self, exchange: Exchange) -> None:
+        """Note the exchange."""
+        self._note(exchange)
+
+    def exchange_closed(self, exchange: Exchange) -> None:
+        """Note the exchange."""
+        self._note(exchange)
+
+    def run_added(self, run: Run) -> None:
+        """Note the run."""
+        self._note(run)
+
+    def run_changed(self, run: Run) -> None:
+        """Note the run."""
+        self._note(run)
+
+    def run_finished(self, run: Run, outcome: Outcome) -> None:
+        """Note the run."""
+        self._note(run)
+
+    def run_lost(self, run: Run) -> None:
+        """Note the run."""
+        self._note(run)
+
+    def lists_changed(self) -> None:
+        """Let the streams compare the lists with what they have sent. After a change of the journal
+        they do that without this call."""
+        with self._changed:
+            self._count()
+
+    def reset(self) -> None:
+        """Send ``reset``, and nothing about the runs and exchanges before it. To be called after
+        the journal was emptied."""
+        with self._changed:
+            self._reset_at = self._clock()
+            self._notes.clear()
+            self._notes["reset"] = _Note(self._count(), None)
+
+    def _note(self, record: Run | Exchange) -> None:
+        # Weak, because only the journal keeps records: it is limited. A new record that gets the
+        # id() of one that was freed takes the place of its note, which nobody can use.
+        reference = weakref.ref(record)
+        with self._changed:
+            self._notes.pop(id(record), None)
+            self._notes[id(record)] = _Note(self._count(), reference)
+            if len(self._notes) > REMEMBERED:
+                self._forgotten = self._notes.popitem(last=False)[1].number
+
+    def _count(self) -> int:
+        """Count a change, and wake the streams that wait for one. The caller has the lock."""
+        self._number += 1
+        if self._idle:
+            self._changed.notify_all()
+        return self._number
+
+    # Streams
+
+    def stream(self, last_event_id: str | None = None) -> EventStream:
+        """Return a new stream, which begins after the event ``last_event_id``; without one, now.
+
+        Raises :class:`UnavailableError` if :data:`STREAM_LIMIT` streams are open.
+        """
+        with self._changed:
+            if len(self._streams) >= STREAM_LIMIT:
+                raise UnavailableError(
+                    f"{STREAM_LIMIT} event streams are open; close pages that show this worker",
+                    retry_after=KEEPALIVE,
+                )
+            position = self._position(last_event_id) if last_event_id else self._number
+            stream = EventStream(self, position)
+            self._streams.add(stream)
+            return stream
+
+    def stop(self) -> None:
+        """End every stream, also those that wait, and those that begin later."""
+        self._stopped.set()
+        with self._changed:
+            self._changed.notify_all()
+
+    @property
+    def open_streams(self) -> int:
+        """The number of streams that are not closed."""
+        with self._changed:
+            return len(self._streams)
+
+    def _position(self, last_event_id: str) -> int | None:
+        """The number in ``last_event_id``; ``None`` if it is unknown what has changed since."""
+        epoch, _, text = last_event_id.partition("-")
+        if epoch != self._epoch or not (text.isascii() and text.isdigit() and len(text) < 20):
+            return None
+        number = int(text)
+        return number if self._forgotten <= number <= self._number else None
+
+    def _remove(self, stream: EventStream) -> None:
+        with self._changed:
+            self._streams.discard(stream)
+
+    def _wait(self, position: int) -> bool:
+        """Block until there is a change after ``position`` or the streams have to end, at most for
+        the time after which a comment is due; return whether there is a change."""
+        with self._changed:
+            self._idle += 1
+            try:
+                return self._changed.wait_for(
+                    lambda: self._number > position or self._stopped.is_set(), self._keepalive
+                )
+            finally:
+                self._idle -= 1
+
+    def _after(self, position: int) -> tuple[list[_Note], int] | None:
+        """The oldest notes after ``position``, and the number of the last change that they cover;
+        ``None`` if older ones were forgotten."""
+        with self._changed:
+            if position < self._forgotten:
+                return None
+            found = []
+            for note in reversed(self._notes.values()):
+                if note.number <= position:
+                    break
+                found.append(note)
+            if len(found) > BATCH:
+                found = found[-BATCH:]
+                return found[::-1], found[0].number
+            return found[::-1], self._number
+
+    def _block(self, note: _Note) -> bytes:
+        """The event for ``note``; empty if its record is no longer there."""
+        if note.reference is None:
+            return self._event("reset", {}, note.number)
+        record = note.reference()
+        if record is None or record.received < self._reset_at:
+            return b""
+        if isinstance(record, Run):
+            return self._event("run", self._describe_run(record), note.number)
+        return self._event("exchange", self._describe_exchange(record), note.number)
+
+    def _id_line(self, number: int) -> bytes:
+        return f"id: {self._epoch}-{number}\n".encode("ascii")
+
+    def _event(self, name: str, value: Any, number: int) -> bytes:
+        # JSON as ASCII has no line break, and writes lone surrogates, which UTF-8 cannot, escaped.
+        return self._id_line(number) + f"event: {name}\ndata: {json.dumps(value)}\n\n".encode()
+
+
+class _Note:
+    """That a record has changed, or, without ``reference``, that all were removed."""
+
+    __slots__ = ("number", "reference")
+
+    def __init__(self, number: int, reference: weakref.ref[Run | Exchange] | None) -> None:
+        self.number = number
+        self.reference = reference
+
+
+class EventStream:
+    """The body of a response of type ``text/event-stream``, for one client: an iterator that blocks
+    until there is something to write. A WSGI server calls :meth:`close`."""
+
+    def __init__(self, events: Events, position: int | None) -> None:
+        self._events = events
+        self._position = position
+        self._begun = False
+        self._sent: dict[str, bytes] = {}
+        """The data of each list as this stream has sent it."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if not self._begun:
+            self._begun = True
+            return self._beginning()
+        events = self._events
+        while not events._stopped.is_set():
+            assert self._position is not None
+            if not events._wait(self._position):
+                return b":\n\n"
+            if events._pause(events._interval):
+                break
+            data = self._news()
+            if data:
+                return data
+        raise StopIteration
+
+    def close(self) -> None:
+        """Make room for another stream."""
+        self._events._remove(self)
+
+    def _beginning(self) -> bytes:
+        """What the client needs before it reads the lists of runs and exchanges: the position for
+        its next connection, and each list that is sent whole."""
+        head = f"retry: {RETRY}\n".encode("ascii")
+        if self._position is None:
+            return head + self._reload()
+        return head + self._events._id_line(self._position) + b"\n" + self._changed_lists()
+
+    def _news(self) -> bytes:
+        assert self._position is not None
+        found = self._events._after(self._position)
+        if found is None:
+            return self._reload()
+        notes, self._position = found
+        return b"".join(map(self._events._block, notes)) + self._changed_lists()
+
+    def _reload(self) -> bytes:
+        """The event after which the client reads everything again."""
+        self._position = self._events._number
+        self._sent.clear()
+        event = self._events._event("reload", {}, self._position)
+        return event + self._changed_lists()
+
+    def _changed_lists(self) -> bytes:
+        blocks = []
+        for name, describe in self._events._lists.items():
+            assert self._position is not None
+            data = json.dumps(describe()).encode("ascii")
+            if self._sent.get(name) != data:
+                self._sent[name] = data
+                blocks.append(self._events._id_line(self._position))
+                blocks.append(b"event: " + name.encode("ascii") + b"\ndata: " + data + b"\n\n")
+        return b"".join(blocks)
