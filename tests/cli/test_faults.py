@@ -51,10 +51,9 @@ def test_needs_of_a_fault(part: str) -> None:
 
 
 def test_an_uncontained_fault() -> None:
-    """The page of an uncontained fault says why an application cannot catch it."""
-    assert (
-        "no application can contain it with Wove 2.0" in run_here("faults", "task-cancelled").stdout
-    )
+    """The page of an uncontained fault says why Wove cannot contain it."""
+    shown = run_here("faults", "task-cancelled").stdout
+    assert " itself cannot contain it: it cancels the weave itself: " in shown
 
 
 def test_update_needs_measure(capsys: pytest.CaptureFixture[str]) -> None:

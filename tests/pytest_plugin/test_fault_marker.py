@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.pytest_plugin.helpers import INI
-from tests.support import weave_one
+from tests.support import TIMEOUT, weave_one
 from wove_http_dev import HttpWorker, assert_contained
 from wove_http_dev.faults.response import Status
 
@@ -65,6 +65,13 @@ def test_a_marked_fault_need_not_act(pytester: pytest.Pytester) -> None:
     )
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
     result.assert_outcomes(passed=2)
+
+
+@pytest.mark.wove_http_faults("all")
+def test_all_can_be_green(wove_http_worker: HttpWorker) -> None:
+    """A test of one weave passes with every fault, or is an expected failure."""
+    with assert_contained(wove_http_worker, within=TIMEOUT):
+        weave_one()
 
 
 @pytest.mark.wove_http_faults("reject-auth")

@@ -58,7 +58,7 @@ def _print_fault(name: str) -> None:
     wove = importlib.metadata.version("wove")
     reason = kind.why_uncontained(wove)
     if reason is not None:
-        print(f"no application can contain it with Wove {wove}: {reason}")
+        print(f"Wove {wove} itself cannot contain it: {reason}")
     row = behaviour.recorded().get(name)
     if row is not None:
         timeouts = behaviour.TIMEOUT, behaviour.DELIVERY_TIMEOUT

@@ -75,7 +75,7 @@ def _row(kind: type[Fault], row: behaviour.Row, wove: str) -> str:
         what.append("Ends the worker; `start()` brings it back.")
     why = kind.why_uncontained(wove)
     if why is not None:
-        what.append(f"No application can contain it: {_cell(why)}.")
+        what.append(f"Wove itself cannot contain it: {_cell(why)}.")
     return f"| `{kind.name}` | {'<br>'.join(what)} | {_cell(kind.effect)} | {_measured(row)} |"
 
 

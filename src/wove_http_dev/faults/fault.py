@@ -204,7 +204,7 @@ class Fault:
     crashes: ClassVar[bool] = False
     """Whether the fault stops the worker with ``RunStage.crash()``."""
     uncontained: ClassVar[Mapping[str, str]] = _NOTHING
-    """Why no application can contain the fault, by Wove version; the key ``"2.0"`` is for ``"2.0"``
+    """Why Wove itself cannot contain the fault, by Wove version; the key ``"2.0"`` is for ``"2.0"``
     and ``"2.0.3"``."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -252,8 +252,8 @@ class Fault:
 
     @classmethod
     def why_uncontained(cls, wove: str) -> str | None:
-        """Return why no application can survive the fault with Wove's version ``wove``; ``None`` if
-        one can."""
+        """Return why Wove itself cannot contain the fault, for Wove's version ``wove``; ``None`` if
+        it can."""
         _check_facts(cls)
         for version, reason in cls.uncontained.items():
             if f"{wove}.".startswith(f"{version}."):

@@ -114,6 +114,10 @@ class DuplicateRun(_RunFault):
     """The task runs twice for one command, as after a redelivery; the first outcome is sent."""
 
     effect: ClassVar[str] = "the result; side effects happen twice"
+    uncontained: ClassVar[Mapping[str, str]] = {
+        "2.0": "its executor does not see that the task ran twice; only an idempotent task survives"
+        " that, and attempts=2 allows it"
+    }
 
     def on_run(self, stage: RunStage) -> Outcome:
         outcome = stage.proceed()
