@@ -24,8 +24,20 @@ class PortInUseError(UsageError):
     """The port is used by another process. The message names the port."""
 
 
+class NotFoundError(UsageError):
+    """The control API has no such run, exchange, injection, hold, stub or path."""
+
+
+class ConflictError(UsageError):
+    """The control API cannot do what was asked in the present state of the worker."""
+
+
 class NotRunningError(WoveHttpDevError, RuntimeError):
     """The worker is not running: it was never started, was stopped, or crashed."""
+
+
+class NoAnswerError(UsageError):
+    """No ``serve`` answers at the address of a control API."""
 
 
 class WaitTimeoutError(WoveHttpDevError, TimeoutError):
