@@ -19,7 +19,7 @@ TESTS = Path(__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("exception_text",),
     ("printable",),
-    ("errors", "forks", "secret"),
+    ("descriptors", "errors", "forks", "secret"),
     ("platforms", "ca_bundle", "call_site", "user_errors"),
     ("fields", "private_files"),
     ("options", "worker_options"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
+import os
 import shutil
 import ssl
 import stat
@@ -14,6 +16,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from cryptography import x509
@@ -238,6 +241,20 @@ class TestFiles:
         monkeypatch.setattr(tempfile, "tempdir", "/absent")
         with pytest.raises(UsageError, match="set TMPDIR"):
             _ = CertificateAuthority().cert_file
+
+    def test_no_descriptor(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without a free descriptor a file is a usage error that says so, although ``tempfile``
+        reports that there is no temporary directory."""
+
+        def fails(*args: object, **kwargs: object) -> NoReturn:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        monkeypatch.setattr(tempfile, "tempdir", None)  # not looked up yet
+        ca = CertificateAuthority()
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "open", fails)
+            with pytest.raises(UsageError, match="no free file descriptor"):
+                _ = ca.cert_file
 
     def test_forked_child_leaves_the_files(self) -> None:
         """A forked child that ends with exit handlers does not delete its parent's files."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import os
 import ssl
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 import pytest
 
@@ -126,6 +127,28 @@ def test_load_key_in_a_fake_file_system(
             patch.setattr(os, name, lambda *_, **__: False)
         context = server_context(leaf)
     assert shake_hands(context, ca.client_context(), "a.example")
+
+
+@pytest.mark.parametrize("memfd", [True, False], ids=["memfd", "file"])
+def test_no_descriptor(
+    ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch, memfd: bool
+) -> None:
+    """Without a free descriptor the error says so, although ``tempfile`` would report that there is
+    no temporary directory."""
+
+    def fails(*args: object, **kwargs: object) -> NoReturn:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    leaf = ca.issue("a.example")
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", None)  # not looked up yet
+        patch.setattr(os, "open", fails)
+        if memfd:
+            patch.setattr(os, "memfd_create", fails, raising=False)
+        else:
+            load_without_memfd(patch)
+        with pytest.raises(OSError, match="Too many open files"):
+            server_context(leaf)
 
 
 def test_system_time() -> None:

@@ -26,6 +26,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from wove_http_dev.ca_bundle import ORGANIZATION, make_bundle
+from wove_http_dev.descriptors import ADVICE, require_descriptor
 from wove_http_dev.errors import UsageError
 from wove_http_dev.options import LOCAL_NAMES
 from wove_http_dev.private_files import locked, read_own, write_private, write_whole
@@ -260,10 +261,18 @@ def _temporary_directory() -> str:
     try:
         return tempfile.mkdtemp(prefix="wove-http-dev-")  # 0700
     except OSError as exc:
+        _refuse_without_descriptor()
         raise UsageError(
             f"no directory for the CA's certificate ({exc.strerror}); set TMPDIR to one that can be"
             " written"
         ) from exc
+
+
+def _refuse_without_descriptor() -> None:
+    try:
+        require_descriptor()
+    except OSError as exc:
+        raise UsageError(f"no directory for the CA's certificate; {ADVICE}") from exc
 
 
 def _remove_in(process: int, directory: str) -> None:

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from wove_http_dev.descriptors import none_free, require_descriptor
 from wove_http_dev.options import Host
 
 NOT_BEFORE, NOT_AFTER = trustme.DEFAULT_NOT_BEFORE, trustme.DEFAULT_EXPIRY
@@ -99,9 +100,10 @@ def _nameless_file(content: bytes) -> IO[bytes]:
     try:
         # An opener, so that an exception between two calls does not lose the descriptor.
         file = io.FileIO("memory", "w+", opener=lambda *_: os.memfd_create("wove-http-dev"))
-    except (AttributeError, OSError):  # not Linux; or refused by a sandbox
-        # Its name is deleted before it has any content.
-        file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # the caller closes it
+    except (AttributeError, OSError) as exc:  # not Linux; or refused by a sandbox
+        if none_free(exc):
+            raise
+        file = _temporary_file()
     try:
         file.write(content)
         file.seek(0)  # on BSD and macOS to open the path is to duplicate the descriptor
@@ -109,6 +111,15 @@ def _nameless_file(content: bytes) -> IO[bytes]:
         file.close()
         raise
     return file
+
+
+def _temporary_file() -> IO[bytes]:
+    try:
+        # Its name is deleted before it has any content.
+        return tempfile.TemporaryFile(buffering=0)
+    except FileNotFoundError:
+        require_descriptor()
+        raise
 
 
 def _path_of(file: IO[bytes]) -> str:

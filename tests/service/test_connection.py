@@ -652,6 +652,41 @@ def test_report_of_a_certificate_that_cannot_be_made(
     assert "FileNotFoundError: no usable temporary directory" in worker.report()
 
 
+WITHOUT_DESCRIPTOR = """
+import os, resource, socket
+from dataclasses import dataclass
+from wove_http_dev import Fault, HttpWorker
+
+@dataclass(frozen=True)
+class TakesDescriptors(Fault):
+    stage = "connection"
+
+    def on_connection(self, connection):
+        try:
+            while True:
+                taken.append(os.dup(0))
+        except OSError:
+            connection.proceed()
+
+taken = []
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+with HttpWorker(strict=False, faults=[TakesDescriptors()]) as worker:
+    with socket.create_connection(("127.0.0.1", worker.port)) as client:
+        client.sendall(bytes([0x16]))  # TLS ContentType handshake
+        worker.journal.wait(lambda: bool(worker.journal.violations), 30, "a failure")
+    for descriptor in taken:
+        os.close(descriptor)
+    print([exchange.code for exchange in worker.journal.violations])
+"""
+
+
+def test_first_handshake_without_a_descriptor() -> None:
+    """A process that has no free descriptor when it needs its first certificate says so."""
+    command = [sys.executable, "-c", WITHOUT_DESCRIPTOR]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "['no-descriptor']\n", done.stderr
+
+
 # The end of a connection of which another process has a copy
 
 

@@ -57,6 +57,13 @@ def test_failure_of_a_request() -> None:
     assert (exchange.code, exchange.error) == ("internal-error", "KeyError: 'a'")
 
 
+def test_no_descriptor_says_what_to_do() -> None:
+    """The error of a process without a free descriptor says what to do."""
+    journal = Journal()
+    record_failure(journal, OSError(errno.EMFILE, "Too many open files"))
+    assert journal.exchanges[0].error.endswith("or raise the limit (ulimit -n)")
+
+
 def test_failure_is_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     """stderr has a line that names the code and the error."""
     record_failure(Journal(), NoThreadError("no thread"))

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, Protocol
 
+from wove_http_dev.descriptors import none_free
 from wove_http_dev.errors import NoCertificateError
 from wove_http_dev.faults.injections import NO_PLAN
 from wove_http_dev.protocol.authenticator import Verdict
@@ -54,6 +55,8 @@ def _own_context(tls: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
     try:
         return tls()
     except Exception as exc:
+        if none_free(exc):
+            raise
         raise NoCertificateError(
             f"the worker's TLS certificate could not be made: {type(exc).__name__}: {exc}"
         ) from exc

@@ -6,9 +6,9 @@ such a failure has ``internal_error`` and a code of its own, and strict mode rep
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Sequence
 
+from wove_http_dev.descriptors import ADVICE, none_free
 from wove_http_dev.errors import CannotServeError
 from wove_http_dev.exception_text import message_of, traceback_of
 from wove_http_dev.printable import printable, to_stderr
@@ -24,7 +24,7 @@ def failure_code(exc: BaseException) -> str:
     service."""
     if isinstance(exc, CannotServeError):
         return exc.code
-    if isinstance(exc, OSError) and exc.errno in (errno.EMFILE, errno.ENFILE):
+    if none_free(exc):
         return "no-descriptor"
     return "internal-error"
 
@@ -56,4 +56,6 @@ def record_failure(
 
 def _describe(exc: BaseException) -> str:
     message = message_of(exc)
+    if none_free(exc):
+        return f"{message}; {ADVICE}"
     return message if isinstance(exc, CannotServeError) else f"{type(exc).__name__}: {message}"
