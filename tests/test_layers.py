@@ -18,7 +18,7 @@ TESTS = Path(__file__).parent
 # from entries in the rows above its own. A package that is split here is several entries.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("exception_text",),
-    ("printable",),
+    ("printable", "shell"),
     ("descriptors", "errors", "forks", "secret"),
     ("platforms", "ca_bundle", "call_site", "user_errors"),
     ("fields", "private_files"),

@@ -307,6 +307,20 @@ def test_serve_on_a_small_character_set(monkeypatch: pytest.MonkeyPatch, encodin
         assert served.interrupt()[1].count("-> 401") == 2
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp437"])
+def test_printed_paths_on_a_small_character_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    """The printed lines name the files, also where the terminal cannot show their names."""
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    state = tmp_path / "größe 報告"
+    with serving("--state-dir", str(state)) as served:
+        exports = [line for line in served.printed.splitlines() if line.startswith("export ")]
+        script = "\n".join([*exports, 'printf %s "$WOVE_WORKER_SECRET" | cat - "$SSL_CERT_FILE"'])
+        done = subprocess.run(["sh", "-c", script], capture_output=True, timeout=60, check=True)
+    assert done.stdout == (state / "secret").read_bytes() + (state / "bundle.pem").read_bytes()
+
+
 def test_serve_with_a_closed_stderr() -> None:
     """It serves with a closed stderr, whose number no socket gets."""
     line = shlex.join([*COMMAND, "serve", "--port", "0"])

@@ -125,14 +125,15 @@ def test_wrong_secret_in_a_variable(
 def test_secret_of_a_local_serve(
     diagnose: Diagnose, settings: MakeSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The file of a local ``serve`` with the right secret is named, and nothing is created."""
+    """The file of a local ``serve`` with the right secret is named, as a shell reads it, and
+    nothing is created."""
     monkeypatch.setenv("WORKER_SECRET", "hunter2")
-    state = tmp_path / "kept"
+    state = tmp_path / "two words"
     state.mkdir()
     (state / "secret").write_text("another")
     (state / "secret-8443").write_text(SECRET)
     done = diagnose(settings(), "--state-dir", str(state))
-    assert f'export WORKER_SECRET="$(cat {state}/secret-8443)"' in no_op(done)
+    assert f"export WORKER_SECRET=\"$(cat '{state}/secret-8443')\"" in no_op(done)
     assert SECRET not in done.out
     assert len([*state.iterdir()]) == 2
 
@@ -365,11 +366,12 @@ def test_trusted_by_a_local_serve(
     tmp_path: Path,
     wove_http_ca: CertificateAuthority,
 ) -> None:
-    """The bundle of a local ``serve`` is named if it would do."""
-    bundle = tmp_path / "bundle.pem"
+    """The bundle of a local ``serve`` is named, as a shell reads it, if it would do."""
+    bundle = tmp_path / "two words" / "bundle.pem"
+    bundle.parent.mkdir()
     bundle.write_bytes(wove_http_ca.cert_pem)
-    done = diagnose(settings(config={"url": secure.url}), "--state-dir", str(tmp_path))
-    assert f"a local serve: export SSL_CERT_FILE={bundle}" in no_op(done)
+    done = diagnose(settings(config={"url": secure.url}), "--state-dir", str(bundle.parent))
+    assert f"a local serve: export SSL_CERT_FILE='{bundle}'" in no_op(done)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ The secret is never printed, because a terminal's scrollback may be stored.
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import socket
 import sys
@@ -29,6 +28,7 @@ from wove_http_dev.platforms import require_posix
 from wove_http_dev.runs.observer import JournalObserver
 from wove_http_dev.runs.records import Exchange
 from wove_http_dev.service.port import Port
+from wove_http_dev.shell import shell_word
 from wove_http_dev.worker import HttpWorker
 
 
@@ -129,12 +129,12 @@ def _how_to_reach(worker: HttpWorker, state: StateDirectory) -> str:
         "",
     ]
     if worker.credentials.mode != "none":
-        file = shlex.quote(str(state.file_with(worker.secret, worker.port)))
+        file = shell_word(str(state.file_with(worker.secret, worker.port)))
         lines.append(f'export {SECRET_VARIABLE}="$(cat {file})"')
     variables = worker.client_env
     for name in CA_VARIABLES:
         if name in variables:
-            lines.append(f"export {name}={shlex.quote(variables[name])}")
-    no_proxy = shlex.quote(variables["no_proxy"])
+            lines.append(f"export {name}={shell_word(variables[name])}")
+    no_proxy = shell_word(variables["no_proxy"])
     lines += [f"export no_proxy={no_proxy} NO_PROXY={no_proxy}", ""]
     return "\n".join(lines)

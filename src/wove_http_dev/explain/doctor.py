@@ -26,6 +26,7 @@ from wove_http_dev.explain.no_op import (
 from wove_http_dev.explain.remote_environment import RemoteEnvironment
 from wove_http_dev.explain.task_calls import TaskCall
 from wove_http_dev.fields import did_you_mean, nearest
+from wove_http_dev.shell import shell_word
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def _kept(env: RemoteEnvironment, answer: Answer, serve: LocalServe, seconds: fl
     if answer.status != 401 or (file := kept_secret(env, serve, seconds)) is None:
         return ""
     variable = env.secret_variable or SECRET_VARIABLE
-    return f'; the worker has that of a local serve: export {variable}="$(cat {file})"'
+    return f'; the worker has that of a local serve: export {variable}="$(cat {shell_word(file)})"'
 
 
 def _default_environment(runtime: Any, calls: Sequence[TaskCall]) -> str:

@@ -28,6 +28,7 @@ from wove_http_dev.explain.network_checks import proxy_of, trusting_file
 from wove_http_dev.explain.remote_environment import RemoteEnvironment
 from wove_http_dev.protocol.messages import REASONS
 from wove_http_dev.secret import Secret, shown_url
+from wove_http_dev.shell import shell_word
 
 T = TypeVar("T")
 _REFUSALS = ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_HANDSHAKE_FAILURE")
@@ -274,7 +275,7 @@ def _distrust(
         file, origin = found
         return (
             f"the worker's certificate is not trusted ({reason}), but would be with the CAs of"
-            f" {origin}: export SSL_CERT_FILE={file}"
+            f" {origin}: export SSL_CERT_FILE={shell_word(file)}"
         )
     return (
         f"the worker's certificate is not trusted ({reason}); export SSL_CERT_FILE=FILE, a file"
