@@ -78,27 +78,52 @@ def _refused(state: HostState) -> list[str]:
     return lines
 
 
+def unused_answers(state: HostState) -> list[str]:
+    """Return a line for each stub and injection that matched none of the requests that arrived; an
+    empty list if nothing arrived.
+
+    Holds are not among them: who waits for one is told by that.
+    """
+    return _first(_unused_answers(state)) if state.journal.exchanges else []
+
+
 def _unused(state: HostState) -> list[str]:
     """Return a line for each hold, stub and injection that matched nothing, without those that a
     refused connection or another fault can have kept from it."""
-    if any(_keeps_requests_away(injection) for injection in state.faults.injections):
+    if _are_kept_away(state):
         return []
-    exchanges = state.journal.exchanges
-    seen = [run.task_id for run in state.journal.runs]
-    stopped = [e.task_id for e in exchanges if e.faults or not e.accepted]
-    lines = []
-    for gate in state.gates.made:
-        if not (gate.matched or gate.unused_ok or _any_is(gate.task, [*seen, *stopped])):
-            lines.append(
-                f"no run matched {at(gate.call, gate.place)}; {tasks_seen(gate.task, seen)}"
-            )
-    for stub in state.stubs.made:
-        if not (stub.matched or stub.unused_ok or _any_is(stub.task, stopped)):
-            lines.append(
-                f"no run matched {at(stub.call, stub.place)}; {tasks_seen(stub.task, seen)}"
-            )
+    seen, stopped = _task_names(state)
+    lines = [
+        f"no run matched {at(gate.call, gate.place)}; {tasks_seen(gate.task, seen)}"
+        for gate in state.gates.made
+        if not (gate.matched or gate.unused_ok or _any_is(gate.task, [*seen, *stopped]))
+    ]
+    return [*map(shortened_line, lines), *_unused_answers(state)]
+
+
+def _unused_answers(state: HostState) -> list[str]:
+    if _are_kept_away(state):
+        return []
+    seen, stopped = _task_names(state)
+    lines = [
+        f"no run matched {at(stub.call, stub.place)}; {tasks_seen(stub.task, seen)}"
+        for stub in state.stubs.made
+        if not (stub.matched or stub.unused_ok or _any_is(stub.task, stopped))
+    ]
     lines += [_unused_fault(each, seen) for each in state.faults.injections if _is_unused(each)]
     return [shortened_line(line) for line in lines]
+
+
+def _task_names(state: HostState) -> tuple[list[str], list[str | None]]:
+    """Return the tasks of the runs that were let in, and those of requests that were refused or
+    hit by a fault."""
+    seen = [run.task_id for run in state.journal.runs]
+    return seen, [e.task_id for e in state.journal.exchanges if e.faults or not e.accepted]
+
+
+def _are_kept_away(state: HostState) -> bool:
+    """Whether a fault may keep requests from arriving."""
+    return any(_keeps_requests_away(injection) for injection in state.faults.injections)
 
 
 def _keeps_requests_away(injection: Injection) -> bool:

@@ -22,6 +22,7 @@ from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.records import Exchange, RunLog
 from wove_http_dev.runs.stubs import UNSET, Stub, Stubs, make_source
 from wove_http_dev.runs.task_names import tasks_seen
+from wove_http_dev.service import host
 from wove_http_dev.service.host import HostState, ServiceHost
 
 
@@ -80,10 +81,11 @@ class WorkerSide(ClientSide):
 
     def report(self, hint: str = "") -> str:
         """Return the text that a failing test shows: failed runs with their tracebacks, open runs
-        and why they are open, where Wove's environment points, the journal, and the seed if a fault
-        uses it. ``hint`` says what the test's exception means; it stands in the place of what
-        "nothing arrived" can mean."""
+        and why they are open, stubs and faults that matched nothing of what arrived, where Wove's
+        environment points, the journal, and the seed if a fault uses it. ``hint`` says what the
+        test's exception means; it stands in the place of what "nothing arrived" can mean."""
         configured = self._configured > 0
+        self._state.journal.settle(host.SETTLE_TIME)
         text = report.report(
             self._state,
             title=repr(self),
@@ -91,6 +93,7 @@ class WorkerSide(ClientSide):
             stack=self._host.stack,
             environment=self.environment,
             configured=configured,
+            unused=() if self._disturbed else strict.unused_answers(self._state),
             where=strict.elsewhere(self.environment, self._urls) if configured else (),
             forked=self.forked_tasks,
         )
@@ -302,11 +305,17 @@ class WorkerSide(ClientSide):
         strict.check(
             self._state,
             allow_refusals=self._allow_refusals,
-            disturbed=any(injection.hits for injection in self._marked),
+            disturbed=self._disturbed,
             environment=self.environment if self._configured else None,
             urls=self._urls,
             report=self.report,
         )
+
+    @property
+    def _disturbed(self) -> bool:
+        """Whether the fault of the marker ``wove_http_faults`` hit something: what the test would
+        have sent afterwards is not known."""
+        return any(injection.hits for injection in self._marked)
 
 
 def _times(count: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +17,10 @@ import wove
 from wove import weave
 from wove.environment import DeliveryTimeoutError
 
-from tests.support import answer, weave_one
+from tests.support import TIMEOUT, answer, weave_one
 from wove_http_dev.errors import WaitTimeoutError
 from wove_http_dev.pytest_plugin import WorkerFactory
+from wove_http_dev.runs.records import Exchange
 from wove_http_dev.worker import HttpWorker
 
 
@@ -209,3 +211,53 @@ def test_nothing_arrived_since_reset(wove_http_worker: HttpWorker) -> None:
     weave_one(answer)
     wove_http_worker.reset()
     assert "nothing arrived since reset()" in wove_http_worker.report()
+
+
+def test_stub_that_matched_nothing_is_said(wove_http_worker: HttpWorker) -> None:
+    """The report of a test that failed because the name in ``stub()`` is misspelt says so: strict
+    mode checks only tests that passed."""
+    wove_http_worker.stub("anwser", result=1)
+    weave_one(answer)
+    line = "no run matched stub('anwser'); tasks seen: answer; did you mean 'answer'?"
+    assert line in wove_http_worker.report().splitlines()
+    wove_http_worker.reset()
+
+
+def test_fault_that_never_fired_is_said(wove_http_worker: HttpWorker) -> None:
+    """The report of a test that failed because a fault hit nothing says so."""
+    wove_http_worker.inject("status", task="anwser")
+    weave_one(answer)
+    line = "inject('status', task='anwser') never fired; tasks seen: answer; did you mean 'answer'?"
+    assert line in wove_http_worker.report().splitlines()
+    wove_http_worker.reset()
+
+
+def test_stub_is_not_said_to_match_nothing_before_anything_arrived(
+    wove_http_worker: HttpWorker,
+) -> None:
+    """Where nothing arrived, the report says why, and not that of each stub."""
+    wove_http_worker.stub("answer", result=1)
+    assert "stub" not in wove_http_worker.report()
+    wove_http_worker.reset()
+
+
+def test_reply_that_was_just_written_is_waited_for(
+    wove_http_worker: HttpWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client can have its answer before the worker records that it was written; the report does
+    not say then that it is still being written."""
+    journal = wove_http_worker.journal
+    close, settle, reporting = journal.close, journal.settle, threading.Event()
+
+    def closes_late(exchange: Exchange) -> None:
+        reporting.wait(TIMEOUT)
+        close(exchange)
+
+    def settles(timeout: float) -> None:
+        reporting.set()
+        settle(TIMEOUT)
+
+    monkeypatch.setattr(journal, "close", closes_late)
+    monkeypatch.setattr(journal, "settle", settles)
+    weave_one(answer)
+    assert "still being written" not in wove_http_worker.report()

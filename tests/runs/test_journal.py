@@ -539,3 +539,26 @@ def test_a_long_header_is_clipped() -> None:
 def test_header_with_a_long_name() -> None:
     """Of a header with a long name neither the whole name nor the value is stored."""
     assert recorded(Journal(), LONG, "value") == REDACTED
+
+
+def test_settle_waits_for_a_reply_that_is_being_written(
+    journal: Journal, pool: ThreadPoolExecutor
+) -> None:
+    """``settle()`` returns when an exchange that has a status is closed."""
+    exchange = journal.open()
+    exchange.status = 200
+
+    def settled() -> float | None:
+        journal.settle(TIMEOUT)
+        return exchange.duration
+
+    duration = pool.submit(settled)
+    journal.close(exchange)
+    assert duration.result(TIMEOUT) is not None
+
+
+def test_settle_does_not_wait_for_a_fault(journal: Journal) -> None:
+    """``settle()`` does not wait for a reply that a fault may delay."""
+    exchange = journal.open()
+    exchange.status, exchange.faults = 200, ["slow-body"]
+    journal.settle(threading.TIMEOUT_MAX)

@@ -30,13 +30,15 @@ def report(
     stack: Callable[[str], str],
     environment: str,
     configured: bool,
+    unused: Iterable[str],
     where: Iterable[str],
     forked: Sequence[str],
 ) -> str:
     """Return what a person needs to know about a worker whose test failed.
 
     ``hint`` says what the exception that ended the test means; empty if that is not known.
-    ``stack`` returns where the body of a run is at this moment. ``where`` says that Wove's
+    ``stack`` returns where the body of a run is at this moment. ``unused`` says which stubs and
+    injections matched nothing of what arrived. ``where`` says that Wove's
     ``environment`` does not send to the worker, and is empty if it does; ``configured`` is whether
     the worker was ever put into Wove's configuration. ``forked`` are the tasks of forked weaves.
     """
@@ -51,6 +53,7 @@ def report(
         _unanswered(journal),
         _refused(journal),
         _redirected(state),
+        unused,
         where,
         [] if known else _nothing_arrived(journal, environment, configured, forked),
         [journal.render()],

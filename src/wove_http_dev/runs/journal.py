@@ -147,6 +147,24 @@ class Journal:
         self.notify()
         self._notify_observers(lambda observer: observer.exchange_closed(exchange))
 
+    def settle(self, timeout: float) -> None:
+        """Wait until every reply that a client may have is recorded as written, at most ``timeout``
+        seconds: a client has the last byte before the thread that sent it runs again. Replies that
+        a fault may delay are not waited for."""
+
+        def settled() -> bool:
+            return not any(
+                exchange.duration is None and exchange.status is not None and not exchange.faults
+                for exchange in self._kept.exchanges
+            )
+
+        with self._changed:
+            self._waiting += 1
+            try:
+                self._changed.wait_for(settled, timeout)
+            finally:
+                self._waiting -= 1
+
     def add_run(self, run: Run) -> None:
         """Add ``run``."""
         self._notify_observers(lambda observer: observer.run_added(run))

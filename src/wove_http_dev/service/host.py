@@ -35,7 +35,8 @@ STOP_GRACE = 1.0
 REPLY_GRACE = 0.5
 """Seconds that requests being served get to be answered when the service stops."""
 SETTLE_TIME = 0.2
-"""Seconds that ``flush_journal(settle=True)`` waits for handshakes in progress."""
+"""Seconds that ``flush_journal(settle=True)`` waits for handshakes in progress, and a report for
+replies that are being written."""
 
 STOPPED = Outcome(
     "error",
