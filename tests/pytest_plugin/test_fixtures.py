@@ -415,9 +415,10 @@ def test_trap(pytester: pytest.Pytester, source: str, words: str) -> None:
 
 
 def test_trap_as_an_error(pytester: pytest.Pytester) -> None:
-    """A project that makes warnings errors sees it at the teardown."""
+    """A project that makes warnings errors sees it at the teardown, without a traceback."""
     result = run(pytester, REPEATED, "-W", "error::wove_http_dev.WoveTrapWarning")
     result.assert_outcomes(passed=1, errors=1)
+    result.stdout.re_match_lines_random(["the task 'render' ran 2 times for .*"])
 
 
 ISOLATED = """

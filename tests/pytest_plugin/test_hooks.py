@@ -41,6 +41,35 @@ def test_report_section_is_printable(pytester: pytest.Pytester, arguments: tuple
     result.stdout.fnmatch_lines([r"*run_task x\n?9 \x1b[[]2J\ud800 r -> 401*", "*1 failed*"])
 
 
+UNITTEST = """
+import unittest
+
+class TestAnswer(unittest.TestCase):
+    @pytest.fixture(autouse=True)
+    def worker(self, wove_http_worker): pass
+
+    def test_it(self):
+        with weave() as w:
+            @w.do(environment="workers")
+            def answer(): raise ValueError("no such account")
+        w.result.answer
+"""
+
+
+def test_report_section_of_a_unittest_case(pytester: pytest.Pytester) -> None:
+    """A failed test of a ``unittest.TestCase`` shows its worker's report too."""
+    run(pytester, UNITTEST).stdout.fnmatch_lines(
+        ["*- wove http worker -*", "answer * failed: ValueError: no such account"]
+    )
+
+
+def test_traceback_of_a_unittest_case_ends_at_its_own_line(pytester: pytest.Pytester) -> None:
+    """What Wove and asyncio did below the line of a ``unittest.TestCase`` is left out."""
+    result = run(pytester, UNITTEST)
+    result.stdout.fnmatch_lines([">       w.result.answer"])
+    result.stdout.no_fnmatch_line("*asyncio?tasks.py*")
+
+
 def test_report_section_of_a_passed_test(pytester: pytest.Pytester) -> None:
     """The report of a passed test does not show its worker's journal."""
     result = run(pytester, PASSING, "-rA")

@@ -78,6 +78,15 @@ MISTAKES = {
         "test_it (line 2): wove_http_faults: the test must use wove_http_worker, where the fault is"
         " injected: request that fixture",
     ),
+    "faults-unittest": (
+        "import unittest\n"
+        "class TestIt(unittest.TestCase):\n"
+        "    @pytest.mark.wove_http_faults('hang')\n"
+        "    def test_it(self): pass",
+        "TestIt.test_it (line 4): the marker wove_http_faults does nothing in a unittest.TestCase,"
+        " whose tests pytest cannot run once per fault: write a plain class or function, or call"
+        " worker.inject() in the test",
+    ),
     "faults": (
         "@pytest.mark.wove_http_faults('hagn')\ndef test_it(wove_http_worker): pass",
         "test_it (line 2): wove_http_faults: unknown fault or family 'hagn'; did you mean 'hang'?",

@@ -245,7 +245,13 @@ def _warn_of_traps(node: pytest.Item, workers: list[ClientSide]) -> None:
     from wove_http_dev.explain.traps import traps
 
     for text in traps(workers):
-        node.warn(WoveTrapWarning(text))
+        complaint = ""
+        try:
+            node.warn(WoveTrapWarning(text))
+        except WoveTrapWarning as exc:  # with -W error
+            complaint = str(exc)
+        if complaint:  # outside the except block: no exception is chained to it
+            pytest.fail(complaint, pytrace=False)
 
 
 def _check(worker: ClientSide, node: pytest.Item) -> None:

@@ -91,10 +91,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Refuse misspelt markers. Import what a test with a worker needs before its fixtures are set
-    up, and keep the worker's files real under pyfakefs. Add the plugin's own fixtures that the test
-    needs."""
+    """Refuse markers that are misspelt or have no effect. Import what a test with a worker needs
+    before its fixtures are set up, and keep the worker's files real under pyfakefs. Add the
+    plugin's own fixtures that the test needs."""
     _refuse_misspelt_markers(item)
+    if item.get_closest_marker("wove_http_faults") is not None:
+        from wove_http_dev.pytest_plugin.markers import why_without_faults
+
+        if (why := why_without_faults(item)) is not None:
+            pytest.fail(why, pytrace=False)
     names = getattr(item, "fixturenames", None)
     if names is None:  # an item of another kind: it has no fixtures
         return
@@ -127,21 +132,30 @@ def _refuse_misspelt_markers(item: pytest.Item) -> None:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     """Store whether the test's body passed, for the fixtures; add each worker's report to a
     failure."""
-    if call.excinfo is not None:
-        _advise_about_scope(call.excinfo.value)
+    exc = _exception_of(item, call)
+    if exc is not None:
+        _advise_about_scope(exc)
     sections = []
-    if call.excinfo is not None and _concerns(item, call.excinfo.value):
-        sections = _sections(item, call.excinfo.value)
+    if exc is not None and _concerns(item, exc):
+        sections = _sections(item, exc)
         if not item.config.getoption("fulltrace"):
             from wove_http_dev.pytest_plugin.short_traceback import shorten_traceback
 
-            shorten_traceback(call.excinfo.value)
+            shorten_traceback(exc)
     outcome = yield
     report: pytest.TestReport = outcome.get_result()
     if report.when == "call":
         item.stash[PASSED] = report.passed
     if report.failed:
         report.sections += [("wove http worker", section) for section in sections]
+
+
+def _exception_of(item: pytest.Item, call: pytest.CallInfo[None]) -> BaseException | None:
+    """Return what ended this phase of the test; ``None`` if nothing did."""
+    # A unittest.TestCase keeps its exceptions from pytest, which puts the first into ``call`` only
+    # after the beginning of this hook (_pytest/unittest.py, pytest_runtest_makereport).
+    kept = getattr(item, "_excinfo", None) or [call.excinfo]
+    return None if kept[0] is None else kept[0].value
 
 
 def _concerns(item: pytest.Item, exc: BaseException) -> bool:

@@ -147,6 +147,19 @@ def why_without_effect(item: pytest.Item) -> str | None:
     return f"{where} is for a worker, and the test uses none: request the fixture wove_http_worker"
 
 
+def why_without_faults(item: pytest.Item) -> str | None:
+    """Return why the test does not run once per fault although its marker ``wove_http_faults`` asks
+    for that; ``None`` if it does."""
+    callspec = getattr(item, "callspec", None)
+    if not isinstance(item, pytest.Function) or callspec is not None:
+        return None
+    return (
+        f"{place(item)}: the marker wove_http_faults does nothing in a unittest.TestCase, whose"
+        " tests pytest cannot run once per fault: write a plain class or function, or call"
+        " worker.inject() in the test"
+    )
+
+
 def why_misspelt(item: pytest.Item, name: str, known: Iterable[str]) -> str | None:
     """Return which of ``known`` the marker ``name`` was probably meant to be; ``None`` if it is
     like none of them, or the project has registered it as its own."""
