@@ -396,6 +396,14 @@ class TestAdvice:
         """Without a near word the suggestion is None."""
         assert nearest("zzz", ["count", "delay"]) is None
 
+    def test_names_that_are_no_strings(self) -> None:
+        """A user's dict may have other keys: they are listed, and are like nothing."""
+        known: list[Any] = [7, "delay"]
+        assert (did_you_mean("dely", known), did_you_mean("zzz", known)) == (
+            "did you mean 'delay'?",
+            "there are 7, delay",
+        )
+
     @pytest.mark.parametrize(
         ("word", "otherwise", "advice"),
         [

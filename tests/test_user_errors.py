@@ -21,6 +21,26 @@ def test_one_line_errors() -> None:
     assert raised.value.__suppress_context__
 
 
+def test_notes_are_left_out() -> None:
+    """The line has the exception's own message, not a note that was added to it."""
+    noted = ValueError("no such account")
+    noted.__notes__ = ["seen while reading accounts.csv"]  # add_note() came with Python 3.11
+    with (
+        pytest.raises(UsageError, match="cannot do it: ValueError: no such account"),
+        one_line_errors("cannot do it"),
+    ):
+        raise noted
+
+
+def test_syntax_error_is_described() -> None:
+    """Of a syntax error the line has the message, not the source line before it."""
+    with (
+        pytest.raises(UsageError, match="cannot do it: SyntaxError: "),
+        one_line_errors("cannot do it"),
+    ):
+        compile("def f(:", "users_code.py", "exec")
+
+
 def test_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The place is that in the user's code, also where the error comes from a library."""
     monkeypatch.chdir(tmp_path)

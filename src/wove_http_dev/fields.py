@@ -299,8 +299,10 @@ def changed(instance: Any) -> list[str]:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the member of ``known`` that is spelled most like ``word``, if one is close."""
-    close = difflib.get_close_matches(word, list(known), n=1)
+    """Return the member of ``known`` that is spelled most like ``word``, if one is close. (A user's
+    own dict may have keys that are no strings: those are like nothing.)"""
+    names = [each for each in known if isinstance(each, str)]
+    close = difflib.get_close_matches(word, names, n=1) if isinstance(word, str) else []
     return close[0] if close else None
 
 
@@ -311,7 +313,7 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     close = nearest(word, names)
     if close is not None:
         return f"did you mean {close!r}?"
-    return otherwise or f"there are {', '.join(names)}"
+    return otherwise or f"there are {', '.join(map(str, names))}"
 
 
 def _kinds(hint: Any) -> tuple[type, ...]:

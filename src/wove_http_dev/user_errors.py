@@ -16,14 +16,21 @@ _INSTALLED = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "p
 @contextmanager
 def one_line_errors(what: str) -> Iterator[None]:
     """Raise a :class:`UsageError` in place of an exception of the user's code, also ``SystemExit``:
-    ``what``, the last line of the exception, and its place in the user's code."""
+    ``what``, the type and message of the exception, and its place in the user's code."""
     try:
         yield
     except KeyboardInterrupt:
         raise
     except BaseException as exc:
-        last = traceback.format_exception_only(type(exc), exc)[-1]
-        raise UsageError(f"{what}: {' '.join(last.split())}{_place(exc)}") from None
+        raise UsageError(f"{what}: {_described(exc)}{_place(exc)}") from None
+
+
+def _described(exc: BaseException) -> str:
+    """Return the type and the message of ``exc`` in one line."""
+    lines = traceback.format_exception_only(type(exc), exc)
+    # The source line of a SyntaxError is before it, indented; notes (Python 3.11) are after it.
+    described = next(line for line in lines if not line.startswith(" "))
+    return " ".join(described.split())
 
 
 def _place(exc: BaseException) -> str:

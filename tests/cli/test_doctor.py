@@ -164,6 +164,8 @@ def test_import_fails(source: str, message: str) -> None:
         (["app/settings.py"], "is not MODULE or MODULE:FUNCTION, e.g. myapp.settings"),
         (["settings.py"], "is not MODULE"),
         (["app.settings:"], "is not MODULE"),
+        (["."], "is not MODULE"),
+        (["app.settings:waits"], "app.settings:waits is called, not awaited"),
         (["app.settings:configure"], "app.settings has no function 'configure'"),
         (["app.settings:fails"], "app.settings:fails cannot be called: KeyError: 'x'"),
         (["app.settings"], "configures no environment with the http or https executor"),
@@ -177,9 +179,19 @@ def test_import_fails(source: str, message: str) -> None:
 def test_usage(arguments: list[str], words: str) -> None:
     """A usage error is one line, with exit status 2."""
     Path("app").mkdir()
-    Path("app/settings.py").write_text("def fails():\n    raise KeyError('x')\n")
+    Path("app/settings.py").write_text(
+        "def fails():\n    raise KeyError('x')\nasync def waits(): ...\n"
+    )
     done = run("doctor", *arguments)
     assert (done.returncode, done.stderr.count("\n"), words in done.stderr) == (2, 1, True)
+
+
+def test_environment_whose_name_is_no_string() -> None:
+    """Wove takes any name; one that is no string is shown like the others."""
+    http = "{'executor': 'http', 'executor_config': {'url': 'http://127.0.0.1:9/x'}}"
+    done = doctor(f"import wove\nwove.config(environments={{7: {http}}})")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "environment 7 at http://127.0.0.1:9/x" in done.stdout
 
 
 def test_broken_config_file() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import os
 import sys
 from collections.abc import Iterable
@@ -144,7 +145,8 @@ def _configure(spec: str | None) -> ModuleType | None:
             wove.config()
         return None
     name, colon, function = spec.partition(":")
-    if not name or bool(colon) is not bool(function) or os.sep in name or name.endswith(".py"):
+    is_a_file = os.sep in name or name.endswith(".py") or not name.strip(".")
+    if is_a_file or bool(colon) is not bool(function):
         raise UsageError(f"{spec!r} is not MODULE or MODULE:FUNCTION, e.g. myapp.settings")
     with one_line_errors(f"cannot import {name!r}"):
         module = importlib.import_module(name)
@@ -152,6 +154,8 @@ def _configure(spec: str | None) -> ModuleType | None:
         configure = getattr(module, function, None)
         if not callable(configure):
             raise UsageError(f"{name} has no function {function!r}")
+        if inspect.iscoroutinefunction(configure):
+            raise UsageError(f"{spec} is called, not awaited: name a plain function")
         with one_line_errors(f"{spec} cannot be called"):
             configure()
     return module
