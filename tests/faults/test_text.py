@@ -359,7 +359,9 @@ class TestReadInjection:
         [
             (["status times=1", "hang times=2"], {}, "times= is given twice, 1 and 2"),
             (["status times=1"], {"times": 2}, "times= is given twice, 1 and 2"),
-            ([3], {}, "a fault is an instance or a string, not 3"),
+            ([3], {}, "a fault is an instance or a string, not 3$"),
+            (["status", 503], {}, r"not 503; name a field: inject\('status', code=…\)$"),
+            (["empty-body", 1], {}, "a fault is an instance or a string, not 1$"),
             (["status"], {"times": 0}, "times takes a whole number, 1 or more"),
         ],
     )

@@ -224,6 +224,12 @@ class TestReleasing:
         with pytest.raises(UsageError, match="1 or more"):
             parking.gates.hold(release_when=number)
 
+    @pytest.mark.parametrize("task", ["", 7])
+    def test_task_that_is_no_name(self, parking: Parking, task: Any) -> None:
+        """A ``task`` that can match no run is a usage error."""
+        with pytest.raises(UsageError, match="task must be a name or a glob"):
+            parking.gates.hold(task)
+
 
 class TestWaiting:
     """Waiting for arrivals."""

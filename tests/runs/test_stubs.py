@@ -179,6 +179,8 @@ class TestEvents:
         ({"events": None}, "list of event frames"),
         ({"events": [{"type": object()}]}, "must fit JSON"),
         ({"events": [{"result_pickle": b"bytes"}]}, "must fit JSON"),
+        ({"result": threading.Lock()}, "stub result=, a lock, cannot be pickled, as an answer"),
+        ({"result": [1, threading.Lock()]}, "stub result=, a lock, cannot be pickled"),
     ],
 )
 def test_usage_errors(words: dict[str, Any], message: str) -> None:

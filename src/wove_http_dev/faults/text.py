@@ -95,10 +95,18 @@ def read_injection(
             fault, given = parse_fault(fault, given=fields)
             _merge(selection, given)
         if not isinstance(fault, Fault):
-            raise UsageError(f"a fault is an instance or a string, not {fault!r}")
+            raise UsageError(
+                f"a fault is an instance or a string, not {fault!r}{_named(instances)}"
+            )
         instances.append(fault)
     _merge(selection, _given(Selector(**words)))
     return tuple(instances), Selector(**selection)
+
+
+def _named(before: list[Fault]) -> str:
+    """Return what to do about a value that follows a fault and was perhaps meant as its field."""
+    names = list(fields_of(type(before[-1]))) if before else []
+    return f"; name a field: inject({before[-1].name!r}, {names[0]}=…)" if names else ""
 
 
 def expand_marker_words(words: Iterable[Any]) -> list[str | Fault]:

@@ -43,7 +43,7 @@ class Gate:
         *,
         unused_ok: bool = False,
     ) -> None:
-        if task is not None and not isinstance(task, str):
+        if task is not None and not (isinstance(task, str) and task):
             raise UsageError(f"task must be a name or a glob, not {task!r}")
         if release_when is not None and (type(release_when) is not int or release_when < 1):
             raise UsageError(

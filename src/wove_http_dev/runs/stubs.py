@@ -15,6 +15,7 @@ from typing import Any
 
 from wove_http_dev.call_site import call_site
 from wove_http_dev.errors import UsageError, cannot_travel
+from wove_http_dev.exception_text import message_of
 from wove_http_dev.printable import shortened
 from wove_http_dev.protocol.frames import Event, dumps
 from wove_http_dev.runs.outcome import Outcome, error_outcome
@@ -39,6 +40,16 @@ Source = Callable[[Run], StubAnswer]
 
 def _result(value: Any) -> StubAnswer:
     return StubAnswer(Outcome("result", result_pickle=dumps(value)))
+
+
+def _given_result(value: Any) -> StubAnswer:
+    try:
+        return _result(value)
+    except Exception as exc:  # a user's __reduce__ may raise anything
+        kind = type(value).__qualname__
+        raise UsageError(
+            f"stub result=, a {kind}, cannot be pickled, as an answer must be: {message_of(exc)}"
+        ) from None
 
 
 def _error(value: Any) -> StubAnswer:
@@ -105,12 +116,12 @@ def make_source(*, result: Any = UNSET, error: Any = UNSET, events: Any = UNSET)
         raise UsageError("stub() takes exactly one of result=, error= and events=")
     if result is not UNSET:
         if isinstance(result, list):
-            return _in_order("result", result, _result)
+            return _in_order("result", result, _given_result)
         if inspect.iscoroutinefunction(result):
             raise UsageError("result= is called, not awaited: give stub() a plain function")
         if callable(result):
             return _computed(result)
-        answer = _result(result)
+        answer = _given_result(result)
     elif error is not UNSET:
         if isinstance(error, list):
             return _in_order("error", error, _error)
