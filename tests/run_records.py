@@ -21,6 +21,8 @@ def make_run(
     initial_value: bool = False,
     args: Mapping[str, Any] | None = None,
     args_pickle: bytes | None = None,
+    callable_pickle: bytes | None = None,
+    exchange_number: int | None = None,
 ) -> Run:
     """A run that was accepted and has not started."""
     return Run(
@@ -29,7 +31,9 @@ def make_run(
         delivery={},
         initial_value=initial_value,
         args_pickle=dumps(dict(args or {})) if args_pickle is None else args_pickle,
+        callable_pickle=callable_pickle,
         received=0.0,
+        exchange_number=exchange_number,
     )
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +15,7 @@ from wove_http_dev.exception_text import (
     TRACEBACK_LIMIT,
     cut_middle,
     message_of,
+    place_of,
     traceback_of,
 )
 
@@ -171,3 +175,72 @@ class TestTraceback:
     def test_hostile(self, exc: Exception) -> None:
         """An exception that cannot be formatted is named all the same."""
         assert type(exc).__name__ in traceback_of(exc)
+
+
+class HasNoTraceback(Exception):
+    """An exception whose ``__traceback__`` cannot be read."""
+
+    @property
+    def __traceback__(self) -> None:  # type: ignore[override]
+        raise SystemExit(1)
+
+
+def run_code(code: str, file: str) -> BaseException:
+    """The exception that ``code``, which is in ``file``, raises."""
+    return raised(lambda: exec(compile(code, file, "exec"), {}))
+
+
+class TestPlace:
+    """``place_of`` returns where in the user's code an exception was raised."""
+
+    def test_innermost_call(self) -> None:
+        """The place is the file, the line and the function that raised."""
+        line = fail.__code__.co_firstlineno + 1
+        place = place_of(raised(lambda: fail(ValueError("no"))))
+        assert place == f"{os.path.relpath(__file__)}:{line} in fail"
+
+    def test_calls_of_a_library_are_left_out(self) -> None:
+        """An exception of a library is at the line of the user's code that called it."""
+        place = place_of(raised(lambda: json.loads("{")))
+        assert place is not None
+        assert place.startswith(f"{os.path.relpath(__file__)}:")
+
+    def test_installed_application(self) -> None:
+        """If all code is installed, the place is the task's own call, not the library's."""
+        exc = run_code("import json\njson.loads('{')", "/x/lib/site-packages/app.py")
+        exc.__traceback__ = exc.__traceback__.tb_next.tb_next  # type: ignore[union-attr]
+        assert place_of(exc) == "/x/lib/site-packages/app.py:2 in <module>"
+
+    def test_code_without_a_file(self) -> None:
+        """Code that has no file, as in an interactive session, has a place, too."""
+        exc = run_code("1 / 0", "<stdin>")
+        exc.__traceback__ = exc.__traceback__.tb_next.tb_next  # type: ignore[union-attr]
+        assert place_of(exc) == "<stdin>:1 in <module>"
+
+    def test_syntax_error(self) -> None:
+        """A syntax error is at its own line."""
+        assert place_of(run_code("x = 1\ny = (", "/x/app.py")) == "/x/app.py:2"
+
+    def test_without_user_code(self) -> None:
+        """An exception that was not raised in the user's code has no place."""
+        assert place_of(ValueError("no")) is None
+
+    def test_hostile(self) -> None:
+        """An exception whose attributes raise has no place."""
+        assert place_of(HasNoTraceback()) is None
+
+    def test_removed_working_directory(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Without a working directory the path is absolute."""
+        directory = tmp_path / "removed"
+        directory.mkdir()
+        monkeypatch.chdir(directory)
+        directory.rmdir()
+        assert place_of(run_code("x = (", "/x/app.py")) == "/x/app.py:1"
+
+    def test_limit(self) -> None:
+        """A long name does not make a long place."""
+        name = "f" * 10_000
+        exc = run_code(f"def {name}(): 1 / 0\n{name}()", "/x/app.py")
+        assert len(place_of(exc) or "") == 300

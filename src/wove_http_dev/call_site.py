@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
+from wove_http_dev.exception_text import shown_path
 from wove_http_dev.printable import shortened
 
 LIMIT = 200
@@ -20,17 +20,9 @@ def call_site() -> str:
         if frame.f_back is None:
             return ""
         frame = frame.f_back
-    return shortened(f"{_shown_path(frame.f_code.co_filename)}:{frame.f_lineno}", LIMIT)
+    return shortened(f"{shown_path(frame.f_code.co_filename)}:{frame.f_lineno}", LIMIT)
 
 
 def at(call: str, place: str) -> str:
     """Return ``call``, and its place if that is known."""
     return f"{call} at {place}" if place else call
-
-
-def _shown_path(path: str) -> str:
-    try:
-        below = os.path.join(os.getcwd(), "")
-    except OSError:  # a test has removed its working directory
-        return path
-    return path[len(below) :] if path.startswith(below) else path

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import traceback
 from collections.abc import Iterator
 from types import TracebackType
@@ -19,8 +20,13 @@ _CAUSES = 50
 """Exceptions (causes, contexts, members of groups) that are shown with the one that is
 described."""
 
+_PLACE_LIMIT = 300
+"""Characters of the place of an error."""
+
 CALLERS = tuple(os.path.join(os.path.dirname(file), "") for file in (__file__, asyncio.__file__))
 """The folders of the code that calls tasks: this package and asyncio."""
+_STDLIB = os.path.join(os.path.dirname(os.__file__), "")
+_INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\]")
 
 
 def cut_middle(text: str, limit: int) -> str:
@@ -64,6 +70,48 @@ def traceback_of(exc: BaseException, limit: int = TRACEBACK_LIMIT) -> str:
     except BaseException:  # this calls the user's __str__ and reads __notes__
         text = f"{type(exc).__name__}: {message_of(exc, limit)}"
     return cut_middle(text, limit)
+
+
+def place_of(exc: BaseException) -> str | None:
+    """Return where in the user's code ``exc`` was raised, ``app.py:12 in convert``: the innermost
+    call that is neither of this package nor of a library. If all code of the task is of a library
+    or has no file, return the task's own call; ``None`` if the user's code was not called.
+
+    A path below the working directory is relative to it. Never raises.
+    """
+    try:
+        place = _place_of(exc)
+    except BaseException:  # attributes of a user's class
+        return None
+    return place and place[:_PLACE_LIMIT]
+
+
+def _place_of(exc: BaseException) -> str | None:
+    if isinstance(exc, SyntaxError) and exc.filename and not exc.filename.startswith("<"):
+        return f"{shown_path(exc.filename)}:{exc.lineno}"
+    first = found = None
+    entry = exc.__traceback__
+    while entry is not None:
+        file = entry.tb_frame.f_code.co_filename
+        if not file.startswith((*CALLERS, "<frozen ")):
+            first = first or entry
+            if not file.startswith(("<", _STDLIB)) and not _INSTALLED.search(file):
+                found = entry
+        entry = entry.tb_next
+    found = found or first
+    if found is None:
+        return None
+    code = found.tb_frame.f_code
+    return f"{shown_path(code.co_filename)}:{found.tb_lineno} in {code.co_name}"
+
+
+def shown_path(file: str) -> str:
+    """Return the path of ``file`` from the working directory, if it is below it."""
+    try:
+        below = os.path.join(os.getcwd(), "")
+    except OSError:  # the working directory was removed
+        return file
+    return file.removeprefix(below)
 
 
 def _calls_of(exc: BaseException) -> TracebackType | None:

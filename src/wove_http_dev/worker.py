@@ -41,8 +41,10 @@ class HttpWorker(WorkerSide):
     ``options`` are those of :class:`wove_http_dev.options.Options`. ``ca`` is a
     :class:`CertificateAuthority` that workers share (default: a new one). ``label`` and ``seed``
     make random decisions of faults repeatable. ``limits`` restricts the connections. ``before_run``
-    is called in the task's thread before each task is loaded. Raises :class:`UsageError` for an
-    option that is not allowed.
+    is called in the task's thread before each task is loaded. With ``inspected``, runs keep what a
+    person is shown of them (``run.args_text``, ``run.result_text``) and what is needed to
+    run them again (``run.callable_pickle``). Raises :class:`UsageError` for an option that is not
+    allowed.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class HttpWorker(WorkerSide):
         seed: int = 0,
         limits: Limits | None = None,
         before_run: Callable[[], None] | None = None,
+        inspected: bool = False,
         **options: Unpack[WorkerOptions],
     ) -> None:
         options = cast("WorkerOptions", hide_secrets(options))
@@ -61,7 +64,7 @@ class HttpWorker(WorkerSide):
             given.security, secret=given.secret, key=given.key, clock_skew=given.clock_skew
         )
         given.check_exposure(shared.mode)
-        super().__init__(given, shared, label, seed)
+        super().__init__(given, shared, label, seed, inspected)
         self._check_options()  # before there is a port: one that is in use must not hide it
         self._own_ca = ca is None
         self._ca = ca

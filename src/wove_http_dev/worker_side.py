@@ -32,9 +32,11 @@ class WorkerSide(ClientSide):
 
     _host: ServiceHost
 
-    def __init__(self, options: Options, credentials: Credentials, label: str, seed: int) -> None:
+    def __init__(
+        self, options: Options, credentials: Credentials, label: str, seed: int, inspected: bool
+    ) -> None:
         super().__init__(options, credentials)
-        journal = Journal(secrets=[self.secret])
+        journal = Journal(secrets=[self.secret], display=inspected, keep_callables=inspected)
         self._state = HostState(
             journal=journal,
             gates=Gates(journal),

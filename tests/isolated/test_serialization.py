@@ -96,6 +96,19 @@ def test_run() -> None:
     assert (copy.task_id, copy.run_id, copy.args) == ("report", "r-1", {"x": 1})
 
 
+@pytest.mark.parametrize("payload", [None, b"\x80\x04\xff"])
+def test_callable(payload: bytes | None) -> None:
+    """The pickled function is sent, if the journal keeps it."""
+    record = through_json(serialization.run_to_record(make_run(callable_pickle=payload)))
+    assert serialization.run_from_record(record).callable_pickle == payload
+
+
+def test_exchange_number() -> None:
+    """A received run has the number of the receiving journal's exchange."""
+    record = through_json(serialization.run_to_record(make_run(exchange_number=1)))
+    assert serialization.run_from_record(record, 7).exchange_number == 7
+
+
 def test_changes() -> None:
     """A run's later changes are applied, except its state, which the journal changes."""
     run, copy = make_run(), make_run()
@@ -104,8 +117,24 @@ def test_changes() -> None:
     assert (copy.state, copy.executions, copy.abandoned) == ("received", 2, True)
 
 
+def test_text_of_arguments() -> None:
+    """The text of a run's arguments is sent with the changes."""
+    run, copy = make_run(), make_run()
+    run.args_text = "n=3"
+    serialization.update_run(copy, through_json(serialization.changes_to_record(run)))
+    assert copy.args_text == "n=3"
+
+
 @pytest.mark.parametrize(
-    "outcome", [returned([1, 2]), FAILED, CANCELLED], ids=["result", "error", "cancelled"]
+    "outcome",
+    [
+        returned([1, 2]),
+        FAILED,
+        CANCELLED,
+        Outcome("result", b"", result_text="[1, 2]"),
+        Outcome("error", error={}, place="app.py:12 in convert"),
+    ],
+    ids=["result", "error", "cancelled", "text", "place"],
 )
 def test_outcome(outcome: Outcome) -> None:
     """An outcome is equal to the one that was sent."""

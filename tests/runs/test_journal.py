@@ -30,6 +30,39 @@ def recorded(journal: Journal, name: str, value: str) -> str:
     return exchange.headers[0][1]
 
 
+class TestAnswered:
+    """When a run was answered."""
+
+    @pytest.mark.parametrize(("written", "answered"), [(True, 102.0), (False, None)])
+    def test_answered(self, journal: Journal, written: bool, answered: float | None) -> None:
+        """A run is answered when the exchange that delivered it ends with its reply written."""
+        exchange = journal.open()
+        run = make_run(exchange_number=exchange.number)
+        journal.add_run(run)
+        exchange.written = written
+        journal.close(exchange)
+        assert run.answered == answered
+
+    def test_end_of_another_exchange(self, journal: Journal) -> None:
+        """The end of another exchange says nothing of the run."""
+        run = make_run(exchange_number=journal.open().number)
+        journal.add_run(run)
+        other = journal.open()
+        other.written = True
+        journal.close(other)
+        assert run.answered is None
+
+    def test_ended_run_is_not_kept(self, journal: Journal) -> None:
+        """After its exchange has ended, only the journal's limits keep a run."""
+        exchange = journal.open()
+        journal.add_run(make_run(exchange_number=exchange.number))
+        journal.close(exchange)
+        reference = weakref.ref(journal.runs.last)
+        journal.clear()
+        gc.collect()
+        assert reference() is None
+
+
 class TestExchanges:
     """Requests and connections."""
 

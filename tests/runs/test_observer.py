@@ -148,6 +148,25 @@ class TestObservers:
         kinds = ["opened", "updated", "closed", "added", "changed", "finished", "lost"]
         assert list(dict.fromkeys(names)) == kinds
 
+    def test_new_text(self, journal: Journal, recorder: Recorder) -> None:
+        """A new text of a run is a change."""
+        run = make_run()
+        journal.update_run(run)
+        assert recorder.calls == [("changed", "received")]
+
+    @pytest.mark.parametrize(
+        ("display", "calls"), [(True, ["changed", "closed"]), (False, ["closed"])]
+    )
+    def test_answered(self, display: bool, calls: list[str]) -> None:
+        """When a run was answered is a change before its exchange is closed, if runs are to be
+        shown."""
+        journal, recorder = Journal(display=display), Recorder()
+        exchange = journal.open()
+        journal.add_run(make_run(exchange_number=exchange.number))
+        journal.observe(recorder)
+        journal.close(exchange)
+        assert [call[0] for call in recorder.calls] == calls
+
     def test_default(self, journal: Journal) -> None:
         """The default observer does nothing."""
         journal.observe(JournalObserver())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from tests.run_records import FAILED, SECRET, finished_run, make_run, returned
-from tests.support import answer, weave_one
+from tests.support import MakeWorker, answer, weave_one
 from wove_http_dev import HttpWorker
 from wove_http_dev.errors import UsageError
 from wove_http_dev.protocol.authenticator import Verdict
@@ -178,6 +180,28 @@ class TestRun:
         """A run that has not started has no duration."""
         assert make_run().duration is None
 
+    def test_error_place(self, journal: Journal) -> None:
+        """A failed run says where in the user's code it failed."""
+        outcome = Outcome("error", error={}, place="app.py:12 in convert")
+        assert finished_run(journal, outcome).error_place == "app.py:12 in convert"
+
+    def test_no_error_place(self, journal: Journal) -> None:
+        """A run that did not fail has no place."""
+        assert finished_run(journal, returned(1)).error_place is None
+
+    def test_result_text(self, journal: Journal) -> None:
+        """A run has the text of its result, if there is one."""
+        assert finished_run(journal, Outcome("result", b"", result_text="1")).result_text == "1"
+
+    def test_held_by(self, journal: Journal) -> None:
+        """A run is held by nothing once it is no longer held."""
+        run = make_run()
+        run._held_by = ("hold()",)
+        journal.change(run, "held")
+        held = run.held_by
+        journal.change(run, "running")
+        assert (held, run.held_by) == (("hold()",), ())
+
     def test_repr(self) -> None:
         """The repr has task, run and state, and no payload."""
         run = make_run("t", run_id="workers:0123456789", args={"x": SECRET})
@@ -286,3 +310,65 @@ def test_last_of_a_task_that_did_not_run(wove_http_worker: HttpWorker) -> None:
     text = r"^no run of 'anwser'; tasks seen: answer; did you mean 'answer'\?$"
     with pytest.raises(LookupError, match=text):
         _ = wove_http_worker.runs["anwser"].last
+
+
+def test_place_of_a_task(wove_http_worker: HttpWorker) -> None:
+    """A failed run says which line of the task failed."""
+
+    def convert() -> float:
+        return 1 / 0
+
+    with pytest.raises(ZeroDivisionError):
+        weave_one(convert)
+    line = convert.__code__.co_firstlineno + 1
+    place = wove_http_worker.runs.last.error_place
+    assert place == f"{os.path.relpath(__file__)}:{line} in convert"
+
+
+def wait_closed(worker: HttpWorker) -> Run:
+    """The worker's last run, once its exchange has ended: the client has its reply before."""
+    worker.journal.wait(lambda: worker.exchanges[-1].duration is not None, 10.0, "the end")
+    return worker.runs.last
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_answered(make_worker: MakeWorker, isolated: bool) -> None:
+    """A run says when its reply was written."""
+    worker = make_worker(isolated=isolated)
+    with worker.configured():
+        weave_one()
+    run = wait_closed(worker)
+    assert run.finished is not None
+    assert run.answered is not None
+    assert run.finished <= run.answered
+
+
+@pytest.mark.parametrize("fault", ["lost-response", "reset-before-response"])
+@pytest.mark.parametrize("isolated", [False, True])
+def test_not_answered(make_worker: MakeWorker, isolated: bool, fault: str) -> None:
+    """A run whose reply a fault kept was not answered."""
+    worker = make_worker(isolated=isolated, faults=[fault])
+    with worker.configured(), pytest.raises(Exception, match=r"closed|reset"):
+        weave_one()
+    assert wait_closed(worker).answered is None
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_exchange_of_a_run(make_worker: MakeWorker, isolated: bool) -> None:
+    """A run has the number of the exchange that delivered it."""
+    worker = make_worker(isolated=isolated)
+    with worker.configured():
+        weave_one()
+    assert worker.runs.last.exchange_number == worker.exchanges[-1].number
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_held_by_a_gate(make_worker: MakeWorker, isolated: bool, pool: ThreadPoolExecutor) -> None:
+    """A held run has the call of ``hold()`` that holds it."""
+    worker = make_worker(isolated=isolated)
+    with worker.configured(), worker.hold("task") as gate:
+        result = pool.submit(weave_one)
+        gate.wait_arrived(timeout=10.0)
+        assert worker.wait_for("task", "held").last.held_by == ("hold('task')",)
+        gate.release()
+        result.result()

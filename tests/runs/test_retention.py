@@ -7,7 +7,7 @@ import pytest
 from tests.run_records import FAILED, finished_run, make_run, returned
 from wove_http_dev.errors import PayloadDroppedError
 from wove_http_dev.runs.journal import Journal
-from wove_http_dev.runs.outcome import CANCELLED, error_outcome
+from wove_http_dev.runs.outcome import CANCELLED, Outcome, error_outcome
 from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.runs.retention import VIOLATION_LIMIT
 from wove_http_dev.runs.sizes import size_of
@@ -191,9 +191,45 @@ class TestPayloads:
         journal.finish(slow, returned("late"))
         assert slow.result == "late"
 
+    def test_callable_counts(self) -> None:
+        """The pickled function of a run takes bytes of the journal."""
+        journal = Journal()
+        journal.add_run(make_run(callable_pickle=b"x" * LARGE))
+        assert journal.size > LARGE
+
+    def test_oldest_callable_is_dropped(self) -> None:
+        """Over the byte limit the oldest run's function is dropped."""
+        journal = Journal(byte_limit=LARGE + 10_000)
+        old = make_run(callable_pickle=b"x" * LARGE)
+        journal.add_run(old)
+        journal.add_run(make_run(run_id="run-2", callable_pickle=b"x" * LARGE))
+        assert old.callable_pickle is None
+
+    def test_new_text_counts(self) -> None:
+        """A text that a run gets later takes bytes of the journal."""
+        journal, each = Journal(), make_run()
+        journal.add_run(each)
+        each.args_text = "x" * LARGE
+        journal.update_run(each)
+        assert journal.size > LARGE
+
+    def test_texts_survive(self) -> None:
+        """The texts of a run, which are small, are kept when the payloads are dropped."""
+        journal = Journal(byte_limit=LARGE + 10_000)
+        old = finished_run(journal, Outcome("result", b"x" * LARGE, result_text="1"))
+        run(journal, 2)
+        assert old.result_text == "1"
+
     def test_error_survives(self) -> None:
         """The description of an error is kept when the payloads are dropped."""
         journal = Journal(byte_limit=LARGE + 10_000)
         failed = finished_run(journal, FAILED)
         journal.add_run(make_run(args_pickle=b"x" * LARGE))
         assert str(failed.error) == "no"
+
+    def test_place_survives(self) -> None:
+        """The place of an error is kept when the payloads are dropped."""
+        journal = Journal(byte_limit=LARGE + 10_000)
+        failed = finished_run(journal, Outcome("error", error={}, place="app.py:1 in task"))
+        journal.add_run(make_run(args_pickle=b"x" * LARGE))
+        assert failed.error_place == "app.py:1 in task"

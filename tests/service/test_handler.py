@@ -60,7 +60,7 @@ class Echo:
         """Write the reply."""
         wire.send_all()
 
-    def done(self, error: str = "", code: str = "") -> None:
+    def done(self, error: str = "", code: str = "", *, written: bool = False) -> None:
         """Note the end."""
         self.asked.append("done")
 

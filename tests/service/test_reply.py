@@ -56,3 +56,11 @@ def test_failure_while_writing(capsys: pytest.CaptureFixture[str]) -> None:
 def test_reply_that_a_fault_may_cut(faults: list[str], early: bool) -> None:
     """A reply may end early only if a fault acts on its request."""
     assert reply(faults=faults).ends_early is early
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_whether_it_was_written(written: bool) -> None:
+    """The exchange says whether the reply was written."""
+    pending = reply()
+    pending.done(written=written)
+    assert pending.exchange.written is written

@@ -16,6 +16,7 @@ from wove_http_dev.protocol.authenticator import SIGNED_HEADERS, Authenticator, 
 from wove_http_dev.protocol.credentials import credentials
 from wove_http_dev.protocol.frames import CancelTask, RunTask, loads
 from wove_http_dev.protocol.messages import Request, without
+from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.once import FirstOutcomes
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Run
@@ -36,6 +37,7 @@ class FakeService:
     """Runs bodies on the calling thread and counts calls."""
 
     def __init__(self) -> None:
+        self.journal = Journal()
         self.stubs = Stubs()
         self.first_outcomes: FirstOutcomes | None = None
         self.crashed: list[int] = []

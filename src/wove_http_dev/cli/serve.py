@@ -57,7 +57,7 @@ def serve(words: dict[str, Any], *, app_dir: Path, state_dir: str | None, reload
             reloader = Reloader(application)
             stack.enter_context(reloader.installed())
             before_run = reloader.refresh
-        worker = HttpWorker(ca=ca, before_run=before_run, **words)
+        worker = HttpWorker(ca=ca, before_run=before_run, inspected=True, **words)
         worker.journal.observe(_ExchangePrinter())
         stopped = stack.enter_context(_stop_signals())
         stack.enter_context(worker)

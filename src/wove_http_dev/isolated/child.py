@@ -148,7 +148,12 @@ class Child:
         ca = CertificateAuthority.from_pem(data["ca"].encode(), data["ca_key"].encode())
         credentials = serialization.credentials_from_record(data["credentials"])
         # The parent has every entry. What is kept here would outlive the parent's reset().
-        journal = Journal(count_limit=0, secrets=[credentials.secret.decode("utf-8", "replace")])
+        journal = Journal(
+            count_limit=0,
+            secrets=[credentials.secret.decode("utf-8", "replace")],
+            display=data["display"],
+            keep_callables=data["keep_callables"],
+        )
         journal.observe(_Reporter(self._channel.notify, self._notify_and_wait))
         gates, stubs = _ParentsGates(journal), _ParentsStubs()
         gates.request = stubs.request = self._channel.request

@@ -100,6 +100,8 @@ class IsolatedHost:
                         "ca_key": ca.key_pem.decode("ascii"),
                         "seed": self._state.faults.seed,
                         "label": self._state.faults.label,
+                        "display": self._state.journal.display,
+                        "keep_callables": self._state.journal.keep_callables,
                         "state": state,
                     },
                     START_TIMEOUT,

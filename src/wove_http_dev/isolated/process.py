@@ -130,7 +130,9 @@ class ChildProcess:
         self._journal.close(exchange)
 
     def _run_added(self, record: dict[str, Any]) -> None:
-        run = serialization.run_from_record(record)
+        exchange = self._exchanges.get(record["exchange"])
+        number = exchange.number if exchange is not None else None
+        run = serialization.run_from_record(record, number)
         self._runs[run.run_id] = run
         self._unfinished.add(run)
         self._journal.add_run(run)

@@ -34,6 +34,7 @@ _CHANGING_FIELDS = (
     "faults",
     "executions",
     "stubbed",
+    "args_text",
 )
 
 
@@ -80,19 +81,24 @@ def run_to_record(run: Run) -> Record:
         "delivery": dict(run.delivery),
         "initial_value": run.initial_value,
         "args": encode_bytes(run.args_pickle),
+        "callable": encode_bytes(run.callable_pickle),
         "received": run.received,
+        "exchange": run.exchange_number,
     }
 
 
-def run_from_record(record: Record) -> Run:
-    """Create a run from a record of :func:`run_to_record`."""
+def run_from_record(record: Record, exchange_number: int | None = None) -> Run:
+    """Create a run from a record of :func:`run_to_record`; ``exchange_number`` is that of the
+    receiving journal."""
     return Run(
         record["run_id"],
         record["task_id"],
         delivery=record["delivery"],
         initial_value=record["initial_value"],
         args_pickle=decode_bytes(record["args"]) or b"",
+        callable_pickle=decode_bytes(record["callable"]),
         received=record["received"],
+        exchange_number=exchange_number,
     )
 
 
@@ -115,13 +121,22 @@ def outcome_to_record(outcome: Outcome) -> Record:
         "result": encode_bytes(outcome.result_pickle),
         "error": dict(outcome.error) if outcome.error is not None else None,
         "exception": encode_bytes(outcome.exception_pickle),
+        "result_text": outcome.result_text,
+        "place": outcome.place,
     }
 
 
 def outcome_from_record(record: Record) -> Outcome:
     """Create an outcome from a record of :func:`outcome_to_record`."""
     result, exception = decode_bytes(record["result"]), decode_bytes(record["exception"])
-    return Outcome(record["kind"], result, record["error"], exception)
+    return Outcome(
+        record["kind"],
+        result,
+        record["error"],
+        exception,
+        result_text=record["result_text"],
+        place=record["place"],
+    )
 
 
 def answer_to_record(answer: StubAnswer) -> Record:

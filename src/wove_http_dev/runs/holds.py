@@ -180,6 +180,7 @@ class Gate:
                 return
             moved = threading.Event()
             self._parked.append(moved)
+        run._held_by = (self.call,)
         self._journal.change(run, "held")
         execution.on_cancel(moved.set)
         moved.wait()

@@ -44,7 +44,8 @@ _DONE = {
 class Journal:
     """Stores the newest ``count_limit`` exchanges and runs, which together take at most
     ``byte_limit`` bytes (see ``runs.retention``). ``secrets`` are redacted wherever they appear;
-    ``clock`` returns seconds since the epoch."""
+    ``clock`` returns seconds since the epoch. With ``display``, its runs get texts of their
+    arguments and results; with ``keep_callables``, they keep the pickled function as well."""
 
     def __init__(
         self,
@@ -53,7 +54,11 @@ class Journal:
         byte_limit: int = BYTE_LIMIT,
         secrets: Sequence[str] = (),
         clock: Callable[[], float] = time.time,
+        display: bool = False,
+        keep_callables: bool = False,
     ) -> None:
+        self.display = display
+        self.keep_callables = keep_callables
         self._clock = clock
         self._secrets = tuple(secret for secret in secrets if secret)
         self._changed = threading.Condition(threading.RLock())
@@ -61,6 +66,8 @@ class Journal:
         self._forgotten = 0
         self._count = 0
         self._waiting = 0
+        self._unanswered: dict[int, Run] = {}
+        """By the number of the exchange that delivered the run."""
         self._observers: list[JournalObserver] = []
         self.explain: Callable[[], str] = self.render
         """Returns what the message of a wait that timed out ends with."""
@@ -141,10 +148,17 @@ class Journal:
                 self._kept.measure_exchange(exchange)
 
     def close(self, exchange: Exchange) -> None:
-        """Set the duration of ``exchange``, which has ended, and wake waiting threads."""
-        exchange.duration = self._clock() - exchange.received
+        """Set the duration of ``exchange``, which has ended, and when its run was answered; wake
+        waiting threads."""
+        ended = self._clock()
+        exchange.duration = ended - exchange.received
+        run = self._unanswered.pop(exchange.number, None)
+        if run is not None and exchange.written:
+            run.answered = ended
         self._count_again(exchange)
         self.notify()
+        if run is not None and self.display:
+            self._notify_observers(lambda observer: observer.run_changed(run))
         self._notify_observers(lambda observer: observer.exchange_closed(exchange))
 
     def settle(self, timeout: float) -> None:
@@ -169,8 +183,16 @@ class Journal:
         """Add ``run``."""
         self._notify_observers(lambda observer: observer.run_added(run))
         with self._changed:
+            if run.exchange_number is not None:
+                self._unanswered[run.exchange_number] = run
             self._kept.add_run(run)
             self.notify()
+
+    def update_run(self, run: Run) -> None:
+        """Measure ``run`` again, whose texts have changed, and tell the observers."""
+        with self._changed:
+            self._kept.measure_run(run)
+        self._notify_observers(lambda observer: observer.run_changed(run))
 
     def change(self, run: Run, state: str) -> None:
         """Set the state of ``run`` to ``held`` or ``running``; ignored if it has finished."""

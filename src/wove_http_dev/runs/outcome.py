@@ -10,7 +10,13 @@ from typing import Any
 
 import cloudpickle
 
-from wove_http_dev.exception_text import MESSAGE_LIMIT, cut_middle, message_of, traceback_of
+from wove_http_dev.exception_text import (
+    MESSAGE_LIMIT,
+    cut_middle,
+    message_of,
+    place_of,
+    traceback_of,
+)
 from wove_http_dev.protocol.frames import loads
 
 EXCEPTION_LIMIT = 2**20
@@ -27,6 +33,10 @@ class Outcome:
     error: Mapping[str, Any] | None = None
     """``kind``, ``message``, ``traceback``, ``retryable`` and ``source`` of a failure."""
     exception_pickle: bytes | None = field(default=None, repr=False)
+    result_text: str | None = field(default=None, repr=False)
+    """The result for a person to read, of limited length; ``None`` unless it was asked for."""
+    place: str | None = None
+    """Where in the user's code the task failed: ``app.py:12 in convert``."""
 
 
 CANCELLED = Outcome("cancelled")
@@ -55,10 +65,11 @@ def error_outcome(
         "retryable": False,
         "source": source,
     }
+    place = place_of(exc)
     if message:
-        return Outcome("error", error=error)
+        return Outcome("error", error=error, place=place)
     payload = _portable(exc, text if tracebacks else None)
-    return Outcome("error", error=error, exception_pickle=payload)
+    return Outcome("error", error=error, exception_pickle=payload, place=place)
 
 
 def _portable(exc: BaseException, cause: str | None) -> bytes | None:

@@ -93,6 +93,8 @@ class Exchange:
     more there were."""
     error: str = ""
     """Why the exchange ended early, in words."""
+    written: bool = False
+    """Whether the whole reply was written, as far as no fault keeps a part of it."""
     internal_error: bool = False
     """Whether the service itself failed (strict mode reports it)."""
 
@@ -155,9 +157,10 @@ class Run:
     access.
 
     ``run_id``, ``task_id``, ``delivery`` and ``initial_value`` come from the command frame.
-    ``state`` is one of ``STATES``. ``received``, ``started`` and ``finished`` are seconds since the
-    epoch; the last two are ``None`` before the run starts or finishes. ``faults`` are the names of
-    the faults that hit the run.
+    ``state`` is one of ``STATES``. ``received``, ``started``, ``finished`` and ``answered`` (the
+    reply was written) are seconds since the epoch; the last three are ``None`` until then.
+    ``faults`` are the names of the faults that hit the run. ``exchange_number`` is the number of
+    the exchange that delivered the run.
     """
 
     def __init__(
@@ -168,7 +171,9 @@ class Run:
         delivery: Mapping[str, Any],
         initial_value: bool,
         args_pickle: bytes,
+        callable_pickle: bytes | None = None,
         received: float,
+        exchange_number: int | None = None,
     ) -> None:
         self.run_id = run_id
         self.task_id = task_id
@@ -180,6 +185,8 @@ class Run:
         self.received = received
         self.started: float | None = None
         self.finished: float | None = None
+        self.answered: float | None = None
+        self.exchange_number = exchange_number
         self.cancel_requested = False
         self.executions = 0
         """How often the body was started (0: stubbed, refused, or cancelled before it started)."""
@@ -188,7 +195,13 @@ class Run:
         self.abandoned = False
         """Whether the run was answered while its body still ran."""
         self.faults: list[str] = []
+        self.args_text: str | None = None
+        """The arguments for a person to read (``n=3, name='x'``), at most 2,000 characters;
+        ``None`` if the journal does not make such texts, and if the task was not loaded (stubbed,
+        refused, or cancelled before it started)."""
+        self._held_by: tuple[str, ...] = ()
         self._args_pickle: bytes | None = args_pickle
+        self._callable_pickle = callable_pickle
         self._outcome: Outcome | None = None
         self._result_dropped = False
 
@@ -200,6 +213,18 @@ class Run:
     def args_pickle(self) -> bytes:
         """The pickled arguments as sent; empty once the journal has dropped them."""
         return self._args_pickle or b""
+
+    @property
+    def callable_pickle(self) -> bytes | None:
+        """The pickled function as sent; ``None`` if the journal does not keep it, or has dropped
+        it."""
+        return self._callable_pickle
+
+    @property
+    def held_by(self) -> tuple[str, ...]:
+        """The calls of ``hold()`` whose gates hold the run now (``("hold('fetch')",)``); empty
+        unless its state is ``held``."""
+        return self._held_by if self.state == "held" else ()
 
     @property
     def args(self) -> dict[str, Any]:
@@ -225,6 +250,12 @@ class Run:
         return loads(self._outcome.result_pickle)
 
     @property
+    def result_text(self) -> str | None:
+        """The result for a person to read, at most 2,000 characters; ``None`` if the task did not
+        return, if the journal does not make such texts, and for the answer of a stub."""
+        return self._outcome.result_text if self._outcome is not None else None
+
+    @property
     def error(self) -> BaseException | None:
         """The exception that the task raised, as Wove would raise it; ``None`` if the run did not
         fail."""
@@ -246,6 +277,12 @@ class Run:
         return f"{self._outcome.error.get('kind')}: {self._outcome.error.get('message')}"
 
     @property
+    def error_place(self) -> str | None:
+        """Where in the user's code the task failed: ``app.py:12 in convert``; ``None`` if the run
+        did not fail, or not in the user's code."""
+        return self._outcome.place if self._outcome is not None else None
+
+    @property
     def traceback(self) -> str | None:
         """The traceback of the failed task, on the worker, as text (at most 100,000 characters);
         ``None`` if the run did not fail, or once the journal has dropped the traceback."""
@@ -262,14 +299,19 @@ class Run:
         return self.finished - self.started
 
     def _drop_payloads(self) -> None:
-        self._args_pickle = None
+        self._args_pickle = self._callable_pickle = None
         outcome = self._outcome
         if outcome is None:
             return
         self._result_dropped |= outcome.result_pickle is not None
-        # Kind and message of an error stay: they are small, and say what happened.
+        # Kind and message of an error stay: they are small, and say what happened. So do texts.
         kept = {key: value for key, value in (outcome.error or {}).items() if key != "traceback"}
-        self._outcome = Outcome(outcome.kind, error=kept or None)
+        self._outcome = Outcome(
+            outcome.kind,
+            error=kept or None,
+            result_text=outcome.result_text,
+            place=outcome.place,
+        )
 
 
 class RunLog(Sequence[Run]):

@@ -17,6 +17,7 @@ from typing import Any
 from wove_http_dev.exception_text import message_of
 from wove_http_dev.protocol.dynamic_code import load_with_sources
 from wove_http_dev.protocol.frames import dumps
+from wove_http_dev.runs.display import RunDisplay
 from wove_http_dev.runs.outcome import CANCELLED, Outcome, error_outcome
 from wove_http_dev.runs.stack import stack_of_task, stack_of_thread
 from wove_http_dev.runs.threads import start_thread
@@ -143,11 +144,17 @@ class Execution:
 
 
 def run_body(
-    execution: Execution, callable_pickle: bytes, args_pickle: bytes, *, tracebacks: bool = True
+    execution: Execution,
+    callable_pickle: bytes,
+    args_pickle: bytes,
+    *,
+    tracebacks: bool = True,
+    display: RunDisplay | None = None,
 ) -> Outcome:
     """Load the callable and its arguments, call it, and return its pickled result as an outcome.
     Any failure becomes an error outcome; with ``tracebacks`` the exception of a task travels with
-    its traceback (see :func:`~wove_http_dev.runs.outcome.error_outcome`)."""
+    its traceback (see :func:`~wove_http_dev.runs.outcome.error_outcome`). ``display`` makes the
+    texts of arguments and result."""
     try:
         function = load_with_sources(callable_pickle)
     except BaseException as exc:  # a pickle may raise anything, SystemExit included
@@ -165,6 +172,8 @@ def run_body(
             raise TypeError(f"callable_pickle holds a {type(function).__name__}, not a callable")
     except TypeError as exc:
         return error_outcome(exc, source="worker", message=str(exc))
+    if display is not None:
+        display.show_arguments(arguments)
     try:
         value = contextvars.Context().run(_call, execution, function, arguments)
     except asyncio.CancelledError as exc:
@@ -174,13 +183,15 @@ def run_body(
     except BaseException as exc:  # SystemExit and KeyboardInterrupt end the task only
         return error_outcome(exc, source="task", tracebacks=tracebacks)
     try:
-        return Outcome("result", result_pickle=_result_pickle(value))
+        payload = _result_pickle(value)
     except BaseException as exc:
         what = (
             f"the task's result, a {type(value).__qualname__}, cannot be pickled: {message_of(exc)}"
             "; return data, and keep locks, files and connections inside the task"
         )
         return error_outcome(exc, source="worker", message=what)
+    text = display.result(value) if display is not None else None
+    return Outcome("result", payload, result_text=text)
 
 
 def _call(execution: Execution, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:

@@ -328,7 +328,7 @@ class HttpConnection:
                 code = "connection-evicted" if self.evicted else "reply-not-taken"
                 pending.done(self._eviction if self.evicted else error, code)
             return False
-        pending.done()
+        pending.done(written=True)
         return True
 
     def _refuse(self, error: RequestError, method: str = "") -> None:

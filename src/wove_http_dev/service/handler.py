@@ -23,9 +23,10 @@ class PendingReply(Protocol):
     def on_wire(self, wire: Wire) -> None:
         """Write the reply."""
 
-    def done(self, error: str = "", code: str = "") -> None:
-        """Record the end of the exchange. ``error`` is empty if the reply was written, else it says
-        why not; ``code`` is then one of ``runs.records.CODES``."""
+    def done(self, error: str = "", code: str = "", *, written: bool = False) -> None:
+        """Record the end of the exchange, and whether the reply was ``written``. If it was not,
+        and no fault wanted that, ``error`` says why; ``code`` is then one of
+        ``runs.records.CODES``."""
 
     def failed(self, exc: BaseException) -> None:
         """Record, in place of :meth:`done`, that the service or a fault raised ``exc`` while it

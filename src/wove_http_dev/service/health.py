@@ -48,7 +48,7 @@ class HealthReply:
     def wait(self, seconds: float | None) -> bool:
         return NO_PLAN.wait("wire")(seconds)
 
-    def done(self, error: str = "", code: str = "") -> None:
+    def done(self, error: str = "", code: str = "", *, written: bool = False) -> None:
         """Do nothing: the exchange is not recorded."""
 
     def failed(self, exc: BaseException) -> None:

@@ -35,7 +35,8 @@ class ServiceReply:
     def wait(self, seconds: float | None) -> bool:
         return self.plan.wait("wire")(seconds)
 
-    def done(self, error: str = "", code: str = "") -> None:
+    def done(self, error: str = "", code: str = "", *, written: bool = False) -> None:
+        self.exchange.written = written
         if error:
             self.exchange.error = error
             self.exchange.code = self.exchange.code or code

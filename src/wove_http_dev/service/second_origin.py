@@ -149,7 +149,7 @@ class _FixedReply:
     def wait(self, seconds: float | None) -> bool:
         return True
 
-    def done(self, error: str = "", code: str = "") -> None:
+    def done(self, error: str = "", code: str = "", *, written: bool = False) -> None:
         return None
 
     def failed(self, exc: BaseException) -> None:

@@ -11,6 +11,8 @@ from wove_http_dev.errors import HungUpError
 from wove_http_dev.protocol.authenticator import Authenticator, Verdict
 from wove_http_dev.protocol.frames import CancelTask, Event, RunTask
 from wove_http_dev.protocol.messages import Request
+from wove_http_dev.runs.display import RunDisplay
+from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.once import FirstOutcomes
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Run
@@ -27,6 +29,7 @@ def execution_name(run: Run, note: str = "") -> str:
 class StageService(Protocol):
     """The part of the service that the stages call."""
 
+    journal: Journal
     stubs: Stubs
     first_outcomes: FirstOutcomes | None
     """Where a repeated idempotency key is looked up; ``None`` if keys are ignored."""
@@ -120,11 +123,13 @@ class RunStage:
     def _load_and_run(self, execution: Execution, command: RunTask) -> Outcome:
         self._service.before_run()
         self.run.executions += 1
+        journal = self._service.journal
         return run_body(
             execution,
             command.callable_pickle,
             command.args_pickle,
             tracebacks=self._service.tracebacks,
+            display=RunDisplay(self.run, journal) if journal.display else None,
         )
 
     def crash(self) -> NoReturn:
