@@ -24,6 +24,7 @@ NOT_INTERRUPTED = (
         "__del__",
         "_remove",
     ),  # the interpreter calls them too, and ignores what is raised there
+    "issubclass",  # CPython 3.11.7 crashed where contextlib.suppress() called it
 )
 DESCRIPTORS = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

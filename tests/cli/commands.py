@@ -52,3 +52,10 @@ with weave() as w:
         return 42
 print(w.result.answer)
 """
+"""A client that weaves one task; ``config`` configures it."""
+
+EXEC_CONFIG = """
+wove.config(environments={"workers": {"executor": "http", "executor_config": {
+    "url": os.environ["WOVE_WORKER_URL"], "security": "env:WOVE_WORKER_SECRET", "timeout": 10.0}}})
+"""
+"""The ``config`` of a client that reads the variables that ``exec`` sets."""

@@ -13,16 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import COMMAND, ON_MACOS, PATIENCE, WEAVE, run, run_here
+from tests.cli.commands import COMMAND, EXEC_CONFIG, ON_MACOS, PATIENCE, WEAVE, run, run_here
 from wove_http_dev.client.definition import CA_VARIABLES
 
 SHOW = "import os; print(os.environ.get('{0}', ''))"
 
-
-EXEC_CONFIG = """
-wove.config(environments={"workers": {"executor": "http", "executor_config": {
-    "url": os.environ["WOVE_WORKER_URL"], "security": "env:WOVE_WORKER_SECRET", "timeout": 10.0}}})
-"""
 
 SIGNALLED_WHILE_IT_CLEANS_UP = """
 import os, signal, sys

@@ -16,7 +16,7 @@ import pytest
 
 from tests.forked import status_in_a_fork
 from wove_http_dev.cli import output
-from wove_http_dev.cli.output import lines_by_thread
+from wove_http_dev.cli.output import LineStream, lines_by_thread
 
 
 @dataclass
@@ -121,6 +121,26 @@ def test_one_line_in_parts(pipe: Pipe) -> None:
         print("working ...", end="", flush=True)
         print(" done")
     assert pipe.lines() == ["working ... done"]
+
+
+def test_whole_line(pipe: Pipe) -> None:
+    """A line of the log stays apart from what its thread has begun to print."""
+    with pipe.as_output():
+        print("working ...", end="")
+        output_of_the_log().write_line("a line of the log")
+        print(" done")
+    assert pipe.lines() == ["working ...", "a line of the log", " done"]
+
+
+def output_of_the_log() -> LineStream:
+    assert isinstance(sys.stdout, LineStream)
+    return sys.stdout
+
+
+def test_new_stdout() -> None:
+    """The block has the new stdout."""
+    with lines_by_thread() as stream:
+        assert stream is sys.stdout
 
 
 def test_end_of_a_thread(pipe: Pipe) -> None:

@@ -227,3 +227,15 @@ def test_own_modules(application: Application, monkeypatch: pytest.MonkeyPatch, 
     application.write(f"{APP}.py", 2)
     reloader.refresh()
     assert sys.modules.get(name) is module
+
+
+def test_change_is_reported(application: Application) -> None:
+    """The files that have changed are reported, by their paths below the root."""
+    reported: list[list[str]] = []
+    reloader = Reloader(application.root)
+    reloader.on_change = reported.append
+    reloader.refresh()
+    application.write(f"{APP}.py", 2)
+    reloader.refresh()
+    reloader.refresh()
+    assert reported == [[f"{APP}.py"]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import http.client
-import io
 import json
+import os
 import re
 import shlex
 import signal
@@ -15,25 +15,26 @@ import ssl
 import stat
 import subprocess
 import sys
-import textwrap
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import COMMAND, ON_MACOS, PATIENCE, WEAVE, run_here
+from tests.cli.commands import COMMAND, EXEC_CONFIG, ON_MACOS, PATIENCE, WEAVE, run_here
+from tests.cli.served import Served, serving
 from tests.support import LOOPBACKS, MakeWorker, with_ipv6
+from wove_http_dev import cli
 from wove_http_dev.cli import state_directory
 from wove_http_dev.cli.main import main
-from wove_http_dev.cli.serve import _ExchangePrinter, _how_to_reach
+from wove_http_dev.cli.output import lines_by_thread
+from wove_http_dev.cli.serve import _how_to_reach, _writer
 from wove_http_dev.cli.state_directory import StateDirectory
 from wove_http_dev.client.definition import CA_VARIABLES
-from wove_http_dev.runs.records import Exchange
 from wove_http_dev.service.limits import Limits
 
 pytestmark = pytest.mark.usefixtures("environ", "secret")
@@ -66,28 +67,6 @@ def test_printed_paths_are_quoted(make_worker: MakeWorker, tmp_path: Path) -> No
     assert shlex.quote(str(state / f"secret-{worker.port}")) in line
 
 
-@contextlib.contextmanager
-def serving(*arguments: str, command: Sequence[str] = COMMAND) -> Iterator[Served]:
-    process = subprocess.Popen(
-        [*command, "serve", "--port", "0", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-    )
-    with process:
-        assert process.stdout is not None
-        lines = []
-        try:
-            for line in process.stdout:
-                lines.append(line)
-                if "no_proxy" in line:  # the last of what it prints
-                    break
-            yield Served(process, "".join(lines))
-        finally:
-            process.kill()
-
-
 BY_NAME = """
 import sys
 sys.path.insert(0, {application!r})
@@ -112,53 +91,6 @@ def test_port_in_use() -> None:
         port = str(other.getsockname()[1])
         done = run_here("serve", "--port", port)
     assert (done.returncode, len(done.stderr.splitlines()), port in done.stderr) == (2, 1, True)
-
-
-@dataclass
-class Served:
-    """A running ``serve`` and the text that it printed before it accepted connections."""
-
-    process: subprocess.Popen[str]
-    printed: str
-
-    @property
-    def url(self) -> str:
-        found = re.search(r"worker service at (\S+)", self.printed)
-        assert found is not None
-        return found.group(1)
-
-    @property
-    def port(self) -> int:
-        port = urllib.parse.urlsplit(self.url).port
-        assert port is not None
-        return port
-
-    @property
-    def snippet(self) -> str:
-        """The printed lines for the application."""
-        block = self.printed.partition("in your application:")[2].partition("in the shell")[0]
-        return textwrap.dedent(block)
-
-    @property
-    def exports(self) -> str:
-        """The printed lines for the shell."""
-        lines = self.printed.splitlines()
-        return "\n".join(line for line in lines if line.strip().startswith("export "))
-
-    def weave(self) -> subprocess.CompletedProcess[str]:
-        """Run a weave in a new process that follows the printed instructions and nothing else."""
-        Path("app.py").write_text(WEAVE.format(config=self.snippet))
-        script = f"{self.exports}\nexec {sys.executable} app.py\n"
-        return subprocess.run(
-            ["bash", "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=False
-        )
-
-    def interrupt(self) -> tuple[int, str, str]:
-        """Send SIGINT and wait until the process ends; return exit status, remaining stdout and
-        stderr."""
-        self.process.send_signal(signal.SIGINT)
-        out, err = self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode, out, err
 
 
 @pytest.fixture
@@ -270,29 +202,23 @@ def test_printed_exports_name_the_bundle(session: Session, name: str) -> None:
     assert f"export {name}={session.state / 'bundle.pem'}" in session.printed.splitlines()
 
 
-def test_serve_logs_requests(session: Session) -> None:
-    """Each request is a line on stdout."""
-    assert "run_task answer" in session.log
+LOG_LINE = r"\d\d:\d\d:\d\d\.\d{3}  "
 
 
-class Recorder(io.StringIO):
-    """A text stream that records each write."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.writes: list[str] = []
-
-    def write(self, text: str) -> int:
-        self.writes.append(text)
-        return len(text)
+@pytest.mark.parametrize("word", ["started", "ok"])
+def test_serve_logs_runs(session: Session, word: str) -> None:
+    """The start and the end of a run is a line each on stdout."""
+    assert re.search(rf"^{LOG_LINE}{word:<10} answer \w{{8}}\b", session.log, re.MULTILINE)
 
 
-def test_line_of_an_exchange_is_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line and its end are written at once, so that lines of two threads do not run together."""
-    stdout = Recorder()
-    monkeypatch.setattr(sys, "stdout", stdout)
-    _ExchangePrinter().exchange_closed(Exchange(1, 0.0))
-    assert stdout.writes == ["#1 request -> no answer\n"]
+def test_serve_says_what_it_stops(session: Session) -> None:
+    """SIGINT is answered with a line."""
+    assert re.search(rf"^{LOG_LINE}stopping   no run is open$", session.log, re.MULTILINE)
+
+
+def test_log_without_a_terminal(session: Session) -> None:
+    """A pipe gets no colours."""
+    assert "\x1b" not in session.log
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp437"])
@@ -304,7 +230,7 @@ def test_serve_on_a_small_character_set(monkeypatch: pytest.MonkeyPatch, encodin
         for _ in range(2):
             with pytest.raises(urllib.error.HTTPError, match="401"):
                 urllib.request.urlopen(served.url, body)
-        assert served.interrupt()[1].count("-> 401") == 2
+        assert served.interrupt()[1].count("REFUSED") == 2
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp437"])
@@ -341,6 +267,98 @@ def test_serve_fault(tmp_path: Path) -> None:
     """A fault of the command line is in force."""
     with serving("--fault", "status code=503 times=1") as served:
         assert "HTTP Error 503" in served.weave().stderr
+
+
+def test_fault_in_force() -> None:
+    """A fault of the command line is named in the log."""
+    with serving("--fault", "status code=503 times=1") as served:
+        assert "in force   status times=1\n" in served.interrupt()[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "color"),
+    [
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+        ({"TERM": "dumb"}, False),
+    ],
+    ids=["terminal", "NO_COLOR", "dumb"],
+)
+def test_colour(
+    words: dict[str, str],
+    color: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A terminal gets colours, unless it or the user wants none."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in words.items():
+        monkeypatch.setenv(name, value)
+    with lines_by_thread() as out:
+        monkeypatch.setattr(out, "isatty", lambda: True)
+        _writer(out, "text")({"time": 0.0, "event": "reloaded", "files": ["app.py"]})
+    assert ("\x1b[" in capsys.readouterr().out) is color
+
+
+@dataclass
+class JsonSession:
+    """A ``serve --log json`` that served a task which prints, and was stopped."""
+
+    entries: list[dict[str, object]]
+    """What was on stdout."""
+    err: str
+    """What was on stderr."""
+
+    def of(self, event: str) -> dict[str, object]:
+        return next(entry for entry in self.entries if entry["event"] == event)
+
+
+@pytest.fixture(scope="module")
+def json_session(tmp_path_factory: pytest.TempPathFactory) -> JsonSession:
+    """One session, whose traces several tests read."""
+    directory = tmp_path_factory.mktemp("json")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(directory)
+        patch.setenv("XDG_STATE_HOME", str(directory / "state"))
+        with serving("--log", "json", until='"serving"') as served:
+            first = json.loads(served.printed)
+            environ = {
+                **os.environ,
+                "WOVE_WORKER_URL": first["url"],
+                "WOVE_WORKER_SECRET": Path(first["secret_file"]).read_text(),
+                "SSL_CERT_FILE": first["bundle_file"],
+                "no_proxy": "localhost",
+            }
+            script = WEAVE.format(config=EXEC_CONFIG).replace("return 42", "print('printed')")
+            subprocess.run(
+                [sys.executable, "-c", script], env=environ, timeout=PATIENCE, check=True
+            )
+            served.process.send_signal(signal.SIGTERM)
+            _, out, err = served.end()
+    return JsonSession([first, *(json.loads(line) for line in out.splitlines())], err)
+
+
+def test_json_log(json_session: JsonSession) -> None:
+    """Each line on stdout is an entry: nothing else is."""
+    assert [entry["event"] for entry in json_session.entries] == [
+        "serving",
+        "run-started",
+        "run-ended",
+        "stopping",
+    ]
+
+
+def test_json_log_of_a_printing_task(json_session: JsonSession) -> None:
+    """What a task prints is on stderr then."""
+    assert json_session.err == "printed\n"
+
+
+@pytest.mark.parametrize("event", ["serving", "run-started", "run-ended", "stopping"])
+def test_json_keys(json_session: JsonSession, event: str) -> None:
+    """The reference page documents each key of an entry."""
+    page = (Path(cli.__file__).parent / "README.md").read_text(encoding="utf-8")
+    missing = [name for name in json_session.of(event) if f"`{name}`" not in page]
+    assert missing == []
 
 
 def by_name(served: Served, application: Path) -> str:
@@ -386,6 +404,16 @@ def test_serve_reload(directories: tuple[Path, Path], runs_before: int) -> None:
         assert by_name(served, the_clients) == "the worker's, changed\n"
 
 
+def test_reload_is_logged(directories: tuple[Path, Path]) -> None:
+    """The file that has changed is named in the log."""
+    the_workers, the_clients = directories
+    with serving("--app-dir", str(the_workers), "--reload") as served:
+        by_name(served, the_clients)
+        write_jobs(the_workers, "the worker's, changed")
+        by_name(served, the_clients)
+        assert "reloaded   jobs.py\n" in served.interrupt()[1]
+
+
 def test_secret_is_never_printed(session: Session) -> None:
     """Neither the instructions nor the log show the secret."""
     assert session.before["secret"].decode() not in session.printed + session.log
@@ -424,7 +452,14 @@ def test_second_serve_changes_nothing(state: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["--fault", "nonsense"], ["--security", "env:NOT_SET_ANYWHERE"], []], ids=" ".join
+    "words",
+    [
+        ["--fault", "nonsense"],
+        ["--security", "env:NOT_SET_ANYWHERE"],
+        ["--ready-file", "missing/ready"],
+        [],
+    ],
+    ids=" ".join,
 )
 def test_refused_serve_changes_nothing(tmp_path: Path, words: list[str]) -> None:
     """A first ``serve`` that is refused (here with a port in use at least) makes no directory."""

@@ -124,7 +124,7 @@ def _add_serve(commands: Any) -> None:
         help="run a worker service until Ctrl-C",
         **described(
             "Runs a worker service until Ctrl-C. It prints its URL, what your application and its"
-            " shell need to reach it, and then a line for each request.",
+            " shell need to reach it, and then a line when a run starts and one when it ends.",
             "wove-http-dev serve",
             "wove-http-dev serve --app-dir src --reload",
             "wove-http-dev serve --fault 'slow-response delay=2' --fault 'status times=1'",
@@ -146,6 +146,17 @@ def _add_serve(commands: Any) -> None:
         "--state-dir",
         metavar="DIR",
         help="directory that keeps the CA and the secret (default: $XDG_STATE_HOME/wove-http-dev)",
+    )
+    serve.add_argument(
+        "--log",
+        choices=("text", "json"),
+        default="text",
+        help="form of the log: a line of text, or a JSON object a line (default: text)",
+    )
+    serve.add_argument(
+        "--ready-file",
+        metavar="FILE",
+        help="file that is there while it takes requests: its addresses and files, as JSON",
     )
     serve.set_defaults(run=_serve)
 
@@ -216,6 +227,8 @@ def _serve(namespace: argparse.Namespace) -> int:
         app_dir=Path(namespace.app_dir),
         state_dir=namespace.state_dir,
         reload=namespace.reload,
+        log=namespace.log,
+        ready=None if namespace.ready_file is None else Path(namespace.ready_file),
     )
 
 

@@ -180,6 +180,12 @@ class LineStream(io.TextIOBase):
         self.write_bytes(text.encode(self.encoding, self.errors or "strict"))
         return len(text)
 
+    def write_line(self, text: str) -> None:
+        """Write ``text`` and the end of its line, as a line of its own even if this thread has
+        written a part of one."""
+        self.flush()
+        self._writer.put(self, f"{text}\n".encode(self.encoding, self.errors or "strict"))
+
     def write_bytes(self, data: bytes) -> None:
         """Like :meth:`write`, for encoded text."""
         thread = threading.current_thread()
@@ -228,9 +234,10 @@ class _Bytes(io.BufferedIOBase):
 
 
 @contextmanager
-def lines_by_thread() -> Iterator[None]:
+def lines_by_thread() -> Iterator[LineStream]:
     """Replace ``sys.stdout`` and ``sys.stderr`` until the block ends; then write what still waits.
-    If both write to the same file, one thread writes them in order."""
+    If both write to the same file, one thread writes them in order. Yields the new
+    ``sys.stdout``."""
     before = (sys.stdout, sys.stderr)
     writers: dict[object, _Writer] = {}
     streams: list[LineStream] = []
@@ -255,7 +262,7 @@ def lines_by_thread() -> Iterator[None]:
                 writers[key].start()
             streams.append(LineStream(stream, writers[key]))
         sys.stdout, sys.stderr = streams
-        yield
+        yield streams[0]
 
 
 def _identity(stream: TextIO) -> object:

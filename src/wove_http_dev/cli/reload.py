@@ -28,6 +28,8 @@ class Reloader:
 
     def __init__(self, root: Path) -> None:
         self._root = str(root) + os.sep
+        self.on_change: Callable[[list[str]], object] = lambda files: None
+        """Called with the paths below ``root`` of the files that have changed."""
         self._lock = threading.Lock()
         self._digests: dict[str, bytes | None] = {}
         """What each file contained when its module was imported, or was first seen here."""
@@ -51,20 +53,22 @@ class Reloader:
             # A directory's listing is read again when its time stamp changes; see above.
             importlib.invalidate_caches()
             names = []
-            changed = False
+            changed = []
             for name, module in list(sys.modules.items()):
                 path = getattr(module, "__file__", None)
                 if not isinstance(path, str) or not self._watches(name, path):
                     continue
                 names.append(name)
                 digest = _digest_of(path)
-                changed = self._digests.setdefault(path, digest) != digest or changed
+                if self._digests.setdefault(path, digest) != digest:
+                    changed.append(path.removeprefix(self._root))
             if changed:
                 for path in self._digests:
                     linecache.cache.pop(path, None)  # the source lines of tracebacks
                 self._digests.clear()
                 for name in names:
                     sys.modules.pop(name, None)
+                self.on_change(sorted(changed))
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None

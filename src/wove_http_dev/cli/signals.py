@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -31,3 +34,64 @@ def handled(handler: Callable[[int, object], object], *numbers: int) -> Iterator
                 previous[number] = before
                 signal.signal(number, handler)
         yield
+
+
+class StopSignals:
+    """SIGINT and SIGTERM, as they arrive in the block of :func:`stop_signals`."""
+
+    def __init__(self) -> None:
+        self._reader: socket.socket | None = None
+        self._watch: threading.Thread | None = None
+
+    def wait(self) -> int:
+        """Block until one of them arrives that was not waited for, and return its number; 0 after
+        the end of the block."""
+        assert self._reader is not None
+        while True:  # other signals that Python handles come here too
+            number = int.from_bytes(os.read(self._reader.fileno(), 1), "big")
+            if number in (0, signal.SIGINT, signal.SIGTERM):
+                return number
+
+    def end_at_once(self) -> None:
+        """From now on end the process, with the exit status of a shell, at a further Ctrl-C, even
+        if it has arrived already. The end of the block undoes this."""
+        # A thread, because the main thread may be blocked.
+        self._watch = threading.Thread(target=self._end, name="wove-http-dev-signals", daemon=True)
+        self._watch.start()
+
+    def _end(self) -> None:
+        while number := self.wait():
+            if number == signal.SIGINT:
+                os._exit(128 + number)
+
+    def _join(self) -> None:
+        if self._watch is not None and self._watch.ident is not None:
+            self._watch.join()
+
+
+@contextmanager
+def stop_signals() -> Iterator[StopSignals]:
+    """Let SIGINT and SIGTERM do nothing but be waited for, unless they are ignored, until the block
+    ends."""
+    # A handler runs only when the main thread executes Python code again, which is too late if it
+    # is blocked. The wake-up descriptor is written at once.
+    signals = StopSignals()
+    reader, writer = socket.socketpair()  # not a pipe, whose descriptors have no owner
+    before: int | None = None
+
+    def restore() -> None:
+        if before is not None:
+            signal.set_wakeup_fd(before)
+
+    with (
+        reader,
+        restored_by(signals._join),  # after the writer is closed, which ends its thread
+        writer,
+        handled(lambda *_: None, signal.SIGINT, signal.SIGTERM),
+        restored_by(restore),
+    ):
+        reader.setblocking(True)  # whatever socket.setdefaulttimeout() is
+        writer.setblocking(False)
+        before = signal.set_wakeup_fd(writer.fileno())
+        signals._reader = reader
+        yield signals

@@ -1,0 +1,172 @@
+"""The two forms of a line of ``serve``'s log: text for a person, JSON for a program.
+
+A line is made from an entry, a dict of JSON values that ``cli/README.md`` documents. A text line
+says what happened in words, never by colour alone.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+from wove_http_dev.printable import printable
+
+Entry = dict[str, Any]
+
+WIDTH = 200
+"""Columns of a line; a longer text is cut."""
+_SHOWN = 1000
+"""Characters of a text that are looked at."""
+_NAME_WIDTH = 60
+"""Columns of a task's name, or of a request's method and target."""
+_RED, _GREEN, _YELLOW, _CYAN, _DIM = "1;31", "32", "33", "36", "2"
+_WORDS = {
+    "in-force": ("in force", _YELLOW),
+    "reloaded": ("reloaded", _CYAN),
+    "stopping": ("stopping", _CYAN),
+    "run-held": ("held", _YELLOW),
+    "run-started": ("started", _CYAN),
+    "succeeded": ("ok", _GREEN),
+    "failed": ("FAILED", _RED),
+    "cancelled": ("cancelled", _YELLOW),
+    "lost": ("LOST", _RED),
+    "cancel": ("cancel", _CYAN),
+    "answered": ("answered", _YELLOW),
+    "refused": ("REFUSED", _RED),
+    "no-request": ("no request", _YELLOW),
+    "worker-failed": ("WORKER BUG", _RED),
+}
+"""By event, and for ``run-ended`` by state: the word of a text line and its colour, a parameter of
+the terminal's SGR sequence (ECMA-48, 8.3.117)."""
+
+
+def json_line(entry: Entry) -> str:
+    """Return ``entry`` as one line of ASCII."""
+    return json.dumps(entry)
+
+
+class TextLines:
+    """Makes lines for a person, of at most :data:`WIDTH` columns, which a stream with ``encoding``
+    can write; with ``color``, for a terminal that shows colours."""
+
+    def __init__(self, *, encoding: str = "utf-8", color: bool = False) -> None:
+        self._encoding = encoding
+        self._color = color
+
+    def line(self, entry: Entry) -> str:
+        """Return ``entry`` as one line."""
+        word, style = _WORDS[entry.get("state") or entry["event"]]
+        name = self._name(entry)
+        head = f"{word:<10} {name}  " if name else f"{word:<10} "
+        tail = cut("  ".join(["", *(self._shown(note) for note in _notes(entry))]), WIDTH // 3)
+        room = WIDTH - _CLOCK_WIDTH - columns(head) - columns(tail)
+        text = f"{head}{self._middle(entry, room)}".rstrip()
+        clock = f"{_time_of_day(entry['time'])}  "
+        if not self._color:
+            return f"{clock}{text}{tail}"
+        return f"\x1b[{_DIM}m{clock}\x1b[0;{style}m{word}\x1b[0m{text[len(word) :]}{tail}"
+
+    def _shown(self, text: str) -> str:
+        # Cut before it is escaped as well, so that a long text is not escaped first.
+        text = printable(text[:_SHOWN]).replace("…", "...")
+        return text.encode(self._encoding, "backslashreplace").decode(self._encoding)
+
+    def _name(self, entry: Entry) -> str:
+        """Return which run or request the entry is about."""
+        run_id, task = entry.get("run_id"), entry.get("task_id")
+        if not task and not run_id:
+            return self._cut_name(f"{entry.get('method', '')} {entry.get('target', '')}".strip())
+        return f"{self._cut_name(task or '?')} {self._shown(short_id(run_id or ''))}".rstrip()
+
+    def _cut_name(self, name: str) -> str:
+        return cut(self._shown(name), _NAME_WIDTH)
+
+    def _middle(self, entry: Entry, room: int) -> str:
+        given, outcome = (self._shown(text) for text in _texts(entry))
+        if given and outcome:
+            given = cut(given, max(room // 3, room - columns(outcome) - 4))
+            outcome = cut(outcome, room - columns(given) - 4)
+            return f"{given} -> {outcome}"
+        return cut(given or (outcome and f"-> {outcome}"), room)
+
+
+def _texts(entry: Entry) -> tuple[str, str]:
+    """Return what a run or a request was given, and what came of it."""
+    event = entry["event"]
+    if event in ("run-started", "run-ended"):
+        return entry.get("args") or "", entry.get("error") or entry.get("result") or ""
+    if event == "reloaded":
+        return ", ".join(entry["files"]), ""
+    if event == "in-force":
+        return entry["fault"], ""
+    if event == "stopping":
+        return _stopping(entry["runs"]), ""
+    if event == "run-held":
+        return "until it is released", ""
+    answer = str(entry["status"]) if entry["status"] is not None else "no answer"
+    words = [answer] if entry["event"] != "no-request" or entry["status"] is not None else []
+    words += [" ".join(entry["events"])] if entry["events"] and event != "refused" else []
+    words += [entry["reason"]] if entry["reason"] else []
+    return "; ".join([" ".join(words), *filter(None, [entry["hint"]])]), ""
+
+
+def _stopping(runs: Sequence[Entry]) -> str:
+    if not runs:
+        return "no run is open"
+    names = ", ".join(f"{run['task_id']} {short_id(run['run_id'])}" for run in runs)
+    count = "1 run has" if len(runs) == 1 else f"{len(runs)} runs have"
+    return f"{count} not ended (Ctrl-C again ends at once): {names}"
+
+
+def _notes(entry: Entry) -> list[str]:
+    """Return what stands at the end of the line, and is never cut for a long text."""
+    notes = []
+    if entry.get("seconds") is not None:
+        notes.append(f"{entry['seconds'] * 1000:.1f} ms")
+    if entry.get("stubbed"):
+        notes.append("[stub]")
+    if entry.get("faults"):
+        notes.append(f"[fault: {', '.join(entry['faults'])}]")
+    return notes
+
+
+def short_id(run_id: str) -> str:
+    """Return the part of ``run_id`` by which a person tells it from others."""
+    return run_id.rpartition(":")[2][:8]
+
+
+def _time_of_day(seconds: float) -> str:
+    clock = time.strftime("%H:%M:%S", time.localtime(seconds))
+    return f"{clock}.{int(seconds % 1 * 1000):03d}"
+
+
+_CLOCK_WIDTH = len("00:00:00.000  ")
+
+
+def columns(text: str) -> int:
+    """Return the columns that ``text`` takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    return sum(_column_count(each) for each in text)
+
+
+def _column_count(character: str) -> int:
+    # Unicode Standard Annex 11: wide and fullwidth characters take two.
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def cut(text: str, width: int) -> str:
+    """Return ``text``, or its beginning and ``...`` if it takes more than ``width`` columns."""
+    if columns(text) <= width:
+        return text
+    taken = 0
+    for index, character in enumerate(text):
+        taken += _column_count(character)
+        if taken > width - 3:
+            return f"{text[:index]}..."
+    return text

@@ -1,0 +1,160 @@
+"""The log of ``serve``: a line when a run starts and one when it ends, a line for each refusal and
+each connection that never became a request, and what ``serve`` itself does.
+
+Each is an entry, a dict of JSON values that ``cli/README.md`` documents. ``log_lines`` makes a line
+of it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from wove_http_dev.cli.log_lines import Entry
+from wove_http_dev.explain.remedies import remedy
+from wove_http_dev.faults.injections import Injection
+from wove_http_dev.fields import changed
+from wove_http_dev.runs.observer import JournalObserver
+from wove_http_dev.runs.outcome import Outcome
+from wove_http_dev.runs.records import FINISHED, Exchange, Run
+
+TEXT_LIMIT = 2000
+"""Characters of a text in an entry."""
+_ID_LIMIT = 200
+
+
+class ServeLog(JournalObserver):
+    """Gives ``write`` an entry for each thing that is logged.
+
+    ``clean`` redacts secrets and shortens a text to a number of characters (``Journal.clean``);
+    ``clock`` returns seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[Entry], object],
+        *,
+        clean: Callable[[str, int], str],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._write = write
+        self._clean = clean
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._started: set[Run] = set()
+        """The runs whose start is in the log, and whose end is not."""
+
+    def log(self, event: str, **values: Any) -> None:
+        """Log ``event`` now, with further keys."""
+        self._write({"time": self._clock(), "event": event, **values})
+
+    def reloaded(self, files: list[str]) -> None:
+        """Log that ``files`` of the application have changed, and are imported again."""
+        self.log("reloaded", files=files)
+
+    def in_force(self, injections: Iterable[Injection]) -> None:
+        """Log the ``injections`` that are in force from the start."""
+        for injection in injections:
+            faults = ", ".join(str(fault) for fault in injection.faults)
+            words = [faults, *changed(injection.selector)]
+            self.log("in-force", fault=" ".join(words)[:TEXT_LIMIT])
+
+    def stopping(self, runs: Iterable[Run]) -> None:
+        """Log that the service is about to stop, and the ``runs`` that have not ended."""
+        self.log("stopping", runs=[_identity(run) for run in runs])
+
+    def run_changed(self, run: Run) -> None:
+        """Log that ``run`` is held, or has started."""
+        if run.initial_value:
+            return
+        with self._lock:
+            if run.state == "held":
+                self.log("run-held", **_identity(run))
+            elif run.state == "running":
+                self._log_start(run)
+
+    def run_finished(self, run: Run, outcome: Outcome) -> None:
+        """Log how ``run`` ended."""
+        self._log_end(run)
+
+    def run_lost(self, run: Run) -> None:
+        """Log that ``run`` ended without an outcome."""
+        self._log_end(run)
+
+    def exchange_closed(self, exchange: Exchange) -> None:
+        """Log ``exchange`` if the lines of its run do not say it all."""
+        event = _event_of(exchange)
+        if event is None:
+            return
+        self.log(
+            event,
+            run_id=exchange.run_id and exchange.run_id[:_ID_LIMIT],
+            task_id=exchange.task_id and exchange.task_id[:_ID_LIMIT],
+            type=exchange.frame_type,
+            method=exchange.method,
+            target=exchange.target,
+            status=exchange.status,
+            code=exchange.code,
+            reason=self._text(exchange.refusal or exchange.error),
+            hint=remedy(exchange),
+            events=exchange.events[:20],
+            faults=exchange.faults,
+            seconds=_seconds(exchange.duration),
+        )
+
+    # Runs
+
+    def _log_start(self, run: Run) -> None:
+        if run not in self._started:
+            self._started.add(run)
+            self.log("run-started", **_identity(run))
+
+    def _log_end(self, run: Run) -> None:
+        if run.initial_value and run.state in ("succeeded", "cancelled"):
+            return
+        with self._lock:
+            # This thread may be the first that comes here, though the run has started before.
+            if run.started is not None and not run.initial_value:
+                self._log_start(run)
+            self._started.discard(run)
+            self.log(
+                "run-ended",
+                **_identity(run),
+                state=run.state,
+                error=self._text(run.error_text),
+                stubbed=run.stubbed,
+                faults=run.faults,
+                seconds=_seconds(run.duration),
+            )
+
+    def _text(self, text: str | None) -> str | None:
+        return None if text is None else self._clean(text, TEXT_LIMIT)
+
+
+def still_open(runs: Iterable[Run]) -> list[Run]:
+    """Return those of ``runs`` that have not ended."""
+    return [run for run in runs if run.state not in FINISHED]
+
+
+def _event_of(exchange: Exchange) -> str | None:
+    """Return the event to log for ``exchange``; ``None`` if the lines of its run say it all."""
+    if exchange.internal_error:
+        return "worker-failed"
+    if exchange.kind == "connection":
+        return "no-request"
+    if exchange.refusal:
+        return "refused"
+    if exchange.frame_type == "cancel_task":
+        return "cancel"
+    plain = exchange.status == 200 and not exchange.faults and not exchange.error
+    return None if plain else "answered"
+
+
+def _identity(run: Run) -> Entry:
+    return {"run_id": run.run_id[:_ID_LIMIT], "task_id": run.task_id[:_ID_LIMIT]}
+
+
+def _seconds(duration: float | None) -> float | None:
+    return None if duration is None else round(duration, 6)

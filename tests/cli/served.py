@@ -1,0 +1,111 @@
+"""A ``serve`` in a child process, and clients of it in others."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import urllib.parse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.cli.commands import COMMAND, PATIENCE, WEAVE
+
+
+@dataclass
+class Served:
+    """A running ``serve`` and the text that it printed before it accepted connections."""
+
+    process: subprocess.Popen[str]
+    printed: str
+
+    @property
+    def url(self) -> str:
+        found = re.search(r"worker service at (\S+)", self.printed)
+        assert found is not None
+        return found.group(1)
+
+    @property
+    def port(self) -> int:
+        port = urllib.parse.urlsplit(self.url).port
+        assert port is not None
+        return port
+
+    @property
+    def snippet(self) -> str:
+        """The printed lines for the application."""
+        block = self.printed.partition("in your application:")[2].partition("in the shell")[0]
+        return textwrap.dedent(block)
+
+    @property
+    def exports(self) -> str:
+        """The printed lines for the shell."""
+        lines = self.printed.splitlines()
+        return "\n".join(line for line in lines if line.strip().startswith("export "))
+
+    def weave(self) -> subprocess.CompletedProcess[str]:
+        """Run a weave in a new process that follows the printed instructions and nothing else."""
+        Path("app.py").write_text(WEAVE.format(config=self.snippet))
+        script = f"{self.exports}\nexec {sys.executable} app.py\n"
+        return subprocess.run(
+            ["bash", "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+
+    def read_until(self, text: str) -> str:
+        """Read the log up to the line with ``text``, and return what was read."""
+        return read_until(self.process, text)
+
+    def interrupt(self) -> tuple[int, str, str]:
+        """Send SIGINT and wait until the process ends; return exit status, remaining stdout and
+        stderr."""
+        self.process.send_signal(signal.SIGINT)
+        return self.end()
+
+    def end(self) -> tuple[int, str, str]:
+        """Wait until the process ends; return exit status, remaining stdout and stderr."""
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        watch = threading.Timer(PATIENCE, self.process.kill)
+        watch.start()
+        try:
+            # Not communicate(), which does not see what these streams have read ahead.
+            out, err = self.process.stdout.read(), self.process.stderr.read()
+            return self.process.wait(PATIENCE), out, err
+        finally:
+            watch.cancel()
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> str:
+    """Read stdout up to the line with ``text``, or its end, and return what was read."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if text in line:
+            break
+    return "".join(lines)
+
+
+@contextlib.contextmanager
+def serving(
+    *arguments: str, command: Sequence[str] = COMMAND, until: str = "no_proxy"
+) -> Iterator[Served]:
+    """Run ``serve`` until the block ends, which begins when it has printed the line with
+    ``until``."""
+    process = subprocess.Popen(
+        [*command, "serve", "--port", "0", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
+    with process:
+        try:
+            yield Served(process, read_until(process, until))
+        finally:
+            process.kill()

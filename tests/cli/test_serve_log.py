@@ -1,0 +1,232 @@
+"""What ``serve`` logs: the entries that a journal's changes make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.run_records import FAILED, SECRET, finished_run, make_run, returned
+from wove_http_dev.cli.serve_log import ServeLog, still_open
+from wove_http_dev.runs.journal import Journal
+from wove_http_dev.runs.outcome import CANCELLED, error_outcome
+from wove_http_dev.runs.records import Exchange
+from wove_http_dev.worker import HttpWorker
+
+NOW = 1000.5
+
+
+class Log:
+    """A journal, and the entries that are logged of it."""
+
+    def __init__(self) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self.journal = Journal(secrets=[SECRET], clock=lambda: NOW)
+        self.log = ServeLog(self.entries.append, clean=self.journal.clean, clock=lambda: NOW)
+        self.journal.observe(self.log)
+
+    @property
+    def events(self) -> list[str]:
+        return [entry["event"] for entry in self.entries]
+
+    def close(self, **words: Any) -> dict[str, Any]:
+        """Close an exchange with these attributes, and return its entry."""
+        exchange = self.journal.open(words.pop("kind", "request"))
+        for name, value in words.items():
+            setattr(exchange, name, value)
+        self.journal.close(exchange)
+        return self.entries[-1]
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log()
+
+
+def test_run(log: Log) -> None:
+    """A run has an entry when it starts and one when it ends."""
+    finished_run(log.journal, returned(1))
+    assert log.events == ["run-started", "run-ended"]
+
+
+def test_start(log: Log) -> None:
+    """The entry of a start says when, and which run and task."""
+    finished_run(log.journal, returned(1), "render")
+    assert log.entries[0] == {
+        "time": NOW,
+        "event": "run-started",
+        "run_id": "run-1",
+        "task_id": "render",
+    }
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [(returned(1), "succeeded"), (FAILED, "failed"), (CANCELLED, "cancelled")],
+    ids=["succeeded", "failed", "cancelled"],
+)
+def test_end(log: Log, outcome: Any, state: str) -> None:
+    """The entry of an end says how the run ended."""
+    finished_run(log.journal, outcome)
+    assert log.entries[-1]["state"] == state
+
+
+def test_error(log: Log) -> None:
+    """A failed run has its error."""
+    finished_run(log.journal, FAILED)
+    assert log.entries[-1]["error"] == "ValueError: no"
+
+
+def test_secret_in_an_error(log: Log) -> None:
+    """The worker's secret is not logged."""
+    finished_run(log.journal, error_outcome(ValueError(SECRET), source="task"))
+    assert SECRET not in str(log.entries)
+
+
+def test_run_lost(log: Log) -> None:
+    """A run whose request was refused late ends as well."""
+    run = make_run()
+    log.journal.add_run(run)
+    log.journal.lose(run)
+    assert log.entries[-1]["state"] == "lost"
+
+
+def test_run_that_ends_twice(log: Log) -> None:
+    """A run that ends again has one entry of an end."""
+    log.journal.finish(finished_run(log.journal, returned(1)), returned(2))
+    assert log.events.count("run-ended") == 1
+
+
+def test_run_that_starts_twice(log: Log) -> None:
+    """A run whose body starts again has one entry of a start."""
+    run = make_run()
+    log.journal.add_run(run)
+    for _ in range(2):
+        log.journal.change(run, "running")
+    assert log.events == ["run-started"]
+
+
+def test_end_before_the_start(log: Log) -> None:
+    """The start is logged first, whichever thread comes first."""
+    run = make_run()
+    run.started, run.state = 1.0, "succeeded"
+    log.log.run_finished(run, returned(1))
+    log.log.run_changed(run)
+    assert log.events == ["run-started", "run-ended"]
+
+
+def test_run_that_never_started(log: Log) -> None:
+    """A run that was cancelled before it started has no start."""
+    run = make_run()
+    log.journal.add_run(run)
+    log.journal.finish(run, CANCELLED)
+    assert log.events == ["run-ended"]
+
+
+def test_held_run(log: Log) -> None:
+    """A run that a gate holds is logged, because it would look like one that hangs."""
+    run = make_run()
+    log.journal.add_run(run)
+    log.journal.change(run, "held")
+    assert log.events == ["run-held"]
+
+
+def test_initial_value(log: Log) -> None:
+    """An initial value of a weave, which Wove sends as a task, is not logged."""
+    run = make_run(initial_value=True)
+    log.journal.add_run(run)
+    log.journal.change(run, "running")
+    log.journal.finish(run, returned(1))
+    assert log.events == []
+
+
+def test_initial_value_that_fails(log: Log) -> None:
+    """One that fails is logged."""
+    run = make_run(initial_value=True)
+    log.journal.add_run(run)
+    log.journal.finish(run, FAILED)
+    assert log.events == ["run-ended"]
+
+
+def test_ended_runs_are_not_kept(log: Log) -> None:
+    """The log keeps no run that has ended."""
+    finished_run(log.journal, returned(1))
+    assert log.log._started == set()
+
+
+def test_still_open(log: Log) -> None:
+    """A run is open until it has ended."""
+    finished_run(log.journal, returned(1))
+    run = make_run("slow")
+    log.journal.add_run(run)
+    assert still_open(log.journal.runs) == [run]
+
+
+def test_answered(log: Log) -> None:
+    """A request whose run says it all has no entry of its own."""
+    exchange = Exchange(1, 0.0, frame_type="run_task", status=200)
+    log.log.exchange_closed(exchange)
+    assert log.events == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [{"status": 503}, {"faults": ["slow-response"]}, {"error": "the reply was not taken"}],
+    ids=lambda words: "".join(words),
+)
+def test_answered_otherwise(log: Log, words: dict[str, Any]) -> None:
+    """An answer that is not what the run says is an entry."""
+    entry = log.close(**{"frame_type": "run_task", "status": 200, **words})
+    assert entry["event"] == "answered"
+
+
+def test_refused(log: Log) -> None:
+    """A refused request says why, and what would mend it."""
+    entry = log.close(refusal="unknown key 'b'", code="unknown-key", status=401)
+    assert (entry["event"], entry["reason"], entry["hint"]) == (
+        "refused",
+        "unknown key 'b'",
+        "give client and worker the same key id",
+    )
+
+
+def test_connection(log: Log) -> None:
+    """A connection that never became a request says why, and what would mend it."""
+    entry = log.close(kind="connection", error="TLS handshake: X", code="certificate-rejected")
+    assert (entry["event"], entry["reason"], "trust" in entry["hint"]) == (
+        "no-request",
+        "TLS handshake: X",
+        True,
+    )
+
+
+def test_service_failed(log: Log) -> None:
+    """A failure of the service is told apart from those of a client."""
+    entry = log.close(kind="connection", internal_error=True, error="KeyError: 1")
+    assert entry["event"] == "worker-failed"
+
+
+def test_cancel(log: Log) -> None:
+    """A request to cancel is an entry, with what was answered."""
+    entry = log.close(frame_type="cancel_task", status=200, events=["task_cancelled"])
+    assert (entry["event"], entry["events"]) == ("cancel", ["task_cancelled"])
+
+
+def test_in_force(log: Log) -> None:
+    """A fault that is in force is named with its fields and its selector."""
+    log.log.in_force([HttpWorker().inject("slow-response delay=2", times=3)])
+    assert log.entries == [
+        {"time": NOW, "event": "in-force", "fault": "slow-response delay=2.0 times=3"}
+    ]
+
+
+def test_reloaded(log: Log) -> None:
+    """Files that are imported again are named."""
+    log.log.reloaded(["app.py"])
+    assert log.entries == [{"time": NOW, "event": "reloaded", "files": ["app.py"]}]
+
+
+def test_stopping(log: Log) -> None:
+    """The end names the runs that have not ended."""
+    log.log.stopping([make_run("render", run_id="r")])
+    assert log.entries[0]["runs"] == [{"run_id": "r", "task_id": "render"}]
