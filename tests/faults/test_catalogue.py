@@ -27,6 +27,7 @@ OTHER_MEANINGS = {
     ("cli/demo_steps.py", "hang"),
     ("cli/demo_steps.py", "status code=503"),
     ("measurement.py", "self-signed"),  # a word of OpenSSL's messages
+    ("cli/log_lines.py", "status"),  # that of an answer
     ("tls_contexts.py", "self-signed"),  # the name in such a certificate
 }
 
