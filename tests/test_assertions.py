@@ -189,7 +189,7 @@ def test_a_task_that_ran_twice_is_not_contained(wove_http_worker: HttpWorker) ->
         weave_one()
     wove = importlib.metadata.version("wove")
     assert lines_of(caught) == [
-        "not contained: 'task' ran 2 times with the same arguments, more than 1",
+        "not contained: 'task' ran 2 times with the same arguments, more than attempts=1",
         f"Wove {wove} itself cannot contain duplicate-run: its executor does not see that the task"
         " ran twice; only an idempotent task survives that, and attempts=2 allows it",
     ]

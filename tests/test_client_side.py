@@ -236,5 +236,5 @@ def test_404_lists_every_path(worker: HttpWorker) -> None:
 def test_configured_needs_a_running_worker(worker: HttpWorker) -> None:
     """``configured()`` raises while the worker is stopped."""
     worker.stop()
-    with pytest.raises(NotRunningError, match=r"does not run; start\(\) it"), worker.configured():
+    with pytest.raises(NotRunningError, match=r"is not running: start\(\) it"), worker.configured():
         pass

@@ -117,14 +117,14 @@ def test_it(wove_http_worker):
     [
         (
             None,
-            "the worker service wants credentials, and these tests have none: say"
-            " --wove-http-secret-env NAME, the environment variable that holds its secret, or"
-            " --wove-http-bearer-env NAME",
+            "the worker service requires credentials, and these tests have none: add"
+            " --wove-http-secret-env NAME, where NAME is the environment variable that holds its"
+            " secret, or --wove-http-bearer-env NAME",
         ),
         (
             "another",
-            "the worker service refused the credentials of these tests: the secret or token of"
-            " --wove-http-… is not its own, or one of the two clocks is wrong",
+            "the worker service refused the credentials of these tests: give it and --wove-http-…"
+            " the same secret or token, and check both clocks",
         ),
     ],
     ids=["no secret", "another secret"],

@@ -48,7 +48,7 @@ def test_before_run(make_worker: MakeWorker) -> None:
 def test_before_run_of_an_isolated_worker() -> None:
     """``before_run`` is a usage error for an isolated worker, because another process cannot call
     it."""
-    with pytest.raises(UsageError, match="before_run="):
+    with pytest.raises(UsageError, match="before_run= needs isolated=False"):
         HttpWorker(isolated=True, before_run=lambda: None)
 
 
@@ -236,7 +236,7 @@ def test_host_of_another_machine(make_worker: MakeWorker, host: str) -> None:
         ({"faults": "reject-auth"}, "list"),
         ({"faults": ["nonsense"]}, "unknown fault"),
         ({"impersonate": "http://workers.internal/"}, "https://"),
-        ({"environment": ""}, "name"),
+        ({"environment": ""}, "environment must not be empty"),
         ({"clock_skew": -1.0}, "clock_skew"),
         ({"key": "é"}, "ASCII"),
     ],

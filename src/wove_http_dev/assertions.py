@@ -120,7 +120,9 @@ def _assert_executions(worker: HttpWorker, attempts: int) -> None:
     for (task, _), count in executions.items():
         if count > attempts:
             _fail(
-                worker, f"{task!r} ran {count} times with the same arguments, more than {attempts}"
+                worker,
+                f"{task!r} ran {count} times with the same arguments, more than"
+                f" attempts={attempts}",
             )
 
 

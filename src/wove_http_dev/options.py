@@ -165,7 +165,7 @@ class Options:
         if isinstance(self.faults, (str, bytes)) or not isinstance(self.faults, Sequence):
             raise UsageError("faults is a list; write faults=[…]")
         if not self.environment:
-            raise UsageError("environment must be a name")
+            raise UsageError("environment must not be empty; the default is 'workers'")
 
     @property
     def app_dirs(self) -> list[str]:
@@ -415,7 +415,7 @@ def check_headers(headers: Any) -> None:
             shown = repr(f"{right.group()}…" if right else "")
             raise UsageError(f"headers: {shown} is not a header name (RFC 9110, 5.1)")
         if str(name).lower() in _SENDERS_HEADERS:
-            raise UsageError(f"header {name!r} is made by the client itself; leave it out")
+            raise UsageError(f"header {name!r} is set by the client itself; leave it out")
         if not isinstance(value, (str, int, float)):  # the executor would send its str()
             raise UsageError(f"the value of header {name!r} must be text or a number")
         if not str(value).isprintable():

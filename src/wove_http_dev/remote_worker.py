@@ -110,7 +110,8 @@ class RemoteWorker(ClientSide):
         text += f"{self!r}: no journal, because another process runs the worker service"
         if self._url.lower().startswith("https:") and self._ca_file is None:
             text += (
-                "\nits certificate must be of a CA that the system trusts, or --wove-http-ca-file"
+                "\nits certificate must be from a CA that the system trusts, or from the one that"
+                " --wove-http-ca-file names"
             )
         return text
 
@@ -166,5 +167,7 @@ def _port_of(url: str) -> int:
 def _trusting(ca_file: str) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca_file)
+    except ssl.SSLError:
+        raise UsageError(f"--wove-http-ca-file {ca_file} holds no certificate in PEM") from None
     except OSError as exc:
-        raise UsageError(f"--wove-http-ca-file {ca_file}: {exc}") from exc
+        raise UsageError(f"--wove-http-ca-file: cannot read {ca_file} ({exc.strerror})") from None

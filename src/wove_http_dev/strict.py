@@ -178,11 +178,12 @@ def elsewhere(environment: str, urls: Iterable[str]) -> list[str]:
     known = {each.partition("?")[0] for each in urls}
     if url is not None and url.partition("?")[0] in known:
         return []
-    now = "at no http service" if url is None else f"at {shown_url(url)!r}"
-    offer = "; import it before the fixture configures Wove: at the top of the test module"
+    now = "and at no other http service" if url is None else f"but at {shown_url(url)!r}"
+    offer = ""
     if url and not Host(urllib.parse.urlsplit(url).hostname or "").is_loopback:
-        offer += f"; or impersonate={shown_url(url)!r} makes that URL reach this worker"
+        offer = f", or use impersonate={shown_url(url)!r}, which makes that URL reach this worker"
     return [
-        f"environment {environment!r} no longer points at this worker but {now}: something called"
-        f" wove.config() (an application's import?){offer}"
+        f"environment {environment!r} no longer points at this worker, {now}: wove.config() was"
+        " called after the worker was configured, perhaps by an import of the application; import"
+        f" it at the top of the test module{offer}"
     ]

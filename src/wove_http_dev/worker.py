@@ -84,7 +84,7 @@ class HttpWorker(WorkerSide):
     ) -> ServiceHost:
         if self.options.isolated:
             if before_run is not None:
-                raise UsageError("before_run= cannot be called in an isolated worker's process")
+                raise UsageError("before_run= needs isolated=False: another process cannot call it")
             from wove_http_dev.isolated.host import IsolatedHost
 
             return IsolatedHost(
@@ -284,7 +284,7 @@ class HttpWorker(WorkerSide):
     def _address(self) -> str:
         address = self._life.address
         if address is None:
-            raise NotRunningError(f"{self!r} does not run; start() it, or use a with statement")
+            raise NotRunningError(f"{self!r} is not running: start() it, or use a with statement")
         return Host(address).connectable
 
     def _other_secrets(self) -> Iterator[tuple[str, bytes]]:
@@ -298,7 +298,7 @@ def _warn(stuck: list[str]) -> None:
     if stuck:
         warnings.warn(
             f"still running when the worker stopped: {printable(', '.join(stuck))}; a sync task"
-            " cannot be interrupted, its thread ends with it",
+            " cannot be interrupted, and its thread ends when the task does",
             StuckRunWarning,
             stacklevel=3,
         )

@@ -62,7 +62,7 @@ def test_remote_worker_without_credentials() -> None:
 def test_remote_worker_with_other_credentials() -> None:
     """A refusal of those that were given says what can be wrong."""
     exc = failed("HTTPError", "HTTP Error 401: Unauthorized")
-    assert "is not its own" in hint(exc, [remote("secret")])
+    assert "give it and --wove-http-… the same secret" in hint(exc, [remote("secret")])
 
 
 def test_what_arrived_was_sent(wove_http_worker: HttpWorker) -> None:

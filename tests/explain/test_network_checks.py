@@ -42,7 +42,7 @@ def test_proxy_bypassed(
     ("url", "address", "words"),
     [
         (FAR, "socks5://proxy.invalid:1080", "SOCKS"),
-        ("http://workers.internal/", "http://proxy.invalid:3128", "reads and passes on"),
+        ("http://workers.internal/", "http://proxy.invalid:3128", "can read tasks and results"),
     ],
 )
 def test_unfit_proxy(monkeypatch: pytest.MonkeyPatch, url: str, address: str, words: str) -> None:
@@ -77,7 +77,11 @@ def test_opener_without_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     ("variable", "file", "words"),
     [
         ("SSL_CERT_FILE", "absent.pem", "No such file"),
-        ("SSL_CERT_FILE", "empty.pem", "no certificate in PEM"),
+        (
+            "SSL_CERT_FILE",
+            "empty.pem",
+            "no certificate in PEM: no worker is trusted; name another file",
+        ),
         ("SSL_CERT_DIR", "absent", "not a directory"),
     ],
 )

@@ -100,7 +100,10 @@ def test_redirect_is_not_followed(
     [
         ({"security": {"secret": "hunter2"}}, "does not match; another secret"),
         ({"security": {"secret": SECRET, "key": "other"}}, "unknown key 'other'"),
-        ({"security": "none"}, "X-Wove-Key is missing; make executor_config.security"),
+        (
+            {"security": "none"},
+            "X-Wove-Key is missing; give executor_config.security the credentials",
+        ),
         ({"security": {"type": "bearer", "token": "hunter2"}}, "X-Wove-Key is missing"),
     ],
     ids=["secret", "key", "none", "bearer"],
@@ -142,7 +145,7 @@ def test_wrong_path(diagnose: Diagnose, settings: MakeSettings, strange: HttpWor
     """A path that the worker does not serve is a 404 with the right one."""
     url = strange.url.replace("/wove/tasks", "/tasks")
     text = no_op(diagnose(settings(config={"url": url})))
-    assert "HTTP 404 Not Found: the path is not /wove/tasks; mend the path" in text
+    assert "HTTP 404 Not Found: the path is not /wove/tasks; correct the path" in text
 
 
 @pytest.mark.parametrize(
@@ -153,8 +156,8 @@ def test_wrong_path(diagnose: Diagnose, settings: MakeSettings, strange: HttpWor
         ("rewritten-path", "another secret, or a body or target changed on the way"),
         ("reject-auth", "HTTP 401 Unauthorized"),
         ("wrong-secret", "give both sides the same secret"),
-        ("redirect", "Wove would ask there without the task"),
-        ("reset-before-response", "does it speak TLS"),
+        ("redirect", "Wove would send its credentials there, and not the task"),
+        ("reset-before-response", "if it speaks TLS, write https://"),
     ],
 )
 def test_fault(
@@ -182,7 +185,7 @@ def test_codes(code: str) -> None:
         (403, "the credentials are refused"),
         (404, "nothing at this path"),
         (405, "takes no POST"),
-        (407, "a proxy wants credentials"),
+        (407, "a proxy requires credentials"),
         (429, "try again later"),
         (500, "see the log of the service"),
         (599, "see the log of the service"),
@@ -287,7 +290,7 @@ def test_unknown_host(
         raise socket.gaierror(socket.EAI_NONAME, "unknown")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    assert "host name localhost is not known" in no_op(diagnose(settings()))
+    assert "host name localhost cannot be looked up" in no_op(diagnose(settings()))
 
 
 def test_silent_service(diagnose: Diagnose, settings: MakeSettings) -> None:
@@ -379,7 +382,7 @@ def test_trusted_by_a_local_serve(
     [
         ("expired-certificate", "has expired; renew it, or set this machine's clock"),
         ("not-yet-valid-certificate", "not yet valid; renew it, or set this machine's clock"),
-        ("wrong-hostname", "use a name in url that it is for"),
+        ("wrong-hostname", "write a host name into url that it is for"),
         ("untrusted-ca", "is not trusted"),
         ("self-signed", "is not trusted"),
         ("client-certificate-required", "if it wants a client certificate"),

@@ -102,7 +102,11 @@ def test_held_run_names_its_hold(wove_http_worker: HttpWorker) -> None:
     """A run that a gate holds is said to be held by that ``hold()``, with its place."""
     gate = wove_http_worker.hold("answer")
     with open_weave(answer, wove_http_worker, "held"):
-        assert f"is held by hold('answer') at {gate.place}: " in wove_http_worker.report()
+        report = wove_http_worker.report()
+    assert (
+        f" is held by hold('answer') at {gate.place}: call release() on it, or give hold()"
+        " release_when=\n" in report
+    )
 
 
 @pytest.mark.parametrize("isolated", [False, True], ids=["in-process", "isolated"])
@@ -155,8 +159,8 @@ def test_nothing_arrived_says_how_a_task_is_sent(wove_http_worker: HttpWorker) -
         "<HttpWorker 'workers' https://localhost:PORT/wove/tasks>",
         "nothing arrived. A task is sent to this worker only if it names the environment:"
         " @w.do(environment='workers')",
-        "(without environment= it runs in Wove's default environment, now 'default'; a task that"
-        " is never awaited or whose weave ended before is not sent either)",
+        "(without environment= it runs in Wove's default environment, now 'default'; a task is"
+        " not sent either if its weave ended before its turn)",
         "journal: nothing arrived",
     ]
 
@@ -174,7 +178,7 @@ def test_nothing_arrived_at_an_environment_that_points_elsewhere(
 def test_nothing_arrived_at_a_worker_that_is_not_configured() -> None:
     """A worker that was never configured says how it is."""
     with HttpWorker() as worker:
-        assert "enter worker.configured(), or use the fixture" in worker.report()
+        assert "use `with worker.configured():`, or the fixture wove_http_worker" in worker.report()
 
 
 def test_report_hides_the_secret(wove_http_worker: HttpWorker) -> None:

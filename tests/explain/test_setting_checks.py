@@ -97,25 +97,33 @@ def test_delivery_timeout_of_each_task(diagnose: Diagnose, settings: MakeSetting
     assert done.status == 0
 
 
+UNSET = (
+    "None here (Wove refuses every task that is not mapped if it is set; give it to mapped tasks)"
+)
+
+
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "value", "words"),
     [
-        ("max_workers", 0),
-        ("max_workers", "4"),
-        ("retries", "1"),
-        ("retries", -1),
-        ("retries", 1.0),
-        ("timeout", 0),
-        ("workers", 4),
-        ("limit_per_minute", 60),
-        ("max_pending", "100"),
-        ("delivery_max_in_flight", 0),
-        ("delivery_max_in_flight", "8"),
+        ("max_workers", 0, "a whole number above 0"),
+        ("max_workers", "4", "a whole number above 0"),
+        ("retries", "1", "a whole number, 0 or more"),
+        ("retries", -1, "a whole number, 0 or more"),
+        ("retries", 1.0, "a whole number, 0 or more"),
+        ("timeout", 0, "a number of seconds above 0"),
+        ("workers", 4, UNSET),
+        ("limit_per_minute", 60, UNSET),
+        ("max_pending", "100", "a whole number above 0"),
+        ("delivery_max_in_flight", 0, "a whole number above 0 (else it is no limit)"),
+        ("delivery_max_in_flight", "8", "a whole number above 0 (else it is no limit)"),
     ],
 )
-def test_settings(diagnose: Diagnose, settings: MakeSettings, name: str, value: Any) -> None:
+def test_settings(
+    diagnose: Diagnose, settings: MakeSettings, name: str, value: Any, words: str
+) -> None:
     """A value that Wove stores, and with which every task fails, is one problem."""
-    assert only(diagnose(settings(shared={name: value})), "settings").startswith(name)
+    text = only(diagnose(settings(shared={name: value})), "settings")
+    assert text == f"{name} must be {words}, not {value!r}"
 
 
 @pytest.mark.parametrize(

@@ -84,8 +84,8 @@ def test_idempotency_key(idle: HttpWorker) -> None:
     ran(idle, SUCCEEDED, delivery_idempotency_key="report-7")
     assert traps([idle]) == [
         "the task 'render' ran 2 times for delivery_idempotency_key='report-7': Wove only sends the"
-        " key, and acts on nothing; a worker must answer a repeated one from its first outcome, as"
-        " this one does with idempotency=True"
+        " key; a worker must answer a repeated one from its first outcome, as this one does with"
+        " idempotency=True"
     ]
 
 

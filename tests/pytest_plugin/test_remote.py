@@ -108,7 +108,11 @@ def test_remote_faults_skip(pytester: pytest.Pytester, remote: list[str]) -> Non
         ),
         (
             ["--wove-http-url=https://x", "--wove-http-ca-file=/no/such/file"],
-            "*--wove-http-ca-file /no/such/file*",
+            "ERROR: --wove-http-ca-file: cannot read /no/such/file (No such file or directory)",
+        ),
+        (
+            ["--wove-http-url=https://x", f"--wove-http-ca-file={__file__}"],
+            f"ERROR: --wove-http-ca-file {__file__} holds no certificate in PEM",
         ),
     ],
 )

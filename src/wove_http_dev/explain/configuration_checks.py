@@ -88,7 +88,7 @@ def _advice(key: Any, known: tuple[str, ...]) -> str:
     if key in known:
         return ""
     if key in CONFIG_KEYS:
-        return f"{key!r} (it belongs into executor_config)"
+        return f"{key!r} (it belongs in executor_config)"
     return f"{key!r} ({did_you_mean(str(key), known, 'remove it')})"
 
 
@@ -98,9 +98,9 @@ def _config_advice(key: Any) -> str:
     if key in _TLS_KEYS:
         return f"{key!r} (Python's urllib trusts the CAs of the file that SSL_CERT_FILE names)"
     if key in SETTINGS:
-        return f"{key!r} (it belongs beside executor_config, not into it)"
+        return f"{key!r} (it belongs beside executor_config, not in it)"
     if is_private(str(key)):
-        return f"{key!r} (credentials belong into 'security')"
+        return f"{key!r} (credentials belong in 'security')"
     return _advice(key, CONFIG_KEYS)
 
 
@@ -161,16 +161,16 @@ def _check_port(parts: SplitResult) -> None:
         advice = "an IPv6 address is in brackets, [::1]" if many else "write host:port"
         raise Problem(f"what follows the host is not a port, 1 to 65535; {advice}") from None
     if port == 0:
-        raise Problem("port 0 stands for any free port, and only where a service listens")
+        raise Problem("port 0 is none to connect to; write the port of the worker")
 
 
 def _check_host(host: Host) -> None:
     if not host.name:
-        raise Problem("the URL has no host")
+        raise Problem("the URL has no host; write https://HOST/PATH")
     if host.is_wildcard:
         raise Problem(f"{host.name} is an address to listen on, not to connect to; write localhost")
     if not host.is_address and not host.is_name:
-        raise Problem(f"{host.name!r} is not a host name")
+        raise Problem(f"{host.name!r} is not a host name; correct the URL")
 
 
 def security(env: RemoteEnvironment) -> str:
@@ -184,7 +184,10 @@ def security(env: RemoteEnvironment) -> str:
         right = f'{{"type": "{word}", "{kind}_env": "WOVE_WORKER_SECRET"}}'
         if word in (None, "none"):
             right = '"env:WOVE_WORKER_SECRET"'
-        raise Problem(f"Wove takes no such text (not shown: it may be a secret); write {right}")
+        raise Problem(
+            "security is a text that Wove does not take (not shown: it may be a secret); write"
+            f" {right}"
+        )
     if isinstance(form, Mapping):
         _check_security_keys(form)
     elif not isinstance(form, str):
@@ -224,7 +227,7 @@ def _check_variable(variable: str) -> None:
         advice = f"; did you mean {close}?" if close else ""
         raise Problem(f"environment variable {variable} is not set{advice} (export {variable}=…)")
     if not os.environ[variable]:
-        raise Problem(f"environment variable {variable} is empty")
+        raise Problem(f"environment variable {variable} is empty (export {variable}=…)")
 
 
 def secret(env: RemoteEnvironment) -> str:
@@ -236,11 +239,11 @@ def secret(env: RemoteEnvironment) -> str:
     allowed = (str, bytes, int) if env.mode == "signed" else (str, int)
     if not isinstance(value, allowed):
         raise Problem(
-            f"{source}: the secret must be text, not a {type(value).__name__}, of which Wove"
-            " would use the repr"
+            f"{source}: the secret must be text, not a {type(value).__name__}: Wove would use the"
+            " repr of that"
         )
     if value in ("", b""):
-        raise Problem(f"{source}: the secret is empty")
+        raise Problem(f"{source}: the secret is empty; set that of the worker")
     form = env.config["security"]
     if isinstance(value, bytes):  # any bytes sign; the other settings are still to be checked
         form = {**form, "secret": "bytes"}

@@ -131,7 +131,8 @@ def _kept(env: RemoteEnvironment, answer: Answer, serve: LocalServe, seconds: fl
     if answer.status != 401 or (file := kept_secret(env, serve, seconds)) is None:
         return ""
     variable = env.secret_variable or SECRET_VARIABLE
-    return f'; the worker has that of a local serve: export {variable}="$(cat {shell_word(file)})"'
+    export = f'export {variable}="$(cat {shell_word(file)})"'
+    return f"; the worker accepts the secret of a local serve: {export}"
 
 
 def _default_environment(runtime: Any, calls: Sequence[TaskCall]) -> str:

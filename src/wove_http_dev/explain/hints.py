@@ -36,7 +36,7 @@ def _not_configured(exc: BaseException, workers: Sequence[ClientSide]) -> str:
     meant = nearest(name, known) or known[0]
     return (
         f"Wove has no environment {name!r} in this test, which has a worker for"
-        f" {', '.join(map(repr, known))}: @w.do(environment={meant!r}), or"
+        f" {', '.join(map(repr, known))}: write @w.do(environment={meant!r}), or"
         f" @pytest.mark.wove_http(environment={name!r}) on the test"
     )
 
@@ -92,13 +92,13 @@ def _unauthorized(exc: BaseException, workers: Sequence[ClientSide]) -> str:
         return ""
     if remote[0].credentials.mode == "none":
         return (
-            "the worker service wants credentials, and these tests have none: say"
-            " --wove-http-secret-env NAME, the environment variable that holds its secret, or"
-            " --wove-http-bearer-env NAME"
+            "the worker service requires credentials, and these tests have none: add"
+            " --wove-http-secret-env NAME, where NAME is the environment variable that holds its"
+            " secret, or --wove-http-bearer-env NAME"
         )
     return (
-        "the worker service refused the credentials of these tests: the secret or token of"
-        " --wove-http-… is not its own, or one of the two clocks is wrong"
+        "the worker service refused the credentials of these tests: give it and --wove-http-… the"
+        " same secret or token, and check both clocks"
     )
 
 

@@ -48,7 +48,10 @@ def proxy(env: RemoteEnvironment) -> str:
             f"{shown} ({variable}) is a SOCKS proxy, which urllib does not speak; {around}"
         )
     if not env.is_https:
-        raise Problem(f"{shown} ({variable}) reads and passes on tasks and results; {around}")
+        raise Problem(
+            f"{shown} ({variable}) can read tasks and results, which http:// does not"
+            f" encrypt; {around}"
+        )
     return f"{shown} ({variable}) is asked for a tunnel"
 
 
@@ -71,7 +74,8 @@ def _check_file(file: str) -> None:
         ssl.create_default_context(cafile=file)
     except ssl.SSLError:
         raise Problem(
-            f"SSL_CERT_FILE is {file}, which holds no certificate in PEM: no worker is trusted"
+            f"SSL_CERT_FILE is {file}, which holds no certificate in PEM: no worker is trusted;"
+            " name another file, or unset it for the system's CAs"
         ) from None
     except OSError as exc:
         raise Problem(

@@ -38,28 +38,28 @@ MOST_READ = 65536
 """Bytes of an answer that are read."""
 NOTICED_SKEW = 30.0
 """Seconds by which the two clocks may differ without a word; a worker allows 300 by default."""
-CREDENTIALS = "make executor_config.security that of the worker"
+CREDENTIALS = "give executor_config.security the credentials of the worker"
 BY_CODE = {
     "header-missing": CREDENTIALS,
     "not-bearer": CREDENTIALS,
     "unknown-key": 'set "key" of executor_config.security to the worker\'s key id',
-    "timestamp-skew": "set the clock of this machine, or that of the worker",
+    "timestamp-skew": "set the clock of this machine, or the worker's",
     "signature-mismatch": "give both sides the same secret",
     "token-mismatch": "give both sides the same token",
     "nonce-memory-full": "try again later",
-    "unknown-host": "use a name that the worker knows itself by, or give it credentials",
-    "wrong-path": "mend the path of the url",
-    "wrong-method": "mend the url: it leads to something else",
+    "unknown-host": "use a host name that the worker accepts, or set security on both sides",
+    "wrong-path": "correct the path of the url",
+    "wrong-method": "correct the url: it leads to another service",
     "unavailable": "try again later",
 }
 """What to do about a refusal of this package's worker, by its code."""
 BY_STATUS = {
-    400: "what is there does not know Wove's command frames; check host, port and path of the url",
+    400: "the service does not take Wove's command frames; check host, port and path of the url",
     401: f"the credentials are refused; {CREDENTIALS}, and check both clocks",
     403: f"the credentials are refused; {CREDENTIALS}, and check both clocks",
-    404: "there is nothing at this path; mend the path of the url",
-    405: "this path takes no POST; mend the path of the url",
-    407: "a proxy wants credentials; put them into its variable, or go around it (no_proxy)",
+    404: "there is nothing at this path; correct the path of the url",
+    405: "this path takes no POST; correct the path of the url",
+    407: "a proxy requires credentials; write them into its variable, or bypass it with no_proxy",
     429: "too many requests; try again later",
 }
 """What the status of another service means, and what to do."""
@@ -188,8 +188,8 @@ def verdict(env: RemoteEnvironment, answer: Answer) -> str:
     if 300 <= status < 400:
         location = shown_url(answer.headers.get("Location", ""))
         raise Problem(
-            f"{shown} to {location}: Wove would ask there without the task, but with its"
-            " credentials; write the last address into url"
+            f"{shown} to {location}: Wove would send its credentials there, and not the task; write"
+            " the final address into url"
         )
     said = env.clean("; ".join(filter(None, (answer.says("error"), answer.says("hint")))))
     code = answer.says("code")
@@ -241,23 +241,23 @@ def why_unanswered(
         return _distrust(env, cause, serve, seconds)
     if isinstance(cause, ssl.SSLError):
         if cause.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
-            return f"{place} does not speak TLS; is it http://, or another port?"
+            return f"{place} does not speak TLS; write http://, or the port of a service that does"
         if cause.reason in _REFUSALS:
             return (
                 f"{place} refuses the TLS handshake; if it wants a client certificate, Wove's"
                 " executor cannot send one"
             )
     if isinstance(cause, socket.gaierror):
-        return f"the host name {env.host.name} is not known here; mend the url"
+        return f"the host name {env.host.name} cannot be looked up here; correct the url"
     if isinstance(cause, ConnectionRefusedError):
-        return f"nothing listens on {place}; start the worker, or mend the url"
+        return f"nothing listens on {place}; start the worker, or correct the url"
     if isinstance(cause, TimeoutError):
         return (
             f"{place} did not answer within {seconds:g} s; is it reachable from here? (--timeout"
             " waits longer)"
         )
     if isinstance(cause, (ConnectionResetError, http.client.HTTPException)) and not env.is_https:
-        return f"{place} closed the connection; does it speak TLS (https://)?"
+        return f"{place} closed the connection; if it speaks TLS, write https://"
     return f"{place}: {type(cause).__name__}: {env.clean(str(cause))}"
 
 
@@ -269,7 +269,7 @@ def _distrust(
     if cause.verify_code in (9, 10):
         return f"the worker's certificate: {reason}; renew it, or set this machine's clock"
     if cause.verify_code in (62, 64):
-        return f"the worker's certificate: {reason}; use a name in url that it is for"
+        return f"the worker's certificate: {reason}; write a host name into url that it is for"
     found = None if proxy_of(env) else trusting_file(env, serve.bundle_file, seconds)
     if found is not None:
         file, origin = found
@@ -278,7 +278,7 @@ def _distrust(
             f" {origin}: export SSL_CERT_FILE={shell_word(file)}"
         )
     return (
-        f"the worker's certificate is not trusted ({reason}); export SSL_CERT_FILE=FILE, a file"
-        " with its CA's certificate beside those that you need (Wove's executor reads no other"
-        " variable)"
+        f"the worker's certificate is not trusted ({reason}); export SSL_CERT_FILE=FILE, where"
+        " FILE has the certificate of its CA and of every other CA that you need (Wove's executor"
+        " reads no other variable)"
     )

@@ -91,7 +91,9 @@ def _why_open(state: HostState, run: Run, stack: Callable[[str], str]) -> list[s
         if not gates:  # released in this moment
             return []
         by = printable(at(gates[0].call, gates[0].place))
-        return [f"{_named(run)} is held by {by}: release() it, or use release_when="]
+        return [
+            f"{_named(run)} is held by {by}: call release() on it, or give hold() release_when="
+        ]
     body = _indented(state.journal, stack(run.run_id))
     if run.state == "running":
         return [f"{_named(run)} is running; its body is here:" if body else _running(run), *body]
@@ -127,10 +129,9 @@ def _refused(journal: Journal) -> list[str]:
         if exchange.code == "signature-mismatch" and not exchange.faults:
             name = _name(exchange.task_id or "a request", exchange.run_id or "")
             return [
-                f"{name} was refused, because the client has another secret than this worker: let"
-                " the environment's security= have worker.secret, as in"
-                " worker.environment_definition, or give the worker the client's secret:"
-                " @pytest.mark.wove_http(secret=...)"
+                f"{name} was refused, because the client signs with another secret than this"
+                " worker's: configure the environment with worker.environment_definition, or give"
+                " the worker the client's secret: @pytest.mark.wove_http(secret=...)"
             ]
     return []
 
@@ -163,8 +164,8 @@ def _nothing_arrived(
         ]
     if not configured:
         return [
-            "nothing arrived: Wove's configuration does not name this worker; enter"
-            " worker.configured(), or use the fixture wove_http_worker"
+            "nothing arrived: Wove's configuration does not name this worker; use"
+            " `with worker.configured():`, or the fixture wove_http_worker"
         ]
     lines = [
         "nothing arrived. A task is sent to this worker only if it names the environment:"
@@ -174,7 +175,7 @@ def _nothing_arrived(
     if default != environment:
         lines.append(
             f"(without environment= it runs in Wove's default environment, now {default!r};"
-            " a task that is never awaited or whose weave ended before is not sent either)"
+            " a task is not sent either if its weave ended before its turn)"
         )
     return lines
 

@@ -159,7 +159,7 @@ def _or_none(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 _UNSET = (
     (lambda value: value is None),
-    ("left to mapped tasks: with it in the configuration Wove refuses every other task"),
+    "None here (Wove refuses every task that is not mapped if it is set; give it to mapped tasks)",
 )
 _VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "max_workers": (_or_none(_is_count), "a whole number above 0"),

@@ -69,8 +69,8 @@ def _repeated(runs: list[Run]) -> Iterator[str]:
             times = sum(run.executions for run in ran)
             yield printable(
                 f"the task {task[:200]!r} ran {times} times for delivery_idempotency_key="
-                f"{key[:80]!r}: Wove only sends the key, and acts on nothing; a worker must answer"
-                " a repeated one from its first outcome, as this one does with idempotency=True"
+                f"{key[:80]!r}: Wove only sends the key; a worker must answer a repeated one from"
+                " its first outcome, as this one does with idempotency=True"
             )
             return
 

@@ -19,7 +19,7 @@ def check_remote(config: pytest.Config) -> None:
     if setting(config, "--wove-http-url") is None:
         for option in REMOTE_OPTIONS:
             if config.getoption(option):
-                raise pytest.UsageError(f"{option} goes with --wove-http-url")
+                raise pytest.UsageError(f"{option} is used only with --wove-http-url")
         return
     from wove_http_dev.errors import UsageError
 

@@ -71,7 +71,8 @@ class FirstOutcomes:
             if len(self._firsts) > KEY_LIMIT:
                 ended = (old for old, run in self._firsts.items() if run.outcome is not None)
                 oldest = next(ended, None)
-                if oldest is not None:  # a run that has not ended is still to be repeated by none
+                # The key of a run that has not ended stays: a repeated one must not run beside it.
+                if oldest is not None:
                     self._forget(oldest)
             return first, True
 
