@@ -82,7 +82,7 @@ def unused_answers(state: HostState) -> list[str]:
     """Return a line for each stub and injection that matched none of the requests that arrived; an
     empty list if nothing arrived.
 
-    Holds are not among them: who waits for one is told by that.
+    Holds are left out: a wait for a run at one says itself that none arrived.
     """
     return _first(_unused_answers(state)) if state.journal.exchanges else []
 

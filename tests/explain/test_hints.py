@@ -7,7 +7,7 @@ import urllib.request
 from asyncio import CancelledError
 
 import pytest
-from wove.environment import EnvironmentExecutionError
+from wove.environment import DeliveryTimeoutError, EnvironmentExecutionError
 
 from wove_http_dev.explain.hints import hint
 from wove_http_dev.remote_worker import RemoteWorker
@@ -33,6 +33,7 @@ def remote(secret: str | None) -> RemoteWorker:
         ValueError("raised by the test itself"),
         CancelledError(),
         failed("HTTPError", "HTTP Error 503: Service Unavailable"),
+        DeliveryTimeoutError("Delivery timeout exceeded for task 'convert' (1s)."),
     ],
     ids=repr,
 )

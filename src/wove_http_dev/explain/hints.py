@@ -19,7 +19,7 @@ NAME_LIMIT = 200
 def hint(exc: BaseException, workers: Sequence[ClientSide]) -> str:
     """Return what to do about ``exc``, which ended a test with ``workers``; empty if its own
     message says it, or if it is no mistake that is known."""
-    known = (_not_configured, _not_sent, _refused, _unauthorized, _held)
+    known = (_not_configured, _not_sent, _refused, _unauthorized, _held, _heartbeat)
     return printable(next(filter(None, (text(exc, workers) for text in known)), ""))
 
 
@@ -124,4 +124,17 @@ def _held(exc: BaseException, workers: Sequence[ClientSide]) -> str:
         f"the task {task!r} was held by {at(gate.call, gate.place)} until Wove gave it up: a weave"
         " that is not async blocks the thread that would release it. Release it from another"
         f" thread, use an async weave, or hold({task!r}, release_when=1), which releases by itself"
+    )
+
+
+def _heartbeat(exc: BaseException, workers: Sequence[ClientSide]) -> str:
+    from wove.environment import DeliveryTimeoutError
+
+    # The only sign: Wove raises the same error for a delivery_timeout, and gives it no attribute.
+    missed = isinstance(exc, DeliveryTimeoutError) and str(exc).startswith("Delivery heartbeat")
+    if not workers or not missed:
+        return ""
+    return (
+        "over http a task's heartbeats come with its result, so every task that takes longer than"
+        " its delivery_heartbeat_seconds fails: leave that setting out"
     )

@@ -108,7 +108,7 @@ class SecondOrigin:
         return NO_PLAN
 
     def judge(self, head: Request) -> Verdict | None:
-        """Refuse nothing."""
+        """Return no refusal: every request is accepted."""
         return None
 
     def handle(
