@@ -5,6 +5,7 @@ from __future__ import annotations
 import urllib.error
 import urllib.request
 from asyncio import CancelledError
+from typing import NoReturn
 
 import pytest
 from wove.environment import DeliveryTimeoutError, EnvironmentExecutionError
@@ -40,6 +41,18 @@ def remote(secret: str | None) -> RemoteWorker:
 def test_unknown(exc: BaseException) -> None:
     """Another exception has no hint."""
     assert hint(exc, [HttpWorker()]) == ""
+
+
+class Hostile(Exception):
+    """An exception whose attributes raise."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise RuntimeError(name)
+
+
+def test_exception_whose_attributes_raise() -> None:
+    """It has no hint: pytest would end the whole session at an error here."""
+    assert hint(Hostile(), [HttpWorker()]) == ""
 
 
 def test_nearest_environment() -> None:

@@ -70,6 +70,15 @@ def test_traceback_of_a_unittest_case_ends_at_its_own_line(pytester: pytest.Pyte
     result.stdout.no_fnmatch_line("*asyncio?tasks.py*")
 
 
+def test_exception_of_no_module(pytester: pytest.Pytester) -> None:
+    """An exception whose class has no module's name is reported like another."""
+    source = """
+def test_it(wove_http_worker):
+    raise type("Strange", (Exception,), {"__module__": None})
+"""
+    run(pytester, source).assert_outcomes(failed=1)
+
+
 def test_report_section_of_a_passed_test(pytester: pytest.Pytester) -> None:
     """The report of a passed test does not show its worker's journal."""
     result = run(pytester, PASSING, "-rA")

@@ -18,9 +18,12 @@ NAME_LIMIT = 200
 
 def hint(exc: BaseException, workers: Sequence[ClientSide]) -> str:
     """Return what to do about ``exc``, which ended a test with ``workers``; empty if its own
-    message says it, or if it is no mistake that is known."""
+    message says it, or if it is no mistake that is known. Never raises."""
     known = (_not_configured, _not_sent, _refused, _unauthorized, _held, _heartbeat)
-    return printable(next(filter(None, (text(exc, workers) for text in known)), ""))
+    try:
+        return printable(next(filter(None, (text(exc, workers) for text in known)), ""))
+    except (Exception, SystemExit):  # of a user's own __getattr__ or __str__
+        return ""
 
 
 def _not_configured(exc: BaseException, workers: Sequence[ClientSide]) -> str:

@@ -161,7 +161,7 @@ def _exception_of(item: pytest.Item, call: pytest.CallInfo[None]) -> BaseExcepti
 def _concerns(item: pytest.Item, exc: BaseException) -> bool:
     """Whether a test has a worker, or its exception may be about one. (Other tests import nothing
     of the package.)"""
-    ours = type(exc).__module__.startswith("wove_http_dev")
+    ours = str(type(exc).__module__).startswith("wove_http_dev")  # a user's may be no string
     return WORKERS in item.stash or ours or type(exc) is NameError
 
 
