@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from wove_http_dev.secret import (
+    SEARCHED,
     Secret,
     SecretBytes,
     hide,
@@ -180,3 +181,47 @@ class TestShownUrl:
     def test_without_credentials(self, url: str, shown: str) -> None:
         """User name, password and query are left out."""
         assert shown_url(url) == shown
+
+
+@dataclasses.dataclass
+class Node:
+    """A tree whose children know their parent."""
+
+    secret: Secret
+    parent: Node | None = None
+    children: Any = None
+
+
+@dataclasses.dataclass
+class Unreadable:
+    """A row of a database whose connection has ended."""
+
+    secret: Secret
+    lazy: str
+
+    def __getattribute__(self, name: str) -> Any:
+        """Raise for a value that was not loaded."""
+        if name == "lazy":
+            raise LookupError
+        return super().__getattribute__(name)
+
+
+def test_secrets_in_a_circle() -> None:
+    """Dataclasses that refer to each other are searched once each."""
+    child = Node(Secret("one"), Node(Secret("two")))
+    assert child.parent is not None
+    child.parent.children = child
+    assert sorted(secrets_in(child)) == ["one", "two"]
+
+
+def test_secrets_beside_a_field_that_cannot_be_read() -> None:
+    """A field whose access raises is left out."""
+    assert secrets_in(Unreadable(Secret("one"), "")) == ["one"]
+
+
+def test_secrets_in_a_long_chain() -> None:
+    """However long a chain of dataclasses is, only its beginning is searched."""
+    node = Node(Secret("last"))
+    for _ in range(SEARCHED):
+        node = Node(Secret(""), node)
+    assert secrets_in(node) == []

@@ -7,10 +7,13 @@ import json
 import re
 import urllib.parse
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
 HIDDEN = "<secret>"
+SEARCHED = 1000
+"""Values in which :func:`secrets_in` looks for secrets."""
 _PRIVATE = re.compile(r"auth|cookie|token|secret|passw|credential|api-?key", re.IGNORECASE)
 _USER = re.compile(r"//.*@")  # to the last @: a password that should be escaped may have / and @
 
@@ -88,15 +91,32 @@ def replace_secrets(text: str, secrets: Iterable[str], replacement: str = HIDDEN
 
 def secrets_in(value: object) -> list[str]:
     """Return the secrets in ``value`` as a list: ``value`` itself, or those in the fields of a
-    dataclass."""
-    if isinstance(value, SecretBytes):
-        return [value.decode("utf-8", "replace")] if value else []
-    if isinstance(value, Secret):
-        return [str(value)] if value else []
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        values = [getattr(value, each.name, None) for each in dataclasses.fields(value)]
-        return [secret for each in values for secret in secrets_in(each)]
-    return []
+    dataclass and of the dataclasses in it, of at most :data:`SEARCHED` values. Never raises."""
+    found: list[str] = []
+    seen: dict[int, object] = {}  # the objects too: a deleted one's id may be used again
+    waiting = [value]
+    while waiting and len(seen) < SEARCHED:
+        each = waiting.pop()
+        if isinstance(each, SecretBytes):
+            found += [each.decode("utf-8", "replace")] if each else []
+        elif isinstance(each, Secret):
+            found += [str(each)] if each else []
+        elif id(each) not in seen:  # a child may refer to its parent
+            seen[id(each)] = each
+            waiting += _fields_of(each)
+    return found
+
+
+def _fields_of(value: object) -> list[object]:
+    """Return the values of the fields of a dataclass, without those that cannot be read; an empty
+    list for another value."""
+    values: list[object] = []
+    with suppress(Exception):  # a user's own class may have any property
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            for each in dataclasses.fields(value):
+                with suppress(Exception):
+                    values.append(getattr(value, each.name))
+    return values
 
 
 def shown_url(url: str) -> str:

@@ -70,6 +70,25 @@ def test_traceback_of_a_unittest_case_ends_at_its_own_line(pytester: pytest.Pyte
     result.stdout.no_fnmatch_line("*asyncio?tasks.py*")
 
 
+CIRCLE = """
+import dataclasses
+
+@dataclasses.dataclass
+class Node:
+    parent: object = None
+
+def test_it():
+    node = Node()
+    node.parent = node
+    assert node == 7
+"""
+
+
+def test_compared_dataclass_that_holds_itself(pytester: pytest.Pytester) -> None:
+    """A failed comparison of one is shown as pytest shows it."""
+    run(pytester, CIRCLE).stdout.fnmatch_lines(["E*assert Node(parent=...) == 7"])
+
+
 def test_exception_of_no_module(pytester: pytest.Pytester) -> None:
     """An exception whose class has no module's name is reported like another."""
     source = """
