@@ -70,6 +70,11 @@ def test_traceback_of_a_unittest_case_ends_at_its_own_line(pytester: pytest.Pyte
     result.stdout.no_fnmatch_line("*asyncio?tasks.py*")
 
 
+def test_failed_test_without_a_terminal(pytester: pytest.Pytester) -> None:
+    """``-p no:terminal``, which an IDE may use, has no option ``--full-trace``."""
+    assert run(pytester, FAILING, "-p", "no:terminal").ret == pytest.ExitCode.TESTS_FAILED
+
+
 CIRCLE = """
 import dataclasses
 

@@ -138,7 +138,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     sections = []
     if exc is not None and _concerns(item, exc):
         sections = _sections(item, exc)
-        if not item.config.getoption("fulltrace"):
+        if not item.config.getoption("fulltrace", False):  # not there with -p no:terminal
             from wove_http_dev.pytest_plugin.short_traceback import shorten_traceback
 
             shorten_traceback(exc)
