@@ -12,13 +12,16 @@ import pytest
 from wove_http_dev.cli.log_lines import WIDTH, TextLines, columns, cut, json_line
 
 RUN = {"run_id": "wove-1:2:3f2a91bcdd", "task_id": "render"}
-STARTED = {"time": 0.0, "event": "run-started", **RUN}
+STARTED: dict[str, Any] = {"time": 0.0, "event": "run-started", **RUN, "args": None}
 ENDED: dict[str, Any] = {
     "time": 0.0,
     "event": "run-ended",
     **RUN,
     "state": "succeeded",
+    "args": None,
+    "result": None,
     "error": None,
+    "error_place": None,
     "stubbed": False,
     "faults": [],
     "seconds": 0.057,
@@ -54,8 +57,8 @@ def test_time_of_day() -> None:
 
 
 def test_start() -> None:
-    """The line of a start names task and run."""
-    assert line(STARTED) == "started    render 3f2a91bc"
+    """The line of a start names task, run and arguments."""
+    assert line(STARTED, args="n=3") == "started    render 3f2a91bc  n=3"
 
 
 def test_end() -> None:
@@ -70,9 +73,10 @@ def test_arguments_and_result() -> None:
 
 
 def test_error() -> None:
-    """A failed run has its error."""
-    text = line(ENDED, state="failed", error="ValueError: no")
-    assert text == "FAILED     render 3f2a91bc  -> ValueError: no  57.0 ms"
+    """A failed run has its error, and where it was raised."""
+    words = {"state": "failed", "error": "ValueError: no", "error_place": "app.py:12 in render"}
+    text = line(ENDED, **words)
+    assert text == "FAILED     render 3f2a91bc  -> ValueError: no  (app.py:12 in render)  57.0 ms"
 
 
 def test_stub() -> None:
@@ -103,6 +107,12 @@ def test_connection() -> None:
     assert text == "no request TLS handshake: EOF"
 
 
+def test_answer_in_place_of_events() -> None:
+    """The event frames that another answer has replaced are not named."""
+    text = line(REQUEST, event="answered", status=503, reason="", hint=None, events=["task_result"])
+    assert text == "answered   GET /  503"
+
+
 def test_cancel() -> None:
     """A request to cancel has its answer."""
     words = {"event": "cancel", "status": 200, "reason": "", "hint": None}
@@ -111,8 +121,9 @@ def test_cancel() -> None:
 
 
 def test_held() -> None:
-    """A held run says so."""
-    assert line(STARTED, event="run-held") == "held       render 3f2a91bc  until it is released"
+    """A held run says what holds it."""
+    text = line(STARTED, event="run-held", held_by=["hold('render')"])
+    assert text == "held       render 3f2a91bc  by hold('render')"
 
 
 def test_in_force() -> None:
@@ -143,6 +154,7 @@ LONG: dict[str, dict[str, Any]] = {
     "arguments": {"args": "x" * 5000, "result": "42"},
     "result": {"args": "n=1", "result": "x" * 5000},
     "both": {"args": "x" * 5000, "result": "y" * 5000},
+    "error": {"error": "x" * 5000, "error_place": "y" * 5000},
     "task": {"task_id": "x" * 5000},
     "run": {"run_id": "x" * 5000},
     "faults": {"faults": ["x" * 5000]},
@@ -163,6 +175,12 @@ def test_long_text(name: str, encoding: str) -> None:
 def test_result_beside_long_arguments(name: str) -> None:
     """Long arguments do not hide the result."""
     assert "... -> " in line({**ENDED, **LONG[name]})
+
+
+def test_place_beside_a_long_error() -> None:
+    """A long error does not hide where it was raised."""
+    text = line(ENDED, error="x" * 5000, error_place="app.py:12 in render")
+    assert "...  (app.py:12 in render)" in text
 
 
 def test_time_beside_long_texts() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from tests.run_records import FAILED, SECRET, finished_run, make_run, returned
 from wove_http_dev.cli.serve_log import ServeLog, still_open
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.outcome import CANCELLED, error_outcome
-from wove_http_dev.runs.records import Exchange
+from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.worker import HttpWorker
 
 NOW = 1000.5
@@ -28,6 +29,13 @@ class Log:
     @property
     def events(self) -> list[str]:
         return [entry["event"] for entry in self.entries]
+
+    def start(self, run: Run) -> None:
+        """Add ``run`` and start its body."""
+        self.journal.add_run(run)
+        self.journal.change(run, "running")
+        run.args_text = "n=3"
+        self.journal.update_run(run)
 
     def close(self, **words: Any) -> dict[str, Any]:
         """Close an exchange with these attributes, and return its entry."""
@@ -51,13 +59,24 @@ def test_run(log: Log) -> None:
 
 def test_start(log: Log) -> None:
     """The entry of a start says when, and which run and task."""
-    finished_run(log.journal, returned(1), "render")
-    assert log.entries[0] == {
-        "time": NOW,
-        "event": "run-started",
-        "run_id": "run-1",
-        "task_id": "render",
-    }
+    log.start(make_run("render"))
+    assert log.entries == [
+        {
+            "time": NOW,
+            "event": "run-started",
+            "run_id": "run-1",
+            "task_id": "render",
+            "args": "n=3",
+        }
+    ]
+
+
+def test_start_before_the_arguments_are_known(log: Log) -> None:
+    """The start is not logged before the arguments are loaded."""
+    run = make_run()
+    log.journal.add_run(run)
+    log.journal.change(run, "running")
+    assert log.events == []
 
 
 @pytest.mark.parametrize(
@@ -72,9 +91,24 @@ def test_end(log: Log, outcome: Any, state: str) -> None:
 
 
 def test_error(log: Log) -> None:
-    """A failed run has its error."""
-    finished_run(log.journal, FAILED)
-    assert log.entries[-1]["error"] == "ValueError: no"
+    """A failed run has its error, and where it was raised."""
+    finished_run(log.journal, replace(FAILED, place="app.py:12 in render"))
+    entry = log.entries[-1]
+    assert (entry["error"], entry["error_place"]) == ("ValueError: no", "app.py:12 in render")
+
+
+def test_result(log: Log) -> None:
+    """A run that returned has the text of its result."""
+    finished_run(log.journal, replace(returned(1), result_text="1"))
+    assert log.entries[-1]["result"] == "1"
+
+
+def test_arguments_at_the_end(log: Log) -> None:
+    """The entry of an end has the arguments as well."""
+    run = make_run()
+    log.start(run)
+    log.journal.finish(run, FAILED)
+    assert log.entries[-1]["args"] == "n=3"
 
 
 def test_secret_in_an_error(log: Log) -> None:
@@ -100,9 +134,8 @@ def test_run_that_ends_twice(log: Log) -> None:
 def test_run_that_starts_twice(log: Log) -> None:
     """A run whose body starts again has one entry of a start."""
     run = make_run()
-    log.journal.add_run(run)
     for _ in range(2):
-        log.journal.change(run, "running")
+        log.start(run)
     assert log.events == ["run-started"]
 
 
@@ -127,8 +160,9 @@ def test_held_run(log: Log) -> None:
     """A run that a gate holds is logged, because it would look like one that hangs."""
     run = make_run()
     log.journal.add_run(run)
+    run._held_by = ("hold('render')",)
     log.journal.change(run, "held")
-    assert log.events == ["run-held"]
+    assert (log.events, log.entries[0]["held_by"]) == (["run-held"], ["hold('render')"])
 
 
 def test_initial_value(log: Log) -> None:

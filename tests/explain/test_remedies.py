@@ -28,6 +28,12 @@ def test_of_a_verdict() -> None:
     assert remedy(exchange) == "a proxy may have rewritten it"
 
 
+def test_browser() -> None:
+    """A request that no client of Wove sends is said to be one, whatever it was refused for."""
+    exchange = Exchange(1, 0.0, method="GET", code="header-missing")
+    assert remedy(exchange) == "a browser, or another client than Wove's; tasks are sent with POST"
+
+
 def test_unknown() -> None:
     """There is none for what mends itself."""
     assert remedy(Exchange(1, 0.0, code="request-timeout")) is None

@@ -105,10 +105,10 @@ def _texts(entry: Entry) -> tuple[str, str]:
     if event == "stopping":
         return _stopping(entry["runs"]), ""
     if event == "run-held":
-        return "until it is released", ""
+        return f"by {', '.join(entry['held_by'])}" if entry["held_by"] else "", ""
     answer = str(entry["status"]) if entry["status"] is not None else "no answer"
     words = [answer] if entry["event"] != "no-request" or entry["status"] is not None else []
-    words += [" ".join(entry["events"])] if entry["events"] and event != "refused" else []
+    words += [" ".join(entry["events"])] if entry["status"] == 200 and entry["events"] else []
     words += [entry["reason"]] if entry["reason"] else []
     return "; ".join([" ".join(words), *filter(None, [entry["hint"]])]), ""
 
@@ -123,7 +123,7 @@ def _stopping(runs: Sequence[Entry]) -> str:
 
 def _notes(entry: Entry) -> list[str]:
     """Return what stands at the end of the line, and is never cut for a long text."""
-    notes = []
+    notes = [f"({entry['error_place']})"] if entry.get("error_place") else []
     if entry.get("seconds") is not None:
         notes.append(f"{entry['seconds'] * 1000:.1f} ms")
     if entry.get("stubbed"):

@@ -66,13 +66,13 @@ class ServeLog(JournalObserver):
         self.log("stopping", runs=[_identity(run) for run in runs])
 
     def run_changed(self, run: Run) -> None:
-        """Log that ``run`` is held, or has started."""
+        """Log that ``run`` is held, or that its body starts, as soon as its arguments are known."""
         if run.initial_value:
             return
         with self._lock:
             if run.state == "held":
-                self.log("run-held", **_identity(run))
-            elif run.state == "running":
+                self.log("run-held", **_identity(run), held_by=list(run.held_by))
+            elif run.state == "running" and run.args_text is not None:
                 self._log_start(run)
 
     def run_finished(self, run: Run, outcome: Outcome) -> None:
@@ -109,13 +109,13 @@ class ServeLog(JournalObserver):
     def _log_start(self, run: Run) -> None:
         if run not in self._started:
             self._started.add(run)
-            self.log("run-started", **_identity(run))
+            self.log("run-started", **_identity(run), args=run.args_text)
 
     def _log_end(self, run: Run) -> None:
         if run.initial_value and run.state in ("succeeded", "cancelled"):
             return
         with self._lock:
-            # This thread may be the first that comes here, though the run has started before.
+            # It has no arguments if it could not be loaded, or a stub answered.
             if run.started is not None and not run.initial_value:
                 self._log_start(run)
             self._started.discard(run)
@@ -123,6 +123,9 @@ class ServeLog(JournalObserver):
                 "run-ended",
                 **_identity(run),
                 state=run.state,
+                args=run.args_text,
+                result=run.result_text,
+                error_place=run.error_place,
                 error=self._text(run.error_text),
                 stubbed=run.stubbed,
                 faults=run.faults,

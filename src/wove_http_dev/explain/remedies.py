@@ -14,7 +14,6 @@ _REMEDIES = {
     "origin-sent": "a web page sent it; let the worker's security be signed or bearer",
     "unknown-host": "add that name to the worker's hosts",
     "wrong-path": "correct the path of the client's url",
-    "wrong-method": "send command frames; the address is not for a browser",
     "tls-on-plain-http-port": "use an http:// URL, or start the worker with TLS",
     "plain-http-on-tls-port": "use an https:// URL, or start the worker without TLS",
     "request-too-large": "send less, or raise the worker's max_body",
@@ -30,4 +29,6 @@ def remedy(exchange: Exchange) -> str | None:
         return None
     if exchange.verdict is not None and exchange.verdict.hint:
         return exchange.verdict.hint
+    if exchange.method not in ("", "POST"):
+        return "a browser, or another client than Wove's; tasks are sent with POST"
     return _REMEDIES.get(exchange.code)
