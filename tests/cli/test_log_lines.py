@@ -171,6 +171,12 @@ def test_long_text(name: str, encoding: str) -> None:
     assert columns(text) <= WIDTH
 
 
+@pytest.mark.parametrize("name", sorted(LONG))
+def test_long_text_on_a_narrow_terminal(name: str) -> None:
+    """A line is cut at the width that is asked for."""
+    assert columns(TextLines(width=80).line({**ENDED, **LONG[name]})) <= 80
+
+
 @pytest.mark.parametrize("name", ["arguments", "both"])
 def test_result_beside_long_arguments(name: str) -> None:
     """Long arguments do not hide the result."""

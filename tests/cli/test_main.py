@@ -47,8 +47,11 @@ def test_broken_pipe(
         assert process.stderr.read() == b""
 
 
-COMMANDS = ["", "demo", "serve", "exec", "faults", "doctor", "check"]
-COMMANDS += ["check worker", "check executor"]
+COMMANDS = ["", "demo", "serve", "exec", "ctl", "faults", "doctor", "check"]
+COMMANDS += ["check worker", "check executor", "ctl runs", "ctl show", "ctl tail", "ctl status"]
+COMMANDS += [
+    f"ctl {word}" for word in ("inject", "remove", "hold", "release", "stub", "replay", "reset")
+]
 every_command = pytest.mark.parametrize("command", COMMANDS)
 
 
@@ -150,7 +153,7 @@ def test_usage_error_of_the_process() -> None:
         (["serve", "--isolated"], "--isolated; that option is only for tests"),
         (["exec", "sh", "-c", "true"], "put the command after --"),
         (["fautls"], "'fautls'; did you mean 'faults'"),
-        (["nonsense"], "'nonsense'; there are demo, serve, exec, faults, doctor, check"),
+        (["nonsense"], "'nonsense'; there are demo, serve, exec, ctl, faults, doctor, check"),
         (["check", "wroker"], "'wroker'; did you mean 'worker'"),
         (["check", "executor", "--executor", "http", "--known-failing", "bultin"], "'builtin'"),
         (["check", "worker", "--known-failing", "builtin"], "builtin is for check executor"),

@@ -20,7 +20,6 @@ SOURCE = Path(wove_http_dev.__file__).parent
 INDEPENDENT = "conformance/worker/"
 # Names of faults that mean something else in a module.
 OTHER_MEANINGS = {
-    ("conformance/executor/cases/time/timeouts.py", "hang"),  # a case
     ("conformance/executor/cases/time/timeouts.py", "hang"),  # the name of a case
     ("conformance/reporters/json.py", "status"),  # of a case
     ("cli/demo_steps.py", "expired-certificate"),  # shown as what a user writes
@@ -28,6 +27,9 @@ OTHER_MEANINGS = {
     ("cli/demo_steps.py", "status code=503"),
     ("measurement.py", "self-signed"),  # a word of OpenSSL's messages
     ("cli/log_lines.py", "status"),  # that of an answer
+    ("cli/ctl.py", "status"),  # a word of ctl
+    ("cli/ctl_operations.py", "status"),
+    ("cli/ctl_text.py", "status"),  # that of an answer
     ("tls_contexts.py", "self-signed"),  # the name in such a certificate
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.inspector.scripted import answer, scripted, stream
+from tests.scripted_server import answer, scripted, stream
 from wove_http_dev.errors import ConflictError, NoAnswerError, NotFoundError, UsageError
 from wove_http_dev.inspector import client as module
 from wove_http_dev.inspector.client import ControlClient, ServerEvent
@@ -203,7 +203,7 @@ def test_not_running() -> None:
     """Where nothing listens, the error says so."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with pytest.raises(NoAnswerError, match=r"^no serve answers at .*refused.*; is it running\?$"):
+    with pytest.raises(NoAnswerError, match=r"^no serve answers at .*refused\); start it"):
         client(f"http://127.0.0.1:{port}").worker()
 
 

@@ -114,11 +114,14 @@ def add_options(parser: Parser, *, port: int, client: bool = True) -> None:
         )
 
 
-def add_secret_flags(group: Any, flag: str, what: str) -> None:
+def add_secret_flags(group: Any, flag: str, what: str, *, default: Any = None) -> None:
     """Add ``flag`` with the ends ``-env`` and ``-file`` to an argparse group; their value is that
     of ``options.given_secret``. There is no plain ``flag``: the process list would show it."""
-    group.add_argument(f"{flag}-env", metavar="NAME", help=f"environment variable with {what}")
-    group.add_argument(f"{flag}-file", metavar="FILE", help=f"file with nothing but {what}")
+    for end, metavar, place in (
+        ("-env", "NAME", "environment variable with"),
+        ("-file", "FILE", "file with nothing but"),
+    ):
+        group.add_argument(f"{flag}{end}", metavar=metavar, default=default, help=f"{place} {what}")
 
 
 def given_options(namespace: argparse.Namespace) -> dict[str, Any]:

@@ -49,10 +49,11 @@ def json_line(entry: Entry) -> str:
 
 
 class TextLines:
-    """Makes lines for a person, of at most :data:`WIDTH` columns, which a stream with ``encoding``
-    can write; with ``color``, for a terminal that shows colours."""
+    """Makes lines for a person, of at most ``width`` columns, which a stream with ``encoding`` can
+    write; with ``color``, for a terminal that shows colours."""
 
-    def __init__(self, *, encoding: str = "utf-8", color: bool = False) -> None:
+    def __init__(self, *, encoding: str = "utf-8", color: bool = False, width: int = WIDTH) -> None:
+        self._width = width
         self._encoding = encoding
         self._color = color
 
@@ -61,8 +62,10 @@ class TextLines:
         word, style = _WORDS[entry.get("state") or entry["event"]]
         name = self._name(entry)
         head = f"{word:<10} {name}  " if name else f"{word:<10} "
-        tail = cut("  ".join(["", *(self._shown(note) for note in _notes(entry))]), WIDTH // 3)
-        room = WIDTH - _CLOCK_WIDTH - columns(head) - columns(tail)
+        tail = cut(
+            "  ".join(["", *(self._shown(note) for note in _notes(entry))]), self._width // 3
+        )
+        room = self._width - _CLOCK_WIDTH - columns(head) - columns(tail)
         text = f"{head}{self._middle(entry, room)}".rstrip()
         clock = f"{_time_of_day(entry['time'])}  "
         if not self._color:
@@ -82,7 +85,7 @@ class TextLines:
         return f"{self._cut_name(task or '?')} {self._shown(short_id(run_id or ''))}".rstrip()
 
     def _cut_name(self, name: str) -> str:
-        return cut(self._shown(name), _NAME_WIDTH)
+        return cut(self._shown(name), min(_NAME_WIDTH, self._width // 3))
 
     def _middle(self, entry: Entry, room: int) -> str:
         given, outcome = (self._shown(text) for text in _texts(entry))

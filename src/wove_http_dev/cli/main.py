@@ -16,6 +16,7 @@ from wove_http_dev.cli.arguments import Parser, add_options, described, given_op
 from wove_http_dev.cli.check import add_check_command
 from wove_http_dev.cli.check_executor import add_executor_command
 from wove_http_dev.cli.check_worker import add_worker_command
+from wove_http_dev.cli.ctl import add_ctl_command
 from wove_http_dev.cli.doctor import add_doctor_command
 from wove_http_dev.cli.streams import complain, discard_unwritable, prepare_streams
 from wove_http_dev.errors import MESSAGE_LIMIT, UsageError, WoveHttpDevError
@@ -110,6 +111,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     _add_serve(commands)
     _add_exec(commands)
+    add_ctl_command(commands)
     _add_faults(commands)
     add_doctor_command(commands)
     kinds = add_check_command(commands)

@@ -23,6 +23,7 @@ from wove_http_dev.client.restore import restored_by
 from wove_http_dev.errors import UsageError
 from wove_http_dev.forks import close_in_forks
 from wove_http_dev.private_files import locked, read_own
+from wove_http_dev.secret import Secret
 from wove_http_dev.worker import HttpWorker
 
 _FILES = "running-*.json"
@@ -166,6 +167,23 @@ def find_serve(directory: Path) -> Serve:
         f"no serve is running with the state directory {directory}{left}; {START}, or name another"
         " --state-dir"
     )
+
+
+def token_in(directory: Path) -> Secret:
+    """Return the token of the control API of each ``serve`` with the state directory
+    ``directory``. Raises :class:`UsageError` if there is none."""
+    path = directory / "token"
+    try:
+        return Secret(read_own(path, private=True).decode("ascii"))
+    except FileNotFoundError:
+        raise UsageError(
+            f"there is no {path}: no serve with a control API has had this --state-dir; name"
+            " another, or give --token-file"
+        ) from None
+    except UsageError:
+        raise
+    except (OSError, ValueError) as exc:
+        raise UsageError(f"{path} cannot be read ({exc}); give --token-file") from None
 
 
 def _serves(directory: Path) -> tuple[list[Serve], list[Path]]:

@@ -228,13 +228,13 @@ class ControlClient:
         target = f"{name}?{urllib.parse.urlencode(query)}" if query else name
         found = self._object("GET", target).get(name)
         if not isinstance(found, list):
-            raise self._version()
+            raise self.other_version()
         return found
 
     def _object(self, method: str, target: str, body: Json | None = None) -> Json:
         found = self._request(method, target, body)
         if not isinstance(found, dict):
-            raise self._version()
+            raise self.other_version()
         return found
 
     def _request(self, method: str, target: str, body: Json | None = None) -> Any:
@@ -290,14 +290,14 @@ class ControlClient:
         try:
             return json.loads(text)
         except (ValueError, RecursionError):
-            raise self._version() from None
+            raise self.other_version() from None
 
     def _no_answer(self, exc: Exception) -> NoAnswerError:
         if isinstance(exc, TimeoutError):
             why = "no answer in time"
         else:
             why = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
-        return NoAnswerError(f"no serve answers at {self.url} ({why}); is it running?")
+        return NoAnswerError(f"no serve answers at {self.url} ({why}); start it, or name another")
 
     def _another(self, response: http.client.HTTPResponse) -> UsageError:
         kind = response.getheader("Content-Type", "no type")
@@ -306,7 +306,8 @@ class ControlClient:
             " wove-http-dev serve; give its --api"
         )
 
-    def _version(self) -> UsageError:
+    def other_version(self) -> UsageError:
+        """Return the error to raise for an answer that is not as this version expects it."""
         return UsageError(
             f"the serve at {self.url} is of another version than this command; start it again"
         )
