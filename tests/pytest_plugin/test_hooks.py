@@ -17,6 +17,22 @@ def test_markers_are_registered(pytester: pytest.Pytester) -> None:
     )
 
 
+SHARING = """
+seen = []
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_it(request, n):
+    seen.append(request.node.fixturenames)
+    assert seen[-1] is seen[0]
+"""
+
+
+def test_tests_of_a_function_share_their_fixture_names(pytester: pytest.Pytester) -> None:
+    """A test that needs no fixture of the plugin's own gets no list of names of its own, which
+    pytest would keep until the session ends."""
+    run(pytester, SHARING).assert_outcomes(passed=2)
+
+
 def test_report_section(pytester: pytest.Pytester) -> None:
     """The report of a failed test shows its worker's journal."""
     run(pytester, FAILING).stdout.fnmatch_lines(

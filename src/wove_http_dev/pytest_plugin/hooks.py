@@ -112,8 +112,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     markers = item.iter_markers() if session else item.own_markers
     marked = any(marker.name == "wove_http" for marker in markers)
     last = ["_wove_http_marker_check"] if marked else []
-    # A list of its own: the tests of a parametrized function share theirs.
-    item.fixturenames = [*first, *names, *last]  # type: ignore[attr-defined]
+    if first or last:
+        # A list of its own: the tests of a parametrized function share theirs.
+        item.fixturenames = [*first, *names, *last]  # type: ignore[attr-defined]
 
 
 def _refuse_misspelt_markers(item: pytest.Item) -> None:
