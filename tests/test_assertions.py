@@ -45,29 +45,33 @@ def lines_of(error: pytest.ExceptionInfo[AssertionError]) -> list[str]:
     return text.splitlines()
 
 
-def test_what_wove_cannot_contain(wove_http_worker: HttpWorker) -> None:
-    """The message says that it is the installed Wove that cannot contain the fault, and why."""
-    wove_http_worker.inject("task-cancelled")
+@pytest.mark.parametrize(
+    ("fault", "what", "why"),
+    [
+        (
+            "task-cancelled",
+            "CancelledError:  left the block, which is not an error of Wove's own",
+            "it cancels the weave itself: CancelledError, regardless of error_mode",
+        ),
+        (
+            "redirect",
+            "an answer came from another server, to which the client was redirected",
+            "it follows a redirect, and takes the other server's answer for the worker's",
+        ),
+    ],
+)
+def test_what_wove_cannot_contain(
+    wove_http_worker: HttpWorker, fault: str, what: str, why: str
+) -> None:
+    """The message says what was not contained, that it is the installed Wove that cannot contain
+    the fault, and why."""
+    wove_http_worker.inject(fault)
     with pytest.raises(AssertionError) as caught, assert_contained(wove_http_worker):
         weave_one()
     wove = importlib.metadata.version("wove")
     assert lines_of(caught) == [
-        "not contained: CancelledError:  left the block, which is not an error of Wove's own",
-        f"Wove {wove} itself cannot contain task-cancelled: it cancels the weave itself:"
-        " CancelledError, regardless of error_mode",
-    ]
-
-
-def test_an_answer_from_elsewhere_is_not_contained(wove_http_worker: HttpWorker) -> None:
-    """A result of another server, to which the client was redirected, fails the test."""
-    wove_http_worker.inject("redirect")
-    with pytest.raises(AssertionError) as caught, assert_contained(wove_http_worker):
-        weave_one()
-    wove = importlib.metadata.version("wove")
-    assert lines_of(caught) == [
-        "not contained: an answer came from another server, to which the client was redirected",
-        f"Wove {wove} itself cannot contain redirect: it follows a redirect, and takes the other"
-        " server's answer for the worker's",
+        f"not contained: {what}",
+        f"Wove {wove} itself cannot contain {fault}: {why}",
     ]
 
 

@@ -52,30 +52,14 @@ def assert_contained(
     cannot contain the fault. Exceptions of ``pytest.skip()`` and the like pass through. Raises
     :class:`UsageError` for a negative ``within``, an ``attempts`` below 1 or another ``expect``.
     """
-    if not isinstance(worker, ClientSide):
-        raise UsageError(
-            f"assert_contained takes a worker, as in assert_contained(wove_http_worker), not"
-            f" {reprlib.repr(worker)}"
-        )
-    if type(within) not in (int, float) or not within >= 0:
-        raise UsageError(f"within must be a number of seconds, 0 or more, not {within!r}")
-    if type(attempts) is not int or attempts < 1:
-        raise UsageError(f"attempts must be a whole number, 1 or more, not {attempts!r}")
+    _check_arguments(worker, within, attempts)
     types, expected = _expected(expect)
-    import pytest
-
-    never_caught = (
-        KeyboardInterrupt,
-        pytest.skip.Exception,
-        pytest.fail.Exception,
-        pytest.exit.Exception,
-    )
     contained = Contained()
     redirected_before = _redirected(worker)
     begin = time.monotonic()
     try:
         yield contained
-    except never_caught:
+    except _never_caught():
         raise
     except types as exc:
         contained.error = exc
@@ -88,10 +72,32 @@ def assert_contained(
         _fail(worker, f"the block ended without an error, which is not {expected}")
     if contained.seconds > within:
         _fail(worker, f"it took {contained.seconds:.2f} s, more than {within:g} s")
-    for exchange in _redirected(worker):
-        if not any(exchange is each for each in redirected_before):
-            _fail(worker, "an answer came from another server, to which the client was redirected")
+    _assert_not_redirected(worker, redirected_before)
     _assert_executions(worker, attempts)
+
+
+def _check_arguments(worker: Any, within: Any, attempts: Any) -> None:
+    if not isinstance(worker, ClientSide):
+        raise UsageError(
+            f"assert_contained takes a worker, as in assert_contained(wove_http_worker), not"
+            f" {reprlib.repr(worker)}"
+        )
+    if type(within) not in (int, float) or not within >= 0:
+        raise UsageError(f"within must be a number of seconds, 0 or more, not {within!r}")
+    if type(attempts) is not int or attempts < 1:
+        raise UsageError(f"attempts must be a whole number, 1 or more, not {attempts!r}")
+
+
+def _never_caught() -> tuple[type[BaseException], ...]:
+    """Return the exceptions that pass through the block's end, whatever ``expect`` says."""
+    import pytest
+
+    return (
+        KeyboardInterrupt,
+        pytest.skip.Exception,
+        pytest.fail.Exception,
+        pytest.exit.Exception,
+    )
 
 
 def _expected(expect: Any) -> tuple[tuple[type[BaseException], ...], str]:
@@ -111,6 +117,13 @@ def _expected(expect: Any) -> tuple[tuple[type[BaseException], ...], str]:
 
 def _redirected(worker: HttpWorker) -> list[Exchange]:
     return [exchange for injection in worker.injections for exchange in injection.redirected]
+
+
+def _assert_not_redirected(worker: HttpWorker, before: list[Exchange]) -> None:
+    """Fail if a request other than those in ``before`` was answered by another server."""
+    for exchange in _redirected(worker):
+        if not any(exchange is each for each in before):
+            _fail(worker, "an answer came from another server, to which the client was redirected")
 
 
 def _assert_executions(worker: HttpWorker, attempts: int) -> None:
