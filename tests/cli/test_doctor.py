@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from wove.runtime import runtime
 
-from tests.cli.commands import run
+from tests.cli.commands import run, run_here
 from wove_http_dev import cli
+from wove_http_dev.cli import doctor as doctor_command
 from wove_http_dev.cli.serve import _how_to_reach
 from wove_http_dev.cli.state_directory import StateDirectory
+from wove_http_dev.client.wove_config import preserved
 from wove_http_dev.worker import HttpWorker
 
 README = Path(str(cli.__file__)).parent / "README.md"
@@ -30,11 +35,30 @@ def reachable(worker: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> HttpWorker
     return worker
 
 
-def doctor(source: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run ``doctor`` on a module with this source."""
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The command may run in this process: what it imports and configures is undone."""
+    monkeypatch.setattr(doctor_command, "end_despite_threads", lambda status: None)
+    modules = set(sys.modules)
+    with preserved():
+        runtime.__init__()  # type: ignore[misc]
+        yield
+    for name in [n for n in sys.modules if n not in modules and n.split(".")[0] in USERS_MODULES]:
+        del sys.modules[name]
+
+
+USERS_MODULES = ("app", "settings", "wove_config")
+
+
+def write_settings(source: str) -> None:
     Path("app").mkdir(exist_ok=True)
     Path("app/settings.py").write_text(source)
-    return run("doctor", "app.settings", *arguments)
+
+
+def doctor(source: str) -> subprocess.CompletedProcess[str]:
+    """Run ``doctor`` on a module with this source."""
+    write_settings(source)
+    return run("doctor", "app.settings")
 
 
 def test_right(reachable: HttpWorker) -> None:
@@ -150,9 +174,11 @@ def test_readme(monkeypatch: pytest.MonkeyPatch) -> None:
         ("raise ValueError('two\\nlines')", "ValueError: two lines (app/settings.py, line 1)"),
     ],
 )
+@pytest.mark.usefixtures("in_process")
 def test_import_fails(source: str, message: str) -> None:
     """A module that cannot be imported is one line: its own exception's last one, and where."""
-    done = doctor(source)
+    write_settings(source)
+    done = run_here("doctor", "app.settings")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"wove-http-dev: cannot import 'app.settings': {message}\n"
 
@@ -176,13 +202,11 @@ def test_import_fails(source: str, message: str) -> None:
         (["app.settings", "--timout", "1"], "did you mean --timeout?"),
     ],
 )
+@pytest.mark.usefixtures("in_process")
 def test_usage(arguments: list[str], words: str) -> None:
     """A usage error is one line, with exit status 2."""
-    Path("app").mkdir()
-    Path("app/settings.py").write_text(
-        "def fails():\n    raise KeyError('x')\nasync def waits(): ...\n"
-    )
-    done = run("doctor", *arguments)
+    write_settings("def fails():\n    raise KeyError('x')\nasync def waits(): ...\n")
+    done = run_here("doctor", *arguments)
     assert (done.returncode, done.stderr.count("\n"), words in done.stderr) == (2, 1, True)
 
 
@@ -194,16 +218,17 @@ def test_environment_whose_name_is_no_string() -> None:
     assert "environment 7 at http://127.0.0.1:9/x" in done.stdout
 
 
+@pytest.mark.usefixtures("in_process")
 def test_broken_config_file() -> None:
     """So is a ``wove_config.py`` that fails."""
     Path("wove_config.py").write_text("import nowhere")
-    done = run("doctor")
+    done = run_here("doctor")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "wove_config.py cannot be used: ModuleNotFoundError" in done.stderr
 
 
 def test_help() -> None:
     """The help has a sentence, examples, and names for what each flag takes."""
-    text = run("doctor", "--help").stdout
+    text = run_here("doctor", "--help").stdout
     for words in ("examples:", "MODULE[:FUNCTION]", "--timeout SECONDS", "--app-dir DIR"):
         assert words in text
