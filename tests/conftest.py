@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,13 @@ from tests.support import MakeWorker
 from wove_http_dev.faults import behaviour
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker import HttpWorker
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from examining the thousands of collected tests again and again: a
+    thirtieth of the suite's CPU time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
