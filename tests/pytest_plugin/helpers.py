@@ -46,6 +46,13 @@ def run_apart(
     """Like `run`, in a child process, which does not import the other plugins that are installed,
     but ``beside``."""
     pytester.makepyfile("from helper import *\n" + source)
+    return run_files_apart(pytester, *arguments, beside=beside)
+
+
+def run_files_apart(
+    pytester: pytest.Pytester, *arguments: str, beside: str = ""
+) -> pytest.RunResult:
+    """Like `run_apart`, with the test modules that are there."""
     left_out = [f"-pno:{name}" for name in OTHER_PLUGINS if name != beside]
     return pytester.runpytest_subprocess("-p", "no:cacheprovider", *left_out, *arguments)
 

@@ -9,8 +9,11 @@ from tests.pytest_plugin.helpers import run_apart
 FAKE_FILES = """
 from pathlib import Path
 
-@pytest.mark.wove_http(isolated={isolated})
-def test_it({fixtures}):
+ISOLATED = pytest.param(True, marks=pytest.mark.wove_http(isolated=True))
+
+@pytest.mark.parametrize("isolated", [False, ISOLATED])
+def test_it({fixtures}, isolated):
+    assert wove_http_worker.options.isolated is isolated
     Path("/only/here").mkdir(parents=True)
     assert weave_one() == 42
 
@@ -19,10 +22,10 @@ def test_real(wove_http_worker):
 """
 
 
-@pytest.mark.parametrize("isolated", [False, True])
 @pytest.mark.parametrize("fixtures", ["fs, wove_http_worker", "wove_http_worker, fs"])
-def test_beside_pyfakefs(pytester: pytest.Pytester, fixtures: str, isolated: bool) -> None:
-    """A worker serves in a fake file system, whichever fixture comes first, and after it."""
+def test_beside_pyfakefs(pytester: pytest.Pytester, fixtures: str) -> None:
+    """A worker, also an isolated one, serves in a fake file system, whichever fixture comes first,
+    and after it."""
     pytest.importorskip("pyfakefs")
-    source = FAKE_FILES.format(fixtures=fixtures, isolated=isolated)
-    run_apart(pytester, source, beside="fakefs").assert_outcomes(passed=2)
+    source = FAKE_FILES.format(fixtures=fixtures)
+    run_apart(pytester, source, beside="fakefs").assert_outcomes(passed=3)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.pytest_plugin.helpers import run_files_apart
+
 DECISIONS = """
     import pytest
     from tests.support import weave_one
@@ -20,8 +22,10 @@ DECISIONS = """
 
 def decisions(pytester: pytest.Pytester, *arguments: str) -> list[str]:
     """The decisions of each test of ``project``, in the order of the tests."""
-    run = pytester.runpytest_subprocess if "-n" in arguments else pytester.runpytest_inprocess
-    result = run("-rP", "-p", "no:cacheprovider", *arguments)
+    if "-n" in arguments:
+        result = run_files_apart(pytester, "-rP", *arguments)
+    else:
+        result = pytester.runpytest_inprocess("-rP", "-p", "no:cacheprovider", *arguments)
     result.assert_outcomes(passed=4)
     return sorted({line for line in result.outlines if line.startswith("DECIDED")})
 
