@@ -158,3 +158,93 @@ def test_owner_that_waits_stays() -> None:
 
     owners.budget.take(1, 60, TIMEOUT, another_asks)
     assert (asked, owners.ended) == ([True], [0])
+
+
+# Shares that wait for no room
+
+
+def added(*times: float, served: tuple[int, ...] = ()) -> Stalling:
+    """The owners 0, 1, … have got 60 bytes each at ``times``, when nobody was to be ended yet."""
+    owners = Stalling(*served)
+    for owner, owners.now in enumerate(times):
+        owners.budget.add(owner, 60)
+    return owners
+
+
+def test_added_share() -> None:
+    """A share is added although there is no room for it."""
+    assert added(0.0, 1.0).budget.used == 120
+
+
+def test_added_share_ends_the_longest_without_progress() -> None:
+    """A share for which there is no room ends the owner whose progress was longest ago."""
+    assert added(1.0, 0.0, 9.0).ended == [1, 0]
+
+
+def test_added_share_within_patience() -> None:
+    """A share that is added does not end those whose patience is not over."""
+    assert added(0.0, 1.9).ended == []
+
+
+def test_relief_after_patience() -> None:
+    """An owner without progress is ended later, when its patience is over."""
+    owners = added(0.0, 1.0)
+    owners.now = 2.0
+    owners.budget.relieve()
+    assert owners.ended == [0]
+
+
+def test_relief_spares_who_progressed() -> None:
+    """An owner that has progressed since is not ended."""
+    owners = added(0.0, 1.0)
+    owners.now = 2.9
+    owners.budget.progressed(0)
+    owners.now = 3.0
+    owners.budget.relieve()
+    assert owners.ended == [1]
+
+
+def test_relief_within_the_size() -> None:
+    """Nobody is ended while there is room for all."""
+    owners = added(0.0)
+    owners.budget.add(1, 40)
+    owners.now = 9.0
+    owners.budget.relieve()
+    assert owners.ended == []
+
+
+def test_relief_spares_the_only_owner() -> None:
+    """An owner that is the only one is not ended, whatever it has."""
+    owners = added()
+    owners.budget.add(0, 1000)
+    owners.now = 9.0
+    owners.budget.relieve()
+    assert owners.ended == []
+
+
+def test_relief_spares_the_last_owner() -> None:
+    """Of several owners that are too large, one is left, also while the others are being ended."""
+    ended: list[object] = []
+
+    def end(owner: object) -> bool:
+        ended.append(owner)
+        return True
+
+    budget = ByteBudget(100, patience=0.0, end=end, clock=lambda: 0.0)
+    for owner in range(3):
+        budget.add(owner, 1000)
+    for _ in range(2):
+        budget.relieve()
+    assert ended == [0, 1]
+
+
+def test_relief_passes_over_who_is_not_to_end() -> None:
+    """An owner that is not to be ended is passed over."""
+    assert added(0.0, 1.0, 9.0, served=(0,)).ended == [1]
+
+
+def test_progress_of_nobody() -> None:
+    """An owner without a share may progress."""
+    owners = added(0.0)
+    owners.budget.progressed(7)
+    assert owners.budget.used == 60

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
 
 from wove_http_dev.service import client_socket
-from wove_http_dev.service.client_socket import ClientSocket
+from wove_http_dev.service.client_socket import CHUNK, ClientSocket
 
 TIMEOUT = 30.0
 """Seconds after which a test that blocks fails."""
@@ -20,6 +21,7 @@ TIMEOUT = 30.0
 def far() -> Iterator[socket.socket]:
     """The client's end of the connection."""
     with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, CHUNK)
         sock.settimeout(TIMEOUT)
         yield sock
 
@@ -101,3 +103,62 @@ def test_drain_has_an_end(
     with pytest.raises(TimeoutError):
         near.drain(TIMEOUT)
     assert near._sock.gettimeout() == pytest.approx(0.1)
+
+
+# Writing
+
+
+def test_send(near: ClientSocket, far: socket.socket) -> None:
+    """What is written arrives."""
+    near.send(b"hello", TIMEOUT)
+    assert far.recv(10) == b"hello"
+
+
+def test_large_data_is_written_in_pieces(near: ClientSocket, far: socket.socket) -> None:
+    """``begun`` is called for each piece."""
+    begun: list[int] = []
+    near.send(b"x" * (CHUNK + 1), TIMEOUT, begun=lambda: begun.append(1))
+    assert len(begun) == 2
+
+
+def test_client_that_reads_late(near: ClientSocket, far: socket.socket) -> None:
+    """``stalled`` is called while the client does not read; when it reads it gets everything."""
+    data = bytes(range(256)) * (64 * CHUNK // 256)
+    received = bytearray()
+
+    def read() -> None:
+        while len(received) < len(data):
+            received.extend(far.recv(CHUNK))
+
+    reader = threading.Thread(target=read)
+
+    def stalled() -> None:
+        if reader.ident is None:
+            reader.start()
+
+    near.send(data, TIMEOUT, patience=0.001, stalled=stalled)
+    reader.join(TIMEOUT)
+    assert received == data
+
+
+def test_client_that_never_reads(near: ClientSocket) -> None:
+    """A piece that is not taken in time is an error, and the client's doing."""
+    with pytest.raises(TimeoutError) as raised:
+        near.send(bytes(64 * CHUNK), 0.01)
+    assert near.broken is raised.value
+
+
+def test_client_that_never_reads_with_patience(near: ClientSocket) -> None:
+    """The time for a piece includes the times after which ``stalled`` is called."""
+    stalled: list[int] = []
+    with pytest.raises(TimeoutError):
+        near.send(bytes(64 * CHUNK), 0.05, patience=0.001, stalled=lambda: stalled.append(1))
+    assert stalled
+
+
+def test_client_that_has_gone(near: ClientSocket, far: socket.socket) -> None:
+    """A connection that ends while it is written to is the client's doing."""
+    far.close()
+    with pytest.raises(ConnectionError) as raised:
+        near.send(bytes(64 * CHUNK), TIMEOUT)
+    assert near.broken is raised.value

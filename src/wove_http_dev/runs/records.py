@@ -43,7 +43,7 @@ CODES = {
     "request-timeout": "the request took too long to arrive",
     "request-incomplete": "the connection ended before a whole request had arrived",
     "too-many-bodies": "the bodies of unauthenticated requests took too much memory; answered 503",
-    "connection-evicted": "the limit of connections or bodies was near; it made room for another",
+    "connection-evicted": "connections, bodies or replies were near their limit; it made room",
     "handshake-failed": "the TLS handshake failed",
     "certificate-rejected": "the client ended the TLS handshake because of the certificate",
     "reply-not-taken": "the connection ended while the reply was written",

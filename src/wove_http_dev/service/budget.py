@@ -1,4 +1,5 @@
-"""``ByteBudget``: memory for the bodies of requests that have not been authenticated."""
+"""``ByteBudget``: memory for the bodies of requests that have not been authenticated, and for
+replies that their clients have not read."""
 
 from __future__ import annotations
 
@@ -86,17 +87,37 @@ class ByteBudget:
             share.size, share.since = size, self._clock()
             return True
 
+    def add(self, owner: object, size: int) -> None:
+        """Set the share of ``owner`` to ``size`` bytes, whether or not there is room for it, and
+        :meth:`relieve`. Does not block."""
+        with self._changed:
+            self._shares[owner] = _Share(owner, size, self._clock())
+            self.relieve()
+
+    def progressed(self, owner: object) -> None:
+        """Count the ``patience`` with ``owner`` from now on. Does not block."""
+        share = self._shares.get(owner)  # no lock: see release()
+        if share is not None:
+            share.since = self._clock()
+
+    def relieve(self) -> None:
+        """If the shares exceed the size, end owners until they would not, as for one that waits in
+        :meth:`take`; but not the last one. Does not block."""
+        with self._changed:
+            self._make_room(self._used() - self._size, self._clock(), spared=1)
+
     def _missing(self, share: _Share, size: int) -> int:
         """Return how many bytes the others must release before ``share`` can have ``size``."""
         if next(iter(self._shares.values())) is share:
             return 0
         return self._used() - share.size + size - self._size
 
-    def _make_room(self, missing: int, now: float) -> float:
-        """End owners until they release ``missing`` bytes. Return when the next one can be
-        ended."""
+    def _make_room(self, missing: int, now: float, spared: int = 0) -> float:
+        """End owners until they release ``missing`` bytes, but not the last ``spared`` of them.
+        Return when the next one can be ended."""
         others = [share for share in self._shares.values() if not share.waits and share.size]
-        for other in sorted(others, key=lambda share: share.since):
+        others.sort(key=lambda share: (not share.ended, share.since))
+        for other in others[: len(others) - spared]:
             if missing <= 0:
                 break
             if now - other.since < self._patience:

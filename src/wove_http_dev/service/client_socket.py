@@ -6,15 +6,17 @@ Another thread may end it at any time, and a child process may have a copy of it
 from __future__ import annotations
 
 import contextlib
+import math
 import socket
 import ssl
 import struct
 import time
+from collections.abc import Callable
 
 from wove_http_dev.forks import close_in_forks
 
 CHUNK = 65536
-"""Bytes that are received at once."""
+"""Bytes that are received or written at once."""
 DRAIN_BYTES = 128 * 2**20
 """Bytes that are read and dropped after a reply; more end the connection."""
 _Socket = socket.socket  # for calls below TLS; a name that pytest-socket does not replace
@@ -54,13 +56,46 @@ class ClientSocket:
             self.broken = exc
             raise
 
-    def send(self, data: bytes) -> None:
-        """Write ``data``; block until the kernel has it."""
-        try:
-            self._sock.sendall(data)
-        except (OSError, ValueError) as exc:
-            self.broken = exc
-            raise
+    def send(
+        self,
+        data: bytes | memoryview,
+        seconds: float,
+        *,
+        patience: float = math.inf,
+        begun: Callable[[], None] = lambda: None,
+        stalled: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Write ``data`` in pieces of :data:`CHUNK` bytes; block until the kernel has it. Raises
+        ``TimeoutError`` if it does not take a piece within ``seconds``.
+
+        ``begun`` is called before each piece, and ``stalled`` whenever no byte of it was taken for
+        ``patience`` seconds.
+        """
+        # Not sendall(), which does not say how much it wrote before it timed out.
+        with memoryview(data) as view:
+            for start in range(0, len(view), CHUNK):
+                begun()
+                with view[start : start + CHUNK] as piece:
+                    self._send_piece(piece, seconds, patience, stalled)
+
+    def _send_piece(
+        self, piece: memoryview, seconds: float, patience: float, stalled: Callable[[], None]
+    ) -> None:
+        deadline = time.monotonic() + seconds
+        sent = 0
+        while sent < len(piece):
+            self._sock.settimeout(max(0.001, min(patience, deadline - time.monotonic())))
+            try:
+                with piece[sent:] as rest:
+                    sent += self._sock.send(rest)
+            except TimeoutError as exc:
+                self.broken = exc
+                if time.monotonic() >= deadline:
+                    raise
+                stalled()
+            except (OSError, ValueError) as exc:
+                self.broken = exc
+                raise
 
     def shake_hands(self, context: ssl.SSLContext) -> None:
         """Do the server's side of a TLS handshake."""

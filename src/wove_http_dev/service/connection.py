@@ -32,6 +32,11 @@ BODIES_FULL = (
     " or was slow, made room for another"
 )
 
+REPLIES_FULL = (
+    "the memory for replies was full; this one, whose client had stopped reading or was slow, made"
+    " room for others"
+)
+
 
 class Aborted(Exception):
     """Raised when a fault or the server has ended the connection: nothing more is written to it."""
@@ -45,6 +50,8 @@ class ConnectionOwner(Protocol):
     names: Callable[[], Sequence[str]]
     certificates: CertificateAuthority
     budget: ByteBudget
+    """For bodies."""
+    replies: ByteBudget
     stopping: bool
 
     def count_handshake(self, change: int) -> None:
@@ -131,6 +138,18 @@ class HttpConnection:
             return self.evicted
         self._eviction = BODIES_FULL
         self.evict(record=False)
+        return True
+
+    def end_reply(self) -> bool:
+        """Reset the connection from another thread, because its reply takes memory and is not read.
+        Return false, and do nothing, while it does not wait for its client: where a fault stalls
+        the reply, that is not the client's doing."""
+        if self.awaits != "reader":
+            return False
+        if not self.evicted:
+            self._eviction, self.evicted = REPLIES_FULL, True
+        # What the kernel holds for the client is freed as well.
+        self._client.shut_down(socket.SHUT_RDWR, reset=True)
         return True
 
     def serve(self) -> None:
@@ -249,6 +268,7 @@ class HttpConnection:
             self._intake = None
             self._answering = False
             self._owner.budget.release(self)
+            self._owner.replies.release(self)
 
     def _arrives(self, intake: RequestIntake, reader: RequestReader) -> bool:
         """Wait for a request and return true. If none arrives, record why, refuse what is not a
@@ -312,9 +332,10 @@ class HttpConnection:
             reply = pending.reply
             self.head = reply.head(close=self._last_reply)
             self.body = reply.content(reader.method)
+            if len(self.body) > CHUNK:
+                self._owner.replies.add(self, len(self.body))
             if self._over:
                 raise Aborted
-            self._client.set_timeout(self._limits.write)
             pending.on_wire(self)
         except Aborted:
             error = "" if pending.ends_early else "the connection was ended"
@@ -337,23 +358,34 @@ class HttpConnection:
         document = {"error": str(error), "code": error.code}
         reply = json_reply(error.status, document, **later)
         with contextlib.suppress(OSError, ValueError):
-            self._client.set_timeout(self._limits.drain)
-            self._client.send(reply.head(close=True) + reply.content(method))
+            self._client.send(reply.head(close=True) + reply.content(method), self._limits.drain)
             self._client.drain(self._limits.drain)
 
     # faults.fault.Wire
 
-    def send(self, data: bytes) -> None:
-        before = self.awaits
-        self._await("reader")
+    def send(self, data: bytes | memoryview) -> None:
+        before, limits = self.awaits, self._limits
         try:
-            self._client.send(data)
+            self._client.send(
+                data,
+                limits.write,
+                patience=limits.unread,
+                begun=self._piece_begun,
+                stalled=self._owner.replies.relieve,
+            )
         finally:
             self._await(before)
 
+    def _piece_begun(self) -> None:
+        self._await("reader")
+        self._owner.replies.progressed(self)
+
     def send_all(self) -> None:
-        # One write, so one TLS record for a small reply.
-        self.send(self.head + self.body)
+        # One write, so one TLS record for a small reply; but no copy of a large one.
+        at_once = max(0, CHUNK - len(self.head))
+        self.send(self.head + self.body[:at_once])
+        if len(self.body) > at_once:
+            self.send(memoryview(self.body)[at_once:])
 
     def close(self) -> NoReturn:
         raise Aborted

@@ -25,7 +25,7 @@ class Limits:
     idle: float = 5.0
     """Between two requests on one connection."""
     write: float = 30.0
-    """For each write of a part of a reply."""
+    """For each 64 KiB of a reply, until the client has made room for them."""
     drain: float = 5.0
     """For reading, after a reply, what the client still sends."""
     max_head: int = 65536
@@ -35,6 +35,12 @@ class Limits:
     once more than 64 KiB of it have arrived, as what has arrived and up to 1 MiB more."""
     bodies_wait: float = 5.0
     """For a body to wait until there is room for it among ``bodies``."""
+    replies: int = 512 * 2**20
+    """For the replies of more than 64 KiB that are being written, together. When they are larger,
+    connections whose clients do not read are ended."""
+    unread: float = 5.0
+    """Seconds after which such a client has not taken the next 64 KiB. A program that is busy with
+    the replies that it has read may take long."""
     connections: int = 1024
     """Connections that may be open at once. From seven eighths of it on, old ones are ended: that
     is fewer than the 1024 descriptors that a process has by default on Linux."""

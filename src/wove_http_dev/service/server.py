@@ -69,6 +69,9 @@ class Server:
         self.budget = ByteBudget(
             limits.bodies, patience=limits.patience, end=HttpConnection.end_body
         )
+        self.replies = ByteBudget(
+            limits.replies, patience=limits.unread, end=HttpConnection.end_reply
+        )
         self.stopping = False
         self._handshakes = 0
         self._reported: type[BaseException] | None = None
