@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import re
 import sys
@@ -239,3 +240,11 @@ def test_mode_is_that_of_the_stream(pipe: Pipe) -> None:
     """Other attributes that programs ask for are those of the original stream."""
     with pipe.as_output():
         assert sys.stdout.mode == pipe.stdout.mode
+
+
+def test_logging_is_restored() -> None:
+    """Log records are handled by the original method afterwards."""
+    before = logging.Logger.callHandlers
+    with lines_by_thread():
+        assert logging.Logger.callHandlers is not before
+    assert logging.Logger.callHandlers is before

@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 import pytest
 from wove import weave
 
-from tests.run_records import SECRET
+from tests.run_records import SECRET, finished_run
 from tests.support import weave_one
 from wove_http_dev import CertificateAuthority, HttpWorker
-from wove_http_dev.runs.display import TEXT_LIMIT, arguments_text, cut, value_text
+from wove_http_dev.runs.capture import note
+from wove_http_dev.runs.display import TEXT_LIMIT, RunDisplay, arguments_text, cut, value_text
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.observer import JournalObserver
+from wove_http_dev.runs.outcome import CANCELLED
 from wove_http_dev.runs.records import Run
 
 
@@ -292,6 +294,15 @@ class TestArguments:
         """The arguments are never longer than the limit."""
         text = arguments_text({f"{name}{number}": "\x00" * 1000 for number in range(count)})
         assert len(text) <= TEXT_LIMIT
+
+
+def test_output_after_the_answer_counts(journal: Journal) -> None:
+    """What an abandoned body has written takes bytes of the journal, once the body has ended."""
+    run = finished_run(journal, CANCELLED)
+    display = RunDisplay(run, journal)
+    display.context().run(note, b"x" * 50_000, "utf-8")
+    display.body_ended()
+    assert journal.size > 50_000
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["thread", "isolated"])

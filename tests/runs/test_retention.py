@@ -6,6 +6,7 @@ import pytest
 
 from tests.run_records import FAILED, finished_run, make_run, returned
 from wove_http_dev.errors import PayloadDroppedError
+from wove_http_dev.runs.capture import Capture
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.outcome import CANCELLED, Outcome, error_outcome
 from wove_http_dev.runs.records import Exchange, Run
@@ -204,6 +205,16 @@ class TestPayloads:
         journal.add_run(old)
         journal.add_run(make_run(run_id="run-2", callable_pickle=b"x" * LARGE))
         assert old.callable_pickle is None
+
+    def test_output_is_dropped(self) -> None:
+        """Over the byte limit the oldest run's output is dropped."""
+        journal = Journal(byte_limit=LARGE + 10_000)
+        old = make_run()
+        old._capture = Capture(journal.redact)
+        old._capture.write(b"x" * 20_000)
+        journal.add_run(old)
+        run(journal, 2)
+        assert old.output == ""
 
     def test_new_text_counts(self) -> None:
         """A text that a run gets later takes bytes of the journal."""

@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from wove_http_dev.client.restore import restored_by
+from wove_http_dev.runs.capture import LogHook, note
 
 LIMIT = 1_000_000
 """Bytes that may wait for the reader; what comes then is dropped, and counted."""
@@ -188,6 +189,7 @@ class LineStream(io.TextIOBase):
 
     def write_bytes(self, data: bytes) -> None:
         """Like :meth:`write`, for encoded text."""
+        note(data, self.encoding)
         thread = threading.current_thread()
         for other in [each for each in list(self._parts) if not each.is_alive()]:
             self._put(other, self._parts.pop(other, b""))
@@ -237,12 +239,15 @@ class _Bytes(io.BufferedIOBase):
 def lines_by_thread() -> Iterator[LineStream]:
     """Replace ``sys.stdout`` and ``sys.stderr`` until the block ends; then write what still waits.
     If both write to the same file, one thread writes them in order. Yields the new
-    ``sys.stdout``."""
+    ``sys.stdout``. What the bodies of tasks print and log meanwhile is kept with their runs
+    (``runs.capture``)."""
     before = (sys.stdout, sys.stderr)
+    logs = LogHook()
     writers: dict[object, _Writer] = {}
     streams: list[LineStream] = []
 
     def restore() -> None:
+        logs.remove()
         for stream in streams:
             stream.end()
         if sys.stdout in streams:
@@ -262,6 +267,7 @@ def lines_by_thread() -> Iterator[LineStream]:
                 writers[key].start()
             streams.append(LineStream(stream, writers[key]))
         sys.stdout, sys.stderr = streams
+        logs.install()
         yield streams[0]
 
 

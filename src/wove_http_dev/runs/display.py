@@ -9,6 +9,7 @@ has a ``__repr__`` of its own, which is made whole and then cut.
 from __future__ import annotations
 
 import collections
+import contextvars
 import dataclasses
 import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,8 +17,9 @@ from itertools import chain, islice
 from typing import Any
 
 from wove_http_dev.printable import printable
+from wove_http_dev.runs.capture import Capture, capturing_context
 from wove_http_dev.runs.journal import Journal
-from wove_http_dev.runs.records import Run
+from wove_http_dev.runs.records import FINISHED, Run
 
 TEXT_LIMIT = 2000
 """Characters of a text."""
@@ -82,11 +84,22 @@ def arguments_text(arguments: Mapping[str, Any], clean: Clean = cut) -> str:
 
 
 class RunDisplay:
-    """Makes the texts of a run, while its body runs."""
+    """Makes the texts of a run, while its body runs, and keeps what the body writes."""
 
     def __init__(self, run: Run, journal: Journal) -> None:
         self._run = run
         self._journal = journal
+
+    def context(self) -> contextvars.Context:
+        """Return a new context for the body."""
+        if self._run._capture is None:  # a fault may run the body again
+            self._run._capture = Capture(self._journal.redact)
+        return capturing_context(self._run._capture)
+
+    def body_ended(self) -> None:
+        """Count what the body has written, if its run was answered before."""
+        if self._run.state in FINISHED:
+            self._journal.update_run(self._run)
 
     def show_arguments(self, arguments: Mapping[str, Any]) -> None:
         """Set the text of the arguments, before the body can change them."""

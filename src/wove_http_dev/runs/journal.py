@@ -121,8 +121,12 @@ class Journal:
         refused client cannot fill memory and logs."""
         if len(text) > limit + 4096:  # searching all of it would be slow
             text = text[: limit + 4096]
-        text = replace_secrets(text, self._secrets, REDACTED)
+        text = self.redact(text)
         return text if len(text) <= limit else text[:limit] + "…"
+
+    def redact(self, text: str) -> str:
+        """Return ``text`` with secrets redacted."""
+        return replace_secrets(text, self._secrets, REDACTED)
 
     def _redact(self, name: str, value: str) -> str:
         # Not asked for a long name: is_private() remembers the names that it was asked for.

@@ -13,6 +13,7 @@ from wove_http_dev.printable import printable
 from wove_http_dev.protocol import authenticator
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.frames import loads
+from wove_http_dev.runs.capture import Capture
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.sizes import size_of
 from wove_http_dev.runs.task_names import matches_task, tasks_seen
@@ -199,6 +200,7 @@ class Run:
         """The arguments for a person to read (``n=3, name='x'``), at most 2,000 characters;
         ``None`` if the journal does not make such texts, and if the task was not loaded (stubbed,
         refused, or cancelled before it started)."""
+        self._capture: Capture | None = None
         self._held_by: tuple[str, ...] = ()
         self._args_pickle: bytes | None = args_pickle
         self._callable_pickle = callable_pickle
@@ -256,6 +258,13 @@ class Run:
         return self._outcome.result_text if self._outcome is not None else None
 
     @property
+    def output(self) -> str:
+        """What the body has printed and logged until now, if ``serve`` or ``exec`` runs the task:
+        at most 65,536 characters, and a note of how many are left out between them. It is not
+        escaped. Empty once the journal has dropped it."""
+        return self._capture.text() if self._capture is not None else ""
+
+    @property
     def error(self) -> BaseException | None:
         """The exception that the task raised, as Wove would raise it; ``None`` if the run did not
         fail."""
@@ -299,7 +308,7 @@ class Run:
         return self.finished - self.started
 
     def _drop_payloads(self) -> None:
-        self._args_pickle = self._callable_pickle = None
+        self._args_pickle = self._callable_pickle = self._capture = None
         outcome = self._outcome
         if outcome is None:
             return

@@ -155,6 +155,37 @@ def run_body(
     Any failure becomes an error outcome; with ``tracebacks`` the exception of a task travels with
     its traceback (see :func:`~wove_http_dev.runs.outcome.error_outcome`). ``display`` makes the
     texts of arguments and result."""
+    loaded = _load(callable_pickle, args_pickle)
+    if isinstance(loaded, Outcome):
+        return loaded
+    if display is not None:
+        display.show_arguments(loaded[1])
+    context = contextvars.Context() if display is None else display.context()
+    try:
+        value = context.run(_call, execution, *loaded)
+    except asyncio.CancelledError as exc:
+        if execution.cancel_requested:
+            return CANCELLED
+        return error_outcome(exc, source="task")
+    except BaseException as exc:  # SystemExit and KeyboardInterrupt end the task only
+        return error_outcome(exc, source="task", tracebacks=tracebacks)
+    try:
+        payload = _result_pickle(value)
+    except BaseException as exc:
+        what = (
+            f"the task's result, a {type(value).__qualname__}, cannot be pickled: {message_of(exc)}"
+            "; return data, and keep locks, files and connections inside the task"
+        )
+        return error_outcome(exc, source="worker", message=what)
+    text = display.result(value) if display is not None else None
+    return Outcome("result", payload, result_text=text)
+
+
+def _load(
+    callable_pickle: bytes, args_pickle: bytes
+) -> tuple[Callable[..., Any], dict[str, Any]] | Outcome:
+    """Return the callable and its arguments, or the error outcome of payloads that cannot be
+    used."""
     try:
         function = load_with_sources(callable_pickle)
     except BaseException as exc:  # a pickle may raise anything, SystemExit included
@@ -172,26 +203,7 @@ def run_body(
             raise TypeError(f"callable_pickle holds a {type(function).__name__}, not a callable")
     except TypeError as exc:
         return error_outcome(exc, source="worker", message=str(exc))
-    if display is not None:
-        display.show_arguments(arguments)
-    try:
-        value = contextvars.Context().run(_call, execution, function, arguments)
-    except asyncio.CancelledError as exc:
-        if execution.cancel_requested:
-            return CANCELLED
-        return error_outcome(exc, source="task")
-    except BaseException as exc:  # SystemExit and KeyboardInterrupt end the task only
-        return error_outcome(exc, source="task", tracebacks=tracebacks)
-    try:
-        payload = _result_pickle(value)
-    except BaseException as exc:
-        what = (
-            f"the task's result, a {type(value).__qualname__}, cannot be pickled: {message_of(exc)}"
-            "; return data, and keep locks, files and connections inside the task"
-        )
-        return error_outcome(exc, source="worker", message=what)
-    text = display.result(value) if display is not None else None
-    return Outcome("result", payload, result_text=text)
+    return function, arguments
 
 
 def _call(execution: Execution, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:

@@ -124,13 +124,17 @@ class RunStage:
         self._service.before_run()
         self.run.executions += 1
         journal = self._service.journal
-        return run_body(
+        display = RunDisplay(self.run, journal) if journal.display else None
+        outcome = run_body(
             execution,
             command.callable_pickle,
             command.args_pickle,
             tracebacks=self._service.tracebacks,
-            display=RunDisplay(self.run, journal) if journal.display else None,
+            display=display,
         )
+        if display is not None:
+            display.body_ended()
+        return outcome
 
     def crash(self) -> NoReturn:
         self._service.crash(self._life)

@@ -1,0 +1,158 @@
+"""What the body of a task prints and logs, kept with its run, and still shown where it was.
+
+The streams of a command that serves pass on what is written to them (:func:`note`), and a
+:class:`LogHook` does so for log records that no handler writes to such a stream. Both find the
+run by a context variable, which async code and ``asyncio.to_thread()`` keep. So what a thread or a
+thread pool of the body writes belongs to no run, and what a process or C code writes to the
+descriptor is not seen.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextvars
+import logging
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from wove_http_dev.exception_text import cut_middle
+
+LIMIT = 65536
+"""Characters that are shown: the first of them, and as many last ones."""
+_SLACK = 4096
+"""Characters that are searched for secrets, and not shown, at either side of what is left out."""
+_KEPT = LIMIT // 2 + _SLACK
+"""Bytes kept of the beginning, and at least of the end."""
+_CONTINUATION = bytes(range(0x80, 0xC0))
+"""The bytes of UTF-8 that begin no character."""
+_FORMATTER = logging.Formatter(logging.BASIC_FORMAT)
+_Logger: Any = logging.Logger
+
+
+class Capture:
+    """Keeps the beginning and the end of what one run writes. Thread-safe.
+
+    ``redact`` removes secrets from a text.
+    """
+
+    def __init__(self, redact: Callable[[str], str]) -> None:
+        self._redact = redact
+        self._begin = bytearray()
+        self._end = bytearray()
+        self._characters = 0
+        self._complete = True
+        self._process = os.getpid()
+        # Reentrant: a __del__ that prints can run at any allocation.
+        self._lock = threading.RLock()
+
+    def write(self, data: bytes) -> None:
+        """Add ``data``, UTF-8. Does nothing in a forked child, whose copy nobody reads and where
+        another thread's lock stays locked."""
+        if os.getpid() != self._process:
+            return
+        with self._lock:
+            self._characters += len(data.translate(None, _CONTINUATION))
+            room = _KEPT - len(self._begin)
+            if room > 0:
+                self._begin += data[:room]
+                data = data[room:]
+            self._end += data[-_KEPT:]
+            if len(data) > _KEPT or len(self._end) > 2 * _KEPT:
+                self._complete = False
+                del self._end[:-_KEPT]
+
+    def text(self) -> str:
+        """Return what was written, at most :data:`LIMIT` characters and a note of how many are left
+        out between them. Secrets are redacted; nothing is escaped."""
+        with self._lock:
+            begin, end = bytes(self._begin), bytes(self._end)
+            characters, complete = self._characters, self._complete
+        if complete:
+            return cut_middle(self._redact(_decoded(begin + end)), LIMIT)
+        first = self._redact(_decoded(begin))[:-_SLACK]
+        last = self._redact(_decoded(end.lstrip(_CONTINUATION)))[_SLACK:][-LIMIT // 2 :]
+        left_out = characters - len(first) - len(last)
+        return f"{first}\n[… {left_out:,} characters left out …]\n{last}"
+
+
+def _decoded(data: bytes) -> str:
+    """Return ``data`` as text, without a character that is not complete at the end."""
+    return codecs.utf_8_decode(data, "replace", False)[0]
+
+
+_current: contextvars.ContextVar[Capture | None] = contextvars.ContextVar(
+    "wove_http_dev_capture", default=None
+)
+_noted: contextvars.ContextVar[bool] = contextvars.ContextVar("wove_http_dev_noted", default=False)
+"""Whether a handler has written the current log record to a stream that notes it."""
+
+
+def capturing_context(capture: Capture) -> contextvars.Context:
+    """Return a new context; what code that runs in it writes belongs to ``capture``."""
+    context = contextvars.Context()
+    context.run(_current.set, capture)
+    return context
+
+
+def note(data: bytes, encoding: str) -> None:
+    """Add ``data``, which the calling code has written to a stream with ``encoding``, to its
+    run, if it has one."""
+    capture = _current.get()
+    if capture is None:
+        return
+    _noted.set(True)
+    if encoding.lower() not in ("utf-8", "utf8", "ascii"):
+        data = data.decode(encoding, "replace").encode("utf-8", "replace")
+    capture.write(data)
+
+
+class LogHook:
+    """Keeps log records with their runs, between :meth:`install` and :meth:`remove`.
+
+    A handler of the root logger would be simpler; but with one, ``logging.basicConfig()`` does
+    nothing, and warnings are no longer printed where no logging is configured.
+    """
+
+    def __init__(self) -> None:
+        self._original = _Logger.callHandlers
+        self._installed = False
+
+        def call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:
+            self._call(logger, record)
+
+        self._replacement = call_handlers
+
+    def install(self) -> None:
+        """Replace ``logging.Logger.callHandlers``, in the whole process."""
+        self._installed = True
+        self._original = _Logger.callHandlers
+        _Logger.callHandlers = self._replacement
+
+    def remove(self) -> None:
+        """Undo :meth:`install`; if other code has replaced the method meanwhile, only pass records
+        on."""
+        self._installed = False
+        if _Logger.callHandlers is self._replacement:
+            _Logger.callHandlers = self._original
+
+    def _call(self, logger: logging.Logger, record: logging.LogRecord) -> None:
+        capture = _current.get()
+        if capture is None or not self._installed:
+            self._original(logger, record)
+            return
+        before = _noted.set(False)
+        try:
+            self._original(logger, record)
+            if not _noted.get():
+                capture.write(_line(record).encode("utf-8", "backslashreplace"))
+        finally:
+            _noted.reset(before)
+
+
+def _line(record: logging.LogRecord) -> str:
+    try:
+        return f"{_FORMATTER.format(record)}\n"
+    except BaseException as exc:  # its arguments do not fit, or their __str__ raises
+        return f"{record.levelname}:{record.name}:[not formatted: {type(exc).__name__}]\n"
