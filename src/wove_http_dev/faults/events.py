@@ -337,11 +337,11 @@ class TimeoutException(_EventsFault):
         "Python 3.11 and newer: CancelledError leaves the weave, not retried; 3.10: TimeoutError"
     )
     # Python 3.11 made asyncio.TimeoutError the built-in one (asyncio docs, "Exceptions").
-    uncontained: ClassVar[Mapping[str, str]] = (
-        {"2.0": "Wove takes it for the task's own timeout, and cancels the weave: CancelledError"}
+    uncontained: ClassVar[Mapping[str, str]] = {
+        "2.0": "Wove takes it for the task's own timeout, and cancels the weave: CancelledError"
         if sys.version_info >= (3, 11)
-        else {}
-    )
+        else "Wove raises it as the task's own exception: TimeoutError"
+    }
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
         error = {"kind": "TimeoutError", "message": "the task timed out", "source": "task"}
