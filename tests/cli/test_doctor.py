@@ -15,9 +15,9 @@ from wove.runtime import runtime
 from tests.cli.commands import run, run_here
 from wove_http_dev import cli
 from wove_http_dev.cli import doctor as doctor_command
-from wove_http_dev.cli.serve import _how_to_reach
 from wove_http_dev.cli.state_directory import StateDirectory
 from wove_http_dev.client.wove_config import preserved
+from wove_http_dev.inspector.connect import instructions
 from wove_http_dev.worker import HttpWorker
 
 README = Path(str(cli.__file__)).parent / "README.md"
@@ -103,13 +103,9 @@ def test_secret_of_serve(reachable: HttpWorker, monkeypatch: pytest.MonkeyPatch)
     assert not Path(os.environ["XDG_STATE_HOME"]).exists()
 
 
-def test_snippet_of_serve(
-    worker: HttpWorker, reachable: HttpWorker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_snippet_of_serve(worker: HttpWorker, reachable: HttpWorker) -> None:
     """What ``serve`` prints for an application is right."""
-    printed = _how_to_reach(worker, StateDirectory(str(tmp_path / "kept")))
-    (line,) = (line for line in printed.splitlines() if line.startswith("wove.config"))
-    done = doctor(f"import wove\n{line}")
+    done = doctor(instructions(worker, None).snippet)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "no problem found")
 
 

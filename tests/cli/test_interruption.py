@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def test_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """``serve`` leaves nothing if its start or its end is interrupted."""
     monkeypatch.setattr(serve_module, "print", stop_when_printed, raising=False)
     # It binds the port and gives it back at once: only the end of the process closes it for sure.
-    monkeypatch.setattr(serve_module, "_check_start", lambda words: None)
+    monkeypatch.setattr(serve_module, "_checked_start", lambda *_: nullcontext())
     words: dict[str, Any] = given_options(make_parser().parse_args(["serve", "--port", "0"]))
 
     def serve() -> None:

@@ -32,7 +32,7 @@ from wove_http_dev import cli
 from wove_http_dev.cli import state_directory
 from wove_http_dev.cli.main import main
 from wove_http_dev.cli.output import lines_by_thread
-from wove_http_dev.cli.serve import _how_to_reach, _writer
+from wove_http_dev.cli.serve import _how_to_connect, _writer
 from wove_http_dev.cli.state_directory import StateDirectory
 from wove_http_dev.client.definition import CA_VARIABLES
 from wove_http_dev.service.limits import Limits
@@ -61,7 +61,7 @@ def test_printed_paths_are_quoted(make_worker: MakeWorker, tmp_path: Path) -> No
     worker = make_worker()
     line = next(
         text
-        for text in _how_to_reach(worker, StateDirectory(str(state))).splitlines()
+        for text in _how_to_connect(worker, StateDirectory(str(state))).exports
         if "cat " in text
     )
     assert shlex.quote(str(state / f"secret-{worker.port}")) in line
@@ -448,7 +448,7 @@ def test_second_serve_changes_nothing(state: Path) -> None:
     with serving():
         before = snapshot(state)
         with serving():
-            assert snapshot(state) == before
+            assert before.items() <= snapshot(state).items()  # and a file of its own
 
 
 @pytest.mark.parametrize(
@@ -593,3 +593,83 @@ def test_unusable_state(state: Path) -> None:
         1,
         True,
     )
+
+
+class TestPage:
+    """The page and the control API of ``serve``."""
+
+    @staticmethod
+    def entry(served: Served) -> urllib.parse.SplitResult:
+        """The printed address of the page."""
+        (line,) = (text for text in served.printed.splitlines() if text.startswith("page: "))
+        return urllib.parse.urlsplit(line.removeprefix("page: "))
+
+    def test_printed_address(self, state: Path) -> None:
+        """The printed address has the token, which is in the state directory."""
+        with serving() as served:
+            query = self.entry(served).query
+        assert query == f"token={(state / 'token').read_text()}"
+
+    def test_token_is_private(self, session: Session) -> None:
+        """Only the owner may read the token."""
+        assert session.modes["token"] == 0o600
+
+    def test_token_is_kept(self, session: Session) -> None:
+        """The token is the same after a restart, so that an open page goes on."""
+        assert session.before["token"] == session.after["token"]
+
+    def test_token_is_not_logged(self, session: Session) -> None:
+        """The log does not show the token."""
+        assert session.before["token"].decode() not in session.log
+
+    def test_api(self, state: Path) -> None:
+        """The API answers with the token of the state directory."""
+        with serving() as served:
+            request = urllib.request.Request(
+                f"http://{self.entry(served).netloc}/api/v1/worker",
+                headers={"Authorization": f"Bearer {(state / 'token').read_text()}"},
+            )
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+                found = json.load(answer)
+            assert found["url"] == served.url
+            assert found["snippet"] in served.printed
+
+    def test_given_port(self) -> None:
+        """The page is on the port that was given."""
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            number = free.getsockname()[1]
+        with serving("--page-port", str(number)) as served:
+            assert self.entry(served).port == number
+
+    def test_no_page(self) -> None:
+        """Without a page no address is printed, and no token made."""
+        with serving("--no-page") as served:
+            assert "page:" not in served.printed
+        assert not list(Path().rglob("token"))
+
+    def test_port_in_use(self, tmp_path: Path) -> None:
+        """A port that is in use is one line, and nothing is made."""
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            number = str(other.getsockname()[1])
+            done = run_here("serve", "--port", "0", "--page-port", number)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+        assert f"page port {number} is in use" in done.stderr
+        assert list(tmp_path.iterdir()) == []
+
+    def test_same_port(self, tmp_path: Path) -> None:
+        """The page cannot have the port of the worker."""
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            number = str(free.getsockname()[1])
+        done = run_here("serve", "--port", number, "--page-port", number)
+        assert (done.returncode, f"page port {number} is in use" in done.stderr) == (2, True)
+
+    @pytest.mark.parametrize("port", ["x", "-1", "65536", "1.5", "", "９"])
+    def test_no_port(self, port: str) -> None:
+        """What is no port is one line."""
+        done = run_here("serve", "--port", "0", f"--page-port={port}")
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+
+    def test_port_without_a_page(self) -> None:
+        """A port for no page is an error."""
+        done = run_here("serve", "--port", "0", "--page-port", "0", "--no-page")
+        assert (done.returncode, "--no-page" in done.stderr) == (2, True)

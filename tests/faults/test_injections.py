@@ -603,3 +603,12 @@ def test_forgotten_injection(injections: Injections) -> None:
     """An injection that is forgotten is neither in force nor among those that were made."""
     injections.forget(injections.add((OnAuth(),), Selector()))
     assert (injections.active, injections.injections) == ([], [])
+
+
+def test_number_after_a_forgotten_injection() -> None:
+    """A number is not given twice, because a child process tells injections apart by it."""
+    injections = Injections()
+    first, second = (injections.add((OnReply(),), Selector()) for _ in range(2))
+    injections.forget(first)
+    third = injections.add((OnReply(),), Selector())
+    assert (second.number, third.number) == (1, 2)

@@ -413,3 +413,14 @@ def test_wait_arrived_in_a_loop(worker: HttpWorker) -> None:
 
     with pytest.raises(WaitTimeoutError, match=r"use await gate\.arrived\(\)"):
         asyncio.run(blocking())
+
+
+def test_forgotten_gate(pool: ThreadPoolExecutor) -> None:
+    """A gate that was forgotten is released, and not among those that were made."""
+    parking = Parking(pool)
+    gate = parking.gates.hold()
+    waiting = parking.send(make_run())
+    gate.wait_arrived(timeout=TIMEOUT)
+    parking.gates.forget(gate)
+    waiting.result(TIMEOUT)
+    assert parking.gates.made == []

@@ -429,3 +429,10 @@ class TestStub:
         """A stub cannot be sent to a worker with a task."""
         with pytest.raises(TypeError, match="cannot be sent"):
             cloudpickle.dumps(Stubs().add("task", make_source(result=1)))
+
+
+def test_forgotten_stub() -> None:
+    """A stub that was forgotten answers nothing, and is not among those that were made."""
+    stubs = Stubs()
+    stubs.forget(stubs.add("task", make_source(result=1)))
+    assert (stubs.find(make_run()), stubs.made, stubs.active) == (None, [], [])

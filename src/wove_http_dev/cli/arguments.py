@@ -12,6 +12,8 @@ from wove_http_dev.fields import TypedField, did_you_mean, fields_of, nearest
 from wove_http_dev.options import CLIENT, TEST, Options, given_secret
 from wove_http_dev.printable import shortened
 
+PAGE_PORT = 8444
+"""The port of the page and the control API, unless another is given or it is in use."""
 _HELP_WIDTH = 78
 """Columns of argparse's own texts on a terminal of 80."""
 

@@ -12,7 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from wove_http_dev.cli.arguments import Parser, add_options, described, given_options
+from wove_http_dev.cli.arguments import (
+    PAGE_PORT,
+    Parser,
+    add_options,
+    described,
+    given_options,
+)
 from wove_http_dev.cli.check import add_check_command
 from wove_http_dev.cli.check_executor import add_executor_command
 from wove_http_dev.cli.check_worker import add_worker_command
@@ -160,6 +166,16 @@ def _add_serve(commands: Any) -> None:
         metavar="FILE",
         help="file that is there while it takes requests: its addresses and files, as JSON",
     )
+    serve.add_argument(
+        "--page-port",
+        type=_port,
+        metavar="PORT",
+        help="port on loopback of the page and the control API; 0: a free one (default:"
+        f" {PAGE_PORT}, or a free one if that is in use)",
+    )
+    serve.add_argument(
+        "--no-page", action="store_true", help="serve neither the page nor the control API"
+    )
     serve.set_defaults(run=_serve)
 
 
@@ -221,9 +237,17 @@ def _demo(namespace: argparse.Namespace) -> int:
     return run_demo()
 
 
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"takes a whole number between 0 and 65535, not {text!r}")
+    return int(text)
+
+
 def _serve(namespace: argparse.Namespace) -> int:
     from wove_http_dev.cli.serve import serve
 
+    if namespace.no_page and namespace.page_port is not None:
+        raise UsageError("--page-port does not go with --no-page")
     return serve(
         given_options(namespace),
         app_dir=Path(namespace.app_dir),
@@ -231,6 +255,8 @@ def _serve(namespace: argparse.Namespace) -> int:
         reload=namespace.reload,
         log=namespace.log,
         ready=None if namespace.ready_file is None else Path(namespace.ready_file),
+        page=not namespace.no_page,
+        page_port=namespace.page_port,
     )
 
 

@@ -14,21 +14,23 @@ from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from wove_http_dev.cli.arguments import PAGE_PORT
 from wove_http_dev.cli.log_lines import TextLines, json_line
 from wove_http_dev.cli.output import LineStream, lines_by_thread
 from wove_http_dev.cli.ready_file import check_ready_file, ready_file
 from wove_http_dev.cli.reload import Reloader
-from wove_http_dev.cli.running import ready_fields
+from wove_http_dev.cli.running import announced, ready_fields
 from wove_http_dev.cli.serve_log import ServeLog, still_open
 from wove_http_dev.cli.signals import stop_signals
 from wove_http_dev.cli.state_directory import StateDirectory
 from wove_http_dev.cli.streams import complain
 from wove_http_dev.cli.user_code import end_despite_threads, importable
-from wove_http_dev.client.definition import CA_VARIABLES, SECRET_VARIABLE
 from wove_http_dev.errors import StuckRunWarning, UsageError
+from wove_http_dev.inspector.connect import Instructions, instructions
+from wove_http_dev.inspector.inspector import Inspector
+from wove_http_dev.inspector.server import reserve_page_port
 from wove_http_dev.platforms import require_posix
 from wove_http_dev.service.port import Port
-from wove_http_dev.shell import shell_word
 from wove_http_dev.worker import HttpWorker
 
 
@@ -40,28 +42,32 @@ def serve(
     reload: bool,
     log: str = "text",
     ready: Path | None = None,
+    page: bool = True,
+    page_port: int | None = None,
 ) -> int:
     """Serve with the options ``words`` until SIGINT or SIGTERM. Returns the exit status 0.
 
     Meanwhile ``app_dir`` is on the import path; with ``reload`` its modules are imported again when
     they change. ``log`` is ``text``, or ``json`` for nothing but JSON on stdout; what tasks print
-    is then on stderr. The file ``ready`` is there while requests are taken. Raises
-    :class:`UsageError` for a directory, a file, or an option, that cannot be used.
+    is then on stderr. The file ``ready`` is there while requests are taken. With ``page``, the
+    control API and the page are on ``page_port``; if that is ``None``, on :data:`PAGE_PORT`, or on
+    a free one while that is in use. Raises :class:`UsageError` for a directory, a file, or an
+    option, that cannot be used.
     """
     require_posix("serve")
     if not app_dir.is_dir():
         raise UsageError(f"--app-dir {app_dir} is not a directory")
     application = app_dir.resolve()
-    _check_start(words)
     if ready is not None:
         ready = ready.absolute()  # a task may change the working directory
         check_ready_file(ready)
-    state = StateDirectory(state_dir)
-    if state.exposed:
-        complain(f"other users can replace files in {state.path}; use a directory of your own")
-    if words["secret"] is None and words["security"] in ("signed", "bearer"):
-        words["secret"] = state.secret()
     with ExitStack() as stack:
+        reserved = stack.enter_context(_checked_start(words, page, page_port))
+        state = StateDirectory(state_dir)
+        if state.exposed:
+            complain(f"other users can replace files in {state.path}; use a directory of your own")
+        if words["secret"] is None and words["security"] in ("signed", "bearer"):
+            words["secret"] = state.secret()
         out = stack.enter_context(lines_by_thread())
         if log == "json":
             stack.enter_context(redirect_stdout(sys.stderr))
@@ -81,14 +87,19 @@ def serve(
         signals = stack.enter_context(stop_signals())
         stack.enter_context(worker)
         stack.callback(signals.end_at_once)
-        text = _how_to_reach(worker, state)  # writes the files that it names
-        fields = ready_fields(worker, state)
+        connect = _how_to_connect(worker, state)  # writes the files that it names
+        inspector = None
+        if reserved is not None:
+            inspector = Inspector(worker, reserved, state.token(), connect=connect)
+            stack.enter_context(inspector)
+        fields = _ready_fields(worker, state, inspector)
+        stack.enter_context(announced(state.path, worker.port, fields, complain))
         if ready is not None:
             stack.enter_context(ready_file(ready, fields))
         if log == "json":
             entries.log("serving", **fields)
         else:
-            print(text, flush=True)
+            print(_how_to_reach(worker, connect, inspector), flush=True)
         entries.in_force(worker.injections)
         signals.wait()
         entries.stopping(still_open(worker.journal.runs))
@@ -113,42 +124,52 @@ def _stuck_runs_ignored() -> Iterator[None]:
         yield
 
 
-def _check_start(words: dict[str, Any]) -> None:
-    """Raise :class:`UsageError` for options, faults or a port that cannot be used, so that a start
-    that is refused changes nothing on disk."""
+@contextmanager
+def _checked_start(
+    words: dict[str, Any], page: bool, page_port: int | None
+) -> Iterator[Port | None]:
+    """Reserve the port of the page, if there is to be a ``page``, until the block ends.
+
+    Raises :class:`UsageError` for options, faults or a port that cannot be used, so that a start
+    that is refused changes nothing on disk.
+    """
     options = HttpWorker(**words).options
-    Port(options.host, options.port).close()
+    task_port = Port(options.host, options.port)
+    try:
+        reserved = reserve_page_port(page_port, PAGE_PORT) if page else None
+    finally:
+        task_port.close()
+    try:
+        yield reserved
+    finally:
+        if reserved is not None:
+            reserved.close()
 
 
-def _how_to_reach(worker: HttpWorker, state: StateDirectory) -> str:
-    definition = worker.environment_definition
-    settings = dict(definition["executor_config"])
-    lines = [f"worker service at {worker.url}  (Ctrl-C stops it)", "", "in your application:"]
-    security = worker.credentials.client_security(SECRET_VARIABLE)
-    if security is not None:
-        settings["security"] = security
-    environment = {**definition, "executor_config": settings}
-    # Wove ignores that of an environment which only the task names.
-    limit = environment.pop("delivery_timeout", None)
-    shared = "" if limit is None else f", delivery_timeout={limit!r}"
-    if worker.options.default:
-        shared += f", default_environment={worker.environment!r}"
-    lines += [
-        "",
-        "import wove",
-        "",
-        f"wove.config(environments={{{worker.environment!r}: {environment!r}}}{shared})",
-        "",
-        "in the shell it runs in:",
-        "",
-    ]
+def _ready_fields(
+    worker: HttpWorker, state: StateDirectory, inspector: Inspector | None
+) -> dict[str, str | int | None]:
+    if inspector is None:
+        return ready_fields(worker, state)
+    return ready_fields(
+        worker,
+        state,
+        page_url=inspector.url,
+        api_url=inspector.api_url,
+        token_file=str(state.token_file),
+    )
+
+
+def _how_to_connect(worker: HttpWorker, state: StateDirectory) -> Instructions:
+    secret_file = None
     if worker.credentials.mode != "none":
-        file = shell_word(str(state.file_with(worker.secret, worker.port)))
-        lines.append(f'export {SECRET_VARIABLE}="$(cat {file})"')
-    variables = worker.client_env
-    for name in CA_VARIABLES:
-        if name in variables:
-            lines.append(f"export {name}={shell_word(variables[name])}")
-    no_proxy = shell_word(variables["no_proxy"])
-    lines += [f"export no_proxy={no_proxy} NO_PROXY={no_proxy}", ""]
-    return "\n".join(lines)
+        secret_file = str(state.file_with(worker.secret, worker.port))
+    return instructions(worker, secret_file)
+
+
+def _how_to_reach(worker: HttpWorker, connect: Instructions, page: Inspector | None) -> str:
+    lines = [f"worker service at {worker.url}  (Ctrl-C stops it)"]
+    if page is not None:
+        lines.append(f"page: {page.entry_url}")
+    lines += ["", "in your application:", "", connect.snippet, "", "in the shell it runs in:", ""]
+    return "\n".join([*lines, *connect.exports, ""])

@@ -50,7 +50,19 @@ class StateDirectory:
     def secret(self) -> str:
         """Return the secret in this directory, created if it is absent. Raises :class:`UsageError`
         for a file that cannot be read, is empty, or has a line break."""
-        path = self.path / "secret"
+        return self._kept(self.path / "secret")
+
+    @property
+    def token_file(self) -> Path:
+        """The file with the token of the control API."""
+        return self.path / "token"
+
+    def token(self) -> Secret:
+        """Return the token of the control API, created if it is absent. Raises
+        :class:`UsageError` as :meth:`secret`."""
+        return Secret(self._kept(self.token_file))
+
+    def _kept(self, path: Path) -> str:
         try:
             if not path.exists():
                 with locked(self.path):

@@ -122,7 +122,7 @@ class Injection:
 
     @property
     def number(self) -> int:
-        """The index of this injection among those of the worker."""
+        """The index of this injection among those made since the last reset of the worker."""
         return self._number
 
     @property
@@ -247,6 +247,8 @@ class Injections:
         self._lock = threading.Lock()
         self._active: list[Injection] = []
         self._made: list[Injection] = []
+        self._next = 0
+        """The number of the next injection."""
 
     def add(
         self, faults: tuple[Fault, ...], selector: Selector, *, background: bool = False
@@ -256,10 +258,10 @@ class Injections:
         check_together(faults, selector)
         place = "" if background else call_site()
         with self._lock:
-            number = len(self._made)
             injection = Injection(
-                faults, selector, number, self, background=background, place=place
+                faults, selector, self._next, self, background=background, place=place
             )
+            self._next += 1
             self._made.append(injection)
             self._active.append(injection)
         self.on_change()
@@ -339,11 +341,11 @@ class Injections:
         return injection
 
     def forget(self, injection: Injection) -> None:
-        """Remove ``injection``, which the parent process has removed, and do not count it among
-        those that were made."""
+        """Remove ``injection``, and do not count it among those that were made."""
         injection.remove()
         with self._lock:
-            self._made.remove(injection)
+            if injection in self._made:
+                self._made.remove(injection)
 
     def halt(self) -> None:
         """Release every stalled request, and let faults stall no others until :meth:`resume`."""
@@ -362,4 +364,5 @@ class Injections:
                 injection._released.set()
             self._active.clear()
             self._made.clear()
+            self._next = 0
         self.on_change()

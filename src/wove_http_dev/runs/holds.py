@@ -57,7 +57,8 @@ class Gate:
         self.never_awaited: list[str] = []
         """File and line of each call of :meth:`arrived` that was not awaited."""
         self._journal = journal
-        self._release_when = release_when
+        self.release_when = release_when
+        """The number of runs whose arrival releases the gate; ``None``: no number does."""
         self._released = False
         self._parked: list[threading.Event] = []
         self._arrived: deque[weakref.ref[Run]] = deque()
@@ -100,6 +101,11 @@ class Gate:
     def call(self) -> str:
         """The call of ``hold()`` that made this gate."""
         return f"hold({'' if self.task is None else repr(self.task)})"
+
+    @property
+    def count(self) -> int:
+        """How many runs have arrived."""
+        return self._count
 
     @property
     def matched(self) -> bool:
@@ -173,7 +179,7 @@ class Gate:
             self._arrived.append(weakref.ref(run))
             while self._arrived[0]() is None:
                 self._arrived.popleft()
-            if self._release_when is not None and self._count >= self._release_when:
+            if self.release_when is not None and self._count >= self.release_when:
                 self._release()
             self._changed.notify_all()
             if self._released:
@@ -227,6 +233,15 @@ class Gates:
             self._gates.append(gate)
         self.on_change()
         return gate
+
+    def forget(self, gate: Gate) -> None:
+        """Release and remove ``gate``, and do not count it among those that were made."""
+        with self._lock:
+            for gates in (self._gates, self._made):
+                if gate in gates:
+                    gates.remove(gate)
+        gate.release()
+        self.on_change()
 
     @property
     def tasks(self) -> list[str | None]:

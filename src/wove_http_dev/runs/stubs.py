@@ -179,6 +179,12 @@ class Stubs:
         """Called when a stub was added or removed."""
 
     @property
+    def active(self) -> list[Stub]:
+        """The stubs in force, oldest first."""
+        with self._lock:
+            return list(self._stubs)
+
+    @property
     def tasks(self) -> list[str]:
         """The tasks (names or globs) that are stubbed."""
         with self._lock:
@@ -207,6 +213,13 @@ class Stubs:
             if stub in self._stubs:
                 self._stubs.remove(stub)
         self.on_change()
+
+    def forget(self, stub: Stub) -> None:
+        """Remove ``stub``, and do not count it among those that were made."""
+        self.remove(stub)
+        with self._lock:
+            if stub in self._made:
+                self._made.remove(stub)
 
     def find(self, run: Run) -> Source | None:
         """Return the function that answers for ``run``; ``None`` if no stub does. Runs that only

@@ -1,0 +1,192 @@
+"""The WSGI application of the control API and the page: from a request to an operation of
+``Control``, and its result to JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.routing import BaseConverter, Map, MapAdapter, Rule
+from werkzeug.wrappers import Request, Response
+
+from wove_http_dev.errors import (
+    ConflictError,
+    NotFoundError,
+    ServiceError,
+    UsageError,
+    WoveHttpDevError,
+)
+from wove_http_dev.fields import did_you_mean
+from wove_http_dev.inspector.access import SECURITY_HEADERS, Access, AccessError
+from wove_http_dev.inspector.bodies import BODY_LIMIT, read_body, read_query
+from wove_http_dev.inspector.control import Control
+from wove_http_dev.inspector.openapi import document
+from wove_http_dev.inspector.pages import page_files
+from wove_http_dev.inspector.routes import PREFIX, ROUTES, Route
+from wove_http_dev.printable import print_traceback
+
+_SEE = f"GET {PREFIX}/openapi.json describes the API"
+_STATUS: tuple[tuple[type[WoveHttpDevError], int], ...] = (
+    (NotFoundError, 404),
+    (ConflictError, 409),
+    (UsageError, 400),
+    (WoveHttpDevError, 409),
+)
+"""The status of each error, the first that fits. An error of no class above (the worker does not
+run, the journal dropped a payload) is one of its present state."""
+Events = Callable[[str | None], Iterator[bytes]]
+"""Returns the stream of events after the ``Last-Event-ID``."""
+
+
+class _Anything(BaseConverter):
+    """A value of a path that may have slashes: a run's id is any text that the client chose."""
+
+    regex = ".+?"
+    part_isolating = False
+
+
+class Api:
+    """Answers requests with the operations of ``control``, after the checks of ``access``.
+
+    ``events`` makes the answer of ``GET events``; it raises :class:`ServiceError` if there are too
+    many streams.
+    """
+
+    def __init__(self, control: Control, access: Access, events: Events | None = None) -> None:
+        self._control = control
+        self._access = access
+        self._events = events
+        self._files = page_files()
+        self._routes = {route.name: route for route in ROUTES}
+        rules = [_rule(route) for route in ROUTES]
+        rules += [Rule(path, endpoint="page", methods=["GET"]) for path in ["/", *self._files]]
+        self._map = Map(
+            rules,
+            converters={"anything": _Anything},
+            strict_slashes=True,
+            merge_slashes=False,
+            redirect_defaults=False,
+        )
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        request = Request(environ)
+        # One more: werkzeug ends a chunked body there, and says nothing.
+        request.max_content_length = BODY_LIMIT + 1
+        response = self._safely(request)
+        response.headers.extend(SECURITY_HEADERS)
+        return response(environ, start_response)
+
+    def _safely(self, request: Request) -> Response:
+        try:
+            return self._respond(request)
+        except AccessError as exc:
+            return _error(exc.status, str(exc), exc.hint)
+        except MethodNotAllowed as exc:
+            allowed = ", ".join(sorted(exc.valid_methods or ()))
+            response = _error(405, f"{request.method} cannot be used here", f"use {allowed}")
+            response.headers["Allow"] = allowed
+            return response
+        except RequestEntityTooLarge:
+            return _error(413, "the body is too large", f"send at most {BODY_LIMIT} bytes")
+        except HTTPException as exc:
+            return _error(exc.code or 400, exc.description or exc.name, _SEE)
+        except ServiceError as exc:
+            return _error(exc.status, *_split(str(exc)))
+        except WoveHttpDevError as exc:
+            status = next(status for kind, status in _STATUS if isinstance(exc, kind))
+            return _error(status, *_split(str(exc)))
+        except Exception:
+            print_traceback()
+            return _error(500, "the control API has a bug", "the terminal of serve shows where")
+
+    def _respond(self, request: Request) -> Response:
+        self._access.check_source(request)
+        if request.path == "/" and request.method in ("GET", "HEAD"):
+            cookie = self._access.entry(request)
+            if cookie is not None:  # the next address is without the token
+                return Response(status=303, headers={"Location": "/", "Set-Cookie": cookie})
+        adapter = self._map.bind("")
+        route = self._open_route(adapter, request)
+        if route is None:
+            self._access.check_token(request)
+        endpoint, values = self._match(adapter, request)
+        if request.method == "OPTIONS":
+            return Response(status=204, headers={"Allow": endpoint})
+        if endpoint == "page":
+            file = self._files.get(request.path)
+            if file is None:
+                raise NotFoundError(f"there is no page; {_SEE}")
+            return Response(file.content, content_type=file.content_type)
+        self._access.check_write(request)
+        return self._operate(self._routes[endpoint], request, values)
+
+    def _open_route(self, adapter: MapAdapter, request: Request) -> Route | None:
+        """Return the route of the request if it needs no token."""
+        try:
+            endpoint, _ = adapter.match(request.path, request.method)
+        except HTTPException:
+            return None
+        route = self._routes.get(endpoint)
+        return route if route is not None and not route.needs_token else None
+
+    def _match(self, adapter: MapAdapter, request: Request) -> tuple[str, Mapping[str, Any]]:
+        """Return the endpoint of the request and the values in its path; for ``OPTIONS`` the
+        methods of the path."""
+        allowed = sorted(adapter.allowed_methods(request.path))
+        if not allowed:
+            known = [route.path for route in ROUTES if "{" not in route.path]
+            raise NotFoundError(f"there is no {request.path!r}; {_near(request.path, known)}")
+        if request.method == "OPTIONS":
+            return ", ".join([*allowed, "OPTIONS"]), {}
+        return adapter.match(request.path, request.method)
+
+    def _operate(self, route: Route, request: Request, values: Mapping[str, Any]) -> Response:
+        words = read_query(route, request)
+        if route.body is not None:
+            words |= read_body(route.body, request)
+        if route.name == "health":
+            return _json({"status": "ok"})
+        if route.name == "openapi":
+            return _json(document(cookie_name=self._access.cookie_name))
+        if route.name == "events":
+            return self._stream(request)
+        result = getattr(self._control, route.name)(*values.values(), **words)
+        return Response(status=204) if result is None else _json(result, route.status)
+
+    def _stream(self, request: Request) -> Response:
+        if self._events is None:
+            raise NotFoundError("this server has no events; GET runs instead")
+        if request.method == "HEAD":
+            return Response(content_type="text/event-stream")
+        stream = self._events(request.headers.get("Last-Event-ID"))
+        return Response(stream, content_type="text/event-stream", direct_passthrough=True)
+
+
+def _rule(route: Route) -> Rule:
+    path = route.path.replace("{run_id}", "<anything:run_id>")
+    path = path.replace("{", "<").replace("}", ">")
+    return Rule(path, endpoint=route.name, methods=[route.method])
+
+
+def _near(path: str, known: list[str]) -> str:
+    whole = f"{PREFIX}{path}"
+    return did_you_mean(path, known, f"did you mean {whole!r}?" if whole in known else _SEE)
+
+
+def _split(message: str) -> tuple[str, str]:
+    """Return what a message says is wrong, and what it says to do."""
+    problem, _, advice = message.partition("; ")
+    return problem, advice or _SEE
+
+
+def _json(value: Any, status: int = HTTPStatus.OK) -> Response:
+    # Escaped to ASCII: a text of a task may have lone surrogates, which UTF-8 cannot write.
+    return Response(json.dumps(value, allow_nan=False), status, content_type="application/json")
+
+
+def _error(status: int, error: str, hint: str) -> Response:
+    return _json({"error": error, "hint": hint}, status)

@@ -1,0 +1,56 @@
+"""How an application connects to a worker: what ``serve`` prints and the page shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wove_http_dev.client.definition import CA_VARIABLES, SECRET_VARIABLE
+from wove_http_dev.shell import shell_word
+from wove_http_dev.worker import HttpWorker
+
+DOCTOR = "wove-http-dev doctor MODULE"
+
+
+@dataclass(frozen=True)
+class Instructions:
+    """What to write into an application, and to run in its shell. No secret is in it."""
+
+    snippet: str
+    """Python code that configures Wove."""
+    exports: tuple[str, ...]
+    """Lines of a shell, each of which exports a variable."""
+    doctor: str = DOCTOR
+    """The command that checks the configuration of an application; ``MODULE`` is the one that calls
+    ``wove.config``."""
+
+
+def instructions(worker: HttpWorker, secret_file: str | None) -> Instructions:
+    """Return how to reach ``worker``, whose secret is in ``secret_file``."""
+    exports = []
+    if secret_file is not None:
+        exports.append(f'export {SECRET_VARIABLE}="$(cat {shell_word(secret_file)})"')
+    variables = worker.client_env
+    for name in CA_VARIABLES:
+        if name in variables:
+            exports.append(f"export {name}={shell_word(variables[name])}")
+    no_proxy = shell_word(variables["no_proxy"])
+    exports.append(f"export no_proxy={no_proxy} NO_PROXY={no_proxy}")
+    return Instructions(_snippet(worker), tuple(exports))
+
+
+def _snippet(worker: HttpWorker) -> str:
+    definition = worker.environment_definition
+    settings = dict(definition["executor_config"])
+    security = worker.credentials.client_security(SECRET_VARIABLE)
+    if security is not None:
+        settings["security"] = security
+    environment = {**definition, "executor_config": settings}
+    # Wove ignores that of an environment which only the task names.
+    limit = environment.pop("delivery_timeout", None)
+    shared = "" if limit is None else f", delivery_timeout={limit!r}"
+    if worker.options.default:
+        shared += f", default_environment={worker.environment!r}"
+    return (
+        f"import wove\n\nwove.config(environments={{{worker.environment!r}: {environment!r}}}"
+        f"{shared})"
+    )

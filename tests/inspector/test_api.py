@@ -1,0 +1,230 @@
+"""The control API from outside: paths, methods, answers and errors, at a real server."""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+from typing import Any
+
+import pytest
+
+from tests.inspector.calls import API, TOKEN, Calls
+from tests.support import run_frame, signed_request, weave_one
+
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+def test_health(api: Calls) -> None:
+    """Health needs no credentials."""
+    answer = api.send("GET", "/health")
+    assert (answer.status, answer.document) == (200, {"status": "ok"})
+
+
+def test_health_is_not_in_the_journal(api: Calls) -> None:
+    """What is asked here is no exchange of the worker."""
+    api.send("GET", "/health")
+    assert api.get("/exchanges") == {"exchanges": []}
+
+
+@pytest.mark.parametrize("target", ["/health", f"{API}/runs", "/"])
+def test_head(api: Calls, target: str) -> None:
+    """HEAD has the head of GET, and no body."""
+    wanted, answer = (api.send(method, target, BEARER) for method in ("GET", "HEAD"))
+    assert answer.body == b""
+    assert {**answer.headers, "date": ""} == {**wanted.headers, "date": ""}
+
+
+def test_options(api: Calls) -> None:
+    """OPTIONS says which methods a path has."""
+    answer = api.send("OPTIONS", f"{API}/injections", BEARER)
+    assert (answer.status, answer.headers["allow"]) == (204, "GET, HEAD, POST, OPTIONS")
+
+
+def test_options_shares_nothing(api: Calls) -> None:
+    """No other origin is allowed anything (CORS)."""
+    answer = api.send("OPTIONS", f"{API}/injections", BEARER)
+    assert [name for name in answer.headers if name.startswith("access-control")] == []
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"])
+def test_another_method(api: Calls, method: str) -> None:
+    """A method that a path does not have is 405, with those that it has."""
+    headers = {**BEARER, "Content-Type": "application/json"}
+    answer = api.send(method, f"{API}/holds", headers)
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD, POST")
+    assert answer.document["hint"] == "use GET, HEAD, POST"
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("/api/v1/run", "did you mean '/api/v1/runs'?"),
+        ("/api/v1/runs/", "did you mean '/api/v1/runs'?"),
+        ("/api/v2/worker", "did you mean '/api/v1/worker'?"),
+        ("/stubs", "did you mean '/api/v1/stubs'?"),
+        ("/helth", "did you mean '/health'?"),
+        ("/zzz", "GET /api/v1/openapi.json describes the API"),
+    ],
+)
+def test_unknown_path(api: Calls, path: str, hint: str) -> None:
+    """A path that does not exist is 404, with the nearest that does."""
+    answer = api.send("GET", path, BEARER)
+    assert (answer.status, answer.document["hint"]) == (404, hint)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../api.py",
+        "/..%2fapi.py",
+        "/%2e%2e/api.py",
+        "//etc/passwd",
+        "/page/../../secret.py",
+        "/..\\api.py",
+        "/page.css%00.html",
+        "/%ff",
+        "/.",
+        "/api.py",
+        "/index.html/../../api.py",
+        "http://[",
+        "//[/",
+    ],
+)
+def test_traversal(api: Calls, path: str) -> None:
+    """No path leads out of the folder of the page."""
+    assert api.send("GET", path, BEARER).status in (400, 403, 404)
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("/runs?state=runing", "did you mean 'running'?"),
+        ("/runs?taks=a", "did you mean 'task'?"),
+        ("/runs?task=a&task=b", "give it once"),
+        ("/worker?x=1", "leave it out"),
+    ],
+)
+def test_wrong_query(api: Calls, path: str, hint: str) -> None:
+    """A parameter that cannot be used is 400, with what to do."""
+    answer = api.call("GET", path)
+    assert (answer.status, answer.document["hint"]) == (400, hint)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "initial_values=yes",
+        "limit=x",
+        "limit=0",
+        "limit=-1",
+        "limit=" + "9" * 5000,
+        "after=nan",
+        "after=1e999",
+    ],
+)
+def test_value_of_another_type(api: Calls, query: str) -> None:
+    """A value of another type is 400."""
+    assert api.call("GET", f"/runs?{query}").status == 400
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[]",
+        b'"text"',
+        b"null",
+        b"\xff",
+        b'{"probability": NaN}',
+        b'{"fault": 1}',
+        b'{"fault": null}',
+        b'{"faults": "status"}',
+        b'{"fault": "status", "faults": ["status"]}',
+        b'{"fault": "status", "times": 1.5}',
+        b'{"fault": "status", "times": 0}',
+        b'{"fault": "status", "times": true}',
+        b'{"fault": "status", "probability": 2}',
+        b'{"fault": "status", "task": ""}',
+        b'{"fault": "status", "command": "walk"}',
+        b'{"fault": ""}',
+        b'{"fault": "\\ud800"}',
+        b'{"seed": ' + b"9" * 100_000 + b"}",
+        b"[" * 100_000,
+        b'{"fault": ' * 200 + b"1" + b"}" * 200,
+    ],
+    ids=lambda body: body[:40],
+)
+def test_body_that_cannot_be_used(api: Calls, body: bytes) -> None:
+    """A body that is not JSON, or of other types, is 400 in one line."""
+    headers = {**BEARER, "Content-Type": "application/json"}
+    answer = api.send("POST", f"{API}/injections", headers, body)
+    assert (answer.status, answer.error.splitlines()) == (400, [answer.error])
+
+
+def test_body_too_large(api: Calls) -> None:
+    """A body of more than 1 MiB is 413."""
+    headers = {**BEARER, "Content-Type": "application/json"}
+    answer = api.send("POST", f"{API}/stubs", headers, b" " * (2**20 + 1))
+    assert (answer.status, sorted(answer.document)) == (413, ["error", "hint"])
+
+
+def test_chunked_body_too_large(api: Calls) -> None:
+    """A body without Content-Length of more than 1 MiB is 413."""
+    head = (
+        f"POST {API}/stubs HTTP/1.1\r\nHost: {api.host}\r\nAuthorization: Bearer {TOKEN}\r\n"
+        "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    size = 2**20 + 1
+    (answer,) = api.raw(head.encode() + b"%x\r\n" % size + b" " * size + b"\r\n0\r\n\r\n")
+    assert answer.status == 413
+
+
+@pytest.mark.parametrize(
+    ("document", "hint"),
+    [
+        ({"fault": "slow-respose"}, "did you mean 'slow-response'?"),
+        ({"fault": "status cod=1"}, "did you mean 'code'?"),
+        ({"falt": "status"}, "did you mean 'fault'?"),
+    ],
+)
+def test_near_miss(api: Calls, document: Any, hint: str) -> None:
+    """A misspelt name has the same advice as everywhere."""
+    answer = api.call("POST", "/injections", document)
+    assert (answer.status, answer.document["hint"]) == (400, hint)
+
+
+def test_error_is_a_conflict_where_the_worker_cannot(api: Calls) -> None:
+    """What the worker's state does not allow is 409."""
+    signed_request(api.worker, run_frame(len, {"obj": "x"}, run_id="r"))
+    answer = api.call("POST", "/runs/r/replay")
+    assert (answer.status, sorted(answer.document)) == (409, ["error", "hint"])
+
+
+@pytest.mark.parametrize(
+    "run_id", ["a b", "a/b", "/", "wove:1?x#y", "größe", "x/replay", "%2e", "a+b"]
+)
+def test_any_run_id(api: Calls, run_id: str) -> None:
+    """A run whose id has any characters is found by its path."""
+    signed_request(api.worker, run_frame(len, {"obj": "x"}, run_id=run_id))
+    assert api.get(f"/runs/{urllib.parse.quote(run_id, safe='')}")["run_id"] == run_id
+
+
+def test_lone_surrogate(api: Calls) -> None:
+    """A text that UTF-8 cannot write is escaped."""
+    signed_request(api.worker, run_frame(len, {"obj": "x"}, task="\ud800"))
+    assert api.get("/runs")["runs"][0]["task_id"] == "\ud800"
+
+
+def test_task_named_as_html(api: Calls) -> None:
+    """A task's name is JSON text of type JSON, which no browser takes for a page."""
+    signed_request(api.worker, run_frame(len, {"obj": "x"}, task="<img onerror=x>"))
+    answer = api.call("GET", "/runs")
+    assert answer.headers["content-type"] == "application/json"
+    assert json.loads(answer.body)["runs"][0]["task_id"] == "<img onerror=x>"
+
+
+def test_weave_is_seen(api: Calls) -> None:
+    """A real weave's run is in the list, without the initial values."""
+    assert weave_one(5) == 5
+    (run,) = api.get("/runs")["runs"]
+    assert (run["state"], run["executions"], run["error"]) == ("succeeded", 1, None)

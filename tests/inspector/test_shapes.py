@@ -1,0 +1,63 @@
+"""Runs, exchanges and faults as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from tests.run_records import make_run
+from wove_http_dev.explain.no_op import BY_CODE
+from wove_http_dev.inspector import shapes
+from wove_http_dev.protocol.authenticator import Step, Verdict
+from wove_http_dev.runs.records import Exchange
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "shown"), [("abc", 3, "abc"), ("abcd", 3, "abc…"), ("", 3, "")]
+)
+def test_cut(text: str, limit: int, shown: str) -> None:
+    """A longer text is cut."""
+    assert shapes.cut(text, limit) == shown
+
+
+def test_verdict() -> None:
+    """A verdict has its steps, in words, and what would mend it."""
+    steps = (Step("key", True), Step("signature", False, "differs", "signature-mismatch"))
+    verdict = Verdict(False, steps=steps, code="signature-mismatch")
+    found = shapes.exchange_json(Exchange(1, 0.0, verdict=verdict))["verdict"]
+    assert found["steps"][1] == {
+        "code": "signature-mismatch",
+        "text": "signature: differs",
+        "ok": False,
+    }
+    assert found["hint"] == BY_CODE["signature-mismatch"]
+
+
+def test_hint_of_a_code() -> None:
+    """A refusal without a verdict has the advice of its code."""
+    assert (
+        shapes.exchange_json(Exchange(1, 0.0, code="wrong-path"))["hint"] == (BY_CODE["wrong-path"])
+    )
+
+
+def test_run_without_payloads_cannot_be_replayed() -> None:
+    """A run whose callable is not kept cannot be replayed."""
+    assert shapes.run_json(make_run())["replayable"] is False
+
+
+@pytest.mark.parametrize(
+    ("default", "shown"),
+    [
+        (dataclasses.MISSING, None),
+        (None, None),
+        (True, True),
+        (1.5, 1.5),
+        (float("inf"), "inf"),
+        ((1, 2), "(1, 2)"),
+    ],
+    ids=["none", "None", "bool", "float", "infinite", "tuple"],
+)
+def test_default(default: object, shown: object) -> None:
+    """A default that JSON cannot write is text."""
+    assert shapes._plain(default) == shown
