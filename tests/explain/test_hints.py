@@ -62,6 +62,13 @@ def test_nearest_environment() -> None:
     assert "@w.do(environment='reports')" in hint(exc, workers)
 
 
+def test_environment_that_was_configured() -> None:
+    """The environment of a worker, which Wove has lost, is not said to be another one."""
+    exc = NameError("Environment 'workers' is not configured.")
+    text = hint(exc, [HttpWorker()])
+    assert text.startswith("Wove had the environment 'workers' when the fixture configured it")
+
+
 def test_text_is_printable() -> None:
     """A name cannot write to the terminal."""
     assert "\x1b" not in hint(NameError("Environment '\x1b[2J' is not configured."), [])

@@ -91,6 +91,22 @@ def test_failed_test_without_a_terminal(pytester: pytest.Pytester) -> None:
     assert run(pytester, FAILING, "-p", "no:terminal").ret == pytest.ExitCode.TESTS_FAILED
 
 
+REPLACED = """
+from wove.runtime import runtime
+
+def test_it(wove_http_worker, monkeypatch):
+    monkeypatch.setattr(runtime, "environments", None)
+    raise AssertionError
+"""
+
+
+def test_report_that_cannot_be_made(pytester: pytest.Pytester) -> None:
+    """A test that has replaced what the report needs is shown with the reason."""
+    result = run(pytester, REPLACED)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["its report failed: AttributeError: 'NoneType' object *"])
+
+
 CIRCLE = """
 import dataclasses
 

@@ -36,6 +36,11 @@ def _not_configured(exc: BaseException, workers: Sequence[ClientSide]) -> str:
             f"Wove has no environment {name!r} in this test: the fixture wove_http_worker"
             " configures 'workers', so add it to the test's arguments"
         )
+    if name in known:
+        return (
+            f"Wove had the environment {name!r} when the fixture configured it, and has lost it:"
+            " the test emptied Wove's configuration, or imported Wove a second time"
+        )
     meant = nearest(name, known) or known[0]
     return (
         f"Wove has no environment {name!r} in this test, which has a worker for"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +14,9 @@ from wove_http_dev.pytest_plugin.settings import (
     setting,
 )
 from wove_http_dev.pytest_plugin.stash import PASSED, WORKERS
+
+if TYPE_CHECKING:
+    from wove_http_dev.client_side import ClientSide
 
 MARKERS = {
     "wove_http": (
@@ -187,7 +190,16 @@ def _sections(item: pytest.Item, exc: BaseException) -> list[str]:
     # Strict mode and waits that timed out show the report in their message.
     unseen = [worker for worker in workers if repr(worker) not in message]
     # pytest-xdist cannot send a lone surrogate and ends the whole session at one.
-    return [printable(worker.report(advice), keep="\n") for worker in unseen]
+    return [printable(_report(worker, advice), keep="\n") for worker in unseen]
+
+
+def _report(worker: ClientSide, advice: str) -> str:
+    try:
+        return worker.report(advice)
+    except Exception as exc:  # the test may have replaced what it needs; pytest would end here
+        from wove_http_dev.exception_text import message_of
+
+        return f"{worker!r}\nits report failed: {type(exc).__name__}: {message_of(exc)}"
 
 
 def _advise_about_scope(exc: BaseException) -> None:
