@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import re
 import time
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from wove.environment import DeliveryTimeoutError
 
 from tests.support import weave_one
-from wove_http_dev import HttpWorker, UsageError, assert_contained
+from wove_http_dev import HttpWorker, StrictnessError, UsageError, assert_contained
 
 
 def test_a_result_is_contained(wove_http_worker: HttpWorker) -> None:
@@ -238,3 +239,26 @@ def test_what_is_no_worker() -> None:
         assert_contained(None),  # type: ignore[arg-type]
     ):
         raise NotImplementedError
+
+
+@pytest.mark.wove_http(strict=False)
+def test_a_call_without_a_block_is_reported(wove_http_worker: HttpWorker) -> None:
+    """Strict mode fails a test that calls ``assert_contained()`` like a function."""
+    assert_contained(wove_http_worker)
+    with pytest.raises(StrictnessError) as caught:
+        wove_http_worker.check()
+    assert re.search(
+        r"^- assert_contained\(\) at .*test_assertions\.py:\d+ has no block, so it checked nothing:"
+        r" write with assert_contained\(worker\): …$",
+        str(caught.value),
+        re.MULTILINE,
+    )
+
+
+def test_a_call_without_a_block_is_forgotten_by_a_reset(wove_http_worker: HttpWorker) -> None:
+    """After a reset strict mode does not know of it, and the block can be entered later."""
+    contained = assert_contained(wove_http_worker)
+    wove_http_worker.reset()
+    wove_http_worker.check()
+    with contained:
+        weave_one()

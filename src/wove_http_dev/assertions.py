@@ -7,9 +7,10 @@ import reprlib
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal, NoReturn
 
+from wove_http_dev.call_site import at, call_site
 from wove_http_dev.client_side import ClientSide
 from wove_http_dev.errors import UsageError
 from wove_http_dev.runs.records import Exchange
@@ -29,15 +30,14 @@ class Contained:
     """The duration of the block in seconds."""
 
 
-@contextmanager
 def assert_contained(
     worker: HttpWorker,
     *,
     within: float = 5.0,
     attempts: int = 1,
     expect: Errors | Literal["result"] | None = None,
-) -> Iterator[Contained]:
-    """Fail unless the block survives the faults in force.
+) -> AbstractContextManager[Contained]:
+    """Return a context manager that fails unless its block survives the faults in force.
 
     The block must end within ``within`` seconds, with a result or with one of Wove's errors
     (``EnvironmentExecutionError``, ``DeliveryTimeoutError``, ``DeliveryOrphanedError``), which is
@@ -51,8 +51,25 @@ def assert_contained(
     ``SystemExit``, an error that is not Wove's. Its message says so if the installed Wove itself
     cannot contain the fault. Exceptions of ``pytest.skip()`` and the like pass through. Raises
     :class:`UsageError` for a negative ``within``, an ``attempts`` below 1 or another ``expect``.
+    Strict mode reports a call without a block.
     """
     _check_arguments(worker, within, attempts)
+    _expected(expect)
+    call = at("assert_contained()", call_site())
+    worker._never_entered.append(call)
+    return _contained(worker, within, attempts, expect, call)
+
+
+@contextmanager
+def _contained(
+    worker: HttpWorker,
+    within: float,
+    attempts: int,
+    expect: Errors | Literal["result"] | None,
+    call: str,
+) -> Iterator[Contained]:
+    if call in worker._never_entered:  # not after a reset()
+        worker._never_entered.remove(call)
     types, expected = _expected(expect)
     contained = Contained()
     redirected_before = _redirected(worker)

@@ -32,6 +32,8 @@ class ClientSide(ABC):
         self.credentials = credentials
         self.forked_tasks: list[str] = []
         """Tasks for this worker in weaves with ``fork=True``, which do not reach it."""
+        self._never_entered: list[str] = []
+        """Calls of ``assert_contained()`` whose block was not entered."""
         self.marked_fault: Any = None
         """The fault of this run of a test that runs once per fault, if it is one."""
 

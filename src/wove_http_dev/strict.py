@@ -1,10 +1,11 @@
 """Strict mode: fails a test when the worker saw refusals or errors that no injected fault explains,
-when a hold, a stub or a fault matched nothing, or when the environment was redirected."""
+when a hold, a stub or a fault matched nothing, when ``arrived()`` or ``assert_contained()`` checked
+nothing, or when the environment was redirected."""
 
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from wove_http_dev.call_site import at
 from wove_http_dev.client import wove_config
@@ -25,6 +26,7 @@ def check(
     *,
     allow_refusals: bool,
     disturbed: bool,
+    never_entered: Sequence[str],
     environment: str | None,
     urls: Iterable[str],
     report: Callable[[], str],
@@ -32,14 +34,15 @@ def check(
     """Raise :class:`StrictnessError` if there are violations. The message lists them and contains
     ``report()``.
 
-    Wove's environment ``environment`` must send to one of ``urls``; ``None`` means that no
+    ``never_entered`` are calls of ``assert_contained()`` without a block. Wove's environment
+    ``environment`` must send to one of ``urls``; ``None`` means that no
     environment is configured. ``disturbed``: a test that runs once per fault was hit by it, so what
     it would have sent afterwards is not known.
     """
     refusals = [] if allow_refusals else _refused(state)
     unused = [] if disturbed else _unused(state)
     violations = [*_first(_failed(state)), *_first(refusals), *_first(unused)]
-    violations += _first(_never_awaited(state))
+    violations += _first([*_never_awaited(state), *map(_without_block, never_entered)])
     if environment is not None:
         violations += elsewhere(environment, urls)
     if not violations:
@@ -168,6 +171,10 @@ def _never_awaited(state: HostState) -> list[str]:
         for gate in state.gates.made
         for place in gate.never_awaited
     ]
+
+
+def _without_block(call: str) -> str:
+    return f"{call} has no block, so it checked nothing: write with assert_contained(worker): …"
 
 
 def elsewhere(environment: str, urls: Iterable[str]) -> list[str]:

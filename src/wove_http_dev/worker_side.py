@@ -287,6 +287,7 @@ class WorkerSide(ClientSide):
         self._state.journal.clear()
         self._allow_refusals = False
         self._marked.clear()
+        self._never_entered.clear()
         self.forked_tasks.clear()
         if self._begun:
             self._inject_options()
@@ -301,13 +302,15 @@ class WorkerSide(ClientSide):
 
         Problems are: the service failed, a request was refused, a client rejected the certificate,
         an injection, a stub or a hold matched nothing (unless it has ``unused_ok=True``), a gate's
-        ``arrived()`` was not awaited, or Wove's environment does not send to this worker.
+        ``arrived()`` was not awaited, an ``assert_contained()`` has no block, or Wove's environment
+        does not send to this worker.
         """
         self._host.flush_journal(settle=True)
         strict.check(
             self._state,
             allow_refusals=self._allow_refusals,
             disturbed=self._disturbed,
+            never_entered=self._never_entered,
             environment=self.environment if self._configured else None,
             urls=self._urls,
             report=self.report,
