@@ -13,12 +13,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, Protocol
 
-from wove_http_dev.descriptors import none_free
-from wove_http_dev.errors import NoCertificateError
 from wove_http_dev.faults.injections import NO_PLAN
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.messages import json_reply
 from wove_http_dev.protocol.request_reader import RequestError, RequestReader
+from wove_http_dev.service import handshake
 from wove_http_dev.service.budget import ByteBudget
 from wove_http_dev.service.client_socket import CHUNK, ClientSocket
 from wove_http_dev.service.handler import Handler
@@ -56,23 +55,6 @@ class ConnectionOwner(Protocol):
 
     def count_handshake(self, change: int) -> None:
         """Add ``change`` (1 or -1) to the number of handshakes in progress."""
-
-
-def _own_context(tls: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
-    try:
-        return tls()
-    except Exception as exc:
-        if none_free(exc):
-            raise
-        raise NoCertificateError(
-            f"the worker's TLS certificate could not be made: {type(exc).__name__}: {exc}"
-        ) from exc
-
-
-def _handshake_code(reason: str) -> str:
-    """Return the journal code of a failed handshake; ``reason`` is OpenSSL's error text."""
-    rejected = "ALERT" in reason and ("CERT" in reason or "_CA" in reason)
-    return "certificate-rejected" if rejected else "handshake-failed"
 
 
 class HttpConnection:
@@ -207,7 +189,7 @@ class HttpConnection:
     def proceed(self, context: Any = None) -> None:
         self._await("request")
         tls = self._owner.tls
-        if tls is not None and not self._shake_hands(context or _own_context(tls)):
+        if tls is not None and not self._shake_hands(context or handshake.own_context(tls)):
             return
         waiting = self._wait
         while self._one_request():
@@ -219,7 +201,7 @@ class HttpConnection:
         first = self._client.receive(1, socket.MSG_PEEK)
         if not first:
             return False  # a port probe: no byte arrived, so nothing is recorded
-        if first != b"\x16":  # TLS ContentType handshake (RFC 8446, 5.1)
+        if first != handshake.FIRST_BYTE:
             code = "plain-http-on-tls-port"
             self._failed("plain http on an https port", code, status=400)
             self._client.receive(CHUNK)
@@ -227,15 +209,9 @@ class HttpConnection:
             return False
         self._owner.count_handshake(1)
         try:
-            self._client.shake_hands(context)
-        except (OSError, ValueError) as exc:  # SSLError is an OSError
-            if getattr(exc, "reason", None) == "CALLBACK_FAILED":
-                raise NoCertificateError(
-                    "the certificate for the name that the client requested could not be made;"
-                    " the reason is on stderr"
-                ) from exc
-            reason = getattr(exc, "reason", None) or type(exc).__name__
-            self._broke_off(f"TLS handshake: {reason}", _handshake_code(reason))
+            handshake.shake_hands(self._client, context)
+        except handshake.HandshakeError as exc:
+            self._broke_off(str(exc), exc.code)
             return False
         finally:
             self._owner.count_handshake(-1)
