@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 import subprocess
@@ -55,6 +56,7 @@ COMMANDS += [
 every_command = pytest.mark.parametrize("command", COMMANDS)
 
 
+@functools.cache
 def help_of(command: str) -> str:
     """The help of ``command`` on a terminal of 80 columns."""
     with pytest.MonkeyPatch.context() as patch:
@@ -95,15 +97,13 @@ def test_help_names_values(command: str) -> None:
     assert same <= {"host", "port", "path"}
 
 
-@pytest.mark.parametrize(
-    "words",
-    [words for command in COMMANDS for words in examples_in(command) if words[-1] != "--help"],
-    ids=" ".join,
-)
-def test_an_example_can_be_used(words: list[str]) -> None:
-    """An example in a help is a command line that the parser accepts."""
-    words = words[words.index("wove-http-dev") + 1 :]
-    assert parse(words, make_parser()).run is not None
+@every_command
+def test_examples_can_be_used(command: str) -> None:
+    """Each example in a help is a command line that the parser accepts."""
+    for words in examples_in(command):
+        if words[-1] != "--help":
+            words = words[words.index("wove-http-dev") + 1 :]
+            assert parse(words, make_parser()).run is not None
 
 
 # Usage errors
