@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
+from wove import weave
 
-from tests.cli.commands import run_here
+from tests.cli.commands import COMMAND, run_here
+from tests.cli.served import serving
 from tests.scripted_server import Scripted, answer, scripted
+from tests.support import TIMEOUT
 from wove_http_dev.cli.running import announced
+from wove_http_dev.inspector.inspector import Inspector
+from wove_http_dev.service.port import Port
+from wove_http_dev.tls import CertificateAuthority
+from wove_http_dev.worker import HttpWorker
 
 NONE = answer(200, {"runs": []})
 pytestmark = pytest.mark.usefixtures("environ")
@@ -156,3 +168,226 @@ def test_token_is_never_printed(state: Path) -> None:
     with running(state, refused):
         done = run_here("ctl", "runs")
     assert "kept" not in done.stdout + done.stderr
+
+
+# A worker
+
+
+@pytest.fixture
+def worker_alone(wove_http_ca: CertificateAuthority) -> Iterator[HttpWorker]:
+    """A worker as ``serve`` makes it, to which Wove's environment points."""
+    with HttpWorker(ca=wove_http_ca, inspected=True) as made, made.configured():
+        yield made
+
+
+@pytest.fixture
+def worker(worker_alone: HttpWorker, state: Path) -> Iterator[HttpWorker]:
+    """A worker whose control API ``ctl`` finds."""
+    with Inspector(worker_alone, Port("localhost", 0), "kept") as inspector:
+        fields = {"url": worker_alone.url, "api_url": inspector.api_url, "token_file": "token"}
+        with announced(state, worker_alone.port, fields, lambda line: None):
+            yield worker_alone
+
+
+def ctl(*words: str) -> str:
+    """What ``ctl`` prints, which succeeds."""
+    done = run_here("ctl", *words)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    return done.stdout
+
+
+def weave_convert(n: int) -> Any:
+    """Weave a task ``convert``, which fails for a negative number."""
+    with weave() as w:
+
+        @w.do(environment="workers")
+        def convert() -> int:
+            if n < 0:
+                raise ValueError(f"{n} is negative")
+            return n * 2
+
+    return w.result.convert
+
+
+@pytest.fixture
+def failed(worker: HttpWorker) -> str:
+    """The id of a run that has failed, as ``ctl runs`` shows it."""
+    with pytest.raises(ValueError, match="-3 is negative"):
+        weave_convert(-3)
+    return ctl("runs").splitlines()[1].split()[0]
+
+
+def test_runs_of_a_worker(worker: HttpWorker) -> None:
+    """A run of a weave is listed with its result."""
+    weave_convert(21)
+    line = ctl("runs").splitlines()[1]
+    assert (line.split()[1], line.endswith("-> 42")) == ("ok", True)
+
+
+def test_failed_run_of_a_worker(failed: str) -> None:
+    """A run that failed is listed with its error and the line of the task that raised it."""
+    line = ctl("runs", "--state", "failed").splitlines()[1]
+    assert "FAILED" in line
+    assert "-> ValueError: -3 is negative" in line
+
+
+def test_show_of_a_failed_run(failed: str) -> None:
+    """A run in full says in which line of the task it failed."""
+    text = ctl("show", failed)
+    (where,) = [line for line in text.splitlines() if line.startswith("where ")]
+    assert (f"{Path(__file__).name}:" in where, "traceback:\n  Traceback" in text) == (True, True)
+
+
+def test_injected_fault(worker: HttpWorker) -> None:
+    """An injected fault hits the next weave; removed, it hits no other."""
+    made = ctl("inject", "status code=503 times=5")
+    with pytest.raises(Exception, match="503"):
+        weave_convert(1)
+    number = made.split()[1].rstrip(":")
+    ctl("remove", number)
+    assert weave_convert(1) == 2
+
+
+def test_status_of_a_worker(worker: HttpWorker) -> None:
+    """The status has the fault that was injected, with its selector."""
+    ctl("inject", "status code=418 task=c* times=5")
+    assert "status code=418 task=c* times=5 (0 hits)" in ctl("status")
+
+
+def test_held_and_released(worker: HttpWorker, pool: ThreadPoolExecutor) -> None:
+    """A hold holds a run until it is released."""
+    made = ctl("hold", "convert")
+    result = pool.submit(weave_convert, 1)
+    worker.wait_for("convert", state="held", timeout=TIMEOUT)
+    held = ctl("runs").splitlines()[1]
+    ctl("release", made.split()[1].rstrip(":"))
+    assert (held.split()[1], result.result(TIMEOUT)) == ("held", 2)
+
+
+def test_stubbed(worker: HttpWorker) -> None:
+    """A stub answers, and no more when it is removed."""
+    made = ctl("stub", "convert", "--result", "[7]")
+    stubbed = weave_convert(1)
+    ctl("remove", "--stub", made.split()[1].rstrip(":"))
+    assert (stubbed, weave_convert(1)) == ([7], 2)
+
+
+def test_stubbed_error(worker: HttpWorker) -> None:
+    """A stub raises."""
+    ctl("stub", "convert", "--error", "KeyError: gone: away")
+    with pytest.raises(KeyError, match="gone: away"):
+        weave_convert(1)
+
+
+def test_replayed(failed: str, worker: HttpWorker) -> None:
+    """A run that is replayed is executed again."""
+    ctl("replay", failed)
+    worker.wait_for("convert", state="failed", count=2, timeout=TIMEOUT)
+
+
+def test_reset(failed: str, worker: HttpWorker) -> None:
+    """After a reset there is no run."""
+    ctl("reset")
+    assert ctl("runs") == "no run\n"
+
+
+def test_misspelt_fault(worker: HttpWorker) -> None:
+    """A misspelt fault is one line that offers the right one."""
+    done = run_here("ctl", "inject", "slow-respnse delay=2")
+    found = (done.returncode, len(done.stderr.splitlines()), "'slow-response'" in done.stderr)
+    assert found == (2, 1, True)
+
+
+def test_wrong_token(worker: HttpWorker, state: Path) -> None:
+    """Another token is refused in one line."""
+    (state / "token").write_text("another")
+    done = run_here("ctl", "runs")
+    found = (done.returncode, len(done.stderr.splitlines()), "--token-file" in done.stderr)
+    assert found == (2, 1, True)
+
+
+# serve
+
+
+def test_serve_is_found() -> None:
+    """``ctl`` finds the ``serve`` of the default state directory, and no longer when it has
+    ended."""
+    with serving("--page-port", "0") as served:
+        served.weave()
+        during = ctl("runs")
+        served.interrupt()
+    after = run_here("ctl", "runs")
+    assert ("answer" in during, after.returncode) == (True, 2)
+
+
+def test_killed_serve_is_named() -> None:
+    """Of a ``serve`` that was killed, the error names what it left."""
+    with serving("--page-port", "0") as served:
+        served.process.kill()
+        served.process.wait()
+    done = run_here("ctl", "runs")
+    assert (done.returncode, "one that was killed left" in done.stderr) == (2, True)
+
+
+def test_killed_serve_is_followed_by_another(state: Path) -> None:
+    """A new ``serve`` removes what a killed one left, and is found."""
+    with serving("--page-port", "0") as first:
+        first.process.kill()
+        first.process.wait()
+    with serving("--page-port", "0") as second:
+        assert second.url in ctl("status")
+        assert len([*state.glob("running-*")]) == 1
+
+
+def test_serve_without_a_page() -> None:
+    """A ``serve`` without a control API is named, with the flag."""
+    with serving("--no-page"):
+        done = run_here("ctl", "runs")
+    assert (done.returncode, "--no-page" in done.stderr) == (2, True)
+
+
+def streaming(inspector: Inspector) -> None:
+    """Wait until a client reads the events of the API."""
+    deadline = time.monotonic() + TIMEOUT
+    while not inspector.events.open_streams and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def test_tail_survives_a_restart(worker_alone: HttpWorker, state: Path) -> None:
+    """``tail`` prints runs as they come, says that ``serve`` has ended, and goes on when it is
+    back."""
+    port = Port("localhost", 0)
+    command = [*COMMAND, "ctl", "tail", "--api", f"http://127.0.0.1:{port.number}"]
+    with Inspector(worker_alone, port, "kept") as first, tailing(command) as (out, err):
+        streaming(first)
+        weave_convert(1)
+        before = until(out, " ok ")
+        first.__exit__()
+        waiting = err.readline()
+        with Inspector(worker_alone, Port("localhost", port.number), "kept") as second:
+            streaming(second)
+            weave_convert(2)
+            after = until(out, " ok ")
+    assert ("-> 2" in before, "waiting for it" in waiting, "-> 4" in after) == (True, True, True)
+
+
+@contextmanager
+def tailing(command: list[str]) -> Iterator[tuple[IO[str], IO[str]]]:
+    """Run ``command`` until the block ends; yields its stdout and stderr."""
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        watch = threading.Timer(TIMEOUT * 2, process.kill)
+        watch.start()
+        try:
+            yield process.stdout, process.stderr
+        finally:
+            watch.cancel()
+            process.kill()
+
+
+def until(stream: IO[str], text: str) -> str:
+    """The first line of ``stream`` with ``text``, or an empty one at its end."""
+    return next((line for line in stream if text in line), "")

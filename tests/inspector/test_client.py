@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,8 @@ from tests.scripted_server import answer, scripted, stream
 from wove_http_dev.errors import ConflictError, NoAnswerError, NotFoundError, UsageError
 from wove_http_dev.inspector import client as module
 from wove_http_dev.inspector.client import ControlClient, ServerEvent
+from wove_http_dev.inspector.control import SELECTORS
+from wove_http_dev.inspector.routes import PREFIX, ROUTES
 
 TOKEN = "correct-horse"
 RUN = {"run_id": "a:b/c", "state": "succeeded"}
@@ -81,6 +84,17 @@ def test_request(call: Call, line: str, body: Any, value: Any) -> None:
         call(client(server.url))
     method, _, target = line.partition(" ")
     assert (server.lines, server.bodies) == ([f"{method} /api/v1/{target}"], [body])
+
+
+def test_every_route_has_a_method() -> None:
+    """Each operation of the API is a method of the client, by the same name."""
+    names = {route.name for route in ROUTES if route.path.startswith(PREFIX)}
+    assert names - {"openapi"} - set(dir(ControlClient)) == set()
+
+
+def test_every_selector_is_a_word() -> None:
+    """Each word that selects requests can be given to ``inject()``."""
+    assert set(SELECTORS) <= set(inspect.signature(ControlClient.inject).parameters)
 
 
 def test_object_is_returned() -> None:

@@ -121,10 +121,18 @@ class ControlClient:
         after: int | None = None,
         probability: float | None = None,
         seed: int | None = None,
+        initial_values: bool | None = None,
     ) -> Json:
-        """Put a fault, written as on the command line, in force; return its injection."""
+        """Put a fault, written as on the command line, in force; return its injection. The other
+        words are those of ``HttpWorker.inject``."""
         words = _given(
-            task=task, command=command, times=times, after=after, probability=probability, seed=seed
+            task=task,
+            command=command,
+            times=times,
+            after=after,
+            probability=probability,
+            seed=seed,
+            initial_values=initial_values,
         )
         return self._object("POST", "injections", {"fault": fault, **words})
 

@@ -34,9 +34,10 @@ class Inspector:
     ) -> None:
         access = Access(token, port.number)
         self.control = Control(worker, page_url=page_url(port), connect=connect)
-        self._events = _events(self.control)
-        worker.journal.observe(self._events)
-        self._server = ApiServer(Api(self.control, access, self._events.stream), port)
+        self.events = _events(self.control)
+        """What ``GET events`` streams."""
+        worker.journal.observe(self.events)
+        self._server = ApiServer(Api(self.control, access, self.events.stream), port)
         self.port = port.number
         self.url = page_url(port)
         """The URL of the page, without the token."""
@@ -50,7 +51,7 @@ class Inspector:
         with ExitStack() as stack:
             stack.callback(self.control.close)
             stack.enter_context(self._server)
-            stack.callback(self._events.stop)  # before the server waits for the streams' threads
+            stack.callback(self.events.stop)  # before the server waits for the streams' threads
             self._exits = stack.pop_all()
         return self
 
