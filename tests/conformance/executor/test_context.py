@@ -16,10 +16,7 @@ from wove_http_dev.conformance.executor.context import (
     CaseContext,
     Session,
     attempt,
-    frames_of,
-    headers_of,
     process_settings,
-    requests_of,
     trusted_ca,
     wait_until,
     wait_until_async,
@@ -191,18 +188,3 @@ def test_the_settings_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """process_settings() returns the present settings."""
     monkeypatch.setattr("socket.getdefaulttimeout", lambda: 7.0)
     assert process_settings()["socket.getdefaulttimeout()"] == 7.0
-
-
-def test_the_frames_of_a_worker(check: CaseContext) -> None:
-    """frames_of() selects command frames by type."""
-    worker = check.worker()
-    check.run_one_weave(worker)
-    counts = [len(frames_of(worker, kind)) for kind in ("run_task", "cancel_task")]
-    assert counts == [1, 0]
-
-
-def test_a_header_is_found_in_any_case(check: CaseContext) -> None:
-    """Header names are found in any letter case."""
-    worker = check.worker()
-    check.run_one_weave(worker)
-    assert headers_of(requests_of(worker)[0])["CONTENT-TYPE"] == "application/json"

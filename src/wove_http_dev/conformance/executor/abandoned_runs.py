@@ -7,12 +7,8 @@ from typing import Any
 
 from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.executor.background_weave import Remote
-from wove_http_dev.conformance.executor.context import (
-    CaseContext,
-    attempt,
-    frames_of,
-    wait_until_async,
-)
+from wove_http_dev.conformance.executor.context import CaseContext, attempt, wait_until_async
+from wove_http_dev.conformance.executor.received import frames_of
 from wove_http_dev.runs.records import Exchange
 from wove_http_dev.worker import HttpWorker
 

@@ -15,8 +15,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from werkzeug.datastructures import Headers
-
 from wove_http_dev.client import environ, urllib_opener
 from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.executor.background_weave import (
@@ -30,7 +28,6 @@ from wove_http_dev.conformance.executor.sent_log import RecordedWeave, RecordedW
 from wove_http_dev.conformance.executor.thread_exceptions import record_uncaught
 from wove_http_dev.conformance.worker.machine import Machine
 from wove_http_dev.errors import StuckRunWarning
-from wove_http_dev.runs.records import Exchange
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.weave_outcome import WeaveOutcome
 from wove_http_dev.worker import HttpWorker
@@ -371,23 +368,3 @@ def process_settings() -> dict[str, Any]:
             ssl._create_default_https_context
         ),
     }
-
-
-def frames_of(worker: HttpWorker, kind: str, task: str = "") -> list[Exchange]:
-    """Return the requests with a command frame of type ``kind`` that ``worker`` has received, also
-    those that it refused. If ``task`` is given, only those whose task id contains it."""
-    return [
-        exchange
-        for exchange in worker.journal.exchanges
-        if exchange.frame_type == kind and task in (exchange.task_id or "")
-    ]
-
-
-def headers_of(exchange: Exchange) -> Headers:
-    """Return the headers of a request. Their names can be looked up in upper or lower case."""
-    return Headers(exchange.headers)
-
-
-def requests_of(worker: HttpWorker) -> list[Exchange]:
-    """Return every complete HTTP request that ``worker`` has received."""
-    return [exchange for exchange in worker.exchanges if exchange.kind == "request"]

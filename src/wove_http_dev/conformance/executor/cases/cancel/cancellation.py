@@ -27,11 +27,10 @@ from wove_http_dev.conformance.executor.context import (
     POOL_OVERFLOW,
     CaseContext,
     attempt,
-    frames_of,
-    headers_of,
     wait_until,
     wait_until_async,
 )
+from wove_http_dev.conformance.executor.received import frames_of, headers_of
 from wove_http_dev.conformance.executor.refusals import refusal
 from wove_http_dev.faults import response, wire
 from wove_http_dev.faults.run import LostResponse, SlowCancel

@@ -10,12 +10,8 @@ from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.abandoned_runs import ABANDONED, NO_CANCEL, abandon_run
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.frames import expect_result, family
-from wove_http_dev.conformance.executor.context import (
-    CaseContext,
-    frames_of,
-    headers_of,
-    requests_of,
-)
+from wove_http_dev.conformance.executor.context import CaseContext
+from wove_http_dev.conformance.executor.received import frames_of, headers_of, requests_of
 
 if TYPE_CHECKING:
     from wove.context import WoveContextManager as Weave

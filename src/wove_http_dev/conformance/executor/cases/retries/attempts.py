@@ -13,9 +13,9 @@ from wove_http_dev.conformance.executor.context import (
     TIMEOUT,
     CaseContext,
     attempt,
-    frames_of,
     wait_until_async,
 )
+from wove_http_dev.conformance.executor.received import frames_of
 from wove_http_dev.faults import response, wire
 from wove_http_dev.faults.run import LostResponse, Saturated
 from wove_http_dev.worker import HttpWorker

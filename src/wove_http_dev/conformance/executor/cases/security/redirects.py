@@ -11,7 +11,8 @@ from typing import Any
 
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.cases.security import family
-from wove_http_dev.conformance.executor.context import CaseContext, requests_of
+from wove_http_dev.conformance.executor.context import CaseContext
+from wove_http_dev.conformance.executor.received import requests_of
 from wove_http_dev.faults.response import Redirect
 from wove_http_dev.runs.records import Exchange
 

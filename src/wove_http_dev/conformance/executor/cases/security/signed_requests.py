@@ -8,14 +8,8 @@ from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.abandoned_runs import ABANDONED, CANCEL_WITHIN, NO_CANCEL
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.security import family
-from wove_http_dev.conformance.executor.context import (
-    CaseContext,
-    attempt,
-    frames_of,
-    headers_of,
-    requests_of,
-    wait_until_async,
-)
+from wove_http_dev.conformance.executor.context import CaseContext, attempt, wait_until_async
+from wove_http_dev.conformance.executor.received import frames_of, headers_of, requests_of
 from wove_http_dev.conformance.executor.refusals import refusal, signed_over
 from wove_http_dev.conformance.executor.request_recorder import RequestRecorder
 from wove_http_dev.protocol.authenticator import NONCE, TIMESTAMP

@@ -25,11 +25,11 @@ from wove_http_dev.conformance.executor.context import (
     POOL_OVERFLOW,
     CaseContext,
     attempt,
-    frames_of,
     wait_until,
     wait_until_async,
 )
 from wove_http_dev.conformance.executor.pickles import HeldPickle
+from wove_http_dev.conformance.executor.received import frames_of
 from wove_http_dev.faults.run import SlowCancel
 
 BLOCKED = 2.0
