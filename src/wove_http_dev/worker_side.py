@@ -93,6 +93,7 @@ class WorkerSide(ClientSide):
             title=repr(self),
             hint=hint,
             stack=self._host.stack,
+            running=self._host.running,
             environment=self.environment,
             configured=configured,
             unused=() if self._disturbed else strict.unused_answers(self._state),

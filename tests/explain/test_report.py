@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import pytest
 import wove
 from wove import weave
-from wove.environment import DeliveryTimeoutError
+from wove.environment import DeliveryTimeoutError, EnvironmentExecutionError
 
 from tests.support import TIMEOUT, answer, weave_one
 from wove_http_dev.errors import WaitTimeoutError
@@ -208,6 +208,31 @@ def test_gate_that_timed_out_has_the_report(wove_http_worker: HttpWorker) -> Non
     with pytest.raises(WaitTimeoutError) as caught:
         gate.wait_arrived(timeout=0)
     assert wove_http_worker.report() in str(caught.value)
+
+
+@pytest.mark.parametrize("end", ["stop", "crash"])
+def test_nothing_arrived_at_a_worker_that_does_not_run(
+    wove_http_worker: HttpWorker, end: str
+) -> None:
+    """A worker that was stopped, or has crashed, says that, and not how a task is sent."""
+    getattr(wove_http_worker, end)()
+    with pytest.raises(EnvironmentExecutionError):
+        weave_one(answer)
+    line = "nothing arrived: the worker is not running; start() starts it"
+    assert wove_http_worker.report().splitlines()[1:-1] == [line]
+
+
+@pytest.mark.parametrize("fault", ["refuse-connections", "handshake-stall"])
+def test_nothing_arrived_because_of_a_fault(
+    wove_http_worker_factory: WorkerFactory, fault: str
+) -> None:
+    """A fault that ends connections before a request is named, and not how a task is sent."""
+    worker = wove_http_worker_factory(timeout=0.5)
+    worker.inject(fault)
+    with pytest.raises(EnvironmentExecutionError):
+        weave_one(answer)
+    line = f"nothing arrived: the fault {fault} keeps requests from arriving"
+    assert worker.report().splitlines()[1:-1] == [line]
 
 
 def test_nothing_arrived_since_reset(wove_http_worker: HttpWorker) -> None:

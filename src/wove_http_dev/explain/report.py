@@ -28,6 +28,7 @@ def report(
     title: str,
     hint: str,
     stack: Callable[[str], str],
+    running: bool,
     environment: str,
     configured: bool,
     unused: Iterable[str],
@@ -37,10 +38,11 @@ def report(
     """Return what a person needs to know about a worker whose test failed.
 
     ``hint`` says what the exception that ended the test means; empty if that is not known.
-    ``stack`` returns where the body of a run is at this moment. ``unused`` says which stubs and
-    injections matched nothing of what arrived. ``where`` says that Wove's
-    ``environment`` does not send to the worker, and is empty if it does; ``configured`` is whether
-    the worker was ever put into Wove's configuration. ``forked`` are the tasks of forked weaves.
+    ``stack`` returns where the body of a run is at this moment. ``running`` is whether the worker
+    runs now, ``configured`` whether it was ever put into Wove's configuration. ``unused`` says
+    which stubs and injections matched nothing of what arrived. ``where`` says that Wove's
+    ``environment`` does not send to the worker, and is empty if it does. ``forked`` are the tasks
+    of forked weaves.
     """
     journal = state.journal
     where = list(where)
@@ -55,7 +57,7 @@ def report(
         _redirected(state),
         unused,
         where,
-        [] if known else _nothing_arrived(journal, environment, configured, forked),
+        [] if known else _nothing_arrived(state, running, environment, configured, forked),
         [journal.render()],
     ]
     return "\n".join(chain.from_iterable(parts))
@@ -150,11 +152,15 @@ def _redirected(state: HostState) -> list[str]:
 
 
 def _nothing_arrived(
-    journal: Journal, environment: str, configured: bool, forked: Sequence[str]
+    state: HostState, running: bool, environment: str, configured: bool, forked: Sequence[str]
 ) -> list[str]:
-    if journal.exchanges:
+    if state.journal.exchanges:
         return []
-    if journal.cleared:
+    if configured and not running:
+        return ["nothing arrived: the worker is not running; start() starts it"]
+    if away := _keeping_away(state):
+        return [f"nothing arrived: the fault {', '.join(away)} keeps requests from arriving"]
+    if state.journal.cleared:
         return ["nothing arrived since reset()"]
     if forked:
         names = ", ".join(dict.fromkeys(forked))
@@ -178,6 +184,16 @@ def _nothing_arrived(
             " a task is not sent either if its weave ended before its turn)"
         )
     return lines
+
+
+def _keeping_away(state: HostState) -> list[str]:
+    """Return the names of the faults that end connections before a byte of a request arrives."""
+    return [
+        fault.name
+        for injection in state.faults.injections
+        for fault in injection.faults
+        if fault.listener or (fault.stage == "connection" and injection.hits)
+    ]
 
 
 def _rest(count: int, what: str) -> list[str]:
