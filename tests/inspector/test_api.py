@@ -201,7 +201,7 @@ def test_error_is_a_conflict_where_the_worker_cannot(api: Calls) -> None:
 
 
 @pytest.mark.parametrize(
-    "run_id", ["a b", "a/b", "/", "wove:1?x#y", "größe", "x/replay", "%2e", "a+b"]
+    "run_id", ["a b", "a/b", "/", "wove:1?x#y", "größe", "x/replay", "%2e", "a+b", "%2F", "a%25"]
 )
 def test_any_run_id(api: Calls, run_id: str) -> None:
     """A run whose id has any characters is found by its path."""
@@ -228,3 +228,9 @@ def test_weave_is_seen(api: Calls) -> None:
     assert weave_one(5) == 5
     (run,) = api.get("/runs")["runs"]
     assert (run["state"], run["executions"], run["error"]) == ("succeeded", 1, None)
+
+
+def test_methods_of_a_replay(api: Calls) -> None:
+    """The path of a replay is not that of a run whose id ends like it."""
+    answer = api.send("OPTIONS", f"{API}/runs/a/replay", BEARER)
+    assert answer.headers["allow"] == "POST, OPTIONS"

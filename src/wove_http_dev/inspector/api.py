@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -41,11 +42,23 @@ Events = Callable[[str | None], Iterator[bytes]]
 """Returns the stream of events after the ``Last-Event-ID``."""
 
 
-class _Anything(BaseConverter):
-    """A value of a path that may have slashes: a run's id is any text that the client chose."""
+class _Segment(BaseConverter):
+    """A value in a path. A run's id is any text that the client chose, so it may have slashes:
+    ``%2F`` in the target."""
 
-    regex = ".+?"
-    part_isolating = False
+    def to_python(self, value: str) -> str:
+        return value.replace("%2F", "/").replace("%25", "%")
+
+
+def _path(request: Request) -> str:
+    """Return the decoded path of the request, in which ``%2F`` and ``%25`` are left as they are:
+    they are characters of a value, not of the path."""
+    target: str = request.environ.get("REQUEST_URI", request.path).partition("?")[0]
+    if "://" in target and not target.startswith("/"):  # RFC 9112, 3.2.2: an absolute target
+        target = f"/{target.partition('://')[2].partition('/')[2]}"
+    for escape, kept in (("%25", "%2525"), ("%2F", "%252F"), ("%2f", "%252F")):
+        target = target.replace(escape, kept)
+    return urllib.parse.unquote(target)
 
 
 class Api:
@@ -65,7 +78,7 @@ class Api:
         rules += [Rule(path, endpoint="page", methods=["GET"]) for path in ["/", *self._files]]
         self._map = Map(
             rules,
-            converters={"anything": _Anything},
+            converters={"default": _Segment},
             strict_slashes=True,
             merge_slashes=False,
             redirect_defaults=False,
@@ -105,44 +118,45 @@ class Api:
 
     def _respond(self, request: Request) -> Response:
         self._access.check_source(request)
-        if request.path == "/" and request.method in ("GET", "HEAD"):
+        path = _path(request)
+        if path == "/" and request.method in ("GET", "HEAD"):
             cookie = self._access.entry(request)
             if cookie is not None:  # the next address is without the token
                 return Response(status=303, headers={"Location": "/", "Set-Cookie": cookie})
         adapter = self._map.bind("")
-        route = self._open_route(adapter, request)
+        route = self._open_route(adapter, path, request.method)
         if route is None:
             self._access.check_token(request)
-        endpoint, values = self._match(adapter, request)
+        endpoint, values = self._match(adapter, path, request.method)
         if request.method == "OPTIONS":
             return Response(status=204, headers={"Allow": endpoint})
         if endpoint == "page":
-            file = self._files.get(request.path)
+            file = self._files.get(path)
             if file is None:
                 raise NotFoundError(f"there is no page; {_SEE}")
             return Response(file.content, content_type=file.content_type)
         self._access.check_write(request)
         return self._operate(self._routes[endpoint], request, values)
 
-    def _open_route(self, adapter: MapAdapter, request: Request) -> Route | None:
+    def _open_route(self, adapter: MapAdapter, path: str, method: str) -> Route | None:
         """Return the route of the request if it needs no token."""
         try:
-            endpoint, _ = adapter.match(request.path, request.method)
+            endpoint, _ = adapter.match(path, method)
         except HTTPException:
             return None
         route = self._routes.get(endpoint)
         return route if route is not None and not route.needs_token else None
 
-    def _match(self, adapter: MapAdapter, request: Request) -> tuple[str, Mapping[str, Any]]:
+    def _match(self, adapter: MapAdapter, path: str, method: str) -> tuple[str, Mapping[str, Any]]:
         """Return the endpoint of the request and the values in its path; for ``OPTIONS`` the
         methods of the path."""
-        allowed = sorted(adapter.allowed_methods(request.path))
+        allowed = sorted(adapter.allowed_methods(path))
         if not allowed:
             known = [route.path for route in ROUTES if "{" not in route.path]
-            raise NotFoundError(f"there is no {request.path!r}; {_near(request.path, known)}")
-        if request.method == "OPTIONS":
+            raise NotFoundError(f"there is no {path!r}; {_near(path, known)}")
+        if method == "OPTIONS":
             return ", ".join([*allowed, "OPTIONS"]), {}
-        return adapter.match(request.path, request.method)
+        return adapter.match(path, method)
 
     def _operate(self, route: Route, request: Request, values: Mapping[str, Any]) -> Response:
         words = read_query(route, request)
@@ -167,8 +181,7 @@ class Api:
 
 
 def _rule(route: Route) -> Rule:
-    path = route.path.replace("{run_id}", "<anything:run_id>")
-    path = path.replace("{", "<").replace("}", ">")
+    path = route.path.replace("{", "<").replace("}", ">")
     return Rule(path, endpoint=route.name, methods=[route.method])
 
 
