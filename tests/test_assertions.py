@@ -262,3 +262,20 @@ def test_a_call_without_a_block_is_forgotten_by_a_reset(wove_http_worker: HttpWo
     wove_http_worker.check()
     with contained:
         weave_one()
+
+
+class Unspeakable(Exception):
+    """An exception whose text cannot be made."""
+
+    def __str__(self) -> str:
+        """Raise."""
+        raise LookupError
+
+
+def test_an_exception_without_a_text_is_not_contained(wove_http_worker: HttpWorker) -> None:
+    """An exception whose ``__str__`` raises fails the test like another."""
+    with (
+        pytest.raises(AssertionError, match="<Unspeakable whose __str__ raised LookupError>"),
+        assert_contained(wove_http_worker),
+    ):
+        raise Unspeakable

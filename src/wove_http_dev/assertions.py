@@ -13,6 +13,7 @@ from typing import Any, Literal, NoReturn
 from wove_http_dev.call_site import at, call_site
 from wove_http_dev.client_side import ClientSide
 from wove_http_dev.errors import UsageError
+from wove_http_dev.exception_text import message_of
 from wove_http_dev.runs.records import Exchange
 from wove_http_dev.weave_outcome import wove_errors
 from wove_http_dev.worker import HttpWorker
@@ -83,7 +84,8 @@ def _contained(
     except AssertionError:
         raise
     except BaseException as exc:
-        _fail(worker, f"{type(exc).__name__}: {exc} left the block, which is not {expected}", exc)
+        what = f"{type(exc).__name__}: {message_of(exc)}"
+        _fail(worker, f"{what} left the block, which is not {expected}", exc)
     contained.seconds = time.monotonic() - begin
     if expect not in (None, "result") and contained.error is None:
         _fail(worker, f"the block ended without an error, which is not {expected}")

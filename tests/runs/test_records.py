@@ -212,6 +212,11 @@ def run_with_delivery(delivery: dict[str, Any]) -> Run:
     """A run that was sent with ``delivery``."""
     return Run("run", "task", delivery=delivery, initial_value=False, args_pickle=b"", received=0.0)
 
+    def test_error_without_a_message(self, journal: Journal) -> None:
+        """Of an exception without a message the text is its kind alone."""
+        run = finished_run(journal, error_outcome(ValueError(), source="task"))
+        assert run.error_text == "ValueError"
+
 
 class TestRunLog:
     """Runs in order of arrival."""

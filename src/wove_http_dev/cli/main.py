@@ -104,10 +104,10 @@ def make_parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser(
         "demo",
-        help="see it work: code, and what happens when it runs (5 s)",
+        help="see it work: code, and what happens when it runs (2 s)",
         **described(
             "Shows an application and what a test can do to its worker, runs it, and prints each"
-            " request and result as it comes. It takes about 5 s and leaves nothing behind."
+            " request and result as it comes. It takes about 2 s and leaves nothing behind."
             " Exit status 1 if a result is not as expected.",
             "wove-http-dev demo",
             "NO_COLOR=1 wove-http-dev demo",

@@ -140,4 +140,4 @@ def described(row: Row) -> str:
     else:
         what = f"{row['type']}, {row['outcome']}"
     frames, bodies = row["run_task frames"], row["bodies run"]
-    return f"{what}; {row['when']}; {frames} run_task frame(s) arrived, {bodies} body(ies) ran"
+    return f"{what}; {row['when']}; run_task frames that arrived: {frames}, task ran: {bodies}"

@@ -283,7 +283,8 @@ class Run:
         if the run did not fail."""
         if self.state != "failed" or self._outcome is None or self._outcome.error is None:
             return None
-        return f"{self._outcome.error.get('kind')}: {self._outcome.error.get('message')}"
+        kind, message = self._outcome.error.get("kind"), self._outcome.error.get("message")
+        return f"{kind}: {message}" if message else f"{kind}"
 
     @property
     def error_place(self) -> str | None:
