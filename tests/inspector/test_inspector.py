@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import IO, Any
 
 import pytest
 
 from tests.inspector.calls import API, TOKEN, Calls, inspector
-from tests.support import TIMEOUT, lasting, weave_one
-from wove_http_dev.inspector import events
+from tests.support import TIMEOUT, closing_all, lasting, weave_one
+from wove_http_dev.inspector import events, server
+from wove_http_dev.inspector.inspector import Inspector
 from wove_http_dev.worker import HttpWorker
 
 
@@ -114,3 +117,67 @@ class TestEvents:
         with contextlib.closing(connection), contextlib.suppress(http.client.HTTPException):
             answer.read()
         assert lasting(set(threading.enumerate()) - before) == []
+
+
+CROWD = 500
+"""Clients that open a stream of events and never read."""
+REQUEST = (
+    f"GET {API}/events HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+)
+
+
+class TestCrowd:
+    """Clients that open streams of events and never read."""
+
+    @pytest.fixture
+    def served(self, wove_http_worker: HttpWorker) -> Iterator[Inspector]:
+        """An inspector with :data:`CROWD` such clients, of which none waits for an answer."""
+        with inspector(wove_http_worker) as served, closing_all() as clients:
+            for _ in range(CROWD):
+                clients.append(sock := socket.socket())
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                sock.settimeout(TIMEOUT)
+                sock.connect(("127.0.0.1", served.port))
+                sock.sendall((REQUEST % served.port).encode())
+            for sock in clients:
+                sock.recv(1, socket.MSG_PEEK)
+            yield served
+
+    @staticmethod
+    def write_until_dropped(worker: HttpWorker, served: Inspector) -> None:
+        """Let things happen until the streams that nobody reads are closed."""
+        deadline = time.monotonic() + TIMEOUT
+        while served.events.open_streams and time.monotonic() < deadline:
+            for _ in range(events.BATCH):
+                exchange = worker.journal.open()
+                exchange.error = "x" * 1000
+                worker.journal.close(exchange)
+            time.sleep(events.INTERVAL)
+
+    def test_streams_are_limited(self, served: Inspector) -> None:
+        """Each has been answered, and only so many have a stream, and with it a thread."""
+        threads = [thread.name for thread in threading.enumerate()]
+        assert served.events.open_streams == events.STREAM_LIMIT
+        assert threads.count("wove-http-dev-page-connection") <= server.CONNECTIONS
+
+    def test_tasks_go_on(self, served: Inspector) -> None:
+        """Meanwhile the worker serves tasks."""
+        assert weave_one(5) == 5
+
+    @pytest.fixture
+    def short_writes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Clients have a tenth of a second to take a part of an answer."""
+        monkeypatch.setattr(server, "WRITE_TIME", 0.1)
+
+    @pytest.mark.usefixtures("short_writes")
+    def test_they_are_dropped(self, served: Inspector, wove_http_worker: HttpWorker) -> None:
+        """When what was sent to them is not taken in time, they are dropped."""
+        self.write_until_dropped(wove_http_worker, served)
+        assert served.events.open_streams == 0
+
+    def test_stop_ends_them(self, served: Inspector) -> None:
+        """The end of the server ends them all, and their threads."""
+        threads = set(threading.enumerate())
+        served.__exit__()
+        left = lasting(threads & {each for each in threads if "page" in each.name})
+        assert (left, served.events.open_streams) == ([], 0)

@@ -35,6 +35,9 @@ READ_TIME = 10.0
 """Seconds in which a whole request must arrive."""
 WRITE_TIME = 5.0
 """Seconds in which each part of an answer must be taken by the client."""
+SEND_BUFFER = 2**18
+"""Bytes that the system keeps for a client that does not read; by itself it lets them grow to
+megabytes (tcp(7), tcp_wmem)."""
 MOST_READ = 16 * 2**20
 """Bytes that are read of one connection. A body that is too large is read up to there, because a
 client that is still writing would see a reset instead of the answer 413."""
@@ -163,6 +166,8 @@ class _Connection:
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = close_in_forks(sock)
+        with suppress(OSError):  # the client has closed it
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self.request_read = False
         """Whether a whole head of a request has arrived."""
 
