@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import ssl
 from typing import Any, NoReturn
 
@@ -68,6 +69,17 @@ def test_client_that_leaves(exc: Exception) -> None:
 def test_no_certificate_for_a_name() -> None:
     """A certificate that could not be made for the requested name is not the client's failure."""
     with pytest.raises(NoCertificateError, match="for the name"):
+        shaken(failed("CALLBACK_FAILED"))
+
+
+def test_no_descriptor_for_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If there is no free descriptor for that certificate, the error says so."""
+
+    def fails(*args: object) -> NoReturn:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "open", fails)
+    with pytest.raises(OSError, match="Too many open files"):
         shaken(failed("CALLBACK_FAILED"))
 
 

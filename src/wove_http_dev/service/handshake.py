@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 
-from wove_http_dev.descriptors import none_free
+from wove_http_dev.descriptors import none_free, require_descriptor
 from wove_http_dev.errors import NoCertificateError
 from wove_http_dev.service.client_socket import ClientSocket
 
@@ -38,12 +38,13 @@ def own_context(make: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
 
 def shake_hands(client: ClientSocket, context: ssl.SSLContext) -> None:
     """Do the server's side of the handshake; block until it has ended. Raises
-    :class:`HandshakeError`, or :class:`NoCertificateError` if there is no certificate for the name
-    that the client requested."""
+    :class:`HandshakeError`; or, if there is no certificate for the name that the client requested,
+    the same errors as :func:`own_context`."""
     try:
         client.shake_hands(context)
     except (OSError, ValueError) as exc:  # SSLError is an OSError
         if getattr(exc, "reason", None) == "CALLBACK_FAILED":
+            require_descriptor()  # OpenSSL does not pass on what the callback raised
             raise NoCertificateError(
                 "the certificate for the name that the client requested could not be made; the"
                 " reason is on stderr"
