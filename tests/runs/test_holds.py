@@ -230,6 +230,12 @@ class TestReleasing:
         with pytest.raises(UsageError, match="task must be a name or a glob"):
             parking.gates.hold(task)
 
+    def test_unused_ok_that_is_no_bool(self, parking: Parking) -> None:
+        """``unused_ok`` takes true or false: a text would count as true."""
+        no: Any = "no"
+        with pytest.raises(UsageError, match="unused_ok takes true or false, not 'no'"):
+            parking.gates.hold("task", unused_ok=no)
+
 
 class TestWaiting:
     """Waiting for arrivals."""

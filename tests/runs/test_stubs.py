@@ -436,3 +436,10 @@ def test_forgotten_stub() -> None:
     stubs = Stubs()
     stubs.forget(stubs.add("task", make_source(result=1)))
     assert (stubs.find(make_run()), stubs.made, stubs.active) == (None, [], [])
+
+
+def test_unused_ok_that_is_no_bool() -> None:
+    """``unused_ok`` takes true or false: a text would count as true."""
+    no: Any = "no"
+    with pytest.raises(UsageError, match="unused_ok takes true or false, not 'no'"):
+        Stubs().add("task", make_source(result=1), unused_ok=no)

@@ -21,7 +21,7 @@ from wove_http_dev.printable import shortened
 from wove_http_dev.runs.journal import Journal, check_wait
 from wove_http_dev.runs.records import Run
 from wove_http_dev.runs.runner import Execution
-from wove_http_dev.runs.task_names import matches_task
+from wove_http_dev.runs.task_names import check_matching, matches_task
 
 _REPR_LIMIT = 300
 """Characters of a gate's ``repr``."""
@@ -43,8 +43,7 @@ class Gate:
         *,
         unused_ok: bool = False,
     ) -> None:
-        if task is not None and not (isinstance(task, str) and task):
-            raise UsageError(f"task must be a name or a glob, not {task!r}")
+        check_matching("*" if task is None else task, unused_ok)
         if release_when is not None and (type(release_when) is not int or release_when < 1):
             raise UsageError(
                 f"release_when must be a number of runs, 1 or more, not {release_when!r}"

@@ -20,7 +20,7 @@ from wove_http_dev.printable import shortened
 from wove_http_dev.protocol.frames import Event, dumps
 from wove_http_dev.runs.outcome import Outcome, error_outcome
 from wove_http_dev.runs.records import Run
-from wove_http_dev.runs.task_names import matches_task
+from wove_http_dev.runs.task_names import check_matching, matches_task
 
 UNSET: Any = object()
 _REPR_LIMIT = 300
@@ -198,8 +198,7 @@ class Stubs:
 
     def add(self, task: str, source: Source, *, unused_ok: bool = False) -> Stub:
         """Add a stub, in force from now on, and return it."""
-        if not isinstance(task, str) or not task:
-            raise UsageError(f"task must be a name or a glob, not {task!r}")
+        check_matching(task, unused_ok)
         stub = Stub(task, source, self, unused_ok=unused_ok)
         with self._lock:
             self._made.append(stub)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable
 
+from wove_http_dev.errors import UsageError
 from wove_http_dev.fields import nearest
 from wove_http_dev.printable import printable
 
@@ -12,6 +13,15 @@ SHOWN = 20
 """Names that a message lists."""
 NAME_LIMIT = 200
 """Characters of a name that a message shows."""
+
+
+def check_matching(task: str, unused_ok: bool) -> None:
+    """Raise :class:`UsageError` for a ``task`` that can match no run, or an ``unused_ok`` that is
+    neither true nor false: a text such as ``"no"`` would count as true."""
+    if not isinstance(task, str) or not task:
+        raise UsageError(f"task must be a name or a glob, not {task!r}")
+    if not isinstance(unused_ok, bool):
+        raise UsageError(f"unused_ok takes true or false, not {unused_ok!r}")
 
 
 def matches_task(pattern: str | None, task_id: str | None) -> bool:
