@@ -22,6 +22,7 @@ from wove_http_dev.faults.injections import Injection
 from wove_http_dev.fields import did_you_mean, nearest
 from wove_http_dev.inspector import shapes
 from wove_http_dev.inspector.connect import Instructions, instructions
+from wove_http_dev.inspector.pytest_text import pytest_text
 from wove_http_dev.inspector.replay import Replays
 from wove_http_dev.inspector.shapes import Json
 from wove_http_dev.runs.holds import Gate
@@ -149,7 +150,26 @@ class Control:
     def run(self, run_id: str) -> Json:
         """Return one run in full."""
         run = self._find_run(run_id)
-        return shapes.run_json(run, self._exchange_numbers()[run.run_id], whole=True)
+        shown = shapes.run_json(run, self._exchange_numbers()[run.run_id], whole=True)
+        return {**shown, "pytest": self._pytest(run)}
+
+    def _pytest(self, run: Run) -> str | None:
+        """Return the source of a test in which the worker answers as in ``run``; ``None`` unless
+        the run has a result or an error."""
+        if run.state not in ("succeeded", "failed"):
+            return None
+        texts = {
+            fault.name: str(fault)
+            for injection in self._state.faults.injections
+            for fault in injection.faults
+        }
+        return pytest_text(
+            run.task_id,
+            args=run.args_text,
+            result=run.result_text,
+            error=run.error_text,
+            faults=[texts.get(name, name) for name in run.faults],
+        )
 
     def replay(self, run_id: str) -> Json:
         """Send the run's command frame to the worker again, as a client does, with a new run id.
@@ -208,10 +228,17 @@ class Control:
 
     # Exchanges
 
-    def exchanges(self, after: int | None = None, limit: int | None = None) -> Json:
+    def exchanges(
+        self, after: int | None = None, problems: bool = False, limit: int | None = None
+    ) -> Json:
         """Return every request and failed connection, oldest first. ``after`` is a number: only
-        later ones are returned. ``limit`` returns the newest so many."""
-        found = [each for each in self._worker.exchanges if after is None or each.number > after]
+        later ones are returned. With ``problems``, only those that were refused or failed.
+        ``limit`` returns the newest so many."""
+        found = [
+            each
+            for each in self._worker.exchanges
+            if (after is None or each.number > after) and (not problems or shapes.is_problem(each))
+        ]
         return {"exchanges": [shapes.exchange_json(each) for each in _newest(found, limit)]}
 
     def exchange(self, number: str) -> Json:

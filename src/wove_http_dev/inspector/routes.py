@@ -92,6 +92,7 @@ ROUTES: tuple[Route, ...] = (
         "exchanges",
         parameters=(
             Parameter("after", "only exchanges later than this number", INTEGER),
+            Parameter("problems", "only those that were refused or failed", BOOLEAN),
             _LIMIT,
         ),
     ),

@@ -103,6 +103,11 @@ SCHEMAS: dict[str, Schema] = {
         cancel_requested=BOOLEAN,
         replayable=BOOLEAN,
         exchanges=_described(_array(INTEGER), "numbers of its exchanges"),
+        pytest=_described(
+            _or_null(TEXT),
+            "a test in which the worker answers as in this run; null in a list, and unless the run"
+            " has a result or an error",
+        ),
     ),
     "runs": _list("runs"),
     "replay": _object(

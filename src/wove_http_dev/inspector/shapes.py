@@ -63,12 +63,18 @@ def run_json(run: Run, exchanges: Iterable[int] = (), *, whole: bool = False) ->
         "cancel_requested": run.cancel_requested,
         "replayable": replayable(run),
         "exchanges": list(exchanges),
+        "pytest": None,
     }
 
 
 def replayable(run: Run) -> bool:
     """Whether the journal still has what the client sent for ``run``."""
     return bool(run.callable_pickle and run.args_pickle)
+
+
+def is_problem(exchange: Exchange) -> bool:
+    """Whether the request was refused, or the connection or the service failed."""
+    return exchange.kind == "connection" or bool(exchange.refusal) or exchange.internal_error
 
 
 def exchange_json(exchange: Exchange) -> Json:

@@ -1,0 +1,147 @@
+// The catalogue of faults, each with a switch, its fields and selectors; and what is in force.
+
+import { post, remove } from "./api.js";
+import { $, button, fill, h, show } from "./dom.js";
+import { store } from "./store.js";
+
+const SELECTORS = [
+  ["task", "text", "only this task (name or glob)"],
+  ["command", ["", "run_task", "cancel_task"], "only this command"],
+  ["times", "int", "how many requests to hit"],
+  ["after", "int", "how many requests to let through first"],
+  ["probability", "float", "chance of each request, 0 to 1"],
+];
+const switched = new Map(); // name of a fault → {id, listed} of the injection that its switch made
+
+function input(name, field, label) {
+  const id = `field-${label}-${name}`;
+  const choices = Array.isArray(field.type) ? field.type : field.choices;
+  let control;
+  if (choices?.length) {
+    control = h("select", { id, name }, choices.map((choice) => h("option", { selected: String(field.default ?? "") === String(choice) }, String(choice))));
+  } else if (field.type === "bool") {
+    control = h("select", { id, name }, ["true", "false"].map((value) => h("option", { selected: String(field.default) === value }, value)));
+  } else {
+    const number = field.type === "int" || field.type === "float";
+    control = h("input", { id, name, type: number ? "number" : "text", step: field.type === "int" ? "1" : "any", placeholder: field.default ?? "" });
+  }
+  return h("div", { class: "field" },
+    h("label", { for: id }, name, field.unit ? ` (${field.unit})` : ""), control,
+    field.doc ? h("small", {}, field.doc) : null);
+}
+
+// The words of the fault's one grammar: name field=value …
+function faultText(fault, form) {
+  const words = fault.fields.map(({ name, default: usual }) => [name, form.elements[name].value, usual])
+    .filter(([, value, usual]) => value !== "" && value !== String(usual ?? ""))
+    .map(([name, value]) => `${name}=${/[\s"'\\]/.test(value) ? JSON.stringify(value) : value}`);
+  return [fault.name, ...words].join(" ");
+}
+
+function selectors(form) {
+  const found = {};
+  for (const [name, type] of SELECTORS) {
+    const value = form.elements[name].value;
+    if (value !== "") found[name] = type === "int" || type === "float" ? Number(value) : value;
+  }
+  return found;
+}
+
+function card(fault) {
+  const form = h("form", { class: "fields", onsubmit: (event) => event.preventDefault() },
+    h("fieldset", {}, h("legend", {}, "Fields"),
+      fault.fields.length ? fault.fields.map((field) => input(field.name, field, fault.name)) : "none"),
+    h("fieldset", {}, h("legend", {}, "Which requests"),
+      SELECTORS.map(([name, type, doc]) => input(name, { type, doc }, fault.name))));
+  const toggle = h("button", {
+    type: "button", role: "switch", class: "switch", "aria-checked": "false", "data-fault": fault.name,
+    "aria-label": fault.name, disabled: Boolean(fault.cannot_apply),
+    onclick: async () => {
+      try {
+        show("");
+        if (switched.has(fault.name)) {
+          await remove(`injections/${switched.get(fault.name).id}`);
+          switched.delete(fault.name);
+        } else {
+          const made = await post("injections", { fault: faultText(fault, form), ...selectors(form) });
+          switched.set(fault.name, { id: made.id, listed: false });
+        }
+      } catch (error) {
+        show(error.message);
+      }
+      drawSwitches();
+    },
+  });
+  return h("li", { class: "fault", "data-words": `${fault.name} ${fault.summary}`.toLowerCase() },
+    toggle,
+    h("details", {},
+      h("summary", {}, h("strong", {}, fault.name), ` ${fault.summary}`),
+      fault.cannot_apply ? h("p", { class: "hint" }, `Cannot apply to this worker: ${fault.cannot_apply}`) : form));
+}
+
+export function drawSwitches() {
+  const active = new Set(store.injections.filter((injection) => injection.active).map((injection) => injection.id));
+  for (const [name, made] of switched) { // its event may arrive after the answer
+    if (active.has(made.id)) made.listed = true;
+    else if (made.listed) switched.delete(name); // removed elsewhere, or has hit as often as asked
+  }
+  for (const toggle of document.querySelectorAll(".switch")) {
+    const on = switched.has(toggle.dataset.fault);
+    toggle.setAttribute("aria-checked", String(on));
+    toggle.textContent = on ? "on" : "off";
+  }
+}
+
+function inForce(injection) {
+  const selected = ["task", "command", "times", "after", "probability"]
+    .filter((name) => injection[name] !== null && !(name === "after" && injection.after === 0) && !(name === "probability" && injection.probability === 1))
+    .map((name) => `${name}=${injection[name]}`).join(" ");
+  return h("tr", {},
+    h("td", {}, h("code", {}, injection.fault)), h("td", {}, selected || "every request"),
+    h("td", {}, String(injection.hits)),
+    h("td", {}, injection.background ? "given at the start" : button("Remove", () => remove(`injections/${injection.id}`), { "data-key": `injection ${injection.id}`, "aria-label": `remove ${injection.fault}` })));
+}
+
+export function drawFaults() {
+  if ($("view-faults").hidden) return;
+  drawCatalogue();
+  drawSwitches();
+  const active = store.injections.filter((injection) => injection.active);
+  fill($("force"),
+    h("h3", {}, "In force"),
+    active.length
+      ? h("table", {}, h("thead", {}, h("tr", {}, ["Fault", "Which requests", "Hits", ""].map((name) => h("th", { scope: "col" }, name)))), h("tbody", {}, active.map(inForce)))
+      : h("p", {}, "No fault is in force."),
+    h("p", { class: "buttons" }, button("Reset the worker", () => post("reset"), {
+      "data-key": "reset", title: "forget every run, fault, hold and stub, and release what is held",
+    }), h("small", {}, " Forgets every run, fault, hold and stub, and releases what is held.")));
+}
+
+let drawn = null;
+
+function drawCatalogue() {
+  if (drawn === store.faults) return;
+  drawn = store.faults;
+  const families = new Map();
+  for (const fault of store.faults) {
+    if (!families.has(fault.family)) families.set(fault.family, []);
+    families.get(fault.family).push(fault);
+  }
+  fill($("catalogue"), [...families].map(([family, faults]) => h("div", { class: "family" },
+    h("h4", {}, family), h("ul", {}, faults.map(card)))));
+  findFaults();
+}
+
+function findFaults() {
+  const words = $("find-fault").value.trim().toLowerCase().split(/\s+/);
+  for (const family of document.querySelectorAll(".family")) {
+    let any = false;
+    for (const item of family.querySelectorAll(".fault")) {
+      item.hidden = !words.every((word) => item.dataset.words.includes(word));
+      any ||= !item.hidden;
+    }
+    family.hidden = !any;
+  }
+}
+
+export const startFaults = () => $("find-fault").addEventListener("input", findFaults);

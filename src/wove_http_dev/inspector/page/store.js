@@ -1,0 +1,113 @@
+// What the worker has told: runs, refused requests, and what is in force. Views draw from here.
+
+import { get, listen } from "./api.js";
+
+export const LIMIT = 10000; // of runs, as the worker's journal
+
+export const store = {
+  connected: false,
+  worker: null,
+  runs: new Map(), // by run_id, oldest first
+  problems: new Map(), // by number, oldest first
+  injections: [],
+  holds: [],
+  stubs: [],
+  faults: [],
+};
+
+const views = new Set();
+let scheduled = false;
+
+// Call draw() soon after each change, at most once a frame.
+export function onChange(draw) {
+  views.add(draw);
+}
+
+export function changed() {
+  if (scheduled) return;
+  scheduled = true;
+  requestAnimationFrame(() => {
+    scheduled = false;
+    for (const draw of views) draw();
+  });
+}
+
+export const isProblem = (exchange) =>
+  exchange.accepted === false || exchange.kind === "connection" || exchange.internal_error
+  || Boolean(exchange.refusal);
+
+function keep(map, key, value) {
+  map.set(key, value);
+  if (map.size > LIMIT) map.delete(map.keys().next().value);
+}
+
+const addRun = (run) => {
+  if (!run.initial_value) keep(store.runs, run.run_id, run);
+};
+const addExchange = (exchange) => {
+  if (isProblem(exchange)) keep(store.problems, exchange.number, exchange);
+};
+
+async function loadAll() {
+  const [worker, runs, exchanges, injections, holds, stubs, faults] = await Promise.all(
+    ["worker", "runs", "exchanges?problems=true", "injections", "holds", "stubs", "faults"].map(get),
+  );
+  store.runs.clear();
+  store.problems.clear();
+  runs.runs.forEach(addRun);
+  exchanges.exchanges.forEach(addExchange);
+  Object.assign(store, {
+    worker,
+    injections: injections.injections,
+    holds: holds.holds,
+    stubs: stubs.stubs,
+    faults: faults.faults,
+  });
+  changed();
+}
+
+// Load everything, then follow the changes. An event that arrives while everything is loaded again
+// is applied afterwards, so that an older answer does not replace it.
+export function follow(report) {
+  let loading = null;
+  const later = [];
+  const load = () => {
+    loading ??= loadAll()
+      .then(() => report(""), (error) => {
+        report(error.status === 401
+          ? "Open the address that serve printed: it has the token, without which nothing is shown."
+          : error.message);
+      })
+      .finally(() => {
+        loading = null;
+        later.splice(0).forEach((apply) => apply());
+        changed();
+      });
+  };
+  const applied = (apply) => (data) => {
+    if (loading) later.push(() => apply(data));
+    else apply(data);
+    changed();
+  };
+  let begun = false;
+  listen({
+    open() {
+      store.connected = true;
+      if (!begun) load();
+      begun = true;
+      changed();
+    },
+    closed() {
+      store.connected = false;
+      if (!begun) load(); // says why
+      changed();
+    },
+    run: applied(addRun),
+    exchange: applied(addExchange),
+    injections: applied((data) => { store.injections = data.injections; }),
+    holds: applied((data) => { store.holds = data.holds; }),
+    stubs: applied((data) => { store.stubs = data.stubs; }),
+    reset: load,
+    reload: load,
+  });
+}
