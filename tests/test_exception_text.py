@@ -205,6 +205,24 @@ class TestPlace:
         assert place is not None
         assert place.startswith(f"{os.path.relpath(__file__)}:")
 
+    def test_installed_library(self) -> None:
+        """An exception of an installed library is at the line of the user's code, too."""
+        place = place_of(run_code("1 / 0", "/x/lib/site-packages/library.py"))
+        assert place is not None
+        assert place.startswith(f"{os.path.relpath(__file__)}:")
+
+    def test_code_that_does_not_compile(self) -> None:
+        """A syntax error in code without a file is at the line that compiled it."""
+        place = place_of(run_code("x = (", "<string>"))
+        assert place is not None
+        assert place.startswith(f"{os.path.relpath(__file__)}:")
+
+    def test_package(self) -> None:
+        """An exception of this package has no place, if no user's code was called."""
+        exc = raised(lambda: cut_middle(None, 1))  # type: ignore[arg-type]
+        exc.__traceback__ = exc.__traceback__.tb_next.tb_next  # type: ignore[union-attr]
+        assert place_of(exc) is None
+
     def test_installed_application(self) -> None:
         """If all code is installed, the place is the task's own call, not the library's."""
         exc = run_code("import json\njson.loads('{')", "/x/lib/site-packages/app.py")

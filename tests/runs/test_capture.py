@@ -30,6 +30,11 @@ NOTE = 60
 """More characters than a note of what is left out has."""
 
 
+KEPT = LIMIT // 2 + 4096
+AROUND_THE_CUTS = (0, KEPT // 2 - 3, LIMIT // 2 - 4, KEPT - 4, 10**6)
+"""Characters between a secret and an end of the text, of one or of two bytes."""
+
+
 @pytest.fixture
 def capture(journal: Journal) -> Capture:
     """What one run has written, with a secret to be redacted."""
@@ -85,8 +90,8 @@ class TestText:
             capture.write(b"x" * 10_000)
         assert len(capture._begin) + len(capture._end) < 2 * LIMIT
 
-    @pytest.mark.parametrize("before", [0, LIMIT // 2 - 4, LIMIT // 2 + 4096 - 4, 10**6])
-    @pytest.mark.parametrize("after", [0, LIMIT // 2 - 4, LIMIT // 2 + 4096 - 4, 10**6])
+    @pytest.mark.parametrize("before", AROUND_THE_CUTS)
+    @pytest.mark.parametrize("after", AROUND_THE_CUTS)
     @pytest.mark.parametrize("filler", ["x", "ä"])
     def test_secret(self, capture: Capture, before: int, after: int, filler: str) -> None:
         """No part of a secret is shown, wherever the text is cut."""
@@ -204,13 +209,15 @@ class TestLogs:
         logger.addHandler(Noting())
         assert self.logged(capture, logger.info, "a") == "a\n"
 
-    def test_next_record(self, capture: Capture, logger: logging.Logger) -> None:
-        """A record is not taken for written because the one before was."""
-        noting, silent = Noting(), Silent()
-        logger.addHandler(noting)
-        self.logged(capture, logger.info, "a")
-        logger.handlers = [silent]
-        assert self.logged(capture, logger.info, "b") == "a\nINFO:app:b\n"
+    def test_after_a_line(self, capture: Capture, logger: logging.Logger) -> None:
+        """A record is not taken for written because a line was printed before."""
+
+        def log() -> None:
+            note(b"a\n", "utf-8")
+            logger.addHandler(Silent())
+            logger.info("b")
+
+        assert self.logged(capture, log) == "a\nINFO:app:b\n"
 
     def test_below_the_level(self, capture: Capture, logger: logging.Logger) -> None:
         """A record below the logger's level is not kept."""
@@ -484,6 +491,12 @@ class TestBody:
         with terminal.worker.inject("duplicate-run"):
             output, _ = terminal.run(lambda: print("a"))
         assert output == "a\na\n"
+
+    def test_late_output_counts(self, terminal: Terminal) -> None:
+        """What is written after the run was answered takes bytes of the journal, too."""
+        with terminal.worker.inject("duplicate-run"):
+            terminal.run(lambda: print("x" * 20_000))
+        assert terminal.worker.journal.size > 40_000
 
     def test_secret(self, terminal: Terminal) -> None:
         """The worker's secret is redacted in what is kept."""

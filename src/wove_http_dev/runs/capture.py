@@ -9,7 +9,6 @@ descriptor is not seen.
 
 from __future__ import annotations
 
-import codecs
 import contextvars
 import logging
 import os
@@ -72,14 +71,13 @@ class Capture:
         if complete:
             return cut_middle(self._redact(_decoded(begin + end)), LIMIT)
         first = self._redact(_decoded(begin))[:-_SLACK]
-        last = self._redact(_decoded(end.lstrip(_CONTINUATION)))[_SLACK:][-LIMIT // 2 :]
+        last = self._redact(_decoded(end))[_SLACK:][-LIMIT // 2 :]
         left_out = characters - len(first) - len(last)
         return f"{first}\n[… {left_out:,} characters left out …]\n{last}"
 
 
 def _decoded(data: bytes) -> str:
-    """Return ``data`` as text, without a character that is not complete at the end."""
-    return codecs.utf_8_decode(data, "replace", False)[0]
+    return data.decode("utf-8", "replace")
 
 
 _current: contextvars.ContextVar[Capture | None] = contextvars.ContextVar(

@@ -54,7 +54,7 @@ def value_text(value: Any, clean: Clean = cut, limit: int = TEXT_LIMIT) -> str:
     """Return as much of ``repr(value)`` as fits into ``limit`` characters, escaped except for line
     breaks and tabs, which tables and arrays have. ``clean`` removes secrets. Never raises."""
     pieces: list[str] = []
-    left = limit + _SLACK
+    left = limit
     try:
         for piece in _pieces(value, clean, 0, limit - _NOTE):
             pieces.append(piece)
@@ -129,7 +129,7 @@ def _pieces(value: Any, clean: Clean, level: int, longest: int = _STRING_LIMIT) 
             chain([f"{name}="], _pieces(getattr(value, name), clean, level + 1)) for name in names
         )
         return _enclosed(f"{kind.__qualname__}(", ")", items, len(names), level)
-    return iter([clean(_own_repr(value), TEXT_LIMIT)])
+    return iter([_own_repr(value)])
 
 
 def _number(value: int) -> str:
