@@ -124,6 +124,7 @@ class TestSecret:
         (["--prt", "1"], "unrecognized arguments: --prt 1; did you mean --port?"),
         (["--faults", "hang"], "did you mean --fault?"),
         (["--isolated"], "that option is only for tests, not for the command line"),
+        (["--impersonate", "https://a/"], "that option is of exec"),
         (["--port", "x"], "argument --port: takes a whole number between 0 and 65535, not 'x'"),
         (["--timeout", "0"], "argument --timeout: takes a number of seconds above 0, or none"),
         (["--response-shape", "xml"], "takes events, list or frame, not 'xml'"),

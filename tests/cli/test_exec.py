@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import COMMAND, EXEC_CONFIG, ON_MACOS, PATIENCE, WEAVE, run, run_here
+from wove_http_dev import HttpWorker
+from wove_http_dev.cli.name_proxy import PROXY_VARIABLES
 from wove_http_dev.client.definition import CA_VARIABLES
 
 SHOW = "import os; print(os.environ.get('{0}', ''))"
@@ -133,3 +135,122 @@ def test_exec_keeps_ignored_signals(name: str) -> None:
         ["sh", "-c", script], stdout=subprocess.PIPE, text=True, timeout=PATIENCE, check=True
     )
     assert done.stdout == "True\n"
+
+
+PRODUCTION = """
+wove.config(environments={"workers": {"executor": "http", "executor_config": {
+    "url": "https://workers.internal/wove/tasks", "security": "env:WOVE_WORKER_SECRET"}}})
+"""
+IMPERSONATE = ("--impersonate", "https://workers.internal/wove/tasks")
+
+
+@pytest.fixture
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable for proxies is set."""
+    for name in (*PROXY_VARIABLES, "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("no_proxies")
+def test_impersonated_url() -> None:
+    """A weave in the command for the URL of production is served."""
+    script = WEAVE.format(config=PRODUCTION)
+    done = run("exec", *IMPERSONATE, "--", sys.executable, "-W", "default", "-c", script)
+    assert (done.stdout, done.stderr) == ("42\n", "")
+
+
+@pytest.mark.usefixtures("no_proxies")
+def test_variables_of_an_impersonated_url() -> None:
+    """The command has the URL, for a configuration that reads it."""
+    done = run("exec", *IMPERSONATE, "--", sys.executable, "-c", SHOW.format("WOVE_WORKER_URL"))
+    assert done.stdout == "https://workers.internal/wove/tasks\n"
+
+
+@pytest.mark.usefixtures("no_proxies")
+@pytest.mark.parametrize(
+    "words",
+    [("--impersonate", "http://workers.internal/"), (*IMPERSONATE, "--no-tls")],
+    ids=" ".join,
+)
+def test_url_that_cannot_be_impersonated(words: tuple[str, ...]) -> None:
+    """A URL that Wove would refuse is one line, and exit status 2."""
+    done = run_here("exec", *words, "--", "true")
+    assert (done.returncode, len(done.stderr.splitlines()), "https" in done.stderr) == (2, 1, True)
+
+
+def test_help_names_the_variables(variables: dict[str, str]) -> None:
+    """``--help`` says which variables the command gets."""
+    text = " ".join(run_here("exec", "--help").stdout.split())
+    with HttpWorker() as worker:
+        missing = [name for name in worker.client_env if name not in text]
+    assert missing == []
+
+
+FAILING = f"""
+{WEAVE.format(config=EXEC_CONFIG)}
+raise SystemExit(3)
+"""
+
+
+@pytest.fixture(scope="module")
+def failed() -> subprocess.CompletedProcess[str]:
+    """A command that has failed after a weave."""
+    return run("exec", "--", sys.executable, "-c", FAILING)
+
+
+def test_status_of_a_failed_command(failed: subprocess.CompletedProcess[str]) -> None:
+    """The report does not change the exit status."""
+    assert failed.returncode == 3
+
+
+def test_journal_of_a_failed_command(failed: subprocess.CompletedProcess[str]) -> None:
+    """What the worker has seen is on stderr when the command fails."""
+    assert re.search(r"^journal: 1 exchange.*\n.* run_task answer ", failed.stderr, re.MULTILINE)
+
+
+def test_failed_command_without_a_request() -> None:
+    """If nothing arrived, the report says what the command must do."""
+    assert (
+        "take the url of its wove.config from WOVE_WORKER_URL"
+        in run_here("exec", "--", "false").stderr
+    )
+
+
+def test_quiet_if_the_command_succeeds() -> None:
+    """Nothing is said of a command that has not failed."""
+    assert run_here("exec", "--", "true").stderr == ""
+
+
+LEAVES_A_RUN = """
+import os, threading, wove
+from wove import weave
+{config}
+def left():
+    print("started", flush=True)
+    threading.Event().wait()
+def send():
+    with weave() as w:
+        w.do(environment="workers")(left)
+threading.Thread(target=send, daemon=True).start()
+os.read(0, 1)
+os._exit(0)
+"""
+
+
+def test_run_that_a_command_leaves() -> None:
+    """A run that has not ended with its command is named in a line, and nothing else is said."""
+    script = LEAVES_A_RUN.format(config=EXEC_CONFIG)
+    with subprocess.Popen(
+        [*COMMAND, "exec", "--", sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        _, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, err) == (
+        0,
+        "wove-http-dev: still running when the command ended: left\n",
+    )

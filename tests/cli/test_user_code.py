@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 
 from tests.cli.commands import PATIENCE
-from wove_http_dev.cli.user_code import importable
+from wove_http_dev.cli.user_code import importable, stuck_runs_ignored
+from wove_http_dev.errors import StuckRunWarning
 
 HANGING = """
 import threading
@@ -42,3 +44,19 @@ def test_hanging_thread(status: int) -> None:
     script = HANGING.format(status=status)
     done = subprocess.run([sys.executable, "-c", script], timeout=PATIENCE, check=False)
     assert done.returncode == status
+
+
+def test_stuck_runs() -> None:
+    """A run that does not end is not warned about, whatever the user's filters say."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with stuck_runs_ignored():
+            warnings.warn("a run", StuckRunWarning, stacklevel=1)
+
+
+def test_stuck_runs_afterwards() -> None:
+    """After the block such a warning is what it was."""
+    with stuck_runs_ignored():
+        pass
+    with pytest.warns(StuckRunWarning):
+        warnings.warn("a run", StuckRunWarning, stacklevel=1)

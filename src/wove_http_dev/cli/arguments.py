@@ -57,6 +57,8 @@ class Parser(argparse.ArgumentParser):
         name = word.lstrip("-").partition("=")[0]
         option = fields_of(Options).get(name)
         if option is not None and option.side == TEST and name != "faults":
+            if name == "impersonate":
+                return "; that option is of exec, which can give its command a proxy for the name"
             return "; that option is only for tests, not for the command line"
         flag = nearest(f"--{name}", self._option_string_actions)
         if flag is not None and word.startswith("-"):

@@ -186,13 +186,21 @@ def _add_exec(commands: Any) -> None:
         usage="wove-http-dev exec [OPTIONS] -- CMD [ARG ...]",
         **described(
             "Runs CMD while a worker is running, with the environment variables that a client of it"
-            " needs: WOVE_WORKER_URL, WOVE_WORKER_SECRET, SSL_CERT_FILE, no_proxy. The exit status"
-            " is that of CMD.",
+            " needs: WOVE_WORKER_URL, WOVE_WORKER_SECRET; for the CAs to trust SSL_CERT_FILE,"
+            " REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, NODE_EXTRA_CA_CERTS; no_proxy, NO_PROXY. The exit"
+            " status is that of CMD; if it is not 0, what the worker has seen is on stderr.",
             "wove-http-dev exec -- pytest tests/end_to_end",
             "wove-http-dev exec --fault 'truncated-body times=1' -- python -m myapp",
+            "wove-http-dev exec --impersonate https://workers.internal/wove/tasks -- pytest",
         ),
     )
     add_options(execute, port=0, client=False)
+    execute.add_argument(
+        "--impersonate",
+        metavar="URL",
+        help="https URL of production that leads to the worker: CMD gets a proxy for it"
+        " (https_proxy), which passes on everything else",
+    )
     execute.set_defaults(run=_exec)
 
 
@@ -263,7 +271,7 @@ def _serve(namespace: argparse.Namespace) -> int:
 def _exec(namespace: argparse.Namespace) -> int:
     from wove_http_dev.cli.exec import run_command
 
-    return run_command(given_options(namespace), namespace.command_line)
+    return run_command(given_options(namespace), namespace.command_line, namespace.impersonate)
 
 
 def _faults(namespace: argparse.Namespace) -> int:

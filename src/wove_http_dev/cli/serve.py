@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
@@ -24,8 +23,8 @@ from wove_http_dev.cli.serve_log import ServeLog, still_open
 from wove_http_dev.cli.signals import stop_signals
 from wove_http_dev.cli.state_directory import StateDirectory
 from wove_http_dev.cli.streams import complain
-from wove_http_dev.cli.user_code import end_despite_threads, importable
-from wove_http_dev.errors import StuckRunWarning, UsageError
+from wove_http_dev.cli.user_code import end_despite_threads, importable, stuck_runs_ignored
+from wove_http_dev.errors import UsageError
 from wove_http_dev.inspector.connect import Instructions, instructions
 from wove_http_dev.inspector.inspector import Inspector
 from wove_http_dev.inspector.server import reserve_page_port
@@ -83,7 +82,7 @@ def serve(
         worker.journal.observe(entries)
         if reload:
             reloader.on_change = entries.reloaded
-        stack.enter_context(_stuck_runs_ignored())
+        stack.enter_context(stuck_runs_ignored())
         signals = stack.enter_context(stop_signals())
         stack.enter_context(worker)
         stack.callback(signals.end_at_once)
@@ -114,14 +113,6 @@ def _writer(out: LineStream, log: str) -> Callable[[dict[str, Any]], None]:
     color = out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     lines = TextLines(encoding=out.encoding, color=color)
     return lambda entry: out.write_line(lines.line(entry))
-
-
-@contextmanager
-def _stuck_runs_ignored() -> Iterator[None]:
-    """Show no :class:`StuckRunWarning` until the block ends: the log has named these runs."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", StuckRunWarning)
-        yield
 
 
 @contextmanager

@@ -1,5 +1,5 @@
-"""What commands share that import a module of the user: its import path, and an end of the process
-despite its threads."""
+"""What commands share that run the user's code: its import path, its tasks that do not end, and an
+end of the process despite its threads."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import os
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from wove_http_dev.cli.streams import discard_unwritable
 from wove_http_dev.client.restore import restored_by
+from wove_http_dev.errors import StuckRunWarning
 
 LAST_RESORT = 3.0
 """Seconds after which the process is forced to exit if threads of the user's code still run."""
@@ -27,6 +29,14 @@ def importable(directory: str) -> Iterator[None]:
 
     with restored_by(restore):
         sys.path.insert(0, directory)
+        yield
+
+
+@contextmanager
+def stuck_runs_ignored() -> Iterator[None]:
+    """Show no :class:`StuckRunWarning` until the block ends: commands name such runs themselves."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StuckRunWarning)
         yield
 
 

@@ -14,6 +14,7 @@ from wove_http_dev.service.reservation import Address, Reservation, reserve
 
 _ATTEMPTS = 20
 """Free ports of one family that are tried, until one is free in the other as well."""
+_USE_LOCALHOST = "use localhost, and for a URL of production impersonate, or exec --impersonate URL"
 _ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 """What ``socket()`` or ``bind()`` says where the machine has no such family."""
 
@@ -118,7 +119,7 @@ def _addresses(host: str) -> list[Address]:
     try:
         infos = socket.getaddrinfo(Host(host).name, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as exc:
-        raise UsageError(f"host {host!r} does not resolve ({exc}); use localhost") from exc
+        raise UsageError(f"host {host!r} does not resolve ({exc}); {_USE_LOCALHOST}") from exc
     unique = dict.fromkeys((family, str(address[0])) for family, _, _, _, address in infos)
     return sorted(unique, key=lambda each: each[0] != socket.AF_INET)
 
@@ -131,7 +132,7 @@ def _explain(exc: OSError, host: str, address: str, number: int) -> UsageError:
             " (--port 0) for a free one"
         )
     if exc.errno == errno.EADDRNOTAVAIL:
-        return UsageError(f"{name} is not an address of this machine; use localhost")
+        return UsageError(f"{name} is not an address of this machine; {_USE_LOCALHOST}")
     if exc.errno == errno.EACCES:
         return UsageError(f"port {number} needs privileges; use one above 1023, or port=0")
     return UsageError(f"cannot listen on {name}, port {number}: {exc.strerror or exc}")
