@@ -66,6 +66,8 @@ class InterruptedCall:
             if frame.f_code.co_flags & inspect.CO_GENERATOR:
                 return  # what is raised here would skip its ``finally``, as no real exception does
         place = caller or frame
+        if place.f_code.co_name == "<genexpr>":
+            return  # CPython 3.11.7 crashed later
         where = f"{place.f_code.co_filename}:{place.f_lineno}, {name}"
         if self._due(where):
             self._done, self.where = True, where

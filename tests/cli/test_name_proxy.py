@@ -27,12 +27,12 @@ def server() -> Iterator[socket.socket]:
         yield listener
 
 
-def tunnel(proxy: str, place: str) -> socket.socket:
-    """A connection to ``proxy`` that has asked for a tunnel to ``place``."""
+def tunnel(proxy: str, place: str, more: str = "") -> socket.socket:
+    """A connection to ``proxy`` that has asked for a tunnel to ``place``, and has sent ``more``."""
     port = urllib.parse.urlsplit(proxy).port
     assert port is not None
     client = socket.create_connection(("127.0.0.1", port), TIMEOUT)
-    client.sendall(f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n\r\n".encode())
+    client.sendall(f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n\r\n{more}".encode())
     return client
 
 
@@ -63,6 +63,18 @@ def test_to_the_worker(server: socket.socket) -> None:
     with joined(server) as (client, peer):
         client.sendall(b"ping")
         assert peer.recv(4) == b"ping"
+
+
+def test_before_the_answer(server: socket.socket) -> None:
+    """What the client sends before it has the answer is not lost."""
+    with (
+        name_proxy(HOST, 443, server.getsockname()[:2]) as proxy,
+        tunnel(proxy, f"{HOST}:443", "early") as client,
+    ):
+        peer, _ = server.accept()
+        peer.settimeout(TIMEOUT)
+        with peer:
+            assert (answer(client)[9:12], peer.recv(5)) == ("200", b"early")
 
 
 def test_from_the_worker(server: socket.socket) -> None:

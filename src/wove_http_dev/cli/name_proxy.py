@@ -150,9 +150,8 @@ class _Proxy:
             there.settimeout(None)
             with self._open(there):
                 client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                there.sendall(rest)
                 other = self._start(_copy, there, client)
-                _copy(client, there)
+                _copy(client, there, rest)
                 other.join()
 
 
@@ -173,11 +172,13 @@ def _requested(client: socket.socket) -> tuple[tuple[str, int] | None, bytes]:
     return (host.strip("[]").lower(), int(port)), rest
 
 
-def _copy(source: socket.socket, sink: socket.socket) -> None:
-    """Copy bytes until their end, and pass on the end; a reset as a reset."""
+def _copy(source: socket.socket, sink: socket.socket, first: bytes = b"") -> None:
+    """Copy ``first`` and then bytes until their end, and pass on the end; a reset as a reset."""
     try:
-        while data := source.recv(_CHUNK):
+        data = first or source.recv(_CHUNK)
+        while data:
             sink.sendall(data)
+            data = source.recv(_CHUNK)
         sink.shutdown(socket.SHUT_WR)
     except OSError:
         for sock in (source, sink):
