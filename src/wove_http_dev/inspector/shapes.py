@@ -56,7 +56,7 @@ def run_json(run: Run, exchanges: Iterable[int] = (), *, whole: bool = False) ->
         "finished": run.finished,
         "answered": run.answered,
         "seconds": run.duration,
-        "output": cut(getattr(run, "output", ""), limit),
+        "output": cut(run.output, limit),
         "held_by": list(run.held_by),
         "initial_value": run.initial_value,
         "stubbed": run.stubbed,

@@ -259,7 +259,7 @@ class Run:
 
     @property
     def output(self) -> str:
-        """What the body has printed and logged until now, if ``serve`` or ``exec`` runs the task:
+        """What the body has printed and logged until now, if ``serve`` runs the task:
         at most 65,536 characters, and a note of how many are left out between them. It is not
         escaped. Empty once the journal has dropped it."""
         return self._capture.text() if self._capture is not None else ""
