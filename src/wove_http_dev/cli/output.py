@@ -145,6 +145,9 @@ class LineStream(io.TextIOBase):
         self._parts: dict[threading.Thread, bytes] = {}
         self.buffer = _Bytes(self)
 
+    def __del__(self) -> None:
+        """Close nothing, as the base class would: :meth:`end` writes what is left."""
+
     @property
     def encoding(self) -> str:  # type: ignore[override]
         """That of the original stream."""
@@ -219,6 +222,9 @@ class _Bytes(io.BufferedIOBase):
 
     def __init__(self, stream: LineStream) -> None:
         self._text = stream
+
+    def __del__(self) -> None:
+        """As :meth:`LineStream.__del__`."""
 
     def fileno(self) -> int:
         return self._text.fileno()
