@@ -83,10 +83,14 @@ def stop_signals() -> Iterator[StopSignals]:
         if before is not None:
             signal.set_wakeup_fd(before)
 
+    def end() -> None:
+        writer.close()  # ends the thread
+        signals._join()
+
     with (
         reader,
-        restored_by(signals._join),  # after the writer is closed, which ends its thread
         writer,
+        restored_by(end),
         handled(lambda *_: None, signal.SIGINT, signal.SIGTERM),
         restored_by(restore),
     ):
