@@ -48,9 +48,11 @@ class Served:
         lines = self.printed.splitlines()
         return "\n".join(line for line in lines if line.strip().startswith("export "))
 
-    def weave(self) -> subprocess.CompletedProcess[str]:
-        """Run a weave in a new process that follows the printed instructions and nothing else."""
-        Path("app.py").write_text(WEAVE.format(config=self.snippet))
+    def weave(self, body: str = "return 42") -> subprocess.CompletedProcess[str]:
+        """Run a weave in a new process that follows the printed instructions and nothing else;
+        ``body`` is what its task does."""
+        application = WEAVE.format(config=self.snippet).replace("return 42", body)
+        Path("app.py").write_text(application)
         script = f"{self.exports}\nexec {sys.executable} app.py\n"
         return subprocess.run(
             ["bash", "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=False

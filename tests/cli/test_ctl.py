@@ -320,6 +320,17 @@ def test_serve_is_found() -> None:
     assert ("answer" in during, after.returncode) == (True, 2)
 
 
+def test_output_of_a_task() -> None:
+    """What a task of ``serve`` has printed and logged is shown with its run, and in the log."""
+    body = "print('a line'); import logging; logging.warning('a record')"
+    with serving("--page-port", "0") as served:
+        served.weave(body)
+        (run,) = json.loads(ctl("runs", "--json"))["runs"]
+        out, err = served.interrupt()[1:]
+    assert run["output"] == "a line\nWARNING:root:a record\n"
+    assert (out.count("a line"), err.count("a record")) == (1, 1)
+
+
 def test_killed_serve_is_named() -> None:
     """Of a ``serve`` that was killed, the error names what it left."""
     with serving("--page-port", "0") as served:

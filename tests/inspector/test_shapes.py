@@ -10,6 +10,7 @@ from tests.run_records import make_run
 from wove_http_dev.explain.no_op import BY_CODE
 from wove_http_dev.inspector import shapes
 from wove_http_dev.protocol.authenticator import Step, Verdict
+from wove_http_dev.runs.capture import Capture
 from wove_http_dev.runs.records import Exchange
 
 
@@ -44,6 +45,15 @@ def test_hint_of_a_code() -> None:
 def test_run_without_payloads_cannot_be_replayed() -> None:
     """A run whose callable is not kept cannot be replayed."""
     assert shapes.run_json(make_run())["replayable"] is False
+
+
+@pytest.mark.parametrize(("whole", "length"), [(True, 5000), (False, shapes.TEXT_LIMIT + 1)])
+def test_output(whole: bool, length: int) -> None:
+    """What a run has printed is whole if it is asked for alone, and cut in a list."""
+    run = make_run()
+    run._capture = Capture(str)
+    run._capture.write(b"x" * 5000)
+    assert len(shapes.run_json(run, whole=whole)["output"]) == length
 
 
 @pytest.mark.parametrize(
