@@ -22,6 +22,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -622,17 +623,33 @@ class TestPage:
         """The log does not show the token."""
         assert session.before["token"].decode() not in session.log
 
+    def ask(self, served: Served, state: Path, path: str) -> Any:
+        """GET a path of the API with the token of the state directory."""
+        request = urllib.request.Request(
+            f"http://{self.entry(served).netloc}/api/v1/{path}",
+            headers={"Authorization": f"Bearer {(state / 'token').read_text()}"},
+        )
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            return json.load(answer)
+
     def test_api(self, state: Path) -> None:
         """The API answers with the token of the state directory."""
         with serving() as served:
-            request = urllib.request.Request(
-                f"http://{self.entry(served).netloc}/api/v1/worker",
-                headers={"Authorization": f"Bearer {(state / 'token').read_text()}"},
-            )
-            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-                found = json.load(answer)
+            found = self.ask(served, state, "worker")
             assert found["url"] == served.url
             assert found["snippet"] in served.printed
+
+    def test_large_output(self, state: Path, tmp_path: Path) -> None:
+        """What the API says of a task that prints 10 MB has a limited length."""
+        application = tmp_path / "worker"
+        application.mkdir()
+        source = "def answer():\n    print('x' * 10_000_000)\n    return 'done'\n"
+        (application / "jobs.py").write_text(source)
+        with serving("--app-dir", str(application)) as served:
+            assert by_name(served, application) == "done\n"
+            (listed,) = self.ask(served, state, "runs")["runs"]
+            whole = self.ask(served, state, f"runs/{listed['run_id']}")
+        assert (len(listed["output"]), 60_000 < len(whole["output"]) < 70_000) == (2001, True)
 
     def test_given_port(self) -> None:
         """The page is on the port that was given."""

@@ -8,6 +8,7 @@ _REMEDIES = {
     "header-missing": "give the client's executor_config the security= of this worker",
     "unknown-key": "give client and worker the same key id",
     "timestamp-skew": "set the clock that is wrong, or let the worker's clock_skew allow it",
+    "signature-mismatch": "give client and worker the same secret",
     "nonce-replayed": "send each request once; a proxy that retries sends it twice",
     "not-bearer": "give the client's executor_config the security= of this worker",
     "token-mismatch": "give client and worker the same token",

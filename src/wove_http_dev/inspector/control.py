@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import builtins
-import importlib
 import importlib.metadata
 import math
 import platform
-import re
-import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from wove_http_dev.errors import ConflictError, NotFoundError, UsageError, WaitTimeoutError
 from wove_http_dev.faults import FAULTS
 from wove_http_dev.faults.injections import Injection
-from wove_http_dev.fields import did_you_mean, nearest
+from wove_http_dev.fields import did_you_mean
 from wove_http_dev.inspector import shapes
 from wove_http_dev.inspector.connect import Instructions, instructions
+from wove_http_dev.inspector.numbers import Numbers, numbered
 from wove_http_dev.inspector.pytest_text import pytest_text
 from wove_http_dev.inspector.replay import Replays
 from wove_http_dev.inspector.shapes import Json
+from wove_http_dev.inspector.stub_error import exception_of
 from wove_http_dev.runs.holds import Gate
 from wove_http_dev.runs.records import FINISHED, STATES, Exchange, Run
 from wove_http_dev.runs.stubs import Stub
 from wove_http_dev.runs.task_names import matches_task
-from wove_http_dev.user_errors import one_line_errors
 from wove_http_dev.worker import HttpWorker
 
 KEPT_HOLDS = 100
@@ -37,8 +34,6 @@ KEPT_HOLDS = 100
 REPLAY_WAIT = 5.0
 """Seconds that :meth:`Control.replay` waits until the worker has accepted the new run."""
 SELECTORS = ("task", "command", "times", "after", "probability", "seed", "initial_values")
-_ID = re.compile(r"[0-9]{1,15}")
-_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 T = TypeVar("T")
 
 
@@ -63,9 +58,9 @@ class Control:
         self._page_url = page_url
         self._connect = connect
         self._started = time.time()
-        self._injections = _Numbers[Injection]("injection")
-        self._holds = _Numbers[Gate]("hold")
-        self._stubs = _Numbers[Stub]("stub")
+        self._injections = Numbers[Injection]("injection")
+        self._holds = Numbers[Gate]("hold")
+        self._stubs = Numbers[Stub]("stub")
         self._answers: WeakKeyDictionary[Stub, Json] = WeakKeyDictionary()
         self._replays = Replays(worker)
         self.on_change: Callable[[], None] = lambda: None
@@ -244,7 +239,7 @@ class Control:
     def exchange(self, number: str) -> Json:
         """Return one exchange."""
         exchanges = self._worker.exchanges
-        found = _numbered(number, ((each.number, each) for each in exchanges))
+        found = numbered(number, ((each.number, each) for each in exchanges))
         if found is None:
             raise NotFoundError(f"no exchange {number!r}; {_between(exchanges)}")
         return shapes.exchange_json(found)
@@ -316,7 +311,7 @@ class Control:
         if len(answer) != 1:
             raise UsageError("a stub takes exactly one of result and error")
         if "error" in answer:
-            stub = self._worker.stub(task, error=_exception(**answer["error"]), unused_ok=True)
+            stub = self._worker.stub(task, error=exception_of(**answer["error"]), unused_ok=True)
         else:
             result = answer["result"]
             # A list as it is would be the results of several runs.
@@ -335,44 +330,6 @@ class Control:
         return shapes.stub_json(number, stub, self._answers.get(stub, {"result": None}))
 
 
-class _Numbers(Generic[T]):
-    """Numbers objects of one kind from 1 on, each when it is first seen."""
-
-    def __init__(self, kind: str) -> None:
-        self._kind = kind
-        self._lock = threading.Lock()
-        self._count = 0
-        self._known: WeakKeyDictionary[T, int] = WeakKeyDictionary()
-
-    def number(self, each: T) -> int:
-        """Return the number of ``each``."""
-        with self._lock:
-            if each not in self._known:
-                self._count += 1
-                self._known[each] = self._count
-            return self._known[each]
-
-    def of(self, objects: Iterable[T]) -> list[tuple[int, T]]:
-        """Return ``objects``, each after its number."""
-        return [(self.number(each), each) for each in objects]
-
-    def find(self, text: str, objects: Iterable[T]) -> T:
-        """Return the one of ``objects`` whose number is ``text``. Raises :class:`NotFoundError`
-        with those that there are."""
-        numbered = self.of(objects)
-        found = _numbered(text, numbered)
-        if found is None:
-            known = ", ".join(str(number) for number, _ in numbered[-20:])
-            advice = f"there are {known}" if known else "there is none"
-            raise NotFoundError(f"no {self._kind} {text!r}; {advice}")
-        return found
-
-
-def _numbered(text: str, numbered: Iterable[tuple[int, T]]) -> T | None:
-    number = int(text) if _ID.fullmatch(text) else None
-    return next((each for each_number, each in numbered if each_number == number), None)
-
-
 def _newest(found: list[T], limit: int | None) -> list[T]:
     if limit is None:
         return found
@@ -389,19 +346,3 @@ def _between(exchanges: Sequence[Exchange]) -> str:
     if not exchanges:
         return "the journal is empty"
     return f"the journal has {exchanges[0].number} to {exchanges[-1].number}"
-
-
-def _exception(type: str, message: str = "") -> BaseException:
-    """Return the exception ``type(message)``. A class of a module is imported."""
-    if _DOTTED.fullmatch(type):
-        module, _, name = type.rpartition(".")
-        with one_line_errors(f"error type {type}"):
-            kind = getattr(importlib.import_module(module), name)
-    else:
-        kind = getattr(builtins, type, None)
-    if not (isinstance(kind, builtins.type) and issubclass(kind, BaseException)):
-        close = nearest(type, [name for name in dir(builtins) if name.endswith("Error")])
-        advice = f"did you mean {close!r}?" if close else "name a built-in one, or module.Class"
-        raise UsageError(f"{type!r} is no exception; {advice}")
-    with one_line_errors(f"error type {type}"):
-        return kind(message)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from wove_http_dev.explain.no_op import BY_CODE
+from wove_http_dev.explain.remedies import remedy
 from wove_http_dev.faults.fault import Fault
 from wove_http_dev.faults.injections import Injection
 from wove_http_dev.fields import TypedField, fields_of
@@ -79,6 +79,7 @@ def is_problem(exchange: Exchange) -> bool:
 
 def exchange_json(exchange: Exchange) -> Json:
     """Return ``exchange`` as JSON. The journal has redacted its headers."""
+    hint = remedy(exchange) or ""
     return {
         "number": exchange.number,
         "kind": exchange.kind,
@@ -93,10 +94,10 @@ def exchange_json(exchange: Exchange) -> Json:
         "task_id": _cut(exchange.task_id, NAME_LIMIT),
         "initial_value": exchange.initial_value,
         "accepted": exchange.accepted,
-        "verdict": None if exchange.verdict is None else _verdict_json(exchange.verdict),
+        "verdict": None if exchange.verdict is None else _verdict_json(exchange.verdict, hint),
         "refusal": cut(exchange.refusal),
         "code": exchange.code,
-        "hint": _hint(exchange),
+        "hint": hint,
         "status": exchange.status,
         "faults": list(exchange.faults),
         "events": list(exchange.events),
@@ -106,10 +107,10 @@ def exchange_json(exchange: Exchange) -> Json:
     }
 
 
-def _verdict_json(verdict: Verdict) -> Json:
+def _verdict_json(verdict: Verdict, hint: str) -> Json:
     return {
         "code": verdict.code,
-        "hint": verdict.hint or BY_CODE.get(verdict.code, ""),
+        "hint": "" if verdict.accepted else hint,
         "steps": [
             {
                 "code": step.code,
@@ -119,12 +120,6 @@ def _verdict_json(verdict: Verdict) -> Json:
             for step in verdict.steps
         ],
     }
-
-
-def _hint(exchange: Exchange) -> str:
-    """Return what would mend a refusal; empty if nothing was refused or no advice is known."""
-    found = exchange.verdict.hint if exchange.verdict is not None else None
-    return found or BY_CODE.get(exchange.code, "")
 
 
 def injection_json(number: int, injection: Injection, active: bool) -> Json:
