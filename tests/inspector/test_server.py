@@ -94,6 +94,20 @@ def test_connections_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [read_all(sock).endswith(b"/x") for sock in sockets] == [True, True]
 
 
+def test_answered_clients_that_still_send(
+    served: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that was answered, and keeps back the rest of its request, makes room."""
+    monkeypatch.setattr(server, "CONNECTIONS", 3)
+    monkeypatch.setattr(server, "DRAIN_TIME", TIMEOUT)
+    with closing_all() as sockets:
+        for _ in range(3):
+            sockets.append(connect(served))
+            sockets[-1].sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx")
+            assert sockets[-1].recv(8) == b"HTTP/1.1"
+        assert ask(served, b"GET /x HTTP/1.0\r\n\r\n").endswith(b"/x")
+
+
 def test_silent_client_is_closed(served: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that sends no whole request in time is closed."""
     monkeypatch.setattr(server, "READ_TIME", 0.05)

@@ -12,10 +12,10 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from werkzeug.serving import WSGIRequestHandler
 
@@ -30,9 +30,11 @@ from wove_http_dev.service.port import Port
 HOST = "localhost"
 """The host whose addresses are listened on; clients may use either."""
 CONNECTIONS = 128
-"""Connections served at once; beyond it, the oldest that has not sent a whole request is closed."""
+"""Connections served at once; beyond it, the oldest that waits for its client is closed."""
 READ_TIME = 10.0
 """Seconds in which a whole request must arrive."""
+DRAIN_TIME = 1.0
+"""Seconds that are then left to a client which was answered before its request had arrived."""
 WRITE_TIME = 5.0
 """Seconds in which each part of an answer must be taken by the client."""
 SEND_BUFFER = 2**18
@@ -45,6 +47,14 @@ STOP_TIME = 2.0
 """Seconds that :meth:`ApiServer.stop` waits for threads, all of whose connections are closed."""
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """An answer that must be closed (PEP 3333)."""
+
+    def close(self) -> None:
+        """End the answer."""
 
 
 def reserve_page_port(number: int | None, default: int = 0) -> Port:
@@ -134,7 +144,7 @@ class ApiServer:
         connection = _Connection(sock)
         with self._lock:
             if len(self._connections) >= CONNECTIONS:
-                waiting = (each for each in self._connections if not each.request_read)
+                waiting = (each for each in self._connections if not each.served)
                 next(waiting, connection).close()
             self._connections[connection] = None
         if listener.closed:  # stop() may not have seen it
@@ -146,7 +156,7 @@ class ApiServer:
 
     def _serve(self, connection: _Connection) -> None:
         try:
-            _Handler(connection, _Facts(self._application, self.number))
+            _Handler(connection, _Facts(self._application, self.number, connection))
         except OSError:
             pass  # the client, or stop(), has closed the connection
         except Exception:
@@ -168,8 +178,10 @@ class _Connection:
         self.sock = close_in_forks(sock)
         with suppress(OSError):  # the client has closed it
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        self.request_read = False
-        """Whether a whole head of a request has arrived."""
+        self.incoming = _Incoming(sock)
+        self.served = False
+        """Whether the application is answering a request: the head has arrived, and the answer is
+        not written yet."""
 
     def close(self) -> None:
         """End the connection for both sides, also for a thread that reads or writes."""
@@ -185,6 +197,10 @@ class _Incoming(io.RawIOBase):
         self._sock = sock
         self._left = MOST_READ
         self._deadline = time.monotonic() + READ_TIME
+
+    def end_soon(self) -> None:
+        """Read for at most :data:`DRAIN_TIME` seconds from now on."""
+        self._deadline = min(self._deadline, time.monotonic() + DRAIN_TIME)
 
     def readable(self) -> bool:
         return True
@@ -212,9 +228,24 @@ class _Facts:
     ssl_context = None
     _server_version = "wove-http-dev"
 
-    def __init__(self, application: Application, port: int) -> None:
-        self.app = application
+    def __init__(self, application: Application, port: int, connection: _Connection) -> None:
+        self._application = application
+        self._connection = connection
         self.server_address = (HOST, port)
+
+    def app(self, environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        """Yield the parts of the application's answer."""
+        self._connection.served = True
+        answer = self._application(environ, start_response)
+        try:
+            for part in answer:  # noqa: UP028  # "yield from" would close it as well
+                yield part
+        finally:
+            # werkzeug reads the rest of the request then.
+            self._connection.served = False
+            self._connection.incoming.end_soon()
+            if isinstance(answer, Closable):
+                answer.close()
 
     def log(self, kind: str, message: str, *args: Any) -> None:
         """Called with the traceback of an application that raised."""
@@ -233,13 +264,12 @@ class _Handler(WSGIRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.rfile.close()
-        self.rfile = io.BufferedReader(_Incoming(self.connection))
+        self.rfile = io.BufferedReader(self._connection.incoming)
 
     def version_string(self) -> str:
         return "wove-http-dev"  # not the versions of Python and werkzeug
 
     def run_wsgi(self) -> None:
-        self._connection.request_read = True
         try:
             self.make_environ()
         except ValueError:  # urllib cannot split every target
@@ -264,6 +294,7 @@ class _Handler(WSGIRequestHandler):
         self.end_headers()
         if getattr(self, "command", None) != "HEAD":
             self.wfile.write(body)
+        self._connection.incoming.end_soon()
         with suppress(OSError):  # read what is still being sent, or the answer is lost in a reset
             self.connection.shutdown(socket.SHUT_WR)
             while self.rfile.read(65536):
