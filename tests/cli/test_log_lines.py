@@ -127,9 +127,20 @@ def test_held() -> None:
 
 
 def test_in_force() -> None:
-    """A fault in force is named."""
-    entry = {"time": 0.0, "event": "in-force", "fault": "status code=503"}
-    assert line(entry) == "in force   status code=503"
+    """What is in force is named as the call that makes it."""
+    entry = {"time": 0.0, "event": "in-force", "call": "inject('status')"}
+    assert line(entry) == "in force   inject('status')"
+
+
+def test_removed() -> None:
+    """What is in force no more is named likewise."""
+    entry = {"time": 0.0, "event": "removed", "call": "hold('render')"}
+    assert line(entry) == "removed    hold('render')"
+
+
+def test_reset() -> None:
+    """A reset is said."""
+    assert line({"time": 0.0, "event": "reset"}) == "reset      the journal is empty"
 
 
 def test_reloaded() -> None:

@@ -33,9 +33,11 @@ from wove_http_dev import cli
 from wove_http_dev.cli import state_directory
 from wove_http_dev.cli.main import main
 from wove_http_dev.cli.output import lines_by_thread
-from wove_http_dev.cli.serve import _how_to_connect, _writer
+from wove_http_dev.cli.serve import _how_to_connect, _log_changes, _writer
+from wove_http_dev.cli.serve_log import ServeLog
 from wove_http_dev.cli.state_directory import StateDirectory
 from wove_http_dev.client.definition import CA_VARIABLES
+from wove_http_dev.inspector.control import Control
 from wove_http_dev.service.limits import Limits
 
 pytestmark = pytest.mark.usefixtures("environ", "secret")
@@ -273,7 +275,49 @@ def test_serve_fault(tmp_path: Path) -> None:
 def test_fault_in_force() -> None:
     """A fault of the command line is named in the log."""
     with serving("--fault", "status code=503 times=1") as served:
-        assert "in force   status times=1\n" in served.interrupt()[1]
+        assert "in force   inject('status', times=1)\n" in served.interrupt()[1]
+
+
+@pytest.fixture
+def steered(make_worker: MakeWorker) -> tuple[Control, list[tuple[str, str]]]:
+    """What steers a worker, and what is logged of it: each event with the call that it is of."""
+    logged: list[tuple[str, str]] = []
+    worker = make_worker()
+    control = Control(worker)
+    entries = ServeLog(
+        lambda entry: logged.append((entry["event"], entry.get("call", ""))),
+        clean=worker.journal.clean,
+    )
+    _log_changes(control, entries)
+    return control, logged
+
+
+def test_change_is_logged(steered: tuple[Control, list[tuple[str, str]]]) -> None:
+    """What a client of the control API puts in force is in the log, and when it is removed."""
+    control, logged = steered
+    control.remove_injection(str(control.inject("status")["id"]))
+    assert logged == [("in-force", "inject('status')"), ("removed", "inject('status')")]
+
+
+def test_reset_is_logged(steered: tuple[Control, list[tuple[str, str]]]) -> None:
+    """A reset is in the log, and what it removes."""
+    control, logged = steered
+    control.hold("render")
+    control.reset()
+    assert logged[1:] == [("reset", ""), ("removed", "hold('render')")]
+
+
+def test_other_listeners_are_kept(make_worker: MakeWorker) -> None:
+    """The streams of events are told as well."""
+    told: list[str] = []
+    worker = make_worker()
+    control = Control(worker)
+    control.on_change = lambda: told.append("change")
+    control.on_reset = lambda: told.append("reset")
+    _log_changes(control, ServeLog(lambda entry: None, clean=worker.journal.clean))
+    control.hold("render")
+    control.reset()
+    assert told == ["change", "reset"]
 
 
 @pytest.mark.parametrize(

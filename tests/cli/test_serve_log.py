@@ -12,7 +12,6 @@ from wove_http_dev.cli.serve_log import ServeLog, still_open
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.outcome import CANCELLED, error_outcome
 from wove_http_dev.runs.records import Exchange, Run
-from wove_http_dev.worker import HttpWorker
 
 NOW = 1000.5
 
@@ -247,11 +246,29 @@ def test_cancel(log: Log) -> None:
 
 
 def test_in_force(log: Log) -> None:
-    """A fault that is in force is named with its fields and its selector."""
-    log.log.in_force([HttpWorker().inject("slow-response delay=2", times=3)])
-    assert log.entries == [
-        {"time": NOW, "event": "in-force", "fault": "slow-response delay=2.0 times=3"}
-    ]
+    """What is in force is named by the call that makes it."""
+    log.log.in_force({1: "inject('status')"})
+    assert log.entries == [{"time": NOW, "event": "in-force", "call": "inject('status')"}]
+
+
+def test_still_in_force(log: Log) -> None:
+    """What stays in force is named once."""
+    for _ in range(2):
+        log.log.in_force({1: "inject('status')"})
+    assert log.events == ["in-force"]
+
+
+def test_two_alike(log: Log) -> None:
+    """Two injections of one fault are two."""
+    log.log.in_force({1: "inject('status')", 2: "inject('status')"})
+    assert log.events == ["in-force", "in-force"]
+
+
+def test_removed(log: Log) -> None:
+    """What is in force no more is named."""
+    log.log.in_force({1: "inject('status')"})
+    log.log.in_force({})
+    assert log.entries[1:] == [{"time": NOW, "event": "removed", "call": "inject('status')"}]
 
 
 def test_reloaded(log: Log) -> None:

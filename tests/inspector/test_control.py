@@ -469,3 +469,22 @@ def test_started(wove_http_worker: HttpWorker) -> None:
     """The time of the start is one of the epoch."""
     with inspector(wove_http_worker) as served:
         assert Calls(wove_http_worker, served.port).get("/worker")["started"] <= time.time()
+
+
+def test_in_force(make_worker: MakeWorker) -> None:
+    """What acts on requests is told by the calls that make it."""
+    worker = make_worker()
+    worker.inject("status", times=2, unused_ok=True)
+    worker.hold("render")
+    worker.stub("convert", result=1)
+    calls = control.Control(worker).in_force().values()
+    assert sorted(calls) == ["hold('render')", "inject('status', times=2)", "stub('convert')"]
+
+
+def test_not_in_force(make_worker: MakeWorker) -> None:
+    """What was removed or released acts no more."""
+    worker = make_worker()
+    worker.inject("status").remove()
+    worker.hold("render").release()
+    worker.stub("convert", result=1).remove()
+    assert control.Control(worker).in_force() == {}

@@ -25,6 +25,8 @@ _NAME_WIDTH = 60
 _RED, _GREEN, _YELLOW, _CYAN, _DIM = "1;31", "32", "33", "36", "2"
 _WORDS = {
     "in-force": ("in force", _YELLOW),
+    "removed": ("removed", _CYAN),
+    "reset": ("reset", _CYAN),
     "reloaded": ("reloaded", _CYAN),
     "stopping": ("stopping", _CYAN),
     "run-held": ("held", _YELLOW),
@@ -103,8 +105,10 @@ def _texts(entry: Entry) -> tuple[str, str]:
         return entry.get("args") or "", entry.get("error") or entry.get("result") or ""
     if event == "reloaded":
         return ", ".join(entry["files"]), ""
-    if event == "in-force":
-        return entry["fault"], ""
+    if event in ("in-force", "removed"):
+        return entry["call"], ""
+    if event == "reset":
+        return "the journal is empty", ""
     if event == "stopping":
         return _stopping(entry["runs"]), ""
     if event == "run-held":

@@ -26,6 +26,7 @@ from wove_http_dev.cli.streams import complain
 from wove_http_dev.cli.user_code import end_despite_threads, importable, stuck_runs_ignored
 from wove_http_dev.errors import UsageError
 from wove_http_dev.inspector.connect import Instructions, instructions
+from wove_http_dev.inspector.control import Control
 from wove_http_dev.inspector.inspector import Inspector
 from wove_http_dev.inspector.server import reserve_page_port
 from wove_http_dev.platforms import require_posix
@@ -99,11 +100,29 @@ def serve(
             entries.log("serving", **fields)
         else:
             print(_how_to_reach(worker, connect, inspector), flush=True)
-        entries.in_force(worker.injections)
+        entries.in_force({each: each.call for each in worker.injections})
+        if inspector is not None:
+            _log_changes(inspector.control, entries)
         signals.wait()
         entries.stopping(still_open(worker.journal.runs))
     end_despite_threads(0)
     return 0
+
+
+def _log_changes(control: Control, entries: ServeLog) -> None:
+    """Log what a client of the control API changes from now on."""
+    on_change, on_reset = control.on_change, control.on_reset
+
+    def change() -> None:
+        on_change()
+        entries.in_force(control.in_force())
+
+    def reset() -> None:
+        on_reset()
+        entries.log("reset")
+        entries.in_force(control.in_force())
+
+    control.on_change, control.on_reset = change, reset
 
 
 def _writer(out: LineStream, log: str) -> Callable[[dict[str, Any]], None]:

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from wove_http_dev.cli.log_lines import Entry
 from wove_http_dev.explain.remedies import remedy
-from wove_http_dev.faults.injections import Injection
-from wove_http_dev.fields import changed
 from wove_http_dev.runs.observer import JournalObserver
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import FINISHED, Exchange, Run
@@ -45,6 +43,7 @@ class ServeLog(JournalObserver):
         self._lock = threading.Lock()
         self._started: set[Run] = set()
         """The runs whose start is in the log, and whose end is not."""
+        self._in_force: dict[object, str] = {}
 
     def log(self, event: str, **values: Any) -> None:
         """Log ``event`` now, with further keys."""
@@ -54,12 +53,19 @@ class ServeLog(JournalObserver):
         """Log that ``files`` of the application have changed, and are imported again."""
         self.log("reloaded", files=files)
 
-    def in_force(self, injections: Iterable[Injection]) -> None:
-        """Log the ``injections`` that are in force from the start."""
-        for injection in injections:
-            faults = ", ".join(str(fault) for fault in injection.faults)
-            words = [faults, *changed(injection.selector)]
-            self.log("in-force", fault=" ".join(words)[:TEXT_LIMIT])
+    def in_force(self, calls: Mapping[object, str]) -> None:
+        """Log which faults, holds and stubs have come into force since the last call, and which are
+        in force no more. ``calls`` has what is in force now: objects, each with the call that makes
+        it."""
+        with self._lock:
+            before, self._in_force = self._in_force, dict(calls)
+            for event, some, others in (
+                ("removed", before, calls),
+                ("in-force", calls, before),
+            ):
+                for each, call in some.items():
+                    if each not in others:
+                        self.log(event, call=call[:TEXT_LIMIT])
 
     def stopping(self, runs: Iterable[Run]) -> None:
         """Log that the service is about to stop, and the ``runs`` that have not ended."""

@@ -72,9 +72,10 @@ class Injection:
 
     @property
     def call(self) -> str:
-        """The call of ``inject()`` that makes such an injection."""
+        """The call of ``inject()`` that makes such an injection, without ``unused_ok``, which only
+        strict mode reads."""
         faults = [repr(str(fault)) for fault in self.faults]
-        words = fields_of(Selector)
+        words = {word: each for word, each in fields_of(Selector).items() if word != "unused_ok"}
         given = [word for word in words if getattr(self.selector, word) != words[word].default]
         chosen = [f"{word}={getattr(self.selector, word)!r}" for word in given]
         return f"inject({', '.join([*faults, *chosen])})"

@@ -102,6 +102,14 @@ class Control:
         self.on_reset()
         return {"reset": True}
 
+    def in_force(self) -> dict[object, str]:
+        """Return the injections, holds and stubs that act on requests now, each with the call that
+        makes it."""
+        state = self._state
+        acting: list[Injection | Gate | Stub] = [*state.faults.active, *state.stubs.active]
+        acting += [gate for gate in state.gates.made if not gate.released]
+        return {each: each.call for each in acting}
+
     def faults(self) -> Json:
         """Return the catalogue of faults."""
         return {
