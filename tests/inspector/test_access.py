@@ -82,6 +82,12 @@ def test_cookie(api: Calls) -> None:
     assert api.send("GET", RUNS, {"Cookie": cookie_of(api)}).status == 200
 
 
+def test_cookie_beside_another_of_its_name(api: Calls) -> None:
+    """A page on another port, which shares the cookies of the host, cannot lock the user out."""
+    cookies = f"{cookie_of(api).partition('=')[0]}=another; {cookie_of(api)}"
+    assert api.send("GET", RUNS, {"Cookie": cookies}).status == 200
+
+
 def test_wrong_entry(api: Calls) -> None:
     """A wrong token sets no cookie."""
     answer = api.send("GET", "/?token=wrong")

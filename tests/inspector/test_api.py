@@ -117,6 +117,7 @@ def test_wrong_query(api: Calls, path: str, hint: str) -> None:
         "limit=x",
         "limit=0",
         "limit=-1",
+        "limit=--5",
         "limit=" + "9" * 5000,
         "after=nan",
         "after=1e999",
@@ -207,6 +208,17 @@ def test_any_run_id(api: Calls, run_id: str) -> None:
     """A run whose id has any characters is found by its path."""
     signed_request(api.worker, run_frame(len, {"obj": "x"}, run_id=run_id))
     assert api.get(f"/runs/{urllib.parse.quote(run_id, safe='')}")["run_id"] == run_id
+
+
+def test_run_id_with_a_lone_surrogate(api: Calls) -> None:
+    """A run whose id UTF-8 cannot write is found by the bytes that it would have."""
+    signed_request(api.worker, run_frame(len, {"obj": "x"}, run_id="a\ud800"))
+    assert api.get("/runs/a%ED%A0%80")["run_id"] == "a\ud800"
+
+
+def test_path_that_is_no_utf8(api: Calls) -> None:
+    """Bytes that are no UTF-8 are in no id."""
+    assert api.call("GET", "/runs/%FF").status == 404
 
 
 def test_lone_surrogate(api: Calls) -> None:

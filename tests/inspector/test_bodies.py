@@ -47,6 +47,7 @@ def test_body() -> None:
         ("new_injection", b'{"faults": [1]}', "an entry of faults takes string, not 1"),
         ("nothing", b'{"a": 1}', "unknown field 'a'; leave it out"),
         ("new_stub", b'{"task": "a", "result": Infinity}', "Infinity is no JSON"),
+        ("new_stub", b'{"task": "a", "result": [-1e400]}', "a number is too large"),
     ],
 )
 def test_wrong_body(name: str, data: bytes, message: str) -> None:

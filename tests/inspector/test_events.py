@@ -49,6 +49,7 @@ class Source:
         self.journal = Journal(clock=self.clock)
         self.injections: list[str] = []
         self.described: list[threading.Thread] = []
+        self.added = 0
         words = {"keepalive": 0.0, "pause": lambda _: False, **words}
         self.events = Events(
             run=self._run,
@@ -67,9 +68,11 @@ class Source:
         return {"number": exchange.number, "error": exchange.error}
 
     def add(self, run_id: str = "a") -> Run:
+        self.added += 1
         run = make_run(run_id=run_id)
         run.received = self.clock.now
         self.journal.add_run(run)
+        run.exchange_number = self.added
         return run
 
 
@@ -241,14 +244,24 @@ def test_reset(source: Source) -> None:
     stream = opened(source)
     source.add()
     source.journal.clear()
-    source.events.reset()
+    source.events.reset(source.added)
     assert [event.name for event in pending(stream)] == ["reset"]
 
 
 def test_run_after_a_reset(source: Source) -> None:
     """What comes after a reset is sent after it."""
     stream = opened(source)
-    source.events.reset()
+    source.events.reset(source.added)
+    source.add()
+    assert [event.name for event in pending(stream)] == ["reset", "run"]
+
+
+def test_run_after_a_reset_and_a_clock_set_back(source: Source) -> None:
+    """What comes after a reset is sent, whatever the clock says."""
+    stream = opened(source)
+    source.add()
+    source.events.reset(source.added)
+    source.clock.now -= 3600
     source.add()
     assert [event.name for event in pending(stream)] == ["reset", "run"]
 
@@ -256,8 +269,7 @@ def test_run_after_a_reset(source: Source) -> None:
 def test_run_that_a_reset_released(source: Source) -> None:
     """A run of the time before a reset, which ends after it, is not sent."""
     run, stream = source.add(), opened(source)
-    source.clock.now += 1
-    source.events.reset()
+    source.events.reset(source.added)
     source.journal.finish(run, returned(1))
     assert [event.name for event in pending(stream)] == ["reset"]
 

@@ -135,6 +135,21 @@ def test_no_http(served: ApiServer, data: bytes) -> None:
     assert b"Traceback" not in ask(served, data)
 
 
+@pytest.mark.parametrize(
+    "length", ["x", "-1", "+2", "1, 1", "2_0", "\xb2", "2\r\nContent-Length: 3"]
+)
+def test_content_length_that_is_none(served: ApiServer, length: str) -> None:
+    """A body whose length is unknown is 400, and not taken for an empty one (RFC 9112, 6.3)."""
+    head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"
+    assert ask(served, head.encode("latin-1")).startswith(b"HTTP/1.1 400 ")
+
+
+def test_expect_is_answered_once(served: ApiServer) -> None:
+    """A client that waits for it gets one ``100 Continue`` (RFC 9110, 10.1.1)."""
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n{}"
+    assert ask(served, head).count(b"100 Continue") == 1
+
+
 def test_headers_of_a_refusal(served: ApiServer) -> None:
     """What the application never sees is answered with the same headers."""
     found = ask(served, b"GET / HTTP/x\r\n\r\n")

@@ -72,10 +72,13 @@ class Access:
 
     def check_token(self, request: Request) -> None:
         """Raise :class:`AccessError` unless the request has the token, or the cookie for it."""
-        if not self._has_bearer(request) and not self._same(
-            request.cookies.get(self.cookie_name, ""), self._cookie
+        # Each of that name: a page on another port of this host can set one for a longer path,
+        # which a browser sends first (RFC 6265, 5.4).
+        cookies = request.cookies.getlist(self.cookie_name)
+        if not self._has_bearer(request) and not any(
+            self._same(each, self._cookie) for each in cookies
         ):
-            sent = "Authorization" in request.headers or self.cookie_name in request.cookies
+            sent = "Authorization" in request.headers or cookies
             problem = "the token is not this server's" if sent else "a token is needed"
             raise AccessError(401, problem, _ADDRESS)
 

@@ -58,7 +58,11 @@ def _path(request: Request) -> str:
         target = f"/{target.partition('://')[2].partition('/')[2]}"
     for escape, kept in (("%25", "%2525"), ("%2F", "%252F"), ("%2f", "%252F")):
         target = target.replace(escape, kept)
-    return urllib.parse.unquote(target)
+    data = urllib.parse.unquote_to_bytes(target)
+    try:
+        return data.decode("utf-8", "surrogatepass")  # an id may have lone surrogates
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "replace")
 
 
 class Api:

@@ -4,6 +4,8 @@ schemas of its route."""
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -21,6 +23,7 @@ DEPTH_LIMIT = 64
 """How deep lists and objects of a body may be nested."""
 _DIGITS = 400
 """Digits of the longest number; Python needs seconds for one of a million."""
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
 _KINDS: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -66,7 +69,7 @@ def _convert(name: str, text: str, schema: Schema) -> Any:
             raise UsageError(f"parameter {name} takes true or false, not {text!r}")
         return text == "true"
     if kind == "integer":
-        if not (text.isascii() and text.lstrip("-").isdigit() and len(text) < 20):
+        if not _WHOLE.fullmatch(text):
             raise UsageError(f"parameter {name} takes a whole number, not {text!r}")
         return int(text)
     return text
@@ -74,7 +77,9 @@ def _convert(name: str, text: str, schema: Schema) -> Any:
 
 def _parse(data: bytes) -> Any:
     try:
-        value = json.loads(data.decode("utf-8"), parse_int=_whole, parse_constant=_no_json)
+        value = json.loads(
+            data.decode("utf-8"), parse_int=_whole, parse_float=_finite, parse_constant=_no_json
+        )
     except UnicodeDecodeError:
         raise UsageError("the body is not UTF-8") from None
     except RecursionError:
@@ -89,6 +94,13 @@ def _whole(text: str) -> int:
     if len(text) > _DIGITS:
         raise ValueError("a number has too many digits")
     return int(text)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):  # 1e400: no answer could have it
+        raise ValueError("a number is too large")
+    return number
 
 
 def _no_json(name: str) -> NoReturn:

@@ -9,6 +9,7 @@ last change that it has sent, so a reader that reads nothing costs no memory her
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 import weakref
@@ -61,7 +62,6 @@ class Events(JournalObserver):
         self._keepalive = keepalive
         self._stopped = threading.Event()
         self._pause = pause if pause is not None else self._stopped.wait
-        self._clock = clock
         self._epoch = str(int(clock() * 1000))
         self._changed = threading.Condition(threading.Lock())
         self._number = 0
@@ -69,7 +69,8 @@ class Events(JournalObserver):
         """The newest change of each record, by its ``id()``, in the order of the changes."""
         self._forgotten = 0
         """The number of the newest change that is not among the notes."""
-        self._reset_at = 0.0
+        self._reset_at = 0
+        """The number of the newest exchange before the last reset."""
         self._idle = 0
         self._streams: set[EventStream] = set()
 
@@ -109,11 +110,11 @@ class Events(JournalObserver):
         with self._changed:
             self._count()
 
-    def reset(self) -> None:
-        """Send ``reset``, and nothing about the runs and exchanges before it. To be called after
-        the journal was emptied."""
+    def reset(self, newest: int) -> None:
+        """Send ``reset``, and nothing about the exchanges up to the number ``newest``, and their
+        runs. To be called after the journal was emptied."""
         with self._changed:
-            self._reset_at = self._clock()
+            self._reset_at = newest
             self._notes.clear()
             self._notes["reset"] = _Note(self._count(), None)
 
@@ -209,10 +210,14 @@ class Events(JournalObserver):
         if note.reference is None:
             return self._event("reset", {}, note.number)
         record = note.reference()
-        if record is None or record.received < self._reset_at:
+        if record is None:
             return b""
         if isinstance(record, Run):
+            if (record.exchange_number or math.inf) <= self._reset_at:
+                return b""
             return self._event("run", self._describe_run(record), note.number)
+        if record.number <= self._reset_at:
+            return b""
         return self._event("exchange", self._describe_exchange(record), note.number)
 
     def _id_line(self, number: int) -> bytes:

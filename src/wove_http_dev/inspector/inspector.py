@@ -34,7 +34,7 @@ class Inspector:
     ) -> None:
         access = Access(token, port.number)
         self.control = Control(worker, page_url=page_url(port), connect=connect)
-        self.events = _events(self.control)
+        self.events = _events(self.control, worker)
         """What ``GET events`` streams."""
         worker.journal.observe(self.events)
         self._server = ApiServer(Api(self.control, access, self.events.stream), port)
@@ -63,7 +63,7 @@ def _run(run: Run) -> shapes.Json:
     return shapes.run_json(run, () if run.exchange_number is None else [run.exchange_number])
 
 
-def _events(control: Control) -> Events:
+def _events(control: Control, worker: HttpWorker) -> Events:
     events = Events(
         run=_run,
         exchange=shapes.exchange_json,
@@ -74,7 +74,7 @@ def _events(control: Control) -> Events:
         },
     )
     control.on_change = events.lists_changed
-    control.on_reset = events.reset
+    control.on_reset = lambda: events.reset(worker.journal.forgotten)
     return events
 
 

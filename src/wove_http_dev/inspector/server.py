@@ -275,9 +275,22 @@ class _Handler(WSGIRequestHandler):
         except ValueError:  # urllib cannot split every target
             self.send_error(400)
             return
+        if not self._has_one_length():
+            self.send_error(400)
+            return
         if self.request_version < self.protocol_version:
             self.protocol_version = "HTTP/1.0"  # whose clients do not know chunks
         super().run_wsgi()
+
+    def handle_expect_100(self) -> bool:
+        """Send nothing: werkzeug sends ``100 Continue`` itself."""
+        return True
+
+    def _has_one_length(self) -> bool:
+        """Whether the request has no ``Content-Length``, or a valid one (RFC 9112, 6.3). Werkzeug
+        takes one that is not a number for none, and so a body for an empty one."""
+        lengths = set(self.headers.get_all("Content-Length", ()))
+        return len(lengths) < 2 and all(each.isascii() and each.isdigit() for each in lengths)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer a request that is not HTTP, or too large, in JSON."""

@@ -278,6 +278,11 @@ class Journal:
         return self._forgotten > 0
 
     @property
+    def forgotten(self) -> int:
+        """The number of the newest exchange that :meth:`clear` has removed; 0 for none."""
+        return self._forgotten
+
+    @property
     def size(self) -> int:
         """The bytes that everything in the journal takes."""
         with self._changed:
