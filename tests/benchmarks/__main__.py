@@ -1,7 +1,7 @@
 """The speed table. Every figure is a median with its minimum and maximum, and a ratio against a
 peer measured in the same run, round by round, so that a machine's drift cancels out.
 
-    python -m tests.benchmarks [--rounds N] [NAME …]
+    python -m tests.benchmarks [--rounds N] [--seconds S] [NAME …]
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from werkzeug.datastructures import Headers
 from wove import weave
 
 from tests.benchmarks import peers
+from tests.benchmarks.page import measure_page
 from tests.benchmarks.slow_clients import measure_slow_clients
 from wove_http_dev import HttpWorker
 from wove_http_dev.protocol.authenticator import Authenticator
@@ -339,14 +340,19 @@ BENCHMARKS = {
     "nonces": bench_nonces,
     "memory": bench_memory,
 }
-BY_NAME_ONLY = {"slow-clients": bench_slow_clients}
-"""Run only if named: without a peer, and several minutes long."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     parser.add_argument("--rounds", type=int, default=7)
-    every = {**BENCHMARKS, **BY_NAME_ONLY}
+    parser.add_argument(
+        "--seconds", type=float, default=60.0, help="of each condition of page (default: 60)"
+    )
+    by_name_only: dict[str, Callable[[int], None]] = {  # without a peer, and minutes long
+        "slow-clients": bench_slow_clients,
+        "page": lambda _: measure_page(arguments.seconds),
+    }
+    every = {**BENCHMARKS, **by_name_only}
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(every)}")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(every):
