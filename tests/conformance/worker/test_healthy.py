@@ -63,7 +63,7 @@ def test_the_service_of_this_package_passes_in_other_forms(
     assert failures(check(worker.url, *ids, exclude=SLOW, **credentials(worker))) == []
 
 
-@pytest.mark.parametrize("ids", parts(WORKER_CASES, 3), ids=lambda ids: f"{ids[0]}-and-others")
+@pytest.mark.parametrize("ids", parts(WORKER_CASES, 6), ids=lambda ids: f"{ids[0]}-and-others")
 @pytest.mark.parametrize("name", references.NEEDS)
 def test_a_reference_worker_passes(
     name: str,
