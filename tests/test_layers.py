@@ -35,6 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("assertions", "measurement"),
     ("explain",),
     ("inspector",),
+    ("controlled",),
     ("conformance.executor", "conformance.test_worker_cases", "pytest_plugin"),
     ("cli",),
     ("__main__",),

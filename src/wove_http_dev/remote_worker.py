@@ -2,79 +2,67 @@
 
 With ``--wove-http-url``, tests run against a service that is already running. Reading a member that
 only a worker of this process has skips the test with a reason. Strict mode is off.
+(``controlled.worker`` is for a ``serve`` whose control API is known.)
 """
 
 from __future__ import annotations
 
 import ssl
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, overload
 
 from wove_http_dev.client_side import ClientSide
 from wove_http_dev.errors import UsageError, cannot_travel
 from wove_http_dev.options import Options, hide_secrets
-from wove_http_dev.protocol.credentials import credentials
+from wove_http_dev.protocol.credentials import Credentials, credentials
 from wove_http_dev.secret import hide, shown_url
 
 LOCAL_ONLY = "needs a worker of this process, not the one of --wove-http-url"
 
 
-class _LocalOnly:
+class LocalOnly:
     """A member that only a worker of this process has: reading it skips the test."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
     @overload
-    def __get__(self, worker: None, owner: type) -> _LocalOnly: ...
+    def __get__(self, worker: None, owner: type) -> LocalOnly: ...
     @overload
-    def __get__(self, worker: RemoteWorker, owner: type) -> NoReturn: ...
-    def __get__(self, worker: RemoteWorker | None, owner: type) -> _LocalOnly:
+    def __get__(self, worker: RemoteSide, owner: type) -> NoReturn: ...
+    def __get__(self, worker: RemoteSide | None, owner: type) -> LocalOnly:
         if worker is None:
             return self
         worker._skip(f"worker.{self._name} {LOCAL_ONLY}")
 
 
-class RemoteWorker(ClientSide):
-    """The worker service at ``url``.
+class RemoteSide(ClientSide):
+    """The address of a worker service that another process runs, and what trusts its
+    certificate."""
 
-    ``skip(reason)`` is called for an option or a member that only a worker of this process has.
-    Raises :class:`UsageError` for a URL, credentials or a CA file that cannot be used.
-    """
+    _skip: Callable[[str], NoReturn]
+    """Ends the test, which needs what only a worker of this process has."""
+    _url: str
+    _port: int
+    _ca_file: str | None
+    _context: ssl.SSLContext | None
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        secret: str | None,
-        token: str | None,
-        ca_file: str | None,
-        skip: Callable[[str], NoReturn],
-        **options: Any,
-    ) -> None:
-        options, secret, token = hide_secrets(options), hide(secret), hide(token)
+    def _set_address(self, url: str, ca_file: str | None) -> None:
+        """Raises :class:`UsageError` for a URL, or a CA file, that cannot be used."""
         self._url, self._port = url, _port_of(url)
-        self._skip = skip
-        if secret is not None and token is not None:
-            raise UsageError("give --wove-http-secret-… or --wove-http-bearer-…, not both")
-        mode = "bearer" if token else "signed" if secret else "none"
-        given = Options.of(**{**options, "strict": False})
-        super().__init__(given, credentials(mode, secret=secret or token, key=given.key))
         self._ca_file = ca_file
         self._context = _trusting(ca_file) if ca_file else None
-        for name in ("faults", "hosts", "impersonate", "isolated"):
-            if getattr(given, name):
-                skip(f"{name}= {LOCAL_ONLY}")
+
+    def _skip_unless_remote(self, options: Mapping[str, Any], names: Iterable[str]) -> None:
+        """Skip the test if it asks for one of the options ``names``, or for other credentials."""
+        for name in names:
+            if getattr(self.options, name):
+                self._skip(f"{name}= {LOCAL_ONLY}")
+        mode = self.credentials.mode
         asked = options.get("security", mode)
         if asked != mode:
-            skip(f"security={asked!r} {LOCAL_ONLY}; the tests run with {mode!r} here")
-
-    def __repr__(self) -> str:
-        return f"<RemoteWorker {self.environment!r} {shown_url(self.url)}>"
-
-    def __reduce__(self) -> Any:
-        raise cannot_travel(self)
+            self._skip(f"security={asked!r} {LOCAL_ONLY}; the tests run with {mode!r} here")
 
     @property
     def url(self) -> str:
@@ -98,6 +86,46 @@ class RemoteWorker(ClientSide):
     @property
     def _client_context(self) -> ssl.SSLContext | None:
         return self._context
+
+    def __reduce__(self) -> Any:
+        raise cannot_travel(self)
+
+
+def remote_credentials(secret: str | None, token: str | None, options: Options) -> Credentials:
+    """Return the credentials of a service with the signing ``secret``, or the bearer ``token``;
+    without either, those of one with ``security="none"``."""
+    if secret is not None and token is not None:
+        raise UsageError("give --wove-http-secret-… or --wove-http-bearer-…, not both")
+    mode = "bearer" if token else "signed" if secret else "none"
+    return credentials(mode, secret=secret or token, key=options.key)
+
+
+class RemoteWorker(RemoteSide):
+    """The worker service at ``url``.
+
+    ``skip(reason)`` is called for an option or a member that only a worker of this process has.
+    Raises :class:`UsageError` for a URL, credentials or a CA file that cannot be used.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        secret: str | None,
+        token: str | None,
+        ca_file: str | None,
+        skip: Callable[[str], NoReturn],
+        **options: Any,
+    ) -> None:
+        options, secret, token = hide_secrets(options), hide(secret), hide(token)
+        self._skip = skip
+        given = Options.of(**{**options, "strict": False})
+        super().__init__(given, remote_credentials(secret, token, given))
+        self._set_address(url, ca_file)
+        self._skip_unless_remote(options, ("faults", "hosts", "impersonate", "isolated"))
+
+    def __repr__(self) -> str:
+        return f"<RemoteWorker {self.environment!r} {shown_url(self.url)}>"
 
     def why_not(self, fault: object) -> NoReturn:
         """Skip the test: no fault can be injected into another process."""
@@ -129,25 +157,25 @@ class RemoteWorker(ClientSide):
 
     # Members that only HttpWorker has
 
-    exchanges = _LocalOnly()
-    runs = _LocalOnly()
-    all_runs = _LocalOnly()
-    journal = _LocalOnly()
-    wait_for = _LocalOnly()
-    assert_ran = _LocalOnly()
-    assert_not_ran = _LocalOnly()
-    inject = _LocalOnly()
-    injections = _LocalOnly()
-    gates = _LocalOnly()
-    stub = _LocalOnly()
-    hold = _LocalOnly()
-    reset = _LocalOnly()
-    running = _LocalOnly()
-    start = _LocalOnly()
-    stop = _LocalOnly()
-    restart = _LocalOnly()
-    crash = _LocalOnly()
-    impersonate = _LocalOnly()
+    exchanges = LocalOnly()
+    runs = LocalOnly()
+    all_runs = LocalOnly()
+    journal = LocalOnly()
+    wait_for = LocalOnly()
+    assert_ran = LocalOnly()
+    assert_not_ran = LocalOnly()
+    inject = LocalOnly()
+    injections = LocalOnly()
+    gates = LocalOnly()
+    stub = LocalOnly()
+    hold = LocalOnly()
+    reset = LocalOnly()
+    running = LocalOnly()
+    start = LocalOnly()
+    stop = LocalOnly()
+    restart = LocalOnly()
+    crash = LocalOnly()
+    impersonate = LocalOnly()
 
 
 def _port_of(url: str) -> int:

@@ -30,6 +30,7 @@ OTHER_MEANINGS = {
     ("cli/ctl.py", "status"),  # a word of ctl
     ("cli/ctl_operations.py", "status"),
     ("cli/ctl_text.py", "status"),  # that of an answer
+    ("controlled/records.py", "status"),  # that of an answer
     ("inspector/api.py", "status"),  # that of GET /health
     ("inspector/shapes.py", "status"),  # that of an answer
     ("tls_contexts.py", "self-signed"),  # the name in such a certificate

@@ -242,8 +242,8 @@ def test_refused_token() -> None:
     refused = {"error": "the token is not this server's", "hint": "open the address"}
     text = str(error_of(answer(401, refused)))
     assert text == (
-        "the token is not this server's; give the token of this serve: its --state-dir, or"
-        " --token-file"
+        "the token is not this server's; give that of this serve, which is in the file token of its"
+        " --state-dir"
     )
 
 

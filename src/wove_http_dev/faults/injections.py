@@ -52,7 +52,7 @@ class Injection:
         self.place = place
         """File and line of the call that made this injection, for example ``test_app.py:12``; empty
         for one of an option or a marker."""
-        self.hits = 0
+        self._hits = 0
         self.redirected: list[Exchange] = []
         """The newest requests (at most 200) that arrived at the second origin because of a fault of
         this injection."""
@@ -65,7 +65,7 @@ class Injection:
 
     def __repr__(self) -> str:
         words = [", ".join(str(fault) for fault in self.faults), *changed(self.selector)]
-        return shortened(f"<Injection {' '.join(words)}; {self.hits} hit(s)>", REPR_LIMIT)
+        return shortened(f"<Injection {' '.join(words)}; {self._hits} hit(s)>", REPR_LIMIT)
 
     def __reduce__(self) -> Any:
         raise cannot_travel(self)
@@ -111,14 +111,21 @@ class Injection:
         del self.redirected[:-REDIRECTED_KEPT]
 
     def account(self, *, seen: int, hits: int, missed: list[str] | None = None) -> None:
-        """Set the counts that an isolated worker's child process reports."""
-        self._seen, self.hits = seen, hits
+        """Set the counts that the process reports in which the faults act."""
+        self._seen, self._hits = seen, hits
         if missed is not None:
             self.missed = missed
 
     @property
+    def hits(self) -> int:
+        """The number of requests (or connections) that were hit."""
+        self._injections.fetch()
+        return self._hits
+
+    @property
     def seen(self) -> int:
         """The number of requests (or connections) that matched, hit or let through."""
+        self._injections.fetch()
         return self._seen
 
     @property
@@ -129,7 +136,7 @@ class Injection:
     @property
     def spent(self) -> bool:
         """Whether the injection has hit ``times`` requests."""
-        return self.selector.times is not None and self.hits >= self.selector.times
+        return self.selector.times is not None and self._hits >= self.selector.times
 
     def decides(self, claim: Claim | None) -> bool:
         """Whether the injection is considered for the request with the body ``claim``; for a
@@ -167,7 +174,7 @@ class Injection:
             if chance >= self.selector.probability:
                 self._note(f"let through by probability={self.selector.probability}")
                 return False
-        self.hits += 1
+        self._hits += 1
         return True
 
 
@@ -243,6 +250,9 @@ class Injections:
         """Called after injections were added or removed."""
         self.on_decision: Callable[[Injection], None] = lambda injection: None
         """Called, under the lock, after an injection was considered."""
+        self.fetch: Callable[[], None] = lambda: None
+        """Called before a count is read: fetches the counts, where another process counts and does
+        not report it."""
         self.clean: Callable[[str], str] = lambda text: text[:CLAIM_LIMIT]
         """Makes text of a request that nobody has authenticated fit to be shown."""
         self._lock = threading.Lock()

@@ -113,8 +113,7 @@ class ControlClient:
 
     def inject(
         self,
-        fault: str,
-        *,
+        *faults: str,
         task: str | None = None,
         command: str | None = None,
         times: int | None = None,
@@ -123,8 +122,8 @@ class ControlClient:
         seed: int | None = None,
         initial_values: bool | None = None,
     ) -> Json:
-        """Put a fault, written as on the command line, in force; return its injection. The other
-        words are those of ``HttpWorker.inject``."""
+        """Put a fault, written as on the command line, in force, or several that act together;
+        return the injection. The other words are those of ``HttpWorker.inject``."""
         words = _given(
             task=task,
             command=command,
@@ -134,7 +133,8 @@ class ControlClient:
             seed=seed,
             initial_values=initial_values,
         )
-        return self._object("POST", "injections", {"fault": fault, **words})
+        named = {"fault": faults[0]} if len(faults) == 1 else {"faults": list(faults)}
+        return self._object("POST", "injections", {**named, **words})
 
     def remove_injection(self, injection_id: int | str) -> None:
         """Remove an injection."""
@@ -290,7 +290,7 @@ class ControlClient:
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise self._another(response) from None
         if response.status == 401:
-            hint = "give the token of this serve: its --state-dir, or --token-file"
+            hint = "give that of this serve, which is in the file token of its --state-dir"
         kind = _ERRORS.get(response.status, UsageError)
         raise kind("; ".join(filter(None, [problem, hint])))
 

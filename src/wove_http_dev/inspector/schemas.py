@@ -165,6 +165,7 @@ SCHEMAS: dict[str, Schema] = {
         hits=_described(INTEGER, "requests or connections that were hit"),
         seen=_described(INTEGER, "requests or connections that matched"),
         active=_described(BOOLEAN, "whether it may still hit one"),
+        redirected=_described(INTEGER, "requests that followed to the second origin"),
         background=_described(BOOLEAN, "whether an option of the worker made it"),
     ),
     "injections": _list("injections"),

@@ -139,6 +139,7 @@ def injection_json(number: int, injection: Injection, active: bool) -> Json:
         "hits": injection.hits,
         "seen": injection.seen,
         "active": active and not injection.spent,
+        "redirected": len(injection.redirected),
         "background": injection.background,
     }
 

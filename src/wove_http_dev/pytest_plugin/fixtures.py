@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import pytest
 
-from wove_http_dev.pytest_plugin.settings import seed, setting
+from wove_http_dev.pytest_plugin.settings import is_remote, seed
 from wove_http_dev.pytest_plugin.stash import PASSED, WORKERS
 
 if TYPE_CHECKING:
@@ -106,7 +106,8 @@ def wove_http_worker_factory(
             workers.append(worker)  # now: of one that never ran there is nothing to report
             stack.enter_context(worker.configured())
             stack.callback(_check, worker, request.node)
-            # With --wove-http-url it is a RemoteWorker, whose other members skip.
+            # With --wove-http-url it is a RemoteWorker, or a ControlledWorker: of these, members
+            # that only a worker of this process has skip.
             return cast("HttpWorker", worker)
 
         yield factory
@@ -166,12 +167,16 @@ def _wove_http_session_test(
     """What one test does with the session's worker; the plugin adds it to the test's fixtures, as
     the first one, so that it ends last."""
     from wove_http_dev.worker import HttpWorker
+    from wove_http_dev.worker_side import WorkerSide
 
-    worker = wove_http_session_worker
+    worker = cast("ClientSide", wove_http_session_worker)
     workers = request.node.stash.setdefault(WORKERS, [])
     with ExitStack() as stack:
-        if isinstance(worker, HttpWorker):  # with --wove-http-url it is a RemoteWorker
+        if isinstance(worker, HttpWorker):
             worker.start()  # a test may have stopped it
+        elif isinstance(worker, WorkerSide):  # of another process
+            worker.reset()  # others may have used it since the last test
+        if isinstance(worker, WorkerSide):
             stack.callback(worker.reset)
         workers.append(worker)
         stack.callback(workers.remove, worker)
@@ -206,10 +211,10 @@ def _free_name(base: str, workers: list[ClientSide]) -> str:
 
 
 def _make_worker(request: pytest.FixtureRequest, options: dict[str, Any]) -> ClientSide:
-    if setting(request.config, "--wove-http-url") is not None:
+    if is_remote(request.config):
         from wove_http_dev.pytest_plugin.remote import remote_worker
 
-        return remote_worker(request.config, options)
+        return remote_worker(request.config, options, label=request.node.nodeid)
     from wove_http_dev.worker import HttpWorker
 
     defaults: dict[str, Any] = {

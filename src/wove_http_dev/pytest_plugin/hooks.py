@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from wove_http_dev.pytest_plugin.settings import (
+    CONTROL,
     REMOTE_OPTIONS,
     SEED,
+    URL,
     add_ini_options,
+    is_remote,
     seed,
     setting,
 )
@@ -36,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the ``--wove-http-…`` options."""
     group = parser.getgroup("wove-http", "Wove http/https worker")
     group.addoption(
-        "--wove-http-url",
+        URL,
         metavar="URL",
         help="run the tests against the worker service at URL instead of starting workers",
     )
@@ -55,6 +58,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--wove-http-ca-file", metavar="FILE", help="CA certificate of that service, PEM"
     )
     group.addoption(
+        CONTROL,
+        metavar="URL",
+        help="control API of that service, if it is wove-http-dev serve: inject(), runs, … then"
+        " work as well (without --wove-http-url: the service of that API)",
+    )
+    group.addoption(
+        f"{CONTROL}-token-env",
+        metavar="NAME",
+        help="environment variable that holds the token of the control API",
+    )
+    group.addoption(
+        f"{CONTROL}-token-file",
+        metavar="FILE",
+        help="file that holds nothing but the token of the control API",
+    )
+    group.addoption(
         SEED,
         metavar="N",
         type=int,
@@ -68,7 +87,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for line in MARKERS.values():
         config.addinivalue_line("markers", line)
     seed(config)  # raises if it is no number
-    if any(config.getoption(flag) for flag in REMOTE_OPTIONS) or setting(config, REMOTE_OPTIONS[0]):
+    if any(config.getoption(flag) for flag in REMOTE_OPTIONS) or is_remote(config):
         from wove_http_dev.pytest_plugin.remote import check_remote
 
         check_remote(config)
@@ -76,12 +95,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Name the worker service that the tests run against, if it is not started by them."""
-    url = setting(config, "--wove-http-url")
-    if url is None:
+    if not is_remote(config):
         return []
     from wove_http_dev.secret import shown_url
 
-    return [f"wove-http: the worker service at {shown_url(url)} (--wove-http-url)"]
+    url, control = setting(config, URL), setting(config, CONTROL)
+    lines = []
+    if url is not None:
+        lines.append(f"wove-http: the worker service at {shown_url(url)} ({URL})")
+    if control is not None:
+        lines.append(f"wove-http: the control API at {shown_url(control)} ({CONTROL})")
+    return lines
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

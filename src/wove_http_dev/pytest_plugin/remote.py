@@ -1,25 +1,38 @@
-"""``--wove-http-url`` and related options: run the tests against a service that is already
-running."""
+"""``--wove-http-url``, ``--wove-http-control`` and related options: run the tests against a service
+that is already running."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from wove_http_dev.pytest_plugin.settings import REMOTE_OPTIONS, setting
+from wove_http_dev.pytest_plugin.settings import (
+    CONTROL,
+    CONTROL_TOKEN,
+    REMOTE_OPTIONS,
+    URL,
+    is_remote,
+    seed,
+    setting,
+)
 
 if TYPE_CHECKING:
-    from wove_http_dev.remote_worker import RemoteWorker
+    from wove_http_dev.client_side import ClientSide
 
 
 def check_remote(config: pytest.Config) -> None:
     """Raise :class:`pytest.UsageError` if the options cannot be used."""
-    if setting(config, "--wove-http-url") is None:
-        for option in REMOTE_OPTIONS:
-            if config.getoption(option):
-                raise pytest.UsageError(f"{option} is used only with --wove-http-url")
+    for option in REMOTE_OPTIONS:
+        if not config.getoption(option):
+            continue
+        if not is_remote(config):
+            raise pytest.UsageError(f"{option} is used only with {URL}")
+        if option in CONTROL_TOKEN and setting(config, CONTROL) is None:
+            raise pytest.UsageError(f"{option} is used only with {CONTROL}")
+    if not is_remote(config):
         return
     from wove_http_dev.errors import UsageError
 
@@ -29,22 +42,55 @@ def check_remote(config: pytest.Config) -> None:
         raise pytest.UsageError(str(exc)) from None
 
 
-def remote_worker(config: pytest.Config, options: Mapping[str, Any]) -> RemoteWorker:
-    """Return the worker at ``--wove-http-url``, with the test's ``options``."""
-    from wove_http_dev.options import given_secret
+def remote_worker(
+    config: pytest.Config, options: Mapping[str, Any], *, label: str = ""
+) -> ClientSide:
+    """Return the worker at ``--wove-http-url``, or that of ``--wove-http-control``, with the test's
+    ``options``. ``label`` makes its random faults repeatable."""
+    url = setting(config, URL)
+    reach: dict[str, Any] = {
+        "secret": _secret(config, "--wove-http-secret"),
+        "token": _secret(config, "--wove-http-bearer"),
+        "ca_file": setting(config, "--wove-http-ca-file"),
+        "skip": pytest.skip,
+    }
+    if setting(config, CONTROL) is not None:
+        return _controlled(config, url, {**options, **reach, "label": label, "seed": seed(config)})
     from wove_http_dev.remote_worker import RemoteWorker
 
-    url = setting(config, "--wove-http-url")
     assert url is not None
+    return RemoteWorker(url, **reach, **options)
 
-    def secret(flag: str) -> str | None:
-        return given_secret(flag, setting(config, f"{flag}-env"), setting(config, f"{flag}-file"))
 
-    return RemoteWorker(
-        url,
-        secret=secret("--wove-http-secret"),
-        token=secret("--wove-http-bearer"),
-        ca_file=setting(config, "--wove-http-ca-file"),
-        skip=pytest.skip,
-        **options,
-    )
+def _secret(config: pytest.Config, flag: str) -> str | None:
+    from wove_http_dev.options import given_secret
+
+    return given_secret(flag, setting(config, f"{flag}-env"), setting(config, f"{flag}-file"))
+
+
+def _controlled(config: pytest.Config, url: str | None, words: dict[str, Any]) -> ClientSide:
+    from wove_http_dev.controlled.worker import ControlledWorker, check_control
+    from wove_http_dev.errors import UsageError
+    from wove_http_dev.inspector.client import ControlClient
+
+    token = _secret(config, f"{CONTROL}-token")
+    if token is None:
+        raise UsageError(
+            f"{CONTROL} needs {CONTROL_TOKEN[0]} or {CONTROL_TOKEN[1]}: serve keeps the token in"
+            " the file token of its --state-dir"
+        )
+    try:
+        client = ControlClient(setting(config, CONTROL) or "", token)
+        told = check_control(client, url)
+    except UsageError as exc:
+        raise UsageError(f"{CONTROL}: {exc}") from None
+    if words["ca_file"] is None and told["ca_file"] and os.path.isfile(told["ca_file"]):
+        words["ca_file"] = told["ca_file"]  # serve is on this machine
+    mode, secret = told["security"], words["token" if told["security"] == "bearer" else "secret"]
+    if mode != "none" and secret is None:
+        kind = "bearer" if mode == "bearer" else "secret"
+        raise UsageError(
+            f"the worker of {CONTROL} takes {mode} requests only: give --wove-http-{kind}-env or"
+            f" --wove-http-{kind}-file"
+        )
+    return ControlledWorker(client, told["url"] if url is None else url, **words)

@@ -10,7 +10,10 @@ CREDENTIALS = (
     "--wove-http-bearer-env",
     "--wove-http-bearer-file",
 )
-REMOTE_OPTIONS = ("--wove-http-url", *CREDENTIALS, "--wove-http-ca-file")
+URL = "--wove-http-url"
+CONTROL = "--wove-http-control"
+CONTROL_TOKEN = (f"{CONTROL}-token-env", f"{CONTROL}-token-file")
+REMOTE_OPTIONS = (URL, *CREDENTIALS, "--wove-http-ca-file", CONTROL, *CONTROL_TOKEN)
 SEED = "--wove-http-seed"
 
 
@@ -34,13 +37,19 @@ def setting(config: pytest.Config, flag: str) -> str | None:
     value = config.getoption(flag)
     if value not in (None, ""):  # "": a shell's variable that is not set
         return str(value)
-    if flag in CREDENTIALS and any(config.getoption(each) is not None for each in CREDENTIALS):
-        return None
+    for group in (CREDENTIALS, CONTROL_TOKEN):
+        if flag in group and any(config.getoption(each) is not None for each in group):
+            return None
     text = str(config.getini(ini_name(flag)) or "").strip()
     if text and flag.endswith("-file"):
         directory = config.rootpath if config.inipath is None else config.inipath.parent
         return str(directory / text)
     return text or None
+
+
+def is_remote(config: pytest.Config) -> bool:
+    """Whether the tests run against a worker service that is already running."""
+    return any(setting(config, flag) is not None for flag in (URL, CONTROL))
 
 
 def seed(config: pytest.Config) -> int:

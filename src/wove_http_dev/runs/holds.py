@@ -6,7 +6,7 @@ import asyncio
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from types import CoroutineType
 from typing import Any, cast
 
@@ -64,6 +64,8 @@ class Gate:
         """Only the journal keeps a run, because it is limited."""
         self._count = 0
         self._changed = threading.Condition()
+        self.on_release: Callable[[], None] = lambda: None
+        """Called after the gate was released here."""
 
     def __repr__(self) -> str:
         tasks = "all tasks" if self.task is None else repr(self.task)
@@ -76,6 +78,7 @@ class Gate:
     @property
     def runs(self) -> list[Run]:
         """The runs that have arrived at the gate, in order, as far as the journal has them."""
+        self._fetch()
         with self._changed:
             return [run for run in (reference() for reference in self._arrived) if run is not None]
 
@@ -89,11 +92,10 @@ class Gate:
 
     def _wait_arrived(self, n: int, timeout: float, *, hint: str = "") -> list[Run]:
         check_wait("n", n, timeout)
-        with self._changed:
-            if self._changed.wait_for(lambda: self._count >= n, timeout):
-                return self.runs
-            done = "arrived at the gate"
-            text = self._journal.shortfall(self.task, self._count, n, done, timeout)
+        if self._journal.wait_on(self._changed, lambda: self._count >= n, timeout):
+            return self.runs
+        done = "arrived at the gate"
+        text = self._journal.shortfall(self.task, self._count, n, done, timeout)
         raise WaitTimeoutError(f"{text}{hint}\n{self._journal.explain()}")
 
     @property
@@ -154,6 +156,16 @@ class Gate:
         """Release the held runs, and hold no further ones."""
         with self._changed:
             self._release()
+        self.on_release()
+
+    def account(self, *, count: int, runs: Iterable[Run], released: bool) -> None:
+        """Set what another process, whose worker holds the runs, reports: ``count`` runs have
+        arrived, of which the journal has ``runs``."""
+        with self._changed:
+            self._count = count
+            self._arrived = deque(map(weakref.ref, runs))
+            self._released |= released
+            self._changed.notify_all()
 
     def _release(self) -> None:
         self._released = True
@@ -164,7 +176,12 @@ class Gate:
     @property
     def released(self) -> bool:
         """Whether the gate has been released."""
+        self._fetch()
         return self._released
+
+    def _fetch(self) -> None:
+        if self._journal.feed is not None:
+            self._journal.feed()
 
     def __enter__(self) -> Gate:
         return self
@@ -246,7 +263,7 @@ class Gates:
     def tasks(self) -> list[str | None]:
         """The tasks (names, globs, ``None`` for all) whose runs are held."""
         with self._lock:
-            return [gate.task for gate in self._gates if not gate.released]
+            return [gate.task for gate in self._gates if not gate._released]
 
     def holding(self, task_id: str) -> list[Gate]:
         """Return the gates that hold the runs of the task, in the order they were made."""
@@ -254,7 +271,7 @@ class Gates:
             return [
                 gate
                 for gate in self._gates
-                if not gate.released and matches_task(gate.task, task_id)
+                if not gate._released and matches_task(gate.task, task_id)
             ]
 
     def park(self, run: Run, execution: Execution) -> None:

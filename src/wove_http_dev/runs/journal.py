@@ -6,6 +6,7 @@ Secrets are redacted before they are stored; payloads stay pickle bytes until a 
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -26,6 +27,8 @@ COUNT_LIMIT = 10_000
 BYTE_LIMIT = 64 * 2**20
 """Bytes of memory that everything in a journal may take."""
 _KIND_STATE = {"result": "succeeded", "error": "failed", "cancelled": "cancelled"}
+FEED_PAUSE = 0.02
+"""Seconds between two calls of ``Journal.feed`` during a wait."""
 REDACTED = "[redacted]"
 TEXT_LIMIT = 1000
 """Characters stored of a header, a target, a reason, or a name in a refused body."""
@@ -71,6 +74,9 @@ class Journal:
         self._observers: list[JournalObserver] = []
         self.explain: Callable[[], str] = self.render
         """Returns what the message of a wait that timed out ends with."""
+        self.feed: Callable[[], None] | None = None
+        """Fetches what has happened, where nothing reports it to this journal: waits call it again
+        and again."""
 
     def observe(self, observer: JournalObserver) -> None:
         """Call the methods of ``observer`` from now on."""
@@ -245,6 +251,21 @@ class Journal:
             with self._changed:
                 self._changed.notify_all()
 
+    # What another journal has recorded
+
+    def adopt_exchange(self, exchange: Exchange) -> None:
+        """Add ``exchange`` under its own number, or measure it again if it was added before."""
+        with self._changed:
+            if exchange.number > self._count:
+                self._count = exchange.number
+                self._kept.add_exchange(exchange)
+            self._count_again(exchange)
+
+    def adopt_run(self, run: Run) -> None:
+        """Add ``run``, of which :meth:`close` will not say when it was answered."""
+        with self._changed:
+            self._kept.add_run(run)
+
     @property
     def exchanges(self) -> list[Exchange]:
         """The stored exchanges, oldest first."""
@@ -308,14 +329,35 @@ class Journal:
     ) -> None:
         with self._changed:
             self._waiting += 1
-            try:
-                if self._changed.wait_for(condition, timeout):
-                    return
-                text = message()
-            finally:
+        try:
+            if self.wait_on(self._changed, condition, timeout):
+                return
+            text = message()
+        finally:
+            with self._changed:
                 self._waiting -= 1
         # Without the lock: an isolated worker's process is asked, and reports to the journal.
         raise WaitTimeoutError(f"{text}\n{self.explain()}")
+
+    def wait_on(
+        self, changed: threading.Condition, condition: Callable[[], bool], timeout: float
+    ) -> bool:
+        """Block until ``condition()`` is true, for at most ``timeout`` seconds; return whether it
+        is. ``changed`` is notified when it can have become true."""
+        if self.feed is None:
+            with changed:
+                return changed.wait_for(condition, timeout)
+        end = _elapsed() + timeout
+        while True:
+            # Without the lock, which another thread may need that feeds.
+            self.feed()
+            if condition():
+                return True
+            left = end - _elapsed()
+            if left <= 0:
+                return False
+            with changed:
+                changed.wait(min(left, FEED_PAUSE))
 
     def wait_for_runs(self, task: str | None, state: str, count: int, timeout: float) -> RunLog:
         """Block until ``count`` runs of ``task`` (name or glob) have reached ``state``, and return
@@ -332,18 +374,15 @@ class Journal:
         def found() -> list[Run]:
             return [
                 run
-                for run in self._kept.runs
-                if not run.initial_value
-                and matches_task(task, run.task_id)
-                and _reached(run, state)
+                for run in self.runs
+                if matches_task(task, run.task_id) and run._has_reached(state)
             ]
 
         def message() -> str:
             return self.shortfall(task, len(found()), count, _DONE.get(state, state), timeout)
 
         self._wait(lambda: len(found()) >= count, timeout, message)
-        with self._changed:
-            return RunLog(found())
+        return RunLog(found())
 
     def shortfall(self, task: str | None, found: int, count: int, done: str, timeout: float) -> str:
         """Return the message of a wait that timed out: only ``found`` of ``count`` runs of ``task``
@@ -366,19 +405,14 @@ class Journal:
         return "\n".join([head, *(f"  {line}" for line in lines[-limit:])])
 
 
+def _elapsed() -> float:
+    """Return seconds of a clock that no test replaces, as freezegun does those of ``time``."""
+    return os.times().elapsed
+
+
 def check_wait(name: str, count: int, timeout: float) -> None:
     """Raise :class:`UsageError` for a ``count`` below 1 or a ``timeout`` (seconds) below 0."""
     if type(count) is not int or count < 1:
         raise UsageError(f"{name} must be a number of runs, 1 or more, not {count!r}")
     if type(timeout) not in (int, float) or not timeout >= 0:
         raise UsageError(f"timeout must be a number of seconds, 0 or more, not {timeout!r}")
-
-
-def _reached(run: Run, state: str) -> bool:
-    if state == "received":
-        return True
-    if state == "running":
-        return run.started is not None
-    if state == "finished":
-        return run.state in FINISHED
-    return run.state == state

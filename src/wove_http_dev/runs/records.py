@@ -211,6 +211,10 @@ class Run:
         name, number = self.task_id[:200], self.run_id.rpartition(":")[2][:8]
         return printable(f"<Run {name} {number} {self.state}>")
 
+    def _has_reached(self, state: str) -> bool:
+        """Whether the run has reached ``state``, one of :data:`STATES`."""
+        return reached(state, self.state, self.started)
+
     @property
     def args_pickle(self) -> bytes:
         """The pickled arguments as sent; empty once the journal has dropped them."""
@@ -322,6 +326,16 @@ class Run:
             result_text=outcome.result_text,
             place=outcome.place,
         )
+
+
+def reached(wanted: str, state: str, started: float | None) -> bool:
+    """Whether a run that is in ``state``, and whose body ``started`` then, has reached the state
+    ``wanted``, one of :data:`STATES`."""
+    if wanted == "received":
+        return True
+    if wanted == "running":
+        return started is not None
+    return state in FINISHED if wanted == "finished" else state == wanted
 
 
 class RunLog(Sequence[Run]):

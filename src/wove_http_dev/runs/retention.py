@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from wove_http_dev.runs.records import FINISHED, Exchange, Run
+from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.runs.sizes import size_of
 
 VIOLATION_LIMIT = 100
@@ -140,7 +140,7 @@ class Retention:
             return
         self._with_payload[run] = None
         self._with_payload.move_to_end(run)
-        if run.state in FINISHED:
+        if run._has_reached("finished"):
             self._ended[run] = None
         self._count_run(run)
         if len(self._run_sizes) > self._count and self._ended:

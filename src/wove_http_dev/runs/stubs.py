@@ -142,12 +142,22 @@ class Stub:
         """Whether strict mode accepts that no run matches."""
         self.place = call_site()
         """File and line of the call that made this stub, for example ``test_app.py:12``."""
-        self.matched = False
-        """Whether a run has matched while the stub was in force."""
+        self._matched = False
         self._stubs = stubs
 
     def __repr__(self) -> str:
         return shortened(f"<Stub {self.task!r}>", _REPR_LIMIT)
+
+    @property
+    def matched(self) -> bool:
+        """Whether a run has matched while the stub was in force."""
+        if not self._matched:
+            self._stubs.fetch()
+        return self._matched
+
+    def note_match(self) -> None:
+        """Record that a run has matched."""
+        self._matched = True
 
     @property
     def call(self) -> str:
@@ -177,6 +187,8 @@ class Stubs:
         self._lock = threading.Lock()
         self.on_change: Callable[[], None] = lambda: None
         """Called when a stub was added or removed."""
+        self.fetch: Callable[[], None] = lambda: None
+        """Called before a stub says that it has not matched: asks the process that stubs."""
 
     @property
     def active(self) -> list[Stub]:
@@ -228,7 +240,7 @@ class Stubs:
         with self._lock:
             matching = [stub for stub in self._stubs if matches_task(stub.task, run.task_id)]
             for stub in matching:  # an older one too: its name is right
-                stub.matched = True
+                stub.note_match()
         return matching[-1].source if matching else None
 
     def clear(self) -> None:

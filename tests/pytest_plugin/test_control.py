@@ -1,0 +1,306 @@
+"""Tests against a ``serve`` of another process that its control API steers
+(``--wove-http-control``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.pytest_plugin.helpers import FAULTED, INI, PASSING, run, run_apart
+from tests.pytest_plugin.served import Control, controllable
+
+TASKS = """
+def weave_two():
+    with weave(n=21) as w:
+        @w.do(environment="workers")
+        def double(n):
+            print("doubling")
+            return n * 2
+        @w.do(environment="workers")
+        def broken():
+            raise ValueError("too large")
+    return w
+"""
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Control]:
+    """A ``serve`` for the tests of this module."""
+    with controllable(tmp_path_factory.mktemp("serve")) as control:
+        yield control
+
+
+@pytest.fixture
+def control(served: Control) -> Iterator[Control]:
+    """The ``serve``, as it was started."""
+    yield served
+    served.client.reset()
+
+
+def passes(pytester: pytest.Pytester, control: Control, body: str) -> None:
+    """Run a test with the lines ``body`` against ``serve``; it passes."""
+    lines = "\n".join(f"    {line}" for line in body.strip().splitlines())
+    source = f"{TASKS}\ndef test_it(wove_http_worker):\n    worker = wove_http_worker\n{lines}\n"
+    run(pytester, source, *control.arguments).assert_outcomes(passed=1)
+
+
+def skips(pytester: pytest.Pytester, control: Control, line: str, reason: str) -> None:
+    """Run a test with ``line`` against ``serve``; it skips for ``reason``."""
+    source = f"{TASKS}\ndef test_it(wove_http_worker):\n    worker = wove_http_worker\n    {line}\n"
+    result = run(pytester, source, "-rs", *control.arguments)
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines([f"SKIPPED*{reason}*"])
+
+
+FAILS = """
+with pytest.raises(Exception):
+    {}
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "weave_one()\nassert [run.task_id for run in worker.runs] == ['answer']",
+        "weave_one()\nassert worker.runs['answer'].last.result_text == '42'",
+        "weave_one()\nassert worker.runs.last.state == 'succeeded'",
+        "weave_one()\nworker.assert_ran('answer', times=1)",
+        "worker.assert_not_ran('answer')",
+        "weave_one()\nassert worker.exchanges[-1].accepted",
+        "weave_one()\nassert worker.exchanges[-1].verdict.steps",
+        "weave_one()\nassert worker.journal.exchanges[-1].status == 200",
+        "weave_one()\nworker.wait_for('ans*', 'succeeded')",
+        "weave_one()\nassert 'answer' in worker.report()",
+        "weave_one()\nworker.check()",
+        "weave_one()\nworker.reset()\nassert len(worker.runs) == 0",
+        "assert worker.running",
+        "worker.inject('status', code=503, times=1)\n"
+        "with pytest.raises(Exception): weave_one()\nassert weave_one() == 42",
+        "injection = worker.inject('slow-response delay=0.01')\nweave_one()\n"
+        "assert injection.hits == injection.seen == 1 and worker.injections == [injection]",
+        "with worker.inject('reject-auth', unused_ok=True): pass\nassert weave_one() == 42",
+        "with worker.inject('reject-auth', 'slow-response delay=0', unused_ok=True) as it:\n"
+        "    with pytest.raises(Exception): weave_one()\nassert it.hits == 1",
+        "worker.stub('answer', result={'a': [1, None]})\nassert weave_one() == {'a': [1, None]}",
+        "worker.stub('ans*', error=KeyError('gone'))\n"
+        "with pytest.raises(KeyError, match='gone'): weave_one()",
+        "with worker.stub('answer', result=1): assert weave_one() == 1\nassert weave_one() == 42",
+        "gate = worker.hold('answer', release_when=1)\nweave_one()\nassert gate.released",
+        "assert worker.gates == []\ngate = worker.hold(unused_ok=True)\n"
+        "assert worker.gates == [gate]",
+        "assert worker.why_not('hang') is None",
+    ],
+)
+def test_member_works(pytester: pytest.Pytester, control: Control, body: str) -> None:
+    """A member does on a worker of another process what it does on a local one."""
+    passes(pytester, control, body)
+
+
+def test_run_as_text(pytester: pytest.Pytester, control: Control) -> None:
+    """A run has arguments, output, error, place and traceback as text."""
+    body = """
+        with pytest.raises(ValueError):
+            weave_two().result.broken
+        worker.wait_for("double", "succeeded")
+        run, failed = worker.runs["double"].last, worker.runs["broken"].last
+        assert (run.args_text, run.result_text, run.output) == ("n=21", "42", "doubling\\n")
+        assert (failed.error_text, failed.result_text) == ("ValueError: too large", None)
+        assert failed.error_place.endswith(" in broken") and "raise Val" in failed.traceback
+    """
+    passes(pytester, control, "\n".join(line[8:] for line in body.strip("\n").splitlines()))
+
+
+HELD = """
+import asyncio
+
+@pytest.mark.asyncio
+async def test_it(wove_http_worker):
+    gate = wove_http_worker.hold("answer")
+    weave = asyncio.get_running_loop().run_in_executor(None, weave_one)
+    [run] = await gate.arrived()
+    assert (run.task_id, run.executions) == ("answer", 0)
+    gate.release()
+    assert await weave == 42
+    assert wove_http_worker.wait_for("answer", "succeeded") and run.executions == 1
+"""
+
+
+def test_hold(pytester: pytest.Pytester, control: Control) -> None:
+    """A run is held until the test releases it."""
+    run(pytester, HELD, *control.arguments).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("weave_one(); worker.runs.last.args", "run.args_text has it as text"),
+        ("weave_one(); worker.runs.last.result", "run.result_text has it as text"),
+        ("worker.crash()", "worker.crash needs a worker of this process"),
+        ("worker.start()", "worker.start needs a worker of this process"),
+        ("worker.stop()", "worker.stop needs a worker of this process"),
+        ("worker.impersonate('https://a/')", "worker.impersonate needs a worker of this process"),
+        ("worker.inject('crash-before-run')", "would end the worker of others"),
+        ("worker.stub('answer', result=lambda run: 1)", "result= travels as JSON"),
+        ("worker.stub('answer', result=(1, 2))", "result= travels as JSON"),
+        ("worker.stub('answer', result=[1, 2])", "in order, needs a worker of this process"),
+        ("worker.stub('answer', events=[])", "events= needs a worker of this process"),
+        ("worker.stub('answer', error=OSError(2, 'x'))", "Error('…') works"),
+    ],
+)
+def test_what_cannot_work_skips(
+    pytester: pytest.Pytester, control: Control, line: str, reason: str
+) -> None:
+    """What needs a worker of this process skips the test with the reason."""
+    skips(pytester, control, line, reason)
+
+
+TWO = """
+def test_one(wove_http_worker):
+    wove_http_worker.stub("answer", result=1)
+    wove_http_worker.inject("slow-response delay=0")
+    wove_http_worker.hold(release_when=1)
+    assert weave_one() == 1
+    {end}
+
+def test_two(wove_http_worker):
+    assert len(wove_http_worker.runs) == len(wove_http_worker.exchanges) == 0
+    assert weave_one() == 42
+    assert not wove_http_worker.runs.last.faults
+"""
+
+
+@pytest.mark.parametrize("end", ["pass", "assert False"])
+def test_two_tests_do_not_see_each_other(
+    pytester: pytest.Pytester, control: Control, end: str
+) -> None:
+    """Runs, faults, stubs and holds of a test are gone with it, also when it fails."""
+    outcome = run(pytester, TWO.format(end=end), *control.arguments)
+    outcome.assert_outcomes(passed=2 - (end != "pass"), failed=int(end != "pass"))
+
+
+INTERRUPTED = """
+def test_it(wove_http_worker):
+    wove_http_worker.stub("answer", result=1)
+    wove_http_worker.inject("reject-auth")
+    wove_http_worker.hold()
+    raise KeyboardInterrupt
+"""
+
+
+def test_interrupted(pytester: pytest.Pytester, control: Control) -> None:
+    """After Ctrl-C nothing that the test put in force is left."""
+    run_apart(pytester, INTERRUPTED, *control.arguments)
+    client = control.client
+    assert (client.injections(), client.stubs()) == ([], [])
+    assert [hold["released"] for hold in client.holds()] == [True]
+
+
+def test_what_others_made_stays(pytester: pytest.Pytester, control: Control) -> None:
+    """A fault that a person switched on outlives the test, and its reset()."""
+    client = control.client
+    made = client.inject("slow-response delay=0")
+    passes(pytester, control, "weave_one()\nworker.reset()\nassert worker.injections == []")
+    assert [each["id"] for each in client.injections()] == [made["id"]]
+
+
+SESSION = """
+def test_one(wove_http_session_worker):
+    wove_http_session_worker.stub("answer", result=1)
+    assert weave_one() == 1
+
+def test_two(wove_http_session_worker):
+    assert len(wove_http_session_worker.runs) == 0
+    assert weave_one() == 42
+"""
+
+
+def test_session_worker(pytester: pytest.Pytester, control: Control) -> None:
+    """The session's worker forgets what a test did with it."""
+    run(pytester, SESSION, *control.arguments).assert_outcomes(passed=2)
+
+
+def test_faults_marker(pytester: pytest.Pytester, control: Control) -> None:
+    """A test runs once per fault; one that cannot apply skips with the reason of the API."""
+    source = FAULTED.format(words="'reject-auth', 'empty-body', 'hang'")
+    run(pytester, source, *control.arguments).assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("worker.inject('empty-body')", "*inject('empty-body') at * never fired*"),
+        ("weave_one()\n    worker.stub('answr', result=1)", "*did you mean 'answer'?*"),
+        ("refused(worker)", "*a request was refused and no fault explains it*"),
+        ("worker.wait_for('answer', timeout=0)", "*no run of 'answer' finished within 0 s*"),
+        ("weave_one(); worker.assert_ran('answer', times=2)", "*'answer' ran once, not 2*"),
+    ],
+)
+def test_strict(pytester: pytest.Pytester, control: Control, body: str, message: str) -> None:
+    """A test fails for what fails it with a local worker, with the same message."""
+    source = f"def test_it(wove_http_worker):\n    worker = wove_http_worker\n    {body}\n"
+    run(pytester, source, *control.arguments).stdout.fnmatch_lines([message])
+
+
+def test_url_and_control(pytester: pytest.Pytester, control: Control) -> None:
+    """``--wove-http-url`` may name the worker as well."""
+    arguments = [*control.arguments, f"--wove-http-url={control.ready['url']}"]
+    run_apart(pytester, PASSING, *arguments).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--wove-http-control=http://127.0.0.1:1"], "*control: no serve answers at*"),
+        (["--wove-http-control=ftp://a"], "*control: 'ftp://a' is not the URL of a control API*"),
+        (["--wove-http-control-token-file=wrong"], "*control: *token*in the file token of its*"),
+        (["--wove-http-url=https://localhost:1/x"], "*is not that of --wove-http-url*"),
+        (["--wove-http-control-token-env=NOT_SET_ANYWHERE"], "*token-env*token-file, not both*"),
+    ],
+)
+def test_wrong_options(
+    pytester: pytest.Pytester, control: Control, change: list[str], message: str
+) -> None:
+    """A control API that cannot be used is one line before any test."""
+    (pytester.path / "wrong").write_text("another")
+    result = run(pytester, PASSING, *control.arguments, *change)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([message])
+
+
+def test_no_token(pytester: pytest.Pytester, control: Control) -> None:
+    """Without a token the error says where it is."""
+    result = run(pytester, PASSING, control.arguments[0])
+    result.stderr.fnmatch_lines(["*serve keeps the token in the file token of its --state-dir*"])
+
+
+def test_no_secret(pytester: pytest.Pytester, control: Control) -> None:
+    """Without the secret, which the API does not tell, the error names the options for it."""
+    result = run(pytester, PASSING, *control.arguments[:2])
+    result.stderr.fnmatch_lines(["*takes signed requests only: give --wove-http-secret-env or*"])
+
+
+def test_token_alone(pytester: pytest.Pytester) -> None:
+    """A token without the API that takes it is an error."""
+    result = run(pytester, PASSING, "--wove-http-url=http://a", "--wove-http-control-token-env=A")
+    result.stderr.fnmatch_lines(["*--wove-http-control-token-env is used only with*-control"])
+
+
+def test_ini_options(
+    pytester: pytest.Pytester, control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The options may be in the ini file, with the names of variables for what is secret."""
+    monkeypatch.setenv("THE_TOKEN", Path(control.ready["token_file"]).read_text())
+    monkeypatch.setenv("THE_SECRET", Path(control.ready["secret_file"]).read_text())
+    pytester.makeini(
+        f"{INI}wove_http_control = {control.ready['api_url']}\n"
+        "wove_http_control_token_env = THE_TOKEN\nwove_http_secret_env = THE_SECRET\n"
+    )
+    run(pytester, PASSING).assert_outcomes(passed=1)
+
+
+def test_header(pytester: pytest.Pytester, control: Control) -> None:
+    """The first lines of the session name the control API."""
+    line = f"wove-http: the control API at {control.ready['api_url']} (--wove-http-control)"
+    assert line in run(pytester, PASSING, *control.arguments).outlines
