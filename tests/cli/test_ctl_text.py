@@ -133,6 +133,12 @@ def test_traceback() -> None:
     assert text.endswith('\n\ntraceback:\n  Traceback:\n    File "app.py"\n  \tx')
 
 
+def test_stack() -> None:
+    """A run whose body runs has the place where it is."""
+    text = shown(state="running", stack='  File "app.py", line 3, in f\n')
+    assert text.endswith('\n\nbody is here now:\n    File "app.py", line 3, in f')
+
+
 def test_long_value_is_wrapped() -> None:
     """A long value goes on below its beginning, within the terminal's width."""
     text = shown(width=40, result="[" + ", ".join(["1000"] * 30) + "]")

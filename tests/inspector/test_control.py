@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,7 +12,7 @@ from wove import weave
 from wove.environment import EnvironmentExecutionError
 
 from tests.inspector.calls import Calls, inspector
-from tests.support import MakeWorker, answer, run_frame, signed_request, weave_one
+from tests.support import TIMEOUT, MakeWorker, answer, run_frame, signed_request, weave_one
 from wove_http_dev.faults import FAULTS
 from wove_http_dev.inspector import control
 from wove_http_dev.worker import HttpWorker
@@ -20,6 +21,14 @@ from wove_http_dev.worker import HttpWorker
 def run(api: Calls, run_id: str, task: str = "task") -> None:
     """Run a task that succeeds."""
     signed_request(api.worker, run_frame(answer, task=task, run_id=run_id))
+
+
+STARTED, STOP = threading.Event(), threading.Event()
+
+
+def blocked() -> None:
+    STARTED.set()
+    STOP.wait(TIMEOUT)  # it hangs here
 
 
 def ids(document: Any) -> list[str]:
@@ -141,6 +150,20 @@ class TestRuns:
         run(api, "wove-12345")
         found = api.call("GET", "/runs/wove-12346")
         assert (found.status, found.document["hint"]) == (404, "did you mean 'wove-12345'?")
+
+    def test_stack(self, api: Calls, pool: ThreadPoolExecutor) -> None:
+        """A run whose body runs says where the body is."""
+        pool.submit(signed_request, api.worker, run_frame(blocked, run_id="a"))
+        assert STARTED.wait(TIMEOUT)
+        try:
+            assert "STOP.wait(TIMEOUT)  # it hangs here" in api.get("/runs/a")["stack"]
+        finally:
+            STOP.set()
+
+    def test_stack_of_a_run_that_ended(self, api: Calls) -> None:
+        """A run that has ended is nowhere."""
+        run(api, "a")
+        assert api.get("/runs/a")["stack"] is None
 
     def test_exchanges(self, api: Calls) -> None:
         """A run has the numbers of its exchanges."""

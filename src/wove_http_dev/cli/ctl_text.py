@@ -117,6 +117,7 @@ class CtlText:
         yield from self._field("error", run["error"])
         yield from self._field("where", run["error_place"])
         yield from self._block("traceback", run["traceback"])
+        yield from self._block("body is here now", run.get("stack"))  # an older serve has none
         yield from self._block("output", run["output"])
 
     def _field(self, name: str, value: str | None) -> Iterator[str]:

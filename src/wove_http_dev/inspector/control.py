@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from wove_http_dev.errors import ConflictError, NotFoundError, UsageError, WaitTimeoutError
+from wove_http_dev.exception_text import TRACEBACK_LIMIT
 from wove_http_dev.faults import FAULTS
 from wove_http_dev.faults.injections import Injection
 from wove_http_dev.fields import did_you_mean
@@ -154,7 +155,14 @@ class Control:
         """Return one run in full."""
         run = self._find_run(run_id)
         shown = shapes.run_json(run, self._exchange_numbers()[run.run_id], whole=True)
-        return {**shown, "pytest": self._pytest(run)}
+        return {**shown, "stack": self._stack(run), "pytest": self._pytest(run)}
+
+    def _stack(self, run: Run) -> str | None:
+        """Return where the body of ``run`` is at this moment; ``None`` if that is not known."""
+        if run.state != "running":
+            return None
+        stack = self._worker._host.stack(run.run_id)
+        return self._state.journal.clean(stack, TRACEBACK_LIMIT) or None
 
     def _pytest(self, run: Run) -> str | None:
         """Return the source of a test in which the worker answers as in ``run``; ``None`` unless

@@ -89,6 +89,11 @@ SCHEMAS: dict[str, Schema] = {
         error=_described(_or_null(TEXT), "kind and message"),
         error_place=_described(_or_null(TEXT), "file:line of the error in the task's code"),
         traceback=_described(_or_null(TEXT), "cut after 2000 characters in a list"),
+        stack=_described(
+            _or_null(TEXT),
+            "where the body is at this moment, as the lines of a traceback; null in a list, and"
+            " unless the body runs in a thread that can be asked",
+        ),
         executions=_described(INTEGER, "how often the body was started"),
         faults=_described(_array(TEXT), "names of the faults that hit the run"),
         received=_TIME,

@@ -49,6 +49,7 @@ def run_json(run: Run, exchanges: Iterable[int] = (), *, whole: bool = False) ->
         "error": _cut(run.error_text, limit),
         "error_place": _cut(run.error_place),
         "traceback": _cut(run.traceback, limit),
+        "stack": None,
         "executions": run.executions,
         "faults": list(run.faults),
         "received": run.received,
