@@ -23,9 +23,17 @@ def test_of_a_code() -> None:
 
 def test_of_a_verdict() -> None:
     """The hint of the verdict, which has looked at the request, comes first."""
-    verdict = Verdict(False, code="signature-mismatch", hint="a proxy may have rewritten it")
+    hint = "another secret"
+    verdict = Verdict(False, code="signature-mismatch", hint=hint)
     exchange = Exchange(1, 0.0, code="signature-mismatch", verdict=verdict)
-    assert remedy(exchange) == "a proxy may have rewritten it"
+    assert remedy(exchange) == "another secret; give client and worker the same secret"
+
+
+def test_of_a_request_with_the_right_secret() -> None:
+    """A signature that would match another path needs no other secret."""
+    hint = "it would match the decoded path: a proxy may have rewritten it"
+    verdict = Verdict(False, code="signature-mismatch", would_match="the decoded path", hint=hint)
+    assert remedy(Exchange(1, 0.0, code="signature-mismatch", verdict=verdict)) == hint
 
 
 def test_browser() -> None:

@@ -236,6 +236,12 @@ class TestSignedRefusals:
         expected = f"timestamp: 301 s {side} this clock; limit 300 s"
         assert signed.verify(signed_request()).reason == expected
 
+    def test_skew_of_less_than_a_second(self, signed: Authenticator, clock: Clock) -> None:
+        """A skew that rounds to no second has no minus."""
+        clock.now += 0.3
+        details = {step.name: step.detail for step in signed.verify(signed_request()).steps}
+        assert details["timestamp"] == "skew +0 s"
+
     @pytest.mark.parametrize(
         "change",
         [

@@ -28,8 +28,11 @@ def remedy(exchange: Exchange) -> str | None:
     not known, or if a fault caused it."""
     if exchange.faults:
         return None
-    if exchange.verdict is not None and exchange.verdict.hint:
-        return exchange.verdict.hint
+    verdict = exchange.verdict
+    if verdict is not None and verdict.hint:
+        # A request that would match otherwise was signed with the right secret.
+        known = None if verdict.would_match else _REMEDIES.get(verdict.code)
+        return f"{verdict.hint}; {known}" if known else verdict.hint
     if exchange.method not in ("", "POST"):
         return "a browser, or another client than Wove's; tasks are sent with POST"
     return _REMEDIES.get(exchange.code)

@@ -57,7 +57,10 @@ class Status(_ResponseFault):
 
 @dataclass(frozen=True)
 class Redirect(_ResponseFault):
-    """The client is redirected; ``Injection.redirected`` has the requests that follow."""
+    """The client is redirected, by default to a second server of the worker.
+
+    ``Injection.redirected`` has the requests that follow.
+    """
 
     effect: ClassVar[str] = (
         "301, 302, 303: a GET with every header, credentials included, to the other origin, whose"

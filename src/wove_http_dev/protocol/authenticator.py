@@ -237,7 +237,7 @@ class Authenticator:
             limit = f"{self.credentials.clock_skew:g} s"
             detail = f"{abs(skew):.0f} s {side} this clock; limit {limit}"
             return Step("timestamp", False, detail, "timestamp-skew")
-        return Step("timestamp", True, f"skew {skew:+.0f} s")
+        return Step("timestamp", True, f"skew {round(skew):+d} s")
 
     def _bearer(self, request: Request) -> Iterator[Step]:
         sent = request.headers.getlist("Authorization")
