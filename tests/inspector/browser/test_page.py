@@ -197,6 +197,33 @@ def test_a_refusal_says_what_would_mend_it(page: Page, served: ServedPage) -> No
     expect(problem.locator(".steps .failed")).to_contain_text("FAILED")
 
 
+def test_a_refusal_leads_to_how_to_connect(page: Page, served: ServedPage) -> None:
+    served.send_unsigned()
+    open_view(page, "Refused")
+    page.locator("#problems summary").first.click()
+    page.get_by_role("link", name="Settings and variables for an application").click()
+    expect(page.get_by_role("heading", name="How to connect")).to_be_visible()
+
+
+def test_the_title_names_the_task_that_failed(page: Page, weave_in_thread: StartWeave) -> None:
+    weave_in_thread(lambda: run_weave(fail))
+    expect(page).to_have_title("✗ fail: ValueError (1 failed) – wove-http-dev")
+
+
+def test_the_title_forgets_what_was_cleared(page: Page, weave_in_thread: StartWeave) -> None:
+    weave_in_thread(lambda: run_weave(fail))
+    expect(row(page, "fail")).to_contain_text("failed")
+    page.get_by_role("button", name="Clear").click()
+    expect(page).to_have_title("wove-http-dev")
+
+
+def test_the_line_of_the_settings_is_not_cut(page: Page) -> None:
+    open_view(page, "Connect")
+    settings = page.locator("#connect pre").first
+    expect(settings).to_contain_text("wove.config")
+    assert settings.evaluate("element => element.scrollWidth - element.clientWidth") <= 0
+
+
 @pytest.mark.parametrize(
     ("field", "value"), [("Text", "→ no such thing"), ("Task", "x*"), ("State", "failed")]
 )

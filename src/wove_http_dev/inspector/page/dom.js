@@ -48,10 +48,22 @@ export function copyButton(text, label = "Copy") {
   });
 }
 
-// Replace the children of a container, and keep the focus on the element with the same data-key.
+// Replace the children of a container. An element with the data-key of one that was there keeps
+// its focus, whether it is open (details), and how far it is scrolled; at its end it stays there.
 export function fill(container, ...children) {
-  const active = document.activeElement;
-  const key = container.contains(active) ? active.dataset.key : undefined;
+  const focused = container.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
+  const before = new Map();
+  for (const element of container.querySelectorAll("[data-key]")) {
+    const { scrollTop, scrollLeft, scrollHeight, clientHeight, open } = element;
+    const end = scrollTop > 0 && scrollTop + clientHeight >= scrollHeight - 2;
+    before.set(element.dataset.key, { open, scrollLeft, scrollTop: end ? Infinity : scrollTop });
+  }
   container.replaceChildren(...children.flat(Infinity).filter((child) => child !== null));
-  if (key !== undefined) container.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
+  for (const element of container.querySelectorAll("[data-key]")) {
+    const { key } = element.dataset;
+    const was = before.get(key);
+    if (was?.open) element.open = true;
+    if (was?.scrollTop || was?.scrollLeft) element.scrollTo(was.scrollLeft, Math.min(was.scrollTop, element.scrollHeight));
+    if (key === focused) element.focus({ preventScroll: true });
+  }
 }

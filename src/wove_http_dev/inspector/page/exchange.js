@@ -24,6 +24,13 @@ function steps(verdict) {
 
 const size = (bytes) => (bytes < 10000 ? `${bytes} bytes` : `${(bytes / 1024).toFixed(0)} KiB`);
 
+// Refusals that the settings of "Connect" would mend.
+const SETTINGS = new Set([
+  "certificate-rejected", "wrong-path", "tls-on-plain-http-port", "plain-http-on-tls-port",
+]);
+const connectLink = (exchange) => (exchange.accepted === false || SETTINGS.has(exchange.code)
+  ? h("a", { href: "#connect" }, "Settings and variables for an application") : null);
+
 export function exchangeView(exchange) {
   const what = exchange.kind === "connection"
     ? "connection that ended before a request was complete"
@@ -41,10 +48,10 @@ export function exchangeView(exchange) {
       ["ended early", exchange.error === exchange.refusal ? "" : exchange.error],
       ["faults", exchange.faults.join(", ")],
     ]),
-    exchange.hint ? h("p", { class: "hint" }, `What to do: ${exchange.hint}`) : null,
+    exchange.hint ? h("p", { class: "hint" }, `What to do: ${exchange.hint}. `, connectLink(exchange)) : null,
     steps(exchange.verdict),
     exchange.headers?.length
-      ? h("details", {}, h("summary", {}, `${exchange.headers.length} headers`),
+      ? h("details", { "data-key": `headers ${exchange.number}` }, h("summary", {}, `${exchange.headers.length} headers`),
         h("table", { class: "headers" }, h("tbody", {}, exchange.headers.map(([name, value]) =>
           h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value))))))
       : null);

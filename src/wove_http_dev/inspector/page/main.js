@@ -4,8 +4,8 @@ import { $, show } from "./dom.js";
 import { drawConnect } from "./connect.js";
 import { drawFaults, startFaults } from "./faults.js";
 import { drawProblems } from "./problems.js";
-import { drawRun, leaveRun } from "./run.js";
-import { drawRuns, startRuns } from "./runs.js";
+import { drawRun, leaveRun, startRun } from "./run.js";
+import { drawRuns, isCleared, startRuns } from "./runs.js";
 import { drawSteering, startSteering } from "./steering.js";
 import { changed, follow, onChange, store } from "./store.js";
 
@@ -30,6 +30,15 @@ function drawPlace() {
 
 const put = (id, text) => { if ($(id).textContent !== text) $(id).textContent = text; };
 
+// The task that failed last comes first: a tab shows some twenty characters.
+function title() {
+  const failed = [...store.runs.values()].filter((run) => run.state === "failed" && !isCleared(run));
+  const last = failed.at(-1);
+  if (!last) return "wove-http-dev";
+  const kind = last.error ? `: ${last.error.split(":", 1)[0]}` : "";
+  return `✗ ${last.task_id}${kind} (${failed.length} failed) – wove-http-dev`;
+}
+
 function drawHeader() {
   put("where", store.worker?.url ?? "");
   put("connection", store.connected ? "live" : "not connected: trying again");
@@ -39,14 +48,14 @@ function drawHeader() {
   const force = store.injections.filter((injection) => injection.active).length
     + store.holds.filter((hold) => !hold.released).length + store.stubs.length;
   put("count-force", force ? String(force) : "");
-  const failed = [...store.runs.values()].filter((run) => run.state === "failed").length;
-  document.title = failed ? `(${failed} failed) wove-http-dev` : "wove-http-dev";
+  document.title = title();
 }
 
 for (const draw of [drawHeader, drawPlace, drawRuns, drawProblems, drawFaults, drawSteering, drawConnect]) {
   onChange(draw);
 }
 startRuns();
+startRun();
 startFaults();
 startSteering();
 addEventListener("hashchange", () => {

@@ -1,4 +1,5 @@
-// One run in full.
+// One run in full. That of a run that has not ended is loaded again every second, because neither
+// what its body prints nor where it is makes an event.
 
 import { get, post } from "./api.js";
 import { $, button, copyButton, fill, h } from "./dom.js";
@@ -6,10 +7,45 @@ import { clock, exchangeView, facts } from "./exchange.js";
 import { badge, milliseconds } from "./runs.js";
 import { store } from "./store.js";
 
-let shown = null; // {id, run, exchanges, version}: what is on the screen
+const ENDED = ["succeeded", "failed", "cancelled", "lost"];
+const SIBLINGS = 20; // the newest
+const AGAIN = 1000; // milliseconds
 
-const text = (title, content, note) =>
-  content ? [h("h3", {}, title), note ? h("p", {}, note) : null, h("pre", { tabindex: "0" }, content)] : null;
+let shown = null; // {id, version, drawn}: the run of the address, and what is on the screen of it
+
+const text = (title, content, note) => content
+  ? [h("h3", {}, title), note ? h("p", {}, note) : null, h("pre", { tabindex: "0", "data-key": title }, content)]
+  : null;
+
+function notLoaded(run) {
+  if (run.stubbed) return "(not read: a stub answered)";
+  return ENDED.includes(run.state) ? "(not read: the body did not start)" : "(read when the body starts)";
+}
+
+// The runs that may be attempts of one call: Wove gives each attempt a run id of its own.
+function siblings(run) {
+  if (run.args === null) return [];
+  return [...store.runs.values()].filter((other) =>
+    other.task_id === run.task_id && other.args === run.args && other.run_id !== run.run_id)
+    .slice(-SIBLINGS).reverse();
+}
+
+const shortId = (run) => run.run_id.slice(run.run_id.lastIndexOf(":") + 1).slice(0, 8);
+
+function siblingList(run, others) {
+  if (!others.length) return null;
+  return [
+    h("h3", {}, "Runs of this task with the same arguments"),
+    h("p", {}, "Each retry of a task is a run of its own."),
+    h("ul", { class: "siblings" }, others.map((other) => {
+      const apart = other.received - run.received;
+      return h("li", {}, badge(other.state), " ",
+        h("a", { href: `#run/${encodeURIComponent(other.run_id)}`, "data-key": other.run_id }, shortId(other)),
+        ` ${Math.abs(apart).toFixed(2)} s ${apart < 0 ? "earlier" : "later"} `,
+        other.error ? h("span", { class: "error" }, other.error) : null);
+    })),
+  ];
+}
 
 // received → held or waiting → running → answered, as parts of one bar.
 function timings(run) {
@@ -45,18 +81,17 @@ function buttons(run) {
     copyButton(run.run_id, "Copy run id"));
 }
 
-function draw({ run, exchanges }) {
-  const short = run.run_id.slice(run.run_id.lastIndexOf(":") + 1).slice(0, 8);
+function draw({ run, exchanges }, others) {
   fill($("view-run"),
     h("p", {}, h("a", { href: "#runs", "data-key": "back" }, "← all runs")),
-    h("h2", { id: "title-run" }, `${run.task_id} ${short} `, badge(run.state)),
+    h("h2", { id: "title-run" }, `${run.task_id} ${shortId(run)} `, badge(run.state)),
     run.error ? h("p", { class: "failure" }, h("strong", {}, run.error),
       run.error_place ? [h("br"), "at ", h("code", {}, run.error_place)] : null) : null,
     run.held_by.length ? h("p", { class: "hint" }, `Held by ${run.held_by.join(", ")}: `,
       h("a", { href: "#faults" }, "release it")) : null,
     buttons(run),
     facts([
-      ["arguments", run.args ?? "(not loaded)"],
+      ["arguments", run.args ?? notLoaded(run)],
       ["result", run.result],
       ["answered by", run.stubbed ? "a stub, without running the task" : null],
       ["body started", run.executions === 1 ? "once" : `${run.executions} times`],
@@ -66,6 +101,8 @@ function draw({ run, exchanges }) {
       ["run id", run.run_id],
     ]),
     text("Traceback, on the worker", run.traceback),
+    text("Where the body is now", run.stack),
+    siblingList(run, others),
     text("Output", run.output, "What the body printed and logged."),
     timings(run),
     exchanges.map(exchangeView));
@@ -77,21 +114,46 @@ async function load(id) {
   return { run, exchanges };
 }
 
+// Draw what is loaded, unless that is on the screen already: a person may be selecting text of it.
+function drawLoaded() {
+  const others = siblings(shown.loaded.run);
+  const drawn = JSON.stringify([shown.loaded, others]);
+  if (shown.drawn === drawn) return;
+  shown.drawn = drawn;
+  draw(shown.loaded, others);
+}
+
 // Draw the run of the address; load it again when the stream of events has said that it changed.
 export async function drawRun(id) {
   const version = store.runs.get(id);
-  if (shown?.id === id && shown.version === version) return;
+  if (shown?.id === id && shown.version === version) {
+    if (shown.loaded) drawLoaded();
+    return;
+  }
   const first = shown?.id !== id;
-  shown = { id, version };
+  shown = { id, version, loaded: first ? null : shown.loaded, drawn: first ? null : shown.drawn };
+  await reload(shown);
+  if (first) scrollTo(0, 0);
+}
+
+async function reload(asked) {
   try {
-    const loaded = await load(id);
-    if (shown.id === id) draw(loaded);
+    const loaded = await load(asked.id);
+    if (shown !== asked) return; // another run, or another version of it, is being loaded
+    shown.loaded = loaded;
+    drawLoaded();
   } catch (error) {
+    if (shown !== asked) return;
     fill($("view-run"),
       h("p", {}, h("a", { href: "#runs" }, "← all runs")),
       h("h2", { id: "title-run" }, "Run not found"), h("p", {}, error.message));
   }
-  if (first) scrollTo(0, 0);
+}
+
+export function startRun() {
+  setInterval(() => {
+    if (shown?.loaded && !ENDED.includes(shown.loaded.run.state) && store.connected) reload(shown);
+  }, AGAIN);
 }
 
 export const leaveRun = () => { shown = null; };

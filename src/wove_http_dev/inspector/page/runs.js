@@ -11,6 +11,7 @@ export const STATES = {
 
 let paused = null; // the runs as they were when the table was paused
 let clearedBefore = 0; // seconds since the epoch
+export const isCleared = (run) => run.received <= clearedBefore;
 const open = new Set(); // tasks whose group is open
 
 export const badge = (state) =>
@@ -39,7 +40,7 @@ function matching() {
   const wanted = task && glob(task);
   const found = [];
   for (const run of paused ?? store.runs.values()) {
-    if (run.received <= clearedBefore) continue;
+    if (isCleared(run)) continue;
     if (state && run.state !== state) continue;
     if (wanted && !wanted.test(run.task_id)) continue;
     if (text && ![run.task_id, run.run_id, run.args, run.result, run.error, ...run.faults]
