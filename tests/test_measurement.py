@@ -17,6 +17,15 @@ def test_the_executor_behaves_as_recorded(name: str, wove_http_ca: CertificateAu
     assert found == []
 
 
+def test_an_end_of_file_in_the_handshake_has_one_name() -> None:
+    """What Debian 12's Python says of it is recorded as what others say."""
+    debian = "TLS/SSL connection has been closed (EOF) (_ssl.c:992)"
+    others = (
+        "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol (_ssl.c:1006)"
+    )
+    assert measurement.normalized(debian) == measurement.normalized(others)
+
+
 def test_a_row_that_differs_is_measured_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """A row that differs is measured again, because a pause of the machine may have changed it;
     only a second difference is reported."""

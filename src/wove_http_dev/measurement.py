@@ -26,6 +26,11 @@ _VARIABLE = (
     (re.compile(r"\d+ (bytes read|more expected)"), r"N \1"),
     (re.compile(r"line \d+ column \d+ \(char \d+\)"), "line N column N (char N)"),
     (re.compile(r"number of data characters \(\d+\)"), "number of data characters (N)"),
+    # Debian 12's Python 3.11.2 takes an end of file within the handshake for a proper end of TLS.
+    (
+        re.compile(r"TLS/SSL connection has been closed \(EOF\)"),
+        "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol",
+    ),
     (re.compile(r"[Ss]elf[ -]signed"), "self-signed"),  # OpenSSL 1.1 and 3 differ
     (re.compile(r"\b(SSLV3|TLSV1|TLSV13|sslv3|tlsv1|tlsv13|ssl/tls)( ?_?)alert", re.I), "alert"),
 )
