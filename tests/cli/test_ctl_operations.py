@@ -168,8 +168,16 @@ def test_runs_prints() -> None:
 
 
 def test_no_runs() -> None:
-    """That there is no run is said."""
-    assert ctl("runs", answers=(answer(200, {"runs": []}),)).out == "no run\n"
+    """Where there is no run, what to do is said."""
+    out = ctl("runs", answers=(answer(200, {"runs": []}),)).out
+    assert "wove-http-dev doctor MODULE" in out
+
+
+@pytest.mark.parametrize("words", [("--task", "t"), ("--state", "failed"), ("--after", "1" * 10)])
+def test_no_run_that_matches(words: tuple[str, str]) -> None:
+    """Where no run is of the kind that is asked for, that is said."""
+    out = ctl("runs", *words, answers=(answer(200, {"runs": []}),)).out
+    assert out == "no run matches; without --task, --state and --after, all are listed\n"
 
 
 def test_runs_json() -> None:
@@ -227,6 +235,13 @@ def test_unknown_run() -> None:
         "wove-http-dev: no run 'nope'; the newest are 3f2a9c1e, 3f2b0000; list them: wove-http-dev"
         " ctl runs\n",
     )
+
+
+def test_name_of_a_task() -> None:
+    """A task's name in place of a run's id is answered with the newest run of the task."""
+    done = ctl("show", "convert", answers=(LISTED,))
+    expected = "wove-http-dev: no run 'convert'; the newest of that task is 3f2b0000\n"
+    assert done.err == expected
 
 
 def test_run_of_an_empty_journal() -> None:

@@ -257,7 +257,7 @@ class TestInjections:
         """An unknown id is 404, with those that there are."""
         api.post("/injections", {"fault": "status"})
         found = api.call("DELETE", "/injections/99")
-        assert (found.status, found.document["hint"]) == (404, "there are 1")
+        assert (found.status, found.document["hint"]) == (404, "the only id is 1")
 
     def test_background(self, make_worker: MakeWorker) -> None:
         """A fault of an option is told apart from one of the API."""

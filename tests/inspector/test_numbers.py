@@ -36,8 +36,14 @@ def test_found() -> None:
 
 def test_not_found() -> None:
     """The message says which numbers there are."""
-    with pytest.raises(NotFoundError, match="no thing '7'; there are 1, 2"):
+    with pytest.raises(NotFoundError, match="no thing '7'; the ids are 1, 2"):
         Numbers[Thing]("thing").find("7", [Thing(), Thing()])
+
+
+def test_not_the_only_one() -> None:
+    """A single number cannot be read as a count."""
+    with pytest.raises(NotFoundError, match="no thing '7'; the only id is 1"):
+        Numbers[Thing]("thing").find("7", [Thing()])
 
 
 def test_none() -> None:

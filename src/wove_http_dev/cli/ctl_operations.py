@@ -6,7 +6,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from wove_http_dev.cli.ctl_text import CtlText, Tail
@@ -15,6 +15,11 @@ from wove_http_dev.errors import ConflictError, NotFoundError, UsageError
 from wove_http_dev.inspector.client import ControlClient, Json
 from wove_http_dev.printable import shortened
 
+_NO_RUN = (
+    "no run has arrived since serve started or was reset; wove-http-dev doctor MODULE says what"
+    " keeps an application's tasks away"
+)
+_NO_MATCH = "no run matches; without --task, --state and --after, all are listed"
 _NAME_LIMIT = 100
 """Characters of a name in a message."""
 
@@ -55,8 +60,8 @@ def _runs(client: ControlClient, namespace: argparse.Namespace, text: CtlText) -
     )
     if namespace.json:
         return _print_json({"runs": found})
-    lines = text.table(found) if found else ["no run"]
-    print("\n".join(lines))
+    filtered = namespace.task or namespace.state or namespace.after
+    print("\n".join(text.table(found) if found else [_NO_MATCH if filtered else _NO_RUN]))
     return 0
 
 
@@ -75,21 +80,25 @@ def _find_run(client: ControlClient, word: str) -> Json:
     runs = client.runs(initial_values=True)
     whole = [run for run in runs if run["run_id"] == word]
     found = whole or [run for run in runs if _last_part(run).startswith(word)]
-    names = [shortened(_last_part(run), _NAME_LIMIT) for run in found or runs]
     if len(found) == 1:
         return found[0]
     if found:
-        choices = ", ".join(names[-3:])
+        choices = ", ".join(shortened(_last_part(run), _NAME_LIMIT) for run in found[-3:])
         raise UsageError(
             f"{len(found)} runs begin with {word!r}, such as {choices}; give more of it"
         )
-    newest = ", ".join(name[:8] for name in names[-3:])
-    advice = (
-        f"the newest are {newest}; list them: wove-http-dev ctl runs"
-        if newest
-        else "none has arrived yet"
-    )
-    raise NotFoundError(f"no run {shortened(word, _NAME_LIMIT)!r}; {advice}")
+    raise NotFoundError(f"no run {shortened(word, _NAME_LIMIT)!r}; {_advice(runs, word)}")
+
+
+def _advice(runs: Sequence[Json], word: str) -> str:
+    """Say which run the unknown id ``word`` may mean: a person may give the name of a task."""
+    if not runs:
+        return "none has arrived yet"
+    of_task = [run for run in runs if run["task_id"] == word]
+    if of_task:
+        return f"the newest of that task is {_last_part(of_task[-1])[:8]}"
+    newest = ", ".join(_last_part(run)[:8] for run in runs[-3:])
+    return f"the newest are {newest}; list them: wove-http-dev ctl runs"
 
 
 def _last_part(run: Json) -> str:

@@ -44,8 +44,9 @@ class Numbers(Generic[T]):
         numbered_objects = self.of(objects)
         found = numbered(text, numbered_objects)
         if found is None:
-            known = ", ".join(str(number) for number, _ in numbered_objects[-SHOWN:])
-            advice = f"there are {known}" if known else "there is none"
+            known = [str(number) for number, _ in numbered_objects[-SHOWN:]]
+            ids = "the only id is" if len(known) == 1 else "the ids are"
+            advice = f"{ids} {', '.join(known)}" if known else "there is none"
             raise NotFoundError(f"no {self._kind} {text!r}; {advice}")
         return found
 
