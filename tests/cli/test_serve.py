@@ -353,6 +353,8 @@ class JsonSession:
     """What was on stdout."""
     err: str
     """What was on stderr."""
+    secrets: list[str]
+    """The token of the control API, and the secret."""
 
     def of(self, event: str) -> dict[str, object]:
         return next(entry for entry in self.entries if entry["event"] == event)
@@ -380,7 +382,9 @@ def json_session(tmp_path_factory: pytest.TempPathFactory) -> JsonSession:
             )
             served.process.send_signal(signal.SIGTERM)
             _, out, err = served.end()
-    return JsonSession([first, *(json.loads(line) for line in out.splitlines())], err)
+    entries = [first, *(json.loads(line) for line in out.splitlines())]
+    secrets = [Path(first[name]).read_text() for name in ("token_file", "secret_file")]
+    return JsonSession(entries, err, secrets)
 
 
 def test_json_log(json_session: JsonSession) -> None:
@@ -391,6 +395,12 @@ def test_json_log(json_session: JsonSession) -> None:
         "run-ended",
         "stopping",
     ]
+
+
+def test_json_log_has_no_secret(json_session: JsonSession) -> None:
+    """Neither the token of the control API nor the secret is in the log, which may be stored."""
+    text = json.dumps(json_session.entries)
+    assert [secret in text for secret in json_session.secrets] == [False, False]
 
 
 def test_json_log_of_a_printing_task(json_session: JsonSession) -> None:
