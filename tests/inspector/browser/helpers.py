@@ -11,7 +11,7 @@ from wove import weave
 
 from wove_http_dev import HttpWorker
 from wove_http_dev.inspector.inspector import Inspector
-from wove_http_dev.runs.outcome import Outcome
+from wove_http_dev.runs.outcome import Outcome, error_outcome
 from wove_http_dev.runs.records import Run
 from wove_http_dev.service.port import Port
 
@@ -83,8 +83,11 @@ class ServedPage:
         assert connection.getresponse().status == 401
         connection.close()
 
-    def pretend_runs(self, count: int) -> None:
-        """Fill the journal with runs that never were."""
+    def pretend_runs(self, count: int, state: str = "succeeded") -> None:
+        """Fill the journal with runs that never were, and ``succeeded`` or ``failed``."""
+        outcome = Outcome("result", result_pickle=b"N.")
+        if state == "failed":
+            outcome = error_outcome(ValueError("no"), source="task")
         journal = self.worker.journal
         for number in range(count):
             run = Run(
@@ -96,7 +99,7 @@ class ServedPage:
                 received=float(number + 1),
             )
             journal.add_run(run)
-            journal.finish(run, Outcome("result", result_pickle=b"N."))
+            journal.finish(run, outcome)
 
 
 def run_weave(function: Callable[..., Any], name: str | None = None, **values: Any) -> Any:

@@ -48,6 +48,57 @@ export function copyButton(text, label = "Copy") {
   });
 }
 
+// The only children of a container. Those that stay are not moved: a click is lost if its element is
+// taken out between the press and the release of the button.
+export function place(container, children) {
+  const wanted = new Set(children);
+  for (const child of [...container.children]) if (!wanted.has(child)) child.remove();
+  let next = container.firstElementChild;
+  for (const child of children) {
+    if (child === next) next = next.nextElementSibling;
+    else container.insertBefore(child, next);
+  }
+}
+
+// Returns draw(items), after which the container shows them. make(item) returns [element, update] for
+// an item whose key(item) was not shown; update(item), if any, is called at each draw. An id alone is
+// no key: a worker that is started again numbers from 1.
+export function list(container, key, make) {
+  let shown = new Map();
+  return (items, before = [], after = []) => {
+    const old = shown;
+    shown = new Map();
+    for (const item of items) {
+      const made = old.get(key(item)) ?? make(item);
+      made[1]?.(item);
+      shown.set(key(item), made);
+    }
+    place(container, [...before, ...[...shown.values()].map(([element]) => element), ...after]);
+  };
+}
+
+export const put = (element, text) => { if (element.textContent !== text) element.textContent = text; };
+
+// A part of an address for any text. UTF-8 cannot write a lone surrogate, which an id may have: its
+// bytes are those that Python's "surrogatepass" writes.
+export const encoded = (text) => text.split(/([\ud800-\udfff])/u).map((part, index) => {
+  if (index % 2 === 0) return encodeURIComponent(part);
+  const byte = (bits) => `%${(0x80 | (bits & 0x3f)).toString(16).toUpperCase()}`;
+  return `%ED${byte(part.charCodeAt(0) >> 6)}${byte(part.charCodeAt(0))}`;
+}).join("");
+
+export const decoded = (part) => part.split(/(%ED%[AB][0-9A-F]%[89AB][0-9A-F])/).map((piece, index) => {
+  if (index % 2) {
+    const [high, low] = piece.slice(4).split("%").map((byte) => parseInt(byte, 16) & 0x3f);
+    return String.fromCharCode(0xd000 | (high << 6) | low);
+  }
+  try {
+    return decodeURIComponent(piece);
+  } catch {
+    return piece; // an address that somebody typed
+  }
+}).join("");
+
 // Replace the children of a container. An element with the data-key of one that was there keeps
 // its focus, whether it is open (details), and how far it is scrolled; at its end it stays there.
 export function fill(container, ...children) {

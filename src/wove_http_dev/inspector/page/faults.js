@@ -1,7 +1,7 @@
 // The catalogue of faults, each with a switch, its fields and selectors; and what is in force.
 
 import { post, remove } from "./api.js";
-import { $, button, fill, h, show } from "./dom.js";
+import { $, button, fill, h, list, put, show } from "./dom.js";
 import { store } from "./store.js";
 
 const SELECTORS = [
@@ -96,25 +96,26 @@ function inForce(injection) {
   const selected = ["task", "command", "times", "after", "probability"]
     .filter((name) => injection[name] !== null && !(name === "after" && injection.after === 0) && !(name === "probability" && injection.probability === 1))
     .map((name) => `${name}=${injection[name]}`).join(" ");
-  return h("tr", {},
-    h("td", {}, h("code", {}, injection.fault)), h("td", {}, selected || "every request"),
-    h("td", {}, String(injection.hits)),
-    h("td", {}, injection.background ? "given at the start" : button("Remove", () => remove(`injections/${injection.id}`), { "data-key": `injection ${injection.id}`, "aria-label": `remove ${injection.fault}` })));
+  const hits = h("td");
+  const row = h("tr", {},
+    h("td", {}, h("code", {}, injection.fault)), h("td", {}, selected || "every request"), hits,
+    h("td", {}, injection.background ? "given at the start" : button("Remove", () => remove(`injections/${injection.id}`), { "aria-label": `remove ${injection.fault}` })));
+  return [row, (now) => put(hits, String(now.hits))];
 }
+
+const rows = h("tbody");
+const table = h("table", {}, h("thead", {}, h("tr", {}, ["Fault", "Which requests", "Hits", ""].map((name) => h("th", { scope: "col" }, name)))), rows);
+const none = h("p", {}, "No fault is in force.");
+const drawRows = list(rows, (injection) => JSON.stringify({ ...injection, hits: 0, seen: 0 }), inForce);
 
 export function drawFaults() {
   if ($("view-faults").hidden) return;
   drawCatalogue();
   drawSwitches();
   const active = store.injections.filter((injection) => injection.active);
-  fill($("force"),
-    h("h3", {}, "In force"),
-    active.length
-      ? h("table", {}, h("thead", {}, h("tr", {}, ["Fault", "Which requests", "Hits", ""].map((name) => h("th", { scope: "col" }, name)))), h("tbody", {}, active.map(inForce)))
-      : h("p", {}, "No fault is in force."),
-    h("p", { class: "buttons" }, button("Reset the worker", () => post("reset"), {
-      "data-key": "reset", title: "forget every run, fault, hold and stub, and release what is held",
-    }), h("small", {}, " Forgets every run, fault, hold and stub, and releases what is held.")));
+  drawRows(active);
+  table.hidden = !active.length;
+  none.hidden = active.length > 0;
 }
 
 let drawn = null;
@@ -144,4 +145,11 @@ function findFaults() {
   }
 }
 
-export const startFaults = () => $("find-fault").addEventListener("input", findFaults);
+export function startFaults() {
+  $("find-fault").addEventListener("input", findFaults);
+  $("force").append(
+    h("h3", {}, "In force"), table, none,
+    h("p", { class: "buttons" }, button("Reset the worker", () => post("reset"), {
+      title: "forget every run, fault, hold and stub, and release what is held",
+    }), h("small", {}, " Forgets every run, fault, hold and stub, and releases what is held.")));
+}

@@ -1,6 +1,6 @@
 // Which view is shown, by the part of the address behind #, and what all views share.
 
-import { $, show } from "./dom.js";
+import { $, decoded, put, show } from "./dom.js";
 import { drawConnect } from "./connect.js";
 import { drawFaults, startFaults } from "./faults.js";
 import { drawProblems } from "./problems.js";
@@ -13,7 +13,7 @@ const VIEWS = ["runs", "run", "problems", "faults", "connect"];
 
 function place() {
   const [view, id] = location.hash.slice(1).split("/");
-  return VIEWS.includes(view) ? { view, id: id && decodeURIComponent(id) } : { view: "runs" };
+  return VIEWS.includes(view) ? { view, id: id && decoded(id) } : { view: "runs" };
 }
 
 function drawPlace() {
@@ -28,11 +28,9 @@ function drawPlace() {
   else leaveRun();
 }
 
-const put = (id, text) => { if ($(id).textContent !== text) $(id).textContent = text; };
-
 // The task that failed last comes first: a tab shows some twenty characters.
 function title() {
-  const failed = [...store.runs.values()].filter((run) => run.state === "failed" && !isCleared(run));
+  const failed = [...store.failed.values()].filter((run) => !isCleared(run));
   const last = failed.at(-1);
   if (!last) return "wove-http-dev";
   const kind = last.error ? `: ${last.error.split(":", 1)[0]}` : "";
@@ -40,15 +38,16 @@ function title() {
 }
 
 function drawHeader() {
-  put("where", store.worker?.url ?? "");
-  put("connection", store.connected ? "live" : "not connected: trying again");
+  put($("where"), store.worker?.url ?? "");
+  put($("connection"), store.connected ? "live" : "not connected: trying again");
   $("connection").className = store.connected ? "live" : "lost";
-  put("count-runs", store.runs.size ? String(store.runs.size) : "");
-  put("count-problems", store.problems.size ? String(store.problems.size) : "");
+  put($("count-runs"), store.runs.size ? String(store.runs.size) : "");
+  put($("count-problems"), store.problems.size ? String(store.problems.size) : "");
   const force = store.injections.filter((injection) => injection.active).length
     + store.holds.filter((hold) => !hold.released).length + store.stubs.length;
-  put("count-force", force ? String(force) : "");
-  document.title = title();
+  put($("count-force"), force ? String(force) : "");
+  const text = title();
+  if (document.title !== text) document.title = text;
 }
 
 for (const draw of [drawHeader, drawPlace, drawRuns, drawProblems, drawFaults, drawSteering, drawConnect]) {

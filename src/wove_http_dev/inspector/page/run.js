@@ -2,7 +2,7 @@
 // what its body prints nor where it is makes an event.
 
 import { get, post } from "./api.js";
-import { $, button, copyButton, fill, h } from "./dom.js";
+import { $, button, copyButton, encoded, fill, h, list } from "./dom.js";
 import { clock, exchangeView, facts } from "./exchange.js";
 import { badge, milliseconds } from "./runs.js";
 import { store } from "./store.js";
@@ -11,7 +11,7 @@ const ENDED = ["succeeded", "failed", "cancelled", "lost"];
 const SIBLINGS = 20; // the newest
 const AGAIN = 1000; // milliseconds
 
-let shown = null; // {id, version, drawn}: the run of the address, and what is on the screen of it
+let shown = null; // {id, version, loaded, drawn, others}: the run of the address, and what is on the screen of it
 
 const text = (title, content, note) => content
   ? [h("h3", {}, title), note ? h("p", {}, note) : null, h("pre", { tabindex: "0", "data-key": title }, content)]
@@ -32,19 +32,25 @@ function siblings(run) {
 
 const shortId = (run) => run.run_id.slice(run.run_id.lastIndexOf(":") + 1).slice(0, 8);
 
-function siblingList(run, others) {
-  if (!others.length) return null;
-  return [
-    h("h3", {}, "Runs of this task with the same arguments"),
-    h("p", {}, "Each retry of a task is a run of its own."),
-    h("ul", { class: "siblings" }, others.map((other) => {
-      const apart = other.received - run.received;
-      return h("li", {}, badge(other.state), " ",
-        h("a", { href: `#run/${encodeURIComponent(other.run_id)}`, "data-key": other.run_id }, shortId(other)),
-        ` ${Math.abs(apart).toFixed(2)} s ${apart < 0 ? "earlier" : "later"} `,
-        other.error ? h("span", { class: "error" }, other.error) : null);
-    })),
-  ];
+// Apart from the rest, which is not drawn again when a sibling arrives: a click would be lost.
+function siblingList(run) {
+  const items = h("ul", { class: "siblings" });
+  const section = h("div", {}, h("h3", {}, "Runs of this task with the same arguments"),
+    h("p", {}, "Each retry of a task is a run of its own."), items);
+  const drawItems = list(items, (other) => other, (other) => {
+    const apart = other.received - run.received;
+    return [h("li", {}, badge(other.state), " ",
+      h("a", { href: `#run/${encoded(other.run_id)}`, "data-key": other.run_id }, shortId(other)),
+      ` ${Math.abs(apart).toFixed(2)} s ${apart < 0 ? "earlier" : "later"} `,
+      other.error ? h("span", { class: "error" }, other.error) : null)];
+  });
+  const draw = () => {
+    const others = siblings(run);
+    section.hidden = !others.length;
+    drawItems(others);
+  };
+  draw();
+  return { section, draw };
 }
 
 // received → held or waiting → running → answered, as parts of one bar.
@@ -74,8 +80,9 @@ function timings(run) {
 function buttons(run) {
   return h("p", { class: "buttons" },
     button("Run again", async () => {
-      const { id } = await post(`runs/${encodeURIComponent(run.run_id)}/replay`);
-      location.hash = `#run/${encodeURIComponent(id)}`;
+      const again = await post(`runs/${encoded(run.run_id)}/replay`);
+      if (!again.run) throw new Error("The worker has not accepted it: “Refused” and “Faults” show why.");
+      location.hash = `#run/${encoded(again.id)}`;
     }, { disabled: !run.replayable, title: run.replayable ? null : "the journal no longer has its arguments" }),
     run.pytest ? copyButton(run.pytest, "Copy as a pytest test") : null,
     copyButton(run.run_id, "Copy run id"));
@@ -84,7 +91,7 @@ function buttons(run) {
 function draw({ run, exchanges }, others) {
   fill($("view-run"),
     h("p", {}, h("a", { href: "#runs", "data-key": "back" }, "← all runs")),
-    h("h2", { id: "title-run" }, `${run.task_id} ${shortId(run)} `, badge(run.state)),
+    h("h2", { id: "title-run" }, h("bdi", {}, run.task_id), " ", h("bdi", {}, shortId(run)), " ", badge(run.state)),
     run.error ? h("p", { class: "failure" }, h("strong", {}, run.error),
       run.error_place ? [h("br"), "at ", h("code", {}, run.error_place)] : null) : null,
     run.held_by.length ? h("p", { class: "hint" }, `Held by ${run.held_by.join(", ")}: `,
@@ -102,25 +109,28 @@ function draw({ run, exchanges }, others) {
     ]),
     text("Traceback, on the worker", run.traceback),
     text("Where the body is now", run.stack),
-    siblingList(run, others),
+    others.section,
     text("Output", run.output, "What the body printed and logged."),
     timings(run),
     exchanges.map(exchangeView));
 }
 
 async function load(id) {
-  const run = await get(`runs/${encodeURIComponent(id)}`);
+  const run = await get(`runs/${encoded(id)}`);
   const exchanges = await Promise.all(run.exchanges.map((number) => get(`exchanges/${number}`)));
   return { run, exchanges };
 }
 
 // Draw what is loaded, unless that is on the screen already: a person may be selecting text of it.
 function drawLoaded() {
-  const others = siblings(shown.loaded.run);
-  const drawn = JSON.stringify([shown.loaded, others]);
-  if (shown.drawn === drawn) return;
+  const drawn = JSON.stringify(shown.loaded);
+  if (shown.drawn === drawn) {
+    shown.others.draw();
+    return;
+  }
   shown.drawn = drawn;
-  draw(shown.loaded, others);
+  shown.others = siblingList(shown.loaded.run);
+  draw(shown.loaded, shown.others);
 }
 
 // Draw the run of the address; load it again when the stream of events has said that it changed.
@@ -131,7 +141,7 @@ export async function drawRun(id) {
     return;
   }
   const first = shown?.id !== id;
-  shown = { id, version, loaded: first ? null : shown.loaded, drawn: first ? null : shown.drawn };
+  shown = first ? { id, version, loaded: null, drawn: null, others: null } : { ...shown, version };
   await reload(shown);
   if (first) scrollTo(0, 0);
 }

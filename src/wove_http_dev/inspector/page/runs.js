@@ -1,17 +1,19 @@
 // The table of runs: newest first, filtered, grouped. Only the rows that can be seen are elements,
 // so that 10,000 runs cost as much as forty.
 
-import { $, h } from "./dom.js";
+import { $, encoded, h, list, put } from "./dom.js";
 import { changed, store } from "./store.js";
 
+const SUGGESTED = 200; // names of tasks in the field of the filter
 const SPARE = 10; // rows drawn above and below what is seen
 export const STATES = {
   received: "○", held: "‖", running: "▶", succeeded: "✓", failed: "✗", cancelled: "⊘", lost: "?",
 };
 
 let paused = null; // the runs as they were when the table was paused
-let clearedBefore = 0; // seconds since the epoch
-export const isCleared = (run) => run.received <= clearedBefore;
+let cleared = new Set(); // the ids of the runs that are hidden; not a time, which may be set back
+export const isCleared = (run) => cleared.has(run.run_id);
+let suggested = "";
 const open = new Set(); // tasks whose group is open
 
 export const badge = (state) =>
@@ -33,6 +35,16 @@ function glob(pattern) {
   return new RegExp(`^${parts.join("")}$`, "s");
 }
 
+const texts = new WeakMap(); // what a run is searched in: all runs are, at each change
+
+function searched(run) {
+  if (!texts.has(run)) {
+    const values = [run.task_id, run.run_id, run.args, run.result, run.error, ...run.faults];
+    texts.set(run, values.filter(Boolean).join("\n").toLowerCase());
+  }
+  return texts.get(run);
+}
+
 function matching() {
   const text = $("filter-text").value.trim().toLowerCase();
   const task = $("filter-task").value.trim();
@@ -43,8 +55,7 @@ function matching() {
     if (isCleared(run)) continue;
     if (state && run.state !== state) continue;
     if (wanted && !wanted.test(run.task_id)) continue;
-    if (text && ![run.task_id, run.run_id, run.args, run.result, run.error, ...run.faults]
-      .some((value) => value && value.toLowerCase().includes(text))) continue;
+    if (text && !searched(run).includes(text)) continue;
     found.push(run);
   }
   return found.reverse();
@@ -64,21 +75,23 @@ function grouped(runs) {
   return items;
 }
 
-function groupRow({ task, members }) {
-  const counts = new Map();
-  for (const run of members) counts.set(run.state, (counts.get(run.state) ?? 0) + 1);
-  const expanded = open.has(task);
+function groupRow({ task }) {
   const toggle = () => {
     if (!open.delete(task)) open.add(task);
     changed();
   };
-  return h("tr", { class: "group" },
-    h("td", { class: "state" }, h("button", {
-      type: "button", "aria-expanded": String(expanded), "data-key": `group ${task}`, onclick: toggle,
-      "aria-label": `runs of ${task}`,
-    }, expanded ? "▾" : "▸", ` ${members.length}`)),
-    h("td", { class: "task" }, task),
-    h("td", { class: "what", colspan: String(columns() - 2) }, [...counts].map(([state, count]) => [badge(state), ` ${count}  `])));
+  const button = h("button", { type: "button", onclick: toggle, "aria-label": `runs of ${task}` });
+  const states = h("td", { class: "what" });
+  const row = h("tr", { class: "group" },
+    h("td", { class: "state" }, button), h("td", { class: "task" }, task), states);
+  return [row, ({ members }) => {
+    const counts = new Map();
+    for (const run of members) counts.set(run.state, (counts.get(run.state) ?? 0) + 1);
+    button.setAttribute("aria-expanded", String(open.has(task)));
+    put(button, `${open.has(task) ? "▾" : "▸"} ${members.length}`);
+    states.colSpan = columns() - 2;
+    states.replaceChildren(...[...counts].flatMap(([state, count]) => [badge(state), ` ${count}  `]));
+  }];
 }
 
 export function outcome(run) {
@@ -87,18 +100,24 @@ export function outcome(run) {
   return run.result ?? (run.stubbed ? "(stub)" : "…");
 }
 
-function runRow(run, now) {
+function runRow(run) {
   const args = run.args ?? "(not loaded)";
-  return h("tr", { class: run.state },
+  const since = h("td", { class: "age" });
+  const row = h("tr", { class: run.state },
     h("td", { class: "state" }, badge(run.state)),
     h("td", { class: "task" }, h("a", {
-      href: `#run/${encodeURIComponent(run.run_id)}`, "data-key": run.run_id,
+      href: `#run/${encoded(run.run_id)}`, "data-key": run.run_id,
     }, run.task_id)),
     h("td", { class: "what" }, `${args} → `, h("span", { class: run.error ? "error" : "result" }, outcome(run))),
     h("td", { class: "faults" }, run.faults.join(", ")),
     h("td", { class: "ms" }, milliseconds(run)),
-    h("td", { class: "age" }, age(now - run.received)));
+    since);
+  return [row, () => put(since, age(Date.now() / 1000 - run.received))];
 }
+
+// A changed run is another object, and gets another row.
+const drawRows = list($("runs").tBodies[0], (item) => (item.members ? `group ${item.task}` : item),
+  (item) => (item.members ? groupRow(item) : runRow(item)));
 
 // A cell that spans more columns than page.css shows would make room for them.
 const columns = () => (matchMedia("(max-width: 640px)").matches ? 3 : 6);
@@ -117,15 +136,11 @@ export function drawRuns() {
   const height = parseFloat(getComputedStyle(scroll).getPropertyValue("--row"));
   const first = Math.max(0, Math.min(items.length - 1, Math.floor(scroll.scrollTop / height) - SPARE));
   const last = Math.min(items.length, first + Math.ceil(scroll.clientHeight / height) + 2 * SPARE);
-  const now = Date.now() / 1000;
   const body = $("runs").tBodies[0];
   const focused = body.contains(document.activeElement) ? document.activeElement.dataset.key : null;
-  const rows = items.slice(first, last).map((item) => (item.members ? groupRow(item) : runRow(item, now)));
-  body.replaceChildren(
-    ...(first ? [spacer(first, height)] : []), ...rows,
-    ...(last < items.length ? [spacer(items.length - last, height)] : []),
-  );
-  if (focused) body.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  drawRows(items.slice(first, last), first ? [spacer(first, height)] : [],
+    last < items.length ? [spacer(items.length - last, height)] : []);
+  if (focused && !body.contains(document.activeElement)) body.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   $("runs").setAttribute("aria-rowcount", String(items.length + 1));
   drawCounts(runs.length);
 }
@@ -134,16 +149,16 @@ function drawCounts(shown) {
   const total = store.runs.size;
   const news = paused ? [...store.runs.values()].filter((run) => !paused.has(run)).length : 0;
   const text = paused ? `paused; ${news} new or changed` : `${shown} of ${total} runs`;
-  if ($("shown").textContent !== text) $("shown").textContent = text;
+  put($("shown"), text);
   const empty = $("empty");
   empty.hidden = shown > 0;
-  empty.textContent = total
+  put(empty, total
     ? "No run matches the filter."
-    : "No task has arrived. “Connect” shows what an application needs; “Refused” what was turned away.";
-  const tasks = new Set([...store.runs.values()].map((run) => run.task_id));
-  if (tasks.size !== $("tasks").childElementCount) {
-    $("tasks").replaceChildren(...[...tasks].sort().map((task) => h("option", { value: task })));
-  }
+    : "No task has arrived. “Connect” shows what an application needs; “Refused” what was turned away.");
+  const tasks = [...store.tasks.keys()].slice(0, SUGGESTED).sort();
+  if (tasks.join("\n") === suggested) return;
+  suggested = tasks.join("\n");
+  $("tasks").replaceChildren(...tasks.map((task) => h("option", { value: task })));
 }
 
 export function startRuns() {
@@ -161,7 +176,7 @@ export function startRuns() {
     changed();
   });
   $("clear").addEventListener("click", () => {
-    clearedBefore = Math.max(0, ...[...store.runs.values()].slice(-1).map((run) => run.received));
+    cleared = new Set(store.runs.keys());
     if (paused) paused = new Set(store.runs.values());
     changed();
   });

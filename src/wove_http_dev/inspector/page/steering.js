@@ -1,7 +1,7 @@
 // Holds, with a release button, and stubs.
 
 import { post, remove } from "./api.js";
-import { $, button, fill, h, show } from "./dom.js";
+import { $, button, h, list, put, show } from "./dom.js";
 import { store } from "./store.js";
 
 function form(title, fields, submit, label) {
@@ -42,16 +42,25 @@ async function makeStub({ task, result, type, message }) {
   await post("stubs", { task, result: value });
 }
 
-const holdItem = (hold) => h("li", {},
-  h("code", {}, hold.task ?? "every task"), ` ${hold.arrived} arrived `,
-  hold.release_when ? `(released when ${hold.release_when} have arrived) ` : "",
-  hold.released ? "released" : button("Release", () => post(`holds/${hold.id}/release`), {
-    "data-key": `hold ${hold.id}`, "aria-label": `release ${hold.task ?? "every task"}`,
-  }));
+function holdItem(hold) {
+  const arrived = h("span");
+  const released = h("span", {}, "released");
+  const release = button("Release", () => post(`holds/${hold.id}/release`), { "aria-label": `release ${hold.task ?? "every task"}` });
+  const item = h("li", {}, h("code", {}, hold.task ?? "every task"), arrived,
+    hold.release_when ? `(released when ${hold.release_when} have arrived) ` : "", released, release);
+  return [item, (now) => {
+    put(arrived, ` ${now.arrived} arrived `);
+    released.hidden = !now.released;
+    release.hidden = now.released;
+  }];
+}
 
-const stubItem = (stub) => h("li", {},
+const stubItem = (stub) => [h("li", {},
   h("code", {}, stub.task), " → ", stub.error ? `${stub.error.type}: ${stub.error.message}` : JSON.stringify(stub.result), " ",
-  button("Remove", () => remove(`stubs/${stub.id}`), { "data-key": `stub ${stub.id}`, "aria-label": `remove the stub of ${stub.task}` }));
+  button("Remove", () => remove(`stubs/${stub.id}`), { "aria-label": `remove the stub of ${stub.task}` }))];
+
+let drawHolds = null;
+let drawStubs = null;
 
 export function startSteering() {
   const lists = (name) => h("ul", { id: `list-${name}` });
@@ -65,10 +74,12 @@ export function startSteering() {
       field("type", "or error", { placeholder: "ValueError" }), field("message", "with the message"),
     ], makeStub, "Stub"),
     lists("stubs"));
+  drawHolds = list($("list-holds"), (hold) => `${hold.id} ${hold.release_when} ${hold.task}`, holdItem);
+  drawStubs = list($("list-stubs"), (stub) => JSON.stringify({ ...stub, matched: 0 }), stubItem);
 }
 
 export function drawSteering() {
   if ($("view-faults").hidden) return;
-  fill($("list-holds"), store.holds.map(holdItem));
-  fill($("list-stubs"), store.stubs.map(stubItem));
+  drawHolds(store.holds);
+  drawStubs(store.stubs);
 }

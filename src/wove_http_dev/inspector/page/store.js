@@ -8,6 +8,8 @@ export const store = {
   connected: false,
   worker: null,
   runs: new Map(), // by run_id, oldest first
+  tasks: new Map(), // how many of the runs each task has
+  failed: new Map(), // those of the runs, by run_id, in the order in which they failed
   problems: new Map(), // by number, oldest first
   injections: [],
   holds: [],
@@ -36,13 +38,30 @@ export const isProblem = (exchange) =>
   exchange.accepted === false || exchange.kind === "connection" || exchange.internal_error
   || Boolean(exchange.refusal);
 
+// Returns what value replaces, or pushes out.
 function keep(map, key, value) {
+  const replaced = map.has(key) ? [map.get(key)] : [];
   map.set(key, value);
-  if (map.size > LIMIT) map.delete(map.keys().next().value);
+  if (map.size <= LIMIT) return replaced;
+  const [first, oldest] = map.entries().next().value;
+  map.delete(first);
+  return [...replaced, oldest];
+}
+
+function count(run, by) {
+  const left = (store.tasks.get(run.task_id) ?? 0) + by;
+  if (left) store.tasks.set(run.task_id, left);
+  else store.tasks.delete(run.task_id);
 }
 
 const addRun = (run) => {
-  if (!run.initial_value) keep(store.runs, run.run_id, run);
+  if (run.initial_value) return;
+  count(run, 1);
+  for (const gone of keep(store.runs, run.run_id, run)) {
+    count(gone, -1);
+    store.failed.delete(gone.run_id);
+  }
+  if (run.state === "failed") store.failed.set(run.run_id, run);
 };
 const addExchange = (exchange) => {
   if (isProblem(exchange)) keep(store.problems, exchange.number, exchange);
@@ -53,6 +72,8 @@ async function loadAll() {
     ["worker", "runs", "exchanges?problems=true", "injections", "holds", "stubs", "faults"].map(get),
   );
   store.runs.clear();
+  store.tasks.clear();
+  store.failed.clear();
   store.problems.clear();
   runs.runs.forEach(addRun);
   exchanges.exchanges.forEach(addExchange);
