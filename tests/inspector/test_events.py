@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,14 @@ from tests.run_records import make_run, returned
 from tests.support import TIMEOUT
 from wove_http_dev.errors import UnavailableError
 from wove_http_dev.inspector import events as module
-from wove_http_dev.inspector.events import INTERVAL, REMEMBERED, STREAM_LIMIT, Events, EventStream
+from wove_http_dev.inspector.events import (
+    INTERVAL,
+    REMEMBERED,
+    SHARED,
+    STREAM_LIMIT,
+    Events,
+    EventStream,
+)
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.records import Exchange, Run
 
@@ -41,8 +49,8 @@ class Event:
 
 
 class Source:
-    """A journal, what observes it, and one list; ``described`` are the threads that described a
-    record."""
+    """A journal, what observes it, and one list. ``described`` are the threads that described a
+    record, ``listed`` is how often the list was described."""
 
     def __init__(self, **words: Any) -> None:
         self.clock = Clock()
@@ -50,15 +58,20 @@ class Source:
         self.injections: list[str] = []
         self.described: list[threading.Thread] = []
         self.added = 0
-        words = {"keepalive": 0.0, "pause": lambda _: False, **words}
+        self.listed = 0
+        words = {"keepalive": 0.0, "pause": lambda _: None, **words}
         self.events = Events(
             run=self._run,
             exchange=self._exchange,
-            lists={"injections": lambda: {"injections": self.injections}},
+            lists={"injections": self._list},
             clock=self.clock,
             **words,
         )
         self.journal.observe(self.events)
+
+    def _list(self) -> Any:
+        self.listed += 1
+        return {"injections": self.injections}
 
     def _run(self, run: Run) -> Any:
         self.described.append(threading.current_thread())
@@ -242,9 +255,10 @@ def test_unchanged_list(source: Source) -> None:
 def test_reset(source: Source) -> None:
     """After a reset a stream sends ``reset``, and nothing of what was before."""
     stream = opened(source)
-    source.add()
+    run = source.add()
     source.journal.clear()
     source.events.reset(source.added)
+    assert run.state == "received"  # it is not freed yet
     assert [event.name for event in pending(stream)] == ["reset"]
 
 
@@ -376,14 +390,49 @@ def test_described_by_the_stream(source: Source) -> None:
     assert source.described == [threading.current_thread()]
 
 
+def test_described_once(source: Source) -> None:
+    """A change is described once for all streams."""
+    streams = [opened(source) for _ in range(3)]
+    source.add()
+    events = [pending(stream) for stream in streams]
+    assert (len(source.described), events[0] == events[1] == events[2]) == (1, True)
+
+
+def test_long_events_are_not_kept(source: Source) -> None:
+    """A long event is made again for each stream, so that they take no memory."""
+    streams = [opened(source) for _ in range(3)]
+    source.add("x" * SHARED)
+    for stream in streams:
+        pending(stream)
+    assert len(source.described) == 3
+
+
+def test_shared_event_is_replaced(source: Source) -> None:
+    """Of a run that changes again, every stream gets the new state."""
+    first, second = opened(source), opened(source)
+    run = source.add()
+    pending(first)
+    source.journal.change(run, "running")
+    assert [event.data["state"] for event in pending(second)] == ["running"]
+
+
+def test_lists_are_described_once(source: Source) -> None:
+    """After a change the lists are described once for all streams."""
+    streams = [opened(source) for _ in range(3)]
+    source.listed = 0
+    source.events.lists_changed()
+    for stream in streams:
+        pending(stream)
+    assert source.listed == 1
+
+
 def test_pause() -> None:
     """Between a change and its write, a stream waits a tenth of a second for others."""
     pauses: list[float] = []
 
-    def pause(seconds: float) -> bool:
+    def pause(seconds: float) -> None:
         pauses.append(seconds)
         made.add(f"while waiting {len(pauses)}")
-        return False
 
     made = Source(pause=pause)
     stream = opened(made)
@@ -424,24 +473,34 @@ def test_keepalive(source: Source) -> None:
     assert next(opened(source)) == COMMENT
 
 
+def waiting(source: Source) -> None:
+    """Wait until a stream waits for a change."""
+    deadline = time.monotonic() + TIMEOUT
+    while not source.events._idle and time.monotonic() < deadline:
+        time.sleep(0.001)
+
+
 def test_waiting_stream_is_woken() -> None:
     """A stream that waits is woken by a change."""
-    source = Source(keepalive=TIMEOUT)
+    source = Source(keepalive=TIMEOUT * 2)
     stream = opened(source)
     found: list[bytes] = []
     thread = threading.Thread(target=lambda: found.append(next(stream)))
     thread.start()
+    waiting(source)
     source.add()
-    thread.join()
-    assert names(found[0]) == ["run"]
+    thread.join(TIMEOUT)
+    source.events.stop()
+    assert [names(data) for data in found] == [["run"]]
 
 
 def test_stop_ends_a_waiting_stream() -> None:
     """``stop()`` ends a stream that waits for a change."""
-    source = Source(keepalive=TIMEOUT)
+    source = Source(keepalive=TIMEOUT * 2)
     stream = opened(source)
     thread = threading.Thread(target=lambda: list(stream))
     thread.start()
+    waiting(source)
     source.events.stop()
     thread.join(TIMEOUT)
     assert not thread.is_alive()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import resource
 import socket
 import threading
 import time
@@ -128,6 +129,14 @@ REQUEST = (
 
 class TestCrowd:
     """Clients that open streams of events and never read."""
+
+    @pytest.fixture(autouse=True)
+    def descriptors(self) -> Iterator[None]:
+        """This process may have a thousand descriptors: a system may allow 256 by itself."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1024), hard))
+        yield
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
     @pytest.fixture
     def served(self, wove_http_worker: HttpWorker) -> Iterator[Inspector]:

@@ -9,7 +9,6 @@ last change that it has sent, so a reader that reads nothing costs no memory her
 from __future__ import annotations
 
 import json
-import math
 import threading
 import time
 import weakref
@@ -31,6 +30,8 @@ REMEMBERED = 2000
 """Changed records that are remembered; a stream that is further behind gets ``reload``."""
 BATCH = 200
 """Records that are sent in one write."""
+SHARED = 4096
+"""Bytes up to which the event of a change is kept for the other streams."""
 RETRY = 1000
 """Milliseconds after which a browser connects again."""
 
@@ -40,8 +41,7 @@ class Events(JournalObserver):
 
     ``run`` and ``exchange`` describe a record as plain JSON values; each of ``lists``, by the name
     of its event, describes everything of a kind. They are called in the threads of streams.
-    ``pause`` waits between the writes of a stream, for ``interval`` seconds, and returns whether
-    the streams have to end.
+    ``pause`` waits for ``interval`` seconds, before each write of a stream.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Events(JournalObserver):
         lists: Mapping[str, Callable[[], Any]],
         interval: float = INTERVAL,
         keepalive: float = KEEPALIVE,
-        pause: Callable[[float], bool] | None = None,
+        pause: Callable[[float], object] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._describe_run = run
@@ -72,6 +72,8 @@ class Events(JournalObserver):
         self._reset_at = 0
         """The number of the newest exchange before the last reset."""
         self._idle = 0
+        self._list_data: tuple[int, dict[str, bytes]] = (-1, {})
+        """The lists as JSON, and the number of the last change before they were described."""
         self._streams: set[EventStream] = set()
 
     # What changes
@@ -210,15 +212,30 @@ class Events(JournalObserver):
         if note.reference is None:
             return self._event("reset", {}, note.number)
         record = note.reference()
-        if record is None:
+        if record is None or self._of_before(record):
             return b""
+        if note.block is not None:
+            return note.block
         if isinstance(record, Run):
-            if (record.exchange_number or math.inf) <= self._reset_at:
-                return b""
-            return self._event("run", self._describe_run(record), note.number)
-        if record.number <= self._reset_at:
-            return b""
-        return self._event("exchange", self._describe_exchange(record), note.number)
+            block = self._event("run", self._describe_run(record), note.number)
+        else:
+            block = self._event("exchange", self._describe_exchange(record), note.number)
+        if len(block) <= SHARED:
+            note.block = block
+        return block
+
+    def _of_before(self, record: Run | Exchange) -> bool:
+        """Whether ``record`` is from before the last reset."""
+        number = record.exchange_number if isinstance(record, Run) else record.number
+        return number is not None and number <= self._reset_at
+
+    def _described_lists(self) -> dict[str, bytes]:
+        """Each list as JSON. Described once for all streams, until something changes again."""
+        number = self._number  # before they are described: they may change meanwhile
+        if self._list_data[0] != number:
+            described = {name: json.dumps(each()).encode() for name, each in self._lists.items()}
+            self._list_data = (number, described)
+        return self._list_data[1]
 
     def _id_line(self, number: int) -> bytes:
         return f"id: {self._epoch}-{number}\n".encode("ascii")
@@ -231,11 +248,13 @@ class Events(JournalObserver):
 class _Note:
     """That a record has changed, or, without ``reference``, that all were removed."""
 
-    __slots__ = ("number", "reference")
+    __slots__ = ("block", "number", "reference")
 
     def __init__(self, number: int, reference: weakref.ref[Run | Exchange] | None) -> None:
         self.number = number
         self.reference = reference
+        self.block: bytes | None = None
+        """The event, once a stream has made it."""
 
 
 class EventStream:
@@ -261,8 +280,7 @@ class EventStream:
             assert self._position is not None
             if not events._wait(self._position):
                 return b":\n\n"
-            if events._pause(events._interval):
-                break
+            events._pause(events._interval)
             data = self._news()
             if data:
                 return data
@@ -291,17 +309,15 @@ class EventStream:
     def _reload(self) -> bytes:
         """The event after which the client reads everything again."""
         self._position = self._events._number
-        self._sent.clear()
         event = self._events._event("reload", {}, self._position)
         return event + self._changed_lists()
 
     def _changed_lists(self) -> bytes:
+        assert self._position is not None
         blocks = []
-        for name, describe in self._events._lists.items():
-            assert self._position is not None
-            data = json.dumps(describe()).encode("ascii")
+        for name, data in self._events._described_lists().items():
             if self._sent.get(name) != data:
                 self._sent[name] = data
-                blocks.append(self._events._id_line(self._position))
-                blocks.append(b"event: " + name.encode("ascii") + b"\ndata: " + data + b"\n\n")
+                head = f"event: {name}\ndata: ".encode("ascii")
+                blocks.append(self._events._id_line(self._position) + head + data + b"\n\n")
         return b"".join(blocks)
