@@ -18,8 +18,6 @@ from wove_http_dev.options import Options, hide_secrets
 from wove_http_dev.protocol.credentials import Credentials, credentials
 from wove_http_dev.secret import hide, shown_url
 
-LOCAL_ONLY = "needs a worker of this process, not the one of --wove-http-url"
-
 
 class LocalOnly:
     """A member that only a worker of this process has: reading it skips the test."""
@@ -34,7 +32,7 @@ class LocalOnly:
     def __get__(self, worker: RemoteSide | None, owner: type) -> LocalOnly:
         if worker is None:
             return self
-        worker._skip(f"worker.{self._name} {LOCAL_ONLY}")
+        worker._skip_as_local(f"worker.{self._name}")
 
 
 class RemoteSide(ClientSide):
@@ -43,6 +41,8 @@ class RemoteSide(ClientSide):
 
     _skip: Callable[[str], NoReturn]
     """Ends the test, which needs what only a worker of this process has."""
+    _given_by = "--wove-http-url"
+    """The option of pytest that names the service."""
     _url: str
     _port: int
     _ca_file: str | None
@@ -54,15 +54,19 @@ class RemoteSide(ClientSide):
         self._ca_file = ca_file
         self._context = _trusting(ca_file) if ca_file else None
 
+    def _skip_as_local(self, what: str, more: str = "") -> NoReturn:
+        """Skip the test, because ``what`` is not for a service of another process."""
+        self._skip(f"{what} needs a worker of this process, not the one of {self._given_by}{more}")
+
     def _skip_unless_remote(self, options: Mapping[str, Any], names: Iterable[str]) -> None:
         """Skip the test if it asks for one of the options ``names``, or for other credentials."""
         for name in names:
             if getattr(self.options, name):
-                self._skip(f"{name}= {LOCAL_ONLY}")
+                self._skip_as_local(f"{name}=")
         mode = self.credentials.mode
         asked = options.get("security", mode)
         if asked != mode:
-            self._skip(f"security={asked!r} {LOCAL_ONLY}; the tests run with {mode!r} here")
+            self._skip_as_local(f"security={asked!r}", f"; the tests run with {mode!r} here")
 
     @property
     def url(self) -> str:
@@ -129,7 +133,7 @@ class RemoteWorker(RemoteSide):
 
     def why_not(self, fault: object) -> NoReturn:
         """Skip the test: no fault can be injected into another process."""
-        self._skip(f"the fault {fault} {LOCAL_ONLY}")
+        self._skip_as_local(f"the fault {fault}")
 
     def report(self, hint: str = "") -> str:
         """Return the text that a failing test shows. It says that there is no journal, and why.

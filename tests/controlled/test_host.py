@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
 
 import pytest
 
 from tests.controlled.helpers import controlled
 from tests.inspector.calls import TOKEN, inspector
-from tests.support import answer, weave_one
+from tests.support import TIMEOUT, answer, run_frame, signed_request, weave_one
 from wove_http_dev.controlled.worker import ControlledWorker
 from wove_http_dev.errors import UsageError
 from wove_http_dev.inspector.client import ControlClient
@@ -38,6 +42,53 @@ def test_reset(worker: ControlledWorker, theirs: HttpWorker) -> None:
     weave_one(answer)
     worker.reset()
     assert (len(worker.runs), len(theirs.runs)) == (0, 1)
+
+
+def test_run_with_an_id_of_before(worker: ControlledWorker, theirs: HttpWorker) -> None:
+    """A client that sends an id again, after its run has ended, has two runs."""
+    for _ in range(2):
+        signed_request(theirs, run_frame(answer, run_id="again"))
+    assert [run.state for run in worker.runs] == ["succeeded", "succeeded"]
+
+
+def test_fetched_once(
+    worker: ControlledWorker, client: ControlClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What will not change any more is not fetched again."""
+    weave_one(answer)
+    worker.wait_for("answer", "succeeded")
+    assert worker.runs.last.answered is not None
+    _ = worker.exchanges, worker.runs
+    lists: list[list[Any]] = []
+
+    def noted(real: Callable[..., list[Any]], **words: Any) -> list[Any]:
+        lists.append(real(**words))
+        return lists[-1]
+
+    for name in ("runs", "exchanges"):
+        monkeypatch.setattr(client, name, partial(noted, getattr(client, name)))
+    assert len(worker.runs) == len(worker.exchanges) == 1
+    assert lists == [[], [], [], []]
+
+
+def test_reset_on_the_page(worker: ControlledWorker, client: ControlClient) -> None:
+    """Runs after a person's reset are runs of the test, like those before."""
+    weave_one(answer)
+    assert len(worker.runs) == 1
+    client.reset()
+    weave_one(answer)
+    assert len(worker.runs) == 2
+
+
+def test_two_threads_wait(worker: ControlledWorker, pool: ThreadPoolExecutor) -> None:
+    """A wait at a gate and one for a run do not stop each other."""
+    gate = worker.hold("answer")
+    result = pool.submit(weave_one, answer)
+    arrived = pool.submit(gate.wait_arrived)
+    held = worker.wait_for("answer", "held")
+    assert arrived.result(TIMEOUT) == list(held)
+    gate.release()
+    assert result.result(TIMEOUT) == 42
 
 
 def test_injection_is_removed(worker: ControlledWorker, theirs: HttpWorker) -> None:
@@ -168,3 +219,21 @@ def test_redirected(worker: ControlledWorker, theirs: HttpWorker) -> None:
     injection = worker.inject("redirect", unused_ok=True)
     theirs.injections[0].record_redirected(Exchange(1, 1.0))
     assert len(worker.injections[0].redirected) == 1 == len(injection.redirected)
+
+
+STARTED, STOP = threading.Event(), threading.Event()
+
+
+def blocked() -> None:
+    STARTED.set()
+    STOP.wait(TIMEOUT)  # it hangs here
+
+
+def test_stack(worker: ControlledWorker, theirs: HttpWorker, pool: ThreadPoolExecutor) -> None:
+    """The report of a test says where a running body is."""
+    pool.submit(signed_request, theirs, run_frame(blocked))
+    assert STARTED.wait(TIMEOUT)
+    try:
+        assert "STOP.wait(TIMEOUT)  # it hangs here" in worker.report()
+    finally:
+        STOP.set()

@@ -90,7 +90,13 @@ def test_dropped_run() -> None:
     assert ControlledRun(record(**DONE), skip=skip, read=dropped).state == "succeeded"
 
 
-def exchange() -> Exchange:
+def accepted() -> Exchange:
+    """A request that was answered."""
+    verdict = Verdict(True, "", (Step("signature", True),))
+    return Exchange(5, 1.0, duration=0.5, accepted=True, verdict=verdict, status=200, events=["e"])
+
+
+def refused() -> Exchange:
     """A refused request."""
     steps = (Step("signature", False, "it differs", "signature-mismatch"),)
     verdict = Verdict(False, "wrong", steps, hint="sign it", code="signature-mismatch")
@@ -110,25 +116,30 @@ def exchange() -> Exchange:
     )
 
 
-def copied() -> Exchange:
-    """`exchange` as the API tells of it."""
-    copy = Exchange(5, 0.0)
-    update_exchange(copy, shapes.exchange_json(exchange()))
+def copied(exchange: Exchange) -> Exchange:
+    """``exchange`` as the API tells of it."""
+    copy = Exchange(exchange.number, 0.0)
+    update_exchange(copy, shapes.exchange_json(exchange))
     return copy
 
 
 def test_exchange() -> None:
     """An exchange says of itself what it says in the worker's process."""
-    assert copied().line() == exchange().line()
+    assert copied(accepted()).line() == accepted().line()
 
 
 def test_violation() -> None:
     """Strict mode reports an exchange that it reports in the worker's process."""
-    assert copied().violation
+    assert (copied(refused()).violation, copied(accepted()).violation) == (True, False)
+
+
+def test_hint() -> None:
+    """The line of a refusal has the advice that the API gives."""
+    assert shapes.exchange_json(refused())["hint"] in copied(refused()).line()
 
 
 def test_verdict() -> None:
     """The step that failed can be asked for."""
-    verdict = copied().verdict
+    verdict = copied(refused()).verdict
     assert verdict is not None
     assert [step.code for step in verdict.steps if not step.ok] == ["signature-mismatch"]

@@ -38,13 +38,34 @@ def test_member_of_a_local_worker_skips(worker: ControlledWorker, name: str) -> 
         getattr(worker, name)
 
 
-@pytest.mark.parametrize("option", [{"isolated": True}, {"hosts": ["a.internal"]}])
+@pytest.mark.parametrize("option", [{"isolated": True}, {"impersonate": "https://a.internal/"}])
 def test_option_of_a_local_worker_skips(
     theirs: HttpWorker, client: ControlClient, option: dict[str, Any]
 ) -> None:
-    """An option of the service itself skips the test."""
+    """An option that only a worker of the test's process can have skips the test."""
     with pytest.raises(Skipped, match="needs a worker of this process"):
         controlled(client, theirs, **option)
+
+
+SERVED = {"max_body": 1000, "port": 8443, "hosts": ["a.internal"]}
+
+
+@pytest.mark.parametrize("option", [{"max_body": 1000}, {"port": 0}, {"hosts": ["a.internal"]}])
+def test_option_of_the_service(
+    theirs: HttpWorker, client: ControlClient, option: dict[str, Any]
+) -> None:
+    """A test runs with an option that the running service has too."""
+    controlled(client, theirs, served=SERVED, **option)
+
+
+@pytest.mark.parametrize("option", [{"max_body": 5}, {"port": 8444}, {"hosts": ["b.internal"]}])
+def test_other_option_of_the_service(
+    theirs: HttpWorker, client: ControlClient, option: dict[str, Any]
+) -> None:
+    """A test with an option that the running service does not have skips, and says what it has."""
+    [name] = option
+    with pytest.raises(Skipped, match=f"--wove-http-control, which has {name}="):
+        controlled(client, theirs, served=SERVED, **option)
 
 
 def test_option_faults(theirs: HttpWorker, client: ControlClient) -> None:

@@ -304,3 +304,57 @@ def test_header(pytester: pytest.Pytester, control: Control) -> None:
     """The first lines of the session name the control API."""
     line = f"wove-http: the control API at {control.ready['api_url']} (--wove-http-control)"
     assert line in run(pytester, PASSING, *control.arguments).outlines
+
+
+SECOND = """
+def test_it(wove_http_worker, wove_http_worker_factory):
+    wove_http_worker_factory()
+"""
+
+
+def test_second_worker_skips(pytester: pytest.Pytester, control: Control) -> None:
+    """A second worker of a test would be the same one: it skips."""
+    result = run(pytester, SECOND, "-rs", *control.arguments)
+    result.stdout.fnmatch_lines(["SKIPPED*a second worker needs workers of this process*"])
+
+
+def test_option_of_the_service_skips(pytester: pytest.Pytester, control: Control) -> None:
+    """A test with an option that this serve does not have skips with what it has."""
+    source = "@pytest.mark.wove_http(max_body=10)\n" + PASSING.strip()
+    result = run(pytester, source, "-rs", *control.arguments)
+    result.stdout.fnmatch_lines(["SKIPPED*max_body=10 needs *which has max_body=67108864*"])
+
+
+SELECTED = """
+@pytest.mark.parametrize("number", range(4))
+@pytest.mark.wove_http(strict=False)
+def test_it(wove_http_worker, number):
+    name = f"task_{number}"
+    wove_http_worker.stub(name, result=number)
+    def body():
+        raise NotImplementedError
+    body.__name__ = name
+    with weave() as w:
+        w.do(environment="workers")(body)
+    assert w.result[name] == number
+    wove_http_worker.assert_ran(name, times=1)
+"""
+
+
+def test_processes_that_select_by_task(pytester: pytest.Pytester, control: Control) -> None:
+    """Tests of two processes at once, each with a task of its own, do not disturb each other."""
+    pytester.makepyfile("from helper import *\n" + SELECTED)
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-n", "2", *control.arguments)
+    result.assert_outcomes(passed=4)
+
+
+def test_plugin_without_control(pytester: pytest.Pytester) -> None:
+    """Without the option nothing of the control API is imported."""
+    source = """
+import sys
+def test_it(wove_http_worker):
+    assert weave_one() == 42
+    assert not [name for name in sys.modules if "wove_http_dev.inspector" in name]
+    assert "wove_http_dev.controlled.worker" not in sys.modules
+"""
+    run_apart(pytester, source).assert_outcomes(passed=1)

@@ -7,14 +7,15 @@ What changes here is sent to the control API, and what happens there is fetched 
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
 from wove_http_dev.controlled.answers import JsonAnswer
-from wove_http_dev.controlled.records import ControlledRun, Skip, update_exchange
+from wove_http_dev.controlled.records import ControlledRun, Json, Skip, update_exchange
 from wove_http_dev.errors import NoAnswerError, NotFoundError, UsageError
 from wove_http_dev.faults.injections import Injection
 from wove_http_dev.inspector.client import ControlClient
@@ -46,9 +47,13 @@ class ControlledHost:
         self._injections: dict[Injection, int] = {}
         self._stubs: dict[Stub, int] = {}
         self._gates: dict[Gate, int] = {}
-        self._runs: dict[str, ControlledRun] = {}
+        self._runs: dict[tuple[str, float], ControlledRun] = {}
+        """By id and time, because a client may send an id again."""
         self._exchanges: dict[int, Exchange] = {}
+        self._begun = -math.inf
+        """When the newest run was received that is not of the test."""
         self._runs_after: str | None = None
+        """The id of the last run that, with all before it, will not change any more."""
         self._exchanges_after = 0
 
     # As a ServiceHost
@@ -69,7 +74,10 @@ class ControlledHost:
         raise NotImplementedError
 
     def stack(self, run_id: str) -> str:
-        """Return an empty text: the API does not tell where a body is."""
+        """Return where the body of the run is at this moment, as the lines of a traceback; empty if
+        it does not run, or cannot be asked."""
+        with suppress(UsageError):
+            return self._client.run(run_id)["stack"] or "" if self._open else ""
         return ""
 
     def begin(self) -> None:
@@ -77,7 +85,8 @@ class ControlledHost:
         with self._lock:
             # By the clock of the worker: that of this process may be another, or a test's.
             newest = self._client.runs(limit=NEWEST, initial_values=True)
-            self._runs_after = repr(max(run["received"] for run in newest)) if newest else None
+            self._begun = max((run["received"] for run in newest), default=-math.inf)
+            self._runs_after = newest[-1]["run_id"] if newest else None
             last = self._client.exchanges(limit=1)
             self._exchanges_after = last[-1]["number"] if last else 0
             self._runs.clear()
@@ -209,17 +218,36 @@ class ControlledHost:
         self._state.journal.notify()
 
     def _fetch_runs(self) -> None:
-        journal = self._state.journal
-        for record in self._client.runs(after=self._runs_after, initial_values=True):
-            run = self._runs.get(record["run_id"])
+        journal, settled = self._state.journal, True
+        for record in self._later_runs():
+            if record["received"] <= self._begun:
+                continue
+            run = self._runs.get((record["run_id"], record["received"]))
             if run is None:
                 run = ControlledRun(record, skip=self._skip, read=self._client.run)
-                self._runs[run.run_id] = run
+                self._runs[run.run_id, run.received] = run
                 journal.adopt_run(run)
             elif run.update(record):
                 journal.update_run(run)
+            settled = settled and self._is_settled(record)
+            if settled:
+                self._runs_after = run.run_id
+
+    def _later_runs(self) -> list[dict[str, Any]]:
+        with suppress(NotFoundError):  # reset on the page, or dropped
+            return self._client.runs(after=self._runs_after, initial_values=True)
+        self._runs_after = None
+        return self._client.runs(initial_values=True)
+
+    def _is_settled(self, record: Json) -> bool:
+        """Whether a run has ended, and its client will not get any more of its answer."""
+        if record["finished"] is None:
+            return False
+        exchanges = [self._exchanges.get(number) for number in record["exchanges"]]
+        return bool(exchanges) and all(each and each.duration is not None for each in exchanges)
 
     def _fetch_exchanges(self) -> None:
+        closed = True
         for record in self._client.exchanges(after=self._exchanges_after):
             number = record["number"]
             exchange = self._exchanges.get(number)
@@ -227,12 +255,18 @@ class ControlledHost:
                 exchange = self._exchanges[number] = Exchange(number, record["received"])
             update_exchange(exchange, record)
             self._state.journal.adopt_exchange(exchange)
+            closed = closed and exchange.duration is not None
+            if closed:
+                self._exchanges_after = number
 
-    def _account_gates(self, holds: dict[int, dict[str, Any]]) -> None:
+    def _account_gates(self, holds: Mapping[int, Json]) -> None:
+        if not holds:
+            return
+        known = {run.run_id: run for run in self._runs.values()}
         for gate, number in self._gates.items():
             if number in holds:
                 found = holds[number]
-                runs = [self._runs[each] for each in found["runs"] if each in self._runs]
+                runs = [known[each] for each in found["runs"] if each in known]
                 gate.account(count=found["arrived"], runs=runs, released=found["released"])
 
     def account(self) -> None:

@@ -116,7 +116,9 @@ class ControlledRun(Run):
         API tells now, or told last."""
         if record is None or str(record[name]).endswith("…"):
             with suppress(NotFoundError, NoAnswerError):  # dropped there; or serve has ended
-                return self._read(self.run_id)
+                read = self._read(self.run_id)
+                if read["received"] == self.received:  # not a later one with the same id
+                    return read
         return self._told if record is None else record
 
     @property

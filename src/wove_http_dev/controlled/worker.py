@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 from wove_http_dev.controlled.answers import CannotBeSentError, json_answer
@@ -17,22 +18,26 @@ from wove_http_dev.faults import FAULTS, Fault
 from wove_http_dev.faults.text import parse_fault
 from wove_http_dev.inspector.client import ControlClient
 from wove_http_dev.options import Options, hide_secrets
-from wove_http_dev.remote_worker import LOCAL_ONLY, LocalOnly, RemoteSide, remote_credentials
+from wove_http_dev.remote_worker import LocalOnly, RemoteSide, remote_credentials
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.stubs import UNSET, Stub
 from wove_http_dev.secret import hide, shown_url
 from wove_http_dev.worker_side import WorkerSide
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class ControlledWorker(WorkerSide, RemoteSide):
     """The worker service at ``url``, which the ``serve`` of ``client`` runs. A context manager:
     what a test puts in force is removed at the end of the block, and nothing else.
 
-    ``skip(reason)`` is called for what only a worker of this process has. Raises
-    :class:`UsageError` for a URL, credentials or a CA file that cannot be used.
+    ``skip(reason)`` is called for what only a worker of this process has, and for an option that
+    ``served``, the options of that service, have another value for. Raises :class:`UsageError` for
+    a URL, credentials or a CA file that cannot be used.
     """
 
     _host: ControlledHost
+    _given_by = "--wove-http-control"
 
     def __init__(
         self,
@@ -45,6 +50,7 @@ class ControlledWorker(WorkerSide, RemoteSide):
         skip: Skip,
         label: str = "",
         seed: int = 0,
+        served: Mapping[str, Any] = _NOTHING,
         **options: Any,
     ) -> None:
         options, secret, token = hide_secrets(options), hide(secret), hide(token)
@@ -53,7 +59,8 @@ class ControlledWorker(WorkerSide, RemoteSide):
         given = Options.of(**options)
         super().__init__(given, remote_credentials(secret, token, given), label, seed, False)
         self._set_address(url, ca_file)
-        self._skip_unless_remote(options, ("hosts", "impersonate", "isolated"))
+        self._skip_unless_remote(options, ("impersonate", "isolated"))
+        self._skip_unless_served(options, served)
         self._urls.add(url)
         self._cannot_apply: dict[str, str | None] | None = None
         self._host = ControlledHost(client, self._state, skip)
@@ -61,6 +68,14 @@ class ControlledWorker(WorkerSide, RemoteSide):
         self._state.journal.feed = self._host.flush_journal
         self._state.faults.fetch = self._state.stubs.fetch = self._host.account
         self._check_options()
+
+    def _skip_unless_served(self, options: Mapping[str, Any], served: Mapping[str, Any]) -> None:
+        for name, theirs in served.items():
+            wanted = getattr(self.options, name)
+            wanted = list(wanted) if isinstance(wanted, tuple) else wanted
+            any_port = name == "port" and wanted == 0
+            if name in options and wanted != theirs and not any_port:
+                self._skip_as_local(f"{name}={wanted!r}", f", which has {name}={theirs!r}")
 
     def __repr__(self) -> str:
         return f"<ControlledWorker {self.environment!r} {shown_url(self.url)}>"
@@ -91,11 +106,11 @@ class ControlledWorker(WorkerSide, RemoteSide):
         if isinstance(fault, str):
             fault, _ = parse_fault(fault)
         if FAULTS.get(fault.name) is not type(fault):
-            self._skip(f"the fault {fault.name} is not in the catalogue; it {LOCAL_ONLY}")
+            self._skip_as_local(f"the fault {fault.name} is not in the catalogue: it")
         if parse_fault(str(fault))[0] != fault:
-            self._skip(f"the fault {fault.name} has a field that is no text; it {LOCAL_ONLY}")
+            self._skip_as_local(f"the fault {fault.name} has a field that is no text: it")
         if fault.crashes:
-            self._skip(f"the fault {fault.name} would end the worker of others; it {LOCAL_ONLY}")
+            self._skip_as_local(f"the fault {fault.name} would end the worker of others: it")
         if self._cannot_apply is None:
             told = self._client.faults()
             self._cannot_apply = {each["name"]: each["cannot_apply"] for each in told}
@@ -164,10 +179,9 @@ def check_control(client: ControlClient, url: str | None) -> dict[str, Any]:
     """
     told = client.worker()
     version = importlib.metadata.version("wove-http-dev")
-    try:
-        theirs, its_url = told["version"], str(told["url"])
-    except KeyError:
-        raise client.other_version() from None
+    theirs, its_url = told.get("version"), str(told.get("url"))
+    if theirs is None:
+        raise client.other_version()
     if theirs != version:
         raise UsageError(
             f"the serve at {client.url} is wove-http-dev {theirs}, and the tests have {version};"

@@ -76,6 +76,7 @@ SCHEMAS: dict[str, Schema] = {
         started=_TIME,
         running=BOOLEAN,
         ca_file=_or_null(TEXT),
+        options=_described({"type": "object"}, "those of the service, without credentials"),
         snippet=_described(TEXT, "Python code that configures Wove"),
         exports=_described(_array(TEXT), "lines of a shell"),
         doctor=_described(TEXT, "the command that checks an application's configuration"),

@@ -95,7 +95,7 @@ def wove_http_worker_factory(
             if "environment" not in options and workers:
                 words["environment"] = _free_name(words.get("environment", "workers"), workers)
             try:
-                worker = _make_worker(request, words)
+                worker = _make_worker(request, words, beside=bool(workers))
             except UsageError as exc:  # a page of this package's frames would hide the test's line
                 raise exc.with_traceback(None) from None
             worker.marked_fault = _fault_of(request.node)
@@ -210,11 +210,14 @@ def _free_name(base: str, workers: list[ClientSide]) -> str:
     return next(name for name in (base, *numbered) if name not in taken)
 
 
-def _make_worker(request: pytest.FixtureRequest, options: dict[str, Any]) -> ClientSide:
+def _make_worker(
+    request: pytest.FixtureRequest, options: dict[str, Any], *, beside: bool = False
+) -> ClientSide:
+    """Return a worker; ``beside`` says that the test has one already."""
     if is_remote(request.config):
         from wove_http_dev.pytest_plugin.remote import remote_worker
 
-        return remote_worker(request.config, options, label=request.node.nodeid)
+        return remote_worker(request.config, options, label=request.node.nodeid, beside=beside)
     from wove_http_dev.worker import HttpWorker
 
     defaults: dict[str, Any] = {

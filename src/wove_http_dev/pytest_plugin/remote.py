@@ -43,10 +43,11 @@ def check_remote(config: pytest.Config) -> None:
 
 
 def remote_worker(
-    config: pytest.Config, options: Mapping[str, Any], *, label: str = ""
+    config: pytest.Config, options: Mapping[str, Any], *, label: str = "", beside: bool = False
 ) -> ClientSide:
     """Return the worker at ``--wove-http-url``, or that of ``--wove-http-control``, with the test's
-    ``options``. ``label`` makes its random faults repeatable."""
+    ``options``. ``label`` makes its random faults repeatable. ``beside`` says that the test has a
+    worker already."""
     url = setting(config, URL)
     reach: dict[str, Any] = {
         "secret": _secret(config, "--wove-http-secret"),
@@ -55,6 +56,8 @@ def remote_worker(
         "skip": pytest.skip,
     }
     if setting(config, CONTROL) is not None:
+        if beside:  # each would have the runs of the other
+            pytest.skip(f"a second worker needs workers of this process, not the one of {CONTROL}")
         return _controlled(config, url, {**options, **reach, "label": label, "seed": seed(config)})
     from wove_http_dev.remote_worker import RemoteWorker
 
@@ -93,4 +96,6 @@ def _controlled(config: pytest.Config, url: str | None, words: dict[str, Any]) -
             f"the worker of {CONTROL} takes {mode} requests only: give --wove-http-{kind}-env or"
             f" --wove-http-{kind}-file"
         )
-    return ControlledWorker(client, told["url"] if url is None else url, **words)
+    return ControlledWorker(
+        client, told["url"] if url is None else url, served=told["options"], **words
+    )
