@@ -80,6 +80,15 @@ def test_default_without_a_home(no_home: None) -> None:
         StateDirectory()
 
 
+@pytest.mark.parametrize("home", ["", "home"])
+def test_home_that_is_no_path(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty or relative ``HOME`` puts no secret into the working directory or the root."""
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setenv("HOME", home)
+    with pytest.raises(UsageError, match="HOME is no absolute path; set it, or name a --state-dir"):
+        StateDirectory()
+
+
 def test_relative_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A relative ``$XDG_STATE_HOME`` is ignored, as its specification says."""
     monkeypatch.setenv("XDG_STATE_HOME", "state")

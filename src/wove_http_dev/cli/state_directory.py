@@ -101,10 +101,12 @@ def kept_in(directory: Path) -> tuple[str | None, list[tuple[str, Secret]]]:
 
 def default_directory() -> Path:
     """Return the directory that ``serve`` uses if none is named. Raises :class:`UsageError` if this
-    user has no home directory."""
+    user has no home directory, or ``HOME`` is empty or relative."""
     base = os.environ.get("XDG_STATE_HOME", "")
     if os.path.isabs(base):  # XDG Base Directory Specification: a relative path is invalid
         return Path(base) / "wove-http-dev"
+    if not os.path.isabs(os.environ.get("HOME", "/")):  # the secret would be in any directory
+        raise UsageError("HOME is no absolute path; set it, or name a --state-dir")
     try:
         return Path.home() / ".local" / "state" / "wove-http-dev"
     except RuntimeError as exc:  # a user id that the system does not know, and no HOME
