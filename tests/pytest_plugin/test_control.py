@@ -306,6 +306,27 @@ def test_header(pytester: pytest.Pytester, control: Control) -> None:
     assert line in run(pytester, PASSING, *control.arguments).outlines
 
 
+ENDS = """
+import json, os, pathlib, signal
+
+def test_it(wove_http_worker):
+    weave_one()
+    ready = json.loads(pathlib.Path("ready.json").read_text())
+    os.kill(ready["pid"], signal.SIGKILL)
+    while wove_http_worker.running:
+        pass
+"""
+
+
+def test_serve_that_ends(pytester: pytest.Pytester) -> None:
+    """A ``serve`` that ends during a test is one line of that test."""
+    with controllable(pytester.path) as control:
+        result = run(pytester, ENDS, *control.arguments)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["no serve answers at * (Connection refused); start it, *"])
+    result.stdout.no_fnmatch_line("*During handling*")
+
+
 SECOND = """
 def test_it(wove_http_worker, wove_http_worker_factory):
     wove_http_worker_factory()

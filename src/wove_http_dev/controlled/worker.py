@@ -6,14 +6,14 @@ from __future__ import annotations
 import importlib.metadata
 import urllib.parse
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import Any
 
 from wove_http_dev.controlled.answers import CannotBeSentError, json_answer
 from wove_http_dev.controlled.host import ControlledHost
 from wove_http_dev.controlled.records import Skip
-from wove_http_dev.errors import UsageError
+from wove_http_dev.errors import NoAnswerError, UsageError
 from wove_http_dev.faults import FAULTS, Fault
 from wove_http_dev.faults.text import parse_fault
 from wove_http_dev.inspector.client import ControlClient
@@ -87,8 +87,10 @@ class ControlledWorker(WorkerSide, RemoteSide):
 
     @property
     def journal(self) -> Journal:
-        """What the worker has received during the test, as it is now."""
-        self._host.flush_journal()
+        """What the worker has received during the test, as it is now; once ``serve`` has ended, as
+        far as it was fetched before."""
+        with suppress(NoAnswerError):
+            self._host.flush_journal()
         return super().journal
 
     def report(self, hint: str = "") -> str:
