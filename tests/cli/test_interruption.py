@@ -7,8 +7,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from wove_http_dev.cli.reload import Reloader
 from wove_http_dev.cli.signals import handled
 from wove_http_dev.cli.state_directory import StateDirectory
 from wove_http_dev.cli.user_code import importable
+from wove_http_dev.service.port import Port
 
 pytestmark = pytest.mark.usefixtures("environ")
 
@@ -29,6 +30,16 @@ pytestmark = pytest.mark.usefixtures("environ")
 def stop_when_printed(*_: object, **__: object) -> None:
     """Send SIGTERM to this process, instead of printing how to reach the worker."""
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+@contextmanager
+def page_port(*_: object) -> Iterator[Port]:
+    """Reserve a port for the page until the block ends."""
+    port = Port("localhost", 0)
+    try:
+        yield port
+    finally:
+        port.close()
 
 
 def check_finished(directory: Path) -> None:
@@ -41,7 +52,7 @@ def test_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """``serve`` leaves nothing if its start or its end is interrupted."""
     monkeypatch.setattr(serve_module, "print", stop_when_printed, raising=False)
     # It binds the port and gives it back at once: only the end of the process closes it for sure.
-    monkeypatch.setattr(serve_module, "_checked_start", lambda *_: nullcontext())
+    monkeypatch.setattr(serve_module, "_checked_start", page_port)
     words: dict[str, Any] = given_options(make_parser().parse_args(["serve", "--port", "0"]))
 
     def serve() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
 from wove_http_dev.inspector import shapes
 from wove_http_dev.inspector.access import Access
 from wove_http_dev.inspector.api import Api
@@ -45,18 +43,26 @@ class Inspector:
         """The URL of the control API."""
         self.entry_url = access.page_url(self.url)
         """The address that opens the page: it has the token."""
-        self._exits = ExitStack()
 
     def __enter__(self) -> Inspector:
-        with ExitStack() as stack:
-            stack.callback(self.control.close)
-            stack.enter_context(self._server)
-            stack.callback(self.events.stop)  # before the server waits for the streams' threads
-            self._exits = stack.pop_all()
+        try:
+            self._server.start()
+        except BaseException:  # also Ctrl-C
+            self._stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._exits.close()
+        try:
+            self._stop()
+        except BaseException:  # Ctrl-C: what was not ended yet is ended now
+            self._stop()
+            raise
+
+    def _stop(self) -> None:
+        self.events.stop()  # before the server waits for the streams' threads
+        self._server.stop()
+        self.control.close()
 
 
 def _run(run: Run) -> shapes.Json:

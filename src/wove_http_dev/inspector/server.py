@@ -93,16 +93,19 @@ class ApiServer:
 
     def start(self) -> ApiServer:
         """Start listening. Raises :class:`PortInUseError` if another process took the port."""
-        self._listener = self._port.listen()
-        self._start(self._accept, self._listener, name="wove-http-dev-page")
+        try:
+            self._listener = self._port.listen()
+            self._start(self._accept, self._listener, name="wove-http-dev-page")
+        except BaseException:  # also Ctrl-C
+            self.stop()
+            raise
         return self
 
     def stop(self) -> None:
         """Stop listening, close every connection and release the port. Blocks until the threads
         have ended, at most :data:`STOP_TIME` seconds."""
-        listener, self._listener = self._listener, None
-        if listener is not None:
-            listener.close()
+        if self._listener is not None:
+            self._listener.close()
         with self._lock:
             connections, threads = list(self._connections), list(self._threads)
         for connection in connections:
