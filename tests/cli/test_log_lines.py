@@ -29,6 +29,7 @@ ENDED: dict[str, Any] = {
 REQUEST: dict[str, Any] = {
     "time": 0.0,
     "event": "refused",
+    "number": 7,
     "run_id": None,
     "task_id": None,
     "type": None,
@@ -91,33 +92,33 @@ def test_faults() -> None:
 
 def test_refused() -> None:
     """A refused request has its reason, and what would mend it."""
-    assert line(REQUEST) == "REFUSED    GET /  401 X-Wove-Key is missing; give it one"
+    assert line(REQUEST) == "REFUSED    GET /  #7 401 X-Wove-Key is missing; give it one"
 
 
 def test_no_answer() -> None:
     """An answer that never came is said."""
     text = line(REQUEST, event="answered", status=None, reason="hung up", hint=None)
-    assert text == "answered   GET /  no answer hung up"
+    assert text == "answered   GET /  #7 no answer hung up"
 
 
 def test_connection() -> None:
     """A connection that never became a request has neither name nor status."""
     empty = {"event": "no-request", "method": "", "target": "", "status": None}
     text = line({**REQUEST, **empty}, reason="TLS handshake: EOF", hint=None)
-    assert text == "no request TLS handshake: EOF"
+    assert text == "no request #7 TLS handshake: EOF"
 
 
 def test_answer_in_place_of_events() -> None:
     """The event frames that another answer has replaced are not named."""
     text = line(REQUEST, event="answered", status=503, reason="", hint=None, events=["task_result"])
-    assert text == "answered   GET /  503"
+    assert text == "answered   GET /  #7 503"
 
 
 def test_cancel() -> None:
     """A request to cancel has its answer."""
     words = {"event": "cancel", "status": 200, "reason": "", "hint": None}
     text = line({**REQUEST, **RUN, **words}, events=["task_cancelled"])
-    assert text == "cancel     render 3f2a91bc  200 task_cancelled"
+    assert text == "cancel     render 3f2a91bc  #7 200 task_cancelled"
 
 
 def test_held() -> None:

@@ -114,7 +114,8 @@ def _texts(entry: Entry) -> tuple[str, str]:
     if event == "run-held":
         return f"by {', '.join(entry['held_by'])}" if entry["held_by"] else "", ""
     answer = str(entry["status"]) if entry["status"] is not None else "no answer"
-    words = [answer] if entry["event"] != "no-request" or entry["status"] is not None else []
+    words = [f"#{entry['number']}"]  # as the page and the API number it
+    words += [answer] if entry["event"] != "no-request" or entry["status"] is not None else []
     words += [" ".join(entry["events"])] if entry["status"] == 200 and entry["events"] else []
     words += [entry["reason"]] if entry["reason"] else []
     return "; ".join([" ".join(words), *filter(None, [entry["hint"]])]), ""

@@ -96,6 +96,7 @@ class ServeLog(JournalObserver):
             return
         self.log(
             event,
+            number=exchange.number,
             run_id=exchange.run_id and exchange.run_id[:_ID_LIMIT],
             task_id=exchange.task_id and exchange.task_id[:_ID_LIMIT],
             type=exchange.frame_type,
