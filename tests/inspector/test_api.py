@@ -10,6 +10,7 @@ import pytest
 
 from tests.inspector.calls import API, TOKEN, Calls
 from tests.support import run_frame, signed_request, weave_one
+from wove_http_dev.inspector.api import ENTRIES, json_text
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -246,3 +247,23 @@ def test_methods_of_a_replay(api: Calls) -> None:
     """The path of a replay is not that of a run whose id ends like it."""
     answer = api.send("OPTIONS", f"{API}/runs/a/replay", BEARER)
     assert answer.headers["allow"] == "POST, OPTIONS"
+
+
+@pytest.mark.parametrize("count", [0, 1, ENTRIES, 2 * ENTRIES + 1])
+def test_json_of_a_list(count: int) -> None:
+    """A list has every entry once, however many parts it is written in."""
+    value = {"runs": [{"n": n, "text": "\ud800"} for n in range(count)], "other": None}
+    assert json.loads(json_text(value)) == value
+
+
+def test_json_of_a_long_list_is_written_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No call that keeps the interpreter's lock writes a whole journal."""
+    sizes, original = [], json.dumps
+
+    def dumps(value: Any, **words: Any) -> str:
+        sizes.append(len(value) if isinstance(value, list) else 1)
+        return original(value, **words)
+
+    monkeypatch.setattr(json, "dumps", dumps)
+    json_text({"runs": list(range(1000))})
+    assert max(sizes) <= ENTRIES

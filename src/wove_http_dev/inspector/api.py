@@ -29,6 +29,8 @@ from wove_http_dev.inspector.pages import page_files
 from wove_http_dev.inspector.routes import PREFIX, ROUTES, Route
 from wove_http_dev.printable import print_traceback
 
+ENTRIES = 50
+"""Entries of a list that are written as JSON at once."""
 _SEE = f"GET {PREFIX}/openapi.json describes the API"
 _STATUS: tuple[tuple[type[WoveHttpDevError], int], ...] = (
     (NotFoundError, 404),
@@ -201,8 +203,28 @@ def _split(message: str) -> tuple[str, str]:
 
 
 def _json(value: Any, status: int = HTTPStatus.OK) -> Response:
-    # Escaped to ASCII: a text of a task may have lone surrogates, which UTF-8 cannot write.
-    return Response(json.dumps(value, allow_nan=False), status, content_type="application/json")
+    return Response(json_text(value), status, content_type="application/json")
+
+
+def json_text(value: Any) -> str:
+    """Return ``value`` as JSON in ASCII: a text of a task may have lone surrogates, which UTF-8
+    cannot write.
+
+    A list in an object is written in parts of :data:`ENTRIES` entries. ``json.dumps`` keeps the
+    interpreter's lock until it ends: for a full journal that is long enough for tasks to be late.
+    """
+    if not isinstance(value, dict):
+        return json.dumps(value, allow_nan=False)
+    fields = []
+    for name, each in value.items():
+        if isinstance(each, list):
+            parts = [each[start : start + ENTRIES] for start in range(0, len(each), ENTRIES)]
+            entries = [json.dumps(part, allow_nan=False)[1:-1] for part in parts]
+            text = f"[{', '.join(entries)}]"
+        else:
+            text = json.dumps(each, allow_nan=False)
+        fields.append(f"{json.dumps(name)}: {text}")
+    return f"{{{', '.join(fields)}}}"
 
 
 def _error(status: int, error: str, hint: str) -> Response:
