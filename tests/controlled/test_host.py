@@ -205,6 +205,33 @@ def test_interrupted_end(
     assert theirs.injections == []
 
 
+MADE: dict[str, Callable[[ControlledWorker], Any]] = {
+    "inject": lambda worker: worker.inject("hang"),
+    "stub": lambda worker: worker.stub("t", result=1),
+    "hold": lambda worker: worker.hold("t"),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_interrupted_request(
+    theirs: HttpWorker, client: ControlClient, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """What is made there while Ctrl-C keeps its id from the test is removed as well, and nothing
+    that is like it and was there before."""
+    person = client.inject("hang"), client.stub("t", result=1), client.hold("t")
+    real = getattr(client, name)
+
+    def interrupted(*args: Any, **words: Any) -> None:
+        real(*args, **words)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(client, name, interrupted)
+    with controlled(client, theirs) as worker, pytest.raises(KeyboardInterrupt):
+        MADE[name](worker)
+    left = client.injections(), client.stubs(), [h for h in client.holds() if not h["released"]]
+    assert left == tuple([each] for each in person)
+
+
 def test_serve_has_ended(theirs: HttpWorker) -> None:
     """A ``serve`` that ended during the test is no error at the end of it."""
     with inspector(theirs) as served:

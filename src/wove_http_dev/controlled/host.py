@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -47,6 +47,8 @@ class ControlledHost:
         self._injections: dict[Injection, int] = {}
         self._stubs: dict[Stub, int] = {}
         self._gates: dict[Gate, int] = {}
+        self._asked: list[Callable[[], None]] = []
+        """Each removes what was asked for, if Ctrl-C came before the answer had said its id."""
         self._runs: dict[tuple[str, float], ControlledRun] = {}
         """By id and time, because a client may send an id again."""
         self._exchanges: dict[int, Exchange] = {}
@@ -112,6 +114,7 @@ class ControlledHost:
 
     def _removals(self) -> list[Callable[[], None]]:
         return [
+            *self._asked,
             *(partial(self._remove_injection, each) for each in list(self._injections)),
             *(partial(self._remove_stub, each) for each in list(self._stubs)),
             *(gate.release for gate in list(self._gates)),
@@ -131,10 +134,10 @@ class ControlledHost:
                 self._remove_injection(injection)
             for stub in [each for each in self._stubs if each not in stubs]:
                 self._remove_stub(stub)
-            self._make(self._injections, faults, self._inject, state.faults.forget)
-            self._make(self._stubs, stubs, self._stub, state.stubs.forget)
+            self._make(self._injections, faults, self._client.injections, self._inject)
+            self._make(self._stubs, stubs, self._client.stubs, self._stub)
             gates = state.gates.made
-            self._make(self._gates, gates, self._hold, state.gates.forget)
+            self._make(self._gates, gates, self._client.holds, self._hold)
             for gate in [each for each in self._gates if each not in gates]:
                 del self._gates[gate]  # released already
 
@@ -142,16 +145,43 @@ class ControlledHost:
         self,
         known: dict[T, int],
         wanted: Iterable[T],
-        make: Callable[[T], dict[str, Any]],
-        forget: Callable[[T], None],
+        made: Callable[[], Sequence[Json]],
+        make: Callable[[T], Json],
     ) -> None:
-        for each in wanted:
-            if each not in known:
-                try:
-                    known[each] = make(each)["id"]
-                except BaseException:
-                    forget(each)
-                    raise
+        for each in [each for each in wanted if each not in known]:
+            newest = max((there["id"] for there in made()), default=0)
+            self._asked.append(partial(self._remove_unknown, each, newest, made))
+            try:
+                known[each] = make(each)["id"]
+            except BaseException as exc:
+                self._forget(each)
+                if isinstance(exc, UsageError):  # refused
+                    self._asked.pop()
+                raise
+            self._asked.pop()
+
+    def _forget(self, each: object) -> None:
+        if isinstance(each, Injection):
+            self._state.faults.forget(each)
+        elif isinstance(each, Stub):
+            self._state.stubs.forget(each)
+        elif isinstance(each, Gate):
+            self._state.gates.forget(each)
+
+    def _remove_unknown(
+        self, each: object, newest: int, made: Callable[[], Sequence[Json]]
+    ) -> None:
+        """Remove what is like ``each``, and was made after the one with the id ``newest``."""
+        known = {*self._injections.values(), *self._stubs.values(), *self._gates.values()}
+        for there in made():
+            if there["id"] <= newest or there["id"] in known:
+                continue
+            if isinstance(each, Injection) and there["faults"] == list(map(str, each.faults)):
+                self._client.remove_injection(there["id"])
+            elif isinstance(each, Stub) and there["task"] == each.task:
+                self._client.remove_stub(there["id"])
+            elif isinstance(each, Gate) and there["task"] == each.task:
+                self._client.release(there["id"])
 
     def _inject(self, injection: Injection) -> dict[str, Any]:
         selector = injection.selector
