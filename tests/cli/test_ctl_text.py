@@ -112,6 +112,7 @@ def shown(width: int = 80, **words: Any) -> str:
         ({"faults": ["status"]}, "faults     status"),
         ({"executions": 0, "stubbed": True}, "state      ok, 12.3 ms, stubbed"),
         ({"executions": 2}, "executed   2 times"),
+        ({"delivery_key": "invoice-7"}, "key        invoice-7"),
         ({"cancel_requested": True}, "state      ok, 12.3 ms, cancel requested"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -159,6 +160,18 @@ class TestRuns:
             assert "STOP.wait(TIMEOUT)  # it hangs here" in api.get("/runs/a")["stack"]
         finally:
             STOP.set()
+
+    def test_delivery_key(self, api: Calls) -> None:
+        """A run has the delivery key of its task."""
+        frame = json.loads(run_frame(answer, run_id="a"))
+        frame["delivery"] = {"delivery_idempotency_key": "invoice-7"}
+        signed_request(api.worker, json.dumps(frame).encode())
+        assert api.get("/runs/a")["delivery_key"] == "invoice-7"
+
+    def test_no_delivery_key(self, api: Calls) -> None:
+        """The run of a task without a delivery key has none."""
+        run(api, "a")
+        assert api.get("/runs/a")["delivery_key"] is None
 
     def test_stack_of_a_run_that_ended(self, api: Calls) -> None:
         """A run that has ended is nowhere."""

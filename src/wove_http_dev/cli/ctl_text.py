@@ -111,13 +111,14 @@ class CtlText:
             yield from self._field("executed", f"{run['executions']} times")
         yield from self._field("held by", ", ".join(run["held_by"]))
         yield from self._field("faults", ", ".join(run["faults"]))
+        yield from self._field("key", run.get("delivery_key"))  # an older serve has none
         yield from self._field("exchanges", ", ".join(map(str, run["exchanges"])))
         yield from self._field("arguments", run["args"])
         yield from self._field("result", run["result"])
         yield from self._field("error", run["error"])
         yield from self._field("where", run["error_place"])
         yield from self._block("traceback", run["traceback"])
-        yield from self._block("body is here now", run.get("stack"))  # an older serve has none
+        yield from self._block("body is here now", run.get("stack"))
         yield from self._block("output", run["output"])
 
     def _field(self, name: str, value: str | None) -> Iterator[str]:

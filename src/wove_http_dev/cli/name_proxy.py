@@ -173,7 +173,8 @@ def _requested(client: socket.socket) -> tuple[tuple[str, int] | None, bytes]:
 
 
 def _copy(source: socket.socket, sink: socket.socket, first: bytes = b"") -> None:
-    """Copy ``first`` and then bytes until their end, and pass on the end; a reset as a reset."""
+    """Send ``first`` and then everything that ``source`` sends to ``sink``. An end of ``source``
+    ends ``sink``, and a reset resets it. Blocks until then."""
     try:
         data = first or source.recv(_CHUNK)
         while data:

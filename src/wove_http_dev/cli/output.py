@@ -150,12 +150,12 @@ class LineStream(io.TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """That of the original stream."""
+        """The encoding of the original stream."""
         return self._stream.encoding or "utf-8"
 
     @property
     def errors(self) -> str | None:  # type: ignore[override]
-        """That of the original stream."""
+        """How the original stream handles characters that it cannot encode."""
         return self._stream.errors
 
     def fileno(self) -> int:

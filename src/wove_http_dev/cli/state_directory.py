@@ -37,8 +37,8 @@ class StateDirectory:
 
     @property
     def exposed(self) -> bool:
-        """Whether other users may replace files here. Whoever can write to a directory without the
-        sticky bit can rename what is in it; its owner can always."""
+        """Whether other users may replace files in the directory: they own it, or may write to it
+        and it has no sticky bit."""
         status = self.path.stat()
         open_to_all = status.st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH
         return open_to_all or status.st_uid not in (os.geteuid(), 0)

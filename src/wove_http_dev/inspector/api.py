@@ -154,8 +154,9 @@ class Api:
         return route if route is not None and not route.needs_token else None
 
     def _match(self, adapter: MapAdapter, path: str, method: str) -> tuple[str, Mapping[str, Any]]:
-        """Return the endpoint of the request and the values in its path; for ``OPTIONS`` the
-        methods of the path."""
+        """Return the name of the route and the values in ``path``; for ``OPTIONS``, in place of the
+        name, the methods that the path allows. Raises :class:`NotFoundError`, or werkzeug's
+        ``MethodNotAllowed``."""
         allowed = sorted(adapter.allowed_methods(path))
         if not allowed:
             known = [route.path for route in ROUTES if "{" not in route.path]

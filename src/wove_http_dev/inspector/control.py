@@ -157,7 +157,13 @@ class Control:
         """Return one run in full."""
         run = self._find_run(run_id)
         shown = shapes.run_json(run, self._exchange_numbers()[run.run_id], whole=True)
-        return {**shown, "stack": self._stack(run), "pytest": self._pytest(run)}
+        key = run.delivery.get("delivery_idempotency_key")
+        return {
+            **shown,
+            "delivery_key": None if key is None else self._state.journal.clean(str(key)),
+            "stack": self._stack(run),
+            "pytest": self._pytest(run),
+        }
 
     def _stack(self, run: Run) -> str | None:
         """Return where the body of ``run`` is at this moment; ``None`` if that is not known."""

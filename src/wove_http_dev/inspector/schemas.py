@@ -95,6 +95,9 @@ SCHEMAS: dict[str, Schema] = {
             "where the body is at this moment, as the lines of a traceback; null in a list, and"
             " unless the body runs in a thread that can be asked",
         ),
+        delivery_key=_described(
+            _or_null(TEXT), "the delivery_idempotency_key, if the task has one; null in a list"
+        ),
         executions=_described(INTEGER, "how often the body was started"),
         faults=_described(_array(TEXT), "names of the faults that hit the run"),
         received=_TIME,

@@ -50,6 +50,7 @@ def run_json(run: Run, exchanges: Iterable[int] = (), *, whole: bool = False) ->
         "error_place": _cut(run.error_place),
         "traceback": _cut(run.traceback, limit),
         "stack": None,
+        "delivery_key": None,
         "executions": run.executions,
         "faults": list(run.faults),
         "received": run.received,

@@ -262,7 +262,7 @@ class Journal:
             self._count_again(exchange)
 
     def adopt_run(self, run: Run) -> None:
-        """Add ``run``, of which :meth:`close` will not say when it was answered."""
+        """Add a ``run`` of another process, which also sets when it was answered."""
         with self._changed:
             self._kept.add_run(run)
 

@@ -1,4 +1,4 @@
-"""The page, as somebody uses it, with Wove's own executor on the other side."""
+"""The page, as a person uses it, with Wove's own executor on the other side."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ function input(name, field, label) {
     field.doc ? h("small", {}, field.doc) : null);
 }
 
-// The words of the fault's one grammar: name field=value …
+// The fault as text, as the command line takes it: name field=value …
 function faultText(fault, form) {
   const words = fault.fields.map(({ name, default: usual }) => [name, form.elements[name].value, usual])
     .filter(([, value, usual]) => value !== "" && value !== String(usual ?? ""))

@@ -106,6 +106,7 @@ function draw({ run, exchanges }, others) {
       ["faults", run.faults.join(", ")],
       ["cancel", run.cancel_requested ? "asked for" : null],
       ["run id", run.run_id],
+      ["delivery key", run.delivery_key],
     ]),
     text("Traceback, on the worker", run.traceback),
     text("Where the body is now", run.stack),

@@ -119,7 +119,7 @@ function runRow(run) {
 const drawRows = list($("runs").tBodies[0], (item) => (item.members ? `group ${item.task}` : item),
   (item) => (item.members ? groupRow(item) : runRow(item)));
 
-// A cell that spans more columns than page.css shows would make room for them.
+// The columns that page.css shows: a cell that spans more would add empty ones.
 const columns = () => (matchMedia("(max-width: 640px)").matches ? 3 : 6);
 
 function spacer(rows, height) {

@@ -1,4 +1,4 @@
-// What the worker has told: runs, refused requests, and what is in force. Views draw from here.
+// What the control API has sent: runs, refused requests, and what is in force. Views draw from here.
 
 import { get, listen } from "./api.js";
 
