@@ -74,6 +74,12 @@ class ServedPage:
         active = self.worker._state.faults.active
         return [str(fault) for injection in active for fault in injection.faults]
 
+    def inject(self, fault: str, **selector: Any) -> None:
+        """Put a fault in force without the control API, as the options of the worker do."""
+        assert self._inspector is not None
+        self.worker.inject(fault, **selector)
+        self._inspector.events.lists_changed()  # which the control API calls
+
     def send_unsigned(self) -> None:
         """Send a request without credentials to the worker."""
         connection = http.client.HTTPSConnection(

@@ -91,7 +91,7 @@ def test_a_fault_that_is_switched_off_acts_no_more(page: Page, served: ServedPag
 
 
 def test_a_fault_of_the_command_line_is_in_force(page: Page, served: ServedPage) -> None:
-    served.worker.inject("status code=502")
+    served.inject("status code=502")
     page.reload()
     open_view(page, "Faults")
     expect(page.locator("#force")).to_contain_text("status code=502")
