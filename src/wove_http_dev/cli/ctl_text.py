@@ -248,7 +248,10 @@ def _exchange_entry(exchange: Json) -> Entry | None:
         event = "refused"
     else:
         return None
-    names = ("run_id", "task_id", "method", "target", "status", "events", "faults", "hint")
+    names = (
+        *("number", "run_id", "task_id", "method", "target"),
+        *("status", "events", "faults", "hint"),
+    )
     return {
         **{name: exchange[name] for name in names},
         "time": exchange["received"] + exchange["seconds"],
