@@ -379,3 +379,22 @@ def test_it(wove_http_worker):
     assert "wove_http_dev.controlled.worker" not in sys.modules
 """
     run_apart(pytester, source).assert_outcomes(passed=1)
+
+
+ELSEWHERE = """
+def test_it(fs, monkeypatch, request):
+    monkeypatch.chdir(fs.create_dir("/elsewhere").path)
+    worker = request.getfixturevalue("wove_http_worker")
+    assert weave_one() == 42
+    assert worker.runs.last.result_text == "42"
+"""
+
+
+def test_files_are_read_before_the_tests(pytester: pytest.Pytester, control: Control) -> None:
+    """A test may change the working directory, or fake the file system."""
+    pytest.importorskip("pyfakefs")
+    for name in ("token", "secret"):
+        (pytester.path / name).write_text(Path(control.ready[f"{name}_file"]).read_text())
+    files = ["--wove-http-control-token-file=token", "--wove-http-secret-file=secret"]
+    arguments = [control.arguments[0], *files]
+    run_apart(pytester, ELSEWHERE, *arguments, beside="fakefs").assert_outcomes(passed=1)

@@ -24,6 +24,8 @@ from wove_http_dev.runs.stubs import UNSET, Stub
 from wove_http_dev.secret import hide, shown_url
 from wove_http_dev.worker_side import WorkerSide
 
+VERSION = importlib.metadata.version("wove-http-dev")
+"""Read once, because a test may replace the file system."""
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -180,13 +182,12 @@ def check_control(client: ControlClient, url: str | None) -> dict[str, Any]:
     worker than the one at ``url``.
     """
     told = client.worker()
-    version = importlib.metadata.version("wove-http-dev")
     theirs, its_url = told.get("version"), str(told.get("url"))
     if theirs is None:
         raise client.other_version()
-    if theirs != version:
+    if theirs != VERSION:
         raise UsageError(
-            f"the serve at {client.url} is wove-http-dev {theirs}, and the tests have {version};"
+            f"the serve at {client.url} is wove-http-dev {theirs}, and the tests have {VERSION};"
             " install the same version"
         )
     if url is not None and _place(url) != _place(its_url):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -37,6 +38,7 @@ def check_remote(config: pytest.Config) -> None:
     from wove_http_dev.errors import UsageError
 
     try:
+        config.stash[_GIVEN] = _given(config)
         remote_worker(config, {})
     except UsageError as exc:
         raise pytest.UsageError(str(exc)) from None
@@ -49,10 +51,11 @@ def remote_worker(
     ``options``. ``label`` makes its random faults repeatable. ``beside`` says that the test has a
     worker already."""
     url = setting(config, URL)
+    given = config.stash[_GIVEN]
     reach: dict[str, Any] = {
-        "secret": _secret(config, "--wove-http-secret"),
-        "token": _secret(config, "--wove-http-bearer"),
-        "ca_file": setting(config, "--wove-http-ca-file"),
+        "secret": given.secret,
+        "token": given.bearer,
+        "ca_file": given.ca_file,
         "skip": pytest.skip,
     }
     if setting(config, CONTROL) is not None:
@@ -63,6 +66,30 @@ def remote_worker(
 
     assert url is not None
     return RemoteWorker(url, **reach, **options)
+
+
+@dataclass
+class _Given:
+    """What the options say, read before any test: one may change the working directory, or put
+    another file system in place of the real one."""
+
+    secret: str | None
+    bearer: str | None
+    control_token: str | None
+    ca_file: str | None
+
+
+_GIVEN: pytest.StashKey[_Given] = pytest.StashKey()
+
+
+def _given(config: pytest.Config) -> _Given:
+    ca_file = setting(config, "--wove-http-ca-file")
+    return _Given(
+        _secret(config, "--wove-http-secret"),
+        _secret(config, "--wove-http-bearer"),
+        _secret(config, f"{CONTROL}-token"),
+        None if ca_file is None else os.path.abspath(ca_file),
+    )
 
 
 def _secret(config: pytest.Config, flag: str) -> str | None:
@@ -76,7 +103,8 @@ def _controlled(config: pytest.Config, url: str | None, words: dict[str, Any]) -
     from wove_http_dev.errors import UsageError
     from wove_http_dev.inspector.client import ControlClient
 
-    token = _secret(config, f"{CONTROL}-token")
+    given = config.stash[_GIVEN]
+    token = given.control_token
     if token is None:
         raise UsageError(
             f"{CONTROL} needs {CONTROL_TOKEN[0]} or {CONTROL_TOKEN[1]}: serve keeps the token in"
@@ -87,8 +115,8 @@ def _controlled(config: pytest.Config, url: str | None, words: dict[str, Any]) -
         told = check_control(client, url)
     except UsageError as exc:
         raise UsageError(f"{CONTROL}: {exc}") from None
-    if words["ca_file"] is None and told["ca_file"] and os.path.isfile(told["ca_file"]):
-        words["ca_file"] = told["ca_file"]  # serve is on this machine
+    if given.ca_file is None and told["ca_file"] and os.path.isfile(told["ca_file"]):
+        given.ca_file = words["ca_file"] = told["ca_file"]  # serve is on this machine
     mode, secret = told["security"], words["token" if told["security"] == "bearer" else "secret"]
     if mode != "none" and secret is None:
         kind = "bearer" if mode == "bearer" else "secret"
