@@ -137,3 +137,30 @@ def test_a_run_with_other_arguments_is_no_retry(page: Page, weave_in_thread: Sta
     row(page, "double").first.get_by_role("link").click()
     expect(page.get_by_text("arguments", exact=True)).to_be_visible()
     assert page.locator(".siblings li").count() == 0
+
+
+def test_a_button_is_pressed_while_output_arrives(waiting: Page, served: ServedPage) -> None:
+    run = served.worker.runs["waits"].last
+    run._capture = Capture(str)
+    waiting.get_by_role("button", name="Copy run id").hover()
+    waiting.mouse.down()
+    run._capture.write(b"one\n")
+    for _ in range(2):  # the second answer comes after the first would have been drawn
+        with waiting.expect_response("**/api/v1/exchanges/*"):
+            pass
+    waiting.mouse.up()
+    expect(waiting.get_by_role("button", name="Copied")).to_be_visible()
+    expect(waiting.locator("h3:has-text('Output') + p + pre")).to_have_text("one\n")
+
+
+def test_a_delivery_key_is_shown(page: Page, weave_in_thread: StartWeave) -> None:
+    def keyed() -> None:
+        with weave(environment="workers") as w:
+
+            @w.do(delivery_idempotency_key="invoice-7")
+            def charge() -> int:
+                return 7
+
+    weave_in_thread(keyed).join()
+    row(page, "charge").get_by_role("link").click()
+    expect(page.locator("#view-run dl").first).to_contain_text("invoice-7")

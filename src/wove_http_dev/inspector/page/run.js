@@ -129,6 +129,8 @@ function drawLoaded() {
     shown.others.draw();
     return;
   }
+  // A click is lost if its button is replaced before it is released; the next draw comes in a second.
+  if (shown.drawn !== null && $("view-run").matches(":active")) return;
   shown.drawn = drawn;
   shown.others = siblingList(shown.loaded.run);
   draw(shown.loaded, shown.others);
