@@ -72,3 +72,24 @@ def test_a_comment_is_one_line(wove_http_worker: HttpWorker, hostile: str) -> No
 def test_long_arguments_are_cut() -> None:
     text = pytest_text("convert", args="x" * 10_000, result="1", error=None)
     assert f"with: {'x' * COMMENT_LIMIT}…\n" in text
+
+
+@pytest.mark.parametrize("result", [r"'C:\dir'", "1if 2else 3", r"b'\d'"])
+def test_no_warning_of_the_parser(result: str, recwarn: pytest.WarningsRecorder) -> None:
+    """A ``repr`` of a class that looks like a literal prints nothing on the terminal of serve."""
+    assert "result = None" in pytest_text("t", args=None, result=result, error=None)
+    assert [str(each.message) for each in recwarn] == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(1, -2.5, 1e16, 1e-05, 3j, 10**50, complex(1, -2), None, True, set(), (), {}),
+        *("it's", 'a"b\\\n\x1b\u202e\U0001f600', b"\xff'", [1, (2,), {"a": {3}}]),
+    ],
+    ids=repr,
+)
+def test_literal_in_the_test(value: object) -> None:
+    """A result that Python can read is in the test as it is."""
+    text = pytest_text("t", args=None, result=repr(value), error=None)
+    assert f"== {value!r}" in text

@@ -89,6 +89,14 @@ class TestExchanges:
         journal.close(exchange)
         assert exchange.duration == 1.0
 
+    def test_duration_while_the_clock_is_set_back(self) -> None:
+        """No exchange took less than no time."""
+        times = iter([100.0, 50.0])
+        journal = Journal(clock=lambda: next(times))
+        exchange = journal.open()
+        journal.close(exchange)
+        assert exchange.duration == 0.0
+
     def test_list_is_a_copy(self, journal: Journal) -> None:
         """A change to the returned list does not change the journal."""
         journal.open()

@@ -172,6 +172,12 @@ class TestRun:
         """``error`` of a run that did not fail is None."""
         assert finished_run(journal, outcome).error is None
 
+    def test_duration_while_the_clock_is_set_back(self) -> None:
+        """No body ran for less than no time."""
+        run = make_run()
+        run.started, run.finished = 100.0, 50.0
+        assert run.duration == 0.0
+
     def test_duration(self, journal: Journal) -> None:
         """The duration is from the start of the body to its outcome."""
         assert finished_run(journal, CANCELLED).duration == 1.0

@@ -19,6 +19,15 @@ from wove_http_dev.printable import printable
 COMMENT_LIMIT = 200
 """Characters of the arguments, or of a result that is no literal, in a comment."""
 
+_LITERAL = re.compile(
+    r"""(?: b?'(?:[^'\\]|\\[\\'"nrtxuU])*' | b?"(?:[^"\\]|\\[\\'"nrtxuU])*"
+        | [0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?j?(?!\w) | None | True | False | set
+        | [][(){},:\s+-] )*""",
+    re.VERBOSE,
+)
+"""The tokens of a ``repr`` of literals. For others, Python's parser may print a warning on the
+terminal of ``serve``."""
+
 
 def pytest_text(
     task: str,
@@ -75,6 +84,8 @@ def _failed(error: str) -> tuple[str, list[str], str]:
 
 
 def _is_literal(text: str) -> bool:
+    if not _LITERAL.fullmatch(text):
+        return False
     try:
         return repr(ast.literal_eval(text)) == text
     except (ValueError, SyntaxError, MemoryError, RecursionError):

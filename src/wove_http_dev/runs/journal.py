@@ -161,7 +161,7 @@ class Journal:
         """Set the duration of ``exchange``, which has ended, and when its run was answered; wake
         waiting threads."""
         ended = self._clock()
-        exchange.duration = ended - exchange.received
+        exchange.duration = max(0.0, ended - exchange.received)  # the clock may be set back
         run = self._unanswered.pop(exchange.number, None)
         if run is not None and exchange.written:
             run.answered = ended

@@ -310,7 +310,7 @@ class Run:
         """Seconds from the start of the body to its outcome; ``None`` unless the run has both."""
         if self.started is None or self.finished is None:
             return None
-        return self.finished - self.started
+        return max(0.0, self.finished - self.started)  # the clock may be set back
 
     def _drop_payloads(self) -> None:
         self._args_pickle = self._callable_pickle = self._capture = None
