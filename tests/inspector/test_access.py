@@ -49,6 +49,14 @@ def test_without_the_token(api: Calls, path: str, headers: dict[str, str]) -> No
     assert (answer.status, sorted(answer.document)) == (401, ["error", "hint"])
 
 
+@pytest.mark.parametrize("target", ["/", "/?token=guessed"])
+def test_a_person_without_the_token_reads_a_sentence(api: Calls, target: str) -> None:
+    """A browser that opens the page without the token shows what to do, and no JSON."""
+    answer = api.send("GET", target, {"Accept": "text/html,*/*;q=0.8"})
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert b"open the address that serve prints" in answer.body
+
+
 def test_token_in_a_query_opens_only_the_page(api: Calls) -> None:
     """Only the entry address takes the token in its query: others may be logged somewhere."""
     assert api.send("GET", f"{RUNS}?token={TOKEN}").status == 401

@@ -103,6 +103,8 @@ class Api:
         try:
             return self._respond(request)
         except AccessError as exc:
+            if _path(request) == "/" and "text/html" in request.headers.get("Accept", ""):
+                return Response(f"{exc}: {exc.hint}\n", exc.status, mimetype="text/plain")
             return _error(exc.status, str(exc), exc.hint)
         except MethodNotAllowed as exc:
             allowed = ", ".join(sorted(exc.valid_methods or ()))
