@@ -68,7 +68,10 @@ def measure_page(seconds: float) -> None:
         times: dict[str, list[float]] = {name: [] for name in watchers}
         rates: dict[str, list[float]] = {name: [] for name in watchers}
         lags: dict[str, list[tuple[int, float]]] = {name: [] for name in watchers}
-        for _ in range(max(1, round(seconds / WINDOW))):
+        rounds = max(2, round(seconds / WINDOW))
+        for number in range(rounds):
+            if number == rounds // 2:  # what a page needs for a moment is there by then
+                memory.append(_resident(served["pid"]))
             for name in random.sample(list(watchers), len(watchers)):
                 with watchers[name]() as newest:
                     sent = client.send(int(RATE * WINDOW), rate=RATE)
@@ -77,10 +80,10 @@ def measure_page(seconds: float) -> None:
                 rates[name].append(sent["rate"])
         memory.append(_resident(served["pid"]))
     _print(times, rates, lags)
-    start, full, end = (f"{size / 2**20:.1f}" for size in memory)
+    start, full, half, end = (f"{size / 2**20:.1f}" for size in memory)
     print(
-        f"resident memory of serve, MiB: {start} at the start, {full} with a full journal, {end} at"
-        " the end"
+        f"resident memory of serve, MiB: {start} at the start, {full} with a full journal, {half}"
+        f" half-way, {end} at the end"
     )
 
 
