@@ -127,7 +127,7 @@ async def test_it(wove_http_worker):
 """
 
 
-def test_hold(pytester: pytest.Pytester, control: Control) -> None:
+def test_a_run_is_held(pytester: pytest.Pytester, control: Control) -> None:
     """A run is held until the test releases it."""
     run(pytester, HELD, *control.arguments).assert_outcomes(passed=1)
 

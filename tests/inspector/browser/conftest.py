@@ -20,9 +20,10 @@ from wove_http_dev import HttpWorker
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
-    """A headless Chromium."""
+    """A headless Chromium. Playwright's event loop runs in this thread until it has ended, so the
+    tests of other folders, which run loops of their own, come before or after it."""
     asked = os.environ.get("WOVE_HTTP_DEV_BROWSER")
     path = asked or next(filter(None, map(shutil.which, _NAMES)), None)
     if asked is None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from wove import weave
 
-from wove_http_dev import HttpWorker
+from wove_http_dev import Gate, HttpWorker
 from wove_http_dev.inspector.inspector import Inspector
 from wove_http_dev.runs.outcome import Outcome, error_outcome
 from wove_http_dev.runs.records import Run
@@ -79,6 +79,13 @@ class ServedPage:
         assert self._inspector is not None
         self.worker.inject(fault, **selector)
         self._inspector.events.lists_changed()  # which the control API calls
+
+    def hold(self, task: str) -> Gate:
+        """Hold a task without the control API."""
+        assert self._inspector is not None
+        gate = self.worker.hold(task)
+        self._inspector.events.lists_changed()
+        return gate
 
     def send_unsigned(self) -> None:
         """Send a request without credentials to the worker."""

@@ -67,7 +67,7 @@ def test_a_group_is_opened_by_a_click_during_which_a_run_arrives(
 def test_a_hold_is_released_by_a_click_during_which_a_run_arrives(
     page: Page, served: ServedPage, weave_in_thread: StartWeave
 ) -> None:
-    hold = served.worker.hold("convert")
+    hold = served.hold("convert")
     open_view(page, "Faults")
     press(page, page.get_by_role("button", name="release convert"))
     weave_in_thread(lambda: run_weave(convert))
