@@ -8,7 +8,6 @@ import contextlib
 import os
 import re
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 
 ORGANIZATION = "wove-http-dev test CA"
@@ -62,10 +61,12 @@ def _certificates_in(directory: str) -> list[str]:
     return [os.path.join(directory, name) for name in hashed or names]
 
 
-def _certificates(content: bytes) -> Iterator[bytes]:
+def _certificates(content: bytes) -> list[bytes]:
+    found = []
     for body in _PEM.findall(content):
         with contextlib.suppress(binascii.Error):
-            yield base64.b64decode(body)
+            found.append(base64.b64decode(body))
+    return found
 
 
 def _made_here(certificate: bytes) -> bool:

@@ -75,19 +75,21 @@ def announced(
         try:
             with locked(directory):  # or the file of a serve that starts now could be removed
                 _remove_stale(directory)
-                held.append(_write_locked(path, json.dumps(fields).encode()))
+                _write_locked(path, json.dumps(fields).encode(), held)
         except (OSError, UsageError) as exc:
             complain(f"ctl will not find this worker by itself ({exc}); give it --api")
         yield
 
 
-def _write_locked(path: Path, content: bytes) -> io.FileIO:
-    """Write the file, mode 0600, in place of an older one. Returns it open, with its lock, which
-    it has before it has its name."""
+def _write_locked(path: Path, content: bytes, held: list[io.FileIO]) -> None:
+    """Write the file, mode 0600, in place of an older one. Adds it open to ``held``, with its lock,
+    which it has before it has its name."""
     import fcntl
 
     new = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
-    file = open(new, "xb", buffering=0, opener=_open_private)  # noqa: SIM115  # closed by the caller
+    # Added by no call: an interruption between two of them would lose the file.
+    held += [open(new, "xb", buffering=0, opener=_open_private)]  # noqa: SIM115
+    file = held[-1]
     try:
         close_in_forks(file)  # a lock lives as long as any copy of its descriptor
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -98,7 +100,6 @@ def _write_locked(path: Path, content: bytes) -> io.FileIO:
         with suppress(OSError):
             new.unlink()
         raise
-    return file
 
 
 def _open_private(path: str, flags: int) -> int:
