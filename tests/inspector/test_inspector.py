@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import http.client
 import json
 import resource
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -41,6 +43,15 @@ def test_no_thread_is_left(wove_http_worker: HttpWorker) -> None:
     with inspector(wove_http_worker) as served:
         Calls(wove_http_worker, served.port).get("/worker")
     assert lasting(set(threading.enumerate()) - before) == []
+
+
+def test_journal_is_left(wove_http_worker: HttpWorker) -> None:
+    """After its end nothing of it observes the worker's journal, which would keep it."""
+    with inspector(wove_http_worker) as served:
+        events = weakref.ref(served.events)
+    del served
+    gc.collect()
+    assert events() is None
 
 
 class TestEvents:

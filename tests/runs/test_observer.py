@@ -167,6 +167,15 @@ class TestObservers:
         journal.close(exchange)
         assert [call[0] for call in recorder.calls] == calls
 
+    def test_stop_observing(self, journal: Journal, recorder: Recorder) -> None:
+        """An observer that was removed, even twice, is not called any more; others are."""
+        other = Recorder()
+        journal.observe(other)
+        for _ in range(2):
+            journal.stop_observing(recorder)
+        journal.open()
+        assert (recorder.calls, other.calls) == ([], [("opened", 1)])
+
     def test_default(self, journal: Journal) -> None:
         """The default observer does nothing."""
         journal.observe(JournalObserver())

@@ -34,7 +34,7 @@ class Inspector:
         self.control = Control(worker, page_url=page_url(port), connect=connect)
         self.events = _events(self.control, worker)
         """What ``GET events`` streams."""
-        worker.journal.observe(self.events)
+        self._journal = worker.journal
         self._server = ApiServer(Api(self.control, access, self.events.stream), port)
         self.port = port.number
         self.url = page_url(port)
@@ -46,6 +46,7 @@ class Inspector:
 
     def __enter__(self) -> Inspector:
         try:
+            self._journal.observe(self.events)
             self._server.start()
         except BaseException:  # also Ctrl-C
             self._stop()
@@ -60,6 +61,7 @@ class Inspector:
             raise
 
     def _stop(self) -> None:
+        self._journal.stop_observing(self.events)
         self.events.stop()  # before the server waits for the streams' threads
         self._server.stop()
         self.control.close()

@@ -71,7 +71,7 @@ class Journal:
         self._waiting = 0
         self._unanswered: dict[int, Run] = {}
         """By the number of the exchange that delivered the run."""
-        self._observers: list[JournalObserver] = []
+        self._observers: tuple[JournalObserver, ...] = ()
         self.explain: Callable[[], str] = self.render
         """Returns what the message of a wait that timed out ends with."""
         self.feed: Callable[[], None] | None = None
@@ -80,7 +80,14 @@ class Journal:
 
     def observe(self, observer: JournalObserver) -> None:
         """Call the methods of ``observer`` from now on."""
-        self._observers.append(observer)
+        with self._changed:
+            self._observers += (observer,)
+
+    def stop_observing(self, observer: JournalObserver) -> None:
+        """Call the methods of ``observer`` no more; do nothing if it does not observe. A call in
+        another thread may still be under way."""
+        with self._changed:
+            self._observers = tuple(each for each in self._observers if each is not observer)
 
     def _notify_observers(self, call: Callable[[JournalObserver], None]) -> None:
         for observer in self._observers:
