@@ -56,7 +56,7 @@ def test_fetched_once(
 ) -> None:
     """What will not change any more is not fetched again."""
     weave_one(answer)
-    worker.wait_for("answer", "succeeded")
+    worker.wait_for("answer", "succeeded", timeout=TIMEOUT)
     assert worker.runs.last.answered is not None
     _ = worker.exchanges, worker.runs
     lists: list[list[Any]] = []
@@ -84,8 +84,8 @@ def test_two_threads_wait(worker: ControlledWorker, pool: ThreadPoolExecutor) ->
     """A wait at a gate and one for a run do not stop each other."""
     gate = worker.hold("answer")
     result = pool.submit(weave_one, answer)
-    arrived = pool.submit(gate.wait_arrived)
-    held = worker.wait_for("answer", "held")
+    arrived = pool.submit(gate.wait_arrived, timeout=TIMEOUT)
+    held = worker.wait_for("answer", "held", timeout=TIMEOUT)
     assert arrived.result(TIMEOUT) == list(held)
     gate.release()
     assert result.result(TIMEOUT) == 42
@@ -149,8 +149,8 @@ def test_gate(worker: ControlledWorker, pool: ThreadPoolExecutor) -> None:
     """A gate holds a run there until it is released here."""
     gate = worker.hold("answer")
     result = pool.submit(weave_one, answer)
-    [run] = gate.wait_arrived()
-    assert worker.wait_for("answer", "held").last is run
+    [run] = gate.wait_arrived(timeout=TIMEOUT)
+    assert worker.wait_for("answer", "held", timeout=TIMEOUT).last is run
     gate.release()
     assert result.result() == 42
 
@@ -161,7 +161,7 @@ def test_gate_that_a_person_released(
     """A gate says that it was released on the page."""
     gate = worker.hold("answer")
     result = pool.submit(weave_one, answer)
-    gate.wait_arrived()
+    gate.wait_arrived(timeout=TIMEOUT)
     client.release(client.holds()[0]["id"])
     assert (gate.released, result.result()) == (True, 42)
 

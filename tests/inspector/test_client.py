@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.scripted_server import answer, scripted, stream
+from tests.support import TIMEOUT
 from wove_http_dev.errors import ConflictError, NoAnswerError, NotFoundError, UsageError
 from wove_http_dev.inspector import client as module
 from wove_http_dev.inspector.client import ControlClient, ServerEvent
@@ -68,7 +69,7 @@ OPERATIONS: list[tuple[str, Call, str, Any, Any]] = [
 
 
 def client(url: str) -> ControlClient:
-    return ControlClient(url, TOKEN, timeout=5.0)
+    return ControlClient(url, TOKEN, timeout=TIMEOUT)
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_run_as_text(pytester: pytest.Pytester, control: Control) -> None:
     body = """
         with pytest.raises(ValueError):
             weave_two().result.broken
-        worker.wait_for("double", "succeeded")
+        worker.wait_for("double", "succeeded", timeout=30)
         run, failed = worker.runs["double"].last, worker.runs["broken"].last
         assert (run.args_text, run.result_text, run.output) == ("n=21", "42", "doubling\\n")
         assert (failed.error_text, failed.result_text) == ("ValueError: too large", None)
@@ -119,11 +119,11 @@ import asyncio
 async def test_it(wove_http_worker):
     gate = wove_http_worker.hold("answer")
     weave = asyncio.get_running_loop().run_in_executor(None, weave_one)
-    [run] = await gate.arrived()
+    [run] = await gate.arrived(timeout=30)
     assert (run.task_id, run.executions) == ("answer", 0)
     gate.release()
     assert await weave == 42
-    assert wove_http_worker.wait_for("answer", "succeeded") and run.executions == 1
+    assert wove_http_worker.wait_for("answer", "succeeded", timeout=30) and run.executions == 1
 """
 
 
