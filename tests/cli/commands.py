@@ -56,6 +56,6 @@ print(w.result.answer)
 
 EXEC_CONFIG = """
 wove.config(environments={"workers": {"executor": "http", "executor_config": {
-    "url": os.environ["WOVE_WORKER_URL"], "security": "env:WOVE_WORKER_SECRET", "timeout": 10.0}}})
+    "url": os.environ["WOVE_WORKER_URL"], "security": "env:WOVE_WORKER_SECRET", "timeout": 60.0}}})
 """
 """The ``config`` of a client that reads the variables that ``exec`` sets."""

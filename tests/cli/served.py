@@ -98,9 +98,11 @@ def serving(
     *arguments: str, command: Sequence[str] = COMMAND, until: str = "no_proxy"
 ) -> Iterator[Served]:
     """Run ``serve`` until the block ends, which begins when it has printed the line with
-    ``until``."""
+    ``until``. Its clients are as patient as the tests: a busy machine may take longer than the
+    defaults for one request."""
+    patience = ["--timeout", f"{PATIENCE:g}", "--delivery-timeout", f"{PATIENCE:g}"]
     process = subprocess.Popen(
-        [*command, "serve", "--port", "0", *arguments],
+        [*command, "serve", "--port", "0", *patience, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support import TIMEOUT
+from tests.support import TIMEOUT, lasting
 from wove_http_dev.cli.name_proxy import PROXY_VARIABLES, check_proxies, name_proxy
 from wove_http_dev.errors import UsageError
 
@@ -176,7 +176,7 @@ def test_no_thread_is_left(server: socket.socket) -> None:
     """The proxy's thread has ended after the block."""
     with joined(server):
         pass
-    assert [each.name for each in threading.enumerate() if "proxy" in each.name] == []
+    assert lasting(each for each in threading.enumerate() if "proxy" in each.name) == []
 
 
 @pytest.mark.parametrize("name", PROXY_VARIABLES)
