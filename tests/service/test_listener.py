@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 from collections.abc import Iterator
@@ -112,3 +113,29 @@ def test_closed_by_other_code(listener: Listener, part: str) -> None:
     (listener.sockets[0] if part == "sockets" else listener._reader).close()
     with pytest.raises(OSError, match="Bad file descriptor"):
         listener.accept()
+
+
+def test_connections(listener: Listener, pool: ThreadPoolExecutor) -> None:
+    """``connections`` yields each connection, and ends when the listener is closed."""
+    got = listener.connections()
+    with connect(listener, 0) as client, next(got) as sock:
+        assert sock.getpeername() == client.getsockname()
+    rest = pool.submit(list, got)
+    listener.close()
+    assert rest.result(TIMEOUT) == []
+
+
+def test_connections_without_a_descriptor(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While no descriptor is free, ``connections`` goes on to try."""
+    accept, errors = listener.accept, [OSError(errno.EMFILE, "none is free")] * 2
+
+    def fail_twice() -> socket.socket | None:
+        if errors:
+            raise errors.pop()
+        return accept()
+
+    monkeypatch.setattr(listener, "accept", fail_twice)
+    with connect(listener, 0) as client, next(listener.connections()) as sock:
+        assert sock.getpeername() == client.getsockname()

@@ -13,16 +13,14 @@ import os
 import socket
 import struct
 import threading
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 from wove_http_dev.client.restore import restored_by
 from wove_http_dev.errors import NoThreadError, UsageError
 from wove_http_dev.forks import close_in_forks
-from wove_http_dev.runs.threads import start_thread
+from wove_http_dev.runs.threads import ThreadGroup
 from wove_http_dev.service.listener import Listener
 
 PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY")
@@ -31,6 +29,7 @@ STOP_TIME = 2.0
 CONNECT_TIME = 30.0
 """Seconds in which a connection to another place must be made."""
 _CHUNK = 65536
+_THREAD = "wove-http-dev-proxy"
 
 
 def check_proxies(host: str) -> None:
@@ -67,14 +66,14 @@ class _Proxy:
         self._listener: Listener | None = None
         self._lock = threading.Lock()
         self._sockets: set[socket.socket] = set()
-        self._threads: set[threading.Thread] = set()
+        self._threads = ThreadGroup()
         self._stopped = False
 
     def start(self) -> str:
         """Start to listen, and return the URL."""
         sock = close_in_forks(socket.create_server(("127.0.0.1", 0)))
         self._listener = Listener([sock])
-        self._start(self._accept, self._listener)
+        self._threads.start(self._accept, self._listener, name=_THREAD)
         return f"http://127.0.0.1:{sock.getsockname()[1]}"
 
     def stop(self) -> None:
@@ -87,36 +86,12 @@ class _Proxy:
             for sock in self._sockets:
                 with suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
-            threads = list(self._threads)
-        deadline = time.monotonic() + STOP_TIME
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-
-    def _start(self, target: Callable[..., None], *args: Any) -> threading.Thread:
-        def run() -> None:
-            try:
-                target(*args)
-            finally:
-                with self._lock:
-                    self._threads.discard(threading.current_thread())
-
-        with self._lock:  # a thread cannot end before it was added
-            thread = start_thread(run, name="wove-http-dev-proxy")
-            self._threads.add(thread)
-        return thread
+        self._threads.join(STOP_TIME)
 
     def _accept(self, listener: Listener) -> None:
-        while not listener.closed:
+        for client in listener.connections():
             try:
-                client = listener.accept()
-            except OSError:
-                if not listener.closed:
-                    time.sleep(0.05)  # no descriptor is free: until there is one
-                continue
-            if client is None:
-                return
-            try:
-                self._start(self._serve, client)
+                self._threads.start(self._serve, client, name=_THREAD)
             except NoThreadError:
                 client.close()
 
@@ -150,7 +125,7 @@ class _Proxy:
             there.settimeout(None)
             with self._open(there):
                 client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                other = self._start(_copy, there, client)
+                other = self._threads.start(_copy, there, client, name=_THREAD)
                 _copy(client, there, rest)
                 other.join()
 

@@ -23,7 +23,7 @@ from wove_http_dev.errors import NoThreadError, PortInUseError
 from wove_http_dev.forks import close_in_forks
 from wove_http_dev.inspector.access import SECURITY_HEADERS
 from wove_http_dev.printable import print_traceback
-from wove_http_dev.runs.threads import start_thread
+from wove_http_dev.runs.threads import ThreadGroup
 from wove_http_dev.service.listener import Listener
 from wove_http_dev.service.port import Port
 
@@ -84,7 +84,7 @@ class ApiServer:
         self._listener: Listener | None = None
         self._lock = threading.Lock()
         self._connections: dict[_Connection, None] = {}  # in the order of their arrival
-        self._threads: set[threading.Thread] = set()
+        self._threads = ThreadGroup()
 
     @property
     def number(self) -> int:
@@ -95,7 +95,7 @@ class ApiServer:
         """Start listening. Raises :class:`PortInUseError` if another process took the port."""
         try:
             self._listener = self._port.listen()
-            self._start(self._accept, self._listener, name="wove-http-dev-page")
+            self._threads.start(self._accept, self._listener, name="wove-http-dev-page")
         except BaseException:  # also Ctrl-C
             self.stop()
             raise
@@ -107,12 +107,10 @@ class ApiServer:
         if self._listener is not None:
             self._listener.close()
         with self._lock:
-            connections, threads = list(self._connections), list(self._threads)
+            connections = list(self._connections)
         for connection in connections:
             connection.close()
-        deadline = time.monotonic() + STOP_TIME
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        self._threads.join(STOP_TIME)
         self._port.close()
 
     def __enter__(self) -> ApiServer:
@@ -121,27 +119,9 @@ class ApiServer:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _start(self, target: Callable[..., None], *args: Any, name: str) -> None:
-        def run() -> None:
-            try:
-                target(*args)
-            finally:
-                with self._lock:
-                    self._threads.discard(threading.current_thread())
-
-        with self._lock:  # a thread cannot end before it was added
-            self._threads.add(start_thread(run, name=name))
-
     def _accept(self, listener: Listener) -> None:
-        while not listener.closed:
-            try:
-                sock = listener.accept()
-            except OSError:
-                if not listener.closed:
-                    time.sleep(0.05)  # no descriptor is free: until there is one
-                continue
-            if sock is not None:
-                self._admit(sock, listener)
+        for sock in listener.connections():
+            self._admit(sock, listener)
 
     def _admit(self, sock: socket.socket, listener: Listener) -> None:
         connection = _Connection(sock)
@@ -153,7 +133,7 @@ class ApiServer:
         if listener.closed:  # stop() may not have seen it
             connection.close()
         try:
-            self._start(self._serve, connection, name="wove-http-dev-page-connection")
+            self._threads.start(self._serve, connection, name="wove-http-dev-page-connection")
         except NoThreadError:
             self._forget(connection)
 

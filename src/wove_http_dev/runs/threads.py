@@ -1,8 +1,9 @@
-"""Starting the daemon threads of the worker service."""
+"""Starting the daemon threads of this package's servers, and waiting for their end."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -21,3 +22,34 @@ def start_thread(target: Callable[..., None], *args: Any, name: str) -> threadin
     except RuntimeError as exc:  # all that start() raises for a new thread
         raise NoThreadError(f"a thread could not be started: {exc}") from exc
     return thread
+
+
+class ThreadGroup:
+    """Threads that were started and have not ended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._threads: set[threading.Thread] = set()
+
+    def start(self, target: Callable[..., None], *args: Any, name: str) -> threading.Thread:
+        """Like :func:`start_thread`; the thread belongs to the group until it ends."""
+
+        def run() -> None:
+            try:
+                target(*args)
+            finally:
+                with self._lock:
+                    self._threads.discard(threading.current_thread())
+
+        with self._lock:  # a thread cannot end before it was added
+            thread = start_thread(run, name=name)
+            self._threads.add(thread)
+        return thread
+
+    def join(self, timeout: float) -> None:
+        """Wait until the threads of this moment have ended, at most ``timeout`` seconds."""
+        with self._lock:
+            threads = list(self._threads)
+        deadline = time.monotonic() + timeout
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))

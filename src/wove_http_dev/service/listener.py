@@ -7,7 +7,8 @@ import os
 import select
 import socket
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from wove_http_dev.forks import close_in_forks
@@ -60,6 +61,19 @@ class Listener:
                 elif not self.closed:  # other code of this process closed the socket pair
                     raise OSError(errno.EBADF, os.strerror(errno.EBADF))
             return None
+
+    def connections(self) -> Iterator[socket.socket]:
+        """Yield the socket of each connection, until this is closed. Where :meth:`accept` fails,
+        because no descriptor is free, try again every 0.05 s."""
+        while not self.closed:
+            try:
+                sock = self.accept()
+            except OSError:
+                if not self.closed:
+                    time.sleep(0.05)
+                continue
+            if sock is not None:
+                yield sock
 
     def close(self) -> None:
         """Stop listening, and let every thread that waits return. May be called again."""
