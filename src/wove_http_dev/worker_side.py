@@ -36,7 +36,7 @@ class WorkerSide(ClientSide):
         self, options: Options, credentials: Credentials, label: str, seed: int, inspected: bool
     ) -> None:
         super().__init__(options, credentials)
-        journal = Journal(secrets=[self.secret], display=inspected, keep_callables=inspected)
+        journal = Journal(secrets=[self.secret], inspected=inspected)
         self._state = HostState(
             journal=journal,
             gates=Gates(journal),

@@ -155,12 +155,12 @@ class TestObservers:
         assert recorder.calls == [("changed", "received")]
 
     @pytest.mark.parametrize(
-        ("display", "calls"), [(True, ["changed", "closed"]), (False, ["closed"])]
+        ("inspected", "calls"), [(True, ["changed", "closed"]), (False, ["closed"])]
     )
-    def test_answered(self, display: bool, calls: list[str]) -> None:
-        """When a run was answered is a change before its exchange is closed, if runs are to be
-        shown."""
-        journal, recorder = Journal(display=display), Recorder()
+    def test_answered(self, inspected: bool, calls: list[str]) -> None:
+        """When a run was answered is a change before its exchange is closed, if a person watches
+        the runs."""
+        journal, recorder = Journal(inspected=inspected), Recorder()
         exchange = journal.open()
         journal.add_run(make_run(exchange_number=exchange.number))
         journal.observe(recorder)

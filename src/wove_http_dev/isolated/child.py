@@ -151,8 +151,7 @@ class Child:
         journal = Journal(
             count_limit=0,
             secrets=[credentials.secret.decode("utf-8", "replace")],
-            display=data["display"],
-            keep_callables=data["keep_callables"],
+            inspected=data["inspected"],
         )
         journal.observe(_Reporter(self._channel.notify, self._notify_and_wait))
         gates, stubs = _ParentsGates(journal), _ParentsStubs()

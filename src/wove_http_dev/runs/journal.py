@@ -47,8 +47,9 @@ _DONE = {
 class Journal:
     """Stores the newest ``count_limit`` exchanges and runs, which together take at most
     ``byte_limit`` bytes (see ``runs.retention``). ``secrets`` are redacted wherever they appear;
-    ``clock`` returns seconds since the epoch. With ``display``, its runs get texts of their
-    arguments and results; with ``keep_callables``, they keep the pickled function as well."""
+    ``clock`` returns seconds since the epoch. With ``inspected``, a person watches its runs and
+    can run them again: they get texts of their arguments and results, and keep the pickled
+    function."""
 
     def __init__(
         self,
@@ -57,11 +58,9 @@ class Journal:
         byte_limit: int = BYTE_LIMIT,
         secrets: Sequence[str] = (),
         clock: Callable[[], float] = time.time,
-        display: bool = False,
-        keep_callables: bool = False,
+        inspected: bool = False,
     ) -> None:
-        self.display = display
-        self.keep_callables = keep_callables
+        self.inspected = inspected
         self._clock = clock
         self._secrets = tuple(secret for secret in secrets if secret)
         self._changed = threading.Condition(threading.RLock())
@@ -174,7 +173,7 @@ class Journal:
             run.answered = ended
         self._count_again(exchange)
         self.notify()
-        if run is not None and self.display:
+        if run is not None and self.inspected:
             self._notify_observers(lambda observer: observer.run_changed(run))
         self._notify_observers(lambda observer: observer.exchange_closed(exchange))
 

@@ -225,7 +225,7 @@ class Pipeline:
             delivery=command.delivery,
             initial_value=command.initial_value,
             args_pickle=command.args_pickle,
-            callable_pickle=command.callable_pickle if self.journal.keep_callables else None,
+            callable_pickle=command.callable_pickle if self.journal.inspected else None,
             received=exchange.received,
             exchange_number=exchange.number,
         )

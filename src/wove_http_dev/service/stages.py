@@ -124,7 +124,7 @@ class RunStage:
         self._service.before_run()
         self.run.executions += 1
         journal = self._service.journal
-        display = RunDisplay(self.run, journal) if journal.display else None
+        display = RunDisplay(self.run, journal) if journal.inspected else None
         outcome = run_body(
             execution,
             command.callable_pickle,
