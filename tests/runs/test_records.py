@@ -186,6 +186,11 @@ class TestRun:
         """A run that has not started has no duration."""
         assert make_run().duration is None
 
+    def test_error_without_a_message(self, journal: Journal) -> None:
+        """Of an exception without a message the text is its kind alone."""
+        run = finished_run(journal, error_outcome(ValueError(), source="task"))
+        assert run.error_text == "ValueError"
+
     def test_error_place(self, journal: Journal) -> None:
         """A failed run says where in the user's code it failed."""
         outcome = Outcome("error", error={}, place="app.py:12 in convert")
@@ -217,11 +222,6 @@ class TestRun:
 def run_with_delivery(delivery: dict[str, Any]) -> Run:
     """A run that was sent with ``delivery``."""
     return Run("run", "task", delivery=delivery, initial_value=False, args_pickle=b"", received=0.0)
-
-    def test_error_without_a_message(self, journal: Journal) -> None:
-        """Of an exception without a message the text is its kind alone."""
-        run = finished_run(journal, error_outcome(ValueError(), source="task"))
-        assert run.error_text == "ValueError"
 
 
 class TestRunLog:
