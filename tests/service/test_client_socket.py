@@ -148,12 +148,17 @@ def test_client_that_never_reads(near: ClientSocket) -> None:
     assert near.broken is raised.value
 
 
-def test_client_that_never_reads_with_patience(near: ClientSocket) -> None:
+def test_client_that_never_reads_with_patience(
+    near: ClientSocket, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The time for a piece includes the times after which ``stalled`` is called."""
-    stalled: list[int] = []
+    clock = [0.0]
+    monkeypatch.setattr(client_socket, "time", SimpleNamespace(monotonic=lambda: clock[-1]))
     with pytest.raises(TimeoutError):
-        near.send(bytes(64 * CHUNK), 0.05, patience=0.001, stalled=lambda: stalled.append(1))
-    assert stalled
+        near.send(
+            bytes(64 * CHUNK), 3.0, patience=0.001, stalled=lambda: clock.append(clock[-1] + 1)
+        )
+    assert len(clock) > 3
 
 
 def test_client_that_has_gone(near: ClientSocket, far: socket.socket) -> None:
