@@ -35,9 +35,9 @@ def check(
     ``report()``.
 
     ``never_entered`` are calls of ``assert_contained()`` without a block. Wove's environment
-    ``environment`` must send to one of ``urls``; ``None`` means that no
-    environment is configured. ``disturbed``: a test that runs once per fault was hit by it, so what
-    it would have sent afterwards is not known.
+    ``environment`` must send to one of ``urls``; ``None`` means that no environment is configured.
+    ``disturbed``: a test that runs once per fault was hit by it, so what it would have sent
+    afterwards is not known.
     """
     refusals = [] if allow_refusals else _refused(state)
     unused = [] if disturbed else _unused(state)
@@ -126,12 +126,7 @@ def _task_names(state: HostState) -> tuple[list[str], list[str | None]]:
 
 def _are_kept_away(state: HostState) -> bool:
     """Whether a fault may keep requests from arriving."""
-    return any(_keeps_requests_away(injection) for injection in state.faults.injections)
-
-
-def _keeps_requests_away(injection: Injection) -> bool:
-    # A connection that the fault ended without a byte of the client's is not in the journal.
-    return any(f.listener or (f.stage == "connection" and injection.hits) for f in injection.faults)
+    return any(injection.keeping_away for injection in state.faults.injections)
 
 
 def _any_is(task: str | None, names: Iterable[str | None]) -> bool:

@@ -321,6 +321,27 @@ class TestConnections:
         assert injections.plan_connection().names == []
 
 
+class TestKeepingAway:
+    """``keeping_away`` names the faults that may keep requests from arriving."""
+
+    def test_request_fault(self, injections: Injections) -> None:
+        """A fault of a request never does."""
+        injection = inject(injections, OnRun())
+        injections.plan_request(Claim(body()))
+        assert injection.keeping_away == []
+
+    def test_connection_fault(self, injections: Injections) -> None:
+        """One of a connection may, once it has hit one."""
+        injection = inject(injections, OnAccept())
+        before = injection.keeping_away
+        injections.plan_connection()
+        assert (before, injection.keeping_away) == ([], ["on-accept"])
+
+    def test_listener(self, injections: Injections) -> None:
+        """One that closes the listening socket may from the start."""
+        assert inject(injections, OnListener()).keeping_away == ["on-listener"]
+
+
 class TestUsageErrors:
     """Faults and selectors that cannot be injected."""
 

@@ -9,6 +9,7 @@ from wove_http_dev.call_site import at
 from wove_http_dev.client import wove_config
 from wove_http_dev.exception_text import TRACEBACK_LIMIT, cut_middle
 from wove_http_dev.printable import printable
+from wove_http_dev.protocol.frames import TERMINAL_TYPES
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.records import FINISHED, Run
 from wove_http_dev.service.host import HostState
@@ -19,7 +20,6 @@ _MESSAGE_LIMIT = 300
 """Characters of the message of a failed run."""
 _TEXT_LIMIT = 6000
 """Characters of one traceback or stack."""
-_TERMINAL = frozenset(["task_result", "task_error", "task_cancelled"])
 
 
 def report(
@@ -119,7 +119,7 @@ def _unanswered(journal: Journal) -> list[str]:
         if exchange.duration is None and exchange.status is not None:
             by = f", because of the fault {', '.join(exchange.faults)}" if exchange.faults else ""
             lines.append(f"{name} has ended, but its answer is still being written{by}")
-        elif exchange.status == 200 and not _TERMINAL & set(exchange.events):
+        elif exchange.status == 200 and not set(TERMINAL_TYPES) & set(exchange.events):
             by = f" (fault: {', '.join(exchange.faults)})" if exchange.faults else ""
             lines.append(f"{name} was answered without a terminal frame{by}")
     return [*lines[:SHOWN], *_rest(len(lines) - SHOWN, "such runs")]
@@ -158,7 +158,7 @@ def _nothing_arrived(
         return []
     if configured and not running:
         return ["nothing arrived: the worker is not running; start() starts it"]
-    if away := _keeping_away(state):
+    if away := [name for each in state.faults.injections for name in each.keeping_away]:
         return [f"nothing arrived: the fault {', '.join(away)} keeps requests from arriving"]
     if state.journal.cleared:
         return ["nothing arrived since reset()"]
@@ -184,16 +184,6 @@ def _nothing_arrived(
             " a task is not sent either if its weave ended before its turn)"
         )
     return lines
-
-
-def _keeping_away(state: HostState) -> list[str]:
-    """Return the names of the faults that end connections before a byte of a request arrives."""
-    return [
-        fault.name
-        for injection in state.faults.injections
-        for fault in injection.faults
-        if fault.listener or (fault.stage == "connection" and injection.hits)
-    ]
 
 
 def _rest(count: int, what: str) -> list[str]:

@@ -138,6 +138,17 @@ class Injection:
         """Whether the injection has hit ``times`` requests."""
         return self.selector.times is not None and self._hits >= self.selector.times
 
+    @property
+    def keeping_away(self) -> list[str]:
+        """The names of the faults that may keep requests from arriving: those that close the
+        listening socket, and those of a connection that have hit one. (A connection that a fault
+        ended without a byte of the client's is not in the journal.)"""
+        return [
+            fault.name
+            for fault in self.faults
+            if fault.listener or (fault.stage == "connection" and self.hits)
+        ]
+
     def decides(self, claim: Claim | None) -> bool:
         """Whether the injection is considered for the request with the body ``claim``; for a
         connection if ``claim`` is ``None``."""
