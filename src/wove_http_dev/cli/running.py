@@ -31,6 +31,14 @@ START = "start one: wove-http-dev serve"
 Fields = Mapping[str, "str | int | None"]
 
 
+def secret_file(worker: HttpWorker, state: StateDirectory) -> str | None:
+    """Return the file in ``state`` with the secret of ``worker``, written if it is absent; ``None``
+    for a worker without credentials."""
+    if worker.credentials.mode == "none":
+        return None
+    return str(state.file_with(worker.secret, worker.port))
+
+
 def ready_fields(
     worker: HttpWorker,
     state: StateDirectory,
@@ -42,13 +50,12 @@ def ready_fields(
     """Return what another program needs to reach ``worker``, which is started: addresses, the
     files with its secrets and its CAs, and this process's id. ``None`` stands for what is not
     there. Writes the files that it names, but no secret is in what it returns."""
-    secret = worker.credentials.mode != "none"
     return {
         "url": worker.url,
         "page_url": page_url,
         "api_url": api_url,
         "token_file": token_file,
-        "secret_file": str(state.file_with(worker.secret, worker.port)) if secret else None,
+        "secret_file": secret_file(worker, state),
         "ca_file": worker.ca_file if worker.options.tls else None,
         "bundle_file": worker.client_env.get(CA_VARIABLES[0]) if worker.options.tls else None,
         "pid": os.getpid(),

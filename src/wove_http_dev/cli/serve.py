@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from wove_http_dev.cli.arguments import PAGE_PORT
-from wove_http_dev.cli.log_lines import TextLines, json_line
+from wove_http_dev.cli.log_lines import Entry, TextLines, json_line
 from wove_http_dev.cli.output import LineStream, lines_by_thread
 from wove_http_dev.cli.ready_file import check_ready_file, ready_file
 from wove_http_dev.cli.reload import Reloader
-from wove_http_dev.cli.running import announced, ready_fields
+from wove_http_dev.cli.running import announced, ready_fields, secret_file
 from wove_http_dev.cli.serve_log import ServeLog, still_open
 from wove_http_dev.cli.signals import stop_signals
 from wove_http_dev.cli.state_directory import StateDirectory
@@ -31,6 +31,7 @@ from wove_http_dev.inspector.inspector import Inspector
 from wove_http_dev.inspector.server import reserve_page_port
 from wove_http_dev.platforms import require_posix
 from wove_http_dev.service.port import Port
+from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker import HttpWorker
 
 
@@ -55,34 +56,77 @@ def serve(
     option, that cannot be used.
     """
     require_posix("serve")
-    if not app_dir.is_dir():
-        raise UsageError(f"--app-dir {app_dir} is not a directory")
-    application = app_dir.resolve()
+    application = _application(app_dir)
     if ready is not None:
         ready = ready.absolute()  # a task may change the working directory
         check_ready_file(ready)
     with ExitStack() as stack:
         reserved = stack.enter_context(_checked_start(words, page, page_port))
-        state = StateDirectory(state_dir)
-        if state.exposed:
-            complain(f"other users can replace files in {state.path}; use a directory of your own")
-        if words["secret"] is None and words["security"] in ("signed", "bearer"):
-            words["secret"] = state.secret()
+        state = _state(state_dir)
+        words = _with_kept_secret(words, state)
         out = stack.enter_context(lines_by_thread())
         if log == "json":
             stack.enter_context(redirect_stdout(sys.stderr))
         stack.enter_context(importable(str(application)))
         ca = stack.enter_context(state.certificate_authority())
-        before_run = None
+        reloader = None
         if reload:
             reloader = Reloader(application)
             stack.enter_context(reloader.installed())
-            before_run = reloader.refresh
-        worker = HttpWorker(ca=ca, before_run=before_run, inspected=True, **words)
-        entries = ServeLog(_writer(out, log), clean=worker.journal.clean)
-        worker.journal.observe(entries)
-        if reload:
-            reloader.on_change = entries.reloaded
+        worker, entries = _logged_worker(words, ca, _writer(out, log), reloader)
+        _run(worker, entries, state, reserved=reserved, log=log, ready=ready)
+    end_despite_threads(0)
+    return 0
+
+
+def _application(app_dir: Path) -> Path:
+    if not app_dir.is_dir():
+        raise UsageError(f"--app-dir {app_dir} is not a directory")
+    return app_dir.resolve()
+
+
+def _state(state_dir: str | None) -> StateDirectory:
+    state = StateDirectory(state_dir)
+    if state.exposed:
+        complain(f"other users can replace files in {state.path}; use a directory of your own")
+    return state
+
+
+def _with_kept_secret(words: dict[str, Any], state: StateDirectory) -> dict[str, Any]:
+    """Return the options ``words``, with the secret of ``state`` if they need one and have none."""
+    if words["secret"] is not None or words["security"] not in ("signed", "bearer"):
+        return words
+    return {**words, "secret": state.secret()}
+
+
+def _logged_worker(
+    words: dict[str, Any],
+    ca: CertificateAuthority,
+    write: Callable[[Entry], object],
+    reloader: Reloader | None,
+) -> tuple[HttpWorker, ServeLog]:
+    """Return a worker, which is not started, and its log, which gives each entry to ``write``."""
+    before_run = None if reloader is None else reloader.refresh
+    worker = HttpWorker(ca=ca, before_run=before_run, inspected=True, **words)
+    entries = ServeLog(write, clean=worker.journal.clean)
+    worker.journal.observe(entries)
+    if reloader is not None:
+        reloader.on_change = entries.reloaded
+    return worker, entries
+
+
+def _run(
+    worker: HttpWorker,
+    entries: ServeLog,
+    state: StateDirectory,
+    *,
+    reserved: Port | None,
+    log: str,
+    ready: Path | None,
+) -> None:
+    """Start ``worker``, and its control API on the port ``reserved``; say how to reach them; stop
+    them on SIGINT or SIGTERM. Blocks until then."""
+    with ExitStack() as stack:
         stack.enter_context(stuck_runs_ignored())
         signals = stack.enter_context(stop_signals())
         stack.enter_context(worker)
@@ -105,8 +149,6 @@ def serve(
             _log_changes(inspector.control, entries)
         signals.wait()
         entries.stopping(still_open(worker.journal.runs))
-    end_despite_threads(0)
-    return 0
 
 
 def _log_changes(control: Control, entries: ServeLog) -> None:
@@ -125,7 +167,7 @@ def _log_changes(control: Control, entries: ServeLog) -> None:
     control.on_change, control.on_reset = change, reset
 
 
-def _writer(out: LineStream, log: str) -> Callable[[dict[str, Any]], None]:
+def _writer(out: LineStream, log: str) -> Callable[[Entry], None]:
     """Return the function that writes an entry of the log to ``out``."""
     if log == "json":
         return lambda entry: out.write_line(json_line(entry))
@@ -171,10 +213,7 @@ def _ready_fields(
 
 
 def _how_to_connect(worker: HttpWorker, state: StateDirectory) -> Instructions:
-    secret_file = None
-    if worker.credentials.mode != "none":
-        secret_file = str(state.file_with(worker.secret, worker.port))
-    return instructions(worker, secret_file)
+    return instructions(worker, secret_file(worker, state))
 
 
 def _how_to_reach(worker: HttpWorker, connect: Instructions, page: Inspector | None) -> str:
