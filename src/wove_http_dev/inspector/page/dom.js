@@ -15,9 +15,9 @@ export function h(tag, attributes = {}, ...children) {
 }
 
 export function show(message) {
-  const place = $("message");
-  place.hidden = !message;
-  place.textContent = message;
+  const alert = $("message");
+  alert.hidden = !message;
+  alert.textContent = message;
 }
 
 // A button whose action may fail: the error is shown, and the button is disabled meanwhile.
@@ -50,7 +50,7 @@ export function copyButton(text, label = "Copy") {
 
 // The only children of a container. Those that stay are not moved: a click is lost if its element is
 // taken out between the press and the release of the button.
-export function place(container, children) {
+function place(container, children) {
   const wanted = new Set(children);
   for (const child of [...container.children]) if (!wanted.has(child)) child.remove();
   let next = container.firstElementChild;
@@ -95,7 +95,7 @@ export const decoded = (part) => part.split(/(%ED%[AB][0-9A-F]%[89AB][0-9A-F])/)
   try {
     return decodeURIComponent(piece);
   } catch {
-    return piece; // an address that somebody typed
+    return piece; // an address that was typed by hand
   }
 }).join("");
 

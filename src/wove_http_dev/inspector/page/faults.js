@@ -5,26 +5,21 @@ import { $, button, fill, h, list, put, show } from "./dom.js";
 import { store } from "./store.js";
 
 const SELECTORS = [
-  ["task", "text", "only this task (name or glob)"],
-  ["command", ["", "run_task", "cancel_task"], "only this command"],
-  ["times", "int", "how many requests to hit"],
-  ["after", "int", "how many requests to let through first"],
-  ["probability", "float", "chance of each request, 0 to 1"],
+  { name: "task", doc: "only this task (name or glob)" },
+  { name: "command", choices: ["", "run_task", "cancel_task"], doc: "only this command" },
+  { name: "times", number: true, doc: "how many requests to hit" },
+  { name: "after", number: true, doc: "how many requests to let through first" },
+  { name: "probability", number: true, doc: "chance of each request, 0 to 1" },
 ];
 const switched = new Map(); // name of a fault → {id, listed} of the injection that its switch made
 
-function input(name, field, label) {
-  const id = `field-${label}-${name}`;
-  const choices = Array.isArray(field.type) ? field.type : field.choices;
-  let control;
-  if (choices?.length) {
-    control = h("select", { id, name }, choices.map((choice) => h("option", { selected: String(field.default ?? "") === String(choice) }, String(choice))));
-  } else if (field.type === "bool") {
-    control = h("select", { id, name }, ["true", "false"].map((value) => h("option", { selected: String(field.default) === value }, value)));
-  } else {
-    const number = field.type === "int" || field.type === "float";
-    control = h("input", { id, name, type: number ? "number" : "text", step: field.type === "int" ? "1" : "any", placeholder: field.default ?? "" });
-  }
+// A field of a fault is text, as on the command line: the worker says what is allowed.
+function input(field, fault) {
+  const { name, choices, default: usual } = field;
+  const id = `field-${fault}-${name}`;
+  const control = choices?.length
+    ? h("select", { id, name }, choices.map((choice) => h("option", { selected: String(usual ?? "") === String(choice) }, String(choice))))
+    : h("input", { id, name, type: field.number ? "number" : "text", step: field.number ? "any" : null, placeholder: usual });
   return h("div", { class: "field" },
     h("label", { for: id }, name, field.unit ? ` (${field.unit})` : ""), control,
     field.doc ? h("small", {}, field.doc) : null);
@@ -40,9 +35,9 @@ function faultText(fault, form) {
 
 function selectors(form) {
   const found = {};
-  for (const [name, type] of SELECTORS) {
-    const value = form.elements[name].value;
-    if (value !== "") found[name] = type === "int" || type === "float" ? Number(value) : value;
+  for (const { name, number } of SELECTORS) {
+    const { value } = form.elements[name];
+    if (value !== "") found[name] = number ? Number(value) : value;
   }
   return found;
 }
@@ -50,9 +45,9 @@ function selectors(form) {
 function card(fault) {
   const form = h("form", { class: "fields", onsubmit: (event) => event.preventDefault() },
     h("fieldset", {}, h("legend", {}, "Fields"),
-      fault.fields.length ? fault.fields.map((field) => input(field.name, field, fault.name)) : "none"),
+      fault.fields.length ? fault.fields.map((field) => input(field, fault.name)) : "none"),
     h("fieldset", {}, h("legend", {}, "Which requests"),
-      SELECTORS.map(([name, type, doc]) => input(name, { type, doc }, fault.name))));
+      SELECTORS.map((field) => input(field, fault.name))));
   const toggle = h("button", {
     type: "button", role: "switch", class: "switch", "aria-checked": "false", "data-fault": fault.name,
     "aria-label": fault.name, disabled: Boolean(fault.cannot_apply),
@@ -79,7 +74,7 @@ function card(fault) {
       fault.cannot_apply ? h("p", { class: "hint" }, `Cannot apply to this worker: ${fault.cannot_apply}`) : form));
 }
 
-export function drawSwitches() {
+function drawSwitches() {
   const active = new Set(store.injections.filter((injection) => injection.active).map((injection) => injection.id));
   for (const [name, made] of switched) { // its event may arrive after the answer
     if (active.has(made.id)) made.listed = true;
@@ -93,7 +88,7 @@ export function drawSwitches() {
 }
 
 function inForce(injection) {
-  const selected = ["task", "command", "times", "after", "probability"]
+  const selected = SELECTORS.map(({ name }) => name)
     .filter((name) => injection[name] !== null && !(name === "after" && injection.after === 0) && !(name === "probability" && injection.probability === 1))
     .map((name) => `${name}=${injection[name]}`).join(" ");
   const hits = h("td");

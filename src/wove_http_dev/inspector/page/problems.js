@@ -7,7 +7,6 @@ import { store } from "./store.js";
 const SHOWN = 200; // the newest
 const open = new Set();
 const none = h("p", {}, "None so far.");
-let draw = null;
 
 function problem(exchange) {
   const reason = exchange.refusal || exchange.error;
@@ -30,9 +29,10 @@ function problem(exchange) {
   return [element];
 }
 
+const draw = list($("problems"), (exchange) => exchange, problem);
+
 export function drawProblems() {
   if ($("view-problems").hidden) return;
-  draw ??= list($("problems"), (exchange) => exchange, problem);
   const newest = [...store.problems.values()].slice(-SHOWN).reverse();
   draw(newest, newest.length ? [] : [none]);
 }

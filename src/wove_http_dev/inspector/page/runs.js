@@ -6,7 +6,7 @@ import { changed, store } from "./store.js";
 
 const SUGGESTED = 200; // names of tasks in the field of the filter
 const SPARE = 10; // rows drawn above and below what is seen
-export const STATES = {
+const STATES = {
   received: "○", held: "‖", running: "▶", succeeded: "✓", failed: "✗", cancelled: "⊘", lost: "?",
 };
 
@@ -20,7 +20,7 @@ export const badge = (state) =>
   h("span", { class: `badge ${state}` }, h("span", { "aria-hidden": "true" }, STATES[state] ?? ""),
     h("span", { class: "word" }, ` ${state}`));
 
-export function age(seconds) {
+function age(seconds) {
   if (seconds < 60) return `${Math.max(0, Math.floor(seconds))} s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
   return seconds < 86400 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86400)} d`;
@@ -94,7 +94,7 @@ function groupRow({ task }) {
   }];
 }
 
-export function outcome(run) {
+function outcome(run) {
   if (run.error) return run.error;
   if (run.state === "held" && run.held_by.length) return `held by ${run.held_by.join(", ")}`;
   return run.result ?? (run.stubbed ? "(stub)" : "…");

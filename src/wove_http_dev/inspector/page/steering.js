@@ -59,23 +59,22 @@ const stubItem = (stub) => [h("li", {},
   h("code", {}, stub.task), " → ", stub.error ? `${stub.error.type}: ${stub.error.message}` : JSON.stringify(stub.result), " ",
   button("Remove", () => remove(`stubs/${stub.id}`), { "aria-label": `remove the stub of ${stub.task}` }))];
 
-let drawHolds = null;
-let drawStubs = null;
+const holds = h("ul", { id: "list-holds" });
+const stubs = h("ul", { id: "list-stubs" });
+const drawHolds = list(holds, (hold) => `${hold.id} ${hold.release_when} ${hold.task}`, holdItem);
+const drawStubs = list(stubs, (stub) => JSON.stringify({ ...stub, matched: 0 }), stubItem);
 
 export function startSteering() {
-  const lists = (name) => h("ul", { id: `list-${name}` });
   $("steering").append(
     h("h3", {}, "Holds"), h("p", {}, "A held run waits before its body starts."),
     form("New hold", [field("task", "Task", { list: "tasks", placeholder: "every task" }), field("release_when", "Release when this many have arrived", { type: "number", min: "1" })], makeHold, "Hold"),
-    lists("holds"),
+    holds,
     h("h3", {}, "Stubs"), h("p", {}, "A stub answers for a task, which is then not run."),
     form("New stub", [
       field("task", "Task", { list: "tasks", required: true }), field("result", "Result (JSON)", { placeholder: "null" }),
       field("type", "or error", { placeholder: "ValueError" }), field("message", "with the message"),
     ], makeStub, "Stub"),
-    lists("stubs"));
-  drawHolds = list($("list-holds"), (hold) => `${hold.id} ${hold.release_when} ${hold.task}`, holdItem);
-  drawStubs = list($("list-stubs"), (stub) => JSON.stringify({ ...stub, matched: 0 }), stubItem);
+    stubs);
 }
 
 export function drawSteering() {

@@ -2,7 +2,7 @@
 
 import { get, listen } from "./api.js";
 
-export const LIMIT = 10000; // of runs, as the worker's journal
+const LIMIT = 10000; // of runs, as the worker's journal
 
 export const store = {
   connected: false,
@@ -34,9 +34,9 @@ export function changed() {
   });
 }
 
-export const isProblem = (exchange) =>
-  exchange.accepted === false || exchange.kind === "connection" || exchange.internal_error
-  || Boolean(exchange.refusal);
+// As exchanges?problems=true chooses them.
+const isProblem = (exchange) =>
+  exchange.kind === "connection" || Boolean(exchange.refusal) || exchange.internal_error;
 
 // Returns what value replaces, or pushes out.
 function keep(map, key, value) {
