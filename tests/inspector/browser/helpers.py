@@ -87,6 +87,11 @@ class ServedPage:
         self._inspector.events.lists_changed()
         return gate
 
+    def reset(self) -> None:
+        """Reset the worker, as the control API does."""
+        assert self._inspector is not None
+        self._inspector.control.reset()
+
     def send_unsigned(self) -> None:
         """Send a request without credentials to the worker."""
         connection = http.client.HTTPSConnection(

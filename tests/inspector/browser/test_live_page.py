@@ -20,6 +20,17 @@ def convert(n: int = 3) -> int:
     return 2 * n
 
 
+MARK_RESET = """
+    globalThis.EventSource = class extends EventSource {
+        constructor(...words) {
+            super(...words);
+            this.addEventListener("reset", () => { document.body.dataset.reset = "arrived"; });
+        }
+    };
+"""
+"""Sets ``data-reset`` of the body at the event ``reset``, before the page gets the event."""
+
+
 def press(page: Page, element: Any) -> None:
     """Press the mouse button over ``element``, and do not release it."""
     element.hover()
@@ -132,6 +143,23 @@ def test_the_title_after_a_reset(page: Page, served: ServedPage) -> None:
     open_view(page, "Faults")
     page.get_by_role("button", name="Reset the worker").click()
     expect(page).to_have_title("wove-http-dev")
+
+
+def test_a_reset_while_everything_is_loaded(page: Page, served: ServedPage) -> None:
+    """The answers that were on their way are of before the reset, and are not shown."""
+
+    def reset_meanwhile(route: Any) -> None:
+        response = route.fetch()
+        served.reset()
+        expect(page.locator("body")).to_have_attribute("data-reset", "arrived")
+        route.fulfill(response=response)
+
+    served.pretend_runs(1)
+    page.add_init_script(MARK_RESET)
+    page.route("**/api/v1/runs", reset_meanwhile, times=1)
+    page.reload()
+    expect(page.locator("#where")).to_have_text(served.worker.url)  # the answers have arrived
+    expect(page.locator("#shown")).to_have_text("0 of 0 runs")
 
 
 @pytest.mark.parametrize("run_id", ["a/b?c#d e", "\ud800", "%", "100%25", "\U0001f600"], ids=ascii)

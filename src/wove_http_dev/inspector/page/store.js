@@ -88,19 +88,29 @@ async function loadAll() {
 }
 
 // Load everything, then follow the changes. An event that arrives while everything is loaded again
-// is applied afterwards, so that an older answer does not replace it.
+// is applied afterwards, so that an older answer does not replace it. After a reset in that time
+// everything is loaded once more, because an answer may be from before it.
 export function follow(report) {
-  let loading = null;
+  let loading = false;
+  let again = false;
   const later = [];
   const load = () => {
-    loading ??= loadAll()
+    later.length = 0; // the answers have it, or it was removed
+    again = loading;
+    if (loading) return;
+    loading = true;
+    loadAll()
       .then(() => report(""), (error) => {
         report(error.status === 401
           ? "Open the address that serve printed: it has the token, without which nothing is shown."
           : error.message);
       })
       .finally(() => {
-        loading = null;
+        loading = false;
+        if (again) {
+          load();
+          return;
+        }
         later.splice(0).forEach((apply) => apply());
         changed();
       });
