@@ -102,6 +102,14 @@ def test_a_selected_text_stays_selected(waiting: Page) -> None:
     assert "the first place" in waiting.evaluate("getSelection().toString()")
 
 
+def test_a_run_that_could_not_be_loaded_is_shown_again(waiting: Page) -> None:
+    expect(waiting.locator("pre").first).to_contain_text('"the first place"')
+    waiting.route("**/api/v1/runs/*", lambda route: route.abort())
+    expect(waiting.get_by_role("heading", level=2)).to_have_text("Run not loaded")
+    waiting.unroute("**/api/v1/runs/*")
+    expect(waiting.get_by_role("heading", level=2)).to_contain_text("running")
+
+
 def test_a_failed_attempt_leads_to_its_retry(page: Page, weave_in_thread: StartWeave) -> None:
     Steps.started.clear()
 

@@ -11,7 +11,9 @@ const ENDED = ["succeeded", "failed", "cancelled", "lost"];
 const SIBLINGS = 20; // the newest
 const AGAIN = 1000; // milliseconds
 
-let shown = null; // {id, version, loaded, drawn, others}: the run of the address, and what is on the screen of it
+// {id, version, loaded, drawn, others}: the run of the address, and what is on the screen of it.
+// loaded is {run, exchanges, text}, of which text, all of it as JSON, is compared with drawn.
+let shown = null;
 
 const text = (title, content, note) => content
   ? [h("h3", {}, title), note ? h("p", {}, note) : null, h("pre", { tabindex: "0", "data-key": title }, content)]
@@ -119,19 +121,18 @@ function draw({ run, exchanges }, others) {
 async function load(id) {
   const run = await get(`runs/${encoded(id)}`);
   const exchanges = await Promise.all(run.exchanges.map((number) => get(`exchanges/${number}`)));
-  return { run, exchanges };
+  return { run, exchanges, text: JSON.stringify([run, exchanges]) };
 }
 
 // Draw what is loaded, unless that is on the screen already: a person may be selecting text of it.
 function drawLoaded() {
-  const drawn = JSON.stringify(shown.loaded);
-  if (shown.drawn === drawn) {
+  if (shown.drawn === shown.loaded.text) {
     shown.others.draw();
     return;
   }
   // A click is lost if its button is replaced before it is released; the next draw comes in a second.
   if (shown.drawn !== null && $("view-run").matches(":active")) return;
-  shown.drawn = drawn;
+  shown.drawn = shown.loaded.text;
   shown.others = siblingList(shown.loaded.run);
   draw(shown.loaded, shown.others);
 }
@@ -157,9 +158,10 @@ async function reload(asked) {
     drawLoaded();
   } catch (error) {
     if (shown !== asked) return;
+    shown.drawn = null; // the next answer is drawn also if it is the same as the last
     fill($("view-run"),
       h("p", {}, h("a", { href: "#runs" }, "← all runs")),
-      h("h2", { id: "title-run" }, "Run not found"), h("p", {}, error.message));
+      h("h2", { id: "title-run" }, error.status === 404 ? "Run not found" : "Run not loaded"), h("p", {}, error.message));
   }
 }
 
