@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import urllib.parse
+import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -252,8 +254,36 @@ def test_methods_of_a_replay(api: Calls) -> None:
 @pytest.mark.parametrize("count", [0, 1, ENTRIES, 2 * ENTRIES + 1])
 def test_json_of_a_list(count: int) -> None:
     """A list has every entry once, however many parts it is written in."""
-    value = {"runs": [{"n": n, "text": "\ud800"} for n in range(count)], "other": None}
+    runs = [{"n": n, "text": "\ud800"} for n in range(count)]
+    value = {"runs": runs, "other": None}
     assert json.loads(json_text(value)) == value
+    assert json_text({**value, "runs": iter(runs)}) == json_text(value)
+
+
+@pytest.mark.parametrize("value", [{}, [], None, {"a": {"b": [1, 2]}, "c": []}], ids=repr)
+def test_json(value: Any) -> None:
+    """Whatever the value, its JSON is the value."""
+    assert json.loads(json_text(value)) == value
+
+
+class Entry(dict[str, int]):
+    """An object to which weak references can be made."""
+
+
+def test_entries_are_made_in_parts() -> None:
+    """Entries that are made while they are written are not all in memory at once."""
+    made: list[weakref.ref[Entry]] = []
+    alive = []
+
+    def entries() -> Iterator[Entry]:
+        for number in range(10 * ENTRIES):
+            entry = Entry(n=number)
+            made.append(weakref.ref(entry))
+            alive.append(sum(each() is not None for each in made))
+            yield entry
+
+    json_text({"runs": entries()})
+    assert max(alive) <= 2 * ENTRIES
 
 
 def test_json_of_a_long_list_is_written_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -514,6 +515,13 @@ def test_injection_after_a_removed_one(make_worker: MakeWorker) -> None:
         api.post("/injections", {"fault": "status code=418"})
         with pytest.raises(EnvironmentExecutionError, match="418"):
             weave_one(answer)
+
+
+@pytest.mark.parametrize("name", ["runs", "exchanges"])
+def test_long_list(wove_http_worker: HttpWorker, name: str) -> None:
+    """The entries of a list that may be as long as the journal are made as they are written."""
+    found = getattr(control.Control(wove_http_worker), name)()
+    assert isinstance(found[name], Iterator)
 
 
 def test_started(wove_http_worker: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import json
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
@@ -213,21 +214,35 @@ def json_text(value: Any) -> str:
     """Return ``value`` as JSON in ASCII: a text of a task may have lone surrogates, which UTF-8
     cannot write.
 
-    A list in an object is written in parts of :data:`ENTRIES` entries. ``json.dumps`` keeps the
-    interpreter's lock until it ends: for a full journal that is long enough for tasks to be late.
+    A list in an object, or an iterator in place of one, is written in parts of :data:`ENTRIES`
+    entries. ``json.dumps`` keeps the interpreter's lock until it ends: for a full journal that is
+    long enough for tasks to be late.
     """
-    if not isinstance(value, dict):
-        return json.dumps(value, allow_nan=False)
-    fields = []
+    return "".join(_object_parts(value) if isinstance(value, dict) else [_dumps(value)])
+
+
+def _object_parts(value: dict[str, Any]) -> Iterator[str]:
+    before = "{"
     for name, each in value.items():
-        if isinstance(each, list):
-            parts = [each[start : start + ENTRIES] for start in range(0, len(each), ENTRIES)]
-            entries = [json.dumps(part, allow_nan=False)[1:-1] for part in parts]
-            text = f"[{', '.join(entries)}]"
+        yield f"{before}{_dumps(name)}: "
+        if isinstance(each, (list, Iterator)):
+            yield from _list_parts(iter(each))
         else:
-            text = json.dumps(each, allow_nan=False)
-        fields.append(f"{json.dumps(name)}: {text}")
-    return f"{{{', '.join(fields)}}}"
+            yield _dumps(each)
+        before = ", "
+    yield "}" if value else "{}"
+
+
+def _list_parts(entries: Iterator[Any]) -> Iterator[str]:
+    before = "["
+    while part := list(islice(entries, ENTRIES)):
+        yield f"{before}{_dumps(part)[1:-1]}"
+        before = ", "
+    yield "[]" if before == "[" else "]"
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, allow_nan=False)
 
 
 def _error(status: int, error: str, hint: str) -> Response:

@@ -1,4 +1,5 @@
-"""``Control``: the operations of the control API on a worker. They take and return JSON values."""
+"""``Control``: the operations of the control API on a worker. They take and return JSON values; in
+place of a list that may be long, there is an iterator over its entries."""
 
 from __future__ import annotations
 
@@ -150,7 +151,7 @@ class Control:
         ]
         numbers = self._exchange_numbers()
         return {
-            "runs": [shapes.run_json(run, numbers[run.run_id]) for run in _newest(found, limit)]
+            "runs": (shapes.run_json(run, numbers[run.run_id]) for run in _newest(found, limit))
         }
 
     def run(self, run_id: str) -> Json:
@@ -258,7 +259,7 @@ class Control:
             for each in self._worker.exchanges
             if (after is None or each.number > after) and (not problems or shapes.is_problem(each))
         ]
-        return {"exchanges": [shapes.exchange_json(each) for each in _newest(found, limit)]}
+        return {"exchanges": map(shapes.exchange_json, _newest(found, limit))}
 
     def exchange(self, number: str) -> Json:
         """Return one exchange."""
