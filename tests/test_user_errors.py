@@ -54,6 +54,43 @@ def test_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         __import__("users_code")
 
 
+def import_users_code(directory: Path) -> str:
+    """The error of ``users_code``, a module in ``directory`` that cannot be imported."""
+    with (
+        importable(str(directory)),
+        pytest.raises(UsageError) as raised,
+        one_line_errors("cannot import it"),
+    ):
+        __import__("users_code")
+    return str(raised.value)
+
+
+def test_place_of_an_error_of_an_installed_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A library is not the user's code, wherever it is installed: for the system, or for a user."""
+    library = tmp_path / "lib" / "site-packages"
+    library.mkdir(parents=True)
+    (library / "a_library.py").write_text("def fail():\n    raise ValueError('no')\n")
+    (tmp_path / "users_code.py").write_text("import a_library\na_library.fail()\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(library)
+    for name in ("users_code", "a_library"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    assert import_users_code(tmp_path).endswith("ValueError: no (users_code.py, line 2)")
+
+
+def test_place_without_a_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a working directory that was removed, the place is that of the whole path."""
+    removed = tmp_path / "removed"
+    removed.mkdir()
+    (tmp_path / "users_code.py").write_text("1 / 0\n")
+    monkeypatch.delitem(sys.modules, "users_code", raising=False)
+    monkeypatch.chdir(removed)
+    removed.rmdir()
+    assert import_users_code(tmp_path).endswith(f"({tmp_path / 'users_code.py'}, line 1)")
+
+
 def test_interrupt() -> None:
     """Ctrl-C is no error of the user's code."""
     with pytest.raises(KeyboardInterrupt), one_line_errors("cannot do it"):

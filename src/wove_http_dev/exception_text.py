@@ -19,7 +19,6 @@ _CALLS = 100
 _CAUSES = 50
 """Exceptions (causes, contexts, members of groups) that are shown with the one that is
 described."""
-
 _PLACE_LIMIT = 300
 """Characters of the place of an error."""
 
@@ -95,14 +94,20 @@ def _place_of(exc: BaseException) -> str | None:
         file = entry.tb_frame.f_code.co_filename
         if not file.startswith((*CALLERS, "<frozen ")):
             first = first or entry
-            if not file.startswith(("<", _STDLIB)) and not _INSTALLED.search(file):
-                found = entry
+        if is_users(file):
+            found = entry
         entry = entry.tb_next
     found = found or first
     if found is None:
         return None
     code = found.tb_frame.f_code
     return f"{shown_path(code.co_filename)}:{found.tb_lineno} in {code.co_name}"
+
+
+def is_users(file: str) -> bool:
+    """Whether ``file``, the file name of some code, is one of the user's: neither of this package
+    nor of a library, nor a name in angle brackets."""
+    return not file.startswith(("<", _STDLIB, *CALLERS)) and not _INSTALLED.search(file)
 
 
 def shown_path(file: str) -> str:

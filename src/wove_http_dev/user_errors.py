@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sysconfig
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from wove_http_dev.errors import UsageError
-
-_INSTALLED = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+from wove_http_dev.exception_text import is_users, shown_path
 
 
 @contextmanager
@@ -35,10 +32,9 @@ def _described(exc: BaseException) -> str:
 
 def _place(exc: BaseException) -> str:
     if isinstance(exc, SyntaxError) and exc.filename:
-        return f" ({os.path.relpath(exc.filename)}, line {exc.lineno})"
-    frames = [
-        frame
-        for frame in traceback.extract_tb(exc.__traceback__)[1:]  # the first is of the block
-        if not frame.filename.startswith((*_INSTALLED, "<", os.path.dirname(__file__)))
-    ]
-    return f" ({os.path.relpath(frames[-1].filename)}, line {frames[-1].lineno})" if frames else ""
+        return f" ({shown_path(exc.filename)}, line {exc.lineno})"
+    place = ""
+    for frame, line in traceback.walk_tb(exc.__traceback__):
+        if is_users(frame.f_code.co_filename):
+            place = f" ({shown_path(frame.f_code.co_filename)}, line {line})"
+    return place
