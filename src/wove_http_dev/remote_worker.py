@@ -50,7 +50,7 @@ class RemoteSide(ClientSide):
 
     def _set_address(self, url: str, ca_file: str | None) -> None:
         """Raises :class:`UsageError` for a URL, or a CA file, that cannot be used."""
-        self._url, self._port = url, _port_of(url)
+        self._url, self._port = url, port_of(url)
         self._ca_file = ca_file
         self._context = _trusting(ca_file) if ca_file else None
 
@@ -182,7 +182,9 @@ class RemoteWorker(RemoteSide):
     impersonate = LocalOnly()
 
 
-def _port_of(url: str) -> int:
+def port_of(url: str) -> int:
+    """Return the TCP port of a service's ``url``. Raises :class:`UsageError` for a URL that cannot
+    be used."""
     try:
         parts = urllib.parse.urlsplit(url)
         port = parts.port or {"https": 443}.get(parts.scheme, 80)

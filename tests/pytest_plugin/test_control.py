@@ -281,10 +281,18 @@ def test_no_secret(pytester: pytest.Pytester, control: Control) -> None:
     result.stderr.fnmatch_lines(["*takes signed requests only: give --wove-http-secret-env or*"])
 
 
-def test_token_alone(pytester: pytest.Pytester) -> None:
+@pytest.mark.parametrize("url", [[], ["--wove-http-url=http://a"]], ids=["alone", "with-url"])
+def test_token_alone(pytester: pytest.Pytester, url: list[str]) -> None:
     """A token without the API that takes it is an error."""
-    result = run(pytester, PASSING, "--wove-http-url=http://a", "--wove-http-control-token-env=A")
+    result = run(pytester, PASSING, *url, "--wove-http-control-token-env=A")
     result.stderr.fnmatch_lines(["*--wove-http-control-token-env is used only with*-control"])
+
+
+def test_url_that_cannot_be_used(pytester: pytest.Pytester, control: Control) -> None:
+    """A URL that cannot be used is one line before any test, beside the API as well."""
+    result = run(pytester, PASSING, *control.arguments, "--wove-http-url=http://localhost:x")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--wove-http-url 'http://localhost:x' is not a URL*"])
 
 
 def test_ini_options(

@@ -95,6 +95,10 @@ def test_remote_faults_skip(pytester: pytest.Pytester, remote: list[str]) -> Non
     [
         (["--wove-http-url=ftp://x"], "*takes an http or https URL*"),
         (
+            ["--wove-http-secret-env=PATH"],
+            "*--wove-http-secret-env is used only with --wove-http-url or --wove-http-control",
+        ),
+        (
             ["--wove-http-url=http://x", "--wove-http-secret-env=NOT_SET_ANYWHERE"],
             "*environment variable NOT_SET_ANYWHERE is not set*",
         ),

@@ -18,7 +18,7 @@ from wove_http_dev.faults import FAULTS, Fault
 from wove_http_dev.faults.text import parse_fault
 from wove_http_dev.inspector.client import ControlClient
 from wove_http_dev.options import Options, hide_secrets
-from wove_http_dev.remote_worker import LocalOnly, RemoteSide, remote_credentials
+from wove_http_dev.remote_worker import LocalOnly, RemoteSide, port_of, remote_credentials
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.stubs import UNSET, Stub
 from wove_http_dev.secret import hide, shown_url
@@ -198,7 +198,7 @@ def check_control(client: ControlClient, url: str | None) -> dict[str, Any]:
     return told
 
 
-def _place(url: str) -> tuple[str, int | None, str]:
+def _place(url: str) -> tuple[str, int, str]:
     """Scheme, port and path. Not the host, which has many names."""
     parts = urllib.parse.urlsplit(url)
-    return parts.scheme, parts.port, parts.path or "/"
+    return parts.scheme, port_of(url), parts.path or "/"

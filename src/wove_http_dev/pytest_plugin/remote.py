@@ -29,10 +29,10 @@ def check_remote(config: pytest.Config) -> None:
     for option in REMOTE_OPTIONS:
         if not config.getoption(option):
             continue
-        if not is_remote(config):
-            raise pytest.UsageError(f"{option} is used only with {URL}")
         if option in CONTROL_TOKEN and setting(config, CONTROL) is None:
             raise pytest.UsageError(f"{option} is used only with {CONTROL}")
+        if not is_remote(config):
+            raise pytest.UsageError(f"{option} is used only with {URL} or {CONTROL}")
     if not is_remote(config):
         return
     from wove_http_dev.errors import UsageError
@@ -102,7 +102,10 @@ def _controlled(config: pytest.Config, url: str | None, words: dict[str, Any]) -
     from wove_http_dev.controlled.worker import ControlledWorker, check_control
     from wove_http_dev.errors import UsageError
     from wove_http_dev.inspector.client import ControlClient
+    from wove_http_dev.remote_worker import port_of
 
+    if url is not None:
+        port_of(url)  # raises for one that cannot be used
     given = config.stash[_GIVEN]
     token = given.control_token
     if token is None:
@@ -112,12 +115,15 @@ def _controlled(config: pytest.Config, url: str | None, words: dict[str, Any]) -
         )
     try:
         client = ControlClient(setting(config, CONTROL) or "", token)
-        told = check_control(client, url)
+        service = check_control(client, url)
     except UsageError as exc:
         raise UsageError(f"{CONTROL}: {exc}") from None
-    if given.ca_file is None and told["ca_file"] and os.path.isfile(told["ca_file"]):
-        given.ca_file = words["ca_file"] = told["ca_file"]  # serve is on this machine
-    mode, secret = told["security"], words["token" if told["security"] == "bearer" else "secret"]
+    if given.ca_file is None and service["ca_file"] and os.path.isfile(service["ca_file"]):
+        given.ca_file = words["ca_file"] = service["ca_file"]  # serve is on this machine
+    mode, secret = (
+        service["security"],
+        words["token" if service["security"] == "bearer" else "secret"],
+    )
     if mode != "none" and secret is None:
         kind = "bearer" if mode == "bearer" else "secret"
         raise UsageError(
@@ -125,5 +131,5 @@ def _controlled(config: pytest.Config, url: str | None, words: dict[str, Any]) -
             f" --wove-http-{kind}-file"
         )
     return ControlledWorker(
-        client, told["url"] if url is None else url, served=told["options"], **words
+        client, service["url"] if url is None else url, served=service["options"], **words
     )
