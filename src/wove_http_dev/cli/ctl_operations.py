@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from wove_http_dev.cli.ctl_text import CtlText, Tail
+from wove_http_dev.cli.log_lines import short_id
 from wove_http_dev.cli.streams import complain
 from wove_http_dev.errors import ConflictError, NotFoundError, UsageError
 from wove_http_dev.inspector.client import ControlClient, Json
@@ -96,8 +97,8 @@ def _advice(runs: Sequence[Json], word: str) -> str:
         return "none has arrived yet"
     of_task = [run for run in runs if run["task_id"] == word]
     if of_task:
-        return f"the newest of that task is {_last_part(of_task[-1])[:8]}"
-    newest = ", ".join(_last_part(run)[:8] for run in runs[-3:])
+        return f"the newest of that task is {short_id(of_task[-1]['run_id'])}"
+    newest = ", ".join(short_id(run["run_id"]) for run in runs[-3:])
     return f"the newest are {newest}; list them: wove-http-dev ctl runs"
 
 
@@ -210,7 +211,7 @@ def _replay(client: ControlClient, namespace: argparse.Namespace, text: CtlText)
         )
         return 1
     print("\n".join(text.table([made["run"]])))
-    print(text.shown(f"  see it: wove-http-dev ctl show {_last_part(made['run'])[:8]}"))
+    print(text.shown(f"  see it: wove-http-dev ctl show {short_id(made['run']['run_id'])}"))
     return 0
 
 

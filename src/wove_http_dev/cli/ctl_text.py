@@ -4,15 +4,14 @@ client or a task has said."""
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import textwrap
-import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
-from wove_http_dev.cli.log_lines import Entry, TextLines, columns, cut, short_id
+from wove_http_dev.cli.log_lines import Entry, TextLines, columns, cut, short_id, time_of_day
+from wove_http_dev.cli.streams import wants_color
 from wove_http_dev.printable import printable
 
 WIDTH = 80
@@ -48,13 +47,12 @@ class CtlText:
 
     @classmethod
     def for_stream(cls, stream: TextIO) -> CtlText:
-        """Return the one for ``stream``: with its width and colour if it is a terminal, unless
-        ``NO_COLOR`` is set."""
-        plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+        """Return the one for ``stream``: with the terminal's width, and with colour if it wants
+        that."""
         return cls(
             max(NARROWEST, shutil.get_terminal_size((WIDTH, 24)).columns),
             stream.encoding or "utf-8",
-            color=stream.isatty() and not plain,
+            color=wants_color(stream),
         )
 
     def shown(self, text: str, keep: str = "") -> str:
@@ -106,7 +104,7 @@ class CtlText:
         yield f"{'state':<11}{self._state(run)}{times}{notes}"
         for name in ("received", "started", "finished", "answered"):
             if run[name] is not None:
-                yield from self._field(name, _moment(run[name]))
+                yield from self._field(name, time_of_day(run[name]))
         if run["executions"] != 1:
             yield from self._field("executed", f"{run['executions']} times")
         yield from self._field("held by", ", ".join(run["held_by"]))
@@ -263,8 +261,3 @@ def _exchange_entry(exchange: Json) -> Entry | None:
 
 def _padded(text: str, width: int) -> str:
     return text + " " * (width - columns(text))
-
-
-def _moment(seconds: float) -> str:
-    clock = time.strftime("%H:%M:%S", time.localtime(seconds))
-    return f"{clock}.{int(seconds % 1 * 1000):03d}"

@@ -69,7 +69,7 @@ class TextLines:
         )
         room = self._width - _CLOCK_WIDTH - columns(head) - columns(tail)
         text = f"{head}{self._middle(entry, room)}".rstrip()
-        clock = f"{_time_of_day(entry['time'])}  "
+        clock = f"{time_of_day(entry['time'])}  "
         if not self._color:
             return f"{clock}{text}{tail}"
         return f"\x1b[{_DIM}m{clock}\x1b[0;{style}m{word}\x1b[0m{text[len(word) :]}{tail}"
@@ -146,7 +146,8 @@ def short_id(run_id: str) -> str:
     return run_id.rpartition(":")[2][:8]
 
 
-def _time_of_day(seconds: float) -> str:
+def time_of_day(seconds: float) -> str:
+    """Return the local time of ``seconds`` since the epoch, to the millisecond."""
     clock = time.strftime("%H:%M:%S", time.localtime(seconds))
     return f"{clock}.{int(seconds % 1 * 1000):03d}"
 

@@ -6,7 +6,6 @@ The secret is never printed, because a terminal's scrollback may be stored.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
@@ -22,7 +21,7 @@ from wove_http_dev.cli.running import announced, ready_fields, secret_file
 from wove_http_dev.cli.serve_log import ServeLog, still_open
 from wove_http_dev.cli.signals import stop_signals
 from wove_http_dev.cli.state_directory import StateDirectory
-from wove_http_dev.cli.streams import complain
+from wove_http_dev.cli.streams import complain, wants_color
 from wove_http_dev.cli.user_code import end_despite_threads, importable, stuck_runs_ignored
 from wove_http_dev.errors import UsageError
 from wove_http_dev.inspector.connect import Instructions, instructions
@@ -171,8 +170,7 @@ def _writer(out: LineStream, log: str) -> Callable[[Entry], None]:
     """Return the function that writes an entry of the log to ``out``."""
     if log == "json":
         return lambda entry: out.write_line(json_line(entry))
-    color = out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    lines = TextLines(encoding=out.encoding, color=color)
+    lines = TextLines(encoding=out.encoding, color=wants_color(out))
     return lambda entry: out.write_line(lines.line(entry))
 
 

@@ -1,5 +1,6 @@
 """Makes standard output and standard error safe to write to: every text can be written, and a
-reader that has gone, a full disk or a closed descriptor causes no traceback."""
+reader that has gone, a full disk or a closed descriptor causes no traceback. Says which stream
+wants colours."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import io
 import os
 import sys
 from contextlib import suppress
+from typing import TextIO
 
 from wove_http_dev.printable import to_stderr
 
@@ -40,6 +42,12 @@ def discard_unwritable() -> None:
                 null = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(null, stream.fileno())
                 os.close(null)
+
+
+def wants_color(stream: TextIO | io.TextIOBase) -> bool:
+    """Whether ``stream`` is a terminal that shows colours, and ``NO_COLOR`` is not set."""
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    return stream.isatty() and not plain
 
 
 def complain(message: object) -> None:
