@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from wove_http_dev.errors import MESSAGE_LIMIT, UsageError
@@ -74,6 +74,17 @@ def described(about: str, *examples: str) -> dict[str, Any]:
         "epilog": "\n  ".join(["examples:", *examples]),
         "formatter_class": argparse.RawDescriptionHelpFormatter,
     }
+
+
+def help_only(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    """Return what runs where the word after ``parser`` is missing: it prints the help. Exit status
+    2."""
+
+    def run(_: argparse.Namespace) -> int:
+        parser.print_help()
+        return 2
+
+    return run
 
 
 def add_options(parser: Parser, *, port: int, client: bool = True) -> None:

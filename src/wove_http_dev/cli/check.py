@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wove_http_dev.cli.arguments import described
+from wove_http_dev.cli.arguments import described, help_only
 from wove_http_dev.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,12 +29,7 @@ def add_check_command(commands: Any) -> Any:
         ),
     )
     kinds = check.add_subparsers(title="what to check", metavar="worker|executor")
-
-    def help_only(_: argparse.Namespace) -> int:
-        check.print_help()
-        return 2
-
-    check.set_defaults(run=help_only)
+    check.set_defaults(run=help_only(check))
     return kinds
 
 

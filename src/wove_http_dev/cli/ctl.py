@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wove_http_dev.cli.arguments import add_secret_flags, described
+from wove_http_dev.cli.arguments import add_secret_flags, described, help_only
 from wove_http_dev.options import given_secret
 
 if TYPE_CHECKING:
@@ -38,12 +38,7 @@ def add_ctl_command(commands: Any) -> None:
     )
     _add_common(ctl, None)
     kinds = ctl.add_subparsers(title="what to do", metavar="WHAT")
-
-    def help_only(_: argparse.Namespace) -> int:
-        ctl.print_help()
-        return 2
-
-    ctl.set_defaults(run=help_only)
+    ctl.set_defaults(run=help_only(ctl))
 
     def add(name: str, doc: str, *examples: str) -> argparse.ArgumentParser:
         about = f"{doc[0].upper()}{doc[1:]}."

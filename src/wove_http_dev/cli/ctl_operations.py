@@ -6,7 +6,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from wove_http_dev.cli.ctl_text import CtlText, Tail
@@ -40,8 +40,10 @@ def perform(what: str, client: ControlClient, namespace: argparse.Namespace) -> 
         raise client.other_version() from None
 
 
-def _print_json(value: Any) -> int:
-    print(json.dumps(value))
+def _print(namespace: argparse.Namespace, value: Any, lines: Callable[[], Iterable[str]]) -> int:
+    """Print ``value``, which the API answered, with ``--json``, and else the ``lines`` that show
+    it. Returns exit status 0."""
+    print(json.dumps(value) if namespace.json else "\n".join(lines()))
     return 0
 
 
@@ -59,11 +61,9 @@ def _runs(client: ControlClient, namespace: argparse.Namespace, text: CtlText) -
         initial_values=namespace.initial_values,
         limit=None if namespace.all else namespace.limit,
     )
-    if namespace.json:
-        return _print_json({"runs": found})
     filtered = namespace.task or namespace.state or namespace.after
-    print("\n".join(text.table(found) if found else [_NO_MATCH if filtered else _NO_RUN]))
-    return 0
+    nothing = _NO_MATCH if filtered else _NO_RUN
+    return _print(namespace, {"runs": found}, lambda: text.table(found) if found else [nothing])
 
 
 def _is_number(text: str) -> bool:
@@ -108,10 +108,7 @@ def _last_part(run: Json) -> str:
 
 def _show(client: ControlClient, namespace: argparse.Namespace, text: CtlText) -> int:
     run = client.run(_find_run(client, namespace.run_id)["run_id"])
-    if namespace.json:
-        return _print_json(run)
-    print("\n".join(text.run(run)))
-    return 0
+    return _print(namespace, run, lambda: text.run(run))
 
 
 def _tail(client: ControlClient, namespace: argparse.Namespace, text: CtlText) -> int:
@@ -133,10 +130,7 @@ def _status(client: ControlClient, namespace: argparse.Namespace, text: CtlText)
         "stubs": client.stubs(),
     }
     worker = client.worker()
-    if namespace.json:
-        return _print_json({"worker": worker, **lists})
-    print("\n".join(text.status(worker, **lists)))
-    return 0
+    return _print(namespace, {"worker": worker, **lists}, lambda: text.status(worker, **lists))
 
 
 # To steer
@@ -144,11 +138,11 @@ def _status(client: ControlClient, namespace: argparse.Namespace, text: CtlText)
 
 def _inject(client: ControlClient, namespace: argparse.Namespace, text: CtlText) -> int:
     made = client.inject(namespace.fault)
-    if namespace.json:
-        return _print_json(made)
-    print(text.injection(made))
-    print(f"  remove it: wove-http-dev ctl remove {made['id']}")
-    return 0
+    return _print(
+        namespace,
+        made,
+        lambda: [text.injection(made), f"  remove it: wove-http-dev ctl remove {made['id']}"],
+    )
 
 
 def _remove(client: ControlClient, namespace: argparse.Namespace, text: CtlText) -> int:
@@ -163,28 +157,25 @@ def _remove(client: ControlClient, namespace: argparse.Namespace, text: CtlText)
 
 def _hold(client: ControlClient, namespace: argparse.Namespace, text: CtlText) -> int:
     made = client.hold(namespace.task, namespace.release_when)
-    if namespace.json:
-        return _print_json(made)
-    print(text.hold(made))
-    print(f"  release them: wove-http-dev ctl release {made['id']}")
-    return 0
+    return _print(
+        namespace,
+        made,
+        lambda: [text.hold(made), f"  release them: wove-http-dev ctl release {made['id']}"],
+    )
 
 
 def _release(client: ControlClient, namespace: argparse.Namespace, text: CtlText) -> int:
     released = client.release(namespace.id)
-    if namespace.json:
-        return _print_json(released)
-    print(text.hold(released))
-    return 0
+    return _print(namespace, released, lambda: [text.hold(released)])
 
 
 def _stub(client: ControlClient, namespace: argparse.Namespace, text: CtlText) -> int:
     made = client.stub(namespace.task, **_stub_answer(namespace))
-    if namespace.json:
-        return _print_json(made)
-    print(text.stub(made))
-    print(f"  remove it: wove-http-dev ctl remove --stub {made['id']}")
-    return 0
+    return _print(
+        namespace,
+        made,
+        lambda: [text.stub(made), f"  remove it: wove-http-dev ctl remove --stub {made['id']}"],
+    )
 
 
 def _stub_answer(namespace: argparse.Namespace) -> dict[str, Any]:
@@ -203,24 +194,23 @@ def _stub_answer(namespace: argparse.Namespace) -> dict[str, Any]:
 def _replay(client: ControlClient, namespace: argparse.Namespace, text: CtlText) -> int:
     old = _find_run(client, namespace.run_id)
     made = client.replay(old["run_id"])
-    if namespace.json:
-        return _print_json(made)
-    if made.get("run") is None:
+    if made.get("run") is None and not namespace.json:
         print(
             text.shown(f"sent again as {made['id']}, and not accepted: see ctl tail, or the page")
         )
         return 1
-    print("\n".join(text.table([made["run"]])))
-    print(text.shown(f"  see it: wove-http-dev ctl show {short_id(made['run']['run_id'])}"))
-    return 0
+
+    def lines() -> list[str]:
+        new = text.shown(short_id(made["run"]["run_id"]))
+        return [*text.table([made["run"]]), f"  see it: wove-http-dev ctl show {new}"]
+
+    return _print(namespace, made, lines)
 
 
 def _reset(client: ControlClient, namespace: argparse.Namespace, text: CtlText) -> int:
     client.reset()
-    if namespace.json:
-        return _print_json({"reset": True})
-    print("the journal is empty; faults, holds and stubs are removed")
-    return 0
+    done = "the journal is empty; faults, holds and stubs are removed"
+    return _print(namespace, {"reset": True}, lambda: [done])
 
 
 _OPERATIONS: dict[str, Callable[[ControlClient, argparse.Namespace, CtlText], int]] = {

@@ -18,6 +18,7 @@ from wove_http_dev.cli.arguments import (
     add_options,
     described,
     given_options,
+    help_only,
 )
 from wove_http_dev.cli.check import add_check_command
 from wove_http_dev.cli.check_executor import add_executor_command
@@ -54,11 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    parser = make_parser()
-    namespace = parse(words, parser)
-    if namespace.run is None:
-        parser.print_help()
-        return 2
+    namespace = parse(words, make_parser())
     status: int = namespace.run(namespace)
     return status
 
@@ -99,7 +96,7 @@ def make_parser() -> argparse.ArgumentParser:
         ),
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
-    parser.set_defaults(run=None)
+    parser.set_defaults(run=help_only(parser))
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     demo = commands.add_parser(
