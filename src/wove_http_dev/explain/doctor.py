@@ -7,7 +7,7 @@ raises :class:`Problem`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wove_http_dev.client.definition import SECRET_VARIABLE
@@ -73,10 +73,15 @@ def examine_process(runtime: Any, calls: Sequence[TaskCall]) -> Iterator[Finding
     """Check Wove's configuration as a whole, and the tasks in the application's source."""
     for check in (_default_environment, _names, _fork):
         name = check.__name__.lstrip("_").replace("_", "-")
-        try:
-            yield Finding("ok", name, check(runtime, calls))
-        except Problem as exc:
-            yield Finding("problem", name, str(exc))
+        yield _finding(name, check, runtime, calls)
+
+
+def _finding(name: str, check: Callable[..., str], *args: Any) -> Finding:
+    """Return what ``check(*args)`` says."""
+    try:
+        return Finding("ok", name, check(*args))
+    except Problem as exc:
+        return Finding("problem", name, str(exc))
 
 
 def remote_environments(runtime: Any, calls: Sequence[TaskCall]) -> list[RemoteEnvironment]:
@@ -100,11 +105,10 @@ def examine(env: RemoteEnvironment, serve: LocalServe, seconds: float) -> Iterat
     for check in CHECKS:
         if not right.issuperset(check.needs):
             continue
-        try:
-            yield Finding("ok", check.name, check.run(env))
+        finding = _finding(check.name, check.run, env)
+        if finding.verdict == "ok":
             right.add(check.name)
-        except Problem as exc:
-            yield Finding("problem", check.name, str(exc))
+        yield finding
     if not right.issuperset(SENDING_NEEDS):
         yield Finding("skipped", "no-op", "not sent, because of a problem above")
         return
@@ -117,14 +121,11 @@ def _no_op(env: RemoteEnvironment, serve: LocalServe, seconds: float) -> Iterato
     except Unanswered as exc:
         yield Finding("problem", "no-op", why_unanswered(env, exc.cause, serve, seconds))
         return
-    try:
-        yield Finding("ok", "no-op", verdict(env, answer))
-    except Problem as exc:
-        yield Finding("problem", "no-op", str(exc) + _kept(env, answer, serve, seconds))
-    try:
-        yield Finding("ok", "clock", clock(env, answer))
-    except Problem as exc:
-        yield Finding("problem", "clock", str(exc))
+    finding = _finding("no-op", verdict, env, answer)
+    if finding.verdict == "problem":
+        finding = replace(finding, text=finding.text + _kept(env, answer, serve, seconds))
+    yield finding
+    yield _finding("clock", clock, env, answer)
 
 
 def _kept(env: RemoteEnvironment, answer: Answer, serve: LocalServe, seconds: float) -> str:
