@@ -319,7 +319,7 @@ def test_an_interrupt_stops_the_command(tmp_path: Path) -> None:
         assert process.stdout is not None
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
     assert process.returncode == 130
     with ServiceCommand(references.command("stdlib", port), "127.0.0.1", port):
         pass  # the port was free
