@@ -142,6 +142,7 @@ def test_a_run_with_other_arguments_is_no_retry(page: Page, weave_in_thread: Sta
                 return 2 * item
 
     weave_in_thread(mapped).join()
+    expect(row(page, "double")).to_have_count(2)
     row(page, "double").first.get_by_role("link").click()
     expect(page.get_by_text("arguments", exact=True)).to_be_visible()
     assert page.locator(".siblings li").count() == 0
