@@ -151,6 +151,19 @@ def test_pre_commit_runs_the_ruff_of_tox() -> None:
     assert re.findall(r"rev: v([\d.]+) # the version", hooks) == re.findall(r"ruff==([\d.]+)", tox)
 
 
+def test_the_floors_are_what_tox_tests() -> None:
+    """Each lower bound of a dependency is the version that ``tox -e lowest`` installs."""
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    tox = (ROOT / "tox.ini").read_text(encoding="utf-8")
+    lowest = tox.partition("\n[testenv:lowest]\n")[2].partition("\n[")[0]
+    floors = project.partition("\ndependencies = [\n")[2].partition("\n]")[0]
+    pinned = {name: version.split(".") for name, version in re.findall(r"(\S+)==(\S+)", lowest)}
+    for name, floor in re.findall(r'"(\S+)>=(\S+)"', floors):
+        parts = floor.split(".")
+        assert [name, *pinned[name][: len(parts)]] == [name, *parts]
+        assert {*pinned[name][len(parts) :]} <= {"0"}, name
+
+
 @pytest.mark.parametrize(("page", "anchor"), ANCHORS)
 def test_a_link_leads_to_a_heading(page: str, anchor: str) -> None:
     """The part of a link after # is a heading of the page that it leads to."""
