@@ -17,9 +17,18 @@ from typing import IO, Any
 import pytest
 
 from tests.inspector.calls import API, TOKEN, Calls, inspector
-from tests.support import TIMEOUT, closing_all, lasting, weave_one
+from tests.support import (
+    TIMEOUT,
+    answer,
+    closing_all,
+    lasting,
+    run_frame,
+    signed_request,
+    weave_one,
+)
 from wove_http_dev.inspector import events, server
 from wove_http_dev.inspector.inspector import Inspector
+from wove_http_dev.inspector.shapes import HELD_RUNS
 from wove_http_dev.worker import HttpWorker
 
 
@@ -98,6 +107,19 @@ class TestEvents:
         ):
             pass
         assert json.loads(data.removeprefix(b"data: ")) == {kind: [made]}
+
+    def test_hold_of_many_runs(self, api: Calls, stream: IO[bytes]) -> None:
+        """Of a hold at which many runs have arrived, the newest are named, and all counted."""
+        hold = api.worker.hold(release_when=1)
+        frames = [run_frame(answer, run_id=f"run-{n}") for n in range(HELD_RUNS + 1)]
+        for frame in frames:
+            signed_request(api.worker, frame)
+        counted = f'"arrived": {len(frames)}'.encode()
+        while counted not in (data := self.read_until(stream, b"holds")):
+            pass
+        (found,) = json.loads(data.removeprefix(b"data: "))["holds"]
+        assert found["runs"] == [f"run-{n}" for n in range(1, HELD_RUNS + 1)]
+        assert len(api.get("/holds")["holds"][0]["runs"]) == len(hold.runs) == len(frames)
 
     def test_reset(self, api: Calls, stream: IO[bytes]) -> None:
         """A reset comes."""

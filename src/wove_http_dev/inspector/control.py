@@ -301,10 +301,11 @@ class Control:
 
     # Holds
 
-    def holds(self) -> Json:
-        """Return the holds, also the newest of those that were released."""
+    def holds(self, newest: int | None = None) -> Json:
+        """Return the holds, also the newest of those that were released, with the ids of all their
+        runs, or of the ``newest`` so many of each."""
         gates = self._holds.of(self._state.gates.made)
-        return {"holds": [shapes.hold_json(number, gate) for number, gate in gates]}
+        return {"holds": [shapes.hold_json(number, gate, newest) for number, gate in gates]}
 
     def hold(self, task: str | None = None, release_when: int | None = None) -> Json:
         """Hold the runs of ``task`` (name, glob, or all) before their bodies start."""

@@ -77,7 +77,7 @@ def _events(control: Control, worker: HttpWorker) -> Events:
         exchange=shapes.exchange_json,
         lists={
             "injections": control.injections,
-            "holds": control.holds,
+            "holds": lambda: control.holds(newest=shapes.HELD_RUNS),
             "stubs": control.stubs,
         },
     )

@@ -7,6 +7,7 @@ from typing import Any
 from wove_http_dev.faults.fault import STAGES
 from wove_http_dev.faults.selector import COMMANDS
 from wove_http_dev.fields import LARGEST
+from wove_http_dev.inspector.shapes import HELD_RUNS
 from wove_http_dev.runs.records import STATES
 
 Schema = dict[str, Any]
@@ -204,7 +205,7 @@ SCHEMAS: dict[str, Schema] = {
         release_when=_or_null(INTEGER),
         arrived=_described(INTEGER, "runs that have arrived"),
         released=BOOLEAN,
-        runs=_described(_array(TEXT), "their ids"),
+        runs=_described(_array(TEXT), f"their ids; in an event, those of the newest {HELD_RUNS}"),
     ),
     "holds": _list("holds"),
     "new_hold": _object(

@@ -24,6 +24,9 @@ NAME_LIMIT = 1000
 """Characters of a task's name or a run's id, which the client chose."""
 TEXT_LIMIT = 2000
 """Characters of a text in a list; a single object has the whole."""
+HELD_RUNS = 20
+"""Runs of a hold that an event names. Runs arrive at a hold also after its release, so that all of
+them may be as many as the journal has, in each event."""
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
 
@@ -146,15 +149,17 @@ def injection_json(number: int, injection: Injection, active: bool) -> Json:
     }
 
 
-def hold_json(number: int, gate: Gate) -> Json:
-    """Return ``gate``, whose id is ``number``, as JSON."""
+def hold_json(number: int, gate: Gate, newest: int | None = None) -> Json:
+    """Return ``gate``, whose id is ``number``, as JSON, with the ids of all runs that have arrived,
+    or of the ``newest`` so many."""
+    runs = gate.runs if newest is None else gate.runs[-newest:]
     return {
         "id": number,
         "task": gate.task,
         "release_when": gate.release_when,
         "arrived": gate.count,
         "released": gate.released,
-        "runs": [cut(run.run_id, NAME_LIMIT) for run in gate.runs],
+        "runs": [cut(run.run_id, NAME_LIMIT) for run in runs],
     }
 
 
