@@ -18,6 +18,7 @@ from tests.support import (
     TIMEOUT,
     MakeWorker,
     answer,
+    request_bytes,
     run_frame,
     send_one,
     signed_bytes,
@@ -231,6 +232,21 @@ class TestExchanges:
         numbers = [each["number"] for each in api.get("/exchanges")["exchanges"]]
         later = api.get(f"/exchanges?after={numbers[0]}")["exchanges"]
         assert [each["number"] for each in later] == numbers[1:]
+
+    def test_limit(self, api: Calls) -> None:
+        """A limit returns the newest."""
+        run(api, "a")
+        run(api, "b")
+        (newest,) = api.get("/exchanges?limit=1")["exchanges"]
+        assert newest["run_id"] == "b"
+
+    def test_problems(self, api: Calls) -> None:
+        """Problems are the exchanges that were refused or failed."""
+        run(api, "a")
+        api.worker.allow_refusals()
+        send_one(api.worker, request_bytes({}, run_frame(answer)))
+        statuses = [each["status"] for each in api.get("/exchanges?problems=true")["exchanges"]]
+        assert (statuses, len(api.get("/exchanges?problems=false")["exchanges"])) == ([401], 2)
 
     @pytest.mark.parametrize("number", ["99", "x", "1.0", "-1", "9" * 5000, "１"])
     def test_unknown(self, api: Calls, number: str) -> None:
