@@ -75,7 +75,7 @@ class Api:
     many streams.
     """
 
-    def __init__(self, control: Control, access: Access, events: Events | None = None) -> None:
+    def __init__(self, control: Control, access: Access, events: Events) -> None:
         self._control = control
         self._access = access
         self._events = events
@@ -182,8 +182,6 @@ class Api:
         return Response(status=204) if result is None else _json(result, route.status)
 
     def _stream(self, request: Request) -> Response:
-        if self._events is None:
-            raise NotFoundError("this server has no events; GET runs instead")
         if request.method == "HEAD":
             return Response(content_type="text/event-stream")
         stream = self._events(request.headers.get("Last-Event-ID"))

@@ -36,7 +36,6 @@ KEPT_HOLDS = 100
 """Released holds that are listed; older ones are forgotten when another is made."""
 REPLAY_WAIT = 5.0
 """Seconds that :meth:`Control.replay` waits until the worker has accepted the new run."""
-SELECTORS = ("task", "command", "times", "after", "probability", "seed", "initial_values")
 T = TypeVar("T")
 
 
@@ -283,7 +282,7 @@ class Control:
 
     def inject(self, fault: str | None = None, faults: Sequence[str] = (), **words: Any) -> Json:
         """Put ``fault``, text such as ``slow-response delay=2``, or several ``faults`` that act
-        together, in force. ``words`` are those of :data:`SELECTORS`."""
+        together, in force. ``words`` select the requests, as those of ``HttpWorker.inject``."""
         texts = [*([] if fault is None else [fault]), *faults]
         if not texts or (fault is not None and faults):
             raise UsageError("give fault, as in 'slow-response delay=2', or a list faults")
