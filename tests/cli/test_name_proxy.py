@@ -179,6 +179,23 @@ def test_no_thread_is_left(server: socket.socket) -> None:
     assert lasting(each for each in threading.enumerate() if "proxy" in each.name) == []
 
 
+def test_no_thread_for_a_tunnel(server: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tunnel whose second thread the system refuses is closed, and nothing else happens."""
+    start = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def start_two(thread: threading.Thread) -> None:
+        if "proxy" in thread.name:
+            if len(started) == 2:
+                raise RuntimeError("can't start new thread")
+            started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_two)
+    with joined(server) as (client, peer):
+        assert (client.recv(1), peer.recv(1)) == (b"", b"")
+
+
 @pytest.mark.parametrize("name", PROXY_VARIABLES)
 def test_other_proxy(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """A proxy that is set already is an error that says what to do."""

@@ -110,7 +110,7 @@ class _Proxy:
                     self._sockets.discard(sock)
 
     def _serve(self, client: socket.socket) -> None:
-        with suppress(OSError), self._open(client):
+        with suppress(OSError, NoThreadError), self._open(client):
             place, rest = _requested(client)
             if place is None:
                 client.sendall(b"HTTP/1.1 405 Only CONNECT\r\nAllow: CONNECT\r\n\r\n")
