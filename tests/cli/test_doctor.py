@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from wove.runtime import runtime
 
-from tests.cli.commands import run, run_here
+from tests.cli.commands import PATIENCE, run, run_here
 from wove_http_dev import cli
 from wove_http_dev.cli import doctor as doctor_command
 from wove_http_dev.cli.state_directory import StateDirectory
@@ -23,6 +23,8 @@ from wove_http_dev.worker import HttpWorker
 README = Path(str(cli.__file__)).parent / "README.md"
 pytestmark = pytest.mark.usefixtures("environ")
 
+PATIENTLY = ("--timeout", f"{PATIENCE:g}")
+"""The default may be too short for a worker on a busy machine."""
 ROOT = Path(__file__).parents[2]
 SETTINGS = (ROOT / "examples" / "settings.py").read_text(encoding="utf-8")
 
@@ -58,7 +60,7 @@ def write_settings(source: str) -> None:
 def doctor(source: str) -> subprocess.CompletedProcess[str]:
     """Run ``doctor`` on a module with this source."""
     write_settings(source)
-    return run("doctor", "app.settings")
+    return run("doctor", "app.settings", *PATIENTLY)
 
 
 def test_right(reachable: HttpWorker) -> None:
@@ -80,21 +82,21 @@ def test_function(reachable: HttpWorker) -> None:
     """``MODULE:FUNCTION`` calls the function that configures Wove."""
     body = SETTINGS.replace("\nwove", "\ndef configure(): wove", 1)
     Path("settings.py").write_text(body)
-    assert run("doctor", "settings:configure").returncode == 0
+    assert run("doctor", "settings:configure", *PATIENTLY).returncode == 0
 
 
 def test_wove_config_file(reachable: HttpWorker) -> None:
     """Without a module, Wove's own ``wove_config.py`` is used."""
     source = SETTINGS.replace("import wove\n\nwove.config(", "WOVE_CONFIG = dict(")
     Path("wove_config.py").write_text(source)
-    assert run("doctor").returncode == 0
+    assert run("doctor", *PATIENTLY).returncode == 0
 
 
 def test_app_dir(reachable: HttpWorker, tmp_path: Path) -> None:
     """``--app-dir`` is where the module is imported from."""
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "settings.py").write_text(SETTINGS)
-    assert run("doctor", "settings", "--app-dir", "elsewhere").returncode == 0
+    assert run("doctor", "settings", "--app-dir", "elsewhere", *PATIENTLY).returncode == 0
 
 
 def test_secret_of_serve(reachable: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +139,7 @@ def test_readme(monkeypatch: pytest.MonkeyPatch) -> None:
         Path("myapp").mkdir()
         Path("myapp/settings.py").write_text(MISTYPED % worker.url)
         Path("myapp/tasks.py").write_text(TASKS)
-        printed = run("doctor", "myapp.settings").stdout
+        printed = run("doctor", "myapp.settings", *PATIENTLY).stdout
     printed = printed.replace(str(state.path), "/home/me/.local/state/wove-http-dev")
     section = README.read_text(encoding="utf-8").partition("## doctor")[2]
     lines = section.split("```text\n")[1].partition("```")[0]
@@ -174,7 +176,7 @@ def test_readme(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_import_fails(source: str, message: str) -> None:
     """A module that cannot be imported is one line: its own exception's last one, and where."""
     write_settings(source)
-    done = run_here("doctor", "app.settings")
+    done = run_here("doctor", "app.settings", *PATIENTLY)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"wove-http-dev: cannot import 'app.settings': {message}\n"
 
