@@ -180,6 +180,8 @@ def test_address(given: str, used: str) -> None:
         "http://localhost:99999",
         "http://user:pass@localhost",
         "http://[::1",
+        "http://local host",
+        "http://local\x7fhost",
         "http://localhost/a b",
         "http://localhost/\r\nX: y",
         "http://bücher.example",

@@ -333,7 +333,8 @@ def _address(api_url: str) -> tuple[str, int, str]:
     if parts.scheme != "http" or not host or parts.username is not None:
         raise UsageError(f"{shown!r} is not the URL of a control API; {advice}")
     path = parts.path.rstrip("/") or API_PATH
-    if not path.isascii() or not path.isprintable() or " " in path or not host.isascii():
+    sent = host + path
+    if not sent.isascii() or not sent.isprintable() or " " in sent:
         raise UsageError(f"{shown!r} is not the URL of a control API; {advice}")
     return host, 80 if port is None else port, path
 
