@@ -24,7 +24,8 @@ def test_one_line_errors() -> None:
 def test_notes_are_left_out() -> None:
     """The line has the exception's own message, not a note that was added to it."""
     noted = ValueError("no such account")
-    noted.__notes__ = ["seen while reading accounts.csv"]  # add_note() came with Python 3.11
+    # add_note() came with Python 3.11.
+    vars(noted)["__notes__"] = ["seen while reading accounts.csv"]
     with (
         pytest.raises(UsageError, match="cannot do it: ValueError: no such account"),
         one_line_errors("cannot do it"),
