@@ -33,6 +33,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("worker_side",),
     ("worker", "remote_worker"),
     ("assertions", "measurement"),
+    ("survival",),
     ("explain",),
     ("inspector",),
     ("controlled",),
