@@ -155,6 +155,8 @@ def test_a_reset_while_everything_is_loaded(page: Page, served: ServedPage) -> N
         route.fulfill(response=response)
 
     served.pretend_runs(1)
+    # The requests of the document that is open now are not those of the test.
+    expect(page.locator("#shown")).to_have_text("1 of 1 runs")
     page.add_init_script(MARK_RESET)
     page.route("**/api/v1/runs", reset_meanwhile, times=1)
     page.reload()
