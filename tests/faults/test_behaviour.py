@@ -236,3 +236,23 @@ def test_a_broken_table_is_a_usage_error(behaviour_table: Path, text: str) -> No
     behaviour_table.write_text(text)
     with pytest.raises(UsageError, match=r"is not a table of behaviours .* restore it"):
         recorded()
+
+
+LATE = {name for name, kind in FAULTS.items() if "delay" in kind.__dataclass_fields__}
+"""Faults after which the answer comes late by itself. The table was measured with a time limit that
+is shorter than their delay."""
+
+
+@pytest.mark.parametrize("name", sorted(set(FAULTS) - LATE))
+def test_a_fault_that_stalls_is_one_that_a_time_limit_ends(name: str) -> None:
+    """``stalls`` says of a fault that it was measured to end with an error, and not at once. (What
+    acts on a ``cancel_task`` was measured with a run that is held.)"""
+    row, kind = row_of(name), FAULTS[name]
+    ended_by_limit = row["outcome"] == "error" and row["when"] != "at once"
+    assert kind.stalls is (ended_by_limit and not kind.recipe().hold)
+
+
+@pytest.mark.parametrize("name", sorted(LATE))
+def test_a_late_answer_is_no_stall(name: str) -> None:
+    """A fault that only delays the answer does not stall."""
+    assert not FAULTS[name].stalls

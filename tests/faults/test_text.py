@@ -14,7 +14,7 @@ from wove_http_dev.faults.fault import Fault
 from wove_http_dev.faults.response import Status
 from wove_http_dev.faults.run import SlowResponse
 from wove_http_dev.faults.selector import Selector
-from wove_http_dev.faults.text import expand_marker_words, parse_fault, read_injection
+from wove_http_dev.faults.text import expand_marker_words, parse_fault, read_injection, without
 from wove_http_dev.fields import field
 
 
@@ -397,3 +397,30 @@ class TestFieldsAsKeywords:
         """A field that cannot be used is a usage error that says what to do."""
         with pytest.raises(UsageError, match=message):
             read_injection(faults, {}, fields)
+
+
+class TestWithout:
+    """Faults that are left out of others."""
+
+    def test_a_family(self) -> None:
+        """The name of a family leaves out all its faults."""
+        kept = without(["reject-auth", "status", "wrong-secret"], ["auth"])
+        assert kept == ["status"]
+
+    def test_a_name_means_it_with_any_field(self) -> None:
+        """The name of a fault leaves it out whatever its fields are."""
+        assert without(["status code=500", "hang"], ["status"]) == ["hang"]
+
+    def test_a_field_means_that_fault_only(self) -> None:
+        """A fault with a field leaves out no other of its name."""
+        kept = without(["status", "status code=500"], ["status code=500"])
+        assert kept == ["status"]
+
+    def test_no_words_leave_all(self) -> None:
+        """Nothing is left out without words."""
+        assert without(["hang"], [[], ()]) == ["hang"]
+
+    def test_a_misspelt_word(self) -> None:
+        """A word that is no fault is a usage error, also where it would leave out nothing."""
+        with pytest.raises(UsageError, match="did you mean 'hang'"):
+            without(["status"], ["hagn"])

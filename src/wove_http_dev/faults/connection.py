@@ -71,6 +71,7 @@ class _TlsFault(Fault):
 class HandshakeStall(_TlsFault):
     """The connection is accepted, and the worker does not begin the TLS handshake."""
 
+    stalls: ClassVar[bool] = True
     effect: ClassVar[str] = (
         "a transport error after the executor's timeout (the handshake operation timed out);"
         " a hang without one"

@@ -57,6 +57,7 @@ def _is_terminal(event: Event) -> bool:
 class MissingTerminal(_EventsFault):
     """The response has task_started, but no frame that says how the run ended."""
 
+    stalls: ClassVar[bool] = True
     effect: ClassVar[str] = _LOST + "; the executor's own timeout does not help"
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
@@ -77,6 +78,7 @@ class MissingStarted(_EventsFault):
 class EmptyEvents(_EventsFault):
     """The response has no event frame."""
 
+    stalls: ClassVar[bool] = True
     effect: ClassVar[str] = _LOST
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
@@ -123,6 +125,7 @@ class ResultBeforeStarted(_EventsFault):
 class WrongRunId(_EventsFault):
     """Every frame names a run that does not exist."""
 
+    stalls: ClassVar[bool] = True
     effect: ClassVar[str] = _LOST
     run_id: str = field("nobody:0", "run_id in the event frames")
 
@@ -134,6 +137,7 @@ class WrongRunId(_EventsFault):
 class MissingRunId(_EventsFault):
     """No frame has a run_id."""
 
+    stalls: ClassVar[bool] = True
     effect: ClassVar[str] = _LOST
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:

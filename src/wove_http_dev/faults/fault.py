@@ -203,6 +203,11 @@ class Fault:
     a tuple of possible values: ``{"tls": True, "security": ("signed", "bearer")}``."""
     crashes: ClassVar[bool] = False
     """Whether the fault stops the worker with ``RunStage.crash()``."""
+    stalls: ClassVar[bool] = False
+    """Whether a client that is hit learns of it only when its own time limit ends, because no
+    answer, or none to its run, comes before the fault is released. Where a whole suite runs with
+    the fault, time limits are short, so that no test waits for long. False for a fault after which
+    the answer comes late by itself."""
     uncontained: ClassVar[Mapping[str, str]] = _NOTHING
     """Why Wove itself cannot contain the fault, by Wove version; the key ``"2.0"`` is for ``"2.0"``
     and ``"2.0.3"``."""

@@ -62,6 +62,7 @@ class SlowResponse(_RunFault):
 class Hang(_RunFault):
     """The worker accepts the command and does nothing until released."""
 
+    stalls: ClassVar[bool] = True
     effect: ClassVar[str] = (
         "a transport error after the executor's timeout; DeliveryTimeoutError if delivery_timeout"
         " is shorter, but the weave returns only when its HTTP thread does; a hang without both"

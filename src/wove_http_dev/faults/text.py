@@ -140,6 +140,23 @@ def expand_marker_words(words: Iterable[Any]) -> list[str | Fault]:
     return [*(name for name in FAULTS if name in names), *others]
 
 
+def without(faults: Iterable[str | Fault], words: Iterable[Any]) -> list[str | Fault]:
+    """Return ``faults``, which :func:`expand_marker_words` returned, without those that ``words``
+    stand for: the name of a fault stands for it with any fields. Raises :class:`UsageError` for a
+    word that is no fault or family; no words leave all."""
+    words = list(_flat(words))
+    if not words:
+        return list(faults)
+    out = {str(instance_of(each)) for each in expand_marker_words(words)}
+    return [each for each in faults if not {str(instance_of(each)), instance_of(each).name} & out]
+
+
+def instance_of(fault: str | Fault) -> Fault:
+    """Return the fault that a text names, without the selector's fields in it; an instance itself.
+    Raises :class:`UsageError` for a text that is not a fault."""
+    return parse_fault(fault)[0] if isinstance(fault, str) else fault
+
+
 def _shell_words(text: str) -> list[str]:
     if len(text) > LONGEST_TEXT:  # shlex takes a minute for 1 MB
         raise UsageError(f"fault {text!r} has more than {LONGEST_TEXT} characters")

@@ -50,6 +50,7 @@ class SlowBody(_WireFault):
 class StallMidBody(_WireFault):
     """Half of the body arrives, and the rest later."""
 
+    stalls: ClassVar[bool] = True
     effect: ClassVar[str] = _TRANSPORT + "TimeoutError after the executor's timeout; a hang without"
     seconds: float | None = field(
         None, "seconds to wait in the middle of the body (none: until released)", "seconds"

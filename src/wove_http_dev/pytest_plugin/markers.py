@@ -12,7 +12,7 @@ import pytest
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.fault import Fault
-from wove_http_dev.faults.text import expand_marker_words, parse_fault, read_injection
+from wove_http_dev.faults.text import expand_marker_words, instance_of, read_injection, without
 from wove_http_dev.options import Options
 from wove_http_dev.pytest_plugin.stash import WORKERS
 
@@ -62,21 +62,14 @@ def _chosen(markers: Iterable[pytest.Mark]) -> list[str | Fault]:
             )
         excluded.append(marker.kwargs.get("exclude", ()))
     faults = expand_marker_words(words)
-    if not any(excluded):
-        return faults
-    out = {str(_instance(each)) for each in expand_marker_words(excluded)}
-    kept = [each for each in faults if not {str(_instance(each)), _instance(each).name} & out]
+    kept = without(faults, excluded)
     if not kept:
         raise UsageError("exclude= leaves no fault")
     return kept
 
 
-def _instance(fault: str | Fault) -> Fault:
-    return parse_fault(fault)[0] if isinstance(fault, str) else fault
-
-
 def _parameter(fault: str | Fault, wove: str) -> Any:
-    why = _instance(fault).why_uncontained(wove)
+    why = instance_of(fault).why_uncontained(wove)
     reason = f"Wove {wove} cannot contain {fault}: {why}"
     # Not strict: the test may be one that the fault does not disturb.
     marks = [pytest.mark.xfail(reason=reason, strict=False)] if why is not None else []
