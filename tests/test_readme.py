@@ -152,11 +152,14 @@ def test_pre_commit_runs_the_ruff_of_tox() -> None:
 
 
 def test_the_floors_are_what_tox_tests() -> None:
-    """Each lower bound of a dependency is the version that ``tox -e lowest`` installs."""
+    """Each lower bound of a dependency, optional ones too, is the version that ``tox -e lowest``
+    installs."""
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     tox = (ROOT / "tox.ini").read_text(encoding="utf-8")
     lowest = tox.partition("\n[testenv:lowest]\n")[2].partition("\n[")[0]
     floors = project.partition("\ndependencies = [\n")[2].partition("\n]")[0]
+    floors += project.partition("\n[project.optional-dependencies]\n")[2].partition("\n[")[0]
+    assert "hypothesis>=" in floors
     pinned = {name: version.split(".") for name, version in re.findall(r"(\S+)==(\S+)", lowest)}
     for name, floor in re.findall(r'"(\S+)>=(\S+)"', floors):
         parts = floor.split(".")

@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wove_http_dev import strategies as strategies
     from wove_http_dev.assertions import Contained as Contained
     from wove_http_dev.assertions import assert_contained as assert_contained
     from wove_http_dev.errors import NotRunningError as NotRunningError
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from wove_http_dev.runs.records import Run as Run
     from wove_http_dev.runs.records import RunLog as RunLog
     from wove_http_dev.runs.stubs import Stub as Stub
+    from wove_http_dev.schedule import Schedule as Schedule
     from wove_http_dev.service.limits import Limits as Limits
     from wove_http_dev.tls import CertificateAuthority as CertificateAuthority
     from wove_http_dev.worker import HttpWorker as HttpWorker
@@ -65,6 +67,7 @@ _MODULES = {
     "RestoreWarning": "errors",
     "Run": "runs.records",
     "RunLog": "runs.records",
+    "Schedule": "schedule",
     "SlowResponse": "faults.run",
     "Step": "protocol.authenticator",
     "StrictnessError": "errors",
@@ -93,6 +96,8 @@ if not TYPE_CHECKING:  # a checker would take any name for one of this package
             value = version("wove-http-dev")
         elif name in _MODULES:
             value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+        elif name == "strategies":  # not in __all__: it needs Hypothesis
+            value = importlib.import_module(f"{__name__}.strategies")
         else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         globals()[name] = value

@@ -44,6 +44,7 @@ class Injection:
         *,
         background: bool = False,
         place: str = "",
+        longest_wait: float | None = None,
     ) -> None:
         self.faults = faults
         self.selector = selector
@@ -61,6 +62,8 @@ class Injection:
         self._number = number
         self._injections = injections
         self._seen = 0
+        self.longest_wait = longest_wait
+        """Seconds after which a request that a fault stalls goes on; ``None``: no limit."""
         self._released = threading.Event()
 
     def __repr__(self) -> str:
@@ -92,6 +95,8 @@ class Injection:
         # Read before ``halted``: halt() sets ``halted`` first, and then the event that was read.
         if seconds is not None:  # a fault of a user's own may ask for any time
             seconds = min(seconds, threading.TIMEOUT_MAX)
+        if self.longest_wait is not None:
+            seconds = min(self.longest_wait if seconds is None else seconds, self.longest_wait)
         return self._injections.halted or released.wait(seconds)
 
     def _release(self) -> None:
@@ -273,15 +278,27 @@ class Injections:
         """The number of the next injection."""
 
     def add(
-        self, faults: tuple[Fault, ...], selector: Selector, *, background: bool = False
+        self,
+        faults: tuple[Fault, ...],
+        selector: Selector,
+        *,
+        background: bool = False,
+        longest_wait: float | None = None,
     ) -> Injection:
-        """Put ``faults`` in force and return their injection. Raises :class:`UsageError` if they
-        cannot act together."""
+        """Put ``faults`` in force and return their injection; ``longest_wait`` is the most seconds
+        for which they stall a request at a time. Raises :class:`UsageError` if they cannot act
+        together."""
         check_together(faults, selector)
         place = "" if background else call_site()
         with self._lock:
             injection = Injection(
-                faults, selector, self._next, self, background=background, place=place
+                faults,
+                selector,
+                self._next,
+                self,
+                background=background,
+                place=place,
+                longest_wait=longest_wait,
             )
             self._next += 1
             self._made.append(injection)
@@ -353,10 +370,16 @@ class Injections:
         with self._lock:
             return list(self._active)
 
-    def adopt(self, number: int, faults: tuple[Fault, ...], selector: Selector) -> Injection:
+    def adopt(
+        self,
+        number: int,
+        faults: tuple[Fault, ...],
+        selector: Selector,
+        longest_wait: float | None = None,
+    ) -> Injection:
         """Add an injection of the parent process under its ``number``, without checks, and return
         it."""
-        injection = Injection(faults, selector, number, self)
+        injection = Injection(faults, selector, number, self, longest_wait=longest_wait)
         with self._lock:
             self._made.append(injection)
             self._active.append(injection)

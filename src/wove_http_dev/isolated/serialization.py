@@ -174,6 +174,7 @@ def injection_to_record(injection: Injection) -> Record:
         "number": injection.number,
         "faults": encode_bytes(_pickled_by_value(injection.faults)),
         "selector": dataclasses.asdict(injection.selector),
+        "longest_wait": injection.longest_wait,
         "seen": injection.seen,
         "hits": injection.hits,
     }
@@ -183,7 +184,8 @@ def adopt_injection(injections: Injections, record: Record) -> None:
     """Create an injection from a record of :func:`injection_to_record`, and add it to
     ``injections``."""
     faults = loads(decode_bytes(record["faults"]) or b"")  # a pickle that the parent wrote
-    injection = injections.adopt(record["number"], faults, Selector(**record["selector"]))
+    selector = Selector(**record["selector"])
+    injection = injections.adopt(record["number"], faults, selector, record["longest_wait"])
     injection.account(seen=record["seen"], hits=record["hits"])
 
 
