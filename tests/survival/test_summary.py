@@ -1,0 +1,62 @@
+"""The words that all forms of the matrix share."""
+
+from __future__ import annotations
+
+from tests.survival.matrices import CUSTOMER, TEST, cell, matrix_of
+from wove_http_dev.survival.matrix import Matrix
+from wove_http_dev.survival.summary import (
+    MEANINGS,
+    grouped_by_reason,
+    headline,
+    plural,
+    sentence,
+    untried,
+    versions,
+)
+from wove_http_dev.survival.verdicts import SHOWN
+
+
+def test_every_verdict_has_a_meaning() -> None:
+    assert MEANINGS.keys() == SHOWN.keys()
+
+
+def test_headline() -> None:
+    """The headline counts each verdict, worst first."""
+    matrix = matrix_of({TEST: {"hang": "survived", "status": "ran-twice", "redirect": "survived"}})
+    assert headline(matrix) == "1 test x 3 faults: 1 RAN TWICE, 2 survived"
+
+
+def test_headline_of_nothing() -> None:
+    assert headline(Matrix(["hang"])) == "0 tests x 1 fault: nothing was tried"
+
+
+def test_versions() -> None:
+    """A person who reads the report can make it again."""
+    matrix = Matrix(seed=3, wove="2.0.3", python="3.12.1")
+    assert versions(matrix) == "Wove 2.0.3, Python 3.12.1, --wove-http-seed=3"
+
+
+def test_sentence_about_the_customer() -> None:
+    assert sentence(cell("wrong", "why")) == CUSTOMER
+
+
+def test_sentence_without_a_customer() -> None:
+    assert sentence(cell("handled", "why")) == "why"
+
+
+def test_plural() -> None:
+    assert [plural(1, "test"), plural(2, "test")] == ["1 test", "2 tests"]
+
+
+def test_not_tried_by_reason() -> None:
+    """Tests that were not tried are grouped by the reason."""
+    found = grouped_by_reason({"a": "fails", "b": "own faults", "c": "fails"})
+    assert found == [("fails", ["a", "c"]), ("own faults", ["b"])]
+
+
+def test_untried() -> None:
+    """Cells that a session did not get to are counted; tests that were not to be tried are not."""
+    matrix = Matrix(["hang", "status", "redirect"])
+    matrix.add(TEST, "hang", cell("survived"))
+    matrix.skip_test("other", "fails without a fault")
+    assert untried(matrix) == 2
