@@ -44,6 +44,19 @@ def test_a_foreign_run_gets_the_result_of_another(
     assert w.result.victim == "stolen"
 
 
+def test_a_foreign_run_waits_for_another(wove_http_worker: HttpWorker) -> None:
+    """Of two tasks that a weave starts at once one gets the result of the other, whichever arrives
+    first, and however quickly a body ends."""
+    wove_http_worker.inject("foreign-run wait=5")
+    with weave() as w:
+
+        @w.do([1, 2], environment="workers")
+        def same(item: int) -> int:
+            return item
+
+    assert w.result.same in ([1, 1], [2, 2])
+
+
 def test_plain_json_turns_a_tuple_into_a_list(wove_http_worker: HttpWorker) -> None:
     """A tuple sent as plain JSON arrives as a list."""
     wove_http_worker.inject("plain-json-result")

@@ -52,6 +52,29 @@ class TestAnswered:
         journal.close(other)
         assert run.answered is None
 
+    def test_a_run_that_waits_beside_another(self, journal: Journal) -> None:
+        """A run that was not answered yet is beside another, and not one of an initial value."""
+        run = make_run(exchange_number=journal.open().number)
+        other = make_run(exchange_number=journal.open().number)
+        initial = make_run(exchange_number=journal.open().number, initial_value=True)
+        for each in (run, other, initial):
+            journal.add_run(each)
+        assert journal.beside(run) == [other]
+
+    @pytest.mark.parametrize(("received", "beside"), [(101.0, True), (103.0, False)])
+    def test_a_run_answered_beside_another(
+        self, journal: Journal, received: float, beside: bool
+    ) -> None:
+        """A run that was answered at 102.0 is beside one that had arrived then."""
+        exchange = journal.open()
+        answered = make_run(exchange_number=exchange.number)
+        journal.add_run(answered)
+        exchange.written = True
+        journal.close(exchange)
+        run = make_run()
+        run.received = received
+        assert (journal.beside(run) == [answered]) is beside
+
     def test_ended_run_is_not_kept(self, journal: Journal) -> None:
         """After its exchange has ended, only the journal's limits keep a run."""
         exchange = journal.open()

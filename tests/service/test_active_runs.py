@@ -56,14 +56,6 @@ def test_close_ends_runs(active: ActiveRuns) -> None:
     assert execution.outcome is CANCELLED
 
 
-def test_others(active: ActiveRuns) -> None:
-    """others() leaves out the run that it is asked for."""
-    first, second = make_run(run_id="run-1"), make_run(run_id="run-2")
-    for run in (first, second):
-        active.add(run, Execution("convert"), active.life)
-    assert active.others(first) == [second]
-
-
 def test_cancel_of_an_unknown_run(active: ActiveRuns) -> None:
     """A cancel for a run that is not active has no event frames and does not wait."""
     assert active.cancel(CancelTask("run-1")) == ([], False)

@@ -41,6 +41,8 @@ __all__ = [
 
 _LOST = "the run never ends: DeliveryTimeoutError after delivery_timeout, a hang without one"
 _TRANSPORT = "a transport error, kind "
+_LOOK_AGAIN = 0.02
+"""Seconds."""
 
 
 @dataclass(frozen=True)
@@ -172,13 +174,18 @@ class WrongTaskId(_EventsFault):
 
 @dataclass(frozen=True)
 class ForeignRun(_EventsFault):
-    """The response also ends every other unfinished run, with this run's result."""
+    """The response also ends every other run that was not answered yet, with this run's result."""
 
     effect: ClassVar[str] = (
         "other pending runs get the result of this one; with none pending, no effect"
     )
+    wait: float = field(0.3, "seconds to wait for another run, if there is none", "seconds")
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
+        # Tasks that a weave starts at once arrive a moment apart.
+        for _ in range(int(self.wait / _LOOK_AGAIN)):
+            if stage.other_runs or stage.wait(_LOOK_AGAIN):
+                break
         stolen = stage.outcome.result_pickle or frames.dumps(None)
         foreign = [frames.task_result(run.run_id, run.task_id, stolen) for run in stage.other_runs]
         return [*foreign, *events]

@@ -118,7 +118,8 @@ class EventsStage(Waiting, Protocol):
 
     @property
     def other_runs(self) -> Sequence[Run]:
-        """The other runs of this worker that have not ended."""
+        """The other runs of this worker that have not been answered, or had not when this one
+        arrived, without those that only deliver initial values."""
 
 
 class ResponseStage(Waiting, Protocol):

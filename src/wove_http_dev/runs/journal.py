@@ -195,6 +195,18 @@ class Journal:
             finally:
                 self._waiting -= 1
 
+    def beside(self, run: Run) -> list[Run]:
+        """Return the other runs whose clients wait for an answer now, or have waited since ``run``
+        arrived, without those that only deliver initial values."""
+        with self._changed:
+            waiting = list(self._unanswered.values())
+            since = [
+                each
+                for each in self._kept.runs
+                if each.answered is not None and each.answered >= run.received
+            ]
+        return [each for each in (*waiting, *since) if each is not run and not each.initial_value]
+
     def add_run(self, run: Run) -> None:
         """Add ``run``."""
         self._notify_observers(lambda observer: observer.run_added(run))

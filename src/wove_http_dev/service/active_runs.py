@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 
 from wove_http_dev.errors import DuplicateRunError, UnavailableError
 from wove_http_dev.protocol import frames
@@ -42,11 +41,6 @@ class ActiveRuns:
         """Remove ``run``, which has ended."""
         with self._lock:
             self._by_id.pop(run.run_id, None)
-
-    def others(self, run: Run) -> Sequence[Run]:
-        """Return the active runs besides ``run``."""
-        with self._lock:
-            return [other for other, _ in self._by_id.values() if other is not run]
 
     def cancel(self, command: CancelTask) -> tuple[list[Event], bool]:
         """Cancel the run that ``command`` names. Returns the event frames of the reply, and whether

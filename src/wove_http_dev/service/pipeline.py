@@ -250,7 +250,8 @@ class Pipeline:
         if events is None:
             events = outcome_events(command, outcome)
         sent = plan.fault("events").on_events(
-            events, EventsStage(run, outcome, self.active.others(run), plan.wait("events"))
+            events,
+            EventsStage(run, outcome, self.journal.beside, plan.wait("events")),
         )
         return self._events_reply(sent, exchange)
 

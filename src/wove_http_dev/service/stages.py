@@ -178,5 +178,9 @@ class EventsStage:
 
     run: Run
     outcome: Outcome
-    other_runs: Sequence[Run]
+    beside: Callable[[Run], Sequence[Run]]
     wait: Callable[[float | None], bool]
+
+    @property
+    def other_runs(self) -> Sequence[Run]:
+        return self.beside(self.run)
