@@ -15,7 +15,7 @@ MEANINGS: Mapping[Verdict, str] = MappingProxyType(
         "survived": "the test passed",
         "handled": "the test failed, and each weave ended in time with Wove's own error",
         "wrong": "a result that did not come from this run of the task",
-        "escaped": "an exception that `except Exception` does not catch left a weave",
+        "escaped": 'an exception left a weave that "except Exception" does not catch',
         "hung": "a weave did not end by itself",
         "ran-twice": "a task ran more often than its retries ask for",
         "skipped": "not tried, or the fault changed nothing",

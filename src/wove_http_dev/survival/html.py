@@ -1,0 +1,239 @@
+"""The survival matrix as one HTML file, which loads nothing: a table to sort and to filter, whose
+cells open their journals.
+
+The table is complete without JavaScript, which a viewer of build artifacts may forbid. The page's
+policy allows this style and this script only, whatever the text of a test or a task is.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+
+from wove_http_dev.printable import shortened
+from wove_http_dev.survival.matrix import VERDICTS, Entry, Matrix, counts, reasons
+from wove_http_dev.survival.summary import (
+    MEANINGS,
+    grouped_by_reason,
+    headline,
+    plural,
+    sentence,
+    untried,
+    versions,
+)
+from wove_http_dev.survival.terminal import LETTERS
+from wove_http_dev.survival.verdicts import FAILING, SHOWN, Cell, Verdict
+
+WORST = 200
+"""Failing cells that are listed above the table."""
+_FOLDER = Path(__file__).parent / "page"
+_LONGEST = 1_000
+_JOURNAL = 25_000
+_DIALOG = """\
+<dialog aria-labelledby="cell-test">
+<h2 id="cell-test"></h2>
+<dl>
+<dt>fault</dt><dd><code id="cell-fault"></code></dd>
+<dt>verdict</dt><dd><span id="cell-verdict"></span>: <span id="cell-detail"></span></dd>
+<dt class="customer">customer</dt><dd class="customer" id="cell-customer"></dd>
+<dt>time</dt><dd id="cell-seconds"></dd>
+</dl>
+<pre id="cell-journal" tabindex="0" role="region" aria-label="journal"></pre>
+<button id="close" type="button">Close</button>
+</dialog>"""
+
+
+def html(matrix: Matrix) -> str:
+    """Return the page."""
+    style = _file("matrix.css")
+    script = _file("matrix.js")
+    policy = (
+        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)};"
+        " base-uri 'none'; form-action 'none'"
+    )
+    entries = matrix.entries()
+    parts = [
+        f"""\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Survival of faults</title>
+<style>{style}</style>
+</head>
+<body>
+<main>
+<h1>Survival of faults</h1>
+<p>{_text(headline(matrix))}</p>
+<p class="quiet">{_text(versions(matrix))}</p>""",
+        *_worst(matrix, entries),
+        "<h2>Tests and faults</h2>",
+        *_filter(entries),
+        *_table(matrix, entries),
+        *_legend(entries),
+        *_reasons(matrix, entries),
+        "</main>",
+        _DIALOG,
+        f'<script type="application/json" id="data">{_data(matrix, entries)}</script>',
+        f"<script>{script}</script>",
+        "</body>\n</html>\n",
+    ]
+    return "\n".join(parts)
+
+
+def _file(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+def _hash(content: str) -> str:
+    digest = hashlib.sha256(content.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def _text(text: str) -> str:
+    """Return text from outside as text of the page."""
+    return escape(shortened(text, _LONGEST))
+
+
+def _word(verdict: Verdict) -> str:
+    return f'<span class="word {verdict}">{SHOWN[verdict]}</span>'
+
+
+def _worst(matrix: Matrix, entries: Sequence[Entry]) -> Iterator[str]:
+    failing = matrix.failing()
+    if not failing:
+        return
+    tests = {test: number for number, test in enumerate(_tried(entries))}
+    faults = {fault: number for number, fault in enumerate(matrix.faults)}
+    yield '<section id="worst"><h2>The worst first</h2><ol>'
+    for each in failing[:WORST]:
+        place = f"{tests[each.nodeid]}-{faults[each.fault]}"
+        name = f"{_text(each.nodeid)} × {_text(each.fault)}"
+        button = f'<button type="button" disabled data-cell="{place}"><code>{name}</code></button>'
+        yield f"<li>{_word(each.cell.verdict)} {button} {_text(sentence(each.cell))}</li>"
+    yield "</ol>"
+    if len(failing) > WORST:
+        yield f"<p>and {len(failing) - WORST} more, in the table</p>"
+    yield "</section>"
+
+
+def _tried(entries: Sequence[Entry]) -> list[str]:
+    return list(dict.fromkeys(each.nodeid for each in entries))
+
+
+def _filter(entries: Sequence[Entry]) -> Iterator[str]:
+    found = counts(entries)
+    yield '<form id="filter" aria-label="Filter" hidden>'
+    for verdict in VERDICTS:
+        if found[verdict]:
+            box = f'<input type="checkbox" value="{verdict}" checked>'
+            yield f"<label>{box}<span>{_word(verdict)} {found[verdict]}</span></label>"
+    yield """\
+<button id="only-failing" type="button">only failing</button>
+<button id="every" type="button">all</button>
+<label>test <input id="search" type="search" autocomplete="off"></label>
+<span id="shown" role="status" class="quiet"></span>
+</form>"""
+
+
+def _table(matrix: Matrix, entries: Sequence[Entry]) -> Iterator[str]:
+    yield '<div id="scroll"><table id="matrix" role="grid" aria-label="Tests and faults">'
+    yield '<thead><tr><td class="none corner" colspan="2"></td>'
+    first = {faults[0] for faults in matrix.families.values()}
+    for name, faults in matrix.families.items():
+        span = f'colspan="{len(faults)}" data-family="{name}"'
+        yield f'<th scope="colgroup" class="family" {span}>{name}</th>'
+    yield f'</tr><tr><th scope="col" class="corner">{_sorter("test")}</th>'
+    yield f'<th scope="col">{_sorter("fails")}</th>'
+    for name, faults in matrix.families.items():
+        for fault in faults:
+            kind = "fault first" if fault in first else "fault"
+            yield f'<th scope="col" class="{kind}" data-family="{name}">{_sorter(fault)}</th>'
+    yield "</tr></thead><tbody>"
+    rows: dict[str, dict[str, Cell]] = {}
+    for each in entries:
+        rows.setdefault(each.nodeid, {})[each.fault] = each.cell
+    for number, (test, row) in enumerate(rows.items()):
+        failing = sum(cell.verdict in FAILING for cell in row.values())
+        cells = "".join(_cell(row.get(fault), fault in first) for fault in matrix.faults)
+        yield (
+            f'<tr data-test="{number}"><th scope="row"><code>{_text(test)}</code></th>'
+            f'<td class="number">{failing}</td>{cells}</tr>'
+        )
+    yield "</tbody></table></div>"
+
+
+def _sorter(name: str) -> str:
+    return f'<button type="button" disabled title="{_text(name)}">{_text(name)}</button>'
+
+
+def _cell(cell: Cell | None, first: bool) -> str:
+    more = " first" if first else ""
+    if cell is None:
+        return f'<td class="none{more}"></td>'
+    verdict = cell.verdict
+    return f'<td class="{verdict}{more}" aria-label="{SHOWN[verdict]}">{LETTERS[verdict]}</td>'
+
+
+def _legend(entries: Sequence[Entry]) -> Iterator[str]:
+    found = counts(entries)
+    yield "<ul>"
+    for verdict in VERDICTS:
+        if found[verdict]:
+            meaning = _text(MEANINGS[verdict])
+            yield f"<li><code>{LETTERS[verdict]}</code> {_word(verdict)}: {meaning}</li>"
+    yield "</ul>"
+
+
+def _reasons(matrix: Matrix, entries: Sequence[Entry]) -> Iterator[str]:
+    """Yield the reasons of what is expected or skipped, and what was not tried."""
+    verdicts: tuple[Verdict, ...] = ("expected", "skipped")
+    for verdict in verdicts:
+        groups = reasons(entries, verdict)
+        if groups:
+            yield f"<h2>{SHOWN[verdict].capitalize()}</h2><ul>"
+            yield from (f"<li>{number} × {_text(reason)}</li>" for reason, number in groups)
+            yield "</ul>"
+    missing = untried(matrix)
+    if matrix.not_tried or missing:
+        yield "<h2>Not tried</h2><ul>"
+        for reason, tests in grouped_by_reason(matrix.not_tried):
+            names = ", ".join(f"<code>{_text(test)}</code>" for test in tests)
+            yield f"<li>{_text(reason)}: {names}</li>"
+        if missing:
+            yield f"<li>{plural(missing, 'cell')}: the session ended before</li>"
+        yield "</ul>"
+
+
+def _data(matrix: Matrix, entries: Sequence[Entry]) -> str:
+    """Return what the script shows, as JSON within which no tag begins or ends."""
+    place = {fault: number for number, fault in enumerate(matrix.faults)}
+    rows: dict[str, list[list[object] | None]] = {}
+    for each in entries:
+        row = rows.setdefault(each.nodeid, [None] * len(place))
+        row[place[each.fault]] = _shown(each.cell)
+    data = {
+        "tests": [shortened(test, _LONGEST) for test in rows],
+        "faults": [shortened(fault, _LONGEST) for fault in place],
+        "verdicts": [[verdict, SHOWN[verdict]] for verdict in VERDICTS],
+        "failing": FAILING,
+        "cells": list(rows.values()),
+    }
+    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _shown(cell: Cell) -> list[object]:
+    seconds = cell.seconds if 0 <= cell.seconds < 1e9 else 0.0  # JSON has no NaN
+    return [
+        cell.verdict,
+        shortened(cell.detail, _LONGEST),
+        round(seconds, 3),
+        shortened(cell.customer, _LONGEST),
+        shortened(cell.journal, _JOURNAL, keep="\n"),
+    ]
