@@ -43,9 +43,9 @@ def faults(*words: str | Fault, exclude: Iterable[str | Fault] = ()) -> SearchSt
     ``words`` are those of the marker ``wove_http_faults``: ``"all"``, families, names, a fault with
     fields (drawn with these fields) or an instance (drawn as it is). ``"all"`` and families leave
     out what cannot apply to a worker with the default options. Of a family or a name the fields are
-    drawn as well: a time up to its default (1 s where that is ``None``), a status or another number
-    with narrow bounds within these; sizes and texts keep their default. It shrinks to the defaults
-    of the fields. Raises :class:`UsageError` for a word that is no fault.
+    drawn as well: a time up to its default (1 s where that is ``None``), a status from the hundred
+    of its default on; sizes and texts keep their default. It shrinks to the defaults of the fields.
+    Raises :class:`UsageError` for a word that is no fault.
     """
     chosen = _chosen(words, exclude)
     for choice in chosen:
@@ -77,7 +77,14 @@ def schedules(
     if type(most) is not int or most < 0:
         raise UsageError(f"most must be a number of injections, 0 or more, not {most!r}")
     entries = [_entry(choice, tasks) for choice in _chosen(words, exclude)]
-    return st.lists(st.one_of(entries), max_size=most).map(Schedule)
+    return _schedule(st.lists(st.one_of(entries), max_size=most))
+
+
+@st.composite
+def _schedule(draw: st.DrawFn, entries: SearchStrategy[list[Entry]]) -> Schedule:
+    """Draw a schedule. Hypothesis shows what a ``map()`` returns as the call of its function, which
+    is not the ``repr`` that a person can paste."""
+    return Schedule(draw(entries))
 
 
 @dataclass(frozen=True)
@@ -128,7 +135,9 @@ def _values(each: TypedField) -> SearchStrategy[Any] | None:
         most = min(each.most, LONGEST if each.default is None else float(each.default))
         others = st.integers(1, max(1, round(most * 100))).map(lambda hundredths: hundredths / 100)
     elif int in each.kinds and each.most - each.least <= NARROW:
-        others = st.integers(int(each.least), int(each.most))
+        # A status of 2xx in place of an error would be an answer without frames: a stall.
+        least = max(int(each.least), each.default // 100 * 100)
+        others = st.integers(least, int(each.most))
     else:
         return None
     return st.one_of(st.just(each.default), others)
