@@ -179,6 +179,9 @@ class ForeignRun(_EventsFault):
     effect: ClassVar[str] = (
         "other pending runs get the result of this one; with none pending, no effect"
     )
+    uncontained: ClassVar[Mapping[str, str]] = {
+        "2.0": "it knows events by their run id alone, and takes a run's result for another's"
+    }
     wait: float = field(0.3, "seconds to wait for another run, if there is none", "seconds")
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:

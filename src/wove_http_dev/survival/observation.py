@@ -2,11 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
+from wove_http_dev.client.observed_weaves import Attempt, ObservedWeave, WeaveObserver, observed
+from wove_http_dev.errors import WaitTimeoutError
+from wove_http_dev.faults.fault import Fault
+from wove_http_dev.printable import printable
+from wove_http_dev.runs.observer import JournalObserver
+from wove_http_dev.runs.records import FINISHED, Run
+from wove_http_dev.survival.identity import parts, same_value
+from wove_http_dev.survival.returned import Call, Caller, Returned
 from wove_http_dev.worker_side import WorkerSide
+
+JOURNAL_LIMIT = 20_000
+"""Characters of the workers' reports."""
+HISTORY_LIMIT = 100_000
+"""Objects that earlier runs of a test gave to it and that are remembered."""
+SETTLE_TIME = 10.0
+"""Seconds, at most, until the bodies of a run have ended. A body that lasts longer counts as
+stalled."""
+
+
+@dataclass(frozen=True)
+class Executed:
+    """A run in a worker's journal, when the test had ended."""
+
+    task: str
+    args: bytes | str | None
+    """Two runs with equal arguments have equal ones here."""
+    executions: int
+    faults: tuple[str, ...]
+    idempotency_key: str | None
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A result that Wove took for a task's, and that did not come from the run it belongs to."""
+
+    task: str
+    reason: str
 
 
 @dataclass
@@ -15,38 +55,190 @@ class Observation:
     identities stay valid; forget it when the test has been tried with every fault."""
 
     seconds: float = 0.0
-    hits: int = 0
-    """Requests and connections that the injected faults hit."""
+    weaves: list[ObservedWeave] = field(default_factory=list)
+    """In the order in which they began."""
+    calls: list[Call] = field(default_factory=list)
+    """The calls by the test itself."""
+    callers: Mapping[ObservedWeave, list[Caller]] = field(default_factory=dict)
+    """The functions around each weave of the test's thread, the innermost first."""
+    runs: list[Executed] = field(default_factory=list)
+    foreign: list[Foreign] = field(default_factory=list)
+    hits: list[tuple[Fault, int]] = field(default_factory=list)
+    """The faults that were injected, each with the number of requests and connections hit."""
+    redirected: int = 0
+    """Requests that arrived at the second origin."""
+    released: list[ObservedWeave] = field(default_factory=list)
+    """The weaves that had not ended when the watchdog released what was stalled."""
     journal: str = ""
     """The reports of the workers."""
-    extra: dict[str, Any] = field(default_factory=dict)
+    history: dict[int, tuple[Any, str]] = field(default_factory=dict)
+    """By ``id``, the objects that runs of the test before this one delivered, with the task."""
+    delivered: dict[int, tuple[Any, str]] = field(default_factory=dict)
+    """By ``id``, the objects that this run delivered, with the task."""
 
 
-class Observer:
+class Observer(WeaveObserver):
     """Observes one run of a test, clean or with a fault, until the block ends.
 
     ``function`` is the test's function: what the functions that it calls return is observed in the
-    thread that enters the block. ``clean`` is the observation of the run without a fault. The end
-    of the block waits until the bodies of abandoned runs have ended, or are known to be stalled;
-    ``observation`` is complete then.
+    thread that enters the block. ``clean`` is the observation of the run without a fault.
+    ``observation`` is complete at the end of the block.
     """
 
     def __init__(
         self, clean: Observation | None = None, *, function: Callable[..., Any] | None = None
     ) -> None:
-        self.observation = Observation()
-        self._workers: list[WorkerSide] = []
+        self.observation = Observation(history=clean.history if clean is not None else {})
+        self._returned = Returned(function)
+        self.observation.calls = self._returned.calls
+        self.observation.callers = self._returned.callers
+        self._workers: dict[WorkerSide, _Runs] = {}
+        self._lock = threading.RLock()
+        self._begun = 0.0
+        self._stack = ExitStack()
 
     def watch(self, worker: WorkerSide) -> None:
         """Observe ``worker`` too, from now on. Does nothing if it is observed already."""
         if worker not in self._workers:
-            self._workers.append(worker)
+            runs = _Runs()
+            self._workers[worker] = runs
+            worker.journal.observe(runs)
+            self._stack.callback(worker.journal.stop_observing, runs)
 
     def watchdog_fired(self) -> None:
         """Note that the run did not end by itself: call this just before its stalled requests are
         released. Thread-safe."""
+        with self._lock:
+            self.observation.released += [
+                weave
+                for weave in self.observation.weaves
+                if weave.ended is None and weave not in self.observation.released
+            ]
+
+    def settle(self) -> None:
+        """Release what faults and holds still stall, wait until the bodies of the tasks have ended,
+        at most :data:`SETTLE_TIME` seconds, and note what the workers have recorded.
+
+        Call it when the test's function has ended, before its workers are stopped or reset. The end
+        of the block does it too.
+        """
+        for worker, runs in self._workers.items():
+            if runs.settled:
+                continue
+            runs.settled = True
+            for injection in worker.injections:
+                self.observation.hits += [(each, injection.hits) for each in injection.faults]
+                self.observation.redirected += len(injection.redirected)
+                injection.remove()
+            worker._state.gates.release_all()
+            runs.add(worker.runs)
+            with suppress(WaitTimeoutError):
+                worker.journal.wait(runs.ended, SETTLE_TIME, "the end of the tasks' bodies")
+            runs.add(worker.runs)
+            if len(self.observation.journal) < JOURNAL_LIMIT:
+                text = printable(worker.report(), keep="\n")
+                self.observation.journal = f"{self.observation.journal}{text}\n"[:JOURNAL_LIMIT]
 
     def __enter__(self) -> Observer:
+        self._begun = time.monotonic()
+        self._stack.enter_context(observed(self))
+        self._stack.enter_context(self._returned.observing())
         return self
 
-    def __exit__(self, *exc_info: object) -> None: ...
+    def __exit__(self, *exc_info: object) -> None:
+        observation = self.observation
+        observation.seconds = time.monotonic() - self._begun
+        with self._stack:
+            self.settle()
+        observation.runs = [run for runs in self._workers.values() for run in runs.executed()]
+        if len(observation.history) < HISTORY_LIMIT:
+            self._add_history()
+
+    def _add_history(self) -> None:
+        # In place: the dict is that of the clean run, which later runs of the test share.
+        self.observation.history.update(self.observation.delivered)
+
+    def weave_begun(self, weave: ObservedWeave, frame: FrameType | None) -> None:
+        """Note ``weave``, and the functions around it."""
+        with self._lock:
+            self.observation.weaves.append(weave)
+        self._returned.weave_begun(weave, frame)
+
+    def attempt_ended(self, weave: ObservedWeave, attempt: Attempt) -> None:
+        """Compare the value of ``attempt`` with that of its run."""
+        if not attempt.delivered:
+            return
+        worker = self._worker_of(attempt.environment)
+        if worker is None:
+            return
+        reason = self._compare(worker, attempt)
+        if reason:
+            with self._lock:
+                self.observation.foreign.append(Foreign(attempt.task, reason))
+
+    def _worker_of(self, environment: str) -> WorkerSide | None:
+        for worker in self._workers:
+            if worker.environment == environment:
+                return worker
+        return None
+
+    def _compare(self, worker: WorkerSide, attempt: Attempt) -> str:
+        """Return why the value of ``attempt`` is not the one that its run gave; empty if it is, or
+        if that cannot be told. The application has not got the value yet."""
+        run = self._workers[worker].by_id.get(attempt.run_id)
+        if run is None or run.state not in FINISHED:
+            worker._host.flush_journal()  # the journal of an isolated worker follows its replies
+            run = self._workers[worker].by_id.get(attempt.run_id)
+        if run is None:
+            return "no run of the journal has its id"
+        if run.stubbed:
+            return ""
+        if run.state != "succeeded":
+            return f"its run was {run.state}, and gave none"
+        try:
+            given = run.result
+        except Exception:  # dropped, or what a class does when it is unpickled
+            return ""
+        if not same_value(given, attempt.value):
+            return "its run gave another value"
+        shared = {id(each) for each in parts(given)}
+        with self._lock:
+            for each in parts(attempt.value):
+                if id(each) not in shared:
+                    self.observation.delivered[id(each)] = (each, attempt.task)
+        return ""
+
+
+class _Runs(JournalObserver):
+    """The runs of one worker, while one test runs: a reset of the worker does not remove them."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, Run] = {}
+        self.settled = False
+        self._args: dict[str, bytes] = {}
+
+    def run_added(self, run: Run) -> None:
+        if not run.initial_value:
+            self.by_id[run.run_id] = run
+            self._args[run.run_id] = run.args_pickle  # the journal may drop it later
+
+    def add(self, runs: Any) -> None:
+        """Add those of ``runs`` that were not reported when they began (of another process)."""
+        for run in runs:
+            if run.run_id not in self.by_id:
+                self.run_added(run)
+
+    def ended(self) -> bool:
+        return all(run.state in FINISHED for run in list(self.by_id.values()))
+
+    def executed(self) -> list[Executed]:
+        return [
+            Executed(
+                run.task_id,
+                self._args.get(run.run_id) or run.args_text,
+                run.executions,
+                tuple(run.faults),
+                run.delivery.get("delivery_idempotency_key"),
+            )
+            for run in self.by_id.values()
+        ]

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from wove_http_dev.client.observed_weaves import ObservedWeave
+from wove_http_dev.exception_text import message_of
 from wove_http_dev.faults.fault import Fault
-from wove_http_dev.survival.observation import Observation
+from wove_http_dev.printable import shortened
+from wove_http_dev.survival.observation import Executed, Observation
+from wove_http_dev.survival.stale import (
+    hidden_exceptions,
+    stale_answers,
+    trusted_cancellations,
+)
+from wove_http_dev.weave_outcome import wove_errors
+
+DETAIL_LIMIT = 400
+"""Characters of the reason of a verdict."""
 
 Verdict = Literal[
     "survived", "handled", "wrong", "escaped", "hung", "ran-twice", "skipped", "expected"
@@ -53,6 +66,159 @@ def judge(
     wove_version: str,
 ) -> Cell:
     """Return the verdict on a run of a test with ``fault``, which ended with ``test_error``, or
-    without an error. ``clean`` is what was observed of its run without a fault."""
-    verdict: Verdict = "survived" if test_error is None else "handled"
-    return Cell(verdict, "", observation.seconds, journal=observation.journal)
+    without an error. ``clean`` is what was observed of its run without a fault.
+
+    Where several failing verdicts hold, it is the worst one, in the order of :data:`FAILING`.
+    """
+    if not _hit(fault, observation):
+        return _cell("skipped", "hit nothing: no request that it acts on arrived", observation)
+    found: dict[Verdict, list[str]] = {
+        "wrong": [*trusted_cancellations(observation, clean), *stale_answers(observation, clean)],
+        "escaped": list(hidden_exceptions(observation)),
+        "hung": list(_hung(observation)),
+    }
+    by_wove: dict[Verdict, list[str]] = {
+        "wrong": _foreign(observation),
+        "escaped": _escaped(observation, test_error),
+        "ran-twice": list(_ran_twice(fault, observation, clean)),
+    }
+    reason = fault.why_uncontained(wove_version)
+    for verdict in FAILING:
+        texts = found.get(verdict, [])
+        if reason is None:
+            texts = [*by_wove.get(verdict, []), *texts]
+        if texts:
+            return _cell(verdict, texts[0], observation, customer=_CUSTOMER[verdict])
+    if reason is not None and (any(by_wove.values()) or _is_weaves(test_error, observation)):
+        texts = [text for each in by_wove.values() for text in each]
+        seen = texts[0] if texts else _named(test_error)
+        return _cell("expected", f"Wove {wove_version}: {reason} ({seen})", observation)
+    if test_error is None:
+        return _cell("survived", _survived(observation), observation)
+    return _cell("handled", _named(test_error), observation)
+
+
+_CUSTOMER: Mapping[Verdict, str] = MappingProxyType(
+    {
+        "wrong": "an answer that looks right and is not",
+        "escaped": "the program ends, or a request without an answer: nothing catches this",
+        "hung": "an answer that never comes",
+        "ran-twice": "the same thing done more than once: two payments, two letters",
+    }
+)
+
+
+def _cell(verdict: Verdict, detail: str, observation: Observation, customer: str = "") -> Cell:
+    return Cell(
+        verdict,
+        shortened(detail, DETAIL_LIMIT),
+        observation.seconds,
+        customer,
+        observation.journal,
+    )
+
+
+def _hit(fault: Fault, observation: Observation) -> bool:
+    if fault.listener:  # it keeps connections away, and counts none
+        return any(weave.attempts for weave in observation.weaves)
+    return any(hits for each, hits in observation.hits if each == fault)
+
+
+def _hung(observation: Observation) -> Iterator[str]:
+    for weave in observation.released:
+        tasks = ", ".join(map(repr, weave.names)) or "no task"
+        yield (
+            f"the weave of {tasks} did not end by itself: only the end of the fault ended it; it"
+            " needs a timeout and a delivery_timeout"
+        )
+
+
+def _foreign(observation: Observation) -> list[str]:
+    away = " (a redirect led to another server)" if observation.redirected else ""
+    return [
+        f"Wove took a result for {each.task!r} that is not its own: {each.reason}{away}"
+        for each in observation.foreign
+    ]
+
+
+def _escaped(observation: Observation, error: BaseException | None) -> list[str]:
+    """Say which exception went through the application and ended the test."""
+    if error is None or isinstance(error, Exception):
+        return []
+    for weave in observation.weaves:
+        for each in _errors(weave):
+            if not isinstance(each, Exception) and type(each) is type(error):
+                tasks = ", ".join(map(repr, weave.names))
+                return [f"a {type(error).__name__} left the weave of {tasks} and the application"]
+    return []
+
+
+def _ran_twice(fault: Fault, observation: Observation, clean: Observation) -> Iterator[str]:
+    """Say which task was executed more often than its executions without a fault, and Wove's
+    retries, account for."""
+    stalled = fault.name if getattr(fault, "stalls", False) and fault.stage == "run" else None
+    normal = _executions(clean.runs)
+    most: dict[str, int] = {}
+    for (task, _), count in normal.items():
+        most[task] = max(count, most.get(task, 1))
+    retries: dict[str, int] = {}
+    for weave in (*clean.weaves, *observation.weaves):
+        for task, number in weave.retries.items():
+            retries[task] = max(number, retries.get(task, 0))
+    # Whether the body of a run that waited before it ever runs depends on when the wait ends.
+    runs = [run for run in observation.runs if stalled not in run.faults]
+    for (task, args), count in _executions(runs).items():
+        once = normal.get((task, args)) or most.get(task, 1)
+        allowed = once * (1 + retries.get(task, 0))
+        if count > allowed:
+            asked = f"retries={retries[task]} ask for" if retries.get(task) else "it is asked for"
+            yield (
+                f"{task!r} ran {count} times with the same arguments, and {asked} at most {allowed}"
+            )
+
+
+def _executions(runs: list[Executed]) -> Counter[tuple[str, bytes | str | None]]:
+    """Count the executions of each task and arguments. Runs with the same idempotency key are one:
+    the application says that a worker may see them twice."""
+    counts: Counter[tuple[str, bytes | str | None]] = Counter()
+    keys: dict[tuple[str, str], int] = {}
+    for run in runs:
+        count = run.executions
+        if run.idempotency_key is not None:
+            before = keys.get((run.task, run.idempotency_key), 0)
+            keys[run.task, run.idempotency_key] = max(before, count)
+            count = max(0, count - before)
+        counts[run.task, run.args] += count
+    return counts
+
+
+def _is_weaves(error: BaseException | None, observation: Observation) -> bool:
+    """Whether ``error`` is one that a weave ended with, and none of Wove's own."""
+    if error is None or isinstance(error, wove_errors()):
+        return False
+    return any(error is each for weave in observation.weaves for each in _errors(weave))
+
+
+def _errors(weave: ObservedWeave) -> list[BaseException]:
+    errors = [weave.error, *(task.outcome.error for task in weave.tasks.values())]
+    return [each for each in errors if each is not None]
+
+
+def _survived(observation: Observation) -> str:
+    failed = sorted(
+        {
+            name
+            for weave in observation.weaves
+            for name, task in weave.tasks.items()
+            if task.outcome.kind != "result"
+        }
+    )
+    names = ", ".join(map(repr, failed))
+    return f"the test passed without a result of {names}" if failed else "the test passed"
+
+
+def _named(error: BaseException | None) -> str:
+    if error is None:
+        return "the test passed"
+    line = message_of(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__

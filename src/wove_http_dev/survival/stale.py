@@ -1,0 +1,225 @@
+"""Finds answers that an application gave although the task behind them gave no result: data of an
+earlier run, and success after a cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections import Counter
+from collections.abc import Iterator
+from types import CodeType
+from typing import Any
+
+from wove_http_dev.client.observed_weaves import ObservedWeave
+from wove_http_dev.exception_text import is_users
+from wove_http_dev.survival.hidden import hiding_handler
+from wove_http_dev.survival.identity import has_identity, parts, same_value
+from wove_http_dev.survival.observation import Observation
+from wove_http_dev.survival.returned import Call, Caller
+
+
+_IMMUTABLE = (str, bytes, int, float, complex, tuple, frozenset, enum.Enum)
+
+
+def failed_tasks(call: Call) -> set[str]:
+    """Return the names of the tasks that gave no result in any weave of ``call``."""
+    outcomes = [(name, task) for weave in call.weaves for name, task in weave.tasks.items()]
+    given = {name for name, task in outcomes if task.outcome.kind == "result"}
+    return {name for name, _ in outcomes} - given
+
+
+def stale_answers(observation: Observation, clean: Observation) -> Iterator[str]:
+    """Yield what the functions that the test called returned of an earlier run, in words."""
+    earlier = _numbered(clean.calls)
+    for key, call in _numbered(observation.calls).items():
+        failed = failed_tasks(call) if call.returned else set()
+        if not failed:
+            continue
+        task = _old_part(call, failed, observation)
+        if task is not None:
+            yield (
+                f"{call.name}() returned a result that {task!r} gave in an earlier run; now"
+                f" {task!r} gave none"
+            )
+        elif key in earlier and _old_answer(call, earlier[key]):
+            names = ", ".join(sorted(map(repr, failed)))
+            yield (
+                f"{call.name}() returned the very object that it returned without a fault, though"
+                f" {names} gave no result"
+            )
+
+
+def _old_part(call: Call, failed: set[str], observation: Observation) -> str | None:
+    """Return the name of a failed task of which the value of ``call`` has a result of an earlier
+    run."""
+    if call.is_argument:  # as ``return self``: what it holds is no answer
+        return None
+    for each in parts(call.value, attributes=not call.is_global):
+        old, task = observation.history.get(id(each), (None, ""))
+        if old is each and task in failed and id(each) not in observation.delivered:
+            return task
+    return None
+
+
+def _old_answer(call: Call, clean: Call) -> bool:
+    """Whether ``call`` returned an object that its run without a fault had made."""
+    made = clean.returned and not (clean.is_argument or clean.is_global)
+    return (
+        made
+        and call.value is clean.value
+        and has_identity(call.value)
+        and not _is_constant(call.value, call.code)
+        and not call.is_argument
+        and _as_far(call.weaves, clean.weaves)
+    )
+
+
+def _as_far(weaves: list[ObservedWeave], clean: list[ObservedWeave]) -> bool:
+    """Whether each weave that came before the first one with a failed task, without a fault, came
+    now as well. One that did not come answers from a cache of its own, whatever failed."""
+    names = [weave.names for weave in weaves]
+    broken = next((weave.names for weave in weaves if _is_broken(weave)), None)
+    for weave in clean:
+        if weave.names == broken:
+            return True
+        if weave.names not in names:
+            return False
+    return True
+
+
+def _is_broken(weave: ObservedWeave) -> bool:
+    return any(task.outcome.kind != "result" for task in weave.tasks.values())
+
+
+def _is_constant(value: Any, code: CodeType) -> bool:
+    """Whether ``value`` is a constant in the source of ``code``, or one made of such constants."""
+    if any(value is each for each in code.co_consts):
+        return True
+    if isinstance(value, dict):
+        return all(_is_constant(each, code) for each in value.values())
+    if isinstance(value, (list, tuple)):
+        return all(_is_constant(each, code) for each in value)
+    return not has_identity(value) and any(
+        type(each) is type(value) and each == value for each in code.co_consts
+    )
+
+
+def trusted_cancellations(observation: Observation, clean: Observation) -> Iterator[str]:
+    """Yield the answers that an application gave after a cancelled task, as if it had run: the same
+    as without a fault, and made of nothing that it computed instead."""
+    calls = _numbered(clean.calls)
+    for key, call in _numbered(observation.calls).items():
+        answered = key in calls and call.returned and calls[key].returned
+        if not answered or not _same_answer(call.value, calls[key].value):
+            continue
+        failed = failed_tasks(call)
+        before = _numbered_weaves(calls[key].weaves)
+        for number, weave in _numbered_weaves(call.weaves).items():
+            caller = swallower(observation, weave)
+            if caller is None or not isinstance(weave.escaped, asyncio.CancelledError):
+                continue
+            other = _counterpart(caller, before.get(number), clean)
+            if failed >= set(weave.tasks) and other and _trusts(caller, other):
+                yield (
+                    f"{call.name}() gave the same answer as without a fault, though"
+                    f" {_cancelled(weave)} was cancelled and gave no result"
+                )
+
+
+def hidden_exceptions(observation: Observation) -> Iterator[str]:
+    """Yield the exceptions that must end a program and that the application kept from it."""
+    for weave in observation.weaves:
+        error, caller = weave.escaped, swallower(observation, weave)
+        if error is None or caller is None:
+            continue
+        name = type(error).__name__
+        place = hiding_handler(caller.code, caller.namespace, caller.line, error)
+        if place is not None:
+            yield (
+                f"a {name} left the weave of {_cancelled(weave)}, and `except BaseException` at"
+                f" {place} hides it, as it would hide KeyboardInterrupt and SystemExit"
+            )
+        elif isinstance(error, (SystemExit, KeyboardInterrupt)):
+            yield f"a {name} left the weave of {_cancelled(weave)}, and the application hides it"
+
+
+def swallower(observation: Observation, weave: ObservedWeave) -> Caller | None:
+    """Return the function that returned although an exception left ``weave``; ``None`` if it left
+    all functions, and if that is not known."""
+    if weave.error is None:
+        return None
+    for caller in observation.callers.get(weave, ()):
+        # asyncio's functions return, and raise the exception of a task later.
+        if caller.returned and is_users(caller.code.co_filename):
+            return caller
+    return None
+
+
+def _cancelled(weave: ObservedWeave) -> str:
+    names = [name for name, task in weave.tasks.items() if task.outcome.kind != "result"]
+    return ", ".join(map(repr, names or weave.names))
+
+
+def _counterpart(caller: Caller, weave: ObservedWeave | None, clean: Observation) -> Caller | None:
+    """Return what ``caller`` did without a fault, around the same weave."""
+    if weave is None:
+        return None
+    callers = clean.callers.get(weave, ())
+    return next((each for each in callers if each.code is caller.code and each.returned), None)
+
+
+def _trusts(caller: Caller, clean: Caller) -> bool:
+    """Whether ``caller`` answers as in ``clean``, and says nothing that a result, or a computation
+    in its place, has to do with."""
+    if caller.computed or not same_value(caller.value, clean.value):
+        return False
+    given = [part for each in clean.weave.attempts for part in _texts(each.value)]
+    return _says_nothing(caller.value, caller, given)
+
+
+def _says_nothing(value: Any, caller: Caller, given: list[str]) -> bool:
+    """Whether ``value`` is made of constants and variables of ``caller`` only, and of texts in
+    which none of the ``given`` texts is."""
+    if value is None or _is_constant(value, caller.code):
+        return True
+    if isinstance(value, dict):
+        return all(_says_nothing(each, caller, given) for each in value.values())
+    if isinstance(value, (list, tuple)):
+        return all(_says_nothing(each, caller, given) for each in value)
+    if isinstance(value, str):
+        return not any(text in value for text in given)
+    return any(value is each for each in caller.variables)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts and numbers in ``value`` as a text may have them."""
+    for each in parts(value, shared=True):
+        if isinstance(each, (str, int, float)) and str(each):
+            yield str(each)
+
+
+def _same_answer(value: Any, clean: Any) -> bool:
+    """Whether the test got the same answer. An object that both runs returned is none: what is in
+    it now says nothing of what was in it then."""
+    if value is clean and not isinstance(value, _IMMUTABLE):
+        return False
+    return value is not None and same_value(value, clean)
+
+
+def _numbered(calls: list[Call]) -> dict[tuple[CodeType, int], Call]:
+    """Return the calls by function and by the number of its call."""
+    count: Counter[CodeType] = Counter()
+    numbered = {}
+    for call in calls:
+        numbered[call.code, count[call.code]] = call
+        count[call.code] += 1
+    return numbered
+
+
+def _numbered_weaves(weaves: list[ObservedWeave]) -> dict[tuple[Any, int], ObservedWeave]:
+    count: Counter[Any] = Counter()
+    numbered = {}
+    for weave in weaves:
+        numbered[weave.names, count[weave.names]] = weave
+        count[weave.names] += 1
+    return numbered

@@ -1,0 +1,31 @@
+"""An application that handles everything has no failing verdict, whatever the fault."""
+
+from __future__ import annotations
+
+import importlib.metadata
+
+import pytest
+
+from tests.survival import shop
+from tests.survival.driver import Test, Tried, options_of, parsed
+from wove_http_dev.faults import FAULTS
+from wove_http_dev.survival.verdicts import FAILING, judge
+from wove_http_dev.tls import CertificateAuthority
+
+QUICK = {"slow-body": "slow-body interval=0.005", "oversized-body": "oversized-body size=65536"}
+"""Faults that would take long, and show the same in less time."""
+
+
+@pytest.mark.parametrize("check", shop.CHECKS)
+def test_every_fault(wove_http_ca: CertificateAuthority, check: Test) -> None:
+    """A weave of the application with all faults of the catalogue is green."""
+    wove = importlib.metadata.version("wove")
+    first = Tried(wove_http_ca, check)
+    assert first.error is None
+    clean = first.observation
+    cells = {}
+    for name in FAULTS:
+        fault = parsed(QUICK.get(name, name))
+        run = Tried(wove_http_ca, check, fault=fault, clean=clean, **options_of(fault))
+        cells[name] = judge(fault, run.observation, clean, run.error, wove)
+    assert {name: cell for name, cell in cells.items() if cell.verdict in FAILING} == {}

@@ -1,0 +1,225 @@
+"""Answers without a result behind them are told from answers that an application made anew."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from wove import weave
+
+from tests.survival.driver import Test, cell_of
+from wove_http_dev.survival.verdicts import Cell
+from wove_http_dev.tls import CertificateAuthority
+
+FAILURES = (Exception, asyncio.CancelledError)
+DEFAULT = {"rate": 1.0}
+CACHE: dict[str, Any] = {}
+
+
+@pytest.fixture
+def verdict(wove_http_ca: CertificateAuthority) -> Callable[..., Cell]:
+    """``verdict(check, "status code=503")``: the cell of that test and fault."""
+
+    def tried(check: Test, fault: str, **words: Any) -> Cell:
+        CACHE.clear()
+        currencies.cache_clear()
+        return cell_of(wove_http_ca, check, fault, **words)
+
+    return tried
+
+
+def remote(name: str, value: Any) -> Any:
+    """Run a task that returns ``value`` on the worker."""
+
+    def body() -> Any:
+        return value
+
+    body.__name__ = name
+    with weave() as w:
+        w.do(environment="workers")(body)
+    return w.result[name]
+
+
+# Nothing wrong: each of these answers was made in its own call, or is no answer of the failed task.
+
+
+def check_default() -> None:
+    """A default value of the module."""
+
+    def rate() -> Any:
+        try:
+            return remote("rate", {"rate": 1.17})
+        except FAILURES:
+            return DEFAULT
+
+    assert rate()["rate"] > 0
+
+
+def check_computed() -> None:
+    """The same answer, computed here."""
+
+    def render() -> Any:
+        try:
+            return remote("render", "report of 7")
+        except FAILURES:
+            return "report of " + str(7)
+
+    assert render() == "report of 7"
+
+
+def valid(number: int) -> bool:
+    """Compute here what the task computes."""
+    return number > 0
+
+
+def check_computed_truth() -> None:
+    """The same truth value, computed here."""
+
+    def is_valid() -> Any:
+        try:
+            return remote("check", True)
+        except FAILURES:
+            return valid(7)
+
+    assert is_valid() is True
+
+
+def check_joined() -> None:
+    """The same text as one that is made of the task's result, put together here."""
+
+    def page(title: str = "a title") -> Any:
+        try:
+            return "<h1>" + remote("heading", "a title") + "</h1>"
+        except FAILURES:
+            return f"<h1>{title}</h1>"
+
+    assert page() == "<h1>a title</h1>"
+
+
+@functools.lru_cache
+def currencies() -> list[str]:
+    """A result that a cache keeps."""
+    found: list[str] = remote("currencies", ["EUR", "NOK"])
+    return found
+
+
+def check_cached_other() -> None:
+    """The result of another task, which a cache keeps; the failed one gave none."""
+
+    def overview() -> Any:
+        try:
+            names = currencies()
+            return {"names": names, "rate": remote("rate", 1.17)}
+        except FAILURES:
+            return {"names": currencies(), "rate": None}
+
+    overview()
+
+
+class Service:
+    """An object of the application, which keeps what it got."""
+
+    def __init__(self) -> None:
+        self.last: Any = None
+
+    def refresh(self) -> Service:
+        """Fetch, and return the object itself."""
+        try:
+            self.last = remote("refresh", {"rate": 1.17})
+        except FAILURES:
+            logging.getLogger(__name__).info("not refreshed")
+        return self
+
+
+SERVICE = Service()
+
+
+def check_self() -> None:
+    """A function that returns its object, which keeps what it got before."""
+    assert SERVICE.refresh() is SERVICE
+
+
+def check_constant() -> None:
+    """A constant that does not depend on the task, after an error."""
+
+    def notify() -> str:
+        try:
+            remote("notify", None)
+        except FAILURES as exc:
+            return f"not sent: {type(exc).__name__}"
+        return "queued"
+
+    notify()
+
+
+@pytest.mark.parametrize("fault", ["status code=503", "task-cancelled"])
+@pytest.mark.parametrize(
+    "check",
+    [
+        check_default,
+        check_computed,
+        check_computed_truth,
+        check_joined,
+        check_cached_other,
+        check_self,
+        check_constant,
+    ],
+)
+def test_nothing_wrong(verdict: Callable[..., Cell], check: Test, fault: str) -> None:
+    """A fallback, an answer computed here, and a cache of another task are no stale data."""
+    cell = verdict(check, fault)
+    assert cell.verdict in ("survived", "handled"), cell
+
+
+# Wrong
+
+
+def check_kept_in_an_object() -> None:
+    """An answer of an earlier call, inside a new object."""
+
+    def report() -> Any:
+        with contextlib.suppress(*FAILURES):
+            CACHE["rate"] = remote("rate", {"EUR": 1.17})
+        return {"title": "rates", "rates": CACHE["rate"]}
+
+    assert report()["title"] == "rates"
+
+
+def check_global() -> None:
+    """A global variable with the result of an earlier call in it."""
+
+    def rates() -> Any:
+        with contextlib.suppress(*FAILURES):
+            CACHE["EUR"] = remote("rate", 1.17)
+        return CACHE
+
+    assert rates()["EUR"] > 1
+
+
+def check_second_step_never_came() -> None:
+    """An answer of an earlier call, though the failed task is the one before."""
+
+    def price() -> Any:
+        try:
+            base = remote("base", 1000.5)
+            CACHE["price"] = remote("tax", base * 1.25)
+        except FAILURES:
+            pass
+        return CACHE["price"]
+
+    assert price() > 0
+
+
+@pytest.mark.parametrize("fault", ["status code=503", "task-cancelled"])
+@pytest.mark.parametrize(
+    "check", [check_kept_in_an_object, check_global, check_second_step_never_came]
+)
+def test_wrong(verdict: Callable[..., Cell], check: Test, fault: str) -> None:
+    """The object that an earlier run delivered is found where the answer has it."""
+    cell = verdict(check, fault)
+    assert cell.verdict == "wrong", cell
