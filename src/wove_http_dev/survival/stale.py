@@ -17,7 +17,6 @@ from wove_http_dev.survival.identity import has_identity, parts, same_value
 from wove_http_dev.survival.observation import Observation
 from wove_http_dev.survival.returned import Call, Caller
 
-
 _IMMUTABLE = (str, bytes, int, float, complex, tuple, frozenset, enum.Enum)
 
 
