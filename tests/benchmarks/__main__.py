@@ -27,6 +27,7 @@ from wove import weave
 from tests.benchmarks import peers
 from tests.benchmarks.page import measure_page
 from tests.benchmarks.slow_clients import measure_slow_clients
+from tests.benchmarks.watched_memory import measure_watched_memory
 from wove_http_dev import HttpWorker
 from wove_http_dev.protocol.authenticator import Authenticator
 from wove_http_dev.protocol.credentials import credentials
@@ -351,6 +352,7 @@ def main() -> None:
     by_name_only: dict[str, Callable[[int], None]] = {  # without a peer, and minutes long
         "slow-clients": bench_slow_clients,
         "page": lambda _: measure_page(arguments.seconds),
+        "watched-memory": lambda _: measure_watched_memory(),
     }
     every = {**BENCHMARKS, **by_name_only}
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(every)}")

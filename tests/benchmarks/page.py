@@ -53,14 +53,14 @@ Newest = Callable[[], int]
 def measure_page(seconds: float) -> None:
     """Print the table; each condition is measured for ``seconds``."""
     with ExitStack() as stack:
-        served = stack.enter_context(_serve())
-        client = stack.enter_context(_Client(served))
-        memory = [_resident(served["pid"])]
+        served = stack.enter_context(serving())
+        client = stack.enter_context(Client(served))
+        memory = [resident(served["pid"])]
         client.send(COUNT_LIMIT, rate=0.0)
-        memory.append(_resident(served["pid"]))
+        memory.append(resident(served["pid"]))
         watchers: dict[str, Callable[[], AbstractContextManager[Newest]]] = {
             "none": lambda: nullcontext(lambda: client.number),
-            "stream": lambda: _stream(served),
+            "stream": lambda: stream(served),
         }
         browser = _browser(stack)
         if browser is not None:
@@ -71,14 +71,14 @@ def measure_page(seconds: float) -> None:
         rounds = max(2, round(seconds / WINDOW))
         for number in range(rounds):
             if number == rounds // 2:  # what a page needs for a moment is there by then
-                memory.append(_resident(served["pid"]))
+                memory.append(resident(served["pid"]))
             for name in random.sample(list(watchers), len(watchers)):
                 with watchers[name]() as newest:
                     sent = client.send(int(RATE * WINDOW), rate=RATE)
                     lags[name].append(_lag(newest, client.number))
                 times[name] += sent["times"]
                 rates[name].append(sent["rate"])
-        memory.append(_resident(served["pid"]))
+        memory.append(resident(served["pid"]))
     _print(times, rates, lags)
     start, full, half, end = (f"{size / 2**20:.1f}" for size in memory)
     print(
@@ -121,12 +121,13 @@ def _lag(newest: Newest, last: int) -> tuple[int, float]:
     return behind, time.monotonic() - start
 
 
-def _resident(pid: int) -> int:
+def resident(pid: int) -> int:
+    """Return the bytes of memory that the process ``pid`` has."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 @contextmanager
-def _serve() -> Iterator[dict[str, Any]]:
+def serving() -> Iterator[dict[str, Any]]:
     """Run ``serve``; yield its ready file."""
     with tempfile.TemporaryDirectory() as name:
         ready = Path(name, "ready")
@@ -153,7 +154,7 @@ def _serve() -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def _stream(served: dict[str, Any]) -> Iterator[Newest]:
+def stream(served: dict[str, Any]) -> Iterator[Newest]:
     """A subscriber of the events, which reads each."""
     address = urllib.parse.urlsplit(served["api_url"])
     token = Path(served["token_file"]).read_text().strip()
@@ -221,7 +222,7 @@ def _page(browser: Any, served: dict[str, Any]) -> Iterator[Newest]:
 # The client
 
 
-class _Client:
+class Client:
     """The process that sends the requests."""
 
     def __init__(self, served: dict[str, Any]) -> None:
@@ -250,7 +251,7 @@ class _Client:
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
 
-    def __enter__(self) -> _Client:
+    def __enter__(self) -> Client:
         return self
 
     def __exit__(self, *_: object) -> None:

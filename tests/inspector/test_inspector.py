@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import http.client
 import json
 import resource
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -24,9 +26,11 @@ from tests.support import (
     signed_request,
     weave_one,
 )
+from wove_http_dev.cli.serve_log import ServeLog
 from wove_http_dev.inspector import events, server
 from wove_http_dev.inspector.inspector import Inspector
 from wove_http_dev.inspector.shapes import HELD_RUNS
+from wove_http_dev.runs.journal import Journal
 from wove_http_dev.worker import HttpWorker
 
 
@@ -222,3 +226,46 @@ class TestCrowd:
         served.__exit__()
         left = lasting(threads & {each for each in threads if "page" in each.name})
         assert (left, served.events.open_streams) == ([], 0)
+
+
+class TestMemory:
+    """What a worker remembers of tasks that somebody watches."""
+
+    TASKS = 200
+    """Tasks of a round."""
+    KEPT = 50
+    """Runs, exchanges and changes that are remembered here."""
+
+    @pytest.fixture
+    def watched(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
+        """A worker as that of ``serve``, with a log and a page, whose memories are soon full. It
+        needs no nonces, whose limit is time."""
+        defaults = Journal.__init__.__kwdefaults__
+        assert defaults is not None
+        monkeypatch.setitem(defaults, "count_limit", self.KEPT)
+        monkeypatch.setattr(events, "REMEMBERED", self.KEPT)
+        with (
+            HttpWorker(inspected=True, tls=False, security="bearer") as worker,
+            inspector(worker) as served,
+            socket.create_connection(("127.0.0.1", served.port), TIMEOUT) as stream,
+        ):
+            worker.journal.observe(ServeLog(lambda _: None, clean=worker.journal.clean))
+            stream.sendall((REQUEST % served.port).encode())
+            stream.recv(1, socket.MSG_PEEK)
+            yield Calls(worker, served.port)
+
+    def remembered(self, watched: Calls, number: int) -> tuple[int, int]:
+        """The objects, and the blocks of memory, that there are after a round of tasks and what a
+        page asks for."""
+        for task in range(self.TASKS):
+            signed_request(watched.worker, run_frame(answer, run_id=f"task:{number}-{task}"))
+        watched.get("/runs")
+        watched.get("/exchanges")
+        gc.collect()
+        return len(gc.get_objects()), sys.getallocatedblocks()
+
+    def test_nothing_grows_with_the_number_of_tasks(self, watched: Calls) -> None:
+        """Once every memory is full, a task leaves nothing: neither an object nor a text."""
+        objects, blocks = zip(*(self.remembered(watched, n) for n in range(4)), strict=True)
+        assert objects[-1] - objects[-2] < self.TASKS / 2
+        assert blocks[-1] - blocks[-2] < self.TASKS / 2

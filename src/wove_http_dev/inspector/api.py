@@ -205,18 +205,25 @@ def _split(message: str) -> tuple[str, str]:
 
 
 def _json(value: Any, status: int = HTTPStatus.OK) -> Response:
-    return Response(json_text(value), status, content_type="application/json")
+    parts = json_parts(value)
+    if isinstance(value, dict) and any(isinstance(each, Iterator) for each in value.values()):
+        # A full journal: several megabytes. The whole in memory, for each client at once, is more
+        # than all else that is remembered; and glibc keeps what was freed of blocks of that size in
+        # each of its arenas, of which a thread uses any (mallopt(3), M_MMAP_THRESHOLD).
+        return Response(parts, status, content_type="application/json")
+    return Response(b"".join(parts), status, content_type="application/json")
 
 
-def json_text(value: Any) -> str:
-    """Return ``value`` as JSON in ASCII: a text of a task may have lone surrogates, which UTF-8
+def json_parts(value: Any) -> Iterator[bytes]:
+    """Yield ``value`` as JSON in ASCII: a text of a task may have lone surrogates, which UTF-8
     cannot write.
 
     A list in an object, or an iterator in place of one, is written in parts of :data:`ENTRIES`
     entries. ``json.dumps`` keeps the interpreter's lock until it ends: for a full journal that is
     long enough for tasks to be late.
     """
-    return "".join(_object_parts(value) if isinstance(value, dict) else [_dumps(value)])
+    parts = _object_parts(value) if isinstance(value, dict) else [_dumps(value)]
+    return (part.encode("ascii") for part in parts)
 
 
 def _object_parts(value: dict[str, Any]) -> Iterator[str]:
