@@ -354,3 +354,9 @@ def test_width_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.setattr("shutil.get_terminal_size", os.terminal_size)
     assert CtlText.for_stream(io.StringIO()).width == 80
+
+
+def test_long_line_says_what_is_left_out() -> None:
+    """A line of the output that is too long to be shown says so."""
+    lines = list(CtlText(WIDE).run(run_of(output="x" * 10_123)))
+    assert lines[-1].endswith("x[... 123 characters left out ...]")

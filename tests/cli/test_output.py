@@ -19,7 +19,8 @@ import pytest
 
 from tests.forked import status_in_a_fork
 from wove_http_dev.cli import output
-from wove_http_dev.cli.output import LineStream, _Bytes, lines_by_thread
+from wove_http_dev.cli.output import LineStream, _Bytes, kept_apart, lines_by_thread
+from wove_http_dev.runs.capture import Capture, capturing_context
 
 
 @dataclass
@@ -207,6 +208,120 @@ def read_to_the_end(descriptor: int) -> bytes:
     """Everything that is written to a pipe."""
     with open(descriptor, "rb", closefd=False) as file:
         return file.read()
+
+
+def test_log_is_not_dropped_for_a_task(pipe: Pipe, pool: ThreadPoolExecutor) -> None:
+    """However much a task prints, the log's lines wait for the reader."""
+    with pipe.as_output():
+        for _ in range(300):
+            print("x" * 10_000)
+        output_of_the_log().write_line("a line of the log")
+        reading = pool.submit(read_to_the_end, pipe.reader)
+    pipe.stdout.close()
+    assert b"\na line of the log\n" in reading.result()
+
+
+def test_log_is_limited(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log's lines that wait for a reader are limited, too, and counted."""
+    monkeypatch.setattr(output, "LIMIT", 1000)
+    monkeypatch.setattr(output, "PATIENCE", 0.01)
+    with pipe.as_output():
+        log = output_of_the_log()
+        for _ in range(300):
+            log.write_line("x" * 10_000)
+        assert log._writer._dropped > 200
+
+
+def test_dropped_lines_are_described(pipe: Pipe, pool: ThreadPoolExecutor) -> None:
+    """A log of JSON says in JSON that lines were dropped."""
+    with pipe.as_output():
+        output_of_the_log().describe_dropped(lambda count: '{"dropped": true}')
+        for _ in range(300):
+            print("x" * 10_000)
+        reading = pool.submit(read_to_the_end, pipe.reader)
+    pipe.stdout.close()
+    assert b'\n{"dropped": true}\n' in reading.result()
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, "1 line was"), (2, "2 lines were")])
+def test_count_of_dropped_lines(count: int, words: str) -> None:
+    """One line is no lines."""
+    assert words in output.dropped_text(count)
+
+
+def of_a_run(text: str) -> None:
+    """Print ``text`` as the body of a task does, until it has ended."""
+    capture = Capture(lambda text: text)
+    capturing_context(capture).run(print, text, end="")
+    capture.end()
+
+
+def test_runs_of_one_thread(pipe: Pipe) -> None:
+    """What two runs have printed is not on one line, although one thread has run both."""
+    with pipe.as_output():
+        of_a_run("one")
+        of_a_run("two")
+    assert pipe.lines() == ["one", "two"]
+
+
+def test_run_that_was_not_ended(pipe: Pipe) -> None:
+    """The part of a line that an earlier run of the thread has left is not the beginning of
+    another run's line."""
+    with pipe.as_output():
+        capturing_context(Capture(lambda text: text)).run(print, "one", end="")
+        of_a_run("two\n")
+    assert pipe.lines() == ["one", "two"]
+
+
+def test_end_of_a_body(pipe: Pipe) -> None:
+    """What the body of a task has printed without a line break is before the line that says that
+    it has ended, whichever thread writes that."""
+    with pipe.as_output():
+        of_a_run("no line break")
+        thread = threading.Thread(target=output_of_the_log().write_line, args=("ended",))
+        thread.start()
+        thread.join()
+    assert pipe.lines() == ["no line break", "ended"]
+
+
+def test_part_of_a_thread_that_has_ended(pipe: Pipe) -> None:
+    """What a thread of a task has printed without a line break is there with the next line of the
+    log."""
+    with pipe.as_output():
+        in_thread("no line break")
+        output_of_the_log().write_line("a line of the log")
+    assert pipe.lines() == ["no line break", "a line of the log"]
+
+
+def test_descriptor_of_another_stream(pipe: Pipe) -> None:
+    """What a process writes to the descriptor is in the other file; what is written to the stream
+    stays where it was."""
+    other_reader, other_writer = os.pipe()
+    with open(other_writer, "w", encoding="utf-8") as stderr, pipe.as_output():
+        out = output_of_the_log()
+        with kept_apart(out, LineStream(stderr, out._writer)):
+            os.write(out.fileno(), b"raw")
+            out.write_line("a line of the log")
+    assert (pipe.lines(), read_to_the_end(other_reader)) == (["a line of the log"], b"raw")
+    os.close(other_reader)
+
+
+def test_descriptor_is_restored(pipe: Pipe) -> None:
+    """Afterwards the descriptor is that of the stream."""
+    with pipe.as_output():
+        out = output_of_the_log()
+        with kept_apart(out, LineStream(sys.__stderr__ or sys.stderr, out._writer)):
+            pass
+        os.write(out.fileno(), b"raw\n")
+    assert pipe.lines() == ["raw"]
+
+
+def test_descriptor_of_no_file() -> None:
+    """A stream without a descriptor is kept apart by itself."""
+    with lines_by_thread() as out:
+        stream = LineStream(io.StringIO(), out._writer)
+        with kept_apart(stream, stream):
+            pass
 
 
 def test_reader_that_ended(pipe: Pipe) -> None:

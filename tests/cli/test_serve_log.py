@@ -281,3 +281,23 @@ def test_stopping(log: Log) -> None:
     """The end names the runs that have not ended."""
     log.log.stopping([make_run("render", run_id="r")])
     assert log.entries[0]["runs"] == [{"run_id": "r", "task_id": "render"}]
+
+
+def test_long_id_says_that_it_is_cut(log: Log) -> None:
+    """Of an id that is too long the beginning is logged, and that there is more."""
+    run = make_run("t" * 1000)
+    log.start(run)
+    name = log.entries[0]["task_id"]
+    assert (len(name), name[-2:]) == (200, "t…")
+
+
+def test_long_call_says_that_it_is_cut(log: Log) -> None:
+    """So does a call."""
+    log.log.in_force({object(): "c" * 10_000})
+    assert log.entries[0]["call"][-2:] == "c…"
+
+
+def test_many_events_are_counted(log: Log) -> None:
+    """Of an answer with many events, the first are logged, and how many more there are."""
+    entry = log.close(status=200, frame_type="run_task", events=["progress"] * 23, faults=["x"])
+    assert entry["events"][19:] == ["progress", "3 more"]

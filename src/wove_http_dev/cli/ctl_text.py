@@ -56,8 +56,12 @@ class CtlText:
         )
 
     def shown(self, text: str, keep: str = "") -> str:
-        """Return ``text`` escaped, as the stream can write it."""
+        """Return ``text`` escaped, as the stream can write it; of a long one the beginning, and how
+        much is left out."""
+        left_out = len(text) - LONGEST
         text = printable(text[:LONGEST], keep)
+        if left_out > 0:
+            text += f"[... {left_out:,} characters left out ...]"
         return text.encode(self._encoding, "backslashreplace").decode(self._encoding)
 
     def _painted(self, text: str, style: str) -> str:

@@ -76,7 +76,7 @@ class TextLines:
 
     def _shown(self, text: str) -> str:
         # Cut before it is escaped as well, so that a long text is not escaped first.
-        text = printable(text[:_SHOWN]).replace("…", "...")
+        text = printable(cut(text, _SHOWN)).replace("…", "...")
         return text.encode(self._encoding, "backslashreplace").decode(self._encoding)
 
     def _name(self, entry: Entry) -> str:

@@ -4,7 +4,8 @@ Tasks run in this process and print to the same terminal as its log. A terminal 
 pipe that is not read, must not stop them, and the lines of two threads must not be mixed.
 
 What cannot be done here: a process that a task starts, and code in C, write to the descriptor
-itself, so their lines can be mixed with these, and they wait for the reader.
+itself, so their lines can be mixed with these, and they wait for the reader. Where that must not
+be, :func:`kept_apart` gives them another file.
 """
 
 from __future__ import annotations
@@ -14,20 +15,34 @@ import os
 import select
 import sys
 import threading
-from collections import deque
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from wove_http_dev.client.restore import restored_by
-from wove_http_dev.runs.capture import LogHook, note
+from wove_http_dev.runs.capture import LogHook, current_run, note
 
 LIMIT = 1_000_000
-"""Bytes that may wait for the reader; what comes then is dropped, and counted."""
+"""Bytes that may wait for the reader, of tasks and as many of the log; what comes then is dropped,
+and counted."""
+BATCH = 65_536
+"""Bytes of one write, and of lines after which no more are added to it."""
 PATIENCE = 1.0
 """Seconds that the end of the command waits for a reader that reads nothing."""
 LONGEST = 65_536
 """Bytes without a line break that are kept back until their line ends."""
+_RESET = b"\x1b\\\x0f\x1b(B\x1b[0m"
+"""Ends a title or another control string that was begun (ECMA-48, 8.3.143), a character set of line
+drawings (SI; ISO 2022) and colours, hidden text included (ECMA-48, 8.3.117)."""
+_CHANGES_TERMINAL = (b"\x1b", b"\x0e", b"\xc2\x9b", b"\xc2\x9d", b"\xc2\x90")
+"""Escape, SO, and in UTF-8 the single characters for CSI, OSC and DCS."""
+
+
+def dropped_text(count: int) -> str:
+    """Return the line that says that ``count`` lines were dropped."""
+    lines = "1 line was" if count == 1 else f"{count} lines were"
+    return f"wove-http-dev: {lines} dropped: not read in time"
 
 
 class _Writer:
@@ -38,11 +53,18 @@ class _Writer:
         self._process = os.getpid()
         self._changed = threading.Condition()
         self._waiting: deque[tuple[object, bytes]] = deque()
-        self._size = 0
+        self._sizes: Counter[bool] = Counter()
+        """The bytes that wait, of the log (true) and of tasks."""
+        self._written = 0
         self._dropped = 0
         self._closed = False
         self._unfinished: object = None
         """The source of the line that has begun and not ended; ``None`` after a whole line."""
+        self._terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
+        self._changed_terminal = False
+        """Whether a task has written what may change how the terminal shows the log."""
+        self.describe_dropped: Callable[[int], str] = dropped_text
+        """Returns the line that says how many lines were dropped."""
         self._thread = threading.Thread(
             target=self._run_and_close, name="wove-http-dev-output", daemon=True
         )
@@ -59,7 +81,8 @@ class _Writer:
             self._write_safely(data)
             return
         with self._changed:
-            if self._waiting and self._size + len(data) > LIMIT:
+            log = isinstance(source, LineStream)
+            if self._sizes[log] and self._sizes[log] + len(data) > LIMIT:
                 self._dropped += max(1, data.count(b"\n"))
                 return
             self._report_dropped()
@@ -68,13 +91,13 @@ class _Writer:
 
     def _append(self, source: object, data: bytes) -> None:
         self._waiting.append((source, data))
-        self._size += len(data)
+        self._sizes[isinstance(source, LineStream)] += len(data)
 
     def _report_dropped(self) -> None:
         if self._dropped:
-            text = f"wove-http-dev: {self._dropped} lines were dropped: not read in time\n"
+            text = self.describe_dropped(self._dropped)
             self._dropped = 0
-            self._append(self, text.encode("ascii"))
+            self._append(self, f"{text}\n".encode("ascii"))
 
     def _run_and_close(self) -> None:
         try:
@@ -94,15 +117,38 @@ class _Writer:
                     self._report_dropped()
                 if not self._waiting:
                     return
-                source, data = self._waiting[0]
-            if self._unfinished not in (None, source):
-                data = b"\n" + data
-            self._unfinished = None if data.endswith(b"\n") else source
-            self._write_safely(data)
+                batch = self._batch()
+            self._write_safely(b"".join(self._parts(batch)))
             with self._changed:
-                if self._waiting:
-                    self._size -= len(self._waiting.popleft()[1])
+                for source, data in batch:
+                    if self._waiting:
+                        self._waiting.popleft()
+                    self._sizes[isinstance(source, LineStream)] -= len(data)
                 self._changed.notify_all()
+
+    def _batch(self) -> list[tuple[object, bytes]]:
+        """Return what is to be written next."""
+        batch, size = [], 0
+        for source, data in self._waiting:
+            batch.append((source, data))
+            size += len(data)
+            if size > BATCH:
+                break
+        return batch
+
+    def _parts(self, batch: list[tuple[object, bytes]]) -> Iterator[bytes]:
+        """Yield the bytes of ``batch``, so that each line begins at the left."""
+        for source, data in batch:
+            of_task = isinstance(source, tuple)
+            if self._changed_terminal and not of_task:
+                yield _RESET
+                self._changed_terminal = False
+            if self._unfinished not in (None, source):
+                yield b"\n"
+            yield data
+            self._unfinished = None if data.endswith(b"\n") else source
+            if of_task and self._terminal and any(each in data for each in _CHANGES_TERMINAL):
+                self._changed_terminal = True
 
     def _write_safely(self, data: bytes) -> None:
         with suppress(OSError, ValueError):  # the reader has ended, or the disk is full
@@ -115,24 +161,35 @@ class _Writer:
             return
         rest = memoryview(data)
         while rest:
-            written = self._file.write(rest)
+            written = self._file.write(rest[:BATCH])
             if written is None:  # another program set O_NONBLOCK on the terminal
                 select.select([], [self._file], [])
             rest = rest[written or 0 :]
+            if os.getpid() == self._process:  # in a forked child the lock may stay locked
+                with self._changed:
+                    self._written += written or 0
+                    self._changed.notify_all()
 
     def close(self) -> None:
         """Wait until everything is written, but no longer than :data:`PATIENCE` seconds for each
-        part of it: then drop the rest."""
+        :data:`BATCH` of it: then drop the rest."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-            while left := len(self._waiting):
-                if not self._changed.wait_for(lambda: len(self._waiting) < left, PATIENCE):
+            while self._waiting:
+                if not self._goes_on(self._written):
                     self._waiting.clear()
         if self._thread.ident is None:
             self._close_file()
         else:
             self._thread.join(PATIENCE)
+
+    def _goes_on(self, written: int) -> bool:
+        """Wait until more than ``written`` bytes, or everything, is written; return whether it
+        is within :data:`PATIENCE` seconds. The caller has the lock."""
+        return self._changed.wait_for(
+            lambda: self._written > written or not self._waiting, PATIENCE
+        )
 
 
 class LineStream(io.TextIOBase):
@@ -142,7 +199,8 @@ class LineStream(io.TextIOBase):
     def __init__(self, stream: TextIO, writer: _Writer) -> None:
         self._stream = stream
         self._writer = writer
-        self._parts: dict[threading.Thread, bytes] = {}
+        self._parts: dict[threading.Thread, tuple[object, bytes]] = {}
+        """The run, and the part of a line, that each thread has written."""
         self.buffer = _Bytes(self)
 
     def __del__(self) -> None:
@@ -192,29 +250,46 @@ class LineStream(io.TextIOBase):
 
     def write_bytes(self, data: bytes) -> None:
         """Like :meth:`write`, for encoded text."""
-        note(data, self.encoding)
+        note(data, self.encoding, self.flush)
+        run = current_run()
         thread = threading.current_thread()
-        for other in [each for each in list(self._parts) if not each.is_alive()]:
-            self._put(other, self._parts.pop(other, b""))
-        data = self._parts.pop(thread, b"") + data
+        self._put_ended()
+        before, part = self._parts.pop(thread, (run, b""))
+        if before is not run:  # the thread has run another task
+            self._put(thread, before, part)
+            part = b""
+        data = part + data
         end = len(data) if len(data) > LONGEST else data.rfind(b"\n") + 1
         if data[end:]:
-            self._parts[thread] = data[end:]
-        self._put(thread, data[:end])
+            self._parts[thread] = run, data[end:]
+        self._put(thread, run, data[:end])
 
     def flush(self) -> None:
-        """Write the part of a line that this thread has written."""
-        thread = threading.current_thread()
-        self._put(thread, self._parts.pop(thread, b""))
+        """Write the part of a line that this thread has written, and those of threads that have
+        ended."""
+        self._put_ended()
+        self._put_part(threading.current_thread())
 
     def end(self) -> None:
         """Write the parts of lines of all threads."""
         for thread in list(self._parts):
-            self._put(thread, self._parts.pop(thread, b""))
+            self._put_part(thread)
 
-    def _put(self, thread: threading.Thread, data: bytes) -> None:
+    def _put_ended(self) -> None:
+        for other in [each for each in list(self._parts) if not each.is_alive()]:
+            self._put_part(other)
+
+    def _put_part(self, thread: threading.Thread) -> None:
+        self._put(thread, *self._parts.pop(thread, (None, b"")))
+
+    def _put(self, thread: threading.Thread, run: object, data: bytes) -> None:
         if data:
-            self._writer.put((self, thread), data)
+            self._writer.put((self, thread, run), data)
+
+    def describe_dropped(self, describe: Callable[[int], str]) -> None:
+        """Let ``describe`` make the line that says how many lines were dropped. It has to be of
+        ASCII."""
+        self._writer.describe_dropped = describe
 
 
 class _Bytes(io.BufferedIOBase):
@@ -292,3 +367,21 @@ def _own_file(stream: TextIO) -> io.FileIO | None:
         return io.FileIO("output", "w", opener=lambda *_: os.dup(stream.fileno()))
     except (OSError, ValueError):  # no file: a stream of a test
         return None
+
+
+@contextmanager
+def kept_apart(stream: LineStream, other: LineStream) -> Iterator[None]:
+    """Let processes that tasks start, and code in C, write to the file of ``other`` what they write
+    to the descriptor of ``stream``, until the block ends. ``stream`` itself is still written."""
+    try:
+        descriptor, wanted = stream.fileno(), other.fileno()
+    except (OSError, ValueError):  # no file: a stream of a test
+        yield
+        return
+    kept = os.dup(descriptor)
+    try:
+        os.dup2(wanted, descriptor)
+        yield
+    finally:
+        os.dup2(kept, descriptor)
+        os.close(kept)

@@ -7,6 +7,7 @@ The secret is never printed, because a terminal's scrollback may be stored.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 from wove_http_dev.cli.arguments import PAGE_PORT
 from wove_http_dev.cli.log_lines import Entry, TextLines, json_line
-from wove_http_dev.cli.output import LineStream, lines_by_thread
+from wove_http_dev.cli.output import LineStream, kept_apart, lines_by_thread
 from wove_http_dev.cli.ready_file import check_ready_file, ready_file
 from wove_http_dev.cli.reload import Reloader
 from wove_http_dev.cli.running import announced, ready_fields, secret_file
@@ -65,7 +66,7 @@ def serve(
         words = _with_kept_secret(words, state)
         out = stack.enter_context(lines_by_thread())
         if log == "json":
-            stack.enter_context(redirect_stdout(sys.stderr))
+            _keep_json_apart(out, stack)
         stack.enter_context(importable(str(application)))
         ca = stack.enter_context(state.certificate_authority())
         reloader = None
@@ -76,6 +77,17 @@ def serve(
         _run(worker, entries, state, reserved=reserved, log=log, ready=ready)
     end_despite_threads(0)
     return 0
+
+
+def _keep_json_apart(out: LineStream, stack: ExitStack) -> None:
+    """Let nothing but JSON be written to ``out``, standard output, while ``stack`` lasts."""
+    stderr = sys.stderr
+    assert isinstance(stderr, LineStream)
+    stack.enter_context(kept_apart(out, stderr))
+    stack.enter_context(redirect_stdout(stderr))
+    out.describe_dropped(
+        lambda count: json_line({"time": time.time(), "event": "dropped", "lines": count})
+    )
 
 
 def _application(app_dir: Path) -> Path:

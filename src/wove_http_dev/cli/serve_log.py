@@ -14,6 +14,7 @@ from typing import Any
 
 from wove_http_dev.cli.log_lines import Entry
 from wove_http_dev.explain.remedies import remedy
+from wove_http_dev.runs.display import cut
 from wove_http_dev.runs.observer import JournalObserver
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import FINISHED, Exchange, Run
@@ -21,6 +22,8 @@ from wove_http_dev.runs.records import FINISHED, Exchange, Run
 TEXT_LIMIT = 2000
 """Characters of a text in an entry."""
 _ID_LIMIT = 200
+_EVENTS = 20
+"""Events of an answer in an entry."""
 
 
 class ServeLog(JournalObserver):
@@ -65,7 +68,7 @@ class ServeLog(JournalObserver):
             ):
                 for each, call in some.items():
                     if each not in others:
-                        self.log(event, call=call[:TEXT_LIMIT])
+                        self.log(event, call=cut(call, TEXT_LIMIT))
 
     def stopping(self, runs: Iterable[Run]) -> None:
         """Log that the service is about to stop, and the ``runs`` that have not ended."""
@@ -97,8 +100,8 @@ class ServeLog(JournalObserver):
         self.log(
             event,
             number=exchange.number,
-            run_id=exchange.run_id and exchange.run_id[:_ID_LIMIT],
-            task_id=exchange.task_id and exchange.task_id[:_ID_LIMIT],
+            run_id=exchange.run_id and cut(exchange.run_id, _ID_LIMIT),
+            task_id=exchange.task_id and cut(exchange.task_id, _ID_LIMIT),
             type=exchange.frame_type,
             method=exchange.method,
             target=exchange.target,
@@ -106,7 +109,7 @@ class ServeLog(JournalObserver):
             code=exchange.code,
             reason=self._text(exchange.refusal or exchange.error),
             hint=remedy(exchange),
-            events=exchange.events[:20],
+            events=_first(exchange.events),
             faults=exchange.faults,
             seconds=_seconds(exchange.duration),
         )
@@ -163,7 +166,12 @@ def _event_of(exchange: Exchange) -> str | None:
 
 
 def _identity(run: Run) -> Entry:
-    return {"run_id": run.run_id[:_ID_LIMIT], "task_id": run.task_id[:_ID_LIMIT]}
+    return {"run_id": cut(run.run_id, _ID_LIMIT), "task_id": cut(run.task_id, _ID_LIMIT)}
+
+
+def _first(events: list[str]) -> list[str]:
+    left_out = len(events) - _EVENTS
+    return events if left_out <= 0 else [*events[:_EVENTS], f"{left_out:,} more"]
 
 
 def _seconds(duration: float | None) -> float | None:

@@ -43,6 +43,8 @@ class Capture:
         self._characters = 0
         self._complete = True
         self._process = os.getpid()
+        self.unfinished: set[Callable[[], object]] = set()
+        """What writes the parts of lines, of each stream to which the run has written."""
         # Reentrant: a __del__ that prints can run at any allocation.
         self._lock = threading.RLock()
 
@@ -61,6 +63,11 @@ class Capture:
             if len(data) > _KEPT or len(self._end) > 2 * _KEPT:
                 self._complete = False
                 del self._end[:-_KEPT]
+
+    def end(self) -> None:
+        """Write the parts of lines that the calling thread, whose body has ended, has written."""
+        for flush in list(self.unfinished):
+            flush()
 
     def text(self) -> str:
         """Return what was written, at most :data:`LIMIT` characters and a note of how many are left
@@ -94,9 +101,15 @@ def capturing_context(capture: Capture) -> contextvars.Context:
     return context
 
 
-def note(data: bytes, encoding: str) -> None:
+def current_run() -> object:
+    """Return what stands for the run whose body the calling code is; ``None`` if it is none's."""
+    return _current.get()
+
+
+def note(data: bytes, encoding: str, flush: Callable[[], object] | None = None) -> None:
     """Add ``data``, which the calling code has written to a stream with ``encoding``, to its
-    run, if it has one."""
+    run, if it has one. ``flush`` is called when the body has ended: it writes the part of a line
+    that its thread has written."""
     capture = _current.get()
     if capture is None:
         return
@@ -104,6 +117,8 @@ def note(data: bytes, encoding: str) -> None:
     if encoding.lower() not in ("utf-8", "utf8", "ascii"):
         data = data.decode(encoding, "replace").encode("utf-8", "replace")
     capture.write(data)
+    if flush is not None:
+        capture.unfinished.add(flush)
 
 
 class LogHook:

@@ -97,7 +97,10 @@ class RunDisplay:
         return capturing_context(self._run._capture)
 
     def body_ended(self) -> None:
-        """Count what the body has written, if its run was answered before."""
+        """Write the parts of lines that the body has written, before the log says that it has
+        ended; count what it has written, if its run was answered before."""
+        if self._run._capture is not None:
+            self._run._capture.end()
         if self._run.state in FINISHED:
             self._journal.update_run(self._run)
 
