@@ -162,7 +162,8 @@ def test_invalid_assert_ran_is_a_usage_error(worker: HttpWorker, words: dict[str
         ),
         (
             lambda worker: worker.inject("slow-response", delay="soon"),
-            "slow-response: delay takes a number of seconds, 0 or more, not 'soon'",
+            "slow-response: delay takes a number of seconds, 0 or more, or a distribution such as"
+            " 0.1..0.5, not 'soon'",
         ),
     ],
 )

@@ -2,8 +2,8 @@
 
 A field is declared with :func:`field`. Its values are checked, parsed from text and shown in help
 texts, and it can become a command line flag. A user's own fault may also have plain defaults; a
-field whose annotation has other types than ``int``, ``float``, ``str``, ``bool`` and ``None`` is
-not checked.
+field whose annotation has other types than ``int``, ``float``, ``str``, ``bool``, ``None`` and
+subclasses of :class:`TextValue` is not checked.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.secret import HIDDEN, hide
@@ -34,6 +34,28 @@ LONGEST = 1e9
 """Seconds. Longer times (32 years) are refused: no wait and no socket can have one above 9.2e9."""
 SHOWN = 200
 """Characters of a value that a message shows."""
+
+
+class TextValue:
+    """Base class of further types of values that a field may have, each with a form as text:
+    ``str`` returns it, and :meth:`from_text` reads it. Shell words need no quotes in it."""
+
+    phrase: ClassVar[str] = "a value"
+    """The values of the type in words, for messages."""
+    short: ClassVar[str] = "a value"
+    """The same, shorter, for help texts."""
+
+    @classmethod
+    def from_text(cls, text: str) -> TextValue | None:
+        """Return the value that ``text`` writes; ``None`` if it is not meant as one. Raises
+        :class:`UsageError` for one that is written wrongly."""
+        raise NotImplementedError
+
+    def misfit(self, field: TypedField) -> str:
+        """Return why ``field``, with its bounds, cannot have this value; empty if it can."""
+        return ""
+
+
 _TRUE = ("true", "yes", "1", "on")
 _FALSE = ("false", "no", "0", "off")
 
@@ -50,13 +72,16 @@ def field(
     metavar: str = "",
     secret: bool = False,
     side: str = "",
+    each_wait: bool = False,
 ) -> T:
     """Declare a field of a frozen dataclass.
 
     ``doc`` is one line of documentation. A number must be finite, between ``least`` and ``most``,
     and greater than ``above``. ``metavar`` is the placeholder for the value in help texts (default:
     made from the unit or the type). The value of a ``secret`` field is shown neither in the
-    ``repr`` nor in a message. ``side`` groups the fields of one dataclass.
+    ``repr`` nor in a message. ``side`` groups the fields of one dataclass. ``each_wait`` is for a
+    fault's field of the type ``Duration``: a distribution is drawn anew by each ``wait()``, and not
+    once for each request.
     """
     facts = {
         "doc": doc,
@@ -68,6 +93,7 @@ def field(
         "given_metavar": metavar,
         "secret": secret,
         "side": side,
+        "each_wait": each_wait,
     }
     metadata = {**facts, _DECLARED: tuple(facts)}
     declared: T = dataclasses.field(default=default, repr=not secret, metadata=metadata)
@@ -94,6 +120,7 @@ class TypedField:
     given_metavar: str = ""
     secret: bool = False
     side: str = ""
+    each_wait: bool = False
 
     @property
     def default(self) -> Any:
@@ -111,6 +138,11 @@ class TypedField:
         return type(None) in self.kinds
 
     @property
+    def text_kinds(self) -> tuple[type[TextValue], ...]:
+        """The allowed types that have a form of their own as text."""
+        return tuple(kind for kind in self.kinds if issubclass(kind, TextValue))
+
+    @property
     def accepts(self) -> str:
         """The allowed values in words: ``a number of seconds above 0, or none``."""
         phrase = next((_PHRASES[kind] for kind in self.kinds if kind in _PHRASES), "a number")
@@ -118,13 +150,15 @@ class TypedField:
             phrase = " or ".join(filter(None, [", ".join(self.choices[:-1]), self.choices[-1]]))
         elif phrase.endswith("number"):
             phrase += (f" of {self.unit}" if self.unit else "") + self.bounds
+        phrase = ", or ".join([phrase, *(kind.phrase for kind in self.text_kinds)])
         return f"{phrase}, or none" if self.optional else phrase
 
     @property
     def bounds(self) -> str:
         """The bounds of a number, as the end of a phrase: ``, 1 or more``."""
         if self.above is not None:
-            return f" above {_plain(self.above)}"
+            most = f" and at most {_plain(self.most)}" if self.most < math.inf else ""
+            return f" above {_plain(self.above)}{most}"
         if self.most < math.inf:
             return f" between {_plain(self.least)} and {_plain(self.most)}"
         return f", {_plain(self.least)} or more" if self.least > -math.inf else ""
@@ -139,9 +173,10 @@ class TypedField:
         return next((_METAVARS[kind] for kind in self.kinds if kind in _METAVARS), "VALUE")
 
     def help(self, default: Any = None) -> str:
-        """Return the help text: the documentation, the bounds of a number that has two, and
-        ``default``."""
+        """Return the help text: the documentation, the bounds of a number that has two, further
+        kinds of values, and ``default``."""
         text = f"{self.doc} ({self.bounds.strip()})" if self.most < math.inf else self.doc
+        text = "; or ".join([text, *(kind.short for kind in self.text_kinds)])
         if default is not None and "default" not in text:
             text += f" (default: {default})"
         return text
@@ -154,7 +189,8 @@ class TypedField:
         text = "none" if value is None else _safely(str, value)
         if value is not None and self._reads_as_none(text):
             text = f'"{text}"'
-        return f"{self.name}={text if value is None else shlex.quote(text)}"
+        bare = value is None or isinstance(value, TextValue)
+        return f"{self.name}={text if bare else shlex.quote(text)}"
 
     def _differs(self, value: Any) -> bool:
         try:
@@ -176,6 +212,8 @@ class TypedField:
         """Convert ``text`` to a value and check it. Raises :class:`UsageError`."""
         try:
             value = self._value(text)
+        except UsageError as exc:
+            raise UsageError(f"{owner and owner + ': '}{self.name}={exc}") from None
         except ValueError:
             refusal = self._refusal(text)
             raise UsageError(f"{owner and owner + ': '}{self.name} {refusal}") from None
@@ -210,7 +248,18 @@ class TypedField:
             return f"takes {phrase}, not a number of more than 18 digits"
         elif self._is_too_long(value):
             phrase += f", at most {_plain(LONGEST)}"
-        return f"takes {phrase}, not {_safely(repr, value)}"
+        if isinstance(value, TextValue) and self._has_type(value):
+            return f"takes {phrase}; {_safely(str, value)} {value.misfit(self)}"
+        return f"takes {phrase}, not {_safely(repr, value)}{self._as_value(value)}"
+
+    def _as_value(self, text: Any) -> str:
+        """Return how to write a :class:`TextValue` that was given as ``text`` where a value is
+        wanted."""
+        try:
+            found = [kind.from_text(text) for kind in self.text_kinds if isinstance(text, str)]
+        except UsageError:
+            return ""
+        return next((f"; as a value it is {each!r}" for each in found if each is not None), "")
 
     def _is_too_long(self, value: Any) -> bool:
         return self.unit == "seconds" and isinstance(value, (int, float)) and value > LONGEST
@@ -220,6 +269,8 @@ class TypedField:
             return True
         if self.kinds and not self._has_type(value):
             return False
+        if isinstance(value, TextValue):
+            return not value.misfit(self)
         if self.choices:
             return value in self.choices
         if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -243,6 +294,9 @@ class TypedField:
             return text[1:-1]
         if bool in self.kinds and text.lower() in (*_TRUE, *_FALSE):
             return text.lower() in _TRUE
+        for kind in self.text_kinds:
+            if (value := kind.from_text(text)) is not None:
+                return value
         for number in (float, int):
             if number in self.kinds:
                 return number(text)
@@ -319,7 +373,13 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
 def _kinds(hint: Any) -> tuple[type, ...]:
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     kinds = typing.get_args(hint) if union else (hint,)
-    return kinds if all(kind in (*_PHRASES, type(None)) for kind in kinds) else ()
+    return kinds if all(map(_is_known, kinds)) else ()
+
+
+def _is_known(kind: Any) -> bool:
+    return kind in (*_PHRASES, type(None)) or (
+        isinstance(kind, type) and issubclass(kind, TextValue)
+    )
 
 
 def _is_too_large(value: Any) -> bool:

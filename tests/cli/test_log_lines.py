@@ -24,6 +24,7 @@ ENDED: dict[str, Any] = {
     "error_place": None,
     "stubbed": False,
     "faults": [],
+    "drawn": {},
     "seconds": 0.057,
 }
 REQUEST: dict[str, Any] = {
@@ -41,6 +42,7 @@ REQUEST: dict[str, Any] = {
     "hint": "give it one",
     "events": [],
     "faults": [],
+    "drawn": {},
     "seconds": None,
 }
 FAULTS = ["slow-response", "truncated-body"]
@@ -169,7 +171,7 @@ LONG: dict[str, dict[str, Any]] = {
     "error": {"error": "x" * 5000, "error_place": "y" * 5000},
     "task": {"task_id": "x" * 5000},
     "run": {"run_id": "x" * 5000},
-    "faults": {"faults": ["x" * 5000]},
+    "faults": {"faults": ["x" * 5000], "drawn": {}},
     "wide": {"args": "報" * 5000, "result": "告" * 5000},
     "control": {"args": "\x1b" * 5000},
 }

@@ -11,7 +11,7 @@ import pytest
 
 import wove_http_dev
 from wove_http_dev import faults
-from wove_http_dev.faults import FAULTS, Fault, SlowResponse
+from wove_http_dev.faults import FAULTS, Duration, Fault, SlowResponse
 from wove_http_dev.faults.fault import STAGES, Recipe, Worker
 from wove_http_dev.faults.run import SlowResponse as OfItsStage
 
@@ -152,7 +152,7 @@ def test_every_class_can_be_imported(name: str) -> None:
 
 def test_an_imported_class_has_its_type() -> None:
     """A type checker knows the fields of a class imported from the package."""
-    delay: float = SlowResponse(delay=2.0).delay
+    delay: Duration = SlowResponse(delay=2.0).delay
     assert (SlowResponse, delay) == (OfItsStage, 2.0)
 
 

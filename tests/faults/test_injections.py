@@ -24,7 +24,8 @@ from tests.support import run_frame
 from wove_http_dev import HttpWorker
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.fault import NO_FAULT, Fault
-from wove_http_dev.faults.injections import REDIRECTED_KEPT, Injection, Injections, Plan
+from wove_http_dev.faults.injections import REDIRECTED_KEPT, Injection, Injections
+from wove_http_dev.faults.plan import Plan
 from wove_http_dev.faults.selector import Selector
 from wove_http_dev.protocol.claim import Claim
 from wove_http_dev.pytest_plugin import WorkerFactory
@@ -99,7 +100,7 @@ def inject(injections: Injections, *faults: Fault, **selector: Any) -> Injection
 
 def hits(injections: Injections, count: int, data: bytes = body()) -> list[bool]:
     """Whether each of ``count`` requests is hit."""
-    return [bool(injections.plan_request(Claim(data)).chosen) for _ in range(count)]
+    return [bool(injections.plan_request(Claim(data)).names) for _ in range(count)]
 
 
 class TestPlan:
@@ -301,7 +302,7 @@ class TestConnections:
     def test_counts_connections(self, injections: Injections) -> None:
         """``times`` and ``after`` count connections."""
         inject(injections, OnAccept(), after=1, times=1)
-        chosen = [bool(injections.plan_connection().chosen) for _ in range(3)]
+        chosen = [bool(injections.plan_connection().names) for _ in range(3)]
         assert chosen == [False, True, False]
 
     def test_listener_state(self, injections: Injections) -> None:

@@ -17,6 +17,9 @@ from wove_http_dev.faults.selector import Selector
 from wove_http_dev.faults.text import expand_marker_words, parse_fault, read_injection, without
 from wove_http_dev.fields import field
 
+OR = ", or a distribution such as 0.1..0.5"
+"""What a field that takes a duration takes as well."""
+
 
 @dataclass(frozen=True)
 class SlowThing(Fault):
@@ -249,12 +252,12 @@ def test_an_invalid_value(text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("name", "field", "value", "wanted"),
     [
-        ("slow-response", "delay", "2", "a number of seconds, 0 or more"),
+        ("slow-response", "delay", "2", f"a number of seconds, 0 or more{OR}"),
         ("status", "code", 503.0, "a whole number between 200 and 599"),
         ("status", "code", True, "a whole number between 200 and 599"),
         ("status", "reason", 3, "text, or none"),
         ("reject-auth", "status", "x", "a whole number between 400 and 599"),
-        ("stall-mid-body", "seconds", "x", "a number of seconds, 0 or more, or none"),
+        ("stall-mid-body", "seconds", "x", f"a number of seconds, 0 or more{OR}, or none"),
     ],
 )
 def test_a_value_of_another_type(name: str, field: str, value: object, wanted: str) -> None:

@@ -470,6 +470,7 @@ class TestFaults:
             "name": "code",
             "type": "integer",
             "default": 503,
+            "distribution": False,
             "unit": "",
             "doc": "HTTP status",
             "choices": [],

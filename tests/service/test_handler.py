@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 from tests.support import TIMEOUT, HttpResponse, parse_responses, read_all, request_bytes
+from wove_http_dev.faults.distributions import Duration
 from wove_http_dev.faults.fault import Wire
-from wove_http_dev.faults.injections import NO_PLAN, Plan
+from wove_http_dev.faults.plan import NO_PLAN, Plan
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.messages import Reply, Request
 from wove_http_dev.service.limits import Limits
@@ -46,13 +47,11 @@ class Echo:
         self.reply = Reply(body=request.body if refusal is None else refusal.reason.encode())
         return self
 
-    def connection_failed(
-        self, error: str, *, code: str, status: int | None, faults: list[str]
-    ) -> None:
+    def connection_failed(self, error: str, *, code: str, status: int | None, plan: Plan) -> None:
         """Note the code."""
         self.asked.append(code)
 
-    def service_failed(self, exc: BaseException, faults: Sequence[str] = ()) -> None:
+    def service_failed(self, exc: BaseException, plan: Plan = NO_PLAN) -> None:
         """Note the error."""
         self.asked.append(repr(exc))
 
@@ -68,7 +67,7 @@ class Echo:
         """Note the error."""
         self.asked.append(repr(exc))
 
-    def wait(self, seconds: float | None) -> bool:
+    def wait(self, seconds: Duration | None) -> bool:
         """Do not wait."""
         return True
 

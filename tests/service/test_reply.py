@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from wove_http_dev.faults.injections import NO_PLAN
+from wove_http_dev.faults.plan import NO_PLAN
 from wove_http_dev.protocol.messages import Reply
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.records import Exchange

@@ -12,6 +12,7 @@ from werkzeug.datastructures import Headers
 from tests.run_records import make_run
 from tests.support import answer
 from wove_http_dev.errors import HungUpError
+from wove_http_dev.faults.distributions import Duration
 from wove_http_dev.protocol.authenticator import SIGNED_HEADERS, Authenticator, sign
 from wove_http_dev.protocol.credentials import credentials
 from wove_http_dev.protocol.frames import CancelTask, RunTask, loads
@@ -28,7 +29,7 @@ from wove_http_dev.service.stages import AuthStage, CancelStage, RunStage
 SECRET, NOW, TARGET, BODY = "correct-horse", 1_700_000_000.0, "/wove/tasks", b"{}"
 
 
-def never_wait(seconds: float | None) -> bool:
+def never_wait(seconds: Duration | None) -> bool:
     """A wait that ends at once."""
     return False
 

@@ -93,7 +93,7 @@ class CtlText:
         outcome = run["error"] or run["result"]
         if outcome is not None and run["error_place"]:
             outcome = f"{outcome} ({run['error_place']})"
-        notes = [f"[fault: {', '.join(run['faults'])}]"] if run["faults"] else []
+        notes = [f"[fault: {run['faults_text']}]"] if run["faults"] else []
         notes += ["[stub]"] if run["stubbed"] else []
         words = [run["args"] or "", "" if outcome is None else f"-> {outcome}", *notes]
         return self.shown(" ".join(filter(None, words)))
@@ -112,7 +112,7 @@ class CtlText:
         if run["executions"] != 1:
             yield from self._field("executed", f"{run['executions']} times")
         yield from self._field("held by", ", ".join(run["held_by"]))
-        yield from self._field("faults", ", ".join(run["faults"]))
+        yield from self._field("faults", run["faults_text"])
         yield from self._field("key", run.get("delivery_key"))  # an older serve has none
         yield from self._field("exchanges", ", ".join(map(str, run["exchanges"])))
         yield from self._field("arguments", run["args"])
@@ -224,7 +224,17 @@ class Tail:
 
 
 def _run_entry(run: Json) -> Entry | None:
-    names = ("run_id", "task_id", "args", "result", "error", "error_place", "faults", "stubbed")
+    names = (
+        "run_id",
+        "task_id",
+        "args",
+        "result",
+        "error",
+        "error_place",
+        "faults",
+        "drawn",
+        "stubbed",
+    )
     entry = {name: run[name] for name in names}
     if run["initial_value"] and run["state"] in ("received", "held", "running", "succeeded"):
         return None
@@ -252,7 +262,7 @@ def _exchange_entry(exchange: Json) -> Entry | None:
         return None
     names = (
         *("number", "run_id", "task_id", "method", "target"),
-        *("status", "events", "faults", "hint"),
+        *("status", "events", "faults", "drawn", "hint"),
     )
     return {
         **{name: exchange[name] for name in names},

@@ -138,5 +138,5 @@ class _Requests(JournalObserver):
         answer = ", ".join(event.removeprefix("task_") for event in events)
         self._screen.show_request(
             f"{exchange.frame_type} {exchange.task_id}: {exchange.status} {answer}".rstrip(),
-            ", ".join(exchange.faults),
+            exchange.faults_text,
         )

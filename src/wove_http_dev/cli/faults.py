@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from wove_http_dev.errors import UsageError
-from wove_http_dev.faults import FAULTS, behaviour
+from wove_http_dev.faults import DISTRIBUTIONS, FAULTS, behaviour
+from wove_http_dev.faults.distributions import takes_distribution
 from wove_http_dev.faults.fault import STAGES
 from wove_http_dev.faults.selector import Selector
 from wove_http_dev.faults.text import named_fault
@@ -50,6 +51,9 @@ def _print_fault(name: str) -> None:
     print(f"{kind.name}  (stage {kind.stage})\n\n{kind.summary()}\n")
     lines = _field_lines(kind)
     print("fields:" if lines else "no fields", *lines, sep="\n  ")
+    if any(map(takes_distribution, fields_of(kind).values())):
+        forms = [each.example for each in DISTRIBUTIONS.values()]
+        print("a distribution, drawn for each request by the seed:", *forms, sep="\n  ")
     if kind.needs:
         print("needs a worker with", ", ".join(f"{w}={v!r}" for w, v in kind.needs.items()))
     if kind.crashes:

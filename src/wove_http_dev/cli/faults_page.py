@@ -66,7 +66,8 @@ def _family(stage: str, rows: dict[str, behaviour.Row], wove: str) -> str:
 def _row(kind: type[Fault], row: behaviour.Row, wove: str) -> str:
     what = [_cell(kind.summary())]
     what += [
-        f"`{each.written(each.default)}`: {_cell(each.doc)}" for each in fields_of(kind).values()
+        f"`{each.written(each.default)}`: {_cell(_field_doc(each))}"
+        for each in fields_of(kind).values()
     ]
     if kind.needs:
         needs = ", ".join(f"`{word}={wanted!r}`" for word, wanted in kind.needs.items())
@@ -77,6 +78,10 @@ def _row(kind: type[Fault], row: behaviour.Row, wove: str) -> str:
     if why is not None:
         what.append(f"Wove itself cannot contain it: {_cell(why)}.")
     return f"| `{kind.name}` | {'<br>'.join(what)} | {_cell(kind.effect)} | {_measured(row)} |"
+
+
+def _field_doc(each: TypedField) -> str:
+    return "; or ".join([each.doc, *(kind.short for kind in each.text_kinds)])
 
 
 def _measured(row: behaviour.Row) -> str:

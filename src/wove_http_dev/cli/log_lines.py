@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from wove_http_dev.printable import printable
+from wove_http_dev.runs.records import faults_text
 
 Entry = dict[str, Any]
 
@@ -137,7 +138,7 @@ def _notes(entry: Entry) -> list[str]:
     if entry.get("stubbed"):
         notes.append("[stub]")
     if entry.get("faults"):
-        notes.append(f"[fault: {', '.join(entry['faults'])}]")
+        notes.append(f"[fault: {faults_text(entry['faults'], entry['drawn'])}]")
     return notes
 
 

@@ -111,6 +111,7 @@ class ServeLog(JournalObserver):
             hint=remedy(exchange),
             events=_first(exchange.events),
             faults=exchange.faults,
+            drawn=exchange.drawn,
             seconds=_seconds(exchange.duration),
         )
 
@@ -139,6 +140,7 @@ class ServeLog(JournalObserver):
                 error=self._text(run.error_text),
                 stubbed=run.stubbed,
                 faults=run.faults,
+                drawn=run.drawn,
                 seconds=_seconds(run.duration),
             )
 

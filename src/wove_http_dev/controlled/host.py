@@ -6,7 +6,6 @@ What changes here is sent to the control API, and what happens there is fetched 
 
 from __future__ import annotations
 
-import hashlib
 import math
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -192,17 +191,9 @@ class ControlledHost:
             times=selector.times,
             after=selector.after or None,
             probability=selector.probability if selector.probability < 1 else None,
-            seed=self._seed(injection),
+            seed=injection.seed if injection.draws_by_run else injection.selector.seed,
             initial_values=selector.initial_values or None,
         )
-
-    def _seed(self, injection: Injection) -> int | None:
-        """The seed of an injection; of one without a seed of its own, that of this test session."""
-        if not injection.draws_by_run:
-            return injection.selector.seed
-        faults = self._state.faults
-        words = f"{faults.seed}|{faults.label}|{injection.number}".encode("utf-8", "surrogatepass")
-        return int.from_bytes(hashlib.sha256(words).digest()[:6], "big")
 
     def _stub(self, stub: Stub) -> dict[str, Any]:
         assert isinstance(stub.source, JsonAnswer)

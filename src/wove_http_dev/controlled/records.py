@@ -28,6 +28,7 @@ _EXCHANGE_FIELDS = (
     "code",
     "status",
     "faults",
+    "drawn",
     "events",
     "error",
     "internal_error",
@@ -101,7 +102,7 @@ class ControlledRun(Run):
         self.answered = record["answered"]
         self.cancel_requested = record["cancel_requested"]
         self.executions, self.stubbed = record["executions"], record["stubbed"]
-        self.faults = list(record["faults"])
+        self.faults, self.drawn = list(record["faults"]), dict(record["drawn"])
         self.args_text = record["args"]
         self._held_by = tuple(record["held_by"])
         if state in FINISHED and state != "lost":

@@ -100,12 +100,12 @@ def _why_open(state: HostState, run: Run, stack: Callable[[str], str]) -> list[s
     if run.state == "running":
         return [f"{_named(run)} is running; its body is here:" if body else _running(run), *body]
     if run.faults:
-        return [f"{_named(run)} is stalled by the fault {', '.join(run.faults)}"]
+        return [f"{_named(run)} is stalled by the fault {run.faults_text}"]
     return [f"{_named(run)} has not started"]
 
 
 def _running(run: Run) -> str:
-    by = f" (fault: {', '.join(run.faults)})" if run.faults else ""
+    by = f" (fault: {run.faults_text})" if run.faults else ""
     return f"{_named(run)} is running{by}"
 
 
@@ -117,10 +117,10 @@ def _unanswered(journal: Journal) -> list[str]:
             continue
         name = _name(exchange.task_id or "", exchange.run_id)
         if exchange.duration is None and exchange.status is not None:
-            by = f", because of the fault {', '.join(exchange.faults)}" if exchange.faults else ""
+            by = f", because of the fault {exchange.faults_text}" if exchange.faults else ""
             lines.append(f"{name} has ended, but its answer is still being written{by}")
         elif exchange.status == 200 and not set(TERMINAL_TYPES) & set(exchange.events):
-            by = f" (fault: {', '.join(exchange.faults)})" if exchange.faults else ""
+            by = f" (fault: {exchange.faults_text})" if exchange.faults else ""
             lines.append(f"{name} was answered without a terminal frame{by}")
     return [*lines[:SHOWN], *_rest(len(lines) - SHOWN, "such runs")]
 

@@ -9,6 +9,16 @@ from wove_http_dev.faults import auth, connection, events, response, run, wire
 from wove_http_dev.faults.auth import *
 from wove_http_dev.faults.catalogue import FAULTS
 from wove_http_dev.faults.connection import *
+from wove_http_dev.faults.distributions import (
+    DISTRIBUTIONS,
+    Distribution,
+    Duration,
+    Exponential,
+    LogNormal,
+    Normal,
+    Uniform,
+    drawn,
+)
 from wove_http_dev.faults.events import *
 from wove_http_dev.faults.fault import (
     AuthStage,
@@ -32,22 +42,30 @@ from wove_http_dev.protocol.messages import Reply, Request
 from wove_http_dev.runs.outcome import Outcome
 
 __all__ = [
+    "DISTRIBUTIONS",
     "FAULTS",
     "AuthStage",
     "CancelStage",
     "Connection",
+    "Distribution",
+    "Duration",
     "Event",
     "EventsStage",
+    "Exponential",
     "Fault",
+    "LogNormal",
+    "Normal",
     "Outcome",
     "Recipe",
     "Reply",
     "Request",
     "ResponseStage",
     "RunStage",
+    "Uniform",
     "Verdict",
     "Wire",
     "Worker",
+    "drawn",
     "field",
 ]
 __all__ += connection.__all__

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from wove_http_dev.faults.distributions import Duration, drawn
 from wove_http_dev.faults.fault import AuthStage, Fault
 from wove_http_dev.fields import field
 from wove_http_dev.protocol.authenticator import Step, Verdict
@@ -55,10 +56,10 @@ class ClockSkew(Fault):
     stage: ClassVar[str] = "auth"
     effect: ClassVar[str] = _REFUSED
     needs: ClassVar[Mapping[str, Any]] = {"security": "signed"}
-    seconds: float = field(600.0, "seconds that the worker's clock is ahead", "seconds")
+    seconds: Duration = field(600.0, "seconds that the worker's clock is ahead", "seconds")
 
     def on_auth(self, stage: AuthStage) -> Verdict:
-        return stage.proceed(clock_offset=self.seconds)
+        return stage.proceed(clock_offset=drawn(self.seconds))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import trustme
 
 from wove_http_dev.errors import UsageError
+from wove_http_dev.faults.distributions import Duration
 from wove_http_dev.faults.fault import Connection, Fault, Worker
 from wove_http_dev.fields import field
 from wove_http_dev.options import Host
@@ -76,7 +77,7 @@ class HandshakeStall(_TlsFault):
         "a transport error after the executor's timeout (the handshake operation timed out);"
         " a hang without one"
     )
-    seconds: float | None = field(
+    seconds: Duration | None = field(
         None, "seconds to wait before closing (none: until released)", "seconds"
     )
 

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol
 
 from wove_http_dev.errors import UsageError
+from wove_http_dev.faults.distributions import Duration
 from wove_http_dev.fields import changed, check_fields, hide_secret_fields
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.frames import Event
@@ -33,9 +34,11 @@ _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 class Waiting(Protocol):
     """What the objects of all stages can do: wait, at the longest until the end of the test."""
 
-    def wait(self, seconds: float | None) -> bool:
+    def wait(self, seconds: Duration | None) -> bool:
         """Block for ``seconds`` (``None``: until released). Returns true if it was released early:
-        by ``Injection.remove()``, ``reset()``, ``stop()`` or the end of the test."""
+        by ``Injection.remove()``, ``reset()``, ``stop()`` or the end of the test.
+
+        A distribution is drawn anew by each call."""
 
 
 class Connection(Waiting, Protocol):
@@ -186,6 +189,11 @@ class Fault:
     The first paragraph of a subclass's docstring is its summary. Values must have the annotated
     type; numbers must be finite, not negative and within the bounds of their
     :func:`fields.field`. Otherwise :class:`UsageError` is raised.
+
+    A field with the annotation ``Duration`` takes a number of seconds or a distribution of them.
+    When the fault hits a request, its method is called on a copy of it, in which each distribution
+    is replaced by a number drawn from it. (For a type checker, ``drawn(self.delay)`` is that
+    number; ``wait(self.delay)`` needs no such call.)
     """
 
     name: ClassVar[str] = "none"

@@ -8,15 +8,17 @@ before a request was accepted is always considered.
 
 from __future__ import annotations
 
+import hashlib
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from wove_http_dev.call_site import call_site
 from wove_http_dev.errors import UsageError, cannot_travel
-from wove_http_dev.faults.fault import NO_FAULT, STAGES, Fault
+from wove_http_dev.faults.distributions import distributions_of
+from wove_http_dev.faults.fault import Fault
+from wove_http_dev.faults.plan import NO_PLAN, Plan
 from wove_http_dev.faults.selector import CLAIM_LIMIT, Selector
 from wove_http_dev.fields import changed, fields_of
 from wove_http_dev.printable import shortened
@@ -167,66 +169,40 @@ class Injection:
     def draws_by_run(self) -> bool:
         """Whether random decisions use the test session's seed, because the injection has none of
         its own."""
-        return self.selector.probability < 1.0 and self.selector.seed is None
+        is_random = self.selector.probability < 1.0 or any(map(distributions_of, self.faults))
+        return is_random and self.selector.seed is None
+
+    @property
+    def seed(self) -> int:
+        """The seed of the random decisions: the injection's own, or a number made from that of the
+        test session together with the test and the index of the injection."""
+        if self.selector.seed is not None:
+            return self.selector.seed
+        faults = self._injections
+        words = f"{faults.seed}|{faults.label}|{self._number}".encode("utf-8", "surrogatepass")
+        return int.from_bytes(hashlib.sha256(words).digest()[:6], "big")
 
     def _decide(self) -> bool:
-        """Count a request that matches, and return whether it is hit.
-
-        The k-th decision depends on k and on a seed: the injection's own, or that of the test
-        session together with the test and the index of the injection.
-        """
+        """Count a request that matches, and return whether it is hit. The k-th decision depends on
+        k and :attr:`seed`."""
         self._seen += 1
         if self._seen <= self.selector.after:
             self._note(f"let through: {self._seen} of after={self.selector.after}")
             return False
         if self.selector.probability < 1.0:
-            injections = self._injections
-            seed = (
-                f"{injections.seed}|{injections.label}|{self._number}"
-                if self.draws_by_run
-                else self.selector.seed
-            )
-            chance = random.Random(f"{seed}|{self._seen}").random()
+            chance = random.Random(f"{self.seed}|{self._seen}").random()
             if chance >= self.selector.probability:
                 self._note(f"let through by probability={self.selector.probability}")
                 return False
         self._hits += 1
         return True
 
-
-@dataclass
-class Plan:
-    """The faults that act on one exchange: at most one for each stage."""
-
-    chosen: dict[str, tuple[Fault, Injection]] = field(default_factory=dict)
-
-    def fault(self, stage: str) -> Fault:
-        """Return the fault to apply at ``stage`` of the request, or the null fault (which changes
-        nothing) if none hits it there."""
-        entry = self.chosen.get(stage)
-        return entry[0] if entry is not None else NO_FAULT
-
-    def injection(self, stage: str) -> Injection | None:
-        """Return the injection of the fault of ``stage``; ``None`` for the null fault."""
-        entry = self.chosen.get(stage)
-        return entry[1] if entry is not None else None
-
-    def wait(self, stage: str) -> Callable[[float | None], bool]:
-        """Return the function with which the fault of ``stage`` waits."""
-        entry = self.chosen.get(stage)
-        return entry[1].wait if entry is not None else _no_wait
-
-    @property
-    def names(self) -> list[str]:
-        """The names of the faults, in the order of the stages."""
-        return [self.chosen[stage][0].name for stage in STAGES if stage in self.chosen]
-
-
-def _no_wait(seconds: float | None) -> bool:
-    return True
-
-
-NO_PLAN = Plan()
+    def _act(self, plan: Plan) -> None:
+        """Let the faults act on the exchange of ``plan``. What is drawn for the k-th hit depends on
+        k and :attr:`seed`, and not on ``probability``."""
+        seed = f"{self.seed}|hit {self._hits}"
+        for fault in self.faults:
+            plan.add(fault, self, seed)
 
 
 def check_together(faults: tuple[Fault, ...], selector: Selector) -> None:
@@ -349,13 +325,13 @@ class Injections:
     def _consider(self, injection: Injection, claim: Claim | None, plan: Plan) -> None:
         miss = injection.selector.mismatch(claim, injection.faults, self.clean)
         stages = [fault.stage for fault in injection.faults]
-        taken = [plan.chosen[stage][1] for stage in stages if stage in plan.chosen]
-        if miss is None and taken:
-            miss = f"an earlier injection took the request: {taken[0]!r}"
+        taken = next(filter(None, map(plan.injection, stages)), None)
+        if miss is None and taken is not None:
+            miss = f"an earlier injection took the request: {taken!r}"
         if miss is not None:
             injection._note(miss)
         elif injection._decide():
-            plan.chosen.update({fault.stage: (fault, injection) for fault in injection.faults})
+            injection._act(plan)
         self.on_decision(injection)
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from wove_http_dev.faults.distributions import Duration, drawn
 from wove_http_dev.faults.fault import Fault, ResponseStage
 from wove_http_dev.fields import field
 from wove_http_dev.protocol.messages import REASONS, Reply, json_reply
@@ -42,7 +43,7 @@ class Status(_ResponseFault):
         _TRANSPORT + "HTTPError; the body is thrown away, the reason phrase is shown"
     )
     code: int = field(503, "HTTP status", least=200, most=599)
-    retry_after: float | None = field(
+    retry_after: Duration | None = field(
         None, "seconds in a Retry-After header (none: no such header)", "seconds"
     )
     reason: str | None = field(None, "reason phrase (none: the usual one of the status)")
@@ -51,7 +52,7 @@ class Status(_ResponseFault):
         answer = json_reply(self.code, {"error": "by a fault"})
         answer.reason = self.reason
         if self.retry_after is not None:
-            answer.headers.append(("Retry-After", f"{self.retry_after:g}"))
+            answer.headers.append(("Retry-After", f"{drawn(self.retry_after):g}"))
         return answer
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from wove_http_dev.errors import RefusedError, UnavailableError
+from wove_http_dev.faults.distributions import Duration, drawn
 from wove_http_dev.faults.fault import CancelStage, Fault, RunStage
 from wove_http_dev.fields import field
 from wove_http_dev.protocol.frames import Event
@@ -47,7 +48,7 @@ class SlowResponse(_RunFault):
         "the executor's timeout, if shorter, ends it as a transport error; a delivery_timeout, if"
         " shorter, as DeliveryTimeoutError; else the result arrives late"
     )
-    delay: float = field(1.0, "seconds to wait before the task starts", "seconds")
+    delay: Duration = field(1.0, "seconds to wait before the task starts", "seconds")
 
     def on_run(self, stage: RunStage) -> Outcome:
         stage.wait(self.delay)
@@ -133,10 +134,10 @@ class Saturated(_RunFault):
     effect: ClassVar[str] = (
         "a transport error: HTTP Error 503; Retry-After is ignored, retries follow at once"
     )
-    retry_after: float = field(1.0, "seconds in the Retry-After header", "seconds")
+    retry_after: Duration = field(1.0, "seconds in the Retry-After header", "seconds")
 
     def on_run(self, stage: RunStage) -> Outcome:
-        raise UnavailableError("every worker is busy", self.retry_after)
+        raise UnavailableError("every worker is busy", drawn(self.retry_after))
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ class SlowCancel(_CancelFault):
     """The worker waits before it carries out a cancel_task."""
 
     effect: ClassVar[str] = "the weave returns only when the cancel's HTTP thread does"
-    delay: float = field(1.0, "seconds to wait before the run is cancelled", "seconds")
+    delay: Duration = field(1.0, "seconds to wait before the run is cancelled", "seconds")
 
     def on_cancel(self, stage: CancelStage) -> list[Event]:
         stage.wait(self.delay)

@@ -42,7 +42,7 @@ class Selector:
     probability: float = field(1.0, "probability that a request is hit", most=1.0)
     seed: int | None = field(
         None,
-        "seed of the probability (none: that of the test session)",
+        "seed of probability and distributions (none: that of the test session)",
         least=-math.inf,
         metavar="SEED",
     )

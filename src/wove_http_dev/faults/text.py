@@ -12,9 +12,10 @@ from typing import Any
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults import FAULTS
+from wove_http_dev.faults.distributions import takes_distribution
 from wove_http_dev.faults.fault import STAGES, Fault
 from wove_http_dev.faults.selector import Selector
-from wove_http_dev.fields import did_you_mean, fields_of
+from wove_http_dev.fields import TypedField, did_you_mean, fields_of
 
 LONGEST_TEXT = 10_000
 """Characters that the text of a fault may have."""
@@ -30,6 +31,7 @@ def parse_fault(
     :class:`UsageError` with advice."""
     name, *settings = _shell_words(text)
     kind = named_fault(name, table)
+    settings = list(_whole_distributions(settings, kind))
     values: dict[str, Any] = {}
     selection: dict[str, Any] = {}
     for word in settings:
@@ -50,11 +52,35 @@ def parse_fault(
             raise _no_field(name, kind, key)
         if key in values:
             raise UsageError(f"fault {name}: {key}= is given twice")
-        values[key] = value
+        values[key] = _as_distribution(value, fields_of(kind)[key], f"fault {name}")
     for key, each in fields_of(kind).items():
         if each.required and key not in values:
             raise UsageError(f"fault {name} needs {key}=, {each.accepts}")
     return kind(**values), selection
+
+
+def _as_distribution(value: Any, field: TypedField, owner: str) -> Any:
+    """Return the distribution that ``value`` writes, ``delay="0.1..0.5"``, or else ``value``."""
+    is_text = isinstance(value, str) and any(each in value for each in ("..", "("))
+    return field.parse(value, owner) if is_text and takes_distribution(field) else value
+
+
+def _whole_distributions(words: Iterable[str], kind: type[Fault]) -> Iterator[str]:
+    """Join the words of a distribution that is written with blanks, ``normal(mean=1, sd=2)``."""
+    begun = ""
+    for word in words:
+        field = fields_of(kind).get(word.partition("=")[0].replace("-", "_"))
+        if begun:
+            begun += word
+        elif field is not None and takes_distribution(field) and "(" in word:
+            begun = word
+        else:
+            yield word
+        if begun.endswith(")"):
+            yield begun
+            begun = ""
+    if begun:
+        yield begun
 
 
 def _no_field(name: str, kind: type[Fault], key: str) -> UsageError:

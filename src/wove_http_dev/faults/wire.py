@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from wove_http_dev.faults.distributions import Duration
 from wove_http_dev.faults.fault import Fault, Wire
 from wove_http_dev.fields import field
 
@@ -37,13 +38,21 @@ class SlowBody(_WireFault):
         " but the weave returns only when its HTTP thread does"
     )
     bytes: int = field(16, "bytes to send at a time", "bytes", least=1)
-    interval: float = field(0.05, "seconds to wait after each piece", "seconds")
+    interval: Duration = field(
+        0.05, "seconds to wait after each piece, as long for all pieces of a body", "seconds"
+    )
+    drip: Duration | None = field(
+        None,
+        "seconds to wait after each piece, drawn anew for each (none: interval)",
+        "seconds",
+        each_wait=True,
+    )
 
     def on_wire(self, wire: Wire) -> None:
         wire.send(wire.head)
         for start in range(0, len(wire.body), self.bytes):
             wire.send(wire.body[start : start + self.bytes])
-            wire.wait(self.interval)
+            wire.wait(self.interval if self.drip is None else self.drip)
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,7 @@ class StallMidBody(_WireFault):
 
     stalls: ClassVar[bool] = True
     effect: ClassVar[str] = _TRANSPORT + "TimeoutError after the executor's timeout; a hang without"
-    seconds: float | None = field(
+    seconds: Duration | None = field(
         None, "seconds to wait in the middle of the body (none: until released)", "seconds"
     )
 

@@ -187,7 +187,7 @@ class Control:
             args=run.args_text,
             result=run.result_text,
             error=run.error_text,
-            faults=[texts.get(name, name) for name in run.faults],
+            faults=[_with_drawn(texts.get(name, name), run.drawn) for name in run.faults],
         )
 
     def replay(self, run_id: str) -> Json:
@@ -371,3 +371,13 @@ def _between(exchanges: Sequence[Exchange]) -> str:
     if not exchanges:
         return "the journal is empty"
     return f"the journal has {exchanges[0].number} to {exchanges[-1].number}"
+
+
+def _with_drawn(fault: str, drawn: Mapping[str, Sequence[float]]) -> str:
+    """Return the text ``fault`` with the numbers that were drawn in place of distributions."""
+    for text, numbers in drawn.items():
+        name, _, word = text.partition(" ")
+        if len(numbers) == 1 and fault.partition(" ")[0] == name:
+            number = f"{word.partition('=')[0]}={numbers[0]!r}"
+            fault = fault.replace(word, number) if word in fault else f"{fault} {number}"
+    return fault

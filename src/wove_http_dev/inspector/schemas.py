@@ -55,6 +55,10 @@ _NUMBER_OF_REQUESTS: Schema = {"type": "integer", "minimum": 1, "maximum": LARGE
 _TASK = _described(_or_null({**TEXT, "minLength": 1}), "name or glob of tasks; null: all")
 _TIME = _described(NUMBER, "seconds since the epoch")
 _SECONDS = _described(_or_null(NUMBER), "seconds")
+_DRAWN = _described(
+    {"type": "object", "additionalProperties": _array(NUMBER)},
+    "seconds drawn for the faults, by the fault's name with a field that has a distribution",
+)
 _EXCEPTION = _object(
     "message",
     type=_described(
@@ -101,6 +105,8 @@ SCHEMAS: dict[str, Schema] = {
         ),
         executions=_described(INTEGER, "how often the body was started"),
         faults=_described(_array(TEXT), "names of the faults that hit the run"),
+        faults_text=_described(TEXT, "the faults, with the seconds that were drawn"),
+        drawn=_DRAWN,
         received=_TIME,
         started=_or_null(_TIME),
         finished=_or_null(_TIME),
@@ -156,6 +162,8 @@ SCHEMAS: dict[str, Schema] = {
         hint=_described(TEXT, "what would mend a refusal"),
         status=_or_null(INTEGER),
         faults=_array(TEXT),
+        faults_text=_described(TEXT, "the faults, with the seconds that were drawn"),
+        drawn=_DRAWN,
         events=_described(_array(TEXT), "types of the event frames of the answer"),
         error=TEXT,
         internal_error=_described(BOOLEAN, "whether the worker itself failed"),
@@ -242,6 +250,7 @@ SCHEMAS: dict[str, Schema] = {
                 name=TEXT,
                 type={"enum": ["boolean", "integer", "number", "string"]},
                 default={},
+                distribution=_described(BOOLEAN, "whether it takes one, such as 0.1..0.5"),
                 unit=TEXT,
                 doc=TEXT,
                 choices=_array(TEXT),

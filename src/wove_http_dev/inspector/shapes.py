@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from wove_http_dev.explain.remedies import remedy
+from wove_http_dev.faults.distributions import takes_distribution
 from wove_http_dev.faults.fault import Fault
 from wove_http_dev.faults.injections import Injection
 from wove_http_dev.fields import TypedField, fields_of
@@ -56,6 +57,8 @@ def run_json(run: Run, exchanges: Iterable[int] = (), *, whole: bool = False) ->
         "delivery_key": None,
         "executions": run.executions,
         "faults": list(run.faults),
+        "faults_text": run.faults_text,
+        "drawn": dict(run.drawn),
         "received": run.received,
         "started": run.started,
         "finished": run.finished,
@@ -105,6 +108,8 @@ def exchange_json(exchange: Exchange) -> Json:
         "hint": hint,
         "status": exchange.status,
         "faults": list(exchange.faults),
+        "faults_text": exchange.faults_text,
+        "drawn": dict(exchange.drawn),
         "events": list(exchange.events),
         "error": cut(exchange.error),
         "internal_error": exchange.internal_error,
@@ -187,6 +192,7 @@ def _field_json(field: TypedField) -> Json:
         "name": field.name,
         "type": kinds[0] if kinds else "string",
         "default": _plain(field.default),
+        "distribution": takes_distribution(field),
         "unit": field.unit,
         "doc": field.doc,
         "choices": list(field.choices),

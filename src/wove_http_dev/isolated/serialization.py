@@ -32,6 +32,7 @@ _CHANGING_FIELDS = (
     "cancel_requested",
     "abandoned",
     "faults",
+    "drawn",
     "executions",
     "stubbed",
     "args_text",

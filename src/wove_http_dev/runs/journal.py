@@ -169,8 +169,10 @@ class Journal:
         ended = self._clock()
         exchange.duration = max(0.0, ended - exchange.received)  # the clock may be set back
         run = self._unanswered.pop(exchange.number, None)
-        if run is not None and exchange.written:
-            run.answered = ended
+        if run is not None:
+            run.drawn = exchange.drawn  # also what was drawn while the reply was written
+            if exchange.written:
+                run.answered = ended
         self._count_again(exchange)
         self.notify()
         if run is not None and self.inspected:

@@ -24,6 +24,11 @@ LINE_LIMIT = 1000
 """Characters of the line that describes an exchange."""
 DELIVERY_LIMIT = 65536
 """Bytes of a run's ``delivery``; a larger one is not stored."""
+Drawn = dict[str, list[float]]
+"""The seconds that were drawn for faults, by the fault's name with one field:
+``{"slow-response delay=0.1..0.5": [0.134]}``."""
+_DRAWN_SHOWN = 5
+"""Drawn numbers of one field that a line shows."""
 FINISHED = ("succeeded", "failed", "cancelled", "lost")
 STATES = ("received", "held", "running", *FINISHED, "finished")
 
@@ -89,6 +94,9 @@ class Exchange:
     status: int | None = None
     """The HTTP status of the reply; ``None`` if there was none."""
     faults: list[str] = field(default_factory=list)
+    """The names of the faults that hit it."""
+    drawn: Drawn = field(default_factory=dict)
+    """The seconds that were drawn for these faults from distributions, the first 100 of each."""
     events: list[str] = field(default_factory=list)
     """The types of the event frames sent, in order; of more than 1000, the first ones and how many
     more there were."""
@@ -112,10 +120,15 @@ class Exchange:
             bool(self.refusal or self.certificate_rejected) and not self.faults
         )
 
+    @property
+    def faults_text(self) -> str:
+        """The faults that hit it, for a person to read, with the seconds that were drawn."""
+        return faults_text(self.faults, self.drawn)
+
     def __repr__(self) -> str:
         parts = [*self._beginning(), *filter(None, [self.code])]
         if self.faults:
-            parts.append(f"[fault: {', '.join(self.faults)}]")
+            parts.append(f"[fault: {self.faults_text}]")
         return f"<Exchange {printable(shortened_line(' '.join(parts)))}>"
 
     def _beginning(self) -> list[str]:
@@ -141,11 +154,27 @@ class Exchange:
         if self.error and self.error != self.refusal:
             parts.append(self.error)
         if self.faults:
-            parts.append(f"[fault: {', '.join(self.faults)}]")
+            parts.append(f"[fault: {self.faults_text}]")
         if self.duration is not None:
             parts.append(f"{self.duration * 1000:.1f} ms")
         # Cut before it is escaped as well, so that a long text is not escaped first.
         return shortened_line(printable(shortened_line(" ".join(parts))))
+
+
+def faults_text(names: Sequence[str], drawn: Mapping[str, Sequence[float]]) -> str:
+    """Return the faults ``names`` for a person to read, with the seconds that were ``drawn`` for
+    them: ``truncated-body, slow-response delay=0.1..0.5 → 0.134 s``."""
+    shown: list[str] = []
+    for name in names:
+        texts = [text for text in drawn if text.startswith(f"{name} ")]
+        shown += [f"{text} → {_seconds_text(drawn[text])}" for text in texts] or [name]
+    return ", ".join(shown)
+
+
+def _seconds_text(numbers: Sequence[float]) -> str:
+    shown = [f"{number:.3g} s" if number < 1000 else f"{number:.0f} s" for number in numbers]
+    more = ["…"] if len(shown) > _DRAWN_SHOWN else []
+    return ", ".join([*shown[:_DRAWN_SHOWN], *more]) or "drawn for each wait"
 
 
 def shortened_line(text: str) -> str:
@@ -160,8 +189,9 @@ class Run:
     ``run_id``, ``task_id``, ``delivery`` and ``initial_value`` come from the command frame.
     ``state`` is one of ``STATES``. ``received``, ``started``, ``finished`` and ``answered`` (the
     reply was written) are seconds since the epoch; the last three are ``None`` until then.
-    ``faults`` are the names of the faults that hit the run. ``exchange_number`` is the number of
-    the exchange that delivered the run.
+    ``faults`` are the names of the faults that hit the run, and ``drawn`` the seconds that were
+    drawn for them, as in :class:`Exchange`. ``exchange_number`` is the number of the exchange that
+    delivered the run.
     """
 
     def __init__(
@@ -196,6 +226,7 @@ class Run:
         self.abandoned = False
         """Whether the run was answered while its body still ran."""
         self.faults: list[str] = []
+        self.drawn: Drawn = {}
         self.args_text: str | None = None
         """The arguments for a person to read (``n=3, name='x'``), at most 2,000 characters;
         ``None`` if the journal does not make such texts, and if the task was not loaded (stubbed,
@@ -210,6 +241,11 @@ class Run:
     def __repr__(self) -> str:
         name, number = self.task_id[:200], self.run_id.rpartition(":")[2][:8]
         return printable(f"<Run {name} {number} {self.state}>")
+
+    @property
+    def faults_text(self) -> str:
+        """The faults that hit the run, for a person to read, with the seconds that were drawn."""
+        return faults_text(self.faults, self.drawn)
 
     def _has_reached(self, state: str) -> bool:
         """Whether the run has reached ``state``, one of :data:`STATES`."""

@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, Protocol
 
-from wove_http_dev.faults.injections import NO_PLAN
+from wove_http_dev.faults.distributions import Duration
+from wove_http_dev.faults.plan import NO_PLAN, Plan, Wait
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.messages import json_reply
 from wove_http_dev.protocol.request_reader import RequestError, RequestReader
@@ -81,8 +82,8 @@ class HttpConnection:
         """Whether the last reply says that the connection closes."""
         self._over = False
         """Whether the server ended the connection."""
-        self._faults: list[str] = []
-        self._wait: Callable[[float | None], bool] = NO_PLAN.wait("")
+        self._plan: Plan = NO_PLAN
+        self._wait: Wait = NO_PLAN.wait("")
         self.names = owner.names()
         self.certificates = owner.certificates
         self.secure = owner.tls is not None
@@ -139,9 +140,9 @@ class HttpConnection:
         try:
             self._client.send_at_once()
             plan = self._owner.handler.plan_connection()
-            self._faults = plan.names
+            self._plan = plan
             self._wait = plan.wait("connection")
-            if self._faults:  # while a fault stalls the connection, it is not ended to make room
+            if plan.names:  # while a fault stalls the connection, it is not ended to make room
                 self._await("")
             plan.fault("connection").on_connection(self)
             if self._eviction_unrecorded:
@@ -150,14 +151,14 @@ class HttpConnection:
             pass
         except BaseException as exc:  # SystemExit too: other connections use this thread
             if exc is not self._client.broken:
-                self._owner.handler.service_failed(exc, self._faults)
-            elif not self._over and self._faults:
+                self._owner.handler.service_failed(exc, self._plan)
+            elif not self._over and self._plan.names:
                 self._failed(f"{type(exc).__name__}: {exc}", "request-incomplete")
         finally:
             self._client.end()
 
     def _failed(self, error: str, code: str, *, status: int | None = None) -> None:
-        self._owner.handler.connection_failed(error, code=code, status=status, faults=self._faults)
+        self._owner.handler.connection_failed(error, code=code, status=status, plan=self._plan)
 
     def _broke_off(self, error: str, code: str, *, status: int | None = None) -> None:
         """Record that the connection ended before a request was complete: as evicted, or with
@@ -179,7 +180,7 @@ class HttpConnection:
 
     # faults.fault.Connection
 
-    def wait(self, seconds: float | None) -> bool:
+    def wait(self, seconds: Duration | None) -> bool:
         return self._wait(seconds)
 
     def read(self, size: int) -> bytes:

@@ -6,11 +6,10 @@ such a failure has ``internal_error`` and a code of its own, and strict mode rep
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from wove_http_dev.descriptors import ADVICE, none_free
 from wove_http_dev.errors import CannotServeError
 from wove_http_dev.exception_text import message_of, traceback_of
+from wove_http_dev.faults.plan import NO_PLAN, Plan
 from wove_http_dev.printable import printable, to_stderr
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.records import Exchange
@@ -34,15 +33,15 @@ def record_failure(
     exc: BaseException,
     *,
     exchange: Exchange | None = None,
-    faults: Sequence[str] = (),
+    plan: Plan = NO_PLAN,
 ) -> None:
     """Record in ``exchange`` and on stderr that the service failed with ``exc``.
 
-    Without ``exchange``, a new one is added for the connection, with the names ``faults``.
+    Without ``exchange``, a new one is added for the connection, with the faults of ``plan``.
     """
     entry = exchange if exchange is not None else journal.open("connection")
     if exchange is None:
-        entry.faults = list(faults)
+        entry.faults, entry.drawn = plan.names, plan.drawn
     entry.error = journal.clean(_describe(exc))
     entry.code = failure_code(exc)
     entry.internal_error = True

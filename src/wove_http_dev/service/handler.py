@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
+from wove_http_dev.faults.distributions import Duration
 from wove_http_dev.faults.fault import Wire
-from wove_http_dev.faults.injections import Plan
+from wove_http_dev.faults.plan import NO_PLAN, Plan
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.messages import Reply, Request
 
@@ -32,7 +33,7 @@ class PendingReply(Protocol):
         """Record, in place of :meth:`done`, that the service or a fault raised ``exc`` while it
         wrote the reply."""
 
-    def wait(self, seconds: float | None) -> bool:
+    def wait(self, seconds: Duration | None) -> bool:
         """Wait for a fault of the stage ``wire``; see
         :class:`wove_http_dev.faults.fault.Waiting`."""
 
@@ -54,13 +55,11 @@ class Handler(Protocol):
         may be incomplete. Calls ``on_accepted`` once the request is authenticated. Never
         raises."""
 
-    def connection_failed(
-        self, error: str, *, code: str, status: int | None, faults: list[str]
-    ) -> None:
+    def connection_failed(self, error: str, *, code: str, status: int | None, plan: Plan) -> None:
         """Record a connection on which bytes arrived, but no complete request. ``code`` is one of
         ``runs.records.CODES``, ``status`` the HTTP status of the reply; ``None`` if there was no
         reply."""
 
-    def service_failed(self, exc: BaseException, faults: Sequence[str] = ()) -> None:
-        """Record that ``exc`` kept the service, or one of ``faults``, from serving a connection.
+    def service_failed(self, exc: BaseException, plan: Plan = NO_PLAN) -> None:
+        """Record that ``exc`` kept the service, or a fault of ``plan``, from serving a connection.
         The cause is neither the client nor what the faults were injected to do."""

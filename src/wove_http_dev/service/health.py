@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from wove_http_dev.faults.distributions import Duration
 from wove_http_dev.faults.fault import Wire
-from wove_http_dev.faults.injections import NO_PLAN
+from wove_http_dev.faults.plan import NO_PLAN
 from wove_http_dev.protocol.messages import Reply, Request
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.service.failures import record_failure
@@ -45,7 +46,7 @@ class HealthReply:
     def on_wire(self, wire: Wire) -> None:
         wire.send_all()
 
-    def wait(self, seconds: float | None) -> bool:
+    def wait(self, seconds: Duration | None) -> bool:
         return NO_PLAN.wait("wire")(seconds)
 
     def done(self, error: str = "", code: str = "", *, written: bool = False) -> None:

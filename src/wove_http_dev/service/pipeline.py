@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from wove_http_dev.errors import HungUpError, ServiceError, UnavailableError
-from wove_http_dev.faults.injections import NO_PLAN, Injection, Injections, Plan
+from wove_http_dev.faults.injections import Injection, Injections
+from wove_http_dev.faults.plan import NO_PLAN, Plan
 from wove_http_dev.protocol import frames
 from wove_http_dev.protocol.authenticator import Authenticator, Verdict
 from wove_http_dev.protocol.claim import Claim
@@ -87,20 +88,18 @@ class Pipeline:
     def plan_connection(self) -> Plan:
         return self.faults.plan_connection()
 
-    def connection_failed(
-        self, error: str, *, code: str, status: int | None, faults: list[str]
-    ) -> None:
+    def connection_failed(self, error: str, *, code: str, status: int | None, plan: Plan) -> None:
         exchange = self.journal.open("connection")
         exchange.error = error
         exchange.code = code
         exchange.status = status
         if status is not None:
             exchange.refusal = error
-        exchange.faults = list(faults)
+        exchange.faults, exchange.drawn = plan.names, plan.drawn
         self.journal.close(exchange)
 
-    def service_failed(self, exc: BaseException, faults: Sequence[str] = ()) -> None:
-        record_failure(self.journal, exc, faults=faults)
+    def service_failed(self, exc: BaseException, plan: Plan = NO_PLAN) -> None:
+        record_failure(self.journal, exc, plan=plan)
 
     def judge(self, head: Request) -> Verdict | None:
         if is_health_check(head):
@@ -126,7 +125,7 @@ class Pipeline:
         try:
             if refusal is None:
                 plan = self.faults.plan_request(claim)
-                exchange.faults = plan.names
+                exchange.faults, exchange.drawn = plan.names, plan.drawn
                 reply = self._answer(request, claim, plan, exchange, life, on_accepted)
             else:
                 reply = self._refused(request, claim, refusal, exchange)
@@ -229,7 +228,7 @@ class Pipeline:
             received=exchange.received,
             exchange_number=exchange.number,
         )
-        run.faults = plan.names
+        run.faults, run.drawn = plan.names, exchange.drawn
         exchange.initial_value = run.initial_value
         execution = Execution(execution_name(run))
         self.active.add(run, execution, life)

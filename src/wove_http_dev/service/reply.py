@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wove_http_dev.faults.distributions import Duration
 from wove_http_dev.faults.fault import Wire
-from wove_http_dev.faults.injections import Plan
+from wove_http_dev.faults.plan import Plan
 from wove_http_dev.protocol.messages import Reply
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.records import Exchange
@@ -32,7 +33,7 @@ class ServiceReply:
             wire.close()
         self.plan.fault("wire").on_wire(wire)
 
-    def wait(self, seconds: float | None) -> bool:
+    def wait(self, seconds: Duration | None) -> bool:
         return self.plan.wait("wire")(seconds)
 
     def done(self, error: str = "", code: str = "", *, written: bool = False) -> None:

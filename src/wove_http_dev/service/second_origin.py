@@ -9,13 +9,15 @@ from __future__ import annotations
 import secrets
 import threading
 import urllib.parse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
+from wove_http_dev.faults.distributions import Duration
 from wove_http_dev.faults.fault import Wire
-from wove_http_dev.faults.injections import NO_PLAN, Injection, Plan
+from wove_http_dev.faults.injections import Injection
+from wove_http_dev.faults.plan import NO_PLAN, Plan
 from wove_http_dev.options import LOCAL_NAMES
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
@@ -128,12 +130,10 @@ class SecondOrigin:
         event = {"type": "task_result", "run_id": run_id, "result": ANSWER}
         return _FixedReply(json_reply(200, {"events": [event]}))
 
-    def connection_failed(
-        self, error: str, *, code: str, status: int | None, faults: list[str]
-    ) -> None:
+    def connection_failed(self, error: str, *, code: str, status: int | None, plan: Plan) -> None:
         """Do nothing: failed connections are not recorded."""
 
-    def service_failed(self, exc: BaseException, faults: Sequence[str] = ()) -> None:
+    def service_failed(self, exc: BaseException, plan: Plan = NO_PLAN) -> None:
         """Report ``exc`` to the worker."""
         self._service_failed(exc)
 
@@ -146,7 +146,7 @@ class _FixedReply:
     def on_wire(self, wire: Wire) -> None:
         wire.send_all()
 
-    def wait(self, seconds: float | None) -> bool:
+    def wait(self, seconds: Duration | None) -> bool:
         return True
 
     def done(self, error: str = "", code: str = "", *, written: bool = False) -> None:

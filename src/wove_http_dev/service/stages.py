@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
 from wove_http_dev.errors import HungUpError
+from wove_http_dev.faults.plan import Wait
 from wove_http_dev.protocol.authenticator import Authenticator, Verdict
 from wove_http_dev.protocol.frames import CancelTask, Event, RunTask
 from wove_http_dev.protocol.messages import Request
@@ -46,9 +47,7 @@ class StageService(Protocol):
 class AuthStage:
     """The request that ``Fault.on_auth`` gets: implements ``faults.fault.AuthStage``."""
 
-    def __init__(
-        self, request: Request, authenticator: Authenticator, wait: Callable[[float | None], bool]
-    ) -> None:
+    def __init__(self, request: Request, authenticator: Authenticator, wait: Wait) -> None:
         self.request = request
         self.wait = wait
         self._authenticator = authenticator
@@ -76,7 +75,7 @@ class RunStage:
         command: RunTask,
         run: Run,
         execution: Execution,
-        wait: Callable[[float | None], bool],
+        wait: Wait,
         life: int,
     ) -> None:
         self.run = run
@@ -148,9 +147,7 @@ class CancelStage:
     """The accepted ``cancel_task`` that ``Fault.on_cancel`` gets: implements
     ``faults.fault.CancelStage``."""
 
-    def __init__(
-        self, active: ActiveRuns, command: CancelTask, wait: Callable[[float | None], bool]
-    ) -> None:
+    def __init__(self, active: ActiveRuns, command: CancelTask, wait: Wait) -> None:
         self.run_id = command.run_id
         self.wait = wait
         self.awaited = False
@@ -167,7 +164,7 @@ class ResponseStage:
     """What ``Fault.on_reply`` gets beside the reply: implements ``faults.fault.ResponseStage``."""
 
     request: Request
-    wait: Callable[[float | None], bool]
+    wait: Wait
     second_origin: Callable[[], str]
 
 
@@ -179,7 +176,7 @@ class EventsStage:
     run: Run
     outcome: Outcome
     beside: Callable[[Run], Sequence[Run]]
-    wait: Callable[[float | None], bool]
+    wait: Wait
 
     @property
     def other_runs(self) -> Sequence[Run]:

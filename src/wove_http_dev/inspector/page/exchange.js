@@ -46,7 +46,7 @@ export function exchangeView(exchange) {
       ["events", exchange.events.join(", ")],
       ["refused", exchange.refusal],
       ["ended early", exchange.error === exchange.refusal ? "" : exchange.error],
-      ["faults", exchange.faults.join(", ")],
+      ["faults", exchange.faults_text],
     ]),
     exchange.hint ? h("p", { class: "hint" }, `What to do: ${exchange.hint}. `, connectLink(exchange)) : null,
     steps(exchange.verdict),

@@ -21,7 +21,7 @@ function input(field, fault) {
     ? h("select", { id, name }, choices.map((choice) => h("option", { selected: String(usual ?? "") === String(choice) }, String(choice))))
     : h("input", { id, name, type: field.number ? "number" : "text", step: field.number ? "any" : null, placeholder: usual });
   return h("div", { class: "field" },
-    h("label", { for: id }, name, field.unit ? ` (${field.unit})` : ""), control,
+    h("label", { for: id }, name, field.unit ? ` (${field.unit}${field.distribution ? ", or 0.1..0.5" : ""})` : ""), control,
     field.doc ? h("small", {}, field.doc) : null);
 }
 

@@ -11,7 +11,7 @@ const none = h("p", {}, "None so far.");
 function problem(exchange) {
   const reason = exchange.refusal || exchange.error;
   const what = exchange.kind === "connection" ? "connection" : `${exchange.type ?? exchange.method} ${exchange.task_id ?? ""}`;
-  const whose = exchange.faults.length ? ` (fault: ${exchange.faults.join(", ")})` : exchange.internal_error ? " (the worker service itself failed)" : "";
+  const whose = exchange.faults.length ? ` (fault: ${exchange.faults_text})` : exchange.internal_error ? " (the worker service itself failed)" : "";
   let whole = null; // made when it is seen
   const show = () => { whole ??= element.appendChild(exchangeView(exchange)); };
   const element = h("details", {

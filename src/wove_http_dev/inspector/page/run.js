@@ -105,7 +105,7 @@ function draw({ run, exchanges }, others) {
       ["answered by", run.stubbed ? "a stub, without running the task" : null],
       ["body started", run.executions === 1 ? "once" : `${run.executions} times`],
       ["milliseconds", milliseconds(run)],
-      ["faults", run.faults.join(", ")],
+      ["faults", run.faults_text],
       ["cancel", run.cancel_requested ? "asked for" : null],
       ["run id", run.run_id],
       ["delivery key", run.delivery_key],

@@ -39,7 +39,7 @@ const texts = new WeakMap(); // what a run is searched in: all runs are, at each
 
 function searched(run) {
   if (!texts.has(run)) {
-    const values = [run.task_id, run.run_id, run.args, run.result, run.error, ...run.faults];
+    const values = [run.task_id, run.run_id, run.args, run.result, run.error, run.faults_text];
     texts.set(run, values.filter(Boolean).join("\n").toLowerCase());
   }
   return texts.get(run);
@@ -109,7 +109,7 @@ function runRow(run) {
       href: `#run/${encoded(run.run_id)}`, "data-key": run.run_id,
     }, run.task_id)),
     h("td", { class: "what" }, `${args} → `, h("span", { class: run.error ? "error" : "result" }, outcome(run))),
-    h("td", { class: "faults" }, run.faults.join(", ")),
+    h("td", { class: "faults" }, run.faults_text),
     h("td", { class: "ms" }, milliseconds(run)),
     since);
   return [row, () => put(since, age(Date.now() / 1000 - run.received))];
