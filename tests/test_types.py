@@ -30,7 +30,8 @@ from wove_http_dev import (
 )
 from wove_http_dev import HttpWorkr  # wrong
 from wove_http_dev.faults import (
-    FAULTS, Http10, RefuseConnections, Reply, ResponseStage, SlowResponse, TaskCancelled, field,
+    FAULTS, Duration, Http10, Normal, RefuseConnections, Reply, ResponseStage, SlowBody,
+    SlowResponse, TaskCancelled, Uniform, drawn, field,
 )
 from wove_http_dev.faults import SlowRespons  # wrong
 
@@ -39,14 +40,25 @@ from wove_http_dev.faults import SlowRespons  # wrong
 class Teapot(Fault):
     stage: ClassVar[str] = "response"
     brew: float = field(0.5, "seconds to brew", "seconds")
+    pour: Duration = field(0.5, "seconds to pour", "seconds")
+    drip: Duration | None = None
 
     def on_reply(self, reply: Reply, stage: ResponseStage) -> Reply:
         stage.wait(self.brew)
+        stage.wait(self.pour)
+        stage.wait(self.drip)
+        half: float = drawn(self.pour) / 2
+        half = self.pour / 2  # wrong
         return reply
 
 
 Teapot(brew=1)
 Teapot(brew="long")  # wrong
+Teapot(brew=Uniform(1, 2))  # wrong
+Teapot(pour=Normal(mean=1, sd=0.1), drip=Uniform(1, 2))
+Normal(mean=1)  # wrong
+SlowResponse(delay=Uniform(1, 2))
+SlowBody(drip=Uniform(0.1, 0.2), interval=0.1)
 SlowResponse(delay=2)
 SlowResponse(delay="long")  # wrong
 SlowResponse(dely=2)  # wrong

@@ -129,6 +129,8 @@ def _values(each: TypedField) -> SearchStrategy[Any] | None:
     """Return a strategy for the values of a field, the default first; ``None`` if only the default
     is to be drawn."""
     others: SearchStrategy[Any]
+    if each.each_wait:  # a body of many pieces would take as many times as long
+        return None
     if each.choices or bool in each.kinds:
         others = st.sampled_from(each.choices or (False, True))
     elif float in each.kinds and each.unit == "seconds":

@@ -264,3 +264,11 @@ def test_columns(text: str, width: int) -> None:
 def test_cut(text: str, expected: str) -> None:
     """A text that takes more than five columns is cut."""
     assert cut(text, 5) == expected
+
+
+def test_drawn_seconds() -> None:
+    """A number that was drawn for a fault stands with it."""
+    drawn = {"slow-response delay=0..1": [0.13412]}
+    assert line(ENDED, faults=["slow-response"], drawn=drawn).endswith(
+        "  [fault: slow-response delay=0..1 → 0.134 s]"
+    )

@@ -264,3 +264,16 @@ def test_stack(worker: ControlledWorker, theirs: HttpWorker, pool: ThreadPoolExe
         assert "STOP.wait(TIMEOUT)  # it hangs here" in worker.report()
     finally:
         STOP.set()
+
+
+def test_distributions(worker: ControlledWorker, wove_http_worker: HttpWorker) -> None:
+    """What is drawn there is what a worker of this process draws for the same test session."""
+    numbers = []
+    for each in (worker, wove_http_worker):
+        each._state.faults.seed, each._state.faults.label = 5, "this test"
+        each.inject("slow-response delay=0.001..0.002")
+        with each.configured():
+            weave_one(answer)
+        numbers.append((each.runs.last.drawn, each.exchanges[-1].drawn))
+    assert numbers[0] == numbers[1]
+    assert numbers[0][0]["slow-response delay=0.001..0.002"]

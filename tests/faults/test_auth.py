@@ -57,3 +57,10 @@ def test_needs_a_signature(make_worker: MakeWorker, security: str, fault: str) -
     """Without signatures the fault is a usage error."""
     with pytest.raises(UsageError, match="cannot apply"):
         make_worker(security=security, faults=[fault])
+
+
+def test_a_drawn_clock_skew(make_worker: MakeWorker) -> None:
+    """The worker's clock is ahead by the number that was drawn."""
+    worker = make_worker(faults=["clock-skew seconds=1000..2000"])
+    error = signed_request(worker, run_frame(answer)).error
+    assert 1000 <= float(error.split("s behind")[0].split()[-1]) <= 2000

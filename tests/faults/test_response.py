@@ -94,3 +94,9 @@ def test_an_oversized_body_has_its_size(wove_http_worker: HttpWorker) -> None:
     """The executor reads the whole body of any size."""
     wove_http_worker.inject("oversized-body size=5000000")
     assert weave_one() == (1, 2)
+
+
+def test_a_drawn_retry_after(plain: HttpWorker) -> None:
+    """The Retry-After header has the number that was drawn."""
+    plain.inject("status code=429 retry_after=7..7")
+    assert b"Retry-After: 7\r\n" in read_all(post_raw(plain, b'{"close":1}'))

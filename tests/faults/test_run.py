@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -14,6 +15,8 @@ import pytest
 from tests.faults.helpers import error_of
 from tests.support import TIMEOUT, answer, run_frame, signed_request, weave_one
 from wove_http_dev import FAULTS, Fault, HttpWorker
+from wove_http_dev.errors import UsageError
+from wove_http_dev.faults import Duration, Uniform, drawn
 from wove_http_dev.faults.fault import RunStage
 from wove_http_dev.pytest_plugin import WorkerFactory
 from wove_http_dev.runs.outcome import Outcome
@@ -203,3 +206,100 @@ def test_a_late_crash_does_not_end_the_next_life(
     )
     with suppress(OSError, ValueError):
         pending.result(TIMEOUT)
+
+
+class TestDrawnDelay:
+    """A delay that is drawn from a distribution."""
+
+    TEXT = "slow-response delay=0.001..0.002"
+
+    def test_result_arrives(self, wove_http_worker: HttpWorker) -> None:
+        """A weave gets its result after the time that was drawn, as the journal says."""
+        wove_http_worker.inject(self.TEXT)
+        assert weave_one() == (1, 2)
+        (numbers,) = wove_http_worker.runs.last.drawn.values()
+        assert [0.001 <= each <= 0.002 for each in numbers] == [True]
+
+    def test_worker_waits_so_long(self, wove_http_worker: HttpWorker) -> None:
+        """The task starts when the time that was drawn is over, and not before."""
+        wove_http_worker.inject("slow-response delay=0.1..0.2")
+        weave_one()
+        run = wove_http_worker.runs.last
+        assert run.started is not None
+        assert run.started - run.received >= run.drawn["slow-response delay=0.1..0.2"][0] - 0.01
+
+    def test_a_value(self, wove_http_worker: HttpWorker) -> None:
+        """``inject()`` takes a distribution as the value of a field."""
+        injection = wove_http_worker.inject("slow-response", delay=Uniform(0.001, 0.002))
+        weave_one()
+        assert (str(injection.faults[0]), injection.hits) == (self.TEXT, 1)
+
+    def test_the_text_of_a_value(self, wove_http_worker: HttpWorker) -> None:
+        """``inject()`` takes the text of a distribution as the value of a field."""
+        injection = wove_http_worker.inject("slow-response", delay="0.001..0.002")
+        weave_one()
+        assert str(injection.faults[0]) == self.TEXT
+
+    def test_wrong_text_of_a_value(self, wove_http_worker: HttpWorker) -> None:
+        """A text that is no distribution is refused in one line."""
+        with pytest.raises(UsageError, match=r"begins above its end; did you mean 1\.\.2\?"):
+            wove_http_worker.inject("slow-response", delay="2..1")
+
+    def test_line_of_the_journal(self, wove_http_worker: HttpWorker) -> None:
+        """The line of the exchange has the distribution and the number."""
+        wove_http_worker.inject(self.TEXT)
+        weave_one()
+        exchange = wove_http_worker.exchanges[-1]
+        seconds = exchange.drawn[self.TEXT][0]
+        assert f"[fault: {self.TEXT} → {seconds:.3g} s]" in exchange.line()
+
+    def test_report(self, wove_http_worker: HttpWorker) -> None:
+        """The report has the number, and the seed that gives it again."""
+        wove_http_worker.inject(self.TEXT)
+        weave_one()
+        report = wove_http_worker.report()
+        assert f"{self.TEXT} → 0.001" in report
+        assert "random faults used --wove-http-seed=0" in report
+
+    def test_stalled_run(self, wove_http_worker: HttpWorker, pool: ThreadPoolExecutor) -> None:
+        """A run that waits now is reported with the number of seconds."""
+        slow = wove_http_worker.inject("slow-response delay=normal(mean=500,sd=0.1)")
+        weaving = pool.submit(weave_one)
+        wove_http_worker.wait_for("task", state="received")
+        report = wove_http_worker.report()
+        slow.remove()
+        assert weaving.result(TIMEOUT) == (1, 2)
+        assert "slow-response delay=normal(mean=500,sd=0.1) → 500 s" in report
+
+    @pytest.mark.wove_http_faults("slow-response delay=0.001..0.002")
+    def test_a_marker(self, wove_http_worker: HttpWorker) -> None:
+        """The marker takes the text."""
+        weave_one()
+        assert list(wove_http_worker.runs.last.drawn) == [self.TEXT]
+
+    def test_a_users_fault(self, wove_http_worker: HttpWorker) -> None:
+        """A fault that a user defines with ``Duration`` gets numbers in its method."""
+        wove_http_worker.inject(Paced(pause=Uniform(0.001, 0.002)))
+        assert 0.001 <= weave_one(answer) <= 0.002
+
+
+@dataclass(frozen=True)
+class Paced(Fault):
+    """Answers with how long it has waited."""
+
+    stage: ClassVar[str] = "run"
+    pause: Duration = 0.0
+
+    def on_run(self, stage: RunStage) -> Outcome:
+        stage.wait(self.pause)
+        stage.proceed()
+        return Outcome("result", result_pickle=pickle.dumps(drawn(self.pause)))
+
+
+def test_a_drawn_retry_after(wove_http_worker_factory: WorkerFactory) -> None:
+    """The header has the number that was drawn."""
+    worker = wove_http_worker_factory(strict=False)
+    worker.inject("saturated retry_after=3..4")
+    response = signed_request(worker, run_frame(answer))
+    (number,) = worker.exchanges[-1].drawn["saturated retry_after=3..4"]
+    assert response.headers["retry-after"] == f"{number:g}"

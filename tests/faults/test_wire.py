@@ -79,3 +79,41 @@ def test_http_1_0_is_on_the_status_line(plain: HttpWorker) -> None:
     """The status line says HTTP/1.0."""
     plain.inject("http-1.0")
     assert read_all(post_raw(plain)).startswith(b"HTTP/1.0 ")
+
+
+class TestDrip:
+    """A body whose pieces come with random intervals."""
+
+    TEXT = "slow-body bytes=64 drip=0.001..0.002"
+
+    def waits(self, worker: HttpWorker, text: str = TEXT) -> list[float]:
+        """The numbers that are drawn for the answer of a weave."""
+        with worker.inject(text, seed=3):
+            assert weave_one() == (1, 2)
+            run = worker.runs.last
+            worker.journal.wait(lambda: run.answered is not None, TIMEOUT, "the answer's end")
+        (numbers,) = run.drawn.values()
+        return numbers
+
+    def test_each_piece(self, wove_http_worker: HttpWorker) -> None:
+        """Each piece is followed by a wait of its own."""
+        numbers = self.waits(wove_http_worker)
+        assert len(set(numbers)) == len(numbers) > 2
+
+    def test_is_repeatable(self, wove_http_worker: HttpWorker) -> None:
+        """The same seed gives the same waits."""
+        assert self.waits(wove_http_worker) == self.waits(wove_http_worker)
+
+    def test_interval_is_drawn_once(self, wove_http_worker: HttpWorker) -> None:
+        """``interval`` is one number for all pieces of a body."""
+        assert len(self.waits(wove_http_worker, self.TEXT.replace("drip", "interval"))) == 1
+
+    def test_line_of_the_journal(self, wove_http_worker: HttpWorker) -> None:
+        """The line of the exchange has the first numbers."""
+        numbers = self.waits(wove_http_worker)
+        first = ", ".join(f"{each:.3g} s" for each in numbers[:5])
+        assert f"[fault: slow-body drip=0.001..0.002 → {first}" in wove_http_worker.report()
+
+    def test_in_place_of_interval(self, wove_http_worker: HttpWorker) -> None:
+        """With ``drip`` nobody waits for ``interval``."""
+        assert self.waits(wove_http_worker, self.TEXT + " interval=600")

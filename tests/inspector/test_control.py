@@ -279,6 +279,35 @@ class TestInjections:
             weave_one(answer)
         assert api.get("/injections")["injections"][0]["active"] is False
 
+    def test_distribution(self, api: Calls) -> None:
+        """A run has the number that was drawn, as a number and as text."""
+        text = "slow-response delay=0.001..0.002"
+        assert api.post("/injections", {"fault": text, "seed": 3})["fault"] == text
+        weave_one(answer)
+        run = api.get("/runs")["runs"][0]
+        (seconds,) = run["drawn"][text]
+        assert run["faults_text"] == f"{text} → {seconds:.3g} s"
+
+    def test_wrong_distribution(self, api: Calls) -> None:
+        """A wrong distribution is refused in one line."""
+        answered = api.call("POST", "/injections", {"fault": "slow-response delay=2..1"})
+        assert (answered.status, json.loads(answered.body)) == (
+            400,
+            {
+                "error": "fault slow-response: delay=2..1 begins above its end",
+                "hint": "did you mean 1..2?",
+            },
+        )
+
+    def test_drawn_number_in_the_test_of_a_run(self, api: Calls) -> None:
+        """The copied test has the number that was drawn, in place of the distribution."""
+        api.post("/injections", {"fault": "slow-response delay=0.001..0.002"})
+        weave_one(answer)
+        run = api.get("/runs")["runs"][0]
+        ((seconds,),) = run["drawn"].values()
+        source = api.get(f"/runs/{run['run_id']}")["pytest"]
+        assert f"inject('slow-response delay={seconds!r}', " in source
+
     def test_several_together(self, api: Calls) -> None:
         """Several faults make one injection."""
         made = api.post("/injections", {"faults": ["slow-body", "status"]})
@@ -475,6 +504,11 @@ class TestFaults:
             "doc": "HTTP status",
             "choices": [],
         }
+
+    def test_field_that_takes_a_distribution(self, api: Calls) -> None:
+        """A field of seconds says that it takes a distribution."""
+        (slow,) = (each for each in api.get("/faults")["faults"] if each["name"] == "slow-response")
+        assert [each["distribution"] for each in slow["fields"]] == [True]
 
 
 class TestReset:

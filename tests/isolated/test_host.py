@@ -476,3 +476,25 @@ def test_descriptors_of_what_a_task_starts(shared: HttpWorker) -> None:
         return sorted(done.stdout.decode().split())
 
     assert weave_one(starts) == ["0", "1", "2"]
+
+
+def test_distributions(shared: HttpWorker, wove_http_worker: HttpWorker) -> None:
+    """An isolated worker draws the numbers that one in this process draws, with the same seed."""
+    numbers = []
+    for worker in (shared, wove_http_worker):
+        worker.inject("slow-response delay=0.001..0.002", seed=3)
+        with worker.configured():
+            weave_one()
+            weave_one()
+        numbers.append([each.drawn for each in worker.runs])
+    assert numbers[0] == numbers[1]
+    assert numbers[0][0] != numbers[0][1]
+
+
+def test_what_each_wait_draws(shared: HttpWorker) -> None:
+    """What was drawn while the answer was written is in the journal of this process."""
+    shared.inject("slow-body bytes=64 drip=0.001..0.002")
+    weave_one()
+    run = shared.runs.last
+    shared.journal.wait(lambda: run.answered is not None, TIMEOUT, "the answer's end")
+    assert len(run.drawn["slow-body drip=0.001..0.002"]) > 2

@@ -18,6 +18,9 @@ A fault is given by name, by text or as an instance: `worker.inject("slow-respon
 The class of `slow-response` is `wove_http_dev.faults.SlowResponse`. On the command line a fault is
 text: `--fault 'slow-response delay=2'`.
 
+A field of seconds also takes a distribution, `slow-response delay=lognormal(median=0.2,sigma=1)`;
+[how it is drawn](../pytest_plugin/README.md#durations-that-are-drawn).
+
 The last column is what a weave of one task saw, measured with Wove {wove} on Python {python}, a
 `timeout` of {timeout:g} s and a `delivery_timeout` of {delivery:g} s. `wove-http-dev faults
 --measure` measures the Wove that you have installed.

@@ -117,7 +117,7 @@ class Uniform(Distribution):
         super().__post_init__()
         if self.low > self.high:
             advice = f"did you mean {_text(self.high)}..{_text(self.low)}?"
-            raise UsageError(f"uniform: {self} begins above its end; {advice}")
+            raise UsageError(f"{self} begins above its end; {advice}")
 
     def __str__(self) -> str:
         return f"{_text(self.low)}..{_text(self.high)}"
