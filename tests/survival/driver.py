@@ -62,6 +62,8 @@ class Tried:
                 test()
             except BaseException as exc:
                 self.error = exc
+            if self.injection is not None:
+                self.injection.remove()
             observer.settle()
         self.observation = observer.observation
 

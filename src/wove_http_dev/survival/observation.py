@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -67,6 +68,8 @@ class Observation:
     """The faults that were injected, each with the number of requests and connections hit."""
     redirected: int = 0
     """Requests that arrived at the second origin."""
+    stuck: bool = False
+    """Whether the watchdog had to end the run."""
     released: list[ObservedWeave] = field(default_factory=list)
     """The weaves that had not ended when the watchdog released what was stalled."""
     journal: str = ""
@@ -100,7 +103,7 @@ class Observer(WeaveObserver):
     def watch(self, worker: WorkerSide) -> None:
         """Observe ``worker`` too, from now on. Does nothing if it is observed already."""
         if worker not in self._workers:
-            runs = _Runs()
+            runs = _Runs({run.run_id for run in worker.all_runs})
             self._workers[worker] = runs
             worker.journal.observe(runs)
             self._stack.callback(worker.journal.stop_observing, runs)
@@ -109,6 +112,7 @@ class Observer(WeaveObserver):
         """Note that the run did not end by itself: call this just before its stalled requests are
         released. Thread-safe."""
         with self._lock:
+            self.observation.stuck = True
             self.observation.released += [
                 weave
                 for weave in self.observation.weaves
@@ -116,11 +120,12 @@ class Observer(WeaveObserver):
             ]
 
     def settle(self) -> None:
-        """Release what faults and holds still stall, wait until the bodies of the tasks have ended,
-        at most :data:`SETTLE_TIME` seconds, and note what the workers have recorded.
+        """Wait until the bodies of the tasks have ended, at most :data:`SETTLE_TIME` seconds, and
+        note what the workers have recorded. A run that a fault in force, or a hold, keeps from
+        starting is not waited for.
 
-        Call it when the test's function has ended, before its workers are stopped or reset. The end
-        of the block does it too.
+        Call it when the test's function has ended and the fault is removed, before its workers are
+        stopped or reset. The end of the block does it too.
         """
         for worker, runs in self._workers.items():
             if runs.settled:
@@ -129,11 +134,14 @@ class Observer(WeaveObserver):
             for injection in worker.injections:
                 self.observation.hits += [(each, injection.hits) for each in injection.faults]
                 self.observation.redirected += len(injection.redirected)
-                injection.remove()
-            worker._state.gates.release_all()
+            in_force = [each.name for i in worker._state.faults.active for each in i.faults]
             runs.add(worker.runs)
             with suppress(WaitTimeoutError):
-                worker.journal.wait(runs.ended, SETTLE_TIME, "the end of the tasks' bodies")
+                worker.journal.wait(
+                    partial(runs.ended, in_force),
+                    SETTLE_TIME,
+                    "the end of the tasks' bodies",
+                )
             runs.add(worker.runs)
             if len(self.observation.journal) < JOURNAL_LIMIT:
                 text = printable(worker.report(), keep="\n")
@@ -210,9 +218,11 @@ class Observer(WeaveObserver):
 
 
 class _Runs(JournalObserver):
-    """The runs of one worker, while one test runs: a reset of the worker does not remove them."""
+    """The runs of one worker, while one test runs: a reset of the worker does not remove them.
+    Those of ``before`` are not the test's."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: Collection[str]) -> None:
+        self._before = before
         self.by_id: dict[str, Run] = {}
         self.settled = False
         self._args: dict[str, bytes] = {}
@@ -225,11 +235,15 @@ class _Runs(JournalObserver):
     def add(self, runs: Any) -> None:
         """Add those of ``runs`` that were not reported when they began (of another process)."""
         for run in runs:
-            if run.run_id not in self.by_id:
+            if run.run_id not in self.by_id and run.run_id not in self._before:
                 self.run_added(run)
 
-    def ended(self) -> bool:
-        return all(run.state in FINISHED for run in list(self.by_id.values()))
+    def ended(self, in_force: Collection[str]) -> bool:
+        return all(
+            run.state in (*FINISHED, "held")
+            or (run.state == "received" and not set(in_force).isdisjoint(run.faults))
+            for run in list(self.by_id.values())
+        )
 
     def executed(self) -> list[Executed]:
         return [

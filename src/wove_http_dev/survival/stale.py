@@ -8,7 +8,7 @@ import enum
 from collections import Counter
 from collections.abc import Iterator
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 from wove_http_dev.client.observed_weaves import ObservedWeave
 from wove_http_dev.exception_text import is_users
@@ -27,8 +27,17 @@ def failed_tasks(call: Call) -> set[str]:
     return {name for name, _ in outcomes} - given
 
 
-def stale_answers(observation: Observation, clean: Observation) -> Iterator[str]:
-    """Yield what the functions that the test called returned of an earlier run, in words."""
+class Finding(NamedTuple):
+    """One thing that an application, or Wove, did wrong."""
+
+    detail: str
+    """What was seen, with the names of functions and tasks."""
+    customer: str
+    """What a customer of the application would have seen."""
+
+
+def stale_answers(observation: Observation, clean: Observation) -> Iterator[Finding]:
+    """Yield what the functions that the test called returned of an earlier run."""
     earlier = _numbered(clean.calls)
     for key, call in _numbered(observation.calls).items():
         failed = failed_tasks(call) if call.returned else set()
@@ -36,15 +45,17 @@ def stale_answers(observation: Observation, clean: Observation) -> Iterator[str]
             continue
         task = _old_part(call, failed, observation)
         if task is not None:
-            yield (
+            yield Finding(
                 f"{call.name}() returned a result that {task!r} gave in an earlier run; now"
-                f" {task!r} gave none"
+                f" {task!r} gave none",
+                f"{call.name}() answers with old data as if it were new",
             )
         elif key in earlier and _old_answer(call, earlier[key]):
             names = ", ".join(sorted(map(repr, failed)))
-            yield (
+            yield Finding(
                 f"{call.name}() returned the very object that it returned without a fault, though"
-                f" {names} gave no result"
+                f" {names} gave no result",
+                f"{call.name}() answers with old data as if it were new",
             )
 
 
@@ -103,7 +114,7 @@ def _is_constant(value: Any, code: CodeType) -> bool:
     )
 
 
-def trusted_cancellations(observation: Observation, clean: Observation) -> Iterator[str]:
+def trusted_cancellations(observation: Observation, clean: Observation) -> Iterator[Finding]:
     """Yield the answers that an application gave after a cancelled task, as if it had run: the same
     as without a fault, and made of nothing that it computed instead."""
     calls = _numbered(clean.calls)
@@ -119,13 +130,14 @@ def trusted_cancellations(observation: Observation, clean: Observation) -> Itera
                 continue
             other = _counterpart(caller, before.get(number), clean)
             if failed >= set(weave.tasks) and other and _trusts(caller, other):
-                yield (
+                yield Finding(
                     f"{call.name}() gave the same answer as without a fault, though"
-                    f" {_cancelled(weave)} was cancelled and gave no result"
+                    f" {_cancelled(weave)} was cancelled and gave no result",
+                    f"{call.name}() reports success although {_cancelled(weave)} was cancelled",
                 )
 
 
-def hidden_exceptions(observation: Observation) -> Iterator[str]:
+def hidden_exceptions(observation: Observation) -> Iterator[Finding]:
     """Yield the exceptions that must end a program and that the application kept from it."""
     for weave in observation.weaves:
         error, caller = weave.escaped, swallower(observation, weave)
@@ -133,13 +145,18 @@ def hidden_exceptions(observation: Observation) -> Iterator[str]:
             continue
         name = type(error).__name__
         place = hiding_handler(caller.code, caller.namespace, caller.line, error)
+        left = f"a {name} left the weave of {_cancelled(weave)}"
         if place is not None:
-            yield (
-                f"a {name} left the weave of {_cancelled(weave)}, and `except BaseException` at"
-                f" {place} hides it, as it would hide KeyboardInterrupt and SystemExit"
+            yield Finding(
+                f"{left}, and `except BaseException` at {place} hides it, as it would hide"
+                " KeyboardInterrupt and SystemExit",
+                f"the application goes on after a {name}: Ctrl-C and a shutdown would not end it",
             )
         elif isinstance(error, (SystemExit, KeyboardInterrupt)):
-            yield f"a {name} left the weave of {_cancelled(weave)}, and the application hides it"
+            yield Finding(
+                f"{left}, and the application hides it",
+                f"the application goes on after a {name}, which must end it",
+            )
 
 
 def swallower(observation: Observation, weave: ObservedWeave) -> Caller | None:

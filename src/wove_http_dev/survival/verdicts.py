@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -14,6 +14,7 @@ from wove_http_dev.faults.fault import Fault
 from wove_http_dev.printable import shortened
 from wove_http_dev.survival.observation import Executed, Observation
 from wove_http_dev.survival.stale import (
+    Finding,
     hidden_exceptions,
     stale_answers,
     trusted_cancellations,
@@ -72,40 +73,29 @@ def judge(
     """
     if not _hit(fault, observation):
         return _cell("skipped", "hit nothing: no request that it acts on arrived", observation)
-    found: dict[Verdict, list[str]] = {
+    of_application: dict[Verdict, Iterable[Finding]] = {
         "wrong": [*trusted_cancellations(observation, clean), *stale_answers(observation, clean)],
-        "escaped": list(hidden_exceptions(observation)),
-        "hung": list(_hung(observation)),
+        "escaped": hidden_exceptions(observation),
+        "hung": _hung(observation),
     }
-    by_wove: dict[Verdict, list[str]] = {
+    of_wove: dict[Verdict, list[Finding]] = {
         "wrong": _foreign(observation),
         "escaped": _escaped(observation, test_error),
         "ran-twice": list(_ran_twice(fault, observation, clean)),
     }
     reason = fault.why_uncontained(wove_version)
     for verdict in FAILING:
-        texts = found.get(verdict, [])
+        findings = [*of_application.get(verdict, ())]
         if reason is None:
-            texts = [*by_wove.get(verdict, []), *texts]
-        if texts:
-            return _cell(verdict, texts[0], observation, customer=_CUSTOMER[verdict])
-    if reason is not None and (any(by_wove.values()) or _is_weaves(test_error, observation)):
-        texts = [text for each in by_wove.values() for text in each]
-        seen = texts[0] if texts else _named(test_error)
+            findings = [*of_wove.get(verdict, ()), *findings]
+        if findings:
+            return _cell(verdict, findings[0].detail, observation, findings[0].customer)
+    if reason is not None and (any(of_wove.values()) or _is_weaves(test_error, observation)):
+        seen = next((each[0].detail for each in of_wove.values() if each), _named(test_error))
         return _cell("expected", f"Wove {wove_version}: {reason} ({seen})", observation)
     if test_error is None:
         return _cell("survived", _survived(observation), observation)
     return _cell("handled", _named(test_error), observation)
-
-
-_CUSTOMER: Mapping[Verdict, str] = MappingProxyType(
-    {
-        "wrong": "an answer that looks right and is not",
-        "escaped": "the program ends, or a request without an answer: nothing catches this",
-        "hung": "an answer that never comes",
-        "ran-twice": "the same thing done more than once: two payments, two letters",
-    }
-)
 
 
 def _cell(verdict: Verdict, detail: str, observation: Observation, customer: str = "") -> Cell:
@@ -121,42 +111,60 @@ def _cell(verdict: Verdict, detail: str, observation: Observation, customer: str
 def _hit(fault: Fault, observation: Observation) -> bool:
     if fault.listener:  # it keeps connections away, and counts none
         return any(weave.attempts for weave in observation.weaves)
-    return any(hits for each, hits in observation.hits if each == fault)
+    return any(hits for each, hits in observation.hits if each is fault or each == fault)
 
 
-def _hung(observation: Observation) -> Iterator[str]:
-    for weave in observation.released:
-        tasks = ", ".join(map(repr, weave.names)) or "no task"
-        yield (
-            f"the weave of {tasks} did not end by itself: only the end of the fault ended it; it"
-            " needs a timeout and a delivery_timeout"
+def _hung(observation: Observation) -> Iterator[Finding]:
+    if not observation.stuck:
+        return
+    if observation.released:
+        tasks = _tasks(observation.released[0])
+        yield Finding(
+            f"the weave of {tasks} did not end by itself: only the end of the fault ended it; give"
+            " its environment a timeout, and the task or Wove a delivery_timeout",
+            f"waits for {tasks} without end: no answer, and no error",
+        )
+    else:
+        yield Finding(
+            "the test did not end by itself, and no weave was under way then: the application waits"
+            " for, or repeats, what does not come",
+            "waits without end: no answer, and no error",
         )
 
 
-def _foreign(observation: Observation) -> list[str]:
+def _foreign(observation: Observation) -> list[Finding]:
     away = " (a redirect led to another server)" if observation.redirected else ""
     return [
-        f"Wove took a result for {each.task!r} that is not its own: {each.reason}{away}"
+        Finding(
+            f"Wove took a result for {each.task!r} that is not its own: {each.reason}{away}",
+            f"the result of {each.task!r} is another one, and looks right",
+        )
         for each in observation.foreign
     ]
 
 
-def _escaped(observation: Observation, error: BaseException | None) -> list[str]:
+def _escaped(observation: Observation, error: BaseException | None) -> list[Finding]:
     """Say which exception went through the application and ended the test."""
     if error is None or isinstance(error, Exception):
         return []
+    name = type(error).__name__
     for weave in observation.weaves:
         for each in _errors(weave):
             if not isinstance(each, Exception) and type(each) is type(error):
-                tasks = ", ".join(map(repr, weave.names))
-                return [f"a {type(error).__name__} left the weave of {tasks} and the application"]
+                return [
+                    Finding(
+                        f"a {name} left the weave of {_tasks(weave)} and the application: it is no"
+                        " Exception, so `except Exception` does not catch it",
+                        f"neither an answer nor an error: a {name} ends the request or the program",
+                    )
+                ]
     return []
 
 
-def _ran_twice(fault: Fault, observation: Observation, clean: Observation) -> Iterator[str]:
+def _ran_twice(fault: Fault, observation: Observation, clean: Observation) -> Iterator[Finding]:
     """Say which task was executed more often than its executions without a fault, and Wove's
     retries, account for."""
-    stalled = fault.name if getattr(fault, "stalls", False) and fault.stage == "run" else None
+    stalled = fault.name if fault.stalls and fault.stage == "run" else None
     normal = _executions(clean.runs)
     most: dict[str, int] = {}
     for (task, _), count in normal.items():
@@ -171,9 +179,11 @@ def _ran_twice(fault: Fault, observation: Observation, clean: Observation) -> It
         once = normal.get((task, args)) or most.get(task, 1)
         allowed = once * (1 + retries.get(task, 0))
         if count > allowed:
-            asked = f"retries={retries[task]} ask for" if retries.get(task) else "it is asked for"
-            yield (
-                f"{task!r} ran {count} times with the same arguments, and {asked} at most {allowed}"
+            yield Finding(
+                f"{task!r} ran {count} times with the same arguments; without a fault and with"
+                f" retries={retries.get(task, 0)} that are {allowed} at most. If it may run again,"
+                " say so with retries= or a delivery_idempotency_key",
+                f"{task!r} was done {count} times",
             )
 
 
@@ -197,6 +207,10 @@ def _is_weaves(error: BaseException | None, observation: Observation) -> bool:
     if error is None or isinstance(error, wove_errors()):
         return False
     return any(error is each for weave in observation.weaves for each in _errors(weave))
+
+
+def _tasks(weave: ObservedWeave) -> str:
+    return ", ".join(map(repr, weave.names or weave.tasks)) or "no task"
 
 
 def _errors(weave: ObservedWeave) -> list[BaseException]:
