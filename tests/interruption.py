@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 import os
@@ -59,8 +60,12 @@ class InterruptedCall:
         if event not in ("call", "c_call") or self._done:
             return
         caller = frame.f_back if event == "call" else frame
+        if not (
+            _is_ours(frame.f_code.co_filename) or (caller and _is_ours(caller.f_code.co_filename))
+        ):
+            return
         name = getattr(arg, "__name__", "") if event == "c_call" else frame.f_code.co_name
-        if name in NOT_INTERRUPTED or not (_is_ours(frame) or (caller and _is_ours(caller))):
+        if name in NOT_INTERRUPTED:
             return
         if sys.version_info < (3, 12) and event == "call":
             if frame.f_code.co_flags & inspect.CO_GENERATOR:
@@ -74,8 +79,9 @@ class InterruptedCall:
             raise Interrupted
 
 
-def _is_ours(frame: FrameType) -> bool:
-    return frame.f_code.co_filename.startswith(PACKAGE)
+@functools.cache  # it is asked at each call
+def _is_ours(file: str) -> bool:
+    return file.startswith(PACKAGE)
 
 
 def state(directory: Path | None = None) -> dict[str, Any]:

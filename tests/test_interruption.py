@@ -132,6 +132,7 @@ def test_configured_remote(ca: CertificateAuthority) -> None:
     interrupt_each_call(lambda: configure)
 
 
+@pytest.mark.usefixtures("one_system_ca")
 def test_files_of_the_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An authority's files are deleted at its end although writing them was interrupted."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -144,6 +145,7 @@ def test_files_of_the_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     interrupt_each_place(lambda: use, directory=tmp_path)
 
 
+@pytest.mark.usefixtures("one_system_ca")
 def test_close_of_the_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """``close()`` of an authority whose ``close()`` was interrupted deletes its files."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

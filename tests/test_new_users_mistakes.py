@@ -11,7 +11,7 @@ import cloudpickle
 import pytest
 import wove.context
 
-from tests.pytest_plugin.helpers import INI
+from tests.pytest_plugin.helpers import INI, without_others
 from wove_http_dev.worker import HttpWorker
 
 PAGE = Path(__file__).with_suffix("").with_name("new_users_mistakes.md")
@@ -98,7 +98,7 @@ def test_mistake(name: str, pytester: pytest.Pytester, monkeypatch: pytest.Monke
     pytester.makeini(INI + WARNINGS)
     pytester.makepyfile(application=APPLICATION)
     pytester.makepyfile(test_it=IMPORTS + EXAMPLES[name]["source"])
-    run = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-q")
+    run = pytester.runpytest_inprocess(*without_others("asyncio"), "-q")
     assert seen(run.stdout.str()) == EXAMPLES[name]["text"]
 
 
@@ -144,7 +144,7 @@ def test_a_running_worker(
     if secret is not None:
         monkeypatch.setenv("SECRET_OF_THE_TESTS", secret)
         options.append("--wove-http-secret-env=SECRET_OF_THE_TESTS")
-    run = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-q", *options)
+    run = pytester.runpytest_inprocess(*without_others("asyncio"), "-q", *options)
     url = "https://localhost:PORT/wove/tasks"
     assert (
         seen(run.stdout.str())

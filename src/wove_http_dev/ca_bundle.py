@@ -13,7 +13,7 @@ from pathlib import Path
 ORGANIZATION = "wove-http-dev test CA"
 """The organization in the certificates of this package's CAs."""
 _HEAD = b"# The CAs of the system and the CA of a wove-http-dev worker.\n"
-_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----")
 _HASHED_NAME = re.compile(r"[0-9a-f]{8}\.\d+")
 
 

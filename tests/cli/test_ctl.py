@@ -16,7 +16,6 @@ import pytest
 from wove import weave
 
 from tests.cli.commands import COMMAND, run_here
-from tests.cli.served import serving
 from tests.scripted_server import Scripted, answer, scripted
 from tests.support import TIMEOUT
 from wove_http_dev.cli.running import announced
@@ -305,55 +304,7 @@ def test_wrong_token(worker: HttpWorker, state: Path) -> None:
     assert found == (2, 1, True)
 
 
-# serve
-
-
-def test_serve_is_found() -> None:
-    """``ctl`` finds the ``serve`` of the default state directory, and no longer when it has
-    ended."""
-    with serving("--page-port", "0") as served:
-        served.weave()
-        during = ctl("runs")
-        served.interrupt()
-    after = run_here("ctl", "runs")
-    assert ("answer" in during, after.returncode) == (True, 2)
-
-
-def test_output_of_a_task() -> None:
-    """What a task of ``serve`` has printed and logged is shown with its run, and in the log."""
-    body = "print('a line'); import logging; logging.warning('a record')"
-    with serving("--page-port", "0") as served:
-        served.weave(body)
-        (run,) = json.loads(ctl("runs", "--json"))["runs"]
-        out, err = served.interrupt()[1:]
-    assert run["output"] == "a line\nWARNING:root:a record\n"
-    assert (out.count("a line"), err.count("a record")) == (1, 1)
-
-
-def test_killed_serve_is_named() -> None:
-    """Of a ``serve`` that was killed, the error names what it left."""
-    with serving("--page-port", "0") as served:
-        served.process.kill()
-        served.process.wait()
-    done = run_here("ctl", "runs")
-    assert (done.returncode, "one that was killed left" in done.stderr) == (2, True)
-
-
-def test_killed_serve_is_followed_by_another(state: Path) -> None:
-    """A new ``serve`` removes what a killed one left, and is found."""
-    with serving("--page-port", "0") as first:
-        first.process.kill()
-        first.process.wait()
-    with serving("--page-port", "0") as second:
-        assert second.url in ctl("status")
-        assert len([*state.glob("running-*")]) == 1
-
-
-def test_serve_without_a_page() -> None:
-    """A ``serve`` without a control API is named, with the flag."""
-    with serving("--no-page"):
-        done = run_here("ctl", "runs")
-    assert (done.returncode, "--no-page" in done.stderr) == (2, True)
+# tail
 
 
 def streaming(inspector: Inspector) -> None:

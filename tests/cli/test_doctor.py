@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,8 @@ def reachable(worker: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> HttpWorker
 def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The command may run in this process: what it imports and configures is undone."""
     monkeypatch.setattr(doctor_command, "end_despite_threads", lambda status: None)
+    # From Python 3.12 on the default opener keeps the CAs of its first use.
+    monkeypatch.setattr(urllib.request, "_opener", None)
     modules = set(sys.modules)
     with preserved():
         runtime.__init__()  # type: ignore[misc]
@@ -58,18 +61,20 @@ def write_settings(source: str) -> None:
 
 
 def doctor(source: str) -> subprocess.CompletedProcess[str]:
-    """Run ``doctor`` on a module with this source."""
+    """Run ``doctor`` on a module with this source, in this process."""
     write_settings(source)
-    return run("doctor", "app.settings", *PATIENTLY)
+    return run_here("doctor", "app.settings", *PATIENTLY)
 
 
 def test_right(reachable: HttpWorker) -> None:
     """A right configuration has only ``ok``, and exit status 0."""
-    done = doctor(SETTINGS)
+    write_settings(SETTINGS)
+    done = run("doctor", "app.settings", *PATIENTLY)
     verdicts = {line.split()[0] for line in done.stdout.splitlines()[:-1] if line}
     assert (done.returncode, verdicts) == (0, {"ok", "environment"})
 
 
+@pytest.mark.usefixtures("in_process")
 def test_wrong(reachable: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong one has exit status 1."""
     monkeypatch.setenv("WOVE_WORKER_SECRET", "another")
@@ -78,33 +83,38 @@ def test_wrong(reachable: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "signature: does not match" in done.stdout
 
 
+@pytest.mark.usefixtures("in_process")
 def test_function(reachable: HttpWorker) -> None:
     """``MODULE:FUNCTION`` calls the function that configures Wove."""
     body = SETTINGS.replace("\nwove", "\ndef configure(): wove", 1)
     Path("settings.py").write_text(body)
-    assert run("doctor", "settings:configure", *PATIENTLY).returncode == 0
+    assert run_here("doctor", "settings:configure", *PATIENTLY).returncode == 0
 
 
+@pytest.mark.usefixtures("in_process")
 def test_wove_config_file(reachable: HttpWorker) -> None:
     """Without a module, Wove's own ``wove_config.py`` is used."""
     source = SETTINGS.replace("import wove\n\nwove.config(", "WOVE_CONFIG = dict(")
     Path("wove_config.py").write_text(source)
-    assert run("doctor", *PATIENTLY).returncode == 0
+    assert run_here("doctor", *PATIENTLY).returncode == 0
 
 
+@pytest.mark.usefixtures("in_process")
 def test_app_dir(reachable: HttpWorker, tmp_path: Path) -> None:
     """``--app-dir`` is where the module is imported from."""
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "settings.py").write_text(SETTINGS)
-    assert run("doctor", "settings", "--app-dir", "elsewhere", *PATIENTLY).returncode == 0
+    assert run_here("doctor", "settings", "--app-dir", "elsewhere", *PATIENTLY).returncode == 0
 
 
+@pytest.mark.usefixtures("in_process")
 def test_secret_of_serve(reachable: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     """The default state directory of ``serve`` is read, and not created."""
     assert doctor(SETTINGS).returncode == 0
     assert not Path(os.environ["XDG_STATE_HOME"]).exists()
 
 
+@pytest.mark.usefixtures("in_process")
 def test_snippet_of_serve(worker: HttpWorker, reachable: HttpWorker) -> None:
     """What ``serve`` prints for an application is right."""
     done = doctor(instructions(worker, None).snippet)
@@ -208,6 +218,7 @@ def test_usage(arguments: list[str], words: str) -> None:
     assert (done.returncode, done.stderr.count("\n"), words in done.stderr) == (2, 1, True)
 
 
+@pytest.mark.usefixtures("in_process")
 def test_environment_whose_name_is_no_string() -> None:
     """Wove takes any name; one that is no string is shown like the others."""
     http = "{'executor': 'http', 'executor_config': {'url': 'http://127.0.0.1:9/x'}}"

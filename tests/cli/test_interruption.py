@@ -24,7 +24,7 @@ from wove_http_dev.cli.state_directory import StateDirectory
 from wove_http_dev.cli.user_code import importable
 from wove_http_dev.service.port import Port
 
-pytestmark = pytest.mark.usefixtures("environ")
+pytestmark = pytest.mark.usefixtures("environ", "one_system_ca")
 
 
 def stop_when_printed(*_: object, **__: object) -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -31,30 +35,56 @@ def refused(worker):
 """
 
 
+OTHER_PLUGINS = ("anyio", "asyncio", "fakefs", "hypothesispytest", "pytest_httpserver", "timeout")
+"""What else is installed for the project's tests: a run of pytest takes 0.1 to 0.3 s longer with
+it. Hypothesis's plugin alone compiles its package at each end of a run in this process."""
+
+
+def without_others(beside: str = "") -> list[str]:
+    """The arguments that leave out :data:`OTHER_PLUGINS`, but ``beside``, and the cache."""
+    return [f"-pno:{name}" for name in (*OTHER_PLUGINS, "cacheprovider") if name != beside]
+
+
 def run(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.RunResult:
-    """Run the test module ``source`` in this process; return the result."""
+    """Run the test module ``source`` in this process, without other plugins; return the result."""
     pytester.makepyfile("from helper import *\n" + source)
-    return pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
-
-
-OTHER_PLUGINS = ("anyio", "asyncio", "fakefs", "pytest_httpserver", "timeout")
+    return pytester.runpytest_inprocess(*without_others("asyncio"), *arguments)
 
 
 def run_apart(
     pytester: pytest.Pytester, source: str, *arguments: str, beside: str = ""
 ) -> pytest.RunResult:
-    """Like `run`, in a child process, which does not import the other plugins that are installed,
-    but ``beside``."""
+    """Like `run`, in a child process, which does not import the other plugins, but ``beside``."""
     pytester.makepyfile("from helper import *\n" + source)
-    return run_files_apart(pytester, *arguments, beside=beside)
+    return pytester.runpytest_subprocess(*without_others(beside), *arguments)
 
 
-def run_files_apart(
-    pytester: pytest.Pytester, *arguments: str, beside: str = ""
-) -> pytest.RunResult:
-    """Like `run_apart`, with the test modules that are there."""
-    left_out = [f"-pno:{name}" for name in OTHER_PLUGINS if name != beside]
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *left_out, *arguments)
+def run_directory_apart(
+    directory: Path,
+    modules: Mapping[str, str],
+    *arguments: str,
+    ini: str = "",
+    beside: str = "",
+) -> list[str]:
+    """Like `run_apart`, in ``directory``, with several test modules, for tests that share the run;
+    return the lines of stdout."""
+    for name, source in {"helper": HELPER, **modules}.items():
+        beginning = "" if name == "helper" else "from helper import *\n"
+        (directory / f"{name}.py").write_text(beginning + source, encoding="utf-8")
+    (directory / "tox.ini").write_text(INI + ini, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", *without_others(beside), *arguments]
+    done = subprocess.run(
+        command, cwd=directory, capture_output=True, encoding="utf-8", check=False
+    )
+    return done.stdout.splitlines()
+
+
+def decisions(pytester: pytest.Pytester, *arguments: str) -> set[str]:
+    """The lines that the tests of `DECISIONS`, run in this process, print."""
+    pytester.makepyfile(test_drawing="from helper import *\n" + DECISIONS)
+    result = pytester.runpytest_inprocess(*without_others("asyncio"), "-rP", *arguments)
+    result.assert_outcomes(passed=4)
+    return {line for line in result.outlines if line.startswith("DECIDED")}
 
 
 PASSING = """
@@ -81,3 +111,26 @@ def test_it(wove_http_worker):
     with pytest.raises(Exception):
         weave_one()
 """
+
+
+DECISIONS = """
+@pytest.mark.parametrize("n", range(4))
+def test_decisions(wove_http_worker, n):
+    wove_http_worker.inject("missing-started", probability=0.5)
+    for _ in range(8):
+        weave_one()
+    faults = "".join(str(len(e.faults)) for e in wove_http_worker.exchanges)
+    print("DECIDED", n, faults)
+"""
+"""Random decisions, of which each test prints a line."""
+
+
+HOSTILE = r"""
+import json
+def test_it(wove_http_worker):
+    body = json.dumps({"type": "run_task", "run_id": "r", "task_id": "x\n#9 \x1b[2J\ud800"})
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(wove_http_worker.url, body.encode())
+    raise AssertionError
+"""
+"""Fails after a client without credentials sent what a terminal would obey."""

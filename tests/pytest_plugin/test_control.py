@@ -372,9 +372,7 @@ def test_it(wove_http_worker, number):
 
 def test_processes_that_select_by_task(pytester: pytest.Pytester, control: Control) -> None:
     """Tests of two processes at once, each with a task of its own, do not disturb each other."""
-    pytester.makepyfile("from helper import *\n" + SELECTED)
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-n", "2", *control.arguments)
-    result.assert_outcomes(passed=4)
+    run_apart(pytester, SELECTED, "-n", "2", *control.arguments).assert_outcomes(passed=4)
 
 
 def test_plugin_without_control(pytester: pytest.Pytester) -> None:

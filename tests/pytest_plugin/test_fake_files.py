@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.pytest_plugin.helpers import run_apart
+from tests.pytest_plugin.helpers import run_directory_apart
 
 FAKE_FILES = """
 from pathlib import Path
@@ -22,10 +22,21 @@ def test_real(wove_http_worker):
 """
 
 
-@pytest.mark.parametrize("fixtures", ["fs, wove_http_worker", "wove_http_worker, fs"])
-def test_beside_pyfakefs(pytester: pytest.Pytester, fixtures: str) -> None:
+ORDERS = {"test_fs_first": "fs, wove_http_worker", "test_worker_first": "wove_http_worker, fs"}
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What a test run with pyfakefs prints."""
+    pytest.importorskip("pyfakefs")
+    modules = {name: FAKE_FILES.format(fixtures=order) for name, order in ORDERS.items()}
+    directory = tmp_path_factory.mktemp("fake")
+    return run_directory_apart(directory, modules, "-rA", beside="fakefs")
+
+
+@pytest.mark.parametrize("module", ORDERS)
+@pytest.mark.parametrize("test", ["test_it[False]", "test_it[True]", "test_real"])
+def test_beside_pyfakefs(lines: list[str], module: str, test: str) -> None:
     """A worker, also an isolated one, serves in a fake file system, whichever fixture comes first,
     and after it."""
-    pytest.importorskip("pyfakefs")
-    source = FAKE_FILES.format(fixtures=fixtures)
-    run_apart(pytester, source, beside="fakefs").assert_outcomes(passed=3)
+    assert f"PASSED {module}.py::{test}" in lines

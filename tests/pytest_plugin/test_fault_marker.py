@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.pytest_plugin.helpers import INI
+from tests.pytest_plugin.helpers import INI, without_others
 from tests.support import TIMEOUT, weave_one
 from wove_http_dev import HttpWorker, assert_contained
 from wove_http_dev.faults.response import Status
@@ -32,7 +32,7 @@ def test_the_marker_skips_what_cannot_apply(pytester: pytest.Pytester) -> None:
             pass
         """
     )
-    result = pytester.runpytest_inprocess("-rs", "-p", "no:cacheprovider")
+    result = pytester.runpytest_inprocess("-rs", *without_others("asyncio"))
     result.assert_outcomes(passed=1, skipped=2)
     result.stdout.fnmatch_lines(["*self-signed cannot apply: it needs tls=True*"])
 
@@ -63,7 +63,7 @@ def test_a_marked_fault_need_not_act(pytester: pytest.Pytester) -> None:
             wove_http_worker_factory().inject(wove_http_fault)
         """
     )
-    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    result = pytester.runpytest_inprocess(*without_others("asyncio"))
     result.assert_outcomes(passed=2)
 
 
@@ -108,7 +108,7 @@ def test_what_wove_cannot_contain_is_an_expected_failure(pytester: pytest.Pytest
                         return 42
         """
     )
-    result = pytester.runpytest_inprocess("-rx", "-p", "no:cacheprovider")
+    result = pytester.runpytest_inprocess("-rx", *without_others("asyncio"))
     result.assert_outcomes(passed=2, xfailed=1, xpassed=1)
     result.stdout.fnmatch_lines(
         ["XFAIL *Wove * cannot contain task-cancelled: it cancels the weave itself: *"]

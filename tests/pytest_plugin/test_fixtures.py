@@ -7,30 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.pytest_plugin.helpers import FAULTED, INI, PASSING, REFUSED, run, run_apart
+from tests.pytest_plugin.helpers import (
+    FAULTED,
+    PASSING,
+    REFUSED,
+    run,
+    run_apart,
+    run_directory_apart,
+)
 from wove_http_dev.pytest_plugin import WorkerFactory
 from wove_http_dev.worker import HttpWorker
 
-
-def test_fixture(pytester: pytest.Pytester) -> None:
-    """The installed package provides the fixture, and a weave to ``workers`` is served."""
-    run_apart(pytester, PASSING).assert_outcomes(passed=1)
-
-
-def test_each_test_has_an_empty_worker(pytester: pytest.Pytester) -> None:
-    """Each test starts with an empty journal."""
-    source = """
-@pytest.mark.parametrize("n", range(3))
-def test_it(wove_http_worker, n):
-    assert len(wove_http_worker.exchanges) == 0
-    weave_one()
-"""
-    run(pytester, source).assert_outcomes(passed=3)
-
-
-def test_no_worker_is_kept(pytester: pytest.Pytester) -> None:
-    """After many tests there is one worker in memory, that of the test that runs."""
-    source = """
+NONE_KEPT = """
 import gc
 
 @pytest.mark.parametrize("n", range(10))
@@ -40,7 +28,54 @@ def test_it(wove_http_worker, n):
     names = [type(each).__name__ for each in gc.get_objects()]
     assert (names.count("HttpWorker"), names.count("Journal")) == (1, 1)
 """
-    run_apart(pytester, source).assert_outcomes(passed=10)
+
+ISOLATED = """
+import in_root, in_src
+
+def root():
+    return in_root.answer()
+
+def src():
+    return in_src.answer()
+
+@pytest.mark.wove_http(isolated=True)
+@pytest.mark.parametrize("task", [root, src])
+def test_it(wove_http_worker, task):
+    with weave() as w:
+        w.do(environment="workers")(task)
+    assert w.result.final == 42
+"""
+
+
+@pytest.fixture(scope="module")
+def lines_apart(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What a test run in another process prints."""
+    directory = tmp_path_factory.mktemp("apart")
+    (directory / "src").mkdir()
+    for path in ("in_root.py", "src/in_src.py"):
+        (directory / path).write_text("def answer():\n    return 42\n", encoding="utf-8")
+    modules = {"test_fixture": PASSING, "test_none_kept": NONE_KEPT, "test_isolated": ISOLATED}
+    return run_directory_apart(directory, modules, "-rA", ini="pythonpath = src\n")
+
+
+def test_fixture(lines_apart: list[str]) -> None:
+    """The installed package provides the fixture, and a weave to ``workers`` is served."""
+    assert "PASSED test_fixture.py::test_it" in lines_apart
+
+
+def test_no_worker_is_kept(lines_apart: list[str]) -> None:
+    """After many tests there is one worker in memory, that of the test that runs."""
+    expected = {f"PASSED test_none_kept.py::test_it[{n}]" for n in range(10)}
+    assert expected - {*lines_apart} == set()
+
+
+@pytest.mark.parametrize("place", ["root", "src"])
+def test_an_isolated_worker_imports_what_the_test_imports(
+    lines_apart: list[str], place: str
+) -> None:
+    """The child process imports the test's module, and those of the root directory and of the ini
+    option ``pythonpath``."""
+    assert f"PASSED test_isolated.py::test_it[{place}]" in lines_apart
 
 
 def test_one_ca_for_the_session(pytester: pytest.Pytester) -> None:
@@ -214,17 +249,6 @@ def test_faults_marker_skips(pytester: pytest.Pytester) -> None:
         words="'self-signed'"
     )
     run(pytester, source, "-rs").stdout.fnmatch_lines(["*self-signed cannot apply: *"])
-
-
-def test_xdist(pytester: pytest.Pytester) -> None:
-    """Tests in concurrent processes each have their own worker."""
-    source = """
-@pytest.mark.parametrize("n", range(12))
-def test_it(wove_http_worker, n):
-    assert weave_one() == 42
-    assert len(wove_http_worker.runs) == 1
-"""
-    run_apart(pytester, source, "-n", "2").assert_outcomes(passed=12)
 
 
 RESTORED = """
@@ -419,34 +443,6 @@ def test_trap_as_an_error(pytester: pytest.Pytester) -> None:
     result = run(pytester, REPEATED, "-W", "error::wove_http_dev.WoveTrapWarning")
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.re_match_lines_random(["the task 'render' ran 2 times for .*"])
-
-
-ISOLATED = """
-import application
-
-def task_of_the_module():
-    return application.answer()
-
-@pytest.mark.wove_http(isolated=True)
-def test_it(wove_http_worker):
-    with weave() as w:
-        w.do(environment="workers")(task_of_the_module)
-    assert w.result.task_of_the_module == 42
-"""
-
-
-@pytest.mark.parametrize("directory", ["", "src"])
-def test_an_isolated_worker_imports_what_the_test_imports(
-    pytester: pytest.Pytester, directory: str
-) -> None:
-    """The child process imports the test's module, and those of the root directory and of the ini
-    option ``pythonpath``."""
-    folder = pytester.path / directory
-    folder.mkdir(exist_ok=True)
-    text = "def answer():\n    return 42\n"
-    folder.joinpath("application.py").write_text(text, encoding="utf-8")
-    pytester.makeini(f"{INI}pythonpath = {directory}\n")
-    run_apart(pytester, ISOLATED).assert_outcomes(passed=1)
 
 
 # What was of no use

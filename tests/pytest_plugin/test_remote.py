@@ -45,7 +45,7 @@ def test_remote_secret_file(
     worker = make_worker(tls=False, security=security)
     (pytester.path / "kept").write_text(worker.secret)
     arguments = [f"--wove-http-url={worker.url}", f"--wove-http-{kind}-file=kept"]
-    run_apart(pytester, PASSING, *arguments).assert_outcomes(passed=1)
+    run(pytester, PASSING, *arguments).assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize(

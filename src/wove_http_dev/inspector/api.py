@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from http import HTTPStatus
 from itertools import islice
 from typing import Any
@@ -53,6 +54,20 @@ class _Segment(BaseConverter):
         return value.replace("%2F", "/").replace("%25", "%")
 
 
+@cache  # werkzeug compiles a function for each rule, which takes 8 ms
+def _url_map(pages: tuple[str, ...]) -> Map:
+    """Return the map from a path to its route, or to ``page`` for the paths ``pages``."""
+    rules = [_rule(route) for route in ROUTES]
+    rules += [Rule(path, endpoint="page", methods=["GET"]) for path in pages]
+    return Map(
+        rules,
+        converters={"default": _Segment},
+        strict_slashes=True,
+        merge_slashes=False,
+        redirect_defaults=False,
+    )
+
+
 def _path(request: Request) -> str:
     """Return the decoded path of the request, in which ``%2F`` and ``%25`` are left as they are:
     they are characters of a value, not of the path."""
@@ -81,15 +96,7 @@ class Api:
         self._events = events
         self._files = page_files()
         self._routes = {route.name: route for route in ROUTES}
-        rules = [_rule(route) for route in ROUTES]
-        rules += [Rule(path, endpoint="page", methods=["GET"]) for path in ["/", *self._files]]
-        self._map = Map(
-            rules,
-            converters={"default": _Segment},
-            strict_slashes=True,
-            merge_slashes=False,
-            redirect_defaults=False,
-        )
+        self._map = _url_map(("/", *self._files))
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
