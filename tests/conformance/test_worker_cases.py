@@ -7,7 +7,7 @@ import pytest
 from tests.conformance.worker.defects.frames import OwnTaskId
 from tests.conformance.worker.defects.transport import TextHtml
 from tests.conformance.worker.plain_worker import SECRET, PlainWorker
-from tests.pytest_plugin.helpers import run_files_apart
+from tests.pytest_plugin.helpers import without_others
 from wove_http_dev.conformance.worker.suite import WORKER_CASES
 
 VARIABLE = "CONFORMANCE_TEST_SECRET"
@@ -24,7 +24,7 @@ def secret(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(pytester: pytest.Pytester, expression: str, *words: str) -> pytest.RunResult:
     """Run pytest in a subprocess on the cases that match ``expression``."""
     options = ("--pyargs", "wove_http_dev.conformance", "-k", expression, "-rsx")
-    return run_files_apart(pytester, *options, *words)
+    return pytester.runpytest_subprocess(*without_others(), *options, *words)
 
 
 def against(worker: PlainWorker) -> tuple[str, ...]:
