@@ -289,7 +289,9 @@ def _totals(matrix: Matrix, entries: Sequence[Entry], pen: _Pen) -> list[str]:
 def _worst(failing: Sequence[Entry], pen: _Pen) -> list[str]:
     """Return a line for each failing cell: verdict, test, fault, and what a customer would have
     seen. A line that does not fit is continued below, indented."""
-    lines = ["", "The worst first, with what a customer would have seen:"] if failing else []
+    lines = ["", *pen.wrapped("The worst first, with what a customer would have seen:")]
+    if not failing:
+        return []
     for entry in failing[:WORST]:
         word = SHOWN[entry.cell.verdict]
         place = f"{pen.text(entry.nodeid)}{_GAP}{pen.text(entry.fault)}"
