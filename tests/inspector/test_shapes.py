@@ -45,6 +45,14 @@ def test_run_without_payloads_cannot_be_replayed() -> None:
     assert shapes.run_json(make_run())["replayable"] is False
 
 
+def test_drawn_numbers_are_a_copy() -> None:
+    """What is drawn later does not change what was shown before."""
+    exchange = Exchange(1, 0.0, drawn={"slow-body drip=0..1": [0.5]})
+    shown = shapes.exchange_json(exchange)["drawn"]
+    exchange.drawn["slow-body drip=0..1"].append(0.25)
+    assert shown == {"slow-body drip=0..1": [0.5]}
+
+
 @pytest.mark.parametrize(("whole", "length"), [(True, 5000), (False, shapes.TEXT_LIMIT + 1)])
 def test_output(whole: bool, length: int) -> None:
     """What a run has printed is whole if it is asked for alone, and cut in a list."""

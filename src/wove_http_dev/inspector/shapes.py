@@ -17,7 +17,7 @@ from wove_http_dev.faults.injections import Injection
 from wove_http_dev.fields import TypedField, fields_of
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.runs.holds import Gate
-from wove_http_dev.runs.records import Exchange, Run
+from wove_http_dev.runs.records import Drawn, Exchange, Run
 from wove_http_dev.runs.stubs import Stub
 
 Json = dict[str, Any]
@@ -58,7 +58,7 @@ def run_json(run: Run, exchanges: Iterable[int] = (), *, whole: bool = False) ->
         "executions": run.executions,
         "faults": list(run.faults),
         "faults_text": run.faults_text,
-        "drawn": dict(run.drawn),
+        "drawn": _copied(run.drawn),
         "received": run.received,
         "started": run.started,
         "finished": run.finished,
@@ -73,6 +73,11 @@ def run_json(run: Run, exchanges: Iterable[int] = (), *, whole: bool = False) ->
         "exchanges": list(exchanges),
         "pytest": None,
     }
+
+
+def _copied(drawn: Drawn) -> Drawn:
+    # While a body drips, numbers are added: an event compares what was with what is.
+    return {text: list(numbers) for text, numbers in drawn.items()}
 
 
 def replayable(run: Run) -> bool:
@@ -109,7 +114,7 @@ def exchange_json(exchange: Exchange) -> Json:
         "status": exchange.status,
         "faults": list(exchange.faults),
         "faults_text": exchange.faults_text,
-        "drawn": dict(exchange.drawn),
+        "drawn": _copied(exchange.drawn),
         "events": list(exchange.events),
         "error": cut(exchange.error),
         "internal_error": exchange.internal_error,
