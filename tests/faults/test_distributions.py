@@ -83,10 +83,10 @@ class TestText:
             ("0.1-0.5", "0.1-0.5: did you mean 0.1..0.5?"),
             ("0.1..", "0.1..: '' is not a number"),
             ("1..2..3", "1..2..3: '2..3' is not a number"),
-            ("-1..2", "uniform: low takes a number between 0 and 1000000000, not -1.0"),
-            ("nan..1", "uniform: low takes a finite number between 0 and 1000000000, not nan"),
-            ("0..inf", "uniform: high takes a finite number between 0 and 1000000000, not inf"),
-            ("0..1e10", "uniform: high takes a number between 0 and 1000000000, not 10000000000.0"),
+            ("-1..2", "-1..2: low takes a number between 0 and 1000000000, not -1.0"),
+            ("nan..1", "nan..1: low takes a finite number between 0 and 1000000000, not nan"),
+            ("0..inf", "0..inf: high takes a finite number between 0 and 1000000000, not inf"),
+            ("0..1e10", "0..1e10: high takes a number between 0 and 1000000000, not 10000000000.0"),
             ("normal", "normal: write it as normal(mean=0.3,sd=0.1)"),
             ("normal(mean=1", "normal(mean=1: write it as normal(mean=0.3,sd=0.1)"),
             ("normal(mean=x,sd=1)", "normal(mean=x,sd=1): 'x' is not a number"),
@@ -116,11 +116,12 @@ class TestText:
             ),
             (
                 "normal(mean=1,sd=0)",
-                "normal: sd takes a number above 0 and at most 1000000000, not 0.0",
+                "normal(mean=1,sd=0): sd takes a number above 0 and at most 1000000000, not 0.0",
             ),
             (
                 "lognormal(median=1,sigma=11)",
-                "lognormal: sigma takes a number above 0 and at most 10, not 11.0",
+                "lognormal(median=1,sigma=11): sigma takes a number above 0 and at most 10, not"
+                " 11.0",
             ),
         ],
     )

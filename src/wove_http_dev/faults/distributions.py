@@ -241,9 +241,10 @@ def _parse(text: str) -> Distribution | None:
     if dots and "(" not in text:
         if high.startswith("."):
             raise UsageError(f"{text}: write two dots; did you mean {low}..{high.strip('.')}?")
-        return Uniform(_number(low, text), _number(high, text))
-    if (ends := _RANGE.fullmatch(text)) is not None and _is_number(ends[1], ends[2]):
-        raise UsageError(f"{text}: did you mean {ends[1]}..{ends[2]}?")
+        ends = {"low": _number(low, text), "high": _number(high, text)}
+        return _made(Uniform, ends, text)
+    if (pair := _RANGE.fullmatch(text)) is not None and _is_number(pair[1], pair[2]):
+        raise UsageError(f"{text}: did you mean {pair[1]}..{pair[2]}?")
     call = _CALL.fullmatch(text)
     name = text.partition("(")[0].strip().lower()
     if call is None and "(" not in text and name not in DISTRIBUTIONS:
@@ -255,7 +256,13 @@ def _parse(text: str) -> Distribution | None:
         raise UsageError(f"{text}: unknown distribution {name!r}; {advice}")
     if call is None:
         raise UsageError(f"{text}: write it as {kind.example}")
-    return kind(**_arguments(kind, call[2], text))
+    return _made(kind, _arguments(kind, call[2], text), text)
+
+
+def _made(kind: type[Distribution], values: dict[str, float], text: str) -> Distribution:
+    for each in kind.parameters:
+        each.check(values[each.name], text)  # with the text in the message
+    return kind(**values)
 
 
 def _arguments(kind: type[Distribution], given: str, text: str) -> dict[str, float]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from wove_http_dev.faults.distributions import Duration, drawn
 from wove_http_dev.faults.fault import EventsStage, Fault
 from wove_http_dev.fields import field
 from wove_http_dev.protocol import frames
@@ -182,11 +183,11 @@ class ForeignRun(_EventsFault):
     uncontained: ClassVar[Mapping[str, str]] = {
         "2.0": "it knows events by their run id alone, and takes a run's result for another's"
     }
-    wait: float = field(0.3, "seconds to wait for another run, if there is none", "seconds")
+    wait: Duration = field(0.3, "seconds to wait for another run, if there is none", "seconds")
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
         # Tasks that a weave starts at once arrive a moment apart.
-        for _ in range(int(self.wait / _LOOK_AGAIN)):
+        for _ in range(int(drawn(self.wait) / _LOOK_AGAIN)):
             if stage.other_runs or stage.wait(_LOOK_AGAIN):
                 break
         stolen = stage.outcome.result_pickle or frames.dumps(None)
