@@ -21,7 +21,7 @@ LONG = {"timeout": 30.0, "delivery_timeout": 60.0}
 SHORT = {"timeout": 0.05, "delivery_timeout": 0.1}
 """For faults of which the client learns only when its own time limit ends."""
 WOVE = importlib.metadata.version("wove")
-Test = Callable[[], object]
+Check = Callable[[], object]
 
 
 def parsed(text: str) -> Fault:
@@ -41,7 +41,7 @@ class Tried:
     def __init__(
         self,
         ca: CertificateAuthority,
-        test: Test,
+        test: Check,
         *,
         fault: Fault | None = None,
         clean: Observation | None = None,
@@ -88,7 +88,7 @@ class Tried:
 
 
 def cell_of(
-    ca: CertificateAuthority, test: Test, text: str, clean: Observation | None = None, **words: Any
+    ca: CertificateAuthority, test: Check, text: str, clean: Observation | None = None, **words: Any
 ) -> Cell:
     """The verdict on ``test`` with the fault ``text``, after a clean run of it."""
     fault = parsed(text)

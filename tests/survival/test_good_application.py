@@ -7,7 +7,7 @@ import importlib.metadata
 import pytest
 
 from tests.survival import shop
-from tests.survival.driver import Test, Tried, options_of, parsed
+from tests.survival.driver import Check, Tried, options_of, parsed
 from wove_http_dev.faults import FAULTS
 from wove_http_dev.survival.verdicts import FAILING, judge
 from wove_http_dev.tls import CertificateAuthority
@@ -17,7 +17,7 @@ QUICK = {"slow-body": "slow-body interval=0.005", "oversized-body": "oversized-b
 
 
 @pytest.mark.parametrize("check", shop.CHECKS)
-def test_every_fault(wove_http_ca: CertificateAuthority, check: Test) -> None:
+def test_every_fault(wove_http_ca: CertificateAuthority, check: Check) -> None:
     """A weave of the application with all faults of the catalogue is green."""
     wove = importlib.metadata.version("wove")
     first = Tried(wove_http_ca, check)

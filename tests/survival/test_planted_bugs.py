@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from wove import weave
 
-from tests.survival.driver import Test, cell_of
+from tests.survival.driver import Check, cell_of
 from wove_http_dev.survival.verdicts import Cell
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker import HttpWorker
@@ -23,7 +23,7 @@ CACHE: dict[str, Any] = {}
 def verdict(wove_http_ca: CertificateAuthority) -> Callable[..., Cell]:
     """``verdict(test, "status code=503")``: the cell of that test and fault."""
 
-    def tried(test: Test, fault: str, **words: Any) -> Cell:
+    def tried(test: Check, fault: str, **words: Any) -> Cell:
         CACHE.clear()
         return cell_of(wove_http_ca, test, fault, **words)
 
@@ -98,7 +98,7 @@ def check_async_rates() -> None:
 
 @pytest.mark.parametrize("fault", ["status code=503", "refuse-connections", "truncated-body"])
 @pytest.mark.parametrize("test", [check_rates, check_total, check_async_rates])
-def test_stale_data_is_found(verdict: Callable[..., Cell], test: Test, fault: str) -> None:
+def test_stale_data_is_found(verdict: Callable[..., Cell], test: Check, fault: str) -> None:
     """Data of an earlier run, given as if it were new, is wrong."""
     cell = verdict(test, fault)
     assert cell.verdict == "wrong", cell
@@ -252,7 +252,7 @@ def check_ship() -> None:
 
 
 @pytest.mark.parametrize("test", [check_order, check_ship])
-def test_trust_in_a_cancelled_task_is_found(verdict: Callable[..., Cell], test: Test) -> None:
+def test_trust_in_a_cancelled_task_is_found(verdict: Callable[..., Cell], test: Check) -> None:
     """The answer of success after a task that was cancelled is wrong."""
     cell = verdict(test, "task-cancelled")
     assert (cell.verdict, "was cancelled" in cell.detail) == ("wrong", True), cell

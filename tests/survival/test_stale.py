@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from wove import weave
 
-from tests.survival.driver import Test, cell_of
+from tests.survival.driver import Check, cell_of
 from wove_http_dev.survival.verdicts import Cell
 from wove_http_dev.tls import CertificateAuthority
 
@@ -25,7 +25,7 @@ CACHE: dict[str, Any] = {}
 def verdict(wove_http_ca: CertificateAuthority) -> Callable[..., Cell]:
     """``verdict(check, "status code=503")``: the cell of that test and fault."""
 
-    def tried(check: Test, fault: str, **words: Any) -> Cell:
+    def tried(check: Check, fault: str, **words: Any) -> Cell:
         CACHE.clear()
         currencies.cache_clear()
         return cell_of(wove_http_ca, check, fault, **words)
@@ -170,7 +170,7 @@ def check_constant() -> None:
         check_constant,
     ],
 )
-def test_nothing_wrong(verdict: Callable[..., Cell], check: Test, fault: str) -> None:
+def test_nothing_wrong(verdict: Callable[..., Cell], check: Check, fault: str) -> None:
     """A fallback, an answer computed here, and a cache of another task are no stale data."""
     cell = verdict(check, fault)
     assert cell.verdict in ("survived", "handled"), cell
@@ -219,7 +219,7 @@ def check_second_step_never_came() -> None:
 @pytest.mark.parametrize(
     "check", [check_kept_in_an_object, check_global, check_second_step_never_came]
 )
-def test_wrong(verdict: Callable[..., Cell], check: Test, fault: str) -> None:
+def test_wrong(verdict: Callable[..., Cell], check: Check, fault: str) -> None:
     """The object that an earlier run delivered is found where the answer has it."""
     cell = verdict(check, fault)
     assert cell.verdict == "wrong", cell
