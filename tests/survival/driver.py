@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-from wove_http_dev.faults import behaviour
 from wove_http_dev.faults.fault import Fault
 from wove_http_dev.faults.injections import Injection
 from wove_http_dev.faults.text import parse_fault
@@ -31,8 +30,7 @@ def parsed(text: str) -> Fault:
 
 def options_of(fault: Fault) -> dict[str, Any]:
     """Options of a worker on which the fault can act and is noticed soon."""
-    at_once = behaviour.recorded()[fault.name]["when"] == "at once"
-    return {**(LONG if at_once else SHORT), **type(fault).worker_options()}
+    return {**(SHORT if fault.stalls else LONG), **type(fault).worker_options()}
 
 
 class Tried:

@@ -12,7 +12,12 @@ from wove_http_dev.faults import FAULTS
 from wove_http_dev.survival.verdicts import FAILING, judge
 from wove_http_dev.tls import CertificateAuthority
 
-QUICK = {"slow-body": "slow-body interval=0.005", "oversized-body": "oversized-body size=65536"}
+QUICK = {
+    "slow-response": "slow-response delay=0.01",
+    "slow-body": "slow-body interval=0.001",
+    "oversized-body": "oversized-body size=65536",
+    "foreign-run": "foreign-run wait=0.05",
+}
 """Faults that would take long, and show the same in less time."""
 
 

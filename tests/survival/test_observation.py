@@ -177,7 +177,7 @@ def test_history(configured: HttpWorker) -> None:
         second = weave_one([2.5])
     with Observer(clean.observation) as last:
         last.watch(configured)
-    history = last.observation.history
+    history = last.observation.history.delivered
     assert [history[id(value)][1] for value in (first, second)] == ["task", "task"]
     assert id(first) not in middle.observation.delivered
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from wove import weave
 
-from tests.survival.driver import Check, cell_of
+from tests.survival.driver import Check, Tried, cell_of
 from wove_http_dev.survival.verdicts import Cell
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker import HttpWorker
@@ -256,3 +256,12 @@ def test_trust_in_a_cancelled_task_is_found(verdict: Callable[..., Cell], test: 
     """The answer of success after a task that was cancelled is wrong."""
     cell = verdict(test, "task-cancelled")
     assert (cell.verdict, "was cancelled" in cell.detail) == ("wrong", True), cell
+
+
+def test_stale_data_of_any_earlier_run(wove_http_ca: CertificateAuthority) -> None:
+    """Data that the run with another fault got is stale in the next one."""
+    CACHE.clear()
+    clean = Tried(wove_http_ca, check_total).observation
+    between = cell_of(wove_http_ca, check_total, "missing-started", clean)
+    cell = cell_of(wove_http_ca, check_total, "status code=503", clean)
+    assert (between.verdict, cell.verdict) == ("survived", "wrong"), cell

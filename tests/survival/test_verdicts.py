@@ -10,7 +10,14 @@ from typing import Any, get_args
 import pytest
 
 from wove_http_dev.client.observed_weaves import ObservedTask, ObservedWeave
-from wove_http_dev.faults import Hang, LostResponse, RefuseConnections, Status, TaskCancelled
+from wove_http_dev.faults import (
+    DuplicateRun,
+    Hang,
+    LostResponse,
+    RefuseConnections,
+    Status,
+    TaskCancelled,
+)
 from wove_http_dev.faults.fault import Fault
 from wove_http_dev.survival.observation import Executed, Foreign, Observation
 from wove_http_dev.survival.verdicts import FAILING, SHOWN, Cell, Verdict, judge
@@ -238,3 +245,11 @@ def test_detail_is_one_line() -> None:
     assert "\n" not in found.detail
     assert "\x1b" not in found.detail
     assert len(found.detail) < 500
+
+
+def test_sent_twice_is_the_applications() -> None:
+    """What the application sent twice ran twice, though Wove cannot contain the fault; what the
+    fault executed twice is expected of one that Wove cannot contain."""
+    fault = DuplicateRun()
+    assert cell(seen(fault, runs=charged(1, 1)), fault=fault).verdict == "ran-twice"
+    assert cell(seen(fault, runs=charged(2)), fault=fault).verdict == "expected"

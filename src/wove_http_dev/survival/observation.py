@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from wove_http_dev.client.observed_weaves import Attempt, ObservedWeave, WeaveObserver, observed
@@ -17,7 +17,7 @@ from wove_http_dev.faults.fault import Fault
 from wove_http_dev.printable import printable
 from wove_http_dev.runs.observer import JournalObserver
 from wove_http_dev.runs.records import FINISHED, Run
-from wove_http_dev.survival.identity import parts, same_value
+from wove_http_dev.survival.identity import has_identity, parts, same_value
 from wove_http_dev.survival.returned import Call, Caller, Returned
 from wove_http_dev.worker_side import WorkerSide
 
@@ -51,6 +51,32 @@ class Foreign:
 
 
 @dataclass
+class History:
+    """What the runs of one test gave, of limited size."""
+
+    delivered: dict[int, tuple[Any, str]] = field(default_factory=dict)
+    """By ``id``, the objects that Wove delivered, with the name of the task."""
+    answers: dict[CodeType, list[Call]] = field(default_factory=dict)
+    """By function, the calls by the test that made and returned an object."""
+    _size: int = 0
+
+    def add(self, observation: Observation) -> None:
+        """Add what a run gave, unless there is no room."""
+        answers = [
+            call
+            for call in observation.calls
+            if call.returned
+            and has_identity(call.value)
+            and not (call.is_argument or call.is_global)
+        ]
+        self._size += len(observation.delivered) + len(answers)
+        if self._size <= HISTORY_LIMIT:
+            self.delivered.update(observation.delivered)
+            for call in answers:
+                self.answers.setdefault(call.code, []).append(call)
+
+
+@dataclass
 class Observation:
     """What was seen of one run of a test. It keeps references to the values, so that their
     identities stay valid; forget it when the test has been tried with every fault."""
@@ -74,8 +100,8 @@ class Observation:
     """The weaves that had not ended when the watchdog released what was stalled."""
     journal: str = ""
     """The reports of the workers."""
-    history: dict[int, tuple[Any, str]] = field(default_factory=dict)
-    """By ``id``, the objects that runs of the test before this one delivered, with the task."""
+    history: History = field(default_factory=History)
+    """What earlier runs of the test, and this one, gave; all runs of a test share it."""
     delivered: dict[int, tuple[Any, str]] = field(default_factory=dict)
     """By ``id``, the objects that this run delivered, with the task."""
 
@@ -91,7 +117,9 @@ class Observer(WeaveObserver):
     def __init__(
         self, clean: Observation | None = None, *, function: Callable[..., Any] | None = None
     ) -> None:
-        self.observation = Observation(history=clean.history if clean is not None else {})
+        self.observation = Observation()
+        if clean is not None:
+            self.observation.history = clean.history
         self._returned = Returned(function)
         self.observation.calls = self._returned.calls
         self.observation.callers = self._returned.callers
@@ -159,12 +187,7 @@ class Observer(WeaveObserver):
         with self._stack:
             self.settle()
         observation.runs = [run for runs in self._workers.values() for run in runs.executed()]
-        if len(observation.history) < HISTORY_LIMIT:
-            self._add_history()
-
-    def _add_history(self) -> None:
-        # In place: the dict is that of the clean run, which later runs of the test share.
-        self.observation.history.update(self.observation.delivered)
+        observation.history.add(observation)
 
     def weave_begun(self, weave: ObservedWeave, frame: FrameType | None) -> None:
         """Note ``weave``, and the functions around it."""
@@ -191,30 +214,35 @@ class Observer(WeaveObserver):
         return None
 
     def _compare(self, worker: WorkerSide, attempt: Attempt) -> str:
-        """Return why the value of ``attempt`` is not the one that its run gave; empty if it is, or
-        if that cannot be told. The application has not got the value yet."""
+        """Note the objects that ``attempt`` delivers, which the application has not got yet. Return
+        why they are not what its run gave."""
         run = self._workers[worker].by_id.get(attempt.run_id)
         if run is None or run.state not in FINISHED:
             worker._host.flush_journal()  # the journal of an isolated worker follows its replies
             run = self._workers[worker].by_id.get(attempt.run_id)
-        if run is None:
-            return "no run of the journal has its id"
-        if run.stubbed:
-            return ""
-        if run.state != "succeeded":
-            return f"its run was {run.state}, and gave none"
-        try:
-            given = run.result
-        except Exception:  # dropped, or what a class does when it is unpickled
-            return ""
-        if not same_value(given, attempt.value):
-            return "its run gave another value"
+        reason, given = _difference(run, attempt.value)
         shared = {id(each) for each in parts(given)}
         with self._lock:
             for each in parts(attempt.value):
                 if id(each) not in shared:
                     self.observation.delivered[id(each)] = (each, attempt.task)
-        return ""
+        return reason
+
+
+def _difference(run: Run | None, value: Any) -> tuple[str, Any]:
+    """Return why ``value`` is not the one that ``run`` gave, or an empty text if it is and if that
+    cannot be told; and the value that the run gave, once more."""
+    if run is None:
+        return "no run of the journal has its id", None
+    if run.stubbed:
+        return "", None
+    if run.state != "succeeded":
+        return f"its run was {run.state}, and gave none", None
+    try:
+        given = run.result
+    except Exception:  # dropped, or what a class does when it is unpickled
+        return "", None
+    return ("" if same_value(given, value) else "its run gave another value"), given
 
 
 class _Runs(JournalObserver):

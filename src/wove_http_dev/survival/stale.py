@@ -36,26 +36,26 @@ class Finding(NamedTuple):
     """What a customer of the application would have seen."""
 
 
-def stale_answers(observation: Observation, clean: Observation) -> Iterator[Finding]:
+def stale_answers(observation: Observation) -> Iterator[Finding]:
     """Yield what the functions that the test called returned of an earlier run."""
-    earlier = _numbered(clean.calls)
-    for key, call in _numbered(observation.calls).items():
+    for call in observation.calls:
         failed = failed_tasks(call) if call.returned else set()
         if not failed:
             continue
+        customer = f"{call.name}() answers with old data as if it were new"
         task = _old_part(call, failed, observation)
         if task is not None:
             yield Finding(
                 f"{call.name}() returned a result that {task!r} gave in an earlier run; now"
                 f" {task!r} gave none",
-                f"{call.name}() answers with old data as if it were new",
+                customer,
             )
-        elif key in earlier and _old_answer(call, earlier[key]):
+        elif any(_is_old(call, each) for each in _earlier_answers(call, observation)):
             names = ", ".join(sorted(map(repr, failed)))
             yield Finding(
-                f"{call.name}() returned the very object that it returned without a fault, though"
+                f"{call.name}() returned the very object that it returned in an earlier run, though"
                 f" {names} gave no result",
-                f"{call.name}() answers with old data as if it were new",
+                customer,
             )
 
 
@@ -65,22 +65,25 @@ def _old_part(call: Call, failed: set[str], observation: Observation) -> str | N
     if call.is_argument:  # as ``return self``: what it holds is no answer
         return None
     for each in parts(call.value, attributes=not call.is_global):
-        old, task = observation.history.get(id(each), (None, ""))
+        old, task = observation.history.delivered.get(id(each), (None, ""))
         if old is each and task in failed and id(each) not in observation.delivered:
             return task
     return None
 
 
-def _old_answer(call: Call, clean: Call) -> bool:
-    """Whether ``call`` returned an object that its run without a fault had made."""
-    made = clean.returned and not (clean.is_argument or clean.is_global)
+def _earlier_answers(call: Call, observation: Observation) -> list[Call]:
+    """Return the calls of the same function in earlier runs of the test."""
+    answers = observation.history.answers.get(call.code, ())
+    return [each for each in answers if each not in observation.calls]
+
+
+def _is_old(call: Call, earlier: Call) -> bool:
+    """Whether ``call`` returned the object that ``earlier`` had made."""
     return (
-        made
-        and call.value is clean.value
-        and has_identity(call.value)
-        and not _is_constant(call.value, call.code)
+        call.value is earlier.value
         and not call.is_argument
-        and _as_far(call.weaves, clean.weaves)
+        and not _is_constant(call.value, call.code)
+        and _as_far(call.weaves, earlier.weaves)
     )
 
 

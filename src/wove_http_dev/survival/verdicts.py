@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -73,15 +73,17 @@ def judge(
     """
     if not _hit(fault, observation):
         return _cell("skipped", "hit nothing: no request that it acts on arrived", observation)
+    ran_twice = list(_ran_twice(fault, observation, clean))
     of_application: dict[Verdict, Iterable[Finding]] = {
-        "wrong": [*trusted_cancellations(observation, clean), *stale_answers(observation, clean)],
+        "wrong": [*trusted_cancellations(observation, clean), *stale_answers(observation)],
         "escaped": hidden_exceptions(observation),
         "hung": _hung(observation),
+        "ran-twice": [finding for repeated, finding in ran_twice if repeated],
     }
     of_wove: dict[Verdict, list[Finding]] = {
         "wrong": _foreign(observation),
         "escaped": _escaped(observation, test_error),
-        "ran-twice": list(_ran_twice(fault, observation, clean)),
+        "ran-twice": [finding for repeated, finding in ran_twice if not repeated],
     }
     reason = fault.why_uncontained(wove_version)
     for verdict in FAILING:
@@ -161,9 +163,12 @@ def _escaped(observation: Observation, error: BaseException | None) -> list[Find
     return []
 
 
-def _ran_twice(fault: Fault, observation: Observation, clean: Observation) -> Iterator[Finding]:
+def _ran_twice(
+    fault: Fault, observation: Observation, clean: Observation
+) -> Iterator[tuple[bool, Finding]]:
     """Say which task was executed more often than its executions without a fault, and Wove's
-    retries, account for."""
+    retries, account for; and whether the application sent it more often, or the fault alone
+    executed it again."""
     stalled = fault.name if fault.stalls and fault.stage == "run" else None
     normal = _executions(clean.runs)
     most: dict[str, int] = {}
@@ -175,15 +180,19 @@ def _ran_twice(fault: Fault, observation: Observation, clean: Observation) -> It
             retries[task] = max(number, retries.get(task, 0))
     # Whether the body of a run that waited before it ever runs depends on when the wait ends.
     runs = [run for run in observation.runs if stalled not in run.faults]
+    commands = _executions([replace(run, executions=min(run.executions, 1)) for run in runs])
     for (task, args), count in _executions(runs).items():
         once = normal.get((task, args)) or most.get(task, 1)
         allowed = once * (1 + retries.get(task, 0))
         if count > allowed:
-            yield Finding(
-                f"{task!r} ran {count} times with the same arguments; without a fault and with"
-                f" retries={retries.get(task, 0)} that are {allowed} at most. If it may run again,"
-                " say so with retries= or a delivery_idempotency_key",
-                f"{task!r} was done {count} times",
+            yield (
+                commands[task, args] > allowed,
+                Finding(
+                    f"{task!r} ran {count} times with the same arguments; without a fault, and with"
+                    f" retries={retries.get(task, 0)}, that is {allowed} at most. If it may run"
+                    " again, say so with retries= or a delivery_idempotency_key",
+                    f"{task!r} was done {count} times",
+                ),
             )
 
 
