@@ -40,6 +40,11 @@ class NoAnswerError(UsageError):
     """No ``serve`` answers at the address of a control API."""
 
 
+class ServeRestartedError(UsageError):
+    """The ``serve`` of a control API was restarted during a test, and has forgotten what was put in
+    force and what had arrived."""
+
+
 class WaitTimeoutError(WoveHttpDevError, TimeoutError):
     """The awaited event did not happen in time. The message contains the journal."""
 

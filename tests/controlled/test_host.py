@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -14,9 +15,11 @@ from tests.controlled.helpers import controlled
 from tests.inspector.calls import TOKEN, inspector
 from tests.support import TIMEOUT, answer, run_frame, signed_request, weave_one
 from wove_http_dev.controlled.worker import ControlledWorker
-from wove_http_dev.errors import UsageError
+from wove_http_dev.errors import ServeRestartedError, UsageError
 from wove_http_dev.inspector.client import ControlClient
+from wove_http_dev.inspector.inspector import Inspector
 from wove_http_dev.runs.records import Exchange
+from wove_http_dev.service.port import Port
 from wove_http_dev.worker import HttpWorker
 
 
@@ -239,6 +242,56 @@ def test_serve_has_ended(theirs: HttpWorker) -> None:
         worker = controlled(client, theirs).__enter__()
         worker.inject("hang")
     worker.__exit__()
+
+
+@contextmanager
+def restart_during_a_test(theirs: HttpWorker) -> Iterator[tuple[ControlledWorker, HttpWorker]]:
+    """A test's worker, which has put a fault in force before its ``serve`` ended, and the worker of
+    the ``serve`` that was started instead, in which a person has put one in force."""
+    port = Port("localhost", 0)
+    with Inspector(theirs, port, TOKEN):
+        client = ControlClient(f"http://127.0.0.1:{port.number}", TOKEN)
+        worker = controlled(client, theirs).__enter__()
+        worker.inject("hang", unused_ok=True)
+    again = Port("localhost", port.number)
+    with HttpWorker(inspected=True) as other, Inspector(other, again, TOKEN):
+        client.inject("status")
+        yield worker, other
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda worker: worker.runs,
+        lambda worker: worker.exchanges,
+        lambda worker: worker.wait_for("task", timeout=TIMEOUT),
+        lambda worker: worker.inject("hang"),
+        lambda worker: worker.hold("task"),
+        lambda worker: worker.check(),
+    ],
+    ids=["runs", "exchanges", "wait_for", "inject", "hold", "check"],
+)
+def test_serve_was_restarted(theirs: HttpWorker, act: Callable[[ControlledWorker], Any]) -> None:
+    """A ``serve`` that was restarted during the test is one clear error: what it has now is not of
+    the test."""
+    with (
+        restart_during_a_test(theirs) as (worker, _),
+        pytest.raises(ServeRestartedError, match=r"was restarted during the test: .*run the test"),
+    ):
+        act(worker)
+
+
+def test_restart_is_in_the_report(theirs: HttpWorker) -> None:
+    """The report of a failed test says so, too."""
+    with restart_during_a_test(theirs) as (worker, _):
+        assert "was restarted during the test" in worker.report()
+
+
+def test_end_of_a_test_after_a_restart(theirs: HttpWorker) -> None:
+    """At the end of the test, what others have put in force meanwhile stays."""
+    with restart_during_a_test(theirs) as (worker, other):
+        worker.__exit__()
+        assert len(other.injections) == 1
 
 
 def test_redirected(worker: ControlledWorker, theirs: HttpWorker) -> None:

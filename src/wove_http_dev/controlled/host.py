@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from wove_http_dev.controlled.answers import JsonAnswer
 from wove_http_dev.controlled.records import ControlledRun, Json, Skip, update_exchange
-from wove_http_dev.errors import NoAnswerError, NotFoundError, UsageError
+from wove_http_dev.errors import NoAnswerError, NotFoundError, ServeRestartedError, UsageError
 from wove_http_dev.faults.injections import Injection
 from wove_http_dev.inspector.client import ControlClient
 from wove_http_dev.runs.holds import Gate
@@ -34,7 +34,8 @@ class ControlledHost:
     """Keeps ``state`` and the worker of ``client`` alike, from :meth:`begin` to :meth:`stop`.
 
     Methods block for some requests on loopback, and raise :class:`UsageError` for what the API
-    refuses, :class:`NoAnswerError` if it does not answer.
+    refuses, :class:`NoAnswerError` if it does not answer, and :class:`ServeRestartedError` if
+    another ``serve`` answers than at the beginning.
     """
 
     def __init__(self, client: ControlClient, state: HostState, skip: Skip) -> None:
@@ -56,6 +57,8 @@ class ControlledHost:
         self._runs_after: str | None = None
         """The id of the last run that, with all before it, will not change any more."""
         self._exchanges_after = 0
+        self._started = math.nan
+        """When the ``serve`` was started."""
 
     # As a ServiceHost
 
@@ -84,6 +87,7 @@ class ControlledHost:
     def begin(self) -> None:
         """Count what arrives from now on, and nothing that arrived before."""
         with self._lock:
+            self._started = self._client.worker()["started"]
             # By the clock of the worker: that of this process may be another, or a test's.
             newest = self._client.runs(limit=NEWEST, initial_values=True)
             self._begun = max((run["received"] for run in newest), default=-math.inf)
@@ -100,6 +104,9 @@ class ControlledHost:
         with self._lock:
             self._open = False
             failures: list[UsageError] = []
+            with suppress(NoAnswerError):
+                if self._is_restarted():  # these ids may be those of others now
+                    return []
             for remove in self._removals():
                 try:
                     remove()
@@ -119,6 +126,16 @@ class ControlledHost:
             *(gate.release for gate in list(self._gates)),
         ]
 
+    def _is_restarted(self) -> bool:
+        return bool(self._client.worker()["started"] != self._started)
+
+    def _check_restarted(self) -> None:
+        if self._is_restarted():
+            raise ServeRestartedError(
+                f"the serve at {self._client.url} was restarted during the test: it has forgotten"
+                " what had arrived, and the test's faults, holds and stubs; run the test again"
+            )
+
     # From here to the worker
 
     def apply_state(self) -> None:
@@ -127,6 +144,7 @@ class ControlledHost:
         with self._lock:
             if not self._open:
                 return
+            self._check_restarted()
             state = self._state
             faults, stubs = state.faults.active, state.stubs.active
             for injection in [each for each in self._injections if each not in faults]:
@@ -230,6 +248,7 @@ class ControlledHost:
         with self._lock:
             if not self._open:
                 return
+            self._check_restarted()
             holds = self._client.holds() if self._gates else []
             self._fetch_runs()
             self._fetch_exchanges()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from wove_http_dev.client.definition import CA_VARIABLES, SECRET_VARIABLE
 from wove_http_dev.shell import shell_word
@@ -47,10 +48,20 @@ def _snippet(worker: HttpWorker) -> str:
     environment = {**definition, "executor_config": settings}
     # Wove ignores that of an environment which only the task names.
     limit = environment.pop("delivery_timeout", None)
-    shared = "" if limit is None else f", delivery_timeout={limit!r}"
+    words: dict[str, Any] = {"environments": {worker.environment: environment}}
+    if limit is not None:
+        words["delivery_timeout"] = limit
     if worker.options.default:
-        shared += f", default_environment={worker.environment!r}"
-    return (
-        f"import wove\n\nwove.config(environments={{{worker.environment!r}: {environment!r}}}"
-        f"{shared})"
-    )
+        words["default_environment"] = worker.environment
+    lines = [f"    {name}={_literal(value, 1)}," for name, value in words.items()]
+    return "\n".join(["import wove", "", "wove.config(", *lines, ")"])
+
+
+def _literal(value: Any, level: int) -> str:
+    """Return ``value`` as Python code inside ``level`` brackets: each entry of a dict on a line of
+    its own, so that it can be read and edited."""
+    if not isinstance(value, dict) or not value:
+        return repr(value)
+    before = "    " * level
+    lines = [f"{before}    {key!r}: {_literal(each, level + 1)}," for key, each in value.items()]
+    return "\n".join(["{", *lines, f"{before}}}"])

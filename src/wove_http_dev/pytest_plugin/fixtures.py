@@ -265,12 +265,12 @@ def _warn_of_traps(node: pytest.Item, workers: list[ClientSide]) -> None:
 def _check(worker: ClientSide, node: pytest.Item) -> None:
     if not worker.options.strict or not node.stash.get(PASSED, False):
         return
-    from wove_http_dev.errors import NoAnswerError, StrictnessError
+    from wove_http_dev.errors import NoAnswerError, ServeRestartedError, StrictnessError
 
     complaint = ""
     try:
         worker.check()
-    except (StrictnessError, NoAnswerError) as exc:
+    except (StrictnessError, NoAnswerError, ServeRestartedError) as exc:
         complaint = str(exc)
     if complaint:  # outside the except block: no exception is chained to it
         pytest.fail(complaint, pytrace=False)
