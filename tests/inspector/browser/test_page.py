@@ -9,6 +9,7 @@ import pytest
 from wove import weave
 
 from tests.inspector.browser.helpers import Page, ServedPage, StartWeave, open_view, row, run_weave
+from wove_http_dev.cli.output import lines_by_thread
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: tox -e browser")
 expect = playwright.expect
@@ -247,6 +248,46 @@ def test_the_line_of_the_settings_is_not_cut(page: Page) -> None:
     settings = page.locator("#connect pre").first
     expect(settings).to_contain_text("wove.config")
     assert settings.evaluate("element => element.scrollWidth - element.clientWidth") <= 0
+
+
+HOSTILE = "\x1b[31m\u202e</pre><script>document.title='hit'</script><img src=x onerror=alert(1)>"
+
+
+def prints_and_fails(x: str) -> None:
+    """A task whose output and error are hostile."""
+    print(x)
+    raise ValueError(x)
+
+
+def returns(x: str) -> str:
+    """A task whose result is hostile."""
+    return x
+
+
+@pytest.mark.parametrize(
+    ("task", "places"),
+    [
+        (
+            prints_and_fails,
+            [".failure", "h3:has-text('Traceback') ~ pre", "h3:has-text('Output') ~ pre"],
+        ),
+        (returns, ["dt:has-text('arguments') + dd", "dt:has-text('result') + dd"]),
+    ],
+)
+def test_what_a_task_says_is_text(
+    page: Page, weave_in_thread: StartWeave, task: Any, places: list[str]
+) -> None:
+    def run() -> None:
+        with lines_by_thread(), weave(environment="workers", x=HOSTILE) as w:
+            w.do(task)
+
+    weave_in_thread(run)
+    expect(row(page, task.__name__)).to_contain_text("<img src=x")
+    row(page, task.__name__).get_by_role("link").click()
+    for place in places:
+        expect(page.locator(place).first).to_contain_text("<img src=x")
+    assert page.locator("main img, main script").count() == 0
+    assert "hit" not in page.title()
 
 
 @pytest.mark.parametrize(
