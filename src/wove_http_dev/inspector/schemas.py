@@ -118,7 +118,10 @@ SCHEMAS: dict[str, Schema] = {
         stubbed=BOOLEAN,
         cancel_requested=BOOLEAN,
         replayable=BOOLEAN,
-        exchanges=_described(_array(INTEGER), "numbers of its exchanges"),
+        exchanges=_described(
+            _array(INTEGER),
+            "numbers of its exchanges; in an event, only of the one that brought it",
+        ),
         pytest=_described(
             _or_null(TEXT),
             "a test in which the worker answers as in this run; null in a list, and unless the run"
