@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import http.client
+import itertools
 import json
 import resource
 import socket
@@ -231,7 +232,7 @@ class TestCrowd:
 class TestMemory:
     """What a worker remembers of tasks that somebody watches."""
 
-    TASKS = 200
+    TASKS = 150
     """Tasks of a round."""
     KEPT = 50
     """Runs, exchanges and changes that are remembered here."""
@@ -265,7 +266,9 @@ class TestMemory:
         return len(gc.get_objects()), sys.getallocatedblocks()
 
     def test_nothing_grows_with_the_number_of_tasks(self, watched: Calls) -> None:
-        """Once every memory is full, a task leaves nothing: neither an object nor a text."""
-        objects, blocks = zip(*(self.remembered(watched, n) for n in range(4)), strict=True)
-        assert objects[-1] - objects[-2] < self.TASKS / 2
-        assert blocks[-1] - blocks[-2] < self.TASKS / 2
+        """Once every memory is full, a task leaves nothing: neither an object nor a text. What each
+        task would leave is more in every round; Python's own caches are full at some time."""
+        counts = [self.remembered(watched, number) for number in range(5)]
+        for kind in zip(*counts, strict=True):
+            growth = [after - before for before, after in itertools.pairwise(kind)]
+            assert min(growth[1:]) < self.TASKS / 2, kind
