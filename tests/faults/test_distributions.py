@@ -172,6 +172,11 @@ class TestValue:
         with pytest.raises(UsageError, match="takes a"):
             make(1.0, wrong)
 
+    def test_base_class(self) -> None:
+        """The base class is no distribution."""
+        with pytest.raises(UsageError, match="not one of Uniform, Normal, LogNormal, Exponential"):
+            Distribution()
+
     def test_repr(self) -> None:
         """The ``repr`` of a fault is code that makes it."""
         fault = SlowResponse(delay=LogNormal(median=0.2, sigma=1))

@@ -54,6 +54,9 @@ class Distribution(TextValue):
     """The part of the distribution from which numbers are drawn, as probabilities."""
 
     def __post_init__(self) -> None:
+        if not self.parameters:
+            kinds = ", ".join(kind.__name__ for kind in DISTRIBUTIONS.values())
+            raise UsageError(f"{type(self).__name__} is not one of {kinds}; use one of these")
         for each in self.parameters:
             value = getattr(self, each.name)
             each.check(value, self.word)

@@ -105,6 +105,22 @@ def test_a_fault_is_made_with_its_fields_and_selectors(page: Page, served: Serve
     assert (injection.selector.task, injection.selector.times) == ("conv*", 2)
 
 
+def test_a_delay_is_drawn_from_a_distribution(
+    page: Page, served: ServedPage, weave_in_thread: StartWeave
+) -> None:
+    open_view(page, "Faults")
+    page.get_by_text("slow-response", exact=True).click()
+    card = page.locator(".fault", has=page.get_by_text("slow-response", exact=True))
+    card.get_by_label(re.compile("^delay")).fill("normal(mean=0.001, sd=0.0001)")
+    card.get_by_role("switch").click()
+    expect(card.get_by_role("switch")).to_have_text("on")
+    weave_in_thread(lambda: run_weave(convert)).join()
+    open_view(page, "Runs")
+    drawn = served.worker.runs["convert"].last.faults_text
+    assert drawn.startswith("slow-response delay=normal(mean=0.001,sd=0.0001) → 0.00")
+    expect(row(page, "convert")).to_contain_text(drawn)
+
+
 def test_a_fault_that_is_switched_off_acts_no_more(page: Page, served: ServedPage) -> None:
     open_view(page, "Faults")
     switch = page.get_by_role("switch", name="status", exact=True)
