@@ -6,6 +6,7 @@ from tests.survival.matrices import CUSTOMER, TEST, cell, matrix_of
 from wove_http_dev.survival.matrix import Matrix
 from wove_http_dev.survival.summary import (
     MEANINGS,
+    explained,
     grouped_by_reason,
     headline,
     plural,
@@ -60,3 +61,19 @@ def test_untried() -> None:
     matrix.add(TEST, "hang", cell("survived"))
     matrix.skip_test("other", "fails without a fault")
     assert untried(matrix) == 2
+
+
+def test_explained() -> None:
+    """What was no matter of the application is titled by its number."""
+    matrix = Matrix(wove="2.0.3")
+    matrix.add(TEST, "hang", cell("skipped", "hit nothing"))
+    matrix.add(TEST, "my-fault", cell("expected", "why"))
+    assert explained(matrix, matrix.entries()) == {
+        "1 expected: Wove 2.0.3 itself cannot contain them": [("my-fault: why", 1)],
+        "1 skipped": [("hit nothing", 1)],
+    }
+
+
+def test_nothing_to_explain() -> None:
+    matrix = matrix_of({TEST: {"hang": "survived"}})
+    assert explained(matrix, matrix.entries()) == {}

@@ -178,10 +178,20 @@ class TestReasons:
         assert "4 skipped:\n    3  hit nothing\n    1  it needs tls=True" in text
 
     def test_expected(self) -> None:
-        """What Wove cannot contain is said with the reason."""
+        """What Wove cannot contain is said by fault, with the reason."""
+        matrix = Matrix(wove="2.0.3")
+        for number in range(3):
+            matrix.add(f"test_{number}", "task-cancelled", cell("expected", f"seen {number}"))
+        text = "\n".join(lines_of(matrix))
+        title = "3 expected: Wove 2.0.3 itself cannot contain them:\n    3  task-cancelled: "
+        assert title in text
+        assert "seen" not in text
+
+    def test_expected_of_an_own_fault(self) -> None:
+        """The reason of a fault that is not in the catalogue is the cell's."""
         matrix = Matrix()
-        matrix.add(TEST, "hang", cell("expected", "Wove 2.0.3 cannot contain it"))
-        assert "1 expected:\n    1  Wove 2.0.3 cannot contain it" in "\n".join(lines_of(matrix))
+        matrix.add(TEST, "my-fault", cell("expected", "it was meant so"))
+        assert "    1  my-fault: it was meant so" in lines_of(matrix)
 
     def test_many(self) -> None:
         """Rare reasons are counted together."""

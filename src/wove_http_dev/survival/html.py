@@ -15,9 +15,10 @@ from html import escape
 from pathlib import Path
 
 from wove_http_dev.printable import shortened
-from wove_http_dev.survival.matrix import VERDICTS, Entry, Matrix, counts, reasons
+from wove_http_dev.survival.matrix import VERDICTS, Entry, Matrix, counts
 from wove_http_dev.survival.summary import (
     MEANINGS,
+    explained,
     grouped_by_reason,
     headline,
     plural,
@@ -193,13 +194,10 @@ def _legend(entries: Sequence[Entry]) -> Iterator[str]:
 
 def _reasons(matrix: Matrix, entries: Sequence[Entry]) -> Iterator[str]:
     """Yield the reasons of what is expected or skipped, and what was not tried."""
-    verdicts: tuple[Verdict, ...] = ("expected", "skipped")
-    for verdict in verdicts:
-        groups = reasons(entries, verdict)
-        if groups:
-            yield f"<h2>{SHOWN[verdict].capitalize()}</h2><ul>"
-            yield from (f"<li>{number} × {_text(reason)}</li>" for reason, number in groups)
-            yield "</ul>"
+    for title, groups in explained(matrix, entries).items():
+        yield f"<h2>{_text(title)}</h2><ul>"
+        yield from (f"<li>{number} × {_text(reason)}</li>" for reason, number in groups)
+        yield "</ul>"
     missing = untried(matrix)
     if matrix.not_tried or missing:
         yield "<h2>Not tried</h2><ul>"

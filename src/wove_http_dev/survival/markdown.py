@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from wove_http_dev.printable import shortened
-from wove_http_dev.survival.matrix import VERDICTS, Entry, Matrix, counts, reasons
+from wove_http_dev.survival.matrix import VERDICTS, Entry, Matrix, counts
 from wove_http_dev.survival.summary import (
     MEANINGS,
     counted,
+    explained,
     grouped_by_reason,
     headline,
     plural,
@@ -47,7 +48,7 @@ def markdown(matrix: Matrix) -> str:
     for section in [
         *_worst(matrix.failing()),
         *_families(matrix, entries),
-        *_reasons(entries),
+        *_reasons(matrix, entries),
         *_not_tried(matrix),
         *_details(matrix, entries),
     ]:
@@ -103,13 +104,10 @@ def _word(verdict: Verdict) -> str:
     return f"**{SHOWN[verdict]}**" if verdict in FAILING else SHOWN[verdict]
 
 
-def _reasons(entries: Sequence[Entry]) -> Iterator[str]:
-    verdicts: tuple[Verdict, ...] = ("expected", "skipped")
-    for verdict in verdicts:
-        groups = reasons(entries, verdict)
-        if groups:
-            yield f"\n## {SHOWN[verdict].capitalize()}\n"
-            yield "\n".join(f"- {number} × {_text(reason)}" for reason, number in groups)
+def _reasons(matrix: Matrix, entries: Sequence[Entry]) -> Iterator[str]:
+    for title, groups in explained(matrix, entries).items():
+        yield f"\n## {_text(title)}\n"
+        yield "\n".join(f"- {number} × {_text(reason)}" for reason, number in groups)
 
 
 def _not_tried(matrix: Matrix) -> Iterator[str]:

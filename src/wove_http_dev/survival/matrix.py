@@ -189,8 +189,23 @@ def counts(entries: Iterable[Entry]) -> Counter[Verdict]:
 def reasons(entries: Iterable[Entry], verdict: Verdict) -> list[tuple[str, int]]:
     """Return the details of the cells with ``verdict``, each with its number, most frequent
     first."""
-    details = Counter(entry.cell.detail for entry in entries if entry.cell.verdict == verdict)
-    return sorted(details.items(), key=lambda each: (-each[1], each[0]))
+    return _by_number(entry.cell.detail for entry in entries if entry.cell.verdict == verdict)
+
+
+def expected(matrix: Matrix) -> list[tuple[str, int]]:
+    """Return the faults that Wove itself could not contain, with the reason, each with the number
+    of tests. (The details also say what each test has seen.)"""
+    found = (entry for entry in matrix.entries() if entry.cell.verdict == "expected")
+    return _by_number(f"{entry.fault}: {_why(entry, matrix.wove)}" for entry in found)
+
+
+def _why(entry: Entry, wove: str) -> str:
+    kind = FAULTS.get(_name(entry.fault))
+    return (None if kind is None else kind.why_uncontained(wove)) or entry.cell.detail
+
+
+def _by_number(texts: Iterable[str]) -> list[tuple[str, int]]:
+    return sorted(Counter(texts).items(), key=lambda each: (-each[1], each[0]))
 
 
 def _as_json(cell: Cell) -> dict[str, Any]:

@@ -4,10 +4,10 @@ sentence for each cell."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from wove_http_dev.survival.matrix import VERDICTS, Matrix, counts
+from wove_http_dev.survival.matrix import VERDICTS, Entry, Matrix, counts, expected, reasons
 from wove_http_dev.survival.verdicts import SHOWN, Cell, Verdict
 
 MEANINGS: Mapping[Verdict, str] = MappingProxyType(
@@ -65,3 +65,17 @@ def untried(matrix: Matrix) -> int:
     """Return how many cells are missing, because the session ended before they were tried."""
     tried = [test for test in matrix.tests if test not in matrix.not_tried]
     return len(tried) * len(matrix.faults) - len(matrix.entries(tried))
+
+
+def explained(matrix: Matrix, entries: Sequence[Entry]) -> dict[str, list[tuple[str, int]]]:
+    """Return the reasons of cells that were no matter of the application, each with its number, by
+    a title."""
+    groups = {
+        f"expected: Wove {matrix.wove} itself cannot contain them": expected(matrix),
+        "skipped": reasons(entries, "skipped"),
+    }
+    return {
+        f"{sum(number for _, number in group)} {title}": group
+        for title, group in groups.items()
+        if group
+    }

@@ -15,9 +15,10 @@ from types import MappingProxyType
 from rich.cells import cell_len, set_cell_size
 
 from wove_http_dev.printable import shortened
-from wove_http_dev.survival.matrix import VERDICTS, Entry, Matrix, counts, reasons
+from wove_http_dev.survival.matrix import VERDICTS, Entry, Matrix, counts
 from wove_http_dev.survival.summary import (
     counted,
+    explained,
     grouped_by_reason,
     headline,
     plural,
@@ -86,7 +87,7 @@ def terminal_lines(
         *_Table(matrix, pen).lines(),
         *_totals(matrix, entries, pen),
         *_worst(matrix.failing(), pen),
-        *_reasons(entries, pen),
+        *_reasons(matrix, entries, pen),
         *_not_tried(matrix, pen),
     ]
 
@@ -306,18 +307,14 @@ def _worst(failing: Sequence[Entry], pen: _Pen) -> list[str]:
     return lines
 
 
-def _reasons(entries: Sequence[Entry], pen: _Pen) -> list[str]:
+def _reasons(matrix: Matrix, entries: Sequence[Entry], pen: _Pen) -> list[str]:
     """Return the reasons of cells that are expected or skipped, with their numbers."""
     lines: list[str] = []
-    verdicts: tuple[Verdict, ...] = ("expected", "skipped")
-    for verdict in verdicts:
-        groups = reasons(entries, verdict)
-        if not groups:
-            continue
-        lines += ["", f"{sum(number for _, number in groups)} {SHOWN[verdict]}:"]
+    for title, groups in explained(matrix, entries).items():
+        lines += ["", *pen.wrapped(f"{title}:")]
         for reason, number in groups[:GROUPS]:
             first, *others = pen.wrapped(pen.text(reason), " " * 7) or [""]
-            lines += [f"{number:>5}  {first.strip()}", *others]
+            lines += [f"{number:>5}  {first.strip()}".rstrip(), *others]
         if len(groups) > GROUPS:
             rest = sum(number for _, number in groups[GROUPS:])
             lines += pen.wrapped(f"{rest:>5}  for other reasons; {_MORE}")
