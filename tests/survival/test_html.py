@@ -66,13 +66,13 @@ def test_families_are_headings(page: str) -> None:
 def test_worst_cells_are_listed() -> None:
     """Each failing cell is in a list above the table, with what a customer would have seen."""
     text = ReadHtml(html(matrix_of({TEST: {"hang": "ran-twice"}}))).text
-    assert f"RAN TWICE {TEST} × hang {CUSTOMER}" in text
+    assert f"RAN TWICE {TEST} {CUSTOMER}\nhang" in text
 
 
 def test_many_failing_cells() -> None:
-    """Of many failing cells the worst are listed, and the others counted."""
-    page = html(large_matrix(4, verdicts=["wrong"]))
-    assert f"and {4 * 72 - WORST} more, in the table" in page
+    """Of many problems the worst are listed, and the others counted."""
+    page = html(large_matrix(WORST + 3, ["hang"], ["wrong"]))
+    assert "and 3 more, in the table" in page
 
 
 def test_reasons() -> None:

@@ -10,11 +10,12 @@ from wove_http_dev.survival.summary import (
     grouped_by_reason,
     headline,
     plural,
+    problems,
     sentence,
     untried,
     versions,
 )
-from wove_http_dev.survival.verdicts import SHOWN
+from wove_http_dev.survival.verdicts import SHOWN, Verdict
 
 
 def test_every_verdict_has_a_meaning() -> None:
@@ -77,3 +78,13 @@ def test_explained() -> None:
 def test_nothing_to_explain() -> None:
     matrix = matrix_of({TEST: {"hang": "survived"}})
     assert explained(matrix, matrix.entries()) == {}
+
+
+def test_problems() -> None:
+    """Cells of one test with the same verdict and sentence are one problem, the worst first."""
+    row: dict[str, Verdict] = {"hang": "hung", "status": "wrong", "redirect": "hung"}
+    found = problems(matrix_of({TEST: row}))
+    assert [(each.verdict, [entry.fault for entry in each.entries]) for each in found] == [
+        ("wrong", ["status"]),
+        ("hung", ["hang", "redirect"]),
+    ]

@@ -22,7 +22,7 @@ from wove_http_dev.survival.summary import (
     grouped_by_reason,
     headline,
     plural,
-    sentence,
+    problems,
     untried,
     versions,
 )
@@ -30,7 +30,7 @@ from wove_http_dev.survival.terminal import LETTERS
 from wove_http_dev.survival.verdicts import FAILING, SHOWN, Cell, Verdict
 
 WORST = 200
-"""Failing cells that are listed above the table."""
+"""Problems that are listed above the table."""
 _FOLDER = Path(__file__).parent / "page"
 _LONGEST = 1_000
 _JOURNAL = 25_000
@@ -107,20 +107,23 @@ def _word(verdict: Verdict) -> str:
 
 
 def _worst(matrix: Matrix, entries: Sequence[Entry]) -> Iterator[str]:
-    failing = matrix.failing()
-    if not failing:
+    found = problems(matrix)
+    if not found:
         return
     tests = {test: number for number, test in enumerate(_tried(entries))}
     faults = {fault: number for number, fault in enumerate(matrix.faults)}
     yield '<section id="worst"><h2>The worst first</h2><ol>'
-    for each in failing[:WORST]:
-        place = f"{tests[each.nodeid]}-{faults[each.fault]}"
-        name = f"{_text(each.nodeid)} × {_text(each.fault)}"
-        button = f'<button type="button" disabled data-cell="{place}"><code>{name}</code></button>'
-        yield f"<li>{_word(each.cell.verdict)} {button} {_text(sentence(each.cell))}</li>"
+    for each in found[:WORST]:
+        test = f"<code>{_text(each.nodeid)}</code>"
+        yield f"<li>{_word(each.verdict)} {test} {_text(each.sentence)}<br>"
+        for entry in each.entries:
+            place = f"{tests[each.nodeid]}-{faults[entry.fault]}"
+            name = _text(entry.fault)
+            yield f'<button type="button" disabled data-cell="{place}">{name}</button>'
+        yield "</li>"
     yield "</ol>"
-    if len(failing) > WORST:
-        yield f"<p>and {len(failing) - WORST} more, in the table</p>"
+    if len(found) > WORST:
+        yield f"<p>and {len(found) - WORST} more, in the table</p>"
     yield "</section>"
 
 

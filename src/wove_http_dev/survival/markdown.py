@@ -13,12 +13,13 @@ from wove_http_dev.printable import shortened
 from wove_http_dev.survival.matrix import VERDICTS, Entry, Matrix, counts
 from wove_http_dev.survival.summary import (
     MEANINGS,
+    Problem,
     counted,
     explained,
     grouped_by_reason,
     headline,
     plural,
-    sentence,
+    problems,
     untried,
     versions,
 )
@@ -46,7 +47,7 @@ def markdown(matrix: Matrix) -> str:
     ]
     size = sum(map(_size, page))
     for section in [
-        *_worst(matrix.failing()),
+        *_worst(problems(matrix)),
         *_families(matrix, entries),
         *_reasons(matrix, entries),
         *_not_tried(matrix),
@@ -64,15 +65,16 @@ def _size(text: str) -> int:
     return len(text.encode("utf-8")) + 1
 
 
-def _worst(failing: Sequence[Entry]) -> Iterator[str]:
+def _worst(found: Sequence[Problem]) -> Iterator[str]:
     """Yield the table of failing cells, row by row, worst first."""
-    if not failing:
+    if not found:
         return
     yield "## The worst first\n"
-    yield from _head("verdict", "test", "fault", "what a customer would have seen")
-    for each in failing:
-        word = f"**{SHOWN[each.cell.verdict]}**"
-        yield _row(word, _code(each.nodeid), _code(each.fault), _text(sentence(each.cell)))
+    yield from _head("verdict", "test", "faults", "what a customer would have seen")
+    for each in found:
+        word = f"**{SHOWN[each.verdict]}**"
+        faults = ", ".join(_code(entry.fault) for entry in each.entries)
+        yield _row(word, _code(each.nodeid), faults, _text(each.sentence))
 
 
 def _families(matrix: Matrix, entries: Sequence[Entry]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import NamedTuple
 
 from wove_http_dev.survival.matrix import VERDICTS, Entry, Matrix, counts, expected, reasons
 from wove_http_dev.survival.verdicts import SHOWN, Cell, Verdict
@@ -23,6 +24,25 @@ MEANINGS: Mapping[Verdict, str] = MappingProxyType(
     }
 )
 """What each verdict means."""
+
+
+class Problem(NamedTuple):
+    """What one test does wrong in the same way with some faults: it often has one cause."""
+
+    verdict: Verdict
+    nodeid: str
+    sentence: str
+    entries: list[Entry]
+
+
+def problems(matrix: Matrix) -> list[Problem]:
+    """Return the cells with a failing verdict, worst first. Cells of a test with the same verdict
+    and the same sentence are one problem."""
+    found: dict[tuple[Verdict, str, str], list[Entry]] = {}
+    for each in matrix.failing():
+        key = each.cell.verdict, each.nodeid, sentence(each.cell)
+        found.setdefault(key, []).append(each)
+    return [Problem(*key, entries) for key, entries in found.items()]
 
 
 def headline(matrix: Matrix) -> str:

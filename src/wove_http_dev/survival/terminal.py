@@ -17,12 +17,13 @@ from rich.cells import cell_len, set_cell_size
 from wove_http_dev.printable import shortened
 from wove_http_dev.survival.matrix import VERDICTS, Entry, Matrix, counts
 from wove_http_dev.survival.summary import (
+    Problem,
     counted,
     explained,
     grouped_by_reason,
     headline,
     plural,
-    sentence,
+    problems,
     untried,
     versions,
 )
@@ -43,8 +44,8 @@ LETTERS: Mapping[Verdict, str] = MappingProxyType(
 """Each verdict as one character."""
 ROWS = 50
 """Tests that are a row of the table; of more tests only those with a failing verdict are."""
-WORST = 100
-"""Failing cells that get a line."""
+WORST = 50
+"""Problems that are listed."""
 GROUPS = 12
 """Reasons for one verdict that get a line."""
 NAMED_TESTS = 5
@@ -86,7 +87,7 @@ def terminal_lines(
     return [
         *_Table(matrix, pen).lines(),
         *_totals(matrix, entries, pen),
-        *_worst(matrix.failing(), pen),
+        *_worst(problems(matrix), pen),
         *_reasons(matrix, entries, pen),
         *_not_tried(matrix, pen),
     ]
@@ -287,23 +288,26 @@ def _totals(matrix: Matrix, entries: Sequence[Entry], pen: _Pen) -> list[str]:
     return [*table, "", *lines]
 
 
-def _worst(failing: Sequence[Entry], pen: _Pen) -> list[str]:
-    """Return a line for each failing cell: verdict, test, fault, and what a customer would have
-    seen. A line that does not fit is continued below, indented."""
-    lines = ["", *pen.wrapped("The worst first, with what a customer would have seen:")]
-    if not failing:
+def _worst(found: Sequence[Problem], pen: _Pen) -> list[str]:
+    """Return a line for each problem: verdict, test, fault, and what a customer would have seen. A
+    line that does not fit is continued below, indented."""
+    if not found:
         return []
-    for entry in failing[:WORST]:
-        word = SHOWN[entry.cell.verdict]
-        place = f"{pen.text(entry.nodeid)}{_GAP}{pen.text(entry.fault)}"
-        text = pen.text(sentence(entry.cell))
-        begin = f"{pen.verdict(entry.cell.verdict, word)}{_GAP}{place}"
-        if cell_len(_GAP.join([word, place, text])) <= pen.width:
+    lines = ["", *pen.wrapped("The worst first, with what a customer would have seen:")]
+    for problem in found[:WORST]:
+        word = SHOWN[problem.verdict]
+        faults = [pen.text(each.fault) for each in problem.entries]
+        place = _GAP.join([pen.text(problem.nodeid), *(faults if len(faults) == 1 else [])])
+        text = pen.text(problem.sentence)
+        begin = f"{pen.verdict(problem.verdict, word)}{_GAP}{place}"
+        if len(faults) == 1 and cell_len(_GAP.join([word, place, text])) <= pen.width:
             lines.append(f"{begin}{_GAP}{text}")
-        else:
-            lines += [begin, *pen.wrapped(text, "    ")]
-    if len(failing) > WORST:
-        lines += pen.wrapped(f"and {len(failing) - WORST} more; {_MORE}")
+            continue
+        lines += [begin, *pen.wrapped(text, "    ")]
+        if len(faults) > 1:
+            lines += pen.wrapped(f"with {len(faults)} faults: {', '.join(faults)}", "    ")
+    if len(found) > WORST:
+        lines += pen.wrapped(f"and {len(found) - WORST} more; {_MORE}")
     return lines
 
 

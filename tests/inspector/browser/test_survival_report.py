@@ -97,7 +97,7 @@ def test_an_open_cell_says_what_the_customer_would_have_seen(page: Page) -> None
 
 
 def test_the_list_of_the_worst_opens_the_journal(page: Page) -> None:
-    page.locator("#worst").get_by_role("button", name="test_b × lost-response").click()
+    page.locator("#worst").get_by_role("button", name="lost-response").click()
     expect(page.locator("#cell-journal")).to_have_text("POST\n  twice")
 
 
@@ -112,9 +112,10 @@ def test_a_cell_has_an_address(report: Report) -> None:
 
 def test_sort_by_a_fault(page: Page) -> None:
     """A click on a fault puts the tests first that fare worst with it."""
-    page.get_by_role("button", name="lost-response", exact=True).click()
+    heading = page.locator("#matrix").get_by_role("button", name="lost-response")
+    heading.click()
     assert names(page)[0] == "test_b"
-    page.get_by_role("button", name="lost-response", exact=True).click()
+    heading.click()
     assert names(page)[-1] == "test_b"
 
 
