@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("faults",),
     ("service",),
     ("isolated", "client"),
-    ("client_side", "explain.report", "strict"),
+    ("client_side", "explain.report", "orders", "strict"),
     ("worker_side",),
     ("worker", "remote_worker"),
     ("assertions", "measurement", "schedule"),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from wove_http_dev.faults.injections import Injection as Injection
     from wove_http_dev.faults.run import SlowResponse as SlowResponse
     from wove_http_dev.options import Options as Options
+    from wove_http_dev.orders.order import Order as Order
     from wove_http_dev.protocol.authenticator import Step as Step
     from wove_http_dev.protocol.authenticator import Verdict as Verdict
     from wove_http_dev.pytest_plugin.fixtures import WorkerFactory as WorkerFactory
@@ -61,6 +62,7 @@ _MODULES = {
     "MissingTerminal": "faults.events",
     "NotRunningError": "errors",
     "Options": "options",
+    "Order": "orders.order",
     "PayloadDroppedError": "errors",
     "PortInUseError": "errors",
     "RejectAuth": "faults.auth",

@@ -180,6 +180,8 @@ class RemoteWorker(RemoteSide):
     restart = LocalOnly()
     crash = LocalOnly()
     impersonate = LocalOnly()
+    order = LocalOnly()
+    orders = LocalOnly()
 
 
 def port_of(url: str) -> int:

@@ -7,7 +7,7 @@ import ssl
 import threading
 import warnings
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +16,7 @@ from wove_http_dev.client import dns, environ, urllib_opener
 from wove_http_dev.client.definition import SECRET_VARIABLE
 from wove_http_dev.errors import NotRunningError, StuckRunWarning, UsageError, cannot_travel
 from wove_http_dev.options import Host, Options, hide_secrets, impersonated
+from wove_http_dev.orders.order import Order, orders
 from wove_http_dev.printable import printable
 from wove_http_dev.protocol.credentials import credentials
 from wove_http_dev.service.failures import record_failure
@@ -233,6 +234,39 @@ class HttpWorker(WorkerSide):
         finally:
             if self._own_ca and self._ca is not None:
                 self._ca.close()
+
+    # Orders of completion
+
+    def order(
+        self, task: str, indices: Sequence[int] | None = None, *, timeout: float = 5.0
+    ) -> Order:
+        """Return a context manager in whose block the runs of ``task`` (name or glob) complete one
+        after the other, in the order ``indices``: ``(2, 0, 1)`` is the third first.
+
+        An index counts the runs as the weave sends them, for a mapped task the items; without
+        ``indices`` they complete as they are sent. The end of the block raises
+        :class:`UsageError` if none or another number was sent, and :class:`WaitTimeoutError` if a
+        run whose turn it was did not arrive within ``timeout`` seconds while others waited. An
+        exception that leaves the block gets a note with the order, as code.
+        """
+        return Order(self._state, self._urls, task, indices, timeout)
+
+    def orders(
+        self, task: str, *, limit: int = 24, at_once: int | None = None, timeout: float = 5.0
+    ) -> Iterator[Order]:
+        """Yield at most ``limit`` different orders for :meth:`order`, each for one ``with`` block
+        that runs the same weave.
+
+        The first is the one in which the runs are sent; it learns how many there are. The others
+        are all that are possible, or drawn with ``--wove-http-seed``. ``at_once`` is how many
+        requests the client has in flight at most (default: as asyncio's pool of threads). Raises
+        :class:`UsageError` if a block was not entered.
+        """
+        faults = self._state.faults
+        seed = f"{faults.seed}|{faults.label}|{task}"
+        return orders(
+            lambda indices: self.order(task, indices, timeout=timeout), limit, at_once, seed
+        )
 
     # Configuration of Wove
 

@@ -173,6 +173,8 @@ class ControlledWorker(WorkerSide, RemoteSide):
     restart = LocalOnly()
     crash = LocalOnly()
     impersonate = LocalOnly()
+    order = LocalOnly()
+    orders = LocalOnly()
 
 
 def check_control(client: ControlClient, url: str | None) -> dict[str, Any]:

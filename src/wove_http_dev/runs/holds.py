@@ -59,7 +59,7 @@ class Gate:
         self.release_when = release_when
         """The number of runs whose arrival releases the gate; ``None``: no number does."""
         self._released = False
-        self._parked: list[threading.Event] = []
+        self._parked: dict[Run, threading.Event] = {}
         self._arrived: deque[weakref.ref[Run]] = deque()
         """Only the journal keeps a run, because it is limited."""
         self._count = 0
@@ -169,9 +169,13 @@ class Gate:
 
     def _release(self) -> None:
         self._released = True
-        for moved in self._parked:
+        for moved in self._parked.values():
             moved.set()
         self._parked.clear()
+
+    def _release_one(self, run: Run) -> None:
+        """Release one held run; the gate goes on holding the others. Called with the lock."""
+        self._parked.pop(run).set()
 
     @property
     def released(self) -> bool:
@@ -200,12 +204,13 @@ class Gate:
             self._changed.notify_all()
             if self._released:
                 return
-            moved = threading.Event()
-            self._parked.append(moved)
+            self._parked[run] = moved = threading.Event()
         run._held_by = (self.call,)
         self._journal.change(run, "held")
         execution.on_cancel(moved.set)
         moved.wait()
+        with self._changed:  # one that was cancelled is still there
+            self._parked.pop(run, None)
 
 
 def _blocks_a_loop() -> str:
@@ -244,11 +249,15 @@ class Gates:
         """Return a new gate that holds the runs of ``task`` that arrive from now on. With
         ``release_when=n`` it releases them when the n-th arrives."""
         gate = Gate(self._journal, task, release_when, unused_ok=unused_ok)
+        self.add(gate)
+        return gate
+
+    def add(self, gate: Gate) -> None:
+        """Let ``gate`` hold the runs that arrive from now on."""
         with self._lock:
             self._made.append(gate)
             self._gates.append(gate)
         self.on_change()
-        return gate
 
     def forget(self, gate: Gate) -> None:
         """Release and remove ``gate``, and do not count it among those that were made."""

@@ -1,0 +1,1 @@
+"""Lets the runs of a task complete in chosen orders."""
