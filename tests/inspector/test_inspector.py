@@ -201,10 +201,19 @@ class TestCrowd:
             time.sleep(events.INTERVAL)
 
     def test_streams_are_limited(self, served: Inspector) -> None:
-        """Each has been answered, and only so many have a stream, and with it a thread."""
-        threads = [thread.name for thread in threading.enumerate()]
-        assert served.events.open_streams == events.STREAM_LIMIT
-        assert threads.count("wove-http-dev-page-connection") <= server.CONNECTIONS
+        """Each has been answered, and only so many have a stream, and with it a thread. (The
+        threads of those that were refused end, on a busy machine some time after the answer.)"""
+        deadline = time.monotonic() + TIMEOUT
+        while self.connection_threads() > events.STREAM_LIMIT and time.monotonic() < deadline:
+            time.sleep(0.05)
+        counts = served.events.open_streams, self.connection_threads()
+        assert counts == (events.STREAM_LIMIT, events.STREAM_LIMIT)
+
+    @staticmethod
+    def connection_threads() -> int:
+        """The number of threads that serve a connection of the page's server."""
+        names = [thread.name for thread in threading.enumerate()]
+        return names.count("wove-http-dev-page-connection")
 
     def test_tasks_go_on(self, served: Inspector) -> None:
         """Meanwhile the worker serves tasks."""
