@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -54,6 +55,18 @@ def around() -> None:
             return
     except BaseException:
         return
+
+
+def suppressing() -> None:
+    """Suppress every exception."""
+    with contextlib.suppress(BaseException):
+        cancel()
+
+
+def suppressing_one() -> None:
+    """Suppress a cancellation."""
+    with contextlib.suppress(asyncio.CancelledError):
+        cancel()
 
 
 def specific() -> None:
@@ -111,7 +124,7 @@ def place(function: Callable[[], None]) -> str | None:
     )
 
 
-@pytest.mark.parametrize("function", [by_name, bare, after_others, around])
+@pytest.mark.parametrize("function", [by_name, bare, after_others, around, suppressing])
 def test_handler_that_hides(function: Callable[[], None]) -> None:
     """A handler of every exception that raises none hides it; its line is told."""
     found = place(function)
@@ -121,7 +134,7 @@ def test_handler_that_hides(function: Callable[[], None]) -> None:
     assert first < line < first + 12
 
 
-@pytest.mark.parametrize("function", [specific, constant, raising, computed])
+@pytest.mark.parametrize("function", [suppressing_one, specific, constant, raising, computed])
 def test_handler_that_does_not_hide(function: Callable[[], None]) -> None:
     """A handler of the cancellation itself, one that raises, and one that is not understood, do
     not."""

@@ -150,6 +150,17 @@ def test_own_result_is_not_foreign(configured: HttpWorker) -> None:
     assert observer.observation.foreign == []
 
 
+@pytest.mark.parametrize(("value", "foreign"), [((1, 2), 0), ({1: 2}, 0), ({1, 2}, 1)])
+def test_result_in_json(configured: HttpWorker, value: Any, foreign: int) -> None:
+    """A result with the types of JSON is the run's; the text of one that JSON cannot hold is
+    not."""
+    configured.inject("plain-json-result")
+    with Observer() as observer:
+        observer.watch(configured)
+        weave_one(value)
+    assert len(observer.observation.foreign) == foreign
+
+
 def test_result_of_a_stub(configured: HttpWorker) -> None:
     """What a stub answers is the run's result."""
     configured.stub("task", result=9)

@@ -207,11 +207,18 @@ def test_foreign_result() -> None:
 def test_worst_first() -> None:
     """Of several failing verdicts the worst counts."""
     error = asyncio.CancelledError()
-    observation = seen(runs=charged(1, 1), weaves=[weave_with(error)], stuck=True)
-    assert cell(observation).verdict == "hung"
+    observation = seen(runs=charged(1, 1), weaves=[weave_with(error)])
+    assert cell(observation).verdict == "ran-twice"
     assert cell(observation, error).verdict == "escaped"
     foreign = replace(observation, foreign=[Foreign("charge", "")])
     assert cell(foreign, error).verdict == "wrong"
+
+
+def test_hung_before_all_others() -> None:
+    """A run that the watchdog ended hung, whatever followed: it cancels what does not end."""
+    error = asyncio.CancelledError()
+    observation = seen(stuck=True, weaves=[weave_with(error)], foreign=[Foreign("charge", "")])
+    assert cell(observation, error).verdict == "hung"
 
 
 def test_error_that_wove_cannot_prevent() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -242,7 +243,16 @@ def _difference(run: Run | None, value: Any) -> tuple[str, Any]:
         given = run.result
     except Exception:  # dropped, or what a class does when it is unpickled
         return "", None
-    return ("" if same_value(given, value) else "its run gave another value"), given
+    same = same_value(given, value) or same_value(_in_json(given), value)
+    return ("" if same else "its run gave another value"), given
+
+
+def _in_json(value: Any) -> Any:
+    """Return ``value`` as a client has it from a worker in another language, which sends JSON."""
+    try:
+        return json.loads(json.dumps(value))
+    except Exception:  # no JSON, or what a user's class raises
+        return value
 
 
 class _Runs(JournalObserver):

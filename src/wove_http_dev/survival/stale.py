@@ -147,12 +147,11 @@ def hidden_exceptions(observation: Observation) -> Iterator[Finding]:
         if error is None or caller is None:
             continue
         name = type(error).__name__
-        place = hiding_handler(caller.code, caller.namespace, caller.line, error)
+        handler = hiding_handler(caller.code, caller.namespace, caller.line, error)
         left = f"a {name} left the weave of {_cancelled(weave)}"
-        if place is not None:
+        if handler is not None:
             yield Finding(
-                f"{left}, and `except BaseException` at {place} hides it, as it would hide"
-                " KeyboardInterrupt and SystemExit",
+                f"{left}, and {handler} hides it, as it would hide KeyboardInterrupt and SystemExit",
                 f"the application goes on after a {name}: Ctrl-C and a shutdown would not end it",
             )
         elif isinstance(error, (SystemExit, KeyboardInterrupt)):

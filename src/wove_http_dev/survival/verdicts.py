@@ -69,15 +69,18 @@ def judge(
     """Return the verdict on a run of a test with ``fault``, which ended with ``test_error``, or
     without an error. ``clean`` is what was observed of its run without a fault.
 
-    Where several failing verdicts hold, it is the worst one, in the order of :data:`FAILING`.
+    Where several failing verdicts hold, it is the worst one, in the order of :data:`FAILING`; but
+    of a run that the watchdog had to end, what followed says nothing.
     """
     if not _hit(fault, observation):
         return _cell("skipped", "hit nothing: no request that it acts on arrived", observation)
+    if observation.stuck:
+        hung = _hung(observation)
+        return _cell("hung", hung.detail, observation, hung.customer)
     ran_twice = list(_ran_twice(fault, observation, clean))
     of_application: dict[Verdict, Iterable[Finding]] = {
         "wrong": [*trusted_cancellations(observation, clean), *stale_answers(observation)],
         "escaped": hidden_exceptions(observation),
-        "hung": _hung(observation),
         "ran-twice": [finding for repeated, finding in ran_twice if repeated],
     }
     of_wove: dict[Verdict, list[Finding]] = {
@@ -116,22 +119,19 @@ def _hit(fault: Fault, observation: Observation) -> bool:
     return any(hits for each, hits in observation.hits if each is fault or each == fault)
 
 
-def _hung(observation: Observation) -> Iterator[Finding]:
-    if not observation.stuck:
-        return
+def _hung(observation: Observation) -> Finding:
     if observation.released:
         tasks = _tasks(observation.released[0])
-        yield Finding(
+        return Finding(
             f"the weave of {tasks} did not end by itself: only the end of the fault ended it; give"
             " its environment a timeout, and the task or Wove a delivery_timeout",
             f"waits for {tasks} without end: no answer, and no error",
         )
-    else:
-        yield Finding(
-            "the test did not end by itself, and no weave was under way then: the application waits"
-            " for, or repeats, what does not come",
-            "waits without end: no answer, and no error",
-        )
+    return Finding(
+        "the test did not end by itself, and no weave was under way then: the application waits"
+        " for, or repeats, what does not come",
+        "waits without end: no answer, and no error",
+    )
 
 
 def _foreign(observation: Observation) -> list[Finding]:
