@@ -69,6 +69,15 @@ def suppressing_one() -> None:
         cancel()
 
 
+def suppressing_one_inside() -> None:
+    """Suppress a cancellation, and catch every other exception."""
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            cancel()
+    except BaseException:
+        return
+
+
 def specific() -> None:
     """Catch a cancellation first."""
     try:
@@ -134,7 +143,9 @@ def test_handler_that_hides(function: Callable[[], None]) -> None:
     assert first < line < first + 12
 
 
-@pytest.mark.parametrize("function", [suppressing_one, specific, constant, raising, computed])
+@pytest.mark.parametrize(
+    "function", [suppressing_one, suppressing_one_inside, specific, constant, raising, computed]
+)
 def test_handler_that_does_not_hide(function: Callable[[], None]) -> None:
     """A handler of the cancellation itself, one that raises, and one that is not understood, do
     not."""

@@ -1,5 +1,5 @@
-"""Finds the ``except BaseException``, or the like, with which an application hides an exception that
-must end it."""
+"""Finds the ``except BaseException``, or the like, with which an application hides an exception
+that must end it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import contextlib
 import linecache
 from collections.abc import Iterator, Mapping
 from types import CodeType
-from typing import Any
+from typing import Any, TypeAlias
 
 from wove_http_dev.exception_text import shown_path
+
+_Statement: TypeAlias = "ast.Try | ast.With | ast.AsyncWith"
 
 
 def hiding_handler(
@@ -27,28 +29,35 @@ def hiding_handler(
     except (SyntaxError, ValueError, RecursionError):
         return None
     for statement in _around(tree, code, line):
-        if isinstance(statement, (ast.With, ast.AsyncWith)):
-            if BaseException in _suppressed(statement, namespace):
-                return _at("suppress(BaseException)", code, statement.lineno)
-            continue
-        for handler in statement.handlers:
-            caught = _caught(handler.type, namespace)
-            if caught is None:
+        for node, named, line_of in _handlers(statement, namespace):
+            if named is None:
                 return None
-            if isinstance(error, caught):
-                raises = any(isinstance(node, ast.Raise) for node in ast.walk(handler))
-                hides = BaseException in caught and not raises
-                return _at("except BaseException", code, handler.lineno) if hides else None
+            if isinstance(error, named):
+                raises = any(isinstance(each, ast.Raise) for each in ast.walk(node))
+                word = "except" if isinstance(node, ast.ExceptHandler) else "suppress"
+                place = f"{shown_path(code.co_filename)}:{line_of}"
+                hides = BaseException in named and not (word == "except" and raises)
+                return f"`{word} BaseException` at {place}" if hides else None
     return None
 
 
-def _at(handler: str, code: CodeType, line: int) -> str:
-    return f"`{handler}` at {shown_path(code.co_filename)}:{line}"
+def _handlers(
+    statement: _Statement, namespace: Mapping[str, Any]
+) -> Iterator[tuple[ast.AST, tuple[type, ...] | None, int]]:
+    """Yield what may catch an exception in the body of ``statement``, with the classes that it
+    names (``None`` if they cannot be told) and its line."""
+    if isinstance(statement, ast.Try):
+        for handler in statement.handlers:
+            yield handler, _caught(handler.type, namespace), handler.lineno
+        return
+    for item in reversed(statement.items):
+        call = item.context_expr
+        if isinstance(call, ast.Call) and _value(call.func, namespace) is contextlib.suppress:
+            kinds = _caught(ast.Tuple(call.args), namespace)
+            yield call, kinds, statement.lineno
 
 
-def _around(
-    tree: ast.Module, code: CodeType, line: int
-) -> Iterator[ast.Try | ast.With | ast.AsyncWith]:
+def _around(tree: ast.Module, code: CodeType, line: int) -> Iterator[_Statement]:
     """Yield the ``try`` and ``with`` statements of the function ``code`` whose body has ``line``,
     the innermost first."""
     functions = [
@@ -66,17 +75,6 @@ def _around(
         and node.body[0].lineno <= line <= (node.body[-1].end_lineno or 0)
     ]
     yield from sorted(found, key=lambda node: -node.lineno)
-
-
-def _suppressed(statement: ast.With | ast.AsyncWith, namespace: Mapping[str, Any]) -> list[Any]:
-    """Return the classes that ``contextlib.suppress()`` in a ``with`` statement names."""
-    return [
-        _value(argument, namespace)
-        for item in statement.items
-        if isinstance(item.context_expr, ast.Call)
-        and _value(item.context_expr.func, namespace) is contextlib.suppress
-        for argument in item.context_expr.args
-    ]
 
 
 def _caught(node: ast.expr | None, namespace: Mapping[str, Any]) -> tuple[type, ...] | None:

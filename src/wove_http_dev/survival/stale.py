@@ -151,7 +151,8 @@ def hidden_exceptions(observation: Observation) -> Iterator[Finding]:
         left = f"a {name} left the weave of {_cancelled(weave)}"
         if handler is not None:
             yield Finding(
-                f"{left}, and {handler} hides it, as it would hide KeyboardInterrupt and SystemExit",
+                f"{left}, and {handler} hides it, as it would hide KeyboardInterrupt and"
+                " SystemExit",
                 f"the application goes on after a {name}: Ctrl-C and a shutdown would not end it",
             )
         elif isinstance(error, (SystemExit, KeyboardInterrupt)):
