@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.support import MakeWorker
+from tests.support import TIMEOUT, MakeWorker
+from wove_http_dev.assertions import assert_contained
 from wove_http_dev.faults import behaviour
+from wove_http_dev.runs.holds import Gate
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker import HttpWorker
 
@@ -33,6 +35,17 @@ def pytest_collection_finish() -> None:
     ``service/test_freed.py``, which collect, took four times as long without."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> Iterator[None]:
+    """Where a test names no time limit, wait as long as tests wait for what must happen: the 5 s of
+    a user's test may be too short on a busy machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        for wait in (HttpWorker.wait_for, Gate.wait_arrived, Gate.arrived):
+            patch.setattr(wait, "__defaults__", (*(wait.__defaults__ or ())[:-1], TIMEOUT))
+        patch.setitem(assert_contained.__kwdefaults__, "within", TIMEOUT)
+        yield
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ def answered_cancel(worker: HttpWorker, pool: ThreadPoolExecutor) -> Exchange:
 
     with worker.hold("task"):
         # While it is tried again, the cancel goes out.
-        pool.submit(weave_one, delivery_timeout=0.2, retries=20)
+        pool.submit(weave_one, delivery_timeout=0.2, retries=1000)
         worker.journal.wait(lambda: bool(cancels()), TIMEOUT, "an answer to a cancel")
     return cancels()[0]
 
@@ -117,14 +117,14 @@ def test_a_slow_cancel_is_released_by_reset(wove_http_worker_factory: WorkerFact
     slow = worker.inject("slow-cancel delay=60")
 
     def reset_when_hit() -> None:
-        worker.journal.wait(lambda: slow.hits > 0, 10, "a cancel")
+        worker.journal.wait(lambda: slow.hits > 0, TIMEOUT, "a cancel")
         worker.reset()
 
     resetting = threading.Thread(target=reset_when_hit)
     resetting.start()
     with suppress(Exception):  # reset() frees the held run too; either outcome will do
-        weave_one(delivery_timeout=0.2, retries=1)
-    resetting.join(10)
+        weave_one(delivery_timeout=0.2, retries=1000)
+    resetting.join(TIMEOUT)
     assert (slow.hits > 0, resetting.is_alive()) == (True, False)
 
 
@@ -136,7 +136,7 @@ def test_a_hang_ends_when_it_is_removed(wove_http_worker: HttpWorker) -> None:
     weaving.start()
     wove_http_worker.wait_for("task", state="received")
     hang.remove()
-    weaving.join(10)
+    weaving.join(TIMEOUT)
     assert results == [(1, 2)]
 
 

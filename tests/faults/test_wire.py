@@ -71,7 +71,7 @@ def test_a_stall_is_released_by_reset(wove_http_worker: HttpWorker) -> None:
     wove_http_worker.wait_for("task", state="succeeded")
     wove_http_worker.journal.wait(lambda: stall.hits > 0, TIMEOUT, "the stall")
     wove_http_worker.reset()
-    weaving.join(10)
+    weaving.join(TIMEOUT)
     assert results == [(1, 2)]
 
 

@@ -9,13 +9,17 @@ from tests.support import TIMEOUT, weave_one
 from wove_http_dev import HttpWorker, assert_contained
 from wove_http_dev.faults.response import Status
 
+patient = pytest.mark.wove_http(timeout=TIMEOUT, delivery_timeout=TIMEOUT)
+"""For faults that answer: on a busy machine the client would give up before its request arrives."""
 
+
+@patient
 @pytest.mark.wove_http_faults("auth", "status")
 def test_the_marker_puts_each_fault_in_force(
     wove_http_worker: HttpWorker, wove_http_fault: str
 ) -> None:
     """The fault in the test's id hits the weave."""
-    with assert_contained(wove_http_worker, within=5.0):
+    with assert_contained(wove_http_worker, within=TIMEOUT):
         weave_one()
     assert wove_http_worker.exchanges[0].faults == [wove_http_fault]
 
@@ -37,12 +41,13 @@ def test_the_marker_skips_what_cannot_apply(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*self-signed cannot apply: it needs tls=True*"])
 
 
+@patient
 @pytest.mark.wove_http_faults("status code=502", Status(code=504))
 def test_the_marker_takes_faults_with_fields(
     wove_http_worker: HttpWorker, wove_http_fault: object
 ) -> None:
     """A fault with fields, as text or instance, is in force with them."""
-    with assert_contained(wove_http_worker):
+    with assert_contained(wove_http_worker, within=TIMEOUT):
         weave_one()
     assert f"code={wove_http_worker.exchanges[0].status}" in str(wove_http_fault)
 
@@ -74,12 +79,13 @@ def test_all_can_be_green(wove_http_worker: HttpWorker) -> None:
         weave_one()
 
 
+@patient
 @pytest.mark.wove_http_faults("reject-auth")
 def test_what_a_marked_fault_prevents_is_not_missed(wove_http_worker: HttpWorker) -> None:
     """A hold of a task that is not sent, because the fault ended the weave before, is no strict
     failure."""
     wove_http_worker.hold("sent_later")
-    with assert_contained(wove_http_worker):
+    with assert_contained(wove_http_worker, within=TIMEOUT):
         weave_one()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.run_records import FAILED, SECRET, finished_run, make_run, returned
-from tests.support import MakeWorker, answer, weave_one
+from tests.support import TIMEOUT, MakeWorker, answer, weave_one
 from wove_http_dev import HttpWorker
 from wove_http_dev.errors import UsageError
 from wove_http_dev.protocol.authenticator import Verdict
@@ -357,7 +357,7 @@ def test_place_of_a_task(wove_http_worker: HttpWorker) -> None:
 
 def wait_closed(worker: HttpWorker) -> Run:
     """The worker's last run, once its exchange has ended: the client has its reply before."""
-    worker.journal.wait(lambda: worker.exchanges[-1].duration is not None, 10.0, "the end")
+    worker.journal.wait(lambda: worker.exchanges[-1].duration is not None, TIMEOUT, "the end")
     return worker.runs.last
 
 
@@ -398,7 +398,7 @@ def test_held_by_a_gate(make_worker: MakeWorker, isolated: bool, pool: ThreadPoo
     worker = make_worker(isolated=isolated)
     with worker.configured(), worker.hold("task") as gate:
         result = pool.submit(weave_one)
-        gate.wait_arrived(timeout=10.0)
+        gate.wait_arrived(timeout=TIMEOUT)
         assert worker.wait_for("task", "held").last.held_by == ("hold('task')",)
         gate.release()
         result.result()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import with_ipv6
+from tests.support import TIMEOUT, with_ipv6
 from wove_http_dev.errors import PortInUseError, UsageError
 from wove_http_dev.service.port import Port
 
@@ -41,7 +41,7 @@ def bind(number: int, *, reuse: bool = False, address: str = LOOPBACK) -> socket
 
 def connect(number: int) -> socket.socket:
     """A connection to that port."""
-    return socket.create_connection((LOOPBACK, number), timeout=10.0)
+    return socket.create_connection((LOOPBACK, number), timeout=TIMEOUT)
 
 
 def linger(port: Port) -> None:

@@ -346,7 +346,7 @@ def test_executor_cancels_after_its_timeout(
     """When a delivery times out Wove cancels the held run, and its retry is served."""
     with wove_http_worker.hold() as gate:
         # The retry keeps the weave alive: at its end Wove often drops a cancel before sending it.
-        result = pool.submit(weave_one, answer, delivery_timeout=0.5, retries=20)
-        gate.wait_arrived(2)
+        result = pool.submit(weave_one, answer, delivery_timeout=0.5, retries=1000)
+        gate.wait_arrived(2, timeout=TIMEOUT)
         wove_http_worker.wait_for("answer", "cancelled")
     assert result.result(TIMEOUT) == 42
