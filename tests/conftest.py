@@ -44,7 +44,7 @@ def patience() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for wait in (HttpWorker.wait_for, Gate.wait_arrived, Gate.arrived):
             patch.setattr(wait, "__defaults__", (*(wait.__defaults__ or ())[:-1], TIMEOUT))
-        patch.setitem(assert_contained.__kwdefaults__, "within", TIMEOUT)
+        patch.setitem(assert_contained.__kwdefaults__ or {}, "within", TIMEOUT)
         yield
 
 
