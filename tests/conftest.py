@@ -37,7 +37,7 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def patience() -> Iterator[None]:
     """Where a test names no time limit, wait as long as tests wait for what must happen: the 5 s of
     a user's test may be too short on a busy machine."""

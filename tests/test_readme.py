@@ -115,6 +115,11 @@ def run_python(directory: Path, *words: str) -> subprocess.CompletedProcess[str]
     )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def patience() -> None:
+    """Leave the defaults as users have them: the pages name them."""
+
+
 @pytest.mark.parametrize(("page", "name", "shown"), BLOCKS, ids=[block[1] for block in BLOCKS])
 def test_a_block_is_its_file(page: str, name: str, shown: str) -> None:
     """A code block of a README equals the example file that is tested."""
