@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pytest
-from wove.environment import EnvironmentExecutionError
+from wove.environment import DeliveryTimeoutError, EnvironmentExecutionError
 
 from tests.support import TIMEOUT, MakeWorker, answer, run_frame, signed_request, weave_one
 from wove_http_dev import Schedule
@@ -39,6 +39,7 @@ ENTRIES: dict[str, Any] = {
     "quotes": ["""status task='"none"'"""],
     "instance": [Status(code=404)],
     "instance and selection": [(Status(code=404), {"task": "charge", "times": 2})],
+    "distribution": ["slow-response delay=0.1..0.5", "hang times=1"],
     "own": [Teapot(strength=3)],
     "own and selection": [(Teapot(), {"task": "it's", "after": 1}), "hang"],
 }
@@ -170,6 +171,26 @@ class TestInForce:
         worker = make_worker(isolated=isolated, timeout=0.1)
         with Schedule(["hang"]).injected(worker):
             assert signed_request(worker, run_frame(answer)).terminal != "task_cancelled"
+
+    def test_a_stall_ends_with_the_weave(self, make_worker: MakeWorker) -> None:
+        """A stall ends when the client has given up, although its requests have a longer limit."""
+        worker = make_worker(timeout=CALM, delivery_timeout=0.2)
+        with (
+            worker.configured(),
+            Schedule(["hang"]).injected(worker),
+            pytest.raises(DeliveryTimeoutError),
+        ):
+            weave_one(answer)
+
+    def test_a_stall_of_two_weaves(self, make_worker: MakeWorker, pool: ThreadPoolExecutor) -> None:
+        """The end of one weave does not end the stall of another."""
+        worker = make_worker(timeout=CALM, delivery_timeout=CALM)
+        with worker.configured(), Schedule(["hang task=answer"]).injected(worker):
+            stalled = pool.submit(weave_one, answer)
+            worker.wait_for("answer", "received", timeout=TIMEOUT)
+            weave_one(3)
+            states = [run.state for run in worker.runs["answer"]]
+        assert (states, stalled.result(TIMEOUT)) == (["received"], 42)
 
     def test_a_held_run_is_left(self, make_worker: MakeWorker, pool: ThreadPoolExecutor) -> None:
         """The end of the block does not wait for a run that a test holds."""

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
+from wove_http_dev.client.executor_frames import FrameListener, heard, sends_to
 from wove_http_dev.errors import UsageError, WaitTimeoutError
 from wove_http_dev.faults.fault import Fault
 from wove_http_dev.faults.injections import Injection, check_together
@@ -65,8 +66,9 @@ class Schedule:
         At the end of the block the faults are removed and stalled requests released; then it waits
         until every run that began in the block has ended (at most twice the worker's ``timeout``),
         so that a late body does not run in the next example, and starts a worker that a fault has
-        crashed. Inside the block no wait of a fault lasts longer than twice the worker's
-        ``timeout``. Raises :class:`UsageError` for a fault that cannot apply to ``worker``.
+        crashed. Inside the block a stall ends when no weave of this process that has sent to the
+        worker is left (not for an isolated worker), and after twice the worker's ``timeout``.
+        Raises :class:`UsageError` for a fault that cannot apply to ``worker``.
         """
         patience = PATIENCE * (worker.options.timeout or WITHOUT_TIMEOUT)
         before = {id(run) for run in worker.journal.all_runs}
@@ -78,13 +80,36 @@ class Schedule:
                 for fault, selector in self._planned
             ]
             add = worker._state.faults.add
-            yield [stack.enter_context(add(*each, longest_wait=patience)) for each in usable]
+            made = [stack.enter_context(add(*each, longest_wait=patience)) for each in usable]
+            stack.enter_context(heard(_StallEnder(worker, made)))
+            yield made
 
     def _revive(self, worker: WorkerSide) -> None:
         if not any(fault.crashes for fault in self.faults):
             return
         if isinstance(worker, HttpWorker) and worker._life.crashed:
             worker.start()
+
+
+class _StallEnder(FrameListener):
+    """Ends the stalls of ``injections`` when the last weave that has sent to ``worker`` has given
+    up: it returns only when the threads of its requests have ended."""
+
+    def __init__(self, worker: WorkerSide, injections: list[Injection]) -> None:
+        self._urls = worker._urls
+        self._injections = injections
+        self._weaves: set[Any] = set()
+
+    def sent(self, executor: Any, frame: Mapping[str, Any]) -> None:
+        if sends_to(executor, self._urls):
+            self._weaves.add(executor)
+
+    def stopped(self, executor: Any) -> None:
+        if executor in self._weaves:
+            self._weaves.remove(executor)
+            if not self._weaves:
+                for injection in self._injections:
+                    injection._release()
 
 
 def _read(entry: Any) -> tuple[Fault, Selector]:

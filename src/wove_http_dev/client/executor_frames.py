@@ -4,7 +4,7 @@ frames that it hands to Wove, in the order in which Wove gets them."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -57,6 +57,12 @@ def heard(listener: FrameListener) -> Iterator[None]:
                 _install(Executor)
             _listeners.append(listener)
         yield
+
+
+def sends_to(executor: Any, urls: Iterable[str]) -> bool:
+    """Whether ``executor`` sends to one of ``urls``, whatever the query."""
+    url = getattr(executor, "_url", None)  # of HttpEnvironmentExecutor, 2.0.0 to 2.0.3
+    return url is None or url.partition("?")[0] in {each.partition("?")[0] for each in urls}
 
 
 def _install(executor: type) -> None:

@@ -82,7 +82,7 @@ class Order(FrameListener):
         self.completed: list[int] = []
         """The runs that have completed, in this order."""
         self._state = state
-        self._urls = [url.partition("?")[0] for url in urls]
+        self._urls = list(urls)
         self._timeout = timeout
         self._items: list[_Item] = []
         self._foreign = 0
@@ -169,10 +169,11 @@ class Order(FrameListener):
     def sent(self, executor: Any, frame: Mapping[str, Any]) -> None:
         """Note a run of the task, or the retry of one."""
         run_id, args = frame.get("run_id"), frame.get("args")
-        url = str(getattr(executor, "_url", self._urls[0])).partition("?")[0]
-        if frame.get("type") != "run_task" or url not in self._urls or not isinstance(run_id, str):
+        if frame.get("type") != "run_task" or not isinstance(run_id, str):
             return
-        if not matches_task(self.task, frame.get("task_id")) or _is_initial_value(frame):
+        if not executor_frames.sends_to(executor, self._urls) or _is_initial_value(frame):
+            return
+        if not matches_task(self.task, frame.get("task_id")):
             return
         with self._changed:
             for item in self._items:
