@@ -18,7 +18,6 @@ from wove_http_dev.runs.outcome import CANCELLED, Outcome, error_outcome
 from wove_http_dev.runs.records import LINE_LIMIT, Exchange, Run, RunLog
 
 LONG = "A" * 100_000
-DRIP = "slow-body drip=0..1"
 HOSTILE = "x\n#9 \x1b[2J\u202e\ud800"
 
 
@@ -75,24 +74,6 @@ class TestLine:
     def test_line_is_printable(self, changes: dict[str, Any]) -> None:
         """Whatever a client sends, the line is one line without control characters."""
         assert Exchange(1, 0.0, **changes).line().isprintable()
-
-    @pytest.mark.parametrize(
-        ("drawn", "shown"),
-        [
-            ({}, "slow-body, status"),
-            ({DRIP: []}, f"{DRIP} → drawn for each wait, status"),
-            ({DRIP: [0.12345]}, f"{DRIP} → 0.123 s, status"),
-            ({DRIP: [123456.0]}, f"{DRIP} → 123456 s, status"),
-            ({DRIP: [1.0] * 6}, f"{DRIP} → {'1 s, ' * 5}…, status"),
-            (
-                {DRIP: [1.0], "slow-body b=2..3": [2.0]},
-                f"{DRIP} → 1 s, slow-body b=2..3 → 2 s, status",
-            ),
-        ],
-    )
-    def test_drawn(self, drawn: dict[str, list[float]], shown: str) -> None:
-        """Faults are shown with the numbers that were drawn for them."""
-        assert Exchange(1, 0.0, faults=["slow-body", "status"], drawn=drawn).faults_text == shown
 
     @pytest.mark.parametrize("text", [LONG, "\U000e0001" * 100_000], ids=["plain", "escaped"])
     def test_line_is_short(self, text: str) -> None:

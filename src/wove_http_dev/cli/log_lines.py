@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from wove_http_dev.printable import printable
-from wove_http_dev.runs.records import faults_text
+from wove_http_dev.runs.drawn import faults_text
 
 Entry = dict[str, Any]
 

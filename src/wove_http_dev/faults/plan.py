@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from wove_http_dev.faults.distributions import Distribution, Duration, distributions_of
 from wove_http_dev.faults.fault import NO_FAULT, STAGES, Fault
 from wove_http_dev.fields import TypedField
-from wove_http_dev.runs.records import Drawn
+from wove_http_dev.runs.drawn import Drawn
 
 if TYPE_CHECKING:
     from wove_http_dev.faults.injections import Injection

@@ -16,8 +16,9 @@ from wove_http_dev.faults.fault import Fault
 from wove_http_dev.faults.injections import Injection
 from wove_http_dev.fields import TypedField, fields_of
 from wove_http_dev.protocol.authenticator import Verdict
+from wove_http_dev.runs.drawn import Drawn
 from wove_http_dev.runs.holds import Gate
-from wove_http_dev.runs.records import Drawn, Exchange, Run
+from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.runs.stubs import Stub
 
 Json = dict[str, Any]

@@ -14,6 +14,7 @@ from wove_http_dev.protocol import authenticator
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.frames import loads
 from wove_http_dev.runs.capture import Capture
+from wove_http_dev.runs.drawn import Drawn, faults_text
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.sizes import size_of
 from wove_http_dev.runs.task_names import matches_task, tasks_seen
@@ -24,11 +25,6 @@ LINE_LIMIT = 1000
 """Characters of the line that describes an exchange."""
 DELIVERY_LIMIT = 65536
 """Bytes of a run's ``delivery``; a larger one is not stored."""
-Drawn = dict[str, list[float]]
-"""The seconds that were drawn for faults, by the fault's name with one field:
-``{"slow-response delay=0.1..0.5": [0.134]}``."""
-_DRAWN_SHOWN = 5
-"""Drawn numbers of one field that a line shows."""
 FINISHED = ("succeeded", "failed", "cancelled", "lost")
 STATES = ("received", "held", "running", *FINISHED, "finished")
 
@@ -159,22 +155,6 @@ class Exchange:
             parts.append(f"{self.duration * 1000:.1f} ms")
         # Cut before it is escaped as well, so that a long text is not escaped first.
         return shortened_line(printable(shortened_line(" ".join(parts))))
-
-
-def faults_text(names: Sequence[str], drawn: Mapping[str, Sequence[float]]) -> str:
-    """Return the faults ``names`` for a person to read, with the seconds that were ``drawn`` for
-    them: ``truncated-body, slow-response delay=0.1..0.5 → 0.134 s``."""
-    shown: list[str] = []
-    for name in names:
-        texts = [text for text in drawn if text.startswith(f"{name} ")]
-        shown += [f"{text} → {_seconds_text(drawn[text])}" for text in texts] or [name]
-    return ", ".join(shown)
-
-
-def _seconds_text(numbers: Sequence[float]) -> str:
-    shown = [f"{number:.3g} s" if number < 1000 else f"{number:.0f} s" for number in numbers]
-    more = ["…"] if len(shown) > _DRAWN_SHOWN else []
-    return ", ".join([*shown[:_DRAWN_SHOWN], *more]) or "drawn for each wait"
 
 
 def shortened_line(text: str) -> str:
