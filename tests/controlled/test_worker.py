@@ -31,7 +31,9 @@ def test_has_every_member(name: str) -> None:
     assert hasattr(ControlledWorker, name)
 
 
-@pytest.mark.parametrize("name", ["start", "stop", "restart", "crash", "impersonate"])
+@pytest.mark.parametrize(
+    "name", ["start", "stop", "restart", "crash", "impersonate", "order", "orders"]
+)
 def test_member_of_a_local_worker_skips(worker: ControlledWorker, name: str) -> None:
     """A member that the control API cannot serve skips the test with its name."""
     with pytest.raises(Skipped, match=rf"worker\.{name} needs a worker of this process"):

@@ -309,6 +309,14 @@ class TestMessages:
         failure = failure_in(order, AssertionError("total"), workers=1)
         assert "(run 1 was not sent within" in text_of(failure)
 
+    def test_a_report(self, wove_http_worker: HttpWorker) -> None:
+        """A report says why a run is held."""
+        with (
+            pytest.raises(WaitTimeoutError, match=r"held by order\(.*: its turn comes when"),
+            wove_http_worker.order("render", (1, 0), timeout=0.05),
+        ):
+            convert([0, 1], workers=1)
+
     def test_another_client(self, wove_http_worker: HttpWorker) -> None:
         """A run of another client is let through, and is an error."""
         with (

@@ -93,9 +93,7 @@ def _why_open(state: HostState, run: Run, stack: Callable[[str], str]) -> list[s
         if not gates:  # released in this moment
             return []
         by = printable(at(gates[0].call, gates[0].place))
-        return [
-            f"{_named(run)} is held by {by}: call release() on it, or give hold() release_when="
-        ]
+        return [f"{_named(run)} is held by {by}: {gates[0].advice}"]
     body = _indented(state.journal, stack(run.run_id))
     if run.state == "running":
         return [f"{_named(run)} is running; its body is here:" if body else _running(run), *body]

@@ -293,6 +293,10 @@ class _OrderGate(Gate):
     def call(self) -> str:
         return self._order.call
 
+    @property
+    def advice(self) -> str:
+        return "its turn comes when those before it in that order have completed"
+
 
 def _is_permutation(indices: Sequence[Any]) -> bool:
     return all(type(index) is int for index in indices) and sorted(indices) == [

@@ -104,6 +104,11 @@ class Gate:
         return f"hold({'' if self.task is None else repr(self.task)})"
 
     @property
+    def advice(self) -> str:
+        """What ends the hold, for a report."""
+        return "call release() on it, or give hold() release_when="
+
+    @property
     def count(self) -> int:
         """How many runs have arrived."""
         return self._count
