@@ -5,12 +5,14 @@ fixture is used. pytest finds hooks and fixtures as attributes of this module.
 """
 
 from wove_http_dev.pytest_plugin.fixtures import WorkerFactory as WorkerFactory
+from wove_http_dev.pytest_plugin.fixtures import _wove_http_adopting as _wove_http_adopting
 from wove_http_dev.pytest_plugin.fixtures import (
     _wove_http_marker_check as _wove_http_marker_check,
 )
 from wove_http_dev.pytest_plugin.fixtures import (
     _wove_http_session_test as _wove_http_session_test,
 )
+from wove_http_dev.pytest_plugin.fixtures import wove_http_adopt as wove_http_adopt
 from wove_http_dev.pytest_plugin.fixtures import wove_http_ca as wove_http_ca
 from wove_http_dev.pytest_plugin.fixtures import wove_http_fault as wove_http_fault
 from wove_http_dev.pytest_plugin.fixtures import wove_http_options as wove_http_options

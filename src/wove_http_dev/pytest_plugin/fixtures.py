@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import pytest
 
 from wove_http_dev.pytest_plugin.settings import is_remote, seed
-from wove_http_dev.pytest_plugin.stash import PASSED, WORKERS
+from wove_http_dev.pytest_plugin.stash import PASSED, WORKERS, is_faulted, join_run
+
+AnyWorker = TypeVar("AnyWorker", bound="ClientSide")
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # in typing from Python 3.11
@@ -44,6 +46,7 @@ FAULTED_TIMEOUT = 0.5
 many faults show only after it."""
 FAULTED_DELIVERY_TIMEOUT = 1.0
 """Wove's ``delivery_timeout``, in seconds, for a test that runs once per fault."""
+_TIME_LIMITS = {"timeout", "delivery_timeout"}
 
 
 @pytest.fixture(scope="session")
@@ -106,6 +109,8 @@ def wove_http_worker_factory(
             workers.append(worker)  # now: of one that never ran there is nothing to report
             stack.enter_context(worker.configured())
             stack.callback(_check, worker, request.node)
+            own_limits = not _TIME_LIMITS.isdisjoint([*marked, *options])
+            join_run(request.node, worker, own_limits=own_limits)
             # With --wove-http-url it is a RemoteWorker, or a ControlledWorker: of these, members
             # that only a worker of this process has skip.
             return cast("HttpWorker", worker)
@@ -183,6 +188,27 @@ def _wove_http_session_test(
         stack.enter_context(worker.configured())
         stack.callback(_warn_of_traps, request.node, [worker])
         stack.callback(_check, worker, request.node)
+        join_run(request.node, worker)
+        yield
+
+
+@pytest.fixture(scope="session")
+def wove_http_adopt(request: pytest.FixtureRequest) -> Callable[[AnyWorker], AnyWorker]:
+    """Return ``adopt(worker)``, which takes a worker that a fixture of your own has started for one
+    of the test's, and returns it: a failing test shows its report, strict mode checks it, and
+    ``--wove-http-faults`` injects faults there. Call it in that fixture, of any scope."""
+    from wove_http_dev.pytest_plugin.adoption import adoptions_of
+
+    return adoptions_of(request.config).adopt
+
+
+@pytest.fixture
+def _wove_http_adopting(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test for which workers may be adopted; the plugin adds it to the test's fixtures, as the
+    first one."""
+    from wove_http_dev.pytest_plugin.adoption import adoptions_of
+
+    with adoptions_of(request.config).in_test(request.node):
         yield
 
 
@@ -249,6 +275,8 @@ def _import_path(request: pytest.FixtureRequest) -> list[str]:
 
 
 def _warn_of_traps(node: pytest.Item, workers: list[ClientSide]) -> None:
+    if is_faulted(node):  # the run without a fault has warned
+        return
     from wove_http_dev.errors import WoveTrapWarning
     from wove_http_dev.explain.traps import traps
 
@@ -263,14 +291,8 @@ def _warn_of_traps(node: pytest.Item, workers: list[ClientSide]) -> None:
 
 
 def _check(worker: ClientSide, node: pytest.Item) -> None:
-    if not worker.options.strict or not node.stash.get(PASSED, False):
+    if not node.stash.get(PASSED, False) or is_faulted(node):
         return
-    from wove_http_dev.errors import NoAnswerError, ServeRestartedError, StrictnessError
+    from wove_http_dev.pytest_plugin.adoption import fail_if_violated
 
-    complaint = ""
-    try:
-        worker.check()
-    except (StrictnessError, NoAnswerError, ServeRestartedError) as exc:
-        complaint = str(exc)
-    if complaint:  # outside the except block: no exception is chained to it
-        pytest.fail(complaint, pytrace=False)
+    fail_if_violated(worker)

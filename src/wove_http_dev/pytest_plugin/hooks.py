@@ -8,6 +8,11 @@ import pytest
 
 from wove_http_dev.pytest_plugin.settings import (
     CONTROL,
+    FAULTS,
+    FAULTS_EXCLUDE,
+    FAULTS_REPORT,
+    FAULTS_STRICT,
+    LISTS,
     REMOTE_OPTIONS,
     SEED,
     URL,
@@ -15,8 +20,9 @@ from wove_http_dev.pytest_plugin.settings import (
     is_remote,
     seed,
     setting,
+    values,
 )
-from wove_http_dev.pytest_plugin.stash import PASSED, WORKERS
+from wove_http_dev.pytest_plugin.stash import PASSED, WORKERS, is_faulted
 
 if TYPE_CHECKING:
     from wove_http_dev.client_side import ClientSide
@@ -79,6 +85,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         help="seed of the random decisions of faults with probability= (default: 0)",
     )
+    group.addoption(
+        FAULTS,
+        action="append",
+        metavar="FAULT",
+        help="run each test that uses a worker once more per fault, and show which it survives:"
+        " all, a family, a name, or 'NAME field=value'; may be repeated",
+    )
+    group.addoption(
+        FAULTS_EXCLUDE,
+        action="append",
+        metavar="FAULT",
+        help=f"a fault, or a family, to leave out of {FAULTS}; may be repeated",
+    )
+    group.addoption(
+        FAULTS_REPORT,
+        action="append",
+        metavar="FILE",
+        help=f"write the result of {FAULTS} to FILE: .md, .html or .json; may be repeated",
+    )
+    group.addoption(
+        FAULTS_STRICT,
+        action="store_true",
+        default=None,
+        help=f"with {FAULTS}: a test that a fault makes fail is a failure too, however it ended",
+    )
     add_ini_options(parser)
 
 
@@ -91,6 +122,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from wove_http_dev.pytest_plugin.remote import check_remote
 
         check_remote(config)
+    if any(config.getoption(flag) for flag in (*LISTS, FAULTS_STRICT)) or values(config, FAULTS):
+        from wove_http_dev.pytest_plugin.fault_matrix import install
+
+        install(config)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -136,6 +171,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         keep_files_real()
     session = "wove_http_session_worker" in names
     first = ["_wove_http_session_test"] if session else []
+    if "wove_http_adopt" in names:
+        first.append("_wove_http_adopting")
     markers = item.iter_markers() if session else item.own_markers
     marked = any(marker.name == "wove_http" for marker in markers)
     last = ["_wove_http_marker_check"] if marked else []
@@ -164,7 +201,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if exc is not None:
         _advise_about_scope(exc)
     sections = []
-    if exc is not None and _concerns(item, exc):
+    if exc is not None and not is_faulted(item) and _concerns(item, exc):
         sections = _sections(item, exc)
         if not item.config.getoption("fulltrace", False):  # not there with -p no:terminal
             from wove_http_dev.pytest_plugin.short_traceback import shorten_traceback

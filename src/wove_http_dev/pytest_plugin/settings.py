@@ -15,6 +15,12 @@ CONTROL = "--wove-http-control"
 CONTROL_TOKEN = (f"{CONTROL}-token-env", f"{CONTROL}-token-file")
 REMOTE_OPTIONS = (URL, *CREDENTIALS, "--wove-http-ca-file", CONTROL, *CONTROL_TOKEN)
 SEED = "--wove-http-seed"
+FAULTS = "--wove-http-faults"
+FAULTS_EXCLUDE = f"{FAULTS}-exclude"
+FAULTS_REPORT = f"{FAULTS}-report"
+FAULTS_STRICT = f"{FAULTS}-strict"
+LISTS = (FAULTS, FAULTS_EXCLUDE, FAULTS_REPORT)
+"""Options that may be given several times."""
 
 
 def ini_name(flag: str) -> str:
@@ -26,6 +32,9 @@ def add_ini_options(parser: pytest.Parser) -> None:
     """Add the ini options. None is for a secret itself: an ini file is in version control."""
     for flag in (*REMOTE_OPTIONS, SEED):
         parser.addini(ini_name(flag), f"default of {flag}")
+    for flag in LISTS:
+        parser.addini(ini_name(flag), f"default of {flag}, one on a line", type="linelist")
+    parser.addini(ini_name(FAULTS_STRICT), f"default of {FAULTS_STRICT}", type="bool")
 
 
 def setting(config: pytest.Config, flag: str) -> str | None:
@@ -45,6 +54,19 @@ def setting(config: pytest.Config, flag: str) -> str | None:
         directory = config.rootpath if config.inipath is None else config.inipath.parent
         return str(directory / text)
     return text or None
+
+
+def values(config: pytest.Config, flag: str) -> list[str]:
+    """Return the values of ``flag``, one of :data:`LISTS`, or else those of its ini option. The
+    path of a file in an ini option starts at the directory of the ini file."""
+    given = [text for text in config.getoption(flag) or () if text.strip()]
+    if given:
+        return given
+    texts = [text for text in config.getini(ini_name(flag)) if text.strip()]
+    if flag == FAULTS_REPORT:
+        directory = config.rootpath if config.inipath is None else config.inipath.parent
+        return [str(directory / text) for text in texts]
+    return texts
 
 
 def is_remote(config: pytest.Config) -> bool:

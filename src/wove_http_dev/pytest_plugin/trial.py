@@ -1,0 +1,156 @@
+"""One run of a test under ``--wove-http-faults``: the workers in it, the fault, the time limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wove_http_dev.client.time_limits import TimeLimits, shortened
+from wove_http_dev.faults.fault import Fault
+from wove_http_dev.faults.injections import Injection
+from wove_http_dev.faults.selector import Selector
+from wove_http_dev.faults.text import parse_fault
+from wove_http_dev.pytest_plugin.watchdog import Interruption, Watchdog, cancel_weaves
+from wove_http_dev.survival.observation import Observer
+from wove_http_dev.worker import HttpWorker
+from wove_http_dev.worker_side import WorkerSide
+
+if TYPE_CHECKING:
+    from wove_http_dev.client_side import ClientSide
+
+SHORTEST = 0.2
+"""The executor's ``timeout``, in seconds, at least, with a fault that stalls. It is short because
+each such run lasts as long."""
+LIMITS = TimeLimits(10.0, 15.0)
+"""The longest limits with other faults: those that a worker has by default. An answer comes at
+once, so they end only what the application itself delays."""
+SLOWER = 4
+"""How often longer than in the run without a fault a request may take, with a fault that stalls."""
+QUIET = 5.0
+"""Seconds, beyond all time limits, in which something must happen in a run."""
+ENDLESS = 100
+"""Requests that a fault hits, beyond 20 for each of the run without a fault, after which an
+application is taken to repeat them without end."""
+
+
+class Clean(NamedTuple):
+    """What the runs with faults are compared with, and measured by."""
+
+    observation: Any
+    seconds: float
+    """Seconds that the test's body took."""
+    requests: int
+    """Requests that the workers received."""
+
+
+class Chosen(NamedTuple):
+    """A fault of ``--wove-http-faults``."""
+
+    text: str
+    fault: Fault
+    selector: Selector
+
+    @classmethod
+    def of(cls, text: str) -> Chosen:
+        """Read a fault as text. Raises :class:`UsageError` for one that cannot be."""
+        fault, selection = parse_fault(text)
+        selector = Selector(**{"unused_ok": True, **selection})
+        selector.check_suits((fault,))
+        return cls(text, fault, selector)
+
+    @property
+    def hits_all(self) -> bool:
+        """Whether the fault hits each request of its kind."""
+        return not self.selector.selects
+
+
+class Trial:
+    """One run of a test; without ``chosen`` the clean one. Fixtures let their workers join it."""
+
+    def __init__(self, observer: Observer, chosen: Chosen | None = None) -> None:
+        self.faulted = chosen is not None
+        self.workers: list[WorkerSide] = []
+        self.own_limits: dict[str, TimeLimits] = {}
+        """The limits of environments for which the test itself set one."""
+        self._observer = observer
+        self._chosen = chosen
+        self._before: list[int] = []
+        self._injections: list[tuple[WorkerSide, Injection]] = []
+
+    def join(self, worker: ClientSide, *, own_limits: bool = False) -> None:
+        """Observe ``worker`` from now on, and inject the fault there if it can act on it. Of
+        several workers the fault is on each."""
+        if not isinstance(worker, WorkerSide) or worker in self.workers:
+            return
+        self.workers.append(worker)
+        self._before.append(_received(worker))
+        self._observer.watch(worker)
+        if own_limits:
+            limits = [worker.options.timeout, worker.options.delivery_timeout]
+            self.own_limits[worker.environment] = TimeLimits(*(each or 0.0 for each in limits))
+        if self._chosen is not None and worker.why_not(self._chosen.fault) is None:
+            self._injections.append((worker, worker.inject_in_background(*self._chosen[1:])))
+
+    @property
+    def requests(self) -> int:
+        """The number of requests that the workers have received in this run."""
+        counts = zip(self.workers, self._before, strict=True)
+        return sum(max(_received(worker) - before, 0) for worker, before in counts)
+
+    @contextmanager
+    def in_force(self, clean: Clean, interruption: Interruption, *, longer: int) -> Iterator[None]:
+        """Shorten the time limits and watch the run until the block ends. ``longer`` multiplies
+        the limits with a fault that stalls."""
+        limits = self._limits(clean, longer)
+        with ExitStack() as stack:
+            stack.enter_context(shortened(limits, self.own_limits))
+            longest = max(limits.delivery_timeout, limits.timeout)
+            watchdog = Watchdog(
+                quiet=QUIET + 10 * clean.seconds + 3 * longest,
+                progress=self._progress,
+                endless=lambda: self.hits > ENDLESS + 20 * clean.requests,
+                measures=[self._release, cancel_weaves, interruption.interrupt],
+            )
+            stack.enter_context(watchdog)
+            yield
+
+    def _limits(self, clean: Clean, longer: int) -> TimeLimits:
+        assert self._chosen is not None
+        if not self._chosen.fault.stalls:
+            return LIMITS
+        # A request that is not hit must be answered in this time.
+        longer *= 1 if self._chosen.hits_all else 4
+        timeout = max(SHORTEST, SLOWER * clean.seconds) * longer
+        return TimeLimits(min(timeout, LIMITS.timeout), min(1.5 * timeout, LIMITS.delivery_timeout))
+
+    def _progress(self) -> object:
+        return [len(w.journal.exchanges) for w in self.workers], self.hits
+
+    @property
+    def hits(self) -> int:
+        """The number of requests and connections that the fault has hit."""
+        return sum(injection.hits for _, injection in list(self._injections))
+
+    def _release(self) -> None:
+        """End the fault: what it stalls is released, and what is repeated gets an answer."""
+        self._observer.watchdog_fired()
+        self.end()
+
+    def end(self) -> None:
+        """Remove the fault from the workers, and release what it stalls."""
+        for _, injection in list(self._injections):
+            injection.remove()
+
+    def clean_up(self) -> None:
+        """Leave no trace of the fault on a worker that other tests use too: it is not among its
+        injections, and a worker that it crashed serves again."""
+        for worker, injection in self._injections:
+            worker.forget_injection(injection)
+        for worker in self.workers:
+            if isinstance(worker, HttpWorker):
+                worker.revive()
+
+
+def _received(worker: WorkerSide) -> int:
+    return len(worker.exchanges)
