@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from wove_http_dev.client_side import ClientSide
-from wove_http_dev.errors import NoAnswerError, StrictnessError
+from wove_http_dev.errors import NoAnswerError, ServeRestartedError, StrictnessError
 from wove_http_dev.pytest_plugin.settings import FAULTS, values
 from wove_http_dev.pytest_plugin.stash import PASSED, WORKERS, is_faulted, join_run
 
@@ -123,7 +123,7 @@ def fail_if_violated(worker: ClientSide) -> None:
     try:
         if worker.options.strict:
             worker.check()
-    except (StrictnessError, NoAnswerError) as exc:
+    except (StrictnessError, NoAnswerError, ServeRestartedError) as exc:
         complaint = str(exc)
     if complaint:  # outside the except block: no exception is chained to it
         pytest.fail(complaint, pytrace=False)

@@ -116,11 +116,11 @@ class FaultMatrix:
         if report.when != WHEN:
             if self._trials.faulted:
                 report.outcome = "passed"
-                report.wove_http_hidden = True
+                report.wove_http_hidden = True  # type: ignore[attr-defined]
             return
         if not self._collects:
             return
-        told: dict[str, Any] = report.wove_http  # type: ignore[attr-defined]
+        told: dict[str, Any] = report.wove_http
         if "not_tried" in told:
             self.matrix.skip_test(report.nodeid, told["not_tried"])
             return

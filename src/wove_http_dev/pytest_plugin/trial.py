@@ -107,7 +107,8 @@ class Trial:
             stack.enter_context(shortened(limits, self.own_limits))
             longest = max(limits.delivery_timeout, limits.timeout)
             watchdog = Watchdog(
-                quiet=QUIET + 10 * clean.seconds + 3 * longest,
+                quiet=QUIET + 10 * clean.seconds + 1.5 * longest,
+                patience=QUIET + 10 * clean.seconds,
                 progress=self._progress,
                 endless=lambda: self.hits > ENDLESS + 20 * clean.requests,
                 measures=[self._release, cancel_weaves, interruption.interrupt],

@@ -48,10 +48,10 @@ class Trials:
         test = _Test(item)
         clean, why, workers = self._run_clean(test)
         if clean is None:
-            call_and_report(item, "teardown", nextitem=_next(item, nextitem))
-            test.forget()
             if why:
                 send(not_tried=why)
+            call_and_report(item, "teardown", nextitem=_next(item, nextitem))
+            test.forget()
             return
         # As if another test of the same class or module followed.
         _, report = _phase(item, "teardown", (KeyboardInterrupt,), nextitem=copy(item))
@@ -90,6 +90,10 @@ class Trials:
         return Clean(observer.observation, seconds, requests), "", trial.workers
 
     def _try_all(self, test: _Test, clean: Clean, workers: list[Any], send: Send) -> None:
+        # A time limit of pytest-timeout is one for a single run; here a watchdog ends each.
+        cancel_timer = getattr(test.item.config.hook, "pytest_timeout_cancel_timer", None)
+        if cancel_timer is not None:
+            cancel_timer(item=test.item)
         with Interruption() as interruption:
             for number, chosen in enumerate(self._chosen, 1):
                 self._last = number == len(self._chosen)

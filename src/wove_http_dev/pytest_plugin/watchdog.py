@@ -25,7 +25,8 @@ class Watchdog:
     """A thread that watches a run until the block ends.
 
     When ``progress()`` has returned the same value for ``quiet`` seconds, or ``endless()`` is true,
-    it takes the first of ``measures``; each time this happens again, the next.
+    it takes the first of ``measures``; if the run has not ended ``patience`` seconds later, the
+    next, and so on.
     """
 
     def __init__(
@@ -35,12 +36,14 @@ class Watchdog:
         progress: Callable[[], object],
         endless: Callable[[], bool],
         measures: Sequence[Callable[[], None]],
+        patience: float,
         interval: float = INTERVAL,
     ) -> None:
         self._quiet = quiet
         self._progress = progress
         self._endless = endless
         self._measures = list(measures)
+        self._patience = patience
         self._interval = interval
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="wove-http-watchdog", daemon=True)
@@ -55,18 +58,17 @@ class Watchdog:
 
     def _watch(self) -> None:
         seen, since = self._progress(), time.monotonic()
-        while self._measures and not self._ended.wait(self._interval):
+        while not self._ended.wait(self._interval):
             now = self._progress()
             if now != seen:
                 seen, since = now, time.monotonic()
             if time.monotonic() - since >= self._quiet or self._endless():
-                self._measures.pop(0)()
-                self._endless = _never  # the first measure ends what is endless
-                since = time.monotonic()
-
-
-def _never() -> bool:
-    return False
+                break
+        for measure in self._measures:
+            if self._ended.is_set():
+                return
+            measure()
+            self._ended.wait(self._patience)
 
 
 def cancel_weaves() -> None:
