@@ -320,7 +320,7 @@ class Group:
     def addoption(self, *flags: str, **_: Any) -> None:
         self.flags.update(flags)
 
-    def addini(self, name: str, *_: Any) -> None:
+    def addini(self, name: str, *_: Any, **__: Any) -> None:
         self.ini_options.add(name)
 
 

@@ -222,7 +222,7 @@ class HttpWorker(WorkerSide):
         if crashed:
             self.start()
 
-    def revive(self) -> None:
+    def _revive(self) -> None:
         """Start the worker if it has crashed. What it received, and what is in force, is kept."""
         if self._life.crashed:
             self.start()

@@ -209,12 +209,12 @@ class WorkerSide(ClientSide):
             self._marked.append(injection)
         return injection
 
-    def inject_in_background(self, fault: Fault, selector: Selector) -> Injection:
+    def _inject_in_background(self, fault: Fault, selector: Selector) -> Injection:
         """Put a fault that no test asked for in force, as ``--wove-http-faults`` does: strict mode
         does not mind if it hits nothing. Raises what :meth:`inject` raises."""
         return self._state.faults.add(*self._usable([fault], vars(selector), {}), background=True)
 
-    def forget_injection(self, injection: Injection) -> None:
+    def _forget_injection(self, injection: Injection) -> None:
         """Remove ``injection``, and leave it out of :attr:`injections`."""
         self._state.faults.forget(injection)
 

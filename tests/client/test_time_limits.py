@@ -14,7 +14,6 @@ from wove_http_dev.pytest_plugin import WorkerFactory
 from wove_http_dev.weave_outcome import run_one_weave
 
 SHORT = TimeLimits(0.2, 0.3)
-LONG = {"timeout": 600.0, "delivery_timeout": 600.0}
 
 
 def message(**words: Any) -> str:
@@ -24,28 +23,28 @@ def message(**words: Any) -> str:
 
 def test_the_executors_limit(wove_http_worker_factory: WorkerFactory) -> None:
     """A request without an answer ends when the shorter limit does."""
-    wove_http_worker_factory(**LONG).inject("hang")
-    with shortened(SHORT):
+    wove_http_worker_factory(timeout=600.0, delivery_timeout=600.0).inject("hang")
+    with shortened(TimeLimits(0.2, 600.0)):
         assert "timed out" in message()
 
 
 def test_the_limit_of_a_delivery(wove_http_worker_factory: WorkerFactory) -> None:
     """So does a delivery without an outcome."""
-    wove_http_worker_factory(**LONG).inject("missing-terminal")
+    wove_http_worker_factory(timeout=600.0, delivery_timeout=600.0).inject("missing-terminal")
     with shortened(SHORT):
         assert "(0.3s)" in message()
 
 
 def test_the_limit_of_a_task(wove_http_worker_factory: WorkerFactory) -> None:
     """A task's own limit is shortened too."""
-    wove_http_worker_factory(**LONG).inject("missing-terminal")
+    wove_http_worker_factory(timeout=600.0, delivery_timeout=600.0).inject("missing-terminal")
     with shortened(SHORT):
         assert "(0.3s)" in message(delivery_timeout=500.0)
 
 
 def test_a_limit_of_the_application(wove_http_worker_factory: WorkerFactory) -> None:
     """So is one that the application sets while the block runs."""
-    worker = wove_http_worker_factory(**LONG)
+    worker = wove_http_worker_factory(timeout=600.0, delivery_timeout=600.0)
     worker.inject("missing-terminal")
     with shortened(SHORT):
         wove.config(environments={worker.environment: {"delivery_timeout": 400.0}})
@@ -95,7 +94,8 @@ def test_restored() -> None:
 
 def test_a_later_patch_is_kept() -> None:
     """A method that other code has replaced meanwhile stays."""
+    later: Any = object()
     with pytest.MonkeyPatch.context() as patch:
         with shortened(SHORT):
-            patch.setattr(ExecutorRuntime, "run_task", test_restored)
-        assert ExecutorRuntime.run_task is test_restored
+            patch.setattr(ExecutorRuntime, "run_task", later)
+        assert ExecutorRuntime.run_task is later

@@ -234,7 +234,9 @@ def bugs(tmp_path_factory: pytest.TempPathFactory) -> Result:
     """A suite whose application does not survive, stopped at the first failure that pytest knows
     of."""
     directory = tmp_path_factory.mktemp("bugs")
-    impatient = "import wove_http_dev.pytest_plugin.trial\nwove_http_dev.pytest_plugin.trial.QUIET = 2"
+    impatient = (
+        "import wove_http_dev.pytest_plugin.trial\nwove_http_dev.pytest_plugin.trial.QUIET = 2"
+    )
     files = {"test_bugs.py": BUGS, "conftest.py": impatient}
     return pytest_run(directory, files, *options(("missing-terminal",)), "-x")
 

@@ -85,7 +85,12 @@ def test_weaves_are_cancelled(wove_http_worker_factory: WorkerFactory) -> None:
     """A weave that nothing of the worker's can end is cancelled."""
     worker = wove_http_worker_factory(timeout=None, delivery_timeout=None)
     worker.inject("missing-terminal")
-    cancelling = threading.Thread(target=lambda: (_until_answered(worker), cancel_weaves()))
+
+    def cancel_when_answered() -> None:
+        worker.wait_for("lost", timeout=TIMEOUT)
+        cancel_weaves()
+
+    cancelling = threading.Thread(target=cancel_when_answered)
     cancelling.start()
     with pytest.raises(asyncio.CancelledError), weave() as w:
 
@@ -94,10 +99,6 @@ def test_weaves_are_cancelled(wove_http_worker_factory: WorkerFactory) -> None:
             return 1
 
     cancelling.join()
-
-
-def _until_answered(worker: object) -> None:
-    worker.wait_for("lost", timeout=TIMEOUT)  # type: ignore[attr-defined]
 
 
 def test_other_loops_go_on() -> None:

@@ -62,7 +62,7 @@ def values(config: pytest.Config, flag: str) -> list[str]:
     given = [text for text in config.getoption(flag) or () if text.strip()]
     if given:
         return given
-    texts = [text for text in config.getini(ini_name(flag)) if text.strip()]
+    texts = [text for text in config.getini(ini_name(flag)) or () if text.strip()]
     if flag == FAULTS_REPORT:
         directory = config.rootpath if config.inipath is None else config.inipath.parent
         return [str(directory / text) for text in texts]

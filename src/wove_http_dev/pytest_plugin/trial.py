@@ -90,7 +90,7 @@ class Trial:
             limits = [worker.options.timeout, worker.options.delivery_timeout]
             self.own_limits[worker.environment] = TimeLimits(*(each or 0.0 for each in limits))
         if self._chosen is not None and worker.why_not(self._chosen.fault) is None:
-            self._injections.append((worker, worker.inject_in_background(*self._chosen[1:])))
+            self._injections.append((worker, worker._inject_in_background(*self._chosen[1:])))
 
     @property
     def requests(self) -> int:
@@ -147,10 +147,10 @@ class Trial:
         """Leave no trace of the fault on a worker that other tests use too: it is not among its
         injections, and a worker that it crashed serves again."""
         for worker, injection in self._injections:
-            worker.forget_injection(injection)
+            worker._forget_injection(injection)
         for worker in self.workers:
             if isinstance(worker, HttpWorker):
-                worker.revive()
+                worker._revive()
 
 
 def _received(worker: WorkerSide) -> int:

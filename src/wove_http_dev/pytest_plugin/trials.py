@@ -110,6 +110,8 @@ class Trials:
             cell, hits = self._run_faulted(test, chosen, clean, interruption)
             if chosen.fault.stalls and not hits:
                 cell, _ = self._run_faulted(test, chosen, clean, interruption, longer=AGAIN)
+        except pytest.exit.Exception:
+            raise
         except Exception as exc:  # the other verdicts must not be lost
             what = f"{type(exc).__name__}: {message_of(exc)}"
             cell = Cell("skipped", f"could not be tried: {what}", 0.0)

@@ -88,8 +88,6 @@ def judge(
         "escaped": _escaped(observation, test_error),
         "ran-twice": [finding for repeated, finding in ran_twice if not repeated],
     }
-    if observation.stuck:  # the watchdog may have cancelled the weaves, and interrupted the test
-        of_application["escaped"] = of_wove["escaped"] = []
     reason = fault.why_uncontained(wove_version)
     for verdict in FAILING:
         findings = [*of_application.get(verdict, ())]
