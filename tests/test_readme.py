@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.pytest_plugin.helpers import without_others
 from tests.test_layers import ROWS
 from wove_http_dev import HttpWorker, pytest_plugin
 from wove_http_dev.cli.main import make_parser, parse
@@ -239,7 +240,7 @@ def test_the_failure_that_is_shown(tmp_path: Path) -> None:
     (name, shown) = OUTPUT.findall(PAGES["README.md"])[0]
     source = (ROOT / name).read_text(encoding="utf-8").replace('["Ada", "Grace"]', "[None]", 1)
     (tmp_path / "test_letters.py").write_text(source, encoding="utf-8")
-    done = run_python(tmp_path, "-m", "pytest", "-p", "no:cacheprovider", "test_letters.py")
+    done = run_python(tmp_path, "-m", "pytest", *without_others(), "test_letters.py")
     begin = done.stdout.index("- wove http worker -")
     section = done.stdout[begin:].partition("\n====")[0]
     # The line of carets below a line of source is there from Python 3.11 on.
@@ -248,15 +249,7 @@ def test_the_failure_that_is_shown(tmp_path: Path) -> None:
 
 def test_the_first_example_needs_the_package_only() -> None:
     """In a checkout the first example passes without the plugins that the project's tests need."""
-    words = [
-        "-m",
-        "pytest",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:asyncio",
-        "examples/test_letters.py",
-    ]
+    words = ["-m", "pytest", *without_others(), "examples/test_letters.py"]
     assert "1 passed" in run_python(ROOT, *words).stdout
 
 

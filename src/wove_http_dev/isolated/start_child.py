@@ -8,6 +8,7 @@ This file imports only the standard library before it has added them.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -92,8 +93,10 @@ def main() -> None:
     descriptor, needed = int(sys.argv[1]), json.loads(sys.argv[2])
     sys.meta_path.insert(0, NeededModules(needed))
     sys.path += [place for place in installed_in(needed) if place not in sys.path]
+    gc.disable()  # it finds nothing in what is imported, and takes an eighth of the time
     from wove_http_dev.isolated import child
 
+    gc.enable()
     child.main(descriptor)
 
 
