@@ -217,7 +217,7 @@ class TestMalformed:
         "make",
         [
             lambda: wove_frame(type="x" * 10**6),
-            lambda: wove_frame(type=[["x" * 10**6]] * 100),
+            lambda: wove_frame(type=[["x" * 10**5]] * 100),
             lambda: wove_frame(type={str(key): key for key in range(10**4)}),
             lambda: wove_cancel(delivery_cancel_mode="x" * 10**6),
         ],

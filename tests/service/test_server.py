@@ -181,7 +181,7 @@ def used(worker: HttpWorker) -> socket.socket:
 
 def large() -> bytes:
     """A task whose result does not fit into the buffers of a connection."""
-    return b"x" * (30 * MEGABYTE)
+    return b"x" * (12 * MEGABYTE)
 
 
 def unreading(worker: HttpWorker) -> socket.socket:
