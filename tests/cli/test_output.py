@@ -141,6 +141,28 @@ def output_of_the_log() -> LineStream:
     return sys.stdout
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "utf-16"])
+def test_log_after_a_change_of_the_encoding(pipe: Pipe, encoding: str) -> None:
+    """A task that gives stdout another encoding does not change how the log is written."""
+    with pipe.as_output():
+        log = output_of_the_log()
+        log.reconfigure(encoding=encoding, errors="strict")
+        log.write_line("ü\ud800")
+    assert pipe.lines() == ["ü\\ud800"]
+
+
+def test_log_after_the_end_of_stdout(pipe: Pipe) -> None:
+    """A task that closes stdout, as an object or as a descriptor, does not end the log."""
+    with pipe.as_output():
+        log = output_of_the_log()
+        log.close()
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, log.fileno())
+        os.close(null)
+        log.write_line("a line of the log")
+    assert pipe.lines() == ["a line of the log"]
+
+
 def test_new_stdout() -> None:
     """The block has the new stdout."""
     with lines_by_thread() as stream:

@@ -199,6 +199,8 @@ class LineStream(io.TextIOBase):
     def __init__(self, stream: TextIO, writer: _Writer) -> None:
         self._stream = stream
         self._writer = writer
+        self._line_encoding = self.encoding
+        """That of the log, which a task cannot change (``sys.stdout.reconfigure()``)."""
         self._parts: dict[threading.Thread, tuple[object, bytes]] = {}
         """The run, and the part of a line, that each thread has written."""
         self.buffer = _Bytes(self)
@@ -246,7 +248,7 @@ class LineStream(io.TextIOBase):
         """Write ``text`` and the end of its line, as a line of its own even if this thread has
         written a part of one."""
         self.flush()
-        self._writer.put(self, f"{text}\n".encode(self.encoding, self.errors or "strict"))
+        self._writer.put(self, f"{text}\n".encode(self._line_encoding, "backslashreplace"))
 
     def write_bytes(self, data: bytes) -> None:
         """Like :meth:`write`, for encoded text."""
