@@ -19,7 +19,7 @@ MEANINGS: Mapping[Verdict, str] = MappingProxyType(
         "escaped": 'an exception left a weave that "except Exception" does not catch',
         "hung": "a weave did not end by itself",
         "ran-twice": "a task ran more often than its retries ask for",
-        "skipped": "not tried, or the fault changed nothing",
+        "skipped": "not tried, or the fault hit nothing",
         "expected": "Wove itself cannot contain the fault",
     }
 )
