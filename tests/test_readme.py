@@ -133,6 +133,12 @@ def test_a_link_leads_somewhere(page: str, target: str) -> None:
     assert ((ROOT / page).parent / target).exists()
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_merged(page: str) -> None:
+    """No page has the marks of a merge that was not finished."""
+    assert not re.search(r"^(<{7}|={7}$|>{7})", PAGES[page], re.MULTILINE)
+
+
 @pytest.mark.parametrize(("page", "name"), PATHS)
 def test_a_named_path_exists(page: str, name: str) -> None:
     """A path that a README names exists."""

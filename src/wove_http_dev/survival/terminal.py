@@ -67,7 +67,7 @@ _NARROWEST_NAME = 20
 _FAMILY_CELL = len("12W+12")
 _GAP = "  "
 _COUNTS = "A number counts the family's faults with its worst verdict, +n others that fail."
-_MORE = "--wove-http-faults-report FILE.html has all"
+_MORE = "--wove-http-faults-report=FILE.html has all"
 _ASCII = str.maketrans({"…": "...", "×": "x", "—": "-", "–": "-", "’": "'", "“": '"', "”": '"'})
 
 
