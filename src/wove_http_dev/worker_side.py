@@ -47,6 +47,8 @@ class WorkerSide(ClientSide):
         self._state.journal.explain = self.report
         self._begun = False
         self._allow_refusals = False
+        self._resets = 0
+        """How often :meth:`reset` was called."""
         self._marked: list[Injection] = []
         """The injections of the fault of the marker ``wove_http_faults``."""
         self._configured = 0
@@ -290,6 +292,7 @@ class WorkerSide(ClientSide):
     def reset(self) -> None:
         """Empty the journal, remove every fault, stub and gate, and release stalled requests; then
         inject the faults of the options again."""
+        self._resets += 1
         self._state.forget_outcomes()
         self._state.faults.clear()  # applies the state
         self._state.gates.clear()

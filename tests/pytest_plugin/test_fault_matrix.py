@@ -116,6 +116,10 @@ def test_without_worker():
 def test_that_sends_nothing(wove_http_worker):
     pass
 
+def test_that_resets(wove_http_worker):
+    weave_one()
+    wove_http_worker.reset()
+
 def test_that_fails(wove_http_worker):
     assert weave_one() == 43
 
@@ -275,6 +279,7 @@ class TestASuite:
             ("test_own_fault[hang]", "has faults of its own"),
             ("test_expected_failure", "expected to fail"),
             ("test_that_sends_nothing", "sends nothing"),
+            ("test_that_resets", "resets its worker"),
         ],
     )
     def test_why_a_test_is_not_tried(self, suite: Result, test: str, reason: str) -> None:
@@ -292,7 +297,7 @@ class TestASuite:
 
     def test_pytests_own_results_are_as_ever(self, suite: Result) -> None:
         """The outcomes of the runs without a fault are pytest's."""
-        assert re.search(r"1 failed, 17 passed, 1 xfailed", suite.output), suite.output
+        assert re.search(r"1 failed, 18 passed, 1 xfailed", suite.output), suite.output
 
     def test_a_failure_without_a_fault_has_its_report(self, suite: Result) -> None:
         """A test that fails without a fault shows what it always shows, once."""
@@ -315,7 +320,7 @@ class TestASuite:
         """Each test is in the JUnit file once."""
         cases = list(ElementTree.parse(suite.directory / "junit.xml").iter("testcase"))
         names = [case.get("name") for case in cases]
-        assert len(names) == len(set(names)) == 19
+        assert len(names) == len(set(names)) == 20
 
     def test_matrix(self, suite: Result) -> None:
         """The matrix is shown at the end."""

@@ -90,6 +90,22 @@ def test_limits_of_the_test_itself(make_worker: MakeWorker) -> None:
     assert trial.own_limits == {"workers": (3.0, 0.0)}
 
 
+def test_the_watchdog_waits_for_the_longest_limit(make_worker: MakeWorker) -> None:
+    """A limit that the test sets is one in which nothing need happen."""
+    trial = trial_of("hang")
+    trial.join(make_worker(timeout=30.0), own_limits=True)
+    assert trial._longest(LIMITS) == 30.0
+
+
+def test_a_worker_that_is_reset(worker: HttpWorker) -> None:
+    """A test that resets its worker is known: no fault would stay in force."""
+    trial = Trial(Observer())
+    trial.join(worker)
+    before = trial.was_reset
+    worker.reset()
+    assert (before, trial.was_reset) == (False, True)
+
+
 @pytest.mark.parametrize("text", ["hagn", "hang delay=1", "untrusted-ca task=a"])
 def test_a_fault_that_cannot_be(text: str) -> None:
     """A text that is no fault, or that could never act, is refused."""

@@ -29,7 +29,7 @@ def watch(
 ) -> Watchdog:
     """A watchdog that looks often."""
     return Watchdog(
-        quiet=quiet,
+        quiet=lambda: quiet,
         progress=progress,
         endless=endless,
         measures=measures,

@@ -76,6 +76,7 @@ class Trial:
         self._observer = observer
         self._chosen = chosen
         self._before: list[int] = []
+        self._resets: list[int] = []
         self._injections: list[tuple[WorkerSide, Injection]] = []
 
     def join(self, worker: ClientSide, *, own_limits: bool = False) -> None:
@@ -85,6 +86,7 @@ class Trial:
             return
         self.workers.append(worker)
         self._before.append(_received(worker))
+        self._resets.append(worker._resets)
         self._observer.watch(worker)
         if own_limits:
             limits = [worker.options.timeout, worker.options.delivery_timeout]
@@ -98,17 +100,22 @@ class Trial:
         counts = zip(self.workers, self._before, strict=True)
         return sum(max(_received(worker) - before, 0) for worker, before in counts)
 
+    @property
+    def was_reset(self) -> bool:
+        """Whether the test has reset a worker, which removes every fault from it."""
+        return [worker._resets for worker in self.workers] != self._resets
+
     @contextmanager
     def in_force(self, clean: Clean, interruption: Interruption, *, longer: int) -> Iterator[None]:
         """Shorten the time limits and watch the run until the block ends. ``longer`` multiplies
         the limits with a fault that stalls."""
         limits = self._limits(clean, longer)
+        patience = QUIET + 10 * clean.seconds
         with ExitStack() as stack:
             stack.enter_context(shortened(limits, self.own_limits))
-            longest = max(limits.delivery_timeout, limits.timeout)
             watchdog = Watchdog(
-                quiet=QUIET + 10 * clean.seconds + 1.5 * longest,
-                patience=QUIET + 10 * clean.seconds,
+                quiet=lambda: patience + 1.5 * self._longest(limits),
+                patience=patience,
                 progress=self._progress,
                 endless=lambda: self.hits > ENDLESS + 20 * clean.requests,
                 measures=[self._release, cancel_weaves, interruption.interrupt],
@@ -124,6 +131,10 @@ class Trial:
         longer *= 1 if self._chosen.hits_all else 4
         timeout = max(SHORTEST, SLOWER * clean.seconds) * longer
         return TimeLimits(min(timeout, LIMITS.timeout), min(1.5 * timeout, LIMITS.delivery_timeout))
+
+    def _longest(self, limits: TimeLimits) -> float:
+        """Return the longest time limit in force."""
+        return max(each for pair in [limits, *self.own_limits.copy().values()] for each in pair)
 
     def _progress(self) -> object:
         return [len(w.journal.exchanges) for w in self.workers], self.hits

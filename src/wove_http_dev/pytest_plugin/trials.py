@@ -77,13 +77,15 @@ class Trials:
             reports = [call_and_report(item, "setup")]
             if reports[0].passed:
                 reports.append(call_and_report(item, "call"))
-            requests = trial.requests
+            requests, was_reset = trial.requests, trial.was_reset
         if not trial.workers:
             return None, "", []
         if any(report.failed for report in reports):
             return None, "fails without a fault", []
         if not reports[-1].passed:
             return None, "is skipped, or expected to fail, without a fault", []
+        if was_reset:
+            return None, "resets its worker, which removes every fault", []
         if not requests:
             return None, "sends nothing to a worker", []
         seconds = reports[-1].duration

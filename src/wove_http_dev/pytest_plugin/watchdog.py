@@ -24,15 +24,15 @@ class RunStuckError(BaseException):
 class Watchdog:
     """A thread that watches a run until the block ends.
 
-    When ``progress()`` has returned the same value for ``quiet`` seconds, or ``endless()`` is true,
-    it takes the first of ``measures``; if the run has not ended ``patience`` seconds later, the
-    next, and so on.
+    When ``progress()`` has returned the same value for ``quiet()`` seconds, or ``endless()`` is
+    true, it takes the first of ``measures``; if the run has not ended ``patience`` seconds later,
+    the next, and so on.
     """
 
     def __init__(
         self,
         *,
-        quiet: float,
+        quiet: Callable[[], float],
         progress: Callable[[], object],
         endless: Callable[[], bool],
         measures: Sequence[Callable[[], None]],
@@ -62,7 +62,7 @@ class Watchdog:
             now = self._progress()
             if now != seen:
                 seen, since = now, time.monotonic()
-            if time.monotonic() - since >= self._quiet or self._endless():
+            if time.monotonic() - since >= self._quiet() or self._endless():
                 break
         for measure in self._measures:
             if self._ended.is_set():
