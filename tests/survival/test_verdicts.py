@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
-from wove_http_dev.client.observed_weaves import ObservedTask, ObservedWeave
+from wove_http_dev.client.observed_weaves import Attempt, ObservedTask, ObservedWeave
 from wove_http_dev.faults import (
     DuplicateRun,
     Hang,
@@ -94,7 +94,7 @@ def test_refused_connections() -> None:
     """A fault that keeps connections away counts none, and hits every task that was sent."""
     weave = weave_with()
     assert cell(seen(RefuseConnections()), fault=RefuseConnections()).verdict == "skipped"
-    weave.attempts.append(object())  # type: ignore[arg-type]
+    weave.attempts.append(Attempt("1", "charge", "workers"))
     observation = seen(RefuseConnections(), weaves=[weave])
     assert cell(observation, fault=RefuseConnections()).verdict == "survived"
 
@@ -260,3 +260,15 @@ def test_sent_twice_is_the_applications() -> None:
     fault = DuplicateRun()
     assert cell(seen(fault, runs=charged(1, 1)), fault=fault).verdict == "ran-twice"
     assert cell(seen(fault, runs=charged(2)), fault=fault).verdict == "expected"
+
+
+def test_fault_of_the_tests_own() -> None:
+    """What a fault of the test's own does without the other fault is no failure: a result that is
+    not the task's, and a task that it kept from running."""
+    weaves = [weave_with(), weave_with()]
+    for number, weave in enumerate(weaves):
+        weave.attempts.append(Attempt(str(number), "charge", "workers"))
+    foreign = [Foreign("charge", "its run gave another value")]
+    clean = Observation(runs=charged(0, 1), weaves=weaves, foreign=foreign)
+    assert cell(seen(runs=charged(1, 1), foreign=foreign), clean=clean).verdict == "survived"
+    assert cell(seen(runs=charged(1, 1, 1)), clean=clean).verdict == "ran-twice"

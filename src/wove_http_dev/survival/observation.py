@@ -41,6 +41,7 @@ class Executed:
     executions: int
     faults: tuple[str, ...]
     idempotency_key: str | None
+    run_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -291,6 +292,7 @@ class _Runs(JournalObserver):
                 run.executions,
                 tuple(run.faults),
                 run.delivery.get("delivery_idempotency_key"),
+                run.run_id,
             )
             for run in self.by_id.values()
         ]

@@ -84,7 +84,7 @@ def judge(
         "ran-twice": [finding for repeated, finding in ran_twice if repeated],
     }
     of_wove: dict[Verdict, list[Finding]] = {
-        "wrong": _foreign(observation),
+        "wrong": _foreign(observation, clean),
         "escaped": _escaped(observation, test_error),
         "ran-twice": [finding for repeated, finding in ran_twice if not repeated],
     }
@@ -134,7 +134,8 @@ def _hung(observation: Observation) -> Finding:
     )
 
 
-def _foreign(observation: Observation) -> list[Finding]:
+def _foreign(observation: Observation, clean: Observation) -> list[Finding]:
+    """Say which results are not the task's own, except where a fault of the test's makes them."""
     away = " (a redirect led to another server)" if observation.redirected else ""
     return [
         Finding(
@@ -142,6 +143,7 @@ def _foreign(observation: Observation) -> list[Finding]:
             f"the result of {each.task!r} is another one, and looks right",
         )
         for each in observation.foreign
+        if each not in clean.foreign
     ]
 
 
@@ -183,6 +185,7 @@ def _ran_twice(
     commands = _executions([replace(run, executions=min(run.executions, 1)) for run in runs])
     for (task, args), count in _executions(runs).items():
         once = normal.get((task, args)) or most.get(task, 1)
+        once = max(once, _sent(task, args, clean))
         allowed = once * (1 + retries.get(task, 0))
         if count > allowed:
             yield (
@@ -194,6 +197,19 @@ def _ran_twice(
                     f"{task!r} was done {count} times",
                 ),
             )
+
+
+def _sent(task: str, args: bytes | str | None, clean: Observation) -> int:
+    """Return how many weaves sent ``task`` with ``args`` without a fault, whatever became of it: a
+    fault of the test's own may have kept it from running."""
+    arguments = {run.run_id: run.args for run in clean.runs}
+    return sum(
+        any(
+            attempt.task == task and arguments.get(attempt.run_id, args) == args
+            for attempt in weave.attempts
+        )
+        for weave in clean.weaves
+    )
 
 
 def _executions(runs: list[Executed]) -> Counter[tuple[str, bytes | str | None]]:
