@@ -116,8 +116,12 @@ USAGE = [
     pytest.param(["serve", "--port", "70000"], "65535", id="port-too-large"),
     pytest.param(["serve", "--port", "0", "--fault", "nonsense"], "'nonsense'", id="fault"),
     pytest.param(["serve", "--port", "0", "--fault", "status cod=1"], "'code'", id="fault-field"),
-    pytest.param(["serve", "--app-dir", "/no/such/dir"], "/no/such/dir", id="app-dir"),
-    pytest.param(["serve", "--state-dir", "/proc/nope"], "/proc/nope", id="state-dir"),
+    pytest.param(
+        ["serve", "--port", "0", "--app-dir", "/no/such/dir"], "/no/such/dir", id="app-dir"
+    ),
+    pytest.param(
+        ["serve", "--port", "0", "--state-dir", "/proc/nope"], "/proc/nope", id="state-dir"
+    ),
     pytest.param(["serve", "--security", "perhaps"], "security", id="security"),
     pytest.param(["serve", "--host", "0.0.0.0", "--no-tls"], "not loopback", id="exposed"),
     pytest.param(["serve", "--header", "nonsense"], "NAME=VALUE", id="header"),
