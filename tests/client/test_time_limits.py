@@ -96,6 +96,7 @@ def test_a_later_patch_is_kept() -> None:
     """A method that other code has replaced meanwhile stays."""
     later: Any = object()
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ExecutorRuntime, "run_task", ExecutorRuntime.run_task)  # what it restores
         with shortened(SHORT):
             patch.setattr(ExecutorRuntime, "run_task", later)
         assert ExecutorRuntime.run_task is later
