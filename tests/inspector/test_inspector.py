@@ -157,7 +157,7 @@ class TestEvents:
         assert lasting(set(threading.enumerate()) - before) == []
 
 
-CROWD = 200
+CROWD = 500
 """Clients that open a stream of events and never read."""
 REQUEST = (
     f"GET {API}/events HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
