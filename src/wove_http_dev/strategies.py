@@ -8,7 +8,7 @@ from typing import Any
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults import FAULTS, Fault, Worker
-from wove_http_dev.faults.text import expand_marker_words, parse_fault
+from wove_http_dev.faults.text import expand_marker_words, parse_fault, without
 from wove_http_dev.fields import TypedField, fields_of
 from wove_http_dev.runs.task_names import check_matching
 from wove_http_dev.schedule import Entry, Schedule
@@ -106,13 +106,11 @@ class _Choice:
 
 
 def _chosen(words: Iterable[Any], exclude: Iterable[Any]) -> list[_Choice]:
-    words, exclude = list(words), [exclude] if isinstance(exclude, str) else list(exclude)
-    out = {str(_read(each)[0]) for each in expand_marker_words(exclude)} if exclude else set()
+    words = list(words)
     chosen = []
-    for word in expand_marker_words(words):
+    out = [exclude] if isinstance(exclude, str) else exclude
+    for word in without(expand_marker_words(words), out):
         fault, given = _read(word)
-        if {str(fault), fault.name} & out:
-            continue
         if word in FAULTS and word not in words and fault.cannot_apply(USUAL) is not None:
             continue
         chosen.append(_Choice(fault, word in FAULTS, given))

@@ -213,7 +213,7 @@ class WorkerSide(ClientSide):
 
     def _inject_in_background(self, fault: Fault, selector: Selector) -> Injection:
         """Put a fault that no test asked for in force, as ``--wove-http-faults`` does: strict mode
-        does not mind if it hits nothing. Raises what :meth:`inject` raises."""
+        does not report that it hit nothing. Raises what :meth:`inject` raises."""
         return self._state.faults.add(*self._usable([fault], vars(selector), {}), background=True)
 
     def _forget_injection(self, injection: Injection) -> None:

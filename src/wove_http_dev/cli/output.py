@@ -289,7 +289,7 @@ class LineStream(io.TextIOBase):
             self._writer.put((self, thread, run), data)
 
     def describe_dropped(self, describe: Callable[[int], str]) -> None:
-        """Let ``describe`` make the line that says how many lines were dropped. It has to be of
+        """Use ``describe`` to make the line that says how many lines were dropped. It must return
         ASCII."""
         self._writer.describe_dropped = describe
 

@@ -31,7 +31,7 @@ class FrameListener:
         """Called before Wove gets an event frame: the worker's, or that of a transport error."""
 
     def stopped(self, executor: Any) -> None:
-        """Called when the weave has ended, and waits for the threads of its requests."""
+        """Called when the weave has ended, before it waits for the threads of its requests."""
 
 
 @contextmanager

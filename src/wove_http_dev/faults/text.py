@@ -31,7 +31,7 @@ def parse_fault(
     :class:`UsageError` with advice."""
     name, *settings = _shell_words(text)
     kind = named_fault(name, table)
-    settings = list(_whole_distributions(settings, kind))
+    settings = list(_joined_distributions(settings, kind))
     values: dict[str, Any] = {}
     selection: dict[str, Any] = {}
     for word in settings:
@@ -65,8 +65,9 @@ def _as_distribution(value: Any, field: TypedField, owner: str) -> Any:
     return field.parse(value, owner) if is_text and takes_distribution(field) else value
 
 
-def _whole_distributions(words: Iterable[str], kind: type[Fault]) -> Iterator[str]:
-    """Join the words of a distribution that is written with blanks, ``normal(mean=1, sd=2)``."""
+def _joined_distributions(words: Iterable[str], kind: type[Fault]) -> Iterator[str]:
+    """Yield ``words``, those of a distribution that is written with blanks as one:
+    ``delay=normal(mean=1, sd=2)``."""
     begun = ""
     for word in words:
         field = fields_of(kind).get(word.partition("=")[0].replace("-", "_"))

@@ -112,7 +112,7 @@ class Order(FrameListener):
 
     @property
     def needs(self) -> list[int]:
-        """Of how many runs Wove had an outcome when each was sent."""
+        """For each run, how many others Wove had an outcome of when it was sent."""
         return [item.needs for item in self._items]
 
     def __enter__(self) -> Order:
@@ -186,8 +186,9 @@ class Order(FrameListener):
             self._changed.notify_all()
 
     def received(self, executor: Any, frame: Mapping[str, Any]) -> None:
-        """Note the outcome of a run. What Wove sends because of it, it sends at once: a retry, or
-        the next run of a task with ``workers=``."""
+        """Note the outcome of a run. The run counts as completed :data:`TURNS` turns of the event
+        loop later, when Wove has sent what follows: a retry, or the next run of a task with
+        ``workers=``."""
         item = self._item(frame.get("run_id"))
         if item is not None and frame.get("type") not in _NO_OUTCOME:
             item.answered = True
@@ -200,7 +201,7 @@ class Order(FrameListener):
             self._complete(run_id)
 
     def stopped(self, executor: Any) -> None:
-        """Release the runs of a weave that has ended: it waits for the threads of its requests."""
+        """Release the runs of a weave that has ended: Wove waits for their requests' threads."""
         with self._changed:
             for item in self._items:
                 if item.executor is executor and item.answered:

@@ -3,6 +3,8 @@ faults the application survives. The plugin imports this module only if that opt
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -41,7 +43,7 @@ def install(config: pytest.Config) -> None:
     words = values(config, FAULTS)
     if not words:
         given = next(flag for flag in (*LISTS, FAULTS_STRICT) if config.getoption(flag))
-        raise pytest.UsageError(f"{given} is used only with {FAULTS}")
+        raise pytest.UsageError(f"{given} is used only with {FAULTS}, as {FAULTS}=all")
     if is_remote(config):
         raise pytest.UsageError(
             f"{FAULTS} needs workers that the tests start, not a service that is already running"
@@ -56,20 +58,23 @@ def install(config: pytest.Config) -> None:
 
 
 def _chosen(words: list[str], excluded: list[str]) -> list[Chosen]:
-    try:
+    with _named_in_errors(FAULTS):
         faults = expand_marker_words(words)
-    except UsageError as exc:
-        raise UsageError(f"{FAULTS}: {exc}") from None
-    try:
+    with _named_in_errors(FAULTS_EXCLUDE):
         kept = without(faults, excluded)
-    except UsageError as exc:
-        raise UsageError(f"{FAULTS_EXCLUDE}: {exc}") from None
     if not kept:
-        raise UsageError(f"{FAULTS_EXCLUDE} leaves no fault")
-    try:
+        raise UsageError(f"{FAULTS_EXCLUDE} leaves no fault: exclude fewer")
+    with _named_in_errors(FAULTS):
         return [Chosen.of(text) for text in dict.fromkeys(map(str, kept))]
+
+
+@contextmanager
+def _named_in_errors(flag: str) -> Iterator[None]:
+    """Put ``flag`` before the message of a :class:`UsageError` of the block."""
+    try:
+        yield
     except UsageError as exc:
-        raise UsageError(f"{FAULTS}: {exc}") from None
+        raise UsageError(f"{flag}: {exc}") from None
 
 
 class FaultMatrix:
@@ -120,12 +125,12 @@ class FaultMatrix:
             return
         if not self._collects:
             return
-        told: dict[str, Any] = report.wove_http
-        if "not_tried" in told:
-            self.matrix.skip_test(report.nodeid, told["not_tried"])
+        content: dict[str, Any] = report.wove_http
+        if "not_tried" in content:
+            self.matrix.skip_test(report.nodeid, content["not_tried"])
             return
-        cell = Cell(**told["cell"])
-        self.matrix.add(report.nodeid, told["fault"], cell)
+        cell = Cell(**content["cell"])
+        self.matrix.add(report.nodeid, content["fault"], cell)
         if cell.verdict in self._failing:
             self._run_again(report.nodeid)
 
@@ -144,17 +149,17 @@ class FaultMatrix:
         """Show a verdict as a letter, or with ``-v`` as a line."""
         if getattr(report, "wove_http_hidden", False):
             return "", "", ""
-        told = getattr(report, "wove_http", None)
-        if told is None:
+        content = getattr(report, "wove_http", None)
+        if content is None:
             return None
-        if "cell" not in told:
+        if "cell" not in content:
             return "", "", ""
-        verdict = told["cell"]["verdict"]
+        verdict = content["cell"]["verdict"]
         colour = {"red": True} if verdict in self._failing else {"green": True}
         if verdict in ("skipped", "expected"):
             colour = {"yellow": True}
         category = "" if verdict == "skipped" else SHOWN[verdict]
-        return category, LETTERS[verdict], (f"{told['fault']}: {SHOWN[verdict]}", colour)
+        return category, LETTERS[verdict], (f"{content['fault']}: {SHOWN[verdict]}", colour)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -190,12 +195,12 @@ class FaultMatrix:
         return ""
 
 
-def _send(item: pytest.Item, **told: Any) -> None:
+def _send(item: pytest.Item, **content: Any) -> None:
     """Report a verdict, or why there is none, as the report of a test: of all that a worker of
     pytest-xdist can send, this alone arrives at once. The nodeid is the test's own."""
-    cell = told.get("cell")
+    cell = content.get("cell")
     if isinstance(cell, Cell):
-        told["cell"] = {name: _sendable(value) for name, value in asdict(cell).items()}
+        content["cell"] = {name: _sendable(value) for name, value in asdict(cell).items()}
     report = pytest.TestReport(
         nodeid=item.nodeid,
         location=item.location,
@@ -203,7 +208,7 @@ def _send(item: pytest.Item, **told: Any) -> None:
         outcome="passed",
         longrepr=None,
         when=WHEN,  # type: ignore[arg-type]
-        wove_http=told,
+        wove_http=content,
     )
     item.ihook.pytest_runtest_logreport(report=report)
 

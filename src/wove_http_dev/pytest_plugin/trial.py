@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from wove_http_dev.client.time_limits import TimeLimits, shortened
 from wove_http_dev.faults.fault import Fault
@@ -12,7 +12,7 @@ from wove_http_dev.faults.injections import Injection
 from wove_http_dev.faults.selector import Selector
 from wove_http_dev.faults.text import parse_fault
 from wove_http_dev.pytest_plugin.watchdog import Interruption, Watchdog, cancel_weaves
-from wove_http_dev.survival.observation import Observer
+from wove_http_dev.survival.observation import Observation, Observer
 from wove_http_dev.worker import HttpWorker
 from wove_http_dev.worker_side import WorkerSide
 
@@ -37,7 +37,7 @@ application is taken to repeat them without end."""
 class Clean(NamedTuple):
     """What the runs with faults are compared with, and measured by."""
 
-    observation: Any
+    observation: Observation
     seconds: float
     """Seconds that the test's body took."""
     requests: int

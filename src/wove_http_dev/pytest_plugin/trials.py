@@ -164,7 +164,7 @@ class Trials:
         style = getattr(option, "tbstyle", "auto")
         self.faulted = True
         try:
-            option.tbstyle = "native"  # nobody reads it, and pytest's own style takes long to make
+            option.tbstyle = "native"  # it is not shown, and pytest's own style takes long to make
             with warnings.catch_warnings(record=True):
                 for category in _OF_FAULTS:
                     warnings.simplefilter("ignore", category)

@@ -101,9 +101,9 @@ def _cancel_tasks(loop: asyncio.AbstractEventLoop, package: str) -> None:
 
 
 class Interruption:
-    """A block in which Ctrl-C can be told from a ``KeyboardInterrupt`` that a fault caused, and in
-    which the main thread can be interrupted. Does nothing in another thread, or where SIGINT is
-    ignored."""
+    """A block in which Ctrl-C is distinguished from a ``KeyboardInterrupt`` that a fault caused,
+    and in which the main thread can be interrupted. Does nothing in another thread, or where SIGINT
+    is ignored."""
 
     def __init__(self) -> None:
         self.by_user = False
@@ -115,7 +115,7 @@ class Interruption:
         previous = signal.getsignal(signal.SIGINT)
         if callable(previous) and threading.current_thread() is threading.main_thread():
             self._previous = previous
-            signal.signal(signal.SIGINT, self._handle)
+            signal.signal(signal.SIGINT, self._on_sigint)
         return self
 
     def __exit__(
@@ -124,10 +124,10 @@ class Interruption:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._previous is not None and signal.getsignal(signal.SIGINT) == self._handle:
+        if self._previous is not None and signal.getsignal(signal.SIGINT) == self._on_sigint:
             signal.signal(signal.SIGINT, self._previous)
 
-    def _handle(self, number: int, frame: FrameType | None) -> None:
+    def _on_sigint(self, number: int, frame: FrameType | None) -> None:
         if self._stuck:
             self._stuck = False
             raise RunStuckError("the test did not end, and its weaves were cancelled")

@@ -21,7 +21,7 @@ def hiding_handler(
 ) -> str | None:
     """Return the handler in ``code`` that caught ``error``, which was raised at ``line``, as
     "`except BaseException` at app.py:12", if it catches everything and raises nothing; ``None`` for
-    another one, and where that cannot be told. ``namespace`` has the global variables of
+    another one, and if the source does not show it. ``namespace`` has the global variables of
     ``code``."""
     try:
         lines = linecache.getlines(code.co_filename)
@@ -45,7 +45,7 @@ def _handlers(
     statement: _Statement, namespace: Mapping[str, Any]
 ) -> Iterator[tuple[ast.AST, tuple[type, ...] | None, int]]:
     """Yield what may catch an exception in the body of ``statement``, with the classes that it
-    names (``None`` if they cannot be told) and its line."""
+    names (``None`` if they are not known) and its line."""
     if isinstance(statement, ast.Try):
         for handler in statement.handlers:
             yield handler, _caught(handler.type, namespace), handler.lineno
@@ -78,7 +78,7 @@ def _around(tree: ast.Module, code: CodeType, line: int) -> Iterator[_Statement]
 
 
 def _caught(node: ast.expr | None, namespace: Mapping[str, Any]) -> tuple[type, ...] | None:
-    """Return the classes that ``except`` names; ``None`` if that cannot be told."""
+    """Return the classes that ``except`` names; ``None`` if they are not known."""
     if node is None:
         return (BaseException,)
     if isinstance(node, ast.Tuple):

@@ -89,7 +89,8 @@ def _attribute(value: Any, name: str) -> Any:
 
 
 def same_value(one: Any, other: Any) -> bool:
-    """Whether two values are equal, or have the same pickle. True where that cannot be told."""
+    """Whether two values are equal, or have the same pickle. True if they can neither be
+    compared nor pickled, but have the same type."""
     try:
         if one is other or bool(one == other):
             return True

@@ -187,7 +187,7 @@ def _code(text: str) -> str:
 def _text(text: str) -> str:
     """Return text from outside as text of a paragraph or a table."""
     shown = _SPECIAL.sub(_reference, shortened(text, _LONGEST))
-    # GitHub makes links of @user, who is told of it, and #1, after it has read the Markdown.
+    # GitHub makes links of @user, who is notified, and #1, after it has read the Markdown.
     return _LINKING.sub(r"\1<!-- -->", shown)
 
 

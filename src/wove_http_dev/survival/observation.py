@@ -33,7 +33,7 @@ stalled."""
 
 @dataclass(frozen=True)
 class Executed:
-    """A run in a worker's journal, when the test had ended."""
+    """A run, as the worker's journal had it when the test had ended."""
 
     task: str
     args: bytes | str | None
@@ -232,8 +232,8 @@ class Observer(WeaveObserver):
 
 
 def _difference(run: Run | None, value: Any) -> tuple[str, Any]:
-    """Return why ``value`` is not the one that ``run`` gave, or an empty text if it is and if that
-    cannot be told; and the value that the run gave, once more."""
+    """Return why ``value`` is not the result of ``run``, or an empty text if it is, or if the
+    result is not known; and the result itself, unpickled again."""
     if run is None:
         return "no run of the journal has its id", None
     if run.stubbed:

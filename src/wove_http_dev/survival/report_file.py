@@ -50,7 +50,7 @@ def _why_not(path: Path) -> str | None:
     if not path.parent.is_dir():
         return "there is no such directory; make it first"
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        return "its directory cannot be written"
+        return "its directory cannot be written; choose another one"
     return None
 
 

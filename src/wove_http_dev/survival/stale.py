@@ -6,9 +6,10 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
 from types import CodeType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from wove_http_dev.client.observed_weaves import ObservedWeave
 from wove_http_dev.exception_text import is_users
@@ -17,6 +18,7 @@ from wove_http_dev.survival.identity import has_identity, parts, same_value
 from wove_http_dev.survival.observation import Observation
 from wove_http_dev.survival.returned import Call, Caller
 
+_T = TypeVar("_T")
 _IMMUTABLE = (str, bytes, int, float, complex, tuple, frozenset, enum.Enum)
 
 
@@ -60,8 +62,8 @@ def stale_answers(observation: Observation) -> Iterator[Finding]:
 
 
 def _old_part(call: Call, failed: set[str], observation: Observation) -> str | None:
-    """Return the name of a failed task of which the value of ``call`` has a result of an earlier
-    run."""
+    """Return the name of the failed task whose result of an earlier run is in the value of
+    ``call``; ``None`` if there is none."""
     if call.is_argument:  # as ``return self``: what it holds is no answer
         return None
     for each in parts(call.value, attributes=not call.is_global):
@@ -78,7 +80,7 @@ def _earlier_answers(call: Call, observation: Observation) -> list[Call]:
 
 
 def _is_old(call: Call, earlier: Call) -> bool:
-    """Whether ``call`` returned the object that ``earlier`` had made."""
+    """Whether ``call`` returned the very object that ``earlier``, a call in an earlier run, did."""
     return (
         call.value is earlier.value
         and not call.is_argument
@@ -120,19 +122,19 @@ def _is_constant(value: Any, code: CodeType) -> bool:
 def trusted_cancellations(observation: Observation, clean: Observation) -> Iterator[Finding]:
     """Yield the answers that an application gave after a cancelled task, as if it had run: the same
     as without a fault, and made of nothing that it computed instead."""
-    calls = _numbered(clean.calls)
-    for key, call in _numbered(observation.calls).items():
+    calls = _numbered(clean.calls, attrgetter("code"))
+    for key, call in _numbered(observation.calls, attrgetter("code")).items():
         answered = key in calls and call.returned and calls[key].returned
         if not answered or not _same_answer(call.value, calls[key].value):
             continue
         failed = failed_tasks(call)
-        before = _numbered_weaves(calls[key].weaves)
-        for number, weave in _numbered_weaves(call.weaves).items():
+        before = _numbered(calls[key].weaves, attrgetter("names"))
+        for number, weave in _numbered(call.weaves, attrgetter("names")).items():
             caller = swallower(observation, weave)
             if caller is None or not isinstance(weave.escaped, asyncio.CancelledError):
                 continue
             other = _counterpart(caller, before.get(number), clean)
-            if failed >= set(weave.tasks) and other and _trusts(caller, other):
+            if failed >= set(weave.tasks) and other and _ignores_result(caller, other):
                 yield Finding(
                     f"{call.name}() gave the same answer as without a fault, though"
                     f" {_cancelled(weave)} was cancelled and gave no result",
@@ -187,24 +189,24 @@ def _counterpart(caller: Caller, weave: ObservedWeave | None, clean: Observation
     return next((each for each in callers if each.code is caller.code and each.returned), None)
 
 
-def _trusts(caller: Caller, clean: Caller) -> bool:
-    """Whether ``caller`` answers as in ``clean``, and says nothing that a result, or a computation
-    in its place, has to do with."""
+def _ignores_result(caller: Caller, clean: Caller) -> bool:
+    """Whether ``caller`` returned the same as in ``clean``, the run without a fault, and nothing in
+    that depends on the task's result or was computed in its place."""
     if caller.computed or not same_value(caller.value, clean.value):
         return False
     given = [part for each in clean.weave.attempts for part in _texts(each.value)]
-    return _says_nothing(caller.value, caller, given)
+    return _is_independent(caller.value, caller, given)
 
 
-def _says_nothing(value: Any, caller: Caller, given: list[str]) -> bool:
-    """Whether ``value`` is made of constants and variables of ``caller`` only, and of texts in
-    which none of the ``given`` texts is."""
+def _is_independent(value: Any, caller: Caller, given: list[str]) -> bool:
+    """Whether nothing in ``value`` depends on a result whose texts and numbers are ``given``: it is
+    made of constants and variables of ``caller``, and of texts that contain none of ``given``."""
     if value is None or _is_constant(value, caller.code):
         return True
     if isinstance(value, dict):
-        return all(_says_nothing(each, caller, given) for each in value.values())
+        return all(_is_independent(each, caller, given) for each in value.values())
     if isinstance(value, (list, tuple)):
-        return all(_says_nothing(each, caller, given) for each in value)
+        return all(_is_independent(each, caller, given) for each in value)
     if isinstance(value, str):
         return not any(text in value for text in given)
     return any(value is each for each in caller.variables)
@@ -218,27 +220,19 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _same_answer(value: Any, clean: Any) -> bool:
-    """Whether the test got the same answer. An object that both runs returned is none: what is in
-    it now says nothing of what was in it then."""
+    """Whether the test got the same answer as in the run without a fault. False for one mutable
+    object that both runs returned: it does not show what was in it then."""
     if value is clean and not isinstance(value, _IMMUTABLE):
         return False
     return value is not None and same_value(value, clean)
 
 
-def _numbered(calls: list[Call]) -> dict[tuple[CodeType, int], Call]:
-    """Return the calls by function and by the number of its call."""
-    count: Counter[CodeType] = Counter()
-    numbered = {}
-    for call in calls:
-        numbered[call.code, count[call.code]] = call
-        count[call.code] += 1
-    return numbered
-
-
-def _numbered_weaves(weaves: list[ObservedWeave]) -> dict[tuple[Any, int], ObservedWeave]:
+def _numbered(items: Iterable[_T], key: Callable[[_T], Any]) -> dict[tuple[Any, int], _T]:
+    """Return each item by its key, and by how many items with that key come before it: so it has
+    the place of its counterpart in another run."""
     count: Counter[Any] = Counter()
     numbered = {}
-    for weave in weaves:
-        numbered[weave.names, count[weave.names]] = weave
-        count[weave.names] += 1
+    for item in items:
+        numbered[key(item), count[key(item)]] = item
+        count[key(item)] += 1
     return numbered

@@ -27,7 +27,8 @@ MEANINGS: Mapping[Verdict, str] = MappingProxyType(
 
 
 class Problem(NamedTuple):
-    """What one test does wrong in the same way with some faults: it often has one cause."""
+    """The failing cells of one test with the same verdict and sentence: often they have one
+    cause."""
 
     verdict: Verdict
     nodeid: str

@@ -230,8 +230,8 @@ class _Table:
         return [(c.verdict, LETTERS[c.verdict]) if c else (None, " ") for c in cells]
 
     def _family(self, row: Mapping[str, Cell], family: str) -> list[tuple[Verdict | None, str]]:
-        """Return the number of the worst verdict with its letter, and that of the other failing
-        ones."""
+        """Return how many cells have the worst verdict, with its letter, and how many others fail:
+        ``2W+3``."""
         found = Counter(row[fault].verdict for fault in self._families[family] if fault in row)
         worst = next((verdict for verdict in VERDICTS if found[verdict]), None)
         if worst is None:

@@ -95,7 +95,7 @@ def judge(
             findings = [*of_wove.get(verdict, ()), *findings]
         if findings:
             return _cell(verdict, findings[0].detail, observation, findings[0].customer)
-    if reason is not None and (any(of_wove.values()) or _is_weaves(test_error, observation)):
+    if reason is not None and (any(of_wove.values()) or _left_a_weave(test_error, observation)):
         seen = next((each[0].detail for each in of_wove.values() if each), _named(test_error))
         return _cell("expected", f"Wove {wove_version}: {reason} ({seen})", observation)
     if test_error is None:
@@ -168,9 +168,9 @@ def _escaped(observation: Observation, error: BaseException | None) -> list[Find
 def _ran_twice(
     fault: Fault, observation: Observation, clean: Observation
 ) -> Iterator[tuple[bool, Finding]]:
-    """Say which task was executed more often than its executions without a fault, and Wove's
-    retries, account for; and whether the application sent it more often, or the fault alone
-    executed it again."""
+    """Yield a finding for each task that was executed more often than without a fault, where each
+    of Wove's retries allows as many executions again; before it, whether the application sent the
+    task so often (true), or the fault alone executed it again."""
     stalled = fault.name if fault.stalls and fault.stage == "run" else None
     normal = _executions(clean.runs)
     most: dict[str, int] = {}
@@ -227,8 +227,9 @@ def _executions(runs: list[Executed]) -> Counter[tuple[str, bytes | str | None]]
     return counts
 
 
-def _is_weaves(error: BaseException | None, observation: Observation) -> bool:
-    """Whether ``error`` is one that a weave ended with, and none of Wove's own."""
+def _left_a_weave(error: BaseException | None, observation: Observation) -> bool:
+    """Whether ``error`` is the exception of a weave or of one of its tasks, and not of a class of
+    Wove's."""
     if error is None or isinstance(error, wove_errors()):
         return False
     return any(error is each for weave in observation.weaves for each in _errors(weave))
