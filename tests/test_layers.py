@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -142,6 +143,17 @@ def test_worker_cases_import_nothing_else() -> None:
     others = {name for name in imported if not name.startswith("conformance.worker")}
     assert cases
     assert others <= {"conformance.case", "conformance.runner"}
+
+
+def test_only_the_plugin_needs_pytest() -> None:
+    """Outside the plugin pytest is imported only by what a test calls, or is."""
+    needing = {
+        module
+        for module, path in MODULES.items()
+        if re.search(r"^ *(import|from) _?pytest\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    others = {module for module in needing if not module.startswith("pytest_plugin.")}
+    assert others - {"pytest_plugin"} == {"assertions", "conformance.test_worker_cases"}
 
 
 def place_of_tests(module: str) -> tuple[Path, Path]:

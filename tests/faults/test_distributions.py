@@ -6,13 +6,16 @@ import math
 import pickle
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wove_http_dev import faults
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults import (
+    DISTRIBUTIONS,
     FAULTS,
     Distribution,
     Exponential,
@@ -30,6 +33,7 @@ from wove_http_dev.fields import LONGEST, TypedField, fields_of
 # Not by the clock, and the same examples in every run.
 steady = settings(deadline=None, database=None, derandomize=True, max_examples=100)
 
+GUIDE = Path(faults.__file__).parents[1] / "pytest_plugin" / "README.md"
 FIELD = TypedField("delay", (float, Distribution), 1.0, unit="seconds")
 VALUES = [
     (Uniform(0.1, 0.5), "0.1..0.5"),
@@ -281,6 +285,12 @@ def test_fields_with_a_distribution() -> None:
     assert [(each.name, value) for each, value in distributions_of(fault)] == [
         ("drip", Uniform(0, 1))
     ]
+
+
+@pytest.mark.parametrize("kind", DISTRIBUTIONS.values())
+def test_guide_has_a_row(kind: type[Distribution]) -> None:
+    """The guide has each distribution, as text."""
+    assert f"\n| `{kind.example}` | `{kind.__name__}(" in GUIDE.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", FAULTS)

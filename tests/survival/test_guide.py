@@ -11,8 +11,8 @@ import pytest
 from tests.test_readme import PAGES, REFERENCE
 from wove_http_dev.faults import FAULTS
 from wove_http_dev.survival.matrix import Matrix, counts, family
-from wove_http_dev.survival.summary import explained, headline
-from wove_http_dev.survival.terminal import LETTERS, terminal_lines
+from wove_http_dev.survival.summary import LETTERS, explained, headline
+from wove_http_dev.survival.terminal import terminal_lines
 from wove_http_dev.survival.verdicts import SHOWN, Cell, Verdict
 
 GUIDE = PAGES[REFERENCE].partition("\n## A suite against every fault\n")[2].partition("\n## ")[0]

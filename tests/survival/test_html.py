@@ -16,7 +16,7 @@ from tests.survival.matrices import CUSTOMER, HOSTILE, TEST, cell, large_matrix,
 from wove_http_dev.printable import printable
 from wove_http_dev.survival.html import WORST, html
 from wove_http_dev.survival.matrix import Matrix
-from wove_http_dev.survival.verdicts import Cell
+from wove_http_dev.survival.verdicts import SHOWN, Cell
 
 
 def data_of(page: str) -> Any:
@@ -56,6 +56,12 @@ def test_each_cell_has_its_journal(page: str) -> None:
 def test_a_verdict_is_not_only_a_colour(page: str) -> None:
     """A cell has a letter, and a word for who does not see it."""
     assert re.search(r'<td class="ran-twice[^>]* aria-label="RAN TWICE">R</td>', page)
+
+
+@pytest.mark.parametrize("verdict", SHOWN)
+def test_a_verdict_has_a_style(page: str, verdict: str) -> None:
+    """The style names the cells of each verdict."""
+    assert re.search(rf"td\.{verdict}\b[^{{}}]*{{", page)
 
 
 def test_families_are_headings(page: str) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tests.survival.matrices import CUSTOMER, TEST, cell, matrix_of
-from wove_http_dev.survival.matrix import Matrix
+from wove_http_dev.survival.matrix import VERDICTS, Matrix
 from wove_http_dev.survival.summary import (
+    LETTERS,
     MEANINGS,
     explained,
     grouped_by_reason,
@@ -15,11 +16,23 @@ from wove_http_dev.survival.summary import (
     untried,
     versions,
 )
-from wove_http_dev.survival.verdicts import SHOWN, Verdict
+from wove_http_dev.survival.verdicts import FAILING, SHOWN, Verdict
 
 
 def test_every_verdict_has_a_meaning() -> None:
     assert MEANINGS.keys() == SHOWN.keys()
+
+
+class TestLetters:
+    def test_every_verdict_has_one(self) -> None:
+        assert LETTERS.keys() == SHOWN.keys()
+
+    def test_they_differ(self) -> None:
+        """No two letters differ by case or colour only."""
+        assert len({letter.lower() for letter in LETTERS.values()}) == len(VERDICTS)
+
+    def test_failing_ones_are_capitals(self) -> None:
+        assert all(LETTERS[verdict].isupper() for verdict in FAILING)
 
 
 def test_headline() -> None:

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from tests.survival.matrices import CUSTOMER, HOSTILE, TEST, cell, large_matrix, matrix_of
-from wove_http_dev.survival.matrix import VERDICTS, Matrix
-from wove_http_dev.survival.terminal import COLOURS, LETTERS, ROWS, WORST, terminal_lines
+from wove_http_dev.survival.matrix import Matrix
+from wove_http_dev.survival.terminal import COLOURS, ROWS, WORST, terminal_lines
 from wove_http_dev.survival.verdicts import FAILING, SHOWN
 
 
@@ -19,18 +19,6 @@ def lines_of(matrix: Matrix, width: int = 80) -> list[str]:
 def paint(text: str, **colours: bool) -> str:
     """``text`` as if a terminal showed it in a colour."""
     return f"<{next(iter(colours))}>{text}</>"
-
-
-class TestLetters:
-    def test_every_verdict_has_one(self) -> None:
-        assert LETTERS.keys() == SHOWN.keys()
-
-    def test_they_differ(self) -> None:
-        """No two letters differ by case or colour only."""
-        assert len({letter.lower() for letter in LETTERS.values()}) == len(VERDICTS)
-
-    def test_failing_ones_are_capitals(self) -> None:
-        assert all(LETTERS[verdict].isupper() for verdict in FAILING)
 
 
 class TestTable:

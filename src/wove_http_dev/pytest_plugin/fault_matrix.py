@@ -28,7 +28,8 @@ from wove_http_dev.pytest_plugin.trial import Chosen
 from wove_http_dev.pytest_plugin.trials import Trials
 from wove_http_dev.survival.matrix import Matrix
 from wove_http_dev.survival.report_file import report_path, write_report
-from wove_http_dev.survival.terminal import LETTERS, terminal_lines
+from wove_http_dev.survival.summary import LETTERS
+from wove_http_dev.survival.terminal import COLOURS, terminal_lines
 from wove_http_dev.survival.verdicts import FAILING, SHOWN, Cell
 
 NAME = "wove_http_fault_matrix"
@@ -155,11 +156,9 @@ class FaultMatrix:
         if "cell" not in content:
             return "", "", ""
         verdict = content["cell"]["verdict"]
-        colour = {"red": True} if verdict in self._failing else {"green": True}
-        if verdict in ("skipped", "expected"):
-            colour = {"yellow": True}
+        colour = "red" if verdict in self._failing else COLOURS.get(verdict, "yellow")
         category = "" if verdict == "skipped" else SHOWN[verdict]
-        return category, LETTERS[verdict], (f"{content['fault']}: {SHOWN[verdict]}", colour)
+        return category, LETTERS[verdict], (f"{content['fault']}: {SHOWN[verdict]}", {colour: True})
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:

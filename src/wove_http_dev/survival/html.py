@@ -17,6 +17,7 @@ from pathlib import Path
 from wove_http_dev.printable import shortened
 from wove_http_dev.survival.matrix import VERDICTS, Entry, Matrix, counts
 from wove_http_dev.survival.summary import (
+    LETTERS,
     MEANINGS,
     explained,
     grouped_by_reason,
@@ -26,7 +27,6 @@ from wove_http_dev.survival.summary import (
     untried,
     versions,
 )
-from wove_http_dev.survival.terminal import LETTERS
 from wove_http_dev.survival.verdicts import FAILING, SHOWN, Cell, Verdict
 
 WORST = 200

@@ -1,5 +1,5 @@
-"""What all forms of the survival matrix say: the headline, the meaning of each verdict, and a
-sentence for each cell."""
+"""What all forms of the survival matrix say: the headline, the meaning and the letter of each
+verdict, and a sentence for each cell."""
 
 from __future__ import annotations
 
@@ -24,6 +24,19 @@ MEANINGS: Mapping[Verdict, str] = MappingProxyType(
     }
 )
 """What each verdict means."""
+LETTERS: Mapping[Verdict, str] = MappingProxyType(
+    {
+        "survived": ".",
+        "handled": "o",
+        "wrong": "W",
+        "escaped": "E",
+        "hung": "H",
+        "ran-twice": "R",
+        "skipped": "-",
+        "expected": "x",
+    }
+)
+"""Each verdict as one character."""
 
 
 class Problem(NamedTuple):

@@ -17,6 +17,7 @@ from rich.cells import cell_len, set_cell_size
 from wove_http_dev.printable import shortened
 from wove_http_dev.survival.matrix import VERDICTS, Entry, Matrix, counts
 from wove_http_dev.survival.summary import (
+    LETTERS,
     Problem,
     counted,
     explained,
@@ -29,19 +30,6 @@ from wove_http_dev.survival.summary import (
 )
 from wove_http_dev.survival.verdicts import FAILING, SHOWN, Cell, Verdict
 
-LETTERS: Mapping[Verdict, str] = MappingProxyType(
-    {
-        "survived": ".",
-        "handled": "o",
-        "wrong": "W",
-        "escaped": "E",
-        "hung": "H",
-        "ran-twice": "R",
-        "skipped": "-",
-        "expected": "x",
-    }
-)
-"""Each verdict as one character."""
 ROWS = 50
 """Tests that are a row of the table; of more tests only those with a failing verdict are."""
 WORST = 50
