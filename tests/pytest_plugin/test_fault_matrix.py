@@ -153,6 +153,22 @@ BUGS = """
 import threading
 from helper import *
 
+KEPT = []
+
+def stale():
+    try:
+        KEPT[:] = [[weave_one()]]
+    except Exception:
+        pass
+    return KEPT[0]
+
+@pytest.fixture
+def fetched(wove_http_worker):
+    return stale()
+
+def test_old_data_of_a_fixture(fetched):
+    assert fetched
+
 def test_no_time_limit(wove_http_worker_factory):
     wove_http_worker_factory(timeout=None, delivery_timeout=None)
     weave_one()
@@ -341,20 +357,27 @@ class TestBugs:
     def test_verdicts(self, bugs: Result) -> None:
         """A weave without time limits hangs, and so does a test that repeats for ever; both are
         ended, and the next test is tried."""
-        assert bugs.verdicts() == {
+        verdicts = bugs.verdicts()
+        del verdicts["test_old_data_of_a_fixture"]
+        assert verdicts == {
             "test_no_time_limit": {"missing-terminal": "hung"},
             "test_repeats_for_ever": {"missing-terminal": "hung"},
             "test_survives": {"missing-terminal": "survived"},
         }
 
+    def test_fixture(self, bugs: Result) -> None:
+        """What a fixture of the user's gives to the test is looked at too."""
+        assert bugs.verdicts()["test_old_data_of_a_fixture"] == {"missing-terminal": "wrong"}
+
     def test_exit_status(self, bugs: Result) -> None:
         """They are exit status 1, although each test passed."""
-        assert (bugs.status, "3 passed" in bugs.output) == (1, True)
+        assert (bugs.status, "4 passed" in bugs.output) == (1, True)
 
     def test_last_failed(self, bugs: Result) -> None:
         """``--lf`` selects the tests with such verdicts."""
         again = pytest_run(bugs.directory, {}, "--lf", "--collect-only", "-q")
         assert re.findall(r"::(\w+)", again.output) == [
+            "test_old_data_of_a_fixture",
             "test_no_time_limit",
             "test_repeats_for_ever",
         ]

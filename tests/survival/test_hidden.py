@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from wove_http_dev.survival.hidden import hiding_handler
+from wove_http_dev.survival.hidden import handles_alike, hiding_handler
 
 HANDLED = (ValueError, asyncio.CancelledError)
 
@@ -57,6 +57,14 @@ def around() -> None:
         return
 
 
+def returning_at_last() -> str:
+    """Return whatever was raised."""
+    try:
+        cancel()
+    finally:
+        return "done"  # noqa: B012
+
+
 def suppressing() -> None:
     """Suppress every exception."""
     with contextlib.suppress(BaseException):
@@ -96,6 +104,14 @@ def constant() -> None:
         return
 
 
+def either() -> None:
+    """Catch a cancellation as any other failure."""
+    try:
+        cancel()
+    except (Exception, asyncio.CancelledError):
+        return
+
+
 def raising() -> None:
     """Catch every exception, and raise those that must end the program."""
     try:
@@ -114,8 +130,8 @@ def computed() -> None:
         return
 
 
-def place(function: Callable[[], None]) -> str | None:
-    """The handler of ``function`` that hides a cancellation."""
+def line_of(function: Callable[[], object]) -> int:
+    """The line of ``function`` that raises a cancellation."""
     lines: list[int] = []
 
     def profile(frame: Any, event: str, arg: Any) -> None:
@@ -128,13 +144,19 @@ def place(function: Callable[[], None]) -> str | None:
         function()
     finally:
         sys.setprofile(before)
-    return hiding_handler(
-        function.__code__, function.__globals__, lines[0], asyncio.CancelledError()
-    )
+    return lines[0]
 
 
-@pytest.mark.parametrize("function", [by_name, bare, after_others, around, suppressing])
-def test_handler_that_hides(function: Callable[[], None]) -> None:
+def place(function: Callable[[], object]) -> str | None:
+    """The handler of ``function`` that hides a cancellation."""
+    line = line_of(function)
+    return hiding_handler(function.__code__, function.__globals__, line, asyncio.CancelledError())
+
+
+@pytest.mark.parametrize(
+    "function", [by_name, bare, after_others, around, suppressing, returning_at_last]
+)
+def test_handler_that_hides(function: Callable[[], object]) -> None:
     """A handler of every exception that raises none hides it; its line is told."""
     found = place(function)
     assert found is not None
@@ -150,6 +172,17 @@ def test_handler_that_does_not_hide(function: Callable[[], None]) -> None:
     """A handler of the cancellation itself, one that raises, and one that is not understood, do
     not."""
     assert place(function) is None
+
+
+@pytest.mark.parametrize(
+    ("function", "alike"),
+    [(either, True), (by_name, True), (constant, False), (suppressing_one_inside, False)],
+)
+def test_handler_of_every_failure(function: Callable[[], object], alike: bool) -> None:
+    """A handler that takes every ``Exception`` beside a cancellation treats them alike."""
+    line = line_of(function)
+    told = handles_alike(function.__code__, function.__globals__, line, asyncio.CancelledError())
+    assert told is alike
 
 
 def test_source_that_is_not_there() -> None:

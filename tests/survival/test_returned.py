@@ -72,6 +72,21 @@ def test_value_of_a_call() -> None:
     assert values(observe(test)) == [("shallow", True, [1.25])]
 
 
+def test_call_of_a_fixture() -> None:
+    """What a fixture of the test calls counts as called by the test."""
+
+    def fixture() -> list[float]:
+        return shallow()
+
+    def test() -> None:
+        return
+
+    returned = Returned(test, [fixture])
+    with returned.observing():
+        fixture()
+    assert values(returned) == [("shallow", True, [1.25])]
+
+
 def test_identity() -> None:
     """The value is the very object."""
     kept: list[Any] = []

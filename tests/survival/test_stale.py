@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from wove import weave
 
-from tests.survival.driver import Check, cell_of
+from tests.survival.driver import Check, Tried, cell_of
 from wove_http_dev.survival.verdicts import Cell
 from wove_http_dev.tls import CertificateAuthority
 
@@ -157,11 +157,25 @@ def check_constant() -> None:
     notify()
 
 
+def check_optional() -> None:
+    """A step that may fail in any way, and the answer of which does not depend on it."""
+
+    def place(order: int) -> dict[str, Any]:
+        try:
+            remote("notify", None)
+        except FAILURES:
+            logging.getLogger(__name__).info("not notified")
+        return {"order": order, "status": "placed"}
+
+    assert place(7)["status"] == "placed"
+
+
 @pytest.mark.parametrize("fault", ["status code=503", "task-cancelled"])
 @pytest.mark.parametrize(
     "check",
     [
         check_default,
+        check_optional,
         check_computed,
         check_computed_truth,
         check_joined,
@@ -213,6 +227,55 @@ def check_second_step_never_came() -> None:
         return CACHE["price"]
 
     assert price() > 0
+
+
+TABLE = {"EUR": {"rate": 1.0}}
+
+
+def rate_or(default: Callable[[], Any]) -> Any:
+    """Return a rate of the worker, or a default."""
+    try:
+        return remote("rate", {"rate": 1.17})
+    except FAILURES:
+        return default()
+
+
+def check_default_of_a_table() -> None:
+    """A default value that a variable has."""
+    assert rate_or(lambda: TABLE["EUR"])
+
+
+def check_default_of_a_function() -> None:
+    """A constant of another function than the one that the test calls."""
+    assert rate_or(lambda: "not known")
+
+
+def check_default_of_a_coroutine() -> None:
+    """A constant of a coroutine."""
+
+    async def rate() -> Any:
+        try:
+            async with weave() as w:
+
+                @w.do(environment="workers")
+                def rate() -> dict[str, float]:
+                    return {"rate": 1.17}
+
+            return w.result.rate
+        except FAILURES:
+            return "not known"
+
+    assert asyncio.run(rate())
+
+
+@pytest.mark.parametrize(
+    "check", [check_default_of_a_table, check_default_of_a_function, check_default_of_a_coroutine]
+)
+def test_default_of_several_runs(wove_http_ca: CertificateAuthority, check: Check) -> None:
+    """The default that a function returns whenever the task fails is no old data."""
+    clean = Tried(wove_http_ca, check).observation
+    cells = [cell_of(wove_http_ca, check, "status code=503", clean) for _ in range(2)]
+    assert [cell.verdict for cell in cells] == ["survived", "survived"], cells
 
 
 @pytest.mark.parametrize("fault", ["status code=503", "task-cancelled"])

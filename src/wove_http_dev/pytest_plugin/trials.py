@@ -16,7 +16,7 @@ import pytest
 from _pytest.runner import call_and_report  # as pytest-rerunfailures does
 
 from wove_http_dev.errors import StuckRunWarning
-from wove_http_dev.exception_text import message_of
+from wove_http_dev.exception_text import is_users, message_of
 from wove_http_dev.pytest_plugin.stash import PASSED, RUN, WORKERS
 from wove_http_dev.pytest_plugin.trial import Chosen, Clean, Trial
 from wove_http_dev.pytest_plugin.watchdog import Interruption, RunStuckError
@@ -71,7 +71,7 @@ class Trials:
         """Run the test's setup and body; report them as pytest does. Returns what was seen, or why
         it is not tried with faults: an empty text if it uses no worker."""
         item = test.item
-        observer = Observer(function=test.function)
+        observer = Observer(function=test.function, fixtures=test.fixtures)
         trial = Trial(observer)
         with test.running(trial), observer:
             reports = [call_and_report(item, "setup")]
@@ -132,7 +132,7 @@ class Trials:
     ) -> tuple[Cell, int]:
         """Run the test with one fault. Returns the verdict and the number of requests hit."""
         item = test.item
-        observer = Observer(clean.observation, function=test.function)
+        observer = Observer(clean.observation, function=test.function, fixtures=test.fixtures)
         trial = Trial(observer, chosen)
         error: BaseException | None = None
         with test.running(trial), self._quietly(test):
@@ -195,6 +195,7 @@ class _Test:
     def __init__(self, item: pytest.Item) -> None:
         self.item = item
         self.function = getattr(item, "function", None)
+        self.fixtures = list(_own_fixtures(item))
         self._names = getattr(item, "fixturenames", None)
         self._fresh = True
 
@@ -237,6 +238,17 @@ class _Test:
         if hasattr(item, "_request"):
             item._request = False
             item.funcargs = None
+
+
+def _own_fixtures(item: pytest.Item) -> Iterator[Callable[..., Any]]:
+    """Yield the functions of the user's fixtures that are set up for this test alone, and so in
+    each of its runs."""
+    used = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    for definitions in used.values():
+        for each in definitions:
+            code = getattr(each.func, "__code__", None)
+            if each.scope == "function" and code is not None and is_users(code.co_filename):
+                yield each.func
 
 
 def _phase(

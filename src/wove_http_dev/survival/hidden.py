@@ -14,6 +14,11 @@ from typing import Any, TypeAlias
 from wove_http_dev.exception_text import shown_path
 
 _Statement: TypeAlias = "ast.Try | ast.With | ast.AsyncWith"
+_WORDS: dict[type[ast.AST], str] = {
+    ast.ExceptHandler: "except BaseException",
+    ast.Call: "suppress BaseException",
+    ast.Return: "return in finally",
+}
 
 
 def hiding_handler(
@@ -23,6 +28,30 @@ def hiding_handler(
     "`except BaseException` at app.py:12", if it catches everything and raises nothing; ``None`` for
     another one, and if the source does not show it. ``namespace`` has the global variables of
     ``code``."""
+    found = _handler(code, namespace, line, error)
+    if found is None:
+        return None
+    node, named, line_of = found
+    raises = any(isinstance(each, ast.Raise) for each in ast.walk(node))
+    if BaseException not in named or (raises and not isinstance(node, ast.Call)):
+        return None
+    return f"`{_WORDS[type(node)]}` at {shown_path(code.co_filename)}:{line_of}"
+
+
+def handles_alike(
+    code: CodeType, namespace: Mapping[str, Any], line: int, error: BaseException
+) -> bool:
+    """Whether the handler that caught ``error`` takes every ``Exception`` too: what it does has
+    nothing to do with the kind of ``error``. The arguments are those of :func:`hiding_handler`."""
+    found = _handler(code, namespace, line, error)
+    return found is not None and any(issubclass(Exception, kind) for kind in found[1])
+
+
+def _handler(
+    code: CodeType, namespace: Mapping[str, Any], line: int, error: BaseException
+) -> tuple[ast.AST, tuple[type, ...], int] | None:
+    """Return what caught ``error``, the classes that it names, and its line; ``None`` if that
+    cannot be told."""
     try:
         lines = linecache.getlines(code.co_filename)
         tree = ast.parse("".join(lines))
@@ -33,11 +62,7 @@ def hiding_handler(
             if named is None:
                 return None
             if isinstance(error, named):
-                raises = any(isinstance(each, ast.Raise) for each in ast.walk(node))
-                word = "except" if isinstance(node, ast.ExceptHandler) else "suppress"
-                place = f"{shown_path(code.co_filename)}:{line_of}"
-                hides = BaseException in named and not (word == "except" and raises)
-                return f"`{word} BaseException` at {place}" if hides else None
+                return node, named, line_of
     return None
 
 
@@ -49,6 +74,9 @@ def _handlers(
     if isinstance(statement, ast.Try):
         for handler in statement.handlers:
             yield handler, _caught(handler.type, namespace), handler.lineno
+        for last in statement.finalbody:
+            if isinstance(last, ast.Return):
+                yield last, (BaseException,), last.lineno
         return
     for item in reversed(statement.items):
         call = item.context_expr

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -111,18 +111,22 @@ class Observation:
 class Observer(WeaveObserver):
     """Observes one run of a test, clean or with a fault, until the block ends.
 
-    ``function`` is the test's function: what the functions that it calls return is observed in the
-    thread that enters the block. ``clean`` is the observation of the run without a fault.
-    ``observation`` is complete at the end of the block.
+    ``function`` is the test's function, ``fixtures`` are those of its fixtures: what the functions
+    that they call return is observed in the thread that enters the block. ``clean`` is the
+    observation of the run without a fault. ``observation`` is complete at the end of the block.
     """
 
     def __init__(
-        self, clean: Observation | None = None, *, function: Callable[..., Any] | None = None
+        self,
+        clean: Observation | None = None,
+        *,
+        function: Callable[..., Any] | None = None,
+        fixtures: Iterable[Callable[..., Any]] = (),
     ) -> None:
         self.observation = Observation()
         if clean is not None:
             self.observation.history = clean.history
-        self._returned = Returned(function)
+        self._returned = Returned(function, fixtures)
         self.observation.calls = self._returned.calls
         self.observation.callers = self._returned.callers
         self._workers: dict[WorkerSide, _Runs] = {}

@@ -7,7 +7,7 @@ import dis
 import inspect
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
@@ -63,15 +63,20 @@ class Caller:
 
 class Returned:
     """Observes the thread that enters :meth:`observing`. ``function`` is the test's; ``None``
-    observes nothing. Everything is kept, so that the identities of the values stay valid."""
+    observes nothing. What ``fixtures`` call counts as called by the test. Everything is kept, so
+    that the identities of the values stay valid."""
 
-    def __init__(self, function: Callable[..., Any] | None) -> None:
+    def __init__(
+        self, function: Callable[..., Any] | None, fixtures: Iterable[Callable[..., Any]] = ()
+    ) -> None:
         self.calls: list[Call] = []
         """In the order in which they began."""
         self.callers: dict[ObservedWeave, list[Caller]] = {}
         """For each weave, the functions around it, the innermost first; the last one was called by
         the test."""
         self._tests = _codes(function)
+        if self._tests:
+            self._tests += [code for each in fixtures for code in _codes(each)]
         self._test_ids = {id(code) for code in self._tests}
         self._open: dict[FrameType, tuple[Call, list[Any], list[Any]]] = {}
         self._around: dict[FrameType, list[Caller]] = {}

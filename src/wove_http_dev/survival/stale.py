@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from wove_http_dev.client.observed_weaves import ObservedWeave
 from wove_http_dev.exception_text import is_users
-from wove_http_dev.survival.hidden import hiding_handler
+from wove_http_dev.survival.hidden import handles_alike, hiding_handler
 from wove_http_dev.survival.identity import has_identity, parts, same_value
 from wove_http_dev.survival.observation import Observation
 from wove_http_dev.survival.returned import Call, Caller
@@ -52,7 +52,7 @@ def stale_answers(observation: Observation) -> Iterator[Finding]:
                 f" {task!r} gave none",
                 customer,
             )
-        elif any(_is_old(call, each) for each in _earlier_answers(call, observation)):
+        elif any(_is_old(call, each) for each in _earlier_answers(call, failed, observation)):
             names = ", ".join(sorted(map(repr, failed)))
             yield Finding(
                 f"{call.name}() returned the very object that it returned in an earlier run, though"
@@ -73,10 +73,15 @@ def _old_part(call: Call, failed: set[str], observation: Observation) -> str | N
     return None
 
 
-def _earlier_answers(call: Call, observation: Observation) -> list[Call]:
-    """Return the calls of the same function in earlier runs of the test."""
+def _earlier_answers(call: Call, failed: set[str], observation: Observation) -> list[Call]:
+    """Return the calls of the same function in earlier runs of the test, in which the ``failed``
+    tasks gave a result: what it returns whenever they fail is a default, and no old data."""
     answers = observation.history.answers.get(call.code, ())
-    return [each for each in answers if each not in observation.calls]
+    return [
+        each
+        for each in answers
+        if each not in observation.calls and failed.isdisjoint(failed_tasks(each))
+    ]
 
 
 def _is_old(call: Call, earlier: Call) -> bool:
@@ -133,6 +138,8 @@ def trusted_cancellations(observation: Observation, clean: Observation) -> Itera
             caller = swallower(observation, weave)
             if caller is None or not isinstance(weave.escaped, asyncio.CancelledError):
                 continue
+            if handles_alike(caller.code, caller.namespace, caller.line, weave.escaped):
+                continue  # a task that may fail in any way: its answer does not trust this one
             other = _counterpart(caller, before.get(number), clean)
             if failed >= set(weave.tasks) and other and _ignores_result(caller, other):
                 yield Finding(
