@@ -2,7 +2,7 @@
 
 from wove import weave
 
-BOOKED = []  # the orders that the bank was asked to charge
+BOOKED: list = []  # the orders that the bank was asked to charge
 
 
 def pay(order):

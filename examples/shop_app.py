@@ -2,7 +2,7 @@
 
 from wove import weave
 
-PRICES = {}  # what the worker has answered
+PRICES: dict = {}  # what the worker has answered
 
 
 def charge(order):
