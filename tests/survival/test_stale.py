@@ -45,6 +45,18 @@ def remote(name: str, value: Any) -> Any:
     return w.result[name]
 
 
+async def remotely(name: str, value: Any) -> Any:
+    """Run a task that returns ``value`` on the worker."""
+
+    def body() -> Any:
+        return value
+
+    body.__name__ = name
+    async with weave() as w:
+        w.do(environment="workers")(body)
+    return w.result[name]
+
+
 # Nothing wrong: each of these answers was made in its own call, or is no answer of the failed task.
 
 
@@ -190,7 +202,70 @@ def test_nothing_wrong(verdict: Callable[..., Cell], check: Check, fault: str) -
     assert cell.verdict in ("survived", "handled"), cell
 
 
+def check_constant_of_a_coroutine() -> None:
+    """A constant that does not depend on the task, which asyncio.run() returns."""
+
+    async def notify() -> str:
+        with contextlib.suppress(*FAILURES):
+            await remotely("notify", None)
+        return "queued"
+
+    assert asyncio.run(notify()) == "queued"
+
+
+def check_global_of_a_coroutine() -> None:
+    """A value of the module that does not depend on the task, which asyncio.run() returns."""
+
+    async def rate() -> Any:
+        with contextlib.suppress(*FAILURES):
+            await remotely("notify", None)
+        return DEFAULT
+
+    assert asyncio.run(rate()) is DEFAULT
+
+
+def check_argument_of_a_coroutine() -> None:
+    """What the caller gave, which asyncio.run() returns."""
+
+    async def saved(order: Any) -> Any:
+        with contextlib.suppress(*FAILURES):
+            await remotely("save", None)
+        return order
+
+    assert asyncio.run(saved(DEFAULT)) is DEFAULT
+
+
+@pytest.mark.parametrize(
+    "check",
+    [check_constant_of_a_coroutine, check_global_of_a_coroutine, check_argument_of_a_coroutine],
+)
+def test_nothing_wrong_in_a_coroutine(verdict: Callable[..., Cell], check: Check) -> None:
+    """What a coroutine returns in any case is no old data, as with a function."""
+    cell = verdict(check, "status code=503")
+    assert cell.verdict == "survived", cell
+
+
 # Wrong
+
+
+def check_kept_in_a_coroutine() -> None:
+    """An answer of an earlier call, which asyncio.run() returns."""
+
+    async def late_rates() -> Any:
+        with contextlib.suppress(*FAILURES):
+            CACHE["rate"] = await remotely("rate", {"EUR": 1.17})
+        found = CACHE["rate"]
+        with contextlib.suppress(*FAILURES):
+            await remotely("note", None)
+        return found
+
+    assert asyncio.run(late_rates())["EUR"] > 1
+
+
+def test_name_of_a_coroutine(verdict: Callable[..., Cell]) -> None:
+    """The application's function is named, not asyncio.run()."""
+    cell = verdict(check_kept_in_a_coroutine, "status code=503")
+    assert "late_rates() answers with old data" in cell.customer
 
 
 def check_kept_in_an_object() -> None:
@@ -280,7 +355,13 @@ def test_default_of_several_runs(wove_http_ca: CertificateAuthority, check: Chec
 
 @pytest.mark.parametrize("fault", ["status code=503", "task-cancelled"])
 @pytest.mark.parametrize(
-    "check", [check_kept_in_an_object, check_global, check_second_step_never_came]
+    "check",
+    [
+        check_kept_in_an_object,
+        check_global,
+        check_second_step_never_came,
+        check_kept_in_a_coroutine,
+    ],
 )
 def test_wrong(verdict: Callable[..., Cell], check: Check, fault: str) -> None:
     """The object that an earlier run delivered is found where the answer has it."""

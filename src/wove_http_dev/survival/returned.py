@@ -15,6 +15,7 @@ from typing import Any
 
 from wove_http_dev.client.observed_weaves import ObservedWeave
 from wove_http_dev.client.restore import restored_by
+from wove_http_dev.exception_text import is_users
 
 CALLS_KEPT = 1000
 """Calls of one run of a test that are observed, and functions around its weaves."""
@@ -28,7 +29,8 @@ _PLUMBING_BUILTINS = frozenset({"print", "isinstance", "exc_info", "__exit__", "
 
 @dataclass(eq=False)
 class Call:
-    """A call by the test itself."""
+    """A call by the test itself. If it is one of a library's function, as asyncio.run(), ``code``
+    and ``name`` are those of the application's function that this called, once a weave began."""
 
     code: CodeType
     name: str
@@ -114,11 +116,24 @@ class Returned:
             )
             if frame in self._open:
                 self._open[frame][0].weaves.append(weave)
+                self._attributed(frame, [each for each, _ in around])
                 self.callers[weave] = [caller for _, caller in around]
                 for each, caller in around:
                     self._around.setdefault(each, []).append(caller)
                 return
             frame = frame.f_back
+
+    def _attributed(self, frame: FrameType, around: list[FrameType]) -> None:
+        """Take the application's function for the library's that the test called, so that what is a
+        constant, an argument or a global variable there is known as such."""
+        call = self._open[frame][0]
+        if is_users(call.code.co_filename):
+            return
+        for each in reversed(around):
+            if is_users(each.f_code.co_filename):
+                call.code, call.name = each.f_code, _name(each.f_code)
+                self._open[frame] = (call, _arguments(each), list(each.f_globals.values()))
+                return
 
     def _profile(self, frame: FrameType, event: str, arg: Any) -> None:
         if self._previous is not None:
@@ -142,7 +157,7 @@ class Returned:
         if frame in self._open or len(self.calls) >= CALLS_KEPT:  # a coroutine goes on
             return
         code = frame.f_code
-        call = Call(code, getattr(code, "co_qualname", code.co_name))
+        call = Call(code, _name(code))
         self.calls.append(call)
         self._open[frame] = (call, _variables(frame), list(frame.f_globals.values()))
 
@@ -177,6 +192,17 @@ def _codes(function: Callable[..., Any] | None) -> list[CodeType]:
             codes.append(code)
         function = getattr(function, "__wrapped__", None)
     return codes
+
+
+def _name(code: CodeType) -> str:
+    return str(getattr(code, "co_qualname", code.co_name))  # since Python 3.11
+
+
+def _arguments(frame: FrameType) -> list[Any]:
+    """Return the values of a function's arguments and closure, after it has begun."""
+    code, given = frame.f_code, inspect.getargvalues(frame)
+    names = [*given.args, given.varargs, given.keywords, *code.co_freevars]
+    return [given.locals[name] for name in names if name in given.locals]
 
 
 def _variables(frame: FrameType) -> list[Any]:
