@@ -83,7 +83,7 @@ class TestOrder:
             pytest.raises(ValueError, match="of b"),
         ):
             convert_with(fail, ["a", "b", "c"])
-        assert order.completed == [1]
+        assert order.completed[0] == 1  # another may come before the weave has ended
 
     def test_results(self, wove_http_worker: HttpWorker) -> None:
         """The results are those of the items, in the order of the items."""

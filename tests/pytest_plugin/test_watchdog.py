@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import signal
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from wove import weave
 
-from wove_http_dev.pytest_plugin import WorkerFactory
+from wove_http_dev.pytest_plugin import WorkerFactory, watchdog
 from wove_http_dev.pytest_plugin.watchdog import (
     Interruption,
     RunStuckError,
@@ -73,12 +75,23 @@ def test_progress() -> None:
     assert taken == []
 
 
+def test_a_machine_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time in which the watchdog itself did not run does not count: the run may not have either."""
+    hours = (3600.0 * number for number in itertools.count())
+    monkeypatch.setattr(watchdog, "time", SimpleNamespace(monotonic=lambda: next(hours)))
+    looks: list[object] = []
+    ended = threading.Event()
+    with watch(ended.set, quiet=0.03, progress=lambda: looks.append(None)):
+        assert ended.wait(TIMEOUT)
+    assert len(looks) > 20  # each counts for at most 0.0015 s
+
+
 def test_no_thread_is_left() -> None:
     """At the end of the block the thread has ended."""
-    watchdog = watch()
-    with watchdog:
+    watching = watch()
+    with watching:
         pass
-    assert not watchdog._thread.is_alive()
+    assert not watching._thread.is_alive()
 
 
 def test_weaves_are_cancelled(wove_http_worker_factory: WorkerFactory) -> None:

@@ -111,6 +111,7 @@ def test_client_of_an_unread_reply(make_worker: MakeWorker, stalled: Callable[[]
     worker = make_worker(tls=False, limits=SMALL)
     with unread(worker, stalled) as sock:
         send_one(worker, signed_bytes(worker, run_frame(large)))
+        worker.journal.wait(lambda: bool(worker.exchanges[0].code), TIMEOUT, "an end")
         with pytest.raises(ConnectionResetError):
             read_all(sock)
 

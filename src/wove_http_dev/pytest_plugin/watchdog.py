@@ -57,12 +57,15 @@ class Watchdog:
         self._thread.join()
 
     def _watch(self) -> None:
-        seen, since = self._progress(), time.monotonic()
+        seen, looked, quiet = self._progress(), time.monotonic(), 0.0
         while not self._ended.wait(self._interval):
+            before, looked = looked, time.monotonic()
+            # Where this thread itself waits for a processor, so does the run.
+            quiet += min(looked - before, 1.5 * self._interval)
             now = self._progress()
             if now != seen:
-                seen, since = now, time.monotonic()
-            if time.monotonic() - since >= self._quiet() or self._endless():
+                seen, quiet = now, 0.0
+            if quiet >= self._quiet() or self._endless():
                 break
         for measure in self._measures:
             if self._ended.is_set():
