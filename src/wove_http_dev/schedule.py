@@ -85,10 +85,8 @@ class Schedule:
             yield made
 
     def _revive(self, worker: WorkerSide) -> None:
-        if not any(fault.crashes for fault in self.faults):
-            return
-        if isinstance(worker, HttpWorker) and worker._life.crashed:
-            worker.start()
+        if any(fault.crashes for fault in self.faults) and isinstance(worker, HttpWorker):
+            worker._revive()
 
 
 class _StallEnder(FrameListener):
@@ -125,7 +123,7 @@ def _read(entry: Any) -> tuple[Fault, Selector]:
 
 
 def _written(fault: Fault, selector: Selector) -> str:
-    """Return the code of an entry."""
+    """Return an entry as code for :class:`Schedule`."""
     text = " ".join([str(fault), *changed(selector)])
     with suppress(UsageError):  # a fault that is not in the catalogue
         if _read(text) == (fault, selector):

@@ -185,8 +185,8 @@ class _Writer:
             self._thread.join(PATIENCE)
 
     def _goes_on(self, written: int) -> bool:
-        """Wait until more than ``written`` bytes, or everything, is written; return whether it
-        is within :data:`PATIENCE` seconds. The caller has the lock."""
+        """Wait until more than ``written`` bytes, or everything, is written; return whether
+        that happened within :data:`PATIENCE` seconds. The caller has the lock."""
         return self._changed.wait_for(
             lambda: self._written > written or not self._waiting, PATIENCE
         )

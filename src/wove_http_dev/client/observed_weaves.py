@@ -28,7 +28,7 @@ class Attempt:
 
     @property
     def delivered(self) -> bool:
-        """Whether Wove took a result for the task's."""
+        """Whether Wove accepted a result as that of the task."""
         return self.error is None
 
 
@@ -60,7 +60,7 @@ class ObservedWeave:
 
     @property
     def escaped(self) -> BaseException | None:
-        """The exception that left the weave, if it is no ``Exception``."""
+        """The exception that left the weave, if it is not an ``Exception``."""
         return None if isinstance(self.error, Exception) else self.error
 
 

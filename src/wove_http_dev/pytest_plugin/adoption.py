@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import pytest
 
 from wove_http_dev.client_side import ClientSide
-from wove_http_dev.errors import NoAnswerError, ServeRestartedError, StrictnessError
 from wove_http_dev.pytest_plugin.settings import FAULTS, values
-from wove_http_dev.pytest_plugin.stash import PASSED, WORKERS, is_faulted, join_run
+from wove_http_dev.pytest_plugin.stash import WORKERS, join_run
+from wove_http_dev.pytest_plugin.strict_check import check_after_test, fail_if_violated
 
 NAME = "wove_http_adopt"
 AnyWorker = TypeVar("AnyWorker", bound=ClientSide)
@@ -48,7 +48,7 @@ class Adoptions:
         self._in_setup.pop()
 
     def adopt(self, worker: AnyWorker) -> AnyWorker:
-        """Take ``worker``, which a fixture of your own has started, for one of the test's, and
+        """Treat ``worker``, which a fixture of your own has started, as one of the test's, and
         return it: a failing test shows its report, strict mode checks it, and
         ``--wove-http-faults`` injects faults there.
 
@@ -65,21 +65,17 @@ class Adoptions:
             self._kept.append(adopted)
             last[0].addfinalizer(lambda: self._end(adopted, last[0].scope))
         else:
-            item.addfinalizer(lambda: self._check(worker, item))
+            item.addfinalizer(lambda: check_after_test(worker, item))
         self._join(worker)
         return worker
 
     def _end(self, adopted: _Adopted, scope: str) -> None:
-        """The fixture that adopted a worker ends; so, as a rule, has the worker."""
+        """Forget a worker whose fixture ends, and do the checks of strict mode."""
         self._kept.remove(adopted)
         if scope == "function" and self._item is not None:
-            self._check(adopted.worker, self._item)
+            check_after_test(adopted.worker, self._item)
         elif scope != "function" and not self._faulting:
             fail_if_violated(adopted.worker)
-
-    def _check(self, worker: ClientSide, item: pytest.Item) -> None:
-        if item.stash.get(PASSED, False) and not is_faulted(item):
-            fail_if_violated(worker)
 
     def _join(self, worker: ClientSide) -> None:
         assert self._item is not None
@@ -115,15 +111,3 @@ def adoptions_of(config: pytest.Config) -> Adoptions:
         adoptions = config.stash[ADOPTIONS] = Adoptions(faulting=bool(values(config, FAULTS)))
         config.pluginmanager.register(adoptions, "wove_http_adoptions")
     return config.stash[ADOPTIONS]
-
-
-def fail_if_violated(worker: ClientSide) -> None:
-    """Fail the test if strict mode finds a problem, unless the worker has ``strict=False``."""
-    complaint = ""
-    try:
-        if worker.options.strict:
-            worker.check()
-    except (StrictnessError, NoAnswerError, ServeRestartedError) as exc:
-        complaint = str(exc)
-    if complaint:  # outside the except block: no exception is chained to it
-        pytest.fail(complaint, pytrace=False)

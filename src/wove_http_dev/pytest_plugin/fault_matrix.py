@@ -118,7 +118,7 @@ class FaultMatrix:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add a verdict to the matrix. The report of a part of a test (pytest's subtests) in a run
-        with a fault counts for nothing: that run has a verdict."""
+        with a fault is not shown: that run has a verdict."""
         if report.when != WHEN:
             if self._trials.faulted:
                 report.outcome = "passed"
@@ -140,7 +140,7 @@ class FaultMatrix:
         return (*FAILING, "handled") if self._strict else FAILING
 
     def _run_again(self, nodeid: str) -> None:
-        """Let ``--lf`` and ``--ff`` take the test for one that failed."""
+        """Make ``--lf`` and ``--ff`` treat the test as failed."""
         plugin = self._config.pluginmanager.get_plugin("lfplugin")
         if plugin is not None and isinstance(getattr(plugin, "lastfailed", None), dict):
             plugin.lastfailed[nodeid] = True

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 import pytest
 
 from wove_http_dev.pytest_plugin.settings import is_remote, seed
-from wove_http_dev.pytest_plugin.stash import PASSED, WORKERS, is_faulted, join_run
+from wove_http_dev.pytest_plugin.stash import WORKERS, is_faulted, join_run
+from wove_http_dev.pytest_plugin.strict_check import check_after_test
 
 AnyWorker = TypeVar("AnyWorker", bound="ClientSide")
 
@@ -108,7 +109,7 @@ def wove_http_worker_factory(
                 raise exc.with_traceback(None) from None
             workers.append(worker)  # now: of one that never ran there is nothing to report
             stack.enter_context(worker.configured())
-            stack.callback(_check, worker, request.node)
+            stack.callback(check_after_test, worker, request.node)
             own_limits = not _TIME_LIMITS.isdisjoint([*marked, *options])
             join_run(request.node, worker, own_limits=own_limits)
             # With --wove-http-url it is a RemoteWorker, or a ControlledWorker: of these, members
@@ -187,15 +188,15 @@ def _wove_http_session_test(
         stack.callback(workers.remove, worker)
         stack.enter_context(worker.configured())
         stack.callback(_warn_of_traps, request.node, [worker])
-        stack.callback(_check, worker, request.node)
+        stack.callback(check_after_test, worker, request.node)
         join_run(request.node, worker)
         yield
 
 
 @pytest.fixture(scope="session")
 def wove_http_adopt(request: pytest.FixtureRequest) -> Callable[[AnyWorker], AnyWorker]:
-    """Return ``adopt(worker)``, which takes a worker that a fixture of your own has started for one
-    of the test's, and returns it: a failing test shows its report, strict mode checks it, and
+    """Return ``adopt(worker)``, which treats a worker that a fixture of your own has started as
+    one of the test's, and returns it: a failing test shows its report, strict mode checks it, and
     ``--wove-http-faults`` injects faults there. Call it in that fixture, of any scope."""
     from wove_http_dev.pytest_plugin.adoption import adoptions_of
 
@@ -288,11 +289,3 @@ def _warn_of_traps(node: pytest.Item, workers: list[ClientSide]) -> None:
             complaint = str(exc)
         if complaint:  # outside the except block: no exception is chained to it
             pytest.fail(complaint, pytrace=False)
-
-
-def _check(worker: ClientSide, node: pytest.Item) -> None:
-    if not node.stash.get(PASSED, False) or is_faulted(node):
-        return
-    from wove_http_dev.pytest_plugin.adoption import fail_if_violated
-
-    fail_if_violated(worker)

@@ -17,8 +17,8 @@ INTERVAL = 0.1
 
 
 class RunStuckError(BaseException):
-    """Raised in the test's thread when nothing else ends a run. No ``Exception``, so that the
-    application does not take it for an error of its own."""
+    """Raised in the test's thread when nothing else ends a run. It is not an ``Exception``, so that
+    the application does not catch it as one of its own errors."""
 
 
 class Watchdog:

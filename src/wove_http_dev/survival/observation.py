@@ -63,7 +63,7 @@ class History:
     _size: int = 0
 
     def add(self, observation: Observation) -> None:
-        """Add what a run gave, unless there is no room."""
+        """Add what a run gave, unless that makes more than :data:`HISTORY_LIMIT` objects."""
         answers = [
             call
             for call in observation.calls
@@ -220,8 +220,8 @@ class Observer(WeaveObserver):
         return None
 
     def _compare(self, worker: WorkerSide, attempt: Attempt) -> str:
-        """Note the objects that ``attempt`` delivers, which the application has not got yet. Return
-        why they are not what its run gave."""
+        """Note the objects that ``attempt`` delivers, before the application gets them. Return why
+        they are not what its run gave; empty if they are."""
         run = self._workers[worker].by_id.get(attempt.run_id)
         if run is None or run.state not in FINISHED:
             worker._host.flush_journal()  # the journal of an isolated worker follows its replies
@@ -262,7 +262,7 @@ def _in_json(value: Any) -> Any:
 
 class _Runs(JournalObserver):
     """The runs of one worker, while one test runs: a reset of the worker does not remove them.
-    Those of ``before`` are not the test's."""
+    ``before`` has the ids of those that were there before the test."""
 
     def __init__(self, before: Collection[str]) -> None:
         self._before = before

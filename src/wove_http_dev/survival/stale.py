@@ -39,7 +39,7 @@ class Finding(NamedTuple):
 
 
 def stale_answers(observation: Observation) -> Iterator[Finding]:
-    """Yield what the functions that the test called returned of an earlier run."""
+    """Yield the calls by the test that returned data of an earlier run, although a task failed."""
     for call in observation.calls:
         failed = failed_tasks(call) if call.returned else set()
         if not failed:
@@ -95,8 +95,9 @@ def _is_old(call: Call, earlier: Call) -> bool:
 
 
 def _as_far(weaves: list[ObservedWeave], clean: list[ObservedWeave]) -> bool:
-    """Whether each weave that came before the first one with a failed task, without a fault, came
-    now as well. One that did not come answers from a cache of its own, whatever failed."""
+    """Whether each weave that ran in ``clean`` before the first one that is broken in ``weaves``
+    ran now as well. Where one did not, the application answered from a cache of its own, whatever
+    failed."""
     names = [weave.names for weave in weaves]
     broken = next((weave.names for weave in weaves if _is_broken(weave)), None)
     for weave in clean:
@@ -125,8 +126,8 @@ def _is_constant(value: Any, code: CodeType) -> bool:
 
 
 def trusted_cancellations(observation: Observation, clean: Observation) -> Iterator[Finding]:
-    """Yield the answers that an application gave after a cancelled task, as if it had run: the same
-    as without a fault, and made of nothing that it computed instead."""
+    """Yield the answers that an application gave as if a cancelled task had run: the same as
+    without a fault, although nothing was computed in place of the task's result."""
     calls = _numbered(clean.calls, attrgetter("code"))
     for key, call in _numbered(observation.calls, attrgetter("code")).items():
         answered = key in calls and call.returned and calls[key].returned
@@ -150,7 +151,7 @@ def trusted_cancellations(observation: Observation, clean: Observation) -> Itera
 
 
 def hidden_exceptions(observation: Observation) -> Iterator[Finding]:
-    """Yield the exceptions that must end a program and that the application kept from it."""
+    """Yield the exceptions that must end the program, and that the application caught and hid."""
     for weave in observation.weaves:
         error, caller = weave.escaped, swallower(observation, weave)
         if error is None or caller is None:
@@ -173,7 +174,7 @@ def hidden_exceptions(observation: Observation) -> Iterator[Finding]:
 
 def swallower(observation: Observation, weave: ObservedWeave) -> Caller | None:
     """Return the function that returned although an exception left ``weave``; ``None`` if it left
-    all functions, and if that is not known."""
+    all functions, or if that is not known."""
     if weave.error is None:
         return None
     for caller in observation.callers.get(weave, ()):
@@ -220,7 +221,7 @@ def _is_independent(value: Any, caller: Caller, given: list[str]) -> bool:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Yield the texts and numbers in ``value`` as a text may have them."""
+    """Yield the texts and numbers in ``value``, as they may stand in a text."""
     for each in parts(value, shared=True):
         if isinstance(each, (str, int, float)) and str(each):
             yield str(each)

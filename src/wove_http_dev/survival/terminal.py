@@ -120,7 +120,7 @@ class _Pen:
         )
 
     def end_of(self, name: str, width: int) -> str:
-        """Return ``name`` padded to ``width`` columns, or its end, which tells it from others."""
+        """Return ``name`` padded to ``width`` columns, or its end, in which names differ."""
         if cell_len(name) <= width:
             return set_cell_size(name, width)
         begin = len(name)
