@@ -191,6 +191,30 @@ def test_import_fails(source: str, message: str) -> None:
     assert done.stderr == f"wove-http-dev: cannot import 'app.settings': {message}\n"
 
 
+WEAVE = """import wove
+wove.config(environments={"workers": {"executor": "https", "executor_config": {
+    "url": "https://localhost:1/x", "security": "env:SECRET_OF_WORKER"}}})
+with wove.weave() as w:
+    @w.do(environment="workers")
+    def render(): ...
+print(w.result.render)
+"""
+
+
+@pytest.mark.usefixtures("in_process")
+def test_weave_in_the_body_of_the_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A weave that runs on import, where Wove would wait for ever, is an error that says so."""
+    monkeypatch.setenv("SECRET_OF_WORKER", "s" * 40)
+    write_settings(WEAVE)
+    done = run_here("doctor", "app.settings", *PATIENTLY)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "wove-http-dev: cannot import 'app.settings': RuntimeError: a weave runs when the module is"
+        " imported, where Wove waits for ever; put it in a function, or below if __name__ =="
+        " '__main__' (app/settings.py, line 7)\n",
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

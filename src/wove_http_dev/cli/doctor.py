@@ -8,13 +8,15 @@ import importlib
 import inspect
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from wove_http_dev.cli.arguments import described
 from wove_http_dev.cli.user_code import end_despite_threads, importable
+from wove_http_dev.client.restore import restored_by
 from wove_http_dev.errors import UsageError
 from wove_http_dev.printable import printable
 from wove_http_dev.user_errors import one_line_errors
@@ -148,7 +150,7 @@ def _configure(spec: str | None) -> ModuleType | None:
     is_a_file = os.sep in name or name.endswith(".py") or not name.strip(".")
     if is_a_file or bool(colon) is not bool(function):
         raise UsageError(f"{spec!r} is not MODULE or MODULE:FUNCTION, e.g. myapp.settings")
-    with one_line_errors(f"cannot import {name!r}"):
+    with one_line_errors(f"cannot import {name!r}"), _sending_refused():
         module = importlib.import_module(name)
     if function:
         configure = getattr(module, function, None)
@@ -159,6 +161,32 @@ def _configure(spec: str | None) -> ModuleType | None:
         with one_line_errors(f"{spec} cannot be called"):
             configure()
     return module
+
+
+@contextmanager
+def _sending_refused() -> Iterator[None]:
+    """Make an error of each task that is sent until the block ends.
+
+    A weave in the body of a module never ends: the thread that pickles its task looks up the module
+    that the task names, which waits for the end of the import, which waits for the weave.
+    """
+    from wove.environment import HttpEnvironmentExecutor as Executor
+
+    async def send(self: Any, frame: Any) -> None:
+        raise RuntimeError(
+            "a weave runs when the module is imported, where Wove waits for ever; put it in a"
+            " function, or below if __name__ == '__main__'"
+        )
+
+    original = Executor.send
+
+    def restore() -> None:
+        if Executor.send is send:
+            Executor.send = original  # type: ignore[method-assign]
+
+    with restored_by(restore):
+        Executor.send = send  # type: ignore[method-assign]
+        yield
 
 
 def _local_serve(state_dir: str | None) -> LocalServe:
