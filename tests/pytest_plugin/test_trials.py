@@ -112,3 +112,17 @@ class Case(unittest.TestCase):
             weave_one()
 """
     assert run_apart(pytester, source, *TWO).ret == 0
+
+
+def test_a_test_that_waits_for_its_worker(pytester: pytest.Pytester) -> None:
+    """A stalled request whose client has given up is released: the end of a schedule waits for the
+    worker's runs, and the test does not hang."""
+    source = """
+from wove_http_dev import Schedule
+
+def test_it(wove_http_worker):
+    with Schedule(["status times=1 task=other"]).injected(wove_http_worker):
+        weave_one()
+"""
+    result = run_apart(pytester, source, "--wove-http-faults=hang")
+    assert (result.ret, "1 handled" in result.stdout.str()) == (0, True)

@@ -86,6 +86,22 @@ def test_a_machine_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(looks) > 20  # each counts for at most 0.0015 s
 
 
+def test_when_still() -> None:
+    """What is to be done while nothing happens is done before any measure."""
+    called = threading.Event()
+    watchdog = Watchdog(
+        quiet=lambda: 3600,
+        progress=lambda: None,
+        endless=lambda: False,
+        measures=[],
+        patience=0.001,
+        when_still=(0.0, called.set),
+        interval=0.001,
+    )
+    with watchdog:
+        assert called.wait(TIMEOUT)
+
+
 def test_no_thread_is_left() -> None:
     """At the end of the block the thread has ended."""
     watching = watch()

@@ -29,6 +29,8 @@ SLOWER = 4
 """How often longer than in the run without a fault a request may take, with a fault that stalls."""
 QUIET = 5.0
 """Seconds, beyond all time limits, in which something must happen in a run."""
+ABANDONED = 1.0
+"""Seconds without an open weave after which a request that is still stalled has no client."""
 ENDLESS = 100
 """Requests that a fault hits, beyond 20 for each of the run without a fault, after which an
 application is taken to repeat them without end."""
@@ -117,6 +119,7 @@ class Trial:
                 quiet=lambda: patience + 1.5 * self._longest(limits),
                 patience=patience,
                 progress=self._progress,
+                when_still=(ABANDONED, self._release_abandoned),
                 endless=lambda: self.hits > ENDLESS + 20 * clean.requests,
                 measures=[self._release, cancel_weaves, interruption.interrupt],
             )
@@ -143,6 +146,13 @@ class Trial:
     def hits(self) -> int:
         """The number of requests and connections that the fault has hit."""
         return sum(injection.hits for _, injection in list(self._injections))
+
+    def _release_abandoned(self) -> None:
+        """End the stalls whose clients have given up: the test may wait for the worker itself, as
+        the end of ``Schedule.injected()`` does."""
+        if all(weave.ended is not None for weave in self._observer.observation.weaves):
+            for _, injection in list(self._injections):
+                injection._release()
 
     def _release(self) -> None:
         """End the fault: what it stalls is released, and what is repeated gets an answer."""

@@ -26,7 +26,8 @@ class Watchdog:
 
     When ``progress()`` has returned the same value for ``quiet()`` seconds, or ``endless()`` is
     true, it takes the first of ``measures``; if the run has not ended ``patience`` seconds later,
-    the next, and so on.
+    the next, and so on. ``when_still`` is a time, and what to call whenever nothing has happened
+    for that long.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Watchdog:
         endless: Callable[[], bool],
         measures: Sequence[Callable[[], None]],
         patience: float,
+        when_still: tuple[float, Callable[[], None]] = (0.0, lambda: None),
         interval: float = INTERVAL,
     ) -> None:
         self._quiet = quiet
@@ -44,6 +46,7 @@ class Watchdog:
         self._endless = endless
         self._measures = list(measures)
         self._patience = patience
+        self._still, self._when_still = when_still
         self._interval = interval
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="wove-http-watchdog", daemon=True)
@@ -67,6 +70,8 @@ class Watchdog:
                 seen, quiet = now, 0.0
             if quiet >= self._quiet() or self._endless():
                 break
+            if quiet >= self._still:
+                self._when_still()
         for measure in self._measures:
             if self._ended.is_set():
                 return
