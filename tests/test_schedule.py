@@ -189,7 +189,8 @@ class TestInForce:
             with pytest.raises(asyncio.CancelledError):
                 await weaving
 
-        with worker.configured(), Schedule(["hang"]).injected(worker):
+        # Without the second fault the cancel_task may end the run before its body starts.
+        with worker.configured(), Schedule(["hang", "ignore-cancel"]).injected(worker):
             asyncio.run(give_up())  # it waits for the threads of requests
         assert worker.runs["answer"].last.executions == 1
 
