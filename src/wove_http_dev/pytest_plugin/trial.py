@@ -30,14 +30,15 @@ SLOWER = 4
 QUIET = 5.0
 """Seconds, beyond all time limits, in which something must happen in a run."""
 ABANDONED = 1.0
-"""Seconds without an open weave after which a request that is still stalled has no client."""
+"""Seconds without an open weave, and without progress, after which a request that is still stalled
+is taken to have no client."""
 ENDLESS = 100
 """Requests that a fault hits, beyond 20 for each of the run without a fault, after which an
 application is taken to repeat them without end."""
 
 
 class Clean(NamedTuple):
-    """What the runs with faults are compared with, and measured by."""
+    """The run without a fault, from which follow the verdicts and time limits of the others."""
 
     observation: Observation
     seconds: float

@@ -174,8 +174,8 @@ class Trials:
             self.faulted = False
 
     def collect_garbage(self) -> None:
-        """At the end of a test's last run: what faults left is freed before the next test, for
-        which pytest would report it."""
+        """Free what faults left, after a test's last run: pytest would report it for the next
+        test."""
         if self.faulted and self._last:
             gc.collect()
 
@@ -201,7 +201,8 @@ class _Test:
 
     @contextmanager
     def running(self, trial: Trial) -> Iterator[None]:
-        """Make the test ready to run; afterwards it has the output of before."""
+        """Make the test ready to run. A run with a fault leaves its captured output and properties
+        as they were."""
         item: Any = self.item
         if not self._fresh:
             self._renew()

@@ -26,8 +26,8 @@ class Watchdog:
 
     When ``progress()`` has returned the same value for ``quiet()`` seconds, or ``endless()`` is
     true, it takes the first of ``measures``; if the run has not ended ``patience`` seconds later,
-    the next, and so on. ``when_still`` is a time, and what to call whenever nothing has happened
-    for that long.
+    the next, and so on. ``when_still`` is a number of seconds, and what to call at every look after
+    nothing has happened for that long.
     """
 
     def __init__(
@@ -80,8 +80,8 @@ class Watchdog:
 
 
 def cancel_weaves() -> None:
-    """Cancel the tasks of every weave that runs in this process. For a weave that waits for what
-    will not come: releasing the worker's requests does not end it."""
+    """Cancel the tasks of every weave that runs in this process. Needed for one that waits
+    for something other than a worker's reply: releasing the requests does not end it."""
     import wove
 
     package = os.path.dirname(wove.__file__) + os.sep
@@ -143,7 +143,7 @@ class Interruption:
         self._previous(number, frame)
 
     def interrupt(self) -> None:
-        """Raise :class:`RunStuckError` in the main thread, also where it waits."""
+        """Raise :class:`RunStuckError` in the main thread, even while it waits."""
         main = threading.main_thread().ident
         if self._previous is not None and main is not None:
             self._stuck = True

@@ -103,7 +103,7 @@ def capturing_context(capture: Capture) -> contextvars.Context:
 
 
 def current_run() -> object:
-    """Return what stands for the run whose body the calling code is; ``None`` if it is none's."""
+    """Return a token of the run whose body calls this; ``None`` outside of a body."""
     return _current.get()
 
 

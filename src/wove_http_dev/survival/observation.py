@@ -23,9 +23,9 @@ from wove_http_dev.survival.returned import Call, Caller, Returned
 from wove_http_dev.worker_side import WorkerSide
 
 JOURNAL_LIMIT = 20_000
-"""Characters of the workers' reports."""
+"""Characters of the workers' reports that an observation keeps."""
 HISTORY_LIMIT = 100_000
-"""Objects that earlier runs of a test gave to it and that are remembered."""
+"""Objects, at most, that runs of a test gave to it and that are remembered."""
 SETTLE_TIME = 10.0
 """Seconds, at most, until the bodies of a run have ended. A body that lasts longer counts as
 stalled."""
@@ -46,7 +46,7 @@ class Executed:
 
 @dataclass(frozen=True)
 class Foreign:
-    """A result that Wove took for a task's, and that did not come from the run it belongs to."""
+    """A result that Wove accepted for a task, and that its run did not give."""
 
     task: str
     reason: str

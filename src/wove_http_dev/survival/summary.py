@@ -102,8 +102,8 @@ def untried(matrix: Matrix) -> int:
 
 
 def explained(matrix: Matrix, entries: Sequence[Entry]) -> dict[str, list[tuple[str, int]]]:
-    """Return the reasons of cells that were no matter of the application, each with its number, by
-    a title."""
+    """Return the reasons of cells that are expected or skipped, for which the application is not to
+    blame: each with its number, by a title."""
     groups = {
         f"expected: Wove {matrix.wove} itself cannot contain them": expected(matrix),
         "skipped": reasons(entries, "skipped"),
