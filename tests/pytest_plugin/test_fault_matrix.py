@@ -150,6 +150,7 @@ TRIED = (
     "test_wide_again",
 )
 BUGS = """
+import os
 import threading
 from helper import *
 
@@ -181,6 +182,7 @@ def test_repeats_for_ever(wove_http_worker):
             pass
 
 def test_survives(wove_http_worker):
+    os.makedirs("taken.md", exist_ok=True)
     try:
         weave_one()
     except Exception:
@@ -258,7 +260,8 @@ def bugs(tmp_path_factory: pytest.TempPathFactory) -> Result:
         "import wove_http_dev.pytest_plugin.trial\nwove_http_dev.pytest_plugin.trial.QUIET = 2"
     )
     files = {"test_bugs.py": BUGS, "conftest.py": impatient}
-    return pytest_run(directory, files, *options(("missing-terminal",)), "-x")
+    taken = "--wove-http-faults-report=taken.md"
+    return pytest_run(directory, files, *options(("missing-terminal",)), taken, "-x")
 
 
 class TestASuite:
@@ -364,6 +367,12 @@ class TestBugs:
             "test_repeats_for_ever": {"missing-terminal": "hung"},
             "test_survives": {"missing-terminal": "survived"},
         }
+
+    def test_report_that_cannot_be_written(self, bugs: Result) -> None:
+        """It is said so, and only of the other one that it is there."""
+        told = [line.partition(": ")[2] for line in bugs.output.splitlines() if "report: " in line]
+        assert [Path(text.split()[-1]).name for text in told if text[0] == "/"] == ["report.json"]
+        assert f"cannot write {bugs.directory / 'taken.md'}: " in bugs.output
 
     def test_fixture(self, bugs: Result) -> None:
         """What a fixture of the user's gives to the test is looked at too."""

@@ -94,6 +94,7 @@ class FaultMatrix:
         )
         self._config = config
         self._problems: list[str] = []
+        self._written: list[Path] = []
         self.matrix = Matrix([each.text for each in chosen], seed=seed(config))
 
     @pytest.hookimpl(tryfirst=True)
@@ -165,7 +166,8 @@ class FaultMatrix:
         """Write the reports; fail a session that has failing verdicts and no other failure."""
         if not self._collects:
             return
-        self._problems = [problem for path in self._reports if (problem := self._write(path))]
+        for path in self._reports:
+            self._write(path)
         passed = exitstatus == pytest.ExitCode.OK
         if passed and (self.matrix.exit_failing(strict=self._strict) or self._problems):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -182,16 +184,17 @@ class FaultMatrix:
             terminalreporter.write_line(line)
         for problem in self._problems:
             terminalreporter.write_line(problem, red=True)
-        for path in self._reports:
+        for path in self._written:
             terminalreporter.write_line(f"report: {path}")
 
-    def _write(self, path: Path) -> str:
-        """Write a report; return what went wrong, or an empty text."""
+    def _write(self, path: Path) -> None:
+        """Write a report, or note what went wrong."""
         try:
             write_report(self.matrix, path)
         except UsageError as exc:
-            return f"{FAULTS_REPORT}: {exc}"
-        return ""
+            self._problems.append(f"{FAULTS_REPORT}: {exc}")
+        else:
+            self._written.append(path)
 
 
 def _send(item: pytest.Item, **content: Any) -> None:
