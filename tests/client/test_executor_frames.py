@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from wove import weave
 from wove.environment import HttpEnvironmentExecutor
 
 from tests.support import answer, weave_one
-from wove_http_dev.client.executor_frames import FrameListener, heard
+from wove_http_dev.client.executor_frames import FrameListener, delivers_initial_value, heard
 from wove_http_dev.errors import UsageError
 from wove_http_dev.worker import HttpWorker
 
@@ -109,3 +110,18 @@ def test_another_wove(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(HttpEnvironmentExecutor, "recv")
     with pytest.raises(UsageError, match=r"no method recv\(\)"), heard(Notes()):
         pass
+
+
+def test_initial_values(wove_http_worker: HttpWorker) -> None:
+    """The commands that deliver initial values differ from those of tasks, lambdas included."""
+    commands: dict[str, bool] = {}
+
+    class Commands(FrameListener):
+        def sent(self, executor: Any, frame: Mapping[str, Any]) -> None:
+            commands[frame["task_id"]] = delivers_initial_value(frame)
+
+    with heard(Commands()), weave(environment="workers", x=5) as w:
+        double = lambda x: 2 * x  # noqa: E731
+        double.__name__ = "double"
+        w.do(double)
+    assert (commands, w.result.double) == ({"data": True, "x": True, "double": False}, 10)

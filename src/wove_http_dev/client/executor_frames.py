@@ -65,6 +65,15 @@ def sends_to(executor: Any, urls: Iterable[str]) -> bool:
     return url is None or url.partition("?")[0] in {each.partition("?")[0] for each in urls}
 
 
+def delivers_initial_value(frame: Mapping[str, Any]) -> bool:
+    """Whether a command delivers an initial value of a weave (``data``, ``weave(x=…)``), which is a
+    lambda of Wove's own. (``protocol.frames.is_initial_value()`` finds it in the pickle.)"""
+    code = getattr(frame.get("callable"), "__code__", None)
+    if code is None or code.co_name != "<lambda>":
+        return False
+    return str(code.co_filename).replace("\\", "/").endswith("wove/context.py")
+
+
 def _install(executor: type) -> None:
     # Of wove.environment.EnvironmentExecutor, 2.0.0 to 2.0.3.
     replacements = {"send": _send, "recv": _recv, "stop": _stop}

@@ -171,7 +171,9 @@ class Order(FrameListener):
         run_id, args = frame.get("run_id"), frame.get("args")
         if frame.get("type") != "run_task" or not isinstance(run_id, str):
             return
-        if not executor_frames.sends_to(executor, self._urls) or _is_initial_value(frame):
+        if not executor_frames.sends_to(executor, self._urls):
+            return
+        if executor_frames.delivers_initial_value(frame):
             return
         if not matches_task(self.task, frame.get("task_id")):
             return
@@ -303,15 +305,6 @@ def _is_permutation(indices: Sequence[Any]) -> bool:
     return all(type(index) is int for index in indices) and sorted(indices) == [
         *range(len(indices))
     ]
-
-
-def _is_initial_value(frame: Mapping[str, Any]) -> bool:
-    """Whether a command delivers an initial value of a weave (``data``, ``weave(x=…)``), which is a
-    lambda of Wove's own."""
-    code = getattr(frame.get("callable"), "__code__", None)
-    if code is None or code.co_name != "<lambda>":
-        return False
-    return str(code.co_filename).replace("\\", "/").endswith("wove/context.py")
 
 
 def _add_note(exc: BaseException, text: str) -> None:
