@@ -409,6 +409,7 @@ class TestOptions:
                 ["--wove-http-faults=hang", "--wove-http-faults-exclude=run"],
                 "--wove-http-faults-exclude leaves no fault",
             ),
+            (["--wove-http-faults="], "--wove-http-faults has no value; say what to try, as"),
             (["--wove-http-faults-exclude=run"], "is used only with --wove-http-faults"),
             (["--wove-http-faults-strict"], "is used only with --wove-http-faults"),
             (["--wove-http-faults-report=a.md"], "is used only with --wove-http-faults"),
@@ -443,6 +444,18 @@ class TestOptions:
             "status code=500": "handled"
         }
         assert result.ret == 1  # strict
+        result.stdout.fnmatch_lines(["1 handled: failures, by --wove-http-faults-strict; *"])
+
+    def test_nothing_to_try(self, pytester: pytest.Pytester) -> None:
+        """A session in which no test uses a worker says that nothing was tried."""
+        result = run(pytester, "def test_it(): pass", "--wove-http-faults=all")
+        result.stdout.fnmatch_lines(["no test that uses a worker was tried"])
+
+    def test_nothing_to_try_by_ini(self, pytester: pytest.Pytester) -> None:
+        """It does not if the option is the ini file's, which is there for each run."""
+        pytester.makeini(f"{INI}wove_http_faults = all\n")
+        result = run(pytester, "def test_it(): pass")
+        result.stdout.no_fnmatch_line("*wove http faults*")
 
     def test_handled_is_no_failure(self, pytester: pytest.Pytester) -> None:
         """Without ``--wove-http-faults-strict`` what is handled is exit status 0."""

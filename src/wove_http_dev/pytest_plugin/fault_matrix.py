@@ -26,7 +26,7 @@ from wove_http_dev.pytest_plugin.settings import (
 )
 from wove_http_dev.pytest_plugin.trial import Chosen
 from wove_http_dev.pytest_plugin.trials import Trials
-from wove_http_dev.survival.matrix import Matrix
+from wove_http_dev.survival.matrix import Matrix, counts
 from wove_http_dev.survival.report_file import report_path, write_report
 from wove_http_dev.survival.summary import LETTERS
 from wove_http_dev.survival.terminal import COLOURS, terminal_lines
@@ -44,6 +44,8 @@ def install(config: pytest.Config) -> None:
     words = values(config, FAULTS)
     if not words:
         given = next(flag for flag in (*LISTS, FAULTS_STRICT) if config.getoption(flag))
+        if given == FAULTS:
+            raise pytest.UsageError(f"{FAULTS} has no value; say what to try, as {FAULTS}=all")
         raise pytest.UsageError(f"{given} is used only with {FAULTS}, as {FAULTS}=all")
     if is_remote(config):
         raise pytest.UsageError(
@@ -93,6 +95,10 @@ class FaultMatrix:
             config.getoption(option, False) for option in ("setuponly", "setupshow", "setupplan")
         )
         self._config = config
+        # An ini option is there for each run, also of tests that have nothing to do with a worker.
+        self._asked = bool(config.getoption(FAULTS)) and not (
+            self._inactive or config.getoption("collectonly")
+        )
         self._problems: list[str] = []
         self._written: list[Path] = []
         self.matrix = Matrix([each.text for each in chosen], seed=seed(config))
@@ -174,7 +180,7 @@ class FaultMatrix:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show the matrix."""
-        if not self._collects or not (self.matrix.tests or self._problems):
+        if not self._collects or not (self._asked or self.matrix.tests or self._problems):
             return
         writer = terminalreporter._tw
         terminalreporter.section("wove http faults")
@@ -182,6 +188,12 @@ class FaultMatrix:
         width = terminalreporter.config.get_terminal_writer().fullwidth
         for line in terminal_lines(self.matrix, width, paint=writer.markup, encoding=encoding):
             terminalreporter.write_line(line)
+        handled = counts(self.matrix.entries())["handled"]
+        if self._strict and handled:
+            terminalreporter.write_line(
+                f"{handled} handled: failures, by {FAULTS_STRICT}; the reports say how each ended",
+                red=True,
+            )
         for problem in self._problems:
             terminalreporter.write_line(problem, red=True)
         for path in self._written:
