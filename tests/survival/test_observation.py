@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import wove
 from wove import weave
 
 from tests.support import weave_one
@@ -140,6 +141,29 @@ def test_result_of_another_server(configured: HttpWorker) -> None:
     (foreign,) = observer.observation.foreign
     assert (foreign.task, foreign.reason) == ("task", "its run gave another value")
     assert observer.observation.redirected == 1
+
+
+def test_environment_of_the_applications_own(configured: HttpWorker) -> None:
+    """A result that an environment of the application's own has from the worker is compared too."""
+    wove.config(environments={"own": configured.environment_definition})
+    with Observer() as observer:
+        observer.watch(configured)
+        configured.inject("redirect")
+        weave_one(7, "own")
+    assert [each.reason for each in observer.observation.foreign] == ["its run gave another value"]
+
+
+def test_impersonated_service(configured: HttpWorker) -> None:
+    """And so is one that has a URL which the worker impersonates."""
+    url = "https://jobs.example.com/wove"
+    config = {"url": f"{url}?zone=b", "security": "env:WOVE_WORKER_SECRET", "timeout": 30}
+    own = {"executor": "https", "executor_config": config}
+    with configured.impersonate(url), Observer() as observer:
+        wove.config(environments={"own": own})
+        observer.watch(configured)
+        configured.inject("redirect")
+        weave_one(7, "own")
+    assert [each.reason for each in observer.observation.foreign] == ["its run gave another value"]
 
 
 def test_own_result_is_not_foreign(configured: HttpWorker) -> None:

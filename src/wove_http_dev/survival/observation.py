@@ -13,6 +13,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from wove_http_dev.client.observed_weaves import Attempt, ObservedWeave, WeaveObserver, observed
+from wove_http_dev.client.wove_config import url_of
 from wove_http_dev.errors import WaitTimeoutError
 from wove_http_dev.faults.fault import Fault
 from wove_http_dev.printable import printable
@@ -216,6 +217,10 @@ class Observer(WeaveObserver):
     def _worker_of(self, environment: str) -> WorkerSide | None:
         for worker in self._workers:
             if worker.environment == environment:
+                return worker
+        url = (url_of(environment) or "").partition("?")[0]  # of one that the user has defined
+        for worker in self._workers:
+            if url in {each.partition("?")[0] for each in worker._urls}:
                 return worker
         return None
 
