@@ -53,8 +53,8 @@ def test_one_weave(seen: Seen, configured: HttpWorker) -> None:
     assert weave_one(7) == 7
     (one,) = seen.weaves
     assert seen.log == ["begun", "task", "ended"]
-    assert (one.names, one.tasks["task"].outcome.value, one.error) == (("task",), 7, None)
-    assert one.tasks["task"].environment == "workers"
+    assert (one.names, one.outcomes["task"].value, one.error) == (("task",), 7, None)
+    assert one.attempts[0].environment == "workers"
     assert one.ended is not None
     assert one.ended >= one.begun
     assert [attempt.run_id for attempt in one.attempts] == [configured.runs.last.run_id]
@@ -71,7 +71,7 @@ def test_async_weave(seen: Seen, configured: HttpWorker) -> None:
                 return "page"
 
     asyncio.run(main())
-    assert [each.tasks["render"].outcome.value for each in seen.weaves] == ["page"]
+    assert [each.outcomes["render"].value for each in seen.weaves] == ["page"]
 
 
 def test_nested_weave(seen: Seen) -> None:
@@ -89,7 +89,7 @@ def test_nested_weave(seen: Seen) -> None:
             value: int = inside.result.inner
             return value
 
-    assert [list(each.tasks) for each in seen.weaves] == [["outer"], ["inner"]]
+    assert [list(each.outcomes) for each in seen.weaves] == [["outer"], ["inner"]]
 
 
 def test_each_attempt(seen: Seen, configured: HttpWorker) -> None:
@@ -98,7 +98,7 @@ def test_each_attempt(seen: Seen, configured: HttpWorker) -> None:
     weave_one(7, retries=2)
     (one,) = seen.weaves
     assert [attempt.delivered for attempt in one.attempts] == [False, True]
-    assert (one.retries, one.tasks["task"].retries) == ({"task": 2}, 2)
+    assert one.retries == {"task": 2}
 
 
 def test_merged_task(seen: Seen, configured: HttpWorker) -> None:
@@ -125,7 +125,7 @@ def test_error(seen: Seen, configured: HttpWorker) -> None:
         def render() -> str:
             return "page"
 
-    outcome = seen.weaves[0].tasks["render"].outcome
+    outcome = seen.weaves[0].outcomes["render"]
     assert (outcome.kind, outcome.is_wove_error) == ("error", True)
 
 

@@ -14,7 +14,7 @@ from wove_http_dev.client.observed_weaves import ObservedWeave
 from wove_http_dev.survival.returned import Caller, Returned
 
 STATE = {"rates": [1.5]}
-_weave = ObservedWeave(0, 0.0)
+_weave = ObservedWeave(0.0)
 
 
 def deep() -> float:
@@ -191,7 +191,7 @@ def around(weave: ObservedWeave, after: Callable[[], Any], returned: Returned) -
 def test_function_around_a_weave() -> None:
     """The function from which a weave was reached is known, with its value."""
     returned = Returned(around)
-    caller = around(ObservedWeave(0, 0.0), lambda: None, returned)
+    caller = around(ObservedWeave(0.0), lambda: None, returned)
     assert (caller.returned, caller.value) == (True, "answer")
     assert returned.calls[0].weaves == [caller.weave]
 

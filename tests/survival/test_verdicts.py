@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
-from wove_http_dev.client.observed_weaves import Attempt, ObservedTask, ObservedWeave
+from wove_http_dev.client.observed_weaves import Attempt, ObservedWeave
 from wove_http_dev.faults import (
     DuplicateRun,
     Hang,
@@ -45,9 +45,9 @@ def cell(
 
 def weave_with(error: BaseException | None = None, **retries: int) -> ObservedWeave:
     """A weave of the task ``charge``, which ``error`` left."""
-    weave = ObservedWeave(0, 0.0, 1.0, names=("charge",), error=error, retries=retries)
+    weave = ObservedWeave(0.0, 1.0, names=("charge",), error=error, retries=retries)
     outcome = WeaveOutcome("nothing" if error is not None else "result")
-    weave.tasks["charge"] = ObservedTask(outcome, "workers")
+    weave.outcomes["charge"] = outcome
     return weave
 
 
@@ -224,7 +224,7 @@ def test_hung_before_all_others() -> None:
 def test_error_that_wove_cannot_prevent() -> None:
     """An error of a weave that is none of Wove's own is expected where Wove cannot contain it."""
     weave, error = weave_with(), TypeError("unhashable")
-    weave.tasks["charge"] = ObservedTask(WeaveOutcome("error", error=error), "workers")
+    weave.outcomes["charge"] = WeaveOutcome("error", error=error)
     fault = TaskCancelled()
     assert cell(seen(fault, weaves=[weave]), error, fault).verdict == "expected"
     assert cell(seen(fault, weaves=[weave]), LookupError(), fault).verdict == "handled"

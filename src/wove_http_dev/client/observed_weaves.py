@@ -32,24 +32,15 @@ class Attempt:
         return self.error is None
 
 
-@dataclass(frozen=True)
-class ObservedTask:
-    """One task of a weave that has ended. ``environment`` is the name of its Wove environment."""
-
-    outcome: WeaveOutcome
-    environment: str
-    retries: int = 0
-
-
 @dataclass(eq=False)
 class ObservedWeave:
     """One weave of this process. Times are seconds of ``time.monotonic()``."""
 
-    thread: int
     begun: float
     ended: float | None = None
-    tasks: dict[str, ObservedTask] = field(default_factory=dict)
-    """By name, without initial values; complete when the weave has ended."""
+    outcomes: dict[str, WeaveOutcome] = field(default_factory=dict)
+    """What each task ended with, by name, without initial values; empty until the weave has
+    ended."""
     attempts: list[Attempt] = field(default_factory=list)
     retries: dict[str, int] = field(default_factory=dict)
     """How often Wove repeats each task that was delivered, those of ``merge()`` as well."""
@@ -195,7 +186,7 @@ def _begin(context: Any, frame: FrameType | None) -> ObservedWeave | None:
     """Return the record of a weave that begins; ``None`` if it has one: a sync weave calls the
     methods of an async one."""
     names = tuple(name for name, task in context._tasks.items() if not task.get("seed"))
-    weave = ObservedWeave(threading.get_ident(), time.monotonic(), names=names)
+    weave = ObservedWeave(time.monotonic(), names=names)
     with _lock:
         if id(context) in _open:
             return None
@@ -215,8 +206,7 @@ def _end(context: Any, weave: ObservedWeave) -> None:
         outcome = read_outcome(context.result, name, seconds)
         if outcome.kind == "result" and name in errors:  # error_mode="return"
             outcome = WeaveOutcome("error", error=errors[name], seconds=seconds)
-        environment = task.get("environment") or context._environment
-        weave.tasks[name] = ObservedTask(outcome, environment, task.get("retries") or 0)
+        weave.outcomes[name] = outcome
     with _lock:
         _open.pop(id(context), None)
     for observer in list(_observers):

@@ -24,8 +24,10 @@ _IMMUTABLE = (str, bytes, int, float, complex, tuple, frozenset, enum.Enum)
 
 def failed_tasks(call: Call) -> set[str]:
     """Return the names of the tasks that gave no result in any weave of ``call``."""
-    outcomes = [(name, task) for weave in call.weaves for name, task in weave.tasks.items()]
-    given = {name for name, task in outcomes if task.outcome.kind == "result"}
+    outcomes = [
+        (name, outcome) for weave in call.weaves for name, outcome in weave.outcomes.items()
+    ]
+    given = {name for name, outcome in outcomes if outcome.kind == "result"}
     return {name for name, _ in outcomes} - given
 
 
@@ -109,7 +111,7 @@ def _as_far(weaves: list[ObservedWeave], clean: list[ObservedWeave]) -> bool:
 
 
 def _is_broken(weave: ObservedWeave) -> bool:
-    return any(task.outcome.kind != "result" for task in weave.tasks.values())
+    return any(outcome.kind != "result" for outcome in weave.outcomes.values())
 
 
 def _is_constant(value: Any, code: CodeType) -> bool:
@@ -142,7 +144,7 @@ def trusted_cancellations(observation: Observation, clean: Observation) -> Itera
             if handles_alike(caller.code, caller.namespace, caller.line, weave.escaped):
                 continue  # a task that may fail in any way: its answer does not trust this one
             other = _counterpart(caller, before.get(number), clean)
-            if failed >= set(weave.tasks) and other and _ignores_result(caller, other):
+            if failed >= set(weave.outcomes) and other and _ignores_result(caller, other):
                 yield Finding(
                     f"{call.name}() gave the same answer as without a fault, though"
                     f" {_cancelled(weave)} was cancelled and gave no result",
@@ -185,7 +187,7 @@ def swallower(observation: Observation, weave: ObservedWeave) -> Caller | None:
 
 
 def _cancelled(weave: ObservedWeave) -> str:
-    names = [name for name, task in weave.tasks.items() if task.outcome.kind != "result"]
+    names = [name for name, outcome in weave.outcomes.items() if outcome.kind != "result"]
     return ", ".join(map(repr, names or weave.names))
 
 

@@ -236,11 +236,11 @@ def _left_a_weave(error: BaseException | None, observation: Observation) -> bool
 
 
 def _tasks(weave: ObservedWeave) -> str:
-    return ", ".join(map(repr, weave.names or weave.tasks)) or "no task"
+    return ", ".join(map(repr, weave.names or weave.outcomes)) or "no task"
 
 
 def _errors(weave: ObservedWeave) -> list[BaseException]:
-    errors = [weave.error, *(task.outcome.error for task in weave.tasks.values())]
+    errors = [weave.error, *(outcome.error for outcome in weave.outcomes.values())]
     return [each for each in errors if each is not None]
 
 
@@ -249,8 +249,8 @@ def _survived(observation: Observation) -> str:
         {
             name
             for weave in observation.weaves
-            for name, task in weave.tasks.items()
-            if task.outcome.kind != "result"
+            for name, outcome in weave.outcomes.items()
+            if outcome.kind != "result"
         }
     )
     names = ", ".join(map(repr, failed))
