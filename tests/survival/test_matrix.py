@@ -10,7 +10,7 @@ import pytest
 from tests.survival.matrices import HOSTILE, TEST, cell, large_matrix, matrix_of
 from wove_http_dev.errors import UsageError
 from wove_http_dev.survival import matrix as module
-from wove_http_dev.survival.matrix import VERDICTS, Matrix, family, reasons
+from wove_http_dev.survival.matrix import VERDICTS, Matrix, by_test, family, reasons
 from wove_http_dev.survival.verdicts import FAILING, SHOWN, Cell, Verdict
 
 OTHER = "tests/test_orders.py::test_refund"
@@ -227,3 +227,10 @@ def test_reasons_are_grouped() -> None:
 def test_family_of_a_fault_with_fields() -> None:
     """A fault with fields belongs to the family of its name."""
     assert family("slow-response delay=2") == "run"
+
+
+def test_by_test() -> None:
+    """The cells of each test are together, by fault."""
+    matrix = matrix_of({"a": {"hang": "survived", "status": "wrong"}, "b": {"hang": "handled"}})
+    found = {test: list(row) for test, row in by_test(matrix.entries()).items()}
+    assert found == {test: [e.fault for e in matrix.entries([test])] for test in ("a", "b")}

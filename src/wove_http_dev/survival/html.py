@@ -15,7 +15,7 @@ from html import escape
 from pathlib import Path
 
 from wove_http_dev.printable import shortened
-from wove_http_dev.survival.matrix import VERDICTS, Entry, Matrix, counts
+from wove_http_dev.survival.matrix import VERDICTS, Entry, Matrix, by_test, counts
 from wove_http_dev.survival.summary import (
     LETTERS,
     MEANINGS,
@@ -110,7 +110,7 @@ def _worst(matrix: Matrix, entries: Sequence[Entry]) -> Iterator[str]:
     found = problems(matrix)
     if not found:
         return
-    tests = {test: number for number, test in enumerate(_tried(entries))}
+    tests = {test: number for number, test in enumerate(by_test(entries))}
     faults = {fault: number for number, fault in enumerate(matrix.faults)}
     yield '<section id="worst"><h2>The worst first</h2><ol>'
     for each in found[:WORST]:
@@ -125,10 +125,6 @@ def _worst(matrix: Matrix, entries: Sequence[Entry]) -> Iterator[str]:
     if len(found) > WORST:
         yield f"<p>and {len(found) - WORST} more, in the table</p>"
     yield "</section>"
-
-
-def _tried(entries: Sequence[Entry]) -> list[str]:
-    return list(dict.fromkeys(each.nodeid for each in entries))
 
 
 def _filter(entries: Sequence[Entry]) -> Iterator[str]:
@@ -160,10 +156,7 @@ def _table(matrix: Matrix, entries: Sequence[Entry]) -> Iterator[str]:
             kind = "fault first" if fault in first else "fault"
             yield f'<th scope="col" class="{kind}" data-family="{name}">{_sorter(fault)}</th>'
     yield "</tr></thead><tbody>"
-    rows: dict[str, dict[str, Cell]] = {}
-    for each in entries:
-        rows.setdefault(each.nodeid, {})[each.fault] = each.cell
-    for number, (test, row) in enumerate(rows.items()):
+    for number, (test, row) in enumerate(by_test(entries).items()):
         failing = sum(cell.verdict in FAILING for cell in row.values())
         cells = "".join(_cell(row.get(fault), fault in first) for fault in matrix.faults)
         yield (
@@ -214,17 +207,16 @@ def _reasons(matrix: Matrix, entries: Sequence[Entry]) -> Iterator[str]:
 
 def _data(matrix: Matrix, entries: Sequence[Entry]) -> str:
     """Return what the script shows, as JSON within which no tag begins or ends."""
-    place = {fault: number for number, fault in enumerate(matrix.faults)}
-    rows: dict[str, list[list[object] | None]] = {}
-    for each in entries:
-        row = rows.setdefault(each.nodeid, [None] * len(place))
-        row[place[each.fault]] = _shown(each.cell)
+    faults, rows = matrix.faults, by_test(entries)
     data = {
         "tests": [shortened(test, _LONGEST) for test in rows],
-        "faults": [shortened(fault, _LONGEST) for fault in place],
+        "faults": [shortened(fault, _LONGEST) for fault in faults],
         "verdicts": [[verdict, SHOWN[verdict]] for verdict in VERDICTS],
         "failing": FAILING,
-        "cells": list(rows.values()),
+        "cells": [
+            [_shown(row[fault]) if fault in row else None for fault in faults]
+            for row in rows.values()
+        ],
     }
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 

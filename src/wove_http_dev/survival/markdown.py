@@ -7,10 +7,10 @@ import html
 import re
 import string
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from wove_http_dev.printable import shortened
-from wove_http_dev.survival.matrix import VERDICTS, Entry, Matrix, counts
+from wove_http_dev.survival.matrix import VERDICTS, Entry, Matrix, by_test, counts
 from wove_http_dev.survival.summary import (
     MEANINGS,
     Problem,
@@ -23,7 +23,7 @@ from wove_http_dev.survival.summary import (
     untried,
     versions,
 )
-from wove_http_dev.survival.verdicts import FAILING, SHOWN, Verdict
+from wove_http_dev.survival.verdicts import FAILING, SHOWN, Cell, Verdict
 
 LIMIT = 900_000
 """Bytes of the page, of the 1,048,576 that GitHub shows of a job summary."""
@@ -86,11 +86,11 @@ def _families(matrix: Matrix, entries: Sequence[Entry]) -> Iterator[str]:
     yield from _head("test", *families)
     family_of = {fault: name for name, faults in families.items() for fault in faults}
     whole: dict[str, Counter[Verdict]] = {name: Counter() for name in families}
-    for test, row in _by_test(entries).items():
+    for test, row in by_test(entries).items():
         found: dict[str, Counter[Verdict]] = {name: Counter() for name in families}
-        for each in row:
-            found[family_of[each.fault]][each.cell.verdict] += 1
-            whole[family_of[each.fault]][each.cell.verdict] += 1
+        for fault, cell in row.items():
+            found[family_of[fault]][cell.verdict] += 1
+            whole[family_of[fault]][cell.verdict] += 1
         yield _row(_code(test), *map(_counts, found.values()))
     yield _row("**all**", *map(_counts, whole.values()))
     seen = counts(entries)
@@ -124,31 +124,25 @@ def _not_tried(matrix: Matrix) -> Iterator[str]:
 
 def _details(matrix: Matrix, entries: Sequence[Entry]) -> Iterator[str]:
     """Yield a part to unfold for each test, those with failing cells first."""
-    rows = _by_test(entries)
+    rows = by_test(entries)
     if rows:
         yield "\n## Every cell\n"
     for test in dict.fromkeys([*(each.nodeid for each in matrix.failing()), *rows]):
         row = rows[test]
-        yield _unfold(test, f": {counted(counts(row))}", _cells(row))
+        found = Counter(cell.verdict for cell in row.values())
+        yield _unfold(test, f": {counted(found)}", _cells(row))
 
 
-def _by_test(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
-    rows: dict[str, list[Entry]] = {}
-    for each in entries:
-        rows.setdefault(each.nodeid, []).append(each)
-    return rows
-
-
-def _cells(row: Sequence[Entry]) -> str:
+def _cells(row: Mapping[str, Cell]) -> str:
     lines = list(_head("fault", "verdict", "seconds", "why"))
     lines += [
-        _row(_code(e.fault), _word(e.cell.verdict), f"{e.cell.seconds:.2f}", _text(e.cell.detail))
-        for e in row
+        _row(_code(fault), _word(cell.verdict), f"{cell.seconds:.2f}", _text(cell.detail))
+        for fault, cell in row.items()
     ]
     journals = [
-        _unfold(each.fault, ": what the worker saw", _block(each.cell.journal))
-        for each in row
-        if each.cell.verdict in FAILING and each.cell.journal
+        _unfold(fault, ": what the worker saw", _block(cell.journal))
+        for fault, cell in row.items()
+        if cell.verdict in FAILING and cell.journal
     ]
     return "\n".join([*lines, "", *journals])
 

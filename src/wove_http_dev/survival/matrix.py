@@ -181,6 +181,14 @@ def family(fault: str) -> str:
     return OWN_FAULTS if kind is None else kind.stage
 
 
+def by_test(entries: Iterable[Entry]) -> dict[str, dict[str, Cell]]:
+    """Return the cells by test and fault, in the order of ``entries``."""
+    rows: dict[str, dict[str, Cell]] = {}
+    for each in entries:
+        rows.setdefault(each.nodeid, {})[each.fault] = each.cell
+    return rows
+
+
 def counts(entries: Iterable[Entry]) -> Counter[Verdict]:
     """Return how often each verdict occurs."""
     return Counter(entry.cell.verdict for entry in entries)

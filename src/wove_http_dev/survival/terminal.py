@@ -15,7 +15,7 @@ from types import MappingProxyType
 from rich.cells import cell_len, set_cell_size
 
 from wove_http_dev.printable import shortened
-from wove_http_dev.survival.matrix import VERDICTS, Entry, Matrix, counts
+from wove_http_dev.survival.matrix import VERDICTS, Entry, Matrix, by_test, counts
 from wove_http_dev.survival.summary import (
     LETTERS,
     Problem,
@@ -139,9 +139,7 @@ class _Table:
         self._pen = pen
         self._families = matrix.families
         self._faults = matrix.faults
-        self._rows: dict[str, dict[str, Cell]] = {}
-        for each in matrix.entries():
-            self._rows.setdefault(each.nodeid, {})[each.fault] = each.cell
+        self._rows = by_test(matrix.entries())
 
     def lines(self) -> list[str]:
         """Return the lines of the table, and an empty one."""
