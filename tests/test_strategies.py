@@ -223,7 +223,7 @@ print(Schedule(["hang"]))
 def test_strategies_without_hypothesis(without_hypothesis: list[str]) -> None:
     """Without Hypothesis the import of the strategies says what to install, in one line."""
     assert without_hypothesis[:-1] == [
-        "wove_http_dev.strategies needs Hypothesis: pip install 'wove-http-dev[hypothesis]'"
+        "wove_http_dev.strategies needs Hypothesis: pip install 'hypothesis>=6.82'"
     ]
 
 

@@ -20,7 +20,7 @@ except ModuleNotFoundError as exc:
     if exc.name != "hypothesis":
         raise
     raise ModuleNotFoundError(
-        "wove_http_dev.strategies needs Hypothesis: pip install 'wove-http-dev[hypothesis]'",
+        "wove_http_dev.strategies needs Hypothesis: pip install 'hypothesis>=6.82'",
         name="hypothesis",
     ) from None
 
