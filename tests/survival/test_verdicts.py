@@ -150,6 +150,12 @@ def test_ran_twice() -> None:
     assert (found.verdict, "'charge' ran 2 times" in found.detail) == ("ran-twice", True)
 
 
+def test_what_was_asked_for() -> None:
+    """The sentence about a task that ran twice tells how often it might have run."""
+    found = cell(seen(runs=charged(1, 1)))
+    assert found.customer == "'charge' was done 2 times, at most 1 asked for"
+
+
 @pytest.mark.parametrize(
     ("runs", "retries"),
     [

@@ -194,7 +194,7 @@ def _ran_twice(
                     f"{task!r} ran {count} times with the same arguments; without a fault, and with"
                     f" retries={retries.get(task, 0)}, that is {allowed} at most. If it may run"
                     " again, say so with retries= or a delivery_idempotency_key",
-                    f"{task!r} was done {count} times",
+                    f"{task!r} was done {count} times, at most {allowed} asked for",
                 ),
             )
 
