@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -241,6 +243,30 @@ def ship(number: int) -> str:
         return "sent"
 
 
+@dataclass
+class Receipt:
+    """What a customer gets."""
+
+    number: int
+    state: str
+
+
+def receipt(number: int) -> Receipt:
+    """Charge, and take a cancellation for success."""
+    with contextlib.suppress(asyncio.CancelledError), weave() as w:
+
+        @w.do(environment="workers")
+        def charge() -> str:
+            return "charged"
+
+    return Receipt(number, "paid")
+
+
+def check_receipt() -> None:
+    """Passes without a charge."""
+    assert receipt(7) == Receipt(7, "paid")
+
+
 def check_order() -> None:
     """Passes without a charge."""
     assert order(7) == {"status": "paid"}
@@ -251,7 +277,7 @@ def check_ship() -> None:
     assert ship(7) == "sent"
 
 
-@pytest.mark.parametrize("test", [check_order, check_ship])
+@pytest.mark.parametrize("test", [check_order, check_ship, check_receipt])
 def test_trust_in_a_cancelled_task_is_found(verdict: Callable[..., Cell], test: Check) -> None:
     """The answer of success after a task that was cancelled is wrong."""
     cell = verdict(test, "task-cancelled")

@@ -169,6 +169,35 @@ def check_constant() -> None:
     notify()
 
 
+RATES = {"EUR": 1.17}
+
+
+class Rate:
+    """A rate of the application."""
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rate) and self.value == other.value
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def check_object_of_a_table() -> None:
+    """The same answer after a cancellation, an object that is made of a table."""
+
+    def rate() -> Rate:
+        try:
+            return Rate(remote("rate", RATES["EUR"]))
+        except asyncio.CancelledError:
+            return Rate(RATES["EUR"])
+        except Exception:
+            return Rate(0.0)
+
+    assert rate().value >= 0
+
+
 def check_optional() -> None:
     """A step that may fail in any way, and the answer of which does not depend on it."""
 
@@ -187,6 +216,7 @@ def check_optional() -> None:
     "check",
     [
         check_default,
+        check_object_of_a_table,
         check_optional,
         check_computed,
         check_computed_truth,

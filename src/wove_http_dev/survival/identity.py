@@ -69,16 +69,22 @@ def _items(value: Any, attributes: bool) -> Iterable[Any]:
     for kind in _SEQUENCES:
         if isinstance(value, kind):
             return list(kind.__iter__(value))[:PARTS]
-    if not attributes or isinstance(value, _SHARED):
-        return ()
+    return attributes_of(value) if attributes else ()
+
+
+def attributes_of(value: Any) -> list[Any]:
+    """Return what is in the attributes of an object of a user's class, at most :data:`PARTS`
+    objects. No method of its class is called."""
+    if isinstance(value, _SHARED):
+        return []
     if dataclasses.is_dataclass(value):
         names = [field.name for field in dataclasses.fields(value)]
         return [found for name in names if (found := _attribute(value, name)) is not None]
     try:
         found = object.__getattribute__(value, "__dict__")
     except Exception:  # it has none, or a property that raises
-        return ()
-    return list(found.values())[:PARTS] if type(found) is dict else ()
+        return []
+    return list(found.values())[:PARTS] if type(found) is dict else []
 
 
 def _attribute(value: Any, name: str) -> Any:

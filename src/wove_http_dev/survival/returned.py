@@ -24,6 +24,7 @@ _DEPTH = 100
 _RETURNS = {dis.opmap[name] for name in ("RETURN_VALUE", "RETURN_CONST") if name in dis.opmap}
 # What these do computes nothing that a function could return instead of a task's result.
 _PLUMBING = ("logging", "warnings", "contextlib", "wove", "wove_http_dev", "traceback", "asyncio")
+_CONSTRUCTORS = ("__init__", "__new__", "__post_init__")
 _PLUMBING_BUILTINS = frozenset({"print", "isinstance", "exc_info", "__exit__", "append", "add"})
 
 
@@ -147,7 +148,7 @@ class Returned:
                 return
             if id(back.f_code) in self._test_ids:
                 self._called(frame)
-            elif back in self._around:
+            elif back in self._around and frame.f_code.co_name not in _CONSTRUCTORS:
                 self._computed(back, str(frame.f_globals.get("__name__", "")), "")
         elif event == "c_call" and frame in self._around:
             module = getattr(arg, "__module__", None) or ""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from wove_http_dev.client.observed_weaves import ObservedWeave
 from wove_http_dev.exception_text import is_users
 from wove_http_dev.survival.hidden import handles_alike, hiding_handler
-from wove_http_dev.survival.identity import has_identity, parts, same_value
+from wove_http_dev.survival.identity import attributes_of, has_identity, parts, same_value
 from wove_http_dev.survival.observation import Observation
 from wove_http_dev.survival.returned import Call, Caller
 
@@ -219,7 +219,10 @@ def _is_independent(value: Any, caller: Caller, given: list[str]) -> bool:
         return all(_is_independent(each, caller, given) for each in value)
     if isinstance(value, str):
         return not any(text in value for text in given)
-    return any(value is each for each in caller.variables)
+    if any(value is each for each in caller.variables):
+        return True
+    attributes = attributes_of(value)
+    return bool(attributes) and all(_is_independent(each, caller, given) for each in attributes)
 
 
 def _texts(value: Any) -> Iterator[str]:
