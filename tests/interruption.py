@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import inspect
 import itertools
 import os
@@ -50,11 +51,13 @@ class InterruptedCall:
         self.where = "nowhere"
 
     def __enter__(self) -> InterruptedCall:
+        gc.disable()  # what is raised in a callback of its (Hypothesis has one) is ignored
         sys.setprofile(self._profile)
         return self
 
     def __exit__(self, *_: object) -> None:
         sys.setprofile(None)
+        gc.enable()
 
     def _profile(self, frame: FrameType, event: str, arg: Any) -> None:
         if event not in ("call", "c_call") or self._done:

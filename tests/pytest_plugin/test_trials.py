@@ -66,6 +66,7 @@ def test_an_interrupted_session(pytester: pytest.Pytester, how: str) -> None:
     """After Ctrl-C the verdicts of before are shown, and the session is interrupted."""
     source = f"""
 import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
 runs = []
 
 def test_it(wove_http_worker):

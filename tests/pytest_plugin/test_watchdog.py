@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -141,14 +141,27 @@ def test_other_loops_go_on() -> None:
     assert asyncio.run(other()) == "done"
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C does what it does in a terminal: a background job ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_interrupted_where_it_waits() -> None:
     """The main thread is interrupted in a wait without end."""
-    with Interruption() as interruption:
+
+    def wait() -> None:
         threading.Timer(0.01, interruption.interrupt).start()
-        with pytest.raises(RunStuckError):
-            threading.Event().wait(TIMEOUT)
+        threading.Event().wait(TIMEOUT)
+
+    with Interruption() as interruption, pytest.raises(RunStuckError):
+        wait()
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_is_noted() -> None:
     """Ctrl-C does what it does without the block, and can be told from a fault's exception."""
     with Interruption() as interruption:

@@ -46,7 +46,8 @@ def test_a_token_compared_by_its_beginning_is_flagged() -> None:
     """A worker that accepts the token plus one character is flagged."""
     with ComparesPrefixes() as worker:
         (_, result) = check(worker.url, "auth.01", "auth.09", bearer=TOKEN)
-    assert "the token and one character more was accepted" in result.actual
+    # "was accepted" if its run was seen in time, else "was answered HTTP 200".
+    assert "the token and one character more was " in result.actual
 
 
 @pytest.mark.parametrize(

@@ -125,16 +125,12 @@ class IgnoresSignature(PlainWorker):
         return headers.get("X-Wove-Signature", "")
 
 
-@flagged_by(
-    "auth.07", "was answered HTTP 200, though the task did not run: a refusal needs 401 or 403"
-)
+@flagged_by("auth.07", "was answered HTTP 200, though no run was seen: a refusal needs 401 or 403")
 @flagged_by(
     "auth.10", "was answered HTTP 200, though the task still runs: a refusal needs 401 or 403"
 )
-@flagged_by("auth.11", "was answered HTTP 200 on the same connection, though the task did not run")
-@flagged_by(
-    "auth.12", "was answered HTTP 200 on another connection .*, though the task did not run"
-)
+@flagged_by("auth.11", "was answered HTTP 200 on the same connection, though no run was seen")
+@flagged_by("auth.12", "was answered HTTP 200 on another connection .*, though no run was seen")
 @flagged_by("auth.13", "6 were answered with a 2xx status, though the task ran once")
 @flagged_by("auth.25", "was accepted: HTTP 200 b'{.error.: .replayed.}'")
 class RefusesPolitely(PlainWorker):

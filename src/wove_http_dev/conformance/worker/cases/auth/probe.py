@@ -24,7 +24,7 @@ LOADED = 0.15
 """Seconds, on an idle machine, to wait after an answer for the report of a pickle that should not
 be loaded."""
 REFUSAL = "a refusal (no 2xx status), and the task does not run"
-NO_REFUSAL = "though the task did not run: a refusal needs 401 or 403"
+NO_REFUSAL = "though no run was seen: a refusal needs 401 or 403"
 
 
 @dataclass(frozen=True)
