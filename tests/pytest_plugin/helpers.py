@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-INI = "[pytest]\ncache_dir = .pytest_cache\n"
-"""The beginning of an ini file. Under tox all runs would share one cache, in ``TOX_ENV_DIR``."""
+INI = "[pytest]\n"
+"""The beginning of an ini file."""
 # pytest-asyncio, from 0.24 on, may warn unless this is set; before, pytest warns if it is.
 if not importlib.metadata.version("pytest-asyncio").startswith("0.23."):
     INI += "asyncio_default_fixture_loop_scope = function\n"

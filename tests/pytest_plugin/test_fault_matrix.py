@@ -214,7 +214,8 @@ class Result:
 
 def pytest_run(directory: Path, files: Mapping[str, str], *arguments: str) -> Result:
     """Run pytest on ``files`` in a process of its own."""
-    for name, text in {"helper.py": HELPER, "pytest.ini": INI, **files}.items():
+    ini = INI + "cache_dir = .pytest_cache\n"  # under tox all runs would share one: TOX_ENV_DIR
+    for name, text in {"helper.py": HELPER, "pytest.ini": ini, **files}.items():
         (directory / name).write_text(text)
     left_out = [f"-pno:{name}" for name in OTHER_PLUGINS if name != "asyncio"]
     done = subprocess.run(
