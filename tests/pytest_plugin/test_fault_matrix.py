@@ -258,7 +258,7 @@ def bugs(tmp_path_factory: pytest.TempPathFactory) -> Result:
     of."""
     directory = tmp_path_factory.mktemp("bugs")
     impatient = (
-        "import wove_http_dev.pytest_plugin.trial\nwove_http_dev.pytest_plugin.trial.QUIET = 2"
+        "from wove_http_dev.pytest_plugin import trial\ntrial.QUIET = 2\ntrial.ENDLESS = 5\n"
     )
     files = {"test_bugs.py": BUGS, "conftest.py": impatient}
     taken = "--wove-http-faults-report=taken.md"
