@@ -338,7 +338,13 @@ def test_place_of_a_task(wove_http_worker: HttpWorker) -> None:
 
 def wait_closed(worker: HttpWorker) -> Run:
     """The worker's last run, once its exchange has ended: the client has its reply before."""
-    worker.journal.wait(lambda: worker.exchanges[-1].duration is not None, TIMEOUT, "the end")
+
+    def ended() -> bool:
+        # Not worker.exchanges: the lock that is held here is needed by what it would wait for.
+        exchanges = worker.journal.exchanges
+        return bool(exchanges) and exchanges[-1].duration is not None
+
+    worker.journal.wait(ended, TIMEOUT, "the end")
     return worker.runs.last
 
 
