@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import pickle
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -236,33 +239,50 @@ def options(faults: tuple[str, ...] = FAULTS) -> list[str]:
     ]
 
 
+def shared(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Result]) -> Result:
+    """What ``make`` returns for a new directory; the workers of pytest-xdist make it once."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return make(factory.mktemp(name))
+    directory = factory.getbasetemp().parent / name  # each worker has a directory of its own there
+    kept = directory.with_suffix(".pickle")
+    with open(directory.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            directory.mkdir(exist_ok=True)
+            kept.write_bytes(pickle.dumps(make(directory)))
+    return pickle.loads(kept.read_bytes())  # type: ignore[no-any-return]
+
+
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Result:
     """The suite, run in one process."""
-    directory = tmp_path_factory.mktemp("suite")
-    extra = ["-v", "--junitxml=junit.xml", "-rP"]
-    return pytest_run(directory, {"test_suite.py": SUITE}, *options(), *extra)
+    arguments = [*options(), "-v", "--junitxml=junit.xml", "-rP"]
+    return shared(
+        tmp_path_factory, "suite", lambda d: pytest_run(d, {"test_suite.py": SUITE}, *arguments)
+    )
 
 
 @pytest.fixture(scope="module")
 def distributed(tmp_path_factory: pytest.TempPathFactory) -> Result:
     """The suite, run in two workers of pytest-xdist."""
-    directory = tmp_path_factory.mktemp("distributed")
-    extra = ["-n2", "--dist=worksteal"]
-    return pytest_run(directory, {"test_suite.py": SUITE}, *options(), *extra)
+    arguments = [*options(), "-n2", "--dist=worksteal"]
+    return shared(
+        tmp_path_factory,
+        "distributed",
+        lambda d: pytest_run(d, {"test_suite.py": SUITE}, *arguments),
+    )
 
 
 @pytest.fixture(scope="module")
 def bugs(tmp_path_factory: pytest.TempPathFactory) -> Result:
     """A suite whose application does not survive, stopped at the first failure that pytest knows
     of."""
-    directory = tmp_path_factory.mktemp("bugs")
     impatient = (
         "from wove_http_dev.pytest_plugin import trial\ntrial.QUIET = 2\ntrial.ENDLESS = 5\n"
     )
     files = {"test_bugs.py": BUGS, "conftest.py": impatient}
-    taken = "--wove-http-faults-report=taken.md"
-    return pytest_run(directory, files, *options(("missing-terminal",)), taken, "-x")
+    arguments = [*options(("missing-terminal",)), "--wove-http-faults-report=taken.md", "-x"]
+    return shared(tmp_path_factory, "bugs", lambda d: pytest_run(d, files, *arguments))
 
 
 class TestASuite:
