@@ -10,7 +10,7 @@ from wove_http_dev.pytest_plugin.trial import LIMITS, SHORTEST, Chosen, Clean, T
 from wove_http_dev.survival.observation import Observation, Observer
 from wove_http_dev.worker import HttpWorker
 
-QUICK = Clean(Observation(), 0.001, 1)
+QUICK = Clean(Observation(), 0.001, 1, [])
 
 
 def trial_of(text: str) -> Trial:
@@ -70,7 +70,7 @@ def test_limits_of_a_stall() -> None:
 
 def test_limits_follow_the_machine() -> None:
     """They are a multiple of what the run without a fault took."""
-    assert trial_of("hang")._limits(Clean(Observation(), 1.0, 1), 1).timeout == 4.0
+    assert trial_of("hang")._limits(Clean(Observation(), 1.0, 1, []), 1).timeout == 4.0
 
 
 def test_limits_of_requests_that_are_not_hit() -> None:

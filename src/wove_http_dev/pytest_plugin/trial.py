@@ -45,6 +45,8 @@ class Clean(NamedTuple):
     """Seconds that the test's body took."""
     requests: int
     """Requests that the workers received."""
+    workers: list[WorkerSide]
+    """The workers that took part."""
 
 
 class Chosen(NamedTuple):
@@ -68,18 +70,26 @@ class Chosen(NamedTuple):
         return not self.selector.selects
 
 
+class _Joined(NamedTuple):
+    """A worker, and what was known of it when it joined a run."""
+
+    worker: WorkerSide
+    received: int
+    """Requests that it had received."""
+    resets: int
+    """How often it had been reset."""
+
+
 class Trial:
     """One run of a test; without ``chosen`` the clean one. Fixtures let their workers join it."""
 
     def __init__(self, observer: Observer, chosen: Chosen | None = None) -> None:
         self.faulted = chosen is not None
-        self.workers: list[WorkerSide] = []
         self.own_limits: dict[str, TimeLimits] = {}
         """The limits of environments for which the test itself set one."""
         self._observer = observer
         self._chosen = chosen
-        self._before: list[int] = []
-        self._resets: list[int] = []
+        self._joined: list[_Joined] = []
         self._injections: list[tuple[WorkerSide, Injection]] = []
 
     def join(self, worker: ClientSide, *, own_limits: bool = False) -> None:
@@ -87,26 +97,31 @@ class Trial:
         several workers the fault is on each."""
         if not isinstance(worker, WorkerSide) or worker in self.workers:
             return
-        self.workers.append(worker)
-        self._before.append(_received(worker))
-        self._resets.append(worker._resets)
+        self._joined.append(_Joined(worker, len(worker.exchanges), worker._resets))
         self._observer.watch(worker)
         if own_limits:
             limits = [worker.options.timeout, worker.options.delivery_timeout]
             self.own_limits[worker.environment] = TimeLimits(*(each or 0.0 for each in limits))
         if self._chosen is not None and worker.why_not(self._chosen.fault) is None:
-            self._injections.append((worker, worker._inject_in_background(*self._chosen[1:])))
+            fault, selector = self._chosen.fault, self._chosen.selector
+            self._injections.append((worker, worker._inject_in_background(fault, selector)))
+
+    @property
+    def workers(self) -> list[WorkerSide]:
+        """The workers in this run."""
+        return [joined.worker for joined in self._joined]
 
     @property
     def requests(self) -> int:
         """The number of requests that the workers have received in this run."""
-        counts = zip(self.workers, self._before, strict=True)
-        return sum(max(_received(worker) - before, 0) for worker, before in counts)
+        return sum(
+            max(len(joined.worker.exchanges) - joined.received, 0) for joined in self._joined
+        )
 
     @property
     def was_reset(self) -> bool:
         """Whether the test has reset a worker, which removes every fault from it."""
-        return [worker._resets for worker in self.workers] != self._resets
+        return any(joined.worker._resets != joined.resets for joined in self._joined)
 
     @contextmanager
     def in_force(self, clean: Clean, interruption: Interruption, *, longer: int) -> Iterator[None]:
@@ -173,7 +188,3 @@ class Trial:
         for worker in self.workers:
             if isinstance(worker, HttpWorker):
                 worker._revive()
-
-
-def _received(worker: WorkerSide) -> int:
-    return len(worker.exchanges)

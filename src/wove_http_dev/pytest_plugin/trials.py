@@ -46,10 +46,10 @@ class Trials:
         Fixtures of a wider scope than a function are kept for the runs with faults.
         """
         test = _Test(item)
-        clean, why, workers = self._run_clean(test)
-        if clean is None:
-            if why:
-                send(not_tried=why)
+        clean = self._run_clean(test)
+        if not isinstance(clean, Clean):
+            if clean:
+                send(not_tried=clean)
             call_and_report(item, "teardown", nextitem=_next(item, nextitem))
             test.forget()
             return
@@ -59,7 +59,7 @@ class Trials:
             if report.failed:
                 send(not_tried="fails without a fault, at teardown")
             else:
-                self._try_all(test, clean, workers, send)
+                self._try_all(test, clean, send)
         finally:
             test.forget()
             late = _tear_down_wider(item, nextitem)
@@ -67,7 +67,7 @@ class Trials:
             if late.failed and report.failed:
                 item.ihook.pytest_runtest_logreport(report=report)
 
-    def _run_clean(self, test: _Test) -> tuple[Clean | None, str, list[Any]]:
+    def _run_clean(self, test: _Test) -> Clean | str:
         """Run the test's setup and body; report them as pytest does. Returns what was seen, or why
         it is not tried with faults: an empty text if it uses no worker."""
         item = test.item
@@ -79,19 +79,18 @@ class Trials:
                 reports.append(call_and_report(item, "call"))
             requests, was_reset = trial.requests, trial.was_reset
         if not trial.workers:
-            return None, "", []
+            return ""
         if any(report.failed for report in reports):
-            return None, "fails without a fault", []
+            return "fails without a fault"
         if not reports[-1].passed:
-            return None, "is skipped, or expected to fail, without a fault", []
+            return "is skipped, or expected to fail, without a fault"
         if was_reset:
-            return None, "resets its worker, which removes every fault", []
+            return "resets its worker, which removes every fault"
         if not requests:
-            return None, "sends nothing to a worker", []
-        seconds = reports[-1].duration
-        return Clean(observer.observation, seconds, requests), "", trial.workers
+            return "sends nothing to a worker"
+        return Clean(observer.observation, reports[-1].duration, requests, trial.workers)
 
-    def _try_all(self, test: _Test, clean: Clean, workers: list[Any], send: Send) -> None:
+    def _try_all(self, test: _Test, clean: Clean, send: Send) -> None:
         # A time limit of pytest-timeout is one for a single run; here a watchdog ends each.
         cancel_timer = getattr(test.item.config.hook, "pytest_timeout_cancel_timer", None)
         if cancel_timer is not None:
@@ -99,7 +98,7 @@ class Trials:
         with Interruption() as interruption:
             for number, chosen in enumerate(self._chosen, 1):
                 self._last = number == len(self._chosen)
-                reasons = [worker.why_not(chosen.fault) for worker in workers]
+                reasons = [worker.why_not(chosen.fault) for worker in clean.workers]
                 if None not in reasons:
                     cell = Cell("skipped", f"cannot apply: {reasons[0]}", 0.0)
                 else:
