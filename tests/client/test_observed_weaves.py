@@ -29,9 +29,6 @@ class Seen(WeaveObserver):
     def attempt_ended(self, weave: ObservedWeave, attempt: Attempt) -> None:
         self.log.append(attempt.task)
 
-    def weave_ended(self, weave: ObservedWeave) -> None:
-        self.log.append("ended")
-
 
 @pytest.fixture
 def seen() -> Iterator[Seen]:
@@ -52,7 +49,7 @@ def test_one_weave(seen: Seen, configured: HttpWorker) -> None:
     """A sync weave is one weave, with its task, attempt and times."""
     assert weave_one(7) == 7
     (one,) = seen.weaves
-    assert seen.log == ["begun", "task", "ended"]
+    assert seen.log == ["begun", "task"]
     assert (one.names, one.outcomes["task"].value, one.error) == (("task",), 7, None)
     assert one.attempts[0].environment == "workers"
     assert one.ended is not None

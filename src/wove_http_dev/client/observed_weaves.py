@@ -66,9 +66,6 @@ class WeaveObserver:
     def attempt_ended(self, weave: ObservedWeave, attempt: Attempt) -> None:
         """Called when Wove has the outcome of ``attempt``, before the application has it."""
 
-    def weave_ended(self, weave: ObservedWeave) -> None:
-        """Called when ``weave`` has ended, before the application goes on."""
-
 
 _lock = threading.RLock()
 _observers: list[WeaveObserver] = []
@@ -209,8 +206,6 @@ def _end(context: Any, weave: ObservedWeave) -> None:
         weave.outcomes[name] = outcome
     with _lock:
         _open.pop(id(context), None)
-    for observer in list(_observers):
-        observer.weave_ended(weave)
 
 
 def _weave_of(runtime: Any) -> tuple[Any, ObservedWeave | None]:
