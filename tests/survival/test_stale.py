@@ -133,6 +133,25 @@ def check_cached_other() -> None:
     overview()
 
 
+class Connection:
+    """An object of the application without data of a task."""
+
+
+POOL = [Connection()]
+
+
+def check_pooled() -> None:
+    """An object of a pool, which a function returns whether its check succeeds or not."""
+
+    def connection() -> Connection:
+        found = POOL[0]
+        with contextlib.suppress(*FAILURES):
+            remote("ping", None)
+        return found
+
+    assert connection() is POOL[0]
+
+
 class Service:
     """An object of the application, which keeps what it got."""
 
@@ -222,6 +241,7 @@ def check_optional() -> None:
         check_computed_truth,
         check_joined,
         check_cached_other,
+        check_pooled,
         check_self,
         check_constant,
     ],

@@ -71,6 +71,7 @@ class History:
             if call.returned
             and has_identity(call.value)
             and not (call.is_argument or call.is_global)
+            and not _had_before(call, observation.callers)
         ]
         self._size += len(observation.delivered) + len(answers)
         if self._size <= HISTORY_LIMIT:
@@ -238,6 +239,13 @@ class Observer(WeaveObserver):
                 if id(each) not in shared:
                     self.observation.delivered[id(each)] = (each, attempt.task)
         return reason
+
+
+def _had_before(call: Call, callers: Mapping[ObservedWeave, list[Caller]]) -> bool:
+    """Whether a variable had the value that ``call`` returned before its first weave began, as that
+    of an object from a pool: no task gave it."""
+    around = callers.get(call.weaves[0], ()) if call.weaves else ()
+    return any(call.value is each for caller in around for each in caller.variables)
 
 
 def _difference(run: Run | None, value: Any) -> tuple[str, Any]:
