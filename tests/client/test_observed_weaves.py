@@ -98,6 +98,21 @@ def test_each_attempt(seen: Seen, configured: HttpWorker) -> None:
     assert one.retries == {"task": 2}
 
 
+def test_what_was_sent(seen: Seen, configured: HttpWorker) -> None:
+    """The same work has the same hash, work with other arguments another one."""
+    for value in (7, 7, 8):
+        weave_one(value)
+    first, second, third = (each.sent["task"] for each in seen.weaves)
+    assert first == second
+    assert first.isdisjoint(third)
+
+
+def test_nothing_was_sent(seen: Seen) -> None:
+    """A task of this process is sent to no worker service."""
+    weave_one(7, None)
+    assert seen.weaves[0].sent == {}
+
+
 def test_merged_task(seen: Seen, configured: HttpWorker) -> None:
     """A task of merge() is an attempt of the weave, with its retries."""
 

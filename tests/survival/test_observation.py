@@ -61,7 +61,7 @@ def test_isolated_worker() -> None:
         observer.watch(worker)
         weave_one([1.5])
     assert executions(observer.observation) == [("task", 1)]
-    assert [task for _, task in observer.observation.delivered.values()] == ["task"] * 2
+    assert [each.task for each in observer.observation.delivered.values()] == ["task"] * 2
 
 
 def test_equal_arguments(configured: HttpWorker) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import itertools
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -133,6 +134,25 @@ def check_cached_other() -> None:
     overview()
 
 
+@functools.lru_cache
+def euro() -> dict[str, float]:
+    """The result of a task for one argument, which a cache keeps."""
+    found: dict[str, float] = remote("rate", {"EUR": 1.17})
+    return found
+
+
+def check_cached_namesake() -> None:
+    """The result of a task that a cache keeps, beside one of its name that failed."""
+
+    def overview() -> Any:
+        rates = [euro()]
+        with contextlib.suppress(*FAILURES):
+            rates.append(remote("rate", {"NOK": 11.8}))
+        return {"rates": rates}
+
+    overview()
+
+
 class Connection:
     """An object of the application without data of a task."""
 
@@ -252,6 +272,18 @@ def test_nothing_wrong(verdict: Callable[..., Cell], check: Check, fault: str) -
     assert cell.verdict in ("survived", "handled"), cell
 
 
+def test_namesake_in_a_cache(wove_http_ca: CertificateAuthority) -> None:
+    """A result that a cache keeps is not that of a failed task of its name with other arguments,
+    though an earlier run delivered both."""
+    euro.cache_clear()
+    clean = Tried(wove_http_ca, check_cached_namesake).observation
+    cells = [
+        cell_of(wove_http_ca, check_cached_namesake, fault, clean)
+        for fault in ("status code=503", "refuse-connections")
+    ]
+    assert [cell.verdict for cell in cells] == ["survived", "survived"], cells
+
+
 def check_constant_of_a_coroutine() -> None:
     """A constant that does not depend on the task, which asyncio.run() returns."""
 
@@ -354,6 +386,32 @@ def check_second_step_never_came() -> None:
     assert price() > 0
 
 
+def check_kept_of_namesakes() -> None:
+    """Answers of an earlier call, of which the first task failed and the second never came."""
+
+    def table() -> Any:
+        with contextlib.suppress(*FAILURES):
+            for currency, rate in {"EUR": 1.17, "NOK": 11.8}.items():
+                CACHE[currency] = remote("rate", {currency: rate})
+        return [*CACHE.values()]
+
+    assert len(table()) == 2
+
+
+NUMBERS = itertools.count()
+
+
+def check_kept_of_other_work() -> None:
+    """An answer of an earlier call, though no two calls send the same."""
+
+    def rate() -> Any:
+        with contextlib.suppress(*FAILURES):
+            CACHE["EUR"] = remote("rate", {"EUR": 1.17, "request": next(NUMBERS)})
+        return {"rate": CACHE["EUR"]}
+
+    assert rate()["rate"]["EUR"] == 1.17
+
+
 TABLE = {"EUR": {"rate": 1.0}}
 
 
@@ -409,6 +467,8 @@ def test_default_of_several_runs(wove_http_ca: CertificateAuthority, check: Chec
     [
         check_kept_in_an_object,
         check_global,
+        check_kept_of_namesakes,
+        check_kept_of_other_work,
         check_second_step_never_came,
         check_kept_in_a_coroutine,
     ],

@@ -3,16 +3,19 @@ with, and which exception left it."""
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any
 
 from wove_http_dev.client.restore import restored_by
+from wove_http_dev.client.wove_config import sends_over_http
+from wove_http_dev.protocol.frames import dumps
 from wove_http_dev.weave_outcome import WeaveOutcome, read_outcome
 
 
@@ -44,6 +47,8 @@ class ObservedWeave:
     attempts: list[Attempt] = field(default_factory=list)
     retries: dict[str, int] = field(default_factory=dict)
     """How often Wove repeats each task that was delivered, those of ``merge()`` as well."""
+    sent: dict[str, set[bytes]] = field(default_factory=dict)
+    """By task, hashes of what was sent to worker services: the callable with its arguments."""
     error: BaseException | None = None
     """The exception that left the weave."""
     names: tuple[str, ...] = ()
@@ -141,9 +146,19 @@ def _run_task(original: Callable[..., Any]) -> Callable[..., Any]:
         name, info = words.get("task_name"), words.get("task_info") or {}
         if weave is not None and name is not None and not info.get("seed"):
             weave.retries[name] = max(info.get("retries") or 0, weave.retries.get(name, 0))
+            if sends_over_http(self._environment_definitions.get(info.get("environment"))):
+                weave.sent.setdefault(name, set()).add(_hash(words))
         return await original(self, **words)
 
     return run_task
+
+
+def _hash(words: Mapping[str, Any]) -> bytes:
+    try:
+        payload = dumps((words.get("task_func"), words.get("task_args")))
+    except Exception:  # the executor reports it when it sends them
+        return b""
+    return hashlib.sha256(payload).digest()
 
 
 def _await_result(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,9 +13,9 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 from wove_http_dev.client.restore import restored_by
+from wove_http_dev.client.wove_config import sends_over_http
 
 _lock = threading.RLock()
-_EXECUTORS = ("http", "https")
 
 
 class TimeLimits(NamedTuple):
@@ -35,9 +35,7 @@ def shortened(limits: TimeLimits, kept: Collection[str] = ()) -> Iterator[None]:
     from wove.environment import ExecutorRuntime
 
     def applies(name: Any, definition: Any) -> bool:
-        return isinstance(definition, Mapping) and (
-            definition.get("executor") in _EXECUTORS and name not in kept
-        )
+        return sends_over_http(definition) and name not in kept
 
     def ensure_environment(original: Any) -> Any:
         async def replacement(self: Any, environment_name: str, definition: Any) -> Any:

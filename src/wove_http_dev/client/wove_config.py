@@ -16,6 +16,7 @@ from typing import Any
 
 from wove_http_dev.client.restore import restored_by
 
+_EXECUTORS = ("http", "https")
 _lock = threading.RLock()
 _saved: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
 _depth = 0
@@ -148,6 +149,11 @@ def default_environment() -> str:
     from wove.runtime import runtime
 
     return str(runtime.default_environment)
+
+
+def sends_over_http(definition: Any) -> bool:
+    """Whether a Wove environment of this definition sends its tasks to a worker service."""
+    return isinstance(definition, Mapping) and definition.get("executor") in _EXECUTORS
 
 
 def url_of(name: str) -> str | None:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from wove_http_dev.client.observed_weaves import Attempt, ObservedWeave, WeaveObserver, observed
 from wove_http_dev.client.wove_config import url_of
@@ -53,14 +53,25 @@ class Foreign:
     reason: str
 
 
+class Delivered(NamedTuple):
+    """An object in a result that Wove accepted for a task."""
+
+    value: Any
+    task: str
+    sent: Collection[bytes]
+    """Hashes of what the weave sent for the task, as in :attr:`ObservedWeave.sent`."""
+
+
 @dataclass
 class History:
     """What the runs of one test gave, of limited size."""
 
-    delivered: dict[int, tuple[Any, str]] = field(default_factory=dict)
-    """By ``id``, the objects that Wove delivered, with the name of the task."""
+    delivered: dict[int, Delivered] = field(default_factory=dict)
+    """By ``id``, the objects that Wove delivered."""
     answers: dict[CodeType, list[Call]] = field(default_factory=dict)
     """By function, the calls by the test that made and returned an object."""
+    sent: dict[str, set[bytes]] = field(default_factory=dict)
+    """By task, hashes of what weaves sent in which the task gave a result."""
     _size: int = 0
 
     def add(self, observation: Observation) -> None:
@@ -78,6 +89,10 @@ class History:
             self.delivered.update(observation.delivered)
             for call in answers:
                 self.answers.setdefault(call.code, []).append(call)
+            for weave in observation.weaves:
+                for task, sent in weave.sent.items():
+                    if task in weave.outcomes and weave.outcomes[task].kind == "result":
+                        self.sent.setdefault(task, set()).update(sent)
 
 
 @dataclass
@@ -106,8 +121,8 @@ class Observation:
     """The reports of the workers."""
     history: History = field(default_factory=History)
     """What earlier runs of the test, and this one, gave; all runs of a test share it."""
-    delivered: dict[int, tuple[Any, str]] = field(default_factory=dict)
-    """By ``id``, the objects that this run delivered, with the task."""
+    delivered: dict[int, Delivered] = field(default_factory=dict)
+    """By ``id``, the objects that this run delivered."""
 
 
 class Observer(WeaveObserver):
@@ -210,7 +225,7 @@ class Observer(WeaveObserver):
         worker = self._worker_of(attempt.environment)
         if worker is None:
             return
-        reason = self._compare(worker, attempt)
+        reason = self._compare(worker, attempt, weave.sent.get(attempt.task, ()))
         if reason:
             with self._lock:
                 self.observation.foreign.append(Foreign(attempt.task, reason))
@@ -225,9 +240,9 @@ class Observer(WeaveObserver):
                 return worker
         return None
 
-    def _compare(self, worker: WorkerSide, attempt: Attempt) -> str:
-        """Note the objects that ``attempt`` delivers, before the application gets them. Return why
-        they are not what its run gave; empty if they are."""
+    def _compare(self, worker: WorkerSide, attempt: Attempt, sent: Collection[bytes]) -> str:
+        """Note the objects that ``attempt`` delivers for what was ``sent``, before the application
+        gets them. Return why they are not what its run gave; empty if they are."""
         run = self._workers[worker].by_id.get(attempt.run_id)
         if run is None or run.state not in FINISHED:
             worker._host.flush_journal()  # the journal of an isolated worker follows its replies
@@ -237,7 +252,7 @@ class Observer(WeaveObserver):
         with self._lock:
             for each in parts(attempt.value):
                 if id(each) not in shared:
-                    self.observation.delivered[id(each)] = (each, attempt.task)
+                    self.observation.delivered[id(each)] = Delivered(each, attempt.task, sent)
         return reason
 
 

@@ -15,7 +15,7 @@ from wove_http_dev.client.observed_weaves import ObservedWeave
 from wove_http_dev.exception_text import is_users
 from wove_http_dev.survival.hidden import handles_alike, hiding_handler
 from wove_http_dev.survival.identity import attributes_of, has_identity, parts, same_value
-from wove_http_dev.survival.observation import Observation
+from wove_http_dev.survival.observation import Delivered, Observation
 from wove_http_dev.survival.returned import Call, Caller
 
 _T = TypeVar("_T")
@@ -69,10 +69,21 @@ def _old_part(call: Call, failed: set[str], observation: Observation) -> str | N
     if call.is_argument:  # as ``return self``: what it holds is no answer
         return None
     for each in parts(call.value, attributes=not call.is_global):
-        old, task = observation.history.delivered.get(id(each), (None, ""))
-        if old is each and task in failed and id(each) not in observation.delivered:
-            return task
+        old = observation.history.delivered.get(id(each))
+        if old is None or old.value is not each or id(each) in observation.delivered:
+            continue
+        if old.task in failed and not _is_namesake(old, call, observation):
+            return old.task
     return None
+
+
+def _is_namesake(old: Delivered, call: Call, observation: Observation) -> bool:
+    """Whether ``old`` is a result of another task with the name of the one that failed in ``call``:
+    other code or arguments were sent for it, and those that failed gave a result in another run.
+    (Without such a result they may be the same task with a new argument, such as the time.)"""
+    sent = {each for weave in call.weaves for each in weave.sent.get(old.task, ())}
+    known = observation.history.sent.get(old.task, set())
+    return bool(sent) and sent <= known and sent.isdisjoint(old.sent)
 
 
 def _earlier_answers(call: Call, failed: set[str], observation: Observation) -> list[Call]:
