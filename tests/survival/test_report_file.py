@@ -10,6 +10,7 @@ import pytest
 
 from tests.survival.matrices import TEST, large_matrix, matrix_of
 from wove_http_dev.errors import UsageError
+from wove_http_dev.pytest_plugin.settings import FAULTS_REPORT, OPTIONS
 from wove_http_dev.survival.report_file import FORMS, report_path, write_report
 
 FLAG = "--wove-http-faults-report"
@@ -103,3 +104,9 @@ def test_directory_that_is_gone(tmp_path: Path) -> None:
 
 def test_every_form_has_a_suffix() -> None:
     assert sorted(FORMS) == [".html", ".json", ".md"]
+
+
+def test_the_help_names_every_suffix() -> None:
+    """The help of the option, which does not import the forms, names each."""
+    shown = OPTIONS[FAULTS_REPORT]["help"]
+    assert [suffix for suffix in FORMS if suffix not in shown] == []

@@ -9,14 +9,11 @@ import pytest
 from wove_http_dev.pytest_plugin.settings import (
     CONTROL,
     FAULTS,
-    FAULTS_EXCLUDE,
-    FAULTS_REPORT,
     FAULTS_STRICT,
     LISTS,
     REMOTE_OPTIONS,
-    SEED,
     URL,
-    add_ini_options,
+    add_options,
     is_remote,
     seed,
     setting,
@@ -42,75 +39,8 @@ SIDE_LIMIT = 300
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the ``--wove-http-…`` options."""
-    group = parser.getgroup("wove-http", "Wove http/https worker")
-    group.addoption(
-        URL,
-        metavar="URL",
-        help="run the tests against the worker service at URL instead of starting workers",
-    )
-    for kind, what in (("secret", "signing secret"), ("bearer", "bearer token")):
-        group.addoption(
-            f"--wove-http-{kind}-env",
-            metavar="NAME",
-            help=f"environment variable that holds that service's {what}",
-        )
-        group.addoption(
-            f"--wove-http-{kind}-file",
-            metavar="FILE",
-            help=f"file that holds nothing but that service's {what}",
-        )
-    group.addoption(
-        "--wove-http-ca-file", metavar="FILE", help="CA certificate of that service, PEM"
-    )
-    group.addoption(
-        CONTROL,
-        metavar="URL",
-        help="control API of that service, if it is wove-http-dev serve: inject(), runs, … then"
-        " work as well (without --wove-http-url: the service of that API)",
-    )
-    group.addoption(
-        f"{CONTROL}-token-env",
-        metavar="NAME",
-        help="environment variable that holds the token of the control API",
-    )
-    group.addoption(
-        f"{CONTROL}-token-file",
-        metavar="FILE",
-        help="file that holds nothing but the token of the control API",
-    )
-    group.addoption(
-        SEED,
-        metavar="N",
-        type=int,
-        help="seed of the random decisions of faults with probability= (default: 0)",
-    )
-    group.addoption(
-        FAULTS,
-        action="append",
-        metavar="FAULT",
-        help="run each test that uses a worker once more per fault, and show which it survives:"
-        " all, a family, a name, or 'NAME field=value'; may be repeated",
-    )
-    group.addoption(
-        FAULTS_EXCLUDE,
-        action="append",
-        metavar="FAULT",
-        help=f"a fault, or a family, to leave out of {FAULTS}; may be repeated",
-    )
-    group.addoption(
-        FAULTS_REPORT,
-        action="append",
-        metavar="FILE",
-        help=f"write the result of {FAULTS} to FILE: .md, .html or .json; may be repeated",
-    )
-    group.addoption(
-        FAULTS_STRICT,
-        action="store_true",
-        default=None,
-        help=f"with {FAULTS}: a test that a fault makes fail is a failure too, however it ended",
-    )
-    add_ini_options(parser)
+    """Add the ``--wove-http-…`` options and their ini options."""
+    add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 CREDENTIALS = (
@@ -23,18 +26,68 @@ LISTS = (FAULTS, FAULTS_EXCLUDE, FAULTS_REPORT)
 """Options that may be given several times."""
 
 
+def _text(metavar: str, what: str) -> dict[str, Any]:
+    return {"metavar": metavar, "help": what}
+
+
+def _list(metavar: str, what: str) -> dict[str, Any]:
+    return {"metavar": metavar, "help": f"{what}; may be repeated", "action": "append"}
+
+
+_HOLDS = "environment variable that holds", "file that holds nothing but"
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    URL: _text(
+        "URL", "run the tests against the worker service at URL instead of starting workers"
+    ),
+    "--wove-http-secret-env": _text("NAME", f"{_HOLDS[0]} that service's signing secret"),
+    "--wove-http-secret-file": _text("FILE", f"{_HOLDS[1]} that service's signing secret"),
+    "--wove-http-bearer-env": _text("NAME", f"{_HOLDS[0]} that service's bearer token"),
+    "--wove-http-bearer-file": _text("FILE", f"{_HOLDS[1]} that service's bearer token"),
+    "--wove-http-ca-file": _text("FILE", "CA certificate of that service, PEM"),
+    CONTROL: _text(
+        "URL",
+        "control API of that service, if it is wove-http-dev serve: inject(), runs, … then"
+        " work as well (without --wove-http-url: the service of that API)",
+    ),
+    f"{CONTROL}-token-env": _text("NAME", f"{_HOLDS[0]} the token of the control API"),
+    f"{CONTROL}-token-file": _text("FILE", f"{_HOLDS[1]} the token of the control API"),
+    SEED: {
+        **_text("N", "seed of random decisions and of drawn durations of faults (default: 0)"),
+        "type": int,
+    },
+    FAULTS: _list(
+        "FAULT",
+        "run each test that uses a worker once more per fault, and show which it survives:"
+        " all, a family, a name, or 'NAME field=value'",
+    ),
+    FAULTS_EXCLUDE: _list("FAULT", f"a fault, or a family, to leave out of {FAULTS}"),
+    FAULTS_REPORT: _list(
+        "FILE", f"write the result of {FAULTS} to FILE, whose name ends in .md, .html or .json"
+    ),
+    FAULTS_STRICT: {
+        "action": "store_true",
+        "default": None,
+        "help": f"with {FAULTS}: a test that a fault makes fail is a failure too, however it ended",
+    },
+}
+"""Every option, with the keywords of ``addoption()``."""
+_INI_TYPES = {"append": "linelist", "store_true": "bool"}
+
+
 def ini_name(flag: str) -> str:
     """Return the name of the ini option that gives the default of ``flag``."""
     return flag.lstrip("-").replace("-", "_")
 
 
-def add_ini_options(parser: pytest.Parser) -> None:
-    """Add the ini options. None is for a secret itself: an ini file is in version control."""
-    for flag in (*REMOTE_OPTIONS, SEED):
-        parser.addini(ini_name(flag), f"default of {flag}")
-    for flag in LISTS:
-        parser.addini(ini_name(flag), f"default of {flag}, one on a line", type="linelist")
-    parser.addini(ini_name(FAULTS_STRICT), f"default of {FAULTS_STRICT}", type="bool")
+def add_options(parser: pytest.Parser) -> None:
+    """Add the command line options, and an ini option for each. None is for a secret itself: an
+    ini file is in version control."""
+    group = parser.getgroup("wove-http", "Wove http/https worker")
+    for flag, words in OPTIONS.items():
+        group.addoption(flag, **words)
+        kind: Any = _INI_TYPES.get(words.get("action", ""))
+        one_each = ", one on a line" if kind == "linelist" else ""
+        parser.addini(ini_name(flag), f"default of {flag}{one_each}", type=kind)
 
 
 def setting(config: pytest.Config, flag: str) -> str | None:
