@@ -46,6 +46,10 @@ REQUEST: dict[str, Any] = {
     "seconds": None,
 }
 FAULTS = ["slow-response", "truncated-body"]
+DRAWN: dict[str, Any] = {
+    "faults": ["slow-response"],
+    "drawn": {"slow-response delay=lognormal(median=0.2,sigma=1)": [0.134]},
+}
 
 
 def line(entry: dict[str, Any], *, encoding: str = "utf-8", **changes: Any) -> str:
@@ -90,6 +94,11 @@ def test_stub() -> None:
 def test_faults() -> None:
     """Faults are named at the end."""
     assert line(ENDED, faults=FAULTS).endswith("  [fault: slow-response, truncated-body]")
+
+
+def test_drawn() -> None:
+    """The number that was drawn for a fault is named."""
+    assert line(ENDED, **DRAWN).endswith("(median=0.2,sigma=1) → 0.134 s]")
 
 
 def test_refused() -> None:
@@ -206,6 +215,11 @@ def test_place_beside_a_long_error() -> None:
 def test_time_beside_long_texts() -> None:
     """Long texts do not hide the time."""
     assert line({**ENDED, **LONG["both"]}).endswith("  57.0 ms")
+
+
+def test_drawn_beside_long_texts() -> None:
+    """Long texts do not hide the number that was drawn for a fault."""
+    assert line({**ENDED, **LONG["both"], **DRAWN}).endswith("→ 0.134 s]")
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\x1b[2Jb", "a\u202eb", "a\rb"], ids=ascii)

@@ -65,11 +65,13 @@ class TextLines:
         word, style = _WORDS[entry.get("state") or entry["event"]]
         name = self._name(entry)
         head = f"{word:<10} {name}  " if name else f"{word:<10} "
-        tail = cut(
-            "  ".join(["", *(self._shown(note) for note in _notes(entry))]), self._width // 3
-        )
-        room = self._width - _CLOCK_WIDTH - columns(head) - columns(tail)
-        text = f"{head}{self._middle(entry, room)}".rstrip()
+        notes = "  ".join(["", *(self._shown(note) for note in _notes(entry))])
+        given, outcome = (self._shown(text) for text in _texts(entry))
+        room = self._width - _CLOCK_WIDTH - columns(head)
+        # The notes may have what the texts leave, and the texts leave all but a third of the line.
+        left = room - min(columns(given) + columns(outcome) + len(" -> "), self._width // 3)
+        tail = cut(notes, max(left, self._width // 3))
+        text = f"{head}{_joined(given, outcome, room - columns(tail))}".rstrip()
         clock = f"{time_of_day(entry['time'])}  "
         if not self._color:
             return f"{clock}{text}{tail}"
@@ -90,13 +92,14 @@ class TextLines:
     def _cut_name(self, name: str) -> str:
         return cut(self._shown(name), min(_NAME_WIDTH, self._width // 3))
 
-    def _middle(self, entry: Entry, room: int) -> str:
-        given, outcome = (self._shown(text) for text in _texts(entry))
-        if given and outcome:
-            given = cut(given, max(room // 3, room - columns(outcome) - 4))
-            outcome = cut(outcome, room - columns(given) - 4)
-            return f"{given} -> {outcome}"
-        return cut(given or (outcome and f"-> {outcome}"), room)
+
+def _joined(given: str, outcome: str, room: int) -> str:
+    """Return ``given -> outcome``, cut to ``room`` columns."""
+    if given and outcome:
+        given = cut(given, max(room // 3, room - columns(outcome) - 4))
+        outcome = cut(outcome, room - columns(given) - 4)
+        return f"{given} -> {outcome}"
+    return cut(given or (outcome and f"-> {outcome}"), room)
 
 
 def _texts(entry: Entry) -> tuple[str, str]:
@@ -131,7 +134,7 @@ def _stopping(runs: Sequence[Entry]) -> str:
 
 
 def _notes(entry: Entry) -> list[str]:
-    """Return what stands at the end of the line, and is never cut for a long text."""
+    """Return what stands at the end of the line: a long text before it is cut first."""
     notes = [f"({entry['error_place']})"] if entry.get("error_place") else []
     if entry.get("seconds") is not None:
         notes.append(f"{entry['seconds'] * 1000:.1f} ms")
