@@ -539,7 +539,9 @@ def test_body_that_stopped_makes_room(make_worker: MakeWorker, tls: bool) -> Non
     worker = make_worker(tls=tls, limits=limits)
     with arriving(worker):
         assert send_one(worker, signed_bytes(worker, PADDED)).result == 42
-        worker.journal.wait(lambda: len(worker.exchanges) >= 2, TIMEOUT, "the end of a body")
+        worker.journal.wait(
+            lambda: len(worker.journal.exchanges) >= 2, TIMEOUT, "the end of a body"
+        )
     (ended,) = [each for each in worker.exchanges if each.kind == "connection"]
     assert (ended.code, ended.violation) == ("connection-evicted", False)
 

@@ -249,7 +249,7 @@ def test_evicted_connection_is_in_the_journal(make_worker: MakeWorker) -> None:
     with closing_all() as sockets:
         sockets += [begun(worker), begun(worker)]
         served(worker)
-        worker.journal.wait(lambda: len(worker.exchanges) >= 2, TIMEOUT, "an eviction")
+        worker.journal.wait(lambda: len(worker.journal.exchanges) >= 2, TIMEOUT, "an eviction")
         (evicted,) = [each for each in worker.exchanges if each.kind == "connection"]
     assert (evicted.code, evicted.status, evicted.violation) == ("connection-evicted", None, False)
 

@@ -102,7 +102,7 @@ def test_unread_reply_is_recorded(
     worker = make_worker(tls=tls, limits=SMALL)
     with unread(worker, stalled):
         send_one(worker, signed_bytes(worker, run_frame(large)))
-        worker.journal.wait(lambda: bool(worker.exchanges[0].code), TIMEOUT, "an end")
+        worker.journal.wait(lambda: bool(worker.journal.exchanges[0].code), TIMEOUT, "an end")
     ended = worker.exchanges[0]
     assert (ended.code, ended.violation) == ("connection-evicted", False)
 
