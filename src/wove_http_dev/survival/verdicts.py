@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from wove_http_dev.client.observed_weaves import ObservedWeave
 from wove_http_dev.exception_text import message_of
@@ -77,22 +77,12 @@ def judge(
     if observation.stuck:
         hung = _hung(observation)
         return _cell("hung", hung.detail, observation, hung.customer)
-    ran_twice = list(_ran_twice(fault, observation, clean))
-    of_application: dict[Verdict, Iterable[Finding]] = {
-        "wrong": [*trusted_cancellations(observation, clean), *stale_answers(observation)],
-        "escaped": hidden_exceptions(observation),
-        "ran-twice": [finding for repeated, finding in ran_twice if repeated],
-    }
-    of_wove: dict[Verdict, list[Finding]] = {
-        "wrong": _foreign(observation, clean),
-        "escaped": _escaped(observation, test_error),
-        "ran-twice": [finding for repeated, finding in ran_twice if not repeated],
-    }
+    of_application, of_wove = _findings(fault, observation, clean, test_error)
     reason = fault.why_uncontained(wove_version)
     for verdict in FAILING:
-        findings = [*of_application.get(verdict, ())]
+        findings = of_application.get(verdict, [])
         if reason is None:
-            findings = [*of_wove.get(verdict, ()), *findings]
+            findings = [*of_wove.get(verdict, []), *findings]
         if findings:
             return _cell(verdict, findings[0].detail, observation, findings[0].customer)
     if reason is not None and (any(of_wove.values()) or _left_a_weave(test_error, observation)):
@@ -101,6 +91,28 @@ def judge(
     if test_error is None:
         return _cell("survived", _survived(observation), observation)
     return _cell("handled", _named(test_error), observation)
+
+
+_Findings: TypeAlias = dict[Verdict, list[Finding]]
+
+
+def _findings(
+    fault: Fault, observation: Observation, clean: Observation, test_error: BaseException | None
+) -> tuple[_Findings, _Findings]:
+    """Return what the application did wrong, and what Wove did, each by verdict. The arguments are
+    those of :func:`judge`."""
+    ran_twice = list(_ran_twice(fault, observation, clean))
+    of_application: _Findings = {
+        "wrong": [*trusted_cancellations(observation, clean), *stale_answers(observation)],
+        "escaped": list(hidden_exceptions(observation)),
+        "ran-twice": [finding for repeated, finding in ran_twice if repeated],
+    }
+    of_wove: _Findings = {
+        "wrong": _foreign(observation, clean),
+        "escaped": _escaped(observation, test_error),
+        "ran-twice": [finding for repeated, finding in ran_twice if not repeated],
+    }
+    return of_application, of_wove
 
 
 def _cell(verdict: Verdict, detail: str, observation: Observation, customer: str = "") -> Cell:
