@@ -13,7 +13,7 @@ import pytest
 from wove import weave
 from wove.environment import HttpEnvironmentExecutor
 
-from tests.support import MakeWorker, answer, lasting, run_frame, signed_request
+from tests.support import TIMEOUT, MakeWorker, answer, lasting, run_frame, signed_request
 from wove_http_dev.errors import UsageError, WaitTimeoutError
 from wove_http_dev.orders.order import Order
 from wove_http_dev.worker import HttpWorker
@@ -313,6 +313,25 @@ class TestMessages:
         """A report says why a run is held."""
         with (
             pytest.raises(WaitTimeoutError, match=r"held by order\(.*: its turn comes when"),
+            wove_http_worker.order("render", (1, 0), timeout=0.05),
+        ):
+            convert([0, 1], workers=1)
+
+    def test_a_report_locks_nothing(
+        self,
+        wove_http_worker: HttpWorker,
+        pool: ThreadPoolExecutor,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """While the report of a stall is made, other threads can ask for the runs that are held."""
+
+        def held() -> str:
+            runs = pool.submit(lambda: wove_http_worker.gates[0].runs)
+            return f"held: {len(runs.result(TIMEOUT))}"
+
+        monkeypatch.setattr(wove_http_worker.journal, "explain", held)
+        with (
+            pytest.raises(WaitTimeoutError, match="held: 1"),
             wove_http_worker.order("render", (1, 0), timeout=0.05),
         ):
             convert([0, 1], workers=1)

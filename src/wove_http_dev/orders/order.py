@@ -93,9 +93,7 @@ class Order(FrameListener):
         self._stalled = ""
         self._gate = _OrderGate(state.journal, self)
         self._changed = self._gate._changed
-        self._thread = threading.Thread(
-            target=self._release_in_order, name="wove-http-dev-order", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, name="wove-http-dev-order", daemon=True)
         self._stack = ExitStack()
         self.entered = False
         """Whether the order was put in force."""
@@ -228,7 +226,17 @@ class Order(FrameListener):
 
     # In a thread of its own
 
-    def _release_in_order(self) -> None:
+    def _run(self) -> None:
+        stall = self._release_in_order()
+        if stall:
+            report = self._state.journal.explain()  # without the lock, which other threads need
+            with self._changed:
+                self._stalled = f"{stall}\n{report}"
+                self._gate._release()
+
+    def _release_in_order(self) -> str:
+        """Release each run when its turn has come, until the block ends. Returns why no run can be
+        released within the time limit; empty if the block has ended."""
         with self._changed:
             while not self._over:
                 self._release_others()
@@ -238,9 +246,8 @@ class Order(FrameListener):
                 running = item is not None and item.released == item.run_id
                 waits = bool(self._gate._parked) and not running
                 if not self._changed.wait(self._timeout if waits else None):
-                    self._stalled = self._stall(item)
-                    self._gate._release()
-                    return
+                    return self._stall(item)
+        return ""
 
     def _next(self) -> _Item | None:
         """Return the item whose turn it is; ``None`` if it was not sent yet, or there is none."""
@@ -283,7 +290,7 @@ class Order(FrameListener):
             " were sent waited for it, so all were released. Perhaps there are fewer items than"
             f" before, or a run needs the result of another, or more than {requests_at_once()}"
             " (Wove's requests in flight here), or than the task's own limit, would have to wait at"
-            f" once\n{self._state.journal.explain()}"
+            " once"
         )
 
 
