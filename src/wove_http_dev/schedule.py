@@ -23,7 +23,8 @@ Entry = str | Fault | tuple[Fault, Mapping[str, Any]]
 """One injection: a text (``"status code=503 task=charge times=1"``), a fault, or a fault and the
 keywords of ``inject()`` that select its requests."""
 PATIENCE = 2.0
-"""How often a worker's ``timeout`` one stall may last: longer than a client waits that keeps it."""
+"""How long one stall lasts at most, in multiples of the worker's ``timeout``: the client gives up
+before that."""
 WITHOUT_TIMEOUT = 10.0
 """Seconds that count as the ``timeout`` of a worker that has none."""
 
@@ -128,8 +129,7 @@ def _written(fault: Fault, selector: Selector) -> str:
     with suppress(UsageError):  # a fault that is not in the catalogue
         if _read(text) == (fault, selector):
             return repr(text)
-    default = Selector()
-    words = {word: v for word, v in vars(selector).items() if v != getattr(default, word)}
+    words = selector.given
     return f"({fault!r}, {words!r})" if words else repr(fault)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.fault import Fault
@@ -76,6 +77,12 @@ class Selector:
         if claim.initial_value and not self.initial_values:
             return f"{task!r} is one of Wove's own initial values"
         return None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The fields that are not the default, as keywords of ``inject()``."""
+        default = Selector()
+        return {word: v for word, v in vars(self).items() if v != getattr(default, word)}
 
     @property
     def selects(self) -> bool:

@@ -126,7 +126,7 @@ def read_injection(
                 f"a fault is an instance or a string, not {fault!r}{_named(instances)}"
             )
         instances.append(fault)
-    _merge(selection, _given(Selector(**words)))
+    _merge(selection, Selector(**words).given)
     return tuple(instances), Selector(**selection)
 
 
@@ -194,11 +194,6 @@ def _shell_words(text: str) -> list[str]:
     if not words:
         raise UsageError("an empty fault; say NAME field=value …")
     return words
-
-
-def _given(selector: Selector) -> dict[str, Any]:
-    default = Selector()
-    return {word: v for word, v in vars(selector).items() if v != getattr(default, word)}
 
 
 def _merge(selection: dict[str, Any], given: Mapping[str, Any]) -> None:
