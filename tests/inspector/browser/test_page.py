@@ -91,11 +91,17 @@ def test_a_fault_that_is_switched_on_hits_the_next_weave(
     assert served.worker.runs["convert"].last.faults == ["status"]
 
 
-def test_a_fault_is_made_with_its_fields_and_selectors(page: Page, served: ServedPage) -> None:
+def slow_response(page: Page, delay: str) -> Any:
+    """The card of the fault slow-response, open, with ``delay`` in its field."""
     open_view(page, "Faults")
     page.get_by_text("slow-response", exact=True).click()
     card = page.locator(".fault", has=page.get_by_text("slow-response", exact=True))
-    card.get_by_label(re.compile("^delay")).fill("0.25")
+    card.get_by_label(re.compile("^delay")).fill(delay)
+    return card
+
+
+def test_a_fault_is_made_with_its_fields_and_selectors(page: Page, served: ServedPage) -> None:
+    card = slow_response(page, "0.25")
     card.get_by_label("task", exact=True).fill("conv*")
     card.get_by_label("times", exact=True).fill("2")
     card.get_by_role("switch").click()
@@ -108,10 +114,7 @@ def test_a_fault_is_made_with_its_fields_and_selectors(page: Page, served: Serve
 def test_a_delay_is_drawn_from_a_distribution(
     page: Page, served: ServedPage, weave_in_thread: StartWeave
 ) -> None:
-    open_view(page, "Faults")
-    page.get_by_text("slow-response", exact=True).click()
-    card = page.locator(".fault", has=page.get_by_text("slow-response", exact=True))
-    card.get_by_label(re.compile("^delay")).fill("normal(mean=0.001, sd=0.0001)")
+    card = slow_response(page, "normal(mean=0.001, sd=0.0001)")
     card.get_by_role("switch").click()
     expect(card.get_by_role("switch")).to_have_text("on")
     weave_in_thread(lambda: run_weave(convert)).join()
@@ -140,10 +143,7 @@ def test_a_fault_of_the_command_line_is_in_force(page: Page, served: ServedPage)
 
 
 def test_a_wrong_field_says_what_is_allowed(page: Page) -> None:
-    open_view(page, "Faults")
-    page.get_by_text("slow-response", exact=True).click()
-    card = page.locator(".fault", has=page.get_by_text("slow-response", exact=True))
-    card.get_by_label(re.compile("^delay")).fill("-1")
+    card = slow_response(page, "-1")
     card.get_by_role("switch").click()
     expect(page.get_by_role("alert")).to_contain_text("delay")
     expect(card.get_by_role("switch")).to_have_text("off")
