@@ -153,6 +153,22 @@ def check_cached_namesake() -> None:
     overview()
 
 
+def check_cached_namesake_alone() -> None:
+    """The very result that a cache keeps, after one of its name that failed."""
+
+    def base() -> Any:
+        found = euro()
+        with contextlib.suppress(*FAILURES):
+            remote("rate", {"NOK": 11.8})
+        return [found]
+
+    def first() -> Any:
+        (found,) = base()
+        return found
+
+    assert first() is euro()
+
+
 class Connection:
     """An object of the application without data of a task."""
 
@@ -272,13 +288,14 @@ def test_nothing_wrong(verdict: Callable[..., Cell], check: Check, fault: str) -
     assert cell.verdict in ("survived", "handled"), cell
 
 
-def test_namesake_in_a_cache(wove_http_ca: CertificateAuthority) -> None:
+@pytest.mark.parametrize("check", [check_cached_namesake, check_cached_namesake_alone])
+def test_namesake_in_a_cache(wove_http_ca: CertificateAuthority, check: Check) -> None:
     """A result that a cache keeps is not that of a failed task of its name with other arguments,
     though an earlier run delivered both."""
     euro.cache_clear()
-    clean = Tried(wove_http_ca, check_cached_namesake).observation
+    clean = Tried(wove_http_ca, check).observation
     cells = [
-        cell_of(wove_http_ca, check_cached_namesake, fault, clean)
+        cell_of(wove_http_ca, check, fault, clean)
         for fault in ("status code=503", "refuse-connections")
     ]
     assert [cell.verdict for cell in cells] == ["survived", "survived"], cells
@@ -410,6 +427,36 @@ def check_kept_of_other_work() -> None:
         return {"rate": CACHE["EUR"]}
 
     assert rate()["rate"]["EUR"] == 1.17
+
+
+def check_kept_beside_other_work() -> None:
+    """An answer of an earlier call, whose weave has sent something new for another task."""
+
+    def total() -> Any:
+        number, works = next(NUMBERS), "total" not in CACHE
+        with contextlib.suppress(*FAILURES):
+            with weave(environment="workers") as w:
+
+                @w.do
+                def note() -> str:
+                    return f"note {number}"
+
+                @w.do
+                def rate(note: str) -> float:
+                    if not works:
+                        raise LookupError(note)
+                    return 1.5
+
+            CACHE["total"] = [w.result.rate * 2]
+        return CACHE["total"]
+
+    assert total() == [3.0]
+
+
+def test_other_work_that_succeeded(verdict: Callable[..., Cell]) -> None:
+    """What succeeded in the weave of a failed task makes old data no newer."""
+    cell = verdict(check_kept_beside_other_work, "slow-response delay=0.01")
+    assert (cell.verdict, "very object" in cell.detail) == ("wrong", True), cell
 
 
 TABLE = {"EUR": {"rate": 1.0}}

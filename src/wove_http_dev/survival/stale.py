@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Set
 from operator import attrgetter
 from types import CodeType
 from typing import Any, NamedTuple, TypeVar
@@ -54,7 +54,9 @@ def stale_answers(observation: Observation) -> Iterator[Finding]:
                 f" {task!r} gave none",
                 customer,
             )
-        elif any(_is_old(call, each) for each in _earlier_answers(call, failed, observation)):
+        elif any(
+            _is_old(call, each, observation) for each in _earlier_answers(call, failed, observation)
+        ):
             names = ", ".join(sorted(map(repr, failed)))
             yield Finding(
                 f"{call.name}() returned the very object that it returned in an earlier run, though"
@@ -78,12 +80,20 @@ def _old_part(call: Call, failed: set[str], observation: Observation) -> str | N
 
 
 def _is_namesake(old: Delivered, call: Call, observation: Observation) -> bool:
-    """Whether ``old`` is a result of another task with the name of the one that failed in ``call``:
-    other code or arguments were sent for it, and those that failed gave a result in another run.
-    (Without such a result they may be the same task with a new argument, such as the time.)"""
+    """Whether ``old`` is a result of another task with the name of the one that failed in
+    ``call``."""
     sent = {each for weave in call.weaves for each in weave.sent.get(old.task, ())}
-    known = observation.history.sent.get(old.task, set())
-    return bool(sent) and sent <= known and sent.isdisjoint(old.sent)
+    return _is_other(old.task, sent, old.sent, observation)
+
+
+def _is_other(
+    task: str, sent: Set[bytes], before: Collection[bytes], observation: Observation
+) -> bool:
+    """Whether ``sent`` are other calls of ``task`` than those ``before``: they have other code or
+    arguments, and gave a result in some run. (Calls that never did may be the same ones with a new
+    argument, such as the time.)"""
+    known = observation.history.sent.get(task, set())
+    return bool(sent) and sent <= known and sent.isdisjoint(before)
 
 
 def _earlier_answers(call: Call, failed: set[str], observation: Observation) -> list[Call]:
@@ -97,28 +107,40 @@ def _earlier_answers(call: Call, failed: set[str], observation: Observation) -> 
     ]
 
 
-def _is_old(call: Call, earlier: Call) -> bool:
+def _is_old(call: Call, earlier: Call, observation: Observation) -> bool:
     """Whether ``call`` returned the very object that ``earlier``, a call in an earlier run, did."""
     return (
         call.value is earlier.value
         and not call.is_argument
         and not _is_constant(call.value, call.code)
-        and _as_far(call.weaves, earlier.weaves)
+        and _as_far(call.weaves, earlier.weaves, observation)
     )
 
 
-def _as_far(weaves: list[ObservedWeave], clean: list[ObservedWeave]) -> bool:
+def _as_far(
+    weaves: list[ObservedWeave], clean: list[ObservedWeave], observation: Observation
+) -> bool:
     """Whether each weave that ran in ``clean`` before the first one that is broken in ``weaves``
     ran now as well. Where one did not, the application answered from a cache of its own, whatever
     failed."""
-    names = [weave.names for weave in weaves]
-    broken = next((weave.names for weave in weaves if _is_broken(weave)), None)
+    broken = next((weave for weave in weaves if _is_broken(weave)), None)
+    others = [weave.names for weave in weaves if weave is not broken]
     for weave in clean:
-        if weave.names == broken:
+        if broken is not None and _is_like(broken, weave, observation):
             return True
-        if weave.names not in names:
+        if weave.names not in others:
             return False
     return True
+
+
+def _is_like(weave: ObservedWeave, earlier: ObservedWeave, observation: Observation) -> bool:
+    """Whether ``weave`` has the tasks of ``earlier``, and the calls that failed in it are, as far
+    as is known, the same."""
+    return weave.names == earlier.names and not any(
+        _is_other(task, sent, earlier.sent.get(task, ()), observation)
+        for task, sent in weave.sent.items()
+        if task in weave.outcomes and weave.outcomes[task].kind != "result"
+    )
 
 
 def _is_broken(weave: ObservedWeave) -> bool:
