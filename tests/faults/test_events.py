@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from wove import weave
 
 from tests.support import weave_one
 from wove_http_dev import HttpWorker
+from wove_http_dev.faults import ForeignRun
 from wove_http_dev.pytest_plugin import WorkerFactory
+from wove_http_dev.runs.outcome import Outcome
 
 
 def test_a_foreign_run_gets_the_result_of_another(
@@ -55,6 +59,20 @@ def test_a_foreign_run_waits_for_another(wove_http_worker: HttpWorker) -> None:
             return item
 
     assert w.result.same in ([1, 1], [2, 2])
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.01, 0.3])
+def test_a_foreign_run_waits_as_long_as_it_says(seconds: float) -> None:
+    """Where no other run comes, the fault waits for its whole time."""
+    waits = [0.0]
+
+    def wait(rest: float) -> bool:
+        waits.append(rest)
+        return False
+
+    stage: Any = SimpleNamespace(other_runs=[], outcome=Outcome("result"), wait=wait)
+    assert ForeignRun(wait=seconds).on_events([], stage) == []
+    assert sum(waits) == pytest.approx(seconds)
 
 
 def test_plain_json_turns_a_tuple_into_a_list(wove_http_worker: HttpWorker) -> None:

@@ -187,9 +187,9 @@ class ForeignRun(_EventsFault):
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
         # Tasks that a weave starts at once arrive a moment apart.
-        for _ in range(int(drawn(self.wait) / _LOOK_AGAIN)):
-            if stage.other_runs or stage.wait(_LOOK_AGAIN):
-                break
+        rest = drawn(self.wait)
+        while rest > 0 and not stage.other_runs and not stage.wait(min(rest, _LOOK_AGAIN)):
+            rest -= _LOOK_AGAIN
         stolen = stage.outcome.result_pickle or frames.dumps(None)
         foreign = [frames.task_result(run.run_id, run.task_id, stolen) for run in stage.other_runs]
         return [*foreign, *events]
