@@ -415,6 +415,18 @@ def check_kept_of_namesakes() -> None:
     assert len(table()) == 2
 
 
+def check_kept_and_read_first() -> None:
+    """An answer of an earlier call, which a variable has before the task is sent."""
+
+    def total() -> Any:
+        found = CACHE.get("total")
+        with contextlib.suppress(*FAILURES):
+            found = CACHE["total"] = [remote("rate", 1.5) * 2]
+        return found
+
+    assert total() == [3.0]
+
+
 NUMBERS = itertools.count()
 
 
@@ -514,6 +526,7 @@ def test_default_of_several_runs(wove_http_ca: CertificateAuthority, check: Chec
     [
         check_kept_in_an_object,
         check_global,
+        check_kept_and_read_first,
         check_kept_of_namesakes,
         check_kept_of_other_work,
         check_second_step_never_came,
