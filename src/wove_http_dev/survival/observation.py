@@ -90,7 +90,7 @@ class History:
             for call in answers:
                 self.answers.setdefault(call.code, []).append(call)
             for weave in observation.weaves:
-                for task, sent in weave.sent.items():
+                for task, sent in list(weave.sent.items()):  # one in the background may go on
                     if task in weave.outcomes and weave.outcomes[task].kind == "result":
                         self.sent.setdefault(task, set()).update(sent)
 
