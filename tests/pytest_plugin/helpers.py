@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.metadata
+import os
+import pickle
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -77,6 +81,24 @@ def run_directory_apart(
         command, cwd=directory, capture_output=True, encoding="utf-8", check=False
     )
     return done.stdout.splitlines()
+
+
+Made = TypeVar("Made")
+
+
+def shared(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Made]) -> Made:
+    """What ``make`` returns for a new directory ``name``. The workers of pytest-xdist make it once:
+    it must be one that can be pickled."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return make(factory.mktemp(name))
+    directory = factory.getbasetemp().parent / name  # each worker has a directory of its own there
+    kept = directory.with_suffix(".pickle")
+    with open(directory.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            directory.mkdir(exist_ok=True)
+            kept.write_bytes(pickle.dumps(make(directory)))
+    return pickle.loads(kept.read_bytes())  # type: ignore[no-any-return]
 
 
 def decisions(pytester: pytest.Pytester, *arguments: str) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.pytest_plugin.helpers import run_directory_apart
+from tests.pytest_plugin.helpers import run_directory_apart, shared
 
 FAKE_FILES = """
 from pathlib import Path
@@ -30,8 +30,11 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """What a test run with pyfakefs prints."""
     pytest.importorskip("pyfakefs")
     modules = {name: FAKE_FILES.format(fixtures=order) for name, order in ORDERS.items()}
-    directory = tmp_path_factory.mktemp("fake")
-    return run_directory_apart(directory, modules, "-rA", beside="fakefs")
+    return shared(
+        tmp_path_factory,
+        "fake",
+        lambda path: run_directory_apart(path, modules, "-rA", beside="fakefs"),
+    )
 
 
 @pytest.mark.parametrize("module", ORDERS)

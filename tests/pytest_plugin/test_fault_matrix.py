@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import pickle
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.pytest_plugin.helpers import HELPER, INI, OTHER_PLUGINS, PASSING, run, run_apart
+from tests.pytest_plugin.helpers import HELPER, INI, OTHER_PLUGINS, PASSING, run, run_apart, shared
 
 FAULTS = ("hang", "crash-before-run", "status code=500", "ip-san-missing", "task-cancelled")
 SUITE = """
@@ -237,20 +234,6 @@ def options(faults: tuple[str, ...] = FAULTS) -> list[str]:
         *(f"--wove-http-faults={fault}" for fault in faults),
         "--wove-http-faults-report=report.json",
     ]
-
-
-def shared(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Result]) -> Result:
-    """What ``make`` returns for a new directory; the workers of pytest-xdist make it once."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return make(factory.mktemp(name))
-    directory = factory.getbasetemp().parent / name  # each worker has a directory of its own there
-    kept = directory.with_suffix(".pickle")
-    with open(directory.with_suffix(".lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not kept.exists():
-            directory.mkdir(exist_ok=True)
-            kept.write_bytes(pickle.dumps(make(directory)))
-    return pickle.loads(kept.read_bytes())  # type: ignore[no-any-return]
 
 
 @pytest.fixture(scope="module")

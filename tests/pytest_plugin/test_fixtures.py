@@ -14,6 +14,7 @@ from tests.pytest_plugin.helpers import (
     run,
     run_apart,
     run_directory_apart,
+    shared,
 )
 from wove_http_dev.pytest_plugin import WorkerFactory
 from wove_http_dev.worker import HttpWorker
@@ -50,12 +51,15 @@ def test_it(wove_http_worker, task):
 @pytest.fixture(scope="module")
 def lines_apart(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """What a test run in another process prints."""
-    directory = tmp_path_factory.mktemp("apart")
-    (directory / "src").mkdir()
-    for path in ("in_root.py", "src/in_src.py"):
-        (directory / path).write_text("def answer():\n    return 42\n", encoding="utf-8")
-    modules = {"test_fixture": PASSING, "test_none_kept": NONE_KEPT, "test_isolated": ISOLATED}
-    return run_directory_apart(directory, modules, "-rA", ini="pythonpath = src\n")
+
+    def make(directory: Path) -> list[str]:
+        (directory / "src").mkdir(exist_ok=True)
+        for path in ("in_root.py", "src/in_src.py"):
+            (directory / path).write_text("def answer():\n    return 42\n", encoding="utf-8")
+        modules = {"test_fixture": PASSING, "test_none_kept": NONE_KEPT, "test_isolated": ISOLATED}
+        return run_directory_apart(directory, modules, "-rA", ini="pythonpath = src\n")
+
+    return shared(tmp_path_factory, "apart", make)
 
 
 def test_fixture(lines_apart: list[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.pytest_plugin.helpers import DECISIONS, HOSTILE, decisions, run_directory_apart
+from tests.pytest_plugin.helpers import DECISIONS, HOSTILE, decisions, run_directory_apart, shared
 
 OWN_WORKERS = """
 @pytest.mark.parametrize("n", range(12))
@@ -19,7 +19,9 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """What a run with two processes prints."""
     modules = {"test_own": OWN_WORKERS, "test_drawing": DECISIONS, "test_hostile": HOSTILE}
     arguments = ("-rA", "-n", "2", "--wove-http-seed=7")
-    return run_directory_apart(tmp_path_factory.mktemp("xdist"), modules, *arguments)
+    return shared(
+        tmp_path_factory, "xdist", lambda path: run_directory_apart(path, modules, *arguments)
+    )
 
 
 def test_own_workers(lines: list[str]) -> None:
