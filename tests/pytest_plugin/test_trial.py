@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 
+from tests.isolated.helpers import pid_of
 from tests.support import MakeWorker
 from wove_http_dev.errors import UsageError
+from wove_http_dev.isolated import host
 from wove_http_dev.pytest_plugin.trial import LIMITS, SHORTEST, Chosen, Clean, Trial
 from wove_http_dev.survival.observation import Observation, Observer
 from wove_http_dev.worker import HttpWorker
@@ -55,6 +60,23 @@ def test_no_trace_is_left(worker: HttpWorker) -> None:
     worker.crash()
     trial.clean_up()
     assert (worker.injections, worker.running) == ([], True)
+
+
+def test_a_worker_that_does_not_respond(
+    make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watchdog, which ends the fault, goes on to its next measure: nothing is raised."""
+    worker = make_worker(isolated=True)
+    trial = trial_of("hang")
+    trial.join(worker)
+    with monkeypatch.context() as patch:
+        patch.setattr(host, "REQUEST_TIMEOUT", 0.1)
+        os.kill(pid_of(worker), signal.SIGSTOP)
+        try:
+            trial._release()
+        finally:
+            os.kill(pid_of(worker), signal.SIGCONT)
+    trial.clean_up()
 
 
 def test_strict_mode_does_not_mind(worker: HttpWorker) -> None:

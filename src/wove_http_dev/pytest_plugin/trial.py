@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from wove_http_dev.client.time_limits import TimeLimits, shortened
+from wove_http_dev.errors import NotRunningError
 from wove_http_dev.faults.fault import Fault
 from wove_http_dev.faults.injections import Injection
 from wove_http_dev.faults.selector import Selector
@@ -171,9 +172,11 @@ class Trial:
                 injection._release()
 
     def _release(self) -> None:
-        """End the fault: what it stalls is released, and what is repeated gets an answer."""
+        """End the fault: what it stalls is released, and what is repeated gets an answer. An
+        isolated worker that does not respond is left to the next measure, which ends its weaves."""
         self._observer.watchdog_fired()
-        self.end()
+        with suppress(NotRunningError):
+            self.end()
 
     def end(self) -> None:
         """Remove the fault from the workers, and release what it stalls."""
