@@ -29,6 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("runs",),
     ("faults",),
     ("service",),
+    ("runners",),
     ("isolated", "client"),
     ("client_side", "explain.report", "orders", "strict"),
     ("worker_side",),

@@ -24,6 +24,8 @@ SECURITY_WORDS = ("signed", "bearer", "none")
 """The values of the option ``security`` that are words; its other forms are those of Wove's own."""
 _PUBLIC_SECURITY = ("type", "key", "secret_env", "token_env")
 """The names in a dict ``security`` whose texts are not secret."""
+RUNNERS = ("threads",)
+"""The values of the option ``runner`` that are words."""
 RESPONSE_SHAPES = ("events", "list", "frame")
 """The three forms of a response, as on Wove's http page."""
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "localhost"}
@@ -117,6 +119,7 @@ class Options:
     tracebacks: bool = field(
         True, "send a task's exception with its traceback as __cause__", side=SERVICE
     )
+    runner: Any = field("threads", "where task bodies run", metavar="|".join(RUNNERS), side=SERVICE)
     isolated: bool = field(False, "run the service in a child process", side=TEST)
     """Like any worker process, the child forgets the nonces it has seen when it is restarted."""
     app_dir: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = field(
@@ -160,6 +163,7 @@ class Options:
             if not os.path.isdir(directory):
                 raise UsageError(f"app_dir {directory!r} is not a directory")
         check_headers(self.headers)
+        _check_runner(self.runner)
         if self.impersonate is not None:
             impersonated(self.impersonate)
         if isinstance(self.faults, (str, bytes)) or not isinstance(self.faults, Sequence):
@@ -383,6 +387,12 @@ def check_secret(secret: str, owner: str) -> None:
         raise UsageError(
             f"{owner} must be without line breaks and control characters: printable UTF-8 text"
         )
+
+
+def _check_runner(runner: Any) -> None:
+    if runner not in RUNNERS:
+        advice = did_you_mean(runner, RUNNERS)
+        raise UsageError(f"runner takes {' or '.join(RUNNERS)}, not {runner!r}; {advice}")
 
 
 def _check_hosts(hosts: Any) -> None:

@@ -19,6 +19,7 @@ from wove_http_dev.options import Host, Options, hide_secrets, impersonated
 from wove_http_dev.orders.order import Order, orders
 from wove_http_dev.printable import printable
 from wove_http_dev.protocol.credentials import credentials
+from wove_http_dev.runners.choice import runner_of
 from wove_http_dev.service.failures import record_failure
 from wove_http_dev.service.host import InProcessHost, ServiceHost
 from wove_http_dev.service.lifecycle import Lifecycle
@@ -100,6 +101,7 @@ class HttpWorker(WorkerSide):
             self.options,
             self.credentials,
             self._state,
+            runner=runner_of(self.options),
             certificates=self._certificates,
             second_origin=self._second_origin.url_for,
             crash=lambda only_if: self._life.crash(only_if),

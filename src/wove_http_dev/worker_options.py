@@ -31,6 +31,7 @@ class WorkerOptions(TypedDict, total=False):
     max_body: int
     idempotency: bool
     tracebacks: bool
+    runner: Any
     isolated: bool
     app_dir: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
     faults: Sequence[Any]

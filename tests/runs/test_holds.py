@@ -15,10 +15,10 @@ from wove import weave
 from tests.run_records import make_run
 from tests.support import answer, weave_one
 from wove_http_dev.errors import UsageError, WaitTimeoutError
+from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.records import Run
-from wove_http_dev.runs.runner import Execution
 from wove_http_dev.worker import HttpWorker
 
 TIMEOUT = 10.0

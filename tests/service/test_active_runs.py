@@ -7,8 +7,8 @@ import pytest
 from tests.run_records import make_run
 from wove_http_dev.errors import DuplicateRunError, UnavailableError
 from wove_http_dev.protocol.frames import CancelTask
+from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.outcome import CANCELLED
-from wove_http_dev.runs.runner import Execution
 from wove_http_dev.service.active_runs import ActiveRuns
 
 

@@ -32,6 +32,7 @@ from wove_http_dev.options import Options
 from wove_http_dev.protocol.credentials import credentials
 from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import Journal
+from wove_http_dev.runs.runner import ThreadRunner
 from wove_http_dev.runs.stubs import Stubs, make_source
 from wove_http_dev.service.host import HostState, InProcessHost, leaf_names
 from wove_http_dev.service.port import Port
@@ -68,6 +69,7 @@ def make_host(state: HostState) -> Iterator[MakeHost]:
                 Options(tls=False),
                 credentials("none"),
                 state,
+                runner=ThreadRunner(),
                 certificates=lambda: ca,
                 second_origin=lambda run_id, injection: "",
                 crash=lambda only_if: None,

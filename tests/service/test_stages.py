@@ -17,11 +17,12 @@ from wove_http_dev.protocol.authenticator import SIGNED_HEADERS, Authenticator, 
 from wove_http_dev.protocol.credentials import credentials
 from wove_http_dev.protocol.frames import CancelTask, RunTask, loads
 from wove_http_dev.protocol.messages import Request, without
+from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.once import FirstOutcomes
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Run
-from wove_http_dev.runs.runner import Execution
+from wove_http_dev.runs.runner import Runner, ThreadRunner
 from wove_http_dev.runs.stubs import Stubs, make_source
 from wove_http_dev.service.active_runs import ActiveRuns
 from wove_http_dev.service.stages import AuthStage, CancelStage, RunStage
@@ -39,6 +40,7 @@ class FakeService:
 
     def __init__(self) -> None:
         self.journal = Journal()
+        self.runner: Runner = ThreadRunner()
         self.stubs = Stubs()
         self.first_outcomes: FirstOutcomes | None = None
         self.crashed: list[int] = []

@@ -22,12 +22,13 @@ from wove_http_dev.faults.injections import Injection, Injections
 from wove_http_dev.isolated import serialization
 from wove_http_dev.isolated.channel import Channel
 from wove_http_dev.options import Options
+from wove_http_dev.runners.choice import runner_of
+from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.observer import JournalObserver
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Exchange, Run
-from wove_http_dev.runs.runner import Execution
 from wove_http_dev.runs.stubs import StubAnswer, Stubs
 from wove_http_dev.runs.task_names import matches_task
 from wove_http_dev.service.host import HostState, InProcessHost
@@ -166,6 +167,7 @@ class Child:
             options,
             credentials,
             self._state,
+            runner=runner_of(options),
             certificates=lambda: ca,
             second_origin=self._second_origin,
             crash=self._crash,

@@ -17,8 +17,8 @@ from wove_http_dev.faults.injections import Injection
 from wove_http_dev.forks import close_in_forks
 from wove_http_dev.isolated import serialization, start_child
 from wove_http_dev.isolated.channel import Channel
+from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.records import FINISHED, Exchange, Run
-from wove_http_dev.runs.runner import Execution
 from wove_http_dev.service.host import STOP_GRACE, HostState
 from wove_http_dev.service.pipeline import SecondOriginUrl
 

@@ -18,9 +18,9 @@ from wove_http_dev.errors import (
     cannot_travel,
 )
 from wove_http_dev.printable import shortened
+from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.journal import Journal, check_wait
 from wove_http_dev.runs.records import Run
-from wove_http_dev.runs.runner import Execution
 from wove_http_dev.runs.task_names import check_matching, matches_task
 
 _REPR_LIMIT = 300

@@ -7,13 +7,15 @@ import threading
 from wove_http_dev.errors import DuplicateRunError, UnavailableError
 from wove_http_dev.protocol import frames
 from wove_http_dev.protocol.frames import CancelTask, Event
+from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Run
-from wove_http_dev.runs.runner import Execution
 
 CANCEL_GRACE = 1.0
 """Seconds that a require_ack cancel waits for the body to end. After that the reply has no event
 frame."""
+KILL_GRACE = 10.0
+"""The same where the runner kills the body: it certainly ends, but a busy machine may take long."""
 
 
 class ActiveRuns:
@@ -47,7 +49,7 @@ class ActiveRuns:
         this call waited for the run to end.
 
         Blocks only for a command with mode ``require_ack``, for at most :data:`CANCEL_GRACE`
-        seconds.
+        seconds (:data:`KILL_GRACE` where the runner kills).
         """
         with self._lock:
             entry = self._by_id.get(command.run_id)
@@ -59,7 +61,7 @@ class ActiveRuns:
             execution.cancel(wait_for_end=False)
             return [], False
         execution.cancel(wait_for_end=True)
-        if execution.ended.wait(CANCEL_GRACE):
+        if execution.ended.wait(KILL_GRACE if execution.kills else CANCEL_GRACE):
             return [frames.task_cancelled(run.run_id, run.task_id)], True
         return [], True
 

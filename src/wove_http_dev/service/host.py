@@ -24,6 +24,7 @@ from wove_http_dev.runs.once import FirstOutcomes
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.runner import Runner
 from wove_http_dev.runs.stubs import Stubs
+from wove_http_dev.runs.thread_pool import ThreadPool
 from wove_http_dev.service.limits import Limits
 from wove_http_dev.service.pipeline import Pipeline, SecondOriginUrl
 from wove_http_dev.service.port import Port
@@ -158,6 +159,7 @@ class InProcessHost:
         credentials: Credentials,
         state: HostState,
         *,
+        runner: Runner,
         certificates: Callable[[], CertificateAuthority],
         second_origin: SecondOriginUrl,
         crash: Callable[[Callable[[], bool]], None],
@@ -173,7 +175,8 @@ class InProcessHost:
         self._server: Server | None = None
         self._ending: Server | None = None
         """The server that a stop has not ended yet."""
-        self._runner = Runner()
+        self._threads = ThreadPool()
+        self._runner = runner
         self.pipeline = Pipeline(
             authenticator.Authenticator(
                 credentials,
@@ -182,7 +185,8 @@ class InProcessHost:
             ),
             state.journal,
             state.faults,
-            runner=self._runner,
+            threads=self._threads,
+            runner=runner,
             gates=state.gates,
             stubs=state.stubs,
             first_outcomes=state.first_outcomes if options.idempotency else None,
@@ -212,7 +216,8 @@ class InProcessHost:
             )
             self._state.first_outcomes.clear()  # as a worker does that keeps them in its process
             self.pipeline.active.reopen()
-            self._runner.reopen()
+            self._threads.reopen()
+            self._runner.start()
             self._state.faults.resume()
             with self._lock:
                 self._ending = server  # until it is known to serve
@@ -273,7 +278,8 @@ class InProcessHost:
         release()
         if server is not None:
             server.stop(REPLY_GRACE, reset=reset)
-        stuck = self._runner.stop(0.0 if reset else STOP_GRACE)
+        stuck = self._threads.stop(0.0 if reset else STOP_GRACE)
+        self._runner.stop()
         with self._lock:
             if self._ending is server:
                 self._ending = None

@@ -19,13 +19,15 @@ from wove_http_dev.protocol.authenticator import Authenticator, Verdict
 from wove_http_dev.protocol.claim import Claim
 from wove_http_dev.protocol.frames import CancelTask, Event, RunTask
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
+from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import TEXT_LIMIT, Journal
 from wove_http_dev.runs.once import FirstOutcomes
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.records import Exchange, Run
-from wove_http_dev.runs.runner import Execution, Runner
+from wove_http_dev.runs.runner import Runner
 from wove_http_dev.runs.stubs import Stubs
+from wove_http_dev.runs.thread_pool import ThreadPool
 from wove_http_dev.service.active_runs import ActiveRuns
 from wove_http_dev.service.failures import record_failure
 from wove_http_dev.service.health import HealthReply, is_health_check
@@ -56,6 +58,7 @@ class Pipeline:
         journal: Journal,
         faults: Injections,
         *,
+        threads: ThreadPool,
         runner: Runner,
         gates: Gates,
         stubs: Stubs,
@@ -70,6 +73,7 @@ class Pipeline:
         self.authenticator = authenticator
         self.journal = journal
         self.faults = faults
+        self.threads = threads
         self.runner = runner
         self.gates = gates
         self.stubs = stubs
@@ -80,7 +84,7 @@ class Pipeline:
         self.crash = crash
         self.second_origin = second_origin
         self.before_run = before_run
-        """Called on the runner's thread before a body is loaded."""
+        """Called in the run's thread before a body is run."""
         self.active = ActiveRuns()
 
     # service.handler.Handler
@@ -230,7 +234,7 @@ class Pipeline:
         )
         run.faults, run.drawn = plan.names, exchange.drawn
         exchange.initial_value = run.initial_value
-        execution = Execution(execution_name(run))
+        execution = Execution(execution_name(run), kills=self.runner.kills)
         self.active.add(run, execution, life)
         self.journal.add_run(run)
         self.journal.update(exchange)  # reports the run, in case the process ends
@@ -268,7 +272,7 @@ class Pipeline:
         return json_reply(200, sent)
 
     def execute(self, run: Run, execution: Execution, body: Callable[[], Outcome]) -> Outcome:
-        """Wait until no gate holds the run, run ``body`` on a runner thread, and return its
+        """Wait until no gate holds the run, call ``body`` in a thread of the pool, and return its
         outcome."""
 
         def gated() -> Outcome:
@@ -282,7 +286,7 @@ class Pipeline:
             self.journal.change(run, "running")
             return body()
 
-        self.runner.start(execution, gated)
+        self.threads.start(execution, gated)
         outcome = execution.wait()
         assert outcome is not None
         self.journal.finish(run, outcome)

@@ -12,12 +12,14 @@ from wove_http_dev.faults.plan import Wait
 from wove_http_dev.protocol.authenticator import Authenticator, Verdict
 from wove_http_dev.protocol.frames import CancelTask, Event, RunTask
 from wove_http_dev.protocol.messages import Request
+from wove_http_dev.runs.body import Body
 from wove_http_dev.runs.display import RunDisplay
+from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.once import FirstOutcomes
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Run
-from wove_http_dev.runs.runner import Execution, run_body
+from wove_http_dev.runs.runner import Runner
 from wove_http_dev.runs.stubs import StubAnswer, Stubs
 from wove_http_dev.service.active_runs import ActiveRuns
 
@@ -31,6 +33,7 @@ class StageService(Protocol):
     """The part of the service that the stages call."""
 
     journal: Journal
+    runner: Runner
     stubs: Stubs
     first_outcomes: FirstOutcomes | None
     """Where a repeated idempotency key is looked up; ``None`` if keys are ignored."""
@@ -104,7 +107,8 @@ class RunStage:
         return outcome
 
     def again(self) -> Outcome:
-        return self._execute(Execution(execution_name(self.run, ", again")))
+        name = execution_name(self.run, ", again")
+        return self._execute(Execution(name, kills=self._service.runner.kills))
 
     def _execute(self, execution: Execution) -> Outcome:
         command, known = self._command, self._service.first_outcomes
@@ -124,13 +128,13 @@ class RunStage:
         self.run.executions += 1
         journal = self._service.journal
         display = RunDisplay(self.run, journal) if journal.inspected else None
-        outcome = run_body(
-            execution,
+        body = Body(
             command.callable_pickle,
             command.args_pickle,
             tracebacks=self._service.tracebacks,
             display=display,
         )
+        outcome = self._service.runner.run(execution, body)
         if display is not None:
             display.body_ended()
         return outcome

@@ -20,7 +20,7 @@ from tests.support import (
     signed_request,
     weave_one,
 )
-from wove_http_dev.runs.runner import Execution
+from wove_http_dev.runs.execution import Execution
 from wove_http_dev.service import active_runs
 from wove_http_dev.worker import HttpWorker
 

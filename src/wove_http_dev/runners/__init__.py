@@ -1,0 +1,1 @@
+"""Places other than the service's threads in which task bodies run."""

@@ -1,0 +1,134 @@
+"""``Execution``: one execution of a task's body, which can be waited for and cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from wove_http_dev.runs.outcome import CANCELLED, Outcome
+from wove_http_dev.runs.stack import stack_of_task, stack_of_thread
+
+
+class Execution:
+    """One execution of a task's body.
+
+    The event ``settled`` is set when the outcome is known; the event ``ended`` is set when the body
+    has ended, which is later than that if the body was abandoned. ``kills`` is that of the runner:
+    whether a cancel ends the body.
+    """
+
+    def __init__(self, name: str, *, kills: bool = False) -> None:
+        self.name = name
+        self.kills = kills
+        self.settled = threading.Event()
+        self.ended = threading.Event()
+        self.outcome: Outcome | None = None
+        self.cancel_requested = False
+        self.abandoned = False
+        self.left_running = False
+        """Whether the body may still run where this process does not see it. Then ``ended`` is
+        never set."""
+        self._begun = False
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._thread: int | None = None
+        self._on_cancel: list[Callable[[], None]] = []
+
+    def begin(self) -> bool:
+        """Mark the body as begun, unless the execution was cancelled before. Returns whether the
+        body may start."""
+        with self._lock:
+            self._begun = self.outcome is None and not self.cancel_requested
+            self._thread = threading.get_ident()
+            return self._begun
+
+    def settle(self, outcome: Outcome) -> bool:
+        """Set the outcome if there is none yet. Returns whether it was set."""
+        with self._lock:
+            if self.outcome is not None:
+                return False
+            self.outcome = outcome
+        self.settled.set()
+        return True
+
+    def wait(self, timeout: float | None = None) -> Outcome | None:
+        """Block until there is an outcome and return it; ``None`` if there is none after
+        ``timeout`` seconds."""
+        self.settled.wait(timeout)
+        return self.outcome
+
+    def on_cancel(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` when the execution is cancelled, or now if it already was."""
+        with self._lock:
+            if not self.cancel_requested:
+                self._on_cancel.append(callback)
+                return
+        callback()
+
+    def cancel(self, *, wait_for_end: bool, outcome: Outcome = CANCELLED) -> None:
+        """Cancel the execution. In a thread this interrupts an async body; a sync body cannot be
+        interrupted. Other runners are called with what they gave to :meth:`on_cancel`.
+
+        Unless ``wait_for_end``, ``outcome`` is set at once and a body that still runs is abandoned:
+        its own outcome is dropped.
+        """
+        with self._lock:
+            if self.outcome is not None and self.ended.is_set():
+                return
+            self.cancel_requested = True
+            callbacks, self._on_cancel = self._on_cancel, []
+            loop, task, begun = self._loop, self._task, self._begun
+        if not wait_for_end or not begun:
+            self.abandon(outcome)
+        if not begun:
+            self.ended.set()
+        for callback in callbacks:
+            callback()
+        if loop is not None and task is not None:
+            try:
+                loop.call_soon_threadsafe(task.cancel)
+            except RuntimeError:  # the loop has closed: the body has ended
+                return
+
+    def stack(self) -> str:
+        """Return where the body is at this moment, as the lines of a traceback; empty if it does
+        not run."""
+        with self._lock:
+            task, thread = self._task, self._thread
+        if thread is None or self.ended.is_set():
+            return ""
+        return (task and stack_of_task(task)) or stack_of_thread(thread)
+
+    def abandon(self, outcome: Outcome) -> None:
+        """Set ``outcome`` now, even if the body still runs; the body's own outcome is then
+        dropped."""
+        if self.settle(outcome) and self._begun and not self.ended.is_set():
+            self.abandoned = not self.kills
+
+    def drive(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Run ``coroutine`` on a new event loop in this thread and return its result.
+        :meth:`cancel` interrupts it."""
+
+        async def main() -> Any:
+            with self._lock:
+                self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+                if self.cancel_requested and self._task is not None:
+                    self._task.cancel()
+            try:
+                return await coroutine
+            except BaseException as exc:
+                failures.append(exc)
+            finally:
+                with self._lock:
+                    self._loop = self._task = None
+
+        # Not raised through asyncio.run(), whose frame and task would then keep each other, and
+        # with them the task's variables, until the next garbage collection.
+        failures: list[BaseException] = []
+        value = asyncio.run(main())
+        if failures:
+            raise failures.pop()
+        return value

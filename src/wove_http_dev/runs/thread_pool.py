@@ -1,0 +1,108 @@
+"""``ThreadPool``: the daemon threads of runs. A run waits for its gates in one, and its body is
+run, or waited for, there."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from queue import SimpleQueue
+
+from wove_http_dev.runs.execution import Execution
+from wove_http_dev.runs.outcome import CANCELLED, Outcome, error_outcome
+from wove_http_dev.runs.threads import start_thread
+
+IDLE_THREADS = 32
+"""Idle threads that are kept. Wove's executor has at most 32 requests in flight."""
+
+Job = Callable[[], None]
+
+
+class ThreadPool:
+    """An unlimited pool of daemon threads that keeps up to :data:`IDLE_THREADS` idle ones."""
+
+    def __init__(self, name: str = "wove-http-dev") -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._idle: list[SimpleQueue[Job | None]] = []
+        self._threads: set[threading.Thread] = set()
+        self._executions: dict[Execution, None] = {}
+        self._count = 0
+        self._open = True
+
+    def start(self, execution: Execution, body: Callable[[], Outcome]) -> None:
+        """Run ``body`` in a thread, and settle ``execution`` with its outcome."""
+
+        def job() -> None:
+            process = os.getpid()
+            try:
+                try:
+                    outcome = body()
+                finally:
+                    if os.getpid() != process:  # the body forked: this is its child, no worker
+                        os._exit(0)
+                execution.settle(CANCELLED if execution.cancel_requested else outcome)
+            except BaseException as exc:  # a bug of the service: the client gets an error for it
+                execution.settle(error_outcome(exc, source="worker"))
+            finally:
+                if not execution.left_running:
+                    execution.ended.set()
+                with self._lock:
+                    self._executions.pop(execution, None)
+
+        with self._lock:
+            mailbox = self._idle.pop() if self._idle else None
+            if mailbox is None:
+                mailbox = SimpleQueue()
+                self._count += 1
+                name = f"{self._name}-run-{self._count}"
+                # It waits for a job before it needs the lock, so that it can be entered after it
+                # has started: a thread that does not start is not entered at all.
+                self._threads.add(start_thread(self._work, mailbox, name=name))
+            self._executions[execution] = None
+        mailbox.put(job)
+
+    def _work(self, mailbox: SimpleQueue[Job | None]) -> None:
+        try:
+            while True:
+                job = mailbox.get()
+                if job is None:
+                    return
+                job()
+                del job
+                with self._lock:
+                    if not self._open or len(self._idle) >= IDLE_THREADS:
+                        return
+                    self._idle.append(mailbox)
+        finally:
+            with self._lock:
+                self._threads.discard(threading.current_thread())
+
+    @property
+    def executions(self) -> list[Execution]:
+        """The executions whose body has not ended, including those that were abandoned."""
+        with self._lock:
+            return list(self._executions)
+
+    def stop(self, timeout: float) -> list[str]:
+        """Cancel every execution and wait at most ``timeout`` seconds for the bodies to end.
+        Returns the names of those that still run; their threads end when the bodies end."""
+        for execution in self.executions:
+            execution.cancel(wait_for_end=False)
+        with self._lock:
+            self._open = False
+            while self._idle:
+                self._idle[-1].put(None)
+                self._idle.pop()  # after it was told: a stop that Ctrl-C interrupts is repeated
+            threads = list(self._threads)
+        deadline = time.monotonic() + timeout
+        for thread in threads:
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, deadline - time.monotonic()))
+        return [execution.name for execution in self.executions]
+
+    def reopen(self) -> None:
+        """Accept bodies again after :meth:`stop`."""
+        with self._lock:
+            self._open = True

@@ -1,0 +1,169 @@
+"""One execution of a body: its outcome, and how it is cancelled."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.runs.bodies import (
+    TIMEOUT,
+    blocked,
+    name_of_thread,
+    refuses_to_stop,
+    release,
+    start,
+    started,
+    waits_for_ever,
+)
+from wove_http_dev.runs.execution import Execution
+from wove_http_dev.runs.outcome import CANCELLED, Outcome
+from wove_http_dev.runs.thread_pool import ThreadPool
+
+
+class TestCancel:
+    """Bodies that are cancelled."""
+
+    @pytest.mark.parametrize("wait_for_end", [True, False])
+    @pytest.mark.parametrize("function", [waits_for_ever, refuses_to_stop])
+    def test_async_body_ends(
+        self, threads: ThreadPool, function: Callable[..., Any], wait_for_end: bool
+    ) -> None:
+        """An async body ends after a cancel."""
+        execution = started(threads, function)
+        execution.cancel(wait_for_end=wait_for_end)
+        assert execution.ended.wait(TIMEOUT)
+
+    @pytest.mark.parametrize("function", [waits_for_ever, refuses_to_stop])
+    def test_async_body_is_cancelled(
+        self, threads: ThreadPool, function: Callable[..., Any]
+    ) -> None:
+        """The outcome of a cancelled async body is a cancellation, even if it returns a value."""
+        execution = started(threads, function)
+        execution.cancel(wait_for_end=True)
+        assert execution.wait(TIMEOUT) == CANCELLED
+
+    def test_sync_body_is_settled_at_once(self, threads: ThreadPool) -> None:
+        """A cancelled sync body whose end is not waited for has its outcome at once."""
+        execution = started(threads, blocked)
+        execution.cancel(wait_for_end=False)
+        assert execution.outcome == CANCELLED
+
+    def test_sync_body_is_abandoned(self, threads: ThreadPool) -> None:
+        """A sync body that still runs is marked as abandoned."""
+        execution = started(threads, blocked)
+        execution.cancel(wait_for_end=False)
+        assert execution.abandoned
+
+    def test_late_result_goes_nowhere(self, threads: ThreadPool) -> None:
+        """The late result of an abandoned body is ignored."""
+        execution = started(threads, blocked)
+        execution.cancel(wait_for_end=False)
+        release.set()
+        execution.ended.wait(TIMEOUT)
+        assert execution.outcome == CANCELLED
+
+    def test_sync_body_is_waited_for(self, threads: ThreadPool) -> None:
+        """A sync body whose end is waited for has no outcome while it runs."""
+        execution = started(threads, blocked)
+        execution.cancel(wait_for_end=True)
+        assert execution.outcome is None
+
+    def test_sync_body_waited_for_is_cancelled(self, threads: ThreadPool) -> None:
+        """A sync body whose end was waited for is cancelled, even if it returned a value."""
+        execution = started(threads, blocked)
+        execution.cancel(wait_for_end=True)
+        release.set()
+        assert execution.wait(TIMEOUT) == CANCELLED
+
+    def test_waited_for_is_not_abandoned(self, threads: ThreadPool) -> None:
+        """A body whose end was waited for is not marked as abandoned."""
+        execution = started(threads, blocked)
+        execution.cancel(wait_for_end=True)
+        release.set()
+        execution.ended.wait(TIMEOUT)
+        assert not execution.abandoned
+
+    @pytest.mark.parametrize("wait_for_end", [True, False])
+    def test_body_not_begun_never_starts(self, threads: ThreadPool, wait_for_end: bool) -> None:
+        """A body that was cancelled before it began does not begin."""
+        execution = Execution("body")
+        execution.cancel(wait_for_end=wait_for_end)
+        assert not execution.begin()
+
+    @pytest.mark.parametrize("wait_for_end", [True, False])
+    def test_body_not_begun_is_over(self, wait_for_end: bool) -> None:
+        """The end of a body that never began is not waited for."""
+        execution = Execution("body")
+        execution.cancel(wait_for_end=wait_for_end)
+        assert execution.ended.is_set()
+
+    def test_body_not_begun_is_not_abandoned(self) -> None:
+        """A body that never began is not marked as abandoned."""
+        execution = Execution("body")
+        execution.cancel(wait_for_end=False)
+        assert not execution.abandoned
+
+    def test_given_outcome(self, threads: ThreadPool) -> None:
+        """A cancel may set another outcome, as a crash does."""
+        execution = started(threads, blocked)
+        crashed = Outcome("error", error={"kind": "Crash"})
+        execution.cancel(wait_for_end=False, outcome=crashed)
+        assert execution.outcome == crashed
+
+    def test_after_the_end(self, threads: ThreadPool) -> None:
+        """A cancel after the end changes nothing."""
+        execution = start(threads, name_of_thread)
+        execution.ended.wait(TIMEOUT)
+        execution.cancel(wait_for_end=False)
+        assert not execution.cancel_requested
+
+    def test_twice(self, threads: ThreadPool) -> None:
+        """A second cancel that does not wait abandons a body for which the first one waits."""
+        execution = started(threads, blocked)
+        execution.cancel(wait_for_end=True)
+        execution.cancel(wait_for_end=False)
+        assert execution.abandoned
+
+    def test_callback(self) -> None:
+        """A callback is called on the cancel."""
+        execution, called = Execution("body"), threading.Event()
+        execution.on_cancel(called.set)
+        execution.cancel(wait_for_end=True)
+        assert called.is_set()
+
+    def test_callback_too_early(self) -> None:
+        """A callback is not called before the cancel."""
+        execution, called = Execution("body"), threading.Event()
+        execution.on_cancel(called.set)
+        assert not called.is_set()
+
+    def test_late_callback(self) -> None:
+        """A callback added after the cancel is called at once."""
+        execution, called = Execution("body"), threading.Event()
+        execution.cancel(wait_for_end=True)
+        execution.on_cancel(called.set)
+        assert called.is_set()
+
+
+class TestExecution:
+    """The outcome of one body."""
+
+    def test_first_outcome_wins(self) -> None:
+        """A second outcome is refused."""
+        execution = Execution("body")
+        execution.settle(CANCELLED)
+        assert not execution.settle(Outcome("result"))
+
+    def test_first_outcome_stands(self) -> None:
+        """The first outcome stays."""
+        execution = Execution("body")
+        execution.settle(CANCELLED)
+        execution.settle(Outcome("result"))
+        assert execution.outcome == CANCELLED
+
+    def test_wait_without_outcome(self) -> None:
+        """A wait returns None when there is no outcome in time."""
+        assert Execution("body").wait(0.0) is None
