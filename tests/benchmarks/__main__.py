@@ -1,7 +1,7 @@
 """The speed table. Every figure is a median with its minimum and maximum, and a ratio against a
 peer measured in the same run, round by round, so that a machine's drift cancels out.
 
-    python -m tests.benchmarks [--rounds N] [--seconds S] [NAME …]
+    python -m tests.benchmarks [--rounds N] [--seconds S] [--against REVISION] [NAME …]
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from wove import weave
 
 from tests.benchmarks import peers
 from tests.benchmarks.page import measure_page
+from tests.benchmarks.revision import measure_revision
 from tests.benchmarks.slow_clients import measure_slow_clients
 from tests.benchmarks.watched_memory import measure_watched_memory
 from wove_http_dev import HttpWorker
@@ -349,9 +350,13 @@ def main() -> None:
     parser.add_argument(
         "--seconds", type=float, default=60.0, help="of each condition of page (default: 60)"
     )
-    by_name_only: dict[str, Callable[[int], None]] = {  # without a peer, and minutes long
+    parser.add_argument(
+        "--against", default="HEAD~1", metavar="REVISION", help="of revision (default: HEAD~1)"
+    )
+    by_name_only: dict[str, Callable[[int], None]] = {  # minutes long, or without a peer
         "slow-clients": bench_slow_clients,
         "page": lambda _: measure_page(arguments.seconds),
+        "revision": lambda rounds: measure_revision(arguments.against, rounds),
         "watched-memory": lambda _: measure_watched_memory(),
     }
     every = {**BENCHMARKS, **by_name_only}
