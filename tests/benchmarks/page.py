@@ -21,7 +21,6 @@ import ssl
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.parse
@@ -32,6 +31,7 @@ from typing import Any
 
 from wove import NetworkExecutorSecurity
 
+from tests.benchmarks.served import serving
 from tests.inspector.browser.helpers import ARGUMENTS
 from tests.support import TARGET, encode, read_response, request_bytes
 from tests.worker_process import ROOT
@@ -53,7 +53,7 @@ Newest = Callable[[], int]
 def measure_page(seconds: float) -> None:
     """Print the table; each condition is measured for ``seconds``."""
     with ExitStack() as stack:
-        served = stack.enter_context(serving())
+        served = stack.enter_context(serving("--clock-skew", str(CLOCK_SKEW)))
         client = stack.enter_context(Client(served))
         memory = [resident(served["pid"])]
         client.send(COUNT_LIMIT, rate=0.0)
@@ -124,30 +124,6 @@ def _lag(newest: Newest, last: int) -> tuple[int, float]:
 def resident(pid: int) -> int:
     """Return the bytes of memory that the process ``pid`` has."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
-
-
-@contextmanager
-def serving() -> Iterator[dict[str, Any]]:
-    """Run ``serve``; yield its ready file."""
-    with tempfile.TemporaryDirectory() as name:
-        ready = Path(name, "ready")
-        command = [sys.executable, "-m", "wove_http_dev", "serve", "--port", "0"]
-        command += ["--page-port", "0", "--clock-skew", str(CLOCK_SKEW)]
-        process = subprocess.Popen(
-            [*command, "--state-dir", f"{name}/state", "--ready-file", str(ready)],
-            cwd=name,
-            stdout=subprocess.DEVNULL,
-        )
-        try:
-            deadline = time.monotonic() + PATIENCE
-            while not ready.exists() or not ready.read_text():
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError("serve did not start")
-                time.sleep(0.05)
-            yield json.loads(ready.read_text())
-        finally:
-            process.terminate()
-            process.wait()
 
 
 # Watchers

@@ -15,7 +15,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.page import Client, resident, serving, stream
+from tests.benchmarks.page import CLOCK_SKEW, Client, resident, stream
+from tests.benchmarks.served import serving
 
 BEFORE = 40_000
 """Tasks until everything is full: the journal has its 10,000, nonces are kept for 20 s, and each
@@ -31,7 +32,7 @@ ASKED = ("worker", "runs", "exchanges?problems=true", "injections", "holds", "st
 def measure_watched_memory() -> None:
     """Print the figures."""
     with ExitStack() as stack:
-        served = stack.enter_context(serving())
+        served = stack.enter_context(serving("--clock-skew", str(CLOCK_SKEW)))
         client = stack.enter_context(Client(served))
         figures = [resident(served["pid"])]
         for tasks in (BEFORE, *[STEP] * 4):
