@@ -68,6 +68,7 @@ class HttpWorker(WorkerSide):
         given.check_exposure(shared.mode)
         super().__init__(given, shared, label, seed, inspected)
         self._check_options()  # before there is a port: one that is in use must not hide it
+        self._runner = runner_of(given)
         self._own_ca = ca is None
         self._ca = ca
         self._lock = threading.Lock()
@@ -101,7 +102,7 @@ class HttpWorker(WorkerSide):
             self.options,
             self.credentials,
             self._state,
-            runner=runner_of(self.options),
+            runner=self._runner,
             certificates=self._certificates,
             second_origin=self._second_origin.url_for,
             crash=lambda only_if: self._life.crash(only_if),

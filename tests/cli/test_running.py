@@ -69,6 +69,7 @@ def test_fields_of_a_worker(make_worker: MakeWorker, tmp_path: Path) -> None:
         "ca_file": worker.ca_file,
         "bundle_file": worker.client_env["SSL_CERT_FILE"],
         "pid": os.getpid(),
+        "runner": "threads of the worker's process",
     }
 
 
@@ -88,7 +89,7 @@ def test_no_secret_in_the_fields(make_worker: MakeWorker, tmp_path: Path) -> Non
 def test_fields_of_a_plain_worker(plain_worker: Any, tmp_path: Path) -> None:
     """A worker without TLS and without a secret has no files."""
     named = ready_fields(plain_worker, StateDirectory(str(tmp_path)))
-    assert {name for name, each in named.items() if each is not None} == {"url", "pid"}
+    assert {name for name, each in named.items() if each is not None} == {"url", "pid", "runner"}
 
 
 def test_plain_worker_ignores_a_bundle_of_the_environment(

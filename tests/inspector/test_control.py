@@ -60,6 +60,10 @@ class TestWorker:
         found = api.get("/worker")
         assert (found["url"], found["environment"]) == (api.worker.url, "workers")
 
+    def test_runner(self, api: Calls) -> None:
+        """It says where task bodies run."""
+        assert api.get("/worker")["runner"] == api.worker._runner.place
+
     def test_running(self, api: Calls) -> None:
         """It says whether the worker runs."""
         assert api.get("/worker")["running"] is True

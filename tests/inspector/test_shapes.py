@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 
 from tests.run_records import make_run
 from wove_http_dev.inspector import shapes
+from wove_http_dev.options import Options
 from wove_http_dev.protocol.authenticator import Step, Verdict
 from wove_http_dev.runs.capture import Capture
 from wove_http_dev.runs.records import Exchange
@@ -19,6 +21,13 @@ from wove_http_dev.runs.records import Exchange
 def test_cut(text: str, limit: int, shown: str) -> None:
     """A longer text is cut."""
     assert shapes.cut(text, limit) == shown
+
+
+def test_options_of_an_executor() -> None:
+    """An option that is no JSON is shown as the name of its class."""
+    options = Options()
+    object.__setattr__(options, "runner", object())
+    assert json.loads(json.dumps(shapes.options_json(options)))["runner"] == "object"
 
 
 def test_verdict() -> None:

@@ -18,6 +18,11 @@ def test_calling_thread() -> None:
     assert result_of(outcome) == threading.get_ident()
 
 
+def test_place() -> None:
+    """It is said that bodies run in this process."""
+    assert ThreadRunner().place == "threads of the worker's process"
+
+
 def test_kills() -> None:
     """A thread cannot be killed."""
     assert not ThreadRunner().kills

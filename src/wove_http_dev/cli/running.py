@@ -48,8 +48,9 @@ def ready_fields(
     token_file: str | None = None,
 ) -> dict[str, str | int | None]:
     """Return what another program needs to reach ``worker``, which is started: addresses, the
-    files with its secrets and its CAs, and this process's id. ``None`` stands for what is not
-    there. Writes the files that it names, but no secret is in what it returns."""
+    files with its secrets and its CAs, this process's id, and where task bodies run. ``None``
+    stands for what is not there. Writes the files that it names, but no secret is in what it
+    returns."""
     return {
         "url": worker.url,
         "page_url": page_url,
@@ -59,6 +60,7 @@ def ready_fields(
         "ca_file": worker.ca_file if worker.options.tls else None,
         "bundle_file": worker.client_env.get(CA_VARIABLES[0]) if worker.options.tls else None,
         "pid": os.getpid(),
+        "runner": worker._runner.place,
     }
 
 

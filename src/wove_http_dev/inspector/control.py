@@ -25,7 +25,6 @@ from wove_http_dev.inspector.pytest_text import pytest_text
 from wove_http_dev.inspector.replay import Replays
 from wove_http_dev.inspector.shapes import Json
 from wove_http_dev.inspector.stub_error import exception_of
-from wove_http_dev.options import SERVICE
 from wove_http_dev.runs.holds import Gate
 from wove_http_dev.runs.records import FINISHED, STATES, Exchange, Run
 from wove_http_dev.runs.stubs import Stub
@@ -92,7 +91,8 @@ class Control:
             "started": self._started,
             "running": worker.running,
             "ca_file": worker.ca_file if worker.options.tls else None,
-            "options": {**worker.options.of_side(SERVICE), "port": worker.port},
+            "runner": worker._runner.place,
+            "options": {**shapes.options_json(worker.options), "port": worker.port},
             "snippet": connect.snippet,
             "exports": list(connect.exports),
             "doctor": connect.doctor,

@@ -81,6 +81,7 @@ SCHEMAS: dict[str, Schema] = {
         started=_TIME,
         running=BOOLEAN,
         ca_file=_or_null(TEXT),
+        runner=_described(TEXT, "where task bodies run, in words"),
         options=_described({"type": "object"}, "those of the service, without credentials"),
         snippet=_described(TEXT, "Python code that configures Wove"),
         exports=_described(_array(TEXT), "lines of a shell"),

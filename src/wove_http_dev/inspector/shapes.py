@@ -15,6 +15,7 @@ from wove_http_dev.faults.distributions import takes_distribution
 from wove_http_dev.faults.fault import Fault
 from wove_http_dev.faults.injections import Injection
 from wove_http_dev.fields import TypedField, fields_of
+from wove_http_dev.options import SERVICE, Options
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.runs.drawn import Drawn
 from wove_http_dev.runs.holds import Gate
@@ -172,6 +173,15 @@ def hold_json(number: int, gate: Gate, newest: int | None = None) -> Json:
         "released": gate.released,
         "runs": [cut(run.run_id, NAME_LIMIT) for run in runs],
     }
+
+
+def options_json(options: Options) -> Json:
+    """Return the options of the service as JSON; an object that is no JSON, as an Executor, by the
+    name of its class."""
+    shown: Json = options.of_side(SERVICE)
+    if not isinstance(shown["runner"], str):
+        shown["runner"] = type(shown["runner"]).__qualname__
+    return shown
 
 
 def stub_json(number: int, stub: Stub, answer: Json) -> Json:

@@ -20,6 +20,8 @@ class Runner(Protocol):
     kills: bool
     """Whether a cancel ends a body that runs, whatever it does. If so, a ``require_ack`` cancel is
     acknowledged as soon as the body has ended, and no body is ever abandoned."""
+    place: str
+    """Where bodies run, in a few words for a person, as ``4 processes``."""
 
     def start(self) -> None:
         """Get ready to run bodies; called whenever the service starts. Raises
@@ -43,6 +45,7 @@ class ThreadRunner:
     """Runs a body in the thread that calls."""
 
     kills = False
+    place = "threads of the worker's process"
 
     def start(self) -> None:
         """Do nothing: the thread is the caller's."""

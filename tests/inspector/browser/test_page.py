@@ -50,6 +50,12 @@ def open_drawn(page: Page, view: str) -> None:
     expect(page.locator(SHOWN[view]).first).to_be_visible()
 
 
+def test_where_tasks_run(page: Page) -> None:
+    open_drawn(page, "Connect")
+    place = page.locator("#connect p").filter(has_text="threads of the worker's process")
+    expect(place).to_be_visible()
+
+
 def test_a_weave_appears_without_a_reload(page: Page, weave_in_thread: StartWeave) -> None:
     expect(page.get_by_text("No task has arrived.")).to_be_visible()
     weave_in_thread(lambda: run_weave(convert))

@@ -13,5 +13,6 @@ export function drawConnect() {
   fill($("connect"),
     code("In the application", worker.snippet),
     worker.exports.length ? code("In the shell that it runs in", worker.exports.join("\n")) : null,
+    h("h3", {}, "Where tasks run"), h("p", {}, worker.runner),
     code("To find what is wrong before a task is sent", worker.doctor));
 }
