@@ -18,6 +18,7 @@ from wove_http_dev.secret import (
     SecretBytes,
     hide,
     is_private,
+    replace_cut_secrets,
     replace_secrets,
     secrets_in,
     shown_url,
@@ -225,3 +226,22 @@ def test_secrets_in_a_long_chain() -> None:
     for _ in range(SEARCHED):
         node = Node(Secret(""), node)
     assert secrets_in(node) == []
+
+
+class TestCutSecrets:
+    """A text that was cut, elsewhere, in the middle of a secret."""
+
+    @pytest.mark.parametrize("length", range(4, len(SECRET)))
+    def test_beginning(self, length: int) -> None:
+        """The beginning of a secret before a cut is replaced."""
+        text = f"a='x{SECRET[:length]}… (500 characters), b=1"
+        assert replace_cut_secrets(text, [SECRET], "?") == "a='x?… (500 characters), b=1"
+
+    @pytest.mark.parametrize("text", ["a='xcor…", f"{SECRET[:6]}, …", SECRET[:6], "…"])
+    def test_other_text(self, text: str) -> None:
+        """Fewer than four characters, and what stands elsewhere, stay."""
+        assert replace_cut_secrets(text, [SECRET], "?") == text
+
+    def test_no_secret(self) -> None:
+        """Without secrets the text stays."""
+        assert replace_cut_secrets("abc…", []) == "abc…"

@@ -14,6 +14,8 @@ from typing import Any
 HIDDEN = "<secret>"
 SEARCHED = 1000
 """Values in which :func:`secrets_in` looks for secrets."""
+CUT = 4
+"""Characters of a cut secret that are not shown."""
 _PRIVATE = re.compile(r"auth|cookie|token|secret|passw|credential|api-?key", re.IGNORECASE)
 _USER = re.compile(r"//.*@")  # to the last @: a password that should be escaped may have / and @
 
@@ -87,6 +89,24 @@ def replace_secrets(text: str, secrets: Iterable[str], replacement: str = HIDDEN
         for form in written_forms(secret):
             text = text.replace(form, replacement)
     return text
+
+
+def replace_cut_secrets(text: str, secrets: Iterable[str], replacement: str = HIDDEN) -> str:
+    """Return ``text`` with the beginning of a secret, in any of its written forms, replaced where
+    the text was cut: before ``…``. Of fewer than :data:`CUT` characters, nobody learns a secret."""
+    forms = [form for secret in secrets for form in written_forms(secret)]
+    parts = text.split("…")
+    for number, part in enumerate(parts[:-1]):
+        longest = max((_beginning_at_end(part, form) for form in forms), default=0)
+        if longest >= CUT:
+            parts[number] = part[: len(part) - longest] + replacement
+    return "…".join(parts)
+
+
+def _beginning_at_end(text: str, form: str) -> int:
+    """Return how many characters of the beginning of ``form`` are the end of ``text``."""
+    lengths = range(min(len(text), len(form)), 0, -1)
+    return next((length for length in lengths if text.endswith(form[:length])), 0)
 
 
 def secrets_in(value: object) -> list[str]:

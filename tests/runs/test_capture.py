@@ -516,3 +516,11 @@ class TestBody:
         with worker.configured():
             weave_one(lambda: print("a"))
         assert (worker.runs.last.output, capsys.readouterr().out) == ("", "a\n")
+
+
+def test_left_out_before(capture: Capture) -> None:
+    """What was dropped before it came here is counted."""
+    capture.write(b"a" * KEPT)
+    capture.leave_out(10)
+    capture.write(b"z" * KEPT)
+    assert f"[… {2 * KEPT - LIMIT + 10:,} characters left out …]" in capture.text()

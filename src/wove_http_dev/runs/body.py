@@ -7,9 +7,9 @@ import asyncio
 import contextvars
 import inspect
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from wove_http_dev.exception_text import message_of
 from wove_http_dev.protocol.dynamic_code import load_with_sources
@@ -17,6 +17,19 @@ from wove_http_dev.protocol.frames import dumps
 from wove_http_dev.runs.display import RunDisplay
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.outcome import CANCELLED, Outcome, error_outcome
+
+
+class Display(Protocol):
+    """Makes the texts of a run, as :class:`~wove_http_dev.runs.display.RunDisplay` does."""
+
+    def show_arguments(self, arguments: Mapping[str, Any]) -> None:
+        """Make the text of the arguments, before the body can change them."""
+
+    def context(self) -> contextvars.Context:
+        """Return a new context for the body."""
+
+    def result(self, value: Any) -> str | None:
+        """Return the text of the result."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +50,11 @@ class Body:
 def run_body(execution: Execution, body: Body) -> Outcome:
     """Load the callable and its arguments, call it in this thread, and return its pickled result as
     an outcome. Any failure becomes an error outcome."""
-    display = body.display
+    return run_displayed(execution, body, body.display)
+
+
+def run_displayed(execution: Execution, body: Body, display: Display | None) -> Outcome:
+    """Do what :func:`run_body` does, with ``display`` in place of the one of ``body``."""
     loaded = _load(body.callable_pickle, body.args_pickle)
     if isinstance(loaded, Outcome):
         return loaded

@@ -15,7 +15,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from wove_http_dev.exception_text import cut_middle
 
@@ -23,12 +23,19 @@ LIMIT = 65536
 """Characters that are shown: the first of them, and as many last ones."""
 _SLACK = 4096
 """Characters that are searched for secrets, and not shown, at either side of what is left out."""
-_KEPT = LIMIT // 2 + _SLACK
+KEPT = LIMIT // 2 + _SLACK
 """Bytes kept of the beginning, and at least of the end."""
 _CONTINUATION = bytes(range(0x80, 0xC0))
 """The bytes of UTF-8 that begin no character."""
 _FORMATTER = logging.Formatter(logging.BASIC_FORMAT)
 _Logger: Any = logging.Logger
+
+
+class LogSink(Protocol):
+    """What belongs to the run whose body is running."""
+
+    def write(self, data: bytes) -> None:
+        """Take a log record that no handler has written to a stream, in UTF-8."""
 
 
 class Capture:
@@ -56,14 +63,21 @@ class Capture:
             return
         with self._lock:
             self._characters += len(data.translate(None, _CONTINUATION))
-            room = _KEPT - len(self._begin)
+            room = KEPT - len(self._begin)
             if room > 0:
                 self._begin += data[:room]
                 data = data[room:]
-            self._end += data[-_KEPT:]
-            if len(data) > _KEPT or len(self._end) > 2 * _KEPT:
+            self._end += data[-KEPT:]
+            if len(data) > KEPT or len(self._end) > 2 * KEPT:
                 self._complete = False
-                del self._end[:-_KEPT]
+                del self._end[:-KEPT]
+
+    def leave_out(self, characters: int) -> None:
+        """Count ``characters`` that the run has written and that were dropped before they came
+        here: what follows is the end."""
+        with self._lock:
+            self._characters += characters
+            self._complete = False
 
     def end(self) -> None:
         """Write the parts of lines that the calling thread, whose body has ended, has written."""
@@ -88,14 +102,14 @@ def _decoded(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
 
-_current: contextvars.ContextVar[Capture | None] = contextvars.ContextVar(
+_current: contextvars.ContextVar[LogSink | None] = contextvars.ContextVar(
     "wove_http_dev_capture", default=None
 )
 _noted: contextvars.ContextVar[bool] = contextvars.ContextVar("wove_http_dev_noted", default=False)
 """Whether a handler has written the current log record to a stream that notes it."""
 
 
-def capturing_context(capture: Capture) -> contextvars.Context:
+def capturing_context(capture: LogSink) -> contextvars.Context:
     """Return a new context; what code that runs in it writes belongs to ``capture``."""
     context = contextvars.Context()
     context.run(_current.set, capture)
@@ -112,14 +126,20 @@ def note(data: bytes, encoding: str, flush: Callable[[], object] | None = None) 
     run, if it has one. ``flush`` is called when the body has ended: it writes the part of a line
     that its thread has written."""
     capture = _current.get()
-    if capture is None:
+    if not isinstance(capture, Capture):
         return
-    _noted.set(True)
+    log_noted()
     if encoding.lower() not in ("utf-8", "utf8", "ascii"):
         data = data.decode(encoding, "replace").encode("utf-8", "replace")
     capture.write(data)
     if flush is not None:
         capture.unfinished.add(flush)
+
+
+def log_noted() -> None:
+    """Note that a handler has written the current log record, if there is one, to a stream that
+    gives it to the run."""
+    _noted.set(True)
 
 
 class LogHook:

@@ -113,6 +113,29 @@ class RunDisplay:
         """Return the text of the result."""
         return value_text(value, self._journal.clean)
 
+    # Of a body in another process, which makes its texts itself but has no secrets to look for
+
+    def show_arguments_text(self, text: str) -> None:
+        """Set the text of the arguments."""
+        self._run.args_text = self._journal.redact_cut(text)
+        self._journal.update_run(self._run)
+
+    def result_text(self, text: str | None) -> str | None:
+        """Return the text of the result ``text`` without secrets."""
+        return None if text is None else self._journal.redact_cut(text)
+
+    def logged(self, data: bytes) -> None:
+        """Keep a log record that was not written to a stream."""
+        self.context()
+        assert self._run._capture is not None
+        self._run._capture.write(data)
+
+    def left_out(self, characters: int) -> None:
+        """Count ``characters`` that the body has written and that were dropped there."""
+        self.context()
+        assert self._run._capture is not None
+        self._run._capture.leave_out(characters)
+
 
 def _pieces(value: Any, clean: Clean, level: int, longest: int = _STRING_LIMIT) -> Iterator[str]:
     """Return the ``repr`` of ``value``, which is inside ``level`` containers, in pieces; of a text,

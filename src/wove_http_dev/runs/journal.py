@@ -20,7 +20,7 @@ from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import FINISHED, STATES, Exchange, Run, RunLog
 from wove_http_dev.runs.retention import Retention
 from wove_http_dev.runs.task_names import matches_task, tasks_seen
-from wove_http_dev.secret import is_private, replace_secrets
+from wove_http_dev.secret import is_private, replace_cut_secrets, replace_secrets
 
 COUNT_LIMIT = 10_000
 """Exchanges that a journal keeps, and as many runs."""
@@ -139,6 +139,11 @@ class Journal:
     def redact(self, text: str) -> str:
         """Return ``text`` with secrets redacted."""
         return replace_secrets(text, self._secrets, REDACTED)
+
+    def redact_cut(self, text: str) -> str:
+        """Return ``text``, parts of which end in ``…`` because they were cut elsewhere, with
+        secrets redacted, and the beginnings of secrets that were cut."""
+        return replace_cut_secrets(self.redact(text), self._secrets, REDACTED)
 
     def _redact(self, name: str, value: str) -> str:
         # Not asked for a long name: is_private() remembers the names that it was asked for.

@@ -1,0 +1,140 @@
+"""Runs a body in another process, in which this package can be imported: :func:`run_remote_body`
+there, and :func:`settle` in the service's process, which makes of it what a thread would have made.
+
+The other process gets pickles of the client and plain values, and never a secret: texts that it
+makes are cut there, and redacted here.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from wove_http_dev.exception_text import message_of
+from wove_http_dev.runners.remote_output import (
+    BoundedOutput,
+    Printed,
+    RemoteCapture,
+    show,
+    streams_replaced,
+)
+from wove_http_dev.runs.body import Body, run_displayed
+from wove_http_dev.runs.display import RunDisplay, arguments_text, value_text
+from wove_http_dev.runs.execution import Execution
+from wove_http_dev.runs.outcome import Outcome
+
+
+@dataclass(frozen=True)
+class RemoteBody:
+    """What another process needs to run a body. Can be pickled."""
+
+    callable_pickle: bytes = field(repr=False)
+    args_pickle: bytes = field(repr=False)
+    tracebacks: bool
+    texts: bool
+    """Whether the texts of arguments and result are wanted."""
+
+    @classmethod
+    def of(cls, body: Body) -> RemoteBody:
+        """Return what another process needs of ``body``."""
+        return cls(
+            body.callable_pickle, body.args_pickle, body.tracebacks, body.display is not None
+        )
+
+
+@dataclass(frozen=True)
+class RemoteResult:
+    """How a body ended in another process, and what it wrote there. Can be pickled."""
+
+    outcome: Outcome
+    arguments_text: str | None = None
+    printed: Printed = field(default=Printed(), repr=False)
+
+
+class Reports(Protocol):
+    """Gets what happens while a body runs, in the process that runs it."""
+
+    def write(self, stream: str, data: bytes) -> None:
+        """Take what the body wrote to ``stream``: ``stdout``, ``stderr`` or ``log``."""
+
+    def arguments(self, text: str) -> None:
+        """Take the text of the arguments."""
+
+
+class _Collected(BoundedOutput):
+    """Keeps what is reported for the result."""
+
+    arguments_text: str | None = None
+
+    def arguments(self, text: str) -> None:
+        self.arguments_text = text
+
+
+class _Texts:
+    """Makes the texts of a run where it runs: implements ``runs.body.Display``."""
+
+    def __init__(self, reports: Reports, context: contextvars.Context, wanted: bool) -> None:
+        self._reports = reports
+        self._context = context
+        self._wanted = wanted
+
+    def show_arguments(self, arguments: Mapping[str, Any]) -> None:
+        if self._wanted:
+            self._reports.arguments(arguments_text(arguments))
+
+    def context(self) -> contextvars.Context:
+        return self._context
+
+    def result(self, value: Any) -> str | None:
+        return value_text(value) if self._wanted else None
+
+
+def run_remote_body(body: RemoteBody) -> RemoteResult:
+    """Run ``body`` in this thread, and return its outcome with what it printed and logged, at most
+    about 70,000 bytes. Other threads may run bodies at the same time."""
+    collected = _Collected()
+    outcome = run_reporting(body, collected, alone=False)
+    return RemoteResult(outcome, collected.arguments_text, collected.printed)
+
+
+def run_reporting(body: RemoteBody, reports: Reports, *, alone: bool) -> Outcome:
+    """Run ``body`` in this thread, give ``reports`` what happens meanwhile, and return the outcome.
+    ``alone`` as for :func:`~wove_http_dev.runners.remote_output.streams_replaced`."""
+    with streams_replaced(RemoteCapture(reports.write), alone=alone) as context:
+        return run_displayed(
+            Execution("body"),
+            Body(body.callable_pickle, body.args_pickle, tracebacks=body.tracebacks),
+            _Texts(reports, context, body.texts),
+        )
+
+
+def settle(result: RemoteResult, display: RunDisplay | None) -> Outcome:
+    """Return the outcome in ``result``, after showing what the body wrote, and giving its texts to
+    ``display``, without the secrets in them. Called in the thread of the run."""
+    if display is not None and result.arguments_text is not None:
+        display.show_arguments_text(result.arguments_text)
+    show(display, result.printed)
+    return settled_outcome(result.outcome, display)
+
+
+def settled_outcome(outcome: Outcome, display: RunDisplay | None) -> Outcome:
+    """Return ``outcome``, which another process has made, with the text of its result as
+    ``display`` shows it."""
+    text = display.result_text(outcome.result_text) if display is not None else None
+    return replace(outcome, result_text=text)
+
+
+def import_advice(exc: BaseException, where: str) -> str | None:
+    """Return what to do if ``exc`` says that :func:`run_remote_body` could not be imported in
+    ``where`` (``the Dask worker``); ``None`` if it says something else."""
+    package = __name__.partition(".")[0]
+    missing = getattr(exc, "name", None) or ""
+    ours = f"{missing}.".startswith(f"{package}.") or f"'{package}" in message_of(exc)
+    if isinstance(exc, (ImportError, AttributeError)) and ours:
+        return (
+            f"{where} cannot import {package} as it is here ({message_of(exc)}): install the same"
+            f" version there, with pip install {package.replace('_', '-')}"
+        )
+    return None
