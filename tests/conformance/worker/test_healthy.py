@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.conformance.paces import SHORT_SILENCE
 from tests.conformance.parts import parts
 from tests.conformance.worker import references
 from tests.conformance.worker.checks import check, failures
+from tests.conformance.worker.plain_worker import SECRET, Event, Frame, PlainWorker
 from tests.support import MakeWorker
 from wove_http_dev.cli.main import main
 from wove_http_dev.conformance.worker import context
@@ -89,6 +91,28 @@ def test_a_reference_worker_passes(
     cases = json.loads(report.read_text())["cases"]
     wrong = [(c["id"], c["actual"]) for c in cases if c["status"] not in ("passed", "skipped")]
     assert (status, wrong) == (0, [])
+
+
+class HasTwoHandsForTasks(PlainWorker):
+    """Runs two tasks at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hands = threading.Semaphore(2)
+
+    def run(self, frame: Frame) -> list[Event]:
+        with self.hands:
+            return super().run(frame)
+
+
+def test_a_worker_that_runs_two_tasks_at_a_time_passes_each_must() -> None:
+    """Tasks may wait for their turn: only a SHOULD, ``many-at-once``, asks for more than two at
+    once."""
+    with HasTwoHandsForTasks() as worker:
+        results = check(
+            worker.url, "cancel.*", "concurrency.*", exclude=["many-at-once"], secret=SECRET
+        )
+    assert failures(results) == []
 
 
 @pytest.mark.parametrize("name", references.NEEDS)
