@@ -11,6 +11,7 @@ import os
 import re
 import urllib.parse
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,7 +164,7 @@ class Options:
             if not os.path.isdir(directory):
                 raise UsageError(f"app_dir {directory!r} is not a directory")
         check_headers(self.headers)
-        _check_runner(self.runner)
+        _check_runner(self.runner, isolated=self.isolated)
         if self.impersonate is not None:
             impersonated(self.impersonate)
         if isinstance(self.faults, (str, bytes)) or not isinstance(self.faults, Sequence):
@@ -389,10 +390,21 @@ def check_secret(secret: str, owner: str) -> None:
         )
 
 
-def _check_runner(runner: Any) -> None:
+def _check_runner(runner: Any, *, isolated: bool) -> None:
+    if isinstance(runner, Executor):
+        if isolated:
+            raise UsageError(
+                "an executor as runner needs isolated=False: it cannot travel to another process"
+            )
+        return
+    if isinstance(runner, type) and issubclass(runner, Executor):
+        raise UsageError(f"runner takes an executor, not its class: write {runner.__name__}(…)")
     if runner not in RUNNERS:
         advice = did_you_mean(runner, RUNNERS)
-        raise UsageError(f"runner takes {' or '.join(RUNNERS)}, not {runner!r}; {advice}")
+        known = ", ".join(RUNNERS)
+        raise UsageError(
+            f"runner takes {known} or a concurrent.futures.Executor, not {runner!r}; {advice}"
+        )
 
 
 def _check_hosts(hosts: Any) -> None:

@@ -148,6 +148,55 @@ class TestCancel:
         assert called.is_set()
 
 
+class TestWithdraw:
+    """A cancel of a body that its runner makes wait."""
+
+    @pytest.fixture
+    def execution(self) -> Execution:
+        execution = Execution("body")
+        assert execution.begin()
+        return execution
+
+    def test_withdrawn(self, execution: Execution) -> None:
+        """A body that could be withdrawn has ended."""
+        execution.withdraw = lambda: True
+        execution.cancel(wait_for_end=True)
+        assert execution.ended.is_set()
+
+    def test_not_abandoned(self, execution: Execution) -> None:
+        """A body that could be withdrawn is not abandoned."""
+        execution.withdraw = lambda: True
+        execution.cancel(wait_for_end=False)
+        assert not execution.abandoned
+
+    def test_uncounted(self, execution: Execution) -> None:
+        """A body that could be withdrawn is not counted before the outcome is known."""
+        settled = []
+        execution.withdraw = lambda: True
+        execution.uncount = lambda: settled.append(execution.settled.is_set())
+        execution.cancel(wait_for_end=False)
+        assert settled == [False]
+
+    def test_once(self, execution: Execution) -> None:
+        """A second cancel does not withdraw the body again."""
+        calls = []
+
+        def withdraw() -> bool:
+            calls.append(1)
+            return True
+
+        execution.withdraw = withdraw
+        execution.cancel(wait_for_end=True)
+        execution.cancel(wait_for_end=True)
+        assert calls == [1]
+
+    def test_running(self, execution: Execution) -> None:
+        """A body that runs has not ended."""
+        execution.withdraw = lambda: False
+        execution.cancel(wait_for_end=True)
+        assert not execution.ended.is_set()
+
+
 class TestExecution:
     """The outcome of one body."""
 

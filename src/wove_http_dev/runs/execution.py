@@ -30,6 +30,11 @@ class Execution:
         self.left_running = False
         """Whether the body may still run where this process does not see it. Then ``ended`` is
         never set."""
+        self.withdraw: Callable[[], bool] | None = None
+        """Keeps the body from beginning, where the runner makes it wait, and returns whether it
+        did; called before a cancel settles the execution."""
+        self.uncount: Callable[[], None] = lambda: None
+        """Called if the body never began although the runner has it."""
         self._begun = False
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -44,6 +49,11 @@ class Execution:
             self._begun = self.outcome is None and not self.cancel_requested
             self._thread = threading.get_ident()
             return self._begun
+
+    def runs_here(self) -> None:
+        """Note that the body runs in the calling thread, for :meth:`stack`."""
+        with self._lock:
+            self._thread = threading.get_ident()
 
     def settle(self, outcome: Outcome) -> bool:
         """Set the outcome if there is none yet. Returns whether it was set."""
@@ -81,6 +91,10 @@ class Execution:
             self.cancel_requested = True
             callbacks, self._on_cancel = self._on_cancel, []
             loop, task, begun = self._loop, self._task, self._begun
+            withdraw, self.withdraw = self.withdraw, None
+        if withdraw is not None and withdraw():
+            self.uncount()
+            self._begun = begun = False
         if not wait_for_end or not begun:
             self.abandon(outcome)
         if not begun:

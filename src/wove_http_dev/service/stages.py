@@ -125,7 +125,8 @@ class RunStage:
 
     def _load_and_run(self, execution: Execution, command: RunTask) -> Outcome:
         self._service.before_run()
-        self.run.executions += 1
+        self._count(1)
+        execution.uncount = lambda: self._count(-1)
         journal = self._service.journal
         display = RunDisplay(self.run, journal) if journal.inspected else None
         body = Body(
@@ -138,6 +139,9 @@ class RunStage:
         if display is not None:
             display.body_ended()
         return outcome
+
+    def _count(self, executions: int) -> None:
+        self.run.executions += executions
 
     def crash(self) -> NoReturn:
         self._service.crash(self._life)
