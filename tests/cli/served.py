@@ -113,3 +113,39 @@ def serving(
             yield Served(process, read_until(process, until))
         finally:
             process.kill()
+
+
+BY_NAME = """
+import sys
+sys.path.insert(0, {application!r})
+import wove
+from wove import weave
+import jobs
+{config}
+with weave() as w:
+    w.do(environment="workers")(jobs.answer)
+print(w.result.answer)
+"""
+"""A client that weaves ``jobs.answer``, which it imports from ``application``."""
+
+
+def write_jobs(directory: Path, result: str) -> None:
+    """Write ``jobs.py``, whose ``answer`` returns ``result``, into ``directory``."""
+    directory.mkdir(exist_ok=True)
+    (directory / "jobs.py").write_text(f"def answer():\n    return {result!r}\n")
+
+
+def by_name(served: Served, application: Path) -> str:
+    """The output of a client that weaves ``jobs.answer`` and imports ``jobs`` from
+    ``application``."""
+    Path("by_name.py").write_text(
+        BY_NAME.format(application=str(application), config=served.snippet)
+    )
+    done = subprocess.run(
+        ["bash", "-c", f"{served.exports}\nexec {sys.executable} by_name.py"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    return done.stdout + done.stderr

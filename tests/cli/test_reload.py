@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import linecache
 import os
+import pickle
 import py_compile
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ from types import ModuleType
 
 import pytest
 
-from wove_http_dev.cli.reload import Reloader
+from wove_http_dev.cli import reload
+from wove_http_dev.cli.reload import Changes, Reloader, ReloadThere
 
 APP, HELPER, PACKAGE = "wove_reload_app", "wove_reload_helper", "wove_reload_package"
 
@@ -231,11 +233,71 @@ def test_own_modules(application: Application, monkeypatch: pytest.MonkeyPatch, 
 
 def test_change_is_reported(application: Application) -> None:
     """The files that have changed are reported, by their paths below the root."""
-    reported: list[list[str]] = []
+    reported: list[Changes] = []
     reloader = Reloader(application.root)
     reloader.on_change = reported.append
     reloader.refresh()
     application.write(f"{APP}.py", 2)
     reloader.refresh()
     reloader.refresh()
-    assert reported == [[f"{APP}.py"]]
+    assert [list(changes) for changes in reported] == [[f"{APP}.py"]]
+
+
+def test_changes_differ(application: Application) -> None:
+    """What a change leads to can be told from what another one of the same file does."""
+    found: list[Changes] = []
+    reloader = Reloader(application.root)
+    reloader.on_change = found.append
+    for value in (2, 3):
+        application.load(APP)
+        reloader.refresh()
+        application.write(f"{APP}.py", value)
+        reloader.refresh()
+    assert found[0] != found[1]
+
+
+def test_deleted_file(application: Application) -> None:
+    """A deleted file has changed, and has no digest."""
+    found: list[Changes] = []
+    reloader = Reloader(application.root)
+    reloader.on_change = found.append
+    reloader.refresh()
+    (application.root / f"{APP}.py").unlink()
+    reloader.refresh()
+    assert found == [{f"{APP}.py": None}]
+
+
+class TestReloadThere:
+    """What is sent to another process, called here."""
+
+    @pytest.fixture(autouse=True)
+    def process(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A process in which it was not called yet; at the end Python imports as before."""
+        monkeypatch.setattr(reload, "_there", {})
+        monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+
+    def sent(self, application: Application) -> ReloadThere:
+        """It as the other process gets it, each time."""
+        sent: ReloadThere = pickle.loads(pickle.dumps(ReloadThere(application.root)))
+        return sent
+
+    def test_changed_module(self, application: Application) -> None:
+        """A changed module is imported again, and named."""
+        self.sent(application)()
+        application.write_unnoticed(f"{APP}.py", 2)
+        assert list(self.sent(application)()) == [f"{APP}.py"]
+        assert application.load(APP).VALUE == 2
+
+    def test_stale_bytecode(self, application: Application) -> None:
+        """The source is imported, not bytecode of another text."""
+        application.write(f"{PACKAGE}.py", 1)
+        py_compile.compile(str(application.root / f"{PACKAGE}.py"))
+        application.write_unnoticed(f"{PACKAGE}.py", 2)
+        self.sent(application)()
+        assert application.load(PACKAGE).VALUE == 2
+
+    def test_unchanged(self, application: Application) -> None:
+        """If nothing has changed, no file is named, and the module stays."""
+        app = application.load(APP)
+        self.sent(application)()
+        assert (self.sent(application)(), application.load(APP)) == ({}, app)

@@ -26,7 +26,7 @@ from typing import Any
 import pytest
 
 from tests.cli.commands import COMMAND, EXEC_CONFIG, ON_MACOS, PATIENCE, WEAVE, run_here
-from tests.cli.served import Served, serving
+from tests.cli.served import Served, by_name, serving, write_jobs
 from tests.support import LOOPBACKS, MakeWorker, with_ipv6
 from wove_http_dev import cli
 from wove_http_dev.cli import state_directory
@@ -66,24 +66,6 @@ def test_printed_paths_are_quoted(make_worker: MakeWorker, tmp_path: Path) -> No
         if "cat " in text
     )
     assert shlex.quote(str(state / f"secret-{worker.port}")) in line
-
-
-BY_NAME = """
-import sys
-sys.path.insert(0, {application!r})
-import wove
-from wove import weave
-import jobs
-{config}
-with weave() as w:
-    w.do(environment="workers")(jobs.answer)
-print(w.result.answer)
-"""
-
-
-def write_jobs(directory: Path, result: str) -> None:
-    directory.mkdir(exist_ok=True)
-    (directory / "jobs.py").write_text(f"def answer():\n    return {result!r}\n")
 
 
 def test_port_in_use() -> None:
@@ -412,22 +394,6 @@ def test_json_keys(json_session: JsonSession, event: str) -> None:
     page = (Path(cli.__file__).parent / "README.md").read_text(encoding="utf-8")
     missing = [name for name in json_session.of(event) if f"`{name}`" not in page]
     assert missing == []
-
-
-def by_name(served: Served, application: Path) -> str:
-    """The output of a client that weaves ``jobs.answer`` and imports ``jobs`` from
-    ``application``."""
-    Path("by_name.py").write_text(
-        BY_NAME.format(application=str(application), config=served.snippet)
-    )
-    done = subprocess.run(
-        ["bash", "-c", f"{served.exports}\nexec {sys.executable} by_name.py"],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    return done.stdout + done.stderr
 
 
 @pytest.fixture

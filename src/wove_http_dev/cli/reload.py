@@ -3,7 +3,8 @@
 Tasks sent by name find their module in ``sys.modules``. If a module of the application changed, the
 reloader removes all of them from there, so that the next task imports them again. Contents are
 compared, not time stamps: two edits may share one, and Python then takes the first one's bytecode
-for the second's.
+for the second's. Where bodies run in other processes, each of these has a reloader of its own
+(:class:`ReloadThere`), as only there it is known which modules are imported.
 """
 
 from __future__ import annotations
@@ -22,14 +23,18 @@ from types import CodeType, ModuleType
 
 from wove_http_dev.client.restore import restored_by
 
+Changes = dict[str, "bytes | None"]
+"""Changed files: by path below the root, the digest of what each contains now; ``None`` if it is
+not there."""
+
 
 class Reloader:
     """Watches the modules that are imported from below ``root``, except installed packages."""
 
     def __init__(self, root: Path) -> None:
         self._root = str(root) + os.sep
-        self.on_change: Callable[[list[str]], object] = lambda files: None
-        """Called with the paths below ``root`` of the files that have changed."""
+        self.on_change: Callable[[Changes], object] = lambda changes: None
+        """Called with the files that have changed."""
         self._lock = threading.Lock()
         self._digests: dict[str, bytes | None] = {}
         """What each file contained when its module was imported, or was first seen here."""
@@ -43,8 +48,12 @@ class Reloader:
                 sys.meta_path.remove(self)
 
         with restored_by(restore):
-            sys.meta_path.insert(0, self)
+            self.install()
             yield
+
+    def install(self) -> None:
+        """Import these modules from their source, never from bytecode."""
+        sys.meta_path.insert(0, self)
 
     def refresh(self) -> None:
         """Remove all modules below ``root`` from ``sys.modules`` if the file of one of them has
@@ -53,7 +62,7 @@ class Reloader:
             # A directory's listing is read again when its time stamp changes; see above.
             importlib.invalidate_caches()
             names = []
-            changed = []
+            changed: Changes = {}
             for name, module in list(sys.modules.items()):
                 path = getattr(module, "__file__", None)
                 if not isinstance(path, str) or not self._watches(name, path):
@@ -61,14 +70,14 @@ class Reloader:
                 names.append(name)
                 digest = _digest_of(path)
                 if self._digests.setdefault(path, digest) != digest:
-                    changed.append(path.removeprefix(self._root))
+                    changed[path.removeprefix(self._root)] = digest
             if changed:
                 for path in self._digests:
                     linecache.cache.pop(path, None)  # the source lines of tracebacks
                 self._digests.clear()
                 for name in names:
                     sys.modules.pop(name, None)
-                self.on_change(sorted(changed))
+                self.on_change(changed)
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -96,6 +105,30 @@ class Reloader:
 
     def _watches(self, name: str, path: str) -> bool:
         return path.startswith(self._root) and not _is_installed(name, path)
+
+
+class ReloadThere:
+    """Called in another process, by the thread that then loads a body: does what the
+    :class:`Reloader` of ``root`` does here. Can be pickled."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def __call__(self) -> Changes:
+        """Let the next body import the modules below ``root`` again if one has changed since its
+        import in this process; return the files that have."""
+        reloader = _there.get(self._root)
+        if reloader is None:
+            reloader = _there[self._root] = Reloader(self._root)
+            reloader.install()
+        changes: Changes = {}
+        reloader.on_change = changes.update
+        reloader.refresh()
+        return changes
+
+
+_there: dict[Path, Reloader] = {}
+"""The reloaders of this process, which bodies run in."""
 
 
 class _SourceLoader(importlib.machinery.SourceFileLoader):

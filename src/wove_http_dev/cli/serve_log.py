@@ -47,14 +47,25 @@ class ServeLog(JournalObserver):
         self._started: set[Run] = set()
         """The runs whose start is in the log, and whose end is not."""
         self._in_force: dict[object, str] = {}
+        self._reloaded: dict[str, bytes | None] = {}
+        """The digest of each file that was logged as reloaded, as it was then."""
 
     def log(self, event: str, **values: Any) -> None:
         """Log ``event`` now, with further keys."""
         self._write({"time": self._clock(), "event": event, **values})
 
-    def reloaded(self, files: list[str]) -> None:
-        """Log that ``files`` of the application have changed, and are imported again."""
-        self.log("reloaded", files=files)
+    def reloaded(self, changes: Mapping[str, bytes | None]) -> None:
+        """Log that files of the application have changed, and are imported again. ``changes`` has
+        the digest of each; what another process has reported already is left out."""
+        with self._lock:
+            files = [
+                file
+                for file, digest in sorted(changes.items())
+                if file not in self._reloaded or self._reloaded[file] != digest
+            ]
+            self._reloaded.update(changes)
+        if files:
+            self.log("reloaded", files=files)
 
     def in_force(self, calls: Mapping[object, str]) -> None:
         """Log which faults, holds and stubs have come into force since the last call, and which are
