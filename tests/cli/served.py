@@ -149,3 +149,27 @@ def by_name(served: Served, application: Path) -> str:
         check=False,
     )
     return done.stdout + done.stderr
+
+
+CLIENT = """
+import wove
+from wove import weave
+import jobs
+{config}
+with weave() as w:
+    w.do(environment="workers")(jobs.{task})
+print(w.result.{task})
+"""
+"""A client that weaves the ``task`` of ``jobs``."""
+
+
+@contextlib.contextmanager
+def client(served: Served, task: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that weaves the ``task`` of ``jobs``, until the block ends."""
+    Path("client.py").write_text(CLIENT.format(config=served.snippet, task=task))
+    script = f"{served.exports}\nexec {sys.executable} client.py"
+    with subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import COMMAND, PATIENCE, run_here
-from tests.cli.served import Served, read_until, serving
+from tests.cli.served import Served, client, read_until, serving
 
 pytestmark = pytest.mark.usefixtures("environ")
 
@@ -27,15 +27,6 @@ def leaves_a_thread():
     threading.Thread(target=stuck).start()
     return 42
 """
-CLIENT = """
-import wove
-from wove import weave
-import jobs
-{config}
-with weave() as w:
-    w.do(environment="workers")(jobs.{task})
-print(w.result.{task})
-"""
 STOP_THAT_HANGS = """
 import sys, threading
 from wove_http_dev import HttpWorker
@@ -43,18 +34,6 @@ from wove_http_dev.cli.main import main
 HttpWorker.stop = lambda worker: threading.Event().wait()
 sys.exit(main())
 """
-
-
-@contextlib.contextmanager
-def client(served: Served, task: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that weaves the ``task`` of ``jobs``, until the block ends."""
-    Path("client.py").write_text(CLIENT.format(config=served.snippet, task=task))
-    script = f"{served.exports}\nexec {sys.executable} client.py"
-    with subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 @pytest.fixture
