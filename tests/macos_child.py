@@ -1,6 +1,6 @@
 """Starts the child process of an isolated worker with macOS's rules.
 
-It is a script that ``python -I`` runs in place of ``wove_http_dev/isolated/start_child.py``.
+It is a script that ``python -I`` runs in place of ``wove_http_dev/start_child.py``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,6 @@ from tests.macos import emulate
 
 emulate(pytest.MonkeyPatch())
 
-from wove_http_dev.isolated import start_child  # noqa: E402  # with macOS's rules
+from wove_http_dev import start_child  # noqa: E402  # with macOS's rules
 
 start_child.main()

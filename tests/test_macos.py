@@ -52,7 +52,7 @@ stopped ConnectionRefusedError
 """
 ISOLATED = """
 import tests.macos
-from wove_http_dev.isolated import start_child
+from wove_http_dev import start_child
 start_child.__file__ = os.path.join(os.path.dirname(tests.macos.__file__), "macos_child.py")
 options = {"isolated": True}
 """

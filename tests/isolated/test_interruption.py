@@ -11,7 +11,7 @@ import pytest
 
 from tests.interruption import interrupt_each_place
 from tests.isolated import stand_in_child
-from wove_http_dev.isolated import start_child
+from wove_http_dev import start_child
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker import HttpWorker
 

@@ -216,3 +216,18 @@ class TestExecution:
     def test_wait_without_outcome(self) -> None:
         """A wait returns None when there is no outcome in time."""
         assert Execution("body").wait(0.0) is None
+
+
+def test_where() -> None:
+    """A body that runs in no thread of this process is said to be where its runner says."""
+    execution = Execution("body")
+    execution.where = "in process 4711"
+    assert execution.stack() == "in process 4711\n"
+
+
+def test_where_it_was() -> None:
+    """A body that has ended is nowhere."""
+    execution = Execution("body")
+    execution.where = "in process 4711"
+    execution.ended.set()
+    assert execution.stack() == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import cloudpickle
@@ -49,9 +50,16 @@ class FakeService:
         self.tracebacks = True
         self.before_run: Callable[[], None] = lambda: self.loaded.append(None)
 
-    def execute(self, run: Run, execution: Execution, body: Callable[[], Outcome]) -> Outcome:
-        execution.begin()
-        return body()
+    def execute(
+        self,
+        run: Run,
+        execution: Execution,
+        body: Callable[[], Outcome],
+        room: Callable[[Execution], AbstractContextManager[object]] = nullcontext,
+    ) -> Outcome:
+        with room(execution):
+            execution.begin()
+            return body()
 
 
 @pytest.fixture
@@ -117,6 +125,60 @@ def test_before_run(run_stage: RunStage, service: FakeService) -> None:
     run_stage.proceed()
     run_stage.again()
     assert len(service.loaded) == 2
+
+
+class Room(ThreadRunner):
+    """A runner that notes for which executions there had to be room."""
+
+    def __init__(self) -> None:
+        self.wanted: list[Execution] = []
+
+    def room(self, execution: Execution) -> AbstractContextManager[object]:
+        self.wanted.append(execution)
+        return nullcontext()
+
+
+def test_room(run_stage: RunStage, service: FakeService) -> None:
+    """Each execution of the task needs room."""
+    service.runner = room = Room()
+    run_stage.proceed()
+    run_stage.again()
+    assert len({*room.wanted}) == 2
+
+
+def test_no_room_for_a_stub(run_stage: RunStage, service: FakeService) -> None:
+    """A stub's answer needs no room."""
+    service.runner = room = Room()
+    service.stubs.add("task", make_source(result=7))
+    run_stage.proceed()
+    assert room.wanted == []
+
+
+def test_no_room_for_a_repeated_key(service: FakeService) -> None:
+    """A run that gets the outcome of the first one of its key needs no room."""
+    service.runner, service.first_outcomes = (room := Room()), FirstOutcomes()
+    delivery = {"delivery_idempotency_key": "k"}
+    for _ in range(2):
+        command = RunTask(
+            "run-1", "task", cloudpickle.dumps(answer), cloudpickle.dumps({}), delivery=delivery
+        )
+        RunStage(service, command, make_run(), Execution("task"), never_wait, life=3).proceed()
+    assert len(room.wanted) == 1
+
+
+def test_cancelled_before_there_was_room(service: FakeService) -> None:
+    """The first run of a key that is cancelled while it waits for room does not start."""
+    execution = Execution("task")
+
+    class Full(ThreadRunner):
+        def room(self, execution: Execution) -> AbstractContextManager[object]:
+            execution.cancel(wait_for_end=True)
+            return nullcontext()
+
+    service.runner, service.first_outcomes = Full(), FirstOutcomes()
+    command = RunTask("run-1", "task", cloudpickle.dumps(answer), cloudpickle.dumps({}))
+    stage = RunStage(service, command, make_run(), execution, never_wait, life=3)
+    assert (stage.proceed().kind, stage.run.executions) == ("cancelled", 0)
 
 
 def test_stub_answers(run_stage: RunStage, service: FakeService) -> None:

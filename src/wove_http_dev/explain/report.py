@@ -88,18 +88,18 @@ def _open(state: HostState, stack: Callable[[str], str]) -> list[str]:
 
 
 def _why_open(state: HostState, run: Run, stack: Callable[[str], str]) -> list[str]:
-    if run.state == "held":
-        gates = state.gates.holding(run.task_id)
-        if not gates:  # released in this moment
-            return []
+    gates = state.gates.holding(run.task_id) if run.state == "held" else []
+    if gates:
         by = printable(at(gates[0].call, gates[0].place))
         return [f"{_named(run)} is held by {by}: {gates[0].advice}"]
     body = _indented(state.journal, stack(run.run_id))
+    if run.state == "held" and not body:  # released in this moment
+        return []
     if run.state == "running":
         return [f"{_named(run)} is running; its body is here:" if body else _running(run), *body]
-    if run.faults:
+    if run.faults and not body:
         return [f"{_named(run)} is stalled by the fault {run.faults_text}"]
-    return [f"{_named(run)} has not started"]
+    return [f"{_named(run)} has not started{':' if body else ''}", *body]
 
 
 def _running(run: Run) -> str:

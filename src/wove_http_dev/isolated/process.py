@@ -12,15 +12,18 @@ from contextlib import suppress
 from typing import Any
 from weakref import WeakValueDictionary
 
+from wove_http_dev import start_child
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.injections import Injection
 from wove_http_dev.forks import close_in_forks
-from wove_http_dev.isolated import serialization, start_child
+from wove_http_dev.isolated import serialization
 from wove_http_dev.isolated.channel import Channel
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.records import FINISHED, Exchange, Run
 from wove_http_dev.service.host import STOP_GRACE, HostState
 from wove_http_dev.service.pipeline import SecondOriginUrl
+
+_PROGRAM = "wove_http_dev.isolated.child"
 
 
 class ChildProcess:
@@ -239,7 +242,7 @@ def _start(child_end: socket.socket) -> subprocess.Popen[bytes]:
     """
     return subprocess.Popen(
         # -I: no PYTHONPATH, no working directory, no user site on the import path.
-        [sys.executable, "-I", *start_child.arguments(child_end.fileno())],
+        [sys.executable, "-I", *start_child.arguments(_PROGRAM, child_end.fileno())],
         pass_fds=[child_end.fileno()],
         stdin=subprocess.DEVNULL,
     )

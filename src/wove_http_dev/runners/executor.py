@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from wove_http_dev.errors import UsageError
@@ -36,6 +37,10 @@ class ExecutorRunner:
 
     def start(self) -> None:
         """Do nothing: the executor is the user's."""
+
+    def room(self, execution: Execution) -> AbstractContextManager[object]:
+        """Return a block that begins at once: the executor makes the bodies wait."""
+        return nullcontext()
 
     def run(self, execution: Execution, body: Body) -> Outcome:
         """Run ``body`` on the executor, block until it has ended, and return its outcome. A cancel

@@ -35,6 +35,9 @@ class Execution:
         did; called before a cancel settles the execution."""
         self.uncount: Callable[[], None] = lambda: None
         """Called if the body never began although the runner has it."""
+        self.where = ""
+        """Where the body runs, or for what it waits, if that is not a thread of this process:
+        ``in process 4711``."""
         self._begun = False
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -108,8 +111,10 @@ class Execution:
                 return
 
     def stack(self) -> str:
-        """Return where the body is at this moment, as the lines of a traceback; empty if it does
-        not run."""
+        """Return where the body is at this moment, as the lines of a traceback, or in words if it
+        does not run in a thread of this process; empty if it does not run."""
+        if self.where:
+            return "" if self.ended.is_set() else f"{self.where}\n"
         with self._lock:
             task, thread = self._task, self._thread
         if thread is None or self.ended.is_set():

@@ -7,6 +7,7 @@ what a cancel answers.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from wove_http_dev.runs.body import Body, run_body
@@ -26,6 +27,11 @@ class Runner(Protocol):
     def start(self) -> None:
         """Get ready to run bodies; called whenever the service starts. Raises
         :class:`WoveHttpDevError` if that cannot be."""
+
+    def room(self, execution: Execution) -> AbstractContextManager[object]:
+        """Return a block for :meth:`run`, which begins when there is room for a body, or when
+        ``execution`` is cancelled; until then the body has not started. Meanwhile
+        ``execution.where`` says for what it waits."""
 
     def run(self, execution: Execution, body: Body) -> Outcome:
         """Run ``body``, block until it has ended, and return its outcome.
@@ -49,6 +55,10 @@ class ThreadRunner:
 
     def start(self) -> None:
         """Do nothing: the thread is the caller's."""
+
+    def room(self, execution: Execution) -> AbstractContextManager[object]:
+        """Return a block that begins at once: there are as many threads as runs."""
+        return nullcontext()
 
     def run(self, execution: Execution, body: Body) -> Outcome:
         """Run ``body`` in this thread."""

@@ -8,6 +8,7 @@ pickles in the body are loaded only after the request was accepted.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -271,9 +272,15 @@ class Pipeline:
             sent = frames.shape_events(sent, self.response_shape)
         return json_reply(200, sent)
 
-    def execute(self, run: Run, execution: Execution, body: Callable[[], Outcome]) -> Outcome:
-        """Wait until no gate holds the run, call ``body`` in a thread of the pool, and return its
-        outcome."""
+    def execute(
+        self,
+        run: Run,
+        execution: Execution,
+        body: Callable[[], Outcome],
+        room: Callable[[Execution], AbstractContextManager[object]] = nullcontext,
+    ) -> Outcome:
+        """Wait until no gate holds the run and there is ``room``, call ``body`` in a thread of the
+        pool, and return its outcome."""
 
         def gated() -> Outcome:
             try:
@@ -281,10 +288,11 @@ class Pipeline:
             except BaseException as exc:
                 record_failure(self.journal, exc)  # otherwise it looks like the task's own error
                 raise
-            if not execution.begin():
-                return CANCELLED
-            self.journal.change(run, "running")
-            return body()
+            with room(execution):
+                if not execution.begin():
+                    return CANCELLED
+                self.journal.change(run, "running")
+                return body()
 
         self.threads.start(execution, gated)
         outcome = execution.wait()

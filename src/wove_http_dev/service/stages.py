@@ -4,6 +4,7 @@ methods."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
@@ -17,7 +18,7 @@ from wove_http_dev.runs.display import RunDisplay
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.once import FirstOutcomes
-from wove_http_dev.runs.outcome import Outcome
+from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.records import Run
 from wove_http_dev.runs.runner import Runner
 from wove_http_dev.runs.stubs import StubAnswer, Stubs
@@ -43,8 +44,15 @@ class StageService(Protocol):
     """Crash the worker, if its current life is still that one."""
     before_run: Callable[[], None]
 
-    def execute(self, run: Run, execution: Execution, body: Callable[[], Outcome]) -> Outcome:
-        """Wait until no gate holds the run, run ``body``, and return its outcome."""
+    def execute(
+        self,
+        run: Run,
+        execution: Execution,
+        body: Callable[[], Outcome],
+        room: Callable[[Execution], AbstractContextManager[object]] = nullcontext,
+    ) -> Outcome:
+        """Wait until no gate holds the run and there is ``room``, run ``body``, and return its
+        outcome."""
 
 
 class AuthStage:
@@ -111,17 +119,23 @@ class RunStage:
         return self._execute(Execution(name, kills=self._service.runner.kills))
 
     def _execute(self, execution: Execution) -> Outcome:
-        command, known = self._command, self._service.first_outcomes
+        service, command, known = self._service, self._command, self._service.first_outcomes
 
         def body() -> Outcome:
             return self._load_and_run(execution, command)
 
+        if known is None:
+            return service.execute(self.run, execution, body, service.runner.room)
+
+        # A run that waits for the first of its key needs no room: it would take the first one's.
+        def first() -> Outcome:
+            with service.runner.room(execution):
+                return CANCELLED if is_over() else body()
+
         def is_over() -> bool:
             return execution.cancel_requested or execution.settled.is_set()
 
-        return self._service.execute(
-            self.run, execution, body if known is None else lambda: known.of(command, body, is_over)
-        )
+        return service.execute(self.run, execution, lambda: known.of(command, first, is_over))
 
     def _load_and_run(self, execution: Execution, command: RunTask) -> Outcome:
         self._service.before_run()

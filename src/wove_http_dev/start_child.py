@@ -1,4 +1,4 @@
-"""The program of a child process: makes this package importable, then runs ``child``.
+"""The program of a child process: makes this package importable, then runs one of its modules.
 
 ``python -I`` leaves the test's import path out, and with it everything that was installed with
 ``pip --user`` or ``--target``, is on PYTHONPATH, or is found by an editable install's hook. So the
@@ -13,6 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 
@@ -77,25 +78,24 @@ def _has_packages(directory: str) -> bool:
         return False
 
 
-def arguments(descriptor: int) -> list[str]:
-    """Return Python's command line arguments: this program, and that it serves the parent on
-    ``descriptor``."""
+def arguments(module: str, descriptor: int) -> list[str]:
+    """Return Python's command line arguments: this program, and that it calls ``main`` of
+    ``module``, which serves the parent on ``descriptor``."""
     program = [__file__]
     if not os.path.isfile(__file__):  # imported from a zip file
         import inspect
 
         program = ["-c", inspect.getsource(sys.modules[__name__])]
-    return [*program, str(descriptor), json.dumps(places())]
+    return [*program, str(descriptor), json.dumps(places()), module]
 
 
 def main() -> None:
     """Serve the parent on the socket whose descriptor is the first argument; never returns."""
-    descriptor, needed = int(sys.argv[1]), json.loads(sys.argv[2])
+    descriptor, needed, module = int(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3]
     sys.meta_path.insert(0, NeededModules(needed))
     sys.path += [place for place in installed_in(needed) if place not in sys.path]
     gc.disable()  # it finds nothing in what is imported, and takes an eighth of the time
-    from wove_http_dev.isolated import child
-
+    child = import_module(module)
     gc.enable()
     child.main(descriptor)
 
