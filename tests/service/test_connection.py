@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import select
 import shutil
 import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +41,7 @@ from tests.support import (
 )
 from wove_http_dev.faults.fault import AuthStage, Connection, Fault, Wire
 from wove_http_dev.protocol.authenticator import Verdict
+from wove_http_dev.service.client_socket import ClientSocket
 from wove_http_dev.service.limits import Limits
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker import HttpWorker
@@ -488,10 +491,10 @@ def arriving(worker: HttpWorker) -> Iterator[None]:
 
 
 def until_one_waits(worker: HttpWorker) -> None:
-    """Wait until a body waits for room."""
+    """Wait until a second body waits for room. The first is always given some."""
     shares = worker._host._server.budget._shares  # type: ignore[attr-defined]
     deadline = time.monotonic() + TIMEOUT
-    while not any(share.waits for share in list(shares.values())):
+    while not any(share.waits for share in list(shares.values())[1:]):
         assert time.monotonic() < deadline, "no body waits"
         time.sleep(0.01)
 
@@ -569,6 +572,35 @@ def test_waiting_for_room_does_not_delay_a_stop(
         pool.submit(send_raw, worker, signed_bytes(worker, PADDED.ljust(30 * MEGABYTE)))
         until_one_waits(worker)
         assert stops_at_once(worker)
+
+
+def test_client_that_waits_to_send_more_learns_of_a_stop(
+    make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client in the middle of a body, whose window is closed, gets a reset from ``stop()``, also
+    if the worker has read everything from its buffer before it closes."""
+    ended = threading.Event()
+    receive, shut_down = ClientSocket.receive, ClientSocket.shut_down
+
+    def receive_and_wait(of: ClientSocket, size: int, flags: int = 0) -> bytes:
+        data = receive(of, size, flags)
+        ended.wait(TIMEOUT)
+        return data
+
+    def end(of: ClientSocket, how: int, *, reset: bool = False) -> None:
+        shut_down(of, how, reset=reset)
+        ended.set()
+
+    monkeypatch.setattr(ClientSocket, "receive", receive_and_wait)
+    monkeypatch.setattr(ClientSocket, "shut_down", end)
+    worker = make_worker(tls=False, limits=Limits(body_grace=10 * TIMEOUT))
+    with connect(worker) as sock:
+        request = memoryview(signed_bytes(worker, run_frame(answer).ljust(30 * MEGABYTE)))
+        while select.select([], [sock], [], 0.2)[1]:  # until the window is closed
+            request = request[sock.send(request[:65536]) :]
+        worker.stop()
+        with pytest.raises(ConnectionError):
+            sock.sendall(request)
 
 
 # TLS

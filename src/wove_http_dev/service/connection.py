@@ -237,6 +237,10 @@ class HttpConnection:
         )
         try:
             if not self._arrives(intake, reader):
+                # The end was sent while the client's window may have been closed. Linux does not
+                # open it again for a socket that is closed, so the client could go on sending
+                # until its own time limit; a reset ends that.
+                self._client.must_reset |= self._over and reader.started
                 return False
             self._await("")
             self._answering, self._intake = True, None
