@@ -53,6 +53,17 @@ def failing_once(item: Any) -> Any:
         raise ValueError(item)
 
 
+def expire_when(order: Order, condition: Callable[[], bool]) -> None:
+    """Let the time limit of ``order`` pass as soon as ``condition`` is true, and not before."""
+    wait = order._changed.wait
+
+    def until(timeout: float | None = None) -> bool:
+        expired = timeout is not None and condition()
+        return not expired and wait(None if timeout is None else TIMEOUT)
+
+    order._changed.wait = until  # type: ignore[method-assign]
+
+
 def text_of(error: BaseException) -> str:
     """What pytest shows of an error: notes are a part of it from Python 3.11 on."""
     return "\n".join([str(error), *getattr(error, "__notes__", [])])
@@ -297,9 +308,11 @@ class TestMessages:
                 def render(item: int) -> Any:
                     return body(item)
 
+        order = wove_http_worker.order("render", (1, 0))
+        expire_when(order, lambda: len(order.needs) == 2)
         with (
             pytest.raises(WaitTimeoutError, match="run 1 did not arrive within"),
-            wove_http_worker.order("render", (1, 0), timeout=0.05),
+            order,
         ):
             asyncio.run(app())
 

@@ -72,9 +72,9 @@ def test_a_marked_fault_need_not_act(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=2)
 
 
-@pytest.mark.wove_http_faults("all")
+@pytest.mark.wove_http_faults("all", exclude=["foreign-run"])  # it needs a second run
 def test_all_can_be_green(wove_http_worker: HttpWorker) -> None:
-    """A test of one weave passes with every fault, or is an expected failure."""
+    """A test of one task passes with every fault, or is an expected failure."""
     with assert_contained(wove_http_worker, within=TIMEOUT):
         weave_one()
 
@@ -119,3 +119,24 @@ def test_what_wove_cannot_contain_is_an_expected_failure(pytester: pytest.Pytest
     result.stdout.fnmatch_lines(
         ["XFAIL *Wove * cannot contain task-cancelled: it cancels the weave itself: *"]
     )
+
+
+def test_a_result_of_another_task_is_an_expected_failure(pytester: pytest.Pytester) -> None:
+    """``foreign-run`` is an expected failure of a test of two tasks, which takes the result of one
+    for the other's; it waits until both have arrived."""
+    pytester.makepyfile(
+        """
+        import pytest
+        from wove import weave
+
+        @pytest.mark.wove_http_faults("foreign-run wait=60")
+        def test_it(wove_http_worker):
+            with weave() as w:
+                @w.do([1, 2], environment="workers")
+                def same(item):
+                    return item
+            assert w.result.same == [1, 2]
+        """
+    )
+    result = pytester.runpytest_inprocess(*without_others("asyncio"))
+    result.assert_outcomes(xfailed=1)

@@ -62,7 +62,8 @@ def cut(worker: HttpWorker) -> None:
     with closing(connect(worker)) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         sock.sendall(signed_bytes(worker, run_frame(answer))[:-10])
-    worker.journal.wait(lambda: any(each.error for each in worker.exchanges), TIMEOUT, "an end")
+    journal = worker.journal
+    journal.wait(lambda: any(each.error for each in journal.exchanges), TIMEOUT, "an end")
 
 
 def take_no_reply(worker: HttpWorker) -> None:
@@ -71,7 +72,8 @@ def take_no_reply(worker: HttpWorker) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         sock.sendall(signed_bytes(worker, run_frame(lambda: b"x" * 10_000_000)))
         sock.recv(1)
-    worker.journal.wait(lambda: any(each.error for each in worker.exchanges), TIMEOUT, "an end")
+    journal = worker.journal
+    journal.wait(lambda: any(each.error for each in journal.exchanges), TIMEOUT, "an end")
 
 
 def signed(frame: bytes) -> Callable[[HttpWorker], object]:

@@ -178,7 +178,8 @@ def test_bug_in_the_planning(make_worker: MakeWorker) -> None:
     worker = make_worker(strict=False)
     worker.inject(Unplannable())
     status = signed_request(worker, run_frame(answer)).status
-    worker.journal.wait(lambda: worker.exchanges[-1].duration is not None, TIMEOUT, "the end")
+    journal = worker.journal
+    journal.wait(lambda: journal.exchanges[-1].duration is not None, TIMEOUT, "the end")
     assert (status, code_of(worker)) == (500, "internal-error")
 
 
