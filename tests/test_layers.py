@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("printable", "shell"),
     ("descriptors", "errors", "forks", "secret"),
     ("platforms", "ca_bundle", "call_site", "user_errors"),
-    ("fields", "private_files"),
+    ("fields", "private_files", "upstream_address"),
     ("options", "worker_options"),
     ("tls_contexts", "weave_outcome"),
     ("protocol", "tls", "conformance"),

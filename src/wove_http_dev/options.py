@@ -18,6 +18,7 @@ from typing import Any
 from wove_http_dev.errors import UsageError
 from wove_http_dev.fields import check_fields, did_you_mean, field, fields_of
 from wove_http_dev.secret import Secret, hide, is_private, shown_url
+from wove_http_dev.upstream_address import upstream_address
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 """The host names that Wove treats as local (``wove.security._is_local_host``)."""
@@ -121,6 +122,21 @@ class Options:
         True, "send a task's exception with its traceback as __cause__", side=SERVICE
     )
     runner: Any = field("threads", "where task bodies run", metavar="|".join(RUNNERS), side=SERVICE)
+    upstream: str | None = field(
+        None, "URL of a worker service that runs the tasks", metavar="URL", side=SERVICE
+    )
+    upstream_security: Any = field(
+        None,
+        "how to authenticate at upstream: any form of executor_config.security",
+        metavar="signed|bearer|none",
+        side=SERVICE,
+    )
+    upstream_ca_file: str | None = field(
+        None,
+        "CAs that upstream's certificate must be of (default: the system's)",
+        metavar="FILE",
+        side=SERVICE,
+    )
     isolated: bool = field(False, "run the service in a child process", side=TEST)
     """Like any worker process, the child forgets the nonces it has seen when it is restarted."""
     app_dir: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = field(
@@ -165,12 +181,41 @@ class Options:
                 raise UsageError(f"app_dir {directory!r} is not a directory")
         check_headers(self.headers)
         _check_runner(self.runner, isolated=self.isolated)
+        self._check_upstream()
         if self.impersonate is not None:
             impersonated(self.impersonate)
         if isinstance(self.faults, (str, bytes)) or not isinstance(self.faults, Sequence):
             raise UsageError("faults is a list; write faults=[…]")
         if not self.environment:
             raise UsageError("environment must not be empty; the default is 'workers'")
+
+    def _check_upstream(self) -> None:
+        """Raise :class:`UsageError` for an ``upstream`` that cannot be used, and for options that
+        do not go with it."""
+        if self.upstream is None:
+            for name in ("upstream_security", "upstream_ca_file"):
+                if getattr(self, name) is not None:
+                    raise UsageError(f"{name} goes with upstream=URL, which is not given")
+            return
+        address = upstream_address(self.upstream)
+        if self.runner != "threads":
+            raise UsageError("upstream and runner do not go together: upstream runs the tasks")
+        if self.upstream_ca_file is not None:
+            if not address.secure:
+                raise UsageError("upstream_ca_file goes with an https:// upstream")
+            if not os.path.isfile(self.upstream_ca_file):
+                raise UsageError(f"upstream_ca_file {self.upstream_ca_file!r} is not a file")
+        self.check_upstream_exposure(address.secure)
+
+    def check_upstream_exposure(self, safe: bool) -> None:
+        """Raise :class:`UsageError` unless ``safe``, if ``upstream`` is beyond loopback. Wove's
+        executor sends there only over https and with credentials, unless ``insecure`` allows it."""
+        host = upstream_address(self.upstream or "").host
+        if not (safe or self.insecure or Host(host).is_loopback):
+            raise UsageError(
+                f"upstream {host!r} is not loopback: give it https:// and upstream_security, or set"
+                " insecure=True (--insecure)"
+            )
 
     @property
     def app_dirs(self) -> list[str]:
@@ -276,19 +321,24 @@ def hide_secrets(words: Mapping[str, Any]) -> dict[str, Any]:
     variables if it raises.
     """
     hidden = dict(words)
-    security, url = words.get("security"), words.get("impersonate")
     for name in {"secret", "headers"} & hidden.keys():
         hidden[name] = hide(hidden[name])
+    for name in {"security", "upstream_security"} & hidden.keys():
+        hidden[name] = _hidden_security(hidden[name])
+    for name in {"impersonate", "upstream"} & hidden.keys():
+        url = hidden[name]
+        if isinstance(url, str) and ("@" in url or is_private(url.partition("?")[2])):
+            hidden[name] = Secret(url)
+    return hidden
+
+
+def _hidden_security(security: Any) -> Any:
     if isinstance(security, Mapping):
-        hidden["security"] = {
+        return {
             name: each if name in _PUBLIC_SECURITY else hide(each)
             for name, each in security.items()
         }
-    elif "security" in words and not _is_word(security):
-        hidden["security"] = hide(security)
-    if isinstance(url, str) and ("@" in url or is_private(url.partition("?")[2])):
-        hidden["impersonate"] = Secret(url)
-    return hidden
+    return security if _is_word(security) else hide(security)
 
 
 def _is_word(security: Any) -> bool:

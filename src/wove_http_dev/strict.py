@@ -77,6 +77,8 @@ def _refused(state: HostState) -> list[str]:
             what = "a request was refused"
             if exchange.certificate_rejected:
                 what = "a client rejected the worker's certificate"
+            elif exchange.upstream_failed:
+                what = "upstream failed"
             lines.append(f"{what} and no fault explains it: {exchange.line()}")
     return lines
 

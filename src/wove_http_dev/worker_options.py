@@ -32,6 +32,9 @@ class WorkerOptions(TypedDict, total=False):
     idempotency: bool
     tracebacks: bool
     runner: Any
+    upstream: str | None
+    upstream_security: Any
+    upstream_ca_file: str | None
     isolated: bool
     app_dir: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
     faults: Sequence[Any]

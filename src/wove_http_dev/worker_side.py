@@ -17,6 +17,7 @@ from wove_http_dev.faults.selector import Selector
 from wove_http_dev.faults.text import parse_fault, read_injection
 from wove_http_dev.options import Options
 from wove_http_dev.protocol.credentials import Credentials
+from wove_http_dev.runners.choice import upstream_secrets
 from wove_http_dev.runs.holds import Gate, Gates
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.records import Exchange, RunLog
@@ -36,7 +37,7 @@ class WorkerSide(ClientSide):
         self, options: Options, credentials: Credentials, label: str, seed: int, inspected: bool
     ) -> None:
         super().__init__(options, credentials)
-        journal = Journal(secrets=[self.secret], inspected=inspected)
+        journal = Journal(secrets=[self.secret, *upstream_secrets(options)], inspected=inspected)
         self._state = HostState(
             journal=journal,
             gates=Gates(journal),

@@ -17,6 +17,7 @@ from wove_http_dev.faults.selector import Selector
 from wove_http_dev.isolated import serialization
 from wove_http_dev.protocol.authenticator import Step, Verdict
 from wove_http_dev.protocol.credentials import credentials
+from wove_http_dev.runs.forwarding import UpstreamLeg
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.records import Exchange
 from wove_http_dev.runs.stubs import StubAnswer
@@ -62,7 +63,12 @@ def test_exchange(exchange: Exchange) -> None:
 SENT_FIELDS = [
     field.name for field in dataclasses.fields(Exchange) if field.name not in ("number", "received")
 ]
-VALUES = {"headers": [("Host", "localhost")], "verdict": REFUSED, "faults": ["hang"]}
+VALUES = {
+    "headers": [("Host", "localhost")],
+    "verdict": REFUSED,
+    "faults": ["hang"],
+    "upstream": [UpstreamLeg(status=200, seconds=0.5)],
+}
 
 
 @pytest.mark.parametrize("name", SENT_FIELDS)

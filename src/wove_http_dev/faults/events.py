@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -14,6 +14,7 @@ from wove_http_dev.faults.fault import EventsStage, Fault
 from wove_http_dev.fields import field
 from wove_http_dev.protocol import frames
 from wove_http_dev.protocol.frames import TERMINAL_TYPES, Event
+from wove_http_dev.protocol.plain_pickle import NotPlainError, read_plain
 
 __all__ = [
     "ConflictingTerminal",
@@ -251,18 +252,27 @@ class PlainJsonResult(_EventsFault):
     effect: ClassVar[str] = "the result, with JSON's types (a tuple becomes a list)"
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
-        return [self._plain(event) for event in events]
+        # Only a pickle of this worker's own is loaded, not one that came from upstream.
+        load = frames.loads if stage.outcome.answer is None else _read_plain
+        return [self._plain(event, load) for event in events]
 
     @staticmethod
-    def _plain(event: Event) -> Event:
+    def _plain(event: Event, load: Callable[[bytes], Any]) -> Event:
         if "result_pickle" not in event:
             return event
-        value = frames.loads(base64.b64decode(event["result_pickle"]))  # this worker's own pickle
+        value = load(base64.b64decode(event["result_pickle"]))
         try:
             json.dumps(value)
         except (TypeError, ValueError):
             value = repr(value)
         return {**{k: v for k, v in event.items() if k != "result_pickle"}, "result": value}
+
+
+def _read_plain(payload: bytes) -> Any:
+    try:
+        return read_plain(payload)
+    except NotPlainError:
+        return f"<a pickle of {len(payload)} bytes>"
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from wove_http_dev.faults.injections import Injection, Injections
 from wove_http_dev.isolated import serialization
 from wove_http_dev.isolated.channel import Channel
 from wove_http_dev.options import Options
-from wove_http_dev.runners.choice import runner_of
+from wove_http_dev.runners.choice import runner_of, upstream_secrets
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import Journal
@@ -148,10 +148,11 @@ class Child:
     def _start(self, data: dict[str, Any]) -> None:
         ca = CertificateAuthority.from_pem(data["ca"].encode(), data["ca_key"].encode())
         credentials = serialization.credentials_from_record(data["credentials"])
+        options = Options.of(**data["options"])
         # The parent has every entry. What is kept here would outlive the parent's reset().
         journal = Journal(
             count_limit=0,
-            secrets=[credentials.secret.decode("utf-8", "replace")],
+            secrets=[credentials.secret.decode("utf-8", "replace"), *upstream_secrets(options)],
             inspected=data["inspected"],
         )
         journal.observe(_Reporter(self._channel.notify, self._notify_and_wait))
@@ -161,7 +162,6 @@ class Child:
         faults.on_decision = self._injection_decided
         # First, as Python puts the directory of a script: the test imports its modules so too.
         sys.path[:0] = data["app_dirs"]
-        options = Options.of(**data["options"])
         self._state = HostState(journal, gates, stubs, faults)
         self._host = InProcessHost(
             options,

@@ -18,6 +18,7 @@ from wove_http_dev.faults.selector import Selector
 from wove_http_dev.protocol.authenticator import Step, Verdict
 from wove_http_dev.protocol.credentials import Credentials
 from wove_http_dev.protocol.frames import dumps, loads
+from wove_http_dev.runs.forwarding import UpstreamLeg
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.runs.stubs import StubAnswer
@@ -56,6 +57,7 @@ def exchange_to_record(exchange: Exchange) -> Record:
         for field in dataclasses.fields(exchange)
         if field.name not in _OWN_FIELDS
     }
+    record["upstream"] = [dataclasses.asdict(leg) for leg in exchange.upstream]
     if exchange.verdict is not None:
         record["verdict"] = dataclasses.asdict(exchange.verdict)
     return record
@@ -69,6 +71,7 @@ def update_exchange(exchange: Exchange, record: Record) -> None:
     for name, value in fields.items():
         setattr(exchange, name, value)
     exchange.headers = [(name, value) for name, value in exchange.headers]
+    exchange.upstream = [UpstreamLeg(**leg) for leg in exchange.upstream]  # type: ignore[arg-type]
     if verdict is not None:
         steps = tuple(Step(*step) for step in verdict["steps"])
         exchange.verdict = Verdict(**{**verdict, "steps": steps})

@@ -16,6 +16,7 @@ from wove_http_dev.protocol.dynamic_code import load_with_sources
 from wove_http_dev.protocol.frames import dumps
 from wove_http_dev.runs.display import RunDisplay
 from wove_http_dev.runs.execution import Execution
+from wove_http_dev.runs.forwarding import Forwarded
 from wove_http_dev.runs.outcome import CANCELLED, Outcome, error_outcome
 
 
@@ -38,13 +39,14 @@ class Body:
 
     With ``tracebacks`` the exception of a task travels with its traceback (see
     :func:`~wove_http_dev.runs.outcome.error_outcome`). ``display`` makes the texts of arguments and
-    result; without it, none are made.
+    result; without it, none are made. ``forwarded`` is the request that brought the body.
     """
 
     callable_pickle: bytes = field(repr=False)
     args_pickle: bytes = field(repr=False)
     tracebacks: bool = True
     display: RunDisplay | None = None
+    forwarded: Forwarded | None = None
 
 
 def run_body(execution: Execution, body: Body) -> Outcome:

@@ -38,6 +38,8 @@ class Execution:
         self.where = ""
         """Where the body runs, or for what it waits, if that is not a thread of this process:
         ``in process 4711``."""
+        self.forwarded = False
+        """Whether the task was forwarded to an upstream service, which also cancels it."""
         self._begun = False
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -80,6 +82,22 @@ class Execution:
                 self._on_cancel.append(callback)
                 return
         callback()
+
+    def forward(self, on_cancel: Callable[[], None]) -> bool:
+        """Mark the task as forwarded, unless the execution was cancelled before. Returns whether it
+        may be forwarded; then ``on_cancel`` is called if the service stops."""
+        with self._lock:
+            self.forwarded = not self.cancel_requested
+            if self.forwarded:
+                self._on_cancel.append(on_cancel)
+            return self.forwarded
+
+    def request_cancel(self) -> bool:
+        """Keep the task from being forwarded from now on. Returns false if it already was."""
+        with self._lock:
+            if not self.forwarded:
+                self.cancel_requested = True
+            return not self.forwarded
 
     def cancel(self, *, wait_for_end: bool, outcome: Outcome = CANCELLED) -> None:
         """Cancel the execution. In a thread this interrupts an async body; a sync body cannot be

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from wove_http_dev.errors import UsageError, WaitTimeoutError
 from wove_http_dev.exception_text import message_of
@@ -245,7 +246,8 @@ class Journal:
         with self._changed:
             first = run.state not in FINISHED
             if first:
-                run._outcome = outcome
+                # Without the bytes of an upstream answer: they have the same payload once more.
+                run._outcome = outcome if outcome.answer is None else replace(outcome, answer=None)
                 run.finished = self._clock()
                 run.state = _KIND_STATE[outcome.kind]
                 self._kept.measure_run(run)

@@ -43,8 +43,8 @@ class FirstOutcomes:
         is_over: Callable[[], bool] = lambda: False,
     ) -> Outcome:
         """Call ``body`` and return its outcome. If the key had a run before, wait until that one
-        has ended and return its outcome instead. A cancelled run does not count, and a command
-        without a key always runs.
+        has ended and return its outcome instead. A cancelled run does not count, nor does one
+        of which it is not known how it ended; a command without a key always runs.
 
         ``is_over`` says whether this run was cancelled or stopped while it waited: then ``body`` is
         not called.
@@ -79,7 +79,7 @@ class FirstOutcomes:
     def _run(self, key: tuple[str, str], first: _First, body: Callable[[], Outcome]) -> Outcome:
         try:
             outcome = body()
-            if outcome.kind != "cancelled":
+            if outcome.kind != "cancelled" and not outcome.unknown:
                 first.outcome = outcome
             return outcome
         finally:

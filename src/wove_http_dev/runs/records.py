@@ -15,6 +15,7 @@ from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.frames import loads
 from wove_http_dev.runs.capture import Capture
 from wove_http_dev.runs.drawn import Drawn, faults_text
+from wove_http_dev.runs.forwarding import ABANDONED, UpstreamLeg
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.sizes import size_of
 from wove_http_dev.runs.task_names import matches_task, tasks_seen
@@ -51,6 +52,18 @@ CODES = {
     "reply-not-taken": "the connection ended while the reply was written",
     "connection-ended": "the worker ended the connection before the reply was written",
     "worker-ended": "the process of an isolated worker ended",
+    "upstream-unreachable": "no connection to upstream: refused, no such host, or no way to it",
+    "upstream-tls": "the TLS handshake with upstream failed, or its certificate is not trusted",
+    "upstream-timeout": "upstream did not answer in time",
+    "upstream-lost": "upstream ended the connection before its whole answer had arrived",
+    "upstream-malformed": "upstream's answer is not HTTP/1.1",
+    "upstream-too-large": "upstream's answer is too large",
+    "upstream-refused": "upstream refused the credentials of upstream_security (401 or 403)",
+    "upstream-redirected": "upstream redirects, which is not followed",
+    "upstream-status": "upstream answered with another status than 2xx",
+    "upstream-events": "upstream's answer has no event frames, or none that ends the run",
+    "upstream-loop": "upstream leads back to this worker",
+    ABANDONED: "the worker stopped before upstream had answered",
     "no-certificate": "the worker could not make its TLS certificate",
     "no-thread": "the worker could not start a thread",
     "no-descriptor": "the worker's process has no free file descriptor",
@@ -102,6 +115,9 @@ class Exchange:
     """Whether the whole reply was written, as far as no fault keeps a part of it."""
     internal_error: bool = False
     """Whether the service itself failed (strict mode reports it)."""
+    upstream: list[UpstreamLeg] = field(default_factory=list)
+    """What was forwarded to the service of the option ``upstream``, in order: usually one request,
+    none if it was answered here, two with the fault ``duplicate-run``."""
 
     @property
     def certificate_rejected(self) -> bool:
@@ -109,11 +125,17 @@ class Exchange:
         return self.code == "certificate-rejected"
 
     @property
+    def upstream_failed(self) -> bool:
+        """Whether the service of the option ``upstream`` failed, or could not be reached."""
+        return any(leg.failed for leg in self.upstream)
+
+    @property
     def violation(self) -> bool:
-        """Whether strict mode reports the exchange: the service failed, or a request was refused or
-        a certificate rejected without a fault."""
+        """Whether strict mode reports the exchange: the service failed; or a request was refused, a
+        certificate rejected, or upstream failed, without a fault."""
         return self.internal_error or (
-            bool(self.refusal or self.certificate_rejected) and not self.faults
+            bool(self.refusal or self.certificate_rejected or self.upstream_failed)
+            and not self.faults
         )
 
     @property
@@ -147,6 +169,7 @@ class Exchange:
             parts.append(f"refused: {self.refusal}")
         if self.verdict is not None and self.verdict.hint:
             parts.append(f"({self.verdict.hint})")
+        parts += [f"({leg.text})" for leg in self.upstream]
         if self.error and self.error != self.refusal:
             parts.append(self.error)
         if self.faults:

@@ -8,10 +8,11 @@ what a cancel answers.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from wove_http_dev.runs.body import Body, run_body
 from wove_http_dev.runs.execution import Execution
+from wove_http_dev.runs.forwarding import Answer, Forwarded
 from wove_http_dev.runs.outcome import Outcome
 
 
@@ -45,6 +46,18 @@ class Runner(Protocol):
     def stop(self) -> None:
         """Give back what :meth:`start` took: called when the service stops, after every execution
         was cancelled. Does nothing if it was not started."""
+
+
+@runtime_checkable
+class Forwarder(Runner, Protocol):
+    """A runner that forwards tasks to another worker service, in the requests that brought them.
+
+    Its outcomes have an ``answer``. It calls ``execution.forward()`` before it forwards a task,
+    and ``execution.uncount()`` if upstream did not get it, or refused it.
+    """
+
+    def forward_cancel(self, forwarded: Forwarded) -> Answer:
+        """Forward a ``cancel_task`` and return the answer; blocks until there is one."""
 
 
 class ThreadRunner:

@@ -44,6 +44,16 @@ class ActiveRuns:
         with self._lock:
             self._by_id.pop(run.run_id, None)
 
+    def is_upstreams(self, command: CancelTask) -> bool:
+        """Whether upstream has to cancel the run that ``command`` names: it was forwarded, or is
+        not known here. Another run is not forwarded any more after this."""
+        with self._lock:
+            entry = self._by_id.get(command.run_id)
+        if entry is None:
+            return True
+        entry[0].cancel_requested = True
+        return not entry[1].request_cancel()
+
     def cancel(self, command: CancelTask) -> tuple[list[Event], bool]:
         """Cancel the run that ``command`` names. Returns the event frames of the reply, and whether
         this call waited for the run to end.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from wove_http_dev.errors import HungUpError, ServiceError, UnavailableError
@@ -21,12 +22,13 @@ from wove_http_dev.protocol.claim import Claim
 from wove_http_dev.protocol.frames import CancelTask, Event, RunTask
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
 from wove_http_dev.runs.execution import Execution
+from wove_http_dev.runs.forwarding import Answer, Forwarded
 from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import TEXT_LIMIT, Journal
 from wove_http_dev.runs.once import FirstOutcomes
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.records import Exchange, Run
-from wove_http_dev.runs.runner import Runner
+from wove_http_dev.runs.runner import Forwarder, Runner
 from wove_http_dev.runs.stubs import Stubs
 from wove_http_dev.runs.thread_pool import ThreadPool
 from wove_http_dev.service.active_runs import ActiveRuns
@@ -192,9 +194,9 @@ class Pipeline:
         exchange.task_id = command.task_id and clean(command.task_id)
         if isinstance(command, CancelTask):
             exchange.frame_type = "cancel_task"
-            return self._cancelled(command, plan, exchange)
+            return self._cancelled(request, command, plan, exchange)
         exchange.frame_type = "run_task"
-        return self._ran(command, plan, exchange, life)
+        return self._ran(request, command, plan, exchange, life)
 
     def _refused(
         self, request: Request, claim: Claim, verdict: Verdict, exchange: Exchange
@@ -222,7 +224,9 @@ class Pipeline:
                 verdict, reason=reason, steps=(), hint=None, would_match=None
             )
 
-    def _ran(self, command: RunTask, plan: Plan, exchange: Exchange, life: int) -> Reply:
+    def _ran(
+        self, request: Request, command: RunTask, plan: Plan, exchange: Exchange, life: int
+    ) -> Reply:
         run = Run(
             command.run_id,
             command.task_id,
@@ -240,36 +244,55 @@ class Pipeline:
         self.journal.add_run(run)
         self.journal.update(exchange)  # reports the run, in case the process ends
         try:
-            stage = RunStage(self, command, run, execution, plan.wait("run"), life)
+            forwarded = Forwarded(request, command, exchange.upstream)
+            stage = RunStage(self, command, run, execution, plan.wait("run"), life, forwarded)
             outcome = plan.fault("run").on_run(stage)
         except BaseException:
             self.journal.lose(run)
             raise
         finally:
-            run.cancel_requested = execution.cancel_requested
+            run.cancel_requested |= execution.cancel_requested
             run.abandoned = execution.abandoned
             self.active.remove(run)
         self.journal.finish(run, outcome)
-        events = stage.stub_events
+        # The first outcome of an idempotency key answers other runs too, in frames of their own.
+        answer = outcome.answer
+        if stage.stub_events is not None or (answer and answer.run_id != command.run_id):
+            answer = None
+        if answer is not None and answer.events is None:
+            return answer.reply()
+        events = answer.events if answer else stage.stub_events
         if events is None:
             events = outcome_events(command, outcome)
         sent = plan.fault("events").on_events(
-            events,
+            [dict(event) for event in events],
             EventsStage(run, outcome, self.journal.beside, plan.wait("events")),
         )
-        return self._events_reply(sent, exchange)
+        return self._events_reply(sent, exchange, answer)
 
-    def _cancelled(self, command: CancelTask, plan: Plan, exchange: Exchange) -> Reply:
-        stage = CancelStage(self.active, command, plan.wait("run"))
+    def _cancelled(
+        self, request: Request, command: CancelTask, plan: Plan, exchange: Exchange
+    ) -> Reply:
+        forward, runner = None, self.runner
+        if isinstance(runner, Forwarder):
+            forwarded = Forwarded(request, command, exchange.upstream)
+            forward = partial(runner.forward_cancel, forwarded)
+        stage = CancelStage(self.active, command, plan.wait("run"), forward)
         events = plan.fault("run").on_cancel(stage)
-        if not events and not stage.awaited:
+        answer = stage.answer
+        if not events and not stage.awaited and answer is None:
             return Reply(headers=[("Content-Type", "application/json")])
-        return self._events_reply(events, exchange)
+        return self._events_reply(events, exchange, answer)
 
-    def _events_reply(self, sent: Any, exchange: Exchange) -> Reply:
+    def _events_reply(self, sent: Any, exchange: Exchange, answer: Answer | None) -> Reply:
+        """Return the reply with the frames ``sent``: upstream's ``answer`` as it came, if these are
+        its frames, and otherwise in its form."""
         if isinstance(sent, list):
             exchange.events = _event_types(sent)
-            sent = frames.shape_events(sent, self.response_shape)
+            if answer is not None and sent == (answer.events or []):
+                return answer.reply()
+            shape = self.response_shape if answer is None else answer.shape
+            sent = frames.shape_events(sent, shape)
         return json_reply(200, sent)
 
     def execute(

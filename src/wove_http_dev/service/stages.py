@@ -16,6 +16,7 @@ from wove_http_dev.protocol.messages import Request
 from wove_http_dev.runs.body import Body
 from wove_http_dev.runs.display import RunDisplay
 from wove_http_dev.runs.execution import Execution
+from wove_http_dev.runs.forwarding import Answer, Forwarded
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.once import FirstOutcomes
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
@@ -88,6 +89,7 @@ class RunStage:
         execution: Execution,
         wait: Wait,
         life: int,
+        forwarded: Forwarded | None = None,
     ) -> None:
         self.run = run
         self.wait = wait
@@ -96,6 +98,7 @@ class RunStage:
         self._command = command
         self._execution = execution
         self._life = life
+        self._forwarded = forwarded
 
     def proceed(self) -> Outcome:
         source = self._service.stubs.find(self.run)
@@ -148,6 +151,7 @@ class RunStage:
             command.args_pickle,
             tracebacks=self._service.tracebacks,
             display=display,
+            forwarded=self._forwarded,
         )
         outcome = self._service.runner.run(execution, body)
         if display is not None:
@@ -169,14 +173,27 @@ class CancelStage:
     """The accepted ``cancel_task`` that ``Fault.on_cancel`` gets: implements
     ``faults.fault.CancelStage``."""
 
-    def __init__(self, active: ActiveRuns, command: CancelTask, wait: Wait) -> None:
+    def __init__(
+        self,
+        active: ActiveRuns,
+        command: CancelTask,
+        wait: Wait,
+        forward: Callable[[], Answer] | None = None,
+    ) -> None:
         self.run_id = command.run_id
         self.wait = wait
         self.awaited = False
+        self.answer: Answer | None = None
+        """The answer of upstream, if the command was forwarded."""
         self._active = active
         self._command = command
+        self._forward = forward
+        """Forwards the command to upstream, if there is one."""
 
     def proceed(self) -> list[Event]:
+        if self._forward is not None and self._active.is_upstreams(self._command):
+            self.answer = self._forward()
+            return list(self.answer.events or [])
         events, self.awaited = self._active.cancel(self._command)
         return events
 

@@ -1,0 +1,62 @@
+"""Upstream services for tests, and workers in front of them."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tests.support import TIMEOUT, MakeWorker
+from wove_http_dev.worker import HttpWorker
+
+
+def in_front_of(make_worker: MakeWorker, upstream: HttpWorker, **options: Any) -> HttpWorker:
+    """A worker that forwards to ``upstream``, with its credentials."""
+    words = {"upstream": upstream.url, "upstream_security": upstream.credentials.form}
+    if upstream.options.tls:
+        words["upstream_ca_file"] = upstream.ca_file
+    return make_worker(**{**words, **options})
+
+
+@contextlib.contextmanager
+def serving(serve: Callable[[socket.socket], None], connections: int = 1) -> Iterator[int]:
+    """Call ``serve`` with each of ``connections``, one after the other; the port is yielded."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def run() -> None:
+            for _ in range(connections):
+                sock, _ = listener.accept()
+                with sock, contextlib.suppress(OSError):
+                    sock.settimeout(TIMEOUT)
+                    serve(sock)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        port = listener.getsockname()[1]
+        try:
+            yield port
+        finally:
+            while thread.is_alive():  # it waits for a connection that never came
+                with contextlib.suppress(OSError):
+                    socket.create_connection(("127.0.0.1", port), TIMEOUT).close()
+                thread.join(0.1)
+
+
+def read_request(sock: socket.socket) -> tuple[bytes, bytes]:
+    """Block until a whole request has arrived, and return its head and body."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        chunk = sock.recv(65536)
+        if not chunk:
+            raise ConnectionError("no request arrived")
+        data += chunk
+    head, _, body = data.partition(b"\r\n\r\n")
+    size = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+    while len(body) < size:
+        chunk = sock.recv(65536)
+        if not chunk:
+            raise ConnectionError("the body did not arrive")
+        body += chunk
+    return head, body
