@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import linecache
 import os
 import pickle
@@ -15,7 +16,7 @@ from types import ModuleType
 import pytest
 
 from wove_http_dev.cli import reload
-from wove_http_dev.cli.reload import Changes, Reloader, ReloadThere
+from wove_http_dev.cli.reload import Changes, ChangesThere, Reloader
 
 APP, HELPER, PACKAGE = "wove_reload_app", "wove_reload_helper", "wove_reload_package"
 
@@ -267,7 +268,7 @@ def test_deleted_file(application: Application) -> None:
     assert found == [{f"{APP}.py": None}]
 
 
-class TestReloadThere:
+class TestChangesThere:
     """What is sent to another process, called here."""
 
     @pytest.fixture(autouse=True)
@@ -276,28 +277,41 @@ class TestReloadThere:
         monkeypatch.setattr(reload, "_there", {})
         monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
 
-    def sent(self, application: Application) -> ReloadThere:
-        """It as the other process gets it, each time."""
-        sent: ReloadThere = pickle.loads(pickle.dumps(ReloadThere(application.root)))
-        return sent
+    def found(self, application: Application) -> Changes:
+        """What it returns, sent as to another process."""
+        sent: ChangesThere = pickle.loads(pickle.dumps(ChangesThere(application.root)))
+        return sent()
 
-    def test_changed_module(self, application: Application) -> None:
-        """A changed module is imported again, and named."""
-        self.sent(application)()
+    def test_change(self, application: Application) -> None:
+        """A file that has changed since its import is named."""
+        self.found(application)
         application.write_unnoticed(f"{APP}.py", 2)
-        assert list(self.sent(application)()) == [f"{APP}.py"]
-        assert application.load(APP).VALUE == 2
+        assert list(self.found(application)) == [f"{APP}.py"]
+
+    def test_change_after_an_import(self, application: Application) -> None:
+        """A change right after the first import of a module is seen."""
+        self.found(application)
+        application.write(f"{PACKAGE}.py", 1)
+        application.load(PACKAGE)
+        application.write_unnoticed(f"{PACKAGE}.py", 2)
+        assert list(self.found(application)) == [f"{PACKAGE}.py"]
 
     def test_stale_bytecode(self, application: Application) -> None:
         """The source is imported, not bytecode of another text."""
         application.write(f"{PACKAGE}.py", 1)
         py_compile.compile(str(application.root / f"{PACKAGE}.py"))
         application.write_unnoticed(f"{PACKAGE}.py", 2)
-        self.sent(application)()
+        self.found(application)
         assert application.load(PACKAGE).VALUE == 2
 
     def test_unchanged(self, application: Application) -> None:
-        """If nothing has changed, no file is named, and the module stays."""
-        app = application.load(APP)
-        self.sent(application)()
-        assert (self.sent(application)(), application.load(APP)) == ({}, app)
+        """If nothing has changed, no file is named."""
+        self.found(application)
+        assert self.found(application) == {}
+
+    def test_json(self, application: Application) -> None:
+        """What it returns is JSON."""
+        self.found(application)
+        application.write(f"{APP}.py", 2)
+        found = self.found(application)
+        assert json.loads(json.dumps(found)) == found

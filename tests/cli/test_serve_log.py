@@ -273,13 +273,13 @@ def test_removed(log: Log) -> None:
 
 def test_reloaded(log: Log) -> None:
     """Files that are imported again are named."""
-    log.log.reloaded({"app.py": b"new"})
+    log.log.reloaded({"app.py": "new"})
     assert log.entries == [{"time": NOW, "event": "reloaded", "files": ["app.py"]}]
 
 
 def test_reloaded_in_two_processes(log: Log) -> None:
     """A change that a second process finds is logged once; the next change is logged again."""
-    for content in (b"1", b"1", b"2", b"1"):
+    for content in ("1", "1", "2", "1"):
         log.log.reloaded({"app.py": content})
     assert log.events == ["reloaded"] * 3
 

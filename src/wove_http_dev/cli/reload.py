@@ -3,8 +3,10 @@
 Tasks sent by name find their module in ``sys.modules``. If a module of the application changed, the
 reloader removes all of them from there, so that the next task imports them again. Contents are
 compared, not time stamps: two edits may share one, and Python then takes the first one's bytecode
-for the second's. Where bodies run in other processes, each of these has a reloader of its own
-(:class:`ReloadThere`), as only there it is known which modules are imported.
+for the second's.
+
+Where bodies run in other processes, each of these compares the modules that it has imported
+(:class:`ChangesThere`), and new processes take the place of all of them.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from types import CodeType, ModuleType
 
 from wove_http_dev.client.restore import restored_by
 
-Changes = dict[str, "bytes | None"]
+Changes = dict[str, "str | None"]
 """Changed files: by path below the root, the digest of what each contains now; ``None`` if it is
 not there."""
 
@@ -36,7 +38,7 @@ class Reloader:
         self.on_change: Callable[[Changes], object] = lambda changes: None
         """Called with the files that have changed."""
         self._lock = threading.Lock()
-        self._digests: dict[str, bytes | None] = {}
+        self._digests: dict[str, str | None] = {}
         """What each file contained when its module was imported, or was first seen here."""
 
     @contextmanager
@@ -59,25 +61,36 @@ class Reloader:
         """Remove all modules below ``root`` from ``sys.modules`` if the file of one of them has
         changed since its import. Reads every one of these files."""
         with self._lock:
-            # A directory's listing is read again when its time stamp changes; see above.
-            importlib.invalidate_caches()
-            names = []
-            changed: Changes = {}
-            for name, module in list(sys.modules.items()):
-                path = getattr(module, "__file__", None)
-                if not isinstance(path, str) or not self._watches(name, path):
-                    continue
-                names.append(name)
-                digest = _digest_of(path)
-                if self._digests.setdefault(path, digest) != digest:
-                    changed[path.removeprefix(self._root)] = digest
-            if changed:
+            names, changes = self._compared()
+            if changes:
                 for path in self._digests:
                     linecache.cache.pop(path, None)  # the source lines of tracebacks
                 self._digests.clear()
                 for name in names:
                     sys.modules.pop(name, None)
-                self.on_change(changed)
+                self.on_change(changes)
+
+    def changes(self) -> Changes:
+        """Return the files of modules below ``root`` that have changed since their import. Reads
+        every file of these modules."""
+        with self._lock:
+            return self._compared()[1]
+
+    def _compared(self) -> tuple[list[str], Changes]:
+        """Return the modules below ``root``, and which of their files have changed."""
+        # A directory's listing is read again when its time stamp changes; see above.
+        importlib.invalidate_caches()
+        names = []
+        changes: Changes = {}
+        for name, module in list(sys.modules.items()):
+            path = getattr(module, "__file__", None)
+            if not isinstance(path, str) or not self._watches(name, path):
+                continue
+            names.append(name)
+            digest = _digest_of(path)
+            if self._digests.setdefault(path, digest) != digest:
+                changes[path.removeprefix(self._root)] = digest
+        return names, changes
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -107,28 +120,25 @@ class Reloader:
         return path.startswith(self._root) and not _is_installed(name, path)
 
 
-class ReloadThere:
-    """Called in another process, by the thread that then loads a body: does what the
-    :class:`Reloader` of ``root`` does here. Can be pickled."""
+class ChangesThere:
+    """Called in another process before each body that is loaded there: returns which files of the
+    modules below ``root`` have changed since their import in that process. Can be pickled."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def __call__(self) -> Changes:
-        """Let the next body import the modules below ``root`` again if one has changed since its
-        import in this process; return the files that have."""
+        """Return the changed files. From the first call on, this process imports modules below
+        ``root`` from their source."""
         reloader = _there.get(self._root)
         if reloader is None:
             reloader = _there[self._root] = Reloader(self._root)
             reloader.install()
-        changes: Changes = {}
-        reloader.on_change = changes.update
-        reloader.refresh()
-        return changes
+        return reloader.changes()
 
 
 _there: dict[Path, Reloader] = {}
-"""The reloaders of this process, which bodies run in."""
+"""The reloaders of this process, in which bodies run."""
 
 
 class _SourceLoader(importlib.machinery.SourceFileLoader):
@@ -145,15 +155,15 @@ class _SourceLoader(importlib.machinery.SourceFileLoader):
         return code
 
 
-def _digest_of(path: str) -> bytes | None:
+def _digest_of(path: str) -> str | None:
     try:
         return _digest(Path(path).read_bytes())
     except OSError:
         return None
 
 
-def _digest(content: bytes) -> bytes:
-    return hashlib.blake2b(content).digest()
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content).hexdigest()
 
 
 def _is_installed(name: str, path: str) -> bool:

@@ -47,14 +47,14 @@ class ServeLog(JournalObserver):
         self._started: set[Run] = set()
         """The runs whose start is in the log, and whose end is not."""
         self._in_force: dict[object, str] = {}
-        self._reloaded: dict[str, bytes | None] = {}
+        self._reloaded: dict[str, str | None] = {}
         """The digest of each file that was logged as reloaded, as it was then."""
 
     def log(self, event: str, **values: Any) -> None:
         """Log ``event`` now, with further keys."""
         self._write({"time": self._clock(), "event": event, **values})
 
-    def reloaded(self, changes: Mapping[str, bytes | None]) -> None:
+    def reloaded(self, changes: Mapping[str, str | None]) -> None:
         """Log that files of the application have changed, and are imported again. ``changes`` has
         the digest of each; what another process has reported already is left out."""
         with self._lock:
