@@ -32,7 +32,7 @@ from wove_http_dev import cli
 from wove_http_dev.cli import state_directory
 from wove_http_dev.cli.main import main
 from wove_http_dev.cli.output import lines_by_thread
-from wove_http_dev.cli.serve import _how_to_connect, _log_changes, _writer
+from wove_http_dev.cli.serve import _how_to_connect, _how_to_reach, _log_changes, _writer
 from wove_http_dev.cli.serve_log import ServeLog
 from wove_http_dev.cli.state_directory import StateDirectory
 from wove_http_dev.client.definition import CA_VARIABLES
@@ -66,6 +66,31 @@ def test_printed_paths_are_quoted(make_worker: MakeWorker, tmp_path: Path) -> No
         if "cat " in text
     )
     assert shlex.quote(str(state / f"secret-{worker.port}")) in line
+
+
+@pytest.mark.parametrize(
+    ("options", "lines"),
+    [
+        ({}, []),
+        ({"upstream": "http://localhost:1/x"}, ["where tasks run: upstream localhost port 1"]),
+    ],
+    ids=["threads", "upstream"],
+)
+def test_where_tasks_run(
+    make_worker: MakeWorker, tmp_path: Path, options: dict[str, str], lines: list[str]
+) -> None:
+    """A line says where tasks run, unless that is in the worker itself."""
+    worker = make_worker(**options)
+    connect = _how_to_connect(worker, StateDirectory(str(tmp_path)))
+    printed = _how_to_reach(worker, connect, None).splitlines()
+    assert [line for line in printed if "tasks run" in line] == lines
+
+
+def test_reload_before_upstream(tmp_path: Path) -> None:
+    """``--reload`` with ``--upstream`` is refused in one line, and changes nothing on disk."""
+    done = run_here("serve", "--port", "0", "--reload", "--upstream", "http://localhost:1/x")
+    expected = "wove-http-dev: --reload does not go with --upstream, which imports the tasks\n"
+    assert (done.returncode, done.stderr, list(tmp_path.iterdir())) == (2, expected, [])
 
 
 def test_port_in_use() -> None:

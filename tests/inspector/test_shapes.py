@@ -30,6 +30,14 @@ def test_options_of_an_executor() -> None:
     assert json.loads(json.dumps(shapes.options_json(options)))["runner"] == "object"
 
 
+@pytest.mark.parametrize("security", [{"type": "signed", "secret": "hunter2"}, "env:hunter2"])
+def test_options_without_credentials(security: object) -> None:
+    """The credentials for upstream are not shown, nor what looks like one in its URL."""
+    options = Options.of(upstream="http://localhost:1/x?token=hunter2", upstream_security=security)
+    shown = json.dumps(shapes.options_json(options))
+    assert ("http://localhost:1/x" in shown, "hunter2" in shown) == (True, False)
+
+
 def test_verdict() -> None:
     """A verdict has its steps, in words, and what would mend it."""
     steps = (Step("key", True), Step("signature", False, "differs", "signature-mismatch"))

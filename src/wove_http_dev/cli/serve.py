@@ -31,6 +31,7 @@ from wove_http_dev.inspector.inspector import Inspector
 from wove_http_dev.inspector.server import reserve_page_port
 from wove_http_dev.platforms import require_posix
 from wove_http_dev.printable import printable
+from wove_http_dev.runs.runner import ThreadRunner
 from wove_http_dev.service.port import Port
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker import HttpWorker
@@ -58,6 +59,8 @@ def serve(
     """
     require_posix("serve")
     application = _application(app_dir)
+    if reload and words.get("upstream") is not None:
+        raise UsageError("--reload does not go with --upstream, which imports the tasks")
     if ready is not None:
         ready = ready.absolute()  # a task may change the working directory
         check_ready_file(ready)
@@ -231,7 +234,7 @@ def _how_to_reach(worker: HttpWorker, connect: Instructions, page: Inspector | N
     lines = [f"worker service at {worker.url}  (Ctrl-C stops it)"]
     if page is not None:
         lines.append(f"page: {page.entry_url}")
-    if worker.options.runner != "threads":
-        lines.append(f"tasks run in {printable(worker._runner.place)}")
+    if not isinstance(worker._runner, ThreadRunner):
+        lines.append(f"where tasks run: {printable(worker._runner.place)}")
     lines += ["", "in your application:", "", connect.snippet, "", "in the shell it runs in:", ""]
     return "\n".join([*lines, *connect.exports, ""])

@@ -21,6 +21,7 @@ from wove_http_dev.runs.drawn import Drawn
 from wove_http_dev.runs.holds import Gate
 from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.runs.stubs import Stub
+from wove_http_dev.secret import shown_url
 
 Json = dict[str, Any]
 NAME_LIMIT = 1000
@@ -176,9 +177,12 @@ def hold_json(number: int, gate: Gate, newest: int | None = None) -> Json:
 
 
 def options_json(options: Options) -> Json:
-    """Return the options of the service as JSON; an object that is no JSON, as an Executor, by the
-    name of its class."""
+    """Return the options of the service as JSON, without credentials; an object that is no JSON, as
+    an Executor, by the name of its class."""
     shown: Json = options.of_side(SERVICE)
+    del shown["upstream_security"]
+    if options.upstream is not None:
+        shown["upstream"] = shown_url(options.upstream)
     if not isinstance(shown["runner"], str):
         shown["runner"] = type(shown["runner"]).__qualname__
     return shown

@@ -1,5 +1,5 @@
-"""The package's own service passes the cases wherever its task bodies run. (That of threads is in
-``test_healthy``.)"""
+"""The package's own service passes the cases wherever its task bodies run: on an executor, and at
+another worker service. (That of threads is in ``test_healthy``.)"""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
+from pathlib import Path
 
+import pytest
+
+from tests.conformance.worker import references
 from tests.conformance.worker.checks import check, failures
 from tests.support import MakeWorker
+from wove_http_dev.conformance.service_process import ServiceCommand
 from wove_http_dev.conformance.worker.cases.concurrency.side_by_side import MANY
+from wove_http_dev.tls import CertificateAuthority
 
 STOPS = ("stops-async-task", "require-ack-acknowledged")
 """SHOULDs that ask for the end of a body that runs, which an executor offers no way to."""
@@ -33,4 +39,38 @@ def test_executor(make_worker: MakeWorker) -> None:
             worker.url, exclude=STOPS, secret=str(worker.secret), ca_file=worker.ca_file
         )
         worker.stop()  # before its executor is closed
+    assert failures(results) == []
+
+
+BEFORE_UPSTREAM = ("auth.*", "limits.0[167]")
+"""Cases about what the worker in front does before it forwards a request, or about its own
+process; they take most of the time, and ``test_healthy`` runs them."""
+
+
+@pytest.mark.parametrize("name", references.NEEDS)
+def test_before_a_reference_worker(
+    make_worker: MakeWorker,
+    wove_http_ca: CertificateAuthority,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    """With ``upstream=``, in front of each reference worker, it passes every case that reaches
+    that one, including SHOULDs."""
+    for module in references.NEEDS[name]:
+        pytest.importorskip(module)
+    monkeypatch.setenv("WOVE_WORKER_SECRET", "the secret of a reference worker")
+    port = references.free_port()
+    cert, key = references.certificate(wove_http_ca, tmp_path)
+    command = references.command(name, port, "--cert", cert, "--key", key)
+    with ServiceCommand(command, "localhost", port):
+        worker = make_worker(
+            upstream=f"https://localhost:{port}/wove/tasks",
+            upstream_security="env:WOVE_WORKER_SECRET",
+            upstream_ca_file=wove_http_ca.cert_file,
+        )
+        results = check(
+            worker.url, exclude=BEFORE_UPSTREAM, secret=str(worker.secret), ca_file=worker.ca_file
+        )
+        worker.stop()
     assert failures(results) == []
