@@ -89,6 +89,8 @@ class TestSecret:
             ["--secret=correct-horse"],
             ["--secre=correct-horse"],
             ["--sercet", "correct-horse"],
+            ["--upstream-secret", "correct-horse"],
+            ["--upstream-secrt=correct-horse"],
             ["--prt", "1", "--secret", "correct-horse"],
         ],
         ids=" ".join,
@@ -100,7 +102,7 @@ class TestSecret:
         with pytest.raises(SystemExit):
             parser.parse_args(words)
         (line,) = capsys.readouterr().err.splitlines()
-        assert ("--secret-env NAME or --secret-file FILE" in line, "horse" in line) == (True, False)
+        assert ("secret-env NAME or --" in line, "horse" in line) == (True, False)
 
     @pytest.mark.parametrize("security", ["none", "env:OTHER_SECRET"])
     def test_other_security(
@@ -178,3 +180,62 @@ def test_header_that_is_wrong_is_not_shown(
     with pytest.raises(SystemExit):
         parser.parse_args(["--header", "Authorization: Bearer correct-horse"])
     assert "horse" not in capsys.readouterr().err
+
+
+class TestUpstreamSecret:
+    """The secret of upstream is in a variable or in a file, too."""
+
+    @pytest.mark.parametrize(
+        ("words", "form"),
+        [
+            ([], {"type": "signed", "secret": "correct-horse"}),
+            (["signed"], {"type": "signed", "secret": "correct-horse"}),
+            (["bearer"], {"type": "bearer", "token": "correct-horse"}),
+        ],
+    )
+    def test_form(
+        self,
+        parser: Parser,
+        monkeypatch: pytest.MonkeyPatch,
+        words: list[str],
+        form: dict[str, str],
+    ) -> None:
+        """With the flag for its kind the secret is the option ``upstream_security``."""
+        monkeypatch.setenv("SOME_SECRET", "correct-horse")
+        flags = ["--upstream", "http://localhost/", "--upstream-secret-env", "SOME_SECRET"]
+        flags += ["--upstream-security", *words] if words else []
+        assert options_of(parser, *flags)["upstream_security"] == form
+
+    def test_file(self, parser: Parser, tmp_path: Path) -> None:
+        """``--upstream-secret-file`` names the file with the secret."""
+        (tmp_path / "secret").write_text("correct-horse")
+        flags = ["--upstream", "http://a/", "--upstream-secret-file", str(tmp_path / "secret")]
+        assert options_of(parser, *flags)["upstream_security"]["secret"] == "correct-horse"
+
+    @pytest.mark.parametrize("form", ["none", "env:SOME_SECRET"])
+    def test_other_form(self, parser: Parser, form: str) -> None:
+        """Other forms need no secret of their own."""
+        flags = ["--upstream", "http://a/", "--upstream-security", form]
+        assert options_of(parser, *flags)["upstream_security"] == form
+
+    @pytest.mark.parametrize(
+        ("words", "why"),
+        [
+            (["--upstream-secret-env", "SOME_SECRET"], "go with --upstream URL"),
+            (["--upstream", "http://a/", "--upstream-security", "signed"], "needs --upstream-secr"),
+            (
+                [
+                    *("--upstream", "http://a/", "--upstream-secret-env", "SOME_SECRET"),
+                    *("--upstream-security", "none"),
+                ],
+                "go with --upstream-security signed or bearer",
+            ),
+        ],
+    )
+    def test_wrong(
+        self, parser: Parser, monkeypatch: pytest.MonkeyPatch, words: list[str], why: str
+    ) -> None:
+        """Flags that do not go together are a usage error."""
+        monkeypatch.setenv("SOME_SECRET", "correct-horse")
+        with pytest.raises(UsageError, match=why):
+            options_of(parser, *words)

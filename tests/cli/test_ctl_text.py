@@ -97,6 +97,9 @@ def shown(width: int = 80, **words: Any) -> str:
     return "\n".join(CtlText(width).run(run_of(**words)))
 
 
+LEG = {"text": "upstream 200 in 4.2 ms"}
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
@@ -113,6 +116,7 @@ def shown(width: int = 80, **words: Any) -> str:
         ({"executions": 0, "stubbed": True}, "state      ok, 12.3 ms, stubbed"),
         ({"executions": 2}, "executed   2 times"),
         ({"delivery_key": "invoice-7"}, "key        invoice-7"),
+        ({"upstream": [LEG]}, "forwarded  upstream 200 in 4.2 ms"),
         ({"cancel_requested": True}, "state      ok, 12.3 ms, cancel requested"),
     ],
 )

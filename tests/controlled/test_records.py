@@ -11,6 +11,7 @@ from wove_http_dev.controlled.records import ControlledRun, update_exchange
 from wove_http_dev.errors import NotFoundError
 from wove_http_dev.inspector import shapes
 from wove_http_dev.protocol.authenticator import Step, Verdict
+from wove_http_dev.runs.forwarding import UpstreamLeg
 from wove_http_dev.runs.records import Exchange, Run
 
 DONE = {"state": "succeeded", "result": "42", "started": 2.0, "finished": 3.0, "executions": 1}
@@ -126,6 +127,13 @@ def copied(exchange: Exchange) -> Exchange:
 def test_exchange() -> None:
     """An exchange says of itself what it says in the worker's process."""
     assert copied(accepted()).line() == accepted().line()
+
+
+def test_forwarded_exchange() -> None:
+    """An exchange that was forwarded has the requests to upstream."""
+    exchange = accepted()
+    exchange.upstream = [UpstreamLeg(status=200, seconds=0.5, sent=7, reused=True)]
+    assert copied(exchange).upstream == exchange.upstream
 
 
 def test_violation() -> None:

@@ -12,6 +12,7 @@ from wove_http_dev.inspector import shapes
 from wove_http_dev.options import Options
 from wove_http_dev.protocol.authenticator import Step, Verdict
 from wove_http_dev.runs.capture import Capture
+from wove_http_dev.runs.forwarding import UpstreamLeg
 from wove_http_dev.runs.records import Exchange
 
 
@@ -36,6 +37,12 @@ def test_options_without_credentials(security: object) -> None:
     options = Options.of(upstream="http://localhost:1/x?token=hunter2", upstream_security=security)
     shown = json.dumps(shapes.options_json(options))
     assert ("http://localhost:1/x" in shown, "hunter2" in shown) == (True, False)
+
+
+def test_upstream_failure_is_a_problem() -> None:
+    """A request whose upstream failed is a problem, whatever fault hit it."""
+    leg = UpstreamLeg(error="upstream: refused", code="upstream-unreachable")
+    assert shapes.is_problem(Exchange(1, 0.0, upstream=[leg], faults=["slow-response"]))
 
 
 def test_verdict() -> None:

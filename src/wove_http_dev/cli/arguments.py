@@ -34,12 +34,13 @@ class Parser(argparse.ArgumentParser):
             for flag in (word.partition("=")[0] for word in extra):
                 if flag in self.client_flags:  # without its value: a header may be a credential
                     self.error(f"{flag} is for the client: set it in the command's wove.config")
-            if any(nearest(word.partition("=")[0].lstrip("-"), ["secret"]) for word in extra):
-                # Not repeated: what follows it may be a secret.
-                self.error(
-                    "unrecognized arguments: --secret; the process list shows what is written"
-                    " there, so use --secret-env NAME or --secret-file FILE"
-                )
+            for flag in (word.partition("=")[0] for word in extra):
+                secret = nearest(flag.lstrip("-"), ["secret", "upstream-secret"])
+                if secret is not None:  # Not repeated: what follows it may be a secret.
+                    self.error(
+                        f"unrecognized arguments: --{secret}; the process list shows what is"
+                        f" written there, so use --{secret}-env NAME or --{secret}-file FILE"
+                    )
             self.error(f"unrecognized arguments: {' '.join(extra)}{self._advice(extra[0])}")
         return known, extra
 
@@ -103,6 +104,9 @@ def add_options(parser: Parser, *, port: int, client: bool = True) -> None:
         each.add_flag(parser, port if name == "port" else each.default)
     secrets = parser.add_mutually_exclusive_group()
     add_secret_flags(secrets, "--secret", "the signing secret, or the bearer token")
+    upstream_secrets = parser.add_mutually_exclusive_group()
+    what = "the signing secret, or the bearer token, of upstream"
+    add_secret_flags(upstream_secrets, "--upstream-secret", what)
     parser.add_argument(
         "--fault",
         action="append",
@@ -148,10 +152,28 @@ def given_options(namespace: argparse.Namespace) -> dict[str, Any]:
     return {
         **{name: getattr(namespace, name) for name in _flags() if hasattr(namespace, name)},
         "secret": secret,
+        "upstream_security": _upstream_security(namespace),
         "faults": list(namespace.fault),
         "hosts": list(namespace.hosts),
         "headers": dict(getattr(namespace, "header", [])) or None,
     }
+
+
+def _upstream_security(namespace: argparse.Namespace) -> Any:
+    """Return the option ``upstream_security`` that the flags for it and for the secret give."""
+    flag, form = "--upstream-secret", namespace.upstream_security
+    secret = given_secret(flag, namespace.upstream_secret_env, namespace.upstream_secret_file)
+    if secret is None and form not in ("signed", "bearer"):
+        return form
+    if namespace.upstream is None:
+        raise UsageError(f"{flag}-env and {flag}-file go with --upstream URL")
+    if secret is None:
+        raise UsageError(
+            f"--upstream-security {form} needs {flag}-env NAME or {flag}-file FILE with the secret"
+        )
+    if form not in (None, "signed", "bearer"):
+        raise UsageError(f"{flag}-env and {flag}-file go with --upstream-security signed or bearer")
+    return {"type": form or "signed", "token" if form == "bearer" else "secret": secret}
 
 
 def _flags() -> Mapping[str, TypedField]:

@@ -115,6 +115,8 @@ class CtlText:
         yield from self._field("faults", run["faults_text"])
         yield from self._field("key", run.get("delivery_key"))  # an older serve has none
         yield from self._field("exchanges", ", ".join(map(str, run["exchanges"])))
+        for leg in run.get("upstream") or ():  # an older serve has none
+            yield from self._field("forwarded", leg["text"])
         yield from self._field("arguments", run["args"])
         yield from self._field("result", run["result"])
         yield from self._field("error", run["error"])

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from wove_http_dev.errors import NoAnswerError, NotFoundError
 from wove_http_dev.protocol.authenticator import Step, Verdict
+from wove_http_dev.runs.forwarding import UpstreamLeg
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import FINISHED, Exchange, Run, reached
 
@@ -174,6 +175,10 @@ def update_exchange(exchange: Exchange, record: Json) -> None:
     exchange.duration = record["seconds"]
     exchange.frame_type = record["type"]
     exchange.headers = [(name, value) for name, value in record["headers"]]
+    exchange.upstream = [
+        UpstreamLeg(**{name: each for name, each in leg.items() if name != "text"})
+        for leg in record.get("upstream", ())  # an older serve has none
+    ]
     verdict = record["verdict"]
     if verdict is not None:
         steps = tuple(Step(each["text"], each["ok"], "", each["code"]) for each in verdict["steps"])

@@ -162,8 +162,18 @@ class Control:
             **shown,
             "delivery_key": None if key is None else self._state.journal.clean(str(key)),
             "stack": self._stack(run),
+            "upstream": self._forwarded(run),
             "pytest": self._pytest(run),
         }
+
+    def _forwarded(self, run: Run) -> list[Json]:
+        exchanges = self._state.journal.exchanges
+        return [
+            shapes.leg_json(leg)
+            for exchange in exchanges
+            if exchange.number == run.exchange_number
+            for leg in exchange.upstream
+        ]
 
     def _stack(self, run: Run) -> str | None:
         """Return where the body of ``run`` is at this moment; ``None`` if that is not known."""

@@ -59,6 +59,18 @@ _DRAWN = _described(
     {"type": "object", "additionalProperties": _array(NUMBER)},
     "seconds drawn for the faults, by the fault's name with a field that has a distribution",
 )
+_LEGS = _array(
+    _object(
+        status=_or_null(INTEGER),
+        seconds=_SECONDS,
+        sent=_described(INTEGER, "bytes of the request's body"),
+        received=_described(INTEGER, "bytes of the answer's body"),
+        reused=_described(BOOLEAN, "whether the connection was kept from before"),
+        error=_described(TEXT, "what was wrong with the answer, or why there is none"),
+        code=TEXT,
+        text=_described(TEXT, "all that in words"),
+    )
+)
 _EXCEPTION = _object(
     "message",
     type=_described(
@@ -123,6 +135,10 @@ SCHEMAS: dict[str, Schema] = {
             _array(INTEGER),
             "numbers of its exchanges; in an event, only of the one that brought it",
         ),
+        upstream=_described(
+            _or_null(_LEGS),
+            "what was forwarded to the service of the option upstream; null in a list",
+        ),
         pytest=_described(
             _or_null(TEXT),
             "a test in which the worker answers as in this run; null in a list, and unless the run"
@@ -171,6 +187,7 @@ SCHEMAS: dict[str, Schema] = {
         events=_described(_array(TEXT), "types of the event frames of the answer"),
         error=TEXT,
         internal_error=_described(BOOLEAN, "whether the worker itself failed"),
+        upstream=_described(_LEGS, "what was forwarded to the service of the option upstream"),
         line=TEXT,
     ),
     "exchanges": _list("exchanges"),

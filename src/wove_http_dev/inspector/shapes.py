@@ -18,6 +18,7 @@ from wove_http_dev.fields import TypedField, fields_of
 from wove_http_dev.options import SERVICE, Options
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.runs.drawn import Drawn
+from wove_http_dev.runs.forwarding import UpstreamLeg
 from wove_http_dev.runs.holds import Gate
 from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.runs.stubs import Stub
@@ -74,6 +75,7 @@ def run_json(run: Run, exchanges: Iterable[int] = (), *, whole: bool = False) ->
         "cancel_requested": run.cancel_requested,
         "replayable": replayable(run),
         "exchanges": list(exchanges),
+        "upstream": None,
         "pytest": None,
     }
 
@@ -89,8 +91,10 @@ def replayable(run: Run) -> bool:
 
 
 def is_problem(exchange: Exchange) -> bool:
-    """Whether the request was refused, or the connection or the service failed."""
-    return exchange.kind == "connection" or bool(exchange.refusal) or exchange.internal_error
+    """Whether the request was refused, or the connection, the service or upstream failed."""
+    if exchange.internal_error or exchange.upstream_failed:
+        return True
+    return exchange.kind == "connection" or bool(exchange.refusal)
 
 
 def exchange_json(exchange: Exchange) -> Json:
@@ -121,8 +125,14 @@ def exchange_json(exchange: Exchange) -> Json:
         "events": list(exchange.events),
         "error": cut(exchange.error),
         "internal_error": exchange.internal_error,
+        "upstream": [leg_json(leg) for leg in exchange.upstream],
         "line": exchange.line(),
     }
+
+
+def leg_json(leg: UpstreamLeg) -> Json:
+    """Return a request to upstream as JSON."""
+    return {**dataclasses.asdict(leg), "text": cut(leg.text)}
 
 
 def _verdict_json(verdict: Verdict, hint: str) -> Json:

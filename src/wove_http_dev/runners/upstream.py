@@ -3,6 +3,7 @@ and hands back what that one answers."""
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import ssl
 import threading
@@ -16,6 +17,7 @@ from wove_http_dev.options import Options
 from wove_http_dev.protocol.credentials import Credentials, credentials
 from wove_http_dev.protocol.frames import RunTask
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
+from wove_http_dev.protocol.plain_pickle import NotPlainError, read_plain
 from wove_http_dev.runners.upstream_connection import Attempt, Connections, RawAnswer
 from wove_http_dev.runners.upstream_failures import UpstreamError
 from wove_http_dev.runners.upstream_messages import (
@@ -28,6 +30,7 @@ from wove_http_dev.runners.upstream_messages import (
     what_it_says,
 )
 from wove_http_dev.runs.body import Body
+from wove_http_dev.runs.display import arguments_text, value_text
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.forwarding import Answer, Forwarded, UpstreamLeg
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
@@ -105,7 +108,9 @@ class UpstreamRunner:
             attempt.end()
             execution.uncount()
             return CANCELLED
-        execution.where = self.place
+        execution.where = f"forwarded to {self.place}"
+        if body.display is not None:
+            body.display.show_arguments_text(_shown(body.args_pickle, arguments=True))
         with self._lock:
             self._sending[command.run_id] = attempt
         try:
@@ -117,7 +122,11 @@ class UpstreamRunner:
             execution.uncount()
         if isinstance(raw, Reply):
             return _unknown(leg, Answer(raw, command.run_id))
-        return self._outcome(raw, command.run_id, leg)
+        outcome = self._outcome(raw, command.run_id, leg)
+        if body.display is None or outcome.result_pickle is None:
+            return outcome
+        text = body.display.result_text(_shown(outcome.result_pickle))
+        return replace(outcome, result_text=text)
 
     def forward_cancel(self, forwarded: Forwarded) -> Answer:
         """Forward a ``cancel_task``, and block until upstream has answered, at most
@@ -210,6 +219,21 @@ def upstream_credentials(options: Options) -> Credentials:
         raise UsageError(f"upstream_security: {str(exc).removeprefix('security: ')}") from None
     options.check_upstream_exposure(made.mode != "none")
     return made
+
+
+def _shown(payload: bytes, *, arguments: bool = False) -> str:
+    """Return the text of a pickle for a person. Only plain data is read; of anything else, size and
+    hash are shown."""
+    try:
+        value = read_plain(payload)
+        if not arguments:
+            return value_text(value)
+        if isinstance(value, dict) and all(isinstance(name, str) for name in value):
+            return arguments_text(value)
+    except NotPlainError:
+        pass
+    short = hashlib.sha256(payload).hexdigest()[:8]
+    return f"<{len(payload):,} bytes, sha256 {short}…, not unpickled on the way to upstream>"
 
 
 def _patience(delivery: Mapping[str, Any]) -> float:

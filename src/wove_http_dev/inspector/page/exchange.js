@@ -24,6 +24,10 @@ function steps(verdict) {
 
 const size = (bytes) => (bytes < 10000 ? `${bytes} bytes` : `${(bytes / 1024).toFixed(0)} KiB`);
 
+// A request to the service of the option upstream.
+const leg = ({ text, sent, received, status }) =>
+  `${text} (${size(sent)} sent${status === null ? "" : `, ${size(received)} received`})`;
+
 // Refusals that the settings of "Connect" would mend.
 const SETTINGS = new Set([
   "certificate-rejected", "wrong-path", "tls-on-plain-http-port", "plain-http-on-tls-port",
@@ -44,6 +48,7 @@ export function exchangeView(exchange) {
       ["body", exchange.kind === "connection" ? null : size(exchange.body_size)],
       ["answer", exchange.status ?? "none"],
       ["events", exchange.events.join(", ")],
+      ["forwarded", exchange.upstream.map(leg).join("; ")],
       ["refused", exchange.refusal],
       ["ended early", exchange.error === exchange.refusal ? "" : exchange.error],
       ["faults", exchange.faults_text],

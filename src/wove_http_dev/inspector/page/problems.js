@@ -1,4 +1,4 @@
-// Refused requests, and connections that never became a request.
+// Refused requests, failures of upstream, and connections that never became a request.
 
 import { $, h, list } from "./dom.js";
 import { clock, exchangeView } from "./exchange.js";
@@ -9,7 +9,8 @@ const open = new Set();
 const none = h("p", {}, "None so far.");
 
 function problem(exchange) {
-  const reason = exchange.refusal || exchange.error;
+  const upstream = exchange.upstream.map((leg) => leg.error).filter(Boolean).join("; ");
+  const reason = exchange.refusal || exchange.error || upstream;
   const what = exchange.kind === "connection" ? "connection" : `${exchange.type ?? exchange.method} ${exchange.task_id ?? ""}`;
   const whose = exchange.faults.length ? ` (fault: ${exchange.faults_text})` : exchange.internal_error ? " (the worker service itself failed)" : "";
   let whole = null; // made when it is seen
