@@ -26,7 +26,7 @@ SECURITY_WORDS = ("signed", "bearer", "none")
 """The values of the option ``security`` that are words; its other forms are those of Wove's own."""
 _PUBLIC_SECURITY = ("type", "key", "secret_env", "token_env")
 """The names in a dict ``security`` whose texts are not secret."""
-RUNNERS = ("threads",)
+RUNNERS = ("threads", "processes")
 """The values of the option ``runner`` that are words."""
 RESPONSE_SHAPES = ("events", "list", "frame")
 """The three forms of a response, as on Wove's http page."""
@@ -122,6 +122,13 @@ class Options:
         True, "send a task's exception with its traceback as __cause__", side=SERVICE
     )
     runner: Any = field("threads", "where task bodies run", metavar="|".join(RUNNERS), side=SERVICE)
+    workers: int | None = field(
+        None,
+        "processes of runner=processes (default: one for each core)",
+        least=1,
+        metavar="N",
+        side=SERVICE,
+    )
     upstream: str | None = field(
         None, "URL of a worker service that runs the tasks", metavar="URL", side=SERVICE
     )
@@ -181,6 +188,8 @@ class Options:
                 raise UsageError(f"app_dir {directory!r} is not a directory")
         check_headers(self.headers)
         _check_runner(self.runner, isolated=self.isolated)
+        if self.workers is not None and self.runner != "processes":
+            raise UsageError("workers is the number of processes: it needs runner='processes'")
         self._check_upstream()
         if self.impersonate is not None:
             impersonated(self.impersonate)

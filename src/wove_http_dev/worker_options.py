@@ -32,6 +32,7 @@ class WorkerOptions(TypedDict, total=False):
     idempotency: bool
     tracebacks: bool
     runner: Any
+    workers: int | None
     upstream: str | None
     upstream_security: Any
     upstream_ca_file: str | None

@@ -6,6 +6,7 @@ from concurrent.futures import Executor
 
 from wove_http_dev.options import Options
 from wove_http_dev.runners.executor import ExecutorRunner
+from wove_http_dev.runners.processes import ProcessRunner
 from wove_http_dev.runners.upstream import UpstreamRunner, upstream_credentials
 from wove_http_dev.runs.runner import Runner, ThreadRunner
 
@@ -25,4 +26,6 @@ def runner_of(options: Options) -> Runner:
         return UpstreamRunner(options)
     if isinstance(options.runner, Executor):
         return ExecutorRunner(options.runner)
+    if options.runner == "processes":
+        return ProcessRunner(options.workers)
     return ThreadRunner()

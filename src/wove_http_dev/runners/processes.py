@@ -1,0 +1,203 @@
+"""``ProcessRunner``: runs bodies in processes that can be killed.
+
+Not on pebble, a ``ProcessPoolExecutor`` or ``multiprocessing``. Their processes share a pipe and
+its locks, so what one of them does can reach the others: with pebble 5.2.3, ``os._exit(0)`` in a
+task is never noticed, the end of an idle process ends the pool, and a process that is killed while
+it sends a result keeps the lock that the others need. And they import the ``__main__`` of the
+user's program in each process. Here each process has a socket pair of its own, and no lock or
+semaphore is shared.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from wove_http_dev.errors import CannotServeError, NotRunningError
+from wove_http_dev.runners.task_process import TaskProcess
+from wove_http_dev.runs.body import Body
+from wove_http_dev.runs.execution import Execution
+from wove_http_dev.runs.outcome import CANCELLED, Outcome
+
+TASKS = 1000
+"""Bodies that a process runs before a new one takes its place: if each loses a megabyte, as tasks
+with C extensions do, that is a gigabyte. A start takes 0.3 s, which is 0.3 ms for each task."""
+END_GRACE = 1.0
+"""Seconds that idle processes get for their exit handlers when the runner stops."""
+_STARTS = 3
+"""Processes that are tried for a body before it began: an idle process may be killed at any
+time."""
+
+
+class ProcessRunner:
+    """Runs up to ``workers`` bodies at a time, each in a process that runs nothing else then; the
+    others wait. A cancel kills the process, and another one takes its place.
+
+    ``workers`` is by default the number of cores that this process may use. ``tasks`` is how many
+    bodies a process runs.
+    """
+
+    kills = True
+
+    def __init__(self, workers: int | None = None, *, tasks: int = TASKS) -> None:
+        self.workers = cores() if workers is None else workers
+        self.place = f"{self.workers} process{'es' if self.workers > 1 else ''}"
+        self._tasks = tasks
+        self._lock = threading.Lock()
+        self._running = False
+        self._parent = 0
+        self._generation = 0
+        self._processes: set[TaskProcess] = set()
+        self._idle: list[TaskProcess] = []
+        self._room = self.workers
+        self._waiting: dict[threading.Event, None] = {}
+
+    def start(self) -> None:
+        """Start the processes, and block until they can run a body. Raises
+        :class:`CannotServeError` if one of them cannot."""
+        with self._lock:
+            self._running, self._parent = True, os.getpid()
+        started = [self._start() for _ in range(self.workers)]
+        for process in started:
+            process.wait_until_ready()
+        with self._lock:
+            self._idle += started
+
+    @contextmanager
+    def room(self, execution: Execution) -> Iterator[None]:
+        """Wait until fewer than ``workers`` bodies have room, or ``execution`` is cancelled."""
+        turn = threading.Event()
+        with self._lock:
+            granted = self._room > 0
+            if granted:
+                self._room -= 1
+            else:
+                self._waiting[turn] = None
+        if not granted:
+            which = "the process" if self.workers == 1 else f"one of the {self.workers} processes"
+            execution.where = f"waits for {which}, busy with other tasks"
+            execution.on_cancel(turn.set)
+            turn.wait()
+            execution.where = ""
+            with self._lock:
+                granted = turn not in self._waiting
+                self._waiting.pop(turn, None)
+        try:
+            yield
+        finally:
+            if granted:
+                self._leave_room()
+
+    def _leave_room(self) -> None:
+        with self._lock:
+            turn = next(iter(self._waiting), None)
+            if turn is None:
+                self._room += 1
+                return
+            del self._waiting[turn]
+        turn.set()
+
+    def run(self, execution: Execution, body: Body) -> Outcome:
+        """Run ``body`` in a process, block until it has ended, and return its outcome."""
+        for _ in range(_STARTS):
+            try:
+                process = self._take()
+            except NotRunningError:  # the worker has stopped, and answered the run
+                return CANCELLED
+            try:
+                outcome = process.run(execution, body)
+            finally:
+                self._give_back(process)
+            if outcome is not None:
+                return outcome
+        raise CannotServeError(f"{_STARTS} processes ended before the task began")
+
+    def recycle(self) -> None:
+        """Let each body that begins from now on run in a process that was started after this
+        call."""
+        with self._lock:
+            self._generation += 1
+            old, self._idle = self._idle, []
+        for process in old:
+            process.retire()
+        for _ in old:
+            self._start_idle()
+
+    def stop(self) -> None:
+        """End the processes: idle ones get :data:`END_GRACE` seconds for their exit handlers, the
+        others are killed. Does nothing if it is not running, and in a forked child."""
+        if os.getpid() != self._parent:
+            return
+        with self._lock:
+            self._running = False
+            self._idle.clear()
+            processes = list(self._processes)
+        for process in processes:
+            process.retire()
+        deadline = time.monotonic() + END_GRACE
+        for process in processes:
+            process.end(max(0.0, deadline - time.monotonic()))
+        with self._lock:
+            self._processes.difference_update(processes)
+
+    def _take(self) -> TaskProcess:
+        while True:
+            with self._lock:
+                process = self._idle.pop() if self._idle else None
+            if process is None:
+                return self._start()
+            if process.usable:
+                return process
+
+    def _give_back(self, process: TaskProcess) -> None:
+        with self._lock:
+            if (
+                self._running
+                and process.usable
+                and process.tasks < self._tasks
+                and process.generation == self._generation
+            ):
+                self._idle.append(process)
+                return
+        process.retire()
+        self._start_idle()
+
+    def _start_idle(self) -> None:
+        """Start a process, so that the next body finds one that is ready."""
+        try:
+            process = self._start()
+        except (CannotServeError, NotRunningError, OSError):
+            return  # the next body tries it again, and its error says why not
+        with self._lock:
+            if self._running:
+                self._idle.insert(0, process)  # the last one to be taken: it needs time to start
+
+    def _start(self) -> TaskProcess:
+        with self._lock:
+            if not self._running:
+                raise NotRunningError("the worker is not running")
+            process = TaskProcess(self._generation, self._exited)
+            self._processes.add(process)
+        try:
+            process.start()
+        except OSError:
+            self._exited(process)
+            raise
+        return process
+
+    def _exited(self, process: TaskProcess) -> None:
+        with self._lock:
+            self._processes.discard(process)
+            if process in self._idle:
+                self._idle.remove(process)
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        return os.cpu_count() or 1

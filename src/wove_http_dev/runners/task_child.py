@@ -1,0 +1,131 @@
+"""What a process of ``runner="processes"`` does: runs the bodies that the service sends, one after
+the other, and ends with the service.
+
+It is started by ``start_child``, so it never imports the ``__main__`` of the user's program.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import sys
+import threading
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import NoReturn
+
+from wove_http_dev.runners.process_messages import Message, MessageSocket, outcome_message
+from wove_http_dev.runners.remote_body import RemoteBody, run_reporting
+from wove_http_dev.runs.outcome import Outcome
+
+EXIT_GRACE = 5.0
+"""Seconds that exit handlers and threads of tasks get when the service needs this process no more,
+but goes on. (One that stops waits for less.)"""
+
+
+class _Service:
+    """The service, as its process sees it. Implements ``remote_body.Reports``."""
+
+    def __init__(self, connection: MessageSocket) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+        self._bodies: SimpleQueue[Message | None] = SimpleQueue()
+        self._running = False
+        self._closed = False
+
+    def write(self, stream: str, data: bytes) -> None:
+        self._connection.send(Message("written", {"stream": stream}, (data,)))
+
+    def arguments(self, text: str) -> None:
+        self._connection.send(Message("arguments", {"text": text}))
+
+    def read(self) -> None:
+        """Read what the service sends, in a thread of its own: so the end of the service is
+        noticed while a body runs. Then the body is killed, with the processes that it has
+        started."""
+        while (message := self._connection.read()) is not None:
+            self._bodies.put(message)
+        with self._lock:
+            self._closed = True
+            if self._running:
+                os.killpg(0, signal.SIGKILL)
+        self._bodies.put(None)
+
+    def run_bodies(self) -> None:
+        """Run the bodies that the service sends, until it closes the connection."""
+        threading.Thread(target=self.read, name="wove-http-dev-service", daemon=True).start()
+        while (message := self._bodies.get()) is not None:
+            with self._lock:
+                if self._closed:
+                    return
+                self._running = True
+            outcome = self._run(message)
+            with self._lock:  # first, as the service may close the connection when it has this
+                self._running = False
+            self._connection.send(outcome_message(outcome))
+
+    def _run(self, message: Message) -> Outcome:
+        process = os.getpid()
+        function, arguments = message.blobs
+        assert function is not None
+        assert arguments is not None
+        values = message.values
+        if values["path"] is not None:
+            sys.path[:] = values["path"]
+        body = RemoteBody(function, arguments, values["tracebacks"], values["texts"])
+        self._connection.send(Message("began"))
+        try:
+            return run_reporting(body, self, alone=True)
+        finally:
+            if os.getpid() != process:  # the body forked: this is its child, no process of tasks
+                os._exit(0)
+
+
+def end_with(descriptor: int) -> None:
+    """Let the kernel kill this process, and those that it has started, when the other end of the
+    pipe ``descriptor`` is closed. Only Linux can (fcntl(2), F_SETSIG); elsewhere, a body that keeps
+    the interpreter busy in C code outlives a service that is killed until that code returns."""
+    if sys.platform == "linux":
+        fcntl.fcntl(descriptor, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGKILL)  # type: ignore[attr-defined,unused-ignore]
+        flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_ASYNC)
+
+
+def _end_without(descriptor: int) -> None:
+    """Undo :func:`end_with`: what a task has started may outlive a service that was stopped."""
+    if sys.platform == "linux":
+        flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags & ~os.O_ASYNC)
+
+
+def main(descriptor: int) -> None:
+    """Run bodies for the service at the other end of the socket ``descriptor``, until it closes
+    it."""
+    # A handler, because what a task starts would inherit SIG_IGN. The terminal's Ctrl-C does not
+    # come here, as this process has a session of its own.
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: None)
+    sock = socket.socket(fileno=descriptor)
+    sock.set_inheritable(False)
+    connection = MessageSocket(sock)
+    hello = connection.read()
+    if hello is None:
+        _exit()
+    life = int(hello.values["life"])
+    os.set_inheritable(life, False)
+    end_with(life)
+    del sys.argv[1:]
+    with suppress(OSError):  # the service has ended
+        connection.send(Message("ready"))
+        _Service(connection).run_bodies()
+    _end_without(life)
+    timer = threading.Timer(EXIT_GRACE, _exit)
+    timer.daemon = True
+    timer.start()
+
+
+def _exit() -> NoReturn:
+    os._exit(0)

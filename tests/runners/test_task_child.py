@@ -1,0 +1,150 @@
+"""What a process of tasks does, and how it ends with its service."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.runners import processes
+from tests.runners.processes import is_alive, until
+from tests.runs.bodies import result_of
+from wove_http_dev.runners.processes import ProcessRunner
+
+ROOT = Path(__file__).parents[2]
+# Without ``if __name__ == "__main__"``: a process that imported it would start processes too.
+PROGRAM = """
+print("main", flush=True)
+import sys
+from tests.runners.processes import run, until_removed, keeps_the_interpreter, Running, pid
+from wove_http_dev.runners.processes import ProcessRunner
+runner = ProcessRunner(1)
+runner.start()
+def module():
+    import sys
+    return sys.modules["__main__"].__file__
+print(run(runner, module).result_pickle is not None, flush=True)
+runner.stop()
+"""
+SERVICE = """
+import sys
+from pathlib import Path
+from tests.runners import processes
+from wove_http_dev.runners.processes import ProcessRunner
+runner = ProcessRunner(1)
+runner.start()
+processes.Running(runner, getattr(processes, sys.argv[1]), Path(sys.argv[2])).begun()
+print("begun", flush=True)
+sys.stdin.read()
+"""
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("form", ["script", "command", "zip"])
+def test_main_is_not_imported(form: str, tmp_path: Path) -> None:
+    """The processes of a program do not run its ``__main__``, and nothing is printed at its end."""
+    script = tmp_path / "program.py"
+    script.write_text(PROGRAM)
+    archive = tmp_path / "program.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("__main__.py", PROGRAM)
+    arguments = {"script": [str(script)], "command": ["-c", PROGRAM], "zip": [str(archive)]}
+    printed, _ = start(*arguments[form]).communicate(timeout=60)
+    assert printed == "main\nTrue\n"
+
+
+@pytest.mark.parametrize("body", ["starts_a_process", "keeps_the_interpreter"])
+def test_killed_service(body: str, tmp_path: Path) -> None:
+    """When the service is killed, its process ends whatever its body does, and what that has
+    started."""
+    if body == "keeps_the_interpreter" and sys.platform != "linux":
+        pytest.skip("only Linux kills it")
+    file = tmp_path / "pid"
+    with start("-c", SERVICE, body, str(file)) as service:
+        assert service.stdout is not None
+        assert service.stdout.readline() == "begun\n"
+        service.kill()
+    until(lambda: not is_alive(int(file.read_text())))
+
+
+class TestProcess:
+    """The process itself."""
+
+    def test_session(self, single: ProcessRunner) -> None:
+        """It has a session of its own: the terminal's Ctrl-C is not for it."""
+
+        def body() -> int:
+            return os.getsid(0)
+
+        assert result_of(processes.run(single, body)) == result_of(
+            processes.run(single, processes.pid)
+        )
+
+    def test_interrupt(self, single: ProcessRunner) -> None:
+        """SIGINT does not end a body."""
+
+        def body() -> str:
+            os.kill(os.getpid(), signal.SIGINT)
+            return "still here"
+
+        assert result_of(processes.run(single, body)) == "still here"
+
+    def test_what_a_task_starts(self, single: ProcessRunner) -> None:
+        """A program that a task starts has the default action for SIGINT, and no descriptor of the
+        connection."""
+
+        def body() -> str:
+            import subprocess
+            import sys
+
+            program = (
+                "import os, signal; print(signal.getsignal(2).__name__, os.listdir('/dev/fd'))"
+            )
+            return subprocess.run(
+                [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True
+            ).stdout
+
+        assert result_of(processes.run(single, body)).startswith(
+            "default_int_handler ['0', '1', '2', '3']"
+        )
+
+    def test_arguments(self, single: ProcessRunner) -> None:
+        """A task sees no arguments of the process."""
+
+        def body() -> int:
+            import sys
+
+            return len(sys.argv)
+
+        assert result_of(processes.run(single, body)) == 1
+
+    def test_descriptors(self, single: ProcessRunner) -> None:
+        """It has no descriptor of the service but its connection, and the pipe that tells it of the
+        service's end."""
+
+        def body() -> list[str]:
+            return os.listdir("/dev/fd")
+
+        read, write = os.pipe()
+        try:
+            found = result_of(processes.run(single, body))
+        finally:
+            os.close(read)
+            os.close(write)
+        assert len(found) == 3 + 2 + 1  # and the one that lists them
