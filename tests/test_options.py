@@ -79,6 +79,7 @@ class TestOf:
         ("delivery_timeout", [0, -1, float("nan"), float("inf"), "5"]),
         ("faults", ["slow-response", b"slow-response"]),
         ("environment", [""]),
+        ("workers", [0, -1, True, "2", 2]),
         ("impersonate", ["", "workers.internal", "http://workers.internal/", "https://10.0.0.1/"]),
     ],
 )
@@ -100,6 +101,8 @@ def test_invalid_value(word: str, values: list[Any]) -> None:
         {"path": "/"},
         {"path": "/a%20b/"},
         {"max_body": 1},
+        {"runner": "processes"},
+        {"runner": "processes", "workers": 3},
         {"response_shape": "list"},
         {"response_shape": "frame"},
         {"impersonate": "https://workers.internal/wove/tasks"},

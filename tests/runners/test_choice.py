@@ -7,6 +7,7 @@ import pytest
 from wove_http_dev.errors import UsageError
 from wove_http_dev.options import Options
 from wove_http_dev.runners.choice import runner_of
+from wove_http_dev.runners.processes import ProcessRunner
 from wove_http_dev.runs.runner import ThreadRunner
 
 
@@ -20,3 +21,16 @@ def test_wrong_value(runner: object) -> None:
     """A value that is no runner is refused with the possible ones."""
     with pytest.raises(UsageError, match="runner takes threads"):
         Options(runner=runner)
+
+
+def test_processes() -> None:
+    """``processes`` has as many of them as ``workers`` says."""
+    runner = runner_of(Options(runner="processes", workers=3))
+    assert isinstance(runner, ProcessRunner)
+    assert runner.workers == 3
+
+
+def test_workers_without_processes() -> None:
+    """``workers`` without ``runner="processes"`` is refused with what it needs."""
+    with pytest.raises(UsageError, match="workers is the number of processes: it needs runner="):
+        Options(workers=3)
