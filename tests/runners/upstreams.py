@@ -12,12 +12,17 @@ from tests.support import TIMEOUT, MakeWorker
 from wove_http_dev.worker import HttpWorker
 
 
-def in_front_of(make_worker: MakeWorker, upstream: HttpWorker, **options: Any) -> HttpWorker:
-    """A worker that forwards to ``upstream``, with its credentials."""
+def options_in_front_of(upstream: HttpWorker) -> dict[str, Any]:
+    """The options of a worker that forwards to ``upstream``, with its credentials."""
     words = {"upstream": upstream.url, "upstream_security": upstream.credentials.form}
     if upstream.options.tls:
         words["upstream_ca_file"] = upstream.ca_file
-    return make_worker(**{**words, **options})
+    return words
+
+
+def in_front_of(make_worker: MakeWorker, upstream: HttpWorker, **options: Any) -> HttpWorker:
+    """A worker that forwards to ``upstream``, with its credentials."""
+    return make_worker(**{**options_in_front_of(upstream), **options})
 
 
 @contextlib.contextmanager
