@@ -30,6 +30,7 @@ from tests.support import (
 from wove_http_dev import CertificateAuthority, HttpWorker
 from wove_http_dev.errors import CannotServeError, NotRunningError
 from wove_http_dev.runners.processes import ProcessRunner, cores
+from wove_http_dev.runners.task_process import TaskProcess
 
 Make = Callable[..., ProcessRunner]
 
@@ -138,6 +139,36 @@ class TestNewProcesses:
         """The end of an idle process costs no task anything."""
         os.kill(result_of(run(single, processes.pid)), signal.SIGKILL)
         assert result_of(run(single, bodies.add, a=1, b=2)) == 3
+
+    def test_killed_again_and_again(self, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Processes that are killed before the body began are replaced until one runs it."""
+        runner = make(1)
+        killed: list[int] = []
+        take = runner._take
+
+        def take_and_kill() -> TaskProcess:
+            process = take()
+            if len(killed) < 5:
+                killed.append(process.pid)
+                os.kill(process.pid, signal.SIGKILL)
+                until(lambda: not process.usable)
+            return process
+
+        monkeypatch.setattr(runner, "_take", take_and_kill)
+        assert result_of(run(runner, bodies.add, a=1, b=2)) == 3
+        assert len({*killed}) == 5
+
+    def test_end_before_the_body(self, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Processes that end by themselves are tried a few times only."""
+        runner = make(1)
+        runner.recycle()
+        run(runner, processes.exits, status=1)
+        monkeypatch.setattr(
+            "wove_http_dev.start_child.arguments", lambda *_: ["-c", "raise SystemExit(9)"]
+        )
+        run(runner, processes.exits, status=1)
+        with pytest.raises(CannotServeError, match="3 processes ended before the task began"):
+            run(runner, processes.pid)
 
     def test_none_can_be_started(self, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
         """A body for which there is no process fails, and a later one runs."""

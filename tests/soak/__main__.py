@@ -3,6 +3,7 @@
     python -m tests.soak hostile [--requests N] [--seed S] [--clients N]
     python -m tests.soak kills [--kills N] [--large M] [--seed S]
     python -m tests.soak leaks [--tests N] [-n PROCESSES]
+    python -m tests.soak processes [--runs N] [--kills M] [--seed S]
 
 Each prints a summary, and exits with 1 when something is wrong.
 """
@@ -15,6 +16,7 @@ import sys
 from tests.soak.hostile import soak_hostile
 from tests.soak.kills import soak_kills
 from tests.soak.leaks import soak_leaks
+from tests.soak.processes import soak_processes
 
 
 def main() -> int:
@@ -31,11 +33,17 @@ def main() -> int:
     leaks = kinds.add_parser("leaks", help="what is left after thousands of tests")
     leaks.add_argument("--tests", type=int, default=1000)
     leaks.add_argument("-n", type=int, default=0, help="processes of pytest-xdist; 0: without")
+    processes = kinds.add_parser("processes", help="kills among tasks of runner=processes")
+    processes.add_argument("--runs", type=int, default=1000)
+    processes.add_argument("--kills", type=int, default=100)
+    processes.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     if arguments.kind == "hostile":
         wrong = soak_hostile(arguments.requests, arguments.seed, arguments.clients)
     elif arguments.kind == "kills":
         wrong = soak_kills(arguments.kills, arguments.large, arguments.seed)
+    elif arguments.kind == "processes":
+        wrong = soak_processes(arguments.runs, arguments.kills, arguments.seed)
     else:
         wrong = soak_leaks(arguments.tests, arguments.n)
     for each in wrong:

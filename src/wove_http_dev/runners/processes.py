@@ -28,8 +28,8 @@ with C extensions do, that is a gigabyte. A start takes 0.3 s, which is 0.3 ms f
 END_GRACE = 1.0
 """Seconds that idle processes get for their exit handlers when the runner stops."""
 _STARTS = 3
-"""Processes that are tried for a body before it began: an idle process may be killed at any
-time."""
+"""Processes that end by themselves before the body began, after which no more are tried. Those that
+are killed before do not count: that can happen at any time, and ran nothing."""
 
 
 class ProcessRunner:
@@ -102,7 +102,8 @@ class ProcessRunner:
 
     def run(self, execution: Execution, body: Body) -> Outcome:
         """Run ``body`` in a process, block until it has ended, and return its outcome."""
-        for _ in range(_STARTS):
+        ended = 0
+        while ended < _STARTS:
             try:
                 process = self._take()
             except NotRunningError:  # the worker has stopped, and answered the run
@@ -113,6 +114,7 @@ class ProcessRunner:
                 self._give_back(process)
             if outcome is not None:
                 return outcome
+            ended += not process.was_killed
         raise CannotServeError(f"{_STARTS} processes ended before the task began")
 
     def recycle(self) -> None:

@@ -59,6 +59,11 @@ class TaskProcess:
         """Whether it can run another body, as far as is known."""
         return not self._retired and not self._exited.is_set()
 
+    @property
+    def was_killed(self) -> bool:
+        """Whether it has ended by SIGKILL."""
+        return self._popen is not None and self._popen.returncode == -signal.SIGKILL
+
     def start(self) -> None:
         """Start the process, and return before it is ready. Raises ``OSError`` if the system has
         no process or descriptor to give."""
