@@ -97,6 +97,21 @@ class Running:
         return self._outcomes[0]
 
 
+_first: dict[str, str] = {}
+
+
+class DiffersFromBefore:
+    """Returns what a file has, if that is not what it had at the first call in this process."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = str(file)
+
+    def __call__(self) -> dict[str, str]:
+        text = Path(self._file).read_text()
+        first = _first.setdefault(self._file, text)
+        return {} if text == first else {self._file: text}
+
+
 def begin(file: str) -> None:
     with open(file, "w") as opened:
         print(os.getpid(), file=opened)

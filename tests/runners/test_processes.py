@@ -182,6 +182,71 @@ class TestNewProcesses:
         assert result_of(run(runner, bodies.add, a=1, b=2)) == 3
 
 
+class TestChanged:
+    """A process finds that something has changed, before it begins a body."""
+
+    @pytest.fixture
+    def file(self, tmp_path: Path) -> Path:
+        """A file that may change."""
+        file = tmp_path / "file"
+        file.write_text("1")
+        return file
+
+    @pytest.fixture
+    def watching(self, file: Path) -> Iterator[ProcessRunner]:
+        """A runner with two processes that look at the file; both have run a body."""
+        runner = ProcessRunner(2)
+        runner.changed = processes.DiffersFromBefore(file)
+        runner.start()
+        begun = [file.with_name(f"running-{number}") for number in range(2)]
+        running = [Running(runner, processes.until_removed, each).begun() for each in begun]
+        for each in running:
+            each.file.unlink()
+            each.outcome()
+        yield runner
+        runner.stop()
+
+    def test_unchanged(self, watching: ProcessRunner) -> None:
+        """Without a change the processes stay."""
+        before = {each.pid for each in watching._processes}
+        assert result_of(run(watching, processes.pid)) in before
+
+    def test_body(self, watching: ProcessRunner, file: Path) -> None:
+        """The body runs in a process that was started after the change."""
+        before = {each.pid for each in watching._processes}
+        file.write_text("2")
+        assert result_of(run(watching, processes.pid)) not in before
+
+    def test_all(self, watching: ProcessRunner, file: Path) -> None:
+        """The other process is replaced as well."""
+        before = {each.pid for each in watching._processes}
+        file.write_text("2")
+        run(watching, processes.pid)
+        until(lambda: len(watching._processes) == 2)
+        assert before.isdisjoint(each.pid for each in watching._processes)
+
+    def test_report(self, watching: ProcessRunner, file: Path) -> None:
+        """What the process has found is reported."""
+        reported: list[dict[str, str]] = []
+        watching.on_changed = reported.append
+        file.write_text("2")
+        run(watching, processes.pid)
+        run(watching, processes.pid)
+        assert reported == [{str(file): "2"}]
+
+    def test_executed_once(self, watching: ProcessRunner, file: Path) -> None:
+        """The body does not begin in the process that has found the change."""
+        file.write_text("2")
+        marks = file.with_name("marks")
+
+        def mark() -> None:
+            with open(marks, "a") as opened:
+                opened.write("x")
+
+        run(watching, mark)
+        assert marks.read_text() == "x"
+
+
 class TestStop:
     """What is left."""
 

@@ -17,7 +17,7 @@ from wove_http_dev.cli.arguments import PAGE_PORT
 from wove_http_dev.cli.log_lines import Entry, TextLines, json_line
 from wove_http_dev.cli.output import LineStream, kept_apart, lines_by_thread
 from wove_http_dev.cli.ready_file import check_ready_file, ready_file
-from wove_http_dev.cli.reload import Reloader
+from wove_http_dev.cli.reload import ChangesThere, Reloader
 from wove_http_dev.cli.running import announced, ready_fields, secret_file
 from wove_http_dev.cli.serve_log import ServeLog, still_open
 from wove_http_dev.cli.signals import stop_signals
@@ -31,6 +31,7 @@ from wove_http_dev.inspector.inspector import Inspector
 from wove_http_dev.inspector.server import reserve_page_port
 from wove_http_dev.platforms import require_posix
 from wove_http_dev.printable import printable
+from wove_http_dev.runners.processes import ProcessRunner
 from wove_http_dev.runs.runner import ThreadRunner
 from wove_http_dev.service.port import Port
 from wove_http_dev.tls import CertificateAuthority
@@ -59,8 +60,8 @@ def serve(
     """
     require_posix("serve")
     application = _application(app_dir)
-    if reload and words.get("upstream") is not None:
-        raise UsageError("--reload does not go with --upstream, which imports the tasks")
+    if reload:
+        _check_reload(words)
     if ready is not None:
         ready = ready.absolute()  # a task may change the working directory
         check_ready_file(ready)
@@ -74,13 +75,23 @@ def serve(
         stack.enter_context(importable(str(application)))
         ca = stack.enter_context(state.certificate_authority())
         reloader = None
-        if reload:
+        if reload and words["runner"] == "threads":
             reloader = Reloader(application)
             stack.enter_context(reloader.installed())
         worker, entries = _logged_worker(words, ca, _writer(out, log), reloader)
+        if reload and isinstance(worker._runner, ProcessRunner):
+            worker._runner.changed = ChangesThere(application)
+            worker._runner.on_changed = entries.reloaded
         _run(worker, entries, state, reserved=reserved, log=log, ready=ready)
     end_despite_threads(0)
     return 0
+
+
+def _check_reload(words: dict[str, Any]) -> None:
+    if words["upstream"] is not None:
+        raise UsageError("--reload does not go with --upstream, which imports the tasks")
+    if words["runner"] not in ("threads", "processes"):
+        raise UsageError("--reload does not go with --runner dask: its workers import the tasks")
 
 
 def _keep_json_apart(out: LineStream, stack: ExitStack) -> None:

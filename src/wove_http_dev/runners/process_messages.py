@@ -2,7 +2,8 @@
 and byte strings. Nothing of it is unpickled to be read.
 
 The service sends ``hello`` once, and ``body`` for each task; the process answers ``ready`` once,
-and for each task ``began``, then any number of ``arguments`` and ``written``, and ``ended``.
+and for each task ``began``, then any number of ``arguments`` and ``written``, and ``ended``; or
+``changed``, and does not run that task.
 """
 
 from __future__ import annotations

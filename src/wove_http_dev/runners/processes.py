@@ -13,11 +13,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from wove_http_dev.errors import CannotServeError, NotRunningError
-from wove_http_dev.runners.task_process import TaskProcess
+from wove_http_dev.runners.task_process import Changed, TaskProcess
 from wove_http_dev.runs.body import Body
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
@@ -45,6 +46,12 @@ class ProcessRunner:
     def __init__(self, workers: int | None = None, *, tasks: int = TASKS) -> None:
         self.workers = cores() if workers is None else workers
         self.place = f"{self.workers} process{'es' if self.workers > 1 else ''}"
+        self.changed: Changed | None = None
+        """Called in a process before each body, with the import path of the service. If it returns
+        anything, that and every other process are replaced, and the body runs in a new one. Can be
+        pickled; set before :meth:`start`."""
+        self.on_changed: Callable[[dict[str, Any]], object] = lambda changes: None
+        """Called with what :attr:`changed` returned in a process."""
         self._tasks = tasks
         self._lock = threading.Lock()
         self._running = False
@@ -110,12 +117,22 @@ class ProcessRunner:
                 return CANCELLED
             try:
                 outcome = process.run(execution, body)
+                if process.changes:
+                    self._replace_all(process)
             finally:
                 self._give_back(process)
             if outcome is not None:
                 return outcome
             ended += not process.was_killed
         raise CannotServeError(f"{_STARTS} processes ended before the task began")
+
+    def _replace_all(self, process: TaskProcess) -> None:
+        """Replace the processes that are as old as ``process``, and report what it has found."""
+        with self._lock:
+            found_first = process.generation == self._generation
+        if found_first:
+            self.recycle()
+        self.on_changed(process.changes)
 
     def recycle(self) -> None:
         """Let each body that begins from now on run in a process that was started after this
@@ -181,7 +198,7 @@ class ProcessRunner:
         with self._lock:
             if not self._running:
                 raise NotRunningError("the worker is not running")
-            process = TaskProcess(self._generation, self._exited)
+            process = TaskProcess(self._generation, self._exited, self.changed)
             self._processes.add(process)
         try:
             process.start()

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pickle
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from wove_http_dev.runners.process_messages import Message, MessageSocket, outcome_message
 from wove_http_dev.runners.remote_body import RemoteBody, run_reporting
-from wove_http_dev.runs.outcome import Outcome
 
 EXIT_GRACE = 5.0
 """Seconds that exit handlers and threads of tasks get when the service needs this process no more,
@@ -28,8 +29,10 @@ but goes on. (One that stops waits for less.)"""
 class _Service:
     """The service, as its process sees it. Implements ``remote_body.Reports``."""
 
-    def __init__(self, connection: MessageSocket) -> None:
+    def __init__(self, connection: MessageSocket, changed: bytes | None) -> None:
         self._connection = connection
+        self._changed_pickle = changed
+        self._changed: Callable[[], dict[str, Any]] | None = None
         self._lock = threading.Lock()
         self._bodies: SimpleQueue[Message | None] = SimpleQueue()
         self._running = False
@@ -61,12 +64,19 @@ class _Service:
                 if self._closed:
                     return
                 self._running = True
-            outcome = self._run(message)
+            answer = self._run(message)
             with self._lock:  # first, as the service may close the connection when it has this
                 self._running = False
-            self._connection.send(outcome_message(outcome))
+            self._connection.send(answer)
 
-    def _run(self, message: Message) -> Outcome:
+    def _changes(self) -> dict[str, Any]:
+        if self._changed_pickle is None:
+            return {}
+        if self._changed is None:  # not earlier: it may be of a module of the service's path
+            self._changed = pickle.loads(self._changed_pickle)
+        return self._changed()
+
+    def _run(self, message: Message) -> Message:
         process = os.getpid()
         function, arguments = message.blobs
         assert function is not None
@@ -74,10 +84,12 @@ class _Service:
         values = message.values
         if values["path"] is not None:
             sys.path[:] = values["path"]
+        if changes := self._changes():
+            return Message("changed", changes)
         body = RemoteBody(function, arguments, values["tracebacks"], values["texts"])
         self._connection.send(Message("began"))
         try:
-            return run_reporting(body, self, alone=True)
+            return outcome_message(run_reporting(body, self, alone=True))
         finally:
             if os.getpid() != process:  # the body forked: this is its child, no process of tasks
                 os._exit(0)
@@ -120,7 +132,8 @@ def main(descriptor: int) -> None:
     del sys.argv[1:]
     with suppress(OSError):  # the service has ended
         connection.send(Message("ready"))
-        _Service(connection).run_bodies()
+        _Service(connection, hello.blobs[0]).run_bodies()
+        connection.close()
     _end_without(life)
     timer = threading.Timer(EXIT_GRACE, _exit)
     timer.daemon = True

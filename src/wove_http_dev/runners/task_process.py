@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import socket
 import subprocess
@@ -26,12 +27,26 @@ from wove_http_dev.runs.threads import start_thread
 _PROGRAM = "wove_http_dev.runners.task_child"
 
 
+Changed = Callable[[], dict[str, Any]]
+"""Returns, as JSON, for what reason a process has to be replaced; an empty dict if there is
+none."""
+
+
 class TaskProcess:
     """One process. It does not exist before :meth:`start`, and never runs again after a body ended
     it or a cancel killed it."""
 
-    def __init__(self, generation: int, on_exit: Callable[[TaskProcess], None]) -> None:
+    def __init__(
+        self,
+        generation: int,
+        on_exit: Callable[[TaskProcess], None],
+        changed: Changed | None = None,
+    ) -> None:
         self.generation = generation
+        self.changes: dict[str, Any] = {}
+        """What ``changed``, which the process calls before each body, has returned. The body did
+        not begin then, and the process is not used again."""
+        self._changed = changed
         self.tasks = 0
         """The bodies that it was given."""
         self._on_exit = on_exit
@@ -102,7 +117,8 @@ class TaskProcess:
             # A process group of its own, for cancels; and Ctrl-C is for the service alone.
             start_new_session=True,
         )
-        self._connection.send(Message("hello", {"life": reading}))
+        changed = None if self._changed is None else pickle.dumps(self._changed)
+        self._connection.send(Message("hello", {"life": reading}, (changed,)))
         self._opened[2].close()
         self._watcher = start_thread(self._watch, name="wove-http-dev-task-process")
 
@@ -119,7 +135,7 @@ class TaskProcess:
 
     def run(self, execution: Execution, body: Body) -> Outcome | None:
         """Run ``body``, block until it has ended, and return its outcome; ``None`` if the process
-        has ended before the body began. A cancel kills the process."""
+        has ended, or has :attr:`changes`, before the body began. A cancel kills the process."""
         self.tasks += 1
         with self._using(execution) as open_:
             return self._run(execution, body) if open_ else None
@@ -149,6 +165,9 @@ class TaskProcess:
                 began = began or message.kind == "began"
                 if message.kind == "ended":
                     return settled_outcome(outcome_of(message), body.display)
+                if message.kind == "changed":
+                    self._retired, self.changes = True, dict(message.values)
+                    return None
                 self._show(message, body)
             end = _end_of_task(self._status())
         except (KeyError, TypeError, ValueError):  # the body has written to the connection

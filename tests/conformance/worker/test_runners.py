@@ -1,5 +1,5 @@
-"""The package's own service passes the cases wherever its task bodies run: on an executor, and at
-another worker service. (That of threads is in ``test_healthy``.)"""
+"""The package's own service passes the cases wherever its task bodies run: in processes, on an
+executor, and at another worker service. (That of threads is in ``test_healthy``.)"""
 
 from __future__ import annotations
 
@@ -29,6 +29,13 @@ def pool() -> Iterator[Executor]:
     context.set_forkserver_preload(["wove_http_dev.runners.remote_body"])
     with ProcessPoolExecutor(MANY, mp_context=context) as executor:
         yield executor
+
+
+def test_processes(make_worker: MakeWorker) -> None:
+    """With ``runner="processes"`` it passes every case, including SHOULDs."""
+    worker = make_worker(runner="processes", workers=MANY)
+    results = check(worker.url, secret=str(worker.secret), ca_file=worker.ca_file)
+    assert failures(results) == []
 
 
 def test_executor(make_worker: MakeWorker) -> None:

@@ -1,0 +1,183 @@
+"""``serve --runner processes``: one ``serve``, which serves several weaves and is ended by Ctrl-C,
+whose traces several tests read; and one that is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.commands import COMMAND, PATIENCE
+from tests.cli.served import Served, by_name, client, serving, write_jobs
+
+PROCESSES = ("--runner", "processes", "--workers", "2")
+OWN_GROUP = ["setsid", *COMMAND]
+"""The command as the leader of a process group, to which a terminal sends Ctrl-C."""
+
+
+@dataclass
+class Session:
+    """What a ``serve`` said, and its clients."""
+
+    printed: str
+    ready: dict[str, Any]
+    ran: dict[str, str]
+    """What each client printed."""
+    log: str
+    err: str
+    status: int
+    left: list[int]
+    """The processes of tasks that live after its end."""
+
+
+def children_of(process: int) -> list[int]:
+    """The processes that ``process`` has started."""
+    lists = Path(f"/proc/{process}/task").glob("*/children")
+    return [int(each) for children in lists for each in children.read_text().split()]
+
+
+def lives(process: int) -> bool:
+    """Whether ``process`` lives; a zombie only waits for the process that has to read its
+    status."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def wait_until_gone(processes: Sequence[int]) -> list[int]:
+    """Wait until none of ``processes`` lives; return those that still do."""
+    ends = time.monotonic() + PATIENCE
+    while (left := [each for each in processes if lives(each)]) and time.monotonic() < ends:
+        time.sleep(0.02)
+    return left
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """The ``serve`` that Ctrl-C ends."""
+    directory = tmp_path_factory.mktemp("processes")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(directory)
+        patch.setenv("XDG_STATE_HOME", str(directory / "state"))
+        patch.setenv("PYTHONWARNINGS", "error")
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # see ``interruptible``
+        write_jobs(directory / "worker", "first")
+        write_jobs(directory / "client", "the client's")
+        arguments = (*PROCESSES, "--app-dir", "worker", "--reload", "--ready-file", "ready.json")
+        with serving(*arguments, command=OWN_GROUP) as served:
+            ready = json.loads(Path("ready.json").read_text())
+            ran = _clients(served, directory)
+            children = children_of(served.process.pid)
+            os.killpg(served.process.pid, signal.SIGINT)
+            status, log, err = served.end()
+            left = wait_until_gone(children)
+            return Session(served.printed, ready, ran, log, err, status, left)
+
+
+def _clients(served: Served, directory: Path) -> dict[str, str]:
+    ran = {"before": by_name(served, directory / "client")}
+    write_jobs(directory / "worker", "a second one")
+    for number in range(3):  # both processes run at least one of these
+        ran[f"after {number}"] = by_name(served, directory / "client")
+    bodies = {
+        "exit": "__import__('os')._exit(3)",
+        "pid": "print('printed', 'there'); return os.getpid()",
+    }
+    for name, body in bodies.items():
+        done = served.weave(body)
+        ran[name] = done.stdout + done.stderr
+    return ran
+
+
+def test_banner(session: Session) -> None:
+    """A line says where tasks run."""
+    assert "where tasks run: 2 processes" in session.printed.splitlines()
+
+
+def test_ready_file(session: Session) -> None:
+    """The ready file says it too."""
+    assert session.ready["runner"] == "2 processes"
+
+
+def test_body_runs_in_another_process(session: Session) -> None:
+    """A body does not run in the process of the service."""
+    assert int(session.ran["pid"]) != session.ready["pid"]
+
+
+def test_app_dir(session: Session) -> None:
+    """Tasks that are sent by name are imported from ``--app-dir``."""
+    assert session.ran["before"] == "first\n"
+
+
+def test_reload(session: Session) -> None:
+    """A change reaches each process before its next task."""
+    after = [text for name, text in session.ran.items() if name.startswith("after")]
+    assert after == ["a second one\n"] * 3
+
+
+def test_reload_is_logged_once(session: Session) -> None:
+    """The change is one line, however many processes have found it."""
+    assert session.log.count("reloaded   jobs.py\n") == 1
+
+
+def test_exit_is_that_task_s_error(session: Session) -> None:
+    """The client of a task that ends its process gets an error that says so."""
+    assert "exit status 3" in session.ran["exit"]
+
+
+def test_exit_is_logged(session: Session) -> None:
+    """The log has the run of a task that ends its process as failed, with the reason."""
+    assert "exit status 3" in next(line for line in session.log.splitlines() if "FAILED" in line)
+
+
+def test_output(session: Session) -> None:
+    """What a body prints in its process is a line of the log."""
+    assert "printed there" in session.log.splitlines()
+
+
+@pytest.mark.parametrize("word", ["started", "ok"])
+def test_runs_are_logged(session: Session, word: str) -> None:
+    """The start and the end of a run are a line each."""
+    assert any(f"  {word:<10} answer" in line for line in session.log.splitlines())
+
+
+def test_end(session: Session) -> None:
+    """Ctrl-C, which the terminal sends to its processes as well, ends it without a word on
+    stderr."""
+    assert (session.status, session.err) == (0, "")
+
+
+def test_nothing_is_left(session: Session) -> None:
+    """No process lives after the end."""
+    assert session.left == []
+
+
+def kill(served: Served) -> None:
+    served.process.kill()
+
+
+def interrupt_twice(served: Served) -> None:
+    for _ in range(2):
+        os.killpg(served.process.pid, signal.SIGINT)
+
+
+@pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize("end", [kill, interrupt_twice])
+def test_nothing_is_left_by_force(end: Callable[[Served], None]) -> None:
+    """No process lives after SIGKILL, or a second Ctrl-C, while a body runs."""
+    Path("jobs.py").write_text("import threading\n\ndef stuck():\n    threading.Event().wait()\n")
+    with serving(*PROCESSES, command=OWN_GROUP) as served, client(served, "stuck"):
+        served.read_until("started    stuck")
+        children = children_of(served.process.pid)
+        end(served)
+        served.end()
+        assert (len(children), wait_until_gone(children)) == (2, [])
