@@ -142,10 +142,15 @@ class RunStage:
 
     def _load_and_run(self, execution: Execution, command: RunTask) -> Outcome:
         self._service.before_run()
-        self._count(1)
-        execution.uncount = lambda: self._count(-1)
+        run = self.run
+        run.executions += 1
+
+        def uncount() -> None:
+            run.executions -= 1  # without self, which has the execution: they would keep each other
+
+        execution.uncount = uncount
         journal = self._service.journal
-        display = RunDisplay(self.run, journal) if journal.inspected else None
+        display = RunDisplay(run, journal) if journal.inspected else None
         body = Body(
             command.callable_pickle,
             command.args_pickle,
@@ -157,9 +162,6 @@ class RunStage:
         if display is not None:
             display.body_ended()
         return outcome
-
-    def _count(self, executions: int) -> None:
-        self.run.executions += executions
 
     def crash(self) -> NoReturn:
         self._service.crash(self._life)
