@@ -9,6 +9,7 @@ from tests.pytest_plugin.helpers import run_directory_apart, shared
 FAKE_FILES = """
 from pathlib import Path
 
+pytestmark = pytest.mark.wove_http(timeout=60, delivery_timeout=60)  # for a busy machine
 ISOLATED = pytest.param(True, marks=pytest.mark.wove_http(isolated=True))
 
 @pytest.mark.parametrize("isolated", [False, ISOLATED])
@@ -42,4 +43,4 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def test_beside_pyfakefs(lines: list[str], module: str, test: str) -> None:
     """A worker, also an isolated one, serves in a fake file system, whichever fixture comes first,
     and after it."""
-    assert f"PASSED {module}.py::{test}" in lines
+    assert f"PASSED {module}.py::{test}" in lines, "\n".join(lines)
