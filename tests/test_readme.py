@@ -165,10 +165,13 @@ def test_pre_commit_runs_the_ruff_of_tox() -> None:
 
 def test_the_floors_are_what_tox_tests() -> None:
     """Each lower bound of a dependency, optional ones too, is the version that ``tox -e lowest``
-    installs."""
+    installs, or ``tox -e dask-lowest``."""
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     tox = (ROOT / "tox.ini").read_text(encoding="utf-8")
-    lowest = tox.partition("\n[testenv:lowest]\n")[2].partition("\n[")[0]
+    lowest = "".join(
+        tox.partition(f"\n[testenv:{name}]\n")[2].partition("\n[testenv")[0]
+        for name in ("lowest", "dask-lowest")
+    )
     floors = project.partition("\ndependencies = [\n")[2].partition("\n]")[0]
     floors += project.partition("\n[project.optional-dependencies]\n")[2].partition("\n[")[0]
     assert "hypothesis>=" in floors

@@ -24,9 +24,10 @@ LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 """The host names that Wove treats as local (``wove.security._is_local_host``)."""
 SECURITY_WORDS = ("signed", "bearer", "none")
 """The values of the option ``security`` that are words; its other forms are those of Wove's own."""
+_SCHEDULER = re.compile(r"[a-z]+://[^\s/@]+")
 _PUBLIC_SECURITY = ("type", "key", "secret_env", "token_env")
 """The names in a dict ``security`` whose texts are not secret."""
-RUNNERS = ("threads", "processes")
+RUNNERS = ("threads", "processes", "dask")
 """The values of the option ``runner`` that are words."""
 RESPONSE_SHAPES = ("events", "list", "frame")
 """The three forms of a response, as on Wove's http page."""
@@ -124,7 +125,7 @@ class Options:
     runner: Any = field("threads", "where task bodies run", metavar="|".join(RUNNERS), side=SERVICE)
     workers: int | None = field(
         None,
-        "processes of runner=processes (default: one for each core)",
+        "processes of the runners processes and dask (default: one for each core)",
         least=1,
         metavar="N",
         side=SERVICE,
@@ -142,6 +143,12 @@ class Options:
         None,
         "CAs that upstream's certificate must be of (default: the system's)",
         metavar="FILE",
+        side=SERVICE,
+    )
+    dask_scheduler: str | None = field(
+        None,
+        "scheduler of the runner dask (default: a local cluster is started)",
+        metavar="ADDRESS",
         side=SERVICE,
     )
     isolated: bool = field(False, "run the service in a child process", side=TEST)
@@ -188,9 +195,12 @@ class Options:
                 raise UsageError(f"app_dir {directory!r} is not a directory")
         check_headers(self.headers)
         _check_runner(self.runner, isolated=self.isolated)
-        if self.workers is not None and self.runner != "processes":
-            raise UsageError("workers is the number of processes: it needs runner='processes'")
+        if self.workers is not None and self.runner not in ("processes", "dask"):
+            raise UsageError(
+                "workers is the number of processes: it needs runner='processes', or 'dask'"
+            )
         self._check_upstream()
+        _check_dask(self.dask_scheduler, self.runner, self.workers)
         if self.impersonate is not None:
             impersonated(self.impersonate)
         if isinstance(self.faults, (str, bytes)) or not isinstance(self.faults, Sequence):
@@ -456,6 +466,8 @@ def _check_runner(runner: Any, *, isolated: bool) -> None:
                 "an executor as runner needs isolated=False: it cannot travel to another process"
             )
         return
+    if runner == "dask" and isolated:
+        raise UsageError("runner 'dask' needs isolated=False: task bodies run in processes anyway")
     if isinstance(runner, type) and issubclass(runner, Executor):
         raise UsageError(f"runner takes an executor, not its class: write {runner.__name__}(…)")
     if runner not in RUNNERS:
@@ -463,6 +475,20 @@ def _check_runner(runner: Any, *, isolated: bool) -> None:
         known = ", ".join(RUNNERS)
         raise UsageError(
             f"runner takes {known} or a concurrent.futures.Executor, not {runner!r}; {advice}"
+        )
+
+
+def _check_dask(address: str | None, runner: Any, workers: int | None) -> None:
+    if address is None:
+        return
+    if runner != "dask":
+        raise UsageError("dask_scheduler goes with runner 'dask' (--runner dask)")
+    if workers is not None:
+        raise UsageError("workers does not go with dask_scheduler, whose workers are there already")
+    if not _SCHEDULER.fullmatch(address):
+        raise UsageError(
+            "dask_scheduler takes an address that 'dask scheduler' prints, such as"
+            f" tcp://10.0.0.5:8786, not {address!r}"
         )
 
 

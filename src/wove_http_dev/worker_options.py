@@ -36,6 +36,7 @@ class WorkerOptions(TypedDict, total=False):
     upstream: str | None
     upstream_security: Any
     upstream_ca_file: str | None
+    dask_scheduler: str | None
     isolated: bool
     app_dir: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
     faults: Sequence[Any]

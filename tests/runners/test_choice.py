@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from wove_http_dev.errors import UsageError
@@ -34,3 +36,22 @@ def test_workers_without_processes() -> None:
     """``workers`` without ``runner="processes"`` is refused with what it needs."""
     with pytest.raises(UsageError, match="workers is the number of processes: it needs runner="):
         Options(workers=3)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"dask_scheduler": "tcp://127.0.0.1:8786"}, "dask_scheduler goes with runner 'dask'"),
+        ({"runner": "dask", "dask_scheduler": "127.0.0.1"}, "such as tcp://10.0.0.5:8786, not"),
+        (
+            {"runner": "dask", "dask_scheduler": "tcp://127.0.0.1:8786", "workers": 2},
+            "workers does not go with dask_scheduler",
+        ),
+        ({"runner": "dask", "workers": 0}, "workers takes a whole number"),
+        ({"runner": "dask", "isolated": True}, "runner 'dask' needs isolated=False"),
+    ],
+)
+def test_options_that_do_not_go_together(words: dict[str, Any], message: str) -> None:
+    """Options of runners that do not go together are refused, with what to do."""
+    with pytest.raises(UsageError, match=message):
+        Options(**words)

@@ -159,20 +159,20 @@ class TestWithdraw:
 
     def test_withdrawn(self, execution: Execution) -> None:
         """A body that could be withdrawn has ended."""
-        execution.withdraw = lambda: True
+        execution.on_withdraw(lambda: True)
         execution.cancel(wait_for_end=True)
         assert execution.ended.is_set()
 
     def test_not_abandoned(self, execution: Execution) -> None:
         """A body that could be withdrawn is not abandoned."""
-        execution.withdraw = lambda: True
+        execution.on_withdraw(lambda: True)
         execution.cancel(wait_for_end=False)
         assert not execution.abandoned
 
     def test_uncounted(self, execution: Execution) -> None:
         """A body that could be withdrawn is not counted before the outcome is known."""
         settled = []
-        execution.withdraw = lambda: True
+        execution.on_withdraw(lambda: True)
         execution.uncount = lambda: settled.append(execution.settled.is_set())
         execution.cancel(wait_for_end=False)
         assert settled == [False]
@@ -185,14 +185,27 @@ class TestWithdraw:
             calls.append(1)
             return True
 
-        execution.withdraw = withdraw
+        execution.on_withdraw(withdraw)
         execution.cancel(wait_for_end=True)
         execution.cancel(wait_for_end=True)
         assert calls == [1]
 
+    def test_early_cancel(self, execution: Execution) -> None:
+        """A body is withdrawn at once if the execution was cancelled before."""
+        execution.cancel(wait_for_end=True)
+        assert execution.on_withdraw(lambda: True)
+
+    def test_early_cancel_uncounted(self, execution: Execution) -> None:
+        """Then it is not counted either."""
+        uncounted: list[int] = []
+        execution.uncount = lambda: uncounted.append(1)
+        execution.cancel(wait_for_end=True)
+        execution.on_withdraw(lambda: True)
+        assert uncounted == [1]
+
     def test_running(self, execution: Execution) -> None:
         """A body that runs has not ended."""
-        execution.withdraw = lambda: False
+        execution.on_withdraw(lambda: False)
         execution.cancel(wait_for_end=True)
         assert not execution.ended.is_set()
 

@@ -104,9 +104,9 @@ def add_options(parser: Parser, *, port: int, client: bool = True) -> None:
         each.add_flag(parser, port if name == "port" else each.default)
     secrets = parser.add_mutually_exclusive_group()
     add_secret_flags(secrets, "--secret", "the signing secret, or the bearer token")
-    upstream_secrets = parser.add_mutually_exclusive_group()
+    # Without a group, which would be a line of the usage that is longer than a terminal's.
     what = "the signing secret, or the bearer token, of upstream"
-    add_secret_flags(upstream_secrets, "--upstream-secret", what)
+    add_secret_flags(parser, "--upstream-secret", what)
     parser.add_argument(
         "--fault",
         action="append",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import Executor
 
 from wove_http_dev.options import Options
@@ -21,11 +22,34 @@ def upstream_secrets(options: Options) -> list[str]:
 
 def runner_of(options: Options) -> Runner:
     """Return a new runner, which is not started, as the option ``runner`` names it; or the one that
-    forwards to ``upstream``. Raises :class:`UsageError` for options of it that cannot be used."""
+    forwards to ``upstream``. Raises :class:`UsageError` for one that cannot be used."""
     if options.upstream is not None:
         return UpstreamRunner(options)
-    if isinstance(options.runner, Executor):
-        return ExecutorRunner(options.runner)
-    if options.runner == "processes":
+    runner = options.runner
+    if runner == "dask":
+        return _dask(options)
+    if runner == "processes":
         return ProcessRunner(options.workers)
-    return ThreadRunner()
+    if not isinstance(runner, Executor):
+        return ThreadRunner()
+    return _dask(options) if _is_dasks(runner) else ExecutorRunner(runner)
+
+
+def _is_dasks(executor: Executor) -> bool:
+    # Who has made one has imported Dask.
+    module = sys.modules.get("distributed.cfexecutor")
+    return module is not None and isinstance(executor, module.ClientExecutor)
+
+
+def _dask(options: Options) -> Runner:
+    from wove_http_dev.runners import dask_clients
+    from wove_http_dev.runners.dask import DaskRunner
+
+    clients: dask_clients.Clients
+    if isinstance(options.runner, Executor):
+        clients = dask_clients.UsersClient(options.runner)
+    elif options.dask_scheduler is not None:
+        clients = dask_clients.SchedulerAddress(options.dask_scheduler)
+    else:
+        clients = dask_clients.LocalCluster(options.workers)
+    return DaskRunner(clients)

@@ -45,14 +45,13 @@ class ExecutorRunner:
     def run(self, execution: Execution, body: Body) -> Outcome:
         """Run ``body`` on the executor, block until it has ended, and return its outcome. A cancel
         before the body begins keeps it from beginning; a body that runs is waited for."""
+        execution.where = f"in {self.place}"
         try:
             future = self._executor.submit(BodyCall(execution, body))
         except BaseException as exc:
             execution.uncount()
             return _not_taken(exc)
-        execution.withdraw = future.cancel
-        if execution.cancel_requested and future.cancel():  # before there was something to withdraw
-            execution.uncount()
+        if execution.on_withdraw(future.cancel):
             return CANCELLED
         return self._outcome(execution, future, body)
 

@@ -30,9 +30,6 @@ class Execution:
         self.left_running = False
         """Whether the body may still run where this process does not see it. Then ``ended`` is
         never set."""
-        self.withdraw: Callable[[], bool] | None = None
-        """Keeps the body from beginning, where the runner makes it wait, and returns whether it
-        did; called before a cancel settles the execution."""
         self.uncount: Callable[[], None] = lambda: None
         """Called if the body never began although the runner has it."""
         self.where = ""
@@ -46,6 +43,7 @@ class Execution:
         self._task: asyncio.Task[Any] | None = None
         self._thread: int | None = None
         self._on_cancel: list[Callable[[], None]] = []
+        self._withdraw: Callable[[], bool] | None = None
 
     def begin(self) -> bool:
         """Mark the body as begun, unless the execution was cancelled before. Returns whether the
@@ -59,6 +57,7 @@ class Execution:
         """Note that the body runs in the calling thread, for :meth:`stack`."""
         with self._lock:
             self._thread = threading.get_ident()
+            self.where = ""
 
     def settle(self, outcome: Outcome) -> bool:
         """Set the outcome if there is none yet. Returns whether it was set."""
@@ -99,6 +98,23 @@ class Execution:
                 self.cancel_requested = True
             return not self.forwarded
 
+    def on_withdraw(self, withdraw: Callable[[], bool]) -> bool:
+        """Before a cancel settles the execution, call ``withdraw``, which keeps a body from
+        beginning that the runner makes wait, and returns whether it did. If the execution was
+        cancelled before, call it now, and return what it returns."""
+        with self._lock:
+            if not self.cancel_requested:
+                self._withdraw = withdraw
+                return False
+        return self._taken_back(withdraw)
+
+    def _taken_back(self, withdraw: Callable[[], bool]) -> bool:
+        if not withdraw():
+            return False
+        self.uncount()
+        self._begun = self.abandoned = False
+        return True
+
     def cancel(self, *, wait_for_end: bool, outcome: Outcome = CANCELLED) -> None:
         """Cancel the execution. In a thread this interrupts an async body; a sync body cannot be
         interrupted. Other runners are called with what they gave to :meth:`on_cancel`.
@@ -112,10 +128,9 @@ class Execution:
             self.cancel_requested = True
             callbacks, self._on_cancel = self._on_cancel, []
             loop, task, begun = self._loop, self._task, self._begun
-            withdraw, self.withdraw = self.withdraw, None
-        if withdraw is not None and withdraw():
-            self.uncount()
-            self._begun = begun = False
+            withdraw, self._withdraw = self._withdraw, None
+        if withdraw is not None and self._taken_back(withdraw):
+            begun = False
         if not wait_for_end or not begun:
             self.abandon(outcome)
         if not begun:

@@ -1,0 +1,255 @@
+"""``DaskRunner``: runs bodies on the workers of a Dask cluster, each body once."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+import uuid
+from concurrent.futures import CancelledError, Future
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from wove_http_dev.errors import UsageError
+from wove_http_dev.exception_text import message_of
+from wove_http_dev.printable import printable, to_stderr
+from wove_http_dev.runners.dask_claims import REFUSED, UNKNOWN, claimed_call, claims_plugin
+from wove_http_dev.runners.dask_clients import Clients, UsersClient, differences, quiet
+from wove_http_dev.runners.executor import failure
+from wove_http_dev.runners.remote_body import RemoteBody, RemoteResult, import_advice, settle
+from wove_http_dev.runs.body import Body
+from wove_http_dev.runs.execution import Execution
+from wove_http_dev.runs.outcome import CANCELLED, Outcome
+
+ANSWER_TIMEOUT = 5.0
+"""Seconds that the scheduler gets to say whether a body has begun."""
+WATCH = 0.25
+"""Seconds between two looks at whether a run that was cancelled was also given up."""
+ATTEMPTS = 3
+"""How often a body is sent, if the scheduler has lost the plugin that lets it begin."""
+
+Message = Future[Any] | str | None
+"""What a run waits for: its future, the address of the worker with which its body was lost, or
+``None`` to look whether it was cancelled."""
+
+
+class DaskRunner:
+    """Runs a body on a worker of a Dask cluster. A body that runs cannot be ended: a
+    ``best_effort`` cancel releases its task and leaves it behind, a ``require_ack`` one waits for
+    its end."""
+
+    kills = False
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._lock = threading.Lock()
+        self._link: Link | None = None
+        self._refusal: UsageError | None = None
+        self._stack = ExitStack()
+        self.place = clients.place
+
+    def start(self) -> None:
+        """Connect to the scheduler, starting it if it is a local one, and say in one line on stderr
+        which versions differ. Raises :class:`UsageError` if there is no connection."""
+        if not isinstance(self._clients, UsersClient):
+            self._stack.enter_context(quiet())
+        try:
+            client = self._connected().client
+            with suppress(Exception):  # a worker that has just ended
+                if text := differences(client):
+                    to_stderr(f"wove-http-dev: {printable(text)}\n")
+        except BaseException:
+            self.stop()
+            raise
+
+    def room(self, execution: Execution) -> AbstractContextManager[object]:
+        """Return a block that begins at once: Dask makes a body wait until there is room."""
+        return nullcontext()
+
+    def run(self, execution: Execution, body: Body) -> Outcome:
+        """Run ``body`` on a worker, block until it has ended there, was lost, or was cancelled, and
+        return its outcome."""
+        for _ in range(ATTEMPTS):
+            try:
+                link = self._connected()
+                registration = link.registration
+                outcome = link.run(execution, body)
+            except Exception as exc:
+                execution.uncount()
+                return failure("DaskUnavailable", message_of(exc), retryable=True)
+            if outcome is not None:
+                return outcome
+            link.register(registration)
+        execution.uncount()
+        return failure(
+            "DaskUnavailable", "the Dask scheduler was restarted again and again", retryable=True
+        )
+
+    def stop(self) -> None:
+        """Leave the scheduler, and end it with its workers if it is a local one. Blocks for about
+        three seconds at most."""
+        with self._lock:
+            link, self._link = self._link, None
+        if link is not None:
+            link.leave()
+        self._clients.close()
+        self._stack.close()
+
+    def _connected(self) -> Link:
+        """Return a link to the scheduler that is connected, a new one if it must be. Threads that
+        come while another one connects share what it gets."""
+        before = self._refusal
+        with self._lock:
+            if self._refusal is not None and self._refusal is not before:
+                raise self._refusal
+            if self._link is not None and self._link.client.status == "running":
+                return self._link
+            try:
+                client, executor = self._clients.open()
+                if self._link is None or self._link.client is not client:
+                    self._link = Link(client, executor)
+                    self._link.register(0)
+            except UsageError as exc:
+                self._refusal = exc
+                raise
+            return self._link
+
+
+class Link:
+    """A client of a scheduler that has the plugin which lets a body begin."""
+
+    def __init__(self, client: Any, executor: Any) -> None:
+        self.client = client
+        self.registration = 0
+        """How often the plugin was registered."""
+        self._executor = executor
+        self._name = f"wove_http_dev_{uuid.uuid4().hex}"
+        self._call = claimed_call()
+        self._waiting: dict[str, tuple[Execution, SimpleQueue[Message]]] = {}
+        self._lock = threading.Lock()
+
+    def register(self, seen: int) -> None:
+        """Register the plugin with the scheduler, unless that was done since ``seen``, a value of
+        :attr:`registration`."""
+        with self._lock:
+            if self.registration != seen:
+                return
+            plugin = claims_plugin(self._name, self.client.id)
+            self.client.register_plugin(plugin, name=self._name)
+            self.client.subscribe_topic(self._name, self._heard)
+            self.registration += 1
+
+    def leave(self) -> None:
+        """Remove the plugin from the scheduler."""
+        with suppress(Exception):  # the scheduler has ended
+            self._ask(action="end")
+        with suppress(Exception):
+            self.client.unsubscribe_topic(self._name)
+
+    def run(self, execution: Execution, body: Body) -> Outcome | None:
+        """Run ``body``, block until it has ended, and return its outcome; ``None`` if the scheduler
+        had no plugin, and the body has not begun."""
+        key = f"wove-body-{uuid.uuid4().hex}"
+        inbox: SimpleQueue[Message] = SimpleQueue()
+        # Before the task is sent: the scheduler notes what is taken back, and refuses it later.
+        if execution.on_withdraw(lambda: self._never_begins(key)):
+            return CANCELLED
+        execution.where = "waits for a Dask worker"
+        self._waiting[key] = execution, inbox
+        try:
+            future: Future[Any] = self._executor.submit(
+                self._call,
+                self._name,
+                key,
+                pickle.dumps(RemoteBody.of(body)),
+                key=key,
+                pure=False,
+                retries=0,
+            )
+            future.add_done_callback(inbox.put)
+            execution.on_cancel(lambda: inbox.put(None))
+            ended = self._end_of(execution, inbox)
+            if isinstance(ended, Future):
+                return self._outcome(execution, key, ended, body)
+            future.cancel()  # so that Dask neither keeps the task nor runs it again
+            if ended is not None:
+                return _lost_with(ended)
+            execution.left_running = not execution.ended.is_set()
+            return CANCELLED
+        finally:
+            self._waiting.pop(key, None)
+
+    def _end_of(self, execution: Execution, inbox: SimpleQueue[Message]) -> Message:
+        """Wait for the task's end, or until the execution was cancelled and is not waited for."""
+        while not execution.settled.is_set():
+            try:
+                message = inbox.get(timeout=WATCH if execution.cancel_requested else None)
+            except Empty:
+                continue
+            if message is not None:
+                return message
+        return None
+
+    def _outcome(
+        self, execution: Execution, key: str, future: Future[Any], body: Body
+    ) -> Outcome | None:
+        try:
+            result = future.result(0)
+        except CancelledError:
+            return failure(
+                "DaskConnectionLost",
+                "the Dask scheduler was lost or restarted while it had the task, which may have"
+                " run or still run",
+                retryable=True,
+            )
+        except BaseException as exc:
+            if self._never_begins(key):
+                execution.uncount()
+            return _not_run(exc)
+        if isinstance(result, RemoteResult):
+            return settle(result, body.display)
+        if result == REFUSED:
+            return _lost_with("")
+        return None if result == UNKNOWN else failure("DaskFailed", "the Dask task has no result")
+
+    def _never_begins(self, key: str) -> bool:
+        """Take the body ``key`` back if it has not begun. Returns whether it never will."""
+        if self.client.status != "running":
+            return False
+        try:
+            return self._ask(action="claim", key=key) is True
+        except Exception:  # the scheduler has ended, or does not answer
+            return False
+
+    def _ask(self, **words: str) -> Any:
+        operation = getattr(self.client.scheduler, self._name)
+        return self.client.sync(operation, callback_timeout=ANSWER_TIMEOUT, **words)
+
+    def _heard(self, event: tuple[float, Any]) -> None:
+        what, key, worker = event[1]
+        if key not in self._waiting:
+            return
+        execution, inbox = self._waiting[key]
+        if what == "begun":
+            execution.where = f"on the Dask worker {worker}"
+        else:
+            inbox.put(str(worker))
+
+
+def _lost_with(worker: str) -> Outcome:
+    name = f"the Dask worker {worker}" if worker else "the task's Dask worker"
+    return failure(
+        "DaskWorkerLost",
+        f"{name} was lost while it had the task: its process has ended, or cannot be reached. The"
+        " task's body has begun once, and is not run again by Dask",
+        retryable=True,
+    )
+
+
+def _not_run(exc: BaseException) -> Outcome:
+    if type(exc).__name__ == "KilledWorker":
+        message = f"Dask gave up the task, whose workers were lost: {message_of(exc)}"
+        return failure("DaskWorkerLost", message, retryable=True)
+    advice = import_advice(exc, "the Dask worker")
+    named = f"{type(exc).__name__}: {message_of(exc)}"
+    return failure("DaskFailed", advice or f"Dask did not run the task: {named}")

@@ -1,0 +1,65 @@
+"""A Dask scheduler and its workers in processes of their own, as a cluster of the user's."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+class Cluster:
+    """A scheduler on a port that stays the same, and workers of one thread each."""
+
+    def __init__(self, directory: Path) -> None:
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            self.address = f"tcp://127.0.0.1:{sock.getsockname()[1]}"
+        self._directory = directory
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, workers: int = 1) -> None:
+        """Start the scheduler and its workers; they connect by themselves."""
+        port = self.address.rpartition(":")[2]
+        self._run("scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard")
+        for _ in range(workers):
+            self.start_worker()
+
+    def start_worker(self) -> None:
+        directory = str(self._directory)
+        self._run(
+            "worker", self.address, "--nthreads", "1", "--no-nanny", "--no-dashboard",
+            "--local-directory", directory, "--death-timeout", "60",
+        )  # fmt: skip
+
+    def kill(self) -> None:
+        """Kill the scheduler, and then its workers."""
+        while self._processes:
+            process = self._processes.pop(0)
+            process.kill()
+            process.wait()
+
+    def _run(self, what: str, *arguments: str) -> None:
+        module = f"distributed.cli.dask_{what}"
+        self._processes.append(
+            subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                cwd=REPOSITORY,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        )
+
+
+@contextlib.contextmanager
+def cluster(directory: Path) -> Iterator[Cluster]:
+    """A cluster that is not started; it is killed at the end."""
+    made = Cluster(directory)
+    try:
+        yield made
+    finally:
+        made.kill()
