@@ -16,8 +16,10 @@ from tests.support import (
     MakeWorker,
     answer,
     cancel_frame,
+    connect,
     encode,
     run_frame,
+    signed_bytes,
     signed_request,
     weave_one,
 )
@@ -328,6 +330,28 @@ def test_cancel_is_forwarded(
     assert run.result(TIMEOUT).terminal == "task_cancelled"
 
 
+def test_client_of_a_cancel_hangs_up(
+    front: HttpWorker, upstream: HttpWorker, pool: ThreadPoolExecutor
+) -> None:
+    """A cancel is forwarded also if its client does not wait for the answer."""
+    gate = upstream.hold("task")
+    run = pool.submit(signed_request, front, run_frame(answer, run_id="run-1"))
+    gate.wait_arrived()
+    with connect(front) as sock:
+        sock.sendall(signed_bytes(front, cancel_frame("run-1")))
+    assert run.result(TIMEOUT).terminal == "task_cancelled"
+
+
+def test_client_of_the_run_hangs_up(front: HttpWorker, upstream: HttpWorker) -> None:
+    """The cancel of a run is forwarded also if the client of the run has hung up."""
+    gate = upstream.hold("task")
+    with connect(front) as sock:
+        sock.sendall(signed_bytes(front, run_frame(answer, run_id="run-1")))
+        gate.wait_arrived()
+    signed_request(front, cancel_frame("run-1"))
+    upstream.wait_for("task", state="cancelled")
+
+
 def test_cancelled_run(front: HttpWorker, upstream: HttpWorker, pool: ThreadPoolExecutor) -> None:
     """The run is recorded as cancelled because of the client."""
     gate = upstream.hold("task")
@@ -399,6 +423,24 @@ def test_stub(front: HttpWorker, upstream: HttpWorker) -> None:
     assert (signed_request(front, run_frame(answer)).result, upstream.exchanges) == (7, [])
 
 
+def test_failure_is_not_remembered(make_worker: MakeWorker, upstream: HttpWorker) -> None:
+    """With ``idempotency``, a key whose run upstream did not answer runs when it is sent again."""
+    front = in_front_of(make_worker, upstream, idempotency=True)
+    frame = json.loads(run_frame(answer))
+    frame["delivery"] = {"delivery_idempotency_key": "k"}
+    upstream.crash()
+    first = signed_request(front, json.dumps(frame).encode())
+    upstream.start()
+    assert (first.status, signed_request(front, json.dumps(frame).encode()).result) == (502, 42)
+
+
+def test_impersonated_url(make_worker: MakeWorker, upstream: HttpWorker) -> None:
+    """A worker that impersonates the very URL of its upstream forwards to the real one."""
+    front = in_front_of(make_worker, upstream, impersonate=upstream.url)
+    with front.configured(), front.impersonate(upstream.url):
+        assert signed_request(front, run_frame(answer)).result == 42
+
+
 def test_idempotency(make_worker: MakeWorker, upstream: HttpWorker) -> None:
     """With ``idempotency`` a repeated key is answered in frames of its own, and not forwarded."""
     front = in_front_of(make_worker, upstream, idempotency=True)
@@ -420,6 +462,51 @@ def test_stop_ends_a_run(front: HttpWorker, upstream: HttpWorker, pool: ThreadPo
     gate.wait_arrived()
     front.stop()
     assert run.result(TIMEOUT).task_error["kind"] == "WorkerStopped"
+
+
+def test_reset_ends_a_run(
+    front: HttpWorker, upstream: HttpWorker, pool: ThreadPoolExecutor
+) -> None:
+    """``reset()`` ends the wait for an upstream that does not answer."""
+    gate = upstream.hold("task")
+    run = pool.submit(signed_request, front, run_frame(answer))
+    gate.wait_arrived()
+    front.reset()
+    assert run.result(TIMEOUT).document["code"] == "upstream-abandoned"
+
+
+def test_reset_of_an_isolated_worker(
+    make_worker: MakeWorker, upstream: HttpWorker, pool: ThreadPoolExecutor
+) -> None:
+    """So does that of an isolated worker."""
+    front = in_front_of(make_worker, upstream, isolated=True)
+    gate = upstream.hold("task")
+    run = pool.submit(signed_request, front, run_frame(answer))
+    gate.wait_arrived()
+    front.reset()
+    assert run.result(TIMEOUT).document["code"] == "upstream-abandoned"
+
+
+def test_stop_is_no_failure_of_upstream(
+    front: HttpWorker, upstream: HttpWorker, pool: ThreadPoolExecutor
+) -> None:
+    """What the worker itself ended, strict mode does not report."""
+    gate = upstream.hold("task")
+    run = pool.submit(signed_request, front, run_frame(answer))
+    gate.wait_arrived()
+    front.stop()
+    run.result(TIMEOUT)
+    assert not front.exchanges[-1].violation
+
+
+def test_no_socket_is_left(make_worker: MakeWorker, upstream: HttpWorker) -> None:
+    """After a stop no connection to upstream is left."""
+    front = in_front_of(make_worker, upstream)
+    signed_request(front, run_frame(answer))
+    connections = front._runner._connections  # type: ignore[attr-defined]
+    ((sock, _),) = connections._idle
+    front.stop()
+    assert sock.fileno() == -1
 
 
 # Options

@@ -53,9 +53,16 @@ def test_request_line() -> None:
 
 
 def test_made_headers() -> None:
-    """Host, length, ``Via`` and the credentials are made for upstream."""
-    lines = head_lines(("Host", "localhost"), ("Content-Length", "9"), Signature="v1")
-    assert lines[1:] == ["Host: worker:8080", "Content-Length: 2", "Via: 1.1 me", "Signature: v1"]
+    """Host, length, ``Via`` and the credentials are made for upstream, which must not compress."""
+    given = [("Host", "localhost"), ("Content-Length", "9"), ("Accept-Encoding", "gzip")]
+    lines = head_lines(*given, Signature="v1")
+    assert lines[1:] == [
+        "Host: worker:8080",
+        "Accept-Encoding: identity",
+        "Content-Length: 2",
+        "Via: 1.1 me",
+        "Signature: v1",
+    ]
 
 
 @pytest.mark.parametrize(

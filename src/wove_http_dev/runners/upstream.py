@@ -71,7 +71,8 @@ class UpstreamRunner:
         self._connections = Connections(self._address, self._tls_context, answer_limit=limit)
         self._sending: dict[str, Attempt] = {}
         self._lock = threading.Lock()
-        self._tls_context()
+        if self._ca_file is not None:
+            self._tls_context()  # to refuse a wrong file at once
 
     def _tls_context(self) -> ssl.SSLContext:
         try:
@@ -91,6 +92,10 @@ class UpstreamRunner:
     def stop(self) -> None:
         """Close the connections to upstream. Blocks for at most :data:`STOP_TIME` seconds."""
         self._connections.close(STOP_TIME)
+
+    def reset(self) -> None:
+        """End every wait for an answer."""
+        self._connections.abort()
 
     def room(self, execution: Execution) -> AbstractContextManager[object]:
         """Return a block that begins at once: upstream makes the tasks wait."""

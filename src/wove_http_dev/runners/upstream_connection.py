@@ -85,13 +85,18 @@ class Connections:
         with self._lock:
             self._open = False
             idle, self._idle = self._idle, []
-            attempts = list(self._attempts)
         for sock, _ in idle:
             sock.close()
-        for attempt in attempts:
-            attempt.abort()
+        self.abort()
         with self._lock:
             self._lock.wait_for(lambda: not self._attempts, timeout)
+
+    def abort(self) -> None:
+        """End every request."""
+        with self._lock:
+            attempts = list(self._attempts)
+        for attempt in attempts:
+            attempt.abort()
 
     def attempt(self) -> Attempt:
         """Return a new attempt, which must be ended by its ``send()`` or ``end()``."""
@@ -355,4 +360,5 @@ class _Buffer(io.BufferedReader):
 
 
 def _aborted() -> UpstreamError:
-    return UpstreamError("the worker stopped before upstream had answered", ABANDONED, 503)
+    what = "the worker stopped, or was reset, before upstream had answered"
+    return UpstreamError(what, ABANDONED, 503)

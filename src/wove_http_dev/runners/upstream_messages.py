@@ -32,11 +32,13 @@ _OF_ONE_CONNECTION = frozenset(
     ]
 )
 """Headers that are not forwarded, in either direction (RFC 9110, 7.6.1)."""
-_OF_ONE_REQUEST = frozenset(["host", "content-length", "expect", "via"])
-"""Headers of a request that are made anew, or were done with here."""
+_OF_ONE_REQUEST = frozenset(["host", "content-length", "expect", "via", "accept-encoding"])
+"""Headers of a request that are made anew, or were done with here. Frames that are compressed could
+not be read here."""
 _CREDENTIALS = ("authorization", "cookie")
 """Headers with which the client may have authenticated here; and all of the prefix below."""
 _SIGNATURE = "x-wove-"
+_BREAKS = {ord(character): " " for character in "\r\n\0"}
 _REASON_LIMIT = 200
 """Characters of what upstream says about a refusal."""
 
@@ -50,7 +52,8 @@ def request_head(
     lines = [
         f"POST {address.target} HTTP/1.1",
         f"Host: {address.authority}",
-        *(f"{name}: {value}" for name, value in _forwarded(request)),
+        *(f"{name}: {unbroken(value)}" for name, value in _forwarded(request)),
+        "Accept-Encoding: identity",
         f"Content-Length: {len(request.body)}",
         f"Via: {', '.join([*earlier, f'1.1 {via}'])}",
         *(f"{name}: {value}" for name, value in credentials.items()),
@@ -81,16 +84,19 @@ def passed_through(raw: RawAnswer) -> Reply:
     headers that are not about the connection to upstream."""
     dropped = _OF_ONE_CONNECTION | {"content-length"} | _named_by_connection(raw.headers)
     headers = [
-        (name, one_line(value)) for name, value in raw.headers if name.lower() not in dropped
+        (name, unbroken(value)) for name, value in raw.headers if name.lower() not in dropped
     ]
-    return Reply(raw.status, raw.body, headers, reason=one_line(raw.reason) or None)
+    return Reply(raw.status, raw.body, headers, reason=unbroken(raw.reason) or None)
+
+
+def unbroken(value: str) -> str:
+    """Return a header's value without line breaks, which a folded one has: the next line could be
+    taken for another header (RFC 9110, 5.5)."""
+    return value.translate(_BREAKS)
 
 
 def one_line(text: str) -> str:
-    """Return ``text`` without the line breaks of a folded header and other control characters,
-    which could be taken for the end of a header."""
-    if text.isprintable():
-        return text
+    """Return ``text`` for a message of one line, without control characters."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 

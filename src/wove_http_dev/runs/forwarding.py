@@ -11,7 +11,7 @@ from wove_http_dev.protocol.frames import CancelTask, Event, RunTask
 from wove_http_dev.protocol.messages import Reply, Request
 
 ABANDONED = "upstream-abandoned"
-"""The code of a leg that the worker itself ended, because it stopped."""
+"""The code of a leg that the worker itself ended, because it stopped or was reset."""
 
 
 @dataclass

@@ -63,7 +63,7 @@ CODES = {
     "upstream-status": "upstream answered with another status than 2xx",
     "upstream-events": "upstream's answer has no event frames, or none that ends the run",
     "upstream-loop": "upstream leads back to this worker",
-    ABANDONED: "the worker stopped before upstream had answered",
+    ABANDONED: "the worker stopped, or was reset, before upstream had answered",
     "no-certificate": "the worker could not make its TLS certificate",
     "no-thread": "the worker could not start a thread",
     "no-descriptor": "the worker's process has no free file descriptor",
@@ -128,6 +128,11 @@ class Exchange:
     def upstream_failed(self) -> bool:
         """Whether the service of the option ``upstream`` failed, or could not be reached."""
         return any(leg.failed for leg in self.upstream)
+
+    def note_upstream(self) -> None:
+        """Take the code of the first failure of upstream."""
+        codes = [leg.code for leg in self.upstream if leg.failed]
+        self.code = self.code or "".join(codes[:1])
 
     @property
     def violation(self) -> bool:

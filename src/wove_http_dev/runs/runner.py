@@ -59,6 +59,9 @@ class Forwarder(Runner, Protocol):
     def forward_cancel(self, forwarded: Forwarded) -> Answer:
         """Forward a ``cancel_task`` and return the answer; blocks until there is one."""
 
+    def reset(self) -> None:
+        """End every wait for an answer."""
+
 
 class ThreadRunner:
     """Runs a body in the thread that calls."""

@@ -22,7 +22,7 @@ from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.once import FirstOutcomes
 from wove_http_dev.runs.outcome import Outcome
-from wove_http_dev.runs.runner import Runner
+from wove_http_dev.runs.runner import Forwarder, Runner
 from wove_http_dev.runs.stubs import Stubs
 from wove_http_dev.runs.thread_pool import ThreadPool
 from wove_http_dev.service.limits import Limits
@@ -69,6 +69,8 @@ class HostState:
     resets: int = 0
     """How often the worker was reset."""
 
+    on_reset: Callable[[], None] = lambda: None
+    """Ends what waits for an upstream service, when the worker is reset."""
     apply: Callable[[], None] = lambda: None
     """Puts the current names and paths in force."""
 
@@ -98,11 +100,13 @@ class HostState:
             self.apply()
 
     def forget_outcomes(self, resets: int | None = None) -> None:
-        """Forget what the option ``idempotency`` remembers, because the worker is reset; in an
-        isolated worker's process only if ``resets``, the parent's number, has changed."""
+        """Forget what the option ``idempotency`` remembers, and end what waits for upstream,
+        because the worker is reset; in an isolated worker's process only if ``resets``, the
+        parent's number, has changed."""
         if resets != self.resets:
             self.resets = self.resets + 1 if resets is None else resets
             self.first_outcomes.clear()
+            self.on_reset()
 
     def release(self) -> None:
         """Release the runs that gates hold and the requests that faults stall. Faults stall no
@@ -177,6 +181,8 @@ class InProcessHost:
         """The server that a stop has not ended yet."""
         self._threads = ThreadPool()
         self._runner = runner
+        if isinstance(runner, Forwarder):
+            state.on_reset = runner.reset
         self.pipeline = Pipeline(
             authenticator.Authenticator(
                 credentials,

@@ -255,6 +255,7 @@ class Pipeline:
             run.abandoned = execution.abandoned
             self.active.remove(run)
         self.journal.finish(run, outcome)
+        exchange.note_upstream()
         # The first outcome of an idempotency key answers other runs too, in frames of their own.
         answer = outcome.answer
         if stage.stub_events is not None or (answer and answer.run_id != command.run_id):
@@ -279,6 +280,7 @@ class Pipeline:
             forward = partial(runner.forward_cancel, forwarded)
         stage = CancelStage(self.active, command, plan.wait("run"), forward)
         events = plan.fault("run").on_cancel(stage)
+        exchange.note_upstream()
         answer = stage.answer
         if not events and not stage.awaited and answer is None:
             return Reply(headers=[("Content-Type", "application/json")])
