@@ -12,7 +12,7 @@ from werkzeug.datastructures import Headers
 
 from tests.support import encode
 from wove_http_dev.protocol.messages import Request
-from wove_http_dev.runners.upstream_connection import RawAnswer
+from wove_http_dev.runners.upstream_answer import RawAnswer
 from wove_http_dev.runners.upstream_failures import UpstreamError
 from wove_http_dev.runners.upstream_messages import (
     check_status,

@@ -18,7 +18,8 @@ from wove_http_dev.protocol.credentials import Credentials, credentials
 from wove_http_dev.protocol.frames import RunTask
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
 from wove_http_dev.protocol.plain_pickle import NotPlainError, read_plain
-from wove_http_dev.runners.upstream_connection import Attempt, Connections, RawAnswer
+from wove_http_dev.runners.upstream_answer import RawAnswer
+from wove_http_dev.runners.upstream_connection import Attempt, Connections
 from wove_http_dev.runners.upstream_failures import UpstreamError
 from wove_http_dev.runners.upstream_messages import (
     check_status,

@@ -10,16 +10,15 @@ name that this package resolves to a worker.
 from __future__ import annotations
 
 import http.client
-import io
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from wove_http_dev.forks import close_in_forks
+from wove_http_dev.runners.upstream_answer import Clock, RawAnswer, read_answer
 from wove_http_dev.runners.upstream_failures import (
     UpstreamError,
     why_not_connected,
@@ -37,14 +36,9 @@ CONNECT_TIME = 10.0
 """Seconds for each address of the host, and for the TLS handshake."""
 SEND_TIME = 30.0
 """Seconds for each :data:`_PIECE` of a request, until upstream has made room for it."""
-READ_TIME = 60.0
-"""Seconds for a whole answer, from its first byte."""
 EARLY_TIME = 1.0
 """Seconds for an answer that upstream may have sent before it stopped reading the request."""
 _PIECE = 2**18  # bytes
-_READ_PIECE = 2**20  # bytes
-
-Clock = Callable[[], float]
 
 
 class Connections:
@@ -147,16 +141,6 @@ def _is_quiet(sock: socket.socket) -> bool:
     except OSError:
         return False
     return False
-
-
-class RawAnswer:
-    """An HTTP answer with its whole body."""
-
-    def __init__(self, response: http.client.HTTPResponse, body: bytes) -> None:
-        self.status = response.status
-        self.reason = response.reason or ""
-        self.headers: list[tuple[str, str]] = response.getheaders()
-        self.body = body
 
 
 class Attempt:
@@ -268,9 +252,9 @@ class Attempt:
             except OSError:
                 # It may have answered before it has read everything: that the body is too large.
                 with suppress(OSError, http.client.HTTPException):
-                    return self._read(sock, EARLY_TIME)[0], False
+                    return self._answer(sock, EARLY_TIME)[0], False
                 raise
-            return self._read(sock, wait)
+            return self._answer(sock, wait)
         except (OSError, http.client.HTTPException) as exc:
             raise why_unanswered(exc, address, sent=whole) from None
 
@@ -287,76 +271,9 @@ class Attempt:
             sock.sendall(view[start : start + _PIECE])
             leg.sent = min(start + _PIECE, len(body))
 
-    def _read(self, sock: socket.socket, wait: float) -> tuple[RawAnswer, bool]:
-        """Return the answer, and whether the connection can be kept."""
-        reader = _TimedReader(sock, wait, self._connections.clock)
-        response = http.client.HTTPResponse(reader, method="POST")  # type: ignore[arg-type]
-        try:
-            response.begin()
-            if response.status < 200:
-                raise http.client.HTTPException("an interim response")
-            body = self._body(response)
-            # Bytes that no request has asked for would be taken for the next answer.
-            return RawAnswer(response, body), not response.will_close and reader.used_up()
-        finally:
-            response.close()
-
-    def _body(self, response: http.client.HTTPResponse) -> bytes:
-        limit, pieces, size = self._connections.answer_limit, [], 0
-        while piece := response.read(_READ_PIECE):
-            pieces.append(piece)
-            size += len(piece)
-            if size > limit:
-                raise UpstreamError(
-                    f"upstream's answer is larger than {limit} bytes", "upstream-too-large"
-                )
-        if response.length:
-            raise http.client.IncompleteRead(b"", response.length)
-        return b"".join(pieces)
-
-
-class _TimedReader(io.RawIOBase):
-    """Reads from a socket: the first byte must come within ``wait`` seconds, the others within
-    :data:`READ_TIME` after it."""
-
-    def __init__(self, sock: socket.socket, wait: float, clock: Clock) -> None:
-        self._sock = sock
-        self._clock = clock
-        self._end = clock() + wait
-        self._started = False
-        self._over = False
-        self._buffer = _Buffer(self)
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        """Return a file to read from, as ``HTTPResponse`` asks a socket for it."""
-        return self._buffer
-
-    def used_up(self) -> bool:
-        """Whether no byte has been received that was not read. Nothing is received after this."""
-        self._over = True
-        return not self._buffer.peek(1)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if self._over:
-            return 0
-        left = self._end - self._clock()
-        if left <= 0:
-            raise TimeoutError("timed out")
-        self._sock.settimeout(left)
-        count = self._sock.recv_into(buffer)
-        if not self._started:
-            self._started, self._end = True, self._clock() + READ_TIME
-        return count
-
-
-class _Buffer(io.BufferedReader):
-    """Stays open when ``HTTPResponse`` has read the whole answer and closes it."""
-
-    def close(self) -> None:
-        pass
+    def _answer(self, sock: socket.socket, wait: float) -> tuple[RawAnswer, bool]:
+        connections = self._connections
+        return read_answer(sock, wait, limit=connections.answer_limit, clock=connections.clock)
 
 
 def _aborted() -> UpstreamError:

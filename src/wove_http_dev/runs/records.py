@@ -129,11 +129,6 @@ class Exchange:
         """Whether the service of the option ``upstream`` failed, or could not be reached."""
         return any(leg.failed for leg in self.upstream)
 
-    def note_upstream(self) -> None:
-        """Take the code of the first failure of upstream."""
-        codes = [leg.code for leg in self.upstream if leg.failed]
-        self.code = self.code or "".join(codes[:1])
-
     @property
     def violation(self) -> bool:
         """Whether strict mode reports the exchange: the service failed; or a request was refused, a

@@ -255,7 +255,7 @@ class Pipeline:
             run.abandoned = execution.abandoned
             self.active.remove(run)
         self.journal.finish(run, outcome)
-        exchange.note_upstream()
+        _note_upstream(exchange)
         # The first outcome of an idempotency key answers other runs too, in frames of their own.
         answer = outcome.answer
         if stage.stub_events is not None or (answer and answer.run_id != command.run_id):
@@ -280,7 +280,7 @@ class Pipeline:
             forward = partial(runner.forward_cancel, forwarded)
         stage = CancelStage(self.active, command, plan.wait("run"), forward)
         events = plan.fault("run").on_cancel(stage)
-        exchange.note_upstream()
+        _note_upstream(exchange)
         answer = stage.answer
         if not events and not stage.awaited and answer is None:
             return Reply(headers=[("Content-Type", "application/json")])
@@ -324,6 +324,11 @@ class Pipeline:
         assert outcome is not None
         self.journal.finish(run, outcome)
         return outcome
+
+
+def _note_upstream(exchange: Exchange) -> None:
+    codes = [leg.code for leg in exchange.upstream if leg.failed]
+    exchange.code = exchange.code or "".join(codes[:1])
 
 
 def _checked(reply: Any) -> Reply:
