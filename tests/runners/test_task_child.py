@@ -135,8 +135,8 @@ class TestProcess:
         assert result_of(processes.run(single, body)) == 1
 
     def test_descriptors(self, single: ProcessRunner) -> None:
-        """It has no descriptor of the service but its connection, and the pipe that tells it of the
-        service's end."""
+        """It has no descriptor of the service but its connection, and the socket that tells it of
+        the service's end."""
 
         def body() -> list[str]:
             return os.listdir("/dev/fd")

@@ -37,11 +37,11 @@ class MessageSocket:
     def __init__(self, sock: socket.socket) -> None:
         sock.settimeout(None)  # it may have that of socket.setdefaulttimeout()
         self._sock = sock
-        self._file = sock.makefile("rb")
         # Reentrant: a __del__ that prints can run while a message is sent.
         self._lock = threading.RLock()
         self._waiting: list[bytes] = []
         self._sending = False
+        self._file = sock.makefile("rb")  # last: an interruption before it leaves only the socket
 
     def send(self, message: Message) -> None:
         """Send ``message``; blocks while the other end does not read. Raises ``OSError`` if it has

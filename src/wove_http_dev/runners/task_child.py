@@ -97,8 +97,9 @@ class _Service:
 
 def end_with(descriptor: int) -> None:
     """Let the kernel kill this process, and those that it has started, when the other end of the
-    pipe ``descriptor`` is closed. Only Linux can (fcntl(2), F_SETSIG); elsewhere, a body that keeps
-    the interpreter busy in C code outlives a service that is killed until that code returns."""
+    socket ``descriptor`` is closed. Only Linux can (fcntl(2), F_SETSIG); elsewhere, a body that
+    keeps the interpreter busy in C code outlives a service that is killed until that code
+    returns."""
     if sys.platform == "linux":
         fcntl.fcntl(descriptor, fcntl.F_SETOWN, -os.getpgrp())
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGKILL)  # type: ignore[attr-defined,unused-ignore]

@@ -60,7 +60,7 @@ class TaskProcess:
         self._retired = False
         self._path: list[str] | None = None
         self._exited = threading.Event()
-        self._opened: list[Any] = []
+        self._opened: list[socket.socket] = []
         self._watcher: threading.Thread | None = None
 
     @property
@@ -97,11 +97,10 @@ class TaskProcess:
                 raise
 
     def _start(self) -> None:
-        own, others = socket.socketpair()
-        self._opened += [own, others]
-        reading, writing = os.pipe()
-        self._opened.append(os.fdopen(reading, "rb", 0))
-        self._opened.append(os.fdopen(writing, "wb", 0))
+        # Kept before anything else is called: Ctrl-C may come at any call.
+        self._opened += socket.socketpair()
+        self._opened += socket.socketpair()
+        own, others, _, life = self._opened
         for each in self._opened:
             close_in_forks(each)
         self._connection = MessageSocket(own)
@@ -112,14 +111,14 @@ class TaskProcess:
                 *_interpreter_flags(),
                 *start_child.arguments(_PROGRAM, others.fileno()),
             ],
-            pass_fds=[others.fileno(), reading],
+            pass_fds=[others.fileno(), life.fileno()],
             stdin=subprocess.DEVNULL,
             # A process group of its own, for cancels; and Ctrl-C is for the service alone.
             start_new_session=True,
         )
         changed = None if self._changed is None else pickle.dumps(self._changed)
-        self._connection.send(Message("hello", {"life": reading}, (changed,)))
-        self._opened[2].close()
+        self._connection.send(Message("hello", {"life": life.fileno()}, (changed,)))
+        life.close()
         self._watcher = start_thread(self._watch, name="wove-http-dev-task-process")
 
     def wait_until_ready(self) -> None:
