@@ -79,6 +79,15 @@ def test_exec_weave() -> None:
     assert done.stdout == "42\n"
 
 
+def test_exec_with_processes() -> None:
+    """A task that ends its process costs the command that task's error, which the report names."""
+    script = WEAVE.format(config=EXEC_CONFIG).replace("return 42", "os._exit(3)")
+    words = ("--runner", "processes", "--workers", "1")
+    done = run("exec", *words, "--", sys.executable, "-W", "default", "-c", script)
+    assert "the command failed; what its worker has seen:" in done.stderr
+    assert "TaskProcessEnded: the task ended its process with exit status 3" in done.stderr
+
+
 def test_exec_on_macos() -> None:
     """Under macOS's rules ``exec`` serves a weave, and passes on the signal that ends the
     command."""
