@@ -103,6 +103,17 @@ def test_exec_on_macos() -> None:
     assert (done.returncode, done.stdout) == (128 + signal.SIGTERM, "42\n")
 
 
+def test_exec_before_an_upstream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tasks of the command are forwarded to the service of ``--upstream``."""
+    with HttpWorker(environment="upstream") as upstream:
+        monkeypatch.setenv("UPSTREAM_SECRET", str(upstream.secret))
+        words = ["--upstream", upstream.url, "--upstream-ca-file", upstream.ca_file]
+        words += ["--upstream-secret-env", "UPSTREAM_SECRET"]
+        script = WEAVE.format(config=EXEC_CONFIG)
+        done = run("exec", *words, "--", sys.executable, "-W", "default", "-c", script)
+        assert (done.stdout, len(upstream.runs["answer"])) == ("42\n", 1)
+
+
 def test_exec_fault() -> None:
     """A fault on the command line is in force."""
     script = WEAVE.format(config=EXEC_CONFIG)

@@ -223,7 +223,8 @@ class Run:
         self.exchange_number = exchange_number
         self.cancel_requested = False
         self.executions = 0
-        """How often the body was started (0: stubbed, refused, or cancelled before it started)."""
+        """How often the body was started (0: stubbed, refused, or cancelled before it started);
+        with the option ``upstream``, how often the run was forwarded and not refused."""
         self.stubbed = False
         """Whether a stub answered instead of the body."""
         self.abandoned = False
