@@ -31,6 +31,7 @@ from wove_http_dev import CertificateAuthority, HttpWorker
 from wove_http_dev.errors import CannotServeError, NotRunningError
 from wove_http_dev.runners.processes import ProcessRunner, cores
 from wove_http_dev.runners.task_process import TaskProcess
+from wove_http_dev.runs.execution import Execution
 
 Make = Callable[..., ProcessRunner]
 
@@ -92,6 +93,18 @@ class TestQueue:
         first.file.unlink()
         run(single, bodies.add, a=1, b=2)
         assert not second.file.exists()
+
+    def test_killed_before_it_began(self, single: ProcessRunner, tmp_path: Path) -> None:
+        """A body whose process is killed by a cancel before it began is not counted."""
+        stopped = result_of(run(single, processes.pid))
+        os.kill(stopped, signal.SIGSTOP)
+        running = Running(single, processes.sleeps, tmp_path / "file")
+        uncounted: list[bool] = []
+        running.execution.uncount = lambda: uncounted.append(True)
+        until(running.execution.stack)
+        running.execution.cancel(wait_for_end=True)
+        assert running.outcome().kind == "cancelled"
+        assert uncounted == [True]
 
     def test_order(self, single: ProcessRunner, first: Running, tmp_path: Path) -> None:
         """Runs begin in the order in which they came."""
@@ -167,8 +180,11 @@ class TestNewProcesses:
             "wove_http_dev.start_child.arguments", lambda *_: ["-c", "raise SystemExit(9)"]
         )
         run(runner, processes.exits, status=1)
+        execution, uncounted = Execution("body"), []
+        execution.uncount = lambda: uncounted.append(True)
         with pytest.raises(CannotServeError, match="3 processes ended before the task began"):
-            run(runner, processes.pid)
+            processes.run_body(runner, execution, processes.body_of(processes.pid))
+        assert uncounted == [True]
 
     def test_none_can_be_started(self, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
         """A body for which there is no process fails, and a later one runs."""

@@ -114,6 +114,7 @@ class ProcessRunner:
             try:
                 process = self._take()
             except NotRunningError:  # the worker has stopped, and answered the run
+                execution.uncount()
                 return CANCELLED
             try:
                 outcome = process.run(execution, body)
@@ -124,6 +125,7 @@ class ProcessRunner:
             if outcome is not None:
                 return outcome
             ended += not process.was_killed
+        execution.uncount()
         raise CannotServeError(f"{_STARTS} processes ended before the task began")
 
     def _replace_all(self, process: TaskProcess) -> None:

@@ -176,6 +176,8 @@ class TaskProcess:
         finally:
             execution.where = ""
         if execution.cancel_requested:
+            if not began:
+                execution.uncount()
             return CANCELLED
         return end if began else None
 
