@@ -57,6 +57,7 @@ every_command = pytest.mark.parametrize("command", COMMANDS)
 
 
 @functools.cache
+@functools.cache
 def help_of(command: str) -> str:
     """The help of ``command`` on a terminal of 80 columns."""
     with pytest.MonkeyPatch.context() as patch:
@@ -100,10 +101,11 @@ def test_help_names_values(command: str) -> None:
 @every_command
 def test_examples_can_be_used(command: str) -> None:
     """Each example in a help is a command line that the parser accepts."""
+    parser = make_parser()
     for words in examples_in(command):
         if words[-1] != "--help":
             words = words[words.index("wove-http-dev") + 1 :]
-            assert parse(words, make_parser()).run is not None
+            assert parse(words, parser).run is not None
 
 
 # Usage errors
