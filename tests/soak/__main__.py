@@ -4,6 +4,7 @@
     python -m tests.soak kills [--kills N] [--large M] [--seed S]
     python -m tests.soak leaks [--tests N] [-n PROCESSES]
     python -m tests.soak processes [--runs N] [--kills M] [--seed S]
+    python -m tests.soak upstream [--runs N] [--seed S]
 
 Each prints a summary, and exits with 1 when something is wrong.
 """
@@ -17,6 +18,7 @@ from tests.soak.hostile import soak_hostile
 from tests.soak.kills import soak_kills
 from tests.soak.leaks import soak_leaks
 from tests.soak.processes import soak_processes
+from tests.soak.upstream import soak_upstream
 
 
 def main() -> int:
@@ -37,6 +39,9 @@ def main() -> int:
     processes.add_argument("--runs", type=int, default=1000)
     processes.add_argument("--kills", type=int, default=100)
     processes.add_argument("--seed", type=int, default=0)
+    upstream = kinds.add_parser("upstream", help="runs and cancels in front of upstream")
+    upstream.add_argument("--runs", type=int, default=1000)
+    upstream.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     if arguments.kind == "hostile":
         wrong = soak_hostile(arguments.requests, arguments.seed, arguments.clients)
@@ -44,6 +49,8 @@ def main() -> int:
         wrong = soak_kills(arguments.kills, arguments.large, arguments.seed)
     elif arguments.kind == "processes":
         wrong = soak_processes(arguments.runs, arguments.kills, arguments.seed)
+    elif arguments.kind == "upstream":
+        wrong = soak_upstream(arguments.runs, arguments.seed)
     else:
         wrong = soak_leaks(arguments.tests, arguments.n)
     for each in wrong:
