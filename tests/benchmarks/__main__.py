@@ -27,7 +27,7 @@ from wove import weave
 from tests.benchmarks import peers
 from tests.benchmarks.page import measure_page
 from tests.benchmarks.revision import measure_revision
-from tests.benchmarks.runners import measure_processes, measure_upstream
+from tests.benchmarks.runners import measure_dask, measure_processes, measure_upstream
 from tests.benchmarks.slow_clients import measure_slow_clients
 from tests.benchmarks.watched_memory import measure_watched_memory
 from wove_http_dev import HttpWorker
@@ -358,6 +358,7 @@ def main() -> None:
         "slow-clients": bench_slow_clients,
         "page": lambda _: measure_page(arguments.seconds),
         "processes": measure_processes,
+        "dask": measure_dask,
         "upstream": measure_upstream,
         "revision": lambda rounds: measure_revision(arguments.against, rounds),
         "watched-memory": lambda _: measure_watched_memory(),

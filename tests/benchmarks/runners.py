@@ -1,8 +1,9 @@
 """What another place for the bodies of tasks gains, and costs: ``python -m tests.benchmarks
-processes`` and ``upstream``.
+processes``, ``dask`` and ``upstream``.
 
 ``processes``: a CPU-bound mapped weave of 8 tasks on ``serve --runner processes --workers 2``,
-against ``serve``. ``upstream``: a weave of one task through a worker that stands before a reference
+against ``serve``. ``dask``: the same weave on ``serve --runner dask`` with 1, 2 and 4 workers.
+``upstream``: a weave of one task through a worker that stands before a reference
 worker, against the reference worker itself. Each round measures both, one after the other.
 """
 
@@ -16,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from unittest import mock
@@ -33,6 +35,7 @@ TASKS = 8
 TASK_SECONDS = 0.25
 """Seconds of processor time of a task: so long that what surrounds it does not count."""
 WORKERS = 2
+DASK_WORKERS = (1, 2, 4)
 ONE_TASK_WEAVES = 30
 """Weaves of one task in a round, each followed by one of the other service."""
 
@@ -73,6 +76,38 @@ def measure_processes(rounds: int) -> None:
     )
     for label, values in figures.items():
         print(f"         {label}: {_spread(values, 's')}", flush=True)
+
+
+# dask
+
+
+def measure_dask(rounds: int) -> None:
+    """Print how much faster a CPU-bound mapped weave is on a local Dask cluster, and what a weave
+    of one task costs there."""
+    turns = _turns_of(TASK_SECONDS)
+    with ExitStack() as stack:
+        environments = {"threads": stack.enter_context(reached(stack.enter_context(serving())))}
+        for workers in DASK_WORKERS:
+            served = serving("--runner", "dask", "--workers", str(workers))
+            label = f"dask, {workers}"
+            environments[label] = stack.enter_context(reached(stack.enter_context(served)))
+        figures: dict[str, list[float]] = {label: [] for label in environments}
+        single: dict[str, list[float]] = {label: [] for label in environments}
+        for environment in environments.values():
+            _cpu_bound_weave(environment, turns)
+        for _ in range(rounds):
+            for label, environment in environments.items():
+                figures[label].append(_seconds(partial(_cpu_bound_weave, environment, turns)))
+                weaves = [run_one_weave(42, environment).seconds for _ in range(10)]
+                single[label].append(statistics.median(weaves))
+    print(
+        f"\na CPU-bound mapped weave of {TASKS} tasks of {TASK_SECONDS} s, a local Dask cluster"
+        f" against threads\n  {_load()}"
+    )
+    for label, values in figures.items():
+        ratio = _spread(_ratios(figures["threads"], values), "x as fast")
+        one = _spread(single[label], "ms", 1000)
+        print(f"  {label}: {ratio}; {_spread(values, 's')}; a weave of one task {one}", flush=True)
 
 
 def _turns_of(seconds: float) -> int:
