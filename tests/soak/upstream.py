@@ -188,7 +188,7 @@ class _Soak:
         run_id = f"run-{plan.number}"
         frame = run_frame(_body(plan, self._log), task=plan.name, run_id=run_id)
         try:
-            with connect(self._front) as sock:
+            with self._connected(plan) as sock:
                 sock.settimeout(PATIENCE if plan.fault is None else STALLED)
                 with suppress(ConnectionError):  # it may have answered
                     sock.sendall(signed_bytes(self._front, frame))
@@ -203,6 +203,18 @@ class _Soak:
                 return self._judged(plan, run_id, _read(sock))
         except (OSError, ValueError) as exc:  # SSLError is an OSError
             return type(exc).__name__
+
+    def _connected(self, plan: _Plan) -> socket.socket:
+        """A connection; while the fault of another run keeps the worker down, wait."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return connect(self._front)
+            except ConnectionRefusedError:
+                own = plan.fault is not None and plan.fault.listener
+                if own or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     def _cancel(self, plan: _Plan, run_id: str) -> None:
         frame = cancel_frame(run_id, mode=plan.then, task=plan.name)
