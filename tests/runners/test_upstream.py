@@ -301,6 +301,13 @@ def test_garbage_is_relayed(make_worker: MakeWorker, body: bytes) -> None:
     assert (response.body, worker.exchanges[-1].upstream[0].code) == (body, "upstream-events")
 
 
+def test_negative_chunk(make_worker: MakeWorker) -> None:
+    """A chunk of a negative size is upstream's failure, not an error of the task."""
+    reply = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nfoo\r\n0\r\n\r\n"
+    response, _ = asked(make_worker, reply)
+    assert (response.status, response.document["code"]) == (502, "upstream-malformed")
+
+
 def test_no_terminal_frame(make_worker: MakeWorker) -> None:
     """An answer that does not end the run is relayed and noted."""
     response, worker = asked(make_worker, reply_of(b'{"events": []}'))

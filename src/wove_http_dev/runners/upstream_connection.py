@@ -251,11 +251,12 @@ class Attempt:
                 self.sent.set()
             except OSError:
                 # It may have answered before it has read everything: that the body is too large.
-                with suppress(OSError, http.client.HTTPException):
+                with suppress(OSError, http.client.HTTPException, ValueError):
                     return self._answer(sock, EARLY_TIME)[0], False
                 raise
             return self._answer(sock, wait)
-        except (OSError, http.client.HTTPException) as exc:
+        except (OSError, http.client.HTTPException, ValueError) as exc:
+            # ValueError: http.client takes a chunk of -5 bytes for one that it can read.
             raise why_unanswered(exc, address, sent=whole) from None
 
     @staticmethod

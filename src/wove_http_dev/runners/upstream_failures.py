@@ -83,7 +83,7 @@ def why_unanswered(exc: Exception, address: UpstreamAddress, *, sent: bool) -> U
         hint = "" if address.secure else " (if it speaks TLS, write https://)"
         what = f"upstream ended the connection before its whole answer had arrived{ran}{hint}"
         return UpstreamError(what, "upstream-lost")
-    if isinstance(exc, http.client.HTTPException):
+    if isinstance(exc, (http.client.HTTPException, ValueError)):
         what = f"upstream's answer is not HTTP/1.1: {type(exc).__name__}{ran}"
         return UpstreamError(what, "upstream-malformed")
     return UpstreamError(f"upstream: {type(exc).__name__}: {message_of(exc)}{ran}", "upstream-lost")
