@@ -16,7 +16,8 @@ from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.selector import Selector
 from wove_http_dev.faults.text import expand_marker_words, parse_fault, read_injection
 from wove_http_dev.fields import fields_of
-from wove_http_dev.options import Options, secret_from_environment, secret_from_file
+from wove_http_dev.given_secrets import secret_from_environment, secret_from_file
+from wove_http_dev.options import Options
 from wove_http_dev.private_files import read_own
 from wove_http_dev.protocol.credentials import credentials
 from wove_http_dev.remote_worker import RemoteWorker

@@ -1,4 +1,4 @@
-"""The options of a worker, and the host names and URLs in them.
+"""The options of a worker: their declarations, checks of several together, and their secrets.
 
 The markers, the factory fixture, ``HttpWorker(...)`` and the ``--flags`` of the command line take
 the same options.
@@ -6,54 +6,31 @@ the same options.
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
-import urllib.parse
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.fields import check_fields, did_you_mean, field, fields_of
-from wove_http_dev.secret import Secret, hide, is_private, shown_url
-from wove_http_dev.upstream_address import upstream_address
+from wove_http_dev.hosts import Host
+from wove_http_dev.option_checks import (
+    RUNNERS,
+    check_dask,
+    check_headers,
+    check_hosts,
+    check_path,
+    check_runner,
+)
+from wove_http_dev.option_urls import impersonated, upstream_address
+from wove_http_dev.secret import Secret, hide, is_private
 
-LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
-"""The host names that Wove treats as local (``wove.security._is_local_host``)."""
 SECURITY_WORDS = ("signed", "bearer", "none")
 """The values of the option ``security`` that are words; its other forms are those of Wove's own."""
-_SCHEDULER = re.compile(r"[a-z]+://[^\s/@]+")
 _PUBLIC_SECURITY = ("type", "key", "secret_env", "token_env")
 """The names in a dict ``security`` whose texts are not secret."""
-RUNNERS = ("threads", "processes", "dask")
-"""The values of the option ``runner`` that are words."""
 RESPONSE_SHAPES = ("events", "list", "frame")
 """The three forms of a response, as on Wove's http page."""
-_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "localhost"}
-"""The hosts that stand for every address of this machine, each with a host that clients can connect
-to."""
-_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
-_HOST_NAME = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*\.?", re.IGNORECASE)
-_AUTHORITY = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]@]*))(?::[0-9]*)?")
-_LONGEST_SECRET = 2**16  # one argument of a command may have 128 KiB (Linux, MAX_ARG_STRLEN)
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_SENDERS_HEADERS = frozenset(
-    [
-        "connection",
-        "content-length",
-        "host",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ]
-)
-"""Headers about one connection or one message (RFC 9110, 7.6.1; RFC 9112, 6). urllib sends another
-value than the executor gave, or a request that no server can read."""
 
 SERVICE = "service"
 """Options of the service itself; the child process of an isolated worker gets them."""
@@ -188,19 +165,15 @@ class Options:
         check_fields(self)
         if len(self.host) > 253:  # RFC 1035, 2.3.4; looking up a longer one takes seconds
             raise UsageError(f"host {self.host!r} is longer than a host name or address can be")
-        _check_path(self.path)
-        _check_hosts(self.hosts)
+        check_path(self.path)
+        check_hosts(self.hosts)
         for directory in self.app_dirs:
             if not os.path.isdir(directory):
                 raise UsageError(f"app_dir {directory!r} is not a directory")
         check_headers(self.headers)
-        _check_runner(self.runner, isolated=self.isolated)
-        if self.workers is not None and self.runner not in ("processes", "dask"):
-            raise UsageError(
-                "workers is the number of processes: it needs runner='processes', or 'dask'"
-            )
+        check_runner(self.runner, workers=self.workers, isolated=self.isolated)
+        check_dask(self.dask_scheduler, self.runner, self.workers)
         self._check_upstream()
-        _check_dask(self.dask_scheduler, self.runner, self.workers)
         if self.impersonate is not None:
             impersonated(self.impersonate)
         if isinstance(self.faults, (str, bytes)) or not isinstance(self.faults, Sequence):
@@ -270,69 +243,6 @@ class Options:
             )
 
 
-@dataclass(frozen=True)
-class Host:
-    """A host name or IP address, in the forms used in options, URLs and certificates."""
-
-    text: str
-
-    @classmethod
-    def of_authority(cls, authority: str) -> Host:
-        """Return the host in ``authority``, which is ``host:port`` as in a ``Host`` header. For any
-        other text, return a host with that whole text as its name, which no host has."""
-        parts = _AUTHORITY.fullmatch(authority)
-        return cls((parts[1] or parts[2]) if parts else authority)
-
-    @property
-    def name(self) -> str:
-        """The host name, or the IP address without the brackets of a URL."""
-        return self.text.strip("[]")
-
-    @property
-    def in_url(self) -> str:
-        """The host as written in a URL, an IPv6 address in brackets. A wildcard becomes the
-        loopback address of its family: ``localhost`` may have an address of the other one."""
-        return f"[{self.connectable}]" if ":" in self.connectable else self.connectable
-
-    @property
-    def connectable(self) -> str:
-        """A name or address of this host that clients on this machine can connect to."""
-        return _WILDCARDS.get(self.name, self.name)
-
-    @property
-    def is_address(self) -> bool:
-        """Whether the text is an IP address."""
-        return self._address is not None
-
-    @property
-    def is_name(self) -> bool:
-        """Whether the text is a valid host name (RFC 1123, 2.1). Underscores are allowed, and a
-        leading ``*.`` as in a certificate."""
-        return len(self.text) <= 253 and _HOST_NAME.fullmatch(self.text) is not None
-
-    @property
-    def is_localhost(self) -> bool:
-        """Whether the text is the name ``localhost``."""
-        return self.name.lower() == "localhost"
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether the host is always this machine: ``localhost`` or a loopback address."""
-        return self.is_localhost or (self._address is not None and self._address.is_loopback)
-
-    @property
-    def is_wildcard(self) -> bool:
-        """Whether the text stands for every address of this machine."""
-        return self.name in _WILDCARDS
-
-    @property
-    def _address(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-        try:
-            return ipaddress.ip_address(self.name)
-        except ValueError:
-            return None
-
-
 def hide_secrets(words: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options ``words`` with the secrets in them hidden from ``repr``.
 
@@ -362,176 +272,3 @@ def _hidden_security(security: Any) -> Any:
 
 def _is_word(security: Any) -> bool:
     return isinstance(security, str) and (security in SECURITY_WORDS or security.startswith("env:"))
-
-
-def impersonated(url: str) -> tuple[str, int, str]:
-    """Split a URL to impersonate into (host, port, path). Raises :class:`UsageError` unless it is
-    an https URL with a host name; Wove's executor refuses http URLs of non-local hosts."""
-    __tracebackhide__ = True  # --showlocals would show a password in the parts of the URL
-    if not isinstance(url, str):
-        raise UsageError(f"impersonate takes an https:// URL, not {url!r}")
-    shown = repr(shown_url(url))
-    try:
-        parts = urllib.parse.urlsplit(url)
-        host, port = parts.hostname, parts.port or 443
-    except ValueError as exc:
-        why = "" if "@" in url else f": {exc}"  # it can have a part of a password
-        raise UsageError(f"impersonate: {shown} is not a URL{why}") from None
-    if parts.scheme != "https" or not host:
-        raise UsageError(f"impersonate takes an https:// URL, not {shown}")
-    if parts.username is not None or not url.isascii() or not url.isprintable() or " " in url:
-        raise UsageError(
-            f"impersonate takes a URL without a user name, percent-encoded, not {shown}"
-        )
-    if Host(host).is_address:
-        raise UsageError(
-            f"impersonate takes a host name, not the address {host}; use host= for that"
-        )
-    if not Host(host).is_name:
-        raise UsageError(f"impersonate: {host!r} is not a host name")
-    return host, port, parts.path or "/"
-
-
-def given_secret(flag: str, variable: str | None, path: str | None) -> str | None:
-    """Return the secret that ``flag`` gives, with the end ``-env`` (the environment variable
-    ``variable``) or ``-file`` (the file ``path``); ``None`` if both are ``None``.
-
-    Raises :class:`UsageError` if both are given, and for a secret that cannot be used.
-    """
-    if variable is not None and path is not None:
-        raise UsageError(f"give {flag}-env or {flag}-file, not both")
-    secret = secret_from_environment(f"{flag}-env", variable)
-    return secret if variable is not None else secret_from_file(f"{flag}-file", path)
-
-
-def secret_from_environment(option: str, variable: str | None) -> str | None:
-    """Return the value of the environment variable ``variable``; ``None`` if ``variable`` is
-    ``None``.
-
-    Raises :class:`UsageError`, which names the option ``option``, if the variable is not set or
-    empty, or its value is no secret.
-    """
-    if variable is None:
-        return None
-    __tracebackhide__ = True
-    value = os.environ.get(variable)
-    if not value:
-        raise UsageError(f"{option}: environment variable {variable} is not set")
-    check_secret(value, f"{option}: environment variable {variable}")
-    return Secret(value)
-
-
-def secret_from_file(option: str, path: str | None) -> str | None:
-    """Return the content of the file ``path``; ``None`` if ``path`` is ``None``.
-
-    Raises :class:`UsageError`, which names the option ``option``, if the file cannot be read, is
-    empty, or its content is no secret.
-    """
-    if path is None:
-        return None
-    __tracebackhide__ = True
-    try:
-        with open(path, "rb") as file:
-            content = file.read(_LONGEST_SECRET + 1)
-    except OSError as exc:
-        raise UsageError(f"{option}: cannot read {path} ({exc.strerror})") from exc
-    if not content:
-        raise UsageError(f"{option}: {path} is empty")
-    if len(content) > _LONGEST_SECRET:
-        raise UsageError(f"{option}: {path} has more than {_LONGEST_SECRET} bytes")
-    value = content.decode("utf-8", "surrogateescape")
-    check_secret(value, f"{option}: {path}")
-    return Secret(value)
-
-
-def check_secret(secret: str, owner: str) -> None:
-    """Raise :class:`UsageError`, beginning with ``owner``, for a secret that does not survive its
-    way through a shell: ``"$(cat FILE)"`` drops null bytes, and line breaks at the end."""
-    __tracebackhide__ = True  # pytest --showlocals would show the secret
-    if secret.endswith(("\n", "\r")):
-        raise UsageError(
-            f"{owner} must be without line breaks and control characters, and ends with a line"
-            " break, which a shell would drop; write it with printf %s, not echo"
-        )
-    if not secret.isprintable():
-        raise UsageError(
-            f"{owner} must be without line breaks and control characters: printable UTF-8 text"
-        )
-
-
-def _check_runner(runner: Any, *, isolated: bool) -> None:
-    if isinstance(runner, Executor):
-        if isolated:
-            raise UsageError(
-                "an executor as runner needs isolated=False: it cannot travel to another process"
-            )
-        return
-    if runner == "dask" and isolated:
-        raise UsageError("runner 'dask' needs isolated=False: task bodies run in processes anyway")
-    if isinstance(runner, type) and issubclass(runner, Executor):
-        raise UsageError(f"runner takes an executor, not its class: write {runner.__name__}(…)")
-    if runner not in RUNNERS:
-        advice = did_you_mean(runner, RUNNERS)
-        known = ", ".join(RUNNERS)
-        raise UsageError(
-            f"runner takes {known} or a concurrent.futures.Executor, not {runner!r}; {advice}"
-        )
-
-
-def _check_dask(address: str | None, runner: Any, workers: int | None) -> None:
-    if address is None:
-        return
-    if runner != "dask":
-        raise UsageError("dask_scheduler goes with runner 'dask' (--runner dask)")
-    if workers is not None:
-        raise UsageError("workers does not go with dask_scheduler, whose workers are there already")
-    if not _SCHEDULER.fullmatch(address):
-        raise UsageError(
-            "dask_scheduler takes an address that 'dask scheduler' prints, such as"
-            f" tcp://10.0.0.5:8786, not {address!r}"
-        )
-
-
-def _check_hosts(hosts: Any) -> None:
-    if not isinstance(hosts, (list, tuple)):
-        raise UsageError('hosts is a list of host names: hosts=["worker"]')
-    for name in hosts:
-        host = Host(name) if isinstance(name, str) else None
-        if host is None or not (host.is_name or host.is_address) or name.startswith("*"):
-            raise UsageError(f"hosts: {name!r} is not a host name or address")
-
-
-def _check_path(path: str) -> None:
-    if not path.startswith("/") or not path.isascii() or " " in path:
-        raise UsageError(f"path must start with '/' and be percent-encoded, not {path!r}")
-    if "?" in path or "#" in path:
-        raise UsageError("path must have no query and no fragment: every query is accepted")
-
-
-def check_headers(headers: Any) -> None:
-    """Raise :class:`UsageError` for headers that urllib cannot send, or would send changed. The
-    message names the header, never its value."""
-    if headers is None:
-        return
-    if not isinstance(headers, Mapping):
-        raise UsageError('headers is a dict of names and values: {"X-Tenant": "acme"}')
-    for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(str(name)):
-            # Shown up to the first character that is wrong: a value may follow it.
-            right = _HEADER_NAME.match(str(name))
-            shown = repr(f"{right.group()}…" if right else "")
-            raise UsageError(f"headers: {shown} is not a header name (RFC 9110, 5.1)")
-        if str(name).lower() in _SENDERS_HEADERS:
-            raise UsageError(f"header {name!r} is set by the client itself; leave it out")
-        if not isinstance(value, (str, int, float)):  # the executor would send its str()
-            raise UsageError(f"the value of header {name!r} must be text or a number")
-        if not str(value).isprintable():
-            raise UsageError(f"the value of header {name!r} has line breaks or control characters")
-        if not _in_latin_1(str(value)):  # http.client encodes it so
-            raise UsageError(
-                f"the value of header {name!r} has characters beyond latin-1; percent-encode it"
-            )
-
-
-def _in_latin_1(text: str) -> bool:
-    return all(ord(character) < 256 for character in text)

@@ -11,7 +11,7 @@ from wove_http_dev.call_site import at
 from wove_http_dev.client import wove_config
 from wove_http_dev.errors import StrictnessError
 from wove_http_dev.faults.injections import Injection
-from wove_http_dev.options import Host
+from wove_http_dev.hosts import Host
 from wove_http_dev.runs.records import shortened_line
 from wove_http_dev.runs.task_names import matches_task, tasks_seen
 from wove_http_dev.secret import shown_url

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from wove_http_dev.ca_bundle import ORGANIZATION, make_bundle
 from wove_http_dev.descriptors import ADVICE, require_descriptor
 from wove_http_dev.errors import UsageError
-from wove_http_dev.options import LOCAL_NAMES
+from wove_http_dev.hosts import LOCAL_NAMES
 from wove_http_dev.private_files import locked, read_own, write_private, write_whole
 from wove_http_dev.tls_contexts import server_context
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from wove_http_dev.descriptors import none_free, require_descriptor
-from wove_http_dev.options import Host
+from wove_http_dev.hosts import Host
 
 NOT_BEFORE, NOT_AFTER = trustme.DEFAULT_NOT_BEFORE, trustme.DEFAULT_EXPIRY
 """The dates of every valid certificate: 2000 and 3000, so that the clock of a test, or of a

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, cast
 from wove_http_dev.client import dns, environ, urllib_opener
 from wove_http_dev.client.definition import SECRET_VARIABLE
 from wove_http_dev.errors import NotRunningError, StuckRunWarning, UsageError, cannot_travel
-from wove_http_dev.options import Host, Options, hide_secrets, impersonated
+from wove_http_dev.hosts import Host
+from wove_http_dev.option_urls import impersonated
+from wove_http_dev.options import Options, hide_secrets
 from wove_http_dev.orders.order import Order, orders
 from wove_http_dev.printable import printable
 from wove_http_dev.protocol.credentials import credentials

@@ -13,6 +13,7 @@ import pytest
 
 from tests.runners.upstreams import read_request, serving
 from tests.support import TIMEOUT
+from wove_http_dev.option_urls import UpstreamAddress
 from wove_http_dev.runners.upstream_answer import RawAnswer
 from wove_http_dev.runners.upstream_connection import (
     IDLE_CONNECTIONS,
@@ -22,7 +23,6 @@ from wove_http_dev.runners.upstream_connection import (
 from wove_http_dev.runners.upstream_failures import UpstreamError
 from wove_http_dev.runs.forwarding import ABANDONED, UpstreamLeg
 from wove_http_dev.tls import CertificateAuthority
-from wove_http_dev.upstream_address import UpstreamAddress
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"

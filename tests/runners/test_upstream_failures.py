@@ -9,9 +9,9 @@ import ssl
 
 import pytest
 
+from wove_http_dev.option_urls import UpstreamAddress
 from wove_http_dev.runners.upstream_failures import why_not_connected, why_unanswered
 from wove_http_dev.runs.records import CODES
-from wove_http_dev.upstream_address import UpstreamAddress
 
 HTTPS = UpstreamAddress(True, "worker.internal", 8443, "/")
 HTTP = UpstreamAddress(False, "worker.internal", 8080, "/")

@@ -11,6 +11,7 @@ import pytest
 from werkzeug.datastructures import Headers
 
 from tests.support import encode
+from wove_http_dev.option_urls import UpstreamAddress
 from wove_http_dev.protocol.messages import Request
 from wove_http_dev.runners.upstream_answer import RawAnswer
 from wove_http_dev.runners.upstream_failures import UpstreamError
@@ -23,7 +24,6 @@ from wove_http_dev.runners.upstream_messages import (
     what_it_says,
 )
 from wove_http_dev.runs.outcome import CANCELLED
-from wove_http_dev.upstream_address import UpstreamAddress
 
 ADDRESS = UpstreamAddress(False, "worker", 8080, "/tasks?a=1")
 IDS = {"run_id": "run-1", "task_id": "task"}

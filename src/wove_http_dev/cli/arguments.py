@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 
 from wove_http_dev.errors import MESSAGE_LIMIT, UsageError
 from wove_http_dev.fields import TypedField, did_you_mean, fields_of, nearest
-from wove_http_dev.options import CLIENT, TEST, Options, given_secret
+from wove_http_dev.given_secrets import given_secret
+from wove_http_dev.options import CLIENT, TEST, Options
 from wove_http_dev.printable import shortened
 
 PAGE_PORT = 8444

@@ -78,7 +78,7 @@ def _service(namespace: argparse.Namespace) -> ServiceUnderTest:
     import ssl
 
     from wove_http_dev.conformance.worker.client import ServiceUnderTest, UrlError
-    from wove_http_dev.options import given_secret
+    from wove_http_dev.given_secrets import given_secret
 
     if namespace.url is None:
         raise UsageError("check worker needs the URL of the service")

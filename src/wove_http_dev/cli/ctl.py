@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wove_http_dev.cli.arguments import add_secret_flags, described, help_only
-from wove_http_dev.options import given_secret
+from wove_http_dev.given_secrets import given_secret
 
 if TYPE_CHECKING:
     from wove_http_dev.inspector.client import ControlClient

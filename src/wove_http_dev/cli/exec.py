@@ -17,7 +17,8 @@ from wove_http_dev.cli.streams import complain
 from wove_http_dev.cli.user_code import stuck_runs_ignored
 from wove_http_dev.client.definition import URL_VARIABLE
 from wove_http_dev.errors import UsageError
-from wove_http_dev.options import Host, impersonated
+from wove_http_dev.hosts import Host
+from wove_http_dev.option_urls import impersonated
 from wove_http_dev.platforms import require_posix
 from wove_http_dev.printable import printable, to_stderr
 from wove_http_dev.worker import HttpWorker

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from wove_http_dev.errors import UsageError
-from wove_http_dev.options import check_secret
+from wove_http_dev.given_secrets import check_secret
 from wove_http_dev.private_files import locked, read_own, write_private
 from wove_http_dev.secret import Secret
 from wove_http_dev.tls import CertificateAuthority

@@ -18,7 +18,7 @@ from wove_http_dev.conformance.worker.client import ServiceUnderTest, UrlError
 from wove_http_dev.conformance.worker.context import Session
 from wove_http_dev.conformance.worker.suite import PREREQUISITES, WORKER_CASES
 from wove_http_dev.errors import UsageError
-from wove_http_dev.options import secret_from_environment
+from wove_http_dev.given_secrets import secret_from_environment
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,8 @@ from wove_http_dev.explain.remote_environment import (
     executor_names,
 )
 from wove_http_dev.fields import did_you_mean, nearest
-from wove_http_dev.options import LOCAL_NAMES, Host, check_headers
+from wove_http_dev.hosts import LOCAL_NAMES, Host
+from wove_http_dev.option_checks import check_headers
 from wove_http_dev.protocol.authenticator import SIGNED_HEADERS
 from wove_http_dev.protocol.credentials import credentials
 from wove_http_dev.secret import is_private

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wove_http_dev.explain.task_calls import TaskCall
-from wove_http_dev.options import Host
+from wove_http_dev.hosts import Host
 from wove_http_dev.secret import Secret, is_private, replace_secrets, shown_url
 
 NETWORK_EXECUTORS = ("http", "https")

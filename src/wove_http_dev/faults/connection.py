@@ -18,7 +18,7 @@ from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.distributions import Duration
 from wove_http_dev.faults.fault import Connection, Fault, Worker
 from wove_http_dev.fields import field
-from wove_http_dev.options import Host
+from wove_http_dev.hosts import Host
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.tls_contexts import (
     NOT_AFTER,

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from wove_http_dev.errors import ConflictError
-from wove_http_dev.options import Host
+from wove_http_dev.hosts import Host
 from wove_http_dev.runs.records import Run
 from wove_http_dev.runs.threads import start_thread
 from wove_http_dev.worker import HttpWorker

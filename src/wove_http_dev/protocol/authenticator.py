@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from werkzeug.datastructures import Headers
 
-from wove_http_dev.options import LOCAL_NAMES, Host
+from wove_http_dev.hosts import LOCAL_NAMES, Host
 from wove_http_dev.printable import shortened
 from wove_http_dev.protocol.credentials import Credentials
 from wove_http_dev.protocol.messages import Request

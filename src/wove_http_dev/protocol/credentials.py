@@ -10,7 +10,8 @@ from typing import Any
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.fields import nearest
-from wove_http_dev.options import SECURITY_WORDS, check_secret, hide_secrets
+from wove_http_dev.given_secrets import check_secret
+from wove_http_dev.options import SECURITY_WORDS, hide_secrets
 from wove_http_dev.secret import Secret, SecretBytes
 
 

@@ -93,7 +93,7 @@ def _given(config: pytest.Config) -> _Given:
 
 
 def _secret(config: pytest.Config, flag: str) -> str | None:
-    from wove_http_dev.options import given_secret
+    from wove_http_dev.given_secrets import given_secret
 
     return given_secret(flag, setting(config, f"{flag}-env"), setting(config, f"{flag}-file"))
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from wove_http_dev.errors import UsageError
+from wove_http_dev.option_urls import upstream_address
 from wove_http_dev.options import Options
 from wove_http_dev.protocol.credentials import Credentials, credentials
 from wove_http_dev.protocol.frames import RunTask
@@ -36,7 +37,6 @@ from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.forwarding import Answer, Forwarded, UpstreamLeg
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.secret import replace_secrets
-from wove_http_dev.upstream_address import upstream_address
 
 RUN_TIME = 3600.0
 """Seconds for which a run is waited for, unless its ``delivery_timeout`` says how long its client

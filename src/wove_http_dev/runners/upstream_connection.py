@@ -18,6 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from wove_http_dev.forks import close_in_forks
+from wove_http_dev.option_urls import UpstreamAddress
 from wove_http_dev.runners.upstream_answer import Clock, RawAnswer, read_answer
 from wove_http_dev.runners.upstream_failures import (
     UpstreamError,
@@ -25,7 +26,6 @@ from wove_http_dev.runners.upstream_failures import (
     why_unanswered,
 )
 from wove_http_dev.runs.forwarding import ABANDONED, UpstreamLeg
-from wove_http_dev.upstream_address import UpstreamAddress
 
 IDLE_CONNECTIONS = 32
 """Connections that are kept. Wove's executor has at most 32 requests in flight."""

@@ -9,7 +9,7 @@ import socket
 import ssl
 
 from wove_http_dev.exception_text import message_of
-from wove_http_dev.upstream_address import UpstreamAddress
+from wove_http_dev.option_urls import UpstreamAddress
 
 _EXPIRED = (9, 10)
 _OTHER_NAME = (62, 64)

@@ -9,13 +9,13 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from wove_http_dev.option_urls import UpstreamAddress
 from wove_http_dev.protocol.frames import TERMINAL_TYPES, Event, dumps
 from wove_http_dev.protocol.messages import REASONS, Reply, Request
 from wove_http_dev.protocol.plain_pickle import NotPlainError, read_plain
 from wove_http_dev.runners.upstream_answer import RawAnswer
 from wove_http_dev.runners.upstream_failures import UpstreamError
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
-from wove_http_dev.upstream_address import UpstreamAddress
 
 _OF_ONE_CONNECTION = frozenset(
     [

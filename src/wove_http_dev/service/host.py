@@ -15,7 +15,8 @@ from typing import Protocol
 
 from wove_http_dev.faults.injections import Injections
 from wove_http_dev.faults.selector import CLAIM_LIMIT
-from wove_http_dev.options import LOCAL_NAMES, Host, Options
+from wove_http_dev.hosts import LOCAL_NAMES, Host
+from wove_http_dev.options import Options
 from wove_http_dev.protocol import authenticator
 from wove_http_dev.protocol.credentials import Credentials
 from wove_http_dev.runs.holds import Gates

@@ -7,7 +7,7 @@ import errno
 import socket
 
 from wove_http_dev.errors import PortInUseError, UsageError
-from wove_http_dev.options import Host
+from wove_http_dev.hosts import Host
 from wove_http_dev.platforms import require_posix
 from wove_http_dev.service.listener import Listener
 from wove_http_dev.service.reservation import Address, Reservation, reserve

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from wove_http_dev.forks import close_in_forks
-from wove_http_dev.options import Host
+from wove_http_dev.hosts import Host
 
 BACKLOG = 512
 """Connections that the kernel keeps until they are accepted."""

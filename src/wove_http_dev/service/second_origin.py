@@ -18,7 +18,7 @@ from wove_http_dev.faults.distributions import Duration
 from wove_http_dev.faults.fault import Wire
 from wove_http_dev.faults.injections import Injection
 from wove_http_dev.faults.plan import NO_PLAN, Plan
-from wove_http_dev.options import LOCAL_NAMES
+from wove_http_dev.hosts import LOCAL_NAMES
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
 from wove_http_dev.runs.journal import Journal

@@ -1,11 +1,11 @@
-"""Which URLs the option ``upstream`` takes, and how they are divided."""
+"""Which URLs the options ``upstream`` and ``impersonate`` take, and how they are divided."""
 
 from __future__ import annotations
 
 import pytest
 
 from wove_http_dev.errors import UsageError
-from wove_http_dev.upstream_address import UpstreamAddress, upstream_address
+from wove_http_dev.option_urls import UpstreamAddress, impersonated, upstream_address
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,38 @@ def test_password(url: str) -> None:
     with pytest.raises(UsageError) as caught:
         upstream_address(url)
     assert "hunter2" not in str(caught.value)
+
+
+class TestImpersonated:
+    """The URL of a service that a worker impersonates."""
+
+    @pytest.mark.parametrize(
+        ("url", "parts"),
+        [
+            ("https://w.internal/wove/tasks", ("w.internal", 443, "/wove/tasks")),
+            ("https://w.internal:8443/a?x=1", ("w.internal", 8443, "/a")),
+            ("https://W.Internal", ("w.internal", 443, "/")),
+            ("HTTPS://w.internal/", ("w.internal", 443, "/")),
+        ],
+    )
+    def test_parts(self, url: str, parts: tuple[str, int, str]) -> None:
+        """Host, port and path are those of the URL."""
+        assert impersonated(url) == parts
+
+    @pytest.mark.parametrize(
+        ("url", "message"),
+        [
+            ("http://w.internal/", "takes an https:// URL"),
+            ("w.internal", "takes an https:// URL"),
+            ("https://", "takes an https:// URL"),
+            ("https://10.0.0.1/", "not the address 10.0.0.1"),
+            ("https://[::1]:8443/", "not the address ::1"),
+            ("https://w.internal:99999/", "is not a URL"),
+            ("https://w.internal:port/", "is not a URL"),
+            ("https://[w.internal/", "is not a URL"),
+        ],
+    )
+    def test_refused(self, url: str, message: str) -> None:
+        """A URL that a worker cannot impersonate is a usage error that says why."""
+        with pytest.raises(UsageError, match=message):
+            impersonated(url)
