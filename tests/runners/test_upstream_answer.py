@@ -46,9 +46,18 @@ def read(pair: Pair, answer: bytes, *, limit: int = 1000) -> tuple[RawAnswer, bo
         (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}", False),
         (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}", False),
         (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, True),
+        (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 3 + OK, True),
         (OK + OK, False),
     ],
-    ids=["length", "chunked", "until-closed", "http-1.0", "continue", "bytes-after-it"],
+    ids=[
+        "length",
+        "chunked",
+        "until-closed",
+        "http-1.0",
+        "continue",
+        "early-hints",
+        "bytes-after-it",
+    ],
 )
 def test_form_of_an_answer(pair: Pair, answer: bytes, kept: bool) -> None:
     """A body is read to its end, however its length is given; the connection is not used again if
@@ -69,10 +78,11 @@ def test_without_a_body(pair: Pair) -> None:
         b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}",
         CHUNKED + b"9\r\n{}",
         b"SSH-2.0-x\r\n\r\n",
-        b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK,
+        b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + OK,
+        b"HTTP/1.1 999 No\r\nContent-Length: 2\r\n\r\n{}",
         b"HTTP/1.1 200 OK\r\n" + b"A: a\r\n" * 200 + b"\r\n",
     ],
-    ids=["nothing", "short", "short-chunk", "other-protocol", "interim", "headers"],
+    ids=["nothing", "short", "short-chunk", "other-protocol", "upgrade", "status", "headers"],
 )
 def test_no_answer(pair: Pair, answer: bytes) -> None:
     """What is no whole answer is an error."""

@@ -163,6 +163,12 @@ def test_redirection() -> None:
     assert caught.value.code == "upstream-redirected"
 
 
+def test_redirection_to_nowhere() -> None:
+    """A status 3xx without an address says that it has none."""
+    with pytest.raises(UpstreamError, match="without a Location"):
+        check_status(raw(304), "none")
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "said"),
     [

@@ -40,16 +40,25 @@ def read_answer(
     ``http.client.HTTPException``.
     """
     reader = _TimedReader(sock, wait, clock)
-    response = http.client.HTTPResponse(reader, method="POST")  # type: ignore[arg-type]
+    response = _final(reader)
     try:
-        response.begin()
-        if response.status < 200:
-            raise http.client.HTTPException("an interim response")
         body = _body(response, limit)
         # Bytes that no request has asked for would be taken for the next answer.
         return RawAnswer(response, body), not response.will_close and reader.used_up()
     finally:
         response.close()
+
+
+def _final(reader: _TimedReader) -> http.client.HTTPResponse:
+    """Return the response after the interim ones, which any request can get (RFC 9110, 15.2);
+    ``http.client`` itself skips 100 only. Its head was read."""
+    while True:
+        response = http.client.HTTPResponse(reader, method="POST")  # type: ignore[arg-type]
+        response.begin()
+        if response.status == 101 or not 100 <= response.status <= 599:
+            raise http.client.BadStatusLine(f"status {response.status}")
+        if response.status >= 200:
+            return response
 
 
 def _body(response: http.client.HTTPResponse, limit: int) -> bytes:

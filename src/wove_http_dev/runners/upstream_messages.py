@@ -114,11 +114,11 @@ def check_status(raw: RawAnswer, mode: str) -> None:
         raise UpstreamError(text, "upstream-refused")
     if 300 <= raw.status < 400:
         where = {name.lower(): value for name, value in raw.headers}.get("location", "")
-        raise UpstreamError(
-            f"upstream redirects ({status}) to {one_line(where.partition('?')[0])[:_REASON_LIMIT]}"
-            "; write the final address into upstream=",
-            "upstream-redirected",
-        )
+        place = one_line(where.partition("?")[0])[:_REASON_LIMIT]
+        text = f"upstream redirects ({status}) to {place}; write the final address into upstream="
+        if not place:
+            text = f"upstream answered {status} without a Location, which answers no POST"
+        raise UpstreamError(text, "upstream-redirected")
 
 
 def what_it_says(raw: RawAnswer) -> str:
