@@ -6,7 +6,6 @@ It is started by ``start_child``, so it never imports the ``__main__`` of the us
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pickle
 import signal
@@ -101,6 +100,8 @@ def end_with(descriptor: int) -> None:
     keeps the interpreter busy in C code outlives a service that is killed until that code
     returns."""
     if sys.platform == "linux":
+        import fcntl
+
         fcntl.fcntl(descriptor, fcntl.F_SETOWN, -os.getpgrp())
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGKILL)  # type: ignore[attr-defined,unused-ignore]
         flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
@@ -110,6 +111,8 @@ def end_with(descriptor: int) -> None:
 def _end_without(descriptor: int) -> None:
     """Undo :func:`end_with`: what a task has started may outlive a service that was stopped."""
     if sys.platform == "linux":
+        import fcntl
+
         flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
         fcntl.fcntl(descriptor, fcntl.F_SETFL, flags & ~os.O_ASYNC)
 
