@@ -10,7 +10,9 @@ import pytest
 
 from wove_http_dev.exception_text import MESSAGE_LIMIT, TRACEBACK_LIMIT
 from wove_http_dev.protocol.frames import loads
-from wove_http_dev.runs.outcome import EXCEPTION_LIMIT, Outcome, error_outcome
+from wove_http_dev.protocol.messages import Reply
+from wove_http_dev.runs.forwarding import Answer
+from wove_http_dev.runs.outcome import EXCEPTION_LIMIT, Outcome, error_outcome, failure
 
 NOTE = 60
 """More characters than a note of what is left out has."""
@@ -109,3 +111,21 @@ def test_exception_travels_alone() -> None:
     """Without ``tracebacks`` the exception has no cause."""
     payload = error_outcome(raised(), source="task").exception_pickle
     assert loads(payload or b"").__cause__ is None
+
+
+def test_failure_without_an_exception() -> None:
+    """A lost task has the fields of an error that has an exception, without a traceback."""
+    error = error_of(failure("WorkerLost", "it was lost", retryable=True))
+    assert error == {
+        "kind": "WorkerLost",
+        "message": "it was lost",
+        "traceback": "",
+        "retryable": True,
+        "source": "worker",
+    }
+
+
+@pytest.mark.parametrize("answer", [None, Answer(Reply(), "run-1")], ids=["none", "answered"])
+def test_failure_of_upstream_is_unknown(answer: Answer | None) -> None:
+    """How a task ended upstream is unknown if its answer does not say it."""
+    assert failure("UpstreamError", "lost", answer=answer).unknown is (answer is not None)

@@ -15,11 +15,10 @@ from wove_http_dev.exception_text import message_of
 from wove_http_dev.printable import printable, to_stderr
 from wove_http_dev.runners.dask_claims import REFUSED, UNKNOWN, claimed_call, claims_plugin
 from wove_http_dev.runners.dask_clients import Clients, UsersClient, differences, quiet
-from wove_http_dev.runners.executor import failure
 from wove_http_dev.runners.remote_body import RemoteBody, RemoteResult, import_advice, settle
 from wove_http_dev.runs.body import Body
 from wove_http_dev.runs.execution import Execution
-from wove_http_dev.runs.outcome import CANCELLED, Outcome
+from wove_http_dev.runs.outcome import CANCELLED, Outcome, failure
 
 ANSWER_TIMEOUT = 5.0
 """Seconds that the scheduler gets to say whether a body has begun."""

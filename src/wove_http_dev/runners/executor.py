@@ -21,7 +21,7 @@ from wove_http_dev.runners.remote_body import (
 )
 from wove_http_dev.runs.body import Body, run_body
 from wove_http_dev.runs.execution import Execution
-from wove_http_dev.runs.outcome import CANCELLED, Outcome
+from wove_http_dev.runs.outcome import CANCELLED, Outcome, failure
 
 
 class ExecutorRunner:
@@ -136,18 +136,6 @@ def check_open(executor: Executor) -> None:
                 f"runner: this {type(executor).__name__} was {state}; give the worker an open one,"
                 " and shut it down after the worker"
             )
-
-
-def failure(kind: str, message: str, *, retryable: bool = False) -> Outcome:
-    """Return the outcome of a body that the place where it should run has failed or lost."""
-    error = {
-        "kind": kind,
-        "message": message,
-        "traceback": "",
-        "retryable": retryable,
-        "source": "worker",
-    }
-    return Outcome("error", error=error)
 
 
 _CANCELLED_BY_EXECUTOR = failure(

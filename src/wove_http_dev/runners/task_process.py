@@ -21,7 +21,7 @@ from wove_http_dev.runners.remote_body import settled_outcome
 from wove_http_dev.runners.remote_output import Written, show_pieces
 from wove_http_dev.runs.body import Body
 from wove_http_dev.runs.execution import Execution
-from wove_http_dev.runs.outcome import CANCELLED, Outcome
+from wove_http_dev.runs.outcome import CANCELLED, Outcome, failure
 from wove_http_dev.runs.threads import start_thread
 
 _PROGRAM = "wove_http_dev.runners.task_child"
@@ -269,14 +269,7 @@ def _end_of_task(status: int) -> Outcome:
 
 
 def _ended(message: str, *, retryable: bool = False) -> Outcome:
-    error = {
-        "kind": "TaskProcessEnded",
-        "message": message,
-        "traceback": "",
-        "retryable": retryable,
-        "source": "task",
-    }
-    return Outcome("error", error=error)
+    return failure("TaskProcessEnded", message, source="task", retryable=retryable)
 
 
 def _in_words(status: int) -> str:

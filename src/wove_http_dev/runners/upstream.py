@@ -35,7 +35,7 @@ from wove_http_dev.runs.body import Body
 from wove_http_dev.runs.display import arguments_text, value_text
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.forwarding import Answer, Forwarded, UpstreamLeg
-from wove_http_dev.runs.outcome import CANCELLED, Outcome
+from wove_http_dev.runs.outcome import CANCELLED, Outcome, failure
 from wove_http_dev.secret import replace_secrets
 
 RUN_TIME = 3600.0
@@ -262,11 +262,4 @@ def _status_text(raw: RawAnswer) -> str:
 
 def _unknown(leg: UpstreamLeg, answer: Answer) -> Outcome:
     """Return the outcome of a run of which upstream has not said how it ended."""
-    error = {
-        "kind": "UpstreamError",
-        "message": leg.error,
-        "traceback": "",
-        "retryable": True,
-        "source": "upstream",
-    }
-    return Outcome("error", error=error, answer=answer, unknown=True)
+    return failure("UpstreamError", leg.error, source="upstream", retryable=True, answer=answer)

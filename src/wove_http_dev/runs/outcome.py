@@ -47,6 +47,26 @@ class Outcome:
 CANCELLED = Outcome("cancelled")
 
 
+def failure(
+    kind: str,
+    message: str,
+    *,
+    source: str = "worker",
+    retryable: bool = False,
+    answer: Answer | None = None,
+) -> Outcome:
+    """Return the outcome of a task that was lost or not run, so that there is no exception of it.
+    With upstream's ``answer``, it is unknown how the task ended."""
+    error = {
+        "kind": kind,
+        "message": message,
+        "traceback": "",
+        "retryable": retryable,
+        "source": source,
+    }
+    return Outcome("error", error=error, answer=answer, unknown=answer is not None)
+
+
 def error_outcome(
     exc: BaseException, *, source: str, message: str | None = None, tracebacks: bool = False
 ) -> Outcome:

@@ -22,7 +22,7 @@ from wove_http_dev.protocol.credentials import Credentials
 from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.once import FirstOutcomes
-from wove_http_dev.runs.outcome import Outcome
+from wove_http_dev.runs.outcome import failure
 from wove_http_dev.runs.runner import Forwarder, Runner
 from wove_http_dev.runs.stubs import Stubs
 from wove_http_dev.runs.thread_pool import ThreadPool
@@ -40,15 +40,10 @@ SETTLE_TIME = 0.2
 """Seconds that ``flush_journal(settle=True)`` waits for handshakes in progress, and a report for
 replies that are being written."""
 
-STOPPED = Outcome(
-    "error",
-    error={
-        "kind": "WorkerStopped",
-        "message": "the worker service was stopped while the task was running",
-        "traceback": "",
-        "retryable": True,
-        "source": "worker",
-    },
+STOPPED = failure(
+    "WorkerStopped",
+    "the worker service was stopped while the task was running",
+    retryable=True,
 )
 
 
