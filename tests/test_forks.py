@@ -1,12 +1,16 @@
-"""Sockets and files that a forked child does not keep."""
+"""What a forked child does not keep, and does not run."""
 
 from __future__ import annotations
 
+import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 
-from tests.forked import status_in_a_fork
-from wove_http_dev.forks import close_in_forks
+import pytest
+
+from tests.forked import fork, status_in_a_fork
+from wove_http_dev.forks import close_in_forks, forked_child_exits
 
 
 def test_socket_is_closed_in_a_fork() -> None:
@@ -40,3 +44,27 @@ def test_file_is_closed_in_a_fork(tmp_path: Path) -> None:
     with open(tmp_path / "file", "wb", buffering=0) as file:
         close_in_forks(file)
         assert status_in_a_fork(lambda: file.closed) == 0
+
+
+def test_child_of_a_body_exits() -> None:
+    """A child that leaves the block in which it was forked exits with status 0."""
+    with forked_child_exits():
+        pid = fork()
+    # Only the process that called fork() comes here.
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_child_of_a_body_that_raises() -> None:
+    """A child that raises exits just so, without a traceback."""
+    pid = 0
+    with suppress(ValueError), forked_child_exits():
+        pid = fork()
+        if not pid:
+            raise ValueError
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_block_without_a_fork() -> None:
+    """What the block raises in the same process is raised on."""
+    with pytest.raises(ValueError, match="x"), forked_child_exits():
+        raise ValueError("x")

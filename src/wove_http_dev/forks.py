@@ -1,4 +1,4 @@
-"""Sockets and locked files that a forked child of this process must not keep.
+"""What a forked child of this process must not keep, sockets and locked files, and must not run.
 
 ``fork()`` copies every descriptor (close-on-exec acts later, or never), so a connection that this
 process closes would stay open, and a port or a lock that it gives back taken, until the child ends
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import weakref
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
 
@@ -29,6 +30,18 @@ def close_in_forks(opened: _Opened) -> _Opened:
     """
     _opened.add(opened)
     return opened
+
+
+@contextmanager
+def forked_child_exits() -> Iterator[None]:
+    """Run the body of a task in the block. If the body forks, its child leaves the block too, and
+    exits there with status 0: otherwise it would answer for the service."""
+    process = os.getpid()
+    try:
+        yield
+    finally:
+        if os.getpid() != process:
+            os._exit(0)
 
 
 def _close_all() -> None:

@@ -1,7 +1,8 @@
-"""Refuses on Windows what needs Linux or macOS."""
+"""What differs between platforms: what needs Linux or macOS, and the number of cores."""
 
 from __future__ import annotations
 
+import os
 import sys
 
 from wove_http_dev.errors import UsageError
@@ -16,3 +17,11 @@ def require_posix(what: str) -> None:
     """
     if sys.platform == "win32":
         raise UsageError(f"{what} needs Linux or macOS; on Windows, use WSL or a container")
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        return os.cpu_count() or 1

@@ -29,7 +29,8 @@ from tests.support import (
 )
 from wove_http_dev import CertificateAuthority, HttpWorker
 from wove_http_dev.errors import CannotServeError, NotRunningError
-from wove_http_dev.runners.processes import ProcessRunner, cores
+from wove_http_dev.platforms import cores
+from wove_http_dev.runners.processes import ProcessRunner
 from wove_http_dev.runners.task_process import TaskProcess
 from wove_http_dev.runs.execution import Execution
 

@@ -17,10 +17,10 @@ from typing import Any, Protocol
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.exception_text import message_of
+from wove_http_dev.platforms import cores
 from wove_http_dev.printable import printable
 from wove_http_dev.runners import dask_preload
 from wove_http_dev.runners.executor import check_open
-from wove_http_dev.runners.processes import cores
 
 CONNECT_TIMEOUT = 5.0
 """Seconds until a scheduler has answered, at the start and after its connection was lost: less than

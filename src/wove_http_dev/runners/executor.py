@@ -3,7 +3,6 @@ this process or wherever the executor runs what it is given."""
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
@@ -12,6 +11,7 @@ from typing import Any
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.exception_text import message_of
+from wove_http_dev.forks import forked_child_exits
 from wove_http_dev.runners.remote_body import (
     RemoteBody,
     RemoteResult,
@@ -96,12 +96,8 @@ class BodyCall:
     def __call__(self) -> Outcome:
         """Run the body in this thread."""
         self._execution.runs_here()
-        process = os.getpid()
-        try:
+        with forked_child_exits():
             return run_body(self._execution, self._body)
-        finally:
-            if os.getpid() != process:  # the body forked: this is its child, which has no worker
-                os._exit(0)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         return RemoteCall, (RemoteBody.of(self._body),)

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from wove_http_dev.errors import CannotServeError, NotRunningError
+from wove_http_dev.platforms import cores
 from wove_http_dev.runners.task_process import Changed, TaskProcess
 from wove_http_dev.runs.body import Body
 from wove_http_dev.runs.execution import Execution
@@ -214,11 +215,3 @@ class ProcessRunner:
             self._processes.discard(process)
             if process in self._idle:
                 self._idle.remove(process)
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS
-        return os.cpu_count() or 1

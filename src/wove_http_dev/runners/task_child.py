@@ -17,6 +17,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, NoReturn
 
+from wove_http_dev.forks import forked_child_exits
 from wove_http_dev.runners.process_messages import Message, MessageSocket, outcome_message
 from wove_http_dev.runners.remote_body import RemoteBody, run_reporting
 
@@ -76,7 +77,6 @@ class _Service:
         return self._changed()
 
     def _run(self, message: Message) -> Message:
-        process = os.getpid()
         function, arguments = message.blobs
         assert function is not None
         assert arguments is not None
@@ -87,11 +87,8 @@ class _Service:
             return Message("changed", changes)
         body = RemoteBody(function, arguments, values["tracebacks"], values["texts"])
         self._connection.send(Message("began"))
-        try:
+        with forked_child_exits():
             return outcome_message(run_reporting(body, self, alone=True))
-        finally:
-            if os.getpid() != process:  # the body forked: this is its child, no process of tasks
-                os._exit(0)
 
 
 def end_with(descriptor: int) -> None:

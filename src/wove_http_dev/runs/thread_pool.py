@@ -3,12 +3,12 @@ run, or waited for, there."""
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
 from queue import SimpleQueue
 
+from wove_http_dev.forks import forked_child_exits
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.outcome import CANCELLED, Outcome, error_outcome
 from wove_http_dev.runs.threads import start_thread
@@ -35,13 +35,9 @@ class ThreadPool:
         """Run ``body`` in a thread, and settle ``execution`` with its outcome."""
 
         def job() -> None:
-            process = os.getpid()
             try:
-                try:
+                with forked_child_exits():
                     outcome = body()
-                finally:
-                    if os.getpid() != process:  # the body forked: this is its child, no worker
-                        os._exit(0)
                 execution.settle(CANCELLED if execution.cancel_requested else outcome)
             except BaseException as exc:  # a bug of the service: the client gets an error for it
                 execution.settle(error_outcome(exc, source="worker"))
