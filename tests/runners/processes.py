@@ -54,7 +54,7 @@ def run(runner: ProcessRunner, function: Callable[..., Any], **args: Any) -> Out
 
 def run_body(runner: ProcessRunner, execution: Execution, body: Body) -> Outcome:
     """What the service does with a body."""
-    with runner.room(execution):
+    with runner.slot(execution):
         if not execution.begin():
             return CANCELLED
         return runner.run(execution, body)

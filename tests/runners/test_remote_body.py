@@ -22,7 +22,7 @@ from wove_http_dev.runners.remote_body import (
     RemoteResult,
     import_advice,
     run_remote_body,
-    settle,
+    shown_outcome,
 )
 from wove_http_dev.runs.body import Body
 from wove_http_dev.runs.capture import LIMIT
@@ -184,7 +184,7 @@ class TestSettle:
 
     def settled(self, display: RunDisplay | None, function: Any, **args: Any) -> Outcome:
         texts = display is not None
-        return settle(run_remote_body(body_of(function, texts=texts, **args)), display)
+        return shown_outcome(run_remote_body(body_of(function, texts=texts, **args)), display)
 
     def test_outcome(self) -> None:
         """The outcome is that of the body."""

@@ -55,9 +55,9 @@ class FakeService:
         run: Run,
         execution: Execution,
         body: Callable[[], Outcome],
-        room: Callable[[Execution], AbstractContextManager[object]] = nullcontext,
+        slot: Callable[[Execution], AbstractContextManager[object]] = nullcontext,
     ) -> Outcome:
-        with room(execution):
+        with slot(execution):
             execution.begin()
             return body()
 
@@ -127,51 +127,51 @@ def test_before_run(run_stage: RunStage, service: FakeService) -> None:
     assert len(service.loaded) == 2
 
 
-class Room(ThreadRunner):
-    """A runner that notes for which executions there had to be room."""
+class Slots(ThreadRunner):
+    """A runner that notes for which executions a slot was asked for."""
 
     def __init__(self) -> None:
         self.wanted: list[Execution] = []
 
-    def room(self, execution: Execution) -> AbstractContextManager[object]:
+    def slot(self, execution: Execution) -> AbstractContextManager[object]:
         self.wanted.append(execution)
         return nullcontext()
 
 
-def test_room(run_stage: RunStage, service: FakeService) -> None:
-    """Each execution of the task needs room."""
-    service.runner = room = Room()
+def test_slot(run_stage: RunStage, service: FakeService) -> None:
+    """Each execution of the task needs a slot."""
+    service.runner = slots = Slots()
     run_stage.proceed()
     run_stage.again()
-    assert len({*room.wanted}) == 2
+    assert len({*slots.wanted}) == 2
 
 
-def test_no_room_for_a_stub(run_stage: RunStage, service: FakeService) -> None:
-    """A stub's answer needs no room."""
-    service.runner = room = Room()
+def test_no_slot_for_a_stub(run_stage: RunStage, service: FakeService) -> None:
+    """A stub's answer needs no slot."""
+    service.runner = slots = Slots()
     service.stubs.add("task", make_source(result=7))
     run_stage.proceed()
-    assert room.wanted == []
+    assert slots.wanted == []
 
 
-def test_no_room_for_a_repeated_key(service: FakeService) -> None:
-    """A run that gets the outcome of the first one of its key needs no room."""
-    service.runner, service.first_outcomes = (room := Room()), FirstOutcomes()
+def test_no_slot_for_a_repeated_key(service: FakeService) -> None:
+    """A run that gets the outcome of the first one of its key needs no slot."""
+    service.runner, service.first_outcomes = (slots := Slots()), FirstOutcomes()
     delivery = {"delivery_idempotency_key": "k"}
     for _ in range(2):
         command = RunTask(
             "run-1", "task", cloudpickle.dumps(answer), cloudpickle.dumps({}), delivery=delivery
         )
         RunStage(service, command, make_run(), Execution("task"), never_wait, life=3).proceed()
-    assert len(room.wanted) == 1
+    assert len(slots.wanted) == 1
 
 
-def test_cancelled_before_there_was_room(service: FakeService) -> None:
-    """The first run of a key that is cancelled while it waits for room does not start."""
+def test_cancelled_before_there_was_a_slot(service: FakeService) -> None:
+    """The first run of a key that is cancelled while it waits for a slot does not start."""
     execution = Execution("task")
 
     class Full(ThreadRunner):
-        def room(self, execution: Execution) -> AbstractContextManager[object]:
+        def slot(self, execution: Execution) -> AbstractContextManager[object]:
             execution.cancel(wait_for_end=True)
             return nullcontext()
 

@@ -6,7 +6,7 @@ import pickle
 import threading
 import uuid
 from concurrent.futures import CancelledError, Future
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from contextlib import ExitStack, suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -15,10 +15,11 @@ from wove_http_dev.exception_text import message_of
 from wove_http_dev.printable import printable, to_stderr
 from wove_http_dev.runners.dask_claims import REFUSED, UNKNOWN, claimed_call, claims_plugin
 from wove_http_dev.runners.dask_clients import Clients, UsersClient, differences, quiet
-from wove_http_dev.runners.remote_body import RemoteBody, RemoteResult, import_advice, settle
+from wove_http_dev.runners.remote_body import RemoteBody, RemoteResult, import_advice, shown_outcome
 from wove_http_dev.runs.body import Body
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.outcome import CANCELLED, Outcome, failure
+from wove_http_dev.runs.runner import Runner
 
 ANSWER_TIMEOUT = 5.0
 """Seconds that the scheduler gets to say whether a body has begun."""
@@ -32,12 +33,10 @@ Message = Future[Any] | str | None
 ``None`` to look whether it was cancelled."""
 
 
-class DaskRunner:
+class DaskRunner(Runner):
     """Runs a body on a worker of a Dask cluster. A body that runs cannot be ended: a
     ``best_effort`` cancel releases its task and leaves it behind, a ``require_ack`` one waits for
     its end."""
-
-    kills = False
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
@@ -60,10 +59,6 @@ class DaskRunner:
         except BaseException:
             self.stop()
             raise
-
-    def room(self, execution: Execution) -> AbstractContextManager[object]:
-        """Return a block that begins at once: Dask makes a body wait until there is room."""
-        return nullcontext()
 
     def run(self, execution: Execution, body: Body) -> Outcome:
         """Run ``body`` on a worker, block until it has ended there, was lost, or was cancelled, and
@@ -206,7 +201,7 @@ class Link:
                 execution.uncount()
             return _not_run(exc)
         if isinstance(result, RemoteResult):
-            return settle(result, body.display)
+            return shown_outcome(result, body.display)
         if result == REFUSED:
             return _lost_with("")
         return None if result == UNKNOWN else failure("DaskFailed", "the Dask task has no result")

@@ -6,7 +6,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from wove_http_dev.errors import UsageError
@@ -17,30 +16,22 @@ from wove_http_dev.runners.remote_body import (
     RemoteResult,
     import_advice,
     run_remote_body,
-    settle,
+    shown_outcome,
 )
 from wove_http_dev.runs.body import Body, run_body
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.outcome import CANCELLED, Outcome, failure
+from wove_http_dev.runs.runner import Runner
 
 
-class ExecutorRunner:
-    """Runs a body on ``executor``, which is never shut down here. Raises :class:`UsageError` if it
-    was shut down already."""
-
-    kills = False
+class ExecutorRunner(Runner):
+    """Runs a body on ``executor``, which is the user's: it is never shut down here. Raises
+    :class:`UsageError` if it was shut down already."""
 
     def __init__(self, executor: Executor) -> None:
         check_open(executor)
         self._executor = executor
         self.place = f"the executor {type(executor).__name__}"
-
-    def start(self) -> None:
-        """Do nothing: the executor is the user's."""
-
-    def room(self, execution: Execution) -> AbstractContextManager[object]:
-        """Return a block that begins at once: the executor makes the bodies wait."""
-        return nullcontext()
 
     def run(self, execution: Execution, body: Body) -> Outcome:
         """Run ``body`` on the executor, block until it has ended, and return its outcome. A cancel
@@ -54,9 +45,6 @@ class ExecutorRunner:
         if execution.on_withdraw(future.cancel):
             return CANCELLED
         return self._outcome(execution, future, body)
-
-    def stop(self) -> None:
-        """Do nothing: the executor is the user's."""
 
     def _outcome(self, execution: Execution, future: Future[Any], body: Body) -> Outcome:
         ended = threading.Event()
@@ -77,7 +65,7 @@ class ExecutorRunner:
         if isinstance(result, Outcome):
             return result
         if isinstance(result, RemoteResult):
-            return settle(result, body.display)
+            return shown_outcome(result, body.display)
         return failure(
             "ExecutorFailed",
             f"the executor answered {type(result).__qualname__}, and not what it was given to run;"

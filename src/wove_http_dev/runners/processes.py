@@ -23,6 +23,7 @@ from wove_http_dev.runners.task_process import Changed, TaskProcess
 from wove_http_dev.runs.body import Body
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
+from wove_http_dev.runs.runner import Runner
 
 TASKS = 1000
 """Bodies that a process runs before a new one takes its place: if each loses a megabyte, as tasks
@@ -34,7 +35,7 @@ _STARTS = 3
 are killed before do not count: that can happen at any time, and ran nothing."""
 
 
-class ProcessRunner:
+class ProcessRunner(Runner):
     """Runs up to ``workers`` bodies at a time, each in a process that runs nothing else then; the
     others wait. A cancel kills the process, and another one takes its place.
 
@@ -60,7 +61,7 @@ class ProcessRunner:
         self._generation = 0
         self._processes: set[TaskProcess] = set()
         self._idle: list[TaskProcess] = []
-        self._room = self.workers
+        self._free_slots = self.workers
         self._waiting: dict[threading.Event, None] = {}
 
     def start(self) -> None:
@@ -75,13 +76,13 @@ class ProcessRunner:
             self._idle += started
 
     @contextmanager
-    def room(self, execution: Execution) -> Iterator[None]:
-        """Wait until fewer than ``workers`` bodies have room, or ``execution`` is cancelled."""
+    def slot(self, execution: Execution) -> Iterator[None]:
+        """Wait until fewer than ``workers`` bodies have a slot, or ``execution`` is cancelled."""
         turn = threading.Event()
         with self._lock:
-            granted = self._room > 0
+            granted = self._free_slots > 0
             if granted:
-                self._room -= 1
+                self._free_slots -= 1
             else:
                 self._waiting[turn] = None
         if not granted:
@@ -97,13 +98,13 @@ class ProcessRunner:
             yield
         finally:
             if granted:
-                self._leave_room()
+                self._leave_slot()
 
-    def _leave_room(self) -> None:
+    def _leave_slot(self) -> None:
         with self._lock:
             turn = next(iter(self._waiting), None)
             if turn is None:
-                self._room += 1
+                self._free_slots += 1
                 return
             del self._waiting[turn]
         turn.set()

@@ -1,5 +1,6 @@
 """Runs a body in another process, in which this package can be imported: :func:`run_remote_body`
-there, and :func:`settle` in the service's process, which makes of it what a thread would have made.
+there, and :func:`shown_outcome` in the service's process, which shows what it wrote and returns its
+outcome, as if it had run in a thread.
 
 The other process gets pickles of the client and plain values, and never a secret: texts that it
 makes are cut there, and redacted here.
@@ -110,16 +111,16 @@ def run_reporting(body: RemoteBody, reports: Reports, *, alone: bool) -> Outcome
         )
 
 
-def settle(result: RemoteResult, display: RunDisplay | None) -> Outcome:
+def shown_outcome(result: RemoteResult, display: RunDisplay | None) -> Outcome:
     """Return the outcome in ``result``, after showing what the body wrote, and giving its texts to
     ``display``, without the secrets in them. Called in the thread of the run."""
     if display is not None and result.arguments_text is not None:
         display.show_arguments_text(result.arguments_text)
     show(display, result.printed)
-    return settled_outcome(result.outcome, display)
+    return redacted_outcome(result.outcome, display)
 
 
-def settled_outcome(outcome: Outcome, display: RunDisplay | None) -> Outcome:
+def redacted_outcome(outcome: Outcome, display: RunDisplay | None) -> Outcome:
     """Return ``outcome``, which another process has made, with the text of its result as
     ``display`` shows it."""
     text = display.result_text(outcome.result_text) if display is not None else None

@@ -17,7 +17,7 @@ from wove_http_dev import start_child
 from wove_http_dev.errors import CannotServeError
 from wove_http_dev.forks import close_in_forks
 from wove_http_dev.runners.process_messages import Message, MessageSocket, outcome_of
-from wove_http_dev.runners.remote_body import settled_outcome
+from wove_http_dev.runners.remote_body import redacted_outcome
 from wove_http_dev.runners.remote_output import Written, show_pieces
 from wove_http_dev.runs.body import Body
 from wove_http_dev.runs.execution import Execution
@@ -163,7 +163,7 @@ class TaskProcess:
             while (message := self._connection.read()) is not None:
                 began = began or message.kind == "began"
                 if message.kind == "ended":
-                    return settled_outcome(outcome_of(message), body.display)
+                    return redacted_outcome(outcome_of(message), body.display)
                 if message.kind == "changed":
                     self._retired, self.changes = True, dict(message.values)
                     return None

@@ -8,7 +8,6 @@ import secrets
 import ssl
 import threading
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -36,6 +35,7 @@ from wove_http_dev.runs.display import arguments_text, value_text
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.forwarding import Answer, Forwarded, UpstreamLeg
 from wove_http_dev.runs.outcome import CANCELLED, Outcome, failure
+from wove_http_dev.runs.runner import Forwarder
 from wove_http_dev.secret import replace_secrets
 
 RUN_TIME = 3600.0
@@ -53,13 +53,11 @@ STOP_TIME = 1.0
 _ERROR_LIMIT = 500  # characters
 
 
-class UpstreamRunner:
+class UpstreamRunner(Forwarder):
     """Forwards tasks, and their cancels, to the service of the option ``upstream``.
 
     Raises :class:`UsageError` for credentials or CAs that cannot be used.
     """
-
-    kills = False
 
     def __init__(self, options: Options) -> None:
         self._address = upstream_address(options.upstream or "")
@@ -97,10 +95,6 @@ class UpstreamRunner:
     def reset(self) -> None:
         """End every wait for an answer."""
         self._connections.abort()
-
-    def room(self, execution: Execution) -> AbstractContextManager[object]:
-        """Return a block that begins at once: upstream makes the tasks wait."""
-        return nullcontext()
 
     def run(self, execution: Execution, body: Body) -> Outcome:
         """Forward the task, and block until upstream has answered, it was too long, or the service

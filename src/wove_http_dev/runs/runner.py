@@ -8,7 +8,6 @@ what a cancel answers.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Protocol, runtime_checkable
 
 from wove_http_dev.runs.body import Body, run_body
 from wove_http_dev.runs.execution import Execution
@@ -16,10 +15,10 @@ from wove_http_dev.runs.forwarding import Answer, Forwarded
 from wove_http_dev.runs.outcome import Outcome
 
 
-class Runner(Protocol):
-    """Where the bodies of tasks run."""
+class Runner:
+    """Where the bodies of tasks run. A runner is a subclass; it needs ``place`` and :meth:`run`."""
 
-    kills: bool
+    kills: bool = False
     """Whether a cancel ends a body that runs, whatever it does. If so, a ``require_ack`` cancel is
     acknowledged as soon as the body has ended, and no body is ever abandoned."""
     place: str
@@ -29,10 +28,11 @@ class Runner(Protocol):
         """Get ready to run bodies; called whenever the service starts. Raises
         :class:`WoveHttpDevError` if that cannot be."""
 
-    def room(self, execution: Execution) -> AbstractContextManager[object]:
-        """Return a block for :meth:`run`, which begins when there is room for a body, or when
-        ``execution`` is cancelled; until then the body has not started. Meanwhile
-        ``execution.where`` says for what it waits."""
+    def slot(self, execution: Execution) -> AbstractContextManager[object]:
+        """Return a context manager for :meth:`run`, which is entered when a place for a body is
+        free, or when ``execution`` is cancelled; until then the body has not started. Meanwhile
+        ``execution.where`` says for what it waits. By default nothing waits here."""
+        return nullcontext()
 
     def run(self, execution: Execution, body: Body) -> Outcome:
         """Run ``body``, block until it has ended, and return its outcome.
@@ -42,14 +42,14 @@ class Runner(Protocol):
         service. To learn of a cancel the runner gives a function to ``execution.on_cancel()``. A
         runner that returns while the body may still run sets ``execution.left_running`` before.
         """
+        raise NotImplementedError
 
     def stop(self) -> None:
         """Give back what :meth:`start` took: called when the service stops, after every execution
         was cancelled. Does nothing if it was not started."""
 
 
-@runtime_checkable
-class Forwarder(Runner, Protocol):
+class Forwarder(Runner):
     """A runner that forwards tasks to another worker service, in the requests that brought them.
 
     Its outcomes have an ``answer``. It calls ``execution.forward()`` before it forwards a task,
@@ -58,27 +58,17 @@ class Forwarder(Runner, Protocol):
 
     def forward_cancel(self, forwarded: Forwarded) -> Answer:
         """Forward a ``cancel_task`` and return the answer; blocks until there is one."""
+        raise NotImplementedError
 
     def reset(self) -> None:
         """End every wait for an answer."""
 
 
-class ThreadRunner:
+class ThreadRunner(Runner):
     """Runs a body in the thread that calls."""
 
-    kills = False
     place = "threads of the worker's process"
-
-    def start(self) -> None:
-        """Do nothing: the thread is the caller's."""
-
-    def room(self, execution: Execution) -> AbstractContextManager[object]:
-        """Return a block that begins at once: there are as many threads as runs."""
-        return nullcontext()
 
     def run(self, execution: Execution, body: Body) -> Outcome:
         """Run ``body`` in this thread."""
         return run_body(execution, body)
-
-    def stop(self) -> None:
-        """Do nothing."""

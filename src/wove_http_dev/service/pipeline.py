@@ -302,10 +302,10 @@ class Pipeline:
         run: Run,
         execution: Execution,
         body: Callable[[], Outcome],
-        room: Callable[[Execution], AbstractContextManager[object]] = nullcontext,
+        slot: Callable[[Execution], AbstractContextManager[object]] = nullcontext,
     ) -> Outcome:
-        """Wait until no gate holds the run and there is ``room``, call ``body`` in a thread of the
-        pool, and return its outcome."""
+        """Wait until no gate holds the run and its ``slot`` is free, call ``body`` in a thread of
+        the pool, and return its outcome."""
 
         def gated() -> Outcome:
             try:
@@ -313,7 +313,7 @@ class Pipeline:
             except BaseException as exc:
                 record_failure(self.journal, exc)  # otherwise it looks like the task's own error
                 raise
-            with room(execution):
+            with slot(execution):
                 if not execution.begin():
                     return CANCELLED
                 self.journal.change(run, "running")

@@ -50,9 +50,9 @@ class StageService(Protocol):
         run: Run,
         execution: Execution,
         body: Callable[[], Outcome],
-        room: Callable[[Execution], AbstractContextManager[object]] = nullcontext,
+        slot: Callable[[Execution], AbstractContextManager[object]] = nullcontext,
     ) -> Outcome:
-        """Wait until no gate holds the run and there is ``room``, run ``body``, and return its
+        """Wait until no gate holds the run and its ``slot`` is free, run ``body``, and return its
         outcome."""
 
 
@@ -128,11 +128,11 @@ class RunStage:
             return self._load_and_run(execution, command)
 
         if known is None:
-            return service.execute(self.run, execution, body, service.runner.room)
+            return service.execute(self.run, execution, body, service.runner.slot)
 
-        # A run that waits for the first of its key needs no room: it would take the first one's.
+        # A run that waits for the first of its key needs no slot: it would take the first one's.
         def first() -> Outcome:
-            with service.runner.room(execution):
+            with service.runner.slot(execution):
                 return CANCELLED if is_over() else body()
 
         def is_over() -> bool:
