@@ -19,6 +19,11 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # head and body are sent together
     timeout = 60  # seconds that a client may be silent
 
+    def handle_expect_100(self):
+        proceed = super().handle_expect_100()
+        self.wfile.flush()  # or "100 Continue" would wait in the buffer, and the client for it
+        return proceed
+
     def do_POST(self):
         size = self.headers.get("Content-Length", "")
         if not size.isdecimal() or int(size) > MAX_BODY:

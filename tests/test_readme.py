@@ -86,7 +86,7 @@ def unusable(words: list[str]) -> str | None:
     elif program == "pytest":
         own = {word.partition("=")[0] for word in words if word.startswith("--wove-http-")}
         return None if own <= flags() else f"pytest has no {own - flags()}"
-    elif program not in ("venv", "pip", "git", "cd"):
+    elif program not in ("venv", "pip", "git", "cd", ".", "export"):
         return f"unknown program {program}"
     return None
 
@@ -165,12 +165,12 @@ def test_pre_commit_runs_the_ruff_of_tox() -> None:
 
 def test_the_floors_are_what_tox_tests() -> None:
     """Each lower bound of a dependency, optional ones too, is the version that ``tox -e lowest``
-    installs, or ``tox -e dask-lowest``."""
+    installs, or ``tox -e dask-lowest`` or ``examples-lowest``."""
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     tox = (ROOT / "tox.ini").read_text(encoding="utf-8")
     lowest = "".join(
         tox.partition(f"\n[testenv:{name}]\n")[2].partition("\n[testenv")[0]
-        for name in ("lowest", "dask-lowest")
+        for name in ("lowest", "dask-lowest", "examples-lowest")
     )
     floors = project.partition("\ndependencies = [\n")[2].partition("\n]")[0]
     floors += project.partition("\n[project.optional-dependencies]\n")[2].partition("\n[")[0]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import inspect
+import os
 import re
+import shlex
+import sys
 import textwrap
 from pathlib import Path
 
 import pytest
 
+from tests.conformance.worker import references
 from wove_http_dev import conformance
 from wove_http_dev.cli.main import main
 from wove_http_dev.conformance.executor.suite import EXECUTOR_CASES
@@ -38,6 +43,30 @@ def test_every_option_is_explained(kind: str, capsys: pytest.CaptureFixture[str]
         main(["check", kind, "--help"])
     options = set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out)) - {"--help"}
     assert {option for option in options if option not in GUIDE} == set()
+
+
+def test_the_command_of_a_reference_worker_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command that starts and checks a reference worker works as it is printed, with ``python``
+    of the active environment; only its port is another one here."""
+    (shown,) = re.findall(r"\$ (python -m wove_http_dev check worker .*\n.*--cmd .*)", GUIDE)
+    _, _, _, *words = shlex.split(
+        shown.replace("\\\n", " ").replace("8080", str(references.free_port()))
+    )
+    monkeypatch.chdir(references.EXAMPLES.parent)
+    monkeypatch.setenv("WOVE_WORKER_SECRET", "a secret")
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    assert main([*words, "--run", "run.01"]) == 0
+
+
+def test_the_extra_has_what_the_examples_need() -> None:
+    """The extra ``examples`` names every package that a reference worker imports and that this
+    package does not need."""
+    extra = {
+        re.split(r"\W", line)[0]
+        for line in importlib.metadata.requires("wove-http-dev") or []
+        if re.search(r"""extra == ['"]examples['"]""", line)
+    }
+    assert extra == {module for needs in references.NEEDS.values() for module in needs}
 
 
 def test_named_cases_exist() -> None:
