@@ -72,13 +72,25 @@ def test_end_within_a_message(ends: Ends, data: bytes) -> None:
     assert ends[1].read() is None
 
 
+def header(text: bytes) -> bytes:
+    return struct.pack("!I", len(text)) + text
+
+
 @pytest.mark.parametrize(
-    "data", [struct.pack("!I", 1) + b"x", struct.pack("!I", HEADER_LIMIT + 1)], ids=["json", "long"]
+    "data",
+    [
+        header(b"x"),
+        struct.pack("!I", HEADER_LIMIT + 1),
+        header(b"[" * 5000),
+        header(b'["a", {}, [%d]]' % 10**18),
+        header(b'["a", {}, [%d]]' % 10**30),
+    ],
+    ids=["json", "long", "deep", "more than fits into memory", "more than there is"],
 )
 def test_no_message(ends: Ends, data: bytes) -> None:
     """What is no message is an error."""
     ends[2].sendall(data)
-    with pytest.raises(ValueError, match=r"Expecting value|a header of"):
+    with pytest.raises(ValueError, match=r"Expecting value|a header of|size or depth"):
         ends[1].read()
 
 

@@ -171,6 +171,35 @@ class TestEnds:
         message = error_of(run(runner, body))["message"]
         assert message == "the task's process wrote to its connection with the worker"
 
+    def test_closes_the_connection(self, runner: ProcessRunner) -> None:
+        """A body that closes every descriptor ends its process, whatever threads it leaves
+        there."""
+
+        def body() -> None:
+            threading.Thread(target=threading.Event().wait).start()
+            os.closerange(3, 100)
+
+        assert run(runner, body) == lost("the task ended its process with exit status 1")
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="macOS does not enforce RLIMIT_AS")
+    def test_no_memory_for_the_next(self) -> None:
+        """A body for which its process has no memory, because an earlier one has limited it, runs
+        in another one."""
+
+        def limits() -> None:
+            import resource
+
+            size = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGESIZE")
+            resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+        single = ProcessRunner(1)
+        single.start()
+        try:
+            run(single, limits)
+            assert result_of(run(single, lambda data: len(data), data=bytes(80_000_000))) == 8e7
+        finally:
+            single.stop()
+
 
 def lost(message: str, *, retryable: bool = False) -> Outcome:
     error = {"kind": "TaskProcessEnded", "message": message, "traceback": ""}
@@ -258,6 +287,35 @@ class TestOutput:
 
         run(runner, body)
         assert capsys.readouterr().out == "from a thread\n"
+
+    def test_forked(self, runner: ProcessRunner, capsys: pytest.CaptureFixture[str]) -> None:
+        """What a process prints that the body has forked comes not between the body's messages: it
+        goes to the descriptor."""
+
+        def body() -> bool:
+            print("begun, ", end="")
+            pid = os.fork()
+            if pid:
+                os.waitpid(pid, 0)
+            print("parent" if pid else "child")
+            return bool(pid)
+
+        assert result_of(run(runner, body)) is True
+        assert capsys.readouterr().out == "begun, parent\n"
+
+    def test_not_shown(self, single: ProcessRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+        """If it cannot be shown, the process is not used again: it would answer the next run what
+        this one expected."""
+
+        class Stream:
+            def write(self, text: str) -> None:
+                raise RuntimeError("no")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", Stream())
+            with pytest.raises(RuntimeError):
+                run(single, print)
+        assert result_of(run(single, bodies.add, a=1, b=2)) == 3
 
     def test_handler_of_an_earlier_task(
         self, runner: ProcessRunner, capsys: pytest.CaptureFixture[str]

@@ -84,6 +84,8 @@ class MessageSocket:
             return Message(kind, values, tuple(blobs))
         except OSError:
             return None
+        except (MemoryError, OverflowError, RecursionError) as exc:
+            raise ValueError(f"it has a size or depth that is none: {exc!r}") from exc
 
     def shutdown(self) -> None:
         """End the connection for both ends, and for every process that has a copy of this one."""

@@ -2,13 +2,14 @@
 where it travels with the result (:class:`Printed`), and shown by the service's process as if the
 body had written it there (:func:`show`).
 
-What code in C, or a process that the body starts, writes to a descriptor goes to the descriptor.
+What code in C, or a process that the body starts or forks, writes goes to the descriptor.
 """
 
 from __future__ import annotations
 
 import contextvars
 import io
+import os
 import sys
 import threading
 from collections import deque
@@ -91,19 +92,28 @@ def _append(pieces: Any, stream: str, data: bytes) -> int:
 
 class RemoteCapture:
     """The run whose body is running, for the streams and the log of this process. ``write`` gets
-    whole lines, and a part of one when the body has ended."""
+    whole lines, and a part of one when the body has ended. In a process that the body has forked
+    this takes nothing: that would write amid what this process writes to the connection, and
+    another thread's lock stays locked there."""
 
     def __init__(self, write: Write) -> None:
         self._write = write
+        self._process = os.getpid()
         self._lock = threading.RLock()
         self._parts: dict[str, bytes] = {}
 
+    @property
+    def forked(self) -> bool:
+        """Whether the calling code is in a process that the body has forked."""
+        return os.getpid() != self._process
+
     def write(self, data: bytes) -> None:
         """Take a log record that no handler has written to a stream."""
-        self._write(LOG, data)
+        if not self.forked:
+            self._write(LOG, data)
 
     def write_to(self, stream: str, data: bytes) -> None:
-        """Take what was written to ``stream``."""
+        """Take what was written to ``stream``. Not to be called if :attr:`forked`."""
         with self._lock:
             data = self._parts.pop(stream, b"") + data
             end = len(data) if len(data) > PIECE else data.rfind(b"\n") + 1
@@ -114,6 +124,8 @@ class RemoteCapture:
 
     def end(self) -> None:
         """Write the parts of lines."""
+        if self.forked:
+            return
         with self._lock:
             parts, self._parts = self._parts, {}
             for stream, data in parts.items():
@@ -167,7 +179,7 @@ class _Stream(io.TextIOBase):
     def write_bytes(self, data: bytes) -> None:
         run = current_run()
         capture = run if isinstance(run, RemoteCapture) else self._any_thread
-        if capture is not None:
+        if capture is not None and not capture.forked:
             log_noted()
             capture.write_to(self._name, data)
         elif self._original is not None:

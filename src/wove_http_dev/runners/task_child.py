@@ -48,8 +48,11 @@ class _Service:
         """Read what the service sends, in a thread of its own: so the end of the service is
         noticed while a body runs. Then the body is killed, with the processes that it has
         started."""
-        while (message := self._connection.read()) is not None:
-            self._bodies.put(message)
+        try:
+            while (message := self._connection.read()) is not None:
+                self._bodies.put(message)
+        except BaseException as exc:  # no memory: an earlier task has set a limit, or leaked
+            _give_up(f"could not read what the worker sent: {exc!r}")
         with self._lock:
             self._closed = True
             if self._running:
@@ -131,14 +134,26 @@ def main(descriptor: int) -> None:
     os.set_inheritable(life, False)
     end_with(life)
     del sys.argv[1:]
-    with suppress(OSError):  # the service has ended
+    try:
         connection.send(Message("ready"))
         _Service(connection, hello.blobs[0]).run_bodies()
         connection.close()
-    _end_without(life)
+    except ConnectionError:
+        pass  # the service has ended
+    except OSError as exc:  # at once: the service waits for the end, not for threads of the task
+        _give_up(f"cannot answer the worker, because a task has closed the connection: {exc}")
+    with suppress(OSError):  # a task has closed it
+        _end_without(life)
     timer = threading.Timer(EXIT_GRACE, _exit)
     timer.daemon = True
     timer.start()
+
+
+def _give_up(reason: str) -> NoReturn:
+    """End the process, as the worker has to start another one."""
+    with suppress(OSError):
+        os.write(2, f"wove-http-dev: process {os.getpid()} for tasks {reason}\n".encode())
+    os._exit(1)
 
 
 def _exit() -> NoReturn:

@@ -173,6 +173,9 @@ class TaskProcess:
             end = _ended("the task's process wrote to its connection with the worker")
             self._kill()
             self._exited.wait()
+        except BaseException:
+            self._kill()  # the next task would get what this one still answers
+            raise
         finally:
             execution.where = ""
         if execution.cancel_requested:
