@@ -44,6 +44,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
     found = Session()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(directory)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # see ``interruptible``
         patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("tmp")))
         arguments = ["--no-page", "--state-dir", "state", "--app-dir", "jobs"]
         with serving(*arguments, "--runner", "dask", "--workers", "1") as served:
