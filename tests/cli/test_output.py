@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import logging
 import os
@@ -13,13 +12,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
 from tests.forked import status_in_a_fork
 from wove_http_dev.cli import output
-from wove_http_dev.cli.output import LineStream, _Bytes, kept_apart, lines_by_thread
+from wove_http_dev.cli.output import LineStream, kept_apart, lines_by_thread
 from wove_http_dev.runs.capture import Capture, capturing_context
 
 
@@ -387,14 +385,3 @@ def test_logging_is_restored() -> None:
     with lines_by_thread():
         assert logging.Logger.callHandlers is not before
     assert logging.Logger.callHandlers is before
-
-
-@pytest.mark.parametrize("kind", [LineStream, _Bytes])
-def test_stream_that_is_collected(monkeypatch: pytest.MonkeyPatch, kind: Any) -> None:
-    """A stream is not flushed when it is collected, which may be after ``__init__`` was
-    interrupted, and during any call."""
-    flushed: list[object] = []
-    monkeypatch.setattr(kind, "flush", lambda self: flushed.append(None))
-    kind.__new__(kind)
-    gc.collect()
-    assert flushed == []

@@ -22,6 +22,7 @@ from typing import Any, TextIO
 
 from wove_http_dev.client.restore import restored_by
 from wove_http_dev.runs.capture import LogHook, current_run, note
+from wove_http_dev.runs.replaced_stream import ReplacedStream
 
 LIMIT = 1_000_000
 """Bytes that may wait for the reader, of tasks and as many of the log; what comes then is dropped,
@@ -192,21 +193,18 @@ class _Writer:
         )
 
 
-class LineStream(io.TextIOBase):
+class LineStream(ReplacedStream):
     """A text stream in place of ``stream`` that gives ``writer`` whole lines, and a part of one
     only when it is flushed, or its thread has ended."""
 
     def __init__(self, stream: TextIO, writer: _Writer) -> None:
+        super().__init__(stream)
         self._stream = stream
         self._writer = writer
         self._line_encoding = self.encoding
         """That of the log, which a task cannot change (``sys.stdout.reconfigure()``)."""
         self._parts: dict[threading.Thread, tuple[object, bytes]] = {}
         """The run, and the part of a line, that each thread has written."""
-        self.buffer = _Bytes(self)
-
-    def __del__(self) -> None:
-        """Close nothing, as the base class would: :meth:`end` writes what is left."""
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -218,31 +216,14 @@ class LineStream(io.TextIOBase):
         """How the original stream handles characters that it cannot encode."""
         return self._stream.errors
 
-    def fileno(self) -> int:
-        """The descriptor, for a process to be started."""
-        return self._stream.fileno()
-
-    def __getattr__(self, name: str) -> Any:
-        # ``name``, ``mode`` and others that programs ask standard output for.
-        return getattr(self._stream, name)
-
     def isatty(self) -> bool:
         """Whether the output is a terminal."""
         return self._stream.isatty()
-
-    def writable(self) -> bool:
-        """Return true."""
-        return True
 
     def reconfigure(self, **settings: Any) -> None:
         """Change the original stream, whose encoding is used."""
         if isinstance(self._stream, io.TextIOWrapper):
             self._stream.reconfigure(**settings)
-
-    def write(self, text: str) -> int:
-        """Write ``text``: its whole lines at once, the rest with the end of its line."""
-        self.write_bytes(text.encode(self.encoding, self.errors or "strict"))
-        return len(text)
 
     def write_line(self, text: str) -> None:
         """Write ``text`` and the end of its line, as a line of its own even if this thread has
@@ -251,7 +232,7 @@ class LineStream(io.TextIOBase):
         self._writer.put(self, f"{text}\n".encode(self._line_encoding, "backslashreplace"))
 
     def write_bytes(self, data: bytes) -> None:
-        """Like :meth:`write`, for encoded text."""
+        """Write the whole lines in ``data`` at once, the rest with the end of its line."""
         note(data, self.encoding, self.flush)
         run = current_run()
         thread = threading.current_thread()
@@ -292,30 +273,6 @@ class LineStream(io.TextIOBase):
         """Use ``describe`` to make the line that says how many lines were dropped. It must return
         ASCII."""
         self._writer.describe_dropped = describe
-
-
-class _Bytes(io.BufferedIOBase):
-    """The ``buffer`` of a :class:`LineStream`."""
-
-    def __init__(self, stream: LineStream) -> None:
-        self._text = stream
-
-    def __del__(self) -> None:
-        """As :meth:`LineStream.__del__`."""
-
-    def fileno(self) -> int:
-        return self._text.fileno()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        content = bytes(data)
-        self._text.write_bytes(content)
-        return len(content)
-
-    def flush(self) -> None:
-        self._text.flush()
 
 
 @contextmanager

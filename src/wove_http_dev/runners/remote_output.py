@@ -8,7 +8,6 @@ What code in C, or a process that the body starts or forks, writes goes to the d
 from __future__ import annotations
 
 import contextvars
-import io
 import os
 import sys
 import threading
@@ -20,6 +19,7 @@ from typing import Any, NamedTuple, TextIO
 
 from wove_http_dev.runs.capture import KEPT, LogHook, capturing_context, current_run, log_noted
 from wove_http_dev.runs.display import RunDisplay
+from wove_http_dev.runs.replaced_stream import ReplacedStream
 
 PIECE = 8192
 """Bytes without a line break that are kept back until their line ends."""
@@ -132,21 +132,13 @@ class RemoteCapture:
                 self._write(stream, data)
 
 
-class _Stream(io.TextIOBase):
-    """Takes the place of ``original``, which is ``sys.stdout`` or ``sys.stderr``: what a body
-    writes goes to its run, everything else to ``original``."""
+class _Stream(ReplacedStream):
+    """Gives the body's run what the body writes, and ``original`` everything else."""
 
     def __init__(self, name: str, original: TextIO | None, any_thread: RemoteCapture | None):
+        super().__init__(original)
         self._name = name
-        self._original = original
         self._any_thread = any_thread
-        self.buffer = _Bytes(self)
-
-    def __del__(self) -> None:
-        """Close nothing, as the base class would."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.__dict__["_original"], name)
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -156,25 +148,11 @@ class _Stream(io.TextIOBase):
     def errors(self) -> str:  # type: ignore[override]
         return "backslashreplace"
 
-    def fileno(self) -> int:
-        if self._original is None:
-            raise io.UnsupportedOperation("fileno")
-        return self._original.fileno()
-
     def isatty(self) -> bool:
         return False
 
-    def writable(self) -> bool:
-        return True
-
     def reconfigure(self, **_: Any) -> None:
         """Do nothing: the run gets UTF-8 whatever the body asks for."""
-
-    def write(self, text: str) -> int:
-        if not isinstance(text, str):
-            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        self.write_bytes(text.encode("utf-8", "backslashreplace"))
-        return len(text)
 
     def write_bytes(self, data: bytes) -> None:
         run = current_run()
@@ -188,30 +166,6 @@ class _Stream(io.TextIOBase):
     def flush(self) -> None:
         if self._original is not None:
             self._original.flush()
-
-
-class _Bytes(io.BufferedIOBase):
-    """The ``buffer`` of a :class:`_Stream`."""
-
-    def __init__(self, stream: _Stream) -> None:
-        self._text = stream
-
-    def __del__(self) -> None:
-        """As :meth:`_Stream.__del__`."""
-
-    def fileno(self) -> int:
-        return self._text.fileno()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        content = bytes(data)
-        self._text.write_bytes(content)
-        return len(content)
-
-    def flush(self) -> None:
-        self._text.flush()
 
 
 class _Replaced:
