@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import COMMAND, EXEC_CONFIG, ON_MACOS, PATIENCE, WEAVE, run, run_here
+from tests.cli.served import write_jobs
 from wove_http_dev import HttpWorker
 from wove_http_dev.cli.name_proxy import PROXY_VARIABLES
 from wove_http_dev.client.definition import CA_VARIABLES
@@ -86,6 +87,18 @@ def test_exec_with_processes() -> None:
     done = run("exec", *words, "--", sys.executable, "-W", "default", "-c", script)
     assert "the command failed; what its worker has seen:" in done.stderr
     assert "TaskProcessEnded: the task ended its process with exit status 3" in done.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("--app-dir", "worker")], ids=["default", "app-dir"])
+def test_exec_app_dir(words: tuple[str, ...], tmp_path: Path) -> None:
+    """Tasks sent by name are imported from the working directory, or from ``--app-dir``."""
+    directory = tmp_path.joinpath(*words[1:])
+    write_jobs(directory, "a result")
+    weave = WEAVE.format(config=EXEC_CONFIG).replace("return 42", "return jobs.answer()")
+    script = f"import sys; sys.path.append({str(directory)!r}); import jobs\n{weave}"
+    # In another process than this one, which would keep the module.
+    runner = ("--runner", "processes", "--workers", "1")
+    assert run_here("exec", *runner, *words, "--", sys.executable, "-c", script).returncode == 0
 
 
 def test_exec_on_macos() -> None:

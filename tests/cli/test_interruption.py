@@ -57,7 +57,7 @@ def test_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def serve() -> None:
         status = serve_module.serve(
-            {**words}, app_dir=tmp_path, state_dir=str(tmp_path / "kept"), reload=True
+            {**words}, app_dir=str(tmp_path), state_dir=str(tmp_path / "kept"), reload=True
         )
         assert status == 0
 

@@ -190,7 +190,7 @@ def test_without_app_dir(module_of_the_test: Any, shared: HttpWorker) -> None:
         weave_one(module_of_the_test.task)
     assert caught.value.payload["message"] == (
         "the callable could not be loaded on the worker: ModuleNotFoundError: No module named"
-        f" {name!r} (cloudpickle sends what an importable module defines by name only, so the"
-        " worker must be able to import it too: give an isolated worker the module's directory"
-        " with app_dir=, and serve with --app-dir)"
+        f" {name!r} (what a module defines is sent by name only, so the worker must import it:"
+        " give the module's directory to serve and exec with --app-dir, to an isolated worker with"
+        " app_dir=)"
     )

@@ -218,7 +218,7 @@ class TestWorkerErrors:
     def test_import_is_explained(self) -> None:
         """The message explains a module that is missing here."""
         outcome = run_body(Execution("b"), Body(b"cno_such_module\nf\n.", dumps({})))
-        assert "must be able to import it too" in error_of(outcome)["message"]
+        assert "so the worker must import it" in error_of(outcome)["message"]
 
     def test_missing_argument(self) -> None:
         """The error of a call with the wrong arguments has the task as its source."""

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from wove_http_dev.cli.arguments import described
-from wove_http_dev.cli.user_code import end_despite_threads, importable
+from wove_http_dev.cli.user_code import application_directory, end_despite_threads, importable
 from wove_http_dev.client.restore import restored_by
 from wove_http_dev.errors import UsageError
 from wove_http_dev.printable import printable
@@ -94,11 +94,9 @@ def _examine(namespace: argparse.Namespace) -> int:
     from wove_http_dev.explain.doctor import examine, examine_process, remote_environments
     from wove_http_dev.explain.task_calls import application_files, task_calls
 
-    directory = Path(namespace.app_dir)
-    if not directory.is_dir():
-        raise UsageError(f"--app-dir {directory} is not a directory")
+    directory = application_directory(namespace.app_dir)
     before = set(sys.modules)
-    with importable(str(directory.resolve())):
+    with importable(str(directory)):
         module = _configure(namespace.module)
     from wove.runtime import runtime
 

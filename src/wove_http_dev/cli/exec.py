@@ -14,7 +14,7 @@ from wove_http_dev.cli.output import lines_by_thread
 from wove_http_dev.cli.serve_log import still_open
 from wove_http_dev.cli.signals import handled
 from wove_http_dev.cli.streams import complain
-from wove_http_dev.cli.user_code import stuck_runs_ignored
+from wove_http_dev.cli.user_code import application_directory, importable, stuck_runs_ignored
 from wove_http_dev.client.definition import URL_VARIABLE
 from wove_http_dev.errors import UsageError
 from wove_http_dev.hosts import Host
@@ -30,11 +30,11 @@ NOTHING_ARRIVED = (
 
 
 def run_command(
-    words: dict[str, Any], command: Sequence[str], impersonate: str | None = None
+    words: dict[str, Any], command: Sequence[str], *, app_dir: str, impersonate: str | None = None
 ) -> int:
     """Run ``command`` while a worker with the options ``words`` is running. Returns the command's
     exit status, or 128 plus the number of the signal that ended it. If it is not 0, the worker's
-    report is written to stderr.
+    report is written to stderr. Meanwhile ``app_dir`` is on the import path.
 
     Https requests of the command for the URL ``impersonate`` reach the worker. SIGTERM and SIGHUP
     are passed on to the command, unless they are ignored (``nohup``). Raises :class:`UsageError`
@@ -45,6 +45,7 @@ def run_command(
         raise UsageError("exec needs a command: wove-http-dev exec -- CMD [ARG ...]")
     if impersonate is not None:
         words = _impersonating(words, impersonate)
+    application = application_directory(app_dir)
     processes: list[subprocess.Popen[bytes]] = []
     received: list[int] = []
 
@@ -59,6 +60,7 @@ def run_command(
     with (
         lines_by_thread(),
         stuck_runs_ignored(),
+        importable(str(application)),
         handled(pass_on, signal.SIGTERM, signal.SIGHUP),
         HttpWorker(**words) as worker,
         ExitStack() as stack,

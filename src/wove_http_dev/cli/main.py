@@ -137,13 +137,7 @@ def _add_serve(commands: Any) -> None:
         ),
     )
     add_options(serve, port=SERVE_PORT)
-    serve.add_argument(
-        "--app-dir",
-        metavar="DIR",
-        default=".",
-        help="directory from which tasks sent by name are imported (default: the working"
-        " directory)",
-    )
+    _add_app_dir(serve)
     serve.add_argument(
         "--reload", action="store_true", help="import modules of --app-dir again when they change"
     )
@@ -176,6 +170,16 @@ def _add_serve(commands: Any) -> None:
     serve.set_defaults(run=_serve)
 
 
+def _add_app_dir(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--app-dir",
+        metavar="DIR",
+        default=".",
+        help="directory from which tasks sent by name are imported (default: the working"
+        " directory)",
+    )
+
+
 def _add_exec(commands: Any) -> None:
     execute = commands.add_parser(
         "exec",
@@ -192,6 +196,7 @@ def _add_exec(commands: Any) -> None:
         ),
     )
     add_options(execute, port=0, client=False)
+    _add_app_dir(execute)
     execute.add_argument(
         "--impersonate",
         metavar="URL",
@@ -255,7 +260,7 @@ def _serve(namespace: argparse.Namespace) -> int:
         raise UsageError("--page-port does not go with --no-page")
     return serve(
         given_options(namespace),
-        app_dir=Path(namespace.app_dir),
+        app_dir=namespace.app_dir,
         state_dir=namespace.state_dir,
         reload=namespace.reload,
         log=namespace.log,
@@ -268,7 +273,12 @@ def _serve(namespace: argparse.Namespace) -> int:
 def _exec(namespace: argparse.Namespace) -> int:
     from wove_http_dev.cli.exec import run_command
 
-    return run_command(given_options(namespace), namespace.command_line, namespace.impersonate)
+    return run_command(
+        given_options(namespace),
+        namespace.command_line,
+        app_dir=namespace.app_dir,
+        impersonate=namespace.impersonate,
+    )
 
 
 def _faults(namespace: argparse.Namespace) -> int:

@@ -23,7 +23,12 @@ from wove_http_dev.cli.serve_log import ServeLog, still_open
 from wove_http_dev.cli.signals import stop_signals
 from wove_http_dev.cli.state_directory import StateDirectory
 from wove_http_dev.cli.streams import complain, wants_color
-from wove_http_dev.cli.user_code import end_despite_threads, importable, stuck_runs_ignored
+from wove_http_dev.cli.user_code import (
+    application_directory,
+    end_despite_threads,
+    importable,
+    stuck_runs_ignored,
+)
 from wove_http_dev.errors import UsageError
 from wove_http_dev.inspector.connect import Instructions, instructions
 from wove_http_dev.inspector.control import Control
@@ -41,7 +46,7 @@ from wove_http_dev.worker import HttpWorker
 def serve(
     words: dict[str, Any],
     *,
-    app_dir: Path,
+    app_dir: str,
     state_dir: str | None,
     reload: bool,
     log: str = "text",
@@ -59,7 +64,7 @@ def serve(
     option, that cannot be used.
     """
     require_posix("serve")
-    application = _application(app_dir)
+    application = application_directory(app_dir)
     if reload:
         _check_reload(words)
     if ready is not None:
@@ -103,12 +108,6 @@ def _keep_json_apart(out: LineStream, stack: ExitStack) -> None:
     out.describe_dropped(
         lambda count: json_line({"time": time.time(), "event": "dropped", "lines": count})
     )
-
-
-def _application(app_dir: Path) -> Path:
-    if not app_dir.is_dir():
-        raise UsageError(f"--app-dir {app_dir} is not a directory")
-    return app_dir.resolve()
 
 
 def _state(state_dir: str | None) -> StateDirectory:

@@ -10,13 +10,22 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from wove_http_dev.cli.streams import discard_unwritable
 from wove_http_dev.client.restore import restored_by
-from wove_http_dev.errors import StuckRunWarning
+from wove_http_dev.errors import StuckRunWarning, UsageError
 
 LAST_RESORT = 3.0
 """Seconds after which the process is forced to exit if threads of the user's code still run."""
+
+
+def application_directory(app_dir: str) -> Path:
+    """Return the directory that ``--app-dir`` names, absolute. Raises :class:`UsageError` if it is
+    none."""
+    if not Path(app_dir).is_dir():
+        raise UsageError(f"--app-dir {app_dir} is not a directory")
+    return Path(app_dir).resolve()
 
 
 @contextmanager

@@ -135,8 +135,8 @@ def _unloadable(what: str, exc: BaseException) -> Outcome:
     )
     if isinstance(exc, (ImportError, AttributeError)):
         message += (
-            " (cloudpickle sends what an importable module defines by name only, so the worker must"
-            " be able to import it too: give an isolated worker the module's directory with"
-            " app_dir=, and serve with --app-dir)"
+            " (what a module defines is sent by name only, so the worker must import it: give the"
+            " module's directory to serve and exec with --app-dir, to an isolated worker with"
+            " app_dir=)"
         )
     return error_outcome(exc, source="worker", message=message)
