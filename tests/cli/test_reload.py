@@ -16,7 +16,7 @@ from types import ModuleType
 import pytest
 
 from wove_http_dev.cli import reload
-from wove_http_dev.cli.reload import Changes, ChangesThere, Reloader
+from wove_http_dev.cli.reload import Changes, ChangesInProcess, Reloader
 
 APP, HELPER, PACKAGE = "wove_reload_app", "wove_reload_helper", "wove_reload_package"
 
@@ -279,7 +279,7 @@ class TestChangesThere:
 
     def found(self, application: Application) -> Changes:
         """What it returns, sent as to another process."""
-        sent: ChangesThere = pickle.loads(pickle.dumps(ChangesThere(application.root)))
+        sent: ChangesInProcess = pickle.loads(pickle.dumps(ChangesInProcess(application.root)))
         return sent()
 
     def test_change(self, application: Application) -> None:

@@ -14,8 +14,8 @@ from wove_http_dev.runners.process_messages import (
     HEADER_LIMIT,
     Message,
     MessageSocket,
+    outcome_from_message,
     outcome_message,
-    outcome_of,
 )
 from wove_http_dev.runs.outcome import Outcome
 
@@ -50,7 +50,7 @@ def test_message(ends: Ends, message: Message) -> None:
 )
 def test_outcome(outcome: Outcome) -> None:
     """An outcome is what it was."""
-    assert outcome_of(outcome_message(outcome)) == outcome
+    assert outcome_from_message(outcome_message(outcome)) == outcome
 
 
 def test_order(ends: Ends) -> None:

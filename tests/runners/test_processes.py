@@ -130,7 +130,7 @@ class TestNewProcesses:
 
     def test_recycled(self, make: Make) -> None:
         """After so many bodies, a new process takes its place."""
-        runner = make(1, tasks=2)
+        runner = make(1, bodies_per_process=2)
         pids = [result_of(run(runner, processes.pid)) for _ in range(4)]
         assert [pids.count(each) for each in dict.fromkeys(pids)] == [2, 2]
 
@@ -213,7 +213,7 @@ class TestChanged:
     def watching(self, file: Path) -> Iterator[ProcessRunner]:
         """A runner with two processes that look at the file; both have run a body."""
         runner = ProcessRunner(2)
-        runner.changed = processes.DiffersFromBefore(file)
+        runner.find_changes = processes.DiffersFromBefore(file)
         runner.start()
         begun = [file.with_name(f"running-{number}") for number in range(2)]
         running = [Running(runner, processes.until_removed, each).begun() for each in begun]
@@ -245,7 +245,7 @@ class TestChanged:
     def test_report(self, watching: ProcessRunner, file: Path) -> None:
         """What the process has found is reported."""
         reported: list[dict[str, str]] = []
-        watching.on_changed = reported.append
+        watching.on_changes = reported.append
         file.write_text("2")
         run(watching, processes.pid)
         run(watching, processes.pid)

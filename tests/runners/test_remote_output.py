@@ -13,10 +13,10 @@ from wove_http_dev.cli.output import lines_by_thread
 from wove_http_dev.runners.remote_output import (
     PIECE,
     BoundedOutput,
-    Printed,
+    OutputPiece,
+    PrintedOutput,
     RemoteCapture,
-    Written,
-    show,
+    show_output,
     show_pieces,
     streams_replaced,
 )
@@ -33,7 +33,7 @@ class TestBounded:
         output = BoundedOutput()
         for stream, data in (("stdout", b"a"), ("stdout", b"b"), ("stderr", b"c")):
             output.write(stream, data)
-        assert output.printed.first == (Written("stdout", b"ab"), Written("stderr", b"c"))
+        assert output.printed.first == (OutputPiece("stdout", b"ab"), OutputPiece("stderr", b"c"))
 
     def test_bounded(self) -> None:
         """Endless output does not need endless memory."""
@@ -61,42 +61,42 @@ class TestStreams:
 
     def test_taken(self, output: BoundedOutput) -> None:
         """What code in the context prints is taken."""
-        with streams_replaced(RemoteCapture(output.write), alone=False) as context:
+        with streams_replaced(RemoteCapture(output.write), only_body=False) as context:
             context.run(print, "a")
-        assert output.printed.first == (Written("stdout", b"a\n"),)
+        assert output.printed.first == (OutputPiece("stdout", b"a\n"),)
 
     def test_bytes(self, output: BoundedOutput) -> None:
         """What is written to the buffer is taken as well."""
-        with streams_replaced(RemoteCapture(output.write), alone=False) as context:
+        with streams_replaced(RemoteCapture(output.write), only_body=False) as context:
             context.run(lambda: sys.stderr.buffer.write(b"\xffb\n"))
-        assert output.printed.first == (Written("stderr", b"\xffb\n"),)
+        assert output.printed.first == (OutputPiece("stderr", b"\xffb\n"),)
 
     def test_part_of_a_line(self, output: BoundedOutput) -> None:
         """A line that did not end is taken when the body has ended."""
-        with streams_replaced(RemoteCapture(output.write), alone=False) as context:
+        with streams_replaced(RemoteCapture(output.write), only_body=False) as context:
             context.run(print, "a", end="")
-        assert output.printed.first == (Written("stdout", b"a"),)
+        assert output.printed.first == (OutputPiece("stdout", b"a"),)
 
     def test_others(self, output: BoundedOutput, capsys: pytest.CaptureFixture[str]) -> None:
         """What other code prints goes where it went."""
-        with streams_replaced(RemoteCapture(output.write), alone=False):
+        with streams_replaced(RemoteCapture(output.write), only_body=False):
             print("other")
         assert capsys.readouterr().out == "other\n"
 
     def test_alone(self, output: BoundedOutput) -> None:
         """Where no other body runs, what its threads print is taken too."""
-        with streams_replaced(RemoteCapture(output.write), alone=True) as context:
+        with streams_replaced(RemoteCapture(output.write), only_body=True) as context:
             thread = threading.Thread(target=print, args=["from a thread"])
             context.run(thread.start)
             thread.join()
-        assert output.printed.first == (Written("stdout", b"from a thread\n"),)
+        assert output.printed.first == (OutputPiece("stdout", b"from a thread\n"),)
 
     def test_two_bodies(self, output: BoundedOutput) -> None:
         """Of two bodies at the same time, each has what it printed."""
         other = BoundedOutput()
         with (
-            streams_replaced(RemoteCapture(output.write), alone=False) as first,
-            streams_replaced(RemoteCapture(other.write), alone=False) as second,
+            streams_replaced(RemoteCapture(output.write), only_body=False) as first,
+            streams_replaced(RemoteCapture(other.write), only_body=False) as second,
         ):
             first.run(print, 1)
             second.run(print, 2)
@@ -105,8 +105,8 @@ class TestStreams:
     def test_restored(self, output: BoundedOutput) -> None:
         """The streams are restored by the last of the bodies."""
         before = (sys.stdout, sys.stderr)
-        with streams_replaced(RemoteCapture(output.write), alone=False):
-            with streams_replaced(RemoteCapture(output.write), alone=False):
+        with streams_replaced(RemoteCapture(output.write), only_body=False):
+            with streams_replaced(RemoteCapture(output.write), only_body=False):
                 pass
             assert sys.stdout is not before[0]
         assert (sys.stdout, sys.stderr) == before
@@ -114,9 +114,9 @@ class TestStreams:
     def test_no_stream(self, output: BoundedOutput, monkeypatch: pytest.MonkeyPatch) -> None:
         """A process without a standard output prints nothing, and does not fail."""
         monkeypatch.setattr(sys, "stdout", None)
-        with streams_replaced(RemoteCapture(output.write), alone=False):
+        with streams_replaced(RemoteCapture(output.write), only_body=False):
             print("nowhere", flush=True)
-        assert output.printed == Printed()
+        assert output.printed == PrintedOutput()
 
     def test_log_is_taken_once(self, output: BoundedOutput) -> None:
         """A record that a handler writes to stderr is not taken twice."""
@@ -127,9 +127,9 @@ class TestStreams:
             logger.addHandler(logging.StreamHandler())
             logger.warning("once")
 
-        with streams_replaced(RemoteCapture(output.write), alone=False) as context:
+        with streams_replaced(RemoteCapture(output.write), only_body=False) as context:
             context.run(log)
-        assert output.printed.first == (Written("stderr", b"once\n"),)
+        assert output.printed.first == (OutputPiece("stderr", b"once\n"),)
 
 
 class TestShow:
@@ -142,22 +142,22 @@ class TestShow:
         run = make_run()
         display = RunDisplay(run, journal)
         with lines_by_thread():
-            show(display, Printed((Written("stdout", "ä\n".encode()),)))
+            show_output(display, PrintedOutput((OutputPiece("stdout", "ä\n".encode()),)))
         assert run.output == "ä\n"
         assert terminal.buffer.getvalue() == "ä\n".encode()
 
     def test_left_out(self, journal: Journal) -> None:
         """The run's text says how many characters were left out."""
         run = make_run()
-        first, last = (Written("log", letter * KEPT) for letter in (b"a", b"z"))
-        show(RunDisplay(run, journal), Printed((first,), 1000, (last,)))
+        first, last = (OutputPiece("log", letter * KEPT) for letter in (b"a", b"z"))
+        show_output(RunDisplay(run, journal), PrintedOutput((first,), 1000, (last,)))
         assert "[… 9,192 characters left out …]" in run.output
 
     def test_encoding(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A character that the stream cannot write is escaped."""
         stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
         monkeypatch.setattr(sys, "stdout", stream)
-        show_pieces(None, [Written("stdout", "ä".encode())])
+        show_pieces(None, [OutputPiece("stdout", "ä".encode())])
         stream.flush()
         assert stream.buffer.getvalue() == b"\\xe4"
 
@@ -167,4 +167,4 @@ class TestShow:
         closed.close()
         for stream in (closed, None):
             monkeypatch.setattr(sys, "stdout", stream)
-            show_pieces(None, [Written("stdout", b"a")])
+            show_pieces(None, [OutputPiece("stdout", b"a")])

@@ -6,7 +6,7 @@ compared, not time stamps: two edits may share one, and Python then takes the fi
 for the second's.
 
 Where bodies run in other processes, each of these compares the modules that it has imported
-(:class:`ChangesThere`), and new processes take the place of all of them.
+(:class:`ChangesInProcess`), and new processes take the place of all of them.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Reloader:
         return path.startswith(self._root) and not _is_installed(name, path)
 
 
-class ChangesThere:
+class ChangesInProcess:
     """Called in another process before each body that is loaded there: returns which files of the
     modules below ``root`` have changed since their import in that process. Can be pickled."""
 

@@ -17,7 +17,7 @@ from wove_http_dev.cli.arguments import PAGE_PORT
 from wove_http_dev.cli.log_lines import Entry, TextLines, json_line
 from wove_http_dev.cli.output import LineStream, kept_apart, lines_by_thread
 from wove_http_dev.cli.ready_file import check_ready_file, ready_file
-from wove_http_dev.cli.reload import ChangesThere, Reloader
+from wove_http_dev.cli.reload import ChangesInProcess, Reloader
 from wove_http_dev.cli.running import announced, ready_fields, secret_file
 from wove_http_dev.cli.serve_log import ServeLog, still_open
 from wove_http_dev.cli.signals import stop_signals
@@ -85,8 +85,8 @@ def serve(
             stack.enter_context(reloader.installed())
         worker, entries = _logged_worker(words, ca, _writer(out, log), reloader)
         if reload and isinstance(worker._runner, ProcessRunner):
-            worker._runner.changed = ChangesThere(application)
-            worker._runner.on_changed = entries.reloaded
+            worker._runner.find_changes = ChangesInProcess(application)
+            worker._runner.on_changes = entries.reloaded
         _run(worker, entries, state, reserved=reserved, log=log, ready=ready)
     end_despite_threads(0)
     return 0

@@ -111,7 +111,7 @@ def outcome_message(outcome: Outcome) -> Message:
     return Message("ended", values, (outcome.result_pickle, outcome.exception_pickle))
 
 
-def outcome_of(message: Message) -> Outcome:
+def outcome_from_message(message: Message) -> Outcome:
     """Return the outcome in ``message``. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for
     a message that has none."""
     result, exception = message.blobs

@@ -19,13 +19,13 @@ from typing import Any
 
 from wove_http_dev.errors import CannotServeError, NotRunningError
 from wove_http_dev.platforms import cores
-from wove_http_dev.runners.task_process import Changed, TaskProcess
+from wove_http_dev.runners.task_process import FindChanges, TaskProcess
 from wove_http_dev.runs.body import Body
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.runner import Runner
 
-TASKS = 1000
+BODIES_PER_PROCESS = 1000
 """Bodies that a process runs before a new one takes its place: if each loses a megabyte, as tasks
 with C extensions do, that is a gigabyte. A start takes 0.3 s, which is 0.3 ms for each task."""
 END_GRACE = 1.0
@@ -39,22 +39,24 @@ class ProcessRunner(Runner):
     """Runs up to ``workers`` bodies at a time, each in a process that runs nothing else then; the
     others wait. A cancel kills the process, and another one takes its place.
 
-    ``workers`` is by default the number of cores that this process may use. ``tasks`` is how many
-    bodies a process runs.
+    ``workers`` is by default the number of cores that this process may use. A process is replaced
+    after ``bodies_per_process`` bodies.
     """
 
     kills = True
 
-    def __init__(self, workers: int | None = None, *, tasks: int = TASKS) -> None:
+    def __init__(
+        self, workers: int | None = None, *, bodies_per_process: int = BODIES_PER_PROCESS
+    ) -> None:
         self.workers = cores() if workers is None else workers
         self.place = f"{self.workers} process{'es' if self.workers > 1 else ''}"
-        self.changed: Changed | None = None
+        self.find_changes: FindChanges | None = None
         """Called in a process before each body, with the import path of the service. If it returns
         anything, that and every other process are replaced, and the body runs in a new one. Can be
         pickled; set before :meth:`start`."""
-        self.on_changed: Callable[[dict[str, Any]], object] = lambda changes: None
-        """Called with what :attr:`changed` returned in a process."""
-        self._tasks = tasks
+        self.on_changes: Callable[[dict[str, Any]], object] = lambda changes: None
+        """Called with what :attr:`find_changes` returned in a process."""
+        self._bodies_per_process = bodies_per_process
         self._lock = threading.Lock()
         self._running = False
         self._parent = 0
@@ -136,7 +138,7 @@ class ProcessRunner(Runner):
             found_first = process.generation == self._generation
         if found_first:
             self.recycle()
-        self.on_changed(process.changes)
+        self.on_changes(process.changes)
 
     def recycle(self) -> None:
         """Let each body that begins from now on run in a process that was started after this
@@ -180,7 +182,7 @@ class ProcessRunner(Runner):
             if (
                 self._running
                 and process.usable
-                and process.tasks < self._tasks
+                and process.bodies_run < self._bodies_per_process
                 and process.generation == self._generation
             ):
                 self._idle.append(process)
@@ -202,7 +204,7 @@ class ProcessRunner(Runner):
         with self._lock:
             if not self._running:
                 raise NotRunningError("the worker is not running")
-            process = TaskProcess(self._generation, self._exited, self.changed)
+            process = TaskProcess(self._generation, self._exited, self.find_changes)
             self._processes.add(process)
         try:
             process.start()

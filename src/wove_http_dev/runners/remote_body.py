@@ -16,9 +16,9 @@ from typing import Any, Protocol
 from wove_http_dev.exception_text import message_of
 from wove_http_dev.runners.remote_output import (
     BoundedOutput,
-    Printed,
+    PrintedOutput,
     RemoteCapture,
-    show,
+    show_output,
     streams_replaced,
 )
 from wove_http_dev.runs.body import Body, run_displayed
@@ -51,10 +51,10 @@ class RemoteResult:
 
     outcome: Outcome
     arguments_text: str | None = None
-    printed: Printed = field(default=Printed(), repr=False)
+    printed: PrintedOutput = field(default=PrintedOutput(), repr=False)
 
 
-class Reports(Protocol):
+class Reporter(Protocol):
     """Gets what happens while a body runs, in the process that runs it."""
 
     def write(self, stream: str, data: bytes) -> None:
@@ -64,7 +64,7 @@ class Reports(Protocol):
         """Take the text of the arguments."""
 
 
-class _Collected(BoundedOutput):
+class _CollectingReporter(BoundedOutput):
     """Keeps what is reported for the result."""
 
     arguments_text: str | None = None
@@ -73,17 +73,17 @@ class _Collected(BoundedOutput):
         self.arguments_text = text
 
 
-class _Texts:
+class _ReportedTexts:
     """Makes the texts of a run where it runs: implements ``runs.body.Display``."""
 
-    def __init__(self, reports: Reports, context: contextvars.Context, wanted: bool) -> None:
-        self._reports = reports
+    def __init__(self, reporter: Reporter, context: contextvars.Context, wanted: bool) -> None:
+        self._reporter = reporter
         self._context = context
         self._wanted = wanted
 
     def show_arguments(self, arguments: Mapping[str, Any]) -> None:
         if self._wanted:
-            self._reports.arguments(arguments_text(arguments))
+            self._reporter.arguments(arguments_text(arguments))
 
     def context(self) -> contextvars.Context:
         return self._context
@@ -95,19 +95,19 @@ class _Texts:
 def run_remote_body(body: RemoteBody) -> RemoteResult:
     """Run ``body`` in this thread, and return its outcome with what it printed and logged, at most
     about 70,000 bytes. Other threads may run bodies at the same time."""
-    collected = _Collected()
-    outcome = run_reporting(body, collected, alone=False)
+    collected = _CollectingReporter()
+    outcome = run_with_reporter(body, collected, only_body=False)
     return RemoteResult(outcome, collected.arguments_text, collected.printed)
 
 
-def run_reporting(body: RemoteBody, reports: Reports, *, alone: bool) -> Outcome:
-    """Run ``body`` in this thread, give ``reports`` what happens meanwhile, and return the outcome.
-    ``alone`` as for :func:`~wove_http_dev.runners.remote_output.streams_replaced`."""
-    with streams_replaced(RemoteCapture(reports.write), alone=alone) as context:
+def run_with_reporter(body: RemoteBody, reporter: Reporter, *, only_body: bool) -> Outcome:
+    """Run ``body`` in this thread, report to ``reporter`` what happens meanwhile, and return the
+    outcome. ``only_body`` as for :func:`~wove_http_dev.runners.remote_output.streams_replaced`."""
+    with streams_replaced(RemoteCapture(reporter.write), only_body=only_body) as context:
         return run_displayed(
             Execution("body"),
             Body(body.callable_pickle, body.args_pickle, tracebacks=body.tracebacks),
-            _Texts(reports, context, body.texts),
+            _ReportedTexts(reporter, context, body.texts),
         )
 
 
@@ -116,7 +116,7 @@ def shown_outcome(result: RemoteResult, display: RunDisplay | None) -> Outcome:
     ``display``, without the secrets in them. Called in the thread of the run."""
     if display is not None and result.arguments_text is not None:
         display.show_arguments_text(result.arguments_text)
-    show(display, result.printed)
+    show_output(display, result.printed)
     return redacted_outcome(result.outcome, display)
 
 

@@ -1,6 +1,6 @@
 """What a body prints and logs in another process: taken there (:func:`streams_replaced`), bounded
-where it travels with the result (:class:`Printed`), and shown by the service's process as if the
-body had written it there (:func:`show`).
+where it travels with the result (:class:`PrintedOutput`), and shown by the service's process as if
+the body had written it there (:func:`show_output`).
 
 What code in C, or a process that the body starts or forks, writes goes to the descriptor.
 """
@@ -30,7 +30,7 @@ Write = Callable[[str, bytes], None]
 """Takes ``stdout``, ``stderr`` or :data:`LOG`, and what was written there, in UTF-8."""
 
 
-class Written(NamedTuple):
+class OutputPiece(NamedTuple):
     """What a body has written to one stream, at one time."""
 
     stream: str
@@ -38,13 +38,13 @@ class Written(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Printed:
+class PrintedOutput:
     """What a body has written: all of it, or the beginning and the end. Can be pickled."""
 
-    first: tuple[Written, ...] = ()
+    first: tuple[OutputPiece, ...] = ()
     left_out: int = 0
     """Characters between ``first`` and ``last``."""
-    last: tuple[Written, ...] = ()
+    last: tuple[OutputPiece, ...] = ()
 
 
 class BoundedOutput:
@@ -52,8 +52,8 @@ class BoundedOutput:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # a __del__ that prints can run at any allocation
-        self._first: list[Written] = []
-        self._last: deque[Written] = deque()
+        self._first: list[OutputPiece] = []
+        self._last: deque[OutputPiece] = deque()
         self._first_size = self._last_size = 0
         self._left_out = 0
 
@@ -76,17 +76,17 @@ class BoundedOutput:
             self._left_out += len(dropped.decode("utf-8", "replace"))
 
     @property
-    def printed(self) -> Printed:
+    def printed(self) -> PrintedOutput:
         """What was written until now."""
         with self._lock:
-            return Printed(tuple(self._first), self._left_out, tuple(self._last))
+            return PrintedOutput(tuple(self._first), self._left_out, tuple(self._last))
 
 
 def _append(pieces: Any, stream: str, data: bytes) -> int:
     if pieces and pieces[-1].stream == stream and len(pieces[-1].data) + len(data) <= PIECE:
-        pieces[-1] = Written(stream, pieces[-1].data + data)
+        pieces[-1] = OutputPiece(stream, pieces[-1].data + data)
     else:
-        pieces.append(Written(stream, data))
+        pieces.append(OutputPiece(stream, data))
     return len(data)
 
 
@@ -168,7 +168,7 @@ class _Stream(ReplacedStream):
             self._original.flush()
 
 
-class _Replaced:
+class _StreamReplacement:
     """The streams of this process, replaced while bodies run, of which there may be several: a
     Dask worker runs them in threads."""
 
@@ -202,15 +202,15 @@ class _Replaced:
             self._streams.clear()
 
 
-_replaced = _Replaced()
+_replaced = _StreamReplacement()
 
 
 @contextmanager
-def streams_replaced(capture: RemoteCapture, *, alone: bool) -> Iterator[contextvars.Context]:
+def streams_replaced(capture: RemoteCapture, *, only_body: bool) -> Iterator[contextvars.Context]:
     """Give ``capture`` what code writes that runs in the context that this yields, until the block
-    ends. With ``alone``, no other body runs in this process at the same time, and what its threads
-    write is the body's too."""
-    _replaced.enter(capture if alone else None)
+    ends. With ``only_body``, no other body runs in this process at the same time, so that what its
+    threads write is the body's too."""
+    _replaced.enter(capture if only_body else None)
     try:
         yield capturing_context(capture)
     finally:
@@ -218,7 +218,7 @@ def streams_replaced(capture: RemoteCapture, *, alone: bool) -> Iterator[context
         capture.end()
 
 
-def show(display: RunDisplay | None, printed: Printed) -> None:
+def show_output(display: RunDisplay | None, printed: PrintedOutput) -> None:
     """Write ``printed`` as if the body had written it in this thread: to the streams of this
     process and, if it has a ``display``, to its run."""
     show_pieces(display, printed.first)
@@ -230,8 +230,8 @@ def show(display: RunDisplay | None, printed: Printed) -> None:
     show_pieces(display, printed.last)
 
 
-def show_pieces(display: RunDisplay | None, pieces: Iterable[Written]) -> None:
-    """Write ``pieces`` as :func:`show` does."""
+def show_pieces(display: RunDisplay | None, pieces: Iterable[OutputPiece]) -> None:
+    """Write ``pieces`` as :func:`show_output` does."""
     context = contextvars.Context() if display is None else display.context()
     for stream, data in pieces:
         if stream != LOG:

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from wove_http_dev.forks import forked_child_exits
 from wove_http_dev.runners.process_messages import Message, MessageSocket, outcome_message
-from wove_http_dev.runners.remote_body import RemoteBody, run_reporting
+from wove_http_dev.runners.remote_body import RemoteBody, run_with_reporter
 
 EXIT_GRACE = 5.0
 """Seconds that exit handlers and threads of tasks get when the service needs this process no more,
@@ -27,12 +27,12 @@ but goes on. (One that stops waits for less.)"""
 
 
 class _Service:
-    """The service, as its process sees it. Implements ``remote_body.Reports``."""
+    """The service, as its process sees it. Implements ``remote_body.Reporter``."""
 
-    def __init__(self, connection: MessageSocket, changed: bytes | None) -> None:
+    def __init__(self, connection: MessageSocket, find_changes: bytes | None) -> None:
         self._connection = connection
-        self._changed_pickle = changed
-        self._changed: Callable[[], dict[str, Any]] | None = None
+        self._find_changes_pickle = find_changes
+        self._find_changes: Callable[[], dict[str, Any]] | None = None
         self._lock = threading.Lock()
         self._bodies: SimpleQueue[Message | None] = SimpleQueue()
         self._running = False
@@ -73,11 +73,11 @@ class _Service:
             self._connection.send(answer)
 
     def _changes(self) -> dict[str, Any]:
-        if self._changed_pickle is None:
+        if self._find_changes_pickle is None:
             return {}
-        if self._changed is None:  # not earlier: it may be of a module of the service's path
-            self._changed = pickle.loads(self._changed_pickle)
-        return self._changed()
+        if self._find_changes is None:  # not earlier: it may be of a module of the service's path
+            self._find_changes = pickle.loads(self._find_changes_pickle)
+        return self._find_changes()
 
     def _run(self, message: Message) -> Message:
         function, arguments = message.blobs
@@ -91,10 +91,10 @@ class _Service:
         body = RemoteBody(function, arguments, values["tracebacks"], values["texts"])
         self._connection.send(Message("began"))
         with forked_child_exits():
-            return outcome_message(run_reporting(body, self, alone=True))
+            return outcome_message(run_with_reporter(body, self, only_body=True))
 
 
-def end_with(descriptor: int) -> None:
+def kill_when_closed(descriptor: int) -> None:
     """Let the kernel kill this process, and those that it has started, when the other end of the
     socket ``descriptor`` is closed. Only Linux can (fcntl(2), F_SETSIG); elsewhere, a body that
     keeps the interpreter busy in C code outlives a service that is killed until that code
@@ -108,8 +108,9 @@ def end_with(descriptor: int) -> None:
         fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_ASYNC)
 
 
-def _end_without(descriptor: int) -> None:
-    """Undo :func:`end_with`: what a task has started may outlive a service that was stopped."""
+def _not_kill_when_closed(descriptor: int) -> None:
+    """Undo :func:`kill_when_closed`: what a task has started may outlive a service that was
+    stopped."""
     if sys.platform == "linux":
         import fcntl
 
@@ -130,9 +131,9 @@ def main(descriptor: int) -> None:
     hello = connection.read()
     if hello is None:
         _exit()
-    life = int(hello.values["life"])
-    os.set_inheritable(life, False)
-    end_with(life)
+    lifeline = int(hello.values["lifeline"])
+    os.set_inheritable(lifeline, False)
+    kill_when_closed(lifeline)
     del sys.argv[1:]
     try:
         connection.send(Message("ready"))
@@ -143,7 +144,7 @@ def main(descriptor: int) -> None:
     except OSError as exc:  # at once: the service waits for the end, not for threads of the task
         _give_up(f"cannot answer the worker, because a task has closed the connection: {exc}")
     with suppress(OSError):  # a task has closed it
-        _end_without(life)
+        _not_kill_when_closed(lifeline)
     timer = threading.Timer(EXIT_GRACE, _exit)
     timer.daemon = True
     timer.start()

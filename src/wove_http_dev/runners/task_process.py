@@ -16,9 +16,9 @@ from typing import Any
 from wove_http_dev import start_child
 from wove_http_dev.errors import CannotServeError
 from wove_http_dev.forks import close_in_forks
-from wove_http_dev.runners.process_messages import Message, MessageSocket, outcome_of
+from wove_http_dev.runners.process_messages import Message, MessageSocket, outcome_from_message
 from wove_http_dev.runners.remote_body import redacted_outcome
-from wove_http_dev.runners.remote_output import Written, show_pieces
+from wove_http_dev.runners.remote_output import OutputPiece, show_pieces
 from wove_http_dev.runs.body import Body
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.outcome import CANCELLED, Outcome, failure
@@ -26,8 +26,7 @@ from wove_http_dev.runs.threads import start_thread
 
 _PROGRAM = "wove_http_dev.runners.task_child"
 
-
-Changed = Callable[[], dict[str, Any]]
+FindChanges = Callable[[], dict[str, Any]]
 """Returns, as JSON, for what reason a process has to be replaced; an empty dict if there is
 none."""
 
@@ -40,15 +39,15 @@ class TaskProcess:
         self,
         generation: int,
         on_exit: Callable[[TaskProcess], None],
-        changed: Changed | None = None,
+        find_changes: FindChanges | None = None,
     ) -> None:
         self.generation = generation
         self.changes: dict[str, Any] = {}
-        """What ``changed``, which the process calls before each body, has returned. The body did
-        not begin then, and the process is not used again."""
-        self._changed = changed
-        self.tasks = 0
-        """The bodies that it was given."""
+        """What ``find_changes``, which the process calls before each body, has returned. If that is
+        anything, the body did not begin, and the process is not used again."""
+        self._find_changes = find_changes
+        self.bodies_run = 0
+        """How many bodies it was given."""
         self._on_exit = on_exit
         self._lock = threading.Lock()
         self._execution: Execution | None = None
@@ -100,7 +99,7 @@ class TaskProcess:
         # Kept before anything else is called: Ctrl-C may come at any call.
         self._opened += socket.socketpair()
         self._opened += socket.socketpair()
-        own, others, _, life = self._opened
+        own, others, _, lifeline = self._opened
         for each in self._opened:
             close_in_forks(each)
         self._connection = MessageSocket(own)
@@ -111,14 +110,14 @@ class TaskProcess:
                 *_interpreter_flags(),
                 *start_child.arguments(_PROGRAM, others.fileno()),
             ],
-            pass_fds=[others.fileno(), life.fileno()],
+            pass_fds=[others.fileno(), lifeline.fileno()],
             stdin=subprocess.DEVNULL,
             # A process group of its own, for cancels; and Ctrl-C is for the service alone.
             start_new_session=True,
         )
-        changed = None if self._changed is None else pickle.dumps(self._changed)
-        self._connection.send(Message("hello", {"life": life.fileno()}, (changed,)))
-        life.close()
+        find_changes = None if self._find_changes is None else pickle.dumps(self._find_changes)
+        self._connection.send(Message("hello", {"lifeline": lifeline.fileno()}, (find_changes,)))
+        lifeline.close()
         self._watcher = start_thread(self._watch, name="wove-http-dev-task-process")
 
     def wait_until_ready(self) -> None:
@@ -135,7 +134,7 @@ class TaskProcess:
     def run(self, execution: Execution, body: Body) -> Outcome | None:
         """Run ``body``, block until it has ended, and return its outcome; ``None`` if the process
         has ended, or has :attr:`changes`, before the body began. A cancel kills the process."""
-        self.tasks += 1
+        self.bodies_run += 1
         with self._using(execution) as open_:
             return self._run(execution, body) if open_ else None
 
@@ -163,7 +162,7 @@ class TaskProcess:
             while (message := self._connection.read()) is not None:
                 began = began or message.kind == "began"
                 if message.kind == "ended":
-                    return redacted_outcome(outcome_of(message), body.display)
+                    return redacted_outcome(outcome_from_message(message), body.display)
                 if message.kind == "changed":
                     self._retired, self.changes = True, dict(message.values)
                     return None
@@ -197,7 +196,7 @@ class TaskProcess:
     def _show(self, message: Message, body: Body) -> None:
         if message.kind == "written":
             (data,) = message.blobs
-            show_pieces(body.display, [Written(str(message.values["stream"]), data or b"")])
+            show_pieces(body.display, [OutputPiece(str(message.values["stream"]), data or b"")])
         elif message.kind == "arguments" and body.display is not None:
             body.display.show_arguments_text(str(message.values["text"]))
 
@@ -223,7 +222,7 @@ class TaskProcess:
         """Let the process end, for its exit handlers; kill it if it runs a body, or never did. Does
         not block."""
         with self._lock:
-            if self._execution is not None or not self.tasks:
+            if self._execution is not None or not self.bodies_run:
                 self._kill()
             self._retired = True
             if self._popen is not None and not self._closed and os.getpid() == self._parent:
