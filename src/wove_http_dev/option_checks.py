@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from typing import Any
 
 from wove_http_dev.errors import UsageError
-from wove_http_dev.fields import did_you_mean
+from wove_http_dev.fields import nearest
 from wove_http_dev.hosts import Host
 
 RUNNERS = ("threads", "processes", "dask")
@@ -36,26 +36,30 @@ value than the executor gave, or a request that no server can read."""
 def check_runner(runner: Any, *, workers: int | None, isolated: bool) -> None:
     """Raise :class:`UsageError` for a ``runner`` that is none, or that does not go with ``workers``
     or ``isolated``."""
+    given = isinstance(runner, Executor)
+    if not given and runner not in RUNNERS:
+        raise UsageError(_no_runner(runner))
+    if given and isolated:
+        raise UsageError(
+            "an executor as runner needs isolated=False: it cannot travel to another process"
+        )
+    if runner == "dask" and isolated:
+        raise UsageError("runner 'dask' needs isolated=False: task bodies run in processes anyway")
     if workers is not None and runner not in ("processes", "dask"):
         raise UsageError(
             "workers is the number of processes: it needs runner='processes', or 'dask'"
         )
-    if isinstance(runner, Executor):
-        if isolated:
-            raise UsageError(
-                "an executor as runner needs isolated=False: it cannot travel to another process"
-            )
-        return
-    if runner == "dask" and isolated:
-        raise UsageError("runner 'dask' needs isolated=False: task bodies run in processes anyway")
+
+
+def _no_runner(runner: Any) -> str:
     if isinstance(runner, type) and issubclass(runner, Executor):
-        raise UsageError(f"runner takes an executor, not its class: write {runner.__name__}(…)")
-    if runner not in RUNNERS:
-        advice = did_you_mean(runner, RUNNERS)
-        known = ", ".join(RUNNERS)
-        raise UsageError(
-            f"runner takes {known} or a concurrent.futures.Executor, not {runner!r}; {advice}"
-        )
+        return f"runner takes an executor, not its class: write {runner.__name__}(…)"
+    if hasattr(runner, "get_executor"):  # distributed.Client
+        return f"runner takes an executor, not this {type(runner).__name__}: write get_executor()"
+    known = ", ".join(RUNNERS)
+    close = nearest(runner, RUNNERS)
+    advice = "" if close is None else f"; did you mean {close!r}?"
+    return f"runner takes {known} or, in Python, an Executor, not {runner!r}{advice}"
 
 
 def check_dask(address: str | None, runner: Any, workers: int | None) -> None:

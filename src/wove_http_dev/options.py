@@ -112,7 +112,7 @@ class Options:
     )
     upstream_security: Any = field(
         None,
-        "how to authenticate at upstream: any form of executor_config.security",
+        "how to authenticate at upstream (default: signed if its secret is given)",
         metavar="signed|bearer|none",
         side=SERVICE,
     )
@@ -171,6 +171,8 @@ class Options:
             if not os.path.isdir(directory):
                 raise UsageError(f"app_dir {directory!r} is not a directory")
         check_headers(self.headers)
+        if self.upstream is not None and (self.runner != "threads" or self.workers is not None):
+            raise UsageError("runner and workers do not go with upstream, which runs the tasks")
         check_runner(self.runner, workers=self.workers, isolated=self.isolated)
         check_dask(self.dask_scheduler, self.runner, self.workers)
         self._check_upstream()
@@ -190,8 +192,6 @@ class Options:
                     raise UsageError(f"{name} goes with upstream=URL, which is not given")
             return
         address = upstream_address(self.upstream)
-        if self.runner != "threads":
-            raise UsageError("upstream and runner do not go together: upstream runs the tasks")
         if self.upstream_ca_file is not None:
             if not address.secure:
                 raise UsageError("upstream_ca_file goes with an https:// upstream")

@@ -287,7 +287,7 @@ def test_replay_that_is_impossible() -> None:
 
 def lists(**words: Any) -> tuple[bytes, ...]:
     names = ("injections", "holds", "stubs")
-    worker = {"url": "u", "page_url": "p", "environment": "workers"}
+    worker = {"url": "u", "page_url": "p", "environment": "workers", "runner": "r"}
     return (*(answer(200, {name: words.get(name, [])}) for name in names), answer(200, worker))
 
 
@@ -298,6 +298,7 @@ def test_status() -> None:
         "worker     u",
         "page       p",
         "serving    environment 'workers'",
+        "runner     r",
         "injection 1: status code=503 (0 hits)",
     ]
 
@@ -306,7 +307,7 @@ def test_status_json() -> None:
     """With ``--json`` the answers are printed as one object."""
     done = ctl("status", "--json", answers=lists(holds=[hold_of()]))
     assert json.loads(done.out) == {
-        "worker": {"url": "u", "page_url": "p", "environment": "workers"},
+        "worker": {"url": "u", "page_url": "p", "environment": "workers", "runner": "r"},
         "injections": [],
         "holds": [hold_of()],
         "stubs": [],

@@ -203,15 +203,21 @@ def test_stub(answer: dict[str, Any], end: str) -> None:
     assert CtlText(80).stub({"id": 2, "task": "t", **answer}) == f"stub 2: 't' {end}"
 
 
-WORKER = {"url": "https://localhost:8443/wove/tasks", "page_url": None, "environment": "workers"}
+WORKER = {
+    "url": "https://localhost:8443/wove/tasks",
+    "page_url": None,
+    "environment": "workers",
+    "runner": "2 processes",
+}
 
 
 def test_status() -> None:
-    """The status shows where the worker is, and everything in force."""
+    """The status shows where the worker is, where its tasks run, and everything in force."""
     lines = [*CtlText(80).status(WORKER, [injection_of()], [hold_of()], [])]
     assert lines == [
         "worker     https://localhost:8443/wove/tasks",
         "serving    environment 'workers'",
+        "runner     2 processes",
         "injection 1: status code=503 (0 hits)",
         "hold 1: holding 'convert' (0 arrived)",
     ]

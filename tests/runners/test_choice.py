@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,11 +19,27 @@ def test_default() -> None:
     assert isinstance(runner_of(Options()), ThreadRunner)
 
 
+UPSTREAM = "http://localhost:8080/wove/tasks"
+
+
 @pytest.mark.parametrize("runner", ["thread", 3, None, []])
 def test_wrong_value(runner: object) -> None:
     """A value that is no runner is refused with the possible ones."""
     with pytest.raises(UsageError, match="runner takes threads"):
         Options(runner=runner)
+
+
+def test_unlike_every_runner() -> None:
+    """The possible values are said once where none is spelled like it."""
+    with pytest.raises(UsageError) as caught:
+        Options(runner="celery")
+    assert str(caught.value).count("processes") == 1
+
+
+def test_client_of_dask() -> None:
+    """A client of Dask is refused with the call that gives its executor."""
+    with pytest.raises(UsageError, match=r"this SimpleNamespace: write get_executor\(\)"):
+        Options(runner=SimpleNamespace(get_executor=None))
 
 
 def test_processes() -> None:
@@ -49,6 +66,9 @@ def test_workers_without_processes() -> None:
         ),
         ({"runner": "dask", "workers": 0}, "workers takes a whole number"),
         ({"runner": "dask", "isolated": True}, "runner 'dask' needs isolated=False"),
+        ({"upstream": UPSTREAM, "runner": "processes"}, "runner and workers do not go with upstr"),
+        ({"upstream": UPSTREAM, "workers": 2}, "runner and workers do not go with upstream"),
+        ({"runner": "process", "workers": 2}, "did you mean 'processes'"),
     ],
 )
 def test_options_that_do_not_go_together(words: dict[str, Any], message: str) -> None:

@@ -154,6 +154,12 @@ def test_refused_credentials(status: int, mode: str, words: str) -> None:
     assert (caught.value.code, str(caught.value).startswith(words)) == ("upstream-refused", True)
 
 
+def test_wrong_secret() -> None:
+    """A refused signature says which option mends it."""
+    with pytest.raises(UpstreamError, match="unknown key; upstream_security must have the secret"):
+        check_status(raw(401, b'{"error": "unknown key"}', ""), "signed")
+
+
 def test_redirection() -> None:
     """A redirection, which would lead the client past this worker, says where to."""
     with pytest.raises(

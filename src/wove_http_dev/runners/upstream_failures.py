@@ -39,9 +39,9 @@ def why_not_connected(exc: OSError, address: UpstreamAddress) -> UpstreamError:
         what = f"upstream: no connection to {place} in time; is it reachable from here?"
         return UpstreamError(what, "upstream-timeout", 504)
     if isinstance(exc, socket.gaierror):
-        what = f"upstream: the host name {address.host} cannot be looked up; correct upstream="
+        what = f"upstream: the host name {address.host} cannot be looked up; correct upstream's URL"
     elif isinstance(exc, ConnectionRefusedError):
-        what = f"upstream: nothing listens on {place}; start it, or correct upstream="
+        what = f"upstream: nothing listens on {place}; start it, or correct upstream's URL"
     elif exc.errno in (errno.EMFILE, errno.ENFILE):
         what = f"upstream: this process has no free file descriptor to connect to {place}"
     else:
