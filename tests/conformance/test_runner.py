@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from wove_http_dev import conformance
 from wove_http_dev.conformance import runner
-from wove_http_dev.conformance.case import Case, CaseFailed, Family, Result
+from wove_http_dev.conformance.case import Case, CaseFailed, Family, NotApplicable, Result
+from wove_http_dev.conformance.executor.suite import EXECUTOR_CASES
 from wove_http_dev.conformance.runner import Checking, perform
+from wove_http_dev.conformance.worker.suite import WORKER_CASES
 
 
 class Clock:
@@ -102,3 +107,43 @@ def test_a_context_that_records_nothing_leaves_sent_empty(clock: Clock) -> None:
     """If the context does not record requests, ``sent`` is empty."""
     (result,) = results(cases(clock, 1, 0.0, pass_=True))
     assert result.sent == ""
+
+
+def dependent_and_failing(number_of_the_failing: str) -> list[Case]:
+    """Return a case that needs ``made-up.05``, and one of the given number that fails after it."""
+    family = Family("made-up")
+
+    @family.must("01", "a test", scenario="nothing", expected="a pass")
+    def dependent(check: object) -> str:
+        """It needs another one."""
+        raise NotApplicable("it never began", needs=["made-up.05"])
+
+    @family.must(number_of_the_failing, "a test", scenario="nothing", expected="a pass")
+    def failing(check: object) -> str:
+        """It fails."""
+        raise CaseFailed("short")
+
+    return list(family.cases)
+
+
+def test_a_skipped_case_names_the_failed_one_that_it_needs(clock: Clock) -> None:
+    """A case that cannot be run because another failed says which, also if that one ran later."""
+    assert results(dependent_and_failing("05"))[0].reason == "made-up.05 failed: it never began"
+
+
+def test_a_skipped_case_names_no_other_failed_one(clock: Clock) -> None:
+    """A failed case that a skipped one does not need is not its reason."""
+    assert results(dependent_and_failing("06"))[0].reason == "it never began"
+
+
+def test_needed_cases_exist() -> None:
+    """Every case that another one names as needed is in the suites."""
+    folder = Path(str(conformance.__file__)).parent
+    text = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*/**/*.py"))
+    needed = {
+        case for found in re.findall(r"needs=\[([^\]]+)\]", text) for case in found.split(", ")
+    }
+    assert needed
+    assert {each.strip('"') for each in needed} <= {
+        case.id for case in (*WORKER_CASES, *EXECUTOR_CASES)
+    }

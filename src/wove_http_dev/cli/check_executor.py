@@ -76,7 +76,10 @@ def _check_executor(namespace: argparse.Namespace) -> int:
         known = read_known_failing(namespace.known_failing, EXECUTOR_CASES, shipped=True)
     began = time.monotonic()
     label, results = _results(namespace, chosen, known)
-    report = Report(label, results, namespace.strict, time.monotonic() - began)
+    report = Report(
+        *(label, results, namespace.strict, time.monotonic() - began),
+        left_out=len(EXECUTOR_CASES) - len(chosen),
+    )
     status = finish(namespace, report)
     end_despite_threads(status)
     return status

@@ -70,7 +70,10 @@ def _check_worker(namespace: argparse.Namespace) -> int:
     service = _service(namespace)
     began = time.monotonic()
     results = _results(namespace, service, chosen, known)
-    report = Report(service.url, results, namespace.strict, time.monotonic() - began)
+    report = Report(
+        *(service.url, results, namespace.strict, time.monotonic() - began),
+        left_out=len(WORKER_CASES) - len(chosen),
+    )
     return finish(namespace, report)
 
 

@@ -38,7 +38,12 @@ class CaseFailed(Exception):
 
 class NotApplicable(Exception):
     """Raised by a case that does not apply to the service or executor; the message is the reason
-    that the report shows."""
+    that the report shows. ``needs`` holds globs of cases without which this one cannot be run: the
+    report names those of them that failed."""
+
+    def __init__(self, reason: str, *, needs: Sequence[str] = ()) -> None:
+        super().__init__(reason)
+        self.needs = tuple(needs)
 
 
 CaseBody = Callable[[Any], str | None]
@@ -213,6 +218,15 @@ class Result:
     known_failing: bool = False
     sent: str = ""
     """The requests that the case sent, as recorded; empty if the check does not record them."""
+    needs: tuple[str, ...] = ()
+    """Globs of the cases that a skipped case cannot be run without."""
+    because: tuple[str, ...] = ()
+    """The ids of those of them that failed."""
+
+    @property
+    def reason(self) -> str:
+        """Why the case was skipped or not run, e.g. ``run.02 failed: …``."""
+        return f"{', '.join(self.because)} failed: {self.actual}" if self.because else self.actual
 
     def is_shortfall(self, *, strict: bool) -> bool:
         """Whether this result makes the whole check fail.
@@ -236,6 +250,8 @@ class Report:
     results: Sequence[Result]
     strict: bool = False
     seconds: float = 0.0
+    left_out: int = 0
+    """How many cases of the suite were not asked for."""
 
     @property
     def shortfalls(self) -> list[Result]:

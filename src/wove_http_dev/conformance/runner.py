@@ -45,6 +45,7 @@ def perform(case: Case, context: Context) -> Result:
     """Run ``case`` in a new context and return its result."""
     began = time.monotonic()
     expected, sent = case.expected, ""
+    needs: tuple[str, ...] = ()
     try:
         with context() as check:
             try:
@@ -55,11 +56,13 @@ def perform(case: Case, context: Context) -> Result:
     except CaseFailed as exc:
         status, actual, expected = FAILED, exc.actual, exc.expected or case.expected
     except NotApplicable as exc:
-        status, actual = SKIPPED, str(exc)
+        status, actual, needs = SKIPPED, str(exc), exc.needs
     except Exception as exc:  # a bad answer may cause any error; the check continues
         status, actual = FAILED, f"the case raised {type(exc).__name__}: {exc}"
     seconds = time.monotonic() - began
-    return Result(case, status, printable(actual), expected, seconds, sent=printable(sent))
+    return Result(
+        *(case, status, printable(actual), expected, seconds), sent=printable(sent), needs=needs
+    )
 
 
 class Checking:
@@ -109,7 +112,8 @@ class Checking:
             case.id for case in prerequisites if not self._stopped
         }
         results += [self._report(self._one(case)) for case in cases if case.id not in done]
-        return results
+        # A case may be skipped because of one that fails only later.
+        return [self._with_cause(result) for result in results]
 
     def _one(self, case: Case) -> Result:
         self._stopped = self._stopped or self._used_up()
@@ -122,6 +126,15 @@ class Checking:
             result = replace(result, actual=actual)
         self._done.append(result)
         return result
+
+    def _with_cause(self, result: Result) -> Result:
+        """Return ``result``, with the ids of the failed cases because of which it was skipped."""
+        failed = [
+            each.case.id
+            for each in self._done
+            if each.status == FAILED and any(each.case.matches(glob) for glob in result.needs)
+        ]
+        return replace(result, because=tuple(failed))
 
     def _used_up(self) -> str:
         """Say why no more cases may start; return an empty string if they may."""
@@ -146,7 +159,7 @@ class Checking:
     def _report(self, result: Result) -> Result:
         known = any(result.case.matches(glob) for glob in self._known)
         result = replace(result, known_failing=known)
-        self._observer(result)
+        self._observer(self._with_cause(result))
         return result
 
 

@@ -18,7 +18,7 @@ ABANDONED = "merge:abandoned"
 """The task whose run the worker holds (does not start) until Wove gives it up."""
 TIMEOUTS = (0.15, 0.6, 2.4)
 """Seconds of the ``delivery_timeout``, one after the other until a run arrives before its end."""
-NO_CANCEL = "no cancel_task arrived (see cancel.01)"
+NO_CANCEL = "no cancel_task arrived"
 """Why a case about some other property of a cancel_task is skipped."""
 
 

@@ -22,10 +22,8 @@ from wove_http_dev.conformance.case import (
     Result,
 )
 from wove_http_dev.conformance.reporters.failed_case import describe
+from wove_http_dev.conformance.reporters.verdict import not_checked, summary
 
-SHOWN_IDS = 20
-"""The most cases that are named if they were not run for the same reason; the others are only
-counted."""
 _STYLES = {PASSED: "green", FAILED: "red", SKIPPED: "dim", NOT_RUN: "red"}
 
 
@@ -63,7 +61,7 @@ class Progress:
         line.append(f"{word:8}", style=_style(result, strict=self._strict))
         line.append(result.case.title)
         if result.status == SKIPPED:
-            line.append(f"  {result.actual}", style="dim")
+            line.append(f"  {result.reason}", style="dim")
         else:
             line.append(f"  {result.seconds * 1000:.0f} ms", style="dim")
         self._console.print(line, overflow="ignore", crop=False, no_wrap=True)
@@ -98,29 +96,9 @@ def print_report(console: Console, report: Report) -> None:
         (r for r in short if r.status == PASSED),
         "bold red",
     )
-    not_run = [r for r in report.results if r.status == NOT_RUN]
-    for reason in dict.fromkeys(result.actual for result in not_run):
-        ids = [result.case.id for result in not_run if result.actual == reason]
-        console.print(Text(f"\n{len(ids)} NOT RUN: {reason}", style="bold red"), soft_wrap=True)
-        if len(ids) <= SHOWN_IDS:
-            console.print(Text(f"    {' '.join(ids)}"), soft_wrap=True)
+    for line in not_checked(report):
+        console.print(Text(f"\n{line}", style="bold red"), soft_wrap=True)
     console.print(Text(f"\n{summary(report)}"), soft_wrap=True)
-
-
-def summary(report: Report) -> str:
-    """Return one line with what was checked, the number of cases by status, the seconds and the
-    verdict."""
-    known = sum(r.known_failing and r.status == FAILED for r in report.results)
-    numbers = {
-        "passed": report.count(PASSED),
-        "failed": report.count(FAILED) - known,
-        "failed as listed": known,
-        "skipped": report.count(SKIPPED),
-        "not run": report.count(NOT_RUN),
-    }
-    counts = [f"{n} {word}" for word, n in numbers.items() if n or word == "passed"]
-    verdict = "failed" if report.exit_status else "conforms"
-    return f"{report.subject}: {', '.join(counts)} in {report.seconds:.1f} s: {verdict}"
 
 
 def print_list(console: Console, cases: Iterable[Case]) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from wove_http_dev.conformance.case import FAILED, NOT_RUN, PASSED, SKIPPED, Report, Result
+from wove_http_dev.conformance.reporters.verdict import verdict
 
 
 def write_json(path: Path, report: Report) -> None:
     """Write ``report`` to the file ``path`` as an object with the keys ``subject``, ``strict``,
-    ``seconds``, ``exit_status``, ``counts`` and ``cases``, a list with an object for each result.
+    ``seconds``, ``exit_status``, ``verdict``, ``counts`` and ``cases``, a list with an object for
+    each result.
 
     Raises ``OSError`` if the file cannot be written.
     """
@@ -20,6 +22,7 @@ def write_json(path: Path, report: Report) -> None:
         "strict": report.strict,
         "seconds": round(report.seconds, 3),
         "exit_status": report.exit_status,
+        "verdict": verdict(report),
         "counts": {status: report.count(status) for status in (PASSED, FAILED, SKIPPED, NOT_RUN)},
         "cases": [_as_json(result, strict=report.strict) for result in report.results],
     }
@@ -40,6 +43,7 @@ def _as_json(result: Result, *, strict: bool) -> dict[str, Any]:
         "expected": result.expected,
         "actual": result.actual,
         "status": result.status,
+        "because": list(result.because),
         "known_failing": result.known_failing,
         "is_shortfall": result.is_shortfall(strict=strict),
         "seconds": round(result.seconds, 4),

@@ -49,7 +49,7 @@ def _as_element(result: Result, *, strict: bool) -> ElementTree.Element:
         message = result.actual if result.status == FAILED else "known to fail, but it passed"
         ElementTree.SubElement(element, "failure", message=message).text = text
     elif result.status == SKIPPED:
-        ElementTree.SubElement(element, "skipped", message=result.actual)
+        ElementTree.SubElement(element, "skipped", message=result.reason)
     elif result.status == FAILED:
         reason = "known to fail" if result.known_failing else "SHOULD, not counted"
         ElementTree.SubElement(element, "skipped", message=f"{reason}: {result.actual}")

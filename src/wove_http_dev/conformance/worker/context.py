@@ -161,7 +161,8 @@ class CaseContext:
             host = self.session.listener().host
             raise NotApplicable(
                 f"a task on the worker cannot connect to this checker at {host}"
-                " (give an address that it can reach with --callback-host)"
+                " (give an address that it can reach with --callback-host)",
+                needs=["run.01"],
             )
         return callback
 

@@ -316,7 +316,7 @@ def to_the_same_url(check: CaseContext) -> str:
 
     cancel: Exchange | None = check.run_script(worker, script, settings={"url": url})
     if cancel is None:
-        raise NotApplicable(NO_CANCEL)
+        raise NotApplicable(NO_CANCEL, needs=["cancel.01"])
     for exchange in [*frames_of(worker, "run_task"), cancel]:
         content = headers_of(exchange).get("Content-Type") or ""
         actual = (exchange.method, exchange.target, content.partition(";")[0])

@@ -76,7 +76,7 @@ def weave_ends(check: CaseContext, fault: FaultClass) -> str:
         check.fail(f"the result of the weave is {outcome}, which is not what the task returned")
     if not acted:
         if fault.kind.command == "cancel_task":
-            raise NotApplicable("no cancel_task arrived for it to act on (see family cancel)")
+            raise NotApplicable("no cancel_task arrived for it to act on", needs=["cancel.01"])
         check.fail(
             f"the fault never acted: no request or connection that it acts on arrived; {outcome}"
         )

@@ -114,7 +114,7 @@ def out_of_order(check: CaseContext) -> str:
         gates, runs = await _three(check, worker, remote)
         if not all(map(_arrived, gates)):
             raise NotApplicable(
-                "the three runs were never at the worker at the same time (see routing.10)"
+                "the three runs were never at the worker at the same time", needs=["routing.10"]
             )
         for name, gate, run in reversed(list(zip(NAMES, gates, runs, strict=True))):
             gate.release()

@@ -85,7 +85,7 @@ def _cancels(check: CaseContext, mode: str) -> str:
     _expect_accepted(check, worker)
     cancels = frames_of(worker, "cancel_task")
     if not cancels:
-        raise NotApplicable(NO_CANCEL)
+        raise NotApplicable(NO_CANCEL, needs=["cancel.01"])
     return f"{len(cancels)} cancel_task, accepted"
 
 

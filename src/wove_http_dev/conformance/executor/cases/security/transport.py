@@ -203,7 +203,7 @@ def verified_for_cancels(check: CaseContext) -> str:
     if sent:
         raise NotApplicable("the cancel_task was sent on a connection that began before")
     if not tried:
-        raise NotApplicable(NO_CANCEL)
+        raise NotApplicable(NO_CANCEL, needs=["cancel.01"])
     return "not sent"
 
 

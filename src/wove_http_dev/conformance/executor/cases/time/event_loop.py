@@ -145,7 +145,7 @@ def loop_while_cancelling(check: CaseContext) -> str:
 
     ran = check.run_script(worker, script)
     if ran is None:
-        raise NotApplicable(NO_CANCEL)
+        raise NotApplicable(NO_CANCEL, needs=["cancel.01"])
     return _expect_free(check, ran, "while a cancel_task was not answered")
 
 

@@ -293,7 +293,7 @@ def cancel_needs_credentials(check: CaseContext) -> str:
     frame = commands.run_frame(tasks.hold_async, callback.address)
     run = check.post_later(frame)
     if not callback.arrived(check.patience):
-        raise NotApplicable("a task that waits did not start; see the run cases")
+        raise NotApplicable("a task that waits did not start", needs=["run.02"])
     try:
         answer = check.post(commands.encode(commands.cancel_frame(frame["run_id"])), {})
     except NoAnswer as exc:

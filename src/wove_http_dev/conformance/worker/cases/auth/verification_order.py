@@ -44,7 +44,9 @@ def verify_all_before_unpickling(check: CaseContext) -> str:
     headers = check.service.credentials(good.body)
     check.ask("a good request", good.body, headers)
     if not good.was_loaded():
-        raise NotApplicable("the pickle of a good request did not report when it was loaded")
+        raise NotApplicable(
+            "the pickle of a good request did not report when it was loaded", needs=["run.01"]
+        )
     loads = good.callback.count
     answer = check.ask("a replayed request", good.body, headers)
     loaded_again = good.was_loaded(loads + 1)
@@ -75,7 +77,7 @@ def replay_of_a_failure(check: CaseContext) -> str:
     headers = check.service.credentials(body)
     check.ask("a task that fails", body, headers)
     if not callback.arrived(check.patience):
-        raise NotApplicable("a task that reports and fails did not report; see run.10")
+        raise NotApplicable("a task that reports and fails did not report", needs=["run.10"])
     seen = _not_again(check, "whose task had failed", body, headers, callback)
     callback = check.callback()
     frame = commands.run_frame(tasks.hold_async, callback.address)
@@ -83,7 +85,7 @@ def replay_of_a_failure(check: CaseContext) -> str:
     headers = check.service.credentials(body)
     run = check.later(body, headers)
     if not callback.arrived(check.patience):
-        raise NotApplicable("a task that waits did not start; see the run cases")
+        raise NotApplicable("a task that waits did not start", needs=["run.02"])
     check.ask("a cancel_task", commands.encode(commands.cancel_frame(frame["run_id"])))
     callback.release()
     try:

@@ -104,7 +104,7 @@ def _pair(check: CaseContext, *, first_ends_first: bool) -> None:
         frame = commands.run_frame(tasks.hold, callback.address)
         runs.append((f"run {number} of 2", callback, frame["run_id"], check.post_later(frame)))
         if not callback.arrived(check.patience):
-            raise NotApplicable("two tasks do not run at once; see two-at-once")
+            raise NotApplicable("two tasks do not run at once", needs=["concurrency.01"])
     for what, callback, run_id, post in runs if first_ends_first else reversed(runs):
         callback.release()
         try:

@@ -1,0 +1,99 @@
+"""The end of a report: which cases could not be checked and why, the counts of each level, and
+whether what was checked conforms."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from wove_http_dev.conformance.case import (
+    FAILED,
+    MUST,
+    NOT_RUN,
+    PASSED,
+    SHOULD,
+    SKIPPED,
+    Level,
+    Report,
+)
+
+
+def not_checked(report: Report) -> list[str]:
+    """Return a line for each reason for which cases were not run, or were skipped because another
+    one failed, with their number."""
+    words = {NOT_RUN: "NOT RUN", SKIPPED: "SKIPPED"}
+    reasons = Counter(
+        f"{words[result.status]}: {result.reason}"
+        for result in report.results
+        if result.status == NOT_RUN or result.because
+    )
+    return [f"{number} {reason}" for reason, number in reasons.items()]
+
+
+def summary(report: Report) -> str:
+    """Return one line with what was checked, the number of cases by level and status, the seconds
+    and the verdict."""
+    levels = [each for each in (counts(report, MUST), counts(report, SHOULD)) if each]
+    return f"{report.subject}: {'; '.join(levels)}; {report.seconds:.1f} s: {verdict(report)}"
+
+
+def counts(report: Report, level: Level) -> str:
+    """Return how many cases of ``level`` there are of each status, e.g. ``MUST 9 passed, 1
+    failed``; an empty string if there is no case of that level."""
+    results = [result for result in report.results if result.case.level == level]
+    known = sum(result.known_failing and result.status == FAILED for result in results)
+    numbers = {
+        status: sum(result.status == status for result in results)
+        for status in (PASSED, FAILED, SKIPPED, NOT_RUN)
+    }
+    words = {
+        "passed": numbers[PASSED],
+        "failed": numbers[FAILED] - known,
+        "failed as listed": known,
+        "skipped": numbers[SKIPPED],
+        "not run": numbers[NOT_RUN],
+    }
+    shown = [f"{number} {word}" for word, number in words.items() if number or word == "passed"]
+    return f"{level} {', '.join(shown)}" if results else ""
+
+
+def verdict(report: Report) -> str:
+    """Return whether the service or executor conforms, and why, or why not.
+
+    "conforms" stands only where every MUST was asked for and none failed. A list of known failures
+    changes the exit status, but not this: a MUST that failed as listed failed.
+    """
+    failed = {level: _failed(report, level) for level in (MUST, SHOULD)}
+    not_run = report.count(NOT_RUN)
+    if failed[MUST]:
+        known = sum(r.known_failing and r.status == FAILED for r in report.results)
+        listed = ", as listed" if known and not report.exit_status else ""
+        text = f"DOES NOT CONFORM: {failed[MUST]} MUST failed{listed}"
+        text += f", {cases(not_run)} not run" if not_run else ""
+    elif not_run:
+        text = f"NOT DECIDED: {cases(not_run)} not run"
+    elif report.left_out:
+        text = f"NOT DECIDED: no MUST failed, but {cases(report.left_out)} left out"
+    else:
+        text = f"CONFORMS: {_passed(report, failed[SHOULD])}"
+    if failed[SHOULD] and report.strict:
+        text += f"; with --strict the check failed: {failed[SHOULD]} SHOULD failed"
+    stale = sum(r.known_failing and r.status == PASSED for r in report.results)
+    if stale:
+        text += f"; the check failed: {cases(stale)} on the list of known failures, but passed"
+    return text
+
+
+def _failed(report: Report, level: Level) -> int:
+    return sum(r.status == FAILED and r.case.level == level for r in report.results)
+
+
+def _passed(report: Report, should_failed: int) -> str:
+    here = " that could be checked" if report.count(SKIPPED) else ""
+    if should_failed and not report.strict:
+        return f"every MUST{here} passed; {should_failed} SHOULD failed"
+    return f"every MUST{here} passed" if should_failed else f"every MUST and SHOULD{here} passed"
+
+
+def cases(number: int) -> str:
+    """Return ``1 case was`` or ``N cases were``."""
+    return "1 case was" if number == 1 else f"{number} cases were"
