@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import TIMEOUT
-from wove_http_dev.runners.upstream_answer import READ_TIME, RawAnswer, read_answer
+from wove_http_dev.runners.upstream_answer import READ_TIME, HttpAnswer, read_answer
 from wove_http_dev.runners.upstream_failures import UpstreamError
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -27,7 +27,7 @@ def pair() -> Iterator[Pair]:
         yield mine, theirs
 
 
-def read(pair: Pair, answer: bytes, *, limit: int = 1000) -> tuple[RawAnswer, bool]:
+def read(pair: Pair, answer: bytes, *, limit: int = 1000) -> tuple[HttpAnswer, bool]:
     """What is read of ``answer``, after which upstream closes its side."""
     mine, theirs = pair
     theirs.sendall(answer)

@@ -14,7 +14,7 @@ import pytest
 from tests.runners.upstreams import read_request, serving
 from tests.support import TIMEOUT
 from wove_http_dev.option_urls import UpstreamAddress
-from wove_http_dev.runners.upstream_answer import RawAnswer
+from wove_http_dev.runners.upstream_answer import HttpAnswer
 from wove_http_dev.runners.upstream_connection import (
     IDLE_CONNECTIONS,
     IDLE_TIME,
@@ -59,7 +59,7 @@ def connect(clock: Clock) -> Iterator[Connect]:
         yield make
 
 
-def send(connections: Connections, body: bytes = b"body", wait: float = TIMEOUT) -> RawAnswer:
+def send(connections: Connections, body: bytes = b"body", wait: float = TIMEOUT) -> HttpAnswer:
     """The answer to one request."""
     return connections.attempt().send(HEAD, body, UpstreamLeg(), wait=wait)
 
@@ -136,7 +136,7 @@ def test_connection_is_not_kept(connect: Connect, answer: bytes) -> None:
     with serving(answering(answer)) as port:
         connections = connect(port)
         send(connections)
-        assert connections.take() is None
+        assert connections.take_idle() is None
 
 
 def test_closed_while_idle(connect: Connect) -> None:
@@ -162,7 +162,7 @@ def test_idle_for_too_long(connect: Connect, clock: Clock) -> None:
         connections = connect(port)
         send(connections)
         clock.now += IDLE_TIME + 0.1
-        assert connections.take() is None
+        assert connections.take_idle() is None
 
 
 def test_number_of_idle_connections(connect: Connect) -> None:
@@ -170,8 +170,8 @@ def test_number_of_idle_connections(connect: Connect) -> None:
     connections = connect(1)
     pairs = [socket.socketpair() for _ in range(IDLE_CONNECTIONS + 1)]
     for mine, _ in pairs:
-        connections.done(connections.attempt(), mine, keep=True)
-    taken = [connections.take() for _ in pairs]
+        connections.give_back(connections.attempt(), mine, keep=True)
+    taken = [connections.take_idle() for _ in pairs]
     for each in [*(theirs for _, theirs in pairs), *filter(None, taken)]:
         each.close()
     assert taken.count(None) == 1

@@ -10,7 +10,7 @@ import ssl
 import pytest
 
 from wove_http_dev.option_urls import UpstreamAddress
-from wove_http_dev.runners.upstream_failures import why_not_connected, why_unanswered
+from wove_http_dev.runners.upstream_failures import answer_error, connect_error
 from wove_http_dev.runs.records import CODES
 
 HTTPS = UpstreamAddress(True, "worker.internal", 8443, "/")
@@ -49,7 +49,7 @@ def tls_error(reason: str) -> ssl.SSLError:
 )
 def test_not_connected(exc: OSError, code: str, status: int, words: str) -> None:
     """A connection that cannot be made."""
-    error = why_not_connected(exc, HTTPS)
+    error = connect_error(exc, HTTPS)
     assert (error.code, error.status, words in str(error)) == (code, status, True)
 
 
@@ -68,22 +68,22 @@ def test_not_connected(exc: OSError, code: str, status: int, words: str) -> None
 )
 def test_unanswered(exc: Exception, code: str, status: int, words: str) -> None:
     """A connection that ends without an answer."""
-    error = why_unanswered(exc, HTTPS, sent=False)
+    error = answer_error(exc, HTTPS, sent=False)
     assert (error.code, error.status, words in str(error)) == (code, status, True)
 
 
 @pytest.mark.parametrize("sent", [True, False])
 def test_may_have_run(sent: bool) -> None:
     """Only after the whole request was written may the task have run."""
-    assert ("may have run" in str(why_unanswered(TimeoutError(), HTTP, sent=sent))) is sent
+    assert ("may have run" in str(answer_error(TimeoutError(), HTTP, sent=sent))) is sent
 
 
 def test_plain_http_to_tls() -> None:
     """A service that ends a plain http connection may speak TLS."""
-    assert "write https://" in str(why_unanswered(ConnectionResetError(), HTTP, sent=True))
+    assert "write https://" in str(answer_error(ConnectionResetError(), HTTP, sent=True))
 
 
 @pytest.mark.parametrize("exc", [TimeoutError(), OSError(), ssl.SSLError()])
 def test_code_is_known(exc: OSError) -> None:
     """Each code is in the journal's table."""
-    assert why_not_connected(exc, HTTPS).code in CODES
+    assert connect_error(exc, HTTPS).code in CODES

@@ -13,15 +13,15 @@ from werkzeug.datastructures import Headers
 from tests.support import encode
 from wove_http_dev.option_urls import UpstreamAddress
 from wove_http_dev.protocol.messages import Request
-from wove_http_dev.runners.upstream_answer import RawAnswer
+from wove_http_dev.runners.upstream_answer import HttpAnswer
 from wove_http_dev.runners.upstream_failures import UpstreamError
 from wove_http_dev.runners.upstream_messages import (
     check_status,
+    error_text,
     event_frames,
     outcome_of,
-    passed_through,
+    relayed_reply,
     request_head,
-    what_it_says,
 )
 from wove_http_dev.runs.outcome import CANCELLED
 
@@ -30,14 +30,14 @@ IDS = {"run_id": "run-1", "task_id": "task"}
 STARTED = {"type": "task_started", **IDS}
 
 
-def raw(status: int = 200, body: bytes = b"", reason: str = "OK", **headers: str) -> RawAnswer:
+def raw(status: int = 200, body: bytes = b"", reason: str = "OK", **headers: str) -> HttpAnswer:
     """An answer of upstream's. The header ``content_type`` is ``Content-Type``."""
     response: Any = SimpleNamespace(
         status=status,
         reason=reason,
         getheaders=lambda: [(name.replace("_", "-").title(), v) for name, v in headers.items()],
     )
-    return RawAnswer(response, body)
+    return HttpAnswer(response, body)
 
 
 def head_lines(*headers: tuple[str, str], **credentials: str) -> list[str]:
@@ -107,7 +107,7 @@ def test_via_is_added() -> None:
 
 def test_passed_through() -> None:
     """Status, reason, body and end-to-end headers of an answer are the client's."""
-    reply = passed_through(raw(503, b" {}\n", "Busy", retry_after="3", content_type="a/b"))
+    reply = relayed_reply(raw(503, b" {}\n", "Busy", retry_after="3", content_type="a/b"))
     headers = [("Retry-After", "3"), ("Content-Type", "a/b")]
     assert (reply.status, reply.reason, reply.body, reply.headers) == (
         503,
@@ -124,12 +124,12 @@ def test_passed_through() -> None:
 def test_header_of_upstreams_connection(name: str) -> None:
     """A header about the connection to upstream is not the client's."""
     headers: dict[str, Any] = {name: "close"}
-    assert passed_through(raw(**headers)).headers == []
+    assert relayed_reply(raw(**headers)).headers == []
 
 
 def test_folded_header() -> None:
     """A line break in a header, or in the reason, ends no line of the reply."""
-    reply = passed_through(raw(reason="O\nK", x_a="1\r\n Set-Cookie: b"))
+    reply = relayed_reply(raw(reason="O\nK", x_a="1\r\n Set-Cookie: b"))
     assert (reply.reason, reply.headers) == ("O K", [("X-A", "1   Set-Cookie: b")])
 
 
@@ -191,7 +191,7 @@ def test_redirection_to_nowhere() -> None:
 )
 def test_what_it_says(body: bytes, kind: str, said: str) -> None:
     """The reason in an error answer, as far as there is one."""
-    assert what_it_says(raw(400, body, content_type=kind)) == said
+    assert error_text(raw(400, body, content_type=kind)) == said
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wove_http_dev.protocol.messages import Reply
-from wove_http_dev.runs.forwarding import ABANDONED, Answer, UpstreamLeg
+from wove_http_dev.runs.forwarding import ABANDONED, UpstreamAnswer, UpstreamLeg
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,6 @@ def test_failed(code: str, failed: bool) -> None:
 
 def test_reply_is_a_copy() -> None:
     """A fault that changes the reply to one request does not change another's."""
-    answer = Answer(Reply(headers=[("A", "b")]), "run-1")
+    answer = UpstreamAnswer(Reply(headers=[("A", "b")]), "run-1")
     answer.reply().headers.clear()
     assert answer.reply().headers == [("A", "b")]

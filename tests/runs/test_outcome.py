@@ -11,7 +11,7 @@ import pytest
 from wove_http_dev.exception_text import MESSAGE_LIMIT, TRACEBACK_LIMIT
 from wove_http_dev.protocol.frames import loads
 from wove_http_dev.protocol.messages import Reply
-from wove_http_dev.runs.forwarding import Answer
+from wove_http_dev.runs.forwarding import UpstreamAnswer
 from wove_http_dev.runs.outcome import EXCEPTION_LIMIT, Outcome, error_outcome, failure
 
 NOTE = 60
@@ -125,7 +125,9 @@ def test_failure_without_an_exception() -> None:
     }
 
 
-@pytest.mark.parametrize("answer", [None, Answer(Reply(), "run-1")], ids=["none", "answered"])
-def test_failure_of_upstream_is_unknown(answer: Answer | None) -> None:
+@pytest.mark.parametrize(
+    "answer", [None, UpstreamAnswer(Reply(), "run-1")], ids=["none", "answered"]
+)
+def test_failure_of_upstream_is_unknown(answer: UpstreamAnswer | None) -> None:
     """How a task ended upstream is unknown if its answer does not say it."""
     assert failure("UpstreamError", "lost", answer=answer).unknown is (answer is not None)

@@ -18,22 +18,22 @@ from wove_http_dev.protocol.credentials import Credentials, credentials
 from wove_http_dev.protocol.frames import RunTask
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
 from wove_http_dev.protocol.plain_pickle import NotPlainError, read_plain
-from wove_http_dev.runners.upstream_answer import RawAnswer
+from wove_http_dev.runners.upstream_answer import HttpAnswer
 from wove_http_dev.runners.upstream_connection import Attempt, Connections
 from wove_http_dev.runners.upstream_failures import UpstreamError
 from wove_http_dev.runners.upstream_messages import (
     check_status,
+    error_text,
     event_frames,
     one_line,
     outcome_of,
-    passed_through,
+    relayed_reply,
     request_head,
-    what_it_says,
 )
 from wove_http_dev.runs.body import Body
 from wove_http_dev.runs.display import arguments_text, value_text
 from wove_http_dev.runs.execution import Execution
-from wove_http_dev.runs.forwarding import Answer, Forwarded, UpstreamLeg
+from wove_http_dev.runs.forwarding import ForwardedCommand, UpstreamAnswer, UpstreamLeg
 from wove_http_dev.runs.outcome import CANCELLED, Outcome, failure
 from wove_http_dev.runs.runner import Forwarder
 from wove_http_dev.secret import replace_secrets
@@ -110,25 +110,25 @@ class UpstreamRunner(Forwarder):
             return CANCELLED
         execution.where = f"forwarded to {self.place}"
         if body.display is not None:
-            body.display.show_arguments_text(_shown(body.args_pickle, arguments=True))
+            body.display.show_arguments_text(_plain_text(body.args_pickle, arguments=True))
         with self._lock:
             self._sending[command.run_id] = attempt
         try:
-            leg, raw = self._send(attempt, forwarded, _patience(command.delivery))
+            leg, raw = self._send(attempt, forwarded, _answer_time(command.delivery))
         finally:
             with self._lock:
                 self._sending.pop(command.run_id, None)
         if leg.sent < len(forwarded.request.body) or _not_started(leg.status):
             execution.uncount()
         if isinstance(raw, Reply):
-            return _unknown(leg, Answer(raw, command.run_id))
+            return _unknown_outcome(leg, UpstreamAnswer(raw, command.run_id))
         outcome = self._outcome(raw, command.run_id, leg)
         if body.display is None or outcome.result_pickle is None:
             return outcome
-        text = body.display.result_text(_shown(outcome.result_pickle))
+        text = body.display.result_text(_plain_text(outcome.result_pickle))
         return replace(outcome, result_text=text)
 
-    def forward_cancel(self, forwarded: Forwarded) -> Answer:
+    def forward_cancel(self, forwarded: ForwardedCommand) -> UpstreamAnswer:
         """Forward a ``cancel_task``, and block until upstream has answered, at most
         :data:`CANCEL_TIME` seconds."""
         run_id = forwarded.command.run_id
@@ -138,19 +138,19 @@ class UpstreamRunner(Forwarder):
             running.sent.wait(SENT_TIME)
         leg, raw = self._send(self._connections.attempt(), forwarded, CANCEL_TIME)
         if isinstance(raw, Reply):
-            return Answer(raw, run_id)
+            return UpstreamAnswer(raw, run_id)
         if raw.status >= 500:
             self._note(leg, _status_text(raw), "upstream-status")
-        given = passed_through(raw)
+        relayed = relayed_reply(raw)
         try:  # what a worker answers to a cancel_task is not on Wove's page: it may be anything
             events, shape = event_frames(raw.body)
         except ValueError:
-            return Answer(given, run_id)
-        return Answer(given, run_id, events, shape)
+            return UpstreamAnswer(relayed, run_id)
+        return UpstreamAnswer(relayed, run_id, events, shape)
 
     def _send(
-        self, attempt: Attempt, forwarded: Forwarded, wait: float
-    ) -> tuple[UpstreamLeg, RawAnswer | Reply]:
+        self, attempt: Attempt, forwarded: ForwardedCommand, wait: float
+    ) -> tuple[UpstreamLeg, HttpAnswer | Reply]:
         """Forward a request and return its record, with upstream's answer; or with the reply that
         says why the client gets none."""
         leg = UpstreamLeg()
@@ -182,22 +182,22 @@ class UpstreamRunner(Forwarder):
         error = replace_secrets(error, [secret] if secret else [])
         leg.error, leg.code = one_line(error)[:_ERROR_LIMIT], code
 
-    def _outcome(self, raw: RawAnswer, run_id: str, leg: UpstreamLeg) -> Outcome:
-        given = passed_through(raw)
+    def _outcome(self, raw: HttpAnswer, run_id: str, leg: UpstreamLeg) -> Outcome:
+        relayed = relayed_reply(raw)
         if not 200 <= raw.status < 300:
             self._note(leg, _status_text(raw), "upstream-status")
-            return _unknown(leg, Answer(given, run_id))
+            return _unknown_outcome(leg, UpstreamAnswer(relayed, run_id))
         try:
             events, shape = event_frames(raw.body)
             outcome = outcome_of(events, run_id)
         except ValueError as exc:
             self._note(leg, f"upstream's answer has no event frames: {exc}", "upstream-events")
-            return _unknown(leg, Answer(given, run_id))
-        answer = Answer(given, run_id, events, shape)
+            return _unknown_outcome(leg, UpstreamAnswer(relayed, run_id))
+        answer = UpstreamAnswer(relayed, run_id, events, shape)
         if outcome is not None:
             return replace(outcome, answer=answer)
         self._note(leg, "upstream's answer does not say how the run ended", "upstream-events")
-        return _unknown(leg, answer)
+        return _unknown_outcome(leg, answer)
 
 
 def upstream_credentials(options: Options) -> Credentials:
@@ -221,7 +221,7 @@ def upstream_credentials(options: Options) -> Credentials:
     return made
 
 
-def _shown(payload: bytes, *, arguments: bool = False) -> str:
+def _plain_text(payload: bytes, *, arguments: bool = False) -> str:
     """Return the text of a pickle for a person. Only plain data is read; of anything else, size and
     hash are shown."""
     try:
@@ -236,7 +236,7 @@ def _shown(payload: bytes, *, arguments: bool = False) -> str:
     return f"<{len(payload):,} bytes, sha256 {short}…, not unpickled on the way to upstream>"
 
 
-def _patience(delivery: Mapping[str, Any]) -> float:
+def _answer_time(delivery: Mapping[str, Any]) -> float:
     """Return for how many seconds a run with these delivery settings is waited for."""
     timeout = delivery.get("delivery_timeout")
     if isinstance(timeout, (int, float)) and not isinstance(timeout, bool) and timeout > 0:
@@ -249,11 +249,11 @@ def _not_started(status: int | None) -> bool:
     return status is not None and (400 <= status < 500 or status == 503)
 
 
-def _status_text(raw: RawAnswer) -> str:
-    said = what_it_says(raw)
+def _status_text(raw: HttpAnswer) -> str:
+    said = error_text(raw)
     return f"upstream answered {raw.status} {raw.reason}".rstrip() + (f": {said}" if said else "")
 
 
-def _unknown(leg: UpstreamLeg, answer: Answer) -> Outcome:
+def _unknown_outcome(leg: UpstreamLeg, answer: UpstreamAnswer) -> Outcome:
     """Return the outcome of a run of which upstream has not said how it ended."""
     return failure("UpstreamError", leg.error, source="upstream", retryable=True, answer=answer)

@@ -19,7 +19,7 @@ Clock = Callable[[], float]
 """Returns seconds."""
 
 
-class RawAnswer:
+class HttpAnswer:
     """An HTTP answer with its whole body."""
 
     def __init__(self, response: http.client.HTTPResponse, body: bytes) -> None:
@@ -31,7 +31,7 @@ class RawAnswer:
 
 def read_answer(
     sock: socket.socket, wait: float, *, limit: int, clock: Clock
-) -> tuple[RawAnswer, bool]:
+) -> tuple[HttpAnswer, bool]:
     """Block until the whole answer to a POST has arrived, and return it, and whether the connection
     can be used for another request.
 
@@ -44,7 +44,7 @@ def read_answer(
     try:
         body = _body(response, limit)
         # Bytes that no request has asked for would be taken for the next answer.
-        return RawAnswer(response, body), not response.will_close and reader.used_up()
+        return HttpAnswer(response, body), not response.will_close and reader.used_up()
     finally:
         response.close()
 

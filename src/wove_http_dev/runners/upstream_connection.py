@@ -19,11 +19,11 @@ from contextlib import suppress
 
 from wove_http_dev.forks import close_in_forks
 from wove_http_dev.option_urls import UpstreamAddress
-from wove_http_dev.runners.upstream_answer import Clock, RawAnswer, read_answer
+from wove_http_dev.runners.upstream_answer import Clock, HttpAnswer, read_answer
 from wove_http_dev.runners.upstream_failures import (
     UpstreamError,
-    why_not_connected,
-    why_unanswered,
+    answer_error,
+    connect_error,
 )
 from wove_http_dev.runs.forwarding import ABANDONED, UpstreamLeg
 
@@ -101,18 +101,18 @@ class Connections:
                 attempt.abort()
         return attempt
 
-    def take(self) -> socket.socket | None:
+    def take_idle(self) -> socket.socket | None:
         """Return a kept connection that upstream has not closed; ``None`` if there is none."""
         while True:
             with self._lock:
                 if not self._idle:
                     return None
                 sock, since = self._idle.pop()  # the newest: the others grow old and are closed
-            if self.clock() - since <= IDLE_TIME and _is_quiet(sock):
+            if self.clock() - since <= IDLE_TIME and _is_idle(sock):
                 return sock
             sock.close()
 
-    def done(self, attempt: Attempt, sock: socket.socket | None, *, keep: bool) -> None:
+    def give_back(self, attempt: Attempt, sock: socket.socket | None, *, keep: bool) -> None:
         """Take back the connection of ``attempt``, which has ended."""
         now = self.clock()
         with self._lock:
@@ -130,7 +130,7 @@ class Connections:
             sock.close()
 
 
-def _is_quiet(sock: socket.socket) -> bool:
+def _is_idle(sock: socket.socket) -> bool:
     """Whether nothing can be read from an idle connection: neither its end, nor bytes that answer
     no request."""
     try:
@@ -167,9 +167,9 @@ class Attempt:
     def end(self) -> None:
         """End the attempt without a request."""
         self.sent.set()
-        self._connections.done(self, None, keep=False)
+        self._connections.give_back(self, None, keep=False)
 
-    def send(self, head: bytes, body: bytes, leg: UpstreamLeg, *, wait: float) -> RawAnswer:
+    def send(self, head: bytes, body: bytes, leg: UpstreamLeg, *, wait: float) -> HttpAnswer:
         """Send a request, block until the whole answer has arrived, and return it. The answer must
         begin within ``wait`` seconds after the request was written. ``leg`` is filled in.
 
@@ -191,9 +191,9 @@ class Attempt:
             self.sent.set()
             with self._lock:
                 sock, self._sock = self._sock, None
-            self._connections.done(self, sock, keep=keep and not self._aborted)
+            self._connections.give_back(self, sock, keep=keep and not self._aborted)
 
-    def _own(self, sock: socket.socket) -> None:
+    def _use(self, sock: socket.socket) -> None:
         """Let :meth:`abort` end ``sock``. Raises :class:`UpstreamError` if it came before."""
         with self._lock:
             self._sock = sock
@@ -201,25 +201,25 @@ class Attempt:
                 raise _aborted()
 
     def _connect(self, leg: UpstreamLeg) -> None:
-        kept = self._connections.take()
+        kept = self._connections.take_idle()
         if kept is not None:
             leg.reused = True
-            self._own(kept)
+            self._use(kept)
             return
         address, context = self._connections.address, self._connections.context
         try:
-            plain = self._reach(address)
+            plain = self._connected_socket(address)
             if context is not None:
                 # Not during the handshake, for which abort() needs the socket.
                 wrapped = context.wrap_socket(
                     plain, server_hostname=address.host, do_handshake_on_connect=False
                 )
-                self._own(close_in_forks(wrapped))
+                self._use(close_in_forks(wrapped))
                 wrapped.do_handshake()
         except OSError as exc:
-            raise why_not_connected(exc, address) from None
+            raise connect_error(exc, address) from None
 
-    def _reach(self, address: UpstreamAddress) -> socket.socket:
+    def _connected_socket(self, address: UpstreamAddress) -> socket.socket:
         """Return a connection to the first address of the host that takes one."""
         failure: OSError = OSError("it has no address")
         # Without the port: client.dns resolves a host with a port to a worker of this process.
@@ -227,7 +227,7 @@ class Attempt:
             address.host, None, type=socket.SOCK_STREAM
         ):
             sock = close_in_forks(socket.socket(family, kind, protocol))
-            self._own(sock)
+            self._use(sock)
             try:
                 sock.settimeout(CONNECT_TIME)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -240,7 +240,7 @@ class Attempt:
 
     def _exchange(
         self, head: bytes, body: bytes, leg: UpstreamLeg, wait: float
-    ) -> tuple[RawAnswer, bool]:
+    ) -> tuple[HttpAnswer, bool]:
         sock = self._sock
         assert sock is not None
         address, whole = self._connections.address, False
@@ -257,7 +257,7 @@ class Attempt:
             return self._answer(sock, wait)
         except (OSError, http.client.HTTPException, ValueError) as exc:
             # ValueError: http.client takes a chunk of -5 bytes for one that it can read.
-            raise why_unanswered(exc, address, sent=whole) from None
+            raise answer_error(exc, address, sent=whole) from None
 
     @staticmethod
     def _write(sock: socket.socket, head: bytes, body: bytes, leg: UpstreamLeg) -> None:
@@ -272,7 +272,7 @@ class Attempt:
             sock.sendall(view[start : start + _PIECE])
             leg.sent = min(start + _PIECE, len(body))
 
-    def _answer(self, sock: socket.socket, wait: float) -> tuple[RawAnswer, bool]:
+    def _answer(self, sock: socket.socket, wait: float) -> tuple[HttpAnswer, bool]:
         connections = self._connections
         return read_answer(sock, wait, limit=connections.answer_limit, clock=connections.clock)
 

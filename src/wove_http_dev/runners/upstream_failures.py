@@ -28,7 +28,7 @@ class UpstreamError(Exception):
         self.status = status
 
 
-def why_not_connected(exc: OSError, address: UpstreamAddress) -> UpstreamError:
+def connect_error(exc: OSError, address: UpstreamAddress) -> UpstreamError:
     """Return why there is no connection to ``address``, whose attempt ended with ``exc``."""
     place = address.place
     if isinstance(exc, ssl.SSLCertVerificationError):
@@ -69,7 +69,7 @@ def _reason(exc: ssl.SSLError) -> str:
     return reason or ""
 
 
-def why_unanswered(exc: Exception, address: UpstreamAddress, *, sent: bool) -> UpstreamError:
+def answer_error(exc: Exception, address: UpstreamAddress, *, sent: bool) -> UpstreamError:
     """Return why there is no answer on a connection to ``address`` that was there. ``sent``: the
     whole request was written, so that the task may have run."""
     ran = "; the task may have run" if sent else ""

@@ -1,5 +1,5 @@
 """What is sent to upstream, and what its answers mean: bytes and headers in, an ``Outcome`` with an
-``Answer`` out. Nothing of an answer is unpickled."""
+``UpstreamAnswer`` out. Nothing of an answer is unpickled."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from wove_http_dev.option_urls import UpstreamAddress
 from wove_http_dev.protocol.frames import TERMINAL_TYPES, Event, dumps
 from wove_http_dev.protocol.messages import REASONS, Reply, Request
 from wove_http_dev.protocol.plain_pickle import NotPlainError, read_plain
-from wove_http_dev.runners.upstream_answer import RawAnswer
+from wove_http_dev.runners.upstream_answer import HttpAnswer
 from wove_http_dev.runners.upstream_failures import UpstreamError
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
 
-_OF_ONE_CONNECTION = frozenset(
+_HOP_BY_HOP = frozenset(
     [
         "connection",
         "keep-alive",
@@ -32,7 +32,7 @@ _OF_ONE_CONNECTION = frozenset(
     ]
 )
 """Headers that are not forwarded, in either direction (RFC 9110, 7.6.1)."""
-_OF_ONE_REQUEST = frozenset(["host", "content-length", "expect", "via", "accept-encoding"])
+_MADE_ANEW = frozenset(["host", "content-length", "expect", "via", "accept-encoding"])
 """Headers of a request that are made anew, or were done with here. Frames that are compressed could
 not be read here."""
 _CREDENTIALS = ("authorization", "cookie")
@@ -52,7 +52,7 @@ def request_head(
     lines = [
         f"POST {address.target} HTTP/1.1",
         f"Host: {address.authority}",
-        *(f"{name}: {unbroken(value)}" for name, value in _forwarded(request)),
+        *(f"{name}: {without_line_breaks(value)}" for name, value in _forwarded(request)),
         "Accept-Encoding: identity",
         f"Content-Length: {len(request.body)}",
         f"Via: {', '.join([*earlier, f'1.1 {via}'])}",
@@ -63,7 +63,7 @@ def request_head(
 
 def _forwarded(request: Request) -> Iterable[tuple[str, str]]:
     headers = list(request.headers)
-    dropped = _OF_ONE_CONNECTION | _OF_ONE_REQUEST | _named_by_connection(headers)
+    dropped = _HOP_BY_HOP | _MADE_ANEW | _named_by_connection(headers)
     for name, value in headers:
         lower = name.lower()
         if lower not in dropped and lower not in _CREDENTIALS and not lower.startswith(_SIGNATURE):
@@ -79,17 +79,19 @@ def _named_by_connection(headers: Iterable[tuple[str, str]]) -> frozenset[str]:
     )
 
 
-def passed_through(raw: RawAnswer) -> Reply:
+def relayed_reply(raw: HttpAnswer) -> Reply:
     """Return ``raw`` as the reply for the client: its status, its body byte for byte, and the
     headers that are not about the connection to upstream."""
-    dropped = _OF_ONE_CONNECTION | {"content-length"} | _named_by_connection(raw.headers)
+    dropped = _HOP_BY_HOP | {"content-length"} | _named_by_connection(raw.headers)
     headers = [
-        (name, unbroken(value)) for name, value in raw.headers if name.lower() not in dropped
+        (name, without_line_breaks(value))
+        for name, value in raw.headers
+        if name.lower() not in dropped
     ]
-    return Reply(raw.status, raw.body, headers, reason=unbroken(raw.reason) or None)
+    return Reply(raw.status, raw.body, headers, reason=without_line_breaks(raw.reason) or None)
 
 
-def unbroken(value: str) -> str:
+def without_line_breaks(value: str) -> str:
     """Return a header's value without line breaks, which a folded one has: the next line could be
     taken for another header (RFC 9110, 5.5)."""
     return value.translate(_BREAKS)
@@ -100,7 +102,7 @@ def one_line(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-def check_status(raw: RawAnswer, mode: str) -> None:
+def check_status(raw: HttpAnswer, mode: str) -> None:
     """Raise :class:`UpstreamError` for an answer that the client must not have: a refusal of the
     credentials ``mode``, which are not the client's, and a redirection, which would lead the client
     past this worker."""
@@ -109,7 +111,7 @@ def check_status(raw: RawAnswer, mode: str) -> None:
         what = {"signed": "the signature", "bearer": "the bearer token"}.get(
             mode, "a request without credentials (set upstream_security)"
         )
-        said = what_it_says(raw)
+        said = error_text(raw)
         text = f"upstream refused {what}: {status}" + (f": {said}" if said else "")
         if raw.status == 401 and mode in ("signed", "bearer"):  # 403 may be of another reason
             text += "; upstream_security must have the secret that upstream expects"
@@ -123,7 +125,7 @@ def check_status(raw: RawAnswer, mode: str) -> None:
         raise UpstreamError(text, "upstream-redirected")
 
 
-def what_it_says(raw: RawAnswer) -> str:
+def error_text(raw: HttpAnswer) -> str:
     """Return the reason in the body of an error answer, of limited length: the text of a JSON
     object, or a body that is plain text; otherwise empty."""
     body = raw.body[:65536].decode("utf-8", "replace")

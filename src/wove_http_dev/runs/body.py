@@ -16,7 +16,7 @@ from wove_http_dev.protocol.dynamic_code import load_with_sources
 from wove_http_dev.protocol.frames import dumps
 from wove_http_dev.runs.display import RunDisplay
 from wove_http_dev.runs.execution import Execution
-from wove_http_dev.runs.forwarding import Forwarded
+from wove_http_dev.runs.forwarding import ForwardedCommand
 from wove_http_dev.runs.outcome import CANCELLED, Outcome, error_outcome
 
 
@@ -46,7 +46,7 @@ class Body:
     args_pickle: bytes = field(repr=False)
     tracebacks: bool = True
     display: RunDisplay | None = None
-    forwarded: Forwarded | None = None
+    forwarded: ForwardedCommand | None = None
 
 
 def run_body(execution: Execution, body: Body) -> Outcome:

@@ -1,6 +1,7 @@
 """What is forwarded to an upstream worker service, and what it answers.
 
-``Forwarded`` is the request, ``UpstreamLeg`` its record in the journal, ``Answer`` what came back.
+``ForwardedCommand`` is the request, ``UpstreamLeg`` its record in the journal, ``UpstreamAnswer``
+what came back.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class UpstreamLeg:
 
 
 @dataclass(frozen=True)
-class Forwarded:
+class ForwardedCommand:
     """A command in the request that brought it. A runner that forwards it adds to ``legs``, those
     of the command's exchange."""
 
@@ -61,11 +62,11 @@ class Forwarded:
 
 
 @dataclass(frozen=True)
-class Answer:
+class UpstreamAnswer:
     """What a client gets for a forwarded request, unless a fault changes it: upstream's answer, or
     the reply that says why there is none."""
 
-    given: Reply
+    relayed: Reply
     run_id: str
     events: list[Event] | None = field(default=None, repr=False)
     """The event frames in the answer; ``None`` if it has none that can be read."""
@@ -74,4 +75,4 @@ class Answer:
 
     def reply(self) -> Reply:
         """Return a copy of the reply, which faults may change."""
-        return replace(self.given, headers=list(self.given.headers))
+        return replace(self.relayed, headers=list(self.relayed.headers))

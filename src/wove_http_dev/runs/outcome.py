@@ -18,7 +18,7 @@ from wove_http_dev.exception_text import (
     traceback_of,
 )
 from wove_http_dev.protocol.frames import loads
-from wove_http_dev.runs.forwarding import Answer
+from wove_http_dev.runs.forwarding import UpstreamAnswer
 
 EXCEPTION_LIMIT = 2**20
 """Bytes of a pickled exception; a larger one is left out."""
@@ -38,7 +38,7 @@ class Outcome:
     """The result for a person to read, of limited length; ``None`` unless it was asked for."""
     place: str | None = None
     """Where in the user's code the task failed: ``app.py:12 in convert``."""
-    answer: Answer | None = field(default=None, repr=False, compare=False)
+    answer: UpstreamAnswer | None = field(default=None, repr=False, compare=False)
     """What the upstream service answered to which the task was forwarded."""
     unknown: bool = False
     """Whether it is not known how the task ended, because upstream has not said it."""
@@ -53,7 +53,7 @@ def failure(
     *,
     source: str = "worker",
     retryable: bool = False,
-    answer: Answer | None = None,
+    answer: UpstreamAnswer | None = None,
 ) -> Outcome:
     """Return the outcome of a task that was lost or not run, so that there is no exception of it.
     With upstream's ``answer``, it is unknown how the task ended."""

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from wove_http_dev.runs.body import Body, run_body
 from wove_http_dev.runs.execution import Execution
-from wove_http_dev.runs.forwarding import Answer, Forwarded
+from wove_http_dev.runs.forwarding import ForwardedCommand, UpstreamAnswer
 from wove_http_dev.runs.outcome import Outcome
 
 
@@ -56,7 +56,7 @@ class Forwarder(Runner):
     and ``execution.uncount()`` if upstream did not get it, or refused it.
     """
 
-    def forward_cancel(self, forwarded: Forwarded) -> Answer:
+    def forward_cancel(self, forwarded: ForwardedCommand) -> UpstreamAnswer:
         """Forward a ``cancel_task`` and return the answer; blocks until there is one."""
         raise NotImplementedError
 

@@ -44,7 +44,7 @@ class ActiveRuns:
         with self._lock:
             self._by_id.pop(run.run_id, None)
 
-    def is_upstreams(self, command: CancelTask) -> bool:
+    def is_forwarded(self, command: CancelTask) -> bool:
         """Whether upstream has to cancel the run that ``command`` names: it was forwarded, or is
         not known here. Another run is not forwarded any more after this."""
         with self._lock:

@@ -22,7 +22,7 @@ from wove_http_dev.protocol.claim import Claim
 from wove_http_dev.protocol.frames import CancelTask, Event, RunTask
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
 from wove_http_dev.runs.execution import Execution
-from wove_http_dev.runs.forwarding import Answer, Forwarded
+from wove_http_dev.runs.forwarding import ForwardedCommand, UpstreamAnswer
 from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import TEXT_LIMIT, Journal
 from wove_http_dev.runs.once import FirstOutcomes
@@ -244,7 +244,7 @@ class Pipeline:
         self.journal.add_run(run)
         self.journal.update(exchange)  # reports the run, in case the process ends
         try:
-            forwarded = Forwarded(request, command, exchange.upstream)
+            forwarded = ForwardedCommand(request, command, exchange.upstream)
             stage = RunStage(self, command, run, execution, plan.wait("run"), life, forwarded)
             outcome = plan.fault("run").on_run(stage)
         except BaseException:
@@ -276,7 +276,7 @@ class Pipeline:
     ) -> Reply:
         forward, runner = None, self.runner
         if isinstance(runner, Forwarder):
-            forwarded = Forwarded(request, command, exchange.upstream)
+            forwarded = ForwardedCommand(request, command, exchange.upstream)
             forward = partial(runner.forward_cancel, forwarded)
         stage = CancelStage(self.active, command, plan.wait("run"), forward)
         events = plan.fault("run").on_cancel(stage)
@@ -286,7 +286,7 @@ class Pipeline:
             return Reply(headers=[("Content-Type", "application/json")])
         return self._events_reply(events, exchange, answer)
 
-    def _events_reply(self, sent: Any, exchange: Exchange, answer: Answer | None) -> Reply:
+    def _events_reply(self, sent: Any, exchange: Exchange, answer: UpstreamAnswer | None) -> Reply:
         """Return the reply with the frames ``sent``: upstream's ``answer`` as it came, if these are
         its frames, and otherwise in its form."""
         if isinstance(sent, list):

@@ -16,7 +16,7 @@ from wove_http_dev.protocol.messages import Request
 from wove_http_dev.runs.body import Body
 from wove_http_dev.runs.display import RunDisplay
 from wove_http_dev.runs.execution import Execution
-from wove_http_dev.runs.forwarding import Answer, Forwarded
+from wove_http_dev.runs.forwarding import ForwardedCommand, UpstreamAnswer
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.once import FirstOutcomes
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
@@ -89,7 +89,7 @@ class RunStage:
         execution: Execution,
         wait: Wait,
         life: int,
-        forwarded: Forwarded | None = None,
+        forwarded: ForwardedCommand | None = None,
     ) -> None:
         self.run = run
         self.wait = wait
@@ -180,12 +180,12 @@ class CancelStage:
         active: ActiveRuns,
         command: CancelTask,
         wait: Wait,
-        forward: Callable[[], Answer] | None = None,
+        forward: Callable[[], UpstreamAnswer] | None = None,
     ) -> None:
         self.run_id = command.run_id
         self.wait = wait
         self.awaited = False
-        self.answer: Answer | None = None
+        self.answer: UpstreamAnswer | None = None
         """The answer of upstream, if the command was forwarded."""
         self._active = active
         self._command = command
@@ -193,7 +193,7 @@ class CancelStage:
         """Forwards the command to upstream, if there is one."""
 
     def proceed(self) -> list[Event]:
-        if self._forward is not None and self._active.is_upstreams(self._command):
+        if self._forward is not None and self._active.is_forwarded(self._command):
             self.answer = self._forward()
             return list(self.answer.events or [])
         events, self.awaited = self._active.cancel(self._command)
