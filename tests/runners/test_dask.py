@@ -17,7 +17,7 @@ from tests.runners.bodies import TIMEOUT
 from tests.runners.dask_processes import Cluster, cluster
 from tests.support import cancel_frame, lasting, run_frame, signed_request, weave_one
 from wove_http_dev.errors import UsageError
-from wove_http_dev.runners.dask import DaskRunner, Link
+from wove_http_dev.runners.dask import DaskRunner, SchedulerLink
 from wove_http_dev.runners.dask_clients import SchedulerAddress
 from wove_http_dev.worker import HttpWorker
 
@@ -82,7 +82,7 @@ def await_file(path: Path) -> None:
         time.sleep(0.01)
 
 
-def link_of(worker: HttpWorker) -> Link:
+def link_of(worker: HttpWorker) -> SchedulerLink:
     runner = worker._runner
     assert isinstance(runner, DaskRunner)
     assert runner._link is not None

@@ -12,7 +12,7 @@ import pytest
 from wove_http_dev.errors import UsageError
 from wove_http_dev.options import Options
 from wove_http_dev.runners.choice import runner_of
-from wove_http_dev.runners.dask_clients import differences, quiet
+from wove_http_dev.runners.dask_clients import dask_log_silenced, version_differences
 
 
 class FakeClient:
@@ -37,23 +37,23 @@ class TestDifferences:
 
     def test_none(self) -> None:
         """Nothing is said where nothing differs."""
-        assert differences(FakeClient({"python": "3.11.7", "wove-http-dev": "0.1.0"})) == ""
+        assert version_differences(FakeClient({"python": "3.11.7", "wove-http-dev": "0.1.0"})) == ""
 
     def test_python(self) -> None:
         """Another Python is said with both versions."""
-        text = differences(FakeClient({"python": "3.12.1", "wove-http-dev": "0.1.0"}))
+        text = version_differences(FakeClient({"python": "3.12.1", "wove-http-dev": "0.1.0"}))
         assert text == (
             "the Dask workers differ from this process: here python 3.11.7, there 3.12.1"
         )
 
     def test_not_installed(self) -> None:
         """A worker without this package is said."""
-        text = differences(FakeClient({"python": "3.11.7", "wove-http-dev": None}))
+        text = version_differences(FakeClient({"python": "3.11.7", "wove-http-dev": None}))
         assert text.endswith("here wove-http-dev 0.1.0, there not installed")
 
     def test_several(self) -> None:
         """Workers with different versions are said in one line."""
-        text = differences(
+        text = version_differences(
             FakeClient(
                 {"python": "3.12.1", "wove-http-dev": "0.1.0"},
                 {"python": "3.13.0", "wove-http-dev": "0.1.0"},
@@ -63,7 +63,7 @@ class TestDifferences:
 
     def test_no_workers(self) -> None:
         """A scheduler without workers is said."""
-        assert "has no worker yet" in differences(FakeClient())
+        assert "has no worker yet" in version_differences(FakeClient())
 
 
 def test_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,14 +79,14 @@ class TestQuiet:
     def test_silent(self) -> None:
         """A warning of Dask's is not logged in the block."""
         logger = logging.getLogger("distributed.test")
-        with quiet():
+        with dask_log_silenced():
             assert not logger.isEnabledFor(logging.CRITICAL)
 
     def test_restored(self) -> None:
         """The level is as before afterwards."""
         logger = logging.getLogger("distributed.test")
         logger.setLevel(logging.INFO)
-        with quiet():
+        with dask_log_silenced():
             pass
         assert logger.level == logging.INFO
 
@@ -94,5 +94,5 @@ class TestQuiet:
         """Other logs are left alone."""
         logger = logging.getLogger("distributed_by_others")
         before = SimpleNamespace(level=logger.level)
-        with quiet():
+        with dask_log_silenced():
             assert logger.level == before.level

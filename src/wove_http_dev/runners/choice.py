@@ -45,11 +45,11 @@ def _dask(options: Options) -> Runner:
     from wove_http_dev.runners import dask_clients
     from wove_http_dev.runners.dask import DaskRunner
 
-    clients: dask_clients.Clients
+    source: dask_clients.ClientSource
     if isinstance(options.runner, Executor):
-        clients = dask_clients.UsersClient(options.runner)
+        source = dask_clients.GivenClient(options.runner)
     elif options.dask_scheduler is not None:
-        clients = dask_clients.SchedulerAddress(options.dask_scheduler)
+        source = dask_clients.SchedulerAddress(options.dask_scheduler)
     else:
-        clients = dask_clients.LocalCluster(options.workers)
-    return DaskRunner(clients)
+        source = dask_clients.LocalCluster(options.workers)
+    return DaskRunner(source)

@@ -14,7 +14,12 @@ from wove_http_dev.errors import UsageError
 from wove_http_dev.exception_text import message_of
 from wove_http_dev.printable import printable, to_stderr
 from wove_http_dev.runners.dask_claims import REFUSED, UNKNOWN, claimed_call, claims_plugin
-from wove_http_dev.runners.dask_clients import Clients, UsersClient, differences, quiet
+from wove_http_dev.runners.dask_clients import (
+    ClientSource,
+    GivenClient,
+    dask_log_silenced,
+    version_differences,
+)
 from wove_http_dev.runners.remote_body import RemoteBody, RemoteResult, import_advice, shown_outcome
 from wove_http_dev.runs.body import Body
 from wove_http_dev.runs.execution import Execution
@@ -23,12 +28,13 @@ from wove_http_dev.runs.runner import Runner
 
 ANSWER_TIMEOUT = 5.0
 """Seconds that the scheduler gets to say whether a body has begun."""
-WATCH = 0.25
-"""Seconds between two looks at whether a run that was cancelled was also given up."""
+CANCEL_POLL = 0.25
+"""Seconds between two checks whether a run that was cancelled has its outcome. If it has, its task
+is not waited for."""
 ATTEMPTS = 3
 """How often a body is sent, if the scheduler has lost the plugin that lets it begin."""
 
-Message = Future[Any] | str | None
+RunMessage = Future[Any] | str | None
 """What a run waits for: its future, the address of the worker with which its body was lost, or
 ``None`` to look whether it was cancelled."""
 
@@ -38,23 +44,23 @@ class DaskRunner(Runner):
     ``best_effort`` cancel releases its task and leaves it behind, a ``require_ack`` one waits for
     its end."""
 
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
+    def __init__(self, source: ClientSource) -> None:
+        self._source = source
         self._lock = threading.Lock()
-        self._link: Link | None = None
+        self._link: SchedulerLink | None = None
         self._refusal: UsageError | None = None
         self._stack = ExitStack()
-        self.place = clients.place
+        self.place = source.place
 
     def start(self) -> None:
         """Connect to the scheduler, starting it if it is a local one, and say in one line on stderr
         which versions differ. Raises :class:`UsageError` if there is no connection."""
-        if not isinstance(self._clients, UsersClient):
-            self._stack.enter_context(quiet())
+        if not isinstance(self._source, GivenClient):
+            self._stack.enter_context(dask_log_silenced())
         try:
             client = self._connected().client
             with suppress(Exception):  # a worker that has just ended
-                if text := differences(client):
+                if text := version_differences(client):
                     to_stderr(f"wove-http-dev: {printable(text)}\n")
         except BaseException:
             self.stop()
@@ -86,12 +92,12 @@ class DaskRunner(Runner):
             link, self._link = self._link, None
         if link is not None:
             link.leave()
-        self._clients.close()
+        self._source.close()
         self._stack.close()
 
-    def _connected(self) -> Link:
-        """Return a link to the scheduler that is connected, a new one if it must be. Threads that
-        come while another one connects share what it gets."""
+    def _connected(self) -> SchedulerLink:
+        """Return a link to the scheduler that is connected: a new one if the connection was lost.
+        Threads that call this while another one connects share its link, or its error."""
         before = self._refusal
         with self._lock:
             if self._refusal is not None and self._refusal is not before:
@@ -99,9 +105,9 @@ class DaskRunner(Runner):
             if self._link is not None and self._link.client.status == "running":
                 return self._link
             try:
-                client, executor = self._clients.open()
+                client, executor = self._source.open()
                 if self._link is None or self._link.client is not client:
-                    self._link = Link(client, executor)
+                    self._link = SchedulerLink(client, executor)
                     self._link.register(0)
             except UsageError as exc:
                 self._refusal = exc
@@ -109,8 +115,8 @@ class DaskRunner(Runner):
             return self._link
 
 
-class Link:
-    """A client of a scheduler that has the plugin which lets a body begin."""
+class SchedulerLink:
+    """A connection to a scheduler, with the plugin there that lets each body begin once."""
 
     def __init__(self, client: Any, executor: Any) -> None:
         self.client = client
@@ -119,7 +125,7 @@ class Link:
         self._executor = executor
         self._name = f"wove_http_dev_{uuid.uuid4().hex}"
         self._call = claimed_call()
-        self._waiting: dict[str, tuple[Execution, SimpleQueue[Message]]] = {}
+        self._waiting: dict[str, tuple[Execution, SimpleQueue[RunMessage]]] = {}
         self._lock = threading.Lock()
 
     def register(self, seen: int) -> None:
@@ -130,7 +136,7 @@ class Link:
                 return
             plugin = claims_plugin(self._name, self.client.id)
             self.client.register_plugin(plugin, name=self._name)
-            self.client.subscribe_topic(self._name, self._heard)
+            self.client.subscribe_topic(self._name, self._on_event)
             self.registration += 1
 
     def leave(self) -> None:
@@ -144,7 +150,7 @@ class Link:
         """Run ``body``, block until it has ended, and return its outcome; ``None`` if the scheduler
         had no plugin, and the body has not begun."""
         key = f"wove-body-{uuid.uuid4().hex}"
-        inbox: SimpleQueue[Message] = SimpleQueue()
+        inbox: SimpleQueue[RunMessage] = SimpleQueue()
         # Before the task is sent: the scheduler notes what is taken back, and refuses it later.
         if execution.on_withdraw(lambda: self._never_begins(key)):
             return CANCELLED
@@ -167,17 +173,17 @@ class Link:
                 return self._outcome(execution, key, ended, body)
             future.cancel()  # so that Dask neither keeps the task nor runs it again
             if ended is not None:
-                return _lost_with(ended)
+                return _worker_lost(ended)
             execution.left_running = not execution.ended.is_set()
             return CANCELLED
         finally:
             self._waiting.pop(key, None)
 
-    def _end_of(self, execution: Execution, inbox: SimpleQueue[Message]) -> Message:
+    def _end_of(self, execution: Execution, inbox: SimpleQueue[RunMessage]) -> RunMessage:
         """Wait for the task's end, or until the execution was cancelled and is not waited for."""
         while not execution.settled.is_set():
             try:
-                message = inbox.get(timeout=WATCH if execution.cancel_requested else None)
+                message = inbox.get(timeout=CANCEL_POLL if execution.cancel_requested else None)
             except Empty:
                 continue
             if message is not None:
@@ -203,7 +209,7 @@ class Link:
         if isinstance(result, RemoteResult):
             return shown_outcome(result, body.display)
         if result == REFUSED:
-            return _lost_with("")
+            return _worker_lost("")
         return None if result == UNKNOWN else failure("DaskFailed", "the Dask task has no result")
 
     def _never_begins(self, key: str) -> bool:
@@ -219,7 +225,7 @@ class Link:
         operation = getattr(self.client.scheduler, self._name)
         return self.client.sync(operation, callback_timeout=ANSWER_TIMEOUT, **words)
 
-    def _heard(self, event: tuple[float, Any]) -> None:
+    def _on_event(self, event: tuple[float, Any]) -> None:
         what, key, worker = event[1]
         if key not in self._waiting:
             return
@@ -230,7 +236,7 @@ class Link:
             inbox.put(str(worker))
 
 
-def _lost_with(worker: str) -> Outcome:
+def _worker_lost(worker: str) -> Outcome:
     name = f"the Dask worker {worker}" if worker else "the task's Dask worker"
     return failure(
         "DaskWorkerLost",

@@ -1,5 +1,5 @@
-"""Where :class:`~wove_http_dev.runners.dask.DaskRunner` has its client of a Dask scheduler from: a
-local cluster that it starts, a scheduler's address, or the user's own client."""
+"""``ClientSource``: where a client of a Dask scheduler comes from, which is a local cluster, the
+address of a scheduler, or the user's own client."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ KILL_AFTER = 0.5
 PACKAGES = ("python", "wove-http-dev", "cloudpickle", "distributed")
 
 
-class Clients(Protocol):
-    """Provides a client."""
+class ClientSource(Protocol):
+    """Where :class:`~wove_http_dev.runners.dask.DaskRunner` gets a client of a Dask scheduler."""
 
     place: str
     """Where the client's tasks run, in a few words."""
@@ -47,7 +47,7 @@ class Clients(Protocol):
         """Close what :meth:`open` made."""
 
 
-class UsersClient:
+class GivenClient:
     """The client of an executor of the user's, which connects again by itself."""
 
     def __init__(self, executor: Any) -> None:
@@ -193,9 +193,9 @@ def _distributed() -> Any:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Let Dask's own log be silent until the block ends; what it says that matters becomes the
-    error of a task."""
+def dask_log_silenced() -> Iterator[None]:
+    """Silence Dask's own log until the block ends: a failure that it reports becomes the error of a
+    task."""
     before = {}
     for name, logger in list(logging.root.manager.loggerDict.items()):
         if name.partition(".")[0] == "distributed" and isinstance(logger, logging.Logger):
@@ -208,9 +208,9 @@ def quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def differences(client: Any) -> str:
-    """Return, in one line, which versions of the workers are others than here; empty if none. A
-    body that was pickled here may not run there."""
+def version_differences(client: Any) -> str:
+    """Return, in one line, which versions on the workers differ from those of this process; empty
+    if none does. A body that was pickled here may not run where they differ."""
     versions = client.get_versions(packages=["wove-http-dev"])
     workers = versions["workers"]
     if not workers:
