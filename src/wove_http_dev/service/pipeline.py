@@ -7,7 +7,7 @@ pickles in the body are loaded only after the request was accepted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -16,15 +16,14 @@ from typing import Any
 from wove_http_dev.errors import HungUpError, ServiceError, UnavailableError
 from wove_http_dev.faults.injections import Injection, Injections
 from wove_http_dev.faults.plan import NO_PLAN, Plan
-from wove_http_dev.protocol import frames
 from wove_http_dev.protocol.authenticator import Authenticator, Verdict
 from wove_http_dev.protocol.claim import Claim
 from wove_http_dev.protocol.frames import CancelTask, Event, RunTask
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
 from wove_http_dev.runs.execution import Execution
-from wove_http_dev.runs.forwarding import ForwardedCommand, UpstreamAnswer
+from wove_http_dev.runs.forwarding import ForwardedCommand
 from wove_http_dev.runs.holds import Gates
-from wove_http_dev.runs.journal import TEXT_LIMIT, Journal
+from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.once import FirstOutcomes
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.records import Exchange, Run
@@ -32,6 +31,12 @@ from wove_http_dev.runs.runner import Forwarder, Runner
 from wove_http_dev.runs.stubs import Stubs
 from wove_http_dev.runs.thread_pool import ThreadPool
 from wove_http_dev.service.active_runs import ActiveRuns
+from wove_http_dev.service.event_reply import (
+    events_reply,
+    note_upstream,
+    outcome_events,
+    upstream_answer,
+)
 from wove_http_dev.service.failures import record_failure
 from wove_http_dev.service.health import HealthReply, is_health_check
 from wove_http_dev.service.reply import ServiceReply
@@ -43,9 +48,6 @@ from wove_http_dev.service.stages import (
     RunStage,
     execution_name,
 )
-
-EVENTS_KEPT = 1000
-"""Event types of one reply that the journal stores."""
 
 SecondOriginUrl = Callable[[str, Injection | None], str]
 """A function that returns a URL on the second origin, for a run id and for the injection whose
@@ -243,10 +245,37 @@ class Pipeline:
         self.active.add(run, execution, life)
         self.journal.add_run(run)
         self.journal.update(exchange)  # reports the run, in case the process ends
+        outcome, stub_events = self._outcome(request, command, run, execution, plan, exchange, life)
+        self.journal.finish(run, outcome)
+        note_upstream(exchange)
+        answer = upstream_answer(command, outcome) if stub_events is None else None
+        if answer is not None and answer.events is None:
+            return answer.reply()
+        events = answer.events if answer is not None else stub_events
+        if events is None:
+            events = outcome_events(command, outcome)
+        sent = plan.fault("events").on_events(
+            [dict(event) for event in events],
+            EventsStage(run, outcome, self.journal.beside, plan.wait("events")),
+        )
+        return events_reply(sent, exchange, answer, self.response_shape)
+
+    def _outcome(
+        self,
+        request: Request,
+        command: RunTask,
+        run: Run,
+        execution: Execution,
+        plan: Plan,
+        exchange: Exchange,
+        life: int,
+    ) -> tuple[Outcome, list[Event] | None]:
+        """Block until the run has an outcome, and return it, with the event frames that a stub
+        gives in its place."""
+        forwarded = ForwardedCommand(request, command, exchange.upstream)
+        stage = RunStage(self, command, run, execution, plan.wait("run"), life, forwarded)
         try:
-            forwarded = ForwardedCommand(request, command, exchange.upstream)
-            stage = RunStage(self, command, run, execution, plan.wait("run"), life, forwarded)
-            outcome = plan.fault("run").on_run(stage)
+            return plan.fault("run").on_run(stage), stage.stub_events
         except BaseException:
             self.journal.lose(run)
             raise
@@ -254,22 +283,6 @@ class Pipeline:
             run.cancel_requested |= execution.cancel_requested
             run.abandoned = execution.abandoned
             self.active.remove(run)
-        self.journal.finish(run, outcome)
-        _note_upstream(exchange)
-        # The first outcome of an idempotency key answers other runs too, in frames of their own.
-        answer = outcome.answer
-        if stage.stub_events is not None or (answer and answer.run_id != command.run_id):
-            answer = None
-        if answer is not None and answer.events is None:
-            return answer.reply()
-        events = answer.events if answer else stage.stub_events
-        if events is None:
-            events = outcome_events(command, outcome)
-        sent = plan.fault("events").on_events(
-            [dict(event) for event in events],
-            EventsStage(run, outcome, self.journal.beside, plan.wait("events")),
-        )
-        return self._events_reply(sent, exchange, answer)
 
     def _cancelled(
         self, request: Request, command: CancelTask, plan: Plan, exchange: Exchange
@@ -280,22 +293,11 @@ class Pipeline:
             forward = partial(runner.forward_cancel, forwarded)
         stage = CancelStage(self.active, command, plan.wait("run"), forward)
         events = plan.fault("run").on_cancel(stage)
-        _note_upstream(exchange)
+        note_upstream(exchange)
         answer = stage.answer
         if not events and not stage.awaited and answer is None:
             return Reply(headers=[("Content-Type", "application/json")])
-        return self._events_reply(events, exchange, answer)
-
-    def _events_reply(self, sent: Any, exchange: Exchange, answer: UpstreamAnswer | None) -> Reply:
-        """Return the reply with the frames ``sent``: upstream's ``answer`` as it came, if these are
-        its frames, and otherwise in its form."""
-        if isinstance(sent, list):
-            exchange.events = _event_types(sent)
-            if answer is not None and sent == (answer.events or []):
-                return answer.reply()
-            shape = self.response_shape if answer is None else answer.shape
-            sent = frames.shape_events(sent, shape)
-        return json_reply(200, sent)
+        return events_reply(events, exchange, answer, self.response_shape)
 
     def execute(
         self,
@@ -326,34 +328,7 @@ class Pipeline:
         return outcome
 
 
-def _note_upstream(exchange: Exchange) -> None:
-    codes = [leg.code for leg in exchange.upstream if leg.failed]
-    exchange.code = exchange.code or "".join(codes[:1])
-
-
 def _checked(reply: Any) -> Reply:
     if not isinstance(reply, Reply):
         raise TypeError(f"on_reply() returned {type(reply).__name__}, not a Reply")
     return reply
-
-
-def _event_types(events: Sequence[Any]) -> list[str]:
-    types = [_event_type(event)[:TEXT_LIMIT] for event in events[:EVENTS_KEPT]]
-    return types if len(events) <= EVENTS_KEPT else [*types, f"… {len(events) - EVENTS_KEPT} more"]
-
-
-def _event_type(event: Any) -> str:
-    return str(event.get("type")) if isinstance(event, dict) else type(event).__name__
-
-
-def outcome_events(command: RunTask, outcome: Outcome) -> list[Event]:
-    """Return the event frames of a run that ended with ``outcome``: ``task_started``, and the frame
-    that says how the run ended."""
-    run_id, task_id = command.run_id, command.task_id
-    if outcome.kind == "result":
-        terminal = frames.task_result(run_id, task_id, outcome.result_pickle or b"")
-    elif outcome.kind == "error":
-        terminal = frames.task_error(run_id, task_id, outcome.error or {}, outcome.exception_pickle)
-    else:
-        terminal = frames.task_cancelled(run_id, task_id)
-    return [frames.task_started(run_id, task_id), terminal]
