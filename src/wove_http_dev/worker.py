@@ -220,8 +220,9 @@ class HttpWorker(WorkerSide):
         self._life.crash()
 
     def reset(self) -> None:
-        """Empty the journal, remove every fault, stub and gate, and release stalled requests; then
-        inject the faults of the options again, and start the worker if it has crashed."""
+        """Empty the journal, remove every fault, stub and gate, release stalled requests, and kill
+        bodies that still run in processes of a runner; then inject the faults of the options again,
+        and start the worker if it has crashed."""
         crashed = self._life.crashed
         super().reset()
         if crashed:

@@ -178,6 +178,13 @@ class TestRuns:
         finally:
             STOP.set()
 
+    def test_what_a_run_waits_for(self, api: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A run whose body has not started says for what it waits."""
+        run(api, "a")
+        api.worker.runs.last.state = "received"
+        monkeypatch.setattr(api.worker._host, "stack", lambda _: "waits for a process\n")
+        assert api.get("/runs/a")["stack"] == "waits for a process\n"
+
     def test_delivery_key(self, api: Calls) -> None:
         """A run has the delivery key of its task."""
         frame = json.loads(run_frame(answer, run_id="a"))

@@ -401,6 +401,16 @@ class TestWorker:
             worker.reset()
             assert weave_one(answer) == 42
 
+    def test_reset(self, worker: HttpWorker, tmp_path: Path, pool: ThreadPoolExecutor) -> None:
+        """``reset()`` kills a body that still runs, so that it does not keep its process."""
+        file = tmp_path / "pid"
+        left = pool.submit(signed_request, worker, run_frame(processes.sleeps, {"file": str(file)}))
+        until(lambda: file.exists() and file.read_text().endswith("\n"))
+        worker.reset()
+        assert left.result(processes.PATIENCE).terminal == "task_error"
+        with worker.configured():
+            assert weave_one(answer) == 42
+
     @pytest.mark.parametrize("mode", MODES)
     def test_cancel(
         self, worker: HttpWorker, tmp_path: Path, pool: ThreadPoolExecutor, mode: str

@@ -56,6 +56,16 @@ def test_close_ends_runs(active: ActiveRuns) -> None:
     assert execution.outcome is CANCELLED
 
 
+@pytest.mark.parametrize("where", ["in process 7", ""])
+def test_end_what_runs(active: ActiveRuns, where: str) -> None:
+    """It settles what runs outside this process, and nothing else."""
+    execution = Execution("convert")
+    execution.where = where
+    active.add(make_run(), execution, active.life)
+    active.end_what_runs(CANCELLED)
+    assert execution.outcome is (CANCELLED if where else None)
+
+
 def test_cancel_of_an_unknown_run(active: ActiveRuns) -> None:
     """A cancel for a run that is not active has no event frames and does not wait."""
     assert active.cancel(CancelTask("run-1")) == ([], False)

@@ -157,7 +157,11 @@ def _add_steering(add: Callable[..., argparse.ArgumentParser]) -> None:
     replay = add("replay", "run again what a client sent", "replay 3f2a9c1e")
     replay.add_argument("run_id", metavar="RUN", help="the run's id, or its beginning")
 
-    add("reset", "empty the journal; remove faults, holds and stubs", "reset")
+    add(
+        "reset",
+        "empty the journal; remove faults, holds and stubs; kill what runs in processes",
+        "reset",
+    )
 
 
 def _count(text: str) -> int:

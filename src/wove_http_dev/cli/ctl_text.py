@@ -151,7 +151,7 @@ class CtlText:
         yield from self._field("worker", worker["url"])
         yield from self._field("page", worker["page_url"])
         yield from self._field("serving", f"environment {worker['environment']!r}")
-        yield from self._field("runner", worker["runner"])
+        yield from self._field("runner", worker.get("runner"))  # an older serve has none
         lines = [
             *(self.injection(each) for each in injections),
             *(self.hold(each) for each in holds if not each["released"]),

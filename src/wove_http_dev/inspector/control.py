@@ -176,8 +176,9 @@ class Control:
         ]
 
     def _stack(self, run: Run) -> str | None:
-        """Return where the body of ``run`` is at this moment; ``None`` if that is not known."""
-        if run.state != "running":
+        """Return where the body of ``run`` is at this moment, or for what it waits; ``None`` if
+        that is not known."""
+        if run.state not in ("received", "running"):
             return None
         stack = self._worker._host.stack(run.run_id)
         return self._state.journal.clean(stack, TRACEBACK_LIMIT) or None

@@ -110,8 +110,8 @@ SCHEMAS: dict[str, Schema] = {
         traceback=_described(_or_null(TEXT), "cut after 2000 characters in a list"),
         stack=_described(
             _or_null(TEXT),
-            "where the body is at this moment, as the lines of a traceback; null in a list, and"
-            " unless the body runs in a thread that can be asked",
+            "where the body is at this moment, as the lines of a traceback, or in words for what it"
+            " waits; null in a list, and where that is not known",
         ),
         delivery_key=_described(
             _or_null(TEXT), "the delivery_idempotency_key, if the task has one; null in a list"

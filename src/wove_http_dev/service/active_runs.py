@@ -91,6 +91,14 @@ class ActiveRuns:
         for _, execution in active:
             execution.cancel(wait_for_end=False, outcome=outcome)
 
+    def end_what_runs(self, outcome: Outcome) -> None:
+        """End with ``outcome`` the runs whose bodies run, or wait for room, outside this process.
+        Those that gates hold are not ended."""
+        with self._lock:
+            found = [execution for _, execution in self._by_id.values() if execution.where]
+        for execution in found:
+            execution.cancel(wait_for_end=False, outcome=outcome)
+
     def reopen(self) -> None:
         """Accept runs again, in a new life."""
         with self._lock:

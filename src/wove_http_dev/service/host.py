@@ -45,6 +45,11 @@ STOPPED = failure(
     "the worker service was stopped while the task was running",
     retryable=True,
 )
+RESET = failure(
+    "WorkerReset",
+    "the worker was reset while the task was running",
+    retryable=True,
+)
 
 
 @dataclass
@@ -66,7 +71,8 @@ class HostState:
     """How often the worker was reset."""
 
     on_reset: Callable[[], None] = lambda: None
-    """Ends what waits for an upstream service, when the worker is reset."""
+    """Ends what waits for an upstream service, or runs where it can be killed, when the worker is
+    reset."""
     apply: Callable[[], None] = lambda: None
     """Puts the current names and paths in force."""
 
@@ -96,7 +102,7 @@ class HostState:
             self.apply()
 
     def forget_outcomes(self, resets: int | None = None) -> None:
-        """Forget what the option ``idempotency`` remembers, and end what waits for upstream,
+        """Forget what the option ``idempotency`` remembers, and call :attr:`on_reset`,
         because the worker is reset; in an isolated worker's process only if ``resets``, the
         parent's number, has changed."""
         if resets != self.resets:
@@ -179,6 +185,9 @@ class InProcessHost:
         self._runner = runner
         if isinstance(runner, Forwarder):
             state.on_reset = runner.reset
+        elif runner.kills:
+            # A client that gives up sends no cancel: what it has left would keep its process.
+            state.on_reset = lambda: self.pipeline.active.end_what_runs(RESET)
         self.pipeline = Pipeline(
             authenticator.Authenticator(
                 credentials,
