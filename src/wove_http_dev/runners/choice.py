@@ -32,11 +32,11 @@ def runner_of(options: Options) -> Runner:
         return ProcessRunner(options.workers)
     if not isinstance(runner, Executor):
         return ThreadRunner()
-    return _dask(options) if _is_dasks(runner) else ExecutorRunner(runner)
+    return _dask(options) if _is_dask_executor(runner) else ExecutorRunner(runner)
 
 
-def _is_dasks(executor: Executor) -> bool:
-    # Who has made one has imported Dask.
+def _is_dask_executor(executor: Executor) -> bool:
+    # Not imported here, which is slow: where there is such an executor, its module is imported.
     module = sys.modules.get("distributed.cfexecutor")
     return module is not None and isinstance(executor, module.ClientExecutor)
 

@@ -32,11 +32,12 @@ CANCEL_POLL = 0.25
 """Seconds between two checks whether a run that was cancelled has its outcome. If it has, its task
 is not waited for."""
 ATTEMPTS = 3
-"""How often a body is sent, if the scheduler has lost the plugin that lets it begin."""
+"""How many times a body is sent to a scheduler that was restarted, and so has lost the plugin that
+lets it begin."""
 
 RunMessage = Future[Any] | str | None
-"""What a run waits for: its future, the address of the worker with which its body was lost, or
-``None`` to look whether it was cancelled."""
+"""What is put into the queue of a run: its future, when that is done; the address of the worker,
+when that was lost with the body; ``None``, when the run was cancelled."""
 
 
 class DaskRunner(Runner):

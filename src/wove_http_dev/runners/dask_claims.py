@@ -17,9 +17,10 @@ from typing import Any
 from wove_http_dev.runners.remote_body import RemoteResult, run_remote_body
 
 UNKNOWN = "unknown"
-"""Instead of a result: the scheduler has no plugin. The body has not begun."""
+"""Returned instead of a result if the scheduler has no plugin: the body has not begun."""
 REFUSED = "refused"
-"""Instead of a result: the body has begun before, on another worker, or was taken back."""
+"""Returned instead of a result if the body has begun before, on another worker, or was taken
+back."""
 CLAIM_TIMEOUT = 30.0
 """Seconds that a task waits for the scheduler's answer."""
 
@@ -32,7 +33,8 @@ def claims_plugin(name: str, client: str) -> Any:
     from distributed.diagnostics.plugin import SchedulerPlugin
 
     class Claims(SchedulerPlugin):  # type: ignore[misc, unused-ignore]
-        """Which tasks have begun, each with its worker; an empty one for those taken back."""
+        """Knows which tasks have begun, each with its worker's address, which is empty if the task
+        was taken back."""
 
         def __init__(self) -> None:
             self.name = name

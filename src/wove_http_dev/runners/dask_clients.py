@@ -23,8 +23,8 @@ from wove_http_dev.runners import dask_preload
 from wove_http_dev.runners.executor import check_open
 
 CONNECT_TIMEOUT = 5.0
-"""Seconds until a scheduler has answered, at the start and after its connection was lost: less than
-the ``timeout`` of Wove's environment, so that a task ends with an error that says so."""
+"""Seconds that a scheduler gets to answer, at the start and after a lost connection. Less than the
+``timeout`` of Wove's environment, so that a task ends with an error that says it."""
 CLOSE_TIMEOUT = 10.0
 """Seconds that a client or a cluster may take to close, on a busy machine."""
 KILL_AFTER = 0.5

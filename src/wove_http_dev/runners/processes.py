@@ -31,8 +31,8 @@ with C extensions do, that is a gigabyte. A start takes 0.3 s, which is 0.3 ms f
 END_GRACE = 1.0
 """Seconds that idle processes get for their exit handlers when the runner stops."""
 _STARTS = 3
-"""Processes that end by themselves before the body began, after which no more are tried. Those that
-are killed before do not count: that can happen at any time, and ran nothing."""
+"""How many processes may end by themselves before a body began, until its task fails. One that was
+killed does not count: that can happen at any time."""
 
 
 class ProcessRunner(Runner):
@@ -133,7 +133,8 @@ class ProcessRunner(Runner):
         raise CannotServeError(f"{_STARTS} processes ended before the task began")
 
     def _replace_all(self, process: TaskProcess) -> None:
-        """Replace the processes that are as old as ``process``, and report what it has found."""
+        """Replace the processes of the generation of ``process``, unless that was done, and call
+        :attr:`on_changes`."""
         with self._lock:
             found_first = process.generation == self._generation
         if found_first:

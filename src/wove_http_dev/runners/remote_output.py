@@ -24,7 +24,7 @@ from wove_http_dev.runs.replaced_stream import ReplacedStream
 PIECE = 8192
 """Bytes without a line break that are kept back until their line ends."""
 LOG = "log"
-"""Where a log record is written that no handler writes to a stream."""
+"""The name, in place of a stream's, of log records that no handler has written to a stream."""
 
 Write = Callable[[str, bytes], None]
 """Takes ``stdout``, ``stderr`` or :data:`LOG`, and what was written there, in UTF-8."""
@@ -169,8 +169,8 @@ class _Stream(ReplacedStream):
 
 
 class _StreamReplacement:
-    """The streams of this process, replaced while bodies run, of which there may be several: a
-    Dask worker runs them in threads."""
+    """Replaces the streams of this process while at least one body runs. There may be several at a
+    time: a Dask worker runs them in threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -27,13 +27,13 @@ from wove_http_dev.runs.threads import start_thread
 _PROGRAM = "wove_http_dev.runners.task_child"
 
 FindChanges = Callable[[], dict[str, Any]]
-"""Returns, as JSON, for what reason a process has to be replaced; an empty dict if there is
+"""Returns, as JSON, which changes require that the process is replaced; an empty dict if there are
 none."""
 
 
 class TaskProcess:
-    """One process. It does not exist before :meth:`start`, and never runs again after a body ended
-    it or a cancel killed it."""
+    """A process that runs bodies. :meth:`start` starts it, once: after a body ended it or a cancel
+    killed it, another ``TaskProcess`` takes its place."""
 
     def __init__(
         self,
@@ -42,6 +42,7 @@ class TaskProcess:
         find_changes: FindChanges | None = None,
     ) -> None:
         self.generation = generation
+        """How often the runner had replaced all its processes when this one was made."""
         self.changes: dict[str, Any] = {}
         """What ``find_changes``, which the process calls before each body, has returned. If that is
         anything, the body did not begin, and the process is not used again."""

@@ -1,5 +1,5 @@
-"""``UpstreamRunner``: runs no task itself, but forwards each to another worker service, upstream,
-and hands back what that one answers."""
+"""``UpstreamRunner``: forwards tasks, and their cancels, to another worker service (upstream), and
+returns its answers."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class UpstreamRunner(Forwarder):
         self._connections.abort()
 
     def run(self, execution: Execution, body: Body) -> Outcome:
-        """Forward the task, and block until upstream has answered, it was too long, or the service
+        """Forward the task, and block until upstream has answered, its time is over, or the service
         stops."""
         forwarded = body.forwarded
         assert forwarded is not None
@@ -222,8 +222,8 @@ def upstream_credentials(options: Options) -> Credentials:
 
 
 def _plain_text(payload: bytes, *, arguments: bool = False) -> str:
-    """Return the text of a pickle for a person. Only plain data is read; of anything else, size and
-    hash are shown."""
+    """Return the text of a pickle for a person: of plain data, which can be read without loading
+    it, the value; of anything else, size and hash."""
     try:
         value = read_plain(payload)
         if not arguments:

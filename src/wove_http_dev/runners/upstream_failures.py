@@ -1,5 +1,5 @@
-"""``UpstreamError``: why there is no answer of upstream, in words that name upstream, and with the
-option that mends it."""
+"""``UpstreamError``: why upstream gave no answer. The message names upstream, and the option to
+change if there is one."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _WANTS_CERTIFICATE = ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_HANDSHAK
 
 
 class UpstreamError(Exception):
-    """Upstream gave no answer that a client can have. ``status`` is that of the reply which says
-    so; ``code`` is one of ``runs.records.CODES``."""
+    """Upstream gave no answer that can be relayed. The client gets a reply with ``status`` that
+    says why; ``code`` is one of ``runs.records.CODES``."""
 
     def __init__(self, message: str, code: str, status: int = 502) -> None:
         super().__init__(message)
@@ -29,7 +29,7 @@ class UpstreamError(Exception):
 
 
 def connect_error(exc: OSError, address: UpstreamAddress) -> UpstreamError:
-    """Return why there is no connection to ``address``, whose attempt ended with ``exc``."""
+    """Return the error for an attempt to connect to ``address`` that failed with ``exc``."""
     place = address.place
     if isinstance(exc, ssl.SSLCertVerificationError):
         return UpstreamError(_distrust(exc), "upstream-tls")
@@ -70,8 +70,8 @@ def _reason(exc: ssl.SSLError) -> str:
 
 
 def answer_error(exc: Exception, address: UpstreamAddress, *, sent: bool) -> UpstreamError:
-    """Return why there is no answer on a connection to ``address`` that was there. ``sent``: the
-    whole request was written, so that the task may have run."""
+    """Return the error for a request on a connection to ``address`` that failed with ``exc``.
+    ``sent`` says that the whole request was written, so that the task may have run."""
     ran = "; the task may have run" if sent else ""
     if isinstance(exc, TimeoutError):
         return UpstreamError(f"upstream did not answer in time{ran}", "upstream-timeout", 504)

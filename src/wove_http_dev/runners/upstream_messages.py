@@ -33,8 +33,8 @@ _HOP_BY_HOP = frozenset(
 )
 """Headers that are not forwarded, in either direction (RFC 9110, 7.6.1)."""
 _MADE_ANEW = frozenset(["host", "content-length", "expect", "via", "accept-encoding"])
-"""Headers of a request that are made anew, or were done with here. Frames that are compressed could
-not be read here."""
+"""Headers of a request that were handled here, or of which the forwarded request has its own:
+``Accept-Encoding`` too, as compressed frames could not be read."""
 _CREDENTIALS = ("authorization", "cookie")
 """Headers with which the client may have authenticated here; and all of the prefix below."""
 _SIGNATURE = "x-wove-"
@@ -103,8 +103,8 @@ def one_line(text: str) -> str:
 
 
 def check_status(raw: HttpAnswer, mode: str) -> None:
-    """Raise :class:`UpstreamError` for an answer that the client must not have: a refusal of the
-    credentials ``mode``, which are not the client's, and a redirection, which would lead the client
+    """Raise :class:`UpstreamError` for an answer that must not be relayed: a refusal of the
+    credentials ``mode``, which are this worker's, and a redirection, which would lead the client
     past this worker."""
     status = f"{raw.status} {one_line(raw.reason) or REASONS.get(raw.status, '')}".rstrip()
     if raw.status in (401, 403):

@@ -113,7 +113,7 @@ class RunDisplay:
         """Return the text of the result."""
         return value_text(value, self._journal.clean)
 
-    # Of a body in another process, which makes its texts itself but has no secrets to look for
+    # For a body in another process, where its texts were made without redaction
 
     def show_arguments_text(self, text: str) -> None:
         """Set the text of the arguments."""

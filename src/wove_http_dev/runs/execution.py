@@ -31,7 +31,7 @@ class Execution:
         """Whether the body may still run where this process does not see it. Then ``ended`` is
         never set."""
         self.uncount: Callable[[], None] = lambda: None
-        """Called if the body never began although the runner has it."""
+        """Called by a runner whose body never began: takes it back from ``Run.executions``."""
         self.where = ""
         """Where the body runs, or for what it waits, if that is not a thread of this process:
         ``in process 4711``."""
@@ -99,9 +99,9 @@ class Execution:
             return not self.forwarded
 
     def on_withdraw(self, withdraw: Callable[[], bool]) -> bool:
-        """Before a cancel settles the execution, call ``withdraw``, which keeps a body from
-        beginning that the runner makes wait, and returns whether it did. If the execution was
-        cancelled before, call it now, and return what it returns."""
+        """Let a cancel call ``withdraw`` before it settles the execution. ``withdraw`` takes a body
+        back that waits in the runner, and returns whether it now never begins. If the execution is
+        cancelled already, call it at once and return what it returns; otherwise return false."""
         with self._lock:
             if not self.cancel_requested:
                 self._withdraw = withdraw

@@ -90,7 +90,7 @@ class ThreadPool:
             self._open = False
             while self._idle:
                 self._idle[-1].put(None)
-                self._idle.pop()  # after it was told: a stop that Ctrl-C interrupts is repeated
+                self._idle.pop()  # after the put(): a stop that Ctrl-C interrupts is called again
             threads = list(self._threads)
         deadline = time.monotonic() + timeout
         for thread in threads:

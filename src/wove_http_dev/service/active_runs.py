@@ -15,7 +15,8 @@ CANCEL_GRACE = 1.0
 """Seconds that a require_ack cancel waits for the body to end. After that the reply has no event
 frame."""
 KILL_GRACE = 10.0
-"""The same where the runner kills the body: it certainly ends, but a busy machine may take long."""
+"""Seconds that such a cancel waits where the runner kills the body, which on a busy machine may
+take long."""
 
 
 class ActiveRuns:
@@ -45,8 +46,8 @@ class ActiveRuns:
             self._by_id.pop(run.run_id, None)
 
     def is_forwarded(self, command: CancelTask) -> bool:
-        """Whether upstream has to cancel the run that ``command`` names: it was forwarded, or is
-        not known here. Another run is not forwarded any more after this."""
+        """Return whether upstream has to cancel the run that ``command`` names, because it was
+        forwarded, or is not known here. If not, the run is not forwarded from now on."""
         with self._lock:
             entry = self._by_id.get(command.run_id)
         if entry is None:
