@@ -24,7 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("platforms", "ca_bundle", "call_site", "given_secrets", "user_errors"),
     ("fields", "private_files", "option_urls"),
     ("option_checks",),
-    ("options", "worker_options"),
+    ("options", "worker_options", "reports"),
     ("tls_contexts", "weave_outcome"),
     ("protocol", "tls", "conformance"),
     ("runs",),

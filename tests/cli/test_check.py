@@ -56,6 +56,12 @@ def test_report_in_a_missing_directory(flag: str, tmp_path: Path) -> None:
         chosen(flag, str(tmp_path / "missing" / "report"))
 
 
+def test_report_of_another_form(tmp_path: Path) -> None:
+    """A report for people whose name ends otherwise is a usage error before the check runs."""
+    with pytest.raises(UsageError, match=r"--report .*: the name must end in one of .md, .html"):
+        chosen("--report", str(tmp_path / "report.txt"))
+
+
 @pytest.mark.parametrize(("status", "exit_status"), [(PASSED, 0), (FAILED, 1)])
 def test_finish(status: Status, exit_status: int) -> None:
     """The exit status is 1 if a case failed, otherwise 0."""
@@ -64,8 +70,10 @@ def test_finish(status: Status, exit_status: int) -> None:
 
 def test_finish_writes(tmp_path: Path) -> None:
     """A report is written for each option that names a file."""
-    names = [str(tmp_path / name) for name in ("report.json", "report.xml")]
-    finish(parsed("--json", names[0], "--junit-xml", names[1]), Report("a worker", [result()]))
+    names = [str(tmp_path / f"report.{suffix}") for suffix in ("json", "xml", "md", "html")]
+    flags = ("--json", "--junit-xml", "--report", "--report")
+    words = [word for pair in zip(flags, names, strict=True) for word in pair]
+    finish(parsed(*words), Report("a worker", [result()]))
     assert all(Path(name).stat().st_size for name in names)
 
 

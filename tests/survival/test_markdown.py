@@ -7,8 +7,9 @@ import pytest
 from tests.survival.html_text import ReadHtml
 from tests.survival.matrices import CUSTOMER, HOSTILE, TEST, cell, large_matrix, matrix_of
 from wove_http_dev.printable import printable
-from wove_http_dev.survival import markdown as module
-from wove_http_dev.survival.markdown import LIMIT, markdown
+from wove_http_dev.reports import markdown as parts
+from wove_http_dev.reports.markdown import LIMIT
+from wove_http_dev.survival.markdown import markdown
 from wove_http_dev.survival.matrix import Matrix
 from wove_http_dev.survival.summary import MEANINGS
 
@@ -136,7 +137,7 @@ class TestLimit:
 
     def test_what_is_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The details go first: the worst cells are at the top."""
-        monkeypatch.setattr(module, "LIMIT", 1_500)
+        monkeypatch.setattr(parts, "LIMIT", 1_500)
         page = markdown(large_matrix(1, verdicts=["wrong", "survived"]))
         assert CUSTOMER in page
         assert "## Every cell" not in page

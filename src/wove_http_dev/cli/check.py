@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from wove_http_dev.conformance.case import Case, Report
 
 
+REPORT_FORMS = (".md", ".html")
+"""How the name of a report for people may end."""
+
+
 def add_check_command(commands: Any) -> Any:
     """Add ``check`` to an argparse subparsers action. Returns the action to which ``worker`` and
     ``executor`` are added."""
@@ -55,6 +59,14 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
         help="ids or globs of cases known to fail, one on a line, # for comments, perhaps with a"
         " condition: 'GLOB ; python_version >= \"3.11\"'; one that passes fails the check",
     )
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="write the report for people, as FILE.md (a job's summary) or as FILE.html (one file);"
+        " may be given more than once",
+    )
     parser.add_argument("--json", metavar="FILE", help="write the report as JSON")
     parser.add_argument("--junit-xml", metavar="FILE", help="write the report as JUnit XML")
 
@@ -65,6 +77,7 @@ def chosen_cases(namespace: argparse.Namespace, cases: Sequence[Case]) -> list[C
     Raises :class:`UsageError` if there are none, or if a report could not be written afterwards.
     """
     from wove_http_dev.conformance.runner import select
+    from wove_http_dev.reports.file import report_path
 
     chosen = select(cases, namespace.run_globs, namespace.exclude_globs)
     if not chosen:
@@ -72,6 +85,8 @@ def chosen_cases(namespace: argparse.Namespace, cases: Sequence[Case]) -> list[C
     for flag, name in (("--json", namespace.json), ("--junit-xml", namespace.junit_xml)):
         if name is not None and not Path(name).absolute().parent.is_dir():
             raise UsageError(f"{flag} {name}: there is no such directory")
+    for name in namespace.report:
+        report_path(name, "--report", REPORT_FORMS)
     return chosen
 
 
@@ -84,8 +99,11 @@ def finish(namespace: argparse.Namespace, report: Report) -> int:
     from rich.console import Console
 
     from wove_http_dev.conformance.reporters.console import print_report
+    from wove_http_dev.conformance.reporters.html import html
     from wove_http_dev.conformance.reporters.json import write_json
     from wove_http_dev.conformance.reporters.junit import write_junit_xml
+    from wove_http_dev.conformance.reporters.markdown import markdown
+    from wove_http_dev.reports.file import report_path, write_text
 
     print_report(Console(highlight=False), report)
     for flag, name, write in (
@@ -98,4 +116,8 @@ def finish(namespace: argparse.Namespace, report: Report) -> int:
             write(Path(name), report)
         except OSError as exc:
             raise UsageError(f"{flag} {name}: {exc.strerror or exc}") from exc
+    forms = dict(zip(REPORT_FORMS, (markdown, html), strict=True))
+    for name in namespace.report:
+        path = report_path(name, "--report", REPORT_FORMS)
+        write_text(path, forms[path.suffix](report))
     return report.exit_status

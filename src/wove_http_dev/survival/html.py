@@ -7,14 +7,12 @@ policy allows this style and this script only, whatever the text of a test or a 
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from html import escape
 from pathlib import Path
 
 from wove_http_dev.printable import shortened
+from wove_http_dev.reports.html import LONGEST, page, text
 from wove_http_dev.survival.matrix import VERDICTS, Entry, Matrix, by_test, counts
 from wove_http_dev.survival.summary import (
     LETTERS,
@@ -32,7 +30,6 @@ from wove_http_dev.survival.verdicts import FAILING, SHOWN, Cell, Verdict
 WORST = 200
 """Problems that are listed above the table."""
 _FOLDER = Path(__file__).parent / "page"
-_LONGEST = 1_000
 _JOURNAL = 25_000
 _DIALOG = """\
 <dialog aria-labelledby="cell-test">
@@ -50,29 +47,13 @@ _DIALOG = """\
 
 def html(matrix: Matrix) -> str:
     """Return the page."""
-    style = _file("matrix.css")
-    script = _file("matrix.js")
-    policy = (
-        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)};"
-        " base-uri 'none'; form-action 'none'"
-    )
     entries = matrix.entries()
     parts = [
         f"""\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Survival of faults</title>
-<style>{style}</style>
-</head>
-<body>
 <main>
 <h1>Survival of faults</h1>
-<p>{_text(headline(matrix))}</p>
-<p class="quiet">{_text(versions(matrix))}</p>""",
+<p>{text(headline(matrix))}</p>
+<p class="quiet">{text(versions(matrix))}</p>""",
         *_worst(matrix, entries),
         "<h2>Tests and faults</h2>",
         *_filter(entries),
@@ -82,24 +63,12 @@ def html(matrix: Matrix) -> str:
         "</main>",
         _DIALOG,
         f'<script type="application/json" id="data">{_data(matrix, entries)}</script>',
-        f"<script>{script}</script>",
-        "</body>\n</html>\n",
     ]
-    return "\n".join(parts)
+    return page("Survival of faults", parts, style=_file("matrix.css"), script=_file("matrix.js"))
 
 
 def _file(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
-
-
-def _hash(content: str) -> str:
-    digest = hashlib.sha256(content.encode("utf-8")).digest()
-    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
-
-
-def _text(text: str) -> str:
-    """Return text from outside as text of the page."""
-    return escape(shortened(text, _LONGEST))
 
 
 def _word(verdict: Verdict) -> str:
@@ -114,11 +83,11 @@ def _worst(matrix: Matrix, entries: Sequence[Entry]) -> Iterator[str]:
     faults = {fault: number for number, fault in enumerate(matrix.faults)}
     yield '<section id="worst"><h2>The worst first</h2><ol>'
     for each in found[:WORST]:
-        test = f"<code>{_text(each.nodeid)}</code>"
-        yield f"<li>{_word(each.verdict)} {test} {_text(each.sentence)}<br>"
+        test = f"<code>{text(each.nodeid)}</code>"
+        yield f"<li>{_word(each.verdict)} {test} {text(each.sentence)}<br>"
         for entry in each.entries:
             place = f"{tests[each.nodeid]}-{faults[entry.fault]}"
-            name = _text(entry.fault)
+            name = text(entry.fault)
             yield f'<button type="button" disabled data-cell="{place}">{name}</button>'
         yield "</li>"
     yield "</ol>"
@@ -160,14 +129,14 @@ def _table(matrix: Matrix, entries: Sequence[Entry]) -> Iterator[str]:
         failing = sum(cell.verdict in FAILING for cell in row.values())
         cells = "".join(_cell(row.get(fault), fault in first) for fault in matrix.faults)
         yield (
-            f'<tr data-test="{number}"><th scope="row"><code>{_text(test)}</code></th>'
+            f'<tr data-test="{number}"><th scope="row"><code>{text(test)}</code></th>'
             f'<td class="number">{failing}</td>{cells}</tr>'
         )
     yield "</tbody></table></div>"
 
 
 def _sorter(name: str) -> str:
-    return f'<button type="button" disabled title="{_text(name)}">{_text(name)}</button>'
+    return f'<button type="button" disabled title="{text(name)}">{text(name)}</button>'
 
 
 def _cell(cell: Cell | None, first: bool) -> str:
@@ -183,7 +152,7 @@ def _legend(entries: Sequence[Entry]) -> Iterator[str]:
     yield "<ul>"
     for verdict in VERDICTS:
         if found[verdict]:
-            meaning = _text(MEANINGS[verdict])
+            meaning = text(MEANINGS[verdict])
             yield f"<li><code>{LETTERS[verdict]}</code> {_word(verdict)}: {meaning}</li>"
     yield "</ul>"
 
@@ -191,15 +160,15 @@ def _legend(entries: Sequence[Entry]) -> Iterator[str]:
 def _reasons(matrix: Matrix, entries: Sequence[Entry]) -> Iterator[str]:
     """Yield the reasons of what is expected or skipped, and what was not tried."""
     for title, groups in explained(matrix, entries).items():
-        yield f"<h2>{_text(title)}</h2><ul>"
-        yield from (f"<li>{number} × {_text(reason)}</li>" for reason, number in groups)
+        yield f"<h2>{text(title)}</h2><ul>"
+        yield from (f"<li>{number} × {text(reason)}</li>" for reason, number in groups)
         yield "</ul>"
     missing = untried(matrix)
     if matrix.not_tried or missing:
         yield "<h2>Not tried</h2><ul>"
         for reason, tests in grouped_by_reason(matrix.not_tried):
-            names = ", ".join(f"<code>{_text(test)}</code>" for test in tests)
-            yield f"<li>{_text(reason)}: {names}</li>"
+            names = ", ".join(f"<code>{text(test)}</code>" for test in tests)
+            yield f"<li>{text(reason)}: {names}</li>"
         if missing:
             yield f"<li>{plural(missing, 'cell')}: the session ended before</li>"
         yield "</ul>"
@@ -209,8 +178,8 @@ def _data(matrix: Matrix, entries: Sequence[Entry]) -> str:
     """Return what the script shows, as JSON within which no tag begins or ends."""
     faults, rows = matrix.faults, by_test(entries)
     data = {
-        "tests": [shortened(test, _LONGEST) for test in rows],
-        "faults": [shortened(fault, _LONGEST) for fault in faults],
+        "tests": [shortened(test, LONGEST) for test in rows],
+        "faults": [shortened(fault, LONGEST) for fault in faults],
         "verdicts": [[verdict, SHOWN[verdict]] for verdict in VERDICTS],
         "failing": FAILING,
         "cells": [
@@ -225,8 +194,8 @@ def _shown(cell: Cell) -> list[object]:
     seconds = cell.seconds if 0 <= cell.seconds < 1e9 else 0.0  # JSON has no NaN
     return [
         cell.verdict,
-        shortened(cell.detail, _LONGEST),
+        shortened(cell.detail, LONGEST),
         round(seconds, 3),
-        shortened(cell.customer, _LONGEST),
+        shortened(cell.customer, LONGEST),
         shortened(cell.journal, _JOURNAL, keep="\n"),
     ]

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import io
 
-import pytest
 from rich.console import Console
 
 from tests.conformance.reporters.results import case, result
-from wove_http_dev.conformance.case import NOT_RUN, PASSED, SHOULD, SKIPPED, Report, Result
+from wove_http_dev.conformance.case import NOT_RUN, SKIPPED, Report, Result
 from wove_http_dev.conformance.reporters.console import (
     Progress,
     print_list,
     print_report,
-    word_for,
 )
 from wove_http_dev.conformance.reporters.failed_case import describe
 from wove_http_dev.conformance.reporters.verdict import summary
@@ -31,22 +29,6 @@ def progress(made: Result) -> str:
     output = io.StringIO()
     Progress(Console(file=output, width=200), strict=False)(made)
     return output.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("made", "word"),
-    [
-        (result(PASSED), "ok"),
-        (result(), "FAILED"),
-        (result(level=SHOULD), "should"),
-        (result(known_failing=True), "known"),
-        (result(PASSED, known_failing=True), "PASSED!"),
-        (result(SKIPPED), "skip"),
-    ],
-)
-def test_the_word_of_a_result(made: Result, word: str) -> None:
-    """The first word of a line depends on the result."""
-    assert word_for(made, strict=False) == word
 
 
 def test_the_line_of_a_skipped_case_has_the_reason() -> None:

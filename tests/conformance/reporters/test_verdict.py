@@ -1,14 +1,12 @@
-"""The end of a report: what could not be checked, the counts, the verdict."""
+"""The last line of a report: the counts and the verdict."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import pytest
 
 from tests.conformance.reporters.results import result
 from wove_http_dev.conformance.case import NOT_RUN, PASSED, SHOULD, SKIPPED, Report, Result
-from wove_http_dev.conformance.reporters.verdict import not_checked, summary, verdict
+from wove_http_dev.conformance.reporters.verdict import summary, verdict
 
 
 def test_the_summary_counts_each_level() -> None:
@@ -69,13 +67,3 @@ def test_a_part_of_the_suite_decides_nothing() -> None:
     assert verdict(Report("it", [result(PASSED)], left_out=2)) == (
         "NOT DECIDED: no MUST failed, but 2 cases were left out"
     )
-
-
-def test_what_was_not_checked_is_counted_by_reason() -> None:
-    """Each reason has the number of its cases; a case that does not apply needs none."""
-    skipped = replace(result(SKIPPED, actual="it never began"), because=("run.02",))
-    report = Report("it", [result(NOT_RUN), result(NOT_RUN), skipped, result(SKIPPED)])
-    assert not_checked(report) == [
-        "2 NOT RUN: a bad answer",
-        "1 SKIPPED: run.02 failed: it never began",
-    ]

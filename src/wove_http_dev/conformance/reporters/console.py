@@ -15,27 +15,16 @@ from wove_http_dev.conformance.case import (
     FAILED,
     NOT_RUN,
     PASSED,
-    SHOULD,
     SKIPPED,
     Case,
     Report,
     Result,
 )
 from wove_http_dev.conformance.reporters.failed_case import describe
-from wove_http_dev.conformance.reporters.verdict import not_checked, summary
+from wove_http_dev.conformance.reporters.sections import not_checked, sections, word_for
+from wove_http_dev.conformance.reporters.verdict import summary
 
 _STYLES = {PASSED: "green", FAILED: "red", SKIPPED: "dim", NOT_RUN: "red"}
-
-
-def word_for(result: Result, *, strict: bool) -> str:
-    """Return the word that begins the line of ``result``, e.g. ``ok`` or ``FAILED``."""
-    if result.status == PASSED:
-        return "PASSED!" if result.known_failing else "ok"
-    if result.status == FAILED and result.known_failing:
-        return "known"
-    if result.status == FAILED and not result.is_shortfall(strict=strict):
-        return "should"
-    return {FAILED: "FAILED", SKIPPED: "skip", NOT_RUN: "not run"}[result.status]
 
 
 def _style(result: Result, *, strict: bool) -> str:
@@ -70,32 +59,15 @@ class Progress:
 def print_report(console: Console, report: Report) -> None:
     """Print every failed case, the cases that were not run, and a summary."""
 
-    def section(title: str, results: Iterable[Result], style: str) -> None:
-        chosen = list(results)
-        if chosen:
-            console.print(Text(f"\n{title}\n", style=style))
-            for result in chosen:
-                console.print(Text(f"{describe(result)}\n"), soft_wrap=True)
-
-    short = report.shortfalls
-    section("FAILED", (r for r in short if r.status == FAILED), "bold red")
-    section(
-        "SHOULD, not counted without --strict",
-        (
-            r
-            for r in report.results
-            if r.status == FAILED
-            and r.case.level == SHOULD
-            and not r.known_failing
-            and r not in short
-        ),
-        "bold yellow",
-    )
-    section(
-        "KNOWN TO FAIL, BUT PASSED (remove them from the list)",
-        (r for r in short if r.status == PASSED),
-        "bold red",
-    )
+    for title, results in sections(report).items():
+        style = (
+            "bold red"
+            if any(r.is_shortfall(strict=report.strict) for r in results)
+            else "bold yellow"
+        )
+        console.print(Text(f"\n{title}\n", style=style))
+        for result in results:
+            console.print(Text(f"{describe(result)}\n"), soft_wrap=True)
     for line in not_checked(report):
         console.print(Text(f"\n{line}", style="bold red"), soft_wrap=True)
     console.print(Text(f"\n{summary(report)}"), soft_wrap=True)

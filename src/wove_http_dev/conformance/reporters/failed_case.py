@@ -1,21 +1,32 @@
-"""Describes one result in words, for the terminal, JUnit XML and pytest failures."""
+"""Describes one result in words, for every form of the report and for pytest failures."""
 
 from __future__ import annotations
 
 from wove_http_dev.conformance.case import Result
 
 
-def describe(result: Result) -> str:
-    """Return several lines about ``result``: the case, its requirement and scenario, the requests
-    that were sent (if the check records them), what was expected and what was seen."""
+def headline(result: Result) -> str:
+    """Return the case's title, level and source in one line."""
     case = result.case
-    rows = [
-        ("required", case.requirement),
-        ("scenario", case.scenario),
-        ("sent", result.sent),
-        ("expected", result.expected),
-        ("actual", result.actual),
-    ]
-    lines = [f"{case.title} ({case.level}; {case.source})"]
-    lines += [f"    {label:8}  {text}" for label, text in rows if text or label != "sent"]
+    return f"{case.title} ({case.level}; {case.source})"
+
+
+def rows(result: Result) -> dict[str, str]:
+    """Return texts about ``result``, by their labels: the case's requirement and scenario, the
+    requests that were sent (if the check records them), what was expected and what was seen."""
+    case = result.case
+    found = {
+        "required": case.requirement,
+        "scenario": case.scenario,
+        "sent": result.sent,
+        "expected": result.expected,
+        "actual": result.actual,
+    }
+    return {label: text for label, text in found.items() if text or label != "sent"}
+
+
+def describe(result: Result) -> str:
+    """Return the headline of ``result`` and a line for each of its texts."""
+    lines = [headline(result)]
+    lines += [f"    {label:8}  {text}" for label, text in rows(result).items()]
     return "\n".join(lines)

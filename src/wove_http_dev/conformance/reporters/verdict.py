@@ -1,9 +1,7 @@
-"""The end of a report: which cases could not be checked and why, the counts of each level, and
-whether what was checked conforms."""
+"""The last line of a report: what was checked, the counts of each level, and whether it
+conforms."""
 
 from __future__ import annotations
-
-from collections import Counter
 
 from wove_http_dev.conformance.case import (
     FAILED,
@@ -15,18 +13,6 @@ from wove_http_dev.conformance.case import (
     Level,
     Report,
 )
-
-
-def not_checked(report: Report) -> list[str]:
-    """Return a line for each reason for which cases were not run, or were skipped because another
-    one failed, with their number."""
-    words = {NOT_RUN: "NOT RUN", SKIPPED: "SKIPPED"}
-    reasons = Counter(
-        f"{words[result.status]}: {result.reason}"
-        for result in report.results
-        if result.status == NOT_RUN or result.because
-    )
-    return [f"{number} {reason}" for reason, number in reasons.items()]
 
 
 def summary(report: Report) -> str:
