@@ -7,8 +7,8 @@ cases that test a worker service.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar
 
@@ -46,6 +46,15 @@ class NotApplicable(Exception):
         self.needs = tuple(needs)
 
 
+@dataclass(frozen=True)
+class Remedy:
+    """How to mend what fails a case, and ``example``: which lines of a reference do it right, as
+    ``file: function()``, which names them also when lines move."""
+
+    how: str
+    example: str
+
+
 CaseBody = Callable[[Any], str | None]
 Parameter = TypeVar("Parameter")
 ParametrizedBody = Callable[[Any, Parameter], str | None]
@@ -72,6 +81,7 @@ class Case:
     expected: str
     body: CaseBody = field(repr=False)
     prerequisite: bool = False
+    remedy: Remedy | None = None
 
     @property
     def id(self) -> str:
@@ -194,6 +204,22 @@ class Family:
             if other.id == case.id or other.name == name:
                 raise ValueError(f"cannot add {case.title}: {other.title} exists already")
         self.cases.append(case)
+
+
+def with_remedies(
+    cases: Iterable[Case], remedies: Sequence[tuple[str, Remedy]]
+) -> tuple[Case, ...]:
+    """Return ``cases``, each with the first of ``remedies`` whose globs, separated by blanks, match
+    it."""
+    return tuple(
+        replace(
+            case,
+            remedy=next(
+                (it for globs, it in remedies if any(map(case.matches, globs.split()))), None
+            ),
+        )
+        for case in cases
+    )
 
 
 def _with_value(body: ParametrizedBody[Parameter], value: Parameter) -> CaseBody:

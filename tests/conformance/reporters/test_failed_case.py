@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.conformance.reporters.results import result
+from wove_http_dev.conformance.case import Remedy
 from wove_http_dev.conformance.reporters.failed_case import describe
 
 
@@ -17,6 +18,16 @@ def test_all_that_is_known_of_a_result() -> None:
         "    sent      POST run_task (echo, run 3f2a91…), signed",
         "    expected  a good answer",
         "    actual    a bad answer",
+    ]
+
+
+def test_how_to_mend_it() -> None:
+    """A case with a remedy ends with how to mend it, and with an example."""
+    made = result()
+    case = replace(made.case, remedy=Remedy("Answer well.", "examples/worker_core.py: handle()"))
+    assert describe(replace(made, case=case)).splitlines()[-2:] == [
+        "    mend      Answer well.",
+        "    example   examples/worker_core.py: handle()",
     ]
 
 

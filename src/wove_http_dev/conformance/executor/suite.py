@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from types import ModuleType
 
-from wove_http_dev.conformance.case import Case, Family
+from wove_http_dev.conformance.case import Case, Family, with_remedies
 from wove_http_dev.conformance.executor.cases import (
     cancel,
     errors,
@@ -17,6 +17,7 @@ from wove_http_dev.conformance.executor.cases import (
     security,
     time,
 )
+from wove_http_dev.conformance.executor.remedies import REMEDIES
 
 _FOLDERS = (frames, errors, security, routing, cancel, time, retries, outcome)
 
@@ -30,7 +31,9 @@ def _cases_of(folder: ModuleType) -> list[Case]:
     return sorted(family.cases, key=lambda case: case.number)
 
 
-EXECUTOR_CASES: tuple[Case, ...] = tuple(case for folder in _FOLDERS for case in _cases_of(folder))
+EXECUTOR_CASES: tuple[Case, ...] = with_remedies(
+    (case for folder in _FOLDERS for case in _cases_of(folder)), REMEDIES
+)
 PREREQUISITES: tuple[Case, ...] = tuple(case for case in EXECUTOR_CASES if case.prerequisite)
 BUDGET = 180.0
 """Seconds after which no further case starts. The check takes about this long for an executor that

@@ -13,7 +13,8 @@ def headline(result: Result) -> str:
 
 def rows(result: Result) -> dict[str, str]:
     """Return texts about ``result``, by their labels: the case's requirement and scenario, the
-    requests that were sent (if the check records them), what was expected and what was seen."""
+    requests that were sent (if the check records them), what was expected, what was seen, and how
+    to mend it."""
     case = result.case
     found = {
         "required": case.requirement,
@@ -22,6 +23,8 @@ def rows(result: Result) -> dict[str, str]:
         "expected": result.expected,
         "actual": result.actual,
     }
+    if case.remedy is not None:
+        found |= {"mend": case.remedy.how, "example": case.remedy.example}
     return {label: text for label, text in found.items() if text or label != "sent"}
 
 

@@ -42,6 +42,8 @@ def _as_json(result: Result, *, strict: bool) -> dict[str, Any]:
         "sent": result.sent,
         "expected": result.expected,
         "actual": result.actual,
+        "mend": case.remedy.how if case.remedy else "",
+        "example": case.remedy.example if case.remedy else "",
         "status": result.status,
         "because": list(result.because),
         "known_failing": result.known_failing,

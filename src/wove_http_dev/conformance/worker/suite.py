@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from wove_http_dev.conformance.case import Case, Family
+from wove_http_dev.conformance.case import Case, Family, with_remedies
 from wove_http_dev.conformance.worker.cases.auth import (
     auth,
     credentials,
@@ -26,6 +26,7 @@ from wove_http_dev.conformance.worker.cases.limits import (
 )
 from wove_http_dev.conformance.worker.cases.run import repeats, run, values
 from wove_http_dev.conformance.worker.cases.transport import http_basics, transport
+from wove_http_dev.conformance.worker.remedies import REMEDIES
 
 _ORDER: tuple[tuple[Family, ModuleType], ...] = (
     (transport, http_basics),
@@ -48,11 +49,14 @@ _ORDER: tuple[tuple[Family, ModuleType], ...] = (
     (limits, leaks),
 )
 FAMILIES: tuple[Family, ...] = tuple(dict.fromkeys(family for family, _ in _ORDER))
-WORKER_CASES: tuple[Case, ...] = tuple(
-    case
-    for family, module in _ORDER
-    for case in family.cases
-    if case.body.__module__ == module.__name__
+WORKER_CASES: tuple[Case, ...] = with_remedies(
+    (
+        case
+        for family, module in _ORDER
+        for case in family.cases
+        if case.body.__module__ == module.__name__
+    ),
+    REMEDIES,
 )
 PREREQUISITES: tuple[Case, ...] = tuple(case for case in WORKER_CASES if case.prerequisite)
 BUDGET = 180.0

@@ -1,0 +1,217 @@
+"""How to mend an executor that fails a case, and which method of a careful one does it right."""
+
+from __future__ import annotations
+
+from wove_http_dev.conformance.case import Remedy
+
+_EXECUTOR = "tests/conformance/executor/conforming_executor.py"
+
+REMEDIES = (
+    (
+        "frames.02 frames.03 frames.04 frames.12 frames.13 frames.15 frames.17 "
+        "frames.09 frames.10 frames.11",
+        Remedy(
+            "Read the answer as UTF-8 JSON in each of the three shapes, skip events of "
+            "other types, and end the run with the first terminal frame.",
+            f"{_EXECUTOR}: ConformingExecutor.read()",
+        ),
+    ),
+    (
+        "frames.05 frames.06 frames.07 frames.08 frames.16",
+        Remedy(
+            "POST Wove's frame as it is, once, to the path and query of the configured "
+            "URL, with the configured headers.",
+            f"{_EXECUTOR}: ConformingExecutor.post()",
+        ),
+    ),
+    (
+        "frames.14",
+        Remedy(
+            "Skip answers with a status from 102 to 199, and 100, until the final one.",
+            f"{_EXECUTOR}: ConformingExecutor.post()",
+        ),
+    ),
+    (
+        "frames.*",
+        Remedy(
+            "POST the frame and put the events of its answer into Wove's queue.",
+            f"{_EXECUTOR}: ConformingExecutor._run()",
+        ),
+    ),
+    (
+        "errors.17 errors.12 errors.13",
+        Remedy(
+            "Raise an error with the status and the reason of the answer, and mark it "
+            "as not retryable for a 4xx.",
+            f"{_EXECUTOR}: ConformingExecutor.failure()",
+        ),
+    ),
+    (
+        "errors.11",
+        Remedy(
+            "Make the error for the run whose request failed, with its run_id.",
+            f"{_EXECUTOR}: ConformingExecutor.error_for()",
+        ),
+    ),
+    (
+        "errors.14 errors.15 errors.16 errors.20",
+        Remedy(
+            "Hand the task's error on as it came, and the exception only if it can be unpickled.",
+            f"{_EXECUTOR}: ConformingExecutor._terminal()",
+        ),
+    ),
+    (
+        "errors.18",
+        Remedy(
+            "Catch Exception around everything that the thread of a request does, and "
+            "make an event of it.",
+            f"{_EXECUTOR}: ConformingExecutor._run()",
+        ),
+    ),
+    (
+        "errors.*",
+        Remedy(
+            'Make an event task_error with normalize_exception(source="transport") for '
+            "whatever goes wrong between POST and answer.",
+            f"{_EXECUTOR}: ConformingExecutor.failure()",
+        ),
+    ),
+    (
+        "security.01 security.02 security.03 security.04 security.05 security.06 "
+        "security.07 security.08 security.09 security.10 security.11",
+        Remedy(
+            "Send with http.client, which follows no redirect, and treat every status "
+            "but 2xx as an error.",
+            f"{_EXECUTOR}: ConformingExecutor._answer()",
+        ),
+    ),
+    (
+        "security.12 security.13 security.14 security.15 security.16 security.17 "
+        "security.30 security.31 security.32 security.33 security.34",
+        Remedy(
+            "Make the credentials of each request anew with headers_for() of Wove, from"
+            " the target and the bytes that are sent, and put no header over them.",
+            f"{_EXECUTOR}: ConformingExecutor.credentials()",
+        ),
+    ),
+    (
+        "security.18 security.38",
+        Remedy(
+            "Put no header and no secret into a message, and print nothing.",
+            f"{_EXECUTOR}: ConformingExecutor.failure()",
+        ),
+    ),
+    (
+        "security.19",
+        Remedy(
+            "Unpickle payloads only of the frame that ends the run that was asked for.",
+            f"{_EXECUTOR}: ConformingExecutor._terminal()",
+        ),
+    ),
+    (
+        "security.28 security.29",
+        Remedy(
+            "Let start() of Wove's executor check the URL and the options, or do what it does.",
+            f"{_EXECUTOR}: ConformingExecutor.start()",
+        ),
+    ),
+    (
+        "security.*",
+        Remedy(
+            "Connect with ssl.create_default_context() for each https URL, also with "
+            "insecure=True, and never try again without TLS.",
+            f"{_EXECUTOR}: ConformingExecutor.connection()",
+        ),
+    ),
+    (
+        "routing.01 routing.02 routing.09 routing.10",
+        Remedy(
+            "Send each frame in a thread of its own, at once.",
+            f"{_EXECUTOR}: ConformingExecutor.send()",
+        ),
+    ),
+    (
+        "routing.*",
+        Remedy(
+            "Take from an answer only events whose whole run_id is that of the request.",
+            f"{_EXECUTOR}: ConformingExecutor.read()",
+        ),
+    ),
+    (
+        "cancel.05",
+        Remedy(
+            "Ignore whatever a cancel_task is answered with.",
+            f"{_EXECUTOR}: ConformingExecutor._cancel()",
+        ),
+    ),
+    (
+        "cancel.*",
+        Remedy(
+            "POST Wove's cancel_task as it is, at once and besides all runs, to the "
+            "same URL; with require_ack wait for its answer.",
+            f"{_EXECUTOR}: ConformingExecutor._cancel()",
+        ),
+    ),
+    (
+        "time.14",
+        Remedy(
+            "Close the connection of each request, and those of open runs in stop().",
+            f"{_EXECUTOR}: ConformingExecutor.stop()",
+        ),
+    ),
+    (
+        "time.15",
+        Remedy(
+            "Change no default timeout, no environment variable and no other setting of"
+            " the process.",
+            f"{_EXECUTOR}: ConformingExecutor.tls_context()",
+        ),
+    ),
+    (
+        "time.09 time.10 time.11 time.13",
+        Remedy(
+            "Do in threads of the executor's own what blocks, not in the event loop, "
+            "nor in its default pool.",
+            f"{_EXECUTOR}: ConformingExecutor._in_thread()",
+        ),
+    ),
+    (
+        "time.*",
+        Remedy(
+            "Give each request one deadline for all of it, from connecting to the last "
+            "byte, that closes its connection.",
+            f"{_EXECUTOR}: ConformingExecutor.deadline()",
+        ),
+    ),
+    (
+        "retries.03",
+        Remedy(
+            "Before a frame is sent, look whether its run was abandoned.",
+            f"{_EXECUTOR}: ConformingExecutor.post()",
+        ),
+    ),
+    (
+        "retries.04",
+        Remedy(
+            "After a 503 wait as long as Retry-After says, at most the timeout, before "
+            "the error is reported.",
+            f"{_EXECUTOR}: ConformingExecutor._run()",
+        ),
+    ),
+    (
+        "retries.*",
+        Remedy(
+            "Send each frame once as it is, and leave retries, and their run_id, to Wove.",
+            f"{_EXECUTOR}: ConformingExecutor.post()",
+        ),
+    ),
+    (
+        "outcome.*",
+        Remedy(
+            "End every run in time with an event for it: check status, JSON, shape and "
+            "run_id of the answer, and make a task_error of what does not fit.",
+            f"{_EXECUTOR}: ConformingExecutor.read()",
+        ),
+    ),
+)
+"""For each case the first line whose globs match it; the last of each family is for all others."""

@@ -1,0 +1,371 @@
+"""How to mend a worker service that fails a case, and which reference worker does it right."""
+
+from __future__ import annotations
+
+from wove_http_dev.conformance.case import Remedy
+
+_STD = "examples/worker_stdlib.py"
+_CORE = "examples/worker_core.py"
+_FLASK = "examples/worker_flask.py"
+_FASTAPI = "examples/worker_fastapi.py"
+
+REMEDIES = (
+    (
+        "transport.01",
+        Remedy(
+            "Listen at the host and port of the URL and answer with HTTP/1.1; for "
+            "https, send the certificate with its whole chain.",
+            f"{_STD}: main()",
+        ),
+    ),
+    (
+        "transport.02",
+        Remedy(
+            "Serve https and require a secret or a token, before the service is reached"
+            " from other machines.",
+            f"{_STD}: main()",
+        ),
+    ),
+    (
+        "transport.03",
+        Remedy(
+            "Send Content-Type: application/json with every answer.",
+            f"{_STD}: Handler.answer()",
+        ),
+    ),
+    (
+        "transport.04 limits.03",
+        Remedy(
+            "Read as many bytes as Content-Length says, in as many reads as it takes, "
+            "and run nothing if fewer came.",
+            f"{_STD}: Handler.do_POST()",
+        ),
+    ),
+    (
+        "transport.05",
+        Remedy(
+            "Route only POST to the tasks, and answer every other method with 405.",
+            f"{_FLASK}: wove_tasks()",
+        ),
+    ),
+    (
+        "transport.06",
+        Remedy(
+            "Do the TLS handshake and each read in the connection's own thread or "
+            "coroutine, never where connections are accepted.",
+            f"{_STD}: main()",
+        ),
+    ),
+    (
+        "transport.07",
+        Remedy(
+            "Read the whole body before you refuse a request, or close the connection "
+            "with the refusal.",
+            f"{_STD}: Handler.do_POST()",
+        ),
+    ),
+    (
+        "transport.*",
+        Remedy(
+            "Let a tested HTTP server read requests and write answers, and give it the "
+            "whole answer at once.",
+            f"{_STD}: Handler.answer()",
+        ),
+    ),
+    (
+        "auth.02 auth.28",
+        Remedy(
+            "Verify signature, timestamp and nonce first, and parse and unpickle the "
+            "body only after that.",
+            f"{_STD}: Handler.do_POST()",
+        ),
+    ),
+    (
+        "auth.03 auth.04 auth.05",
+        Remedy(
+            "Verify the body and the target byte for byte as they arrived: no parsed "
+            "JSON, no decoded path, and with the query.",
+            f"{_STD}: Handler.do_POST()",
+        ),
+    ),
+    (
+        "auth.10 auth.31",
+        Remedy(
+            "Verify every request of every connection, a cancel_task too, in the one "
+            "place where requests are read.",
+            f"{_STD}: Handler.do_POST()",
+        ),
+    ),
+    (
+        "auth.11 auth.12 auth.13 auth.24 auth.25 auth.29 auth.30",
+        Remedy(
+            "Under one lock, remember each signed nonce when it was verified, until its"
+            " timestamp is too old, for all connections and processes, whatever becomes"
+            " of the task.",
+            f"{_CORE}: verify()",
+        ),
+    ),
+    (
+        "auth.14 auth.15 auth.16 auth.17 auth.27",
+        Remedy(
+            "Accept a timestamp only if it is a finite number, at most 300 s before or "
+            "after the service's clock.",
+            f"{_CORE}: verify()",
+        ),
+    ),
+    (
+        "auth.26",
+        Remedy(
+            "Remember a nonce only after the signature was found to be right.",
+            f"{_CORE}: verify()",
+        ),
+    ),
+    (
+        "auth.18 auth.19",
+        Remedy(
+            "Turn everything that goes wrong while credentials are read into a refusal "
+            "with 401 or 403.",
+            f"{_CORE}: verify()",
+        ),
+    ),
+    (
+        "auth.20 auth.21",
+        Remedy(
+            "Say in a refusal only what was wrong: no traceback, and nothing that would"
+            " have been right.",
+            f"{_STD}: Handler.do_POST()",
+        ),
+    ),
+    (
+        "auth.23",
+        Remedy(
+            "Look headers up by their names in lower case.",
+            f"{_CORE}: verify()",
+        ),
+    ),
+    (
+        "auth.*",
+        Remedy(
+            "Verify with NetworkExecutorSecurity.verify_headers() of Wove, and refuse "
+            "what lacks a header, names another key or matches only in part.",
+            f"{_CORE}: verify()",
+        ),
+    ),
+    (
+        "frames.03 frames.04 frames.05",
+        Remedy(
+            "Copy run_id and task_id of the command into every event frame, unchanged.",
+            f"{_CORE}: handle()",
+        ),
+    ),
+    (
+        "frames.02 frames.06 frames.07",
+        Remedy(
+            "Answer a run with task_started and then exactly one of task_result, "
+            "task_error and task_cancelled.",
+            f"{_CORE}: handle()",
+        ),
+    ),
+    (
+        "frames.08",
+        Remedy(
+            "Read the fields that you need, and leave the others alone.",
+            f"{_CORE}: handle()",
+        ),
+    ),
+    (
+        "frames.12 frames.16",
+        Remedy(
+            "Decode payloads with base64.b64decode(text, validate=True), and answer 400"
+            " if that fails.",
+            f"{_CORE}: handle()",
+        ),
+    ),
+    (
+        "frames.09 frames.10 frames.11 frames.13 frames.14",
+        Remedy(
+            "Check type, run_id and payloads before anything is run, and answer 400 "
+            "with what is wrong.",
+            f"{_CORE}: handle()",
+        ),
+    ),
+    (
+        "frames.*",
+        Remedy(
+            'Answer with 200 and the JSON object {"events": [...]}, whose task_result '
+            "has the base64 of the pickled value as result_pickle.",
+            f"{_CORE}: handle()",
+        ),
+    ),
+    (
+        "run.02",
+        Remedy(
+            "Await what the call returned if inspect.isawaitable() says so, whatever "
+            "kind of callable it was.",
+            f"{_CORE}: Run.work()",
+        ),
+    ),
+    (
+        "run.09 run.10",
+        Remedy(
+            "Call the task once for each run_task, and answer after that; leave retries to Wove.",
+            f"{_CORE}: Run.work()",
+        ),
+    ),
+    (
+        "run.11 run.12",
+        Remedy(
+            "Tell runs apart by run_id alone, and reuse no answer, function or "
+            "arguments of another run.",
+            f"{_CORE}: handle()",
+        ),
+    ),
+    (
+        "run.04 run.05 run.06 run.13 run.15",
+        Remedy(
+            "Send whatever the task returned, pickled with cloudpickle, without looking"
+            " at what it is.",
+            f"{_CORE}: Run.work()",
+        ),
+    ),
+    (
+        "run.07 run.08",
+        Remedy(
+            "Allow bodies and answers as large as the values of tasks: the reference "
+            "workers take 64 MiB.",
+            f"{_STD}: Handler.do_POST()",
+        ),
+    ),
+    (
+        "run.16",
+        Remedy(
+            "Write the answer to its connection only, so that nothing a task prints can"
+            " get into it.",
+            f"{_STD}: Handler.answer()",
+        ),
+    ),
+    (
+        "run.*",
+        Remedy(
+            "Load both pickles with cloudpickle and call function(**arguments), with no"
+            " parameter of your own in between.",
+            f"{_CORE}: Run.work()",
+        ),
+    ),
+    (
+        "errors.05 errors.06 errors.08",
+        Remedy(
+            "Send exception_pickle only if it loads again, as an Exception that is "
+            "neither a TimeoutError nor a StopIteration.",
+            f"{_CORE}: error_event()",
+        ),
+    ),
+    (
+        "errors.01 errors.02 errors.13 errors.15",
+        Remedy(
+            "Make kind, message, traceback, retryable and source from "
+            "traceback.TracebackException, which survives a __str__ that raises.",
+            f"{_CORE}: error_event()",
+        ),
+    ),
+    (
+        "errors.16",
+        Remedy(
+            "Add run_id and task_id to the task_error in the place where all events get them.",
+            f"{_CORE}: handle()",
+        ),
+    ),
+    (
+        "errors.*",
+        Remedy(
+            "Load, call, await and pickle in one try block that catches BaseException, "
+            "and answer with a task_error.",
+            f"{_CORE}: Run.work()",
+        ),
+    ),
+    (
+        "cancel.02 cancel.13",
+        Remedy(
+            "Let the first outcome of a run count, under a lock, and answer the run's "
+            "own POST with it.",
+            f"{_CORE}: Run.settle()",
+        ),
+    ),
+    (
+        "cancel.03",
+        Remedy(
+            "Cancel the asyncio task of the run from its own event loop, with "
+            "call_soon_threadsafe().",
+            f"{_CORE}: Run.cancel()",
+        ),
+    ),
+    (
+        "cancel.06 cancel.07 cancel.08",
+        Remedy(
+            "With require_ack, ask the body to stop, wait until it has ended, and say "
+            "task_cancelled only then.",
+            f"{_CORE}: Run.cancel()",
+        ),
+    ),
+    (
+        "cancel.14",
+        Remedy(
+            "Serve cancel_task where it needs no thread that a waiting run can hold.",
+            f"{_FASTAPI}: wove_tasks()",
+        ),
+    ),
+    (
+        "cancel.*",
+        Remedy(
+            "Find the run by its whole run_id, ask it to stop, and answer at once; "
+            "answer an unknown or ended run without events.",
+            f"{_CORE}: handle()",
+        ),
+    ),
+    (
+        "concurrency.03",
+        Remedy(
+            "Keep everything about a run in an object of its own, found by its run_id.",
+            f"{_CORE}: handle()",
+        ),
+    ),
+    (
+        "concurrency.*",
+        Remedy(
+            "Serve each request in a thread of its own, or from a pool with more "
+            "threads than Wove sends requests.",
+            f"{_FASTAPI}: wove_tasks()",
+        ),
+    ),
+    (
+        "limits.01",
+        Remedy(
+            "Catch RecursionError with the other errors of json.loads(), and answer 400.",
+            f"{_CORE}: handle()",
+        ),
+    ),
+    (
+        "limits.05 limits.07",
+        Remedy(
+            "Forget a run when it is answered, and end its thread and its event loop.",
+            f"{_CORE}: handle()",
+        ),
+    ),
+    (
+        "limits.06",
+        Remedy(
+            "Keep nonces in the order in which they end and forget from the front, "
+            "instead of looking through all of them.",
+            f"{_CORE}: verify()",
+        ),
+    ),
+    (
+        "limits.*",
+        Remedy(
+            "Let whatever goes wrong with one connection, also a client that has gone, "
+            "end only that connection.",
+            f"{_STD}: Handler.answer()",
+        ),
+    ),
+)
+"""For each case the first line whose globs match it; the last of each family is for all others."""
