@@ -26,7 +26,7 @@ from wove_http_dev.runs.body import Body
 from wove_http_dev.runs.display import RunDisplay
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.journal import Journal
-from wove_http_dev.runs.outcome import Outcome
+from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.worker import HttpWorker
 
 
@@ -222,6 +222,33 @@ class TestFailures:
         """An executor that returns something else than the function did is an error."""
         outcome = run(Inline(lambda function: 5), bodies.process)
         assert "the executor answered int" in error(outcome)["message"]
+
+    def test_no_future(self) -> None:
+        """An executor whose ``submit()`` returns no future is an error that says so."""
+
+        class Calls(Executor):
+            def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+                fn()
+
+        message = error(run(Calls(), bodies.process))["message"]
+        assert message.startswith("the executor's submit() returned NoneType; it must return")
+
+    def test_cancel_fails(self) -> None:
+        """A future that cannot be cancelled does not disturb the cancel of the run."""
+
+        class NotCancelled(Future[Any]):
+            def cancel(self) -> bool:
+                raise RuntimeError("no")
+
+        class Gives(Executor):
+            def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+                future.set_result(fn())
+                return future
+
+        future, execution = NotCancelled(), Execution("body")
+        ExecutorRunner(Gives()).run(execution, Body(dumps(bodies.process), dumps({})))
+        execution.cancel(wait_for_end=False)
+        assert execution.outcome == CANCELLED
 
     def test_not_imported(self) -> None:
         """A worker of the executor that cannot import this package is an error that says so."""

@@ -42,7 +42,13 @@ class ExecutorRunner(Runner):
         except BaseException as exc:
             execution.uncount()
             return _not_taken(exc)
-        if execution.on_withdraw(future.cancel):
+        if not hasattr(future, "add_done_callback"):  # that of gevent has no base class
+            return failure(
+                "ExecutorFailed",
+                f"the executor's submit() returned {type(future).__qualname__}; it must return a"
+                " concurrent.futures.Future",
+            )
+        if execution.on_withdraw(lambda: _is_withdrawn(future)):
             return CANCELLED
         return self._outcome(execution, future, body)
 
@@ -127,6 +133,13 @@ _CANCELLED_BY_EXECUTOR = failure(
     "the executor cancelled the task before it ran: was it shut down with cancel_futures=True?",
     retryable=True,
 )
+
+
+def _is_withdrawn(future: Future[Any]) -> bool:
+    try:
+        return future.cancel()
+    except Exception:  # a cancel, and the end of the worker, go on
+        return False
 
 
 def _not_taken(exc: BaseException) -> Outcome:
