@@ -80,6 +80,13 @@ class DuplicateRunError(ServiceError):
     code = "run-still-running"
 
 
+class LoopError(ServiceError):
+    """A command that this worker has forwarded has come back to it."""
+
+    status = 508  # Loop Detected (RFC 5842, 7.2)
+    code = "upstream-loop"
+
+
 class RefusedError(ServiceError):
     """A fault refuses the command, with the HTTP status ``status``."""
 

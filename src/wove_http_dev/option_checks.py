@@ -55,7 +55,9 @@ def _no_runner(runner: Any) -> str:
     if isinstance(runner, type) and issubclass(runner, Executor):
         return f"runner takes an executor, not its class: write {runner.__name__}(…)"
     if hasattr(runner, "get_executor"):  # distributed.Client
-        return f"runner takes an executor, not this {type(runner).__name__}: write get_executor()"
+        return (
+            f"runner takes an executor, not this {type(runner).__name__}: call its get_executor()"
+        )
     known = ", ".join(RUNNERS)
     close = nearest(runner, RUNNERS)
     advice = "" if close is None else f"; did you mean {close!r}?"

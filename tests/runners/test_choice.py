@@ -38,7 +38,7 @@ def test_unlike_every_runner() -> None:
 
 def test_client_of_dask() -> None:
     """A client of Dask is refused with the call that gives its executor."""
-    with pytest.raises(UsageError, match=r"this SimpleNamespace: write get_executor\(\)"):
+    with pytest.raises(UsageError, match=r"this SimpleNamespace: call its get_executor\(\)"):
         Options(runner=SimpleNamespace(get_executor=None))
 
 

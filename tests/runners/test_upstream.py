@@ -314,7 +314,10 @@ def test_no_terminal_frame(make_worker: MakeWorker) -> None:
     assert (response.events, worker.exchanges[-1].upstream[0].code) == ([], "upstream-events")
 
 
-def test_loop(make_worker: MakeWorker) -> None:
+@pytest.mark.parametrize(
+    "frame", [run_frame(answer), cancel_frame("run-1")], ids=["run_task", "cancel_task"]
+)
+def test_loop(make_worker: MakeWorker, frame: bytes) -> None:
     """A worker that is its own upstream says so."""
     from wove_http_dev.service.port import Port
 
@@ -323,7 +326,7 @@ def test_loop(make_worker: MakeWorker) -> None:
     port.close()
     words = {"upstream": f"http://localhost:{number}/wove/tasks", "security": "none"}
     worker = make_worker(port=number, tls=False, **words)
-    response = signed_request(worker, cancel_frame("run-1"))
+    response = signed_request(worker, frame)
     assert (response.status, "leads back to this worker" in response.error) == (508, True)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from wove_http_dev.errors import UsageError
+from wove_http_dev.errors import LoopError, UsageError
 from wove_http_dev.option_urls import upstream_address
 from wove_http_dev.options import Options
 from wove_http_dev.protocol.credentials import Credentials, credentials
@@ -128,6 +128,11 @@ class UpstreamRunner(Forwarder):
         text = body.display.result_text(_plain_text(outcome.result_pickle))
         return replace(outcome, result_text=text)
 
+    def refuse_loop(self, request: Request) -> None:
+        """Raise :class:`LoopError` for a request that this worker has forwarded."""
+        if any(self._name in value for value in request.headers.getlist("Via")):
+            raise LoopError("upstream= leads back to this worker")
+
     def forward_cancel(self, forwarded: ForwardedCommand) -> UpstreamAnswer:
         """Forward a ``cancel_task``, and block until upstream has answered, at most
         :data:`CANCEL_TIME` seconds."""
@@ -157,7 +162,6 @@ class UpstreamRunner(Forwarder):
         forwarded.legs.append(leg)
         request = forwarded.request
         try:
-            self._refuse_loop(attempt, request)
             signed = self._security.headers_for(
                 transport="http", target=self._address.target, body=request.body
             )
@@ -170,12 +174,6 @@ class UpstreamRunner(Forwarder):
             reply = json_reply(exc.status, {"error": leg.error, "code": leg.code})
             reply.reason = leg.error  # Wove's executor shows nothing else of an error reply
             return leg, reply
-
-    def _refuse_loop(self, attempt: Attempt, request: Request) -> None:
-        """Raise :class:`UpstreamError` for a request that this worker has forwarded before."""
-        if any(self._name in value for value in request.headers.getlist("Via")):
-            attempt.end()
-            raise UpstreamError("upstream= leads back to this worker", "upstream-loop", 508)
 
     def _note(self, leg: UpstreamLeg, error: str, code: str) -> None:
         secret = self._credentials.secret.decode("utf-8", "replace")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 
+from wove_http_dev.protocol.messages import Request
 from wove_http_dev.runs.body import Body, run_body
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.forwarding import ForwardedCommand, UpstreamAnswer
@@ -55,6 +56,9 @@ class Forwarder(Runner):
     Its outcomes have an ``answer``. It calls ``execution.forward()`` before it forwards a task,
     and ``execution.uncount()`` if upstream did not get it, or refused it.
     """
+
+    def refuse_loop(self, request: Request) -> None:
+        """Raise :class:`LoopError` for a request that the worker has forwarded itself."""
 
     def forward_cancel(self, forwarded: ForwardedCommand) -> UpstreamAnswer:
         """Forward a ``cancel_task`` and return the answer; blocks until there is one."""

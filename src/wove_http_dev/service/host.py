@@ -47,7 +47,7 @@ STOPPED = failure(
 )
 RESET = failure(
     "WorkerReset",
-    "the worker was reset while the task was running",
+    "the worker was reset before the task had ended",
     retryable=True,
 )
 

@@ -229,6 +229,8 @@ class Pipeline:
     def _ran(
         self, request: Request, command: RunTask, plan: Plan, exchange: Exchange, life: int
     ) -> Reply:
+        if isinstance(self.runner, Forwarder):
+            self.runner.refuse_loop(request)  # its run_id is still running here
         run = Run(
             command.run_id,
             command.task_id,
@@ -289,6 +291,7 @@ class Pipeline:
     ) -> Reply:
         forward, runner = None, self.runner
         if isinstance(runner, Forwarder):
+            runner.refuse_loop(request)
             forwarded = ForwardedCommand(request, command, exchange.upstream)
             forward = partial(runner.forward_cancel, forwarded)
         stage = CancelStage(self.active, command, plan.wait("run"), forward)
