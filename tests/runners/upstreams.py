@@ -8,8 +8,11 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tests.support import TIMEOUT, MakeWorker
+from tests.support import TIMEOUT, MakeWorker, answer, run_frame, signed_request
+from wove_http_dev.protocol.frames import decode
 from wove_http_dev.worker import HttpWorker
+
+SECRET = "correct-horse"
 
 
 def options_in_front_of(upstream: HttpWorker) -> dict[str, Any]:
@@ -65,3 +68,28 @@ def read_request(sock: socket.socket) -> tuple[bytes, bytes]:
             raise ConnectionError("the body did not arrive")
         body += chunk
     return head, body
+
+
+def fails() -> None:
+    """A task that fails."""
+    raise ValueError("no")
+
+
+def reply_of(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
+    """The bytes of an answer."""
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def asked(make_worker: MakeWorker, reply: Any, frame: bytes = b"", **options: Any) -> Any:
+    """What a client gets of a worker whose upstream answers with ``reply``, bytes or a function of
+    the run; and the worker."""
+    frame = frame or run_frame(answer)
+
+    def serve(sock: Any) -> None:
+        _, body = read_request(sock)
+        sock.sendall(reply if isinstance(reply, bytes) else reply(decode(body)))
+
+    with serving(serve) as port:
+        worker = make_worker(upstream=f"http://127.0.0.1:{port}/", **options)
+        return signed_request(worker, frame), worker

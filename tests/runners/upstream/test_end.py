@@ -1,0 +1,63 @@
+"""The end of a worker, or its reset, while upstream has not answered."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.runners.upstreams import in_front_of
+from tests.support import TIMEOUT, MakeWorker, answer, run_frame, signed_request
+from wove_http_dev.worker import HttpWorker
+
+
+def test_stop_ends_a_run(front: HttpWorker, upstream: HttpWorker, pool: ThreadPoolExecutor) -> None:
+    """``stop()`` ends a run that upstream does not answer."""
+    gate = upstream.hold("task")
+    run = pool.submit(signed_request, front, run_frame(answer))
+    gate.wait_arrived()
+    front.stop()
+    assert run.result(TIMEOUT).task_error["kind"] == "WorkerStopped"
+
+
+def test_reset_ends_a_run(
+    front: HttpWorker, upstream: HttpWorker, pool: ThreadPoolExecutor
+) -> None:
+    """``reset()`` ends the wait for an upstream that does not answer."""
+    gate = upstream.hold("task")
+    run = pool.submit(signed_request, front, run_frame(answer))
+    gate.wait_arrived()
+    front.reset()
+    assert run.result(TIMEOUT).document["code"] == "upstream-abandoned"
+
+
+def test_reset_of_an_isolated_worker(
+    make_worker: MakeWorker, upstream: HttpWorker, pool: ThreadPoolExecutor
+) -> None:
+    """So does that of an isolated worker."""
+    front = in_front_of(make_worker, upstream, isolated=True)
+    gate = upstream.hold("task")
+    run = pool.submit(signed_request, front, run_frame(answer))
+    gate.wait_arrived()
+    front.reset()
+    assert run.result(TIMEOUT).document["code"] == "upstream-abandoned"
+
+
+def test_stop_is_no_failure_of_upstream(
+    front: HttpWorker, upstream: HttpWorker, pool: ThreadPoolExecutor
+) -> None:
+    """What the worker itself ended, strict mode does not report."""
+    gate = upstream.hold("task")
+    run = pool.submit(signed_request, front, run_frame(answer))
+    gate.wait_arrived()
+    front.stop()
+    run.result(TIMEOUT)
+    assert not front.exchanges[-1].violation
+
+
+def test_no_socket_is_left(make_worker: MakeWorker, upstream: HttpWorker) -> None:
+    """After a stop no connection to upstream is left."""
+    front = in_front_of(make_worker, upstream)
+    signed_request(front, run_frame(answer))
+    connections = front._runner._connections  # type: ignore[attr-defined]
+    ((sock, _),) = connections._idle
+    front.stop()
+    assert sock.fileno() == -1
