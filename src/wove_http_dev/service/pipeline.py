@@ -141,28 +141,39 @@ class Pipeline:
         except HungUpError:
             return ServiceReply(Reply(), plan, exchange, self.journal, hung_up=True)
         except ServiceError as exc:
-            exchange.refusal = self.journal.clean(str(exc))
-            exchange.code = exc.code
-            reply = json_reply(exc.status, {"error": exchange.refusal, "code": exc.code})
-            if isinstance(exc, UnavailableError) and exc.retry_after is not None:
-                reply.headers.append(("Retry-After", f"{exc.retry_after:g}"))
+            reply = self._refusal(exc, exchange)
         except BaseException as exc:  # a bug of the service or a fault may raise SystemExit too
             record_failure(self.journal, exc, exchange=exchange)
             reply = json_reply(500, {"error": "the worker service failed; see its log"})
+        reply = self._replied(request, claim, plan, exchange, reply)
+        exchange.status = reply.status
+        self.journal.update(exchange)
+        return ServiceReply(reply, plan, exchange, self.journal)
+
+    # The stages
+
+    def _refusal(self, exc: ServiceError, exchange: Exchange) -> Reply:
+        exchange.refusal = self.journal.clean(str(exc))
+        exchange.code = exc.code
+        reply = json_reply(exc.status, {"error": exchange.refusal, "code": exc.code})
+        if isinstance(exc, UnavailableError) and exc.retry_after is not None:
+            reply.headers.append(("Retry-After", f"{exc.retry_after:g}"))
+        return reply
+
+    def _replied(
+        self, request: Request, claim: Claim, plan: Plan, exchange: Exchange, reply: Reply
+    ) -> Reply:
+        """Return what the fault of the stage ``response`` makes of ``reply``."""
         stage = ResponseStage(
             request,
             plan.wait("response"),
             lambda: self.second_origin(claim.run_id or "", plan.injection("response")),
         )
         try:
-            reply = _checked(plan.fault("response").on_reply(reply, stage))
+            return _checked(plan.fault("response").on_reply(reply, stage))
         except BaseException as exc:
             record_failure(self.journal, exc, exchange=exchange)
-        exchange.status = reply.status
-        self.journal.update(exchange)
-        return ServiceReply(reply, plan, exchange, self.journal)
-
-    # The stages
+            return reply
 
     def _answer(
         self,
