@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import urllib.error
 import urllib.request
 from asyncio import CancelledError
 from typing import NoReturn
 
 import pytest
+from wove import weave
 from wove.environment import DeliveryTimeoutError, EnvironmentExecutionError
 
 from wove_http_dev.explain.hints import hint
@@ -67,6 +69,32 @@ def test_environment_that_was_configured() -> None:
     exc = NameError("Environment 'workers' is not configured.")
     text = hint(exc, [HttpWorker()])
     assert text.startswith("Wove had the environment 'workers' when the fixture configured it")
+
+
+@pytest.mark.parametrize("by", ["attribute", "key"])
+def test_no_result(by: str) -> None:
+    """A result that is missing because another task failed names that task and its error."""
+    with weave() as w:
+
+        @w.do
+        def charge() -> NoReturn:
+            raise ValueError("card declined")
+
+        @w.do
+        async def label() -> None:
+            await asyncio.Event().wait()
+
+    with pytest.raises((AttributeError, KeyError)) as caught:
+        w.result.label if by == "attribute" else w.result["label"]
+    text = hint(caught.value, [HttpWorker()])
+    assert "its task 'charge' failed (ValueError: card declined)" in text
+
+
+def test_name_without_a_result() -> None:
+    """A result that no task has is not explained so."""
+    with weave() as w, pytest.raises(AttributeError) as caught:
+        _ = w.result.label
+    assert "failed" not in hint(caught.value, [HttpWorker()])
 
 
 def test_text_is_printable() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from asyncio import CancelledError
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from wove_http_dev.call_site import at
 from wove_http_dev.client_side import ClientSide
+from wove_http_dev.exception_text import message_of
 from wove_http_dev.fields import nearest
 from wove_http_dev.printable import printable
 from wove_http_dev.worker_side import WorkerSide
@@ -19,7 +20,8 @@ NAME_LIMIT = 200
 def hint(exc: BaseException, workers: Sequence[ClientSide]) -> str:
     """Return what to do about ``exc``, which ended a test with ``workers``; empty if its own
     message says it, or if it is no mistake that is known. Never raises."""
-    known = (_not_configured, _not_sent, _refused, _unauthorized, _held, _heartbeat)
+    # _no_result before _refused, which would say of a KeyError that nothing was sent.
+    known = (_not_configured, _not_sent, _no_result, _refused, _unauthorized, _held, _heartbeat)
     try:
         return printable(next(filter(None, (text(exc, workers) for text in known)), ""))
     except (Exception, SystemExit):  # of a user's own __getattr__ or __str__
@@ -63,11 +65,34 @@ def _arrived(worker: ClientSide) -> bool:
     return isinstance(worker, WorkerSide) and bool(worker.journal.exchanges)
 
 
+def _raised_in(exc: BaseException) -> tuple[str, Mapping[str, object]]:
+    """Return the name of the module that raised ``exc``, and the variables there."""
+    entry = exc.__traceback__
+    while entry is not None and entry.tb_next is not None:
+        entry = entry.tb_next
+    if entry is None:
+        return "", {}
+    return str(entry.tb_frame.f_globals.get("__name__", "")), entry.tb_frame.f_locals
+
+
+def _no_result(exc: BaseException, workers: Sequence[ClientSide]) -> str:
+    # Wove ends the other tasks of a weave when one fails, and then has no result of them.
+    module, variables = _raised_in(exc)
+    if type(exc) not in (AttributeError, KeyError) or module != "wove.result":
+        return ""
+    errors = getattr(variables["self"], "_errors", None)
+    if not errors:
+        return ""
+    task, error = next(iter(errors.items()))
+    return (
+        f"the weave has no such result: its task {str(task)[:NAME_LIMIT]!r} failed"
+        f" ({type(error).__name__}: {message_of(error, NAME_LIMIT)}), which ends the others;"
+        " read that one's result first, and its error is raised"
+    )
+
+
 def _refused(exc: BaseException, workers: Sequence[ClientSide]) -> str:
-    frame = exc.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    raised_in = "" if frame is None else str(frame.tb_frame.f_globals.get("__name__", ""))
+    raised_in, _ = _raised_in(exc)
     if not workers or raised_in.partition(".")[0] != "wove" or any(map(_arrived, workers)):
         return ""
     if not isinstance(exc, (ValueError, TypeError, LookupError, RuntimeError)):
