@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import signal
 import subprocess
@@ -307,6 +308,34 @@ def test_a_command_that_ends_is_shown_with_its_output(
     out = capsys.readouterr().out
     assert "ended with status 3" in out
     assert "no such flag" in out
+
+
+def test_a_service_that_died_is_started_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A service that a task ends is started again, the rest is run, and the failed case has what it
+    printed, without the secret."""
+    core = (references.EXAMPLES / "worker_core.py").read_text()
+    (tmp_path / "worker_core.py").write_text(
+        core.replace(
+            "        except BaseException as exc:  # SystemExit ends the task, not the service\n",
+            "        except SystemExit as exc:\n"
+            "            import os, sys\n"
+            f"            print('the end', {SECRET!r}, file=sys.stderr, flush=True)\n"
+            "            os._exit(3)\n"
+            "        except BaseException as exc:\n",
+        )
+    )
+    script = tmp_path / "worker_stdlib.py"
+    script.write_text((references.EXAMPLES / "worker_stdlib.py").read_text())
+    port = references.free_port()
+    words = ["--cmd", shlex.join([sys.executable, str(script), "--port", str(port)])]
+    words += ["--secret-env", VARIABLE, "--run", "errors.07", "--run", "errors.09"]
+    main(["check", "worker", f"http://127.0.0.1:{port}/wove/tasks", *words])
+    out = capsys.readouterr().out
+    assert "ok      errors.09" in out
+    assert re.search(r"printed +the end <?\S+", out)
+    assert ("was started again" in out, SECRET in out) == (True, False)
 
 
 def test_an_interrupt_stops_the_command(tmp_path: Path) -> None:

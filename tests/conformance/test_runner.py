@@ -109,6 +109,46 @@ def test_a_context_that_records_nothing_leaves_sent_empty(clock: Clock) -> None:
     assert result.sent == ""
 
 
+def after_death(clock: Clock, restarted: str | None) -> list[Result]:
+    """Run two cases; the first one fails and ends the service, which ``restarted`` is about."""
+    first, second = cases(clock, 1, 1.0, pass_=False), cases(clock, 2, 1.0, pass_=True)[1:]
+
+    @contextmanager
+    def context() -> Iterator[None]:
+        yield
+
+    output = iter(["before the case", "its last words", "after"])
+    checking = Checking(
+        context,
+        budget=30.0,
+        alive=lambda: False,
+        restart=lambda: restarted,
+        printed=lambda: next(output),
+    )
+    return checking.run([*first, *second], [])
+
+
+def test_after_a_restart_the_rest_is_run(clock: Clock) -> None:
+    """If the service was started again, the next case is run, and the failed one says so."""
+    failed, passed = after_death(clock, None)
+    assert passed.status == "passed"
+    assert failed.actual.endswith("did not answer any more, and was started again")
+
+
+def test_without_a_restart_the_rest_is_not_run(clock: Clock) -> None:
+    """If the service could not be started again, the other cases are not run, with the reason."""
+    last = after_death(clock, "the port is taken")[-1]
+    assert (last.status, last.actual) == (
+        "not run",
+        "the service does not answer any more since made-up.00-case-00: the port is taken",
+    )
+
+
+def test_a_failed_case_has_what_the_service_printed(clock: Clock) -> None:
+    """A failed case has what was printed while it ran, and nothing else."""
+    assert [result.printed for result in after_death(clock, None)] == ["its last words", ""]
+
+
 def dependent_and_failing(number_of_the_failing: str) -> list[Case]:
     """Return a case that needs ``made-up.05``, and one of the given number that fails after it."""
     family = Family("made-up")

@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.worker import references
-from wove_http_dev.conformance.service_process import NeverAnsweredError, ServiceCommand, StartError
+from wove_http_dev.conformance import service_process
+from wove_http_dev.conformance.service_process import (
+    SHOWN,
+    NeverAnsweredError,
+    ServiceCommand,
+    StartError,
+)
 
 
 def test_a_command_that_never_listens_is_given_up() -> None:
@@ -60,6 +66,86 @@ def test_a_command_that_cannot_be_started(words: str, says: str) -> None:
         ServiceCommand(words, "127.0.0.1", references.free_port()),
     ):
         pass
+
+
+SERVER = """
+import os, socket, sys
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    client = server.accept()[0]
+    word = client.recv(99).decode()
+    if word == "exit":
+        os._exit(1)
+    if word:
+        print(word, file=sys.stderr, flush=True)
+        client.sendall(b"printed")
+"""
+
+
+def server(port: int) -> ServiceCommand:
+    """A command that prints each word which it gets, and ends at the word ``exit``."""
+    words = [sys.executable, "-c", SERVER, str(port)]
+    return ServiceCommand(shlex.join(words), "127.0.0.1", port)
+
+
+def tell(port: int, word: str) -> bytes:
+    """Send ``word`` to the server, and wait until it was printed, or the server has ended."""
+    with socket.create_connection(("127.0.0.1", port), 60) as client:
+        client.sendall(word.encode())
+        return client.recv(99)
+
+
+def test_what_the_command_printed_since() -> None:
+    """Each call returns what was printed since the one before, not what was read already."""
+    port = references.free_port()
+    with server(port) as command:
+        tell(port, "first")
+        first = command.new_output()
+        tell(port, "second")
+        assert (first, command.new_output(), command.new_output()) == ("first", "second", "")
+
+
+def test_only_the_end_of_what_the_command_printed() -> None:
+    """What the command prints is limited; the end is shown."""
+    port = references.free_port()
+    with server(port) as command:
+        for _ in range(SHOWN // 50):
+            tell(port, "x" * 90)
+        tell(port, "last")
+        output = command.new_output()
+    assert set(output.splitlines()) == {"…", "x" * 90, "last"}
+
+
+def test_a_command_that_ended_is_started_again() -> None:
+    """A service whose process has ended is started again, and accepts connections."""
+    port = references.free_port()
+    with server(port) as command:
+        tell(port, "exit")
+        assert (command.restart(), tell(port, "again")) == (None, b"printed")
+
+
+def test_a_command_that_runs_is_not_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service whose process has not ended may hang: it stays as it is."""
+    monkeypatch.setattr(service_process, "STOP_GRACE", 0.01)
+    port = references.free_port()
+    with server(port) as command:
+        why_not = command.restart()
+    assert why_not is not None
+    assert "has not ended" in why_not
+
+
+def test_a_command_that_does_not_start_again(tmp_path: Path) -> None:
+    """A service that cannot be started again says why, with what it printed."""
+    port, script = references.free_port(), tmp_path / "server.py"
+    script.write_text(SERVER)
+    words = shlex.join([sys.executable, str(script), str(port)])
+    with ServiceCommand(words, "127.0.0.1", port) as command:
+        script.write_text("raise SystemExit('no such file')")
+        tell(port, "exit")
+        why_not = command.restart()
+    assert why_not is not None
+    assert "it could not be started again: the command ended with status 1" in why_not
+    assert why_not.endswith("no such file")
 
 
 def test_a_command_that_ends_early_is_shown_with_its_output() -> None:

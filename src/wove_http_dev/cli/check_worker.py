@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -122,14 +122,20 @@ def _results(
     from wove_http_dev.conformance.worker.context import Session
     from wove_http_dev.conformance.worker.suite import BUDGET, LOSSES, PREREQUISITES
 
+    own: dict[str, Any] = {}
+    hide = _hiding(service)
     with ExitStack() as stack:
         if namespace.cmd is not None:
             try:
-                stack.enter_context(ServiceCommand(namespace.cmd, service.host, service.port))
+                command = stack.enter_context(
+                    ServiceCommand(namespace.cmd, service.host, service.port)
+                )
+                own["restart"] = lambda: (why := command.restart()) and hide(why)
+                own["printed"] = lambda: hide(command.new_output())
             except StartError as exc:
                 raise UsageError(str(exc)) from exc
             except NeverAnsweredError as exc:
-                return [Result(case, NOT_RUN, str(exc), case.expected) for case in chosen]
+                return [Result(case, NOT_RUN, hide(str(exc)), case.expected) for case in chosen]
         session = Session(service, namespace.callback_host)
         stack.callback(session.close)
         checking = Checking(
@@ -137,7 +143,17 @@ def _results(
             budget=BUDGET,
             losses=LOSSES,
             alive=session.alive,
+            **own,
             known=known,
             observer=Progress(Console(highlight=False), strict=namespace.strict),
         )
         return checking.run(chosen, PREREQUISITES)
+
+
+def _hiding(service: ServiceUnderTest) -> Callable[[str], str]:
+    """Return a function that hides the service's secrets in a text, e.g. in what it printed."""
+    from wove_http_dev.secret import replace_secrets
+
+    secrets = [service.secret.decode("utf-8"), service.bearer]
+    given = [secret for secret in secrets if secret]
+    return lambda text: replace_secrets(text, given)

@@ -244,6 +244,8 @@ class Result:
     known_failing: bool = False
     sent: str = ""
     """The requests that the case sent, as recorded; empty if the check does not record them."""
+    printed: str = ""
+    """What the service that the check started printed while the case ran, if the case failed."""
     needs: tuple[str, ...] = ()
     """Globs of the cases that a skipped case cannot be run without."""
     because: tuple[str, ...] = ()

@@ -71,8 +71,11 @@ class Checking:
 
     No case starts after ``budget`` seconds, or once the cases that did not pass have taken
     ``losses`` seconds in total; so a service that hangs is given up sooner than a slow one.
-    ``alive`` is called after a failed case and returns whether the service still answers. ``known``
-    holds globs for the cases that are known to fail; ``observer`` is called with each result.
+    ``alive`` is called after a failed case and returns whether the service still answers. If it
+    does not, ``restart`` is called: it starts the service again and returns ``None``, or returns
+    why it could not. ``printed`` returns what the service has printed since its last call.
+    ``known`` holds globs for the cases that are known to fail; ``observer`` is called with each
+    result.
     """
 
     def __init__(
@@ -82,11 +85,15 @@ class Checking:
         budget: float,
         losses: float | None = None,
         alive: Callable[[], bool],
+        restart: Callable[[], str | None] = lambda: "",
+        printed: Callable[[], str] = lambda: "",
         known: Sequence[str] = (),
         observer: Observer = lambda result: None,
     ) -> None:
         self._context = context
         self._alive = alive
+        self._restart = restart
+        self._printed = printed
         self._known = known
         self._observer = observer
         self._budget = budget
@@ -119,13 +126,29 @@ class Checking:
         self._stopped = self._stopped or self._used_up()
         if self._stopped:
             return Result(case, NOT_RUN, self._stopped, case.expected)
+        self._printed()  # what was printed before is not about this case
         result = perform(case, self._context)
-        if result.status == FAILED and not case.prerequisite and not self._alive():
-            self._stopped = f"the service does not answer any more since {case.title}"
-            actual = f"{result.actual}; afterwards the service did not answer any more"
-            result = replace(result, actual=actual)
+        if result.status == FAILED:
+            if not case.prerequisite and not self._alive():
+                result = self._after_death(result)
+            result = replace(result, printed=printable(self._printed()))
         self._done.append(result)
         return result
+
+    def _after_death(self, result: Result) -> Result:
+        """Start the service again, which has stopped to answer, or give up the other cases. Return
+        ``result``, with that in its text and in its time."""
+        began = time.monotonic()
+        why_not = self._restart()
+        if why_not is None:
+            then = "did not answer any more, and was started again"
+        else:
+            then = "did not answer any more"
+            self._stopped = f"the service does not answer any more since {result.case.title}"
+            self._stopped += f": {why_not}" if why_not else ""
+        seconds = result.seconds + time.monotonic() - began
+        actual = f"{result.actual}; afterwards the service {then}"
+        return replace(result, actual=actual, seconds=seconds)
 
     def _with_cause(self, result: Result) -> Result:
         """Return ``result``, with the ids of the failed cases because of which it was skipped."""

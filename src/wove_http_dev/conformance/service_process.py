@@ -2,7 +2,8 @@
 stops it at the end.
 
 The process gets a process group of its own, so that its children are stopped too. Its output goes
-to a temporary file, and the end of that is shown if the service does not start.
+to a temporary file. The end of that is shown if the service does not start, and what it printed
+during a case is shown if the case fails.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ POLL = 0.02
 STOP_GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
 SHOWN = 2000
-"""How many characters of the command's output are shown if the service did not start."""
+"""How many bytes of the command's output are shown, the last ones."""
 
 
 class StartError(Exception):
@@ -57,6 +58,7 @@ class ServiceCommand:
         self._patience = patience
         self._process: subprocess.Popen[bytes] | None = None
         self._output: IO[bytes] | None = None
+        self._read = 0
 
     def __enter__(self) -> ServiceCommand:
         require_posix("--cmd")
@@ -64,6 +66,42 @@ class ServiceCommand:
             host, port = self._where
             raise StartError(f"something else already accepts connections at {host}:{port}")
         self._output = tempfile.TemporaryFile()
+        try:
+            self._start()
+        except BaseException:
+            self._output.close()
+            raise
+        return self
+
+    def restart(self) -> str | None:
+        """Start the command again if its process has ended; return why not, or ``None``. Blocks
+        until the service accepts connections."""
+        assert self._process is not None
+        try:
+            self._process.wait(STOP_GRACE)
+        except subprocess.TimeoutExpired:
+            return "its process has not ended, so it is not started again"
+        self._stop()
+        try:
+            self._start()
+        except (StartError, NeverAnsweredError) as exc:
+            return f"it could not be started again: {exc}"
+        return None
+
+    def new_output(self) -> str:
+        """Return the last whole lines of what the command has printed, to stdout and to stderr,
+        since the last call."""
+        assert self._output is not None
+        size = os.fstat(self._output.fileno()).st_size
+        begin = max(self._read, size - SHOWN)
+        # A seek would move the place at which the command writes.
+        text = os.pread(self._output.fileno(), size - begin, begin).decode("utf-8", "replace")
+        if begin > self._read:  # half of a line could be half of a secret
+            text = f"…\n{text.partition(chr(10))[2]}"
+        self._read = size
+        return text.strip()
+
+    def _start(self) -> None:
         try:
             self._process = subprocess.Popen(
                 self._words,
@@ -73,14 +111,12 @@ class ServiceCommand:
                 start_new_session=True,
             )
         except OSError as exc:
-            self._output.close()
             raise StartError(f"cannot run {self._words[0]!r}: {exc.strerror or exc}") from exc
         try:
             self._wait()
         except BaseException:
             self._stop()
             raise
-        return self
 
     def __exit__(
         self,
@@ -89,6 +125,8 @@ class ServiceCommand:
         trace: TracebackType | None,
     ) -> None:
         self._stop()
+        if self._output is not None:
+            self._output.close()
 
     def _accepts(self) -> bool:
         try:
@@ -116,14 +154,12 @@ class ServiceCommand:
             time.sleep(POLL)
 
     def _output_text(self) -> str:
-        assert self._output is not None
-        self._output.seek(0)
-        text = self._output.read().decode("utf-8", "replace").strip()
-        return f"; it printed:\n{text[-SHOWN:]}" if text else "; it printed nothing"
+        text = self.new_output()
+        return f"; it printed:\n{text}" if text else "; it printed nothing"
 
     def _stop(self) -> None:
         process = self._process
-        if process is None or self._output is None:
+        if process is None:
             return
         # Signals are sent even if the process has ended, because its children may still run.
         for number, patience in ((signal.SIGTERM, STOP_GRACE), (signal.SIGKILL, STOP_GRACE)):
@@ -131,4 +167,3 @@ class ServiceCommand:
                 os.killpg(process.pid, number)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(patience)
-        self._output.close()

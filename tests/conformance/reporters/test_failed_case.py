@@ -21,6 +21,12 @@ def test_all_that_is_known_of_a_result() -> None:
     ]
 
 
+def test_what_the_service_printed() -> None:
+    """What the service printed is shown below the label, line by line."""
+    made = replace(result(), printed="Traceback:\n  KeyError")
+    assert describe(made).endswith("\n    printed   Traceback:\n                KeyError")
+
+
 def test_how_to_mend_it() -> None:
     """A case with a remedy ends with how to mend it, and with an example."""
     made = result()

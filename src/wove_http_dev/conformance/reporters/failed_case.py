@@ -13,8 +13,8 @@ def headline(result: Result) -> str:
 
 def rows(result: Result) -> dict[str, str]:
     """Return texts about ``result``, by their labels: the case's requirement and scenario, the
-    requests that were sent (if the check records them), what was expected, what was seen, and how
-    to mend it."""
+    requests that were sent (if the check records them), what was expected, what was seen, what the
+    service printed meanwhile (if the check started it), and how to mend it."""
     case = result.case
     found = {
         "required": case.requirement,
@@ -23,6 +23,8 @@ def rows(result: Result) -> dict[str, str]:
         "expected": result.expected,
         "actual": result.actual,
     }
+    if result.printed:
+        found["printed"] = result.printed
     if case.remedy is not None:
         found |= {"mend": case.remedy.how, "example": case.remedy.example}
     return {label: text for label, text in found.items() if text or label != "sent"}
@@ -31,5 +33,6 @@ def rows(result: Result) -> dict[str, str]:
 def describe(result: Result) -> str:
     """Return the headline of ``result`` and a line for each of its texts."""
     lines = [headline(result)]
-    lines += [f"    {label:8}  {text}" for label, text in rows(result).items()]
+    for label, text in rows(result).items():
+        lines.append(f"    {label:8}  {text}".replace("\n", f"\n{' ' * 14}"))
     return "\n".join(lines)

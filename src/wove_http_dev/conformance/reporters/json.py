@@ -42,6 +42,7 @@ def _as_json(result: Result, *, strict: bool) -> dict[str, Any]:
         "sent": result.sent,
         "expected": result.expected,
         "actual": result.actual,
+        "printed": result.printed,
         "mend": case.remedy.how if case.remedy else "",
         "example": case.remedy.example if case.remedy else "",
         "status": result.status,
