@@ -327,13 +327,17 @@ class TestScheduler:
             assert client.run_on_scheduler(_plugins) == before
 
     def test_restart_in_mid_run(self, remote: HttpWorker, theirs: Cluster, begun: Path) -> None:
-        """A weave whose scheduler is killed ends with a retryable error; the next one, after it was
-        started again, gets its result."""
+        """A run whose scheduler is killed ends with an error that says so."""
         client = hold(remote, begun, "lost")
         theirs.kill()
         client.join(TIMEOUT)
-        run = remote.runs["lost"].last
-        assert "the Dask scheduler was lost" in str(run.error)
+        theirs.start()
+        assert "the Dask scheduler was lost" in str(remote.runs["lost"].last.error)
+
+    def test_run_after_a_restart(self, remote: HttpWorker, theirs: Cluster) -> None:
+        """After the scheduler was killed and started again, a run gets its result."""
+        signed_request(remote, run_frame(bodies.add, {"a": 1, "b": 2}))
+        theirs.kill()
         theirs.start()
         end = time.monotonic() + TIMEOUT
         while True:
