@@ -157,7 +157,7 @@ def test_refused_credentials(status: int, mode: str, words: str) -> None:
 def test_wrong_secret() -> None:
     """A refused signature says which option mends it."""
     with pytest.raises(UpstreamError, match="unknown key; upstream_security must have the secret"):
-        check_status(raw(401, b'{"error": "unknown key"}', ""), "signed")
+        check_status(raw(401, b'{"error": "unknown key."}', ""), "signed")
 
 
 def test_redirection() -> None:

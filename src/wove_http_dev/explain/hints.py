@@ -87,7 +87,7 @@ def _no_result(exc: BaseException, workers: Sequence[ClientSide]) -> str:
     return (
         f"the weave has no such result: its task {str(task)[:NAME_LIMIT]!r} failed"
         f" ({type(error).__name__}: {message_of(error, NAME_LIMIT)}), which ends the others;"
-        " read that one's result first, and its error is raised"
+        " read its result first, which raises that error"
     )
 
 

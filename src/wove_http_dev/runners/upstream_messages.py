@@ -114,7 +114,9 @@ def check_status(raw: HttpAnswer, mode: str) -> None:
         said = error_text(raw)
         text = f"upstream refused {what}: {status}" + (f": {said}" if said else "")
         if raw.status == 401 and mode in ("signed", "bearer"):  # 403 may be of another reason
-            text += "; upstream_security must have the secret that upstream expects"
+            text = (
+                f"{text.rstrip('.')}; upstream_security must have the secret that upstream expects"
+            )
         raise UpstreamError(text, "upstream-refused")
     if 300 <= raw.status < 400:
         where = {name.lower(): value for name, value in raw.headers}.get("location", "")
