@@ -13,7 +13,7 @@ from typing import ClassVar
 import pytest
 
 from tests.faults.helpers import error_of
-from tests.support import TIMEOUT, answer, run_frame, signed_request, weave_one
+from tests.support import TIMEOUT, answer, cancel_frame, run_frame, signed_request, weave_one
 from wove_http_dev import FAULTS, Fault, HttpWorker
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults import Duration, Uniform, drawn
@@ -70,6 +70,35 @@ def test_a_duplicate_run_runs_twice_for_one_command(wove_http_worker: HttpWorker
     wove_http_worker.inject("duplicate-run")
     weave_one()
     assert [run.executions for run in wove_http_worker.runs] == [2]
+
+
+executions: list[int] = []
+hanging = threading.Event()
+
+
+async def hangs(until: int) -> None:
+    """Hang the ``until``-th time."""
+    executions.append(until)
+    if len(executions) == until:
+        hanging.set()
+        await asyncio.sleep(10 * TIMEOUT)
+
+
+@pytest.mark.parametrize(("until", "terminal"), [(1, "task_cancelled"), (2, "task_result")])
+def test_a_cancel_ends_both_executions_of_a_duplicate_run(
+    wove_http_worker: HttpWorker, pool: ThreadPoolExecutor, until: int, terminal: str
+) -> None:
+    """A cancel ends the execution that runs, and no other one begins; the first outcome is
+    sent."""
+    executions.clear()
+    hanging.clear()
+    wove_http_worker.inject("duplicate-run")
+    reply = pool.submit(
+        signed_request, wove_http_worker, run_frame(hangs, {"until": until}, run_id="run")
+    )
+    assert hanging.wait(TIMEOUT)
+    signed_request(wove_http_worker, cancel_frame("run", mode="require_ack"))
+    assert (reply.result(TIMEOUT).terminal, len(executions)) == (terminal, until)
 
 
 def test_saturation_says_when_to_retry(wove_http_worker_factory: WorkerFactory) -> None:

@@ -74,3 +74,26 @@ def test_cancel_of_an_unknown_run(active: ActiveRuns) -> None:
 def test_stack_of_an_unknown_run(active: ActiveRuns) -> None:
     """The stack of a run that is not active is empty."""
     assert active.stack("run-1") == ""
+
+
+@pytest.mark.parametrize("executions", [1, 2])
+def test_executed_again(active: ActiveRuns, executions: int) -> None:
+    """A further execution of a run is cancelled with the run, and in the end the first one is its
+    execution again."""
+    run, all_of_it = make_run(), [Execution("convert"), Execution("convert, again")]
+    active.add(run, all_of_it[0], active.life)
+    with active.executed_by(run, all_of_it[1]):
+        if executions == 2:
+            active.cancel(CancelTask(run.run_id))
+    if executions == 1:
+        active.cancel(CancelTask(run.run_id))
+    assert [each.cancel_requested for each in all_of_it] == [executions == 1, executions == 2]
+
+
+def test_executed_again_while_it_stops(active: ActiveRuns) -> None:
+    """A further execution does not begin once the service is stopping."""
+    run, again = make_run(), Execution("convert, again")
+    active.add(run, Execution("convert"), active.life)
+    active.close(CANCELLED)
+    with active.executed_by(run, again):
+        assert not again.begin()

@@ -41,6 +41,7 @@ class FakeService:
 
     def __init__(self) -> None:
         self.journal = Journal()
+        self.active = ActiveRuns()
         self.runner: Runner = ThreadRunner()
         self.stubs = Stubs()
         self.first_outcomes: FirstOutcomes | None = None
@@ -72,7 +73,9 @@ def service() -> FakeService:
 def run_stage(service: FakeService) -> RunStage:
     """The stage of a run that returns 42."""
     command = RunTask("run-1", "task", cloudpickle.dumps(answer), cloudpickle.dumps({}))
-    return RunStage(service, command, make_run(), Execution("task"), never_wait, life=3)
+    run, execution = make_run(), Execution("task")
+    service.active.add(run, execution, service.active.life)
+    return RunStage(service, command, run, execution, never_wait, life=3)
 
 
 @pytest.fixture

@@ -93,7 +93,8 @@ class RunStage(Waiting, Protocol):
         """Run the task, or its stub, and return the outcome."""
 
     def again(self) -> Outcome:
-        """Run the task once more and return that outcome."""
+        """Run the task once more and return that outcome; ``cancelled``, without running it, if the
+        run was cancelled before."""
 
     def crash(self) -> NoReturn:
         """Crash the worker, as ``HttpWorker.crash()`` does, unless it was started again since the

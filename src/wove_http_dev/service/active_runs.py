@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from wove_http_dev.errors import DuplicateRunError, UnavailableError
 from wove_http_dev.protocol import frames
@@ -40,6 +42,22 @@ class ActiveRuns:
                 raise DuplicateRunError(f"run {run.run_id!r} is still running here")
             self._by_id[run.run_id] = (run, execution)
 
+    @contextmanager
+    def executed_by(self, run: Run, execution: Execution) -> Iterator[None]:
+        """Let a cancel of ``run``, and the end of the service, act on ``execution``, a further one
+        of the run, until the block ends. It is cancelled now if the run already was."""
+        with self._lock:
+            _, first = self._by_id[run.run_id]
+            self._by_id[run.run_id] = (run, execution)
+            cancelled = self._closed or run.cancel_requested or first.cancel_requested
+        if cancelled:
+            execution.cancel(wait_for_end=False)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._by_id[run.run_id] = (run, first)
+
     def remove(self, run: Run) -> None:
         """Remove ``run``, which has ended."""
         with self._lock:
@@ -50,9 +68,9 @@ class ActiveRuns:
         forwarded, or is not known here. If not, the run is not forwarded from now on."""
         with self._lock:
             entry = self._by_id.get(command.run_id)
-        if entry is None:
-            return True
-        entry[0].cancel_requested = True
+            if entry is None:
+                return True
+            entry[0].cancel_requested = True
         return not entry[1].request_cancel()
 
     def cancel(self, command: CancelTask) -> tuple[list[Event], bool]:
@@ -64,10 +82,10 @@ class ActiveRuns:
         """
         with self._lock:
             entry = self._by_id.get(command.run_id)
-        if entry is None:
-            return [], False
-        run, execution = entry
-        run.cancel_requested = True
+            if entry is None:
+                return [], False
+            run, execution = entry
+            run.cancel_requested = True
         if command.cancel_mode == "best_effort":
             execution.cancel(wait_for_end=False)
             return [], False

@@ -294,7 +294,7 @@ class Pipeline:
             raise
         finally:
             run.cancel_requested |= execution.cancel_requested
-            run.abandoned = execution.abandoned
+            run.abandoned |= execution.abandoned
             self.active.remove(run)
 
     def _cancelled(

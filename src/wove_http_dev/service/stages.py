@@ -35,6 +35,7 @@ class StageService(Protocol):
     """The part of the service that the stages call."""
 
     journal: Journal
+    active: ActiveRuns
     runner: Runner
     stubs: Stubs
     first_outcomes: FirstOutcomes | None
@@ -119,7 +120,11 @@ class RunStage:
 
     def again(self) -> Outcome:
         name = execution_name(self.run, ", again")
-        return self._execute(Execution(name, kills=self._service.runner.kills))
+        execution = Execution(name, kills=self._service.runner.kills)
+        with self._service.active.executed_by(self.run, execution):
+            outcome = self._execute(execution)
+        self.run.abandoned |= execution.abandoned
+        return outcome
 
     def _execute(self, execution: Execution) -> Outcome:
         service, command, known = self._service, self._command, self._service.first_outcomes
