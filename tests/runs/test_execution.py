@@ -210,6 +210,33 @@ class TestWithdraw:
         assert not execution.ended.is_set()
 
 
+class TestForwarding:
+    """A task that is forwarded to upstream, or cancelled before that."""
+
+    def test_forwarded(self) -> None:
+        """A task that was not cancelled may be forwarded."""
+        assert Execution("body").mark_forwarded(lambda: None)
+
+    def test_cancelled_before(self) -> None:
+        """A task that was kept from it may not be forwarded."""
+        execution = Execution("body")
+        execution.keep_from_forwarding()
+        assert not execution.mark_forwarded(lambda: None)
+
+    def test_forwarded_before(self) -> None:
+        """A task that was forwarded is not marked as cancelled here."""
+        execution = Execution("body")
+        execution.mark_forwarded(lambda: None)
+        assert (execution.keep_from_forwarding(), execution.cancel_requested) == (False, False)
+
+    def test_stop(self) -> None:
+        """A stop calls what ends the request to upstream."""
+        execution, ended = Execution("body"), threading.Event()
+        execution.mark_forwarded(ended.set)
+        execution.cancel(wait_for_end=False)
+        assert ended.is_set()
+
+
 class TestExecution:
     """The outcome of one body."""
 

@@ -104,7 +104,7 @@ class UpstreamRunner(Forwarder):
         command = forwarded.command
         assert isinstance(command, RunTask)
         attempt = self._connections.attempt()
-        if not execution.forward(attempt.abort):
+        if not execution.mark_forwarded(attempt.abort):
             attempt.end()
             execution.uncount()
             return CANCELLED

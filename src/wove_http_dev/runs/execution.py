@@ -82,7 +82,7 @@ class Execution:
                 return
         callback()
 
-    def forward(self, on_cancel: Callable[[], None]) -> bool:
+    def mark_forwarded(self, on_cancel: Callable[[], None]) -> bool:
         """Mark the task as forwarded, unless the execution was cancelled before. Returns whether it
         may be forwarded; then ``on_cancel`` is called if the service stops."""
         with self._lock:
@@ -91,8 +91,9 @@ class Execution:
                 self._on_cancel.append(on_cancel)
             return self.forwarded
 
-    def request_cancel(self) -> bool:
-        """Keep the task from being forwarded from now on. Returns false if it already was."""
+    def keep_from_forwarding(self) -> bool:
+        """Mark the execution as cancelled, unless its task was forwarded and upstream has to cancel
+        it. Returns whether it was marked."""
         with self._lock:
             if not self.forwarded:
                 self.cancel_requested = True

@@ -53,8 +53,8 @@ class Runner:
 class Forwarder(Runner):
     """A runner that forwards tasks to another worker service, in the requests that brought them.
 
-    Its outcomes have an ``answer``. It calls ``execution.forward()`` before it forwards a task,
-    and ``execution.uncount()`` if upstream did not get it, or refused it.
+    Its outcomes have an ``answer``. It calls ``execution.mark_forwarded()`` before it forwards a
+    task, and ``execution.uncount()`` if upstream did not get it, or refused it.
     """
 
     def refuse_loop(self, request: Request) -> None:

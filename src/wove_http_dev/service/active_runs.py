@@ -71,7 +71,7 @@ class ActiveRuns:
             if entry is None:
                 return True
             entry[0].cancel_requested = True
-        return not entry[1].request_cancel()
+        return not entry[1].keep_from_forwarding()
 
     def cancel(self, command: CancelTask) -> tuple[list[Event], bool]:
         """Cancel the run that ``command`` names. Returns the event frames of the reply, and whether
