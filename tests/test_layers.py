@@ -42,6 +42,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("controlled",),
     ("conformance.executor", "conformance.test_worker_cases", "pytest_plugin"),
     ("cli",),
+    ("conformance.test_executor_cases",),
     ("__main__",),
 )
 # Modules that export names of every layer; no module may import them.
@@ -155,7 +156,11 @@ def test_only_the_plugin_needs_pytest() -> None:
         if re.search(r"^ *(import|from) _?pytest\b", path.read_text(encoding="utf-8"), re.MULTILINE)
     }
     others = {module for module in needing if not module.startswith("pytest_plugin.")}
-    assert others - {"pytest_plugin"} == {"assertions", "conformance.test_worker_cases"}
+    assert others - {"pytest_plugin"} == {
+        "assertions",
+        "conformance.test_executor_cases",
+        "conformance.test_worker_cases",
+    }
 
 
 def place_of_tests(module: str) -> tuple[Path, Path]:

@@ -11,8 +11,8 @@ from tests.pytest_plugin.helpers import without_others
 from wove_http_dev.conformance.worker.suite import WORKER_CASES
 
 VARIABLE = "CONFORMANCE_TEST_SECRET"
-OTHERS = len(WORKER_CASES) - 1
-"""Cases that are left out when one is chosen."""
+OTHERS = len(WORKER_CASES)
+"""Tests that are left out when one is chosen: the other cases, and the one for an executor."""
 
 
 @pytest.fixture(autouse=True)
@@ -55,10 +55,10 @@ def test_a_should_that_fails_is_an_expected_failure(pytester: pytest.Pytester) -
 
 
 def test_without_a_url_the_cases_are_skipped(pytester: pytest.Pytester) -> None:
-    """Without a URL the cases are skipped, and the reason names the option."""
-    result = run(pytester, "run.01")
-    result.assert_outcomes(skipped=1, deselected=OTHERS)
-    result.stdout.fnmatch_lines(["*give --wove-http-url*"])
+    """Without a URL, or an executor, the cases are skipped, and the reason names the option."""
+    result = run(pytester, "run.01 or test_executor_case")
+    result.assert_outcomes(skipped=2, deselected=OTHERS - 1)
+    result.stdout.fnmatch_lines_random(["*give --wove-http-url*", "*give --wove-http-executor*"])
 
 
 def test_a_dead_service_fails_with_the_reason(pytester: pytest.Pytester) -> None:

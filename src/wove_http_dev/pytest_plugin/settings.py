@@ -17,6 +17,7 @@ URL = "--wove-http-url"
 CONTROL = "--wove-http-control"
 CONTROL_TOKEN = (f"{CONTROL}-token-env", f"{CONTROL}-token-file")
 REMOTE_OPTIONS = (URL, *CREDENTIALS, "--wove-http-ca-file", CONTROL, *CONTROL_TOKEN)
+EXECUTOR = "--wove-http-executor"
 SEED = "--wove-http-seed"
 FAULTS = "--wove-http-faults"
 FAULTS_EXCLUDE = f"{FAULTS}-exclude"
@@ -51,6 +52,11 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     ),
     f"{CONTROL}-token-env": _text("NAME", f"{_HOLDS[0]} the token of the control API"),
     f"{CONTROL}-token-file": _text("FILE", f"{_HOLDS[1]} the token of the control API"),
+    EXECUTOR: _text(
+        "MODULE:FACTORY",
+        "the executor that the tests of wove_http_dev.conformance.test_executor_cases check; http"
+        " or https for one of Wove's own",
+    ),
     SEED: {
         **_text("N", "seed of random decisions and of drawn durations of faults (default: 0)"),
         "type": int,
