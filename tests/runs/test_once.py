@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import TIMEOUT, MakeWorker, run_frame, signed_request
+from tests.support import TIMEOUT, MakeWorker, cancel_frame, run_frame, signed_request
 from wove_http_dev.protocol.frames import RunTask
 from wove_http_dev.runs import once
 from wove_http_dev.runs.once import FirstOutcomes
@@ -206,6 +206,31 @@ def test_run_that_is_over_does_not_start_after_the_wait(pool: ThreadPoolExecutor
     released.set()
     running.result(TIMEOUT)
     assert (repeated.result(TIMEOUT), called) == (CANCELLED, [])
+
+
+release = threading.Event()
+
+
+def waits() -> None:
+    assert release.wait(TIMEOUT)
+
+
+def test_cancel_of_a_run_that_waits(make_worker: MakeWorker, pool: ThreadPoolExecutor) -> None:
+    """A repeated run that is cancelled while it waits has ended, although the first one runs."""
+    release.clear()
+    worker = make_worker(idempotency=True)
+    frames = [
+        json.dumps({**json.loads(run_frame(waits, run_id=run_id)), "delivery": command().delivery})
+        for run_id in ("1", "2")
+    ]
+    replies = []
+    for count, frame in enumerate(frames, 1):
+        replies.append(pool.submit(signed_request, worker, frame.encode()))
+        worker.wait_for(state="running", count=count)
+    acknowledged = signed_request(worker, cancel_frame("2", mode="require_ack"))
+    release.set()
+    assert acknowledged.terminal == "task_cancelled"
+    assert [each.result(TIMEOUT).terminal for each in replies] == ["task_result", "task_cancelled"]
 
 
 def test_limit_keeps_a_key_whose_run_has_not_ended(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from wove_http_dev.protocol.frames import RunTask
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
@@ -19,9 +20,16 @@ class _First:
     """The first run of a key."""
 
     def __init__(self) -> None:
-        self.ended = threading.Event()
+        self.ended: Future[None] = Future()
         self.outcome: Outcome | None = None
         self.size = 0
+
+    def wait(self, on_cancel: Callable[[Callable[[], None]], object]) -> None:
+        """Block until it has ended, or what ``on_cancel`` gets is called."""
+        woken = threading.Event()
+        self.ended.add_done_callback(lambda _: woken.set())
+        on_cancel(woken.set)
+        woken.wait()
 
 
 class FirstOutcomes:
@@ -41,13 +49,14 @@ class FirstOutcomes:
         command: RunTask,
         body: Callable[[], Outcome],
         is_over: Callable[[], bool] = lambda: False,
+        on_cancel: Callable[[Callable[[], None]], object] = lambda wake: None,
     ) -> Outcome:
         """Call ``body`` and return its outcome. If the key had a run before, wait until that one
         has ended and return its outcome instead. A cancelled run does not count, nor does one
         of which it is not known how it ended; a command without a key always runs.
 
         ``is_over`` says whether this run was cancelled or stopped while it waited: then ``body`` is
-        not called.
+        not called. ``on_cancel`` gets what a cancel has to call to end the wait.
         """
         key = command.delivery.get("delivery_idempotency_key")
         if not isinstance(key, str) or not key:
@@ -56,7 +65,7 @@ class FirstOutcomes:
             first, is_new = self._find((command.task_id, key))
             if is_new:
                 return self._run((command.task_id, key), first, body)
-            first.ended.wait()
+            first.wait(on_cancel)
             if is_over():
                 return CANCELLED
             if first.outcome is not None:
@@ -86,7 +95,7 @@ class FirstOutcomes:
             with self._lock:
                 if self._firsts.get(key) is first:
                     self._remember(key, first)
-            first.ended.set()
+            first.ended.set_result(None)
 
     def _remember(self, key: tuple[str, str], first: _First) -> None:
         if first.outcome is None:

@@ -143,7 +143,11 @@ class RunStage:
         def is_over() -> bool:
             return execution.cancel_requested or execution.settled.is_set()
 
-        return service.execute(self.run, execution, lambda: known.of(command, first, is_over))
+        return service.execute(
+            self.run,
+            execution,
+            lambda: known.of(command, first, is_over, execution.on_cancel),
+        )
 
     def _load_and_run(self, execution: Execution, command: RunTask) -> Outcome:
         self._service.before_run()
