@@ -188,14 +188,16 @@ class TestNewProcesses:
         assert uncounted == [True]
 
     def test_none_can_be_started(self, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A body for which there is no process fails, and a later one runs."""
-        runner = make(1)
+        """A body for which there is no process fails, is no execution, and a later one runs."""
+        runner, execution, uncounted = make(1), Execution("body"), []
         runner.recycle()
+        execution.uncount = lambda: uncounted.append(True)
         with monkeypatch.context() as patched:
             patched.setattr(sys, "executable", "/nowhere/python")
             run(runner, processes.exits, status=1)
             with pytest.raises(FileNotFoundError):
-                run(runner, processes.pid)
+                processes.run_body(runner, execution, processes.body_of(processes.pid))
+        assert uncounted == [True]
         assert result_of(run(runner, bodies.add, a=1, b=2)) == 3
 
 

@@ -120,6 +120,9 @@ class ProcessRunner(Runner):
             except NotRunningError:  # the worker has stopped, and answered the run
                 execution.uncount()
                 return CANCELLED
+            except BaseException:
+                execution.uncount()
+                raise
             try:
                 outcome = process.run(execution, body)
                 if process.changes:
@@ -209,7 +212,7 @@ class ProcessRunner(Runner):
             self._processes.add(process)
         try:
             process.start()
-        except OSError:
+        except BaseException:
             self._exited(process)
             raise
         return process
