@@ -13,13 +13,13 @@ from typing import Any
 from wove_http_dev.errors import UsageError
 from wove_http_dev.exception_text import message_of
 from wove_http_dev.printable import printable, to_stderr
-from wove_http_dev.runners.dask_claims import REFUSED, UNKNOWN, claimed_call, claims_plugin
 from wove_http_dev.runners.dask_clients import (
     ClientSource,
     GivenClient,
     dask_log_silenced,
     version_differences,
 )
+from wove_http_dev.runners.dask_once import REFUSED, UNKNOWN, once_call, once_plugin
 from wove_http_dev.runners.remote_body import RemoteBody, RemoteResult, import_advice, shown_outcome
 from wove_http_dev.runs.body import Body
 from wove_http_dev.runs.execution import Execution
@@ -125,7 +125,7 @@ class SchedulerLink:
         """How often the plugin was registered."""
         self._executor = executor
         self._name = f"wove_http_dev_{uuid.uuid4().hex}"
-        self._call = claimed_call()
+        self._call = once_call()
         self._waiting: dict[str, tuple[Execution, SimpleQueue[RunMessage]]] = {}
         self._lock = threading.Lock()
 
@@ -135,7 +135,7 @@ class SchedulerLink:
         with self._lock:
             if self.registration != seen:
                 return
-            plugin = claims_plugin(self._name, self.client.id)
+            plugin = once_plugin(self._name, self.client.id)
             self.client.register_plugin(plugin, name=self._name)
             self.client.subscribe_topic(self._name, self._on_event)
             self.registration += 1
@@ -218,7 +218,7 @@ class SchedulerLink:
         if self.client.status != "running":
             return False
         try:
-            return self._ask(action="claim", key=key) is True
+            return self._ask(action="take-back", key=key) is True
         except Exception:  # the scheduler has ended, or does not answer
             return False
 

@@ -1,8 +1,8 @@
-"""Lets a body begin once on a Dask cluster, whatever becomes of its workers.
+"""Lets a body begin only once on a Dask cluster, even if its worker is lost.
 
 Dask runs a task again if its worker is lost (``allowed-failures``, 3 times), closes or has lost the
-result. So a task asks the scheduler before the body begins (:func:`run_claimed`), where a plugin of
-:func:`claims_plugin` lets the first one through. The plugin also says which bodies were lost with a
+result. So a task asks the scheduler before the body begins (:func:`run_once`), where a plugin of
+:func:`once_plugin` lets the first one through. The plugin also says which bodies were lost with a
 worker, and lets the client take a body back that has not begun.
 
 The plugin and the task travel by value: a scheduler needs no installation of this package.
@@ -21,24 +21,24 @@ UNKNOWN = "unknown"
 REFUSED = "refused"
 """Returned instead of a result if the body has begun before, on another worker, or was taken
 back."""
-CLAIM_TIMEOUT = 30.0
+BEGIN_TIMEOUT = 30.0
 """Seconds that a task waits for the scheduler's answer."""
 
 
-def claims_plugin(name: str, client: str) -> Any:
+def once_plugin(name: str, client: str) -> Any:
     """Return a scheduler plugin that answers the operation ``name``, until the client with the id
     ``client`` has gone or the operation ``end`` comes. It sends ``("begun", key, worker)`` to the
     topic ``name`` when the body of the task ``key`` begins, and ``("lost", key, worker)`` if it was
     lost with its worker after that."""
     from distributed.diagnostics.plugin import SchedulerPlugin
 
-    class Claims(SchedulerPlugin):  # type: ignore[misc, unused-ignore]
+    class BegunTasks(SchedulerPlugin):  # type: ignore[misc, unused-ignore]
         """Knows which tasks have begun, each with its worker's address, which is empty if the task
         was taken back."""
 
         def __init__(self) -> None:
             self.name = name
-            self.claims: dict[str, str] = {}
+            self.begun: dict[str, str] = {}
             self.scheduler: Any = None
 
         async def start(self, scheduler: Any) -> None:
@@ -49,20 +49,20 @@ def claims_plugin(name: str, client: str) -> Any:
             if action == "end":
                 self.end()
                 return True
-            # A task that was released meanwhile may not begin either, although its claim is gone.
-            if key in self.claims or (worker and key not in self.scheduler.tasks):
+            # Nor may a task begin that was released meanwhile, which is forgotten here.
+            if key in self.begun or (worker and key not in self.scheduler.tasks):
                 return False
-            self.claims[key] = worker
+            self.begun[key] = worker
             if worker:
                 self.scheduler.log_event(name, ("begun", key, worker))
             return True
 
         def transition(self, key: str, start: str, finish: str, *_: Any, **__: Any) -> None:
             if finish == "forgotten":
-                self.claims.pop(key, None)
+                self.begun.pop(key, None)
 
         def remove_worker(self, scheduler: Any, worker: str, **_: Any) -> None:
-            for key, holder in list(self.claims.items()):
+            for key, holder in list(self.begun.items()):
                 task = scheduler.tasks.get(key)
                 if holder == worker and task is not None and task.state != "memory":
                     scheduler.log_event(name, ("lost", key, worker))
@@ -76,21 +76,21 @@ def claims_plugin(name: str, client: str) -> Any:
                 self.scheduler.remove_plugin(name)
 
     owner = client
-    return Claims()
+    return BegunTasks()
 
 
-def claimed_call() -> Callable[[str, str, bytes], RemoteResult | str]:
-    """Return :func:`run_claimed` as a function that is pickled by value."""
+def once_call() -> Callable[[str, str, bytes], RemoteResult | str]:
+    """Return :func:`run_once` as a function that is pickled by value."""
 
     def run_body(name: str, key: str, body: bytes) -> RemoteResult | str:
-        from wove_http_dev.runners.dask_claims import run_claimed
+        from wove_http_dev.runners.dask_once import run_once
 
-        return run_claimed(name, key, body)
+        return run_once(name, key, body)
 
     return run_body
 
 
-def run_claimed(name: str, key: str, body: bytes) -> RemoteResult | str:
+def run_once(name: str, key: str, body: bytes) -> RemoteResult | str:
     """Run ``body``, the pickle of a ``RemoteBody``, on a Dask worker, if it has not begun before.
     Returns :data:`UNKNOWN` or :data:`REFUSED` if it is not run."""
     from distributed import get_worker
@@ -100,10 +100,10 @@ def run_claimed(name: str, key: str, body: bytes) -> RemoteResult | str:
     first = sync(
         worker.loop,
         getattr(worker.scheduler, name),
-        action="claim",
+        action="begin",
         key=key,
         worker=worker.address,
-        callback_timeout=CLAIM_TIMEOUT,
+        callback_timeout=BEGIN_TIMEOUT,
     )
     if first is None:  # what a scheduler answers to an operation that it does not know
         return UNKNOWN

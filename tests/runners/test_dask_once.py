@@ -9,7 +9,7 @@ from typing import Any
 import cloudpickle
 import pytest
 
-from wove_http_dev.runners.dask_claims import claimed_call, claims_plugin
+from wove_http_dev.runners.dask_once import once_call, once_plugin
 
 pytest.importorskip("distributed", reason="Dask is not installed: tox -e dask")
 
@@ -41,54 +41,54 @@ def scheduler() -> FakeScheduler:
 @pytest.fixture
 def plugin(scheduler: FakeScheduler) -> Any:
     """The plugin, on the fake scheduler."""
-    made = claims_plugin(NAME, CLIENT)
+    made = once_plugin(NAME, CLIENT)
     asyncio.run(made.start(scheduler))
     return made
 
 
-def claim(scheduler: FakeScheduler, worker: str, key: str = "key") -> bool:
+def begins(scheduler: FakeScheduler, worker: str, key: str = "key") -> bool:
     """Ask as a worker does; as the client, if ``worker`` is empty."""
-    return bool(scheduler.handlers[NAME]("claim", key, worker))
+    return bool(scheduler.handlers[NAME]("begin", key, worker))
 
 
 @pytest.mark.usefixtures("plugin")
-class TestClaim:
+class TestBegin:
     """Which bodies may begin."""
 
     def test_first(self, scheduler: FakeScheduler) -> None:
         """The first worker may run the body."""
-        assert claim(scheduler, "tcp://one")
+        assert begins(scheduler, "tcp://one")
 
     def test_second(self, scheduler: FakeScheduler) -> None:
         """A second worker may not."""
-        claim(scheduler, "tcp://one")
-        assert not claim(scheduler, "tcp://two")
+        begins(scheduler, "tcp://one")
+        assert not begins(scheduler, "tcp://two")
 
     def test_same_worker_again(self, scheduler: FakeScheduler) -> None:
         """The same worker may not run it again."""
-        claim(scheduler, "tcp://one")
-        assert not claim(scheduler, "tcp://one")
+        begins(scheduler, "tcp://one")
+        assert not begins(scheduler, "tcp://one")
 
     def test_taken_back(self, scheduler: FakeScheduler) -> None:
         """A body that the client has taken back may not begin."""
-        assert claim(scheduler, "")
-        assert not claim(scheduler, "tcp://one")
+        assert begins(scheduler, "")
+        assert not begins(scheduler, "tcp://one")
 
     def test_too_late(self, scheduler: FakeScheduler) -> None:
         """The client cannot take back a body that has begun."""
-        claim(scheduler, "tcp://one")
-        assert not claim(scheduler, "")
+        begins(scheduler, "tcp://one")
+        assert not begins(scheduler, "")
 
     def test_released(self, scheduler: FakeScheduler, plugin: Any) -> None:
-        """The body of a task that was released may not begin, although its claim is gone."""
-        claim(scheduler, "")
+        """The body of a task that was released, and so forgotten, may not begin."""
+        begins(scheduler, "")
         del scheduler.tasks["key"]
         plugin.transition("key", "processing", "forgotten", stimulus_id="x")
-        assert not claim(scheduler, "tcp://one")
+        assert not begins(scheduler, "tcp://one")
 
     def test_begun(self, scheduler: FakeScheduler) -> None:
         """The client is told where a body begins."""
-        claim(scheduler, "tcp://one")
+        begins(scheduler, "tcp://one")
         assert scheduler.events == [("begun", "key", "tcp://one")]
 
 
@@ -97,19 +97,19 @@ class TestLost:
 
     def test_its_body(self, scheduler: FakeScheduler, plugin: Any) -> None:
         """The body that had begun there."""
-        claim(scheduler, "tcp://one")
+        begins(scheduler, "tcp://one")
         plugin.remove_worker(scheduler, "tcp://one")
         assert scheduler.events[1:] == [("lost", "key", "tcp://one")]
 
     def test_another_worker(self, scheduler: FakeScheduler, plugin: Any) -> None:
         """Nothing of a body on another worker."""
-        claim(scheduler, "tcp://one")
+        begins(scheduler, "tcp://one")
         plugin.remove_worker(scheduler, "tcp://two")
         assert scheduler.events[1:] == []
 
     def test_result_elsewhere(self, scheduler: FakeScheduler, plugin: Any) -> None:
         """Nothing of a body whose result another worker has."""
-        claim(scheduler, "tcp://one")
+        begins(scheduler, "tcp://one")
         scheduler.tasks["key"].state = "memory"
         plugin.remove_worker(scheduler, "tcp://one")
         assert scheduler.events[1:] == []
@@ -140,11 +140,11 @@ class TestEnd:
         assert scheduler.removed == [NAME]
 
 
-@pytest.mark.parametrize("make", [lambda: claims_plugin(NAME, CLIENT), claimed_call])
+@pytest.mark.parametrize("make", [lambda: once_plugin(NAME, CLIENT), once_call])
 def test_by_value(make: Any) -> None:
     """A scheduler without this package can load what it gets."""
     payload = cloudpickle.dumps(make())
     assert b"cloudpickle" in payload  # by value
     # As names the package appears only in what is imported where the task runs.
     loaded = cloudpickle.loads(payload)
-    assert type(loaded).__qualname__.startswith(("claims_plugin.<locals>", "function"))
+    assert type(loaded).__qualname__.startswith(("once_plugin.<locals>", "function"))
