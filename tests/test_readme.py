@@ -209,9 +209,9 @@ def test_the_folders_are_in_the_order_of_the_layers() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_says_what_it_is(page: str) -> None:
-    """A block of a page is python, sh, console or text, so that no code goes untested."""
+    """A block of a page is python, sh, console, yaml or text, so that no code goes untested."""
     kinds = re.findall(r"^ *```(\w*)\n.*?^ *```$", PAGES[page], re.DOTALL | re.MULTILINE)
-    assert set(kinds) <= {"python", "sh", "console", "text"}
+    assert set(kinds) <= {"python", "sh", "console", "text", "yaml"}
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -226,6 +226,30 @@ def test_python_blocks_are_files(page: str) -> None:
 def test_a_command_can_be_used(page: str, line: str) -> None:
     """A command line in a block is one that its program accepts."""
     assert unusable(shlex.split(line, comments=True)) is None
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text in a value of YAML, also those in lists and mappings."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from texts_in(each)
+
+
+@pytest.mark.parametrize(
+    ("page", "block"),
+    [
+        (page, block)
+        for page, text in PAGES.items()
+        for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    ],
+)
+def test_yaml_has_a_command_that_can_be_used(page: str, block: str) -> None:
+    """A block of YAML can be read, and has a command line of this package."""
+    yaml = pytest.importorskip("yaml")
+    own = [text for text in texts_in(yaml.safe_load(block)) if text.startswith("wove-http-dev ")]
+    assert [unusable(shlex.split(text)) for text in own] == [None]
 
 
 @pytest.mark.parametrize(
