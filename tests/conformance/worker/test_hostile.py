@@ -173,14 +173,14 @@ class Slow(PlainWorker):
 
 
 def test_a_slow_service_is_called_slow() -> None:
-    """The report says that the service is slow, and names the cases that were not run."""
+    """The report says that the service is slow, and how many cases were not run for it."""
     with Slow() as worker:
         results = check(worker.url, "frames.*", budget=1.0, secret=SECRET)
     said = io.StringIO()
     print_report(Console(file=said), Report("it", results))
     assert re.search(
-        r"NOT RUN: the 1 s for the whole check were used up before this case: a simple run takes"
-        r" about \d[.\d]* s, which is slow .*frames\.13 frames\.14",
+        r"\d+ NOT RUN: the 1 s for the whole check were used up before this case: a simple run"
+        r" takes about \d[.\d]* s, which is slow ",
         " ".join(said.getvalue().split()),
     )
 

@@ -20,14 +20,18 @@ WARM_UP = 20
 PAIRS, PAIRS_TIME = 60, 0.7
 """The number of pairs of requests in one measurement, and the seconds after which no more are
 sent."""
-FEWEST = 8
+FEWEST = 16
 """The number of pairs of requests that are sent however long they take."""
 REQUESTS, REQUESTS_TIME = 4000, 2.0
 """The number of requests between the measurements, and the seconds after which no more are sent."""
-BEFORE, AGAIN_TIME = 3, 4.0
-"""The number of measurements before the requests, of which the slowest counts, and the seconds for
-measurements after them, of which the fastest counts: other load on the machine can change a single
-one."""
+FEWEST_REQUESTS = 50
+"""The number of requests between the measurements that are sent however long they take."""
+BEFORE = 3
+"""The number of measurements before the requests. The slowest counts, and as much as they differ is
+noise: other load on the machine can change a single one."""
+AGAIN, AGAIN_TIME = 3, 4.0
+"""The number of measurements after the requests that are made if one shows growth, however long
+they take, and the seconds for further ones. The fastest counts."""
 PAUSE = 0.3
 """Seconds between two measurements, so that a short load on the machine does not affect both of
 them."""
@@ -43,7 +47,6 @@ class _Clock:
     def __init__(self, check: CaseContext) -> None:
         self._check = check
         self._connection: Connection | None = None
-        self.accepted = 0
 
     def time(self, *, good: bool) -> float:
         """Send one request and return the seconds until its answer. ``good`` says whether its
@@ -60,7 +63,6 @@ class _Clock:
         self._connection.send(request, deadline)
         answer = self._connection.answer(deadline)
         took = time.perf_counter() - began
-        self.accepted += answer.ok
         if answer.closes:
             self.close()
         return took
@@ -98,17 +100,19 @@ def verify_time_growth(check: CaseContext) -> str:
     try:
         for _ in range(WARM_UP):
             clock.time(good=True)
-        before, typical = max(clock.difference() for _ in range(BEFORE))
-        noise = max(GROWN, GROWN_SHARE * typical)
-        first, ends = clock.accepted, time.monotonic() + REQUESTS_TIME * check.session.silence
-        while clock.accepted < REQUESTS and time.monotonic() < ends:
+        measured = sorted(clock.difference() for _ in range(BEFORE))
+        before, typical = measured[-1]
+        noise = max(GROWN, GROWN_SHARE * typical, before - measured[0][0])
+        seen, ends = 0, time.monotonic() + REQUESTS_TIME * check.session.silence
+        while seen < FEWEST_REQUESTS or (seen < REQUESTS and time.monotonic() < ends):
             clock.time(good=True)
-        seen = clock.accepted - first
+            seen += 1
         grown = clock.difference()[0] - before
-        ends = time.monotonic() + AGAIN_TIME * check.session.silence
-        while grown > noise and time.monotonic() < ends:
+        again, ends = 0, time.monotonic() + AGAIN_TIME * check.session.silence
+        while grown > noise and (again < AGAIN or time.monotonic() < ends):
             time.sleep(PAUSE * check.session.silence)
             grown = min(grown, clock.difference()[0] - before)
+            again += 1
     except NoAnswer as exc:
         raise NotApplicable(f"it could not be timed: {exc}") from exc
     finally:
