@@ -54,11 +54,16 @@ def _final(reader: _TimedReader) -> http.client.HTTPResponse:
     ``http.client`` itself skips 100 only. Its head was read."""
     while True:
         response = http.client.HTTPResponse(reader, method="POST")  # type: ignore[arg-type]
-        response.begin()
-        if response.status == 101 or not 100 <= response.status <= 599:
-            raise http.client.BadStatusLine(f"status {response.status}")
+        try:
+            response.begin()
+            if response.status == 101 or not 100 <= response.status <= 599:
+                raise http.client.BadStatusLine(f"status {response.status}")
+        except BaseException:
+            response.close()  # from Python 3.13 on, its finalizer uses the file, closed by then
+            raise
         if response.status >= 200:
             return response
+        response.close()
 
 
 def _body(response: http.client.HTTPResponse, limit: int) -> bytes:
