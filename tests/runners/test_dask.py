@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import threading
 import time
@@ -177,6 +178,11 @@ class TestWeave:
         """A task's exception is what it raised."""
         with worker.configured(), pytest.raises(ValueError, match="no"):
             weave_one(bodies.fail)
+
+    def test_exception_needs_no_tblib(self, worker: HttpWorker) -> None:
+        """It is no pickle of tblib's, which Dask's workers have and a client need not have."""
+        event = signed_request(worker, run_frame(bodies.fail)).events[-1]
+        assert b"tblib" not in base64.b64decode(event["exception_pickle"])
 
     def test_texts(self, worker: HttpWorker) -> None:
         """The journal has arguments and result."""

@@ -18,9 +18,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-import cloudpickle
-
 from wove_http_dev.errors import FrameError
+from wove_http_dev.protocol.pickler import Pickler
 
 Event = dict[str, Any]
 _PIECE = 2**20  # characters: a multiple of four
@@ -181,7 +180,9 @@ def is_initial_value(callable_pickle: bytes) -> bool:
 
 def dumps(value: Any) -> bytes:
     """Return ``value`` as cloudpickle bytes, the format that Wove's own dispatch writes."""
-    return bytes(cloudpickle.dumps(value))
+    file = io.BytesIO()
+    Pickler(file).dump(value)
+    return file.getvalue()
 
 
 def loads(payload: bytes) -> Any:

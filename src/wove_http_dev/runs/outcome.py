@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import cloudpickle
-
 from wove_http_dev.exception_text import (
     MESSAGE_LIMIT,
     cut_middle,
@@ -18,6 +16,7 @@ from wove_http_dev.exception_text import (
     traceback_of,
 )
 from wove_http_dev.protocol.frames import loads
+from wove_http_dev.protocol.pickler import Pickler
 from wove_http_dev.runs.forwarding import UpstreamAnswer
 
 EXCEPTION_LIMIT = 2**20
@@ -144,5 +143,5 @@ class _WithTraceback:
 def _limited_pickle(exc: Exception | _WithTraceback) -> bytes:
     # To a file, so that a pickle which would be large ends early and is never in memory as a whole.
     file = _LimitedFile()
-    cloudpickle.dump(exc, file)
+    Pickler(file).dump(exc)
     return b"".join(file.pieces)
