@@ -113,6 +113,23 @@ def test_within_another_message(ends: Ends) -> None:
     assert [message.kind for _ in range(2) if (message := ends[1].read())] == ["first", "second"]
 
 
+def test_first_message(ends: Ends) -> None:
+    """The wait for the first message ends when it arrives."""
+    ends[0].send(Message("ready"))
+    assert ends[1].wait_for_first(60)
+
+
+def test_no_first_message(ends: Ends) -> None:
+    """The wait ends after its time when nothing arrives."""
+    assert not ends[1].wait_for_first(0.01)
+
+
+def test_end_before_the_first_message(ends: Ends) -> None:
+    """The wait ends when the other end has closed."""
+    ends[0].shutdown()
+    assert ends[1].wait_for_first(60)
+
+
 def test_other_end_has_closed(ends: Ends) -> None:
     """Sending to an end that has closed is the system's error."""
     ends[1].shutdown()

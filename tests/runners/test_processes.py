@@ -359,6 +359,19 @@ class TestStop:
             runner.start()
         runner.stop()
 
+    def test_hangs_at_the_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """If a process does not become ready, the runner says so, and leaves none."""
+        monkeypatch.setattr("wove_http_dev.runners.task_process.START_LIMIT", 0.2)
+        monkeypatch.setattr(
+            "wove_http_dev.start_child.arguments", lambda *_: ["-c", "import time; time.sleep(30)"]
+        )
+        runner = ProcessRunner(1)
+        with pytest.raises(CannotServeError, match=r"not ready after 0\.2 seconds"):
+            runner.start()
+        (process,) = runner._processes
+        runner.stop()
+        assert not is_alive(process.pid)
+
     def test_forked(self, single: ProcessRunner) -> None:
         """A forked child of this process does not end the processes."""
         pid = result_of(run(single, processes.pid))

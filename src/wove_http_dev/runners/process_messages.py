@@ -9,6 +9,7 @@ and for each task ``began``, then any number of ``arguments`` and ``written``, a
 from __future__ import annotations
 
 import json
+import select
 import socket
 import struct
 import threading
@@ -60,6 +61,14 @@ class MessageSocket:
             finally:
                 self._waiting.clear()
                 self._sending = False
+
+    def wait_for_first(self, timeout: float) -> bool:
+        """Block until something of the first message has arrived, or the other end has closed.
+        Returns whether that was so within ``timeout`` seconds. Not for later messages, which
+        :meth:`read` may have taken from the socket before."""
+        poll = select.poll()
+        poll.register(self._sock, select.POLLIN)
+        return bool(poll.poll(timeout * 1000))
 
     def read(self) -> Message | None:
         """Wait for the next message and return it; ``None`` if the other end has closed. Raises

@@ -25,6 +25,9 @@ from wove_http_dev.runs.outcome import CANCELLED, Outcome, failure
 from wove_http_dev.runs.threads import start_thread
 
 _PROGRAM = "wove_http_dev.runners.task_child"
+START_LIMIT = 120.0
+"""Seconds after which a process that is not ready is taken for one that hangs. A start takes 0.3 s;
+many at once on a busy machine take longer."""
 
 FindChanges = Callable[[], dict[str, Any]]
 """Returns, as JSON, which changes require that the process is replaced; an empty dict if there are
@@ -123,8 +126,14 @@ class TaskProcess:
 
     def wait_until_ready(self) -> None:
         """Block until the process can run a body. Raises :class:`CannotServeError` if it ends
-        instead."""
+        instead, or is not ready after :data:`START_LIMIT` seconds."""
         with self._using(None) as open_:
+            if open_ and not self._connection.wait_for_first(START_LIMIT):
+                raise CannotServeError(
+                    f"a process for tasks was not ready after {START_LIMIT:g} seconds: something"
+                    " that Python imports when it starts does not return (a sitecustomize, a .pth"
+                    f" file, a file system); run {sys.executable} -v to see what"
+                )
             message = self._connection.read() if open_ else None
         if message is None:
             raise CannotServeError(
