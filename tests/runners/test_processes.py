@@ -35,6 +35,7 @@ from wove_http_dev.runners.task_process import TaskProcess
 from wove_http_dev.runs.execution import Execution
 
 Make = Callable[..., ProcessRunner]
+Killing = Callable[[int], tuple[ProcessRunner, list[int]]]
 
 
 @pytest.fixture
@@ -154,23 +155,41 @@ class TestNewProcesses:
         os.kill(result_of(run(single, processes.pid)), signal.SIGKILL)
         assert result_of(run(single, bodies.add, a=1, b=2)) == 3
 
-    def test_killed_again_and_again(self, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.fixture
+    def killing(self, make: Make, monkeypatch: pytest.MonkeyPatch) -> Killing:
+        """``killing(count)``: a runner whose next ``count`` processes are killed before they get a
+        body; and a list to which the id of each is added then."""
+
+        def killing(count: int) -> tuple[ProcessRunner, list[int]]:
+            runner = make(1)
+            killed: list[int] = []
+            take = runner._take
+
+            def take_and_kill() -> TaskProcess:
+                process = take()
+                if len(killed) < count:
+                    killed.append(process.pid)
+                    os.kill(process.pid, signal.SIGKILL)
+                    until(lambda: not process.usable)
+                return process
+
+            monkeypatch.setattr(runner, "_take", take_and_kill)
+            return runner, killed
+
+        return killing
+
+    def test_killed_again_and_again(self, killing: Killing) -> None:
         """Processes that are killed before the body began are replaced until one runs it."""
-        runner = make(1)
-        killed: list[int] = []
-        take = runner._take
-
-        def take_and_kill() -> TaskProcess:
-            process = take()
-            if len(killed) < 5:
-                killed.append(process.pid)
-                os.kill(process.pid, signal.SIGKILL)
-                until(lambda: not process.usable)
-            return process
-
-        monkeypatch.setattr(runner, "_take", take_and_kill)
+        runner, killed = killing(5)
         assert result_of(run(runner, bodies.add, a=1, b=2)) == 3
         assert len({*killed}) == 5
+
+    def test_all_are_killed(self, killing: Killing) -> None:
+        """If every process is killed before the body began, the body fails after some time."""
+        runner, killed = killing(30)
+        with pytest.raises(CannotServeError, match="20 processes ended before the task began, 20"):
+            run(runner, bodies.add, a=1, b=2)
+        assert len(killed) == 20
 
     def test_end_before_the_body(self, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
         """Processes that end by themselves are tried a few times only."""

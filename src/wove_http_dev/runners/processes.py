@@ -31,8 +31,10 @@ with C extensions do, that is a gigabyte. A start takes 0.3 s, which is 0.3 ms f
 END_GRACE = 1.0
 """Seconds that idle processes get for their exit handlers when the runner stops."""
 _STARTS = 3
-"""How many processes may end by themselves before a body began, until its task fails. One that was
-killed does not count: that can happen at any time."""
+"""How many processes may end by themselves before a body began, until its task fails."""
+_KILLED_STARTS = 20
+"""How many may be killed: more, as that can happen at any time, and not without end, as the system
+does so again and again when there is too little memory."""
 
 
 class ProcessRunner(Runner):
@@ -113,8 +115,8 @@ class ProcessRunner(Runner):
 
     def run(self, execution: Execution, body: Body) -> Outcome:
         """Run ``body`` in a process, block until it has ended, and return its outcome."""
-        ended = 0
-        while ended < _STARTS:
+        ended = killed = 0
+        while ended < _STARTS and killed < _KILLED_STARTS:
             try:
                 process = self._take()
             except NotRunningError:  # the worker has stopped, and answered the run
@@ -131,9 +133,15 @@ class ProcessRunner(Runner):
                 self._give_back(process)
             if outcome is not None:
                 return outcome
-            ended += not process.was_killed
+            if process.was_killed:
+                killed += 1
+            else:
+                ended += 1
         execution.uncount()
-        raise CannotServeError(f"{_STARTS} processes ended before the task began")
+        what = f"{ended + killed} processes ended before the task began"
+        if killed:
+            what += f", {killed} of them killed, as the system does when memory runs out"
+        raise CannotServeError(what)
 
     def _replace_all(self, process: TaskProcess) -> None:
         """Replace the processes of the generation of ``process``, unless that was done, and call
