@@ -324,6 +324,29 @@ class TestCancel:
         signed_request(waiting, cancel_frame("waiting", mode=mode))
         assert waiting.wait_for("waiting", state="cancelled").last.executions == 0
 
+    def test_cancel_before_the_executor_has_it(self, make_worker: MakeWorker) -> None:
+        """A body whose cancel came before the executor had it is neither counted nor abandoned."""
+        given, go = threading.Event(), threading.Event()
+
+        class Slow(Executor):
+            def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+                given.set()
+                assert go.wait(TIMEOUT)
+                return Future()
+
+        worker = make_worker(tls=False, security="none", runner=Slow())
+        frame = run_frame(bodies.process, run_id="early")
+        threading.Thread(target=signed_request, args=(worker, frame)).start()
+        assert given.wait(TIMEOUT)
+        signed_request(worker, cancel_frame("early"))
+        run = worker.wait_for("task", state="cancelled").last
+        go.set()
+        end = time.monotonic() + TIMEOUT
+        while run.executions:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        assert not run.abandoned
+
     def test_running_body(self, held: HttpWorker) -> None:
         """A body that runs is not ended: a require_ack cancel has no event frames."""
         reply = signed_request(held, cancel_frame("held", mode="require_ack"))

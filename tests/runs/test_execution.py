@@ -106,6 +106,14 @@ class TestCancel:
         execution.cancel(wait_for_end=False)
         assert not execution.abandoned
 
+    def test_abandoned_before_settled(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Who waits for the outcome finds the body marked as abandoned."""
+        execution, found = Execution("body"), []
+        assert execution.begin()
+        monkeypatch.setattr(execution.settled, "set", lambda: found.append(execution.abandoned))
+        execution.cancel(wait_for_end=False)
+        assert found == [True]
+
     def test_given_outcome(self, threads: ThreadPool) -> None:
         """A cancel may set another outcome, as a crash does."""
         execution = started(threads, blocked)

@@ -31,7 +31,8 @@ class Execution:
         """Whether the body may still run where this process does not see it. Then ``ended`` is
         never set."""
         self.uncount: Callable[[], None] = lambda: None
-        """Called by a runner whose body never began: takes it back from ``Run.executions``."""
+        """Called by a runner whose body never began: takes it back from ``Run.executions``, and
+        from ``Run.abandoned``, if a cancel came before the runner could withdraw it."""
         self.where = ""
         """Where the body runs, or for what it waits, if that is not a thread of this process:
         ``in process 4711``."""
@@ -112,8 +113,8 @@ class Execution:
     def _taken_back(self, withdraw: Callable[[], bool]) -> bool:
         if not withdraw():
             return False
-        self.uncount()
         self._begun = self.abandoned = False
+        self.uncount()
         return True
 
     def cancel(self, *, wait_for_end: bool, outcome: Outcome = CANCELLED) -> None:
@@ -158,8 +159,12 @@ class Execution:
     def abandon(self, outcome: Outcome) -> None:
         """Set ``outcome`` now, even if the body still runs; the body's own outcome is then
         dropped."""
-        if self.settle(outcome) and self._begun and not self.ended.is_set():
-            self.abandoned = not self.kills
+        with self._lock:
+            if self.outcome is not None:
+                return
+            self.outcome = outcome
+            self.abandoned = self._begun and not self.kills and not self.ended.is_set()
+        self.settled.set()  # last: who waits for it reads ``abandoned``
 
     def drive(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run ``coroutine`` on a new event loop in this thread and return its result.

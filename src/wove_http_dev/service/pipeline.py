@@ -294,7 +294,6 @@ class Pipeline:
             raise
         finally:
             run.cancel_requested |= execution.cancel_requested
-            run.abandoned |= execution.abandoned
             self.active.remove(run)
 
     def _cancelled(
@@ -338,6 +337,7 @@ class Pipeline:
         self.threads.start(execution, gated)
         outcome = execution.wait()
         assert outcome is not None
+        run.abandoned |= execution.abandoned  # before those who wait for the end look at it
         self.journal.finish(run, outcome)
         return outcome
 

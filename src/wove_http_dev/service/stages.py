@@ -122,9 +122,7 @@ class RunStage:
         name = execution_name(self.run, ", again")
         execution = Execution(name, kills=self._service.runner.kills)
         with self._service.active.executed_by(self.run, execution):
-            outcome = self._execute(execution)
-        self.run.abandoned |= execution.abandoned
-        return outcome
+            return self._execute(execution)
 
     def _execute(self, execution: Execution) -> Outcome:
         service, command, known = self._service, self._command, self._service.first_outcomes
@@ -153,9 +151,12 @@ class RunStage:
         self._service.before_run()
         run = self.run
         run.executions += 1
+        abandoned_before = run.abandoned
 
         def uncount() -> None:
-            run.executions -= 1  # without self, which has the execution: they would keep each other
+            # Without self, which has the execution: they would keep each other.
+            run.abandoned = abandoned_before
+            run.executions -= 1
 
         execution.uncount = uncount
         journal = self._service.journal

@@ -21,6 +21,9 @@ from tests.support import (
     weave_one,
 )
 from wove_http_dev.runs.execution import Execution
+from wove_http_dev.runs.observer import JournalObserver
+from wove_http_dev.runs.outcome import Outcome
+from wove_http_dev.runs.records import Run
 from wove_http_dev.service import active_runs
 from wove_http_dev.worker import HttpWorker
 
@@ -179,6 +182,21 @@ def test_abandoned_run_is_marked(
     client.cancel("best_effort")
     run.result(TIMEOUT)
     assert worker.runs.last.abandoned
+
+
+def test_abandoned_run_is_marked_in_time(client: Client, worker: HttpWorker) -> None:
+    """The mark is there when the journal reports the end of the run."""
+    found = []
+
+    class Observer(JournalObserver):
+        def run_finished(self, run: Run, outcome: Outcome) -> None:
+            found.append(run.abandoned)
+
+    worker.journal.observe(Observer())
+    run = client.running(sync_body)
+    client.cancel("best_effort")
+    run.result(TIMEOUT)
+    assert found == [True]
 
 
 def test_late_result_stays_out_of_the_journal(client: Client, worker: HttpWorker) -> None:
