@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import pickle
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ import pytest
 from werkzeug.datastructures import Headers
 
 from tests.support import encode
+from wove_http_dev.exception_text import MESSAGE_LIMIT, TRACEBACK_LIMIT
 from wove_http_dev.option_urls import UpstreamAddress
 from wove_http_dev.protocol.messages import Request
 from wove_http_dev.runners.upstream_answer import HttpAnswer
@@ -23,7 +25,7 @@ from wove_http_dev.runners.upstream_messages import (
     relayed_reply,
     request_head,
 )
-from wove_http_dev.runs.outcome import CANCELLED
+from wove_http_dev.runs.outcome import CANCELLED, KIND_LIMIT
 
 ADDRESS = UpstreamAddress(False, "worker", 8080, "/tasks?a=1")
 IDS = {"run_id": "run-1", "task_id": "task"}
@@ -248,6 +250,48 @@ def test_error(form: str) -> None:
     error = {"kind": "ValueError", "message": "no", "traceback": "…", "retryable": True}
     outcome = ended(type="task_error", **{form: encode(error) if form[5:] else error})
     assert (outcome.kind, outcome.error) == ("error", {**error, "source": "task"})
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"kind": 1, "message": [2], "traceback": {}, "source": None, "retryable": "yes"},
+        {"message": b"no", "code": {1, 2}},
+        {1: "no"},
+        [b"no"],
+    ],
+    ids=range(4),
+)
+def test_error_of_other_types(error: Any) -> None:
+    """Whatever the fields of an error are, the journal has texts."""
+    outcome = ended(type="task_error", error_pickle=encode(error))
+    types = {name: type(each) for name, each in outcome.error.items()}
+    texts = dict.fromkeys(("kind", "message", "traceback", "source"), str)
+    assert types == {**texts, "retryable": bool}
+
+
+def test_deep_error() -> None:
+    """An error of containers inside one another becomes a short text."""
+    deep = b"]" * 5000 + b"a" * 4999 + b"."
+    outcome = ended(type="task_error", error_pickle=base64.b64encode(deep).decode())
+    assert outcome.error["message"] == "[[[[[[[…]]]]]]]"
+
+
+def test_long_error() -> None:
+    """The texts of an error are limited as those of a task that ran here."""
+    error = dict.fromkeys(("kind", "message", "traceback"), "a" * 200_000)
+    outcome = ended(type="task_error", error=error)
+    limits = {"kind": KIND_LIMIT, "message": MESSAGE_LIMIT, "traceback": TRACEBACK_LIMIT}
+    assert all(len(outcome.error[name]) < limit + 100 for name, limit in limits.items())
+
+
+def test_deep_result() -> None:
+    """A plain result that is too deep for a pickle says so."""
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(ValueError, match="nested too deeply"):
+        ended(type="task_result", result=deep)
 
 
 class Canary:

@@ -6,16 +6,19 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import pickle
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from wove_http_dev.exception_text import MESSAGE_LIMIT, TRACEBACK_LIMIT, cut_middle
 from wove_http_dev.option_urls import UpstreamAddress
 from wove_http_dev.protocol.frames import TERMINAL_TYPES, Event, dumps
 from wove_http_dev.protocol.messages import REASONS, Reply, Request
 from wove_http_dev.protocol.plain_pickle import NotPlainError, read_plain
 from wove_http_dev.runners.upstream_answer import HttpAnswer
 from wove_http_dev.runners.upstream_failures import UpstreamError
-from wove_http_dev.runs.outcome import CANCELLED, Outcome
+from wove_http_dev.runs.display import value_text
+from wove_http_dev.runs.outcome import CANCELLED, KIND_LIMIT, Outcome
 
 _HOP_BY_HOP = frozenset(
     [
@@ -170,7 +173,7 @@ def event_frames(body: bytes) -> tuple[list[Event], str]:
 def outcome_of(events: Iterable[Event], run_id: str) -> Outcome | None:
     """Return how the run ended, as Wove's executor would understand ``events``: the first frame
     that ends it counts; ``None`` if none does. Raises ``ValueError`` if its payload is not
-    base64."""
+    base64, or its plain result nested too deeply for a pickle."""
     for event in events:
         if event["run_id"] != run_id or event["type"] not in TERMINAL_TYPES:
             continue
@@ -180,9 +183,16 @@ def outcome_of(events: Iterable[Event], run_id: str) -> Outcome | None:
             exception = _payload(event, "exception_pickle")
             return Outcome("error", error=_error(event), exception_pickle=exception)
         result = _payload(event, "result_pickle")
-        # A worker in another language sends plain JSON.
-        return Outcome("result", dumps(event.get("result")) if result is None else result)
+        return Outcome("result", _plain_result(event) if result is None else result)
     return None
+
+
+def _plain_result(event: Event) -> bytes:
+    """Return the pickle of a result in plain JSON, as a worker in another language sends it."""
+    try:
+        return dumps(event.get("result"))
+    except (pickle.PicklingError, RecursionError):  # cloudpickle raises the first for the second
+        raise ValueError("its result is nested too deeply") from None
 
 
 def _payload(event: Event, name: str) -> bytes | None:
@@ -196,8 +206,8 @@ def _payload(event: Event, name: str) -> bytes | None:
 
 
 def _error(event: Event) -> dict[str, Any]:
-    """Return what a ``task_error`` says of the failure. A pickle that has more than plain data is
-    not read: then only its size is known."""
+    """Return what a ``task_error`` says of the failure, in texts of limited length whatever its
+    fields are. A pickle that has more than plain data is not read: then only its size is known."""
     error = event.get("error")
     payload = _payload(event, "error_pickle")
     if payload is not None:
@@ -206,6 +216,15 @@ def _error(event: Event) -> dict[str, Any]:
         except NotPlainError as exc:
             error = {"message": f"its error_pickle of {len(payload)} bytes is not read: {exc}"}
     if not isinstance(error, dict):
-        error = {"message": str(error)}
-    named = {name: each for name, each in error.items() if isinstance(name, str)}
-    return {"kind": "Error", "message": "", "traceback": "", "source": "task", **named}
+        error = {"message": error}
+    return {
+        "kind": _text(error.get("kind", "Error"), KIND_LIMIT),
+        "message": _text(error.get("message", ""), MESSAGE_LIMIT),
+        "traceback": _text(error.get("traceback", ""), TRACEBACK_LIMIT),
+        "retryable": bool(error.get("retryable")),
+        "source": _text(error.get("source", "task"), KIND_LIMIT),
+    }
+
+
+def _text(value: Any, limit: int) -> str:
+    return cut_middle(value if isinstance(value, str) else value_text(value), limit)

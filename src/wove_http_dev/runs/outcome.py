@@ -21,7 +21,8 @@ from wove_http_dev.runs.forwarding import UpstreamAnswer
 
 EXCEPTION_LIMIT = 2**20
 """Bytes of a pickled exception; a larger one is left out."""
-_KIND_LIMIT = 200  # characters of an exception's class name
+KIND_LIMIT = 200
+"""Characters of an exception's class name."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def error_outcome(
     """
     text = traceback_of(exc)
     error = {
-        "kind": cut_middle(type(exc).__name__, _KIND_LIMIT),
+        "kind": cut_middle(type(exc).__name__, KIND_LIMIT),
         "message": message_of(exc) if message is None else cut_middle(message, MESSAGE_LIMIT),
         "traceback": text,
         "retryable": False,
