@@ -47,6 +47,8 @@ def test_authority(url: str, authority: str) -> None:
         ("http://worker/a b", "percent-encoded"),
         ("http://worker/a#b", "without a fragment"),
         ("http://wörker/", "percent-encoded"),
+        ("http://a..b/", "'a..b' is not a host name or address"),
+        (f"http://{'a' * 64}/", "is not a host name or address"),
         ("http://me:hunter2@worker/", "upstream_security"),
     ],
 )

@@ -44,6 +44,8 @@ def upstream_address(url: str) -> UpstreamAddress:
     if parts.port == 0:
         raise UsageError(f"upstream: {shown_url(url)!r} has the port 0, where nothing listens")
     secure, host = parts.scheme == "https", parts.hostname or ""
+    if not (Host(host).is_name or Host(host).is_address):
+        raise UsageError(f"upstream: {host!r} is not a host name or address")
     path = parts.path or "/"
     # As Wove's executor signs it (wove.security._canonical_http_target): an empty query has no "?".
     target = f"{path}?{parts.query}" if parts.query else path
