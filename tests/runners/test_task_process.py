@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -256,13 +257,16 @@ class TestOutput:
         assert capsys.readouterr().out == "\n"
 
     def test_while_it_runs(
-        self, runner: ProcessRunner, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+        self, runner: ProcessRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It is shown while the body runs, and stays when it is killed."""
+        shown = io.StringIO()  # readouterr() would lose what is written while it reads
+        monkeypatch.setattr(sys, "stdout", shown)
         running = Running(runner, processes.prints_and_sleeps, tmp_path / "pid").begun()
-        until(lambda: capfd.readouterr().out == "printed\n")
+        until(lambda: shown.getvalue() == "printed\n")
         running.execution.cancel(wait_for_end=True)
         running.outcome()
+        assert shown.getvalue() == "printed\n"
 
     def test_arguments(self, runner: ProcessRunner, display: RunDisplay, tmp_path: Path) -> None:
         """The run has the text of the arguments while its body runs."""
