@@ -175,14 +175,10 @@ class TestSettle:
     """What the service's process makes of a result."""
 
     @pytest.fixture
-    def display(self, inspected: Journal) -> RunDisplay:
+    def display(self, journal: Journal) -> RunDisplay:
         self.run = make_run()
-        inspected.add_run(self.run)
-        return RunDisplay(self.run, inspected)
-
-    @pytest.fixture
-    def inspected(self) -> Journal:
-        return Journal(secrets=[SECRET], inspected=True)
+        journal.add_run(self.run)
+        return RunDisplay(self.run, journal)
 
     def settled(self, display: RunDisplay | None, function: Any, **args: Any) -> Outcome:
         texts = display is not None
