@@ -97,7 +97,8 @@ STEERING: list[tuple[list[str], list[bytes], str, Any, str]] = [
         [answer(200, {"reset": True})],
         "POST reset",
         {},
-        "the journal is empty; faults, holds and stubs are removed\n",
+        "the journal is empty; faults, holds and stubs are removed; what ran in processes is"
+        " killed\n",
     ),
 ]
 steering = pytest.mark.parametrize(

@@ -209,7 +209,9 @@ def _replay(client: ControlClient, namespace: argparse.Namespace, text: CtlText)
 
 def _reset(client: ControlClient, namespace: argparse.Namespace, text: CtlText) -> int:
     client.reset()
-    done = "the journal is empty; faults, holds and stubs are removed"
+    done = (
+        "the journal is empty; faults, holds and stubs are removed; what ran in processes is killed"
+    )
     return _print(namespace, {"reset": True}, lambda: [done])
 
 

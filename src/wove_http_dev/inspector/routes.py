@@ -149,7 +149,8 @@ ROUTES: tuple[Route, ...] = (
         "POST",
         f"{PREFIX}/reset",
         "reset",
-        "empty the journal; remove every fault, stub and hold; inject those of the options again",
+        "empty the journal; remove every fault, stub and hold; kill what runs in processes; inject"
+        " the faults of the options again",
         "reset",
         body="nothing",
     ),
