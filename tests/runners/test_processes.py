@@ -206,6 +206,20 @@ class TestNewProcesses:
             processes.run_body(runner, execution, processes.body_of(processes.pid))
         assert uncounted == [True]
 
+    def test_where_while_it_starts(
+        self, single: ProcessRunner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Until a body has a process, it is said that it waits for one; so ``reset()`` finds it."""
+        execution, where, take = Execution("body"), [], single._take
+
+        def take_and_look() -> TaskProcess:
+            where.append(execution.stack())
+            return take()
+
+        monkeypatch.setattr(single, "_take", take_and_look)
+        processes.run_body(single, execution, processes.body_of(processes.pid))
+        assert where == ["waits for a process to start\n"]
+
     def test_none_can_be_started(self, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
         """A body for which there is no process fails, is no execution, and a later one runs."""
         runner, execution, uncounted = make(1), Execution("body"), []

@@ -117,6 +117,7 @@ class ProcessRunner(Runner):
         """Run ``body`` in a process, block until it has ended, and return its outcome."""
         ended = killed = 0
         while ended < _STARTS and killed < _KILLED_STARTS:
+            execution.where = "waits for a process to start"
             try:
                 process = self._take()
             except NotRunningError:  # the worker has stopped, and answered the run
