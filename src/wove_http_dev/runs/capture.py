@@ -4,8 +4,9 @@ The streams of a command that serves pass on what is written to them (:func:`not
 :class:`LogHook` does so for log records that no handler writes to such a stream. Both find the
 run by a context variable, which async code and ``asyncio.to_thread()`` keep. So what a thread or a
 thread pool of the body writes belongs to no run, and what a process or C code writes to the
-descriptor is not seen. Where no command serves, as in a test or in the child process of an isolated
-worker, the streams are not replaced, and no run has output.
+descriptor is not seen. What a body writes in another process is taken there
+(``runners.remote_output``). Where no command serves, as in a test or in the child process of an
+isolated worker, the streams are not replaced, and no run has output.
 """
 
 from __future__ import annotations
