@@ -27,6 +27,7 @@ from tests.support import (
 )
 from wove_http_dev.faults import FAULTS
 from wove_http_dev.inspector import control
+from wove_http_dev.runs.forwarding import UpstreamLeg
 from wove_http_dev.runs.journal import REDACTED
 from wove_http_dev.worker import HttpWorker
 
@@ -184,6 +185,14 @@ class TestRuns:
         api.worker.runs.last.state = "received"
         monkeypatch.setattr(api.worker._host, "stack", lambda _: "waits for a process\n")
         assert api.get("/runs/a")["stack"] == "waits for a process\n"
+
+    def test_what_was_forwarded(self, api: Calls) -> None:
+        """A run has what was forwarded to upstream for it, and nothing of other runs."""
+        for name in ("a", "b"):
+            run(api, name)
+        api.worker.exchanges[0].upstream = [UpstreamLeg(status=200, seconds=0.5)]
+        assert [leg["status"] for leg in api.get("/runs/a")["upstream"]] == [200]
+        assert api.get("/runs/b")["upstream"] == []
 
     def test_delivery_key(self, api: Calls) -> None:
         """A run has the delivery key of its task."""

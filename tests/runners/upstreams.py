@@ -6,9 +6,17 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from tests.support import TIMEOUT, MakeWorker, answer, run_frame, signed_request
+from tests.support import (
+    TIMEOUT,
+    HttpResponse,
+    MakeWorker,
+    answer,
+    run_frame,
+    signed_request,
+)
 from wove_http_dev.protocol.frames import decode
 from wove_http_dev.worker import HttpWorker
 
@@ -26,6 +34,17 @@ def options_in_front_of(upstream: HttpWorker) -> dict[str, Any]:
 def in_front_of(make_worker: MakeWorker, upstream: HttpWorker, **options: Any) -> HttpWorker:
     """A worker that forwards to ``upstream``, with its credentials."""
     return make_worker(**{**options_in_front_of(upstream), **options})
+
+
+def held_run(
+    front: HttpWorker, upstream: HttpWorker, pool: ThreadPoolExecutor
+) -> Future[HttpResponse]:
+    """What a client will get of ``front`` for the run ``run-1``, which a gate holds at
+    ``upstream``."""
+    gate = upstream.hold("task")
+    run = pool.submit(signed_request, front, run_frame(answer, run_id="run-1"))
+    gate.wait_arrived()
+    return run
 
 
 @contextlib.contextmanager

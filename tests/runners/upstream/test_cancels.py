@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
-from tests.runners.upstreams import asked, reply_of
+from tests.runners.upstreams import asked, held_run, reply_of
 from tests.support import (
     MODES,
     TIMEOUT,
@@ -26,20 +27,29 @@ def test_cancel_is_forwarded(
     front: HttpWorker, upstream: HttpWorker, pool: ThreadPoolExecutor, mode: str
 ) -> None:
     """A cancel of a run that was forwarded reaches upstream, which ends the run."""
-    gate = upstream.hold("task")
-    run = pool.submit(signed_request, front, run_frame(answer, run_id="run-1"))
-    gate.wait_arrived()
+    run = held_run(front, upstream, pool)
     signed_request(front, cancel_frame("run-1", mode=mode))
     assert run.result(TIMEOUT).terminal == "task_cancelled"
+
+
+def test_cancel_waits_until_its_run_was_sent(front: HttpWorker, upstream: HttpWorker) -> None:
+    """A cancel does not overtake its run on the way to upstream."""
+    arrived: list[int] = []
+
+    def wait(seconds: float) -> None:
+        arrived.append(len(upstream.exchanges))
+
+    sending = SimpleNamespace(sent=SimpleNamespace(wait=wait))
+    front._runner._sending["run-1"] = sending  # type: ignore[attr-defined]
+    signed_request(front, cancel_frame("run-1"))
+    assert (arrived, len(upstream.exchanges)) == ([0], 1)
 
 
 def test_client_of_a_cancel_hangs_up(
     front: HttpWorker, upstream: HttpWorker, pool: ThreadPoolExecutor
 ) -> None:
     """A cancel is forwarded also if its client does not wait for the answer."""
-    gate = upstream.hold("task")
-    run = pool.submit(signed_request, front, run_frame(answer, run_id="run-1"))
-    gate.wait_arrived()
+    run = held_run(front, upstream, pool)
     with connect(front) as sock:
         sock.sendall(signed_bytes(front, cancel_frame("run-1")))
     assert run.result(TIMEOUT).terminal == "task_cancelled"
@@ -57,9 +67,7 @@ def test_client_of_the_run_hangs_up(front: HttpWorker, upstream: HttpWorker) -> 
 
 def test_cancelled_run(front: HttpWorker, upstream: HttpWorker, pool: ThreadPoolExecutor) -> None:
     """The run is recorded as cancelled because of the client."""
-    gate = upstream.hold("task")
-    run = pool.submit(signed_request, front, run_frame(answer, run_id="run-1"))
-    gate.wait_arrived()
+    run = held_run(front, upstream, pool)
     signed_request(front, cancel_frame("run-1"))
     run.result(TIMEOUT)
     assert (front.runs.last.state, front.runs.last.cancel_requested) == ("cancelled", True)

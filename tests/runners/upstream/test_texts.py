@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.runners.upstreams import SECRET, asked, in_front_of, reply_of
+from tests.runners.upstreams import SECRET, asked, held_run, in_front_of, reply_of
 from tests.support import TIMEOUT, MakeWorker, answer, run_frame, signed_request
 from wove_http_dev.worker import HttpWorker
 
@@ -30,11 +30,9 @@ def test_open_run_in_the_report(
     front: HttpWorker, upstream: HttpWorker, pool: ThreadPoolExecutor
 ) -> None:
     """The report says of an open run that it was forwarded, and where to."""
-    gate = upstream.hold("task")
-    run = pool.submit(signed_request, front, run_frame(answer))
-    gate.wait_arrived()
+    run = held_run(front, upstream, pool)
     text = front.report()
-    gate.release()
+    upstream.reset()  # removes the gate
     run.result(TIMEOUT)
     assert f"forwarded to upstream localhost port {upstream.port}" in text
 
