@@ -14,7 +14,16 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.pytest_plugin.helpers import HELPER, INI, OTHER_PLUGINS, PASSING, run, run_apart, shared
+from tests.pytest_plugin.helpers import (
+    FAILING,
+    HELPER,
+    INI,
+    OTHER_PLUGINS,
+    PASSING,
+    run,
+    run_apart,
+    shared,
+)
 
 FAULTS = ("hang", "crash-before-run", "status code=500", "ip-san-missing", "task-cancelled")
 SUITE = """
@@ -188,6 +197,9 @@ def test_survives(wove_http_worker):
     except Exception:
         pass
 """
+IMPATIENT = "from wove_http_dev.pytest_plugin import trial\ntrial.SHORTEST = 0.1\n"
+"""A ``conftest.py`` with which a run with a fault that stalls takes half as long."""
+FILES = {"test_suite.py": SUITE, "conftest.py": IMPATIENT}
 
 
 @dataclass
@@ -240,9 +252,7 @@ def options(faults: tuple[str, ...] = FAULTS) -> list[str]:
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Result:
     """The suite, run in one process."""
     arguments = [*options(), "-v", "--junitxml=junit.xml", "-rP"]
-    return shared(
-        tmp_path_factory, "suite", lambda d: pytest_run(d, {"test_suite.py": SUITE}, *arguments)
-    )
+    return shared(tmp_path_factory, "suite", lambda d: pytest_run(d, FILES, *arguments))
 
 
 @pytest.fixture(scope="module")
@@ -252,7 +262,7 @@ def distributed(tmp_path_factory: pytest.TempPathFactory) -> Result:
     return shared(
         tmp_path_factory,
         "distributed",
-        lambda d: pytest_run(d, {"test_suite.py": SUITE}, *arguments),
+        lambda d: pytest_run(d, FILES, *arguments),
     )
 
 
@@ -260,10 +270,7 @@ def distributed(tmp_path_factory: pytest.TempPathFactory) -> Result:
 def bugs(tmp_path_factory: pytest.TempPathFactory) -> Result:
     """A suite whose application does not survive, stopped at the first failure that pytest knows
     of."""
-    impatient = (
-        "from wove_http_dev.pytest_plugin import trial\ntrial.QUIET = 2\ntrial.ENDLESS = 5\n"
-    )
-    files = {"test_bugs.py": BUGS, "conftest.py": impatient}
+    files = {"test_bugs.py": BUGS, "conftest.py": IMPATIENT + "trial.QUIET, trial.ENDLESS = 1, -17"}
     arguments = [*options(("missing-terminal",)), "--wove-http-faults-report=taken.md", "-x"]
     return shared(tmp_path_factory, "bugs", lambda d: pytest_run(d, files, *arguments))
 
@@ -464,6 +471,20 @@ class TestOptions:
     def test_handled_is_no_failure(self, pytester: pytest.Pytester) -> None:
         """Without ``--wove-http-faults-strict`` what is handled is exit status 0."""
         assert run_apart(pytester, PASSING, "--wove-http-faults=status").ret == 0
+
+    def test_a_plugin_that_runs_failed_tests_again(self, pytester: pytest.Pytester) -> None:
+        """Beside the option, a plugin such as pytest-rerunfailures runs no test again."""
+        pytester.makeconftest(
+            """
+            from _pytest.runner import runtestprotocol
+
+            def pytest_runtest_protocol(item, nextitem):
+                for _ in range(2):
+                    runtestprotocol(item, nextitem=nextitem)
+                return True
+            """
+        )
+        run(pytester, FAILING, "--wove-http-faults=status").assert_outcomes(failed=1)
 
     def test_nothing_is_imported_without_the_option(self, pytester: pytest.Pytester) -> None:
         """Without the option a test with a worker imports none of it."""
