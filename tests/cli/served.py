@@ -9,12 +9,14 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 import urllib.parse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cli.commands import COMMAND, PATIENCE, WEAVE
+from tests.runners.processes import is_alive
 
 
 @dataclass
@@ -110,9 +112,21 @@ def serving(
     )
     with process:
         try:
-            yield Served(process, read_until(process, until))
+            printed = read_until(process, until)
+            if until not in printed:
+                assert process.stderr is not None
+                raise AssertionError(f"serve ended with {printed!r}, {process.stderr.read()!r}")
+            yield Served(process, printed)
         finally:
             process.kill()
+
+
+def wait_until_gone(processes: Sequence[int]) -> list[int]:
+    """Wait until none of ``processes`` is alive; return those that still are."""
+    ends = time.monotonic() + PATIENCE
+    while (left := [each for each in processes if is_alive(each)]) and time.monotonic() < ends:
+        time.sleep(0.02)
+    return left
 
 
 BY_NAME = """

@@ -57,7 +57,6 @@ every_command = pytest.mark.parametrize("command", COMMANDS)
 
 
 @functools.cache
-@functools.cache
 def help_of(command: str) -> str:
     """The help of ``command`` on a terminal of 80 columns."""
     with pytest.MonkeyPatch.context() as patch:

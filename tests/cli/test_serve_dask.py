@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.cli.commands import run_here
-from tests.cli.served import by_name, serving, write_jobs
+from tests.cli.served import by_name, serving, wait_until_gone, write_jobs
 
 
 def test_reload(tmp_path: Path) -> None:
@@ -54,19 +53,8 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
             os.kill(int(first), signal.SIGINT)
             found.processes = first, served.weave(PROCESS).stdout
             found.ended = served.interrupt()
-            found.worker_ended = _ends(int(first))
+            found.worker_ended = wait_until_gone([int(first)]) == []
     return found
-
-
-def _ends(pid: int) -> bool:
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def test_place(session: Session) -> None:

@@ -6,16 +6,15 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.commands import COMMAND, PATIENCE
-from tests.cli.served import Served, by_name, client, serving, write_jobs
+from tests.cli.commands import COMMAND
+from tests.cli.served import Served, by_name, client, serving, wait_until_gone, write_jobs
 
 PROCESSES = ("--runner", "processes", "--workers", "2")
 OWN_GROUP = ["setsid", *COMMAND]
@@ -41,24 +40,6 @@ def children_of(process: int) -> list[int]:
     """The processes that ``process`` has started."""
     lists = Path(f"/proc/{process}/task").glob("*/children")
     return [int(each) for children in lists for each in children.read_text().split()]
-
-
-def lives(process: int) -> bool:
-    """Whether ``process`` lives; a zombie only waits for the process that has to read its
-    status."""
-    try:
-        stat = Path(f"/proc/{process}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
-
-
-def wait_until_gone(processes: Sequence[int]) -> list[int]:
-    """Wait until none of ``processes`` lives; return those that still do."""
-    ends = time.monotonic() + PATIENCE
-    while (left := [each for each in processes if lives(each)]) and time.monotonic() < ends:
-        time.sleep(0.02)
-    return left
 
 
 @pytest.fixture(scope="module")
