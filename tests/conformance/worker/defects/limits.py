@@ -89,12 +89,12 @@ class DiesOfTheFiftiethRun(Mortal):
 
 
 class GrowingNonces(PlainWorker):
-    """Sleeps 0.1 ms for every remembered nonce, so that load on the machine does not hide the
+    """Sleeps 0.05 ms for every remembered nonce, so that load on the machine does not hide the
     growth."""
 
     def check_nonce(self, nonce: str) -> None:
         super().check_nonce(nonce)
-        time.sleep(len(self.nonces) * 1e-4)
+        time.sleep(len(self.nonces) * 5e-5)
 
 
 plant(GrowingNonces, "limits.06", "its time grows with the number of remembered nonces")
