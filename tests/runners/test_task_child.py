@@ -124,6 +124,22 @@ class TestProcess:
         ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
         assert result_of(processes.run(single, body)).startswith(f"{ignored} ['0', '1', '2', '3']")
 
+    def test_replaced_with_a_thread(self, single: ProcessRunner) -> None:
+        """A process whose place another one has taken ends although a task has left a thread."""
+
+        def body() -> int:
+            import threading
+
+            from wove_http_dev.runners import task_child
+
+            task_child.EXIT_GRACE = 0.1
+            threading.Thread(target=threading.Event().wait).start()
+            return os.getpid()
+
+        pid = result_of(processes.run(single, body))
+        single.recycle()
+        until(lambda: not is_alive(pid))
+
     def test_arguments(self, single: ProcessRunner) -> None:
         """A task sees no arguments of the process."""
 
