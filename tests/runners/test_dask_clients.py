@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
+from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,7 +23,12 @@ class FakeClient:
     def __init__(self, *workers: dict[str, str | None]) -> None:
         self.workers = workers
 
-    def get_versions(self, packages: list[str]) -> dict[str, Any]:
+    def sync(
+        self, function: Callable[[], Coroutine[Any, Any, Any]], callback_timeout: float
+    ) -> Any:
+        return asyncio.run(asyncio.wait_for(function(), callback_timeout))
+
+    async def get_versions(self, packages: list[str]) -> dict[str, Any]:
         assert packages == ["wove-http-dev"]
         return {
             "client": {"packages": {"python": "3.11.7", "wove-http-dev": "0.1.0"}},
@@ -64,6 +71,17 @@ class TestDifferences:
     def test_no_workers(self) -> None:
         """A scheduler without workers is said."""
         assert "has no worker yet" in version_differences(FakeClient())
+
+    def test_no_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A worker that does not answer is said, and not waited for."""
+
+        class Hangs(FakeClient):
+            async def get_versions(self, packages: list[str]) -> dict[str, Any]:
+                raise AssertionError(await asyncio.Event().wait())
+
+        monkeypatch.setattr("wove_http_dev.runners.dask_clients.CONNECT_TIMEOUT", 0.05)
+        text = version_differences(Hangs())
+        assert text.startswith("a Dask worker did not say its versions within 0.05 seconds")
 
 
 def test_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -148,7 +148,7 @@ class LocalCluster:
             raise UsageError(f"the local Dask cluster did not start: {message_of(exc)}") from exc
 
     def close(self) -> None:
-        """End the processes, and remove their directory. Blocks for about two seconds at most."""
+        """End the processes, and remove their directory. Blocks for about a second."""
         client, self._client = self._client, None
         cluster, self._cluster = self._cluster, None
         with suppress(Exception):
@@ -210,8 +210,19 @@ def dask_log_silenced() -> Iterator[None]:
 
 def version_differences(client: Any) -> str:
     """Return, in one line, which versions on the workers differ from those of this process; empty
-    if none does. A body that was pickled here may not run where they differ."""
-    versions = client.get_versions(packages=["wove-http-dev"])
+    if none does. A body that was pickled here may not run where they differ. Blocks for at most
+    :data:`CONNECT_TIMEOUT` seconds."""
+
+    async def ask() -> Any:  # get_versions() itself has no time limit
+        return await client.get_versions(packages=["wove-http-dev"])
+
+    try:
+        versions = client.sync(ask, callback_timeout=CONNECT_TIMEOUT)
+    except (TimeoutError, asyncio.TimeoutError):  # two classes in Python 3.10
+        return (
+            f"a Dask worker did not say its versions within {CONNECT_TIMEOUT:g} seconds; tasks that"
+            " it gets may not run"
+        )
     workers = versions["workers"]
     if not workers:
         return "the Dask scheduler has no worker yet; tasks wait until there is one"
