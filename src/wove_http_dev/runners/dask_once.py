@@ -25,9 +25,9 @@ BEGIN_TIMEOUT = 30.0
 """Seconds that a task waits for the scheduler's answer."""
 
 
-def once_plugin(name: str, client: str) -> Any:
+def once_plugin(name: str, owner: str) -> Any:
     """Return a scheduler plugin that answers the operation ``name``, until the client with the id
-    ``client`` has gone or the operation ``end`` comes. It sends ``("begun", key, worker)`` to the
+    ``owner`` has gone or the operation ``end`` comes. It sends ``("begun", key, worker)`` to the
     topic ``name`` when the body of the task ``key`` begins, and ``("lost", key, worker)`` if it was
     lost with its worker after that."""
     from distributed.diagnostics.plugin import SchedulerPlugin
@@ -75,7 +75,6 @@ def once_plugin(name: str, client: str) -> Any:
             if self.scheduler.handlers.pop(name, None) is not None:
                 self.scheduler.remove_plugin(name)
 
-    owner = client
     return BegunTasks()
 
 
