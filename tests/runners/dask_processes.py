@@ -6,8 +6,11 @@ import contextlib
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.runners.bodies import TIMEOUT
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -23,9 +26,14 @@ class Cluster:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def start(self, workers: int = 1) -> None:
-        """Start the scheduler and its workers; they connect by themselves."""
+        """Start the scheduler and wait until it listens; start its workers, which connect by
+        themselves."""
         port = self.address.rpartition(":")[2]
         self._run("scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard")
+        end = time.monotonic() + TIMEOUT
+        while not _listens(int(port)):
+            assert time.monotonic() < end, "the scheduler did not start"
+            time.sleep(0.05)
         for _ in range(workers):
             self.start_worker()
 
@@ -53,6 +61,12 @@ class Cluster:
                 stderr=subprocess.DEVNULL,
             )
         )
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), TIMEOUT):
+        return True
+    return False
 
 
 @contextlib.contextmanager
