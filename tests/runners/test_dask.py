@@ -6,9 +6,11 @@ import base64
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from wove import weave
@@ -18,8 +20,13 @@ from tests.runners.bodies import TIMEOUT
 from tests.runners.dask_processes import Cluster, cluster
 from tests.support import cancel_frame, lasting, run_frame, signed_request, weave_one
 from wove_http_dev.errors import UsageError
-from wove_http_dev.runners.dask import DaskRunner, SchedulerLink
-from wove_http_dev.runners.dask_clients import SchedulerAddress
+from wove_http_dev.protocol.frames import dumps
+from wove_http_dev.runners.dask import ATTEMPTS, DaskRunner, SchedulerLink
+from wove_http_dev.runners.dask_clients import GivenClient, SchedulerAddress
+from wove_http_dev.runners.dask_once import UNKNOWN
+from wove_http_dev.runs.body import Body
+from wove_http_dev.runs.execution import Execution
+from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.worker import HttpWorker
 
 distributed = pytest.importorskip("distributed", reason="Dask is not installed: tox -e dask")
@@ -237,6 +244,131 @@ class TestLostWorker:
         thread.join(TIMEOUT)
         assert worker.runs["sibling"].last.state == "succeeded"
 
+    def test_not_begun(self, worker: HttpWorker, begun: Path) -> None:
+        """A body that has not begun is not lost: it runs on a worker that comes back."""
+        held = [hold(worker, begun, name) for name in ("one", "two")]
+        waiting = send(worker, bodies.add, "third", a=1, b=2)
+        await_tasks(worker, 3)
+        for name in ("one", "two"):
+            os.kill(int((begun / f"begun-{name}").read_text()), 9)
+        for thread in (*held, waiting):
+            thread.join(TIMEOUT)
+        assert worker.runs["third"].last.state == "succeeded"
+
+
+class FakeCluster:
+    """A source of clients, whose client and executor it is too. ``answer`` gives the results of
+    tasks; it or ``refusal`` may raise."""
+
+    place = "a fake"
+    id = "Client-1"
+    status = "running"
+    scheduler = Mock()
+
+    def __init__(self, answer: Callable[[], object] = lambda: UNKNOWN) -> None:
+        self.answer = answer
+        self.opened = 0
+        self.register_plugin = Mock()
+        self.subscribe_topic = self.unsubscribe_topic = Mock()
+        self.sync = Mock(return_value=True)
+
+    def open(self) -> tuple[Any, Any]:
+        self.opened += 1
+        return self, self
+
+    def close(self) -> None:
+        return
+
+    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(self.answer())
+        except ImportError as exc:
+            future.set_exception(exc)
+        return future
+
+
+class TestNotRun:
+    """Bodies that never begin are clear errors, and no executions."""
+
+    @pytest.fixture
+    def fake(self) -> FakeCluster:
+        return FakeCluster()
+
+    @pytest.fixture
+    def runner(self, fake: FakeCluster) -> DaskRunner:
+        """A runner that has started."""
+        runner = DaskRunner(fake)
+        runner.start()
+        return runner
+
+    def run(self, runner: DaskRunner) -> Outcome:
+        """Run a body, and check that it was not counted."""
+        execution, counted = Execution("body"), [1]
+        execution.uncount = lambda: counted.append(-1)
+        outcome = runner.run(execution, Body(dumps(bodies.process), dumps({})))
+        assert sum(counted) == 0
+        return outcome
+
+    def unavailable(self, runner: DaskRunner) -> str:
+        """Run a body, check that it is a retryable error, and return the message."""
+        error = self.run(runner).error or {}
+        assert (error["kind"], error["retryable"]) == ("DaskUnavailable", True)
+        return str(error["message"])
+
+    def test_no_plugin_again(self, fake: FakeCluster, runner: DaskRunner) -> None:
+        """A scheduler that loses the plugin each time is given up."""
+        assert "restarted again and again" in self.unavailable(runner)
+        assert fake.register_plugin.call_count == 1 + ATTEMPTS
+
+    def test_no_connection(self, fake: FakeCluster, runner: DaskRunner) -> None:
+        """A scheduler to which there is no connection any more."""
+        fake.status = "closed"
+        fake.open = Mock(side_effect=UsageError("no Dask scheduler answers"))  # type: ignore[method-assign]
+        assert self.unavailable(runner) == "no Dask scheduler answers"
+
+    def test_not_taken(self, fake: FakeCluster, runner: DaskRunner) -> None:
+        """A client that takes no task."""
+        fake.answer = Mock(side_effect=RuntimeError("the client was closed"))
+        assert self.unavailable(runner) == "Dask took no task: the client was closed"
+
+    def test_plugin_not_taken_again(self, fake: FakeCluster, runner: DaskRunner) -> None:
+        """A scheduler that was restarted and takes no plugin."""
+        fake.register_plugin.side_effect = RuntimeError("other version")
+        assert "did not take the plugin" in self.unavailable(runner)
+
+    def test_plugin_not_taken(self, fake: FakeCluster) -> None:
+        """At the start that is a clear error."""
+        fake.register_plugin.side_effect = RuntimeError("other version")
+        with pytest.raises(UsageError, match=r"did not take the plugin .*: other version"):
+            DaskRunner(fake).start()
+
+    def test_stopped(self, fake: FakeCluster, runner: DaskRunner) -> None:
+        """After the stop no connection is made."""
+        runner.stop()
+        assert self.unavailable(runner) == "the worker is not running"
+        assert fake.opened == 1
+
+    def test_not_installed(self, fake: FakeCluster, runner: DaskRunner) -> None:
+        """A Dask worker that cannot import this package."""
+        fake.answer = Mock(side_effect=ModuleNotFoundError("no", name="wove_http_dev"))
+        error = self.run(runner).error or {}
+        assert (error["kind"], error["retryable"]) == ("DaskFailed", False)
+        assert error["message"].startswith("the Dask worker cannot import wove_http_dev")
+
+    def test_place(self, fake: FakeCluster, runner: DaskRunner) -> None:
+        """While a body waits for a connection, a report says so."""
+        execution, found = Execution("body"), []
+
+        def opened() -> tuple[Any, Any]:
+            found.append(execution.where)
+            return fake, fake
+
+        fake.status = "closed"
+        fake.open = opened  # type: ignore[method-assign]
+        runner.run(execution, Body(dumps(bodies.process), dumps({})))
+        assert found[0] == "waits for the Dask scheduler"
+
 
 class TestCancel:
     """Cancels of runs on a local cluster."""
@@ -359,6 +491,12 @@ class TestScheduler:
         with distributed.Client(theirs.address, set_as_default=False) as client:
             client.run_on_scheduler(_forget_plugins)
         assert signed_request(remote, run_frame(bodies.add, {"a": 1, "b": 2})).result == 3
+
+    def test_asynchronous_client(self) -> None:
+        """A client of an event loop is refused, with what to give."""
+        executor = Mock(_client=Mock(asynchronous=True))
+        with pytest.raises(UsageError, match="asynchronous; give one that is not"):
+            GivenClient(executor)
 
     def test_no_scheduler(self) -> None:
         """An address at which no scheduler answers is one clear error."""

@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from wove_http_dev.errors import UsageError
+from wove_http_dev.errors import NotRunningError, UsageError, WoveHttpDevError
 from wove_http_dev.exception_text import message_of
 from wove_http_dev.printable import printable, to_stderr
 from wove_http_dev.runners.dask_clients import (
@@ -50,6 +50,7 @@ class DaskRunner(Runner):
         self._lock = threading.Lock()
         self._link: SchedulerLink | None = None
         self._refusal: UsageError | None = None
+        self._running = False
         self._stack = ExitStack()
         self.place = source.place
 
@@ -58,6 +59,7 @@ class DaskRunner(Runner):
         which versions differ. Raises :class:`UsageError` if there is no connection."""
         if not isinstance(self._source, GivenClient):
             self._stack.enter_context(dask_log_silenced())
+        self._running = True
         try:
             client = self._connected().client
             with suppress(Exception):  # a worker that has just ended
@@ -70,26 +72,26 @@ class DaskRunner(Runner):
     def run(self, execution: Execution, body: Body) -> Outcome:
         """Run ``body`` on a worker, block until it has ended there, was lost, or was cancelled, and
         return its outcome."""
-        for _ in range(ATTEMPTS):
-            try:
+        execution.where = "waits for the Dask scheduler"
+        why = "the Dask scheduler was restarted again and again"
+        try:
+            for _ in range(ATTEMPTS):
                 link = self._connected()
                 registration = link.registration
                 outcome = link.run(execution, body)
-            except Exception as exc:
-                execution.uncount()
-                return failure("DaskUnavailable", message_of(exc), retryable=True)
-            if outcome is not None:
-                return outcome
-            link.register(registration)
+                if outcome is not None:
+                    return outcome
+                link.register(registration)
+        except WoveHttpDevError as exc:
+            why = message_of(exc)
         execution.uncount()
-        return failure(
-            "DaskUnavailable", "the Dask scheduler was restarted again and again", retryable=True
-        )
+        return failure("DaskUnavailable", why, retryable=True)
 
     def stop(self) -> None:
-        """Leave the scheduler, and end it with its workers if it is a local one. Blocks for about
-        three seconds at most."""
+        """Leave the scheduler, and end it with its workers if it is a local one. Blocks for about a
+        second, and for half a minute if the scheduler does not answer."""
         with self._lock:
+            self._running = False
             link, self._link = self._link, None
         if link is not None:
             link.leave()
@@ -98,9 +100,13 @@ class DaskRunner(Runner):
 
     def _connected(self) -> SchedulerLink:
         """Return a link to the scheduler that is connected: a new one if the connection was lost.
-        Threads that call this while another one connects share its link, or its error."""
+        Threads that call this while another one connects share its link, or its error. Raises
+        :class:`UsageError` if there is no connection, and :class:`NotRunningError` after
+        :meth:`stop`."""
         before = self._refusal
         with self._lock:
+            if not self._running:
+                raise NotRunningError("the worker is not running")
             if self._refusal is not None and self._refusal is not before:
                 raise self._refusal
             if self._link is not None and self._link.client.status == "running":
@@ -131,13 +137,19 @@ class SchedulerLink:
 
     def register(self, seen: int) -> None:
         """Register the plugin with the scheduler, unless that was done since ``seen``, a value of
-        :attr:`registration`."""
+        :attr:`registration`. Raises :class:`UsageError` if the scheduler does not take it."""
         with self._lock:
             if self.registration != seen:
                 return
             plugin = once_plugin(self._name, self.client.id)
-            self.client.register_plugin(plugin, name=self._name)
-            self.client.subscribe_topic(self._name, self._on_event)
+            try:
+                self.client.register_plugin(plugin, name=self._name)
+                self.client.subscribe_topic(self._name, self._on_event)
+            except Exception as exc:  # it has ended, or its version of Dask is another one
+                raise UsageError(
+                    "the Dask scheduler did not take the plugin that lets a body begin once:"
+                    f" {message_of(exc, 300)}"
+                ) from exc
             self.registration += 1
 
     def leave(self) -> None:
@@ -149,7 +161,8 @@ class SchedulerLink:
 
     def run(self, execution: Execution, body: Body) -> Outcome | None:
         """Run ``body``, block until it has ended, and return its outcome; ``None`` if the scheduler
-        had no plugin, and the body has not begun."""
+        had no plugin, and the body has not begun. Raises :class:`UsageError` if it was not
+        sent."""
         key = f"wove-body-{uuid.uuid4().hex}"
         inbox: SimpleQueue[RunMessage] = SimpleQueue()
         # Before the task is sent: the scheduler notes what is taken back, and refuses it later.
@@ -158,15 +171,7 @@ class SchedulerLink:
         execution.where = "waits for a Dask worker"
         self._waiting[key] = execution, inbox
         try:
-            future: Future[Any] = self._executor.submit(
-                self._call,
-                self._name,
-                key,
-                pickle.dumps(RemoteBody.of(body)),
-                key=key,
-                pure=False,
-                retries=0,
-            )
+            future = self._submitted(key, body)
             future.add_done_callback(inbox.put)
             execution.on_cancel(lambda: inbox.put(None))
             ended = self._end_of(execution, inbox)
@@ -179,6 +184,17 @@ class SchedulerLink:
             return CANCELLED
         finally:
             self._waiting.pop(key, None)
+
+    def _submitted(self, key: str, body: Body) -> Future[Any]:
+        words = {"key": key, "pure": False, "retries": 0}
+        payload = pickle.dumps(RemoteBody.of(body))
+        try:
+            future: Future[Any] = self._executor.submit(
+                self._call, self._name, key, payload, **words
+            )
+        except Exception as exc:  # the client was closed, or has just lost its scheduler
+            raise UsageError(f"Dask took no task: {message_of(exc)}") from exc
+        return future
 
     def _end_of(self, execution: Execution, inbox: SimpleQueue[RunMessage]) -> RunMessage:
         """Wait for the task's end, or until the execution was cancelled and is not waited for."""
