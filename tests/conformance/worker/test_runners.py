@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance.parts import parts
 from tests.conformance.worker import references
 from tests.conformance.worker.checks import check, failures
 from tests.support import MakeWorker
 from wove_http_dev.conformance.service_process import ServiceCommand
 from wove_http_dev.conformance.worker.cases.concurrency.side_by_side import MANY
+from wove_http_dev.conformance.worker.suite import WORKER_CASES
 from wove_http_dev.tls import CertificateAuthority
 
 STOPS = ("stops-async-task", "require-ack-acknowledged")
@@ -31,19 +33,26 @@ def pool() -> Iterator[Executor]:
         yield executor
 
 
-def test_processes(make_worker: MakeWorker) -> None:
+in_parts = pytest.mark.parametrize(
+    "ids", parts(WORKER_CASES, 4), ids=lambda ids: f"{ids[0]}-and-others"
+)
+
+
+@in_parts
+def test_processes(make_worker: MakeWorker, ids: list[str]) -> None:
     """With ``runner="processes"`` it passes every case, including SHOULDs."""
     worker = make_worker(runner="processes", workers=MANY)
-    results = check(worker.url, secret=str(worker.secret), ca_file=worker.ca_file)
+    results = check(worker.url, *ids, secret=str(worker.secret), ca_file=worker.ca_file)
     assert failures(results) == []
 
 
-def test_executor(make_worker: MakeWorker) -> None:
+@in_parts
+def test_executor(make_worker: MakeWorker, ids: list[str]) -> None:
     """With an executor it passes every case but two SHOULDs."""
     with pool() as executor:
         worker = make_worker(runner=executor)
         results = check(
-            worker.url, exclude=STOPS, secret=str(worker.secret), ca_file=worker.ca_file
+            worker.url, *ids, exclude=STOPS, secret=str(worker.secret), ca_file=worker.ca_file
         )
         worker.stop()  # before its executor is closed
     assert failures(results) == []
@@ -54,6 +63,7 @@ BEFORE_UPSTREAM = ("auth.*", "limits.0[167]")
 process; they take most of the time, and ``test_healthy`` runs them."""
 
 
+@in_parts
 @pytest.mark.parametrize("name", references.NEEDS)
 def test_before_a_reference_worker(
     make_worker: MakeWorker,
@@ -61,6 +71,7 @@ def test_before_a_reference_worker(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
+    ids: list[str],
 ) -> None:
     """With ``upstream=``, in front of each reference worker, it passes every case that reaches
     that one, including SHOULDs."""
@@ -77,7 +88,11 @@ def test_before_a_reference_worker(
             upstream_ca_file=wove_http_ca.cert_file,
         )
         results = check(
-            worker.url, exclude=BEFORE_UPSTREAM, secret=str(worker.secret), ca_file=worker.ca_file
+            worker.url,
+            *ids,
+            exclude=BEFORE_UPSTREAM,
+            secret=str(worker.secret),
+            ca_file=worker.ca_file,
         )
         worker.stop()
     assert failures(results) == []
