@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
+from werkzeug.datastructures import Headers
 
 from tests.runners.upstreams import asked, held_run, reply_of
 from tests.support import (
@@ -19,6 +20,13 @@ from tests.support import (
     signed_bytes,
     signed_request,
 )
+from wove_http_dev.options import Options
+from wove_http_dev.protocol.frames import RunTask
+from wove_http_dev.protocol.messages import Request
+from wove_http_dev.runners.upstream import UpstreamRunner
+from wove_http_dev.runs.body import Body
+from wove_http_dev.runs.execution import Execution
+from wove_http_dev.runs.forwarding import ForwardedCommand
 from wove_http_dev.worker import HttpWorker
 
 
@@ -95,3 +103,24 @@ def test_cancel_of_a_held_run(
     gate.wait_arrived()
     signed_request(front, cancel_frame("run-1"))
     assert (run.result(TIMEOUT).terminal, upstream.exchanges) == ("task_cancelled", [])
+
+
+def test_cancelled_before_it_is_forwarded() -> None:
+    """A run that is cancelled in the moment before it is forwarded is not, and counts no
+    execution."""
+    runner, execution = UpstreamRunner(Options(upstream="http://localhost:1/")), Execution("task")
+    counted: list[bool] = []
+    execution.uncount = lambda: counted.append(True)
+    execution.begin()
+    execution.cancel(wait_for_end=True)
+    command = RunTask("run-1", "task", b"", b"")
+    forwarded = ForwardedCommand(Request("POST", "/", Headers(), b"{}"), command, [])
+    outcome = runner.run(execution, Body(b"", b"", forwarded=forwarded))
+    assert (outcome.kind, counted, forwarded.legs) == ("cancelled", [True], [])
+    assert runner._connections._attempts == set()
+
+
+def test_failed_cancel_is_noted(make_worker: MakeWorker) -> None:
+    """A cancel that upstream could not carry out is its failure."""
+    _, worker = asked(make_worker, reply_of(b"", "500 Oops"), cancel_frame("run-1"))
+    assert worker.exchanges[-1].upstream_failed

@@ -89,6 +89,19 @@ def test_other_status_is_noted(make_worker: MakeWorker) -> None:
     assert (leg.error, leg.code, worker.runs.last.executions) == (words, "upstream-status", 0)
 
 
+@pytest.mark.parametrize(("status", "executions"), [("404 Not Found", 0), ("500 Oops", 1)])
+def test_executions(make_worker: MakeWorker, status: str, executions: int) -> None:
+    """A task that upstream refused did not run; one that it failed with may have."""
+    _, worker = asked(make_worker, reply_of(b"", status))
+    assert worker.runs.last.executions == executions
+
+
+def test_length_of_a_note(make_worker: MakeWorker) -> None:
+    """What is noted of an answer, which may be of any length, is short."""
+    _, worker = asked(make_worker, reply_of(b"", f"500 {'a' * 1000}"))
+    assert len(worker.exchanges[-1].upstream[0].error) == 500
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"ok": 1}', b'{"events": [1]}'])
 def test_garbage_is_relayed(make_worker: MakeWorker, body: bytes) -> None:
     """A body without event frames is the client's, byte for byte."""

@@ -9,7 +9,7 @@ import pytest
 from tests.runners.upstreams import SECRET
 from wove_http_dev.errors import UsageError
 from wove_http_dev.options import Options
-from wove_http_dev.runners.upstream import upstream_credentials
+from wove_http_dev.runners.upstream import UpstreamRunner, upstream_credentials
 from wove_http_dev.worker import HttpWorker
 
 
@@ -35,6 +35,13 @@ def test_wrong_options(words: dict[str, Any], why: str) -> None:
     """Options that cannot be used are refused before anything starts."""
     with pytest.raises(UsageError, match=why):
         HttpWorker(**words)
+
+
+@pytest.mark.parametrize(("max_body", "limit"), [(1, 2**26), (2**30, 2**30)])
+def test_largest_answer(max_body: int, limit: int) -> None:
+    """An answer may have as many bytes as a request, and 64 MiB in any case."""
+    options = Options(upstream="http://localhost/", max_body=max_body)
+    assert UpstreamRunner(options)._connections.answer_limit == limit
 
 
 @pytest.mark.parametrize(
