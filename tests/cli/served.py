@@ -137,23 +137,31 @@ from wove import weave
 import jobs
 {config}
 with weave() as w:
-    w.do(environment="workers")(jobs.answer)
-print(w.result.answer)
+    w.do({items}environment="workers")(jobs.{task})
+print(w.result.{task})
 """
-"""A client that weaves ``jobs.answer``, which it imports from ``application``."""
+"""A client that weaves the ``task`` of ``jobs``, which it imports from ``application``."""
 
 
-def write_jobs(directory: Path, result: str) -> None:
-    """Write ``jobs.py``, whose ``answer`` returns ``result``, into ``directory``."""
+def write_jobs(directory: Path, result: str, more: str = "") -> None:
+    """Write ``jobs.py``, whose ``answer`` returns ``result``, and which has ``more``, into
+    ``directory``."""
     directory.mkdir(exist_ok=True)
-    (directory / "jobs.py").write_text(f"def answer():\n    return {result!r}\n")
+    (directory / "jobs.py").write_text(f"def answer():\n    return {result!r}\n{more}")
 
 
-def by_name(served: Served, application: Path) -> str:
-    """The output of a client that weaves ``jobs.answer`` and imports ``jobs`` from
-    ``application``."""
+def by_name(
+    served: Served, application: Path, task: str = "answer", items: Sequence[str] = ()
+) -> str:
+    """The output of a client that weaves the ``task`` of ``jobs``, mapped over ``items`` if there
+    are any, and imports ``jobs`` from ``application``."""
     Path("by_name.py").write_text(
-        BY_NAME.format(application=str(application), config=served.snippet)
+        BY_NAME.format(
+            application=str(application),
+            config=served.snippet,
+            task=task,
+            items=f"{[*items]}, " if items else "",
+        )
     )
     done = subprocess.run(
         ["bash", "-c", f"{served.exports}\nexec {sys.executable} by_name.py"],

@@ -19,6 +19,18 @@ from tests.cli.served import Served, by_name, client, serving, wait_until_gone, 
 PROCESSES = ("--runner", "processes", "--workers", "2")
 OWN_GROUP = ["setsid", *COMMAND]
 """The command as the leader of a process group, to which a terminal sends Ctrl-C."""
+MEET = """
+import os
+import time
+
+def meet(item):
+    os.makedirs(item, exist_ok=True)
+    open(os.path.join(item, str(os.getpid())), "w").close()
+    while len(os.listdir(item)) < 2:
+        time.sleep(0.01)
+    return answer()
+"""
+"""A task that waits, in the directory ``item``, for one of another process."""
 
 
 @dataclass
@@ -51,8 +63,8 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
         patch.setenv("XDG_STATE_HOME", str(directory / "state"))
         patch.setenv("PYTHONWARNINGS", "error")
         signal.signal(signal.SIGINT, signal.default_int_handler)  # see ``interruptible``
-        write_jobs(directory / "worker", "first")
-        write_jobs(directory / "client", "the client's")
+        write_jobs(directory / "worker", "first", MEET)
+        write_jobs(directory / "client", "the client's", MEET)
         arguments = (*PROCESSES, "--app-dir", "worker", "--reload", "--ready-file", "ready.json")
         with serving(*arguments, command=OWN_GROUP) as served:
             ready = json.loads(Path("ready.json").read_text())
@@ -65,10 +77,14 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
 
 
 def _clients(served: Served, directory: Path) -> dict[str, str]:
-    ran = {"before": by_name(served, directory / "client")}
-    write_jobs(directory / "worker", "a second one")
-    for number in range(3):  # both processes run at least one of these
-        ran[f"after {number}"] = by_name(served, directory / "client")
+    client = directory / "client"
+    ran = {
+        "before": by_name(served, client),
+        "before, in both": by_name(served, client, "meet", ["before"] * 2),
+    }
+    write_jobs(directory / "worker", "a second one", MEET)
+    ran["after, in both"] = by_name(served, client, "meet", ["after"] * 2)
+    ran["after"] = by_name(served, client)
     bodies = {
         "exit": "__import__('os')._exit(3)",
         "pid": "print('printed', 'there'); return os.getpid()",
@@ -101,8 +117,16 @@ def test_app_dir(session: Session) -> None:
 
 def test_reload(session: Session) -> None:
     """A change reaches each process before its next task."""
-    after = [text for name, text in session.ran.items() if name.startswith("after")]
-    assert after == ["a second one\n"] * 3
+    texts = {name: text.rstrip() for name, text in session.ran.items() if "both" in name}
+    assert texts == {
+        "before, in both": "['first', 'first']",
+        "after, in both": "['a second one', 'a second one']",
+    }
+
+
+def test_reload_stays(session: Session) -> None:
+    """Later tasks have the change too."""
+    assert session.ran["after"] == "a second one\n"
 
 
 def test_reload_is_logged_once(session: Session) -> None:
