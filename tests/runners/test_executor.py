@@ -218,6 +218,17 @@ class TestFailures:
         found = error(outcome)
         assert (found["kind"], found["retryable"]) == ("ExecutorCancelled", True)
 
+    def test_initializer(self) -> None:
+        """An executor of threads whose initializer fails says so."""
+
+        def fail() -> None:
+            raise ValueError("no licence")
+
+        with ThreadPoolExecutor(1, initializer=fail) as pool:
+            found = error(run(pool, bodies.process))
+        assert found["kind"] == "BrokenExecutor"
+        assert "Its initializer has failed, or" in found["message"]
+
     def test_wrong_answer(self) -> None:
         """An executor that returns something else than the function did is an error."""
         outcome = run(Inline(lambda function: 5), bodies.process)

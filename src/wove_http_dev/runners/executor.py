@@ -159,10 +159,10 @@ def _not_taken(exc: BaseException) -> Outcome:
 def _broken(exc: BaseException) -> Outcome:
     return failure(
         "BrokenExecutor",
-        f"the executor broke while it had the task: {_named(exc)}. One of its processes has ended:"
-        " by os._exit(), a segmentation fault, the system (no memory), or because it could not"
-        " import wove_http_dev. All tasks that the executor had are lost with it; with"
-        " runner='processes' only that of the process that ended would be",
+        f"the executor broke while it had the task: {_named(exc)}. Its initializer has failed, or"
+        " one of its processes has ended: by os._exit(), a segmentation fault, the system (no"
+        " memory), or because it could not import wove_http_dev. All tasks that the executor had"
+        " are lost with it; with runner='processes' only that of the process that ended would be",
         retryable=True,
     )
 
