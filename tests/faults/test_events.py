@@ -11,7 +11,7 @@ from wove import weave
 
 from tests.support import weave_one
 from wove_http_dev import HttpWorker
-from wove_http_dev.faults import ForeignRun
+from wove_http_dev.faults import EventsNotAList, ForeignRun
 from wove_http_dev.pytest_plugin import WorkerFactory
 from wove_http_dev.runs.outcome import Outcome
 
@@ -73,6 +73,15 @@ def test_a_foreign_run_waits_as_long_as_it_says(seconds: float) -> None:
     stage: Any = SimpleNamespace(other_runs=[], outcome=Outcome("result"), wait=wait)
     assert ForeignRun(wait=seconds).on_events([], stage) == []
     assert sum(waits) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("event", [{"run_id": "run-1"}, {"type": ["a"]}], ids=["none", "a-list"])
+def test_frame_of_no_type(event: Any) -> None:
+    """A frame without a type, or whose type is no text, as a stub or an upstream service may send
+    it, is sent by the fault as others are."""
+    stage: Any = SimpleNamespace()
+    sent = EventsNotAList().on_events([event], stage)
+    assert [*sent["events"].values()] == [event]
 
 
 def test_plain_json_turns_a_tuple_into_a_list(wove_http_worker: HttpWorker) -> None:

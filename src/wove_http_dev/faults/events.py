@@ -230,7 +230,7 @@ class EventsNotAList(_EventsFault):
     effect: ClassVar[str] = _TRANSPORT + "TypeError: response events must be a list"
 
     def on_events(self, events: list[Event], stage: EventsStage) -> Any:
-        return {"events": {event["type"]: event for event in events}}
+        return {"events": {str(event.get("type")): event for event in events}}
 
 
 @dataclass(frozen=True)
