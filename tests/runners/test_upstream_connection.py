@@ -165,6 +165,19 @@ def test_idle_for_too_long(connect: Connect, clock: Clock) -> None:
         assert connections.take_idle() is None
 
 
+def test_old_connections_are_closed(connect: Connect, clock: Clock) -> None:
+    """A connection that was idle for too long is closed as soon as another one is kept."""
+    connections = connect(1)
+    pairs = [socket.socketpair() for _ in range(2)]
+    for mine, _ in pairs:
+        connections.give_back(connections.attempt(), mine, keep=True)
+        clock.now += IDLE_TIME + 0.1
+    open_ones = [mine.fileno() != -1 for mine, _ in pairs]
+    for _, theirs in pairs:
+        theirs.close()
+    assert open_ones == [False, True]
+
+
 def test_number_of_idle_connections(connect: Connect) -> None:
     """Only so many connections are kept."""
     connections = connect(1)
@@ -189,6 +202,15 @@ def test_nothing_listens(connect: Connect) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     assert failure(connect(port)).code == "upstream-unreachable"
+
+
+def test_host_with_two_addresses(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the first address of a host refuses the connection, the next one is tried."""
+    kind = (socket.AF_INET, socket.SOCK_STREAM, 0, "")
+    found = [(*kind, ("127.0.0.2", 0)), (*kind, ("127.0.0.1", 0))]
+    with serving(answering(OK)) as port, monkeypatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        assert send(connect(port)).body == b"{}"
 
 
 def test_no_answer_in_time(connect: Connect, clock: Clock) -> None:

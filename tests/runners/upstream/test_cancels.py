@@ -123,4 +123,5 @@ def test_cancelled_before_it_is_forwarded() -> None:
 def test_failed_cancel_is_noted(make_worker: MakeWorker) -> None:
     """A cancel that upstream could not carry out is its failure."""
     _, worker = asked(make_worker, reply_of(b"", "500 Oops"), cancel_frame("run-1"))
-    assert worker.exchanges[-1].upstream_failed
+    exchange = worker.exchanges[-1]
+    assert (exchange.upstream_failed, exchange.code) == (True, "upstream-status")

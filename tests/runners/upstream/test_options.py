@@ -18,7 +18,8 @@ from wove_http_dev.worker import HttpWorker
     [
         ({"upstream": "worker"}, "http:// or https://"),
         ({"upstream": "http://worker.internal/"}, "is not loopback"),
-        ({"upstream": "http://localhost/", "runner": "processes"}, "runner"),
+        ({"upstream": "http://localhost/", "runner": "processes"}, "do not go with upstream"),
+        ({"upstream": "http://localhost/", "workers": 2}, "do not go with upstream"),
         ({"upstream": "http://localhost/", "upstream_ca_file": "/x"}, "https:// upstream"),
         ({"upstream": "https://localhost/", "upstream_ca_file": "/no/ca"}, "is not a file"),
         ({"upstream": "https://localhost/", "upstream_ca_file": __file__}, "no certificates"),
