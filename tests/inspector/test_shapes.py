@@ -45,6 +45,13 @@ def test_upstream_failure_is_a_problem() -> None:
     assert shapes.is_problem(Exchange(1, 0.0, upstream=[leg], faults=["slow-response"]))
 
 
+def test_what_was_forwarded() -> None:
+    """An exchange has each request to upstream, with what it says in words."""
+    leg = UpstreamLeg(status=200, seconds=0.5, sent=4, received=2)
+    (shown,) = shapes.exchange_json(Exchange(1, 0.0, upstream=[leg]))["upstream"]
+    assert shown == {**dataclasses.asdict(leg), "text": "upstream 200 in 500.0 ms"}
+
+
 def test_verdict() -> None:
     """A verdict has its steps, in words, and what would mend it."""
     steps = (Step("key", True), Step("signature", False, "differs", "signature-mismatch"))
