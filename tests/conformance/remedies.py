@@ -1,8 +1,9 @@
-"""Checks of a table of remedies, for both kinds of checks."""
+"""The tests of a table of remedies, for both kinds of checks."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,30 +12,48 @@ from wove_http_dev.conformance.case import Case, Remedy
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def functions_in(path: Path) -> set[str]:
-    """Return the functions of a file, as ``name()`` or ``Class.name()``."""
-    return {f"{name}()" for name in _names(ast.parse(path.read_text(encoding="utf-8")).body, "")}
-
-
-def _names(body: Sequence[ast.stmt], prefix: str) -> Iterator[str]:
+def _functions(body: Sequence[ast.stmt], prefix: str = "") -> Iterator[str]:
+    """Yield the functions of a file, as ``name()`` or ``Class.name()``."""
     for node in body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield prefix + node.name
+            yield f"{prefix}{node.name}()"
         elif isinstance(node, ast.ClassDef):
-            yield from _names(node.body, f"{prefix}{node.name}.")
+            yield from _functions(node.body, f"{prefix}{node.name}.")
 
 
-def missing_examples(remedies: Sequence[tuple[str, Remedy]]) -> list[str]:
-    """Return the examples that name no function of a file of this repository."""
-    missing = []
-    for _, remedy in remedies:
-        file, _, function = remedy.example.partition(": ")
-        if not (ROOT / file).is_file() or function not in functions_in(ROOT / file):
-            missing.append(remedy.example)
-    return missing
+def exists(example: str) -> bool:
+    """Return whether ``example`` names a function of a file of this repository."""
+    file, _, function = example.partition(": ")
+    path = ROOT / file
+    return path.is_file() and function in _functions(ast.parse(path.read_text("utf-8")).body)
 
 
-def unused_globs(cases: Sequence[Case], remedies: Sequence[tuple[str, Remedy]]) -> list[str]:
-    """Return the globs that match no case."""
-    globs = [glob for words, _ in remedies for glob in words.split()]
-    return [glob for glob in globs if not any(case.matches(glob) for case in cases)]
+class RemedyTests:
+    """The base class of a test class that has ``cases`` and their ``remedies``."""
+
+    cases: Sequence[Case]
+    remedies: Sequence[tuple[str, Remedy]]
+
+    def test_every_case_has_one(self) -> None:
+        assert [case.id for case in self.cases if case.remedy is None] == []
+
+    def test_every_glob_is_for_a_case(self) -> None:
+        """Every glob of the table matches a case that no line above it matches."""
+        unused = [
+            glob
+            for globs, remedy in self.remedies
+            for glob in globs.split()
+            if not any(case.matches(glob) and case.remedy is remedy for case in self.cases)
+        ]
+        assert unused == []
+
+    def test_every_example_exists(self) -> None:
+        """Every example is a function of a file of this repository, as it is named there now."""
+        examples = [remedy.example for _, remedy in self.remedies]
+        assert [example for example in examples if not exists(example)] == []
+
+    def test_each_is_one_sentence(self) -> None:
+        texts = [remedy.how for _, remedy in self.remedies]
+        assert [
+            text for text in texts if not text.endswith(".") or re.search(r"[a-z]\. [A-Z]", text)
+        ] == []

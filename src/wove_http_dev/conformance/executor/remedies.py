@@ -39,10 +39,17 @@ REMEDIES = (
         ),
     ),
     (
-        "errors.17 errors.12 errors.13",
+        "errors.12 errors.13",
         Remedy(
-            "Raise an error with the status and the reason of the answer, and mark it "
-            "as not retryable for a 4xx.",
+            "Raise an error whose message has the status of the answer and the reason in its body.",
+            f"{_EXECUTOR}: ConformingExecutor._answer()",
+        ),
+    ),
+    (
+        "errors.17",
+        Remedy(
+            "Mark the error of a 4xx as not retryable, and every other transport error as "
+            "retryable.",
             f"{_EXECUTOR}: ConformingExecutor.failure()",
         ),
     ),
@@ -87,7 +94,7 @@ REMEDIES = (
     ),
     (
         "security.12 security.13 security.14 security.15 security.16 security.17 "
-        "security.30 security.31 security.32 security.33 security.34",
+        "security.33 security.34",
         Remedy(
             "Make the credentials of each request anew with headers_for() of Wove, from"
             " the target and the bytes that are sent, and put no header over them.",
@@ -109,10 +116,18 @@ REMEDIES = (
         ),
     ),
     (
-        "security.28 security.29",
+        "security.28 security.29 security.30 security.31",
         Remedy(
-            "Let start() of Wove's executor check the URL and the options, or do what it does.",
+            "Let start() of Wove's executor read security and check the URL and the "
+            "options, or do what it does.",
             f"{_EXECUTOR}: ConformingExecutor.start()",
+        ),
+    ),
+    (
+        "security.32",
+        Remedy(
+            "Report a 401 or 403 as an error, and send nothing else for that frame.",
+            f"{_EXECUTOR}: ConformingExecutor._answer()",
         ),
     ),
     (
@@ -124,9 +139,9 @@ REMEDIES = (
         ),
     ),
     (
-        "routing.01 routing.02 routing.09 routing.10",
+        "routing.10",
         Remedy(
-            "Send each frame in a thread of its own, at once.",
+            "Send each frame at once, in a thread of its own.",
             f"{_EXECUTOR}: ConformingExecutor.send()",
         ),
     ),
@@ -168,7 +183,21 @@ REMEDIES = (
         ),
     ),
     (
-        "time.09 time.10 time.11 time.13",
+        "time.06",
+        Remedy(
+            "Make a task_error of an answer in which no terminal frame is for the run.",
+            f"{_EXECUTOR}: ConformingExecutor.read()",
+        ),
+    ),
+    (
+        "time.07",
+        Remedy(
+            "Read the answer in blocks, and give it up when it is larger than your limit.",
+            f"{_EXECUTOR}: ConformingExecutor._answer()",
+        ),
+    ),
+    (
+        "time.08 time.09 time.10 time.11 time.13",
         Remedy(
             "Do in threads of the executor's own what blocks, not in the event loop, "
             "nor in its default pool.",
@@ -208,10 +237,11 @@ REMEDIES = (
     (
         "outcome.*",
         Remedy(
-            "End every run in time with an event for it: check status, JSON, shape and "
-            "run_id of the answer, and make a task_error of what does not fit.",
-            f"{_EXECUTOR}: ConformingExecutor.read()",
+            "End every run in time with an event for it: give its request a deadline, check "
+            "status, JSON, shape and run_id of the answer, and make a task_error of "
+            "whatever goes wrong.",
+            f"{_EXECUTOR}: ConformingExecutor._run()",
         ),
     ),
 )
-"""For each case the first line whose globs match it; the last of each family is for all others."""
+"""For each case the first line whose globs match it."""

@@ -65,14 +65,6 @@ REMEDIES = (
         ),
     ),
     (
-        "transport.*",
-        Remedy(
-            "Let a tested HTTP server read requests and write answers, and give it the "
-            "whole answer at once.",
-            f"{_STD}: Handler.answer()",
-        ),
-    ),
-    (
         "auth.02 auth.28",
         Remedy(
             "Verify signature, timestamp and nonce first, and parse and unpickle the "
@@ -184,8 +176,8 @@ REMEDIES = (
     (
         "frames.09 frames.10 frames.11 frames.13 frames.14",
         Remedy(
-            "Check type, run_id and payloads before anything is run, and answer 400 "
-            "with what is wrong.",
+            "Read the body as a JSON object and check type, run_id and payloads before "
+            "anything is run, and answer 400 with what is wrong.",
             f"{_CORE}: handle()",
         ),
     ),
@@ -310,7 +302,8 @@ REMEDIES = (
     (
         "cancel.14",
         Remedy(
-            "Serve cancel_task where it needs no thread that a waiting run can hold.",
+            "Keep a thread for cancel_task while every run waits: from a pool of its own, "
+            "or from one with more threads than Wove sends runs at once.",
             f"{_FASTAPI}: wove_tasks()",
         ),
     ),
@@ -362,10 +355,10 @@ REMEDIES = (
     (
         "limits.*",
         Remedy(
-            "Let whatever goes wrong with one connection, also a client that has gone, "
-            "end only that connection.",
-            f"{_STD}: Handler.answer()",
+            "Serve each connection in a thread or coroutine of its own, so that whatever goes "
+            "wrong with one, also a client that has gone, ends only that connection.",
+            f"{_STD}: main()",
         ),
     ),
 )
-"""For each case the first line whose globs match it; the last of each family is for all others."""
+"""For each case the first line whose globs match it."""
