@@ -22,6 +22,7 @@ from tests.support import (
 from wove_http_dev.protocol.messages import Reply
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.service.health import HealthReply
+from wove_http_dev.service.limits import Limits
 from wove_http_dev.worker import HttpWorker
 
 CHECK = request_bytes({"Content-Type": "", "Content-Length": ""}, method="GET", target="/health")
@@ -121,9 +122,10 @@ def test_health_on_the_task_path(make_worker: MakeWorker) -> None:
     [{"Content-Length": "4"}, {"Content-Length": "", "Transfer-Encoding": "chunked"}],
     ids=["length", "chunked"],
 )
-def test_body_needs_credentials(worker: HttpWorker, headers: dict[str, str]) -> None:
+def test_body_needs_credentials(make_worker: MakeWorker, headers: dict[str, str]) -> None:
     """A check with a body is refused like any request without credentials: its body is not read
     first."""
+    worker = make_worker(limits=Limits(refused=0.01))  # the body is never sent
     data = request_bytes(headers, method="GET", target="/health")
     with connect(worker) as sock:
         sock.sendall(data)

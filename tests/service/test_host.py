@@ -34,6 +34,7 @@ from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.runner import ThreadRunner
 from wove_http_dev.runs.stubs import Stubs, make_source
+from wove_http_dev.service import host as host_module
 from wove_http_dev.service.host import HostState, InProcessHost, leaf_names
 from wove_http_dev.service.port import Port
 from wove_http_dev.tls import CertificateAuthority
@@ -147,8 +148,11 @@ def test_connections_after_the_end(host: InProcessHost, port: Port, end: str) ->
         post(port, b"")
 
 
-def test_stop_names_what_still_runs(host: InProcessHost, port: Port) -> None:
+def test_stop_names_what_still_runs(
+    host: InProcessHost, port: Port, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """stop() returns the names of the task bodies that have not ended."""
+    monkeypatch.setattr(host_module, "STOP_GRACE", 0.01)
     begun, over = threading.Event(), threading.Event()
     _KEPT.update(begun=begun, over=over)
     client = threading.Thread(target=post, args=(port, run_frame(_stays, task="stays")))
