@@ -62,6 +62,31 @@ def test_a_should_that_counts() -> None:
     )
 
 
+def test_a_should_on_the_list_does_not_count() -> None:
+    """With ``strict`` a SHOULD that the list of known failures has does not fail the check."""
+    report = Report("it", [result(PASSED), result(level=SHOULD, known_failing=True)], strict=True)
+    assert (report.exit_status, verdict(report)) == (
+        0,
+        "CONFORMS: every MUST passed; 1 SHOULD failed, as listed",
+    )
+
+
+def test_shoulds_on_the_list_and_others() -> None:
+    """With ``strict`` only the SHOULDs that the list does not have fail the check."""
+    shoulds = [result(level=SHOULD), result(level=SHOULD, known_failing=True)]
+    assert verdict(Report("it", [result(PASSED), *shoulds], strict=True)) == (
+        "CONFORMS: every MUST passed; 1 SHOULD failed, as listed; with --strict the check failed:"
+        " 1 SHOULD failed"
+    )
+
+
+def test_one_failure_is_on_the_list() -> None:
+    """Of several MUSTs that failed, those on the list are counted."""
+    assert verdict(Report("it", [result(), result(known_failing=True)])) == (
+        "DOES NOT CONFORM: 2 MUST failed, 1 of them as listed"
+    )
+
+
 def test_a_part_of_the_suite_decides_nothing() -> None:
     """A check of chosen cases does not say that anything conforms."""
     assert verdict(Report("it", [result(PASSED)], left_out=2)) == (
