@@ -77,6 +77,18 @@ def test_finish_writes(tmp_path: Path) -> None:
     assert all(Path(name).stat().st_size for name in names)
 
 
+def test_the_reports_do_not_depend_on_the_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An executor that changes the working directory does not move the reports."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    namespace = parsed("--json", "a.json", "--junit-xml", "a.xml", "--report", "a.md")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    finish(namespace, Report("an executor", [result()]))
+    assert sorted(path.name for path in tmp_path.glob("a.*")) == ["a.json", "a.md", "a.xml"]
+
+
 def test_finish_cannot_write(tmp_path: Path) -> None:
     """A report that cannot be written is a usage error that names its option."""
     with pytest.raises(UsageError, match=r"--json .*: Is a directory"):

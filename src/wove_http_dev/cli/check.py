@@ -4,6 +4,7 @@ status."""
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,14 +62,17 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--report",
+        type=os.path.abspath,
         metavar="FILE",
         action="append",
         default=[],
         help="write the report for people, as FILE.md (a job's summary) or as FILE.html (one file);"
         " may be given more than once",
     )
-    parser.add_argument("--json", metavar="FILE", help="write the report as JSON")
-    parser.add_argument("--junit-xml", metavar="FILE", help="write the report as JUnit XML")
+    for flag, form in (("--json", "JSON"), ("--junit-xml", "JUnit XML")):
+        parser.add_argument(
+            flag, type=os.path.abspath, metavar="FILE", help=f"write the report as {form}"
+        )
 
 
 def chosen_cases(namespace: argparse.Namespace, cases: Sequence[Case]) -> list[Case]:
@@ -83,7 +87,7 @@ def chosen_cases(namespace: argparse.Namespace, cases: Sequence[Case]) -> list[C
     if not chosen:
         raise UsageError("no case matches; --list shows them")
     for flag, name in (("--json", namespace.json), ("--junit-xml", namespace.junit_xml)):
-        if name is not None and not Path(name).absolute().parent.is_dir():
+        if name is not None and not Path(name).parent.is_dir():
             raise UsageError(f"{flag} {name}: there is no such directory")
     for name in namespace.report:
         report_path(name, "--report", REPORT_FORMS)
@@ -103,7 +107,7 @@ def finish(namespace: argparse.Namespace, report: Report) -> int:
     from wove_http_dev.conformance.reporters.json import write_json
     from wove_http_dev.conformance.reporters.junit import write_junit_xml
     from wove_http_dev.conformance.reporters.markdown import markdown
-    from wove_http_dev.reports.file import report_path, write_text
+    from wove_http_dev.reports.file import write_text
 
     print_report(Console(highlight=False), report)
     for flag, name, write in (
@@ -117,7 +121,6 @@ def finish(namespace: argparse.Namespace, report: Report) -> int:
         except OSError as exc:
             raise UsageError(f"{flag} {name}: {exc.strerror or exc}") from exc
     forms = dict(zip(REPORT_FORMS, (markdown, html), strict=True))
-    for name in namespace.report:
-        path = report_path(name, "--report", REPORT_FORMS)
+    for path in map(Path, namespace.report):
         write_text(path, forms[path.suffix](report))
     return report.exit_status
