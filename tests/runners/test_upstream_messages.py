@@ -187,7 +187,7 @@ def test_redirection_to_nowhere() -> None:
         (b"<html>", "text/html", ""),
         (b"[" * 100_000, "application/json", ""),
         (b"\xff", "text/plain", "\N{REPLACEMENT CHARACTER}"),
-        (b'{"error": "' + b"a" * 300 + b'"}', "application/json", "a" * 200),
+        (b'{"error": "' + b"a" * 300 + b'"}', "application/json", "a" * 199 + "…"),
     ],
     ids=["error", "detail", "list", "plain", "html", "deep", "bytes", "long"],
 )

@@ -36,7 +36,7 @@ from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.forwarding import ForwardedCommand, UpstreamAnswer, UpstreamLeg
 from wove_http_dev.runs.outcome import CANCELLED, Outcome, failure
 from wove_http_dev.runs.runner import Forwarder
-from wove_http_dev.secret import replace_secrets
+from wove_http_dev.secret import replace_cut_secrets, replace_secrets
 
 RUN_TIME = 3600.0
 """Seconds for which a run is waited for, unless its ``delivery_timeout`` says how long its client
@@ -177,7 +177,8 @@ class UpstreamRunner(Forwarder):
 
     def _note(self, leg: UpstreamLeg, error: str, code: str) -> None:
         secret = self._credentials.secret.decode("utf-8", "replace")
-        error = replace_secrets(error, [secret] if secret else [])
+        known = [secret] if secret else []
+        error = replace_cut_secrets(replace_secrets(error, known), known)
         leg.error, leg.code = one_line(error)[:_ERROR_LIMIT], code
 
     def _outcome(self, raw: HttpAnswer, run_id: str, leg: UpstreamLeg) -> Outcome:

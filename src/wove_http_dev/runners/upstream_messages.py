@@ -17,7 +17,7 @@ from wove_http_dev.protocol.messages import REASONS, Reply, Request
 from wove_http_dev.protocol.plain_pickle import NotPlainError, read_plain
 from wove_http_dev.runners.upstream_answer import HttpAnswer
 from wove_http_dev.runners.upstream_failures import UpstreamError
-from wove_http_dev.runs.display import value_text
+from wove_http_dev.runs.display import cut, value_text
 from wove_http_dev.runs.outcome import CANCELLED, KIND_LIMIT, Outcome
 
 _HOP_BY_HOP = frozenset(
@@ -123,7 +123,7 @@ def check_status(raw: HttpAnswer, mode: str) -> None:
         raise UpstreamError(text, "upstream-refused")
     if 300 <= raw.status < 400:
         where = {name.lower(): value for name, value in raw.headers}.get("location", "")
-        place = one_line(where.partition("?")[0])[:_REASON_LIMIT]
+        place = cut(one_line(where.partition("?")[0]), _REASON_LIMIT)
         text = f"upstream redirects ({status}) to {place}; write the final address into upstream="
         if not place:
             text = f"upstream answered {status} without a Location, which answers no POST"
@@ -144,7 +144,7 @@ def error_text(raw: HttpAnswer) -> str:
     # "detail" is FastAPI's.
     for name in ("error", "detail", "message"):
         if isinstance(document.get(name), str):
-            return one_line(document[name].strip())[:_REASON_LIMIT]
+            return cut(one_line(document[name].strip()), _REASON_LIMIT)
     return ""
 
 

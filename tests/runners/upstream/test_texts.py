@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from tests.runners.upstreams import SECRET, asked, held_run, in_front_of, reply_of
 from tests.support import TIMEOUT, MakeWorker, answer, run_frame, signed_request
 from wove_http_dev.worker import HttpWorker
@@ -43,9 +45,10 @@ def test_leg_in_the_report(front: HttpWorker) -> None:
     assert "(upstream 200 in " in front.report()
 
 
-def test_secret_in_a_refusal(make_worker: MakeWorker) -> None:
+@pytest.mark.parametrize("before", ["not ", "a" * 190], ids=["whole", "cut"])
+def test_secret_in_a_refusal(make_worker: MakeWorker, before: str) -> None:
     """A secret that upstream repeats in its refusal is neither sent on nor kept."""
-    reply = reply_of(json.dumps({"error": f"not {SECRET}"}).encode(), "401 No")
+    reply = reply_of(json.dumps({"error": before + SECRET}).encode(), "401 No")
     security = {"type": "bearer", "token": SECRET}
     response, worker = asked(make_worker, reply, upstream_security=security)
-    assert SECRET not in str(response) + worker.report()
+    assert SECRET[:6] not in str(response) + worker.report()
