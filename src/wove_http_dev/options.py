@@ -171,11 +171,9 @@ class Options:
             if not os.path.isdir(directory):
                 raise UsageError(f"app_dir {directory!r} is not a directory")
         check_headers(self.headers)
-        if self.upstream is not None and (self.runner != "threads" or self.workers is not None):
-            raise UsageError("runner and workers do not go with upstream, which runs the tasks")
+        self._check_upstream()
         check_runner(self.runner, workers=self.workers, isolated=self.isolated)
         check_dask(self.dask_scheduler, self.runner, self.workers)
-        self._check_upstream()
         if self.impersonate is not None:
             impersonated(self.impersonate)
         if isinstance(self.faults, (str, bytes)) or not isinstance(self.faults, Sequence):
@@ -191,6 +189,8 @@ class Options:
                 if getattr(self, name) is not None:
                     raise UsageError(f"{name} goes with upstream=URL, which is not given")
             return
+        if self.runner != "threads" or self.workers is not None:
+            raise UsageError("runner and workers do not go with upstream, which runs the tasks")
         address = upstream_address(self.upstream)
         if self.upstream_ca_file is not None:
             if not address.secure:
