@@ -84,6 +84,16 @@ class Served:
             watch.cancel()
 
 
+STOP_THAT_HANGS = """
+import sys, threading
+from wove_http_dev import HttpWorker
+from wove_http_dev.cli.main import main
+HttpWorker.stop = lambda worker: threading.Event().wait()
+sys.exit(main())
+"""
+"""The program of a ``serve`` whose worker never stops."""
+
+
 def read_until(process: subprocess.Popen[str], text: str) -> str:
     """Read stdout up to the line with ``text``, or its end, and return what was read."""
     assert process.stdout is not None

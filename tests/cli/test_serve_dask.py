@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cli.commands import run_here
-from tests.cli.served import by_name, serving, wait_until_gone, write_jobs
+from tests.cli.served import STOP_THAT_HANGS, by_name, serving, wait_until_gone, write_jobs
 
 
 def test_reload(tmp_path: Path) -> None:
@@ -55,6 +56,21 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
             found.ended = served.interrupt()
             found.worker_ended = wait_until_gone([int(first)]) == []
     return found
+
+
+def test_second_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second Ctrl-C, while the end hangs, leaves no directory of the workers."""
+    pytest.importorskip("distributed", reason="Dask is not installed: tox -e dask")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    arguments = ["--no-page", "--state-dir", "state", "--runner", "dask", "--workers", "1"]
+    with serving(*arguments, command=[sys.executable, "-c", STOP_THAT_HANGS]) as served:
+        before = list(tmp_path.glob("wove-http-dev-dask-*"))
+        served.process.send_signal(signal.SIGINT)
+        served.read_until("stopping")
+        status = served.interrupt()[0]
+    left = list(tmp_path.glob("wove-http-dev-dask-*"))
+    assert (status, len(before), left) == (128 + signal.SIGINT, 1, [])
 
 
 def test_place(session: Session) -> None:

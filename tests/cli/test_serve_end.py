@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import COMMAND, PATIENCE, run_here
-from tests.cli.served import Served, client, read_until, serving
+from tests.cli.served import STOP_THAT_HANGS, Served, client, read_until, serving
 
 pytestmark = pytest.mark.usefixtures("environ")
 
@@ -26,13 +26,6 @@ def stuck():
 def leaves_a_thread():
     threading.Thread(target=stuck).start()
     return 42
-"""
-STOP_THAT_HANGS = """
-import sys, threading
-from wove_http_dev import HttpWorker
-from wove_http_dev.cli.main import main
-HttpWorker.stop = lambda worker: threading.Event().wait()
-sys.exit(main())
 """
 
 

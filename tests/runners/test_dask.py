@@ -261,6 +261,7 @@ class FakeCluster:
     tasks; it or ``refusal`` may raise."""
 
     place = "a fake"
+    directory = ""
     id = "Client-1"
     status = "running"
     scheduler = Mock()

@@ -155,7 +155,7 @@ def _run(
         stack.enter_context(stuck_runs_ignored())
         signals = stack.enter_context(stop_signals())
         stack.enter_context(worker)
-        stack.callback(signals.end_at_once)
+        stack.callback(signals.end_at_once, worker._runner.remove_files)
         connect = _how_to_connect(worker, state)  # writes the files that it names
         inspector = None
         if reserved is not None:

@@ -41,6 +41,7 @@ class StopSignals:
 
     def __init__(self) -> None:
         self._reader: socket.socket | None = None
+        self._before_end: Callable[[], object] = lambda: None
         self._watch: threading.Thread | None = None
 
     def wait(self) -> int:
@@ -52,9 +53,10 @@ class StopSignals:
             if number in (0, signal.SIGINT, signal.SIGTERM):
                 return number
 
-    def end_at_once(self) -> None:
-        """From now on end the process, with the exit status of a shell, at a further Ctrl-C, even
-        if it has arrived already. The end of the block undoes this."""
+    def end_at_once(self, before_end: Callable[[], object] = lambda: None) -> None:
+        """At a further Ctrl-C from now on, even if it has arrived already, call ``before_end`` and
+        end the process, with the exit status of a shell. The end of the block undoes this."""
+        self._before_end = before_end
         # A thread, because the main thread may be blocked.
         self._watch = threading.Thread(target=self._end, name="wove-http-dev-signals", daemon=True)
         self._watch.start()
@@ -62,7 +64,10 @@ class StopSignals:
     def _end(self) -> None:
         while number := self.wait():
             if number == signal.SIGINT:
-                os._exit(128 + number)
+                try:
+                    self._before_end()
+                finally:
+                    os._exit(128 + number)
 
     def _join(self) -> None:
         if self._watch is not None and self._watch.ident is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 import threading
 import uuid
 from concurrent.futures import CancelledError, Future
@@ -97,6 +98,11 @@ class DaskRunner(Runner):
             link.leave()
         self._source.close()
         self._stack.close()
+
+    def remove_files(self) -> None:
+        """Remove the directory of a local cluster."""
+        if self._source.directory:
+            shutil.rmtree(self._source.directory, ignore_errors=True)
 
     def _connected(self) -> SchedulerLink:
         """Return a link to the scheduler that is connected: a new one if the connection was lost.

@@ -37,6 +37,9 @@ class ClientSource(Protocol):
 
     place: str
     """Where the client's tasks run, in a few words."""
+    directory: str
+    """The temporary directory of the processes that :meth:`open` has started; empty if there is
+    none."""
 
     def open(self) -> tuple[Any, Any]:
         """Return a connected client and an executor of it, new ones if those of before have lost
@@ -49,6 +52,8 @@ class ClientSource(Protocol):
 
 class GivenClient:
     """The client of an executor of the user's, which connects again by itself."""
+
+    directory = ""
 
     def __init__(self, executor: Any) -> None:
         check_open(executor)
@@ -72,6 +77,8 @@ class GivenClient:
 
 class SchedulerAddress:
     """Clients of the scheduler at ``address``, with the TLS settings of Dask's configuration."""
+
+    directory = ""
 
     def __init__(self, address: str) -> None:
         _distributed()
@@ -111,7 +118,7 @@ class LocalCluster:
         self._workers = workers = workers or cores()
         self._cluster: Any = None
         self._client: Any = None
-        self._directory = ""
+        self.directory = ""
         self.place = f"{workers} process{'es' * (workers > 1)} of a local Dask cluster"
 
     def open(self) -> tuple[Any, Any]:
@@ -124,7 +131,7 @@ class LocalCluster:
 
     def _start(self) -> None:
         distributed = _distributed()
-        self._directory = tempfile.mkdtemp(prefix="wove-http-dev-dask-")
+        self.directory = tempfile.mkdtemp(prefix="wove-http-dev-dask-")
         try:
             with _interrupts_blocked():
                 self._cluster = distributed.LocalCluster(
@@ -137,7 +144,7 @@ class LocalCluster:
                     memory_limit=0,
                     dashboard_address="127.0.0.1:0",
                     worker_dashboard_address="127.0.0.1:0",
-                    local_directory=self._directory,
+                    local_directory=self.directory,
                     silence_logs=logging.CRITICAL + 1,
                     preload=dask_preload.__name__,
                 )
@@ -159,9 +166,9 @@ class LocalCluster:
                 cluster.sync(_end_workers, cluster, callback_timeout=CLOSE_TIMEOUT)
             with suppress(Exception):
                 cluster.close(timeout=CLOSE_TIMEOUT)
-        if self._directory:
-            shutil.rmtree(self._directory, ignore_errors=True)
-            self._directory = ""
+        if self.directory:
+            shutil.rmtree(self.directory, ignore_errors=True)
+            self.directory = ""
 
 
 @contextmanager

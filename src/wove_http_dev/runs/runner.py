@@ -49,6 +49,10 @@ class Runner:
         """Give back what :meth:`start` took: called when the service stops, after every execution
         was cancelled. Does nothing if it was not started."""
 
+    def remove_files(self) -> None:
+        """Remove the temporary files that :meth:`stop` removes, and leave the rest; called instead
+        of it, or while it runs, if the process ends at once."""
+
 
 class Forwarder(Runner):
     """A runner that forwards tasks to another worker service, in the requests that brought them.
