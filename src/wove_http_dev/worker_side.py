@@ -291,10 +291,11 @@ class WorkerSide(ClientSide):
         self._allow_refusals = True
 
     def reset(self) -> None:
-        """Empty the journal, remove every fault, stub and gate, and release stalled requests; then
-        inject the faults of the options again."""
+        """Empty the journal, remove every fault, stub and gate, release stalled requests, and end
+        what runs in processes or waits for an upstream service; then inject the faults of the
+        options again."""
         self._resets += 1
-        self._state.forget_outcomes()
+        self._state.apply_reset(self._state.resets + 1)
         self._state.faults.clear()  # applies the state
         self._state.gates.clear()
         self._state.stubs.clear()

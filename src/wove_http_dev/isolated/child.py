@@ -208,7 +208,7 @@ class Child:
         state.gates.held = tuple(data["held"])
         state.stubs.stubbed = tuple(data["stubbed"])
         state.names[:], state.paths[:] = data["names"], data["paths"]
-        state.forget_outcomes(data["resets"])
+        state.apply_reset(data["resets"])
         wanted = {record["number"]: record for record in data["injections"]}
         for injection in state.faults.active:
             if wanted.pop(injection.number, None) is None:

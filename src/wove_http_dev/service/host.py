@@ -101,12 +101,11 @@ class HostState:
                     values.remove(value)
             self.apply()
 
-    def forget_outcomes(self, resets: int | None = None) -> None:
-        """Forget what the option ``idempotency`` remembers, and call :attr:`on_reset`,
-        because the worker is reset; in an isolated worker's process only if ``resets``, the
-        parent's number, has changed."""
+    def apply_reset(self, resets: int) -> None:
+        """Forget what the option ``idempotency`` remembers, and call :attr:`on_reset`, if the
+        worker was reset since the last call: if ``resets``, how often it was, has changed."""
         if resets != self.resets:
-            self.resets = self.resets + 1 if resets is None else resets
+            self.resets = resets
             self.first_outcomes.clear()
             self.on_reset()
 
