@@ -1,5 +1,5 @@
 """The package's own service passes the cases wherever its task bodies run: in processes, on an
-executor, and at another worker service. (That of threads is in ``test_healthy``.)"""
+executor, on Dask, and at another worker service. (That of threads is in ``test_healthy``.)"""
 
 from __future__ import annotations
 
@@ -55,6 +55,14 @@ def test_executor(make_worker: MakeWorker, ids: list[str]) -> None:
             worker.url, *ids, exclude=STOPS, secret=str(worker.secret), ca_file=worker.ca_file
         )
         worker.stop()  # before its executor is closed
+    assert failures(results) == []
+
+
+def test_dask(make_worker: MakeWorker) -> None:
+    """On a Dask cluster it passes every case but the same two SHOULDs."""
+    pytest.importorskip("distributed", reason="Dask is not installed: tox -e dask")
+    worker = make_worker(runner="dask", workers=MANY)
+    results = check(worker.url, exclude=STOPS, secret=str(worker.secret), ca_file=worker.ca_file)
     assert failures(results) == []
 
 
