@@ -74,24 +74,24 @@ server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 while True:
     client = server.accept()[0]
     word = client.recv(99).decode()
-    if word == "exit":
+    if word == "exit\\n":
         os._exit(1)
     if word:
-        print(word, file=sys.stderr, flush=True)
+        os.write(2, word.encode())
         client.sendall(b"printed")
 """
 
 
 def server(port: int) -> ServiceCommand:
-    """A command that prints each word which it gets, and ends at the word ``exit``."""
+    """A command that prints each line which it gets, and ends at the line ``exit``."""
     words = [sys.executable, "-c", SERVER, str(port)]
     return ServiceCommand(shlex.join(words), "127.0.0.1", port)
 
 
-def tell(port: int, word: str) -> bytes:
-    """Send ``word`` to the server, and wait until it was printed, or the server has ended."""
+def tell(port: int, word: str, end: str = "\n") -> bytes:
+    """Send a line to the server, and wait until it was printed, or the server has ended."""
     with socket.create_connection(("127.0.0.1", port), 60) as client:
-        client.sendall(word.encode())
+        client.sendall(f"{word}{end}".encode())
         return client.recv(99)
 
 
@@ -103,6 +103,26 @@ def test_what_the_command_printed_since() -> None:
         first = command.new_output()
         tell(port, "second")
         assert (first, command.new_output(), command.new_output()) == ("first", "second", "")
+
+
+def test_a_line_that_is_not_printed_whole_is_kept() -> None:
+    """A line is returned when it is whole: half of it could be half of a secret, which is hidden
+    only as a whole."""
+    port = references.free_port()
+    with server(port) as command:
+        tell(port, "one\nhalf of a", end="")
+        first = command.new_output()
+        tell(port, " line")
+        assert (first, command.new_output()) == ("one", "half of a line")
+
+
+def test_the_last_words_of_a_command_that_ended() -> None:
+    """After the end of the command, and its restart, a line without an end is returned too."""
+    port = references.free_port()
+    with server(port) as command:
+        tell(port, "last words", end="")
+        tell(port, "exit")
+        assert (command.restart(), command.new_output()) == (None, "last words")
 
 
 def test_only_the_end_of_what_the_command_printed() -> None:

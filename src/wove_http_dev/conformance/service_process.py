@@ -77,11 +77,13 @@ class ServiceCommand:
         """Start the command again if its process has ended; return why not, or ``None``. Blocks
         until the service accepts connections."""
         assert self._process is not None
+        assert self._output is not None
         try:
             self._process.wait(STOP_GRACE)
         except subprocess.TimeoutExpired:
             return "its process has not ended, so it is not started again"
         self._stop()
+        os.write(self._output.fileno(), b"\n")  # ends a line that the process did not end
         try:
             self._start()
         except (StartError, NeverAnsweredError) as exc:
@@ -90,15 +92,24 @@ class ServiceCommand:
 
     def new_output(self) -> str:
         """Return the last whole lines of what the command has printed, to stdout and to stderr,
-        since the last call."""
+        since the last call. A line without an end is returned only if the command has ended."""
+        assert self._process is not None
+        return self._printed(whole_lines=self._process.poll() is None)
+
+    def _printed(self, *, whole_lines: bool) -> str:
         assert self._output is not None
         size = os.fstat(self._output.fileno()).st_size
         begin = max(self._read, size - SHOWN)
         # A seek would move the place at which the command writes.
-        text = os.pread(self._output.fileno(), size - begin, begin).decode("utf-8", "replace")
+        data = os.pread(self._output.fileno(), size - begin, begin)
+        if whole_lines:
+            data = data[: data.rfind(b"\n") + 1]
+        if not data:
+            return ""
+        text = data.decode("utf-8", "replace")
         if begin > self._read:  # half of a line could be half of a secret
             text = f"…\n{text.partition(chr(10))[2]}"
-        self._read = size
+        self._read = begin + len(data)
         return text.strip()
 
     def _start(self) -> None:
@@ -154,7 +165,7 @@ class ServiceCommand:
             time.sleep(POLL)
 
     def _output_text(self) -> str:
-        text = self.new_output()
+        text = self._printed(whole_lines=False)
         return f"; it printed:\n{text}" if text else "; it printed nothing"
 
     def _stop(self) -> None:
