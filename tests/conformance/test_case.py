@@ -64,6 +64,32 @@ def test_must_and_should_set_the_level() -> None:
     assert [case.level for case in family.cases] == [MUST, SHOULD]
 
 
+def test_a_case_runs_beside_others() -> None:
+    """A case whose decorator says nothing about it can run beside others."""
+    assert not one_case().alone
+
+
+@pytest.mark.parametrize("kind", ["must", "should"])
+def test_a_case_can_ask_to_run_alone(kind: str) -> None:
+    """``must`` and ``should`` take ``alone``."""
+    family = Family("made-up")
+    decorate = getattr(family, kind)
+    decorate("01", "a test", scenario="a", expected="b", alone=True)(nothing_happens)
+    assert family.cases[0].alone
+
+
+def test_each_can_ask_for_cases_that_run_alone() -> None:
+    """``each`` takes ``alone`` for all of its cases."""
+    family = Family("made-up")
+
+    @family.each(["one", "two"], "a test", name="says-{}", scenario="", expected="", alone=True)
+    def says(check: object, value: str) -> str:
+        """It says {}."""
+        return value
+
+    assert [case.alone for case in family.cases] == [True, True]
+
+
 def test_a_number_that_is_taken_is_an_error() -> None:
     """The error for a number that is taken names the case that has it."""
     family = family_of("01")

@@ -15,6 +15,7 @@ from wove_http_dev.conformance.case import Case, CaseFailed, Family, NotApplicab
 from wove_http_dev.conformance.executor.suite import EXECUTOR_CASES
 from wove_http_dev.conformance.runner import Checking, perform
 from wove_http_dev.conformance.worker.suite import WORKER_CASES
+from wove_http_dev.conformance.worker.wire import AnswerTimeout, NoAnswer
 
 
 class Clock:
@@ -107,6 +108,51 @@ def test_a_context_that_records_nothing_leaves_sent_empty(clock: Clock) -> None:
     """If the context does not record requests, ``sent`` is empty."""
     (result,) = results(cases(clock, 1, 0.0, pass_=True))
     assert result.sent == ""
+
+
+def lateness(error: Exception) -> bool:
+    """Return whether the result of a case that raises ``error`` is late."""
+    family = Family("made-up")
+
+    @family.must("01", "a test", scenario="nothing", expected="a pass")
+    def raises(check: object) -> str:
+        """It raises."""
+        raise error
+
+    return perform(family.cases[0], recording).late
+
+
+def caused_by(cause: Exception) -> CaseFailed:
+    """Return a failure that was raised from ``cause``."""
+    failed = CaseFailed("short")
+    failed.__cause__ = cause
+    return failed
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CaseFailed("no answer within 1 s", late=True),
+        caused_by(AnswerTimeout("no complete answer within 1 s")),
+        caused_by(CaseFailed("no answer within 1 s", late=True)),
+        AnswerTimeout("no complete answer within 1 s"),
+        TimeoutError(),
+    ],
+    ids=["said", "no-answer", "failure", "uncaught", "timeout"],
+)
+def test_a_case_that_failed_on_time_is_late(error: Exception) -> None:
+    """A result is late if the case says so, or if the error or its cause is a time limit."""
+    assert lateness(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [CaseFailed("wrong"), caused_by(NoAnswer("the connection was refused")), ValueError()],
+    ids=["failure", "no-answer", "uncaught"],
+)
+def test_a_case_that_failed_otherwise_is_not_late(error: Exception) -> None:
+    """A result is not late if no time limit passed."""
+    assert not lateness(error)
 
 
 def after_death(clock: Clock, restarted: str | None) -> list[Result]:

@@ -28,12 +28,14 @@ ACTUAL_LIMIT = 1500
 
 class CaseFailed(Exception):
     """Raised by a case that failed. ``actual`` says what was seen; ``expected``, if given, replaces
-    the case's own text about what was expected."""
+    the case's own text about what was expected. ``late`` is true if the case failed because a time
+    limit passed: a busy machine can be the reason, so such a case is run again alone."""
 
-    def __init__(self, actual: str, *, expected: str | None = None) -> None:
+    def __init__(self, actual: str, *, expected: str | None = None, late: bool = False) -> None:
         super().__init__(actual)
         self.actual = actual
         self.expected = expected
+        self.late = late
 
 
 class NotApplicable(Exception):
@@ -67,7 +69,9 @@ class Case:
     ``scenario`` describes what the case sends. ``body`` is the code: a function that gets the
     context of the check (which sends requests or starts weaves). It returns a text about what it
     saw (or ``None``), or raises :class:`CaseFailed` or :class:`NotApplicable`. A case whose
-    ``prerequisite`` is true runs before the others, and if it fails, the others do not run.
+    ``prerequisite`` is true runs before the others, and if it fails, the others do not run. A case
+    whose ``alone`` is true runs while no other one does: it measures time, cost or the machine,
+    needs the service undisturbed, or disturbs others.
     """
 
     family: str
@@ -81,6 +85,7 @@ class Case:
     expected: str
     body: CaseBody = field(repr=False)
     prerequisite: bool = False
+    alone: bool = False
     remedy: Remedy | None = None
 
     @property
@@ -117,29 +122,37 @@ class Family:
         expected: str,
         name: str = "",
         prerequisite: bool = False,
+        alone: bool = False,
     ) -> Callable[[CaseBody], CaseBody]:
         """Return a decorator that makes a function a case of level MUST. The function's docstring
         becomes the requirement; ``name``, or else the function's name with hyphens, becomes the
-        case's name.
+        case's name. ``prerequisite`` and ``alone`` are those of :class:`Case`.
 
         If ``number`` is empty, the case is identified by its name alone. Raises ``ValueError`` if
         the family already has a case with this number or name.
         """
 
         def register(body: CaseBody) -> CaseBody:
-            self._add(number, MUST, source, scenario, expected, body, name, prerequisite)
+            self._add(number, MUST, source, scenario, expected, body, name, prerequisite, alone)
             return body
 
         return register
 
     def should(
-        self, number: str, source: str, *, scenario: str, expected: str, name: str = ""
+        self,
+        number: str,
+        source: str,
+        *,
+        scenario: str,
+        expected: str,
+        name: str = "",
+        alone: bool = False,
     ) -> Callable[[CaseBody], CaseBody]:
         """Like :meth:`must`, for level SHOULD: if such a case fails, the whole check fails only
         with ``--strict``."""
 
         def register(body: CaseBody) -> CaseBody:
-            self._add(number, SHOULD, source, scenario, expected, body, name)
+            self._add(number, SHOULD, source, scenario, expected, body, name, alone=alone)
             return body
 
         return register
@@ -153,6 +166,7 @@ class Family:
         scenario: str,
         expected: str,
         level: Level = MUST,
+        alone: bool = False,
     ) -> Callable[[ParametrizedBody[Parameter]], ParametrizedBody[Parameter]]:
         """Return a decorator that makes one case for each of ``values`` from the same function,
         which gets the value as its second argument. The keys of ``values`` are the numbers of the
@@ -177,6 +191,7 @@ class Family:
                     expected.format(value),
                     _with_value(body, value),
                     name.format(value),
+                    alone=alone,
                 )
             return body
 
@@ -192,6 +207,7 @@ class Family:
         body: CaseBody,
         name: str = "",
         prerequisite: bool = False,
+        alone: bool = False,
     ) -> None:
         name = name or body.__name__.strip("_").replace("_", "-")
         requirement = " ".join((body.__doc__ or "").split())
@@ -199,6 +215,7 @@ class Family:
             *(self.name, number, name, level, source, requirement, scenario, expected),
             body=body,
             prerequisite=prerequisite,
+            alone=alone,
         )
         for other in self.cases:
             if other.id == case.id or other.name == name:
@@ -250,6 +267,8 @@ class Result:
     """Globs of the cases that a skipped case cannot be run without."""
     because: tuple[str, ...] = ()
     """The ids of those of them that failed."""
+    late: bool = False
+    """Whether the case failed because a time limit passed."""
 
     @property
     def reason(self) -> str:

@@ -46,6 +46,7 @@ def perform(case: Case, context: Context) -> Result:
     began = time.monotonic()
     expected, sent = case.expected, ""
     needs: tuple[str, ...] = ()
+    late = False
     try:
         with context() as check:
             try:
@@ -55,14 +56,28 @@ def perform(case: Case, context: Context) -> Result:
         status = PASSED
     except CaseFailed as exc:
         status, actual, expected = FAILED, exc.actual, exc.expected or case.expected
+        late = _is_late(exc)
     except NotApplicable as exc:
         status, actual, needs = SKIPPED, str(exc), exc.needs
     except Exception as exc:  # a bad answer may cause any error; the check continues
         status, actual = FAILED, f"the case raised {type(exc).__name__}: {exc}"
+        late = _is_late(exc)
     seconds = time.monotonic() - began
     return Result(
-        *(case, status, printable(actual), expected, seconds), sent=printable(sent), needs=needs
+        *(case, status, printable(actual), expected, seconds),
+        sent=printable(sent),
+        needs=needs,
+        late=late,
     )
+
+
+def _is_late(exc: BaseException | None) -> bool:
+    """Return whether ``exc``, or what it was raised from, says that a time limit passed."""
+    while exc is not None:
+        if getattr(exc, "late", False) is True or isinstance(exc, TimeoutError):
+            return True
+        exc = exc.__cause__
+    return False
 
 
 class Checking:

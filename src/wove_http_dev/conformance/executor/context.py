@@ -271,7 +271,9 @@ class CaseContext:
         self._weaves.append(scripted.weave)
         within = planned + self.seconds(within)
         if not scripted.wait(within):
-            self.fail(f"the case's runs had not ended after {within:.1f} s: the weave hangs")
+            self.fail(
+                f"the case's runs had not ended after {within:.1f} s: the weave hangs", late=True
+            )
         error = scripted.error or scripted.weave.raised
         if isinstance(error, Exception):
             raise error
@@ -298,10 +300,10 @@ class CaseContext:
 
     # Verdicts
 
-    def fail(self, actual: str, expected: str | None = None) -> NoReturn:
+    def fail(self, actual: str, expected: str | None = None, *, late: bool = False) -> NoReturn:
         """Raise :class:`CaseFailed`. ``actual`` says what was seen, ``expected`` what was expected
-        instead of the case's own text."""
-        raise CaseFailed(actual, expected=expected)
+        instead of the case's own text; ``late`` is true if a time limit has passed."""
+        raise CaseFailed(actual, expected=expected, late=late)
 
     def expect_end(
         self, weave: BackgroundWeave, within: float, what: str, *, planned: float = 0.0
@@ -311,7 +313,7 @@ class CaseContext:
         on a busy machine); the message calls the weave ``what``."""
         within = planned + self.seconds(within)
         if not weave.wait(within):
-            self.fail(f"{what} had not ended {within:.1f} s after it began")
+            self.fail(f"{what} had not ended {within:.1f} s after it began", late=True)
 
     def expect_error(self, outcome: WeaveOutcome, what: str) -> WeaveOutcome:
         """Return ``outcome`` if it is an error of the task. Otherwise raise :class:`CaseFailed`;

@@ -285,7 +285,7 @@ class CaseContext:
         if value != "still there":
             self.fail(f"after {after}, the next task gave a wrong result")
 
-    def fail(self, actual: str, expected: str | None = None) -> NoReturn:
+    def fail(self, actual: str, expected: str | None = None, *, late: bool = False) -> NoReturn:
         """Raise :class:`CaseFailed`. ``actual`` says what was seen, ``expected`` what was expected
-        instead of the case's own text."""
-        raise CaseFailed(actual, expected=expected)
+        instead of the case's own text; ``late`` is true if a time limit has passed."""
+        raise CaseFailed(actual, expected=expected, late=late)

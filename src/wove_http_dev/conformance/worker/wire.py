@@ -28,7 +28,10 @@ T = TypeVar("T")
 
 
 class NoAnswer(Exception):
-    """No complete HTTP answer arrived; the message says what happened instead."""
+    """No complete HTTP answer arrived; the message says what happened instead. ``late`` is true if
+    the reason is that a time limit passed."""
+
+    late = False
 
 
 class ConnectionClosed(NoAnswer):
@@ -37,6 +40,8 @@ class ConnectionClosed(NoAnswer):
 
 class AnswerTimeout(NoAnswer):
     """No complete answer came in time."""
+
+    late = True
 
 
 class Deadline:
