@@ -35,6 +35,7 @@ def test_a_planted_defect_is_flagged(defect: Defect) -> None:
         with defect.worker() as worker:
             results = check(
                 worker.url,
+                *defect.after,
                 defect.case,
                 secret=SECRET,
                 patience=PATIENCE,
@@ -42,8 +43,8 @@ def test_a_planted_defect_is_flagged(defect: Defect) -> None:
                 silence=pace,
             )
         said = dict(failures(results))
-        named = [title for title in said if title.startswith(f"{defect.case}-")]
-        if named and re.search(defect.says, next(iter(said.values())), re.DOTALL):
+        named = [text for title, text in said.items() if title.startswith(f"{defect.case}-")]
+        if named and re.search(defect.says, named[0], re.DOTALL):
             return
     pytest.fail(f"the case did not flag the defect: {said or results}")
 

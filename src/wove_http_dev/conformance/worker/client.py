@@ -22,6 +22,7 @@ from wove_http_dev.conformance.worker.wire import (
     Background,
     Connection,
     Deadline,
+    Hearer,
     HttpResponse,
     NoAnswer,
     Observer,
@@ -90,12 +91,14 @@ class ServiceUnderTest:
         self._context = ssl.create_default_context(cafile=ca_file) if self.tls else None
         self._addresses: list[tuple[int, Any]] = []
         self._observer: Observer = lambda connection, data: None
+        self._hearer: Hearer = lambda connection, answer: None
 
-    def observed(self, observer: Observer) -> ServiceUnderTest:
-        """Return a copy of this service that also passes all bytes that it sends to
-        ``observer``."""
+    def observed(self, observer: Observer, hearer: Hearer | None = None) -> ServiceUnderTest:
+        """Return a copy of this service that also passes all bytes that it sends to ``observer``,
+        and all answers to ``hearer``."""
         observed = copy.copy(self)
         observed._observer = observer
+        observed._hearer = hearer or self._hearer
         return observed
 
     @property
@@ -117,7 +120,7 @@ class ServiceUnderTest:
     def connect(self, deadline: Deadline) -> Connection:
         """Connect, complete the TLS handshake, and return the connection. Raises :class:`NoAnswer`
         if this fails."""
-        return Connection(self._secure_socket, deadline, self._observer)
+        return Connection(self._secure_socket, deadline, self._observer, self._hearer)
 
     def silent_socket(self, deadline: Deadline) -> socket.socket:
         """Return a connected socket on which nothing has been sent, not even the first message of

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import answers, commands, tasks
+from wove_http_dev.conformance.worker.answer_log import AnswerLog, CaseAnswers
 from wove_http_dev.conformance.worker.callbacks import Callback, Listener
 from wove_http_dev.conformance.worker.client import ServiceUnderTest
 from wove_http_dev.conformance.worker.machine import Machine
@@ -51,6 +52,7 @@ class Session:
         self.patience = patience
         self.slowdown = slowdown or Machine().slowdown
         self.silence = SILENCE if silence is None else silence
+        self.answers = AnswerLog()
         self._callback_host = callback_host
         self._listener: Listener | None = None
         self._callback_works: bool | None = None
@@ -105,11 +107,21 @@ class CaseContext:
     def __init__(self, session: Session) -> None:
         self.session = session
         self._requests = SentRequests(session.service)
-        self.service = session.service.observed(self._requests.note)
+        self._answers = CaseAnswers(session.answers, session.service)
+        self.service = session.service.observed(self._note_sent, self._answers.note_answer)
         self._slowdown = session.slowdown()
         self.patience = self.seconds(session.patience)
         self._ends = Deadline(self.seconds(CASE_TIME))
         self._callbacks: list[Callback] = []
+
+    def _note_sent(self, connection: object, data: bytes) -> None:
+        self._requests.note(connection, data)
+        self._answers.note_sent(connection, data)
+
+    def named(self, case_id: str) -> None:
+        """Take ``case_id`` as the name of this case, for messages of other cases about its
+        answers."""
+        self._answers.sender = case_id
 
     @property
     def sent(self) -> str:
@@ -137,9 +149,10 @@ class CaseContext:
         return max(0.0, self._ends.ends - time.monotonic())
 
     def close(self) -> None:
-        """Tell the task bodies of this case to end."""
+        """Tell the task bodies of this case to end, and judge its answers."""
         for callback in self._callbacks:
             self.session.listener().drop(callback)
+        self._answers.judge()
 
     # Conditions
 

@@ -27,7 +27,7 @@ REMEDIES = (
         ),
     ),
     (
-        "transport.03",
+        "transport.03 transport.09",
         Remedy(
             "Send Content-Type: application/json with every answer.",
             f"{_STD}: Handler.answer()",
@@ -54,6 +54,14 @@ REMEDIES = (
             "Do the TLS handshake and each read in the connection's own thread or "
             "coroutine, never where connections are accepted.",
             f"{_STD}: main()",
+        ),
+    ),
+    (
+        "transport.08",
+        Remedy(
+            "Write each answer in one place, which encodes the body, counts its bytes for "
+            "Content-Length, and sends no other header about its length.",
+            f"{_STD}: Handler.answer()",
         ),
     ),
     (
@@ -144,14 +152,14 @@ REMEDIES = (
         ),
     ),
     (
-        "frames.03 frames.04 frames.05",
+        "frames.03 frames.04 frames.05 frames.18",
         Remedy(
             "Copy run_id and task_id of the command into every event frame, unchanged.",
             f"{_CORE}: handle()",
         ),
     ),
     (
-        "frames.02 frames.06 frames.07",
+        "frames.02 frames.06 frames.07 frames.19",
         Remedy(
             "Answer a run with task_started and then exactly one of task_result, "
             "task_error and task_cancelled.",

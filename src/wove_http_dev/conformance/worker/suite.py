@@ -3,6 +3,8 @@ check."""
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
 from types import ModuleType
 
 from wove_http_dev.conformance.case import Case, Family, with_remedies
@@ -17,7 +19,12 @@ from wove_http_dev.conformance.worker.cases.auth import (
 from wove_http_dev.conformance.worker.cases.cancel import acknowledgement, cancel, cancellation
 from wove_http_dev.conformance.worker.cases.concurrency import concurrency, side_by_side
 from wove_http_dev.conformance.worker.cases.errors import error_frames, errors, survives_bad_tasks
-from wove_http_dev.conformance.worker.cases.frames import bad_frames, event_frames, frames
+from wove_http_dev.conformance.worker.cases.frames import (
+    bad_frames,
+    event_frames,
+    every_answer,
+    frames,
+)
 from wove_http_dev.conformance.worker.cases.limits import (
     leaks,
     limits,
@@ -25,7 +32,8 @@ from wove_http_dev.conformance.worker.cases.limits import (
     verification_cost,
 )
 from wove_http_dev.conformance.worker.cases.run import repeats, run, values
-from wove_http_dev.conformance.worker.cases.transport import http_basics, transport
+from wove_http_dev.conformance.worker.cases.transport import framing, http_basics, transport
+from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.remedies import REMEDIES
 
 _ORDER: tuple[tuple[Family, ModuleType], ...] = (
@@ -47,11 +55,26 @@ _ORDER: tuple[tuple[Family, ModuleType], ...] = (
     (limits, requests),
     (limits, verification_cost),
     (limits, leaks),
+    (transport, framing),  # about the answers to all requests before
+    (frames, every_answer),
 )
+
+
+def _named(case: Case) -> Case:
+    """Return ``case``, with a body that first tells the context which case it is."""
+
+    @functools.wraps(case.body)
+    def body(check: CaseContext) -> str | None:
+        check.named(case.id)
+        return case.body(check)
+
+    return replace(case, body=body)
+
+
 FAMILIES: tuple[Family, ...] = tuple(dict.fromkeys(family for family, _ in _ORDER))
 WORKER_CASES: tuple[Case, ...] = with_remedies(
     (
-        case
+        _named(case)
         for family, module in _ORDER
         for case in family.cases
         if case.body.__module__ == module.__name__

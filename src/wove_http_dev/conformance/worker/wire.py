@@ -151,19 +151,24 @@ class _File(io.BufferedReader):
 
 Observer = Callable[[object, bytes], None]
 """A function that is called with a connection and the bytes about to be sent on it."""
+Hearer = Callable[[object, HttpResponse], None]
+"""A function that is called with a connection and an answer that was read from it."""
 
 
 class Connection:
     """One connection to the service. ``open_socket`` makes it (including the TLS handshake) before
-    ``deadline``. ``observer`` is called with all bytes that are sent."""
+    ``deadline``. ``observer`` is called with all bytes that are sent, ``hearer`` with each
+    answer."""
 
     def __init__(
         self,
         open_socket: Callable[[Deadline], socket.socket],
         deadline: Deadline,
         observer: Observer = lambda connection, data: None,
+        hearer: Hearer = lambda connection, answer: None,
     ) -> None:
         self._observer = observer
+        self._hearer = hearer
         self._sock = _explained(lambda: open_socket(deadline), deadline)
         self._broke: ConnectionError | None = None
 
@@ -188,7 +193,10 @@ class Connection:
         like_socket = cast(socket.socket, reader)  # HTTPResponse only calls makefile()
         with closing(http.client.HTTPResponse(like_socket, method=method)) as response:
             answer = _explained(lambda: self._read(response), deadline)
-        return replace(answer, surplus=reader.file.surplus if reader.file is not None else b"")
+        surplus = reader.file.surplus if reader.file is not None else b""
+        answer = replace(answer, surplus=surplus)
+        self._hearer(self, answer)
+        return answer
 
     def _read(self, response: http.client.HTTPResponse) -> HttpResponse:
         try:

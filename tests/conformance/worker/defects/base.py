@@ -12,27 +12,28 @@ from tests.conformance.worker.plain_worker import PlainWorker
 @dataclass(frozen=True)
 class Defect:
     """A worker with a planted defect: with it, ``case`` must fail with a message that matches
-    ``says``."""
+    ``says``. The cases ``after`` are run before it, if it judges their answers."""
 
     worker: type[PlainWorker]
     case: str
     says: str
+    after: tuple[str, ...] = ()
 
 
 DEFECTS: list[Defect] = []
 Plant = Callable[[type[PlainWorker]], type[PlainWorker]]
 
 
-def plant(worker: type[PlainWorker], case: str, says: str) -> None:
+def plant(worker: type[PlainWorker], case: str, says: str, *after: str) -> None:
     """Add a defect of ``worker`` to the table."""
-    DEFECTS.append(Defect(worker, case, says))
+    DEFECTS.append(Defect(worker, case, says, after))
 
 
-def flagged_by(case: str, says: str) -> Plant:
+def flagged_by(case: str, says: str, *after: str) -> Plant:
     """Like :func:`plant`, as a decorator of the worker class."""
 
     def note(worker: type[PlainWorker]) -> type[PlainWorker]:
-        plant(worker, case, says)
+        plant(worker, case, says, *after)
         return worker
 
     return note

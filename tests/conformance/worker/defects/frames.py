@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import gzip
+import inspect
 import json
+import pickle
 from typing import Any
 
 from tests.conformance.worker.defects.base import flagged_by
@@ -208,3 +210,79 @@ class SkipsCharacters(PlainWorker):
             loose = base64.b64decode(frame["callable_pickle"])
             frame["callable_pickle"] = base64.b64encode(loose).decode()
         return super().decode(json.dumps(frame).encode())
+
+
+def is_async(run: Run) -> bool:
+    """Return whether the task of ``run`` is a coroutine function."""
+    return inspect.iscoroutinefunction(pickle.loads(run.frame["callable_pickle"]))
+
+
+@flagged_by("frames.17", r"1 of \d+ answers: run.07, POST run_task .echo.* no event", "run.07")
+class TellsNothingOfLargeResults(PlainWorker):
+    def events(self, run: Run) -> list[Event]:
+        events = super().events(run)
+        return events if len(json.dumps(events)) < 100_000 else []
+
+
+@flagged_by("frames.17", "run.02, .* holds more than one JSON value", "run.02")
+class AnswersLinesIfAsync(PlainWorker):
+    def run(self, frame: Frame) -> list[Event]:
+        self.lines = is_async(Run(frame))
+        return super().run(frame)
+
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        if "events" in document and self.lines:
+            AnswersLines.write(self, handler, status, document)  # type: ignore[arg-type]
+        else:
+            super().write(handler, status, document)
+
+    header, value, encoded, length = "X-Plain", "1", AnswersLines.encoded, Encodes.length
+
+
+@flagged_by("frames.17", "cancel.04, .* the answer is not JSON", "cancel.04")
+class AnswersCancelsWithText(AnswersText):
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        if document == {"events": []}:
+            super().write(handler, status, document)
+        else:
+            PlainWorker.write(self, handler, status, document)
+
+
+@flagged_by("frames.18", "run.02, .* the 'task_result' frame has no task_id", "run.02")
+class NoTaskIdIfAsync(PlainWorker):
+    def run(self, frame: Frame) -> list[Event]:
+        events = super().run(frame)
+        if is_async(Run(frame)):
+            del events[-1]["task_id"]
+        return events
+
+
+@flagged_by("frames.18", "cancel.02, .* the 'task_cancelled' frame has a wrong run_id", "cancel.02")
+class NoIdsInCancelled(PlainWorker):
+    def run(self, frame: Frame) -> list[Event]:
+        events = super().run(frame)
+        if events[-1]["type"] == "task_cancelled":
+            events[-1]["run_id"] = None
+        return events
+
+
+@flagged_by(
+    "frames.19", "errors.01, .* 2 terminal frames: .*'task_error', 'task_error'", "errors.01"
+)
+class TwoErrors(PlainWorker):
+    def events(self, run: Run) -> list[Event]:
+        failed = run.outcome["type"] == "task_error"
+        return super().events(run) + ([run.outcome] if failed else [])
+
+
+@flagged_by("frames.19", "the terminal frame is not the last one: 'task_result', 'log'", "run.02")
+class LogsAfterAsyncResults(PlainWorker):
+    def events(self, run: Run) -> list[Event]:
+        return [run.outcome, {"type": "log"}] if is_async(run) else super().events(run)
+
+
+@flagged_by("frames.19", "cancel.01, .* an unknown event type: 'cancelling'", "cancel.01")
+class CancelsInItsOwnWords(PlainWorker):
+    def cancel(self, frame: Frame) -> list[Event]:
+        super().cancel(frame)
+        return [{"type": "cancelling", **self.ids(frame)}]

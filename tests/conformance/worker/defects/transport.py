@@ -115,3 +115,42 @@ class LeavesBodiesOfGets(PlainWorker):
         super().__init__()
         handler: Any = self.server.RequestHandlerClass
         handler.do_GET = lambda it: self.write(it, 405, {"error": "only POST"})
+
+
+@flagged_by("transport.08", "run.07, .* it has Content-Length and Transfer-Encoding", "run.07")
+class ChunksLargeAnswers(PlainWorker):
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        data = json.dumps(document).encode()
+        handler.send_response(status)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(data)))
+        if len(data) > 100_000:
+            handler.send_header("Transfer-Encoding", "chunked")
+            data = b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data)
+        handler.end_headers()
+        handler.wfile.write(data)
+
+
+@flagged_by(
+    "transport.08", "frames.10, .* longer than its Content-Length says: .* b'}'", "frames.10"
+)
+class CountsErrorsWrongly(PlainWorker):
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        data = json.dumps(document).encode()
+        handler.send_response(status)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(data) - (status >= 400)))
+        handler.end_headers()
+        handler.wfile.write(data)
+
+
+@flagged_by("transport.09", "errors.01, .* Content-Type is 'text/plain'", "errors.01")
+class ErrorsAreText(PlainWorker):
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        data = json.dumps(document).encode()
+        handler.send_response(status)
+        kind = "text/plain" if b"task_error" in data else "application/json"
+        handler.send_header("Content-Type", kind)
+        handler.send_header("Content-Length", str(len(data)))
+        handler.end_headers()
+        handler.wfile.write(data)

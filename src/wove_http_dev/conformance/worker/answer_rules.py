@@ -1,0 +1,168 @@
+"""The rules that hold for every answer, whichever case sent the request: how it is framed in HTTP,
+its JSON, and its event frames.
+
+Only what Wove's executor reads is judged in the answers to command frames, so a service may add
+fields, frames of type ``log``, and objects without a run to the answer to a cancel_task.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from wove_http_dev.conformance.case import CaseFailed
+from wove_http_dev.conformance.worker.answers import (
+    KNOWN,
+    TERMINAL,
+    Event,
+    events_of,
+    terminals,
+    types,
+)
+from wove_http_dev.conformance.worker.wire import HttpResponse, shown
+
+Rule = Literal["framing", "type", "readable", "ids", "frames"]
+RULES: tuple[Rule, ...] = ("framing", "type", "readable", "ids", "frames")
+Breach = tuple[Rule, str]
+"""A rule that an answer breaks, and how."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What the request asked for, as far as the answer depends on it. ``task_id`` is ``None`` if
+    the frame has no text as task_id."""
+
+    kind: str
+    run_id: str
+    task_id: str | None
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A request: the HTTP version in its first line, and its command frame, if its body is one."""
+
+    version: str
+    command: Command | None
+
+
+def read_request(request: bytes) -> Sent:
+    """Return what ``request``, the bytes of a whole HTTP request, asked for.
+
+    It has no command if it is not a POST, if its body is chunked, or not a frame that Wove could
+    send: one with a name twice, another type, or a run_id that is not text.
+    """
+    head, _, body = request.partition(b"\r\n\r\n")
+    line = head.partition(b"\r\n")[0].decode("latin-1")
+    version = line.rpartition(" ")[2]
+    return Sent(version, _command(body) if line.startswith("POST ") else None)
+
+
+def _command(body: bytes) -> Command | None:
+    try:
+        frame = json.loads(body.decode("utf-8"), object_pairs_hook=_unique)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(frame, dict) or not isinstance(frame.get("run_id"), str):
+        return None
+    if frame.get("type") not in ("run_task", "cancel_task"):
+        return None
+    task_id = frame.get("task_id")
+    return Command(frame["type"], frame["run_id"], task_id if isinstance(task_id, str) else None)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("a name twice")
+    return values
+
+
+def breaches(sent: Sent, answer: HttpResponse, *, repeated: bool = False) -> list[Breach]:
+    """Return the rules that ``answer`` breaks. The event frames are judged if it is a 2xx answer to
+    a command. If the run_id was sent before (``repeated``), an answer without a terminal frame is
+    allowed: Wove never sends one twice."""
+    found: list[Breach] = [("framing", text) for text in _framing(sent.version, answer)]
+    command = sent.command
+    if command is None or not answer.ok:
+        return found
+    if command.kind == "cancel_task" and not answer.body.strip():
+        return found
+    kind = answer.header("Content-Type")
+    if kind.partition(";")[0].strip().lower() != "application/json":
+        found.append(("type", f"Content-Type is {kind[:80]!r}"))
+    try:
+        events = events_of(answer)
+    except CaseFailed as exc:
+        return [*found, ("readable", exc.actual)]
+    if command.kind == "cancel_task":
+        events = [event for event in events if event.get("type") in KNOWN or "run_id" in event]
+    elif not events and not repeated:
+        return [*found, ("readable", f"the answer has no event frames: {answer.shown()}")]
+    found += [("ids", text) for text in _ids(command, events)]
+    found += [("frames", text) for text in _frames(command, events, repeated)]
+    return found
+
+
+def _framing(version: str, answer: HttpResponse) -> Iterator[str]:
+    """Say what is wrong with the headers that say where the body ends (RFC 9112, 6)."""
+    lengths = {value.strip() for name, value in answer.headers if name.lower() == "content-length"}
+    codings = [v.strip() for name, v in answer.headers if name.lower() == "transfer-encoding"]
+    if lengths and codings:
+        yield "it has Content-Length and Transfer-Encoding"
+    if len(lengths) > 1:
+        yield f"it has {len(lengths)} Content-Length headers that differ"
+    for length in sorted(lengths):
+        parts = {part.strip() for part in length.split(",")}
+        if len(parts) > 1 or not all(part.isascii() and part.isdigit() for part in parts):
+            yield f"its Content-Length is {length[:40]!r}"
+    if codings and ", ".join(codings).lower() != "chunked":
+        yield f"its Transfer-Encoding is {', '.join(codings)[:40]!r}, which Wove does not decode"
+    if codings and version == "HTTP/1.0":
+        yield "it has Transfer-Encoding, though the request was HTTP/1.0"
+    if answer.status == 204 and (codings or lengths - {"0"}):
+        yield "it has status 204 and a body"
+    if answer.surplus:
+        yield (
+            "it is longer than its Content-Length says: behind the body came"
+            f" {shown(answer.surplus, 40)}"
+        )
+
+
+def _ids(command: Command, events: list[Event]) -> Iterator[str]:
+    for event in events:
+        if event.get("type") == "log":
+            continue
+        for name, sent in (("run_id", command.run_id), ("task_id", command.task_id)):
+            if sent is None:
+                continue
+            frame = f"the {str(event.get('type'))[:40]!r} frame"
+            if name in event and event[name] != sent:
+                yield f"{frame} has a wrong {name}: {_short(event[name])}, sent {_short(sent)}"
+            elif name not in event and command.kind == "run_task":
+                yield f"{frame} has no {name}"
+
+
+def _short(value: Any) -> str:
+    """Return the repr of ``value``, without its middle if it is long: ids often differ at their
+    end."""
+    text = repr(value)
+    return text if len(text) <= 120 else f"{text[:60]}…{text[-50:]} ({len(text)} characters)"
+
+
+def _frames(command: Command, events: list[Event], repeated: bool) -> Iterator[str]:
+    kinds = [event.get("type") for event in events]
+    if any(kind not in KNOWN for kind in kinds):
+        yield f"an unknown event type: {types(events)}"
+    count = len(terminals(events))
+    if count > 1:
+        yield f"{count} terminal frames: {types(events)}"
+    if command.kind == "cancel_task":
+        return
+    if count == 0 and not repeated:
+        yield f"no terminal frame: {types(events)}"
+    if count == 1 and kinds[-1] not in TERMINAL:
+        yield f"the terminal frame is not the last one: {types(events)}"
+    if kinds.count("task_started") > 1:
+        yield f"task_started more than once: {types(events)}"
