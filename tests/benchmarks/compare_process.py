@@ -60,8 +60,8 @@ def main() -> None:
             wall, processor = time.perf_counter(), time.process_time()
             run(worker.environment)
             figures = {
-                "wall": (time.perf_counter() - wall) / tasks,
-                "processor": (time.process_time() - processor) / tasks,
+                "processor": (time.process_time() - processor) * 1000 / tasks,
+                "wall": (time.perf_counter() - wall) * 1000 / tasks,
             }
             print(json.dumps(figures), flush=True)
 
