@@ -152,7 +152,7 @@ REMEDIES = (
         ),
     ),
     (
-        "frames.03 frames.04 frames.05 frames.18",
+        "frames.03 frames.04 frames.05 frames.18 frames.20 frames.21",
         Remedy(
             "Copy run_id and task_id of the command into every event frame, unchanged.",
             f"{_CORE}: handle()",
@@ -213,7 +213,7 @@ REMEDIES = (
         ),
     ),
     (
-        "run.11 run.12",
+        "run.11 run.12 run.17",
         Remedy(
             "Tell runs apart by run_id alone, and reuse no answer, function or "
             "arguments of another run.",

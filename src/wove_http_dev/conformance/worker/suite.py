@@ -24,6 +24,7 @@ from wove_http_dev.conformance.worker.cases.frames import (
     event_frames,
     every_answer,
     frames,
+    ids,
 )
 from wove_http_dev.conformance.worker.cases.limits import (
     leaks,
@@ -45,6 +46,7 @@ _ORDER: tuple[tuple[Family, ModuleType], ...] = (
     (auth, near_misses),
     (auth, verification_order),
     (frames, event_frames),
+    (frames, ids),
     (frames, bad_frames),
     (run, values),
     (errors, error_frames),

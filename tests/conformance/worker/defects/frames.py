@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import gzip
 import inspect
+import io
 import json
 import pickle
+import threading
+import unicodedata
 from typing import Any
 
-from tests.conformance.worker.defects.base import flagged_by
+from tests.conformance.worker.defects.base import flagged_by, plant
 from tests.conformance.worker.plain_worker import (
     Event,
     Frame,
@@ -286,3 +289,102 @@ class CancelsInItsOwnWords(PlainWorker):
     def cancel(self, frame: Frame) -> list[Event]:
         super().cancel(frame)
         return [{"type": "cancelling", **self.ids(frame)}]
+
+
+class ChangesIds(PlainWorker):
+    """A base class for workers that send ids back in another form."""
+
+    def changed(self, text: str) -> Any:
+        return text
+
+    def ids(self, frame: Frame) -> Event:
+        return {name: self.changed(value) for name, value in super().ids(frame).items()}
+
+
+@flagged_by("frames.20", "an id of 2000 letters: the 'task_started' frame has a wrong run_id")
+class CutsIds(ChangesIds):
+    def changed(self, text: str) -> str:
+        return text[:255]
+
+
+@flagged_by("frames.20", "an id of digits: the 'task_started' frame has a wrong run_id: [0-9]")
+class ReadsIdsAsNumbers(ChangesIds):
+    def changed(self, text: str) -> Any:
+        return int(text) if text.isdecimal() else text
+
+
+@flagged_by("frames.20", "an id 'null': the 'task_started' frame has a wrong run_id: None")
+class ReadsIdsAsJson(ChangesIds):
+    def changed(self, text: str) -> Any:
+        return None if text == "null" else text
+
+
+@flagged_by("frames.20", "an id with blanks around it: .* has a wrong run_id")
+class StripsIds(ChangesIds):
+    def changed(self, text: str) -> str:
+        return text.strip()
+
+
+@flagged_by("frames.20", "an id in decomposed letters: .* has a wrong run_id")
+class NormalisesIds(ChangesIds):
+    def changed(self, text: str) -> str:
+        return unicodedata.normalize("NFC", text)
+
+
+@flagged_by("frames.20", "an id with dots and slashes was answered with HTTP 500")
+class KeepsRunsInFiles(PlainWorker):
+    def serve(self, handler: Handler) -> None:
+        body = self.read(handler)
+        if b'"run_id":"../' in body:
+            self.write(handler, 500, {"error": "FileNotFoundError"})
+        else:
+            handler.rfile = io.BufferedReader(io.BytesIO(body))
+            super().serve(handler)
+
+
+class RemembersKeys(PlainWorker):
+    """Answers a run with the frames of an earlier one that had the same idempotency key."""
+
+    kinds: tuple[str, ...] = ("task_result", "task_error")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.remembered: dict[str, list[Event]] = {}
+
+    def run(self, frame: Frame) -> list[Event]:
+        key = str(frame.get("delivery", {}).get("delivery_idempotency_key"))
+        if key in self.remembered:
+            return self.remembered[key]
+        events = super().run(frame)
+        if key != "None" and events[-1]["type"] in self.kinds:
+            self.remembered[key] = events
+        return events
+
+
+plant(RemembersKeys, "frames.21", "idempotency key of another: .* has a wrong run_id")
+
+
+@flagged_by("frames.21", "idempotency key of another: the 'task_started' frame has a wrong run_id")
+class RemembersFailures(RemembersKeys):
+    kinds = ("task_error",)
+
+
+@flagged_by("frames.21", "the idempotency key of one that still runs: .* has a wrong run_id")
+class JoinsByKey(PlainWorker):
+    def __init__(self) -> None:
+        super().__init__()
+        self.running: dict[str, threading.Event] = {}
+        self.answered: dict[str, list[Event]] = {}
+
+    def run(self, frame: Frame) -> list[Event]:
+        key = str(frame.get("delivery", {}).get("delivery_idempotency_key"))
+        if key in self.running:
+            self.running[key].wait(30)
+            return self.answered[key]
+        if key != "None":
+            self.running[key] = threading.Event()
+        try:
+            self.answered[key] = events = super().run(frame)
+        finally:
+            self.running.pop(key, threading.Event()).set()
+        return events

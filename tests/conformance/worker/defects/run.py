@@ -11,6 +11,7 @@ import json
 import pickle
 import threading
 import time
+import unicodedata
 from typing import Any
 
 from tests.conformance.worker.defects.base import flagged_by
@@ -251,3 +252,61 @@ class ReadsResultsFromTheTerminal(PlainWorker):
             pass
         time.sleep(0.01)  # what follows the end of the body
         return super().events(run)
+
+
+class JoinsRuns(PlainWorker):
+    """Takes two runs that are sent at the same time for one if :meth:`mark` returns the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.joined: dict[Any, Run] = {}
+
+    def mark(self, run_id: str) -> Any:
+        return run_id
+
+    def run(self, frame: Frame) -> list[Event]:
+        mark = self.mark(frame["run_id"])
+        with self.lock:
+            first = self.joined.get(mark)
+            run = self.joined[mark] = first or Run(frame)
+        if first is None:
+            self.work(run)
+        run.settled.wait()
+        self.joined.pop(mark, None)
+        return [{**event, **self.ids(frame)} for event in self.events(run)]
+
+
+@flagged_by("run.17", "differ only in letter case: the second one got '.*' where 'second' was ret")
+class IgnoresCase(JoinsRuns):
+    def mark(self, run_id: str) -> str:
+        return run_id.lower()
+
+
+@flagged_by("run.17", "differ only in a blank at the end: the second one got")
+class IgnoresBlanks(JoinsRuns):
+    def mark(self, run_id: str) -> str:
+        return run_id.strip()
+
+
+@flagged_by("run.17", "differ only in a letter at the end: the second one got")
+class CutsRunIds(JoinsRuns):
+    def mark(self, run_id: str) -> str:
+        return run_id[:255]
+
+
+@flagged_by("run.17", "differ only in a zero in front: the second one got")
+class CountsRuns(JoinsRuns):
+    def mark(self, run_id: str) -> Any:
+        return int(run_id) if run_id.isdecimal() else run_id
+
+
+@flagged_by("run.17", "differ only in the form of their letters: the second one got")
+class ComposesRunIds(JoinsRuns):
+    def mark(self, run_id: str) -> str:
+        return unicodedata.normalize("NFKC", run_id)
+
+
+@flagged_by("run.17", "differ only in what is before the colon: the second one got")
+class KeepsTheEndOfRunIds(JoinsRuns):
+    def mark(self, run_id: str) -> str:
+        return run_id.rpartition(":")[2]

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import unicodedata
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.run import run
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.unpickling import brief
+from wove_http_dev.conformance.worker.wire import Background, HttpResponse, NoAnswer
 
 AFTERMATH = 0.1
 """Seconds to wait for a second run of the same task, which should not come."""
+SIDE_BY_SIDE = 0.1
+"""Seconds to wait for the result of a run while another one runs; a service may run one at a
+time."""
+WAIT = 0.05
+"""Seconds between two looks at whether a run was refused instead of begun."""
 
 
 @run.must(
@@ -108,3 +117,67 @@ def same_work_twice(check: CaseContext) -> str:
             " appended to it, and both runs got the same list"
         )
     return "run each time"
+
+
+def _alike() -> list[tuple[str, str, str]]:
+    """Return pairs of run ids that differ little, each with a text that says in what."""
+    mark, digits = commands.new_run_id(), str(uuid.uuid4().int)
+    composed = f"gr\N{LATIN SMALL LETTER O WITH DIAERESIS}\N{LATIN SMALL LETTER SHARP S}e:{mark}"
+    return [
+        ("letter case", mark, mark.swapcase()),
+        ("what is before the colon", f"one:{digits}4", f"two:{digits}4"),
+        ("a blank at the end", f"{mark}1", f"{mark}1 "),
+        ("a blank in front", f"{mark}2", f" {mark}2"),
+        ("a letter at the end", mark + 300 * "x" + "a", mark + 300 * "x" + "b"),
+        ("their first letter", f"a{mark}{300 * 'y'}", f"b{mark}{300 * 'y'}"),
+        ("a zero in front", digits, f"0{digits}"),
+        ("the form of their letters", composed, unicodedata.normalize("NFD", composed)),
+        ("a percent escape", f"{mark} 3", f"{mark}%203"),
+    ]
+
+
+@run.must(
+    "17",
+    f"{sources.CONTRACT}; {sources.EXECUTOR}: frames are delivered by run_id",
+    scenario="pairs of runs at the same time whose run ids differ only in letter case, a blank, a"
+    " letter after 300 others, a zero in front, composed letters, a percent escape",
+    expected="each run gets its own result, or a 4xx status for a run_id that Wove could not send",
+)
+def told_apart_by_whole_run_id(check: CaseContext) -> str:
+    """Two runs are the same run only if their run ids are the same text."""
+    for what, first, second in _alike():
+        for name, value, post in _side_by_side(check, first, second):
+            said = f"two runs whose run ids differ only in {what}: the {name} one"
+            try:
+                answer = post.result(check.patience)
+            except NoAnswer as exc:
+                raise CaseFailed(f"{said}: {exc}") from exc
+            if 400 <= answer.status < 500:
+                continue
+            seen = answers.result_of(check.terminal_in(answer, said))
+            if seen != value:
+                check.fail(f"{said} got {brief(seen)} where {brief(value)} was returned")
+    return "each its own"
+
+
+def _side_by_side(
+    check: CaseContext, first: str, second: str
+) -> list[tuple[str, str, Background[HttpResponse]]]:
+    """Send two runs with these run ids, the second while the first one runs, if tasks can connect
+    to the checker. Return for each its name, its result, and its POST."""
+    callback = check.callback_if_possible()
+    if callback is None:
+        value, frame = "first", commands.run_frame(tasks.echo, {"value": "first"}, run_id=first)
+    else:
+        value = callback.token
+        frame = commands.run_frame(tasks.hold, callback.address, run_id=first)
+    one = check.post_later(frame)
+    limit = check.deadline()
+    while callback is not None and not callback.arrived(WAIT) and not one.done():
+        limit.left()  # a run that is refused does not arrive
+    frame = commands.run_frame(tasks.echo, {"value": "second"}, run_id=second)
+    other = check.post_later(frame)
+    other.done(check.silence(SIDE_BY_SIDE))
+    if callback is not None:
+        callback.release()
+    return [("first", value, one), ("second", "second", other)]

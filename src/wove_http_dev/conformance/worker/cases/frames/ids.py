@@ -1,0 +1,129 @@
+"""Frame cases about the ids of a run: whatever they look like, and however often the same work is
+sent, the event frames have exactly those of their own command."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from wove_http_dev.conformance.case import CaseFailed
+from wove_http_dev.conformance.worker import commands, sources, tasks
+from wove_http_dev.conformance.worker.answer_rules import breaches, read_request
+from wove_http_dev.conformance.worker.cases.frames import frames
+from wove_http_dev.conformance.worker.context import CaseContext
+from wove_http_dev.conformance.worker.wire import HttpResponse, NoAnswer
+
+KINDS = (tasks.nothing, tasks.echo_async, tasks.fail, tasks.echo, tasks.fail_with_async)
+ARGUMENTS: dict[Any, dict[str, Any]] = {
+    tasks.echo: {"value": 1},
+    tasks.echo_async: {"value": 1},
+    tasks.fail_with_async: {"name": "KeyError"},
+}
+"""The arguments of those of ``KINDS`` that take some."""
+
+
+def _unusual() -> list[tuple[str, str]]:
+    """Return names of unusual ids and the ids. Those without a digit are the same in each check."""
+    mark = uuid.uuid4()
+    return [
+        ("of 2000 letters", f"render:{mark.hex}{'x' * 2000}"),
+        ("of digits", str(mark.int)),
+        ("that looks like a float", f"{mark.int % 10**9}.0"),
+        ("that looks like a number with an exponent", f"{mark.int % 10**9}e2"),
+        ("with zeros in front", f"000{mark.int % 10**9}"),
+        *((f"{word!r}", word) for word in ("null", "None", "true", "NaN", "0", "[]")),
+        ("with dots and slashes", f"../../{mark.hex}/a.b"),
+        ("with quotes and marks", f"{mark.hex}\"'\\<&>%s%2F{{0}}#?+"),
+        ("with blanks around it", f" {mark.hex} "),
+        ("with a line feed and a NUL", f"{mark.hex}\r\n\x00."),
+        ("in upper and lower case", f"Render:{mark.hex.upper()}a"),
+        ("in decomposed letters", f"gro\N{COMBINING DIAERESIS}\N{ANGSTROM SIGN}:{mark.hex}"),
+        ("with an emoji", f"\N{PILE OF POO}\N{RIGHT-TO-LEFT MARK}:{mark.hex}"),
+    ]
+
+
+@frames.must(
+    "20",
+    f"{sources.CONTRACT}; {sources.EXECUTOR}: frames are delivered by run_id",
+    scenario="tasks of every kind and outcome, whose ids are long, look like a number"
+    " or a null, or have slashes, quotes, blanks, control characters, decomposed letters",
+    expected="both ids unchanged in every event frame, or a 4xx status for ids that no Python name"
+    " could have",
+)
+def unusual_ids(check: CaseContext) -> str:
+    """An id is text that is returned unchanged: it is not read as a number, trimmed, cut off or
+    normalised."""
+    for number, (what, text) in enumerate(_unusual()):
+        function = KINDS[number % len(KINDS)]
+        frame = commands.run_frame(function, ARGUMENTS.get(function), run_id=text, task_id=text)
+        body = commands.encode(frame)
+        answer = check.ask(f"a run with an id {what}", body)
+        refused = 400 <= answer.status < 500 and number > 0  # the first one could be Wove's
+        if not answer.ok and not refused:
+            check.fail(f"a run with an id {what} was answered with {answer.shown()}")
+        _require_ids(check, f"a run with an id {what}", body, answer)
+    return f"{number + 1} ids"
+
+
+def _require_ids(check: CaseContext, what: str, body: bytes, answer: HttpResponse) -> None:
+    """Fail the case if a frame in ``answer`` has other ids than the command ``body``."""
+    sent = read_request(check.service.request(body, {}))
+    for rule, text in breaches(sent, answer):
+        if rule == "ids":
+            check.fail(f"{what}: {text}")
+
+
+def _with_key(function: Any, args: Any, key: str) -> dict[str, Any]:
+    frame = commands.run_frame(function, args)
+    frame["delivery"]["delivery_idempotency_key"] = key
+    return frame
+
+
+@frames.must(
+    "21",
+    f"{sources.CONTRACT}; {sources.EXECUTOR}: a retry has a new run_id and the same"
+    " delivery_idempotency_key",
+    scenario="runs that are sent again with the same idempotency key and a new run_id: after the"
+    " first one has ended, after it has failed, and while it still runs; and the same run_id again",
+    expected="each answer has the ids of its own command; a run_id that is repeated may be refused",
+)
+def ids_of_repeated_runs(check: CaseContext) -> str:
+    """If the same work is sent again, its answer has the ids of the second command, also if the
+    service remembers the outcome of the first."""
+    for function, args in (
+        (tasks.echo, {"value": 1}),
+        (tasks.fail_with_async, {"name": "KeyError"}),
+    ):
+        key = f"conformance:{uuid.uuid4().hex}"
+        for what in ("a run with an idempotency key", "a run with the idempotency key of another"):
+            body = commands.encode(_with_key(function, args, key))
+            answer = check.ask(what, body)
+            check.terminal_in(answer, what)
+            _require_ids(check, what, body, answer)
+        answer = check.ask("a run_id for the second time", body)
+        if answer.status >= 500:
+            check.fail(f"a run_id for the second time was answered with {answer.shown()}")
+        _require_ids(check, "a run_id for the second time", body, answer)
+    _while_it_runs(check)
+    return "each its own"
+
+
+def _while_it_runs(check: CaseContext) -> None:
+    callback = check.callback_if_possible()
+    if callback is None:
+        return
+    key = f"conformance:{uuid.uuid4().hex}"
+    bodies = [commands.encode(_with_key(tasks.hold, callback.address, key)) for _ in range(2)]
+    posts = [check.later(bodies[0])]
+    if not callback.arrived(check.patience):
+        check.fail(f"a task that waits did not start within {check.patience:g} s", late=True)
+    posts.append(check.later(bodies[1]))
+    posts[1].done(check.silence(0.02))  # so that it has been read
+    callback.release()
+    what = "a run with the idempotency key of one that still runs"
+    for body, post in zip(bodies, posts, strict=True):
+        try:
+            answer = post.result(check.patience)
+        except NoAnswer as exc:
+            raise CaseFailed(f"{what}: {exc}") from exc
+        _require_ids(check, what, body, answer)
