@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import email.utils
 import http.client
 import json
 import os
@@ -127,8 +128,8 @@ class ConformingExecutor(HttpEnvironmentExecutor):
         try:
             events = self.read(frame, self.post(frame))
         except Exception as exc:
-            if isinstance(exc, Status) and exc.retry_after:
-                time.sleep(min(exc.retry_after, self._timeout or NO_TIMEOUT))
+            if isinstance(exc, Status):
+                self.pause(exc.retry_after)
             events = self.failure(frame, exc)
         for event in events:
             self._call_in_loop(self.deliver, event)
@@ -237,8 +238,22 @@ class ConformingExecutor(HttpEnvironmentExecutor):
         reason = ""
         with contextlib.suppress(Exception):
             reason = f": {json.loads(body)['error']}"
-        after = float(response.getheader("Retry-After") or 0.0)
+        after = self.retry_after(response.getheader("Retry-After") or "")
         raise Status(response.status, f"HTTP {response.status} {response.reason}{reason}", after)
+
+    @staticmethod
+    def retry_after(text: str) -> float:
+        """The seconds that a Retry-After asks for: 0 if it is over, or no time (RFC 9110,
+        10.2.3)."""
+        with contextlib.suppress(ValueError):
+            return max(0.0, float(text))
+        with contextlib.suppress(ValueError, TypeError):
+            return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
+        return 0.0
+
+    def pause(self, seconds: float) -> None:
+        """Wait in the thread of a run before its refusal is reported, at most the timeout."""
+        time.sleep(min(seconds, self._timeout or NO_TIMEOUT))
 
     # The answer
 

@@ -220,11 +220,19 @@ REMEDIES = (
         ),
     ),
     (
-        "retries.04",
+        "retries.04 retries.08",
         Remedy(
             "After a 503 wait as long as Retry-After says, at most the timeout, before "
             "the error is reported.",
-            f"{_EXECUTOR}: ConformingExecutor._run()",
+            f"{_EXECUTOR}: ConformingExecutor.pause()",
+        ),
+    ),
+    (
+        "retries.07",
+        Remedy(
+            "Read Retry-After as a number or as a date, take anything else for 0, and let "
+            "no wait for it hold up stop().",
+            f"{_EXECUTOR}: ConformingExecutor.retry_after()",
         ),
     ),
     (

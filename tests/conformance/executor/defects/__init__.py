@@ -10,6 +10,7 @@ from tests.conformance.executor.defects import (
     errors,
     leaks,
     lifetime,
+    resends,
     verification,
 )
 
@@ -22,4 +23,5 @@ DEFECTS = (
     *leaks.DEFECTS,
     *verification.DEFECTS,
     *lifetime.DEFECTS,
+    *resends.DEFECTS,
 )

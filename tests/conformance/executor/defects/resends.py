@@ -1,0 +1,94 @@
+"""Executors that resend a run by themselves, or wait too long before they report a refusal."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import threading
+from typing import Any
+
+from tests.conformance.executor.conforming_executor import ConformingExecutor, Frame, Status
+from tests.conformance.executor.defects.base import Defect
+
+HELD = 30.0
+"""Seconds, so that no thread outlives the tests."""
+
+
+class ResendsOnAUsedConnection(ConformingExecutor):
+    """Sends a frame again if a connection that was used before fails, which its keeper takes for
+    one that the worker had closed."""
+
+    used = False
+
+    def post(self, frame: Frame) -> bytes:
+        try:
+            body = super().post(frame)
+        except (http.client.HTTPException, OSError):
+            if not self.used:
+                raise
+            return super().post(frame)
+        self.used = True
+        return body
+
+
+class ResendsWhatWasRefused(ConformingExecutor):
+    """Sends a frame again after a 503."""
+
+    def post(self, frame: Frame) -> bytes:
+        try:
+            return super().post(frame)
+        except Status as exc:
+            if exc.status != 503:
+                raise
+            return super().post(frame)
+
+
+class WaitsAsLongAsItIsTold(ConformingExecutor):
+    """Waits for as long as Retry-After says."""
+
+    def pause(self, seconds: float) -> None:
+        threading.Event().wait(min(seconds, HELD))
+
+
+class StopsAfterRetryAfter(WaitsAsLongAsItIsTold):
+    """Stops only when no Retry-After is waited for."""
+
+    async def start(self, **config: Any) -> None:
+        await super().start(**config)
+        self.paused = 0
+
+    def pause(self, seconds: float) -> None:
+        self.paused += 1
+        super().pause(seconds)
+        self.paused -= 1
+
+    async def stop(self) -> None:
+        while self.paused:
+            await asyncio.sleep(0.01)
+        await super().stop()
+
+
+class ExpectsANumberInRetryAfter(ConformingExecutor):
+    """Reads every Retry-After as a number of seconds."""
+
+    @staticmethod
+    def retry_after(text: str) -> float:
+        return max(0.0, float(text or 0))
+
+
+class SleepsANegativeTime(ConformingExecutor):
+    """Reports no error where Retry-After is negative, because the thread of the run ends."""
+
+    @staticmethod
+    def retry_after(text: str) -> float:
+        return -5.0 if text == "-5" else ConformingExecutor.retry_after(text)
+
+
+DEFECTS = (
+    Defect(ResendsOnAUsedConnection, "retries.02", "lost-response 2 run_task frames arrived"),
+    Defect(ResendsWhatWasRefused, "retries.06", "after 503 2 run_task frames arrived within"),
+    Defect(StopsAfterRetryAfter, "retries.07", "Retry-After of an hour keeps the weave"),
+    Defect(ExpectsANumberInRetryAfter, "retries.07", "does not name the status: .*float"),
+    Defect(SleepsANegativeTime, "retries.07", "Retry-After: -5, the error does not name"),
+    Defect(WaitsAsLongAsItIsTold, "retries.08", "Retry-After: 3600, a run had not ended"),
+)
