@@ -23,6 +23,7 @@ NONCES = OrderedDict()  # nonce -> when it may be forgotten, the oldest first
 RUNS = {}  # run_id -> Run
 LOCK = threading.Lock()
 CANCELLED = {"type": "task_cancelled"}
+UNSAFE = (TimeoutError, asyncio.TimeoutError, StopIteration)  # they would cancel the weave
 
 
 def verify(headers, target, body):
@@ -114,7 +115,6 @@ def error_event(exc):
     event = {"type": "task_error", "error": error}
     with contextlib.suppress(BaseException):  # an exception that cannot be pickled is left out
         payload = cloudpickle.dumps(exc)
-        unsafe = isinstance(exc, (TimeoutError, asyncio.TimeoutError, StopIteration))  # to a weave
-        if isinstance(cloudpickle.loads(payload), Exception) and not unsafe:
+        if isinstance(it := cloudpickle.loads(payload), Exception) and not isinstance(it, UNSAFE):
             event["exception_pickle"] = base64.b64encode(payload).decode()
     return event

@@ -5,10 +5,11 @@ WOVE_WORKER_SECRET=… python examples/worker_fastapi.py --port 8080 [--cert FIL
 
 import argparse
 import asyncio
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 try:
@@ -33,7 +34,8 @@ async def wove_tasks(request: Request):
         return JSONResponse({"error": str(exc)}, 401)
     loop = asyncio.get_running_loop()
     status, document = await loop.run_in_executor(threads, handle, body)
-    return JSONResponse(document, status)
+    # In ASCII: JSONResponse writes UTF-8, and fails if an error's text has a lone surrogate.
+    return Response(json.dumps(document), status, media_type="application/json")
 
 
 def main():

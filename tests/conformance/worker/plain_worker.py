@@ -241,7 +241,7 @@ class PlainWorker:
     def message(self, exc: BaseException) -> str:
         try:
             return str(exc)
-        except Exception:
+        except BaseException:
             return ""
 
     # Cancelling

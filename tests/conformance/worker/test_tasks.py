@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from wove_http_dev.conformance.worker import tasks
+from wove_http_dev.conformance.worker import tasks, unusual_tasks
 
 FUNCTIONS = {
     name: value
-    for name, value in vars(tasks).items()
-    if isinstance(value, types.FunctionType) and value.__module__ == tasks.__name__
+    for module in (tasks, unusual_tasks)
+    for name, value in vars(module).items()
+    if isinstance(value, types.FunctionType) and value.__module__ == module.__name__
 }
 functions = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
 

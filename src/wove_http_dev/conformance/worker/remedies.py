@@ -221,7 +221,7 @@ REMEDIES = (
         ),
     ),
     (
-        "run.04 run.05 run.06 run.13 run.15",
+        "run.04 run.05 run.06 run.13 run.15 errors.19",
         Remedy(
             "Send whatever the task returned, pickled with cloudpickle, without looking"
             " at what it is.",
@@ -261,11 +261,19 @@ REMEDIES = (
         ),
     ),
     (
-        "errors.01 errors.02 errors.13 errors.15",
+        "errors.01 errors.02 errors.13 errors.15 errors.17",
         Remedy(
             "Make kind, message, traceback, retryable and source from "
             "traceback.TracebackException, which survives a __str__ that raises.",
             f"{_CORE}: error_event()",
+        ),
+    ),
+    (
+        "errors.18",
+        Remedy(
+            "Write JSON in ASCII, as json.dumps() does: UTF-8 cannot write a lone surrogate. "
+            "Catch BaseException around str(), and do not limit the length.",
+            f"{_FASTAPI}: wove_tasks()",
         ),
     ),
     (

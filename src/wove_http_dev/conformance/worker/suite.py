@@ -18,7 +18,12 @@ from wove_http_dev.conformance.worker.cases.auth import (
 )
 from wove_http_dev.conformance.worker.cases.cancel import acknowledgement, cancel, cancellation
 from wove_http_dev.conformance.worker.cases.concurrency import concurrency, side_by_side
-from wove_http_dev.conformance.worker.cases.errors import error_frames, errors, survives_bad_tasks
+from wove_http_dev.conformance.worker.cases.errors import (
+    error_frames,
+    errors,
+    survives_bad_tasks,
+    unusual_values,
+)
 from wove_http_dev.conformance.worker.cases.frames import (
     bad_frames,
     event_frames,
@@ -51,6 +56,7 @@ _ORDER: tuple[tuple[Family, ModuleType], ...] = (
     (run, values),
     (errors, error_frames),
     (errors, survives_bad_tasks),
+    (errors, unusual_values),
     (cancel, cancellation),
     (cancel, acknowledgement),
     (concurrency, side_by_side),

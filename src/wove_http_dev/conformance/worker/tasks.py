@@ -17,9 +17,12 @@ from typing import Any
 
 import cloudpickle
 
+from wove_http_dev.conformance.worker import unusual_tasks
+
 MODULE = "wove_conformance_task"
 """The name of a module that does not exist, so that cloudpickle sends the function's code instead
 of an import path."""
+_MODULES = (__name__, unusual_tasks.__name__)
 
 
 def by_value(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -39,9 +42,9 @@ def by_value(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def pickled(value: Any) -> bytes:
-    """Return the pickle of ``value``, made as Wove does. A function of this module is pickled with
-    its code."""
-    if isinstance(value, types.FunctionType) and value.__module__ == __name__:
+    """Return the pickle of ``value``, made as Wove does. A function of this module, or of
+    ``unusual_tasks``, is pickled with its code."""
+    if isinstance(value, types.FunctionType) and value.__module__ in _MODULES:
         value = by_value(value)
     return bytes(cloudpickle.dumps(value))
 
@@ -49,10 +52,12 @@ def pickled(value: Any) -> bytes:
 def name_in(payload: bytes) -> str:
     """Return the name of the function in the pickle ``payload``, or an empty string.
 
-    Only this module's functions, ``dict`` and ``eval`` are recognised. Nothing is unpickled.
+    Only the functions of this module and of ``unusual_tasks``, ``dict`` and ``eval`` are
+    recognised. Nothing is unpickled.
     """
+    values = {**vars(unusual_tasks), **globals()}
     known = {
-        *(name for name, value in globals().items() if isinstance(value, types.FunctionType)),
+        *(name for name, value in values.items() if isinstance(value, types.FunctionType)),
         *("dict", "eval"),
     }
     try:
@@ -225,26 +230,6 @@ def fail_without_text() -> None:
             raise RuntimeError("conformance: no text")
 
     raise Mute
-
-
-def result_that_refuses() -> Any:
-    """Return an object whose pickling raises ValueError."""
-
-    class Refuses:
-        def __reduce__(self) -> Any:
-            raise ValueError("conformance: not this one")
-
-    return Refuses()
-
-
-def exception_that_refuses() -> None:
-    """Raise an exception whose pickling raises ValueError."""
-
-    class RefusesToo(Exception):
-        def __reduce__(self) -> Any:
-            raise ValueError("conformance: not this one")
-
-    raise RefusesToo("conformance: this error holds a lock")
 
 
 def unpicklable_result() -> Any:

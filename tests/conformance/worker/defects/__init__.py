@@ -11,6 +11,7 @@ from tests.conformance.worker.defects import (
     limits,
     run,
     transport,
+    unusual_values,
 )
 from tests.conformance.worker.defects.base import DEFECTS, Defect
 
@@ -25,4 +26,5 @@ __all__ = [
     "limits",
     "run",
     "transport",
+    "unusual_values",
 ]

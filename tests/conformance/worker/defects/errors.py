@@ -143,7 +143,7 @@ class HangsOnSystemExit(Hanging):
         return super().error(exc)
 
 
-@flagged_by("errors.09", "CancelledError without a cancel_task was answered with HTTP 500")
+@flagged_by("errors.09", "CancelledError, without a cancel_task was answered with HTTP 500")
 class CancelledErrorIs500(FailsItself):
     lets_through = (asyncio.CancelledError,)
 

@@ -3,9 +3,15 @@ run, and the service keeps serving."""
 
 from __future__ import annotations
 
-from wove_http_dev.conformance.worker import answers, commands, sources, tasks
+from typing import Any
+
+from wove_http_dev.conformance.worker import answers, commands, sources, tasks, unusual_tasks
 from wove_http_dev.conformance.worker.cases.errors import errors
-from wove_http_dev.conformance.worker.cases.errors.error_frames import failed, loadable
+from wove_http_dev.conformance.worker.cases.errors.error_frames import (
+    failed,
+    failed_each_way,
+    loadable,
+)
 from wove_http_dev.conformance.worker.context import CaseContext
 
 OUTCOME = "one task_error; the service keeps serving"
@@ -14,89 +20,114 @@ OUTCOME = "one task_error; the service keeps serving"
 @errors.must(
     "03",
     sources.EVENTS,
-    scenario="a task sent without a required argument, and one sent with an unknown argument",
+    scenario="tasks, sync and async, sent without a required argument, and with an unknown one",
     expected=OUTCOME,
 )
 def wrong_arguments(check: CaseContext) -> str:
     """If the arguments do not fit the function, the run ends in a task_error."""
-    failed(check, "a task that lacks an argument", tasks.echo, {})
-    failed(check, "a task with an argument too many", tasks.echo, {"value": 1, "more": 2})
+    for kind, function in (("a", tasks.echo), ("an async", tasks.echo_async)):
+        failed(check, f"{kind} task that lacks an argument", function, {})
+        failed(check, f"{kind} task with an argument too many", function, {"value": 1, "more": 2})
     return "task_error"
 
 
 @errors.must(
     "04",
     sources.CONTRACT,
-    scenario="a task that returns a lock, and one whose result raises ValueError when it is"
-    " pickled",
+    scenario="tasks, sync and async, that return a lock, a list that is nested too deeply, and"
+    " results that raise ValueError, SystemExit or KeyboardInterrupt when they are pickled",
     expected=OUTCOME,
 )
 def unpicklable_result(check: CaseContext) -> str:
     """If a result cannot be pickled, the run ends in a task_error, not in an error of the
     service."""
-    failed(check, "a result whose pickling raises ValueError", tasks.result_that_refuses)
-    return answers.error_text(
-        failed(check, "a result that cannot be pickled", tasks.unpicklable_result)
-    )
+    what = "a result that cannot be pickled"
+    found = failed_each_way(check, what, tasks.unpicklable_result)
+    for name in ("ValueError", "SystemExit", "KeyboardInterrupt"):
+        what = f"a result whose pickling raises {name}"
+        failed_each_way(check, what, unusual_tasks.result_whose_pickling_raises, {"name": name})
+    failed_each_way(check, "a result that is nested too deeply", unusual_tasks.deep_result)
+    return answers.error_text(found[0][1])
 
 
 @errors.must(
     "05",
     sources.CONTRACT,
-    scenario="a task that raises an exception which holds a lock, and one whose exception raises"
-    " ValueError when it is pickled",
+    scenario="tasks, sync and async, that raise an exception which holds a lock, and exceptions"
+    " that raise ValueError or SystemExit when they are pickled",
     expected="a task_error that names its message; the service keeps serving",
 )
 def unpicklable_exception(check: CaseContext) -> str:
     """If an exception cannot be pickled, the error is sent without exception_pickle."""
-    for what, function in (
-        ("an exception that cannot be pickled", tasks.unpicklable_exception),
-        ("an exception whose pickling raises ValueError", tasks.exception_that_refuses),
+    pickling = unusual_tasks.exception_whose_pickling_raises
+    for kind, function, args in (
+        ("an exception that cannot be pickled", tasks.unpicklable_exception, None),
+        ("an exception whose pickling raises ValueError", pickling, {"name": "ValueError"}),
+        ("an exception whose pickling raises SystemExit", pickling, {"name": "SystemExit"}),
     ):
-        event = failed(check, what, function)
-        loadable(check, what, event)
-        text = answers.error_text(event)
-        if "holds a lock" not in text:
-            check.fail(f"the task_error for {what} does not hold its message: {text}")
+        for what, event in failed_each_way(check, kind, function, args):
+            loadable(check, what, event)
+            text = answers.error_text(event)
+            if "holds a lock" not in text:
+                check.fail(f"the task_error for {what} does not hold its message: {text}")
     return text
+
+
+EXITS = ("SystemExit", "KeyboardInterrupt", "GeneratorExit", "BaseException")
 
 
 @errors.must(
     "07",
     f"{sources.CONTRACT}; {sources.EXECUTOR}: sent as an exception, it ends the caller's program",
-    scenario="tasks that raise SystemExit, KeyboardInterrupt, GeneratorExit and BaseException",
+    scenario=f"tasks that raise {', '.join(EXITS)}, and an exception whose pickle loads as"
+    " SystemExit",
     expected="a task_error each, without such an exception in exception_pickle; the service keeps"
     " serving",
 )
 def system_exit(check: CaseContext) -> str:
     """A task that calls sys.exit() or raises KeyboardInterrupt does not end the service."""
-    for name in ("SystemExit", "KeyboardInterrupt", "GeneratorExit", "BaseException"):
-        what = f"a task that raises {name}"
-        event = failed(check, what, tasks.fail_with, {"name": name})
-        exception = loadable(check, what, event)
-        if exception is not None and not isinstance(exception, Exception):
-            check.fail(
-                f"{what}: exception_pickle holds a {type(exception).__name__}, which ends or"
-                " cancels the caller's program when Wove raises it"
-            )
+    for name in EXITS:
+        _exits(check, f"a task that raises {name}", tasks.fail_with, name)
+    what = "a task that raises an exception whose pickle loads as SystemExit"
+    _exits(check, what, unusual_tasks.exception_that_loads_as, "SystemExit")
     return "task_error each time"
+
+
+def _exits(check: CaseContext, what: str, function: Any, name: str) -> None:
+    """Run ``function`` with the argument ``name``, and require a ``task_error`` without an
+    exception that would end or cancel the caller's program. ``what`` describes the task."""
+    event = failed(check, what, function, {"name": name})
+    exception = loadable(check, what, event)
+    if exception is not None and not isinstance(exception, Exception):
+        check.fail(
+            f"{what}: exception_pickle holds a {type(exception).__name__}, which ends or"
+            " cancels the caller's program when Wove raises it"
+        )
 
 
 @errors.must(
     "09",
     f"{sources.CONTRACT}; {sources.STDIO}",
-    scenario="an async task that raises asyncio.CancelledError, without a cancel_task",
+    scenario="without a cancel_task: tasks that raise asyncio.CancelledError, sync and async, an"
+    " async task that cancels itself, and a result whose pickling raises it",
     expected="a task_error, or task_cancelled, which Wove's own runtime sends; the service keeps"
     " serving",
 )
 def cancelled_error(check: CaseContext) -> str:
     """A task that raises CancelledError without a cancel_task gets a terminal frame too
     (CancelledError is not a subclass of Exception)."""
-    what = "a task that raises CancelledError without a cancel_task"
-    event = check.terminal(commands.run_frame(tasks.cancel_itself), what)
-    if event.get("type") == "task_result":
-        check.fail(f"{what} was answered with 'task_result'")
-    check.still_serves(what)
+    pickling = unusual_tasks.result_whose_pickling_raises
+    for what, function, args in (
+        ("an async task that raises CancelledError", tasks.cancel_itself, None),
+        ("a sync task that raises CancelledError", unusual_tasks.fail_cancelled, None),
+        ("an async task that cancels itself", unusual_tasks.cancel_own_task, None),
+        ("a result whose pickling raises CancelledError", pickling, {"name": "CancelledError"}),
+    ):
+        event = check.terminal(commands.run_frame(function, args), f"{what}, without a cancel_task")
+        if event.get("type") == "task_result":
+            check.fail(f"{what}, without a cancel_task, was answered with 'task_result'")
+        check.value(tasks.echo_async, {"value": 1})
+        check.still_serves(what)
     return str(event.get("type"))
 
 
@@ -150,34 +181,40 @@ def broken_pickles(check: CaseContext) -> str:
 @errors.must(
     "12",
     sources.CONTRACT,
-    scenario="a callable_pickle that calls sys.exit(3) when it is loaded",
-    expected="a task_error or a 4xx status; the service keeps serving",
+    scenario="a callable_pickle and an args_pickle that call sys.exit(3) when they are loaded",
+    expected="a task_error or a 4xx status each; the service keeps serving",
 )
 def exit_on_load(check: CaseContext) -> str:
     """A pickle that raises SystemExit when it is loaded ends only its own run."""
-    what = "a pickle that calls sys.exit() when loaded"
     payload = tasks.pickled(tasks.OnLoad("__import__('sys').exit(3)"))
-    answer = check.ask(what, commands.encode(commands.run_frame(payload)))
-    if not 400 <= answer.status < 500:
-        event = check.terminal_in(answer, what)
-        if event.get("type") != "task_error":
-            check.fail(f"{what} was answered with {event.get('type')!r}", expected="task_error")
-    check.still_serves(what)
+    for what, frame in (
+        ("a pickle that calls sys.exit() when loaded", commands.run_frame(payload)),
+        (
+            "an args_pickle that calls sys.exit() when loaded",
+            commands.run_frame(tasks.nothing, payload),
+        ),
+    ):
+        answer = check.ask(what, commands.encode(frame))
+        if not 400 <= answer.status < 500:
+            event = check.terminal_in(answer, what)
+            if event.get("type") != "task_error":
+                check.fail(f"{what} was answered with {event.get('type')!r}", expected="task_error")
+        check.still_serves(what)
     return f"HTTP {answer.status}"
 
 
 @errors.must(
     "14",
     f"{sources.CONTRACT}; {sources.EXECUTOR}: sent as an exception, it ends the caller's program",
-    scenario="async tasks that raise SystemExit and KeyboardInterrupt, and an async task after"
-    " each",
-    expected="a task_error each; the next async task runs",
+    scenario=f"async tasks that raise {', '.join(EXITS)}, and an async task after each",
+    expected="a task_error each, without such an exception in exception_pickle; the next async task"
+    " runs",
 )
 def async_system_exit(check: CaseContext) -> str:
     """A coroutine that calls sys.exit() ends only its own run, not the event loop of other runs."""
-    for name in ("SystemExit", "KeyboardInterrupt"):
+    for name in EXITS:
         what = f"an async task that raises {name}"
-        failed(check, what, tasks.fail_with_async, {"name": name})
+        _exits(check, what, tasks.fail_with_async, name)
         frame = commands.run_frame(tasks.echo_async, {"value": name})
         event = check.terminal(frame, f"an async task after {what}")
         if answers.result_of(event) != name:
@@ -188,10 +225,16 @@ def async_system_exit(check: CaseContext) -> str:
 @errors.must(
     "15",
     sources.CONTRACT,
-    scenario="a task that raises an exception whose __str__ raises",
+    scenario="tasks, sync and async, that raise exceptions whose __str__ raises, whose __str__"
+    " returns None, and whose __repr__ raises",
     expected=OUTCOME,
 )
 def exception_without_text(check: CaseContext) -> str:
     """An exception whose __str__ raises is answered like any other."""
-    what = "an exception whose __str__ raises"
-    return answers.error_text(failed(check, what, tasks.fail_without_text))
+    for what, function in (
+        ("an exception whose __str__ raises", tasks.fail_without_text),
+        ("an exception whose __str__ returns None", unusual_tasks.fail_with_text_that_is_none),
+        ("an exception whose __repr__ raises", unusual_tasks.fail_without_repr),
+    ):
+        found = failed_each_way(check, what, function)
+    return answers.error_text(found[0][1])

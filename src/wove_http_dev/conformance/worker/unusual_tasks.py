@@ -1,0 +1,209 @@
+"""Task functions that fail, return or load in unusual ways. Like those of ``tasks``, they are
+pickled by value, import only the standard library, and harm nothing for longer than they run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+async def call_async(function: Any, arguments: Any) -> Any:
+    """Call ``function`` with the keyword arguments ``arguments`` from a coroutine, and return what
+    it returns."""
+    return function(**arguments)
+
+
+# Tasks that raise unusual exceptions
+
+
+def fail_cancelled() -> None:
+    """Raise CancelledError, from a plain function."""
+    import asyncio
+
+    raise asyncio.CancelledError("conformance: raised without a cancel_task")
+
+
+async def cancel_own_task() -> None:
+    """Cancel the asyncio task that runs this coroutine, and wait for the effect."""
+    import asyncio
+
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    await asyncio.sleep(60)
+
+
+def fail_with_text_that_exits() -> None:
+    """Raise an exception whose ``__str__`` raises SystemExit."""
+
+    class Exits(Exception):
+        def __str__(self) -> str:
+            raise SystemExit(3)
+
+    raise Exits
+
+
+def fail_with_text_that_is_none() -> None:
+    """Raise an exception whose ``__str__`` and ``__repr__`` return no text."""
+
+    class Silent(Exception):
+        def __str__(self) -> Any:
+            return None
+
+        def __repr__(self) -> Any:
+            return None
+
+    raise Silent
+
+
+def fail_without_repr() -> None:
+    """Raise an exception whose ``__repr__`` raises."""
+
+    class Shapeless(Exception):
+        def __repr__(self) -> str:
+            raise RuntimeError("conformance: no repr")
+
+    raise Shapeless("conformance: raised on purpose")
+
+
+def fail_without_arguments() -> None:
+    """Raise an exception that has no arguments, and so an empty message."""
+    raise ValueError
+
+
+def fail_with_objects() -> None:
+    """Raise an exception whose arguments are bytes, a set and an object, and no text."""
+    raise ValueError(b"\xff", {1}, object())
+
+
+def fail_false() -> None:
+    """Raise an exception whose truth value is false."""
+
+    class Empty(Exception):
+        def __len__(self) -> int:
+            return 0
+
+    raise Empty("conformance: raised on purpose")
+
+
+def fail_incomparable() -> None:
+    """Raise an exception that can be neither compared nor hashed."""
+
+    class Incomparable(Exception):
+        __hash__ = None  # type: ignore[assignment]
+
+        def __eq__(self, other: object) -> bool:
+            raise RuntimeError("conformance: not to be compared")
+
+    raise Incomparable("conformance: raised on purpose")
+
+
+def fail_in_a_circle() -> None:
+    """Raise an exception that is its own cause."""
+    first, second = ValueError("conformance: raised on purpose"), KeyError("conformance: before")
+    first.__cause__, second.__cause__ = second, first
+    raise first
+
+
+def fail_deeply() -> None:
+    """Call itself until Python raises RecursionError."""
+
+    def deeper() -> None:
+        deeper()
+
+    deeper()
+
+
+def fail_in_surrogates() -> None:
+    """Raise an exception whose message UTF-8 cannot write: it has a lone surrogate, as file names
+    that are not UTF-8 have."""
+    raise ValueError("conformance: no such file: \udcff.txt")
+
+
+def fail_at_length(size: int) -> None:
+    """Raise an exception whose message has ``size`` characters."""
+    raise ValueError("conformance: " + "x" * size)
+
+
+def exception_that_loads_as(name: str) -> None:
+    """Raise an ordinary exception whose pickle loads as the built-in exception ``name``."""
+    import builtins
+
+    class Disguised(Exception):
+        def __reduce__(self) -> Any:
+            return getattr(builtins, name), ("conformance: loaded on purpose",)
+
+    raise Disguised("conformance: raised on purpose")
+
+
+def exception_that_exits_on_load() -> None:
+    """Raise an exception that can be pickled, but whose pickle calls ``sys.exit`` when it is
+    loaded."""
+    import sys
+
+    class Exits(Exception):
+        def __reduce__(self) -> Any:
+            return sys.exit, (3,)
+
+    raise Exits("conformance: this error does not load")
+
+
+def exception_whose_pickling_raises(name: str) -> None:
+    """Raise an exception whose pickling raises the built-in exception ``name``."""
+    import builtins
+
+    class Refuses(Exception):
+        def __reduce__(self) -> Any:
+            raise getattr(builtins, name)("conformance: not this one")
+
+    raise Refuses("conformance: this error holds a lock")
+
+
+# Tasks that return unusual values
+
+
+def result_whose_pickling_raises(name: str) -> Any:
+    """Return an object whose pickling raises the built-in exception ``name``, or asyncio's
+    CancelledError."""
+    import asyncio
+    import builtins
+
+    class Refuses:
+        def __reduce__(self) -> Any:
+            raise getattr(builtins, name, asyncio.CancelledError)("conformance: not this one")
+
+    return Refuses()
+
+
+def deep_result() -> Any:
+    """Return a list that is nested too deeply to be pickled."""
+    value: Any = []
+    for _ in range(100_000):
+        value = [value]
+    return value
+
+
+def generator() -> Any:
+    """Return a generator, which cannot be pickled."""
+    return (number for number in range(3))
+
+
+def async_generator() -> Any:
+    """Return an asynchronous generator, which cannot be pickled."""
+
+    async def numbers() -> Any:
+        yield 1
+
+    return numbers()
+
+
+def prickly_result() -> Any:
+    """Return an object that can be pickled, and that raises if it is compared, shown, hashed or
+    asked for its truth value or length, as arrays and data frames partly do."""
+
+    def refuse(*_: object) -> Any:
+        raise RuntimeError("conformance: a result is only to be pickled")
+
+    names = ("__eq__", "__ne__", "__lt__", "__bool__", "__len__", "__repr__", "__str__", "__iter__")
+    more = ("__hash__", "__format__", "__contains__", "__getitem__")
+    made = type("Prickly", (), dict.fromkeys((*names, *more), refuse))
+    return made()
