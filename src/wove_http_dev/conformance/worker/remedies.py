@@ -271,8 +271,8 @@ REMEDIES = (
     (
         "errors.18",
         Remedy(
-            "Write JSON in ASCII, as json.dumps() does: UTF-8 cannot write a lone surrogate. "
-            "Catch BaseException around str(), and do not limit the length.",
+            "Write the JSON of an answer in ASCII, as json.dumps() does, because UTF-8 cannot "
+            "write a lone surrogate, and make texts with traceback.TracebackException.",
             f"{_FASTAPI}: wove_tasks()",
         ),
     ),
