@@ -182,7 +182,7 @@ REMEDIES = (
         ),
     ),
     (
-        "frames.09 frames.10 frames.11 frames.13 frames.14",
+        "frames.09 frames.10 frames.11 frames.13 frames.14 frames.22 frames.23 frames.24",
         Remedy(
             "Read the body as a JSON object and check type, run_id and payloads before "
             "anything is run, and answer 400 with what is wrong.",

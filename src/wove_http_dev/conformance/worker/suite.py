@@ -30,6 +30,7 @@ from wove_http_dev.conformance.worker.cases.frames import (
     every_answer,
     frames,
     ids,
+    odd_frames,
 )
 from wove_http_dev.conformance.worker.cases.limits import (
     leaks,
@@ -53,6 +54,7 @@ _ORDER: tuple[tuple[Family, ModuleType], ...] = (
     (frames, event_frames),
     (frames, ids),
     (frames, bad_frames),
+    (frames, odd_frames),
     (run, values),
     (errors, error_frames),
     (errors, survives_bad_tasks),

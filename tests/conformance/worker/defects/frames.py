@@ -8,6 +8,7 @@ import inspect
 import io
 import json
 import pickle
+import re
 import threading
 import unicodedata
 from typing import Any
@@ -388,3 +389,131 @@ class JoinsByKey(PlainWorker):
         finally:
             self.running.pop(key, threading.Event()).set()
         return events
+
+
+@flagged_by("frames.11", "a run_task with a number as args_pickle was not rejected")
+class TakesArgumentsOfAnyType(PlainWorker):
+    def decode(self, body: bytes) -> Frame:
+        frame = json.loads(body)
+        if isinstance(frame, dict) and not isinstance(frame.get("args_pickle", ""), str):
+            frame["args_pickle"] = base64.b64encode(pickle.dumps({})).decode()
+        return super().decode(json.dumps(frame).encode())
+
+
+class ReadsTypes(PlainWorker):
+    """A base class for workers that read the type of a frame in their own way."""
+
+    def kind(self, kind: Any) -> Any:
+        return kind
+
+    def decode(self, body: bytes) -> Frame:
+        frame = json.loads(body)
+        if isinstance(frame, dict) and "type" in frame:
+            frame["type"] = self.kind(frame["type"])
+        return super().decode(json.dumps(frame).encode())
+
+
+@flagged_by("frames.13", "a frame of unknown type 'RUN_TASK' was not rejected")
+class IgnoresCaseOfTypes(ReadsTypes):
+    def kind(self, kind: Any) -> Any:
+        return kind.lower() if isinstance(kind, str) else kind
+
+
+@flagged_by("frames.13", r"a frame of unknown type \['run_task'\]: the connection was closed")
+class LooksTypesUp(ReadsTypes):
+    def kind(self, kind: Any) -> Any:
+        try:
+            return {"run": "run_task"}.get(kind, kind)
+        except TypeError as exc:
+            raise RuntimeError from exc
+
+
+@flagged_by("frames.13", "the task in a frame of unknown type 'run_everything' ran, though the fr")
+class RunsAndRejects(PlainWorker):
+    def decode(self, body: bytes) -> Frame:
+        frame = json.loads(body)
+        if isinstance(frame, dict) and frame.get("type") == "run_everything":
+            self.run(super().decode(json.dumps({**frame, "type": "run_task"}).encode()))
+        return super().decode(body)
+
+
+@flagged_by("frames.14", "a list as run_id: HTTP 500")
+class ListsAre500(PlainWorker):
+    listed = False
+
+    def decode(self, body: bytes) -> Frame:
+        self.listed = b'"run_id":["x"]' in body
+        return super().decode(body)
+
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        super().write(handler, 500 if status == 400 and self.listed else status, document)
+
+
+@flagged_by("frames.22", "a cancel_task without run_id ended a run that it does not name")
+class CancelsAllOfNothing(PlainWorker):
+    def decode(self, body: bytes) -> Frame:
+        frame = json.loads(body)
+        if (
+            isinstance(frame, dict)
+            and frame.get("type") == "cancel_task"
+            and not frame.get("run_id")
+        ):
+            for run in list(self.runs.values()):
+                self.stop(run)
+        return super().decode(body)
+
+
+@flagged_by("frames.22", "a run_task with a list as run_id: the connection was closed without an")
+class DiesOfUnhashableIds(PlainWorker):
+    def decode(self, body: bytes) -> Frame:
+        frame = json.loads(body)
+        try:
+            hash(frame["run_id"]) if frame["type"] == "run_task" else None
+        except TypeError as exc:
+            raise RuntimeError from exc
+        return super().decode(body)
+
+
+@flagged_by("frames.22", "a cancel_task with a list as delivery_cancel_mode: the connection was cl")
+class LooksModesUp(PlainWorker):
+    def cancel(self, frame: Frame) -> list[Event]:
+        if frame["delivery_cancel_mode"] in {"best_effort", "require_ack", 5}:
+            return super().cancel(frame)
+        return []
+
+
+@flagged_by("frames.23", "JSON with escapes in the type was answered with HTTP 400")
+class SearchesForTheType(PlainWorker):
+    def decode(self, body: bytes) -> Frame:
+        if not re.search(rb'"type": ?"(run|cancel)_task"', body):
+            raise ValueError("no type")
+        return super().decode(body)
+
+
+@flagged_by("frames.23", "JSON with white space was answered with HTTP 400")
+class LooksForABrace(PlainWorker):
+    def decode(self, body: bytes) -> Frame:
+        if not body.startswith(b"{"):
+            raise ValueError("not an object")
+        return super().decode(body)
+
+
+@flagged_by("frames.24", "JSON with a byte order mark: the connection was closed without an answer")
+class DiesOfMarks(PlainWorker):
+    def decode(self, body: bytes) -> Frame:
+        try:
+            body.decode("ascii")
+        except UnicodeDecodeError as exc:
+            raise RuntimeError from exc
+        return super().decode(body)
+
+
+@flagged_by("frames.24", "a cancel_task nested .* levels deep: the connection was closed without")
+class DiesOfDeepCancels(PlainWorker):
+    def decode(self, body: bytes) -> Frame:
+        try:
+            return super().decode(body)
+        except RecursionError as exc:
+            if b"cancel_task" in body:
+                raise RuntimeError from exc
+            raise

@@ -90,8 +90,8 @@ def not_an_object(check: CaseContext) -> BadFrames:
 @frames.must(
     "11",
     f"{sources.HTTP}, 15.5.1; {sources.EVENTS}",
-    scenario="run_task frames without type, run_id or callable_pickle, or with a number as"
-    " callable_pickle",
+    scenario="run_task frames without type, run_id or callable_pickle, or with a number, a list, an"
+    " object or true as callable_pickle or args_pickle",
     expected="an error status, or a task_error for the run_id; the service keeps serving",
 )
 @rejects(then="run_task frames that lack a field")
@@ -101,8 +101,12 @@ def missing_fields(check: CaseContext) -> BadFrames:
         frame = commands.run_frame(tasks.nothing)
         del frame[name]
         yield f"a run_task without {name}", frame
-    frame = commands.run_frame(tasks.nothing)
-    yield "a run_task with a number as callable_pickle", {**frame, "callable_pickle": 5}
+    values: dict[str, Any] = {"a number": 5, "a list": ["x"], "an object": {"x": 1}, "true": True}
+    for name in ("callable_pickle", "args_pickle"):
+        for what, value in values.items():
+            frame = {**commands.run_frame(tasks.nothing), name: value}
+            yield f"a run_task with {what} as {name}", frame
+    yield "a run_task with null as callable_pickle", {**frame, "callable_pickle": None}
 
 
 @frames.must(
@@ -123,33 +127,47 @@ def bad_base64(check: CaseContext) -> BadFrames:
 @frames.must(
     "13",
     f"{sources.CONTRACT} (unsupported commands are not dropped silently)",
-    scenario="frames of type 'run_everything', '' and null",
-    expected=REJECTION,
+    scenario="frames of types that are no command: 'run_everything', '', null, 'RUN_TASK', "
+    "'run_task ', 'task_result', 'cancel', 0, true, a list, an object",
+    expected=f"{REJECTION}; their tasks do not run",
 )
-@rejects(then="frames of unknown types")
-def unknown_command(check: CaseContext) -> BadFrames:
+def unknown_command(check: CaseContext) -> str:
     """A frame of an unknown type is rejected, not dropped silently and not run."""
-    for kind in ("run_everything", "", None):
-        frame = {**commands.run_frame(tasks.nothing), "type": kind}
-        yield f"a frame of unknown type {kind!r}", frame
+    callback = check.callback_if_possible()
+    function, args = (tasks.report_back, callback.address) if callback else (tasks.nothing, None)
+    kinds: tuple[Any, ...] = ("run_everything", "", None, "RUN_TASK", "run_task ", "task_result")
+    for kind in (*kinds, "cancel", 0, True, ["run_task"], {"run_task": 1}):
+        what = f"a frame of unknown type {kind!r}"
+        seen = rejected(check, what, {**commands.run_frame(function, args), "type": kind})
+        if callback is not None and callback.count:
+            check.fail(f"the task in {what} ran, though the frame was rejected ({seen})")
+    check.still_serves("frames of unknown types")
+    if callback is not None and callback.count:
+        check.fail("a task in a frame of unknown type ran, though the frame was rejected")
+    return seen
 
 
 @frames.should(
     "14",
     f"{sources.HTTP}, 15.5.1",
-    scenario="malformed JSON, a frame without run_id, an unknown command",
+    scenario="malformed JSON, a frame without run_id, an unknown command, fields of wrong types",
     expected="a 4xx status: the mistake is the client's",
 )
 def rejection_status(check: CaseContext) -> str:
     """A bad frame is answered with a 4xx status, because the mistake is the client's."""
-    nameless = commands.run_frame(tasks.nothing)
-    del nameless["run_id"]
-    unknown = {**commands.run_frame(tasks.nothing), "type": "run_everything"}
+    whole, cancel = commands.run_frame(tasks.nothing), commands.cancel_frame("x")
+    nameless = {name: value for name, value in whole.items() if name != "run_id"}
+    unknown = {**whole, "type": "run_everything"}
     wrong = []
     for what, body in (
         ("malformed JSON", b'{"type": "run_task"'),
         ("a run_task without run_id", commands.encode(nameless)),
         ("an unknown command", commands.encode(unknown)),
+        ("a body that is not UTF-8", b'{"type": "run_task", "run_id": "\xff"}'),
+        ("a list as type", commands.encode({**unknown, "type": ["run_task"]})),
+        ("a list as run_id", commands.encode({**nameless, "run_id": ["x"]})),
+        ("a number as callable_pickle", commands.encode({**whole, "callable_pickle": 5})),
+        ("a cancel_task with a list as run_id", commands.encode({**cancel, "run_id": ["x"]})),
     ):
         answer = check.ask(what, body)
         if answer.status >= 500:
