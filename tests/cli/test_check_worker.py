@@ -107,6 +107,7 @@ def test_a_dead_service_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
         (("https://localhost/x", "--ca-file", __file__), "holds no certificate"),
         (("http://localhost/x", "--known-failing", "/no/such/file"), "No such file"),
         (("http://localhost/x", "--json", "/no/such/directory/report"), "no such directory"),
+        (("http://localhost/x", "--known-flaky", "/no/such/file"), "No such file"),
         (("http://localhost/x", "--cmd", ""), "--cmd is empty"),
         (("http://localhost/x", "--cmd", "'"), "No closing quotation"),
         (("http://localhost:1/x", "--cmd", "/no/such/command"), "cannot run"),
@@ -117,6 +118,14 @@ def test_a_usage_error_is_one_line(
 ) -> None:
     """A wrong argument is a usage error: one line, and exit status 2."""
     assert says in usage(capsys, *words)
+
+
+@pytest.mark.parametrize("jobs", ["0", "17", "-1", "many"])
+def test_a_wrong_number_of_jobs(jobs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The error for a wrong number of jobs says which ones are right."""
+    with pytest.raises(SystemExit):
+        main(["check", "worker", "http://localhost/x", "--jobs", jobs])
+    assert f"--jobs: {jobs!r} is not a number from 1 to 16" in capsys.readouterr().err
 
 
 def test_secret_in_a_file(healthy: PlainWorker, tmp_path: Path) -> None:
@@ -180,11 +189,11 @@ def test_a_prerequisite_that_passes_is_not_reported(tmp_path: Path, healthy: Pla
 # Known failures
 
 
-def known(tmp_path: Path, text: str) -> tuple[str, str]:
+def known(tmp_path: Path, text: str, flag: str = "--known-failing") -> tuple[str, str]:
     """Write a list of known failures that holds ``text``, and return the option for it."""
     path = tmp_path / "known"
     path.write_text(text)
-    return "--known-failing", str(path)
+    return flag, str(path)
 
 
 def test_a_known_failure_does_not_count(tmp_path: Path) -> None:
@@ -201,6 +210,24 @@ def test_an_unexpected_pass_counts(
     """A listed case that passes fails the check, because the list is out of date."""
     assert run(healthy, "--run", "run.06", *known(tmp_path, "unicode")) == 1
     assert "KNOWN TO FAIL, BUT PASSED" in capsys.readouterr().out
+
+
+def test_a_flaky_case_may_fail(tmp_path: Path) -> None:
+    """A case on the list of flaky ones that fails does not fail the check."""
+    with StripsText() as worker:
+        words = known(tmp_path, "run.06", "--known-flaky")
+        assert run(worker, "--run", "run.06", *words) == 0
+
+
+def test_a_flaky_case_may_pass(tmp_path: Path, healthy: PlainWorker) -> None:
+    """A case on the list of flaky ones that passes does not fail the check."""
+    assert run(healthy, "--run", "run.06", *known(tmp_path, "run.06", "--known-flaky")) == 0
+
+
+def test_a_case_on_both_lists_is_flaky(tmp_path: Path, healthy: PlainWorker) -> None:
+    """A case on both lists may pass."""
+    words = known(tmp_path, "run.06"), ("--known-flaky", str(tmp_path / "known"))
+    assert run(healthy, "--run", "run.06", *words[0], *words[1]) == 0
 
 
 def test_a_known_failure_that_matches_no_case_is_a_usage_error(

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from wove_http_dev.conformance.executor.suite import EXECUTOR_CASES
-from wove_http_dev.conformance.known_failures import parse_list, read_known_failing, shipped_list
+from wove_http_dev.conformance.known_failures import (
+    parse_list,
+    read_known_failing,
+    read_known_flaky,
+    shipped_list,
+)
 from wove_http_dev.conformance.worker.suite import WORKER_CASES
 from wove_http_dev.errors import UsageError
 
@@ -43,6 +48,20 @@ def test_a_file_for_a_worker_takes_conditions(tmp_path: Path) -> None:
     path = tmp_path / "known"
     path.write_text('run.01 ; python_version < "3.0"\nrun.02 ; python_version >= "3.0"\n')
     assert read_known_failing(str(path), WORKER_CASES) == ["run.02"]
+
+
+def test_a_bad_file_of_flaky_cases_names_its_option(tmp_path: Path) -> None:
+    """The error for a file of cases that fail sometimes names the option that gave it."""
+    with pytest.raises(UsageError, match=r"^--known-flaky .*no-such-file: No such file"):
+        read_known_flaky(str(tmp_path / "no-such-file"), WORKER_CASES)
+
+
+def test_a_bad_line_of_flaky_cases_names_its_option(tmp_path: Path) -> None:
+    """The error for a line in a file of cases that fail sometimes names the option."""
+    path = tmp_path / "flaky"
+    path.write_text("run.99\n")
+    with pytest.raises(UsageError, match=r"^--known-flaky .*flaky: 'run.99' matches no case"):
+        read_known_flaky(str(path), WORKER_CASES)
 
 
 def test_no_file_is_an_empty_list() -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -158,18 +162,12 @@ def test_a_case_that_failed_otherwise_is_not_late(error: Exception) -> None:
 def after_death(clock: Clock, restarted: str | None) -> list[Result]:
     """Run two cases; the first one fails and ends the service, which ``restarted`` is about."""
     first, second = cases(clock, 1, 1.0, pass_=False), cases(clock, 2, 1.0, pass_=True)[1:]
-
-    @contextmanager
-    def context() -> Iterator[None]:
-        yield
-
-    output = iter(["before the case", "its last words", "after"])
     checking = Checking(
-        context,
+        recording,
         budget=30.0,
         alive=lambda: False,
         restart=lambda: restarted,
-        printed=lambda: next(output),
+        printed=lambda: lambda: "its last words",
     )
     return checking.run([*first, *second], [])
 
@@ -191,8 +189,304 @@ def test_without_a_restart_the_rest_is_not_run(clock: Clock) -> None:
 
 
 def test_a_failed_case_has_what_the_service_printed(clock: Clock) -> None:
-    """A failed case has what was printed while it ran, and nothing else."""
+    """A failed case has what was printed while it ran, and one that passed has nothing."""
     assert [result.printed for result in after_death(clock, None)] == ["its last words", ""]
+
+
+class Service:
+    """A service that can end, and be started again, and the cases that use it.
+
+    Each of ``bodies`` gets this object; its name is the name of the case.
+    """
+
+    def __init__(self, *bodies: Callable[[Service], object], alone: Sequence[str] = ()) -> None:
+        self.up = True
+        self.restarts = 0
+        self.reports: list[str] = []
+        self.runs: Counter[str] = Counter()
+        self.together = threading.Barrier(2)
+        family = Family("made-up")
+        for number, body in enumerate(bodies):
+            name = body.__name__
+            family.must(
+                *(f"{number:02}", "a test"),
+                scenario="nothing",
+                expected="a pass",
+                name=name,
+                alone=name in alone,
+            )(self._counting(body))
+        self.cases = family.cases
+
+    def _counting(self, body: Callable[[Service], object]) -> Callable[[object], str]:
+        def counted(check: object) -> str:
+            """It does something."""
+            self.runs[body.__name__] += 1
+            return str(body(self) or "")
+
+        return counted
+
+    def first_time(self, name: str) -> bool:
+        """Whether the case runs for the first time."""
+        return self.runs[name] == 1
+
+    def meet(self) -> None:
+        """Wait until another case of the same round waits as well."""
+        self.together.wait(60)
+
+    def restart(self) -> None:
+        """Start it again."""
+        self.up, self.restarts = True, self.restarts + 1
+
+    def check(self, jobs: int = 2, restart: str | None = None, **more: Any) -> list[Result]:
+        """Return the results of all cases; ``restart`` says why it cannot be started again."""
+        checking = Checking(
+            recording,
+            budget=60.0,
+            jobs=jobs,
+            alive=lambda: self.up,
+            restart=self.restart if restart is None else lambda: restart,
+            observer=lambda result: self.reports.append(result.case.name),
+            **more,
+        )
+        return checking.run(self.cases, [])
+
+
+def meets(service: Service) -> None:
+    """Pass, if another case runs at the same time."""
+    if service.first_time("meets"):
+        service.meet()
+
+
+def meets_too(service: Service) -> None:
+    """Pass, if another case runs at the same time."""
+    service.meet()
+
+
+def test_cases_run_at_the_same_time() -> None:
+    """With two jobs two cases run at the same time."""
+    assert statuses(Service(meets, meets_too).check()) == ["passed", "passed"]
+
+
+def statuses(results: Sequence[Result]) -> list[str]:
+    """The status of each of ``results``."""
+    return [result.status for result in results]
+
+
+def mixed_up(service: Service) -> None:
+    """Fail while another case runs, otherwise pass."""
+    if service.first_time("mixed_up"):
+        service.meet()
+        raise CaseFailed("the wrong run")
+
+
+def test_what_fails_only_beside_others_is_a_failure() -> None:
+    """A case that fails beside another one, and passes alone, has failed, and says so."""
+    result = Service(mixed_up, meets).check()[0]
+    assert (result.status, result.actual) == (
+        "failed",
+        "failed while 1 other case ran (made-up.01), passed alone: the wrong run",
+    )
+
+
+def late(service: Service) -> None:
+    """Fail on a time limit at the first time."""
+    if service.first_time("late"):
+        service.meet()
+        raise CaseFailed("no answer within 1 s", late=True)
+
+
+def test_what_was_late_beside_others_may_pass_alone() -> None:
+    """The second run of a case that failed on a time limit counts, and the result says that there
+    were two."""
+    result = Service(late, meets).check()[0]
+    assert (result.status, result.again) == (
+        "passed",
+        "it passed alone; at first while 1 other case ran (made-up.01): no answer within 1 s",
+    )
+
+
+def late_alone(service: Service) -> None:
+    """Fail on a time limit at the first time, without another case."""
+    if service.first_time("late_alone"):
+        raise CaseFailed("no answer within 1 s", late=True)
+
+
+def test_what_was_late_alone_is_run_again_too() -> None:
+    """The machine may have been busy with something else than this check."""
+    result = Service(late_alone).check(jobs=1)[0]
+    assert (result.status, result.again) == (
+        "passed",
+        "it passed alone; at first: no answer within 1 s",
+    )
+
+
+def always_late(service: Service) -> None:
+    """Fail on a time limit each time."""
+    raise CaseFailed("no answer within 1 s", late=True)
+
+
+def test_what_is_late_twice_has_failed() -> None:
+    """A case that fails on a time limit alone as well has failed."""
+    result = Service(always_late).check()[0]
+    assert (result.status, result.again) == (
+        "failed",
+        "it failed alone as well; at first: no answer within 1 s",
+    )
+
+
+def test_nothing_is_run_again_if_not_wanted() -> None:
+    """Without second runs the first result counts."""
+    service = Service(late_alone)
+    assert statuses(service.check(again=False)) == ["failed"]
+
+
+def test_nothing_is_run_again_once_the_time_is_used_up() -> None:
+    """A service that hangs is given up: what could not be run again says so."""
+    (result,) = Service(always_late).check(losses=0.0)
+    assert (result.status, result.again.partition(";")[0]) == (
+        "failed",
+        "it was not run again alone: the 0 s for cases that do not pass were used up before this"
+        " case",
+    )
+
+
+def wrong(service: Service) -> None:
+    """Fail each time."""
+    if service.first_time("wrong"):
+        service.meet()
+    raise CaseFailed(f"wrong, time {service.runs['wrong']}")
+
+
+def test_the_result_alone_is_shown_of_what_fails_always() -> None:
+    """Of a case that fails beside others and alone the second result is shown."""
+    results = Service(wrong, meets).check()
+    assert results[0].actual == "wrong, time 2"
+
+
+def lonely(service: Service) -> None:
+    """Fail if another case has not ended."""
+    if "meets" not in service.reports or "meets_too" not in service.reports:
+        raise CaseFailed("another case had not ended")
+
+
+def test_a_case_that_must_be_alone_runs_after_the_others() -> None:
+    """A case with ``alone`` runs when those that run together have ended."""
+    service = Service(lonely, meets, meets_too, alone=["lonely"])
+    assert statuses(service.check(jobs=3)) == ["passed"] * 3
+
+
+def test_results_are_in_the_order_of_the_cases() -> None:
+    """Results are returned in the order of the suite, whichever case ended first."""
+    results = Service(lonely, meets, meets_too, alone=["lonely"]).check()
+    assert [result.case.name for result in results] == ["lonely", "meets", "meets_too"]
+
+
+def needs_another(service: Service) -> None:
+    """Be skipped at the first time, although what it needs passes."""
+    if service.first_time("needs_another"):
+        service.meet()
+        raise NotApplicable("it never began", needs=["made-up.01"])
+
+
+def test_what_was_skipped_beside_others_is_run_again() -> None:
+    """A case that could not be run beside others, although what it needs passed, is run alone."""
+    assert statuses(Service(needs_another, meets).check()) == ["passed", "passed"]
+
+
+def kills(service: Service) -> None:
+    """End the service."""
+    if service.first_time("kills"):
+        service.meet()
+    service.up = False
+    raise CaseFailed("no answer")
+
+
+def disturbed(service: Service) -> None:
+    """Fail if the service ends meanwhile."""
+    if service.first_time("disturbed"):
+        service.meet()
+        while service.up:
+            time.sleep(0.001)
+    if not service.up:
+        raise CaseFailed("reset")
+
+
+def afterwards(service: Service) -> None:
+    """Fail if the service does not run."""
+    if not service.up:
+        raise CaseFailed("refused")
+
+
+def test_the_case_that_ends_the_service_is_found() -> None:
+    """Of the cases that ran when the service ended the one is named that ends it alone as well."""
+    results = Service(disturbed, kills, afterwards).check()
+    assert statuses(results) == ["passed", "failed", "passed"]
+
+
+def test_what_ended_the_service_says_so() -> None:
+    """The failure of the case that ended the service says that it was started again."""
+    results = Service(disturbed, kills).check()
+    then = "no answer; afterwards the service did not answer any more, and was started again"
+    assert results[1].actual == then
+
+
+def kills_beside_others(service: Service) -> None:
+    """End the service, but only while another case runs."""
+    if service.first_time("kills_beside_others"):
+        service.meet()
+        service.up = False
+        raise CaseFailed("no answer")
+
+
+def test_a_service_that_ends_only_under_load_has_failed() -> None:
+    """If no case ends the service alone, the failure says beside which ones it ended."""
+    result = Service(kills_beside_others, meets).check()[0]
+    assert result.actual == (
+        "failed while 1 other case ran (made-up.01), after which the service did not answer any"
+        " more, passed alone: no answer"
+    )
+
+
+def test_without_a_restart_those_that_ran_have_failed() -> None:
+    """If the service cannot be started again, the failed cases name the ones beside them."""
+    result = Service(disturbed, kills, afterwards).check(restart="")[1]
+    assert result.actual == (
+        "no answer; afterwards the service did not answer any more, while 1 other case ran"
+        " (made-up.00)"
+    )
+
+
+def test_without_a_restart_no_further_case_is_run() -> None:
+    """If the service cannot be started again, the reason names the cases that ran."""
+    result = Service(disturbed, kills, afterwards).check(restart="the port is taken")[2]
+    assert re.fullmatch(
+        r"the service does not answer any more since these ran: made-up\.0[01], made-up\.0[01]:"
+        r" the port is taken",
+        result.actual,
+    )
+
+
+def busy(service: Service) -> None:
+    """Fail while the service is too busy to answer the checker."""
+    if service.first_time("busy"):
+        service.meet()
+        service.up = False
+        threading.Timer(0.05, service.restart).start()
+        raise CaseFailed("wrong")
+
+
+def test_a_service_that_is_only_busy_is_not_started_again() -> None:
+    """A service that does not answer beside the other cases, but when they have ended, lives."""
+    service = Service(busy, meets)
+
+    def waiting() -> bool:
+        up = service.up
+        while not service.up:
+            time.sleep(0.001)
+        return up
+
+    checking = Checking(recording, budget=60.0, jobs=2, alive=waiting, restart=lambda: "never")
+    assert statuses(checking.run(service.cases, [])) == ["failed", "passed"]
 
 
 def dependent_and_failing(number_of_the_failing: str) -> list[Case]:

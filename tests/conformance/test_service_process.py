@@ -96,13 +96,15 @@ def tell(port: int, word: str, end: str = "\n") -> bytes:
 
 
 def test_what_the_command_printed_since() -> None:
-    """Each call returns what was printed since the one before, not what was read already."""
+    """Each recorder gives what was printed since it was made, also if another one was made
+    meanwhile."""
     port = references.free_port()
     with server(port) as command:
+        both = command.recorder()
         tell(port, "first")
-        first = command.new_output()
+        later = command.recorder()
         tell(port, "second")
-        assert (first, command.new_output(), command.new_output()) == ("first", "second", "")
+        assert (both(), later(), command.recorder()()) == ("first\nsecond", "second", "")
 
 
 def test_a_line_that_is_not_printed_whole_is_kept() -> None:
@@ -110,29 +112,44 @@ def test_a_line_that_is_not_printed_whole_is_kept() -> None:
     only as a whole."""
     port = references.free_port()
     with server(port) as command:
+        recorder = command.recorder()
         tell(port, "one\nhalf of a", end="")
-        first = command.new_output()
+        first, later = recorder(), command.recorder()
         tell(port, " line")
-        assert (first, command.new_output()) == ("one", "half of a line")
+        assert (first, later()) == ("one", "half of a line")
 
 
 def test_the_last_words_of_a_command_that_ended() -> None:
     """After the end of the command, and its restart, a line without an end is returned too."""
     port = references.free_port()
     with server(port) as command:
+        recorder = command.recorder()
         tell(port, "last words", end="")
         tell(port, "exit")
-        assert (command.restart(), command.new_output()) == (None, "last words")
+        assert (command.restart(), recorder()) == (None, "last words")
+
+
+def test_the_last_words_are_not_those_of_the_next_start() -> None:
+    """What the command printed before it was started again is not in a later recorder."""
+    port = references.free_port()
+    with server(port) as command:
+        tell(port, "last words", end="")
+        tell(port, "exit")
+        command.restart()
+        recorder = command.recorder()
+        tell(port, "again")
+        assert recorder() == "again"
 
 
 def test_only_the_end_of_what_the_command_printed() -> None:
     """What the command prints is limited; the end is shown."""
     port = references.free_port()
     with server(port) as command:
+        recorder = command.recorder()
         for _ in range(SHOWN // 50):
             tell(port, "x" * 90)
         tell(port, "last")
-        output = command.new_output()
+        output = recorder()
     assert set(output.splitlines()) == {"…", "x" * 90, "last"}
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from wove_http_dev.conformance.case import Case, Report
 
 
+JOBS = 4
+"""How many cases run at a time, by default. Most of their time is spent waiting."""
+MOST_JOBS = 16
 REPORT_FORMS = (".md", ".html")
 """How the name of a report for people may end."""
 
@@ -61,6 +64,19 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
         " condition: 'GLOB ; python_version >= \"3.11\"'; one that passes fails the check",
     )
     parser.add_argument(
+        "--known-flaky",
+        metavar="FILE",
+        help="the same for cases that may fail or pass: neither fails the check",
+    )
+    parser.add_argument(
+        "--jobs",
+        metavar="N",
+        type=_jobs,
+        default=JOBS,
+        help=f"how many cases run at a time (default: {JOBS}); those that measure something or"
+        " disturb others run alone in any case",
+    )
+    parser.add_argument(
         "--report",
         type=os.path.abspath,
         metavar="FILE",
@@ -73,6 +89,12 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             flag, type=os.path.abspath, metavar="FILE", help=f"write the report as {form}"
         )
+
+
+def _jobs(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_JOBS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MOST_JOBS}")
+    return int(text)
 
 
 def chosen_cases(namespace: argparse.Namespace, cases: Sequence[Case]) -> list[Case]:

@@ -269,22 +269,32 @@ class Result:
     """The ids of those of them that failed."""
     late: bool = False
     """Whether the case failed because a time limit passed."""
+    again: str = ""
+    """If the case was run a second time, alone: how, and what was seen at first."""
+    known_flaky: bool = False
+    """Whether the case is on the list of those that may fail or pass."""
 
     @property
     def reason(self) -> str:
         """Why the case was skipped or not run, e.g. ``run.02 failed: …``."""
         return f"{', '.join(self.because)} failed: {self.actual}" if self.because else self.actual
 
+    @property
+    def listed(self) -> bool:
+        """Whether the case is on a list of cases that fail, always or sometimes."""
+        return self.known_failing or self.known_flaky
+
     def is_shortfall(self, *, strict: bool) -> bool:
         """Whether this result makes the whole check fail.
 
         A failed SHOULD does so only if ``strict`` is true. A case on the list of known failures
-        does so when it passes, because the list is then out of date.
+        does so when it passes, because the list is then out of date; one that may fail or pass
+        never does.
         """
         if self.status == NOT_RUN:
             return True
         if self.status == FAILED:
-            return not self.known_failing and (strict or self.case.level == MUST)
+            return not self.listed and (strict or self.case.level == MUST)
         return self.status == PASSED and self.known_failing
 
 

@@ -1,5 +1,5 @@
-"""Reads a list of cases that are known to fail: a file that the user names, or a list that comes
-with this package for one version of Wove.
+"""Reads a list of cases that are known to fail, always or sometimes: a file that the user names, or
+a list that comes with this package for one version of Wove.
 
 The lists in this package, ``known_failing/wove-<major>.<minor>.txt``, are for Wove's own executors.
 """
@@ -19,18 +19,25 @@ from wove_http_dev.fields import nearest
 
 SHIPPED = "builtin"
 """The value of ``check executor --known-failing`` that selects the list in this package."""
+FLAG = "--known-failing"
+"""The option that names a list of cases that fail."""
 _CONDITION = re.compile(r"python_version\s*(>=|<)\s*[\"']?(\d+)\.(\d+)[\"']?")
 
 
 def parse_list(
-    text: str, name: str, cases: Sequence[Case], python: tuple[int, int] | None = None
+    text: str,
+    name: str,
+    cases: Sequence[Case],
+    python: tuple[int, int] | None = None,
+    *,
+    flag: str = FLAG,
 ) -> list[str]:
     """Return the globs in ``text`` that apply to the Python version ``python`` (default: the one
     that runs).
 
     Each line holds a glob, optionally ``;`` and a condition such as ``python_version >= "3.11"``,
     and optionally a ``#`` comment. Raises :class:`UsageError` if a glob matches none of ``cases``
-    or a condition has another form; the message calls the list ``name``.
+    or a condition has another form; the message calls the list ``name``, given with ``flag``.
     """
     version = python or (sys.version_info.major, sys.version_info.minor)
     globs = []
@@ -41,8 +48,8 @@ def parse_list(
         if not glob:
             continue
         if not any(case.matches(glob) for case in cases):
-            raise UsageError(f"--known-failing {name}: {glob!r} matches no case; --list shows them")
-        if not semicolon or _holds(condition, version, name):
+            raise UsageError(f"{flag} {name}: {glob!r} matches no case; --list shows them")
+        if not semicolon or _holds(condition, version, f"{flag} {name}"):
             globs.append(glob)
     return globs
 
@@ -51,7 +58,7 @@ def _holds(condition: str, version: tuple[int, int], name: str) -> bool:
     match = _CONDITION.fullmatch(condition)
     if match is None:
         raise UsageError(
-            f"--known-failing {name}: {condition!r} is not a condition of the form"
+            f"{name}: {condition!r} is not a condition of the form"
             ' python_version >= "3.11" or python_version < "3.11"'
         )
     bound = (int(match[2]), int(match[3]))
@@ -75,12 +82,18 @@ def shipped_list(cases: Sequence[Case]) -> list[str]:
     return parse_list(file.read_text(encoding="utf-8"), SHIPPED, cases)
 
 
+def read_known_flaky(name: str | None, cases: Sequence[Case]) -> list[str]:
+    """Return the globs in the file ``name``, which ``--known-flaky`` named; an empty list if
+    ``name`` is ``None``. Raises :class:`UsageError` for a bad file."""
+    return read_known_failing(name, cases, flag="--known-flaky")
+
+
 def read_known_failing(
-    name: str | None, cases: Sequence[Case], *, shipped: bool = False
+    name: str | None, cases: Sequence[Case], *, shipped: bool = False, flag: str = FLAG
 ) -> list[str]:
     """Return the globs in the file ``name``; an empty list if ``name`` is ``None``. Raises
-    :class:`UsageError` for a bad file. If ``shipped`` is true and ``name`` resembles
-    :data:`SHIPPED`, the message suggests that."""
+    :class:`UsageError` for a bad file; the message says that ``flag`` named it. If ``shipped`` is
+    true and ``name`` resembles :data:`SHIPPED`, the message suggests that."""
     if name is None:
         return []
     try:
@@ -92,5 +105,5 @@ def read_known_failing(
             advice = f"; did you mean {SHIPPED!r}?"
         elif name == SHIPPED:
             advice = f"; {SHIPPED} is for check executor, give a file of your own"
-        raise UsageError(f"--known-failing {name}: {reason}{advice}") from exc
-    return parse_list(text, name, cases)
+        raise UsageError(f"{flag} {name}: {reason}{advice}") from exc
+    return parse_list(text, name, cases, flag=flag)

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import IO
@@ -58,7 +59,8 @@ class ServiceCommand:
         self._patience = patience
         self._process: subprocess.Popen[bytes] | None = None
         self._output: IO[bytes] | None = None
-        self._read = 0
+        self._started = 0
+        """Where in the output the command was last started."""
 
     def __enter__(self) -> ServiceCommand:
         require_posix("--cmd")
@@ -90,29 +92,38 @@ class ServiceCommand:
             return f"it could not be started again: {exc}"
         return None
 
-    def new_output(self) -> str:
-        """Return the last whole lines of what the command has printed, to stdout and to stderr,
-        since the last call. A line without an end is returned only if the command has ended."""
-        assert self._process is not None
-        return self._printed(whole_lines=self._process.poll() is None)
+    def recorder(self) -> Callable[[], str]:
+        """Return a function that gives the last whole lines of what the command has printed, to
+        stdout and to stderr, since this call. A line without an end is given only if the command
+        has ended."""
+        size = self._size()
+        # A line that is not printed whole yet belongs to what comes.
+        line = self._bytes(max(0, size - SHOWN), size).rpartition(b"\n")[2]
+        return lambda: self._printed(since=size - len(line))
 
-    def _printed(self, *, whole_lines: bool) -> str:
+    def _size(self) -> int:
         assert self._output is not None
-        size = os.fstat(self._output.fileno()).st_size
-        begin = max(self._read, size - SHOWN)
+        return os.fstat(self._output.fileno()).st_size
+
+    def _bytes(self, begin: int, end: int) -> bytes:
+        assert self._output is not None
         # A seek would move the place at which the command writes.
-        data = os.pread(self._output.fileno(), size - begin, begin)
-        if whole_lines:
+        return os.pread(self._output.fileno(), end - begin, begin)
+
+    def _printed(self, since: int) -> str:
+        running = self._process is not None and self._process.poll() is None
+        size = self._size()
+        begin = max(since, size - SHOWN)
+        data = self._bytes(begin, size)
+        # Half of a line could be half of a secret, which is hidden only as a whole.
+        if running:
             data = data[: data.rfind(b"\n") + 1]
-        if not data:
-            return ""
-        text = data.decode("utf-8", "replace")
-        if begin > self._read:  # half of a line could be half of a secret
-            text = f"…\n{text.partition(chr(10))[2]}"
-        self._read = begin + len(data)
-        return text.strip()
+        if begin > since:
+            data = "…".encode() + b"\n" + data.partition(b"\n")[2]
+        return data.decode("utf-8", "replace").strip()
 
     def _start(self) -> None:
+        self._started = self._size()
         try:
             self._process = subprocess.Popen(
                 self._words,
@@ -165,7 +176,7 @@ class ServiceCommand:
             time.sleep(POLL)
 
     def _output_text(self) -> str:
-        text = self._printed(whole_lines=False)
+        text = self._printed(since=self._started)
         return f"; it printed:\n{text}" if text else "; it printed nothing"
 
     def _stop(self) -> None:

@@ -25,12 +25,21 @@ def checking(
     known: Sequence[str] = (),
     slowdown: float = MOST,
     silence: float = SHORT_SILENCE,
+    jobs: int = 1,
 ) -> Iterator[Checking]:
     """A runner of the executor's cases against ``subject``, which has not started. ``slowdown`` is
-    the factor for the limits, ``silence`` another one for waits."""
+    the factor for the limits, ``silence`` another one for waits. No case is run a second time: a
+    defect may be that a weave hangs."""
     with trusted_ca() as ca:
         session = Session(subject, ca, slowdown=lambda: slowdown, silence=silence)
-        yield Checking(session.case, budget=BUDGET, alive=lambda: True, known=known)
+        yield Checking(
+            session.case,
+            budget=BUDGET,
+            jobs=jobs,
+            again=False,
+            alive=lambda: True,
+            known=known,
+        )
 
 
 def check(
@@ -39,9 +48,10 @@ def check(
     known: Sequence[str] = (),
     slowdown: float = MOST,
     silence: float = SHORT_SILENCE,
+    jobs: int = 1,
 ) -> list[Result]:
     """The results of the cases that match ``globs``, or of all cases if none is given."""
-    with checking(subject, known, slowdown, silence) as made:
+    with checking(subject, known, slowdown, silence, jobs) as made:
         return made.run(select(EXECUTOR_CASES, globs, ()), PREREQUISITES)
 
 

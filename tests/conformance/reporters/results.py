@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from wove_http_dev.conformance.case import FAILED, MUST, Case, Family, Level, Result, Status
 
 
@@ -26,6 +28,9 @@ def result(
     known_failing: bool = False,
     actual: str = "a bad answer",
     sent: str = "POST run_task (echo, run 3f2a91…), signed",
+    **more: Any,
 ) -> Result:
     """Return a result of :func:`case`."""
-    return Result(case(number, level), status, actual, "a good answer", 0.5, known_failing, sent)
+    return Result(
+        *(case(number, level), status, actual, "a good answer", 0.5, known_failing, sent), **more
+    )

@@ -27,6 +27,12 @@ def test_what_the_service_printed() -> None:
     assert describe(made).endswith("\n    printed   Traceback:\n                KeyError")
 
 
+def test_how_a_second_run_went() -> None:
+    """A case that was run twice says how."""
+    made = result(again="it failed alone as well; at first: no answer")
+    assert describe(made).endswith("\n    again     it failed alone as well; at first: no answer")
+
+
 def test_how_to_mend_it() -> None:
     """A case with a remedy ends with how to mend it, and with an example."""
     made = result()

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.conformance.reporters.results import result
 from wove_http_dev.conformance.case import NOT_RUN, PASSED, SHOULD, SKIPPED, Report, Result
-from wove_http_dev.conformance.reporters.sections import not_checked, sections, word_for
+from wove_http_dev.conformance.reporters.sections import (
+    not_checked,
+    run_again,
+    sections,
+    word_for,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +25,8 @@ from wove_http_dev.conformance.reporters.sections import not_checked, sections, 
         (result(level=SHOULD), "should"),
         (result(known_failing=True), "known"),
         (result(PASSED, known_failing=True), "PASSED!"),
+        (result(known_flaky=True), "flaky"),
+        (result(PASSED, known_flaky=True), "ok"),
         (result(SKIPPED), "skip"),
     ],
 )
@@ -41,9 +49,23 @@ def test_a_result_that_is_described(made: Result, title: str) -> None:
     assert (shown.startswith(title), results) == (True, [made])
 
 
-def test_a_failure_on_the_list_is_not_described() -> None:
-    """A failure that the list of known failures has needs no description."""
-    assert sections(Report("it", [result(known_failing=True)])) == {}
+@pytest.mark.parametrize("listed", [{"known_failing": True}, {"known_flaky": True}])
+def test_a_failure_on_a_list_is_not_described(listed: dict[str, Any]) -> None:
+    """A failure that a list of known failures has needs no description."""
+    assert sections(Report("it", [result(**listed)])) == {}
+
+
+def test_what_passed_when_it_was_run_again_is_named() -> None:
+    """A case that passed only the second time is named, with what was seen at first."""
+    assert run_again(Report("it", [result(PASSED, again="it passed alone; at first: no")])) == [
+        "made-up.01 was run again alone, because a time limit had passed: it passed alone; at"
+        " first: no"
+    ]
+
+
+def test_what_is_described_is_not_named_again() -> None:
+    """A failure that is described in full says there how often it was run."""
+    assert run_again(Report("it", [result(again="it failed alone as well")])) == []
 
 
 def test_what_was_not_checked_is_counted_by_reason() -> None:

@@ -25,19 +25,23 @@ def check(
     exclude: Sequence[str] = (),
     known: Sequence[str] = (),
     budget: float = BUDGET,
+    jobs: int = 1,
     patience: float = PATIENCE,
     slowdown: float = MOST,
     silence: float = SHORT_SILENCE,
     **credentials: Any,
 ) -> list[Result]:
     """Return the results of the cases that match ``globs`` (all cases if there are none).
-    ``slowdown`` is the factor for the limits, ``silence`` another one for waits."""
+    ``slowdown`` is the factor for the limits, ``silence`` another one for waits. No case is run a
+    second time: a defect may be that the service hangs."""
     service = ServiceUnderTest(url, **credentials)
     session = Session(service, patience=patience, slowdown=lambda: slowdown, silence=silence)
     try:
         checking = Checking(
             session.case,
             budget=budget,
+            jobs=jobs,
+            again=False,
             losses=min(budget, LOSSES),
             alive=session.alive,
             known=known,

@@ -38,6 +38,27 @@ def test_a_machine_is_measured_once_a_second() -> None:
     assert seen == [2.0, 2.0, 3.0]
 
 
+def test_a_machine_is_not_measured_while_several_cases_run() -> None:
+    """The threads of the cases themselves do not count as load."""
+    now, factors = [0.0], iter([2.0, 3.0, 4.0])
+    machine = Machine(lambda: next(factors), lambda: now[0])
+    seen = []
+    with machine.used():
+        seen.append(machine.slowdown())
+        with machine.used():
+            now[0] = 5.0
+            seen.append(machine.slowdown())
+        seen.append(machine.slowdown())
+    assert seen == [2.0, 2.0, 3.0]
+
+
+def test_a_machine_is_measured_if_it_never_was() -> None:
+    """The first measurement is made even while several cases run."""
+    machine = Machine(lambda: 2.0)
+    with machine.used(), machine.used():
+        assert machine.slowdown() == 2.0
+
+
 def test_the_largest_of_the_last_measurements_counts() -> None:
     """A moment without load does not shorten the limits; after five measurements it does."""
     now, factors = [0.0], iter([3.0, *[1.0] * 5])

@@ -25,6 +25,7 @@ from wove_http_dev.conformance.executor.background_weave import (
 )
 from wove_http_dev.conformance.executor.executor_under_test import ExecutorUnderTest
 from wove_http_dev.conformance.executor.sent_log import RecordedWeave, RecordedWorker, SentLog
+from wove_http_dev.conformance.executor.shared_block import Shared
 from wove_http_dev.conformance.executor.thread_exceptions import record_uncaught
 from wove_http_dev.conformance.worker.machine import Machine
 from wove_http_dev.errors import StuckRunWarning
@@ -71,25 +72,40 @@ class Session:
     ) -> None:
         self.subject = subject
         self.ca = ca
-        self.slowdown = slowdown or Machine().slowdown
+        self._machine = Machine()
+        self.slowdown = slowdown or self._machine.slowdown
         self.silence = silence
+        self._numbers = itertools.count(1)
         self.stuck = 0
         """The number of weaves that had still not ended :data:`CLEANUP` seconds after their worker
         stopped."""
         self.uncaught: list[str] = []
         """The uncaught exceptions that ended threads during the cases, as text."""
+        self._process = Shared(self._process_wide)
         self.process_settings = process_settings()
         """The result of :func:`process_settings` before the first case."""
 
     @contextmanager
     def case(self) -> Iterator[CaseContext]:
         """Yield the context of one case, and end its workers and weaves after the block."""
-        with record_uncaught(self.uncaught):
+        with self._machine.used(), self._process.entered():
             check = CaseContext(self)
             try:
                 yield check
             finally:
                 check.close()
+
+    @contextmanager
+    def _process_wide(self) -> Iterator[None]:
+        """Record uncaught exceptions, and ignore the warning about a run that never ends: the
+        case that sees it reports it."""
+        with record_uncaught(self.uncaught), warnings.catch_warnings():
+            warnings.simplefilter("ignore", StuckRunWarning)
+            yield
+
+    def next_name(self) -> str:
+        """Return a new name for a Wove environment, which no other case of the check uses."""
+        return f"conformance-{next(self._numbers)}"
 
 
 @contextmanager
@@ -119,7 +135,6 @@ class CaseContext:
         self._slowdown = session.slowdown()
         self._uncaught_before = len(session.uncaught)
         self._exit = ExitStack()
-        self._names = (f"conformance-{number}" for number in itertools.count(1))
         self._log = SentLog()
         self._workers: list[HttpWorker] = []
         self._weaves: list[BackgroundWeave] = []
@@ -129,11 +144,9 @@ class CaseContext:
         executor's threads can end."""
         for worker in self._workers:
             worker.reset()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", StuckRunWarning)
-            for weave in self._weaves:
-                weave.wait(0.2)
-            self._exit.close()
+        for weave in self._weaves:
+            weave.wait(0.2)
+        self._exit.close()
         for weave in self._weaves:
             if not weave.cancel(self.seconds(CLEANUP)):
                 self._session.stuck += 1
@@ -216,7 +229,7 @@ class CaseContext:
         def define_recorded(w: Weave, environment: str) -> None:
             define(RecordedWeave(w, self._log), environment)  # type: ignore[arg-type]  # do() is all
 
-        weave = BackgroundWeave(next(self._names), definition, define_recorded, **options)
+        weave = BackgroundWeave(self._session.next_name(), definition, define_recorded, **options)
         self._weaves.append(weave)
         return weave
 
@@ -263,7 +276,7 @@ class CaseContext:
         returns, or raise what it raises. Raises :class:`CaseFailed` if it has not ended in time;
         ``within`` and ``planned`` are those of :meth:`expect_end`."""
         scripted = ScriptedWeave(
-            next(self._names),
+            self._session.next_name(),
             self.definition(worker, settings or {}),
             script,
             lambda name, options: self._log.add(f"run {name}", options),

@@ -21,7 +21,12 @@ from wove_http_dev.conformance.case import (
     Result,
 )
 from wove_http_dev.conformance.reporters.failed_case import describe
-from wove_http_dev.conformance.reporters.sections import not_checked, sections, word_for
+from wove_http_dev.conformance.reporters.sections import (
+    not_checked,
+    run_again,
+    sections,
+    word_for,
+)
 from wove_http_dev.conformance.reporters.verdict import summary
 
 _STYLES = {PASSED: "green", FAILED: "red", SKIPPED: "dim", NOT_RUN: "red"}
@@ -70,6 +75,8 @@ def print_report(console: Console, report: Report) -> None:
             console.print(Text(f"{describe(result)}\n"), soft_wrap=True)
     for line in not_checked(report):
         console.print(Text(f"\n{line}", style="bold red"), soft_wrap=True)
+    for line in run_again(report):
+        console.print(Text(f"\n{line}", style="dim"), soft_wrap=True)
     console.print(Text(f"\n{summary(report)}"), soft_wrap=True)
 
 

@@ -13,8 +13,9 @@ def headline(result: Result) -> str:
 
 def rows(result: Result) -> dict[str, str]:
     """Return texts about ``result``, by their labels: the case's requirement and scenario, the
-    requests that were sent (if the check records them), what was expected, what was seen, what the
-    service printed meanwhile (if the check started it), and how to mend it."""
+    requests that were sent (if the check records them), what was expected, what was seen, how a
+    second run went, what the service printed meanwhile (if the check started it), and how to mend
+    it."""
     case = result.case
     found = {
         "required": case.requirement,
@@ -23,6 +24,8 @@ def rows(result: Result) -> dict[str, str]:
         "expected": result.expected,
         "actual": result.actual,
     }
+    if result.again:
+        found["again"] = result.again
     if result.printed:
         found["printed"] = result.printed
     if case.remedy is not None:

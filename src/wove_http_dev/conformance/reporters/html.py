@@ -6,7 +6,12 @@ from collections.abc import Iterator
 
 from wove_http_dev.conformance.case import ACTUAL_LIMIT, Report, Result
 from wove_http_dev.conformance.reporters.failed_case import headline, rows
-from wove_http_dev.conformance.reporters.sections import not_checked, sections, word_for
+from wove_http_dev.conformance.reporters.sections import (
+    not_checked,
+    run_again,
+    sections,
+    word_for,
+)
 from wove_http_dev.conformance.reporters.verdict import summary
 from wove_http_dev.reports.html import block, page, text
 
@@ -24,7 +29,7 @@ def html(report: Report) -> str:
     body = [f"<main>\n<h1>{text(title)}</h1>\n<p>{text(summary(report))}</p>"]
     for name, results in sections(report).items():
         body += [f"<h2>{text(name)}</h2>", *map(_described, results)]
-    body += [f"<p>{text(line)}</p>" for line in not_checked(report)]
+    body += [f"<p>{text(line)}</p>" for line in (*not_checked(report), *run_again(report))]
     body += ["<h2>Every case</h2>", *_table(report), "</main>"]
     return page(title, body, style=_STYLE)
 

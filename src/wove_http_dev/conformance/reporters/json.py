@@ -48,6 +48,8 @@ def _as_json(result: Result, *, strict: bool) -> dict[str, Any]:
         "status": result.status,
         "because": list(result.because),
         "known_failing": result.known_failing,
+        "known_flaky": result.known_flaky,
+        "again": result.again,
         "is_shortfall": result.is_shortfall(strict=strict),
         "seconds": round(result.seconds, 4),
     }

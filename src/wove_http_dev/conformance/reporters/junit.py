@@ -51,6 +51,6 @@ def _as_element(result: Result, *, strict: bool) -> ElementTree.Element:
     elif result.status == SKIPPED:
         ElementTree.SubElement(element, "skipped", message=result.reason)
     elif result.status == FAILED:
-        reason = "known to fail" if result.known_failing else "SHOULD, not counted"
+        reason = "known to fail" if result.listed else "SHOULD, not counted"
         ElementTree.SubElement(element, "skipped", message=f"{reason}: {result.actual}")
     return element

@@ -6,7 +6,12 @@ from collections.abc import Iterator
 
 from wove_http_dev.conformance.case import ACTUAL_LIMIT, Report, Result
 from wove_http_dev.conformance.reporters.failed_case import headline, rows
-from wove_http_dev.conformance.reporters.sections import not_checked, sections, word_for
+from wove_http_dev.conformance.reporters.sections import (
+    not_checked,
+    run_again,
+    sections,
+    word_for,
+)
 from wove_http_dev.conformance.reporters.verdict import summary
 from wove_http_dev.reports.markdown import block, code, joined, table_head, table_row, text, unfold
 
@@ -16,7 +21,7 @@ def markdown(report: Report) -> str:
     page = [f"# Check of {code(report.subject)}\n", f"{text(summary(report))}\n"]
     for title, results in sections(report).items():
         page += [f"## {text(title)}\n", *map(_described, results)]
-    page += [f"- {text(line)}" for line in not_checked(report)]
+    page += [f"- {text(line)}" for line in (*not_checked(report), *run_again(report))]
     page.append(unfold("every case", "", "\n".join(_table(report))))
     return joined(page)
 

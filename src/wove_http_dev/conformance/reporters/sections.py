@@ -11,8 +11,8 @@ def word_for(result: Result, *, strict: bool) -> str:
     """Return the word that begins the line of ``result``, e.g. ``ok`` or ``FAILED``."""
     if result.status == PASSED:
         return "PASSED!" if result.known_failing else "ok"
-    if result.status == FAILED and result.known_failing:
-        return "known"
+    if result.status == FAILED and result.listed:
+        return "flaky" if result.known_flaky else "known"
     if result.status == FAILED and not result.is_shortfall(strict=strict):
         return "should"
     return {FAILED: "FAILED", SKIPPED: "skip", NOT_RUN: "not run"}[result.status]
@@ -25,9 +25,7 @@ def sections(report: Report) -> dict[str, list[Result]]:
     found = {
         "FAILED": [r for r in short if r.status == FAILED],
         "SHOULD, not counted without --strict": [
-            r
-            for r in report.results
-            if r.status == FAILED and not r.known_failing and r not in short
+            r for r in report.results if r.status == FAILED and not r.listed and r not in short
         ],
         "KNOWN TO FAIL, BUT PASSED (remove them from the list)": [
             r for r in short if r.status == PASSED
@@ -46,3 +44,14 @@ def not_checked(report: Report) -> list[str]:
         if result.status == NOT_RUN or result.because
     )
     return [f"{number} {reason}" for reason, number in reasons.items()]
+
+
+def run_again(report: Report) -> list[str]:
+    """Return a line for each case that was run a second time, because a time limit had passed, and
+    is not described in full: how it went, and what was seen at first."""
+    described = [result for results in sections(report).values() for result in results]
+    return [
+        f"{result.case.id} was run again alone, because a time limit had passed: {result.again}"
+        for result in report.results
+        if result.again and result not in described
+    ]

@@ -29,7 +29,7 @@ def counts(report: Report, level: Level) -> str:
     """Return how many cases of ``level`` there are of each status, e.g. ``MUST 9 passed, 1
     failed``; an empty string if there is no case of that level."""
     results = [result for result in report.results if result.case.level == level]
-    known = sum(result.known_failing and result.status == FAILED for result in results)
+    known = sum(result.listed and result.status == FAILED for result in results)
     numbers = {
         status: sum(result.status == status for result in results)
         for status in (PASSED, FAILED, SKIPPED, NOT_RUN)
@@ -76,8 +76,8 @@ def _failed(report: Report, level: Level) -> list[Result]:
 
 
 def _listed(failed: Sequence[Result]) -> str:
-    """Return how many of ``failed`` the list of known failures has."""
-    listed = sum(result.known_failing for result in failed)
+    """Return how many of ``failed`` the lists of known failures have."""
+    listed = sum(result.listed for result in failed)
     if not listed:
         return ""
     return ", as listed" if listed == len(failed) else f", {listed} of them as listed"

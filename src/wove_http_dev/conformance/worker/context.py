@@ -3,6 +3,7 @@ task bodies run. All waits have a time limit."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -50,10 +51,12 @@ class Session:
     ) -> None:
         self.service = service
         self.patience = patience
-        self.slowdown = slowdown or Machine().slowdown
+        self._machine = Machine()
+        self.slowdown = slowdown or self._machine.slowdown
         self.silence = SILENCE if silence is None else silence
         self.answers = AnswerLog()
         self._callback_host = callback_host
+        self._lock = threading.RLock()
         self._listener: Listener | None = None
         self._callback_works: bool | None = None
 
@@ -61,30 +64,37 @@ class Session:
     def case(self) -> Iterator[CaseContext]:
         """Yield the context of one case. After the block, the task bodies of the case are told to
         end."""
-        check = CaseContext(self)
-        try:
-            yield check
-        finally:
-            check.close()
+        with self._machine.used():
+            check = CaseContext(self)
+            try:
+                yield check
+            finally:
+                check.close()
 
     def listener(self) -> Listener:
         """Return the listener for connections of task bodies. The first call opens it."""
-        if self._listener is None:
-            self._listener = Listener(self._callback_host or self.service.own_address())
-        return self._listener
+        with self._lock:
+            if self._listener is None:
+                self._listener = Listener(self._callback_host or self.service.own_address())
+            return self._listener
 
     def callback_works(self) -> bool:
         """Return whether a task on the service can connect to this process. Only the first call
-        tries; later ones return the same."""
-        if self._callback_works is None:
-            callback = self.listener().expect()
-            frame = commands.run_frame(tasks.report_back, callback.address)
-            with self.case() as check:
-                with suppress(NoAnswer):
-                    check.post(commands.encode(frame))
-                self._callback_works = callback.arrived(check.seconds(CALLBACK))
-            self.listener().drop(callback)
-        return self._callback_works
+        tries, and blocks the others meanwhile; later ones return the same."""
+        with self._lock:
+            if self._callback_works is None:
+                self._callback_works = self._task_connects()
+            return self._callback_works
+
+    def _task_connects(self) -> bool:
+        callback = self.listener().expect()
+        frame = commands.run_frame(tasks.report_back, callback.address)
+        with self.case() as check:
+            with suppress(NoAnswer):
+                check.post(commands.encode(frame))
+            connects = callback.arrived(check.seconds(CALLBACK))
+        self.listener().drop(callback)
+        return connects
 
     def alive(self) -> bool:
         """Send a request and return whether the service gives any HTTP answer."""

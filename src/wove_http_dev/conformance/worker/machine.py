@@ -11,7 +11,8 @@ import collections
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 SAMPLE = 0.015
 """Seconds of processor time for one measurement. They are several time slices, because a scheduler
@@ -44,7 +45,11 @@ def measure_slowdown(
 
 class Machine:
     """Measures how busy the machine is, at most once a second, and remembers the last
-    measurements."""
+    measurements.
+
+    While several cases run, nothing is measured: their own threads would count as load, and all
+    waits would be longer for no reason.
+    """
 
     def __init__(
         self,
@@ -55,13 +60,25 @@ class Machine:
         self._lock = threading.Lock()
         self._last = -math.inf
         self._factors: collections.deque[float] = collections.deque(maxlen=KEPT)
+        self._cases = 0
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Say that a case runs until the block ends."""
+        with self._lock:
+            self._cases += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._cases -= 1
 
     def slowdown(self) -> float:
         """Return the factor by which time limits are multiplied: 1 on an idle machine, more on a
         busy one."""
         with self._lock:
             now = self._clock()
-            if now - self._last > FRESH:
+            if not self._factors or (self._cases < 2 and now - self._last > FRESH):
                 self._last = now
                 self._factors.append(self._measure())
             return max(self._factors)

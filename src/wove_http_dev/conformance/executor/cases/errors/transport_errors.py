@@ -195,6 +195,7 @@ def refusal_not_retryable(check: CaseContext) -> str:
     scenario="runs whose answers are lost or not JSON, and cancel_tasks answered with"
     f" {' and '.join(map(str, CANCEL_ANSWERS))}",
     expected="no thread is ended by an uncaught exception",
+    alone=True,
 )
 def no_thread_dies(check: CaseContext) -> str:
     """A failure is reported to the weave; no thread of the executor ends with an uncaught

@@ -47,6 +47,7 @@ def _first_refusal(worker: HttpWorker) -> str:
     sources.SECURITY,
     scenario=f"a run for each form of security: {'; '.join(FORMS)}",
     expected="requests that a worker with that configuration accepts",
+    alone=True,
 )
 def every_form(check: CaseContext) -> str:
     """Each documented form of ``security`` is understood, including the key name."""
@@ -67,6 +68,7 @@ def every_form(check: CaseContext) -> str:
     sources.SECURITY,
     scenario=f'a weave with security "env:{VARIABLE}", and that variable is not set',
     expected="an error before anything is sent",
+    alone=True,
 )
 def missing_secret(check: CaseContext) -> str:
     """If the configured secret is missing, no request is sent."""

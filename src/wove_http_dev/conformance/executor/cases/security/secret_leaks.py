@@ -127,6 +127,7 @@ def _captured_output() -> Iterator[io.StringIO]:
     scenario=f"runs with no fault, and with {', '.join(fault.name for fault in LOGGED)}; signed and"
     " with a bearer token",
     expected="no secret in the log, at any level, nor on the terminal",
+    alone=True,
 )
 def secret_not_logged(check: CaseContext) -> str:
     """The secret is neither logged nor printed."""

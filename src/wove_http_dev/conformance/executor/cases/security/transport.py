@@ -123,6 +123,7 @@ def far_plaintext_refused(check: CaseContext) -> str:
     sources.POLICY,
     scenario="a weave with an https:// URL of a host that is not local, without security",
     expected="an error before anything is sent",
+    alone=True,
 )
 def far_anonymous_refused(check: CaseContext) -> str:
     """Without authentication no request goes to another machine unless insecure=True allows it."""

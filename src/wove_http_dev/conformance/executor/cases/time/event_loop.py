@@ -109,6 +109,7 @@ def _expect_free(check: CaseContext, ran: bool | None, when: str) -> str:
     sources.LOOP,
     scenario="a run that the worker does not answer until the weave's loop has called a function",
     expected=EXPECTED,
+    alone=True,
 )
 def loop_while_stalling(check: CaseContext) -> str:
     """The event loop keeps running while the executor waits for the worker."""
@@ -128,6 +129,7 @@ def loop_while_stalling(check: CaseContext) -> str:
     scenario="a run that is abandoned, and whose cancel_task the worker does not answer until the"
     " weave's loop has called a function",
     expected=EXPECTED,
+    alone=True,
 )
 def loop_while_cancelling(check: CaseContext) -> str:
     """The event loop keeps running while a cancel_task is not answered."""
@@ -155,6 +157,7 @@ def loop_while_cancelling(check: CaseContext) -> str:
     scenario="a run whose result is not unpickled completely until the weave's loop has called a"
     " function",
     expected=EXPECTED,
+    alone=True,
 )
 def loop_while_unpickling(check: CaseContext) -> str:
     """A result is not unpickled in the event loop."""
@@ -173,6 +176,7 @@ def loop_while_unpickling(check: CaseContext) -> str:
     sources.LOOP,
     scenario=f"a run with a result of {BIG // 10**6} MB; a heartbeat ticks in the weave's loop",
     expected=f"the result, and a tick at least every {BLOCKED:g} s",
+    alone=True,
 )
 def loop_while_reading(check: CaseContext) -> str:
     """The event loop keeps running while a large result arrives."""

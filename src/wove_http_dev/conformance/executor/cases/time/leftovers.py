@@ -72,6 +72,7 @@ def _weaves_in_a_row(
     sources.EXHAUSTION,
     scenario=f"{WEAVES} weaves of one task on one executor, after {WARM_UP} others",
     expected=f"fewer than {GROWN} additional threads or descriptors, {SETTLING:g} s later",
+    alone=True,
 )
 def nothing_left_behind(check: CaseContext) -> str:
     """A weave leaves no threads and no connections behind."""
@@ -101,6 +102,7 @@ def nothing_left_behind(check: CaseContext) -> str:
     sources.PROCESS,
     scenario="a weave of one task",
     expected="no setting of the process is changed",
+    alone=True,
 )
 def process_as_it_was(check: CaseContext) -> str:
     """An executor does not change settings of the process, which belong to the application."""

@@ -119,6 +119,7 @@ def require_ack_acknowledged(check: CaseContext) -> str:
     sources.ENVIRONMENTS,
     scenario="a best_effort cancel_task for a sync task that keeps running",
     expected=f"an answer within {AT_ONCE:g} s, while the task keeps running",
+    alone=True,
 )
 def best_effort_at_once(check: CaseContext) -> str:
     """A best_effort cancel_task is answered at once, without waiting for the task to end."""

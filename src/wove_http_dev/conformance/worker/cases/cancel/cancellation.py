@@ -116,6 +116,7 @@ def finished_run(check: CaseContext) -> str:
     sources.CONTRACT,
     scenario="two running tasks, and a cancel_task for the older one, or for the newer one",
     expected="the other task runs to its end",
+    alone=True,
 )
 def only_its_own_run(check: CaseContext) -> str:
     """A cancel_task stops the run that it names and no other."""
@@ -214,6 +215,7 @@ def one_outcome(check: CaseContext) -> str:
     sources.CONTRACT,
     scenario=f"a cancel_task for one of {FULL} tasks, which run or wait for their turn",
     expected=f"an answer within {THROUGH:g} s, while the tasks have not ended",
+    alone=True,
 )
 def through_a_full_house(check: CaseContext) -> str:
     """A cancel_task is answered while all workers are busy, because otherwise it would come too

@@ -51,6 +51,7 @@ def side_by_side(check: CaseContext, count: int) -> str:
     f"{sources.PROTOCOL}: a cancel_task comes while its run_task is answered",
     scenario="2 tasks that end only when both run",
     expected="both run at the same time",
+    alone=True,
 )
 def two_at_once(check: CaseContext) -> str:
     """A second request is served while a task runs; otherwise a cancel_task could never stop it."""
@@ -62,6 +63,7 @@ def two_at_once(check: CaseContext) -> str:
     f"{sources.EXECUTOR}: delivery_timeout runs while a request waits its turn",
     scenario=f"{MANY} tasks that end only when all run",
     expected="all run at the same time",
+    alone=True,
 )
 def many_at_once(check: CaseContext) -> str:
     """The service runs as many tasks at once as Wove sends at once."""
@@ -122,6 +124,7 @@ def _pair(check: CaseContext, *, first_ends_first: bool) -> None:
     scenario="two tasks that overlap, ended in either order; 16 tasks at once, each with a"
     " different value",
     expected="each answer has the run_id and the value of its own run",
+    alone=True,
 )
 def never_mixed_up(check: CaseContext) -> str:
     """If runs overlap, each answer belongs to its own run."""
@@ -148,6 +151,7 @@ def never_mixed_up(check: CaseContext) -> str:
     f"{sources.PROTOCOL}: each run_task has its own answer",
     scenario="a task that waits, then one that ends at once",
     expected="the second is answered while the first still runs",
+    alone=True,
 )
 def result_while_another_waits(check: CaseContext) -> str:
     """A run is answered when it has ended, even if an earlier run has not."""

@@ -83,6 +83,7 @@ EXITS = ("SystemExit", "KeyboardInterrupt", "GeneratorExit", "BaseException")
     " SystemExit",
     expected="a task_error each, without such an exception in exception_pickle; the service keeps"
     " serving",
+    alone=True,
 )
 def system_exit(check: CaseContext) -> str:
     """A task that calls sys.exit() or raises KeyboardInterrupt does not end the service."""
@@ -112,6 +113,7 @@ def _exits(check: CaseContext, what: str, function: Any, name: str) -> None:
     " async task that cancels itself, and a result whose pickling raises it",
     expected="a task_error, or task_cancelled, which Wove's own runtime sends; the service keeps"
     " serving",
+    alone=True,
 )
 def cancelled_error(check: CaseContext) -> str:
     """A task that raises CancelledError without a cancel_task gets a terminal frame too
@@ -183,6 +185,7 @@ def broken_pickles(check: CaseContext) -> str:
     sources.CONTRACT,
     scenario="a callable_pickle and an args_pickle that call sys.exit(3) when they are loaded",
     expected="a task_error or a 4xx status each; the service keeps serving",
+    alone=True,
 )
 def exit_on_load(check: CaseContext) -> str:
     """A pickle that raises SystemExit when it is loaded ends only its own run."""
@@ -209,6 +212,7 @@ def exit_on_load(check: CaseContext) -> str:
     scenario=f"async tasks that raise {', '.join(EXITS)}, and an async task after each",
     expected="a task_error each, without such an exception in exception_pickle; the next async task"
     " runs",
+    alone=True,
 )
 def async_system_exit(check: CaseContext) -> str:
     """A coroutine that calls sys.exit() ends only its own run, not the event loop of other runs."""

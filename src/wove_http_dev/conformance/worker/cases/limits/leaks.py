@@ -58,6 +58,7 @@ def _held(check: CaseContext) -> dict[str, int]:
     scenario=f"twice {BATCH} tasks of each kind (sync, async, failing) and as many requests without"
     " credentials; between them, tasks that count the threads and open files of their process",
     expected="counts that do not keep growing",
+    alone=True,
 )
 def nothing_left_behind(check: CaseContext) -> str:
     """A run releases the threads, event loops and files that it used."""

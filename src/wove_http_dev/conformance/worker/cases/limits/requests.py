@@ -42,6 +42,7 @@ def survived(check: CaseContext, what: str, step: Callable[[], object]) -> str:
     sources.CWE_EXHAUSTION,
     scenario=f"JSON nested {DEPTH} levels deep, with good credentials",
     expected="an error status; the service keeps serving",
+    alone=True,
 )
 def deep_json(check: CaseContext) -> str:
     """JSON that is nested too deeply is rejected, and the service keeps serving."""

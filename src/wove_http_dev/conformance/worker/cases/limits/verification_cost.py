@@ -120,6 +120,7 @@ class _Clock:
     scenario=f"signed requests for {REQUESTS_TIME:g} s (at most {REQUESTS}); before and after,"
     " valid requests timed in comparison with wrongly signed ones",
     expected=f"less than {GROWN * 1e6:.0f} µs (and {GROWN_SHARE:.0%}) more per request",
+    alone=True,
 )
 def verify_timegrowth(check: CaseContext) -> str:
     """The time to verify a request does not grow with the number of requests seen before."""

@@ -133,6 +133,7 @@ def only_post(check: CaseContext) -> str:
     scenario=f"{SILENT} connections that send nothing (not even a TLS ClientHello), then a run_task"
     " POST",
     expected="the POST is answered while they stay open",
+    alone=True,
 )
 def silent_connections(check: CaseContext) -> str:
     """Clients that connect and send nothing do not block other clients."""

@@ -1,0 +1,73 @@
+"""Which cases are run a second time, and which of the two results counts."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conformance.reporters.results import result
+from wove_http_dev.conformance.case import FAILED, NOT_RUN, PASSED, SKIPPED, Result
+from wove_http_dev.conformance.jobs import Beside
+from wove_http_dev.conformance.second_runs import decided, together, wants_second
+
+OTHERS = ("run.01", "run.02")
+LATE = result(late=True)
+
+
+@pytest.mark.parametrize(
+    ("first", "wanted"),
+    [
+        (Beside(LATE), True),
+        (Beside(result()), False),
+        (Beside(result(), OTHERS), True),
+        (Beside(result(PASSED), OTHERS), False),
+        (Beside(result(SKIPPED), OTHERS), False),
+        (Beside(result(SKIPPED, needs=("run.09",)), OTHERS), True),
+        (Beside(result(SKIPPED, needs=("run.09",))), False),
+    ],
+    ids=["late", "alone", "beside", "passed", "skipped", "needs-beside", "needs-alone"],
+)
+def test_a_second_run_is_wanted(first: Beside, wanted: bool) -> None:
+    """A case is run again if time or other cases may be the reason of its result."""
+    assert wants_second(first) is wanted
+
+
+def test_a_second_run_that_was_not_possible() -> None:
+    """If there was no second run, the first result counts and says why."""
+    second = result(NOT_RUN, actual="the time was used up")
+    assert decided(Beside(LATE), second).again == (
+        "it was not run again alone: the time was used up"
+    )
+
+
+def test_a_second_run_that_does_not_apply() -> None:
+    """If a case that was late is skipped the second time, it is skipped."""
+    second = decided(Beside(LATE), result(SKIPPED, actual="not here"))
+    assert (second.status, second.again) == (
+        SKIPPED,
+        "it was skipped alone; at first: a bad answer",
+    )
+
+
+def test_a_failure_beside_others_is_shown_as_it_was() -> None:
+    """A case that fails only beside others keeps what was sent at that time."""
+    first = result(sent="the first request")
+    assert decided(Beside(first, OTHERS), result(PASSED, sent="the second")).sent == first.sent
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (1, "1 other case ran (run.00)"),
+        (2, "2 other cases ran (run.00, run.01)"),
+        (7, "7 other cases ran (run.00, run.01, run.02, run.03, run.04, run.05, …)"),
+    ],
+)
+def test_the_cases_beside(count: int, text: str) -> None:
+    """The cases beside are counted, and the first of them named."""
+    assert together([f"run.{number:02}" for number in range(count)]) == text
+
+
+def test_a_case_that_was_skipped_counts_as_it_is_alone() -> None:
+    """The second result of a case that was skipped beside others counts."""
+    first: Result = result(SKIPPED, needs=("run.09",))
+    assert decided(Beside(first, OTHERS), result(FAILED)).status == FAILED
