@@ -131,6 +131,8 @@ class ConformingExecutor(HttpEnvironmentExecutor):
             if isinstance(exc, Status):
                 self.pause(exc.retry_after)
             events = self.failure(frame, exc)
+        except BaseException as exc:  # raised by what was loaded: it would end this thread only
+            events = self.failure(frame, RuntimeError(f"the answer raised {type(exc).__name__}"))
         for event in events:
             self._call_in_loop(self.deliver, event)
 
@@ -281,7 +283,7 @@ class ConformingExecutor(HttpEnvironmentExecutor):
         decoded: Frame = _deserialize_network_executor_frame(event, reason="an answer")
         if decoded["type"] == "task_error" and not isinstance(decoded.get("error"), dict):
             decoded["error"] = {"kind": "Error", "message": str(decoded.get("error"))}
-        with contextlib.suppress(Exception):  # the error object is used then
+        with contextlib.suppress(BaseException):  # the error object is used then
             raised = _deserialize_network_executor_frame(exception, reason="an answer")["exception"]
             if isinstance(raised, Exception) and not isinstance(
                 raised, (TimeoutError, asyncio.TimeoutError, StopIteration)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pickle
 import threading
 
-from wove_http_dev.conformance.executor.pickles import HeldPickle, PickleCanary
+import pytest
+
+from wove_http_dev.conformance.executor.pickles import (
+    Awkward,
+    HeldPickle,
+    PickleCanary,
+    RaisesWhenLoaded,
+)
 
 
 def test_a_canary_records_that_it_was_loaded() -> None:
@@ -33,3 +40,18 @@ def test_a_held_pickle_blocks_the_thread_that_loads_it() -> None:
     held.released.set()
     thread.join(30)
     assert (seen, thread.is_alive()) == ((True, True), False)
+
+
+def test_a_value_raises_when_it_is_loaded() -> None:
+    """The exception of a raising value is raised by its load, not before."""
+    data = pickle.dumps(RaisesWhenLoaded(SystemExit(3)))
+    with pytest.raises(SystemExit):
+        pickle.loads(data)
+
+
+def test_an_awkward_value_is_pickled_and_refuses_use() -> None:
+    """An awkward value comes back from its pickle, and raises when it is used."""
+    value = pickle.loads(pickle.dumps(Awkward()))
+    for use in (repr, bool, hash, len):
+        with pytest.raises(TypeError):
+            use(value)

@@ -60,3 +60,29 @@ class HeldPickle:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _load_held, (self._number,)
+
+
+def _raise(exc: BaseException) -> None:
+    raise exc
+
+
+class RaisesWhenLoaded:
+    """A value whose pickle raises ``exc`` when it is loaded."""
+
+    def __init__(self, exc: BaseException) -> None:
+        self._exc = exc
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _raise, (self._exc,)
+
+
+class Awkward:
+    """A value that raises when it is hashed, compared, shown, counted or tested for truth."""
+
+    __hash__ = None  # type: ignore[assignment]  # as that of a list
+
+    def _refuse(self, *_: Any) -> Any:
+        raise TypeError("an awkward value was used")
+
+    __eq__ = __ne__ = __lt__ = _refuse
+    __repr__ = __str__ = __bool__ = __len__ = __iter__ = __contains__ = _refuse

@@ -61,9 +61,17 @@ REMEDIES = (
         ),
     ),
     (
-        "errors.14 errors.15 errors.16 errors.20",
+        "errors.14 errors.15 errors.16 errors.20 errors.21 errors.22 errors.24",
         Remedy(
             "Hand the task's error on as it came, and the exception only if it can be unpickled.",
+            f"{_EXECUTOR}: ConformingExecutor._terminal()",
+        ),
+    ),
+    (
+        "errors.23",
+        Remedy(
+            "Catch BaseException around the loading of a payload, and put into Wove's queue "
+            "no exception that is no Exception.",
             f"{_EXECUTOR}: ConformingExecutor._terminal()",
         ),
     ),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from wove.environment import (
-    normalize_exception,
-)
+import contextlib
+
+from wove.environment import _deserialize_network_executor_frame, normalize_exception
 
 from tests.conformance.executor.conforming_executor import ConformingExecutor, Frame, Status
 from tests.conformance.executor.defects.base import Defect
+
+
+def _loaded(pickled: Frame) -> Frame:
+    loaded: Frame = _deserialize_network_executor_frame(pickled, reason="a test's defect")
+    return loaded
 
 
 class SwallowsErrors(ConformingExecutor):
@@ -51,7 +56,107 @@ class KeepsTheMessageOnly(ConformingExecutor):
         return decoded
 
 
+class TakesAnEmptyErrorForNone(ConformingExecutor):
+    """Reports a task_error whose error is empty as the result None."""
+
+    def _terminal(self, frame: Frame, event: Frame) -> Frame:
+        if event["type"] == "task_error" and not (event.get("error") or "error_pickle" in event):
+            event = {"type": "task_result", "result": None, **self.ids(frame)}
+        return super()._terminal(frame, event)
+
+    @staticmethod
+    def ids(frame: Frame) -> Frame:
+        return {name: frame[name] for name in ("run_id", "task_id")}
+
+
+class LosesWhatItCannotRead(ConformingExecutor):
+    """Ends the thread of a run whose payload cannot be read."""
+
+    def _terminal(self, frame: Frame, event: Frame) -> Frame:
+        try:
+            return super()._terminal(frame, event)
+        except Exception:
+            frame["type"] = "unread"
+            raise
+
+    def failure(self, frame: Frame, exc: Exception) -> list[Frame]:
+        return [] if frame["type"] == "unread" else super().failure(frame, exc)
+
+
+class NeedsTheException(ConformingExecutor):
+    """Reports what goes wrong with the exception of a task instead of the task's error."""
+
+    def _terminal(self, frame: Frame, event: Frame) -> Frame:
+        if event.get("exception_pickle", "") != "":
+            pickled = {"exception_pickle": event["exception_pickle"]}
+            if not isinstance(_loaded(pickled)["exception"], Exception):
+                raise TypeError("the exception of a task_error is none")
+        return super()._terminal(frame, event)
+
+
+class CatchesExceptionsOnly(ConformingExecutor):
+    """Loads a payload as if it could raise nothing but an Exception."""
+
+    def _terminal(self, frame: Frame, event: Frame) -> Frame:
+        for name in ("result_pickle", "exception_pickle"):
+            if name in event:
+                with contextlib.suppress(Exception):
+                    _loaded({name: event[name]})
+        return super()._terminal(frame, event)
+
+    def failure(self, frame: Frame, exc: Exception) -> list[Frame]:
+        return [] if "the answer raised" in str(exc) else super().failure(frame, exc)
+
+
+class HandsExitsOn(ConformingExecutor):
+    """Hands a task's exception to Wove's runtime, even one that ends the program."""
+
+    def _terminal(self, frame: Frame, event: Frame) -> Frame:
+        exception = {k: v for k, v in event.items() if k == "exception_pickle"}
+        decoded = super()._terminal(frame, event)
+        with contextlib.suppress(BaseException):
+            decoded.update(_loaded(exception))
+        return decoded
+
+
+class TakesFalseForNoResult(ConformingExecutor):
+    """Takes a result that is false for none."""
+
+    def _terminal(self, frame: Frame, event: Frame) -> Frame:
+        decoded = super()._terminal(frame, event)
+        if decoded["type"] == "task_result" and not decoded["result"]:
+            raise ValueError("the answer has no result")
+        return decoded
+
+
+class RaisesResults(ConformingExecutor):
+    """Raises a result that is an exception."""
+
+    def _terminal(self, frame: Frame, event: Frame) -> Frame:
+        decoded = super()._terminal(frame, event)
+        if isinstance(decoded.get("result"), Exception):
+            raise decoded["result"]
+        return decoded
+
+
+class ShowsResults(ConformingExecutor):
+    """Makes a text of each result, as for a log."""
+
+    def _terminal(self, frame: Frame, event: Frame) -> Frame:
+        decoded = super()._terminal(frame, event)
+        self.shown = repr(decoded.get("result"))
+        return decoded
+
+
 DEFECTS = (
+    Defect(TakesAnEmptyErrorForNone, "errors.21", r"task_error with \{\}: .*swallowed"),
+    Defect(LosesWhatItCannotRead, "errors.21", "arrived, and only its delivery_timeout"),
+    Defect(NeedsTheException, "errors.22", "the task's real error was lost"),
+    Defect(CatchesExceptionsOnly, "errors.23", "raises SystemExit when it is loaded arrived, and"),
+    Defect(HandsExitsOn, "errors.23", "a task that failed with SystemExit"),
+    Defect(TakesFalseForNoResult, "errors.24", "returned None, and its outcome"),
+    Defect(RaisesResults, "errors.24", "returned ValueError.* and its outcome"),
+    Defect(ShowsResults, "errors.24", "an object that raises when it is used"),
     Defect(SwallowsErrors, "errors.03", "swallowed"),
     Defect(SwallowsErrors, "errors.09", "swallowed"),
     Defect(AnswersNone, "errors.01", "swallowed"),
