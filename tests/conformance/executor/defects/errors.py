@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
+import socket
 
 from wove.environment import _deserialize_network_executor_frame, normalize_exception
 
@@ -148,7 +150,29 @@ class ShowsResults(ConformingExecutor):
         return decoded
 
 
+class RaisesWhatItCannotName(ConformingExecutor):
+    """Reports a failed connection as an error of its own, without a source."""
+
+    def failure(self, frame: Frame, exc: Exception) -> list[Frame]:
+        events = super().failure(frame, exc)
+        if isinstance(exc, socket.gaierror):
+            events[0]["exception"] = exc
+        return events
+
+
+class ReadsATruncatedAnswer(ConformingExecutor):
+    """Says that the task failed where the answer ends too early."""
+
+    def failure(self, frame: Frame, exc: Exception) -> list[Frame]:
+        events = super().failure(frame, exc)
+        if isinstance(exc, http.client.IncompleteRead):
+            events[0]["error"]["source"] = "task"
+        return events
+
+
 DEFECTS = (
+    Defect(RaisesWhatItCannotName, "errors.25", "does not resolve.* the task's error is gaierror"),
+    Defect(ReadsATruncatedAnswer, "errors.25", r"\(bad-chunk\), and the .* says source 'task'"),
     Defect(TakesAnEmptyErrorForNone, "errors.21", r"task_error with \{\}: .*swallowed"),
     Defect(LosesWhatItCannotRead, "errors.21", "arrived, and only its delivery_timeout"),
     Defect(NeedsTheException, "errors.22", "the task's real error was lost"),

@@ -6,8 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from wove_http_dev.conformance.executor import sources
+from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.errors import family
-from wove_http_dev.conformance.executor.context import CaseContext
+from wove_http_dev.conformance.executor.context import CaseContext, attempt
 from wove_http_dev.faults.events import UnpicklableException
 from wove_http_dev.weave_outcome import WeaveOutcome
 
@@ -28,16 +29,25 @@ def _answered_with_error(check: CaseContext, error: dict[str, Any]) -> WeaveOutc
 @family.must(
     "14",
     sources.TASK_ERRORS,
-    scenario='a task that raises ValueError("boom 42")',
+    scenario='tasks, sync and async, that raise ValueError("boom 42")',
     expected="that ValueError",
 )
 def exception_of_the_task(check: CaseContext) -> str:
     """An exception of the task arrives with its type and message."""
-    worker = check.worker()
-    worker.stub("task", error=ValueError("boom 42"))
-    outcome = check.expect_error(check.run_one_weave(worker), "a task that raised")
-    if not isinstance(outcome.error, ValueError) or "boom 42" not in str(outcome.error):
-        check.fail(f"the task raised ValueError: boom 42, but its author sees {outcome}")
+
+    def sync_task() -> None:
+        raise ValueError("boom 42")
+
+    async def async_task() -> None:
+        raise ValueError("boom 42")
+
+    async def script(remote: Remote) -> list[WeaveOutcome]:
+        return [await attempt(remote(sync_task)), await attempt(remote(async_task))]
+
+    for outcome in check.run_script(check.worker(), script):
+        check.expect_error(outcome, "a task that raised")
+        if not isinstance(outcome.error, ValueError) or "boom 42" not in str(outcome.error):
+            check.fail(f"the task raised ValueError: boom 42, but its author sees {outcome}")
     return str(outcome)
 
 

@@ -4,8 +4,10 @@ error has ``"source": "transport"`` and says the reason."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from wove_http_dev.client import dns
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.abandoned_runs import (
     ABANDONED,
@@ -15,6 +17,7 @@ from wove_http_dev.conformance.executor.abandoned_runs import (
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.errors import family
 from wove_http_dev.conformance.executor.context import (
+    MARGIN,
     PATIENCE,
     CaseContext,
     attempt,
@@ -23,7 +26,7 @@ from wove_http_dev.conformance.executor.context import (
 )
 from wove_http_dev.faults import Fault, connection, response, wire
 from wove_http_dev.faults.auth import RejectAuth
-from wove_http_dev.faults.run import LostResponse
+from wove_http_dev.faults.run import Hang, LostResponse
 from wove_http_dev.weave_outcome import WeaveOutcome
 from wove_http_dev.worker import HttpWorker
 
@@ -35,7 +38,24 @@ STALL = 0.5
 """Seconds of the executor's timeout in cases where the worker answers too late."""
 DYING = 0.2
 """Seconds to wait for the report of an uncaught exception that is just ending a thread."""
-STATUSES = (400, 401, 403, 404, 413, 429, 500, 503)
+STATUSES = (400, 401, 403, 404, 408, 413, 429, 500, 503)
+CONNECTIONS = (
+    connection.HandshakeClose(),
+    connection.PlaintextOnTlsPort(),
+    connection.ExpiredCertificate(),
+    connection.WrongHostname(),
+)
+"""Faults before the request; each needs a weave of its own, with connections of its own."""
+ANSWERS = (
+    LostResponse(),
+    wire.ResetMidBody(),
+    wire.BadChunk(),
+    response.InvalidUtf8(),
+    response.Status(503, retry_after=0.0),
+)
+NOWHERE = "no-such-host.invalid"
+"""A host that never exists (RFC 6761, 6.4)."""
+STALLS = (Hang(), wire.StallMidBody())
 
 
 @family.each(
@@ -58,13 +78,16 @@ STATUSES = (400, 401, 403, 404, 413, 429, 500, 503)
 )
 def transport(check: CaseContext, kind: type[Fault]) -> str:
     """A transport failure becomes an error of its task, marked as a transport error."""
+    worker = check.worker(timeout=check.seconds(1.0))
+    worker.inject(kind())
+    outcome = check.run_one_weave(worker, delivery_timeout=check.seconds(1.5))
+    return _expect_transport_error(check, outcome, kind.name)
+
+
+def _expect_transport_error(check: CaseContext, outcome: WeaveOutcome, fault: str) -> str:
     from wove.environment import DeliveryTimeoutError, EnvironmentExecutionError
 
-    worker, fault = check.worker(timeout=check.seconds(1.0)), kind.name
-    worker.inject(kind())
-    outcome = check.expect_error(
-        check.run_one_weave(worker, delivery_timeout=check.seconds(1.5)), f"after {fault}"
-    )
+    check.expect_error(outcome, f"after {fault}")
     if isinstance(outcome.error, DeliveryTimeoutError):
         check.fail(
             f"the transport failed ({fault}), and the executor swallowed the error: the task ended"
@@ -78,6 +101,49 @@ def transport(check: CaseContext, kind: type[Fault]) -> str:
             f" {outcome.payload.get('source')!r}: {outcome}"
         )
     return str(outcome)
+
+
+@family.must(
+    "25",
+    sources.TRANSPORT_ERRORS,
+    scenario="weaves of one task whose connection fails: "
+    f"{', '.join(map(str, CONNECTIONS))}, a host that does not resolve; and runs whose answers"
+    f" are: {'; '.join(map(str, (*ANSWERS, *STALLS)))}; the executor's timeout {STALL:g} s",
+    expected='EnvironmentExecutionError with "source": "transport" in the payload of each',
+)
+def every_stage(check: CaseContext) -> str:
+    """Wherever the transport fails, its error is one of the task, marked as a transport error."""
+    worker, limit = check.worker(timeout=check.seconds(1.0)), check.seconds(1.5)
+    for fault in CONNECTIONS:
+        with worker.inject(fault):
+            outcome = check.run_one_weave(worker, delivery_timeout=limit)
+        _expect_transport_error(check, outcome, str(fault))
+    # The resolver refuses a blank without asking a server, which might be slow to answer.
+    check.enter(dns.resolve_to(NOWHERE, 443, (" ", 443)))
+    unresolved = {"url": f"https://{NOWHERE}/wove/tasks"}
+    outcome = check.run_one_weave(worker, settings=unresolved, delivery_timeout=limit)
+    _expect_transport_error(check, outcome, "a host that does not resolve")
+    _expect_transport_errors(check, worker, ANSWERS, limit)
+    _expect_transport_errors(
+        check, check.worker(timeout=STALL), STALLS, STALL + check.seconds(MARGIN)
+    )
+    return f"{len(CONNECTIONS) + 1 + len(ANSWERS) + len(STALLS)} transport errors"
+
+
+def _expect_transport_errors(
+    check: CaseContext, worker: HttpWorker, faults: Sequence[Fault], limit: float
+) -> None:
+    """Run a task with each of ``faults``, all at once, with ``limit`` as delivery_timeout."""
+    for number, fault in enumerate(faults):
+        worker.inject(fault, task=f"merge:failing_{number}")
+
+    async def script(remote: Remote) -> list[WeaveOutcome]:
+        runs = (remote(f"failing_{n}", delivery_timeout=limit) for n in range(len(faults)))
+        return await asyncio.gather(*map(attempt, runs))
+
+    outcomes = check.run_script(worker, script, planned=limit)
+    for fault, outcome in zip(faults, outcomes, strict=True):
+        _expect_transport_error(check, outcome, str(fault))
 
 
 @family.must(
