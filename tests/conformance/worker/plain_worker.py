@@ -220,6 +220,8 @@ class PlainWorker:
 
     async def drive(self, run: Run, value: Any) -> Any:
         run.loop, run.task = asyncio.get_running_loop(), asyncio.current_task()
+        if run.cancelled and run.task is not None:
+            run.task.cancel()
         return await value
 
     def result(self, value: Any) -> Event:

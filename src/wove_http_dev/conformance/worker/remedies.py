@@ -292,7 +292,7 @@ REMEDIES = (
         ),
     ),
     (
-        "cancel.02 cancel.13",
+        "cancel.02 cancel.13 cancel.16 cancel.17 cancel.18",
         Remedy(
             "Let the first outcome of a run count, under a lock, and answer the run's "
             "own POST with it.",
@@ -313,6 +313,14 @@ REMEDIES = (
             "With require_ack, ask the body to stop, wait until it has ended, and say "
             "task_cancelled only then.",
             f"{_CORE}: Run.cancel()",
+        ),
+    ),
+    (
+        "cancel.15 cancel.20",
+        Remedy(
+            "Know a run by its run_id before its pickles are loaded, and look whether it was "
+            "cancelled meanwhile when its body would start.",
+            f"{_CORE}: Run.drive()",
         ),
     ),
     (

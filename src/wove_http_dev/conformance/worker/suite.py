@@ -16,7 +16,12 @@ from wove_http_dev.conformance.worker.cases.auth import (
     replay,
     verification_order,
 )
-from wove_http_dev.conformance.worker.cases.cancel import acknowledgement, cancel, cancellation
+from wove_http_dev.conformance.worker.cases.cancel import (
+    acknowledgement,
+    cancel,
+    cancellation,
+    unusual_moments,
+)
 from wove_http_dev.conformance.worker.cases.concurrency import concurrency, side_by_side
 from wove_http_dev.conformance.worker.cases.errors import (
     error_frames,
@@ -61,6 +66,7 @@ _ORDER: tuple[tuple[Family, ModuleType], ...] = (
     (errors, unusual_values),
     (cancel, cancellation),
     (cancel, acknowledgement),
+    (cancel, unusual_moments),
     (concurrency, side_by_side),
     (limits, requests),
     (limits, verification_cost),

@@ -12,6 +12,50 @@ async def call_async(function: Any, arguments: Any) -> Any:
     return function(**arguments)
 
 
+def call(function: Any, **arguments: Any) -> Any:
+    """Call ``function`` with the other arguments from a plain function, and return what it returns,
+    perhaps a coroutine."""
+    return function(**arguments)
+
+
+# Tasks that report to the checker, and wait until it releases them
+
+
+def result_that_waits(host: str, port: int, token: str) -> Any:
+    """Return an object whose pickling is connected to the checker until the checker releases it, at
+    most 60 s. The checker must not ping it. The pickle loads as ``token``."""
+
+    class Waits:
+        def __reduce__(self) -> Any:
+            import socket
+
+            with socket.create_connection((host, port), 60) as sock:
+                sock.sendall(token.encode())
+                sock.recv(1)
+            return str, (token,)
+
+    return Waits()
+
+
+async def hold_and_swallow(host: str, port: int, token: str, raises: str = "") -> str:
+    """Be connected to the checker until it releases this call. If this coroutine is cancelled,
+    raise the built-in exception ``raises`` instead, or return ``token`` if that is empty."""
+    import asyncio
+    import builtins
+    import socket
+
+    loop = asyncio.get_running_loop()
+    with socket.create_connection((host, port), 5) as sock:
+        sock.setblocking(False)
+        try:
+            await loop.sock_sendall(sock, token.encode())
+            await asyncio.wait_for(loop.sock_recv(sock, 1), 60)
+        except asyncio.CancelledError:
+            if raises:
+                raise getattr(builtins, raises)("conformance: instead of ending") from None
+    return token
+
+
 # Tasks that raise unusual exceptions
 
 

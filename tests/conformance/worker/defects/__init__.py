@@ -11,6 +11,7 @@ from tests.conformance.worker.defects import (
     limits,
     run,
     transport,
+    unusual_moments,
     unusual_values,
 )
 from tests.conformance.worker.defects.base import DEFECTS, Defect
@@ -26,5 +27,6 @@ __all__ = [
     "limits",
     "run",
     "transport",
+    "unusual_moments",
     "unusual_values",
 ]

@@ -8,6 +8,7 @@ body still runs.
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
@@ -117,14 +118,22 @@ def require_ack_acknowledged(check: CaseContext) -> str:
 @cancel.should(
     "11",
     sources.ENVIRONMENTS,
-    scenario="a best_effort cancel_task for a sync task that keeps running",
+    scenario="best_effort cancel_task frames for a sync task that keeps running, and for an async"
+    " task that keeps running after it is cancelled",
     expected=f"an answer within {AT_ONCE:g} s, while the task keeps running",
     alone=True,
 )
 def best_effort_at_once(check: CaseContext) -> str:
     """A best_effort cancel_task is answered at once, without waiting for the task to end."""
+    seen = [_at_once(check, function) for function in (tasks.hold, tasks.hold_stubborn)]
+    return f"{max(seen):.2f} s"
+
+
+def _at_once(check: CaseContext, function: Any) -> float:
+    """Run ``function`` and send a best_effort cancel_task, and fail the case if its answer seems to
+    wait for the task. Return the seconds that the answer took."""
     for left in reversed(range(TRIES)):
-        run = start_held(check, tasks.hold)
+        run = start_held(check, function)
         began = time.monotonic()
         send_cancel(check, commands.new_run_id())
         usual = time.monotonic() - began
@@ -136,7 +145,9 @@ def best_effort_at_once(check: CaseContext) -> str:
         if left == 0:
             check.fail(
                 f"a best_effort cancel_task was answered after {took:.2f} s, as if it waited for"
-                f" the task, which still runs (one for an unknown run takes {usual:.2f} s)"
+                f" the task, which still runs (one for an unknown run takes {usual:.2f} s)",
+                late=True,
             )
         run.callback.release()
-    return f"{took:.2f} s"
+    run.callback.release()
+    return took

@@ -9,13 +9,15 @@ from __future__ import annotations
 import time
 
 from wove_http_dev.conformance.case import CaseFailed
-from wove_http_dev.conformance.worker import answers, commands, sources, tasks
+from wove_http_dev.conformance.worker import answers, commands, sources, tasks, unusual_tasks
 from wove_http_dev.conformance.worker.cases.cancel import cancel
 from wove_http_dev.conformance.worker.cases.cancel.held_run import (
     THE_ANSWER,
     await_terminal,
+    require_one_outcome,
     send_cancel,
     start_held,
+    terminals_of,
 )
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import NoAnswer
@@ -31,15 +33,18 @@ THROUGH = 3.0
 @cancel.must(
     "01",
     sources.PROTOCOL,
-    scenario="a best_effort cancel_task for a running task",
+    scenario="best_effort cancel_task frames for a running sync task, and for an async task that"
+    " keeps running after it is cancelled",
     expected="an answer within 5 s: empty, or event frames of that run",
 )
 def running_best_effort(check: CaseContext) -> str:
     """A cancel_task for a running task is answered without waiting for the task."""
-    run = start_held(check, tasks.hold)
-    answer = send_cancel(check, run.run_id)
-    if not answer.ok:
-        check.fail(f"a cancel_task for a running task was answered with {answer.shown()}")
+    for function in (tasks.hold, tasks.hold_stubborn):
+        run = start_held(check, function)
+        answer = send_cancel(check, run.run_id)
+        if not answer.ok:
+            check.fail(f"a cancel_task for a running task was answered with {answer.shown()}")
+        run.callback.release()
     return answer.shown()
 
 
@@ -64,18 +69,24 @@ def run_is_answered(check: CaseContext) -> str:
 @cancel.should(
     "03",
     f"{sources.CONTRACT} (honor cancellation); {sources.STDIO}",
-    scenario="a best_effort cancel_task for an async task that waits",
+    scenario="best_effort cancel_task frames for a coroutine function that waits, and for a plain"
+    " function that returns its coroutine",
     expected="the task stops, and its run is answered with task_cancelled",
 )
 def stops_async_task(check: CaseContext) -> str:
     """A cancel_task stops an async task, because asyncio can cancel it."""
-    run = start_held(check, tasks.hold_async)
-    send_cancel(check, run.run_id)
-    if not run.callback.ended(check.patience):
-        check.fail(f"an async task still ran {check.patience:g} s after its cancel_task")
-    event = await_terminal(check, run, "after an async task was cancelled")
-    if event.get("type") != "task_cancelled":
-        check.fail(f"a cancelled async task ended in {event.get('type')!r}")
+    coroutine = {"function": tasks.by_value(tasks.hold_async)}
+    for what, function, more in (
+        ("an async task", tasks.hold_async, {}),
+        ("a function that returned a coroutine", unusual_tasks.call, coroutine),
+    ):
+        run = start_held(check, function, more)
+        send_cancel(check, run.run_id)
+        if not run.callback.ended(check.patience):
+            check.fail(f"{what} still ran {check.patience:g} s after its cancel_task", late=True)
+        event = await_terminal(check, run, f"after {what} was cancelled")
+        if event.get("type") != "task_cancelled":
+            check.fail(f"{what}, cancelled, ended in {event.get('type')!r}")
     return "stopped"
 
 
@@ -192,21 +203,9 @@ def one_outcome(check: CaseContext) -> str:
     for mode in ("best_effort", "require_ack"):
         run = start_held(check, tasks.hold_async)
         answer = send_cancel(check, run.run_id, mode)
-        said = answers.events_of(answer, THE_ANSWER) if answer.ok and answer.body.strip() else []
         run.callback.release()
         event = await_terminal(check, run, f"after a {mode} cancel_task and the end of the task")
-        for each in (*answers.terminals(said), event):
-            if each.get("run_id") != run.run_id:
-                check.fail(
-                    f"{mode}: the {each['type']!r} frame of a cancelled run lacks its run_id"
-                )
-        kinds = {each["type"] for each in (*answers.terminals(said), event)}
-        if len(kinds) > 1:
-            check.fail(
-                f"{mode}: the cancel_task was answered with"
-                f" {answers.types(answers.terminals(said))}, and the run ended in"
-                f" {event['type']!r}: a run has one outcome"
-            )
+        require_one_outcome(check, run, terminals_of(answer), event, mode)
     return "one each"
 
 
@@ -222,9 +221,10 @@ def through_a_full_house(check: CaseContext) -> str:
     late."""
     first = start_held(check, tasks.hold)
     callbacks = [first.callback]
-    for _ in range(FULL - 1):
+    for number in range(FULL - 1):
         callbacks.append(check.callback())
-        check.post_later(commands.run_frame(tasks.hold, callbacks[-1].address))
+        function = tasks.hold if number % 2 else tasks.hold_async
+        check.post_later(commands.run_frame(function, callbacks[-1].address))
     filled = time.monotonic() + check.silence(FILLING)
     running = sum(each.arrived(max(0.0, filled - time.monotonic())) for each in callbacks)
     waiting = f", and {FULL - running} waited," if running < FULL else ""

@@ -3,6 +3,7 @@ run, the others cancel it and wait for its end."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +26,17 @@ class HeldRun:
     post: Background[HttpResponse]
 
 
-def start_held(check: CaseContext, function: Any) -> HeldRun:
-    """Start a run of ``function``, wait until its body has connected to the checker, and return the
-    run."""
+def start_held(check: CaseContext, function: Any, more: Mapping[str, Any] | None = None) -> HeldRun:
+    """Start a run of ``function``, with the address of a callback and ``more`` as arguments, wait
+    until its body has connected to the checker, and return the run."""
     callback = check.callback()
-    frame = commands.run_frame(function, callback.address)
+    args = {**callback.address, **(more or {})}
+    return start_frame(check, commands.run_frame(function, args), callback)
+
+
+def start_frame(check: CaseContext, frame: dict[str, Any], callback: Callback) -> HeldRun:
+    """Send ``frame``, a run_task, wait until its task has connected with ``callback``, and return
+    the run."""
     post = check.post_later(frame)
     if not callback.arrived(check.patience):
         said = ""
@@ -61,6 +68,29 @@ def require_readable(check: CaseContext, answer: HttpResponse, run_id: str) -> N
     for event in answers.events_of(answer, THE_ANSWER):
         if event.get("run_id", run_id) != run_id:
             check.fail(f"a cancel_task was answered with a frame for {event['run_id']!r:.100}")
+
+
+def terminals_of(answer: HttpResponse) -> list[answers.Event]:
+    """Return the frames that end a run in ``answer``, the answer to a cancel_task, which may be
+    empty."""
+    if not answer.ok or not answer.body.strip():
+        return []
+    return answers.terminals(answers.events_of(answer, THE_ANSWER))
+
+
+def require_one_outcome(
+    check: CaseContext, run: HeldRun, said: list[answers.Event], event: answers.Event, what: str
+) -> None:
+    """Fail the case if ``said``, terminal frames in answers to cancel_task frames, and ``event``,
+    which ended ``run``, contradict each other. Messages begin with ``what``."""
+    for each in (*said, event):
+        if each.get("run_id") != run.run_id:
+            check.fail(f"{what}: the {each['type']!r} frame of a cancelled run lacks its run_id")
+    if {each["type"] for each in said} - {event["type"]}:
+        check.fail(
+            f"{what}: the cancel_task was answered with {answers.types(said)}, and the run ended in"
+            f" {event['type']!r}: a run has one outcome"
+        )
 
 
 def await_terminal(check: CaseContext, run: HeldRun, after: str) -> answers.Event:
