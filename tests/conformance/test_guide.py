@@ -18,7 +18,7 @@ from wove_http_dev import conformance
 from wove_http_dev.cli.main import main
 from wove_http_dev.conformance.executor.suite import EXECUTOR_CASES
 from wove_http_dev.conformance.known_failures import parse_list
-from wove_http_dev.conformance.worker.cases.auth import replay
+from wove_http_dev.conformance.worker.cases.auth import timestamps
 from wove_http_dev.conformance.worker.suite import WORKER_CASES
 
 GUIDE = (Path(str(conformance.__file__)).parent / "README.md").read_text(encoding="utf-8")
@@ -27,7 +27,7 @@ GUIDE = (Path(str(conformance.__file__)).parent / "README.md").read_text(encodin
 def test_the_shown_case_is_in_the_suite() -> None:
     """The example of a case in the guide is the source code of a case."""
     (shown,) = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
-    assert textwrap.dedent(f"   {shown}").strip() in inspect.getsource(replay)
+    assert textwrap.dedent(f"   {shown}").strip() in inspect.getsource(timestamps)
 
 
 def test_the_shown_list_can_be_read() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from tests.conformance.worker.checks import check, failures
-from tests.conformance.worker.plain_worker import PlainWorker
+from tests.conformance.worker.plain_worker import Handler, PlainWorker
 
 TOKEN = "Token-of-the-plain-worker"
 
@@ -25,6 +25,18 @@ class ComparesPrefixes(PlainWorker):
     def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
         if not headers.get("Authorization", "").startswith(f"Bearer {TOKEN}"):
             raise PermissionError("wrong token")
+
+
+class LooseBearer(Bearer):
+    """Also accepts what ``accepts`` says."""
+
+    def __init__(self, accepts: Callable[[str], bool]) -> None:
+        super().__init__()
+        self.accepts = accepts
+
+    def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
+        if not self.accepts(headers.get("Authorization", "")):
+            super().verify(headers, target, body)
 
 
 class RevealsToken(ComparesPrefixes):
@@ -66,12 +78,7 @@ def test_a_token_compared_by_its_beginning_is_flagged() -> None:
 def test_a_token_compared_loosely_is_flagged(accepts: Callable[[str], bool], says: str) -> None:
     """The message names the wrong token that was accepted."""
 
-    class Loose(PlainWorker):
-        def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
-            if not accepts(headers.get("Authorization", "")):
-                raise PermissionError("wrong token")
-
-    with Loose() as worker:
+    with LooseBearer(accepts) as worker:
         (_, result) = check(worker.url, "auth.01", "auth.09", bearer=TOKEN)
     assert result.status == "failed"
     assert says in result.actual
@@ -95,3 +102,86 @@ def test_a_token_in_a_refusal_is_flagged() -> None:
     with RevealsToken() as worker:
         (_, result) = check(worker.url, "auth.01", "auth.20", bearer=TOKEN)
     assert "holds the secret" in result.actual
+
+
+def test_the_token_none_is_flagged() -> None:
+    """A worker whose token is missing, and that compares with ``Bearer None``, is flagged."""
+    with LooseBearer(lambda sent: sent == "Bearer None") as worker:
+        (_, result) = check(worker.url, "auth.01", "auth.09", bearer=TOKEN)
+    assert "the bearer token 'None' was accepted" in result.actual
+
+
+def test_a_token_in_a_cookie_is_flagged() -> None:
+    """A worker that also accepts the token in a cookie is flagged, because browsers send cookies
+    unasked."""
+
+    class ReadsCookies(Bearer):
+        def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
+            if f"token={TOKEN}" not in headers.get("Cookie", "").split("; "):
+                super().verify(headers, target, body)
+
+    with ReadsCookies() as worker:
+        (_, result) = check(worker.url, "auth.01", "auth.36", bearer=TOKEN)
+    assert "the secret in a cookie (token) was accepted" in result.actual
+
+
+def test_a_signature_with_an_empty_secret_is_flagged() -> None:
+    """A worker that expects a bearer token, and also accepts signatures made with the secret that
+    it does not have, is flagged."""
+
+    class Signed(PlainWorker):
+        def secret(self, headers: Mapping[str, str]) -> str:
+            return ""
+
+    class TakesBoth(Signed):
+        def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
+            if headers.get("Authorization") != f"Bearer {TOKEN}":
+                super().verify(headers, target, body)
+
+    with TakesBoth() as worker:
+        (_, result) = check(worker.url, "auth.01", "auth.36", bearer=TOKEN)
+    assert "a signature made with an empty secret instead of a token was accepted" in result.actual
+
+
+def test_a_second_request_without_a_token_is_flagged() -> None:
+    """A worker that verifies only the first request of a connection is flagged."""
+
+    class TrustsConnections(Bearer):
+        def serve(self, handler: Handler) -> None:
+            self.handler = handler
+            super().serve(handler)
+
+        def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
+            if "Authorization" in headers or not self.handler.__dict__.get("trusted"):
+                super().verify(headers, target, body)
+            self.handler.__dict__["trusted"] = True
+
+    with TrustsConnections() as worker:
+        (_, result) = check(worker.url, "auth.01", "auth.31", bearer=TOKEN)
+    assert "one with no credentials was accepted on it" in result.actual
+
+
+def test_a_cancel_without_a_scheme_is_flagged() -> None:
+    """A worker that compares the token loosely for a cancel_task is flagged."""
+
+    class LooseCancels(Bearer):
+        def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
+            if b'"cancel_task"' not in body or headers.get("Authorization") != TOKEN:
+                super().verify(headers, target, body)
+
+    with LooseCancels() as worker:
+        (_, result) = check(worker.url, "auth.01", "auth.10", bearer=TOKEN)
+    assert "a cancel_task with the token without a scheme was accepted" in result.actual
+
+
+def test_a_large_body_with_a_wrong_token_is_flagged() -> None:
+    """A worker that does not verify bodies above 16 MiB is flagged."""
+
+    class SkipsLargeBodies(Bearer):
+        def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
+            if len(body) < 2**24:
+                super().verify(headers, target, body)
+
+    with SkipsLargeBodies() as worker:
+        (_, result) = check(worker.url, "auth.01", "auth.32", bearer=TOKEN)
+    assert "a body of 17 MiB with a wrong bearer token was accepted" in result.actual

@@ -21,6 +21,7 @@ FLAGGED_ELSEWHERE = {
     "transport.02": "test_policy",
     "auth.01": "test_hostile",
     "auth.09": "test_bearer",
+    "auth.42": "test_web_pages",
 }
 
 

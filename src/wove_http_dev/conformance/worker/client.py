@@ -43,10 +43,12 @@ class UrlError(ValueError):
     """Wove's executor would not accept this URL; the message says why."""
 
 
-def signature(secret: bytes, target: str, timestamp: str, nonce: str, body: bytes) -> str:
+def signature(
+    secret: bytes, target: str, timestamp: str, nonce: str, body: bytes, transport: str = "http"
+) -> str:
     """Return the value of the header ``X-Wove-Signature`` (Wove docs, ``wove.security``)."""
     digest = hashlib.sha256(body).hexdigest()
-    canonical = f"wove-v1\nhttp\n{target}\n{timestamp}\n{nonce}\n{digest}"
+    canonical = f"wove-v1\n{transport}\n{target}\n{timestamp}\n{nonce}\n{digest}"
     return "v1=" + hmac.new(secret, canonical.encode("utf-8"), hashlib.sha256).hexdigest()
 
 
@@ -92,6 +94,7 @@ class ServiceUnderTest:
         self._addresses: list[tuple[int, Any]] = []
         self._observer: Observer = lambda connection, data: None
         self._hearer: Hearer = lambda connection, answer: None
+        self._signed = [0]
 
     def observed(self, observer: Observer, hearer: Hearer | None = None) -> ServiceUnderTest:
         """Return a copy of this service that also passes all bytes that it sends to ``observer``,
@@ -100,6 +103,11 @@ class ServiceUnderTest:
         observed._observer = observer
         observed._hearer = hearer or self._hearer
         return observed
+
+    @property
+    def signed(self) -> int:
+        """How many right signatures have been made, by this object and all its copies."""
+        return self._signed[0]
 
     @property
     def local(self) -> bool:
@@ -188,6 +196,7 @@ class ServiceUnderTest:
         key: str | None = None,
         timestamp: str | None = None,
         nonce: str | None = None,
+        transport: str = "http",
     ) -> dict[str, str]:
         """Return the headers that authenticate ``body``. Each keyword argument replaces one part of
         a signature, e.g. the timestamp."""
@@ -195,6 +204,7 @@ class ServiceUnderTest:
             return {}
         if self.mode == "bearer":
             return {"Authorization": f"Bearer {self.bearer}"}
+        self._signed[0] += secret is None and key is None and timestamp is None
         stamp = str(int(time.time())) if timestamp is None else timestamp
         mark = secrets.token_urlsafe(18) if nonce is None else nonce
         material = self.secret if secret is None else secret
@@ -202,7 +212,7 @@ class ServiceUnderTest:
             KEY: self.key if key is None else key,
             TIMESTAMP: stamp,
             NONCE: mark,
-            SIGNATURE: signature(material, target or self.target, stamp, mark, body),
+            SIGNATURE: signature(material, target or self.target, stamp, mark, body, transport),
         }
 
     def request(

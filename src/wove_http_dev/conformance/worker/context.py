@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from wove_http_dev.conformance.case import CaseFailed, NotApplicable
@@ -28,6 +29,19 @@ SILENCE = 1.0
 CALLBACK = 1.0
 """Seconds to wait for the first connection of a task body to the checker, after the answer to its
 run."""
+
+
+@dataclass(frozen=True)
+class AcceptedRequest:
+    """A request that the service accepted, with its answer."""
+
+    body: bytes
+    headers: Mapping[str, str]
+    answer: HttpResponse
+    number: int
+    """How many requests had been signed by then."""
+    time: float
+    """When it was answered (``time.monotonic``)."""
 
 
 class Session:
@@ -55,6 +69,8 @@ class Session:
         self.slowdown = slowdown or self._machine.slowdown
         self.silence = SILENCE if silence is None else silence
         self.answers = AnswerLog()
+        self.first: AcceptedRequest | None = None
+        """The first request with credentials that the service accepted, and its answer."""
         self._callback_host = callback_host
         self._lock = threading.RLock()
         self._listener: Listener | None = None

@@ -81,32 +81,32 @@ REMEDIES = (
         ),
     ),
     (
-        "auth.03 auth.04 auth.05",
+        "auth.03 auth.04 auth.05 auth.32 auth.33",
         Remedy(
-            "Verify the body and the target byte for byte as they arrived: no parsed "
-            "JSON, no decoded path, and with the query.",
+            "Verify the body and the target byte for byte as they arrived, however large the "
+            "body is: no parsed JSON, no decoded path, and with the query.",
             f"{_STD}: Handler.do_POST()",
         ),
     ),
     (
-        "auth.10 auth.31",
+        "auth.10 auth.31 auth.38",
         Remedy(
             "Verify every request of every connection, a cancel_task too, in the one "
-            "place where requests are read.",
+            "place where requests are read, before the path or the method is looked at.",
             f"{_STD}: Handler.do_POST()",
         ),
     ),
     (
-        "auth.11 auth.12 auth.13 auth.24 auth.25 auth.29 auth.30",
+        "auth.11 auth.12 auth.13 auth.24 auth.25 auth.29 auth.30 auth.34 auth.39 auth.40",
         Remedy(
-            "Under one lock, remember each signed nonce when it was verified, until its"
+            "Under one lock, remember each signed nonce alone when it was verified, until its"
             " timestamp is too old, for all connections and processes, whatever becomes"
             " of the task.",
             f"{_CORE}: verify()",
         ),
     ),
     (
-        "auth.14 auth.15 auth.16 auth.17 auth.27",
+        "auth.14 auth.15 auth.16 auth.17 auth.27 auth.35",
         Remedy(
             "Accept a timestamp only if it is a finite number, at most 300 s before or "
             "after the service's clock.",
@@ -117,6 +117,22 @@ REMEDIES = (
         "auth.26",
         Remedy(
             "Remember a nonce only after the signature was found to be right.",
+            f"{_CORE}: verify()",
+        ),
+    ),
+    (
+        "auth.36 auth.37",
+        Remedy(
+            "Accept the configured kind of credentials only, and look at nothing else in a request"
+            " before they are verified; refuse to start without a secret.",
+            f"{_CORE}: verify()",
+        ),
+    ),
+    (
+        "auth.42",
+        Remedy(
+            "Require a secret or a token; without one, refuse a Content-Type other than"
+            " application/json, any Origin, and a Host that is not the service's own.",
             f"{_CORE}: verify()",
         ),
     ),

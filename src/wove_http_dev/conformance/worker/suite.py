@@ -11,10 +11,16 @@ from wove_http_dev.conformance.case import Case, Family, with_remedies
 from wove_http_dev.conformance.worker.cases.auth import (
     auth,
     credentials,
+    late_replay,
     near_misses,
     refusals,
     replay,
+    schemes,
+    tampering,
+    timestamps,
     verification_order,
+    ways_in,
+    web_pages,
 )
 from wove_http_dev.conformance.worker.cases.cancel import (
     acknowledgement,
@@ -52,10 +58,15 @@ _ORDER: tuple[tuple[Family, ModuleType], ...] = (
     (transport, http_basics),
     (run, repeats),  # if the service confuses runs, the results of later cases are misleading
     (auth, credentials),
+    (auth, tampering),
+    (auth, schemes),
+    (auth, ways_in),
     (auth, replay),
+    (auth, timestamps),
     (auth, refusals),
     (auth, near_misses),
     (auth, verification_order),
+    (auth, web_pages),
     (frames, event_frames),
     (frames, ids),
     (frames, bad_frames),
@@ -71,6 +82,7 @@ _ORDER: tuple[tuple[Family, ModuleType], ...] = (
     (limits, requests),
     (limits, verification_cost),
     (limits, leaks),
+    (auth, late_replay),  # sends the first request of the check again
     (transport, framing),  # about the answers to all requests before
     (frames, every_answer),
 )

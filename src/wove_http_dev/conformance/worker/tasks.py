@@ -156,6 +156,13 @@ def nothing() -> None:
     """Return ``None``."""
 
 
+def process() -> int:
+    """Return the id of the process that runs the task."""
+    import os
+
+    return os.getpid()
+
+
 def mixed_values() -> Any:
     """Return values of types that JSON lacks, or that JSON would turn into other types."""
     return {"tuple": (1, (2,)), "set": {1, 2}, "bytes": b"\x00\xff", 7: None, "big": 2**80}

@@ -56,7 +56,7 @@ class IgnoresBody(PlainWorker):
 @flagged_by("auth.03", "a body changed .a line feed at its end. after it was signed was accepted")
 class StripsBodies(PlainWorker):
     def expected(self, headers: Mapping[str, str], target: str, body: bytes) -> str:
-        return super().expected(headers, target, body.strip())
+        return super().expected(headers, target, body.rstrip())
 
 
 @flagged_by("auth.03", "at its end that is not UTF-8. after it was signed was accepted")
@@ -249,7 +249,7 @@ class NeverExpires(PlainWorker):
             raise PermissionError("future")
 
 
-@flagged_by("auth.15", "a future timestamp .* was accepted")
+@flagged_by("auth.15", r"the future timestamp \d+ was accepted")
 class AcceptsTheFuture(PlainWorker):
     def check_timestamp(self, text: str) -> None:
         if float(text) < time.time() - 300:

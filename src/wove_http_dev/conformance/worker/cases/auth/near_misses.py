@@ -3,6 +3,10 @@ or lower case."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+
 from wove_http_dev.conformance.worker import commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.auth import auth
 from wove_http_dev.conformance.worker.cases.auth.probe import (
@@ -12,7 +16,7 @@ from wove_http_dev.conformance.worker.cases.auth.probe import (
     refuses,
     signed,
 )
-from wove_http_dev.conformance.worker.client import SIGNATURE
+from wove_http_dev.conformance.worker.client import NONCE, SIGNATURE, TIMESTAMP
 from wove_http_dev.conformance.worker.context import CaseContext
 
 SCHEME = "v1="
@@ -25,7 +29,8 @@ def _flipped(digit: str) -> str:
 @auth.must(
     "22",
     sources.SECURITY,
-    scenario="valid signatures, each altered: cut off, extended, or one hex digit changed",
+    scenario="valid signatures, each altered: cut off, extended, one hex digit changed,"
+    " or replaced",
     expected=REFUSAL,
 )
 @refuses("signed")
@@ -33,6 +38,8 @@ def damaged_signature(check: CaseContext) -> Attempts:
     """A signature must match completely: one that is only partly right is refused."""
     for what, damage in (
         ("of which only v1= is left", lambda digits: ""),
+        ("replaced by the word none", lambda digits: "none"),
+        ("of zeros", lambda digits: "0" * 64),
         ("of which only the first hex digit is left", lambda digits: digits[:1]),
         ("cut in half", lambda digits: digits[:32]),
         ("without its last hex digit", lambda digits: digits[:-1]),
@@ -65,3 +72,35 @@ def header_names(check: CaseContext) -> str:
         if answer.status in (401, 403):
             check.fail(f"a good request was refused for header names in {what} case")
     return f"HTTP {answer.status}"
+
+
+@auth.should(
+    "41",
+    sources.SECURITY,
+    scenario="right signatures in other forms: in upper case, without v1=, as base64, quoted, made"
+    " with other hash functions",
+    expected=REFUSAL,
+)
+@refuses("signed")
+def signature_spelling(check: CaseContext) -> Attempts:
+    """A signature has one form, as Wove's own verification requires; a request that has several can
+    be taken for several requests."""
+    for what, spell in (
+        ("in upper case", lambda digits: f"v1={digits.upper()}"),
+        ("with V1=", lambda digits: f"V1={digits}"),
+        ("without v1=", lambda digits: digits),
+        ("with sha256= instead of v1=", lambda digits: f"sha256={digits}"),
+        ("with v2= instead of v1=", lambda digits: f"v2={digits}"),
+        ("in quotes", lambda digits: f'"v1={digits}"'),
+        ("as base64", lambda digits: f"v1={base64.b64encode(bytes.fromhex(digits)).decode()}"),
+        ("after another one", lambda digits: f"v1={'0' * 64},v1={digits}"),
+    ):
+        sent, headers = signed(check)
+        digits = headers[SIGNATURE][len(SCHEME) :]
+        yield Attempt(f"a signature {what}", sent, {**headers, SIGNATURE: spell(digits)})
+    for name in ("md5", "sha1", "sha512"):
+        sent, headers = signed(check)
+        lines = ("wove-v1", "http", check.service.target, headers[TIMESTAMP], headers[NONCE])
+        text = "\n".join((*lines, hashlib.sha256(sent.body).hexdigest())).encode()
+        digest = hmac.new(check.service.secret, text, name).hexdigest()
+        yield Attempt(f"a signature made with {name}", sent, {**headers, SIGNATURE: f"v1={digest}"})

@@ -7,15 +7,16 @@ The decorator `refuses` makes a case from requests that the service must refuse.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.worker import commands, tasks
 from wove_http_dev.conformance.worker.callbacks import Callback
+from wove_http_dev.conformance.worker.client import request_bytes
 from wove_http_dev.conformance.worker.context import CaseContext
-from wove_http_dev.conformance.worker.wire import AnswerTimeout, NoAnswer
+from wove_http_dev.conformance.worker.wire import AnswerTimeout, HttpResponse, NoAnswer
 
 AFTERMATH = 0.05
 """Seconds, on an idle machine, to wait after an answer for the report of a task that should not
@@ -73,6 +74,13 @@ def signed(check: CaseContext, **changes: Any) -> tuple[Probe, dict[str, str]]:
     return new, check.service.credentials(new.body, **changes)
 
 
+def cancelling(check: CaseContext, **changes: Any) -> tuple[bytes, dict[str, str]]:
+    """Return the body and the headers of a request that costs the service little: a cancel_task for
+    an unknown run. ``changes`` are passed to :meth:`ServiceUnderTest.credentials`."""
+    body = commands.encode(commands.cancel_frame("conformance:replay"))
+    return body, check.service.credentials(body, **changes)
+
+
 @dataclass(frozen=True)
 class PickleCanary:
     """A request body with a pickle that reports to ``callback`` when someone loads it. The checker
@@ -108,9 +116,36 @@ class Attempt:
     probe: Probe
     headers: Mapping[str, str]
     target: str | None = None
+    method: str = "POST"
+    request: bytes = b""
+    """The whole request, if it is not sent in the form that Wove's executor uses."""
+    elsewhere: bool = False
+    """Whether a 2xx status alone is no acceptance, because the request is not a POST to the
+    service's URL; then only the task's run is."""
+    parts: Callable[[], Iterable[Attempt]] = tuple
+    """Makes the attempts that this one combines. If it is accepted, they are sent one by one, so
+    that the message names the part that was accepted."""
+
+    def send(self, check: CaseContext) -> HttpResponse:
+        """Send the request and return the answer. Raises :class:`NoAnswer` if none comes."""
+        service = check.service
+        request = self.request or service.request(
+            self.probe.body, self.headers, target=self.target, method=self.method
+        )
+        return service.exchange(request, check.deadline(), self.method)
 
 
 Attempts = Iterator[Attempt]
+
+
+def chunked(check: CaseContext, body: bytes, headers: Mapping[str, str], first: int) -> bytes:
+    """Return a POST that sends ``body`` in two chunks, without a Content-Length; the first chunk
+    has ``first`` bytes."""
+    fields = {"Content-Type": "application/json", "Transfer-Encoding": "chunked", **headers}
+    pieces = [piece for piece in (body[:first], body[first:]) if piece]
+    data = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+    fields["Connection"] = "close"
+    return request_bytes(check.service.authority, check.service.target, fields, data)
 
 
 def refuses(
@@ -153,15 +188,17 @@ def require_refusal(what: str, exc: NoAnswer) -> None:
 
 
 def _refusal(check: CaseContext, attempt: Attempt) -> str:
-    sent, what = attempt.probe, attempt.what
+    """Send ``attempt``, require that it is not accepted, and return what the service did."""
     try:
-        answer = check.post(sent.body, attempt.headers, target=attempt.target)
+        answer = attempt.send(check)
     except NoAnswer as exc:
-        require_refusal(what, exc)
-        seen, accepted = str(exc), False
-    else:
-        seen, accepted = f"HTTP {answer.status}", answer.ok
-    if accepted:
+        require_refusal(attempt.what, exc)
+        return str(exc)
+    seen = f"HTTP {answer.status}"
+    if answer.ok and not attempt.elsewhere:
+        for part in attempt.parts():
+            _refusal(check, part)
+        sent, what = attempt.probe, attempt.what
         if sent.callback is not None and not sent.ran():
             check.fail(f"{what} was answered {seen}, {NO_REFUSAL}")
         check.fail(f"{what} was accepted: {seen}{', and the task ran' if sent.ran() else ''}")
@@ -174,4 +211,7 @@ def _require_not_run(check: CaseContext, answered: Sequence[tuple[Attempt, str]]
     answered[-1][0].probe.ran()  # the earlier ones have had more time than this wait
     for attempt, seen in answered:
         if attempt.probe.has_run():
-            check.fail(f"{attempt.what} was refused ({seen}), and yet the task ran")
+            for part in attempt.parts():
+                refused(check, replace(part, elsewhere=True))
+            how = f"answered {seen}" if attempt.elsewhere else f"refused ({seen})"
+            check.fail(f"{attempt.what} was {how}, and yet the task ran")

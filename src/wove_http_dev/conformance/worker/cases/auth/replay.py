@@ -1,25 +1,25 @@
-"""Authentication cases about replays (a signed request sent again) and timestamps: a signed request
-is accepted only once, and only near the time at which it was signed."""
+"""Authentication cases about replays: a signed request is accepted only once."""
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
-from typing import Any
+from collections.abc import Iterator
 
-from wove_http_dev.conformance.case import CaseFailed
-from wove_http_dev.conformance.worker import commands, sources
+from wove_http_dev.conformance.case import CaseFailed, NotApplicable
+from wove_http_dev.conformance.worker import commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.auth import auth
 from wove_http_dev.conformance.worker.cases.auth.probe import (
     NO_REFUSAL,
-    REFUSAL,
     Attempt,
-    Attempts,
     Probe,
-    refuses,
+    cancelling,
+    chunked,
     require_refusal,
     signed,
 )
+from wove_http_dev.conformance.worker.client import SIGNATURE
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import (
     Background,
@@ -29,18 +29,13 @@ from wove_http_dev.conformance.worker.wire import (
     NoAnswer,
 )
 
-DAY = 86400.0
-"""A difference of clocks, in seconds, far beyond any that is sensible to accept (Wove's own default
-is 300 s)."""
-INSIDE, OUTSIDE = 60, 1800
-"""A difference of clocks, in seconds, that must be accepted, and one that must be refused (Wove's
-own default limit is 300 s)."""
 COPIES = 6
-OTHERS, OTHERS_TIME = 600, 2.0
-"""The number of other requests between a request and its late replay, and the seconds after which
-no more of them are sent."""
-LATE = 1.1
-"""The least number of seconds between a request and its late replay."""
+DURING = 3
+"""How many copies of a request are sent while its task runs."""
+WAITING = 0.15
+"""Seconds, on an idle machine, to wait for the answers of these copies before the task may end."""
+POLL = 0.005
+"""Seconds between two looks at whether they have been answered."""
 
 
 @auth.must(
@@ -180,87 +175,109 @@ def replay_race(check: CaseContext) -> str:
 
 
 @auth.must(
-    "14",
+    "39",
     sources.SECURITY,
-    scenario="a request signed with a timestamp of a day ago",
-    expected=REFUSAL,
+    scenario=f"a signed request for a task that waits, and {DURING} copies of it at the same time"
+    " while the task runs",
+    expected="the copies are refused and not run",
 )
-@refuses("signed")
-def expired_timestamp(check: CaseContext) -> Attempts:
-    """A timestamp behind the clock-skew window is refused."""
-    stamp = str(int(time.time() - DAY))
-    yield Attempt("an expired timestamp (a day old)", *signed(check, timestamp=stamp))
+def replay_during_the_run(check: CaseContext) -> str:
+    """A nonce is used from the moment its request was verified, not only when its task has
+    ended."""
+    check.need_mode("signed")
+    callback = check.callback()
+    body = commands.encode(commands.run_frame(tasks.hold, callback.address))
+    headers = check.service.credentials(body)
+    first = check.later(body, headers)
+    if not callback.arrived(check.patience):
+        raise NotApplicable("a task that waits did not start", needs=["run.02"])
+    copies = [check.later(body, headers) for _ in range(DURING)]
+    ends = time.monotonic() + check.silence(WAITING)
+    # A service that runs one task at a time answers the copies after the first has ended.
+    while not all(copy.done() for copy in copies) and time.monotonic() < ends:
+        if callback.arrived(POLL, 2):
+            break
+    callback.release()
+    for run in (first, *copies):
+        with contextlib.suppress(NoAnswer):
+            answer = run.result(check.patience)
+            if run is not first and answer.ok:
+                check.fail(
+                    "a replay of a request was accepted while the task of the first one ran: HTTP"
+                    f" {answer.status}"
+                )
+    if callback.count > 1:
+        check.fail("a replay of a request was run while the task of the first one ran")
+    return "refused"
 
 
 @auth.must(
-    "15",
+    "40",
     sources.SECURITY,
-    scenario="a request signed with a timestamp one day ahead",
-    expected=REFUSAL,
+    scenario="a signed request, and replays of it that differ in what the signature does not cover:"
+    " headers of a proxy or of another client, the spelling of the signature, the method, the form"
+    " of the body and of the target, HTTP/1.0",
+    expected="the replays are refused and not run",
 )
-@refuses("signed")
-def future_timestamp(check: CaseContext) -> Attempts:
-    """A timestamp ahead of the clock-skew window is refused."""
-    stamp = str(int(time.time() + DAY))
-    yield Attempt("a future timestamp (a day ahead)", *signed(check, timestamp=stamp))
-
-
-# Wove's own verify_headers (2.0.3) accepts nan, but only a client with the secret can sign it.
-@auth.should(
-    "16",
-    f"{sources.SECURITY}; NaN is in no window",
-    scenario="requests signed with the timestamps nan, -nan, inf, -inf and 1e400",
-    expected=REFUSAL,
-)
-@refuses("signed")
-def endless_timestamp(check: CaseContext) -> Attempts:
-    """A timestamp that is not a finite number is refused, because it would never expire."""
-    for stamp in ("nan", "-nan", "NaN", "inf", "-inf", "1e400"):
-        yield Attempt(f"the timestamp {stamp!r}", *signed(check, timestamp=stamp))
-
-
-@auth.must(
-    "17",
-    sources.SECURITY,
-    scenario="requests signed with timestamps that are not numbers",
-    expected=f"{REFUSAL}; the service keeps serving",
-)
-@refuses("signed")
-def malformed_timestamp(check: CaseContext) -> Attempts:
-    """A timestamp that is not a number is refused."""
-    for stamp in ("yesterday", "1,5", "0x10", "9" * 400):
-        yield Attempt(f"the timestamp {stamp[:12]!r}", *signed(check, timestamp=stamp))
-    check.still_serves("malformed timestamps")
-
-
-def _cancelling(check: CaseContext, **changes: Any) -> tuple[bytes, dict[str, str]]:
-    """Return the body and the headers of a request that costs the service little: a cancel_task for
-    an unknown run. ``changes`` are passed to :meth:`ServiceUnderTest.credentials`."""
-    body = commands.encode(commands.cancel_frame("conformance:replay"))
-    return body, check.service.credentials(body, **changes)
-
-
-@auth.must(
-    "24",
-    sources.SECURITY,
-    scenario=f"a signed request, {OTHERS} others, and after {LATE:g} s the first one again",
-    expected="the replay is refused and not run",
-)
-def replay_late(check: CaseContext) -> str:
-    """A nonce is remembered as long as its timestamp is valid, even if many requests follow."""
+def replay_in_another_form(check: CaseContext) -> str:
+    """A replay is refused even if it does not look like the first request: the nonce alone
+    counts."""
     check.need_mode("signed")
     sent, headers = signed(check)
-    check.ask("a good request", sent.body, headers)
-    late = time.monotonic() + LATE * check.session.silence
-    others, ends = 0, time.monotonic() + check.seconds(OTHERS_TIME)
-    while others < OTHERS and time.monotonic() < ends:
-        check.ask("a good cancel_task", *_cancelling(check))
-        others += 1
-    time.sleep(max(0.0, late - time.monotonic()))
-    again = check.ask("a late replay", sent.body, headers)
-    where = f"after {others} other requests and {LATE:g} s"
-    _refused_again(check, "a replay", where, sent, again)
-    return f"HTTP {again.status}"
+    first = check.ask("a good request", sent.body, headers)
+    sent.times(check.patience)
+    for attempt in _disguises(check, sent, headers):
+        try:
+            answer = attempt.send(check)
+        except NoAnswer as exc:
+            require_refusal(attempt.what, exc)
+            continue
+        if not attempt.elsewhere:
+            _require_refused(check, "a replay", attempt.what, sent, answer)
+        elif sent.times(0.0, at_least=2) > 1 and sent.times() > _times_alone(check):
+            check.fail(f"a replay ran again {attempt.what}: HTTP {answer.status}")
+    _require_one_run(check, "a replay", "in several forms", sent, first)
+    return "refused"
+
+
+def _disguises(check: CaseContext, sent: Probe, headers: dict[str, str]) -> Iterator[Attempt]:
+    """Yield replays of ``sent``, a request that was accepted with ``headers``."""
+    service, body = check.service, sent.body
+    right = headers[SIGNATURE]
+    for what, text in (
+        ("in upper case", f"v1={right[3:].upper()}"),
+        ("with V1=", f"V1={right[3:]}"),
+        ("without v1=", right[3:]),
+    ):
+        yield Attempt(f"with its signature {what}", sent, {**headers, SIGNATURE: text})
+    for name, value in (
+        ("User-Agent", "another client"),
+        ("X-Forwarded-For", "192.0.2.1"),
+        ("X-Real-IP", "192.0.2.1"),
+        ("X-Request-Id", "another"),
+        ("Idempotency-Key", "another"),
+        ("Cookie", "session=another"),
+        ("Content-Type", "application/json; charset=utf-8"),
+        ("Accept", "*/*"),
+    ):
+        yield Attempt(f"with another {name}", sent, {**headers, name: value})
+    names = {name.lower(): value for name, value in headers.items()}
+    yield Attempt("with its header names in lower case", sent, names)
+    usual = service.request(body, headers)
+    path = service.target.encode()
+    for what, request in (
+        ("with its body in chunks", chunked(check, body, headers, 64)),
+        ("with HTTP/1.0", usual.replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1)),
+        (
+            "with the whole URL in its request line",
+            usual.replace(
+                path, f"{service.url.partition(':')[0]}://{service.authority}".encode() + path, 1
+            ),
+        ),
+    ):
+        yield Attempt(what, sent, headers, request=request)
+    for method in ("PUT", "PATCH", "GET"):
+        yield Attempt(f"as a {method}", sent, headers, method=method, elsewhere=True)
 
 
 @auth.must(
@@ -272,7 +289,7 @@ def replay_late(check: CaseContext) -> str:
 def replay_cancel(check: CaseContext) -> str:
     """A signed cancel_task is accepted only once."""
     check.need_mode("signed")
-    body, headers = _cancelling(check)
+    body, headers = cancelling(check)
     check.ask("a good cancel_task", body, headers)
     again = check.ask("a replayed cancel_task", body, headers)
     if again.ok:
@@ -291,34 +308,11 @@ def nonce_not_burnt(check: CaseContext) -> str:
     client's requests."""
     check.need_mode("signed")
     nonce = secrets.token_urlsafe(18)
-    check.ask("a wrong signature", *_cancelling(check, nonce=nonce, secret=b"another secret"))
-    answer = check.ask("a good request", *_cancelling(check, nonce=nonce))
+    check.ask("a wrong signature", *cancelling(check, nonce=nonce, secret=b"another secret"))
+    answer = check.ask("a good request", *cancelling(check, nonce=nonce))
     if answer.status in (401, 403):
         check.fail(
             "a valid request was refused, because a request with a wrong signature had used the"
             f" same nonce before: {answer.shown()}"
         )
     return f"HTTP {answer.status}"
-
-
-@auth.should(
-    "27",
-    f"{sources.EXECUTOR} (clock_skew_seconds is 300 unless set)",
-    scenario=f"requests with timestamps {INSIDE} s and {OUTSIDE} s behind and ahead",
-    expected=f"those within {INSIDE} s are accepted, the others refused",
-)
-def clock_window(check: CaseContext) -> str:
-    """Clocks may differ by minutes in either direction, but not by half an hour."""
-    check.need_mode("signed")
-    wrong = []
-    for seconds in (-INSIDE, INSIDE, -OUTSIDE, OUTSIDE):
-        stamp = str(int(time.time() + seconds))
-        answer = check.ask("a timestamp", *_cancelling(check, timestamp=stamp))
-        where = f"a timestamp {abs(seconds)} s {'behind' if seconds < 0 else 'ahead'}"
-        if abs(seconds) == INSIDE and answer.status in (401, 403):
-            wrong.append(f"{where} was refused")
-        elif abs(seconds) == OUTSIDE and answer.ok:
-            wrong.append(f"{where} was accepted")
-    if wrong:
-        check.fail("; ".join(wrong))
-    return "accepted within the window only"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from dataclasses import dataclass
 
 from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import commands, sources, tasks
@@ -16,14 +17,13 @@ from wove_http_dev.conformance.worker.cases.auth.probe import (
     Attempt,
     canary,
     probe,
-    refused,
     require_refusal,
     signed,
 )
-from wove_http_dev.conformance.worker.cases.auth.replay import OUTSIDE
+from wove_http_dev.conformance.worker.cases.auth.timestamps import OUTSIDE
 from wove_http_dev.conformance.worker.client import NONCE
 from wove_http_dev.conformance.worker.context import CaseContext
-from wove_http_dev.conformance.worker.wire import NoAnswer
+from wove_http_dev.conformance.worker.wire import Background, HttpResponse, NoAnswer
 
 
 @auth.must(
@@ -66,19 +66,49 @@ def verify_all_before_unpickling(check: CaseContext) -> str:
 @auth.must(
     "29",
     sources.SECURITY,
-    scenario="signed requests, each sent twice: for a task that fails, for one that is cancelled",
+    scenario="signed requests, each sent twice: for a task that fails, for one that is cancelled,"
+    " and one whose client resets the connection while the task runs",
     expected="the second request is refused and not run",
 )
 def replay_of_a_failure(check: CaseContext) -> str:
-    """A signed request is accepted only once, even if its task failed or was cancelled."""
+    """A signed request is accepted only once, even if its task failed or was cancelled, or if its
+    client has gone."""
     check.need_mode("signed")
+    ended = (_failed(check), _cancelled(check), _abandoned(check))
+    counts = [each.callback.count for each in ended]
+    replays = [check.later(each.body, each.headers) for each in ended]
+    ends = time.monotonic() + check.silence(LOADED)
+    for each, count in zip(ended, counts, strict=True):
+        each.callback.arrived(max(0.0, ends - time.monotonic()), count + 1)
+    for each, count, replay in zip(ended, counts, replays, strict=True):
+        each.callback.release()
+        seen = _refusal(check, each.which, replay)
+        if each.callback.count > count:
+            check.fail(f"a replay of a request {each.which} ran again ({seen})")
+    return seen
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """A request that was accepted, and whose task has ended. ``which`` says how."""
+
+    which: str
+    body: bytes
+    headers: dict[str, str]
+    callback: Callback
+
+
+def _failed(check: CaseContext) -> _Ended:
     callback = check.callback()
     body = commands.encode(commands.run_frame(tasks.report_and_fail, callback.address))
     headers = check.service.credentials(body)
     check.ask("a task that fails", body, headers)
     if not callback.arrived(check.patience):
         raise NotApplicable("a task that reports and fails did not report", needs=["run.10"])
-    seen = _not_again(check, "whose task had failed", body, headers, callback)
+    return _Ended("whose task had failed", body, headers, callback)
+
+
+def _cancelled(check: CaseContext) -> _Ended:
     callback = check.callback()
     frame = commands.run_frame(tasks.hold_async, callback.address)
     body = commands.encode(frame)
@@ -92,28 +122,34 @@ def replay_of_a_failure(check: CaseContext) -> str:
         run.result(check.patience)
     except NoAnswer as exc:
         raise CaseFailed(f"the run_task POST of a cancelled run: {exc}") from exc
-    _not_again(check, "whose run had been cancelled", body, headers, callback)
-    return seen
+    return _Ended("whose run had been cancelled", body, headers, callback)
 
 
-def _not_again(
-    check: CaseContext, which: str, body: bytes, headers: dict[str, str], callback: Callback
-) -> str:
-    count = callback.count
-    again = check.later(body, headers)
-    ran = callback.arrived(check.silence(LOADED), count + 1)
+def _abandoned(check: CaseContext) -> _Ended:
+    callback, deadline = check.callback(), check.deadline()
+    body = commands.encode(commands.run_frame(tasks.hold_async, callback.address))
+    headers = check.service.credentials(body)
+    connection = check.service.connect(deadline)
+    connection.send(check.service.request(body, headers), deadline)
+    started = callback.arrived(check.patience)
+    connection.reset()
+    if not started:
+        raise NotApplicable("a task that waits did not start", needs=["run.02"])
     callback.release()
+    callback.ended(check.patience)
+    return _Ended("whose client had gone", body, headers, callback)
+
+
+def _refusal(check: CaseContext, which: str, replay: Background[HttpResponse]) -> str:
+    """Wait for the answer of ``replay``, require that it is a refusal, and return what it is."""
     try:
-        answer = again.result(check.patience)
+        answer = replay.result(check.patience)
     except NoAnswer as exc:
         require_refusal(f"a replay of a request {which}", exc)
-        seen = str(exc)
-    else:
-        seen = f"HTTP {answer.status}"
-        if answer.ok:
-            check.fail(f"a replay of a request {which} was accepted: {seen}")
-    if ran or callback.count > count:
-        check.fail(f"a replay of a request {which} ran again ({seen})")
+        return str(exc)
+    seen = f"HTTP {answer.status}"
+    if answer.ok:
+        check.fail(f"a replay of a request {which} was accepted: {seen}")
     return seen
 
 
@@ -131,48 +167,78 @@ def replay_with_two_nonces(check: CaseContext) -> str:
     check.ask("a good request", sent.body, headers)
     count = sent.times(check.patience)
     more = {NONCE.lower(): secrets.token_urlsafe(18)}
-    for where, both in (("after", {**headers, **more}), ("before", {**more, **headers})):
+    underscores = {NONCE.replace("-", "_"): secrets.token_urlsafe(18)}
+    for where, both in (
+        ("after", {**headers, **more}),
+        ("before", {**more, **headers}),
+        ("(with underscores in its name) after", {**headers, **underscores}),
+        ("(with underscores in its name) before", {**underscores, **headers}),
+    ):
         try:
             answer = check.post(sent.body, both)
         except NoAnswer as exc:
             require_refusal("a replay with two nonces", exc)
             continue
-        if answer.ok or sent.times(at_least=count + 1) > count:
+        if answer.ok:
             check.fail(
                 f"a replay was accepted because it had one more X-Wove-Nonce {where} its own:"
                 f" HTTP {answer.status}"
             )
+    if sent.times(at_least=count + 1) > count:
+        check.fail("a replay with one more X-Wove-Nonce was refused, and yet the task ran again")
     return "refused"
 
 
 @auth.must(
     "31",
     sources.SECURITY,
-    scenario="a valid request, then one with wrong credentials, on one connection if it stays open",
+    scenario="a valid request, and on the same connection one with wrong and one without"
+    " credentials: after its answer if the connection stays open, and in one piece with it",
     expected=f"for the second request {REFUSAL}",
 )
 def each_request_verified(check: CaseContext) -> str:
     """Every request on a connection is verified, not only the first."""
     check.need_mode("signed", "bearer")
+    seen = []
+    for what in ("wrong", "no"):
+        for together in (False, True):
+            sent = probe(check)
+            headers = {
+                name: f"x{value}" for name, value in check.service.credentials(sent.body).items()
+            }
+            how = f"{what} credentials{' in one piece with it' if together else ''}"
+            seen.append((Attempt(how, sent, headers if what == "wrong" else {}), together))
+    answered = [(attempt, _second(check, attempt, together)) for attempt, together in seen]
+    answered[-1][0].probe.ran()  # the earlier ones have had more time than this wait
+    for attempt, second in answered:
+        if attempt.probe.has_run() or second.startswith("HTTP 2"):
+            check.fail(
+                f"after a good request on a connection, one with {attempt.what} was accepted on"
+                f" it: {second}"
+            )
+    return answered[0][1]
+
+
+def _second(check: CaseContext, attempt: Attempt, together: bool) -> str:
+    """Send a good request and then ``attempt`` on one connection, in one piece if ``together``.
+    Return what the service did with ``attempt``."""
     service, deadline = check.service, check.deadline()
+    body = commands.encode(commands.run_frame(tasks.nothing))
+    good = service.request(body, service.credentials(body), keep=True)
+    bad = service.request(attempt.probe.body, attempt.headers, keep=True)
     connection = service.connect(deadline)
-    good = commands.encode(commands.run_frame(tasks.nothing))
-    sent = probe(check)
-    wrong = {name: f"x{value}" for name, value in service.credentials(sent.body).items()}
     try:
-        connection.send(service.request(good, service.credentials(good), keep=True), deadline)
+        connection.send(good + bad if together else good, deadline)
         first = connection.answer(deadline)
         if first.closes:
             return "the connection is not kept"
-        connection.send(service.request(sent.body, wrong, keep=True), deadline)
-        second = connection.answer(deadline)
+        if not together:
+            connection.send(bad, deadline)
+        if first.surplus:  # the second answer came with the first
+            return " ".join(("HTTP", *first.surplus.decode("latin-1").split(maxsplit=2)[1:2]))
+        return f"HTTP {connection.answer(deadline).status}"
     except NoAnswer as exc:
-        return refused(check, Attempt(f"wrong credentials ({exc})", sent, wrong))
+        require_refusal(f"after a good request on a connection, {attempt.what}", exc)
+        return str(exc)
     finally:
         connection.close()
-    if second.ok or sent.ran():
-        check.fail(
-            "after a good request on a connection, one with wrong credentials was accepted on it:"
-            f" HTTP {second.status}"
-        )
-    return f"HTTP {second.status}"

@@ -1,0 +1,72 @@
+"""The authentication case about how long a nonce is remembered: the first request of the check is
+sent again at its end."""
+
+from __future__ import annotations
+
+import time
+
+from wove_http_dev.conformance.case import CaseFailed
+from wove_http_dev.conformance.worker import answers, commands, sources, tasks
+from wove_http_dev.conformance.worker.cases.auth import auth
+from wove_http_dev.conformance.worker.cases.auth.probe import cancelling
+from wove_http_dev.conformance.worker.context import AcceptedRequest, CaseContext
+from wove_http_dev.conformance.worker.wire import HttpResponse
+
+OTHERS, OTHERS_TIME = 600, 2.0
+"""The least number of other requests between a request and its late replay, and the seconds after
+which no more of them are sent."""
+LATE = 1.1
+"""The least number of seconds between a request and its late replay."""
+
+
+@auth.must(
+    "24",
+    sources.SECURITY,
+    scenario=f"the first signed request of this check again, after {OTHERS} others and {LATE:g} s,"
+    " or as many as the other cases have sent",
+    expected="the replay is refused and not run",
+    alone=True,
+)
+def replay_late(check: CaseContext) -> str:
+    """A nonce is remembered as long as its timestamp is valid, even if many requests follow."""
+    check.need_mode("signed")
+    first = check.session.first or _request(check)
+    again = _replay(check, first)
+    if again.ok and not _is_same_process(check, first):
+        # A service that was started again has lost its memory: judge by a request of its own.
+        first = _request(check)
+        again = _replay(check, first)
+    seconds = time.monotonic() - first.time
+    where = f"after {_since(check, first)} other requests and {seconds:.1f} s"
+    if again.ok:
+        check.fail(f"a replay was accepted {where}: HTTP {again.status}")
+    return f"HTTP {again.status} {where}"
+
+
+def _request(check: CaseContext) -> AcceptedRequest:
+    body = commands.encode(commands.run_frame(tasks.process))
+    headers = check.service.credentials(body)
+    answer = check.ask("a good request", body, headers)
+    return AcceptedRequest(body, headers, answer, check.service.signed, time.monotonic())
+
+
+def _replay(check: CaseContext, first: AcceptedRequest) -> HttpResponse:
+    """Send ``first`` again, late enough and after enough other requests, and return the answer."""
+    ends = time.monotonic() + check.seconds(OTHERS_TIME)
+    while _since(check, first) < OTHERS and time.monotonic() < ends:
+        check.ask("a good cancel_task", *cancelling(check))
+    time.sleep(max(0.0, first.time + LATE * check.session.silence - time.monotonic()))
+    return check.ask("a late replay", first.body, first.headers)
+
+
+def _since(check: CaseContext, first: AcceptedRequest) -> int:
+    return check.service.signed - first.number
+
+
+def _is_same_process(check: CaseContext, first: AcceptedRequest) -> bool:
+    """Return whether tasks certainly run in the process that ran the task of ``first``."""
+    try:
+        before = answers.result_of(check.terminal_in(first.answer))
+        return bool(before == check.value(tasks.process))
+    except CaseFailed:
+        return False

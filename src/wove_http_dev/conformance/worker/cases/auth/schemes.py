@@ -1,0 +1,253 @@
+"""Authentication cases about credentials of another kind than the service is meant to accept, and
+about requests that ask to be accepted without any."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import TypeAlias
+
+from wove_http_dev.conformance.worker import commands, sources
+from wove_http_dev.conformance.worker.cases.auth import auth
+from wove_http_dev.conformance.worker.cases.auth.probe import (
+    REFUSAL,
+    Attempt,
+    Attempts,
+    Probe,
+    probe,
+    refuses,
+)
+from wove_http_dev.conformance.worker.cases.auth.targets import with_query
+from wove_http_dev.conformance.worker.client import (
+    KEY,
+    NONCE,
+    SIGNATURE,
+    TIMESTAMP,
+    signature,
+)
+from wove_http_dev.conformance.worker.context import CaseContext
+
+BOTH = ("signed", "bearer")
+MODES = 'Wove docs, "wove.security", Supported Modes'
+EMPTY = ("", "None", "null", "undefined", "false", "*")
+"""What a service may compare with if it has no token."""
+SECRET_HEADERS = (
+    *("X-Api-Key", "Api-Key", "X-Auth-Token", "X-Token", "X-Secret", "X-Wove-Secret"),
+    *("X-Wove-Token", "X-Wove-Bearer", "X-Wove-Key", SIGNATURE, "Proxy-Authorization"),
+    "X-Authorization",
+)
+SECRET_NAMES = ("token", "access_token", "secret", "api_key", "key", "auth", "signature", "wove")
+"""Names under which a secret might be looked up in cookies, a query or a frame."""
+HINT_HEADERS = {
+    "X-Forwarded-For": "127.0.0.1",
+    "X-Real-IP": "127.0.0.1",
+    "Forwarded": "for=127.0.0.1",
+    "X-Forwarded-User": "admin",
+    "X-Remote-User": "admin",
+    "X-Internal": "1",
+    "X-Internal-Request": "true",
+    "X-Health-Check": "1",
+    "X-Debug": "1",
+    "Debug": "1",
+    "X-Wove-Debug": "1",
+    "X-Wove-Internal": "1",
+    "X-Wove-Insecure": "1",
+    "X-Wove-Security": "none",
+    "X-Wove-Mode": "none",
+    "X-Skip-Auth": "1",
+    "X-No-Auth": "1",
+    "X-Test": "1",
+    "X-Original-URL": "/health",
+    "X-Rewrite-URL": "/health",
+    "X-HTTP-Method-Override": "GET",
+    "Upgrade-Insecure-Requests": "1",
+    "Referer": "http://localhost/",
+}
+HINT_NAMES = {
+    "debug": "1",
+    "insecure": "1",
+    "test": "1",
+    "dev": "1",
+    "admin": "1",
+    "internal": "1",
+    "skip_auth": "1",
+    "auth": "none",
+    "security": "none",
+    "mode": "none",
+}
+
+
+@auth.must(
+    "09",
+    MODES,
+    scenario="no bearer token, another, and the right one altered: cut off, extended, one character"
+    " changed, in other letter case, without its scheme, after another token, in the query; and"
+    " what a service without a token might accept",
+    expected=REFUSAL,
+)
+@refuses("bearer")
+def wrong_bearer(check: CaseContext) -> Attempts:
+    """Only the whole bearer token is accepted, and only as a bearer token."""
+    token = check.service.bearer
+    yield Attempt("a request without a bearer token", probe(check), {})
+    for what, value in (
+        ("a wrong bearer token", "Bearer wrong"),
+        ("an empty bearer token", "Bearer "),
+        *((f"the bearer token {word!r}", f"Bearer {word}") for word in EMPTY[1:]),
+        ("the scheme alone", "Bearer"),
+        ("an empty Authorization", ""),
+        ("only the beginning of the token", f"Bearer {token[:-1]}"),
+        ("only the end of the token", f"Bearer {token[1:]}"),
+        ("the token and one character more", f"Bearer {token}x"),
+        ("one character more and the token", f"Bearer x{token}"),
+        ("the token with another last character", f"Bearer {token[:-1]}{_other(token[-1:])}"),
+        ("the token with another first character", f"Bearer {_other(token[:1])}{token[1:]}"),
+        ("another token of the same length", f"Bearer {'x' * len(token)}"),
+        ("the token in other letter case", f"Bearer {token.swapcase()}"),
+        ("the token without a scheme", token),
+        ("the token with another scheme", f"Basic {token}"),
+        ("the token after another token", f"Bearer wrong {token}"),
+        ("the token before another token", f"Bearer {token},wrong"),
+    ):
+        if value != f"Bearer {token}":
+            yield Attempt(what, probe(check), {"Authorization": value})
+    for name in ("token", "access_token"):
+        target = with_query(check.service.target, f"{name}={urllib.parse.quote(token)}")
+        yield Attempt(f"the token in the query ({name}=)", probe(check), {}, target)
+
+
+def _other(character: str) -> str:
+    return "y" if character == "x" else "x"
+
+
+@auth.must(
+    "36",
+    f"{MODES}; Security Guarantee",
+    scenario="the secret or token in other headers, as Basic credentials, in cookies, the query and"
+    " the frame; a secret as bearer token, an empty bearer token; signatures made with the token"
+    " and with an empty secret, if a bearer token is expected",
+    expected=REFUSAL,
+)
+@refuses(*BOTH)
+def other_schemes(check: CaseContext) -> Attempts:
+    """Only the configured kind of credentials is accepted: no other kind beside it, even with the
+    right secret, because it would not have the same guarantees."""
+    if check.service.mode == "signed":
+        for word in EMPTY:
+            headers: Mapping[str, str] = {"Authorization": f"Bearer {word}"}
+            yield Attempt(
+                f"the bearer token {word!r} instead of a signature", probe(check), headers
+            )
+    else:
+        for what, secret in (("an empty secret", ""), ("the token", check.service.bearer)):
+            sent = probe(check)
+            headers = _signature(check, sent.body, secret.encode())
+            yield Attempt(f"a signature made with {what} instead of a token", sent, headers)
+    secret = check.service.bearer or check.service.secret.decode("latin-1")
+    if not secret.isascii() or not secret.isprintable() or secret != secret.strip():
+        return  # it cannot be sent in a header
+    key = check.service.key
+    for value in (secret, f"Bearer {secret}", f"Token {secret}", f"Wove {secret}"):
+        if check.service.mode == "signed":
+            scheme = value.removesuffix(secret).strip() or "no scheme"
+            what = f"the secret as Authorization ({scheme})"
+            yield Attempt(what, probe(check), {"Authorization": value})
+    for what, pair in (
+        ("user", f"{secret}:"),
+        ("password", f":{secret}"),
+        (key, f"{key}:{secret}"),
+    ):
+        value = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        name = f"the secret as Basic credentials ({what})"
+        yield Attempt(name, probe(check), {"Authorization": value})
+    names = dict.fromkeys(SECRET_NAMES, secret)
+    headers = dict.fromkeys(SECRET_HEADERS, secret)
+    yield _grouped(check, "the secret in another header", _in_headers, headers)
+    for where, place in (
+        ("a cookie", _in_cookies),
+        ("the query", _in_query),
+        ("the frame", _in_frame),
+    ):
+        yield _grouped(check, f"the secret in {where}", place, names)
+
+
+@auth.must(
+    "37",
+    sources.SECURITY,
+    scenario="requests without credentials that ask to be accepted: with headers, parameters and"
+    " frame fields for debugging, of a proxy, or of a local client",
+    expected=REFUSAL,
+)
+@refuses(*BOTH)
+def no_exceptions(check: CaseContext) -> Attempts:
+    """Nothing in a request turns its verification off."""
+    what = "a request without credentials, but with"
+    yield _grouped(check, f"{what} a header", _in_headers, HINT_HEADERS)
+    for where, place in (("a cookie", _in_cookies), ("a query", _in_query), ("a field", _in_frame)):
+        yield _grouped(check, f"{what} {where}", place, HINT_NAMES)
+    for name, value in (
+        ("User-Agent", "kube-probe/1.0"),
+        ("User-Agent", "curl/8.0"),
+        ("Origin", "http://localhost"),
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Content-Type", "text/plain"),
+        ("Expect", "100-continue"),
+        (KEY, check.service.key),
+    ):
+        yield Attempt(f"{what} {name}: {value}", probe(check), {name: value})
+
+
+def _signature(check: CaseContext, body: bytes, secret: bytes) -> dict[str, str]:
+    stamp, nonce = str(int(time.time())), secrets.token_urlsafe(18)
+    text = signature(secret, check.service.target, stamp, nonce, body)
+    return {KEY: check.service.key, TIMESTAMP: stamp, NONCE: nonce, SIGNATURE: text}
+
+
+_Place: TypeAlias = Callable[
+    [CaseContext, Mapping[str, str]], tuple[Probe, Mapping[str, str], str | None]
+]
+"""A function that puts values at one place of a new request. It returns the request's probe, its
+headers, and its target if that is not the service's own."""
+
+
+def _grouped(check: CaseContext, what: str, place: _Place, values: Mapping[str, str]) -> Attempt:
+    """Return an attempt with all ``values`` at ``place``. If it is accepted, they are sent one by
+    one."""
+
+    def parts() -> Iterator[Attempt]:
+        for name, value in values.items():
+            yield Attempt(f"{what} ({name})", *place(check, {name: value}))
+
+    return Attempt(f"{what} ({', '.join(values)})", *place(check, values), parts=parts)
+
+
+def _in_headers(
+    check: CaseContext, values: Mapping[str, str]
+) -> tuple[Probe, Mapping[str, str], str | None]:
+    return probe(check), values, None
+
+
+def _in_cookies(
+    check: CaseContext, values: Mapping[str, str]
+) -> tuple[Probe, Mapping[str, str], str | None]:
+    cookies = "; ".join(f"{name}={value}" for name, value in values.items())
+    return probe(check), {"Cookie": cookies}, None
+
+
+def _in_query(
+    check: CaseContext, values: Mapping[str, str]
+) -> tuple[Probe, Mapping[str, str], str | None]:
+    return probe(check), {}, with_query(check.service.target, urllib.parse.urlencode(values))
+
+
+def _in_frame(
+    check: CaseContext, values: Mapping[str, str]
+) -> tuple[Probe, Mapping[str, str], str | None]:
+    sent = probe(check)
+    body = commands.encode({**json.loads(sent.body), **values})
+    return replace(sent, body=body), {}, None

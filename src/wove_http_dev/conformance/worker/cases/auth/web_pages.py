@@ -1,0 +1,41 @@
+"""The case about services without authentication: requests that any web page can make the user's
+browser send."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from wove_http_dev.conformance.worker.cases.auth import auth
+from wove_http_dev.conformance.worker.cases.auth.probe import (
+    REFUSAL,
+    Attempt,
+    Attempts,
+    probe,
+    refuses,
+)
+from wove_http_dev.conformance.worker.context import CaseContext
+
+ELSEWHERE = "attacker.example"
+
+
+@auth.should(
+    "42",
+    "Fetch standard, CORS-safelisted requests; CWE-352, cross-site request forgery",
+    scenario="without authentication: a POST as a form of another site sends it (text/plain, with"
+    " that Origin), and one to a name that an attacker lets point here (Host and Origin)",
+    expected=REFUSAL,
+)
+@refuses("none")
+def web_pages(check: CaseContext) -> Attempts:
+    """Without authentication, a service refuses what any web page could send it: a body that is not
+    application/json or has a foreign Origin, and a Host that is not its own."""
+    sent = probe(check)
+    form = {"Content-Type": "text/plain", "Origin": f"https://{ELSEWHERE}"}
+    yield Attempt("a form of another site (text/plain)", sent, form)
+    sent = probe(check)
+    own = f"Host: {check.service.authority}\r\n".encode()
+    foreign = f"{ELSEWHERE}:{check.service.port}"
+    headers: Mapping[str, str] = {"Origin": f"http://{foreign}"}
+    request = check.service.request(sent.body, headers)
+    request = request.replace(own, f"Host: {foreign}\r\n".encode(), 1)
+    yield Attempt(f"a request whose Host and Origin are {foreign}", sent, headers, request=request)
