@@ -108,3 +108,23 @@ def test_a_background_step_that_takes_too_long_has_no_answer() -> None:
 def test_a_long_body_is_shown_in_short() -> None:
     """The beginning of a long body is shown as a bytes literal."""
     assert shown(b"\x1b" * 1000, 3) == "b'\\x1b\\x1b\\x1b'…"
+
+
+def test_an_answer_that_came_with_the_one_before_is_read() -> None:
+    """Two requests in one piece may get two answers in one piece; both are read whole."""
+    answers = b"".join(
+        b"HTTP/1.1 %d OK\r\nContent-Length: 1\r\n\r\n%d" % (200 + number, number)
+        for number in (1, 2)
+    )
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = socket.create_connection(server.getsockname())
+        with server.accept()[0] as peer:
+            peer.sendall(answers)
+            connection = Connection(lambda _: client, Deadline(10))
+            first = connection.answer(Deadline(10), more=True)
+            second = connection.answer(Deadline(10))
+            connection.close()
+    assert [(each.status, each.body, each.surplus) for each in (first, second)] == [
+        (201, b"1", b""),
+        (202, b"2", b""),
+    ]

@@ -110,9 +110,10 @@ def shown(data: bytes, limit: int = 160) -> str:
 
 
 class _Reader(io.RawIOBase):
-    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+    def __init__(self, sock: socket.socket, deadline: Deadline, begun: bytes) -> None:
         self._sock = sock
         self._deadline = deadline
+        self._begun = begun
         self._count = 0
         self.file: _File | None = None
         self.over = False
@@ -124,6 +125,10 @@ class _Reader(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         if self.over:
             return None
+        if self._begun:
+            size = min(len(buffer), len(self._begun))
+            buffer[:size], self._begun = self._begun[:size], self._begun[size:]
+            return size
         self._sock.settimeout(self._deadline.left())
         size = self._sock.recv_into(buffer)
         self._count += size
@@ -171,6 +176,8 @@ class Connection:
         self._hearer = hearer
         self._sock = _explained(lambda: open_socket(deadline), deadline)
         self._broke: ConnectionError | None = None
+        self._next = b""
+        """The beginning of the next answer, if it came together with the last one."""
 
     def send(self, data: bytes, deadline: Deadline) -> None:
         """Send ``data``. No error is raised if the service closes the connection meanwhile, because
@@ -186,15 +193,19 @@ class Connection:
         except OSError:
             return
 
-    def answer(self, deadline: Deadline, method: str = "POST") -> HttpResponse:
-        """Read one answer and return it. Raises :class:`NoAnswer` if none is complete before
+    def answer(
+        self, deadline: Deadline, method: str = "POST", *, more: bool = False
+    ) -> HttpResponse:
+        """Read one answer and return it. ``more`` says that further requests have been sent, so
+        that what follows is the next answer. Raises :class:`NoAnswer` if none is complete before
         ``deadline``."""
-        reader = _Reader(self._sock, deadline)
+        reader = _Reader(self._sock, deadline, self._next)
         like_socket = cast(socket.socket, reader)  # HTTPResponse only calls makefile()
         with closing(http.client.HTTPResponse(like_socket, method=method)) as response:
             answer = _explained(lambda: self._read(response), deadline)
         surplus = reader.file.surplus if reader.file is not None else b""
-        answer = replace(answer, surplus=surplus)
+        self._next = surplus if more else b""
+        answer = replace(answer, surplus=b"" if more else surplus)
         self._hearer(self, answer)
         return answer
 

@@ -229,13 +229,11 @@ def _second(check: CaseContext, attempt: Attempt, together: bool) -> str:
     connection = service.connect(deadline)
     try:
         connection.send(good + bad if together else good, deadline)
-        first = connection.answer(deadline)
+        first = connection.answer(deadline, more=together)
         if first.closes:
             return "the connection is not kept"
         if not together:
             connection.send(bad, deadline)
-        if first.surplus:  # the second answer came with the first
-            return " ".join(("HTTP", *first.surplus.decode("latin-1").split(maxsplit=2)[1:2]))
         return f"HTTP {connection.answer(deadline).status}"
     except NoAnswer as exc:
         require_refusal(f"after a good request on a connection, {attempt.what}", exc)
