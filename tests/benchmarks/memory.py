@@ -7,11 +7,11 @@ import gc
 import resource
 from collections.abc import Iterator
 
-from werkzeug.datastructures import Headers
 from wove.security import NetworkExecutorSecurity
 
 from tests.benchmarks.figures import Figure, Table
 from tests.benchmarks.peers import SECRET
+from wove_http_dev.protocol.headers import Headers
 from wove_http_dev.protocol.messages import Request
 from wove_http_dev.service.host import InProcessHost
 from wove_http_dev.worker import HttpWorker

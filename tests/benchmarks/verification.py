@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from werkzeug.datastructures import Headers
 from wove.security import NetworkExecutorSecurity
 
 from tests.benchmarks.figures import Figure, Table, clocked, in_turn
 from tests.benchmarks.peers import SECRET
 from wove_http_dev.protocol.authenticator import Authenticator
 from wove_http_dev.protocol.credentials import credentials
+from wove_http_dev.protocol.headers import Headers
 from wove_http_dev.protocol.messages import Request
 
 NONCES = 100_000

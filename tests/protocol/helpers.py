@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from werkzeug.datastructures import Headers
 from wove.environment import _dump_network_executor_message
 
+from wove_http_dev.protocol.headers import Headers
 from wove_http_dev.protocol.messages import Request
 
 SECRET = "correct-horse-battery-staple"

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from werkzeug.datastructures import Headers
 from wove.security import NetworkExecutorSecurity
 
 from tests.protocol.helpers import BODY, SECRET, TARGET, json_request
@@ -21,7 +20,8 @@ from wove_http_dev.protocol.authenticator import (
     sign,
 )
 from wove_http_dev.protocol.credentials import Credentials, credentials
-from wove_http_dev.protocol.messages import Request, without
+from wove_http_dev.protocol.headers import Headers
+from wove_http_dev.protocol.messages import Request
 
 NOW = 1_700_000_000.0
 
@@ -90,7 +90,7 @@ def bearer_request(*values: str) -> Request:
 def with_header(request: Request, name: str, value: str) -> Request:
     """``request`` with ``value`` as the only value of the header ``name``."""
     return dataclasses.replace(
-        request, headers=Headers([*without(request.headers, name), (name, value)])
+        request, headers=Headers([*request.headers.without(name), (name, value)])
     )
 
 
@@ -180,7 +180,7 @@ class TestSignedRefusals:
     @pytest.mark.parametrize("name", SIGNED_HEADERS)
     def test_missing_header(self, signed: Authenticator, name: str) -> None:
         """A request without one of the four headers is refused."""
-        request = signed_request(headers=without(signed_request().headers, name))
+        request = signed_request(headers=signed_request().headers.without(name))
         assert signed.verify(request).reason == f"headers: {name} is missing"
 
     @pytest.mark.parametrize("name", SIGNED_HEADERS)
@@ -306,7 +306,7 @@ class TestHead:
     @pytest.mark.parametrize("name", SIGNED_HEADERS)
     def test_missing_header(self, signed: Authenticator, name: str) -> None:
         """A head without one of the four headers is refused as the whole request is."""
-        head = self.head(headers=without(signed_request().headers, name))
+        head = self.head(headers=signed_request().headers.without(name))
         assert signed.judge_head(head) == signed.verify(head)
 
     @pytest.mark.parametrize(

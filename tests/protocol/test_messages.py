@@ -5,29 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from werkzeug.datastructures import Headers
 
-from wove_http_dev.protocol.messages import REASONS, Reply, Request, json_reply, without
-
-SOME = Headers([("Accept", "a"), ("X-One", "1"), ("ACCEPT", "b")])
+from wove_http_dev.protocol.headers import Headers
+from wove_http_dev.protocol.messages import REASONS, Reply, Request, json_reply
 
 
 def head_lines(reply: Reply, *, close: bool = True) -> list[str]:
     """The lines of ``reply``'s head, without the empty ones at the end."""
     return reply.head(close=close).decode("latin-1").split("\r\n")[:-2]
-
-
-class TestWithout:
-    """Headers with some left out."""
-
-    def test_every_value_goes(self) -> None:
-        """Every value of the header is left out, in any letter case of the name."""
-        assert list(without(SOME, "aCCept")) == [("X-One", "1")]
-
-    def test_the_original_stays(self) -> None:
-        """The original headers are not changed."""
-        without(SOME, "accept")
-        assert SOME.get("accept") == "a"
 
 
 class TestReply:

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from werkzeug.datastructures import Headers
 
 from tests.support import encode
 from wove_http_dev.exception_text import MESSAGE_LIMIT, TRACEBACK_LIMIT
 from wove_http_dev.option_urls import UpstreamAddress
+from wove_http_dev.protocol.headers import Headers
 from wove_http_dev.protocol.messages import Request
 from wove_http_dev.runners.upstream_answer import HttpAnswer
 from wove_http_dev.runners.upstream_failures import UpstreamError

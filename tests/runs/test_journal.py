@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from werkzeug.datastructures import Headers
 
 from tests.run_records import FAILED, SECRET, finished_run, make_run, returned
 from wove_http_dev.errors import UsageError, WaitTimeoutError
+from wove_http_dev.protocol.headers import Headers
 from wove_http_dev.runs.journal import REDACTED, TEXT_LIMIT, Journal
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.records import STATES, Exchange

@@ -8,7 +8,6 @@ from typing import Any
 
 import cloudpickle
 import pytest
-from werkzeug.datastructures import Headers
 
 from tests.run_records import make_run
 from tests.support import answer
@@ -17,7 +16,8 @@ from wove_http_dev.faults.distributions import Duration
 from wove_http_dev.protocol.authenticator import SIGNED_HEADERS, Authenticator, sign
 from wove_http_dev.protocol.credentials import credentials
 from wove_http_dev.protocol.frames import CancelTask, RunTask, loads
-from wove_http_dev.protocol.messages import Request, without
+from wove_http_dev.protocol.headers import Headers
+from wove_http_dev.protocol.messages import Request
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.once import FirstOutcomes
@@ -107,7 +107,7 @@ def test_auth_with_another_secret_or_clock(auth_stage: AuthStage, words: dict[st
 
 def test_auth_of_another_request(auth_stage: AuthStage) -> None:
     """``proceed(request)`` verifies that request instead."""
-    headers = without(auth_stage.request.headers, "X-Wove-Key")
+    headers = auth_stage.request.headers.without("X-Wove-Key")
     assert not auth_stage.proceed(Request("POST", TARGET, headers, BODY)).accepted
 
 

@@ -10,7 +10,6 @@ from wove_http_dev.faults.distributions import Duration, drawn
 from wove_http_dev.faults.fault import AuthStage, Fault
 from wove_http_dev.fields import field
 from wove_http_dev.protocol.authenticator import Step, Verdict
-from wove_http_dev.protocol.messages import without
 
 __all__ = [
     "ClockSkew",
@@ -76,7 +75,7 @@ class StrippedHeaders(Fault):
 
     def on_auth(self, stage: AuthStage) -> Verdict:
         names = [name.strip() for name in self.headers.split(",")]
-        return stage.proceed(replace(stage.request, headers=without(stage.request.headers, *names)))
+        return stage.proceed(replace(stage.request, headers=stage.request.headers.without(*names)))
 
 
 @dataclass(frozen=True)

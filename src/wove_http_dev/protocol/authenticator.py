@@ -18,11 +18,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from werkzeug.datastructures import Headers
-
 from wove_http_dev.hosts import LOCAL_NAMES, Host
 from wove_http_dev.printable import shortened
 from wove_http_dev.protocol.credentials import Credentials
+from wove_http_dev.protocol.headers import Headers
 from wove_http_dev.protocol.messages import Request
 from wove_http_dev.protocol.nonces import NONCE_LIMIT, NonceMemory
 

@@ -9,16 +9,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from werkzeug.datastructures import Headers
+from wove_http_dev.protocol.headers import Headers
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make one each time
 REASONS: dict[int, str] = {status.value: status.phrase for status in http.HTTPStatus}
-
-
-def without(headers: Headers, *names: str) -> Headers:
-    """Return a copy of ``headers`` without the headers called ``names``, ignoring case."""
-    dropped = {name.lower() for name in names}
-    return Headers([item for item in headers if item[0].lower() not in dropped])
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import io
 from dataclasses import replace
 
 import httptools
-from werkzeug.datastructures import Headers
 
+from wove_http_dev.protocol.headers import Headers
 from wove_http_dev.protocol.messages import Request
 
 
@@ -51,6 +51,7 @@ class RequestReader:
         """Whether the whole request has arrived."""
         self._keep_alive = False
         self._failure: RequestError | None = None
+        self._head: Request | None = None
         self.head_done = False
         self.pipelined = False
         """Whether bytes of a further request arrived. The connection must then be closed."""
@@ -133,11 +134,13 @@ class RequestReader:
 
     def head(self) -> Request:
         """Return the request without its body. Call it only once ``head_done`` is true."""
-        authority, target = _origin_form(b"".join(self._target))
-        headers = Headers(self._headers)
-        if authority is not None:  # it replaces the Host header (RFC 9112, 3.2.2)
-            headers["Host"] = authority
-        return Request(self._method, target, headers, b"", self._secure)
+        if self._head is None:
+            authority, target = _origin_form(b"".join(self._target))
+            headers = Headers(self._headers)
+            if authority is not None:  # it replaces the Host header (RFC 9112, 3.2.2)
+                headers = Headers([("Host", authority), *headers.without("Host")])
+            self._head = Request(self._method, target, headers, b"", self._secure)
+        return self._head
 
     def request(self) -> Request:
         """Return the request, with as much of its body as has arrived, which the reader then no

@@ -156,11 +156,15 @@ class Journal:
             return REDACTED
         return value[:TEXT_LIMIT]
 
-    def update(self, exchange: Exchange) -> None:
-        """Tell strict mode and the observers that ``exchange`` has a run, or a reply that is about
-        to be written."""
-        self._count_again(exchange)  # a test whose client has the reply may call check()
+    def announce(self, exchange: Exchange) -> None:
+        """Tell the observers that ``exchange`` has a run."""
         self._notify_observers(lambda observer: observer.exchange_updated(exchange))
+
+    def update(self, exchange: Exchange) -> None:
+        """Tell strict mode and the observers that ``exchange`` has a reply that is about to be
+        written."""
+        self._count_again(exchange)  # a test whose client has the reply may call check()
+        self.announce(exchange)
 
     def _count_again(self, exchange: Exchange) -> None:
         with self._changed:
@@ -179,7 +183,8 @@ class Journal:
             run.drawn = exchange.drawn  # also what was drawn while the reply was written
             if exchange.written:
                 run.answered = ended
-        self._count_again(exchange)
+        if not exchange.written or exchange.faults:  # else nothing has changed since update()
+            self._count_again(exchange)
         self.notify()
         if run is not None and self.inspected:
             self._notify_observers(lambda observer: observer.run_changed(run))

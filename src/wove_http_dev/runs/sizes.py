@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import chain
 from sys import getsizeof
 from typing import Any
 
@@ -16,23 +17,27 @@ def size_of(value: Any, at_most: float = math.inf) -> int:
 
     A text that two fields share counts twice, so the sum is rather too large than too small.
     """
-    total, waiting, seen = 0, [value], set()
+    if type(value) in _FLAT:
+        return getsizeof(value)
+    total, waiting, seen = 0, [value], {id(value)}
     while waiting and total <= at_most:
-        each = waiting.pop()
-        kind = type(each)
-        if kind not in _FLAT:
-            if each is None or id(each) in seen:
-                continue
-            seen.add(id(each))
-            waiting += _contents(each)
-        total += getsizeof(each)
+        container = waiting.pop()
+        total += getsizeof(container)
+        for each in _contents(container):
+            if type(each) in _FLAT:
+                total += getsizeof(each)
+                if total > at_most:
+                    return total
+            elif each is not None and id(each) not in seen:
+                seen.add(id(each))
+                waiting.append(each)
     return total
 
 
 def _contents(value: Any) -> Iterable[Any]:
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, (tuple, list, set, frozenset)):
         return value
     if isinstance(value, dict):
-        return [*value, *value.values()]
+        return chain(value, value.values())
     # The names of attributes are not counted: all objects of a class share them.
     return getattr(value, "__dict__", {}).values()

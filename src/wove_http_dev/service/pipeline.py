@@ -257,7 +257,7 @@ class Pipeline:
         execution = Execution(execution_name(run), kills=self.runner.kills)
         self.active.add(run, execution, life)
         self.journal.add_run(run)
-        self.journal.update(exchange)  # reports the run, in case the process ends
+        self.journal.announce(exchange)  # in case the process ends
         outcome, stub_events = self._outcome(request, command, run, execution, plan, exchange, life)
         self.journal.finish(run, outcome)
         note_upstream(exchange)

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
-from werkzeug.datastructures import Headers
 
 from tests.runners.upstreams import asked, held_run, reply_of
 from tests.support import (
@@ -22,6 +21,7 @@ from tests.support import (
 )
 from wove_http_dev.options import Options
 from wove_http_dev.protocol.frames import RunTask
+from wove_http_dev.protocol.headers import Headers
 from wove_http_dev.protocol.messages import Request
 from wove_http_dev.runners.upstream import UpstreamRunner
 from wove_http_dev.runs.body import Body

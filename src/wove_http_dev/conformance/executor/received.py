@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from werkzeug.datastructures import Headers
-
+from wove_http_dev.protocol.headers import Headers
 from wove_http_dev.runs.records import Exchange
 from wove_http_dev.worker import HttpWorker
 
