@@ -108,6 +108,19 @@ def test_concurrent_lines(pipe: Pipe, pool: ThreadPoolExecutor) -> None:
     )
 
 
+def test_lines_are_written_together(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first line is written at once; those that follow it within the pause, or until the end,
+    in one write."""
+    monkeypatch.setattr(output, "PAUSE", 600.0)
+    with pipe.as_output():
+        print("first")
+        first = os.read(pipe.reader, 1000)
+        for number in range(100):
+            print(number)
+    rest = os.read(pipe.reader, 1000)
+    assert (first, rest.count(b"\n")) == (b"first\n", 100)
+
+
 def test_unfinished_line(pipe: Pipe) -> None:
     """A line begins after the part of one that another thread has flushed."""
     with pipe.as_output():

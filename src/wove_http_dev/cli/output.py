@@ -11,10 +11,12 @@ be, :func:`kept_apart` gives them another file.
 from __future__ import annotations
 
 import io
+import math
 import os
 import select
 import sys
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +31,9 @@ LIMIT = 1_000_000
 and counted."""
 BATCH = 65_536
 """Bytes of one write, and of lines after which no more are added to it."""
+PAUSE = 0.01
+"""Seconds from one write to the next, so that the lines of a busy service are written together. A
+line that comes after a pause is written at once."""
 PATIENCE = 1.0
 """Seconds that the end of the command waits for a reader that reads nothing."""
 LONGEST = 65_536
@@ -86,9 +91,11 @@ class _Writer:
             if self._sizes[log] and self._sizes[log] + len(data) > LIMIT:
                 self._dropped += max(1, data.count(b"\n"))
                 return
+            awake = bool(self._waiting)
             self._report_dropped()
             self._append(source, data)
-            self._changed.notify_all()
+            if not awake:
+                self._changed.notify_all()
 
     def _append(self, source: object, data: bytes) -> None:
         self._waiting.append((source, data))
@@ -111,9 +118,14 @@ class _Writer:
             self._file.close()
 
     def _run(self) -> None:
+        last = -math.inf
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._closed)
+                early = last + PAUSE - time.monotonic()
+                if early > 0:
+                    self._changed.wait_for(lambda: self._closed, early)
+                last = time.monotonic()
                 if len(self._waiting) < 2:
                     self._report_dropped()
                 if not self._waiting:
