@@ -53,7 +53,9 @@ class Status(Exception):
         self.retry_after = retry_after
 
 
-class _Response(http.client.HTTPResponse):
+class Response(http.client.HTTPResponse):
+    """An answer; interim responses are skipped."""
+
     def _read_status(self) -> Any:
         while True:
             version, status, reason = super()._read_status()  # type: ignore[misc]  # no stub has it
@@ -65,6 +67,8 @@ class _Response(http.client.HTTPResponse):
 class ConformingExecutor(HttpEnvironmentExecutor):
     """Takes from Wove's executor the checks of configuration and policy in start(); the rest is
     new."""
+
+    response: type[http.client.HTTPResponse] = Response
 
     async def start(self, **config: Any) -> None:
         """Check the configuration; make a TLS context."""
@@ -206,7 +210,7 @@ class ConformingExecutor(HttpEnvironmentExecutor):
         parts = urllib.parse.urlsplit(self._url or "")
         body = _dump_network_executor_message(frame, reason="the test's executor sends frames")
         connection = self.connection(parts)
-        connection.response_class = _Response
+        connection.response_class = self.response
         deadline: threading.Timer | None = None
         run_id = frame["run_id"] if frame["type"] == "run_task" else ""
         try:
@@ -234,6 +238,8 @@ class ConformingExecutor(HttpEnvironmentExecutor):
             size += len(block)
             if size > LIMIT:
                 raise ValueError(f"the answer is larger than {LIMIT} bytes")
+        if response.length:  # http.client does not notice it where it reads in blocks
+            raise http.client.IncompleteRead(b"", response.length)
         body = b"".join(blocks)
         if 200 <= response.status < 300:
             return body

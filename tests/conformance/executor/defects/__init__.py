@@ -8,6 +8,8 @@ from tests.conformance.executor.defects import (
     commands,
     credentials,
     errors,
+    http_answers,
+    json_answers,
     leaks,
     lifetime,
     resends,
@@ -17,6 +19,8 @@ from tests.conformance.executor.defects import (
 DEFECTS = (
     *commands.DEFECTS,
     *answers.DEFECTS,
+    *http_answers.DEFECTS,
+    *json_answers.DEFECTS,
     *cancels.DEFECTS,
     *errors.DEFECTS,
     *credentials.DEFECTS,

@@ -39,6 +39,80 @@ class DropsTheQuery(SignsThePathOnly):
         return parts.path
 
 
+class DropsEmptyParameters(ConformingExecutor):
+    """Parses the query and makes it anew."""
+
+    def target(self, parts: urllib.parse.SplitResult) -> str:
+        query = urllib.parse.urlencode(urllib.parse.parse_qsl(parts.query))
+        return (parts.path or "/") + (f"?{query}" if query else "")
+
+
+class SendsTheFragment(ConformingExecutor):
+    """Sends the URL's fragment."""
+
+    def target(self, parts: urllib.parse.SplitResult) -> str:
+        return super().target(parts) + (f"#{parts.fragment}" if parts.fragment else "")
+
+
+class DropsTheOrphanPolicy(ConformingExecutor):
+    """Sends a cancel_task without its orphan policy."""
+
+    async def send(self, frame: Frame) -> None:
+        await super().send({k: v for k, v in frame.items() if k != "delivery_orphan_policy"})
+
+
+class KeepsTheTimeoutOnly(ConformingExecutor):
+    """Sends only the timeout of the delivery options."""
+
+    async def send(self, frame: Frame) -> None:
+        timeout = {"delivery_timeout": frame.get("delivery", {}).get("delivery_timeout")}
+        await super().send({**frame, **({"delivery": timeout} if "delivery" in frame else {})})
+
+
+class SendsHeadersTwice(ConformingExecutor):
+    """Sends executor_config.headers twice."""
+
+    def connection(self, parts: urllib.parse.SplitResult) -> http.client.HTTPConnection:
+        made = super().connection(parts)
+        put = made.putheader
+
+        def repeat(header: Any, *values: Any) -> None:
+            for _ in range(1 + (header in self._headers)):
+                put(header, *values)
+
+        made.putheader = repeat  # type: ignore[method-assign]
+        return made
+
+
+class HasNoPortInHost(ConformingExecutor):
+    """Sends the URL's host without its port as Host."""
+
+    def headers(self, frame: Frame, body: bytes) -> dict[str, str]:
+        host = urllib.parse.urlsplit(self._url or "").hostname or ""
+        return {**super().headers(frame, body), "Host": host}
+
+
+class SaysTwiceWhatItSends(ConformingExecutor):
+    """Sends two Content-Types."""
+
+    def headers(self, frame: Frame, body: bytes) -> dict[str, str]:
+        return {**super().headers(frame, body), "content-type": "application/json"}
+
+
+class SendsChunks(ConformingExecutor):
+    """Sends the body of a request in chunks."""
+
+    def connection(self, parts: urllib.parse.SplitResult) -> http.client.HTTPConnection:
+        made = super().connection(parts)
+        request = made.request
+
+        def in_chunks(method: str, url: str, body: bytes, headers: dict[str, str]) -> None:
+            request(method, url, iter([body]), headers)
+
+        made.request = in_chunks  # type: ignore[assignment,method-assign]
+        return made
+
+
 class OneAtATime(ConformingExecutor):
     """Sends a run only after the one before it has been answered."""
 
@@ -101,11 +175,19 @@ class SaysNothing(EnvironmentExecutor):
 
 DEFECTS = (
     Defect(DropsTheHeaders, "frames.08", "without the header"),
-    Defect(DropsTheDelivery, "frames.07", "delivery options did not arrive"),
+    Defect(DropsTheDelivery, "frames.07", "a run_task came without delivery"),
     Defect(DropsTheQuery, "frames.06", "sent to .*; the URL's path and query are .*tenant"),
+    Defect(DropsEmptyParameters, "frames.06", "sent to .*; the URL's path and query are"),
+    Defect(SendsTheFragment, "frames.06", "sent to .*#fragment'; the URL's path and query are"),
+    Defect(DropsTheOrphanPolicy, "frames.07", "a cancel_task came without delivery_orphan_policy"),
+    Defect(KeepsTheTimeoutOnly, "frames.07", "options of a run_task did not arrive: .*key"),
+    Defect(SendsHeadersTwice, "frames.08", "with 2 times the header of executor_config.headers"),
+    Defect(HasNoPortInHost, "frames.33", r"a request to localhost:\d+ has the Host 'localhost'"),
+    Defect(SaysTwiceWhatItSends, "frames.33", "has more than one Content-Type"),
+    Defect(SendsChunks, "frames.34", "no Content-Length; its Transfer-Encoding is 'chunked'"),
     Defect(OneAtATime, "routing.10", "only 1 arrived at the worker"),
     Defect(TriesAgainByItself, "retries.02", "2 run_task frames arrived"),
-    Defect(TriesAgainWhatWasCutOff, "retries.02", "after bad-chunk 2 run_task frames arrived"),
+    Defect(TriesAgainWhatWasCutOff, "retries.02", r"after (reset-mid-body|bad-chunk) 2 run_task"),
     Defect(TriesAgainAfterAGatewayError, "retries.02", "after status code=502 2 run_task frames"),
     Defect(SaysNothing, "frames.01", "the worker saw: nothing"),
 )

@@ -9,6 +9,8 @@ from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.cases.outcome import family
 from wove_http_dev.conformance.executor.context import CaseContext
 from wove_http_dev.faults import FAULTS, Fault
+from wove_http_dev.faults.events import TimeoutException
+from wove_http_dev.faults.run import TaskCancelled
 from wove_http_dev.weave_outcome import WeaveOutcome
 
 TIMEOUT, DELIVERY_TIMEOUT = 0.4, 0.7
@@ -51,16 +53,45 @@ def _weave_with(check: CaseContext, kind: type[Fault], factor: int) -> tuple[Wea
     return outcome, kind.listener or injection.hits > 0
 
 
+CLASSES = [FaultClass(kind) for kind in FAULTS.values()]
+LEGAL_ENDS = (TaskCancelled.name, TimeoutException.name)
+"""Faults with which the worker's answer is a legal end of the run that Wove's *runtime*, not the
+executor, turns into a cancellation."""
+SCENARIO = (
+    "a weave of one task to a worker with the fault {0.name}; the executor's timeout"
+    f" {TIMEOUT} s, delivery_timeout {DELIVERY_TIMEOUT} s"
+)
+EXPECTED = "the task's result, or an Exception as its error, within the timeouts"
+
+
 @family.each(
-    [FaultClass(kind) for kind in FAULTS.values()],
+    [fault for fault in CLASSES if fault.name not in LEGAL_ENDS],
     f"{sources.TIMEOUTS}; {sources.EXECUTOR}",
     name="{0.name}",
-    scenario="a weave of one task to a worker with the fault {0.name}; the executor's timeout"
-    f" {TIMEOUT} s, delivery_timeout {DELIVERY_TIMEOUT} s",
-    expected="the task's result, or an Exception as its error, within the timeouts",
+    scenario=SCENARIO,
+    expected=EXPECTED,
 )
 def weave_ends(check: CaseContext, fault: FaultClass) -> str:
     """The weave ends within its timeouts, with a result or an error, although: {0.summary}"""
+    return _weave_ends(check, fault)
+
+
+@family.each(
+    [fault for fault in CLASSES if fault.name in LEGAL_ENDS],
+    f"{sources.TIMEOUTS}; {sources.EXECUTOR}",
+    level="SHOULD",
+    name="{0.name}",
+    scenario=SCENARIO,
+    expected=EXPECTED,
+)
+def weave_is_not_cancelled(check: CaseContext, fault: FaultClass) -> str:
+    """The weave ends within its timeouts, with a result or an error, although: {0.summary} An
+    executor may hand this on as it came; Wove's runtime then raises CancelledError out of the
+    weave, which only an executor that reports an error instead prevents."""
+    return _weave_ends(check, fault)
+
+
+def _weave_ends(check: CaseContext, fault: FaultClass) -> str:
     for factor in FACTORS:
         outcome, acted = _weave_with(check, fault.kind, factor)
         if acted:
