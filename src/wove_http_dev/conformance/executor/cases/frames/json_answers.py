@@ -82,7 +82,7 @@ def _with_more(document: Any) -> bytes:
         "parent": decoy,
     }
     frames = [{**more, **frame} for frame in document["events"]]
-    return as_utf_8({"version": 2, "status": "failed", **more, "events": frames, "errors": [decoy]})
+    return as_utf_8({"version": 2, "state": "failed", **more, "events": frames, "errors": [decoy]})
 
 
 WRITTEN = Forms(

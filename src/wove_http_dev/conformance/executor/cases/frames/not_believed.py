@@ -23,7 +23,7 @@ REDIRECTS = (300, 301, 302, 303, 304, 305, 307, 308)
 ERRORS = (400, 401, 403, 404, 409, 410, 413, 429, 500, 501, 502, 503, 504)
 WAIT = 0.5
 """Seconds of the ``delivery_timeout``: an answer that is ignored leaves its run waiting for it."""
-ACCEPTED = as_utf_8({"status": "accepted", "result": None})
+ACCEPTED = as_utf_8({"state": "accepted", "result": None})
 
 
 class Success(NamedTuple):
