@@ -172,7 +172,7 @@ class ReadsATruncatedAnswer(ConformingExecutor):
 
 DEFECTS = (
     Defect(RaisesWhatItCannotName, "errors.25", "does not resolve.* the task's error is gaierror"),
-    Defect(ReadsATruncatedAnswer, "errors.25", r"\(bad-chunk\), and the .* says source 'task'"),
+    Defect(ReadsATruncatedAnswer, "errors.25", r"\((bad-chunk|reset-mid-body)\), .* 'task'"),
     Defect(TakesAnEmptyErrorForNone, "errors.21", r"task_error with \{\}: .*swallowed"),
     Defect(LosesWhatItCannotRead, "errors.21", "arrived, and only its delivery_timeout"),
     Defect(NeedsTheException, "errors.22", "the task's real error was lost"),
