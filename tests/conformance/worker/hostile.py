@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import pickle
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -60,7 +61,8 @@ def read_request(sock: socket.socket) -> bytes:
             raise ConnectionError("the client left")
         data += piece
     head, _, body = data.partition(b"\r\n\r\n")
-    size = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    found = re.search(rb"\r\ncontent-length:\s*(\d+)\r\n", head.lower())
+    size = int(found[1]) if found else 0
     while len(body) < size and (piece := sock.recv(65536)):
         body += piece
     return bytes(body)

@@ -36,6 +36,11 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.worker.serve(self)
 
+    def handle_expect_100(self) -> bool:
+        proceed = super().handle_expect_100()
+        self.wfile.flush()
+        return proceed
+
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         self.worker.rejects(code)
         super().send_error(code, message, explain)

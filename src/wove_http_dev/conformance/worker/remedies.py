@@ -65,6 +65,30 @@ REMEDIES = (
         ),
     ),
     (
+        "transport.10 transport.15",
+        Remedy(
+            "Read each body to its end, or close the connection with the refusal, and keep nothing "
+            "of a request for the next one of its connection.",
+            f"{_STD}: Handler.do_POST()",
+        ),
+    ),
+    (
+        "transport.11 transport.12 transport.16 transport.17 transport.18 transport.19",
+        Remedy(
+            "Leave HTTP to a server that knows it: header names have no case, a request says "
+            "whether its connection stays open, and one without a length has no body.",
+            f"{_STD}: Handler.do_POST()",
+        ),
+    ),
+    (
+        "transport.13 transport.14",
+        Remedy(
+            "Send 100 Continue when the head of a request asks for it, before its body is read, "
+            "and flush it.",
+            f"{_STD}: Handler.handle_expect_100()",
+        ),
+    ),
+    (
         "transport.07",
         Remedy(
             "Read the whole body before you refuse a request, or close the connection "

@@ -88,8 +88,8 @@ class _Request:
     def headers(self) -> dict[str, str]:
         """The headers, with names in lower case."""
         lines = self.head.split("\r\n")[1:]
-        pairs = (line.partition(": ") for line in lines)
-        return {name.lower(): value for name, _, value in pairs}
+        pairs = (line.partition(":") for line in lines)
+        return {name.lower(): value.strip(" \t") for name, _, value in pairs}
 
 
 class SentRequests:

@@ -50,7 +50,14 @@ from wove_http_dev.conformance.worker.cases.limits import (
     verification_cost,
 )
 from wove_http_dev.conformance.worker.cases.run import repeats, run, values
-from wove_http_dev.conformance.worker.cases.transport import framing, http_basics, transport
+from wove_http_dev.conformance.worker.cases.transport import (
+    connections,
+    expect,
+    framing,
+    http_basics,
+    request_forms,
+    transport,
+)
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.remedies import REMEDIES
 
@@ -71,6 +78,9 @@ _ORDER: tuple[tuple[Family, ModuleType], ...] = (
     (frames, ids),
     (frames, bad_frames),
     (frames, odd_frames),
+    (transport, connections),
+    (transport, request_forms),
+    (transport, expect),
     (run, values),
     (errors, error_frames),
     (errors, survives_bad_tasks),

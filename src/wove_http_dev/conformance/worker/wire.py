@@ -16,7 +16,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar, cast
 
@@ -237,6 +237,11 @@ class Connection:
         """Wait for the first bytes of an answer and return them. The rest is not read."""
         self._sock.settimeout(deadline.left())
         return _explained(lambda: self._sock.recv(1024), deadline)
+
+    def end(self) -> None:
+        """Send the end of the stream; what the service sends can still be read. Not for TLS."""
+        with suppress(OSError):  # the service may have closed it meanwhile
+            self._sock.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         """Close the connection."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from http.server import HTTPServer
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.conformance.worker.plain_worker import (
     Handler,
     PlainWorker,
     Server,
+    hang_up,
 )
 
 
@@ -154,3 +156,238 @@ class ErrorsAreText(PlainWorker):
         handler.send_header("Content-Length", str(len(data)))
         handler.end_headers()
         handler.wfile.write(data)
+
+
+class Methods(PlainWorker):
+    """A base class for workers that answer other methods than POST in their own way."""
+
+    methods: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        handler: Any = self.server.RequestHandlerClass
+        for method in self.methods:
+            setattr(handler, f"do_{method}", lambda it: self.other(it))
+
+    def other(self, handler: Handler) -> None:
+        self.serve(handler)
+
+
+@flagged_by("transport.05", "a PATCH was answered with HTTP 200")
+class TakesPatches(Methods):
+    methods = ("PATCH", "DELETE")
+
+
+@flagged_by("transport.07", "a HEAD was answered with more bytes than the Content-Length")
+class AnswersHeadsWithBodies(Methods):
+    methods = ("HEAD",)
+
+    def other(self, handler: Handler) -> None:
+        self.write(handler, 405, {"error": "only POST"})
+
+
+@flagged_by("transport.07", "after a DELETE with a body, a valid request on the same connection")
+class LeavesBodiesOfDeletes(Methods):
+    methods = ("DELETE",)
+
+    def other(self, handler: Handler) -> None:
+        self.write(handler, 405, {"error": "only POST"})
+
+
+@flagged_by("transport.04", "in 4 pieces")
+class ReadsBodiesOnce(PlainWorker):
+    def read(self, handler: Handler) -> bytes:
+        rfile: Any = handler.rfile
+        return bytes(rfile.peek()[: int(handler.headers["Content-Length"])])
+
+
+class Remembering(PlainWorker):
+    """A base class for workers that keep something on the connection."""
+
+    def kept(self, handler: Handler) -> dict[str, Any]:
+        kept: dict[str, Any] = handler.__dict__.setdefault("kept", {})
+        return kept
+
+
+@flagged_by("transport.10", r"request 2 on a connection .an async run. .*got 'one' where 'two' was")
+class AnswersTheFirstAgain(Remembering):
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        kept = self.kept(handler)
+        events = document.get("events")
+        if events:
+            first = kept.setdefault("outcome", events[-1])
+            if first["type"] == "task_result":
+                ids = {name: events[-1][name] for name in ("run_id", "task_id")}
+                events[-1] = {**first, **ids}
+        super().write(handler, status, document)
+
+
+@flagged_by(
+    "transport.10", "a connection .an async run.: the 'task_started' frame has a wrong run_id"
+)
+class KeepsTheFirstIds(Remembering):
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        for event in document.get("events", []):
+            event["run_id"] = self.kept(handler).setdefault("run_id", event["run_id"])
+        super().write(handler, status, document)
+
+
+@flagged_by("transport.10", r"request 4 on a connection .a run after a large one.")
+class KeepsItsBuffer(Remembering):
+    def read(self, handler: Handler) -> bytes:
+        body = super().read(handler)
+        buffer = self.kept(handler).setdefault("buffer", bytearray())
+        buffer[: len(body)] = body
+        return bytes(buffer) if len(buffer) > 100_000 else body
+
+
+@flagged_by("transport.10", r"request 8 on a connection .a run after malformed JSON. was answered")
+class FailsAfterAFailure(Remembering):
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        status = self.kept(handler).setdefault("status", status) if status >= 400 else status
+        super().write(handler, self.kept(handler).get("status", status), document)
+
+
+class ReadsHeaders(PlainWorker):
+    """A base class for workers that read headers from the lines of the request."""
+
+    def good(self, name: str, value: str) -> bool:
+        return True
+
+    def serve(self, handler: Handler) -> None:
+        if all(self.good(name, value) for name, value in handler.headers.items()):
+            super().serve(handler)
+        else:
+            self.read(handler)
+            self.write(handler, 400, {"error": "headers"})
+
+
+@flagged_by("transport.11", "a request with header names in lower case was answered with HTTP 400")
+class KnowsHeadersInOneForm(ReadsHeaders):
+    def good(self, name: str, value: str) -> bool:
+        return name != "content-length"
+
+
+@flagged_by(
+    "transport.11", "a request with a long header, and one twice was answered with HTTP 400"
+)
+class KnowsShortHeaders(ReadsHeaders):
+    def good(self, name: str, value: str) -> bool:
+        return len(value) < 1000
+
+
+@flagged_by("transport.11", "a request with 40 more headers was answered with HTTP 400")
+class KnowsFewHeaders(PlainWorker):
+    def serve(self, handler: Handler) -> None:
+        if len(handler.headers) < 32:
+            super().serve(handler)
+        else:
+            self.read(handler)
+            self.write(handler, 400, {"error": "too many headers"})
+
+
+@flagged_by(
+    "transport.12", "Content-Type: application/json; charset=utf-8 was answered with HTTP 400"
+)
+class KnowsOneContentType(ReadsHeaders):
+    def good(self, name: str, value: str) -> bool:
+        return name != "Content-Type" or value == "application/json"
+
+
+@flagged_by("transport.13", "a small request with Expect: 100-continue was answered with HTTP 400")
+class KnowsNoExpectations(ReadsHeaders):
+    def good(self, name: str, value: str) -> bool:
+        return name != "Expect"
+
+
+def without_continue(worker: PlainWorker) -> None:
+    """Let ``worker`` say nothing to ``Expect: 100-continue``."""
+    handler: Any = worker.server.RequestHandlerClass
+    handler.handle_expect_100 = lambda it: True
+
+
+@flagged_by("transport.14", "Expect: 100-continue, of which the body was not yet sent: no complete")
+class SaysNothingToExpectations(PlainWorker):
+    def __init__(self) -> None:
+        super().__init__()
+        without_continue(self)
+
+
+@flagged_by("transport.14", "a large request with Expect: 100-continue, of which the body was not")
+class ContinuesSmallBodiesOnly(PlainWorker):
+    def __init__(self) -> None:
+        super().__init__()
+        handler: Any = self.server.RequestHandlerClass
+        proceed = handler.handle_expect_100
+        handler.handle_expect_100 = lambda it: (
+            int(it.headers["Content-Length"]) > 100_000 or proceed(it)
+        )
+
+
+@flagged_by("transport.15", "after a request with chunks, a valid request on the same connection")
+class LeavesChunksUnread(PlainWorker):
+    def serve(self, handler: Handler) -> None:
+        if handler.headers["Content-Length"] is None:
+            self.write(handler, 411, {"error": "no length"})
+        else:
+            super().serve(handler)
+
+
+@flagged_by("transport.15", "a request with chunks: no complete answer within")
+class WaitsForTheEndOfTheConnection(PlainWorker):
+    def read(self, handler: Handler) -> bytes:
+        return handler.rfile.read(int(handler.headers["Content-Length"] or -1))
+
+
+plant(
+    WaitsForTheEndOfTheConnection, "transport.19", "a POST without Content-Length: no complete an"
+)
+
+
+@flagged_by("transport.16", "a small request of HTTP/1.0: in the answer, it has Transfer-Encoding")
+class AlwaysChunks(PlainWorker):
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        data = json.dumps(document).encode()
+        handler.send_response(status)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data))
+
+
+@flagged_by("transport.17", "after the answer to a run_task with Connection: close the service had")
+class KeepsConnections(PlainWorker):
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        super().write(handler, status, document)
+        handler.close_connection = False
+
+
+@flagged_by("transport.18", "after a request whose client sends no more, the next task did not run")
+class DiesOfHalfClosedConnections(PlainWorker):
+    dead = False
+
+    def serve(self, handler: Handler) -> None:
+        self.dead = self.dead or self.is_half_closed(handler)
+        if self.dead:
+            hang_up(handler)
+        else:
+            super().serve(handler)
+
+    def is_half_closed(self, handler: Handler) -> bool:
+        """Wait a moment for the end of the stream."""
+        handler.connection.settimeout(0.1)
+        try:
+            return not handler.connection.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return False
+        finally:
+            handler.connection.settimeout(None)
+
+
+@flagged_by("transport.19", "a POST without Content-Length was answered with HTTP 200")
+class TakesNothingForACancel(PlainWorker):
+    def read(self, handler: Handler) -> bytes:
+        return handler.rfile.read(int(handler.headers["Content-Length"] or 0))
+
+    def decode(self, body: bytes) -> Frame:
+        return super().decode(body or b'{"type": "cancel_task", "run_id": ""}')

@@ -3,6 +3,7 @@ sends several requests on one connection."""
 
 from __future__ import annotations
 
+import itertools
 import time
 
 from wove_http_dev.conformance.case import CaseFailed, NotApplicable
@@ -77,22 +78,24 @@ def json_content_type(check: CaseContext) -> str:
 @transport.must(
     "04",
     f"{sources.HTTP1}, 6.3",
-    scenario=f"a valid request in {PIECES} pieces, {PAUSE * 1000:.0f} ms apart",
+    scenario=f"a valid request in {PIECES} pieces, {PAUSE * 1000:.0f} ms apart, cut in the head,"
+    " behind it, and in the body",
     expected="the task's result",
 )
 def request_in_pieces(check: CaseContext) -> str:
     """A request that arrives in several TCP segments is read completely before it is answered."""
     body = commands.encode(commands.run_frame(tasks.echo, {"value": "in pieces"}))
     request = check.service.request(body, check.service.credentials(body))
-    size = len(request) // PIECES + 1
+    head = len(request) - len(body)
+    edges = (0, head // 2, head, head + 1, len(request))
     deadline = check.deadline()
 
     def ask() -> str:
         connection = check.service.connect(deadline)
         try:
-            for start in range(0, len(request), size):
-                connection.send(request[start : start + size], deadline)
-                time.sleep(PAUSE)
+            for start, end in itertools.pairwise(edges):
+                time.sleep(PAUSE if start else 0.0)
+                connection.send(request[start:end], deadline)
             answer = connection.answer(deadline)
             return str(check.terminal_in(answer, f"a request in {PIECES} pieces").get("type"))
         finally:
@@ -110,13 +113,14 @@ def request_in_pieces(check: CaseContext) -> str:
 @transport.should(
     "05",
     f"{sources.HTTP}, 9.1 and 15.5.6",
-    scenario="a GET with valid credentials for an empty body, and a PUT with a valid run_task",
+    scenario="a GET with valid credentials for an empty body; a PUT, PATCH and DELETE, each with a"
+    " valid run_task",
     expected="an error status, preferably 405",
 )
 def only_post(check: CaseContext) -> str:
     """A request with another method than POST is refused with an error status."""
     service, run = check.service, commands.encode(commands.run_frame(tasks.nothing))
-    for method, body in (("GET", b""), ("PUT", run)):
+    for method, body in (("GET", b""), ("PUT", run), ("PATCH", run), ("DELETE", run)):
         request = service.request(body, service.credentials(body), method=method)
         try:
             answer = service.exchange(request, check.deadline(), method)
@@ -155,8 +159,8 @@ def silent_connections(check: CaseContext) -> str:
 @transport.must(
     "07",
     f"{sources.HTTP1}, 9.3: the body is read, or the connection closed",
-    scenario="on one connection, first a request without credentials, for another path, or a GET or"
-    " PUT with a body; then a valid request",
+    scenario="on one connection, first a request without credentials, for another path, of another"
+    " method with a body, or a HEAD or OPTIONS without one; then a valid request",
     expected="the valid request is served, or the connection is closed after the refusal",
 )
 def next_request_after_a_refusal(check: CaseContext) -> str:
@@ -171,19 +175,22 @@ def next_request_after_a_refusal(check: CaseContext) -> str:
     headers = service.credentials(body, target=target)
     request = service.request(body, headers, target=target, keep=True)
     seen.append(_next_after(check, "a request for another path", request))
-    for method in ("GET", "PUT"):
+    for method in ("GET", "PUT", "PATCH", "DELETE", "WOVE"):
         request = service.request(body, service.credentials(body), keep=True, method=method)
         seen.append(_next_after(check, f"a {method} with a body", request))
-    return "; ".join(seen)
+    for method in ("HEAD", "OPTIONS"):
+        request = service.request(b"", service.credentials(b""), keep=True, method=method)
+        seen.append(_next_after(check, f"a {method}", request, method))
+    return "; ".join(dict.fromkeys(seen))
 
 
-def _next_after(check: CaseContext, what: str, request: bytes) -> str:
+def _next_after(check: CaseContext, what: str, request: bytes, method: str = "POST") -> str:
     deadline = check.deadline()
     connection = check.service.connect(deadline)
     try:
         connection.send(request, deadline)
         try:
-            first = connection.answer(deadline)
+            first = connection.answer(deadline, method)
         except ConnectionClosed:
             return "closed"
         except NoAnswer as exc:

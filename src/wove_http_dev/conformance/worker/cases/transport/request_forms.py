@@ -1,0 +1,179 @@
+"""Transport cases about requests that Wove does not send itself, but proxies and other HTTP clients
+make of its requests: header names in lower case, a body in chunks, HTTP/1.0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from wove_http_dev.conformance.case import CaseFailed
+from wove_http_dev.conformance.worker import sources
+from wove_http_dev.conformance.worker.answer_rules import breaches, read_request
+from wove_http_dev.conformance.worker.cases.transport import transport
+from wove_http_dev.conformance.worker.cases.transport.echoes import (
+    SIZES,
+    echo,
+    exchanged,
+    joined,
+    parts,
+    require,
+)
+from wove_http_dev.conformance.worker.context import CaseContext
+from wove_http_dev.conformance.worker.wire import ConnectionClosed, NoAnswer
+
+MANY = 40
+"""How many headers a proxy may add."""
+
+
+def _forms() -> Iterator[tuple[str, Callable[[str, str], str], list[str]]]:
+    """Yield for each form of headers its name, a function that writes a header, and more headers,
+    to be added."""
+    more = [f"X-Forwarded-Conformance-{n}: {n}" for n in range(MANY)]
+    yield "header names in lower case", lambda name, value: f"{name.lower()}: {value}", []
+    yield "header names in upper case", lambda name, value: f"{name.upper()}: {value}", []
+    yield "no blank behind the colon of a header", lambda name, value: f"{name}:{value}", []
+    # None behind the values: Python's own HTTP server does not remove them.
+    yield "more blanks in front of header values", lambda name, value: f"{name}: \t {value}", []
+    yield f"{MANY} more headers", lambda name, value: f"{name}: {value}", more
+    long = [f"Cookie: session={'x' * 4000}", "X-Forwarded-For: 10.0.0.1", "X-Forwarded-For: ::1"]
+    yield "a long header, and one twice", lambda name, value: f"{name}: {value}", long
+
+
+@transport.must(
+    "11",
+    f"{sources.HTTP1}, 5; {sources.HTTP}, 5.1 to 5.5",
+    scenario="valid requests with all header names in lower or upper case, without or with more"
+    f" blanks in front of the values, with {MANY} more headers, with one of 4000 characters",
+    expected="the task's result each time",
+)
+def header_forms(check: CaseContext) -> str:
+    """Header names have no case, blanks in front of values mean nothing, and unknown headers are
+    left alone."""
+    for what, written, more in _forms():
+        value, body = echo()
+        request = check.service.request(body, check.service.credentials(body))
+        line, pairs, body = parts(request)
+        headers = [written(name, text) for name, text in pairs]
+        answer = exchanged(check, f"a request with {what}", joined(line, headers + more, body))
+        require(check, f"a request with {what}", answer, value)
+    return "served"
+
+
+@transport.should(
+    "12",
+    f"{sources.HTTP}, 8.3.1",
+    scenario="valid requests with Content-Type: application/json; charset=utf-8, with a quoted"
+    " charset, and Application/JSON",
+    expected="the task's result each time",
+)
+def content_type_forms(check: CaseContext) -> str:
+    """A content type has no case, and may have parameters."""
+    for kind in (
+        *("application/json; charset=utf-8", 'application/json;charset="UTF-8"'),
+        "Application/JSON",
+    ):
+        value, body = echo()
+        headers = {"Content-Type": kind, **check.service.credentials(body)}
+        what = f"a request with Content-Type: {kind}"
+        require(check, what, check.ask(what, body, headers), value)
+    return "served"
+
+
+@transport.must(
+    "15",
+    f"{sources.HTTP1}, 6.1 and 7.1; {sources.HTTP}, 15.5.12 (411)",
+    scenario="on a connection, a request whose body comes in chunks (alone, and beside a"
+    " Content-Length), then a valid one",
+    expected="the task's result, or an error status; then the valid request is served, or the"
+    " connection is closed",
+)
+def chunked_request(check: CaseContext) -> str:
+    """A body in chunks is read to its end or refused; its chunks are not mistaken for the next
+    request."""
+    seen = []
+    for what, beside in (("chunks", False), ("chunks and a Content-Length", True)):
+        value, body = echo()
+        line, pairs, _ = parts(
+            check.service.request(body, check.service.credentials(body), keep=True)
+        )
+        half = len(body) // 2
+        chunks = b"".join(b"%x\r\n%b\r\n" % (len(c), c) for c in (body[:half], body[half:]))
+        chunks += b"0\r\n\r\n"
+        headers = [f"{n}: {v}" for n, v in pairs if n != "Content-Length"]
+        headers += [f"Content-Length: {len(chunks)}"] if beside else []
+        request = joined(line, [*headers, "Transfer-Encoding: chunked"], chunks)
+        seen.append(_then_the_next(check, f"a request with {what}", request, value))
+    return "; ".join(seen)
+
+
+def _then_the_next(check: CaseContext, what: str, request: bytes, value: bytes) -> str:
+    """Send ``request`` and require that it is served with ``value`` or refused, and that the next
+    request on the connection is served, if the connection stays open."""
+    deadline = check.deadline()
+    connection = check.service.connect(deadline)
+    try:
+        connection.send(request, deadline)
+        try:
+            answer = connection.answer(deadline)
+        except ConnectionClosed:
+            return "closed"
+        if answer.ok:
+            require(check, what, answer, value)
+        if answer.closes:
+            return f"HTTP {answer.status}, closed"
+        what = f"after {what}, a valid request on the same connection"
+        value, body = echo()
+        connection.send(check.service.request(body, check.service.credentials(body)), deadline)
+        try:
+            require(check, what, connection.answer(deadline), value)
+        except ConnectionClosed:
+            return f"HTTP {answer.status}, closed"
+    except NoAnswer as exc:
+        raise CaseFailed(f"{what}: {exc}") from exc
+    finally:
+        connection.close()
+    return f"HTTP {answer.status}, served"
+
+
+@transport.must(
+    "16",
+    f"{sources.HTTP1}, 6.1 and 9.3; nginx speaks HTTP/1.0 to a service by default",
+    scenario="valid requests of HTTP/1.0, with a small and a large body",
+    expected="the task's result, without Transfer-Encoding; or an error status",
+)
+def http_1_0(check: CaseContext) -> str:
+    """A request of HTTP/1.0 is served in a way that its client understands, or refused."""
+    for name, size in SIZES.items():
+        what = f"a {name} request of HTTP/1.0"
+        value, body = echo(size)
+        request = check.service.request(body, check.service.credentials(body))
+        request = request.replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1)
+        answer = exchanged(check, what, request)
+        if answer.status >= 400:
+            continue
+        require(check, what, answer, value)
+        for rule, text in breaches(read_request(request), answer):
+            if rule == "framing":
+                check.fail(f"{what}: in the answer, {text}")
+    return f"HTTP {answer.status}"
+
+
+@transport.should(
+    "19",
+    f"{sources.HTTP1}, 6.3: such a request has no body; {sources.HTTP}, 15.5.12 (411)",
+    scenario="a POST without Content-Length and Transfer-Encoding, on a connection that stays open",
+    expected="an error status, or the connection is closed; nothing is waited for",
+)
+def no_length(check: CaseContext) -> str:
+    """A POST that does not say how long its body is has none, and is answered."""
+    request = check.service.request(b"", check.service.credentials(b""), keep=True)
+    line, pairs, body = parts(request)
+    headers = [f"{name}: {value}" for name, value in pairs if name != "Content-Length"]
+    try:
+        answer = check.service.exchange(joined(line, headers, body), check.deadline())
+    except ConnectionClosed:
+        return "closed"
+    except NoAnswer as exc:
+        raise CaseFailed(f"a POST without Content-Length: {exc}") from exc
+    if answer.ok:
+        check.fail(f"a POST without Content-Length was answered with {answer.shown()}")
+    return f"HTTP {answer.status}"
