@@ -1,5 +1,6 @@
 """Soak tests: long runs that look for what a test of one fact does not find.
 
+    python -m tests.soak conformance [--runs N] [--busy N] [--jobs N] [SUBJECT ...]
     python -m tests.soak hostile [--requests N] [--seed S] [--clients N]
     python -m tests.soak kills [--kills N] [--large M] [--seed S]
     python -m tests.soak leaks [--tests N] [-n PROCESSES]
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from tests.soak.conformance import soak_conformance, subjects
 from tests.soak.hostile import soak_hostile
 from tests.soak.kills import soak_kills
 from tests.soak.leaks import soak_leaks
@@ -24,6 +26,11 @@ from tests.soak.upstream import soak_upstream
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak")
     kinds = parser.add_subparsers(dest="kind", required=True)
+    checks = kinds.add_parser("conformance", help="checks of good subjects, on a busy machine")
+    checks.add_argument("only", metavar="SUBJECT", nargs="*", help=", ".join(subjects()))
+    checks.add_argument("--runs", type=int, default=20, help="of each subject")
+    checks.add_argument("--busy", type=int, default=4, help="processes that compute meanwhile")
+    checks.add_argument("--jobs", type=int, help="passed to the checks")
     hostile = kinds.add_parser("hostile", help="mutated requests, signed and not, http and https")
     hostile.add_argument("--requests", type=int, default=100_000)
     hostile.add_argument("--seed", type=int, default=0)
@@ -43,7 +50,9 @@ def main() -> int:
     upstream.add_argument("--runs", type=int, default=1000)
     upstream.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    if arguments.kind == "hostile":
+    if arguments.kind == "conformance":
+        wrong = soak_conformance(arguments.runs, arguments.busy, arguments.only, arguments.jobs)
+    elif arguments.kind == "hostile":
         wrong = soak_hostile(arguments.requests, arguments.seed, arguments.clients)
     elif arguments.kind == "kills":
         wrong = soak_kills(arguments.kills, arguments.large, arguments.seed)
