@@ -116,7 +116,7 @@ class PlainWorker:
         if frame["type"] == "cancel_task":
             self.answer_cancel(handler, frame)
         else:
-            self.write(handler, 200, self.shape(self.run(frame)))
+            self.answer_run(handler, frame)
 
     def read(self, handler: Handler) -> bytes:
         return handler.rfile.read(int(handler.headers["Content-Length"]))
@@ -129,6 +129,9 @@ class PlainWorker:
 
     def refuse(self, handler: Handler, error: PermissionError) -> None:
         self.write(handler, 401, {"error": str(error)})
+
+    def answer_run(self, handler: Handler, frame: Frame) -> None:
+        self.write(handler, 200, self.shape(self.run(frame)))
 
     def answer_cancel(self, handler: Handler, frame: Frame) -> None:
         self.write(handler, 200, self.shape(self.cancel(frame)))

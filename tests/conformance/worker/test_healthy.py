@@ -17,7 +17,7 @@ from tests.conformance.paces import SHORT_SILENCE
 from tests.conformance.parts import parts
 from tests.conformance.worker import references
 from tests.conformance.worker.checks import check, failures
-from tests.conformance.worker.plain_worker import SECRET, Event, Frame, PlainWorker
+from tests.conformance.worker.plain_worker import SECRET, Event, Frame, Handler, PlainWorker, Run
 from tests.support import MakeWorker
 from wove_http_dev.cli.main import main
 from wove_http_dev.conformance.worker import context
@@ -113,6 +113,48 @@ def test_a_worker_that_runs_two_tasks_at_a_time_passes_each_must() -> None:
             worker.url, "cancel.*", "concurrency.*", exclude=["many-at-once"], secret=SECRET
         )
     assert failures(results) == []
+
+
+class HasEightPlaces(PlainWorker):
+    """Answers 503 while eight tasks run."""
+
+    def answer_run(self, handler: Handler, frame: Frame) -> None:
+        if len(self.runs) < 8:
+            super().answer_run(handler, frame)
+        else:
+            self.write(handler, 503, {"error": "no place is free"})
+
+
+def test_a_worker_that_turns_runs_away_mixes_nothing_up() -> None:
+    """What a run that was refused with 503 got is not a mix-up."""
+    with HasEightPlaces() as worker:
+        results = check(worker.url, "never-mixed-up", secret=SECRET)
+    assert failures(results) == []
+
+
+class StartsTenTasks(PlainWorker):
+    """Never starts more than ten tasks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.over = iter(range(10)), threading.Event()
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        super().__exit__()
+
+    def call(self, run: Run) -> Any:
+        if next(self.left, None) is None:
+            self.over.wait(60)
+        return super().call(run)
+
+
+def test_a_worker_that_is_too_slow_mixes_nothing_up() -> None:
+    """That tasks did not start in time is no mix-up: the case says that it could not tell."""
+    with StartsTenTasks() as worker:
+        results = check(worker.url, "never-mixed-up", secret=SECRET, patience=0.2)
+    said = [result.actual for result in results if result.case.name == "never-mixed-up"]
+    assert re.fullmatch(r"\d+ of 40 runs were not answered in time to tell", said[0])
 
 
 @pytest.mark.parametrize("name", references.NEEDS)

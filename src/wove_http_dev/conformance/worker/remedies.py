@@ -387,6 +387,22 @@ REMEDIES = (
         ),
     ),
     (
+        "concurrency.05",
+        Remedy(
+            "Load and pickle where the task runs, in its own thread or process, not in the event "
+            "loop that serves requests and not under a lock.",
+            f"{_CORE}: Run.work()",
+        ),
+    ),
+    (
+        "concurrency.06",
+        Remedy(
+            "Send what tasks print in no answer, or capture it for each run by a context variable "
+            "or in a process of its own, because sys.stdout is one for all runs.",
+            f"{_CORE}: handle()",
+        ),
+    ),
+    (
         "concurrency.*",
         Remedy(
             "Serve each request in a thread of its own, or from a pool with more "

@@ -28,7 +28,11 @@ from wove_http_dev.conformance.worker.cases.cancel import (
     cancellation,
     unusual_moments,
 )
-from wove_http_dev.conformance.worker.cases.concurrency import concurrency, side_by_side
+from wove_http_dev.conformance.worker.cases.concurrency import (
+    concurrency,
+    own_answers,
+    side_by_side,
+)
 from wove_http_dev.conformance.worker.cases.errors import (
     error_frames,
     errors,
@@ -89,6 +93,7 @@ _ORDER: tuple[tuple[Family, ModuleType], ...] = (
     (cancel, acknowledgement),
     (cancel, unusual_moments),
     (concurrency, side_by_side),
+    (concurrency, own_answers),
     (limits, requests),
     (limits, verification_cost),
     (limits, leaks),

@@ -86,16 +86,15 @@ def report_on_load(host: str, port: int, token: str) -> OnLoad:
     return OnLoad(f"(lambda s: (s.sendall({token.encode()!r}), s.close()))({connected})")
 
 
-def waiting_on_load(address: dict[str, Any], value: str) -> OnLoad:
-    """Return an object whose pickle, while it is loaded, is connected to the checker, until the
-    checker releases it, at most 60 s; then it is the value of the expression ``value``.
+class WaitingOnLoad:
+    """An object whose pickle, while it is loaded, is connected to the checker at ``address``, until
+    the checker releases it, at most 60 s; then it is ``value``. The checker must not ping it."""
 
-    The checker must not ping it.
-    """
-    host, port, token = address["host"], address["port"], address["token"].encode()
-    connected = f"__import__('socket').create_connection(({host!r}, {port!r}), 60)"
-    steps = f"s.sendall({token!r}), s.recv(1), s.close(), {value}"
-    return OnLoad(f"(lambda s: ({steps})[-1])({connected})")
+    def __init__(self, address: dict[str, Any], value: Any) -> None:
+        self.address, self.value = address, value
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return by_value(unusual_tasks.wait), (*self.address.values(), self.value)
 
 
 # Tasks that return values

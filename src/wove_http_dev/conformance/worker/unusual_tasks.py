@@ -21,6 +21,17 @@ def call(function: Any, **arguments: Any) -> Any:
 # Tasks that report to the checker, and wait until it releases them
 
 
+def wait(host: str, port: int, token: str, value: Any = None) -> Any:
+    """Be connected to the checker until it releases this call, at most 60 s, and return ``value``.
+    The checker must not ping it."""
+    import socket
+
+    with socket.create_connection((host, port), 60) as sock:
+        sock.sendall(token.encode())
+        sock.recv(1)
+    return value
+
+
 def result_that_waits(host: str, port: int, token: str) -> Any:
     """Return an object whose pickling is connected to the checker until the checker releases it, at
     most 60 s. The checker must not ping it. The pickle loads as ``token``."""
@@ -54,6 +65,19 @@ async def hold_and_swallow(host: str, port: int, token: str, raises: str = "") -
             if raises:
                 raise getattr(builtins, raises)("conformance: instead of ending") from None
     return token
+
+
+def print_and_wait(host: str, port: int, token: str, length: int) -> str:
+    """Print the first ``length`` characters of ``token``, wait until the checker releases this
+    call, at most 60 s, and print them again. The checker must not ping it."""
+    import socket
+
+    print("conformance:", token[:length])
+    with socket.create_connection((host, port), 60) as sock:
+        sock.sendall(token.encode())
+        sock.recv(1)
+    print("conformance:", token[:length])
+    return "printed"
 
 
 # Tasks that raise unusual exceptions

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
+import io
+import pickle
 import queue
+import sys
 import threading
 from typing import Any
 
-from tests.conformance.worker.defects.base import flagged_by, plant
+from tests.conformance.worker.defects.base import Hanging, flagged_by, plant
 from tests.conformance.worker.plain_worker import (
     Event,
     Frame,
@@ -31,7 +36,7 @@ plant(Serial, "concurrency.01", "the runs are not parallel: of 2 tasks")
 plant(Serial, "concurrency.02", "the runs are not parallel: of 8 tasks")
 
 
-plant(Serial, "concurrency.04", "while another task runs")
+plant(Serial, "concurrency.04", "while another task .async. runs")
 
 
 class FourAtOnce(PlainWorker):
@@ -81,7 +86,99 @@ class AnswersWhoeverWaitsLongest(PlainWorker):
         self.results.put(run.outcome)
 
 
-@flagged_by("concurrency.03", "a wrong value: run 4 of 16 got 1003, not 3")
-class Miscounts(PlainWorker):
+@flagged_by("concurrency.03", r"parallel runs are mixed up: run \d+ of 40 got .*, not ")
+class KeepsFortyResults(PlainWorker):
+    """Keeps the results of runs in places that it uses again too early."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: list[Any] = []
+
     def result(self, value: Any) -> Event:
-        return super().result(1000 + value if type(value) is int and value > 2 else value)
+        if len(self.runs) < 20:
+            return super().result(value)
+        self.values.append(value)
+        return super().result(self.values[len(self.values) // 2])
+
+
+@flagged_by("concurrency.03", "parallel runs are mixed up: two tasks got the arguments of run ")
+class KeepsSixteenArguments(PlainWorker):
+    def run(self, frame: Frame) -> list[Event]:
+        if len(self.runs) > 16:
+            first = next(iter(self.runs.values())).frame
+            frame = {**frame, "args_pickle": first["args_pickle"]}
+        return super().run(frame)
+
+
+@flagged_by(
+    "concurrency.03",
+    r"run \d+ of 40(, which was not cancelled, ended in task_cancelled| ended while it waited)",
+)
+class CancelsTheOldestOfMany(PlainWorker):
+    def cancel(self, frame: Frame) -> list[Event]:
+        if len(self.runs) > 16:
+            frame = {**frame, "run_id": next(iter(self.runs))}
+        return super().cancel(frame)
+
+
+@flagged_by("concurrency.03", r"the task of run \d+ of 40 had ended, and within")
+class LosesAnAnswerOfMany(Hanging):
+    def work(self, run: Run) -> None:
+        last = len(self.runs) > 38 and run.frame["run_id"] == list(self.runs)[-1]
+        super().work(Run(run.frame) if last else run)
+
+
+@flagged_by("concurrency.04", "while another task .sync. runs")
+class RunsNoCoroutineBesideAFunction(PlainWorker):
+    def __init__(self) -> None:
+        super().__init__()
+        self.function_runs = threading.Lock()
+
+    def call(self, run: Run) -> Any:
+        with self.function_runs:
+            value = pickle.loads(run.frame["callable_pickle"])(
+                **pickle.loads(run.frame["args_pickle"])
+            )
+        return asyncio.run(self.drive(run, value)) if inspect.isawaitable(value) else value
+
+
+@flagged_by("concurrency.05", "while the callable of a run is loaded: ")
+class LoadsOneAtATime(PlainWorker):
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads = threading.Lock()
+
+    def call(self, run: Run) -> Any:
+        with self.loads:
+            function = pickle.loads(run.frame["callable_pickle"])
+            arguments = pickle.loads(run.frame["args_pickle"])
+        value = function(**arguments)
+        return asyncio.run(self.drive(run, value)) if inspect.isawaitable(value) else value
+
+
+@flagged_by("concurrency.05", "while a result is pickled: ")
+class PicklesOneAtATime(PlainWorker):
+    def __init__(self) -> None:
+        super().__init__()
+        self.pickles = threading.Lock()
+
+    def result(self, value: Any) -> Event:
+        with self.pickles:
+            return super().result(value)
+
+
+@flagged_by("concurrency.06", "the answer to run . of 2 holds what run . of 2 printed")
+class RedirectsTheOutputOfAll(PlainWorker):
+    """Captures what tasks print as if there were only one at a time."""
+
+    def call(self, run: Run) -> Any:
+        captured = io.StringIO()
+        before, sys.stdout = sys.stdout, captured
+        try:
+            return super().call(run)
+        finally:
+            sys.stdout = before
+            run.frame["printed"] = captured.getvalue()
+
+    def events(self, run: Run) -> list[Event]:
+        return [{"type": "log", "message": run.frame["printed"]}, *super().events(run)]

@@ -30,11 +30,6 @@ MODES = ("best_effort", "require_ack")
 MEANWHILE = 0.03
 """Seconds in which a cancel_task reaches the service. If it takes longer, it comes at a usual
 moment, and the case passes as well."""
-REPORTS = (
-    "lambda host, port, token: [(sock.sendall(token.encode()), sock.close()) for sock in"
-    " [__import__('socket').create_connection((host, port), 5)]]"
-)
-"""The expression of a function that does what ``tasks.report_back`` does."""
 ONE_OUTCOME = "an answer to each request; one outcome of the run in all of them together"
 
 
@@ -88,10 +83,10 @@ def _loading(check: CaseContext, function: Any, name: str, args: Any, *, code: b
     callable if ``code`` is true, otherwise the argument ``name``."""
     callback = check.callback()
     if code:
-        waits = tasks.waiting_on_load(callback.address, REPORTS)
+        waits = tasks.WaitingOnLoad(callback.address, tasks.by_value(function))
         return start_frame(check, commands.run_frame(tasks.pickled(waits), args), callback)
-    waits = tasks.waiting_on_load(callback.address, repr(args[name]))
-    return start_frame(check, commands.run_frame(function, {**args, name: waits}), callback)
+    args = {**args, name: tasks.WaitingOnLoad(callback.address, args[name])}
+    return start_frame(check, commands.run_frame(function, args), callback)
 
 
 @cancel.must(

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import time
 
-from wove_http_dev.conformance.case import CaseFailed, NotApplicable
-from wove_http_dev.conformance.worker import answers, commands, sources, tasks
+from wove_http_dev.conformance.case import CaseFailed
+from wove_http_dev.conformance.worker import commands, sources, tasks, unusual_tasks
 from wove_http_dev.conformance.worker.cases.concurrency import concurrency
 from wove_http_dev.conformance.worker.context import CaseContext
-from wove_http_dev.conformance.worker.unpickling import brief
-from wove_http_dev.conformance.worker.wire import HttpResponse, NoAnswer
+from wove_http_dev.conformance.worker.wire import NoAnswer
 
 MANY = 8
 """How many tasks Wove itself sends at a time on four cores (asyncio's default pool: cores + 4)."""
@@ -41,7 +40,8 @@ def side_by_side(check: CaseContext, count: int) -> str:
     if together < count:
         check.fail(
             f"the runs are not parallel: of {count} tasks sent together, only {together} ran"
-            f" at once in {check.patience:g} s"
+            f" at once in {check.patience:g} s",
+            late=True,
         )
     return f"{count} at once"
 
@@ -70,102 +70,60 @@ def many_at_once(check: CaseContext) -> str:
     return side_by_side(check, MANY)
 
 
-def _own(
-    check: CaseContext,
-    answer: HttpResponse,
-    run_id: str,
-    value: object,
-    what: str,
-    all_values: list[object],
-) -> None:
-    """Require that ``answer`` is for the run ``run_id`` and has its result, ``value``.
-    ``all_values`` holds the results of all runs; with it a mixed-up result is recognised. ``what``
-    describes the run in messages."""
-    events = check.events_in(answer, what)
-    for event in events:
-        if event.get("run_id", run_id) != run_id:
-            check.fail(
-                f"parallel runs are mixed up: {what} was answered with a frame of another run"
-            )
-    found = answers.terminals(events)
-    if not found:
-        check.fail(f"{what} was answered without a terminal frame")
-    seen = answers.result_of(found[0])
-    if seen != value:
-        mixed_up = any(type(other) is type(seen) and other == seen for other in all_values)
-        how = "parallel runs are mixed up" if mixed_up else "a wrong value"
-        check.fail(f"{how}: {what} got {brief(seen)}, not {brief(value)}")
-
-
-def _pair(check: CaseContext, *, first_ends_first: bool) -> None:
-    """Run two tasks at the same time and require that each gets its own result.
-    ``first_ends_first`` says which one is released first."""
-    runs = []
-    for number in (1, 2):
-        callback = check.callback()
-        frame = commands.run_frame(tasks.hold, callback.address)
-        runs.append((f"run {number} of 2", callback, frame["run_id"], check.post_later(frame)))
-        if not callback.arrived(check.patience):
-            raise NotApplicable("two tasks do not run at once", needs=["concurrency.01"])
-    for what, callback, run_id, post in runs if first_ends_first else reversed(runs):
-        callback.release()
-        try:
-            answer = post.result(check.patience)
-        except NoAnswer as exc:
-            if any(other.done() for _, _, other_id, other in runs if other_id != run_id):
-                check.fail(f"parallel runs are mixed up: {what} ended, and the other was answered")
-            raise CaseFailed(f"{what} had ended while another still ran: {exc}") from exc
-        _own(check, answer, run_id, callback.token, what, [other.token for _, other, _, _ in runs])
-
-
-@concurrency.must(
-    "03",
-    sources.CONTRACT,
-    scenario="two tasks that overlap, ended in either order; 16 tasks at once, each with a"
-    " different value",
-    expected="each answer has the run_id and the value of its own run",
-    alone=True,
-)
-def never_mixed_up(check: CaseContext) -> str:
-    """If runs overlap, each answer belongs to its own run."""
-    if check.session.callback_works():
-        _pair(check, first_ends_first=True)
-        _pair(check, first_ends_first=False)
-    runs = []
-    for number in range(16):
-        function = tasks.echo_async if number % 2 else tasks.echo
-        frame = commands.run_frame(function, {"value": number})
-        runs.append((number, frame["run_id"], check.post_later(frame, check.patience)))
-    for number, run_id, post in runs:
-        what = f"run {number + 1} of 16"
-        try:
-            answer = post.result(check.patience + 1)
-        except NoAnswer as exc:
-            raise CaseFailed(f"{what}: {exc}") from exc
-        _own(check, answer, run_id, number, what, [other for other, _, _ in runs])
-    return "each its own"
-
-
 @concurrency.must(
     "04",
     f"{sources.PROTOCOL}: each run_task has its own answer",
-    scenario="a task that waits, then one that ends at once",
-    expected="the second is answered while the first still runs",
-    alone=True,
+    scenario="a task that waits, sync or async, then a sync and an async task that end at once",
+    expected="they are answered while the first still runs",
 )
 def result_while_another_waits(check: CaseContext) -> str:
     """A run is answered when it has ended, even if an earlier run has not."""
-    callback = check.callback()
-    frame = commands.run_frame(tasks.hold_async, callback.address)
-    held = check.post_later(frame)
-    if not callback.arrived(check.patience):
-        check.fail("a task that waits did not start")
-    try:
-        value = check.value(tasks.echo_async, {"value": 4})
-    except CaseFailed as exc:
-        raise CaseFailed(f"while another task runs: {exc.actual}") from exc
-    if value != 4 or not callback.alive():
-        check.fail("while another task runs, a run got a wrong answer, or the other one stopped")
-    callback.release()
-    held.result(check.patience)
+    for kind, function in (("async", tasks.hold_async), ("sync", tasks.hold)):
+        callback = check.callback()
+        held = check.post_later(commands.run_frame(function, callback.address))
+        if not callback.arrived(check.patience):
+            check.fail("a task that waits did not start", late=True)
+        for other in (tasks.echo_async, tasks.echo):
+            what = f"while another task ({kind}) runs"
+            try:
+                value = check.value(other, {"value": 4})
+            except CaseFailed as exc:
+                raise CaseFailed(f"{what}: {exc.actual}", late=exc.late) from exc
+            if value != 4 or not callback.alive():
+                check.fail(f"{what}, a run got a wrong answer, or the other one stopped")
+        callback.release()
+        held.result(check.patience)
+    return "answered"
+
+
+@concurrency.should(
+    "05",
+    f"{sources.PROTOCOL}: a cancel_task comes while its run_task is answered",
+    scenario="runs that take long to be loaded, or whose result takes long to be pickled; meanwhile"
+    " a sync and an async task, and a cancel_task for the run",
+    expected="they are answered meanwhile",
+)
+def answers_while_another_loads(check: CaseContext) -> str:
+    """While the pickles of a run are loaded, or its result is pickled, other requests are
+    answered."""
+    callbacks = [check.callback() for _ in range(3)]
+    code = tasks.pickled(tasks.WaitingOnLoad(callbacks[0].address, dict))
+    value = tasks.WaitingOnLoad(callbacks[1].address, None)
+    slow = commands.run_frame(unusual_tasks.result_that_waits, callbacks[2].address)
+    for callback, what, frame in (
+        (callbacks[0], "the callable of a run is loaded", commands.run_frame(code)),
+        (callbacks[1], "an argument is loaded", commands.run_frame(tasks.echo, {"value": value})),
+        (callbacks[2], "a result is pickled", slow),
+    ):
+        post = check.post_later(frame)
+        if not callback.arrived(check.patience):
+            check.fail(f"a run did not get so far that {what}", late=True)
+        try:
+            for function in (tasks.echo, tasks.echo_async):
+                check.value(function, {"value": 1})
+            check.ask("its cancel_task", commands.encode(commands.cancel_frame(frame["run_id"])))
+        except CaseFailed as exc:
+            raise CaseFailed(f"while {what}: {exc.actual}", late=exc.late) from exc
+        callback.release()
+        post.done(check.patience)
     return "answered"
