@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
 from tests.conformance.worker.checks import check
-from tests.conformance.worker.plain_worker import PlainWorker
+from tests.conformance.worker.plain_worker import Handler, PlainWorker
 
 
 class Open(PlainWorker):
@@ -52,3 +53,25 @@ def test_a_worker_that_knows_its_name_passes(name: str) -> None:
         worker.right[name] = worker.url.split("/")[2]
         (result,) = check(worker.url, "auth.42")
     assert result.status == "passed"
+
+
+def test_permission_for_other_sites_is_flagged() -> None:
+    """A worker that lets any site send application/json is flagged."""
+
+    class AllowsEverySite(Guarded):
+        def __init__(self) -> None:
+            super().__init__(Content_Type="application/json", Host="")
+            handler: Any = self.server.RequestHandlerClass
+            handler.do_OPTIONS = self.permit
+
+        @staticmethod
+        def permit(handler: Handler) -> None:
+            handler.send_response(204)
+            handler.send_header("Access-Control-Allow-Origin", "*")
+            handler.end_headers()
+
+    worker = AllowsEverySite()
+    with worker:
+        worker.right["Host"] = worker.url.split("/")[2]
+        (result,) = check(worker.url, "auth.42")
+    assert "other sites are allowed to send requests" in result.actual

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gzip
 import hashlib
 import hmac
 import json
@@ -14,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.conformance.worker.defects.base import flagged_by
-from tests.conformance.worker.plain_worker import SECRET, Handler, PlainWorker
+from tests.conformance.worker.plain_worker import SECRET, Frame, Handler, PlainWorker
 
 
 class OpensDoors(PlainWorker):
@@ -391,3 +392,75 @@ class HashesWithoutASecret(PlainWorker):
         if headers.get("X-Wove-Signature") == f"v1={hashlib.sha256(text.encode()).hexdigest()}":
             headers = {**headers, "X-Wove-Signature": self.expected(headers, target, body)}
         super().verify(headers, target, body)
+
+
+@flagged_by("auth.06", "secret under an unknown X-Wove-Key, with the right one after it, was accep")
+class ChecksTheLastKey(PlainWorker):
+    """Finds the secret by the first X-Wove-Key, and checks the last one."""
+
+    def headers(self, handler: Handler) -> dict[str, str]:
+        keys = handler.headers.get_all("X-Wove-Key", [""])
+        return {**super().headers(handler), "First": keys[0], "X-Wove-Key": keys[-1]}
+
+    def secret(self, headers: Mapping[str, str]) -> str:
+        return SECRET if headers["First"] == "default" else ""
+
+
+@flagged_by("auth.04", "a request signed for '/another' that gives it as X-Original-URI")
+class BelievesTheProxy(PlainWorker):
+    def target(self, handler: Handler) -> str:
+        return handler.headers.get("X-Original-URI") or handler.path
+
+
+@flagged_by("auth.37", "but with the cookie that a good one got was accepted")
+class KeepsSessions(OpensDoors):
+    """Gives a cookie to each client with a right signature."""
+
+    def is_open(self, handler: Handler, body: bytes) -> bool:
+        return handler.headers.get("Cookie") == "session=open"
+
+    def read(self, handler: Handler) -> bytes:
+        def send_response(code: int, message: str | None = None) -> None:
+            Handler.send_response(handler, code, message)
+            if code == 200:
+                handler.send_header("Set-Cookie", "session=open; HttpOnly")
+
+        handler.__dict__["send_response"] = send_response
+        return super().read(handler)
+
+
+@flagged_by("auth.37", "but with Content-Type:  was accepted")
+class VerifiesKnownTypes(OpensDoors):
+    def is_open(self, handler: Handler, body: bytes) -> bool:
+        return not handler.headers.get("Content-Type")
+
+
+@flagged_by("auth.38", "a frame that is compressed, without credentials, was answered HTTP 200, an")
+class TakesCompressedFrames(OpensDoors):
+    def read(self, handler: Handler) -> bytes:
+        body = super().read(handler)
+        return gzip.decompress(body) if handler.__dict__["open"] else body
+
+    def is_open(self, handler: Handler, body: bytes) -> bool:
+        return handler.headers.get("Content-Encoding") == "gzip"
+
+
+@flagged_by("auth.38", "a frame that is in a list, without credentials, was answered HTTP 200, and")
+class TakesBatches(OpensDoors):
+    def is_open(self, handler: Handler, body: bytes) -> bool:
+        return body.startswith(b"[")
+
+    def decode(self, body: bytes) -> Frame:
+        return super().decode(body[1:-1] if body.startswith(b"[") else body)
+
+
+@flagged_by("auth.32", "a body of 1.1 MiB with a right signature was refused: HTTP 401")
+class HashesTheBeginning(PlainWorker):
+    def expected(self, headers: Mapping[str, str], target: str, body: bytes) -> str:
+        return super().expected(headers, target, body[:100_000])
+
+
+@flagged_by("auth.19", "a cancel_task without credentials: HTTP 400")
+class RefusesCancelsAsBad(PlainWorker):
+    def refuse(self, handler: Handler, error: PermissionError) -> None:
+        self.write(handler, 400, {"error": str(error)})

@@ -244,3 +244,39 @@ class WantsTheSecret(LooksAtCancelsLess):
 class AcknowledgesForAnybody(LooksAtCancelsLess):
     def accepts(self, headers: Mapping[str, str], target: str, body: bytes) -> bool:
         return b'"require_ack"' in body
+
+
+@flagged_by("auth.13", "of 6 copies of one request, [2-6] were accepted, and the task ran [2-6] ti")
+class LooksAMomentBefore(PlainWorker):
+    """Remembers a nonce a millisecond after it has looked for it."""
+
+    def check_nonce(self, nonce: str) -> None:
+        if not nonce or nonce in self.nonces:
+            raise PermissionError("replayed")
+        time.sleep(0.001)
+        self.nonces.add(nonce)
+
+
+@flagged_by("auth.40", "a replay was accepted with another X-Wove-Nonce")
+class RemembersWhatItVerified(PlainWorker):
+    """Verifies a signature once, and takes it for right when it sees it again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.right: set[str] = set()
+
+    def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
+        signature = headers.get(SIGNATURE, "")
+        if signature in self.right:
+            self.check_nonce(headers.get(NONCE, ""))
+        else:
+            super().verify(headers, target, body)
+            self.right.add(signature)
+
+
+@flagged_by("auth.40", "a replay was accepted with its signature in upper case|with another User-A")
+class ForgetsAfterARefusal(PlainWorker):
+    def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
+        if headers.get(SIGNATURE) != self.expected(headers, target, body):
+            self.nonces.discard(headers.get(NONCE, ""))
+        super().verify(headers, target, body)

@@ -147,6 +147,12 @@ def wrong_key(check: CaseContext) -> Attempts:
     ):
         if key != right:
             yield Attempt(f"the right X-Wove-Key {what}", *signed(check, key=key))
+    for where in ("before", "after"):
+        sent, headers = signed(check, key="another-key", secret=b"")
+        more = {KEY.lower(): right}
+        both = {**more, **headers} if where == "before" else {**headers, **more}
+        what = f"an empty secret under an unknown X-Wove-Key, with the right one {where} it,"
+        yield Attempt(what, sent, both)
 
 
 @auth.must(

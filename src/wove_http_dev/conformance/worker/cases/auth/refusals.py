@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.worker import commands, sources
 from wove_http_dev.conformance.worker.cases.auth import auth
-from wove_http_dev.conformance.worker.cases.auth.probe import probe, signed
+from wove_http_dev.conformance.worker.cases.auth.probe import cancelling, probe, signed
 from wove_http_dev.conformance.worker.client import KEY, NONCE, SIGNATURE, TIMESTAMP
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import HttpResponse, NoAnswer, shown
@@ -45,9 +45,13 @@ def non_ascii_headers(check: CaseContext) -> str:
 def _refusals(check: CaseContext) -> Iterator[tuple[str, Mapping[str, str], bytes]]:
     """Yield requests that the service must refuse, each as a name, the headers and the body."""
     yield "no credentials", {}, probe(check).body
+    cancel, headers = cancelling(check)
+    yield "a cancel_task without credentials", {}, cancel
+    yield "credentials of another kind", {"Authorization": "Basic eDp4"}, probe(check).body
     if check.service.mode == "bearer":
         yield "a wrong token", {"Authorization": "Bearer wrong"}, probe(check).body
         return
+    yield "a cancel_task whose body was changed", headers, cancel + b" "
     for what, changes in (
         ("a wrong signature", {"secret": b"another secret"}),
         ("an unknown key", {"key": "another-key"}),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
+import json
 import secrets
-import time
 from collections.abc import Iterator
+from dataclasses import replace
 
-from wove_http_dev.conformance.case import CaseFailed, NotApplicable
-from wove_http_dev.conformance.worker import commands, sources, tasks
+from wove_http_dev.conformance.case import CaseFailed
+from wove_http_dev.conformance.worker import commands, sources
 from wove_http_dev.conformance.worker.cases.auth import auth
 from wove_http_dev.conformance.worker.cases.auth.probe import (
     NO_REFUSAL,
@@ -19,10 +19,10 @@ from wove_http_dev.conformance.worker.cases.auth.probe import (
     require_refusal,
     signed,
 )
-from wove_http_dev.conformance.worker.client import SIGNATURE
+from wove_http_dev.conformance.worker.cases.auth.targets import with_query
+from wove_http_dev.conformance.worker.client import NONCE, SIGNATURE, TIMESTAMP
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import (
-    Background,
     Connection,
     Deadline,
     HttpResponse,
@@ -30,12 +30,6 @@ from wove_http_dev.conformance.worker.wire import (
 )
 
 COPIES = 6
-DURING = 3
-"""How many copies of a request are sent while its task runs."""
-WAITING = 0.15
-"""Seconds, on an idle machine, to wait for the answers of these copies before the task may end."""
-POLL = 0.005
-"""Seconds between two looks at whether they have been answered."""
 
 
 @auth.must(
@@ -91,12 +85,12 @@ def _require_one_run(
     check: CaseContext, what: str, where: str, sent: Probe, answer: HttpResponse
 ) -> None:
     ran = sent.times(at_least=2)
-    if ran > 1 and ran > _times_alone(check):
+    if ran > 1 and ran > times_alone(check):
         status = f"HTTP {answer.status}"
         check.fail(f"{what} was refused {where} ({status}), and yet the task ran again")
 
 
-def _times_alone(check: CaseContext) -> int:
+def times_alone(check: CaseContext) -> int:
     """Return how often a single valid request runs its task. More than once is a defect, which the
     case run.09 reports."""
     sent, headers = signed(check)
@@ -140,92 +134,21 @@ def replay_other_connections(check: CaseContext) -> str:
 
 
 @auth.must(
-    "13",
-    sources.SECURITY,
-    scenario=f"{COPIES} copies of one signed request at the same time",
-    expected="exactly one is accepted",
-)
-def replay_race(check: CaseContext) -> str:
-    """If copies of one signed request arrive at the same time, only one is accepted."""
-    check.need_mode("signed")
-    sent, headers = signed(check)
-
-    def post() -> HttpResponse:
-        return check.post(sent.body, headers)
-
-    copies = [Background(post) for _ in range(COPIES)]
-    accepted = 0
-    for copy in copies:
-        try:
-            accepted += copy.result(check.patience + 1).ok
-        except NoAnswer:
-            continue
-    ran = sent.times(at_least=accepted) if sent.callback is not None else accepted
-    if accepted > 1 >= ran:
-        check.fail(
-            f"of {COPIES} copies of one request, {accepted} were answered with a 2xx status, though"
-            " the task ran once: a refusal needs 401 or 403"
-        )
-    if accepted > 1 or (ran > 1 and ran > _times_alone(check)):
-        how = f"{accepted} {'was' if accepted == 1 else 'were'} accepted"
-        check.fail(f"of {COPIES} copies of one request, {how}, and the task ran {ran} times")
-    if not accepted:
-        raise CaseFailed(f"of {COPIES} copies of one valid request, none was accepted")
-    return "one accepted"
-
-
-@auth.must(
-    "39",
-    sources.SECURITY,
-    scenario=f"a signed request for a task that waits, and {DURING} copies of it at the same time"
-    " while the task runs",
-    expected="the copies are refused and not run",
-)
-def replay_during_the_run(check: CaseContext) -> str:
-    """A nonce is used from the moment its request was verified, not only when its task has
-    ended."""
-    check.need_mode("signed")
-    callback = check.callback()
-    body = commands.encode(commands.run_frame(tasks.hold, callback.address))
-    headers = check.service.credentials(body)
-    first = check.later(body, headers)
-    if not callback.arrived(check.patience):
-        raise NotApplicable("a task that waits did not start", needs=["run.02"])
-    copies = [check.later(body, headers) for _ in range(DURING)]
-    ends = time.monotonic() + check.silence(WAITING)
-    # A service that runs one task at a time answers the copies after the first has ended.
-    while not all(copy.done() for copy in copies) and time.monotonic() < ends:
-        if callback.arrived(POLL, 2):
-            break
-    callback.release()
-    for run in (first, *copies):
-        with contextlib.suppress(NoAnswer):
-            answer = run.result(check.patience)
-            if run is not first and answer.ok:
-                check.fail(
-                    "a replay of a request was accepted while the task of the first one ran: HTTP"
-                    f" {answer.status}"
-                )
-    if callback.count > 1:
-        check.fail("a replay of a request was run while the task of the first one ran")
-    return "refused"
-
-
-@auth.must(
     "40",
     sources.SECURITY,
     scenario="a signed request, and replays of it that differ in what the signature does not cover:"
     " headers of a proxy or of another client, the spelling of the signature, the method, the form"
-    " of the body and of the target, HTTP/1.0",
+    " of the body and of the target, HTTP/1.0; or in what it covers, with the same signature",
     expected="the replays are refused and not run",
 )
 def replay_in_another_form(check: CaseContext) -> str:
-    """A replay is refused even if it does not look like the first request: the nonce alone
-    counts."""
+    """A replay is refused even if it does not look like the first request, and also after one with
+    the same nonce was refused."""
     check.need_mode("signed")
     sent, headers = signed(check)
     first = check.ask("a good request", sent.body, headers)
     sent.times(check.patience)
+    check.ask("a wrong signature", sent.body, {**headers, SIGNATURE: f"v1={'0' * 64}"})
     for attempt in _disguises(check, sent, headers):
         try:
             answer = attempt.send(check)
@@ -234,7 +157,7 @@ def replay_in_another_form(check: CaseContext) -> str:
             continue
         if not attempt.elsewhere:
             _require_refused(check, "a replay", attempt.what, sent, answer)
-        elif sent.times(0.0, at_least=2) > 1 and sent.times() > _times_alone(check):
+        elif sent.times(0.0, at_least=2) > 1 and sent.times() > times_alone(check):
             check.fail(f"a replay ran again {attempt.what}: HTTP {answer.status}")
     _require_one_run(check, "a replay", "in several forms", sent, first)
     return "refused"
@@ -261,6 +184,16 @@ def _disguises(check: CaseContext, sent: Probe, headers: dict[str, str]) -> Iter
         ("Accept", "*/*"),
     ):
         yield Attempt(f"with another {name}", sent, {**headers, name: value})
+    for name, value in (
+        (NONCE, secrets.token_urlsafe(18)),
+        (TIMESTAMP, str(int(headers[TIMESTAMP]) + 1)),
+    ):
+        yield Attempt(f"with another {name}", sent, {**headers, name: value})
+    other = {**json.loads(body), "run_id": commands.new_run_id()}
+    changed = replace(sent, body=commands.encode(other))
+    yield Attempt("with the signature of the first one, for another run", changed, headers)
+    query = with_query(service.target)
+    yield Attempt("with a query that is not signed", sent, headers, query)
     names = {name.lower(): value for name, value in headers.items()}
     yield Attempt("with its header names in lower case", sent, names)
     usual = service.request(body, headers)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
-from wove_http_dev.conformance.worker import commands, sources
+from wove_http_dev.conformance.worker import commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.auth import auth
 from wove_http_dev.conformance.worker.cases.auth.probe import (
     REFUSAL,
@@ -33,6 +33,7 @@ from wove_http_dev.conformance.worker.client import (
 from wove_http_dev.conformance.worker.context import CaseContext
 
 BOTH = ("signed", "bearer")
+COOKIE = "set-cookie"
 MODES = 'Wove docs, "wove.security", Supported Modes'
 EMPTY = ("", "None", "null", "undefined", "false", "*")
 """What a service may compare with if it has no token."""
@@ -196,10 +197,18 @@ def no_exceptions(check: CaseContext) -> Attempts:
         ("Origin", "http://localhost"),
         ("Content-Type", "application/x-www-form-urlencoded"),
         ("Content-Type", "text/plain"),
+        ("Content-Type", "application/octet-stream"),
+        ("Content-Type", "multipart/form-data; boundary=x"),
+        ("Content-Type", ""),
         ("Expect", "100-continue"),
         (KEY, check.service.key),
     ):
         yield Attempt(f"{what} {name}: {value}", probe(check), {name: value})
+    good = check.ask("a good request", commands.encode(commands.run_frame(tasks.nothing)))
+    cookies = [value.partition(";")[0] for name, value in good.headers if name.lower() == COOKIE]
+    if cookies:
+        cookie = {"Cookie": "; ".join(cookies)}
+        yield Attempt(f"{what} the cookie that a good one got", probe(check), cookie)
 
 
 def _signature(check: CaseContext, body: bytes, secret: bytes) -> dict[str, str]:

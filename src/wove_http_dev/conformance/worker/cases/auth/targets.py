@@ -25,6 +25,7 @@ def respelled(check: CaseContext) -> list[str]:
     others[-1] += f"{service.authority}{path}"
     if path[-1].isalnum():
         others.append(f"{path[:-1]}%{ord(path[-1]):02x}")
+    others += [f"{path}.json", f"{path}%00", f"{path}/..;{path}"]
     return [f"{other}{mark}{query}" for other in others]
 
 

@@ -3,9 +3,11 @@ credentials."""
 
 from __future__ import annotations
 
+import base64
+import gzip
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wove_http_dev.conformance.case import CaseFailed, NotApplicable
@@ -34,7 +36,8 @@ DAY = 86400
     "38",
     sources.SECURITY,
     scenario="run_task frames without credentials: with other methods, to other paths of the"
-    " service, to its own path written differently, and with HTTP/1.0",
+    " service, to its own path written differently, with HTTP/1.0, compressed, and inside of other"
+    " JSON",
     expected="the tasks do not run",
 )
 @refuses("signed", "bearer")
@@ -46,9 +49,24 @@ def every_way_in(check: CaseContext) -> Attempts:
     for target in (*respelled(check), *elsewhere(check)):
         what = f"a request to {target!r} without credentials"
         yield Attempt(what, probe(check), {}, target, elsewhere=True)
+    for what, change in _FORMS.items():
+        sent = probe(check)
+        sent = replace(sent, body=change(sent.body))
+        headers = {"Content-Encoding": "gzip"} if what == "compressed" else {}
+        what = f"a frame that is {what}, without credentials,"
+        yield Attempt(what, sent, headers, elsewhere=True)
     sent = probe(check)
     request = check.service.request(sent.body, {}).replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1)
     yield Attempt("an HTTP/1.0 request without credentials", sent, {}, request=request)
+
+
+_FORMS: dict[str, Callable[[bytes], bytes]] = {
+    "compressed": gzip.compress,
+    "in a list": lambda body: b"[%b]" % body,
+    "in an object": lambda body: b'{"frame":%b,"frames":[%b],"command":%b}' % (body, body, body),
+    "base64": base64.b64encode,
+}
+"""Other forms of a body that a service may read as a frame."""
 
 
 @dataclass(frozen=True)

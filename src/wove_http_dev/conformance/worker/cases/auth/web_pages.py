@@ -14,6 +14,7 @@ from wove_http_dev.conformance.worker.cases.auth.probe import (
     refuses,
 )
 from wove_http_dev.conformance.worker.context import CaseContext
+from wove_http_dev.conformance.worker.wire import NoAnswer
 
 ELSEWHERE = "attacker.example"
 
@@ -22,8 +23,9 @@ ELSEWHERE = "attacker.example"
     "42",
     "Fetch standard, CORS-safelisted requests; CWE-352, cross-site request forgery",
     scenario="without authentication: a POST as a form of another site sends it (text/plain, with"
-    " that Origin), and one to a name that an attacker lets point here (Host and Origin)",
-    expected=REFUSAL,
+    " that Origin), one to a name that an attacker lets point here (Host and Origin), and the"
+    " question of a browser whether another site may send application/json",
+    expected=f"{REFUSAL}; no Access-Control-Allow-Origin",
 )
 @refuses("none")
 def web_pages(check: CaseContext) -> Attempts:
@@ -39,3 +41,21 @@ def web_pages(check: CaseContext) -> Attempts:
     request = check.service.request(sent.body, headers)
     request = request.replace(own, f"Host: {foreign}\r\n".encode(), 1)
     yield Attempt(f"a request whose Host and Origin are {foreign}", sent, headers, request=request)
+    _no_permission(check)
+
+
+def _no_permission(check: CaseContext) -> None:
+    """Require that a browser is not told that other sites may send application/json."""
+    origin = f"https://{ELSEWHERE}"
+    fields = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    fields["Access-Control-Request-Headers"] = "content-type"
+    request = check.service.request(b"", fields, method="OPTIONS")
+    try:
+        answer = check.service.exchange(request, check.deadline(), "OPTIONS")
+    except NoAnswer:
+        return
+    allowed = answer.header("Access-Control-Allow-Origin")
+    if answer.ok and allowed in ("*", origin):
+        check.fail(
+            f"other sites are allowed to send requests (Access-Control-Allow-Origin: {allowed})"
+        )
