@@ -20,10 +20,8 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-
-import trustme
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from wove_http_dev.ca_bundle import ORGANIZATION, make_bundle
 from wove_http_dev.descriptors import ADVICE, require_descriptor
@@ -32,11 +30,19 @@ from wove_http_dev.hosts import LOCAL_NAMES
 from wove_http_dev.private_files import locked, read_own, write_private, write_whole
 from wove_http_dev.tls_contexts import server_context
 
+if TYPE_CHECKING:
+    import trustme
+
 _SNI_LIMIT = 64  # clients choose the names, so the cache of certificates is limited
 _SNI_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?", re.IGNORECASE)
 
 
-def _make_first_certificate() -> None:
+@functools.cache
+def load_trustme() -> ModuleType:
+    """Import trustme, which the first call does, and return it: to import it takes as long as half
+    of this package."""
+    import trustme
+
     # cryptography looks up datetime.datetime when it signs the first certificate, and keeps it.
     # freezegun puts a class there of which no other datetime is an instance (TypeError, from then
     # on); a subclass of the real one.
@@ -47,9 +53,7 @@ def _make_first_certificate() -> None:
         trustme.CA()
     finally:
         datetime.datetime = replaced  # type: ignore[misc]
-
-
-_make_first_certificate()
+    return trustme
 
 
 class CertificateAuthority:
@@ -59,7 +63,7 @@ class CertificateAuthority:
     """
 
     def __init__(self, ca: trustme.CA | None = None) -> None:
-        self._ca = ca if ca is not None else trustme.CA(organization_name=ORGANIZATION)
+        self._ca: trustme.CA = ca or load_trustme().CA(organization_name=ORGANIZATION)
         self._lock = threading.RLock()
         self._directory: Path | None = None
         self._current: set[str] = set()
@@ -90,7 +94,7 @@ class CertificateAuthority:
             private = read_own(key, private=True)
             public = read_own(certificate, private=False)
             _check_pair(public, private)
-            authority = cls(trustme.CA.from_pem(public, private))
+            authority = cls.from_pem(public, private)
             authority._directory = directory
             return authority
         except UsageError:
@@ -111,7 +115,7 @@ class CertificateAuthority:
     @classmethod
     def from_pem(cls, certificate: bytes, key: bytes) -> CertificateAuthority:
         """Create an authority from its certificate and private key, both PEM."""
-        return cls(trustme.CA.from_pem(certificate, key))
+        return cls(load_trustme().CA.from_pem(certificate, key))
 
     @property
     def key_pem(self) -> bytes:
@@ -252,6 +256,9 @@ class CertificateAuthority:
 
 
 def _check_pair(certificate: bytes, key: bytes) -> None:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     certified = x509.load_pem_x509_certificate(certificate).public_key()
     if certified != load_pem_private_key(key, password=None).public_key():
         raise ValueError("the key does not belong to the certificate")

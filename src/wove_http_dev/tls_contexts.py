@@ -6,6 +6,7 @@ OpenSSL loads the key from a file without a name, where the system can open one.
 from __future__ import annotations
 
 import contextlib
+import datetime
 import io
 import ipaddress
 import os
@@ -13,18 +14,15 @@ import ssl
 import sys
 import tempfile
 from collections.abc import Sequence
-from typing import IO
-
-import trustme
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from typing import IO, TYPE_CHECKING
 
 from wove_http_dev.descriptors import none_free, require_descriptor
 from wove_http_dev.hosts import Host
 
-NOT_BEFORE, NOT_AFTER = trustme.DEFAULT_NOT_BEFORE, trustme.DEFAULT_EXPIRY
+if TYPE_CHECKING:
+    import trustme
+
+NOT_BEFORE, NOT_AFTER = datetime.datetime(2000, 1, 1), datetime.datetime(3000, 1, 1)
 """The dates of every valid certificate: 2000 and 3000, so that the clock of a test, or of a
 machine, is always between them."""
 
@@ -45,7 +43,13 @@ def server_context(leaf: trustme.LeafCert) -> ssl.SSLContext:
 
 def self_signed_context(names: Sequence[str]) -> ssl.SSLContext:
     """Return a server context whose certificate for ``names`` is signed by its own key."""
-    # trustme cannot make one: its leaves are signed by a CA.
+    # Imported here, because it takes as long as half of this package. trustme cannot make such a
+    # certificate: its leaves are signed by a CA.
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "self-signed")])
     identities: list[x509.GeneralName] = [
@@ -84,6 +88,8 @@ def load_key(context: ssl.SSLContext, chain: bytes, key: bytes) -> None:
     ):
         context.load_cert_chain(_path_of(chain_file), _path_of(key_file))
         return
+    import trustme
+
     with trustme.Blob(key + chain).tempfile() as path:
         context.load_cert_chain(path)
 

@@ -17,6 +17,7 @@ def keep_files_real() -> None:
     import wove_http_dev.tls_contexts
     import wove_http_dev.worker
 
+    wove_http_dev.tls.load_trustme()
     pyfakefs = sys.modules.get("pyfakefs.fake_filesystem_unittest")
     if pyfakefs is not None:
         pyfakefs.Patcher.SKIPMODULES.update(
