@@ -171,6 +171,21 @@ REMEDIES = (
         ),
     ),
     (
+        "routing.17",
+        Remedy(
+            "Close the connection after an answer, or when more arrives on it than the answer.",
+            f"{_EXECUTOR}: ConformingExecutor.close()",
+        ),
+    ),
+    (
+        "routing.18 routing.19",
+        Remedy(
+            "Read the configuration anew in each start(), keep it and the open connections in the "
+            "instance, and let stop() end only those.",
+            f"{_EXECUTOR}: ConformingExecutor.start()",
+        ),
+    ),
+    (
         "routing.*",
         Remedy(
             "Take from an answer only events whose whole run_id is that of the request.",

@@ -20,6 +20,7 @@ INCOMPLETE = "RFC 9112, 8: incomplete messages; RFC 8259, 2: a JSON text is one 
 HOST = "RFC 9110, 7.2 (Host) and 5.3 (fields that may be there once)"
 LENGTH = "PEP 3333, CONTENT_LENGTH: WSGI has no other end of a body"
 CODING = "RFC 9110, 12.5.3: Accept-Encoding"
+DESYNCHRONISED = "RFC 9112, 6.3: extra data after a response must not be taken for another one"
 JSON = "RFC 8259, 8.1: JSON between systems is UTF-8"
 INTERIM = "RFC 9110, 15.2: a client must be able to parse interim responses"
 NOT_RETRIED = "RFC 9110, 9.2.2: no automatic retry of what is not idempotent"

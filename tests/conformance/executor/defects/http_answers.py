@@ -82,7 +82,7 @@ class KeepsWhatIsClosed(ConformingExecutor):
     """Sends the next request over the connection of the one before, whatever that one's answer said
     about it."""
 
-    response = _NeverCloses
+    response: type[http.client.HTTPResponse] = _NeverCloses
     kept: http.client.HTTPConnection | None = None
 
     def connection(self, parts: Any) -> http.client.HTTPConnection:

@@ -4,53 +4,143 @@ result."""
 from __future__ import annotations
 
 import asyncio
+import random
+import threading
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from wove_http_dev.conformance.case import NotApplicable
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import Define, Remote
 from wove_http_dev.conformance.executor.cases.routing import family
-from wove_http_dev.conformance.executor.context import CaseContext, attempt, wait_until_async
+from wove_http_dev.conformance.executor.context import (
+    PATIENCE,
+    POOL_OVERFLOW,
+    CaseContext,
+    attempt,
+    wait_until_async,
+)
+from wove_http_dev.faults import Fault
+from wove_http_dev.faults.fault import RunStage
 from wove_http_dev.runs.holds import Gate
+from wove_http_dev.runs.outcome import Outcome
+from wove_http_dev.weave_outcome import WeaveOutcome
 from wove_http_dev.worker import HttpWorker
 
 if TYPE_CHECKING:
     from wove.context import WoveContextManager as Weave
 
-ITEMS = 100
+ITEMS = POOL_OVERFLOW
+ONE_BY_ONE = 8
+"""Runs that are answered one after the other, before all others are."""
+GAP = 0.3
+"""Seconds without another arrival after which no further run is expected before an answer."""
+HELD = 60.0
+"""Seconds after which a run continues by itself."""
 NAMES = ("first", "second", "third")
 ARRIVED = 1.5
 """Seconds within which a run reaches the worker."""
 
 
+@dataclass(frozen=True)
+class HeldRuns(Fault):
+    """Holds every run until :meth:`release` is called for it, each on its own."""
+
+    stage: ClassVar[str] = "run"
+    held: dict[str, threading.Event] = field(default_factory=dict, repr=False)
+
+    def on_run(self, stage: RunStage) -> Outcome:
+        """Hold the run, then run the task."""
+        self.held[stage.run.run_id] = released = threading.Event()
+        released.wait(HELD)
+        return stage.proceed()
+
+    @property
+    def waiting(self) -> list[str]:
+        """The ids of the runs that are held, in the order of their arrival."""
+        return [run_id for run_id, released in list(self.held.items()) if not released.is_set()]
+
+    def release(self, *run_ids: str) -> None:
+        """Let these runs continue."""
+        for run_id in run_ids:
+            self.held[run_id].set()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+async def _answer_in_turn(check: CaseContext, held: HeldRuns, runs: list[Any]) -> None:
+    """Release the runs: :data:`ONE_BY_ONE` of them one after the other, the last that arrived
+    first, and then the others all at once, in a drawn order. Return when all have ended, or when
+    nothing more happens."""
+
+    def ended() -> int:
+        return sum(run.done() for run in runs)
+
+    arrived = -1
+    while arrived < len(held.held) < len(runs):
+        arrived = len(held.held)
+        await wait_until_async(lambda: len(held.held) > arrived, check.seconds(GAP))  # noqa: B023
+    draw = random.Random(1)
+    while ended() < len(runs):
+        # A run arrives late if an executor sends only some at once.
+        limit, before = check.seconds(PATIENCE), ended()
+        if not await wait_until_async(lambda: bool(held.waiting), limit):
+            break
+        waiting = held.waiting[::-1]
+        if before >= ONE_BY_ONE:
+            draw.shuffle(waiting)
+        released = waiting if before >= ONE_BY_ONE else waiting[:1]
+        held.release(*released)
+        enough = before + len(released)
+        if not await wait_until_async(lambda: ended() >= enough, limit):  # noqa: B023
+            break
+
+
 @family.must(
     "01",
     sources.RUNTIME,
-    scenario=f"a task mapped over {ITEMS} items",
-    expected=f"{ITEMS} results, one for each item, in order",
+    scenario=f"{ITEMS} runs of one task at once, all held by the worker, which answers the last one"
+    " first, and others in a drawn order",
+    expected=f"{ITEMS} results, each of its own run",
 )
 def mapped(check: CaseContext) -> str:
     """When many runs are executing at once, each gets its own result."""
-    worker = check.worker()
+    worker, held = check.worker(tls=False, timeout=HELD), HeldRuns()
+    worker.inject(held)
 
-    def define(w: Weave, environment: str) -> None:
-        @w.do(range(ITEMS), environment=environment, delivery_timeout=check.seconds(6.0))
-        def squared(item: int) -> tuple[int, int]:
-            return item, item * item
+    async def script(remote: Remote) -> tuple[list[WeaveOutcome | None], int]:
+        runs = [
+            asyncio.ensure_future(attempt(remote("item", (item, item * item))))
+            for item in range(ITEMS)
+        ]
+        try:
+            await _answer_in_turn(check, held, runs)
+            outcomes = [run.result() if run.done() else None for run in runs]
+            return outcomes, sum(run.answered is not None for run in worker.journal.runs)
+        finally:
+            held.release(*held.held)
+            for run in runs:
+                run.cancel()
 
-    weave = check.weave(worker, define)
-    check.expect_end(weave, 15.0, f"a weave mapped over {ITEMS} items")
-    outcome = weave.outcome("squared")
-    expected = [(item, item * item) for item in range(ITEMS)]
-    if outcome.value != expected:
-        if outcome.kind == "result" and len(outcome.value) == ITEMS:
-            index = next(i for i in range(ITEMS) if outcome.value[i] != expected[i])
-            check.fail(f"item {index} got the result {outcome.value[index]!r}: runs were mixed up")
+    planned = check.seconds(PATIENCE)
+    outcomes, answered = check.run_script(worker, script, within=4 * PATIENCE, planned=planned)
+    for item, outcome in enumerate(outcomes):
+        if outcome is None or outcome.value == (item, item * item):
+            continue
+        if outcome.kind == "result":
+            check.fail(f"item {item} got the result {outcome.value!r}: runs were mixed up")
+        check.fail(f"item {item} was answered, and its run ended with {outcome}")
+    missing = outcomes.count(None)
+    if answered > ITEMS - missing:
         check.fail(
-            f"{len(worker.runs)} of {ITEMS} runs arrived and were answered, and the weave has"
-            f" {outcome}: answers were lost or mixed up"
+            f"{answered} of {ITEMS} runs were answered, and only {ITEMS - missing} have ended:"
+            " answers were lost or given to other runs",
+            late=True,
         )
+    if missing:
+        raise NotApplicable(f"{missing} of {ITEMS} runs did not arrive", needs=["routing.10"])
     return f"{ITEMS} right results"
 
 
@@ -62,6 +152,8 @@ def mapped(check: CaseContext) -> str:
 )
 def two_weaves(check: CaseContext) -> str:
     """Two weaves that use the same worker do not affect each other."""
+    from wove.environment import DeliveryTimeoutError
+
     worker = check.worker()
 
     def tagged(tag: str) -> Define:
@@ -77,7 +169,8 @@ def two_weaves(check: CaseContext) -> str:
         check.expect_end(weave, 15.0, "one of two weaves at once")
         outcome = weave.outcome()
         if outcome.value != [(tag, item) for item in range(20)]:
-            check.fail(f"weave {tag!r} of two at once has {outcome}")
+            late = isinstance(outcome.error, DeliveryTimeoutError)
+            check.fail(f"weave {tag!r} of two at once has {outcome}", late=late)
     return "each has its own results"
 
 

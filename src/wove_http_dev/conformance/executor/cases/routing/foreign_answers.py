@@ -18,6 +18,7 @@ from wove_http_dev.conformance.executor.context import (
     attempt,
     wait_until_async,
 )
+from wove_http_dev.conformance.executor.raw_answers import RewrittenAnswer, as_utf_8
 from wove_http_dev.faults import Fault
 from wove_http_dev.faults.events import (
     ForeignRun,
@@ -37,21 +38,33 @@ they are also the ``delivery_timeout`` of that run."""
 
 
 class WrongAnswer(NamedTuple):
-    """A fault that makes the answer to one run wrong. ``words`` describes the answer in reports."""
+    """A fault that makes the answer to one run wrong. ``words`` describes the answer in reports;
+    ``name`` becomes the name of the case."""
 
+    name: str
     fault: Fault
     words: str
 
 
+def _with_a_list_as_type(document: Any) -> bytes:
+    return as_utf_8({"events": [{**frame, "type": ["x"]} for frame in document["events"]]})
+
+
+UNHASHABLE_TYPE = RewrittenAnswer("with a list as type", _with_a_list_as_type)
+
+
 @family.each(
     {
-        "03": WrongAnswer(ForeignRun(), "has a task_result for the other one as well"),
-        "04": WrongAnswer(WrongRunId(), "names a run that does not exist"),
-        "05": WrongAnswer(MissingRunId(), "does not name a run"),
-        "06": WrongAnswer(UnhashableRunId(), "has a list as run_id"),
+        "03": WrongAnswer(
+            ForeignRun.name, ForeignRun(), "has a task_result for the other one as well"
+        ),
+        "04": WrongAnswer(WrongRunId.name, WrongRunId(), "names a run that does not exist"),
+        "05": WrongAnswer(MissingRunId.name, MissingRunId(), "does not name a run"),
+        "06": WrongAnswer(UnhashableRunId.name, UnhashableRunId(), "has a list as run_id"),
+        "13": WrongAnswer("unhashable-type", UNHASHABLE_TYPE, "has a list as type"),
     },
     sources.RUNTIME,
-    name="{0.fault.name}",
+    name="{0.name}",
     scenario="two runs at once; the answer to one {0.words}",
     expected="the other run and the next one have their own results",
 )
@@ -60,7 +73,7 @@ def other_runs_unharmed(check: CaseContext, wrong: WrongAnswer) -> str:
     worker = check.worker()
     gate = worker.hold("merge:waiting")
     worker.inject(wrong.fault, task="merge:other", times=1)
-    what = f"the answer to another run was wrong ({wrong.fault.name})"
+    what = f"the answer to another run was wrong ({wrong.name})"
 
     async def script(remote: Remote) -> str:
         waiting = asyncio.ensure_future(remote("waiting", "of the waiting run"))
