@@ -324,13 +324,17 @@ class ContinuesSmallBodiesOnly(PlainWorker):
         )
 
 
-@flagged_by("transport.15", "after a request with chunks, a valid request on the same connection")
-class LeavesChunksUnread(PlainWorker):
+@flagged_by("transport.15", "more bytes than the Content-Length|after a request with chunks, a val")
+class TakesChunksForRequests(PlainWorker):
     def serve(self, handler: Handler) -> None:
-        if handler.headers["Content-Length"] is None:
-            self.write(handler, 411, {"error": "no length"})
-        else:
+        if handler.headers["Content-Length"] is not None:
             super().serve(handler)
+            return
+        self.write(handler, 411, {"error": "no length"})
+        while handler.rfile.readline().strip() != b"0":
+            pass
+        handler.rfile.readline()
+        self.write(handler, 400, {"error": "not a request"})
 
 
 @flagged_by("transport.15", "a request with chunks: no complete answer within")

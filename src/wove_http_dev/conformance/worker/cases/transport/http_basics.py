@@ -7,16 +7,11 @@ import itertools
 import time
 
 from wove_http_dev.conformance.case import CaseFailed, NotApplicable
-from wove_http_dev.conformance.worker import answers, commands, sources, tasks
+from wove_http_dev.conformance.worker import commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.transport import transport
+from wove_http_dev.conformance.worker.cases.transport.next_request import next_after
 from wove_http_dev.conformance.worker.context import CaseContext
-from wove_http_dev.conformance.worker.wire import (
-    Connection,
-    ConnectionClosed,
-    Deadline,
-    NoAnswer,
-    shown,
-)
+from wove_http_dev.conformance.worker.wire import Deadline, NoAnswer
 
 PIECES = 4
 PAUSE = 0.03
@@ -170,58 +165,15 @@ def next_request_after_a_refusal(check: CaseContext) -> str:
     seen = []
     if service.mode != "none":
         request = service.request(body, {}, keep=True)
-        seen.append(_next_after(check, "a request without credentials", request))
+        seen.append(next_after(check, "a request without credentials", request))
     target = f"{service.path.rstrip('/')}/conformance-no-such-path"
     headers = service.credentials(body, target=target)
     request = service.request(body, headers, target=target, keep=True)
-    seen.append(_next_after(check, "a request for another path", request))
+    seen.append(next_after(check, "a request for another path", request))
     for method in ("GET", "PUT", "PATCH", "DELETE", "WOVE"):
         request = service.request(body, service.credentials(body), keep=True, method=method)
-        seen.append(_next_after(check, f"a {method} with a body", request))
+        seen.append(next_after(check, f"a {method} with a body", request))
     for method in ("HEAD", "OPTIONS"):
         request = service.request(b"", service.credentials(b""), keep=True, method=method)
-        seen.append(_next_after(check, f"a {method}", request, method))
+        seen.append(next_after(check, f"a {method}", request, method))
     return "; ".join(dict.fromkeys(seen))
-
-
-def _next_after(check: CaseContext, what: str, request: bytes, method: str = "POST") -> str:
-    deadline = check.deadline()
-    connection = check.service.connect(deadline)
-    try:
-        connection.send(request, deadline)
-        try:
-            first = connection.answer(deadline, method)
-        except ConnectionClosed:
-            return "closed"
-        except NoAnswer as exc:
-            raise CaseFailed(f"{what}: {exc}") from exc
-        if first.closes:
-            return f"HTTP {first.status}, closed"
-        if first.surplus:
-            check.fail(
-                f"{what} was answered with more bytes than the Content-Length of the answer says"
-                f" ({shown(first.surplus, 40)}), on a connection that stays open: the client takes"
-                " them for the next answer"
-            )
-        return f"HTTP {first.status}, {_served_next(check, what, connection, deadline)}"
-    finally:
-        connection.close()
-
-
-def _served_next(check: CaseContext, what: str, connection: Connection, deadline: Deadline) -> str:
-    body = commands.encode(commands.run_frame(tasks.nothing))
-    connection.send(
-        check.service.request(body, check.service.credentials(body), keep=True), deadline
-    )
-    next_one = f"after {what}, a valid request on the same connection"
-    hint = "was the body of the first request left unread?"
-    try:
-        answer = connection.answer(deadline)
-    except ConnectionClosed:  # a service may close a connection at any time
-        return "closed"
-    except NoAnswer as exc:
-        raise CaseFailed(f"{next_one} was not answered ({exc}); {hint}") from exc
-    if not answer.ok:
-        check.fail(f"{next_one} was answered with {answer.shown()}; {hint}")
-    answers.result_of(check.terminal_in(answer, next_one))
-    return "served"

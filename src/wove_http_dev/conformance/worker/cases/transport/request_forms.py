@@ -17,6 +17,7 @@ from wove_http_dev.conformance.worker.cases.transport.echoes import (
     parts,
     require,
 )
+from wove_http_dev.conformance.worker.cases.transport.next_request import next_after
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import ConnectionClosed, NoAnswer
 
@@ -101,37 +102,8 @@ def chunked_request(check: CaseContext) -> str:
         headers = [f"{n}: {v}" for n, v in pairs if n != "Content-Length"]
         headers += [f"Content-Length: {len(chunks)}"] if beside else []
         request = joined(line, [*headers, "Transfer-Encoding: chunked"], chunks)
-        seen.append(_then_the_next(check, f"a request with {what}", request, value))
+        seen.append(next_after(check, f"a request with {what}", request, value=value))
     return "; ".join(seen)
-
-
-def _then_the_next(check: CaseContext, what: str, request: bytes, value: bytes) -> str:
-    """Send ``request`` and require that it is served with ``value`` or refused, and that the next
-    request on the connection is served, if the connection stays open."""
-    deadline = check.deadline()
-    connection = check.service.connect(deadline)
-    try:
-        connection.send(request, deadline)
-        try:
-            answer = connection.answer(deadline)
-        except ConnectionClosed:
-            return "closed"
-        if answer.ok:
-            require(check, what, answer, value)
-        if answer.closes:
-            return f"HTTP {answer.status}, closed"
-        what = f"after {what}, a valid request on the same connection"
-        value, body = echo()
-        connection.send(check.service.request(body, check.service.credentials(body)), deadline)
-        try:
-            require(check, what, connection.answer(deadline), value)
-        except ConnectionClosed:
-            return f"HTTP {answer.status}, closed"
-    except NoAnswer as exc:
-        raise CaseFailed(f"{what}: {exc}") from exc
-    finally:
-        connection.close()
-    return f"HTTP {answer.status}, served"
 
 
 @transport.must(
