@@ -253,7 +253,7 @@ REMEDIES = (
         ),
     ),
     (
-        "run.11 run.12 run.17",
+        "run.11 run.12 run.17 run.18",
         Remedy(
             "Tell runs apart by run_id alone, and reuse no answer, function or "
             "arguments of another run.",
@@ -269,7 +269,7 @@ REMEDIES = (
         ),
     ),
     (
-        "run.07 run.08",
+        "run.07 run.08 run.19",
         Remedy(
             "Allow bodies and answers as large as the values of tasks: the reference "
             "workers take 64 MiB.",

@@ -35,6 +35,8 @@ SHOWN = 4
 """How many different phrases a text has, counted from its beginning and again from its end."""
 LARGE = 8192
 """The text mentions the size of a head or body that has more bytes than this."""
+NAMED = 65536
+"""How many characters of a payload, a multiple of four, are searched for the name of a function."""
 CLOCKS = 30
 """The text mentions a timestamp that differs from the present by more seconds than this."""
 UNKNOWN = -1
@@ -242,7 +244,7 @@ def _name(field: Any) -> str:
     if field is None:
         return "no callable"
     try:
-        payload = base64.b64decode(str(field).encode("ascii"))
+        payload = base64.b64decode(str(field)[:NAMED].encode("ascii"))
     except (UnicodeEncodeError, binascii.Error):
         return "a callable that is not base64"
     return tasks.name_in(payload) or "another callable"

@@ -137,6 +137,13 @@ def arguments_received(first: Any, second: Any = "default", *, third: Any, **res
     return {"first": first, "second": second, "third": third, "rest": rest}
 
 
+async def arguments_received_async(
+    first: Any, second: Any = "default", *, third: Any, **rest: Any
+) -> Any:
+    """Return the arguments that this call got, by parameter name."""
+    return {"first": first, "second": second, "third": third, "rest": rest}
+
+
 def names_received(**named: Any) -> Any:
     """Return the names of the arguments that this call got."""
     return sorted(named)
@@ -151,7 +158,20 @@ def prints() -> str:
     return "printed"
 
 
+async def prints_async() -> str:
+    """Print to standard output and standard error, and return a text."""
+    import sys
+
+    print("conformance: a task printed this")
+    print("conformance: and this", file=sys.stderr)
+    return "printed"
+
+
 def nothing() -> None:
+    """Return ``None``."""
+
+
+async def nothing_async() -> None:
     """Return ``None``."""
 
 
@@ -177,12 +197,39 @@ def once_more(items: Any) -> str:
     return f"{uuid.uuid4().hex}:{count}"
 
 
+async def once_more_async(items: Any) -> str:
+    """Append an item to ``items``. Return a text that is different each time and says how many
+    items had arrived."""
+    import uuid
+
+    count = len(items)
+    items.append("added")
+    return f"{uuid.uuid4().hex}:{count}"
+
+
 def large(size: int) -> bytes:
     """Return ``size`` bytes."""
     return bytes(size)
 
 
+async def large_async(size: int) -> bytes:
+    """Return ``size`` bytes."""
+    return bytes(size)
+
+
+def checksum(value: bytes) -> tuple[int, int]:
+    """Return the length and a checksum of ``value``."""
+    import zlib
+
+    return len(value), zlib.crc32(value)
+
+
 def function_by_value() -> Any:
+    """Return a function that cannot be imported."""
+    return lambda: "called"
+
+
+async def function_by_value_async() -> Any:
     """Return a function that cannot be imported."""
     return lambda: "called"
 
@@ -286,6 +333,15 @@ async def cancel_itself() -> None:
 
 
 def report_back(host: str, port: int, token: str) -> str:
+    """Report to the checker once, and return a text."""
+    import socket
+
+    with socket.create_connection((host, port), 5) as sock:
+        sock.sendall(token.encode())
+    return "reported"
+
+
+async def report_back_async(host: str, port: int, token: str) -> str:
     """Report to the checker once, and return a text."""
     import socket
 

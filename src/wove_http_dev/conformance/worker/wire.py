@@ -7,6 +7,7 @@ used.
 
 from __future__ import annotations
 
+import functools
 import http.client
 import io
 import json
@@ -95,8 +96,12 @@ class HttpResponse:
         return 200 <= self.status < 300
 
     def document(self) -> Any:
-        """Return the value of the body, which is parsed as JSON. Raises ``ValueError`` or
+        """Return the value of the body, which is parsed as JSON, once. Raises ``ValueError`` or
         ``RecursionError`` if it cannot be."""
+        return self._document
+
+    @functools.cached_property
+    def _document(self) -> Any:
         return json.loads(self.body.decode("utf-8"))
 
     def shown(self) -> str:

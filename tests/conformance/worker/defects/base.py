@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+import pickle
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.conformance.worker.plain_worker import PlainWorker
+from tests.conformance.worker.plain_worker import PlainWorker, Run
 
 
 @dataclass(frozen=True)
@@ -49,3 +51,8 @@ class Hanging(PlainWorker):
     def __exit__(self, *_: object) -> None:
         self.never.set()
         super().__exit__()
+
+
+def is_async(run: Run) -> bool:
+    """Return whether the task of ``run`` is a coroutine function."""
+    return inspect.iscoroutinefunction(pickle.loads(run.frame["callable_pickle"]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import inspect
 import io
 import json
 import pickle
@@ -13,7 +12,7 @@ import threading
 import unicodedata
 from typing import Any
 
-from tests.conformance.worker.defects.base import flagged_by, plant
+from tests.conformance.worker.defects.base import flagged_by, is_async, plant
 from tests.conformance.worker.plain_worker import (
     Event,
     Frame,
@@ -214,11 +213,6 @@ class SkipsCharacters(PlainWorker):
             loose = base64.b64decode(frame["callable_pickle"])
             frame["callable_pickle"] = base64.b64encode(loose).decode()
         return super().decode(json.dumps(frame).encode())
-
-
-def is_async(run: Run) -> bool:
-    """Return whether the task of ``run`` is a coroutine function."""
-    return inspect.iscoroutinefunction(pickle.loads(run.frame["callable_pickle"]))
 
 
 @flagged_by("frames.17", r"1 of \d+ answers: run.07, POST run_task .echo.* no event", "run.07")

@@ -14,13 +14,14 @@ import time
 import unicodedata
 from typing import Any
 
-from tests.conformance.worker.defects.base import flagged_by
+from tests.conformance.worker.defects.base import flagged_by, is_async
 from tests.conformance.worker.plain_worker import (
     Event,
     Frame,
     Handler,
     PlainWorker,
     Run,
+    hang_up,
 )
 
 
@@ -310,3 +311,126 @@ class ComposesRunIds(JoinsRuns):
 class KeepsTheEndOfRunIds(JoinsRuns):
     def mark(self, run_id: str) -> str:
         return run_id.rpartition(":")[2]
+
+
+class WrongIfAsync(PlainWorker):
+    """A base class for workers that are right about plain functions only. :meth:`wrong` returns the
+    outcome of an async task that returned ``value``."""
+
+    def work(self, run: Run) -> None:
+        self.asynchronous = is_async(run)
+        super().work(run)
+
+    def result(self, value: Any) -> Event:
+        return self.wrong(value) if self.asynchronous else super().result(value)
+
+    def right(self, value: Any) -> Event:
+        return PlainWorker.result(self, value)
+
+    def wrong(self, value: Any) -> Event:
+        return self.right(value)
+
+
+@flagged_by("run.01", "the arguments that arrived at an async task")
+class DropsKwargsOfAsync(WrongIfAsync):
+    def call(self, run: Run) -> Any:
+        args = pickle.loads(run.frame["args_pickle"])
+        if is_async(run):
+            args.pop("other", None)
+        run.frame["args_pickle"] = pickle.dumps(args)
+        return super().call(run)
+
+
+@flagged_by("run.04", r"an async task: a result came back as \[1, \[2\]\] where \(1, \(2,\)\)")
+class AnswersAsyncInJson(WrongIfAsync):
+    def wrong(self, value: Any) -> Event:
+        return {"type": "task_result", "result": json.loads(json.dumps(value, default=repr))}
+
+
+@flagged_by("run.05", "an async task that returns nothing")
+class AsyncNothingIsText(WrongIfAsync):
+    def wrong(self, value: Any) -> Event:
+        return self.right("" if value is None else value)
+
+
+@flagged_by("run.06", "the text of an async task")
+class StripsAsyncText(WrongIfAsync):
+    def wrong(self, value: Any) -> Event:
+        return self.right(value.replace("\r\n", "\n") if isinstance(value, str) else value)
+
+
+@flagged_by("run.07", "an async task: 1 MiB came back changed")
+class CutsAsyncResults(WrongIfAsync):
+    def wrong(self, value: Any) -> Event:
+        return self.right(value[:1_000_000] if isinstance(value, bytes) else value)
+
+
+@flagged_by("run.09", "the async task was sent once and ran 2 times")
+class RunsAsyncTwice(PlainWorker):
+    def call(self, run: Run) -> Any:
+        if is_async(run):
+            super().call(run)
+        return super().call(run)
+
+
+@flagged_by(
+    "run.12", "the same async function and arguments, sent in a second run, were not run ag"
+)
+class OneResultForTheSameAsyncWork(Remembers):
+    def mark(self, frame: Frame) -> Any:
+        work = frame["callable_pickle"], frame["args_pickle"]
+        return work if is_async(Run(frame)) else frame["run_id"]
+
+
+@flagged_by("run.13", "returns a lambda, asynchronously was answered with 'task_error'")
+class PicklesAsyncByName(WrongIfAsync):
+    def wrong(self, value: Any) -> Event:
+        text = base64.b64encode(pickle.dumps(value)).decode()
+        return {"type": "task_result", "result_pickle": text}
+
+
+@flagged_by("run.15", "an async task that returns an exception was answered with 'task_error'")
+class AsyncExceptionsAreErrors(WrongIfAsync):
+    def wrong(self, value: Any) -> Event:
+        return self.error(value) if isinstance(value, Exception) else self.right(value)
+
+
+@flagged_by(
+    "run.18", "two runs with the same run_id: the first one was answered with the result of"
+)
+class TheSecondReplacesTheFirst(PlainWorker):
+    def __init__(self) -> None:
+        super().__init__()
+        self.latest: dict[str, Run] = {}
+
+    def work(self, run: Run) -> None:
+        self.latest[run.frame["run_id"]] = run
+        super().work(run)
+
+    def events(self, run: Run) -> list[Event]:
+        return super().events(self.latest[run.frame["run_id"]])
+
+
+@flagged_by("run.18", "two runs with the same run_id: the first one: the connection was closed")
+class TheFirstIsLost(PlainWorker):
+    def run(self, frame: Frame) -> list[Event]:
+        run = self.runs[frame["run_id"]] = Run(frame)
+        self.work(run)
+        del self.runs[frame["run_id"]]
+        return [{**event, **self.ids(frame)} for event in self.events(run)]
+
+
+@flagged_by("run.19", "an argument of 13 MiB: the connection was closed")
+class DropsHugeBodies(PlainWorker):
+    def serve(self, handler: Handler) -> None:
+        if int(handler.headers["Content-Length"]) > 16_000_000:
+            self.read(handler)
+            hang_up(handler)
+        else:
+            super().serve(handler)
+
+
+@flagged_by("run.19", "a result of 13 MiB became b'")
+class CutsHugeResults(PlainWorker):
+    def result(self, value: Any) -> Event:
+        return super().result(value[:12_000_000] if isinstance(value, bytes) else value)

@@ -26,13 +26,14 @@ WAIT = 0.05
 @run.must(
     "09",
     sources.CONTRACT,
-    scenario="a task that reports to the checker",
-    expected="one report",
+    scenario="a task that reports to the checker, and an async one",
+    expected="one report each",
 )
 def runs_once(check: CaseContext) -> str:
     """A task that was sent once runs once, before its result is sent."""
     not_run = "a result was sent, but the task did not run"
-    _once(check, {"the task": tasks.report_back}, not_run)
+    functions = {"the task": tasks.report_back, "the async task": tasks.report_back_async}
+    _once(check, functions, not_run)
     return "once"
 
 
@@ -100,23 +101,28 @@ def one_task_twice(check: CaseContext) -> str:
 def same_work_twice(check: CaseContext) -> str:
     """If the same function and arguments are sent again, the task runs again, with its own copy of
     the arguments."""
-    function, args = tasks.pickled(tasks.once_more), tasks.pickled({"items": ["sent"]})
+    for kind, function in (("", tasks.once_more), ("async ", tasks.once_more_async)):
+        _run_again(check, kind, tasks.pickled(function))
+    return "run each time"
+
+
+def _run_again(check: CaseContext, kind: str, function: bytes) -> None:
+    args = tasks.pickled({"items": ["sent"]})
     first, second = check.value(function, args), check.value(function, args)
     for seen in (first, second):
         if not isinstance(seen, str):
             check.fail(f"a result came back as {brief(seen)} where text was returned")
     if first == second:
         check.fail(
-            "the same function and arguments, sent in a second run, were not run again: the answer"
-            " has the result of the first run"
+            f"the same {kind}function and arguments, sent in a second run, were not run again: the"
+            " answer has the result of the first run"
         )
     if not second.endswith(":1"):
         count = second.rpartition(":")[2]
         check.fail(
-            f"the second run got a list of {count:.20} items where one was sent: the first run"
-            " appended to it, and both runs got the same list"
+            f"the second {kind}run got a list of {count:.20} items where one was sent: the first"
+            " run appended to it, and both runs got the same list"
         )
-    return "run each time"
 
 
 def _alike() -> list[tuple[str, str, str]]:
@@ -181,3 +187,28 @@ def _side_by_side(
     if callback is not None:
         callback.release()
     return [("first", value, one), ("second", "second", other)]
+
+
+@run.should(
+    "18",
+    f"{sources.CONTRACT}; {sources.EXECUTOR}: Wove never sends a run_id twice, a proxy may",
+    scenario="while a run waits, another one with the same run_id and another task; then the first"
+    " one is released",
+    expected="an answer to both, and the first one's own result, or an error",
+)
+def same_run_id_at_once(check: CaseContext) -> str:
+    """A run_id that is sent again while its run is in progress does not lose the first run."""
+    run_id = commands.new_run_id()
+    seen = []
+    for name, value, post in _side_by_side(check, run_id, run_id):
+        said = f"two runs with the same run_id: the {name} one"
+        try:
+            answer = post.result(check.patience)
+        except NoAnswer as exc:
+            raise CaseFailed(f"{said}: {exc}") from exc
+        seen.append(f"HTTP {answer.status}")
+        if name == "first" and answer.ok:
+            event = check.terminal_in(answer, said)
+            if event.get("type") == "task_result" and answers.result_of(event) != value:
+                check.fail(f"{said} was answered with the result of the second")
+    return ", ".join(seen)

@@ -12,6 +12,9 @@ from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.unpickling import brief
 
 MIB = 2**20
+HUGE = 13
+"""MiB of a value that makes a request or answer of more than 16 MiB, the limit of some
+frameworks."""
 NAMES = (
     *("self", "func", "function", "fn", "f", "args", "kwargs", "callable", "task", "name", "run"),
     *("loop", "frame", "timeout", "delivery", "body", "run_id", "task_id", "value"),
@@ -34,14 +37,18 @@ def _same(check: CaseContext, what: str, seen: Any, expected: Any) -> None:
 def keyword_arguments(check: CaseContext) -> str:
     """The task is called with the dict in args_pickle as keyword arguments."""
     args = {"first": 1, "third": [3], "other": {"more": "é"}}
-    seen = check.value(tasks.arguments_received, args)
     expected = {
         "first": 1,
         "second": "default",
         "third": [3],
         "rest": {"other": {"more": "é"}},
     }
-    _same(check, "the arguments that arrived", seen, expected)
+    for kind, function in (
+        ("", tasks.arguments_received),
+        (" at an async task", tasks.arguments_received_async),
+    ):
+        seen = check.value(function, args)
+        _same(check, f"the arguments that arrived{kind}", seen, expected)
     return brief(seen)
 
 
@@ -97,9 +104,15 @@ def python_values(check: CaseContext) -> str:
     """A result keeps its Python type, even if JSON has no such type."""
     values: tuple[Any, ...] = ((1, (2,)), {7: None}, b"\x00\xff", 0, "", [], {}, (), False)
     for value in values:
-        _returned(check, tasks.echo, {"value": value}, value)
+        _returned_by_both(check, value)
     _returned(check, tasks.mixed_values, None, tasks.mixed_values())
     return "equal"
+
+
+def _returned_by_both(check: CaseContext, value: Any) -> None:
+    """Require that ``value`` comes back unchanged from a task and from an async one."""
+    _returned(check, tasks.echo, {"value": value}, value)
+    _returned(check, tasks.echo_async, {"value": value}, value, "an async task: ")
 
 
 @run.must(
@@ -110,7 +123,9 @@ def python_values(check: CaseContext) -> str:
 )
 def no_result(check: CaseContext) -> str:
     """A task that returns nothing is answered with a task_result of ``None``."""
-    _same(check, "the result of a task that returns nothing", check.value(tasks.nothing), None)
+    for kind, function in (("a", tasks.nothing), ("an async", tasks.nothing_async)):
+        what = f"the result of {kind} task that returns nothing"
+        _same(check, what, check.value(function), None)
     return "None"
 
 
@@ -126,27 +141,31 @@ def unicode(check: CaseContext) -> str:
     text = "größe \N{CJK UNIFIED IDEOGRAPH-6F22}\N{CJK UNIFIED IDEOGRAPH-5B57} \N{PILE OF POO}"
     text += " \x00\r\n\N{LINE SEPARATOR}\N{RIGHT-TO-LEFT MARK}"
     _same(check, "the text", check.value(tasks.echo, {"value": text}), text)
+    seen = check.value(tasks.echo_async, {"value": text})
+    _same(check, "the text of an async task", seen, text)
     return "unchanged"
 
 
 @run.must(
     "07",
     f"{sources.PROTOCOL} (no limit is named)",
-    scenario="a task that returns its argument, 1 MiB of bytes",
+    scenario="a task that returns its argument, 1 MiB of bytes, and an async one",
     expected="the same bytes",
 )
 def large_payload(check: CaseContext) -> str:
     """An argument and a result of 1 MiB are passed unchanged."""
     _large(check, 1)
+    _large(check, 1, tasks.echo_async, "an async task: ")
     return "1 MiB there and back"
 
 
-def _large(check: CaseContext, size: int) -> None:
+def _large(check: CaseContext, size: int, function: Any = tasks.echo, what: str = "") -> None:
     value = bytes(range(256)) * (size * MIB // 256)
-    frame = commands.run_frame(tasks.echo, {"value": value})
-    seen = answers.result_of(check.terminal(frame), limit=len(value) + MIB)
+    frame = commands.run_frame(function, {"value": value})
+    event = check.terminal(frame, f"{what}the run_task POST")
+    seen = answers.result_of(event, limit=len(value) + MIB)
     if seen != value:
-        check.fail(f"{size} MiB came back changed: {brief(seen)}")
+        check.fail(f"{what}{size} MiB came back changed: {brief(seen)}")
 
 
 @run.should(
@@ -171,6 +190,7 @@ def result_by_value(check: CaseContext) -> str:
     """A result may contain functions and classes that cannot be imported."""
     for what, function in (
         ("a lambda", tasks.function_by_value),
+        ("a lambda, asynchronously", tasks.function_by_value_async),
         ("an instance of a class that it defines", tasks.instance_by_value),
     ):
         event = check.terminal(commands.run_frame(function), f"a task that returns {what}")
@@ -220,10 +240,13 @@ def results_are_not_judged(check: CaseContext) -> str:
         2**63,
     )
     for value in values:
-        _returned(check, tasks.echo, {"value": value}, value)
-    event = check.terminal(commands.run_frame(tasks.echo, {"value": ValueError("a value")}))
-    if event.get("type") != "task_result":
-        check.fail(f"a task that returns an exception was answered with {event.get('type')!r}")
+        _returned_by_both(check, value)
+    for kind, function in (("a", tasks.echo), ("an async", tasks.echo_async)):
+        event = check.terminal(commands.run_frame(function, {"value": ValueError("a value")}))
+        if event.get("type") != "task_result":
+            check.fail(
+                f"{kind} task that returns an exception was answered with {event.get('type')!r}"
+            )
     return f"{len(values) + 1} values"
 
 
@@ -236,4 +259,35 @@ def results_are_not_judged(check: CaseContext) -> str:
 def task_that_prints(check: CaseContext) -> str:
     """A task may print; the printed text is not part of the answer."""
     _returned(check, tasks.prints, None, "printed", "a task that prints: ")
+    _returned(check, tasks.prints_async, None, "printed", "an async task that prints: ")
     return "printed"
+
+
+@run.must(
+    "19",
+    f"{sources.PROTOCOL} (no limit is named); {sources.HTTP}, 15.5.14 (413)",
+    scenario=f"a task with an argument of {HUGE} MiB, and an async one that returns as much",
+    expected="the task's result, or an error status or task_error that says no",
+)
+def huge_payload(check: CaseContext) -> str:
+    """A value that is too large for the service is refused; it is not cut off, changed or left
+    without an answer."""
+    size = HUGE * MIB
+    value = bytes(size)
+    seen = []
+    for what, function, args, expected in (
+        (f"an argument of {HUGE} MiB", tasks.checksum, {"value": value}, tasks.checksum(value)),
+        (f"a result of {HUGE} MiB", tasks.large_async, {"size": size}, value),
+    ):
+        body = commands.encode(commands.run_frame(function, args))
+        answer = check.ask(what, body, patience=2 * check.patience)
+        seen.append(f"HTTP {answer.status}")
+        if answer.status >= 400:
+            continue
+        event = check.terminal_in(answer, what)
+        if event.get("type") == "task_error":
+            seen[-1] = "task_error"
+        elif (result := answers.result_of(event, limit=size + MIB)) != expected:
+            check.fail(f"{what} became {brief(result)}")
+    check.still_serves(f"values of {HUGE} MiB")
+    return ", ".join(seen)
