@@ -433,6 +433,14 @@ REMEDIES = (
         ),
     ),
     (
+        "limits.08 limits.09 limits.10",
+        Remedy(
+            "Leave sys.stdout to the tasks, or capture it for one run into memory that takes any "
+            "bytes and any amount, and wait for the body only, in a thread of its own.",
+            f"{_CORE}: Run.work()",
+        ),
+    ),
+    (
         "limits.*",
         Remedy(
             "Serve each connection in a thread or coroutine of its own, so that whatever goes "

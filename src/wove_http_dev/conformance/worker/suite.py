@@ -52,6 +52,7 @@ from wove_http_dev.conformance.worker.cases.limits import (
     leaks,
     limits,
     requests,
+    shared_process,
     verification_cost,
 )
 from wove_http_dev.conformance.worker.cases.run import repeats, run, values
@@ -97,6 +98,7 @@ _ORDER: tuple[tuple[Family, ModuleType], ...] = (
     (concurrency, side_by_side),
     (concurrency, own_answers),
     (limits, requests),
+    (limits, shared_process),
     (limits, verification_cost),
     (limits, leaks),
     (auth, late_replay),  # sends the first request of the check again

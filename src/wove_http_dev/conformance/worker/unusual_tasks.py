@@ -80,6 +80,111 @@ def print_and_wait(host: str, port: int, token: str, length: int) -> str:
     return "printed"
 
 
+# Tasks that use what they share with the service
+
+
+def print_much(size: int) -> str:
+    """Print ``size`` characters to standard output and as many to standard error."""
+    import sys
+
+    line = "conformance: a task prints very much ".ljust(1023, ".")
+    for stream in (sys.stdout, sys.stderr):
+        for _ in range(size // 1024):
+            print(line, file=stream)
+    return "printed"
+
+
+def print_bytes() -> str:
+    """Write bytes that are not UTF-8 to standard output, as a text stream's bytes and to its
+    descriptor, and as surrogates to standard error."""
+    import os
+    import stat
+    import sys
+    from contextlib import suppress
+
+    data = b"conformance: \xff\xfe\n"
+    binary = getattr(sys.stdout, "buffer", None)
+    if binary is not None:
+        sys.stdout.flush()
+        binary.write(data)
+        binary.flush()
+    with suppress(UnicodeEncodeError):  # a stream may refuse them
+        print(data.decode("utf-8", "surrogateescape"), end="", file=sys.stderr)
+    with suppress(OSError):
+        if not stat.S_ISSOCK(os.fstat(1).st_mode):  # a service may have closed its own output
+            os.write(1, data)
+    return "printed"
+
+
+def replace_output() -> str:
+    """Replace standard output by a stream that is closed, and restore it; close it first if it is
+    not the process's own."""
+    import io
+    import sys
+
+    before = sys.stdout
+    if before is not sys.__stdout__ and isinstance(before, io.StringIO):
+        before.close()
+    sys.stdout = io.StringIO()
+    sys.stdout.close()
+    sys.stdout = before
+    return "replaced"
+
+
+def use_asyncio() -> str:
+    """Run a coroutine with ``asyncio.run()``, which leaves this thread without an event loop."""
+    import asyncio
+
+    async def inner() -> str:
+        await asyncio.sleep(0)
+        return "ran"
+
+    return asyncio.run(inner())
+
+
+def leave_thread(host: str, port: int, token: str) -> str:
+    """Start a daemon thread that is connected to the checker until the checker releases it, at most
+    60 s, and return meanwhile. The checker must not ping it."""
+    import socket
+    import threading
+
+    sock = socket.create_connection((host, port), 60)
+    sock.sendall(token.encode())
+
+    def waits() -> None:
+        with sock:
+            sock.recv(1)
+
+    threading.Thread(target=waits, daemon=True).start()
+    return "left"
+
+
+async def leave_task() -> str:
+    """Start an asyncio task that waits for a minute, and return meanwhile."""
+    import asyncio
+
+    task = asyncio.get_running_loop().create_task(asyncio.sleep(60))
+    await asyncio.sleep(0)
+    return "left" if not task.done() else "done"
+
+
+def stay_elsewhere(host: str, port: int, token: str) -> str:
+    """Change the working directory to the root until the checker releases this call, at most 60 s.
+    The checker must not ping it."""
+    import os
+    import socket
+
+    before = os.getcwd()
+    with socket.create_connection((host, port), 60) as sock:
+        os.chdir("/")
+        try:
+            sock.sendall(token.encode())
+            sock.recv(1)
+        finally:
+            os.chdir(before)
+    return "back"
+
+
 # Tasks that raise unusual exceptions
 
 

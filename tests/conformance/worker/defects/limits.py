@@ -151,3 +151,19 @@ class KeepsAThreadForEachRefusal(Hanging):
     def refuse(self, handler: Handler, error: PermissionError) -> None:
         threading.Thread(target=self.never.wait, args=(30,), daemon=True).start()
         super().refuse(handler, error)
+
+
+@flagged_by("limits.07", r"the worker's threads grow with its requests: .* cut off requests")
+class KeepsAThreadForEachHalfRequest(Hanging):
+    def read(self, handler: Handler) -> bytes:
+        body = super().read(handler)
+        if len(body) < int(handler.headers["Content-Length"]):
+            self.never.wait(30)
+        return body
+
+
+@flagged_by("limits.07", r"the worker's threads grow with its runs: .* cancelled runs")
+class KeepsAThreadForEachCancel(Hanging):
+    def stop(self, run: Run) -> None:
+        threading.Thread(target=self.never.wait, args=(30,), daemon=True).start()
+        super().stop(run)

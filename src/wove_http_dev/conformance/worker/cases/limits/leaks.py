@@ -11,17 +11,18 @@ from collections.abc import Callable, Mapping
 
 from wove_http_dev.conformance.case import NotApplicable
 from wove_http_dev.conformance.worker import commands, sources, tasks
+from wove_http_dev.conformance.worker.cases.cancel.held_run import send_cancel, start_held
 from wove_http_dev.conformance.worker.cases.limits import limits
 from wove_http_dev.conformance.worker.context import CaseContext
 
-BATCH, BATCH_TIME = 25, 1.2
+BATCH, BATCH_TIME = 15, 1.2
 """The number of runs between two counts, and the seconds after which no more of them start."""
 FEWEST = 10
 """The least number of runs from which growth can be told from chance."""
 
 
 def _batch(step: Callable[[], object], seconds: float) -> int:
-    """Call ``step`` up to 25 times, and no more after ``seconds``. Return how many times it was
+    """Call ``step`` up to 15 times, and no more after ``seconds``. Return how many times it was
     called."""
     ends = time.monotonic() + seconds
     for number in range(BATCH):
@@ -39,10 +40,31 @@ def _steps(check: CaseContext) -> Mapping[str, Callable[[], object]]:
         "async runs": lambda: check.value(tasks.echo_async, {"value": 1}),
         "failed runs": lambda: check.terminal({**fails, "run_id": commands.new_run_id()}),
     }
+    if check.session.callback_works():
+        steps["cancelled runs"] = lambda: _cancelled(check)
     if check.service.mode != "none":
         body = commands.encode(fails)
         steps["refused requests"] = lambda: check.ask("no credentials", body, {})
+    steps["cut off requests"] = lambda: _cut_off(check)
     return steps
+
+
+def _cut_off(check: CaseContext) -> None:
+    """Send a request without its end, and close the connection."""
+    body = commands.encode(commands.run_frame(tasks.nothing))
+    request = check.service.request(body, check.service.credentials(body))
+    deadline = check.deadline()
+    connection = check.service.connect(deadline)
+    connection.send(request[:-40], deadline)
+    connection.close()
+
+
+def _cancelled(check: CaseContext) -> None:
+    """Cancel an async run, and wait for its answer."""
+    run = start_held(check, tasks.hold_async)
+    send_cancel(check, run.run_id)
+    run.callback.close()  # the files counted may be those of this process
+    run.post.done(check.patience)
 
 
 def _held(check: CaseContext) -> dict[str, int]:
@@ -55,28 +77,31 @@ def _held(check: CaseContext) -> dict[str, int]:
 @limits.should(
     "07",
     sources.CWE_EXHAUSTION,
-    scenario=f"twice {BATCH} tasks of each kind (sync, async, failing) and as many requests without"
-    " credentials; between them, tasks that count the threads and open files of their process",
+    scenario=f"twice {BATCH} tasks of each kind (sync, async, failing, cancelled), and as many"
+    " requests that are cut off or have no credentials; between them, tasks that count the threads"
+    " and open files of their process",
     expected="counts that do not keep growing",
     alone=True,
 )
 def nothing_left_behind(check: CaseContext) -> str:
     """A run releases the threads, event loops and files that it used."""
     limit = check.seconds(BATCH_TIME)
+    last: dict[str, int] | None = None
     for kind, step in _steps(check).items():
         if check.time_left() < 3 * limit:  # for two batches, and the counts between them
             raise NotApplicable("the runs take too long to tell")
-        held, sizes = [_held(check)], []
+        held, sizes = [last or _held(check)], []
         for _ in range(2):
             sizes.append(_batch(step, limit))
             held.append(_held(check))
         if min(sizes) < FEWEST:
             raise NotApplicable(f"{min(sizes)} runs in {limit:g} s are too few to tell")
+        last = held[-1]
         for name in held[0]:
             before, middle, after = (counts.get(name, 0) for counts in held)
             if middle - before > sizes[0] / 2 and after - middle > sizes[1] / 2:
                 check.fail(
-                    f"the worker's {name} grow with its {kind.partition(' ')[2]}: {before} before,"
+                    f"the worker's {name} grow with its {kind.rpartition(' ')[2]}: {before} before,"
                     f" {middle} after {sizes[0]} {kind}, {after} after {sizes[1]} more"
                 )
     return ", ".join(f"{count} {name}" for name, count in held[-1].items())
