@@ -110,7 +110,7 @@ REMEDIES = (
     ),
     (
         "security.01 security.02 security.03 security.04 security.05 security.06 "
-        "security.07 security.08 security.09 security.10 security.11",
+        "security.07 security.08 security.09 security.10 security.11 security.39",
         Remedy(
             "Send with http.client, which follows no redirect, and treat every status "
             "but 2xx as an error.",
@@ -146,6 +146,28 @@ REMEDIES = (
             "Let start() of Wove's executor read security and check the URL and the "
             "options, or do what it does.",
             f"{_EXECUTOR}: ConformingExecutor.start()",
+        ),
+    ),
+    (
+        "security.40",
+        Remedy(
+            "Read the secret, also that of an environment variable, anew in each start().",
+            f"{_EXECUTOR}: ConformingExecutor.start()",
+        ),
+    ),
+    (
+        "security.41",
+        Remedy(
+            "Turn off what your HTTP library takes from .netrc (with requests: "
+            "session.trust_env = False).",
+            f"{_EXECUTOR}: ConformingExecutor.headers()",
+        ),
+    ),
+    (
+        "security.42",
+        Remedy(
+            "Send with a library that refuses line breaks in headers, or refuse them.",
+            f"{_EXECUTOR}: ConformingExecutor.headers()",
         ),
     ),
     (

@@ -13,27 +13,35 @@ from wove_http_dev.protocol import frames as wire
 @family.should(
     "19",
     sources.UNTRUSTED_PICKLES,
-    scenario="a correct answer that also has a task_result and a task_error for a run that does not"
-    " exist, whose pickles record that they were loaded",
+    scenario="a correct answer that also has a task_result, a task_error, a log and a run_task"
+    " frame for a run that does not exist, whose pickles record that they were loaded",
     expected="the task's result; those pickles are not loaded",
 )
 def foreign_pickles_not_loaded(check: CaseContext) -> str:
     """A payload is unpickled only for the run that waits for it."""
     worker = check.worker()
     canary, result = PickleCanary(), wire.encode_payload(wire.dumps("mine"))
+    payload = wire.encode_payload(wire.dumps(canary))
     worker.stub(
         "task",
         events=[
             {
                 "type": "task_result",
                 "run_id": "unknown:0",
-                "result_pickle": wire.encode_payload(wire.dumps(canary)),
+                "result_pickle": payload,
             },
             {
                 "type": "task_error",
                 "run_id": "unknown:0",
                 "error": {"message": "of an unknown run"},
-                "exception_pickle": wire.encode_payload(wire.dumps(canary)),
+                "exception_pickle": payload,
+            },
+            {"type": "log", "run_id": "unknown:0", "error_pickle": payload},
+            {
+                "type": "run_task",
+                "run_id": "unknown:0",
+                "callable_pickle": payload,
+                "args_pickle": payload,
             },
             {"type": "task_result", "result_pickle": result},
         ],

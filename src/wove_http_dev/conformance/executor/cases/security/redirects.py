@@ -6,16 +6,22 @@ The other origin is a second port of the worker. It records the requests that it
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from wove_http_dev.conformance.case import NotApplicable
 from wove_http_dev.conformance.executor import sources
+from wove_http_dev.conformance.executor.abandoned_runs import CANCEL_WITHIN, NO_CANCEL, TIMEOUTS
+from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.security import family
-from wove_http_dev.conformance.executor.context import CaseContext
-from wove_http_dev.conformance.executor.received import requests_of
+from wove_http_dev.conformance.executor.context import CaseContext, attempt, wait_until_async
+from wove_http_dev.conformance.executor.received import frames_of, requests_of
 from wove_http_dev.faults.response import Redirect
 from wove_http_dev.runs.records import Exchange
 
+FOLLOWED = 0.1
+"""Seconds within which a redirect is followed."""
 CODES = (301, 302, 303, 307, 308)
 MODES: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("signed, with an X-Api-Key header", {"headers": {"X-Api-Key": "conformance"}}),
@@ -105,4 +111,51 @@ def redirect_to_plaintext(check: CaseContext) -> str:
             check.fail(
                 f"a {code} redirect from https to http was followed and sent in plain text {what}"
             )
+    return "no credentials sent"
+
+
+@family.must(
+    "39",
+    sources.REDIRECT,
+    scenario=f"runs that are abandoned, and whose cancel_tasks are answered with"
+    f" {', '.join(map(str, CODES))} to another origin; signed, with an X-Api-Key header",
+    expected="the other origin gets no credentials and no command frame",
+)
+def cancel_redirects(check: CaseContext) -> str:
+    """The credentials of a cancel_task are sent only to the configured origin."""
+    worker = check.worker(headers={"X-Api-Key": "conformance"})
+    gate = worker.hold("merge:abandoned*")
+    injections = {
+        code: worker.inject(Redirect(code), command="cancel_task", task=f"merge:abandoned{code}")
+        for code in CODES
+    }
+
+    def cancelled() -> int:
+        return len(frames_of(worker, "cancel_task"))
+
+    async def script(remote: Remote) -> None:
+        for timeout in TIMEOUTS:
+            before = len(gate.runs)
+            runs = [attempt(remote(f"abandoned{code}", delivery_timeout=timeout)) for code in CODES]
+            await asyncio.gather(*runs)
+            if len(gate.runs) == before + len(CODES):
+                break
+        limit = check.seconds(CANCEL_WITHIN)
+        await wait_until_async(lambda: cancelled() >= len(CODES), limit)
+        # A request that follows a redirect is sent by the thread that read it.
+        await wait_until_async(
+            lambda: any(injection.redirected for injection in injections.values()),
+            check.silence(FOLLOWED),
+        )
+
+    check.run_script(worker, script)
+    for code, injection in injections.items():
+        what = leaked(injection.redirected)
+        if what:
+            check.fail(
+                f"a {code} redirect of a cancel_task was followed to another origin, which was sent"
+                f" {what}"
+            )
+    if not any(injection.hits for injection in injections.values()):
+        raise NotApplicable(NO_CANCEL, needs=["cancel.01"])
     return "no credentials sent"

@@ -3,20 +3,31 @@ made for the request that carries it."""
 
 from __future__ import annotations
 
+import asyncio
+
 from wove_http_dev.conformance.case import NotApplicable
 from wove_http_dev.conformance.executor import sources
-from wove_http_dev.conformance.executor.abandoned_runs import ABANDONED, CANCEL_WITHIN, NO_CANCEL
+from wove_http_dev.conformance.executor.abandoned_runs import (
+    ABANDONED,
+    CANCEL_WITHIN,
+    NO_CANCEL,
+    TIMEOUTS,
+)
 from wove_http_dev.conformance.executor.background_weave import Remote
+from wove_http_dev.conformance.executor.cases.frames.command_frames import TARGETS
 from wove_http_dev.conformance.executor.cases.security import family
 from wove_http_dev.conformance.executor.context import CaseContext, attempt, wait_until_async
 from wove_http_dev.conformance.executor.received import frames_of, headers_of, requests_of
 from wove_http_dev.conformance.executor.refusals import refusal, signed_over
 from wove_http_dev.conformance.executor.request_recorder import RequestRecorder
+from wove_http_dev.faults.response import Status
 from wove_http_dev.protocol.authenticator import NONCE, TIMESTAMP
 from wove_http_dev.runs.records import Exchange
 from wove_http_dev.worker import HttpWorker
 
 REQUESTS = 20
+AGAIN = 0.05
+"""Seconds within which a refused request is sent again."""
 TIMESTAMP_TOLERANCE = 30.0
 """The greatest difference, in seconds, that is accepted between a request's timestamp and its
 arrival."""
@@ -74,12 +85,18 @@ def run_frames_bearer(check: CaseContext) -> str:
 def _cancels(check: CaseContext, mode: str) -> str:
     worker = check.worker(security=mode)
     worker.hold(ABANDONED)
+    worker.inject(Status(401), command="cancel_task", times=1)
 
     async def script(remote: Remote) -> None:
-        await attempt(remote("abandoned", delivery_timeout=0.3))
+        runs = [attempt(remote("abandoned", delivery_timeout=0.3)) for _ in range(2)]
+        await asyncio.gather(*runs)
         limit = check.seconds(CANCEL_WITHIN)
         # The journal also has the type of a refused frame, so an unsigned cancel_task is found too.
-        await wait_until_async(lambda: bool(frames_of(worker, "cancel_task")), limit)
+        await wait_until_async(lambda: len(frames_of(worker, "cancel_task")) >= 2, limit)
+        # An executor that tries again without credentials does so at once.
+        await wait_until_async(
+            lambda: len(frames_of(worker, "cancel_task")) > 2, check.silence(AGAIN)
+        )
 
     check.run_script(worker, script)
     _expect_accepted(check, worker)
@@ -92,8 +109,9 @@ def _cancels(check: CaseContext, mode: str) -> str:
 @family.must(
     "14",
     sources.SECURITY,
-    scenario="a run whose delivery_timeout ends, with a signing secret configured",
-    expected="the cancel_task carries a valid signature",
+    scenario="two runs whose delivery_timeout ends, with a signing secret configured; one of the"
+    " cancel_tasks is answered with 401",
+    expected="each cancel_task carries a valid signature",
 )
 def cancel_frames_signed(check: CaseContext) -> str:
     """If a secret is configured, every cancel_task carries a valid signature."""
@@ -103,8 +121,9 @@ def cancel_frames_signed(check: CaseContext) -> str:
 @family.must(
     "15",
     sources.SECURITY,
-    scenario="a run whose delivery_timeout ends, with a bearer token configured",
-    expected="the cancel_task carries the token",
+    scenario="two runs whose delivery_timeout ends, with a bearer token configured; one of the"
+    " cancel_tasks is answered with 401",
+    expected="each cancel_task carries the token",
 )
 def cancel_frames_bearer(check: CaseContext) -> str:
     """If a bearer token is configured, every cancel_task carries it."""
@@ -114,41 +133,51 @@ def cancel_frames_bearer(check: CaseContext) -> str:
 @family.must(
     "16",
     sources.SECURITY,
-    scenario="a run to a URL with an escaped path and a query",
+    scenario="runs to URLs with escapes in path and query, an empty path, doubled slashes, empty"
+    " parameters and a fragment",
     expected="a signature over the target exactly as on the request line",
 )
 def signature_covers_target(check: CaseContext) -> str:
     """The signature covers the target exactly as sent, including the query and escapes."""
-    worker = check.worker(path="/wove/t%C3%A4sks")
-    url = f"{worker.url}?tenant=a%20b&x=1&x=2"
-    recorder = RequestRecorder()
-    worker.inject(recorder)
-    outcome = check.run_one_weave(worker, settings={"url": url})
-    for exchange, request in zip(requests_of(worker), recorder.requests, strict=False):
-        if exchange.code == "signature-mismatch":
-            check.fail(
-                f"the signature of a {exchange.frame_type} does not cover the target on its request"
-                f" line, {request.target!r}: {signed_over(request, worker.credentials.secret, url)}"
-            )
-    _expect_accepted(check, worker)
-    if outcome.kind != "result":
-        check.fail(f"{outcome}")
+    for path, rest in TARGETS:
+        worker, recorder = check.worker(path=path or "/", tls=False), RequestRecorder()
+        url = f"http://localhost:{worker.port}{path}{rest}"
+        worker.inject(recorder)
+        outcome = check.run_one_weave(worker, settings={"url": url})
+        for exchange, request in zip(requests_of(worker), recorder.requests, strict=False):
+            if exchange.code == "signature-mismatch":
+                secret = worker.credentials.secret
+                check.fail(
+                    f"the signature of a {exchange.frame_type} does not cover the target on its"
+                    f" request line, {request.target!r}: {signed_over(request, secret, url)}"
+                )
+        _expect_accepted(check, worker)
+        if outcome.kind != "result":
+            check.fail(f"with the URL {url!r} the weave has {outcome}")
     return f"accepted: {requests_of(worker)[-1].target}"
 
 
 @family.must(
     "17",
     sources.SECURITY,
-    scenario=f"{REQUESTS} runs in one weave and one in another",
-    expected=f"{REQUESTS + 1} different nonces",
+    scenario=f"{REQUESTS} runs in one weave, a task with two retries that fails, a run that is"
+    " abandoned, and a run in another weave",
+    expected="different nonces in all requests",
 )
 def fresh_nonces(check: CaseContext) -> str:
-    """Each request has a new nonce."""
-    worker = check.worker()
+    """Each request has a new nonce: each run, each attempt, each cancel_task."""
+    worker = check.worker(tls=False)
+    worker.stub("merge:failing", error=ValueError("boom"))
+    worker.hold(ABANDONED)
 
     async def script(remote: Remote) -> None:
         for number in range(REQUESTS):
             await attempt(remote("task", number))
+        await attempt(remote("failing", retries=2))
+        await attempt(remote("abandoned", delivery_timeout=TIMEOUTS[0]))
+        if worker.journal.runs[ABANDONED]:
+            limit = check.seconds(CANCEL_WITHIN)
+            await wait_until_async(lambda: bool(frames_of(worker, "cancel_task")), limit)
 
     check.run_script(worker, script)
     check.run_one_weave(worker)

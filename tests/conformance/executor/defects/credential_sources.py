@@ -1,0 +1,141 @@
+"""Executors that take credentials and headers from elsewhere than their configuration, or send them
+elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import json
+import netrc
+import os
+import urllib.parse
+from typing import Any, ClassVar
+
+from wove.environment import _deserialize_network_executor_frame
+from wove.security import NetworkExecutorSecurity
+
+from tests.conformance.executor.conforming_executor import ConformingExecutor, Frame, Status
+from tests.conformance.executor.defects.base import Defect
+from tests.conformance.executor.defects.commands import DropsEmptyParameters
+from tests.conformance.executor.defects.credentials import TriesWithoutCredentials
+from tests.conformance.executor.defects.verification import FollowsRedirects
+
+
+class FollowsRedirectsOfCancels(ConformingExecutor):
+    """Lets urllib send a cancel_task, and so follow redirects."""
+
+    def post(self, frame: Frame) -> bytes:
+        if frame["type"] != "cancel_task":
+            return super().post(frame)
+        answer: bytes = FollowsRedirects._post_json(self, frame)
+        return answer
+
+
+class RemembersSecrets(ConformingExecutor):
+    """Reads each environment variable once in the life of the process."""
+
+    known: ClassVar[dict[str, NetworkExecutorSecurity]] = {}
+
+    async def start(self, **config: Any) -> None:
+        await super().start(**config)
+        given = str(config["environment_config"].get("security"))
+        if given.startswith("env:"):
+            self._security = self.known.setdefault(given, self._security)
+
+
+class RemembersItsSecret(ConformingExecutor):
+    """Reads its security once, however often it is started."""
+
+    first: Any = None
+
+    async def start(self, **config: Any) -> None:
+        await super().start(**config)
+        self.first = self._security = self.first or self._security
+
+
+class UsesNetrc(ConformingExecutor):
+    """Prefers a password of .netrc to the bearer token."""
+
+    def headers(self, frame: Frame, body: bytes) -> dict[str, str]:
+        made = super().headers(frame, body)
+        host = urllib.parse.urlsplit(self._url or "").hostname or ""
+        found = None
+        if os.environ.get("NETRC"):
+            found = netrc.netrc(os.environ["NETRC"]).authenticators(host)
+        if found is not None:
+            pair = base64.b64encode(f"{found[0]}:{found[2]}".encode()).decode()
+            made["Authorization"] = f"Basic {pair}"
+        return made
+
+
+class AnswersAChallenge(UsesNetrc):
+    """Sends a password of .netrc when it is asked for one."""
+
+    challenged = False
+
+    def post(self, frame: Frame) -> bytes:
+        try:
+            return super().post(frame)
+        except Status as exc:
+            if exc.status != 401 or not os.environ.get("NETRC"):
+                raise
+        self.challenged = True
+        return super().post(frame)
+
+    def headers(self, frame: Frame, body: bytes) -> dict[str, str]:
+        if self.challenged:
+            return super().headers(frame, body)
+        return ConformingExecutor.headers(self, frame, body)
+
+
+class WritesHeadersAsTheyAre(ConformingExecutor):
+    """Writes headers without a look at them."""
+
+    def connection(self, parts: urllib.parse.SplitResult) -> http.client.HTTPConnection:
+        made = super().connection(parts)
+
+        def write(header: Any, *values: Any) -> None:
+            made._output(f"{header}: {values[0]}".encode("latin-1"))  # type: ignore[attr-defined]
+
+        made.putheader = write  # type: ignore[method-assign]
+        return made
+
+
+class CancelsWithTheNonceOfItsRun(ConformingExecutor):
+    """Sends a cancel_task with the credentials of its run."""
+
+    async def start(self, **config: Any) -> None:
+        await super().start(**config)
+        self.made: dict[str, dict[str, str]] = {}
+
+    def credentials(self, frame: Frame, body: bytes) -> dict[str, str]:
+        return self.made.setdefault(frame["run_id"], super().credentials(frame, body))
+
+
+class UnpicklesLogs(ConformingExecutor):
+    """Unpickles every frame that is no terminal one, before it compares their run_id."""
+
+    def read(self, frame: Frame, body: bytes) -> list[Frame]:
+        document = json.loads(body)
+        for event in document.get("events", []) if isinstance(document, dict) else []:
+            if event.get("type") in ("log", "run_task"):
+                with contextlib.suppress(Exception):
+                    _deserialize_network_executor_frame(event, reason="a test's defect")
+        return super().read(frame, body)
+
+
+DEFECTS = (
+    Defect(FollowsRedirectsOfCancels, "security.39", "of a cancel_task was followed to another"),
+    Defect(RemembersSecrets, "security.40", "and with a new executor a request still had the old"),
+    Defect(
+        RemembersItsSecret, "security.40", "with the first executor a request still had the old"
+    ),
+    Defect(UsesNetrc, "security.41", r"the password in .netrc was sent to the worker \(signed\)"),
+    Defect(AnswersAChallenge, "security.41", "the password in .netrc was sent to the worker"),
+    Defect(WritesHeadersAsTheyAre, "security.42", "in a header's value made a header of its own"),
+    Defect(CancelsWithTheNonceOfItsRun, "security.17", "a nonce was used again"),
+    Defect(UnpicklesLogs, "security.19", "for a run that does not exist was loaded"),
+    Defect(TriesWithoutCredentials, "security.14", "a cancel_task was not authenticated"),
+    Defect(DropsEmptyParameters, "security.16", "does not cover the target on its request line"),
+)
