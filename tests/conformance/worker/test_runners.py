@@ -20,7 +20,7 @@ from wove_http_dev.conformance.worker.cases.concurrency.side_by_side import MANY
 from wove_http_dev.conformance.worker.suite import WORKER_CASES
 from wove_http_dev.tls import CertificateAuthority
 
-STOPS = ("stops-async-task", "require-ack-acknowledged")
+STOPS = ("stops-async-task", "require-ack-acknowledged", "stops-a-task-that-was-loaded")
 """SHOULDs that ask for the end of a body that runs, which executors and Dask offer no way to."""
 
 
@@ -48,7 +48,7 @@ def test_processes(make_worker: MakeWorker, ids: list[str]) -> None:
 
 @in_parts
 def test_executor(make_worker: MakeWorker, ids: list[str]) -> None:
-    """With an executor it passes every case but two SHOULDs."""
+    """With an executor it passes every case but these SHOULDs."""
     with pool() as executor:
         worker = make_worker(runner=executor)
         results = check(
@@ -61,7 +61,7 @@ def test_executor(make_worker: MakeWorker, ids: list[str]) -> None:
 @pytest.mark.filterwarnings("default")  # Dask's own, in other threads too
 @in_parts
 def test_dask(make_worker: MakeWorker, ids: list[str]) -> None:
-    """On a Dask cluster it passes every case but the same two SHOULDs."""
+    """On a Dask cluster it passes every case but the same SHOULDs."""
     pytest.importorskip("distributed", reason="Dask is not installed: tox -e dask")
     worker = make_worker(runner="dask", workers=MANY)
     results = check(

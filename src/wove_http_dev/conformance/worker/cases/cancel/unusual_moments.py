@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from wove_http_dev.conformance.case import CaseFailed
+from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks, unusual_tasks
 from wove_http_dev.conformance.worker.cases.cancel import cancel
 from wove_http_dev.conformance.worker.cases.cancel.held_run import (
@@ -30,6 +30,9 @@ MODES = ("best_effort", "require_ack")
 MEANWHILE = 0.03
 """Seconds in which a cancel_task reaches the service. If it takes longer, it comes at a usual
 moment, and the case passes as well."""
+STOPS = 1.0
+"""Seconds in which a cancel_task stops an async task, if it does that at all."""
+NEVER_STOPPED = "a cancel_task did not stop an async task"
 ONE_OUTCOME = "an answer to each request; one outcome of the run in all of them together"
 
 
@@ -165,6 +168,9 @@ def swallowed_cancellation(check: CaseContext) -> str:
         for raises in ("", "ValueError", "SystemExit"):
             run = start_held(check, unusual_tasks.hold_and_swallow, {"raises": raises})
             answer = send_cancel(check, run.run_id, mode)
+            if not run.callback.ended(check.silence(STOPS)):
+                run.callback.release()
+                raise NotApplicable(NEVER_STOPPED, needs=["cancel.03"])
             did = f"raises {raises}" if raises else "returns a value"
             what = f"after a {mode} cancel_task for an async task that then {did}"
             event = await_terminal(check, run, what)
