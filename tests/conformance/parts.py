@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from wove_http_dev.conformance.case import Case
 
+JOBS = 4
+"""How many cases of a part run at a time where the subject has no defect, as by default."""
+
 
 def parts(cases: Sequence[Case], count: int) -> list[list[str]]:
     """Distribute the ids of ``cases`` over ``count`` lists of similar length."""

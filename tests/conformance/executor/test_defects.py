@@ -15,7 +15,7 @@ from tests.conformance.executor.defects.base import Defect
 from tests.conformance.executor.defects.cancels import LetsThreadsDie, NeverCancels
 from tests.conformance.executor.defects.commands import OneAtATime
 from tests.conformance.paces import PACES
-from tests.conformance.parts import parts
+from tests.conformance.parts import JOBS, parts
 from wove_http_dev.cli.main import main
 from wove_http_dev.conformance.executor.executor_under_test import ExecutorUnderTest
 from wove_http_dev.conformance.executor.suite import EXECUTOR_CASES
@@ -75,7 +75,8 @@ def test_the_thread_that_an_exception_ends_is_not_printed(
     assert "Traceback" not in out + err
 
 
-@pytest.mark.parametrize("ids", parts(EXECUTOR_CASES, 12), ids=lambda ids: f"{ids[0]}-and-others")
+@pytest.mark.parametrize("ids", parts(EXECUTOR_CASES, 4), ids=lambda ids: f"{ids[0]}-and-others")
 def test_an_executor_without_a_defect_passes(ids: list[str]) -> None:
     """A correct executor passes every case."""
-    assert failed(check(ExecutorUnderTest("conforming", ConformingExecutor), *ids)) == {}
+    subject = ExecutorUnderTest("conforming", ConformingExecutor)
+    assert failed(check(subject, *ids, jobs=JOBS)) == {}

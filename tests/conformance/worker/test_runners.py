@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.parts import parts
+from tests.conformance.parts import JOBS, parts
 from tests.conformance.worker import references
 from tests.conformance.worker.checks import check, failures
 from tests.support import MakeWorker
@@ -34,7 +34,7 @@ def pool() -> Iterator[Executor]:
 
 
 in_parts = pytest.mark.parametrize(
-    "ids", parts(WORKER_CASES, 4), ids=lambda ids: f"{ids[0]}-and-others"
+    "ids", parts(WORKER_CASES, 2), ids=lambda ids: f"{ids[0]}-and-others"
 )
 
 
@@ -42,7 +42,7 @@ in_parts = pytest.mark.parametrize(
 def test_processes(make_worker: MakeWorker, ids: list[str]) -> None:
     """With ``runner="processes"`` it passes every case, including SHOULDs."""
     worker = make_worker(runner="processes", workers=MANY)
-    results = check(worker.url, *ids, secret=str(worker.secret), ca_file=worker.ca_file)
+    results = check(worker.url, *ids, jobs=JOBS, secret=str(worker.secret), ca_file=worker.ca_file)
     assert failures(results) == []
 
 
@@ -52,7 +52,12 @@ def test_executor(make_worker: MakeWorker, ids: list[str]) -> None:
     with pool() as executor:
         worker = make_worker(runner=executor)
         results = check(
-            worker.url, *ids, exclude=STOPS, secret=str(worker.secret), ca_file=worker.ca_file
+            worker.url,
+            *ids,
+            exclude=STOPS,
+            jobs=JOBS,
+            secret=str(worker.secret),
+            ca_file=worker.ca_file,
         )
         worker.stop()  # before its executor is closed
     assert failures(results) == []
@@ -65,7 +70,12 @@ def test_dask(make_worker: MakeWorker, ids: list[str]) -> None:
     pytest.importorskip("distributed", reason="Dask is not installed: tox -e dask")
     worker = make_worker(runner="dask", workers=MANY)
     results = check(
-        worker.url, *ids, exclude=STOPS, secret=str(worker.secret), ca_file=worker.ca_file
+        worker.url,
+        *ids,
+        exclude=STOPS,
+        jobs=JOBS,
+        secret=str(worker.secret),
+        ca_file=worker.ca_file,
     )
     assert failures(results) == []
 
@@ -103,6 +113,7 @@ def test_before_a_reference_worker(
             worker.url,
             *ids,
             exclude=BEFORE_UPSTREAM,
+            jobs=JOBS,
             secret=str(worker.secret),
             ca_file=worker.ca_file,
         )
