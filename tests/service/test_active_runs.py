@@ -8,7 +8,7 @@ from tests.run_records import make_run
 from wove_http_dev.errors import DuplicateRunError, UnavailableError
 from wove_http_dev.protocol.frames import CancelTask
 from wove_http_dev.runs.execution import Execution
-from wove_http_dev.runs.outcome import CANCELLED
+from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.service.active_runs import ActiveRuns
 
 
@@ -69,6 +69,18 @@ def test_end_what_runs(active: ActiveRuns, where: str) -> None:
 def test_cancel_of_an_unknown_run(active: ActiveRuns) -> None:
     """A cancel for a run that is not active has no event frames and does not wait."""
     assert active.cancel(CancelTask("run-1")) == ([], False)
+
+
+def test_cancel_while_the_body_returns(active: ActiveRuns) -> None:
+    """A require_ack cancel that comes when a body has returned, but its thread has not ended, does
+    not say task_cancelled: the run has its result."""
+    run, execution = make_run(), Execution("convert")
+    active.add(run, execution, active.life)
+    execution.begin()
+    execution.settle(Outcome("result"))
+    execution.on_cancel(execution.ended.set)  # the thread ends after the cancel has come
+    command = CancelTask(run.run_id, cancel_mode="require_ack")
+    assert active.cancel(command) == ([], True)
 
 
 def test_stack_of_an_unknown_run(active: ActiveRuns) -> None:

@@ -10,7 +10,7 @@ from wove_http_dev.errors import DuplicateRunError, UnavailableError
 from wove_http_dev.protocol import frames
 from wove_http_dev.protocol.frames import CancelTask, Event
 from wove_http_dev.runs.execution import Execution
-from wove_http_dev.runs.outcome import Outcome
+from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.records import Run
 
 CANCEL_GRACE = 1.0
@@ -90,7 +90,10 @@ class ActiveRuns:
             execution.cancel(wait_for_end=False)
             return [], False
         execution.cancel(wait_for_end=True)
-        if execution.ended.wait(KILL_GRACE if execution.kills else CANCEL_GRACE):
+        grace = KILL_GRACE if execution.kills else CANCEL_GRACE
+        outcome = execution.wait(grace) if execution.ended.wait(grace) else None
+        # A body that had returned when the cancel came has its own outcome, which its run has got.
+        if outcome is not None and outcome.kind == CANCELLED.kind:
             return [frames.task_cancelled(run.run_id, run.task_id)], True
         return [], True
 
