@@ -274,9 +274,21 @@ class RemembersWhatItVerified(PlainWorker):
             self.right.add(signature)
 
 
-@flagged_by("auth.40", "a replay was accepted with its signature in upper case|with another User-A")
+@flagged_by("auth.40", "a replay was accepted as it was")
 class ForgetsAfterARefusal(PlainWorker):
     def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
         if headers.get(SIGNATURE) != self.expected(headers, target, body):
             self.nonces.discard(headers.get(NONCE, ""))
+        super().verify(headers, target, body)
+
+
+@flagged_by("auth.10", "a cancel_task .* was answered HTTP 401, yet the task stopped")
+class CancelsBeforeItVerifies(PlainWorker):
+    """Stops the runs for a cancel_task that it then refuses."""
+
+    def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
+        if b'"cancel_task"' in body:
+            for run in list(self.runs.values()):
+                self.stop(run)
+                run.ended.wait(self.grace)
         super().verify(headers, target, body)

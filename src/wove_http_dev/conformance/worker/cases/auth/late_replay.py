@@ -52,7 +52,7 @@ def _request(check: CaseContext) -> AcceptedRequest:
 
 def _replay(check: CaseContext, first: AcceptedRequest) -> HttpResponse:
     """Send ``first`` again, late enough and after enough other requests, and return the answer."""
-    ends = time.monotonic() + check.seconds(OTHERS_TIME)
+    ends = time.monotonic() + check.silence(OTHERS_TIME)
     while _since(check, first) < OTHERS and time.monotonic() < ends:
         check.ask("a good cancel_task", *cancelling(check))
     time.sleep(max(0.0, first.time + LATE * check.session.silence - time.monotonic()))

@@ -166,6 +166,7 @@ def replay_in_another_form(check: CaseContext) -> str:
 def _disguises(check: CaseContext, sent: Probe, headers: dict[str, str]) -> Iterator[Attempt]:
     """Yield replays of ``sent``, a request that was accepted with ``headers``."""
     service, body = check.service, sent.body
+    yield Attempt("as it was", sent, headers)
     right = headers[SIGNATURE]
     for what, text in (
         ("in upper case", f"v1={right[3:].upper()}"),

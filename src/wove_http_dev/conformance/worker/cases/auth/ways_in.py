@@ -28,7 +28,7 @@ from wove_http_dev.conformance.worker.wire import HttpResponse, NoAnswer
 
 AFTERMATH = 0.3
 """Seconds after an answer within which a task would end if it had been cancelled."""
-METHODS = ("PUT", "PATCH", "DELETE", "GET", "HEAD", "OPTIONS", "QUERY", "RUN")
+METHODS = ("PUT", "PATCH", "DELETE", "GET", "OPTIONS", "QUERY", "RUN")
 DAY = 86400
 
 
