@@ -178,14 +178,6 @@ class TakesPatches(Methods):
     methods = ("PATCH", "DELETE")
 
 
-@flagged_by("transport.07", "a HEAD was answered with more bytes than the Content-Length")
-class AnswersHeadsWithBodies(Methods):
-    methods = ("HEAD",)
-
-    def other(self, handler: Handler) -> None:
-        self.write(handler, 405, {"error": "only POST"})
-
-
 @flagged_by("transport.07", "after a DELETE with a body, a valid request on the same connection")
 class LeavesBodiesOfDeletes(Methods):
     methods = ("DELETE",)
@@ -324,17 +316,45 @@ class ContinuesSmallBodiesOnly(PlainWorker):
         )
 
 
-@flagged_by("transport.15", "more bytes than the Content-Length|after a request with chunks, a val")
-class TakesChunksForRequests(PlainWorker):
-    def serve(self, handler: Handler) -> None:
+class ReadsChunks(PlainWorker):
+    """Reads a body in chunks, up to the last one, which is empty."""
+
+    def read(self, handler: Handler) -> bytes:
         if handler.headers["Content-Length"] is not None:
-            super().serve(handler)
-            return
-        self.write(handler, 411, {"error": "no length"})
-        while handler.rfile.readline().strip() != b"0":
-            pass
+            return super().read(handler)
+        body = b""
+        while size := int(handler.rfile.readline(), 16):
+            body += handler.rfile.read(size)
+            handler.rfile.readline()
+        self.end(handler)
+        return body
+
+    def end(self, handler: Handler) -> None:
         handler.rfile.readline()
-        self.write(handler, 400, {"error": "not a request"})
+
+
+@flagged_by("transport.15", "a request with chunks was answered without a terminal frame")
+class TakesChunksForNothing(ReadsChunks):
+    def end(self, handler: Handler) -> None:
+        super().end(handler)
+        handler.nothing = True  # type: ignore[attr-defined]
+
+    def shape(self, events: list[Event]) -> Any:
+        return {"events": events}
+
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        super().write(handler, status, [] if hasattr(handler, "nothing") else document)
+
+
+@flagged_by("transport.15", "more bytes than the Content-Length|after a request with chunks, a val")
+class LeavesTheEndOfChunks(ReadsChunks):
+    def end(self, handler: Handler) -> None:
+        handler.left = True  # type: ignore[attr-defined]
+
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        super().write(handler, status, document)
+        if hasattr(handler, "left"):
+            handler.wfile.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
 
 
 @flagged_by("transport.15", "a request with chunks: no complete answer within")

@@ -10,6 +10,9 @@ from wove_http_dev.conformance.worker.cases.transport.echoes import SIZES, echo,
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import AnswerTimeout, NoAnswer, shown
 
+SOON = 2.0
+"""Seconds, on an idle machine, until a service has answered the head of a request."""
+
 
 def _expecting(check: CaseContext, size: int) -> tuple[bytes, bytes, bytes]:
     """Return the value of a task, and head and body of its request, which has
@@ -55,7 +58,8 @@ def expect_is_answered_at_once(check: CaseContext) -> str:
             connection = check.service.connect(deadline)
             try:
                 connection.send(head, deadline)
-                first = _first(check, what, connection.begun(deadline))
+                soon = check.deadline(check.seconds(SOON))
+                first = _first(check, what, connection.begun(soon))
                 if first != "100":
                     return f"HTTP {first}"
                 connection.send(body, deadline)

@@ -155,7 +155,7 @@ def silent_connections(check: CaseContext) -> str:
     "07",
     f"{sources.HTTP1}, 9.3: the body is read, or the connection closed",
     scenario="on one connection, first a request without credentials, for another path, of another"
-    " method with a body, or a HEAD or OPTIONS without one; then a valid request",
+    " method with a body, or an OPTIONS without one; then a valid request",
     expected="the valid request is served, or the connection is closed after the refusal",
 )
 def next_request_after_a_refusal(check: CaseContext) -> str:
@@ -173,7 +173,7 @@ def next_request_after_a_refusal(check: CaseContext) -> str:
     for method in ("GET", "PUT", "PATCH", "DELETE", "WOVE"):
         request = service.request(body, service.credentials(body), keep=True, method=method)
         seen.append(next_after(check, f"a {method} with a body", request))
-    for method in ("HEAD", "OPTIONS"):
-        request = service.request(b"", service.credentials(b""), keep=True, method=method)
-        seen.append(next_after(check, f"a {method}", request, method))
+    # No HEAD: WSGI applications answer it with a body, which some servers do not leave out.
+    request = service.request(b"", service.credentials(b""), keep=True, method="OPTIONS")
+    seen.append(next_after(check, "an OPTIONS", request))
     return "; ".join(dict.fromkeys(seen))

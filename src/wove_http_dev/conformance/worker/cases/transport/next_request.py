@@ -15,9 +15,7 @@ from wove_http_dev.conformance.worker.wire import (
 )
 
 
-def next_after(
-    check: CaseContext, what: str, request: bytes, method: str = "POST", value: bytes | None = None
-) -> str:
+def next_after(check: CaseContext, what: str, request: bytes, value: bytes | None = None) -> str:
     """Send ``request`` and then a valid one on the same connection. Fail the case unless the valid
     one is served, or the connection is closed; and unless ``request``, if it was not refused, got
     the result ``value``, if that is given. Return a text about what was seen."""
@@ -26,7 +24,7 @@ def next_after(
     try:
         connection.send(request, deadline)
         try:
-            first = connection.answer(deadline, method)
+            first = connection.answer(deadline)
         except ConnectionClosed:
             return "closed"
         except NoAnswer as exc:
