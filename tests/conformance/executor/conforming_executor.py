@@ -105,6 +105,8 @@ class ConformingExecutor(HttpEnvironmentExecutor):
 
     async def _cancel(self, frame: Frame) -> None:
         answered = asyncio.Event()
+        with self._mine:  # so that it is not sent any more, if it has not been sent
+            self._abandoned.add(frame["run_id"])
 
         def cancel() -> None:
             with contextlib.suppress(Exception):

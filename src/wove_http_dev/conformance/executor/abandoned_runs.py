@@ -45,7 +45,8 @@ async def abandon_run(
             break
     else:
         raise CaseFailed(
-            f"the run that Wove should abandon never arrived (see also routing.10): {outcome}"
+            f"the run that Wove should abandon never arrived (see also routing.10): {outcome}",
+            late=True,
         )
     run_id = runs.last.run_id
     await wait_until_async(lambda: bool(cancels_of(worker, run_id)), check.seconds(CANCEL_WITHIN))

@@ -373,6 +373,14 @@ async def attempt(run: Any) -> WeaveOutcome:
         return WeaveOutcome("raised", error=exc)
 
 
+def timed_out(outcome: WeaveOutcome) -> bool:
+    """Return whether a run ended by its delivery_timeout. On a busy machine that may happen to a
+    correct executor as well, so a case that fails by it is run again alone."""
+    from wove.environment import DeliveryTimeoutError
+
+    return isinstance(outcome.error, DeliveryTimeoutError)
+
+
 def process_settings() -> dict[str, Any]:
     """Return settings of the whole process that an executor must not change, keyed by a description
     for the report."""

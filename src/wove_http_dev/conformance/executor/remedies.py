@@ -222,11 +222,41 @@ REMEDIES = (
         ),
     ),
     (
+        "cancel.04 cancel.10",
+        Remedy(
+            "POST each cancel_task once, in a thread or a task of its own that stop() does not "
+            "end, and besides all runs.",
+            f"{_EXECUTOR}: ConformingExecutor._cancel()",
+        ),
+    ),
+    (
         "cancel.*",
         Remedy(
             "POST Wove's cancel_task as it is, at once and besides all runs, to the "
             "same URL; with require_ack wait for its answer.",
             f"{_EXECUTOR}: ConformingExecutor._cancel()",
+        ),
+    ),
+    (
+        "time.16",
+        Remedy(
+            "Wait for the answer to a require_ack cancel_task at most for the timeout.",
+            f"{_EXECUTOR}: ConformingExecutor._cancel()",
+        ),
+    ),
+    (
+        "time.17",
+        Remedy(
+            "Read the configuration, and with it the secret, anew in each start().",
+            f"{_EXECUTOR}: ConformingExecutor.start()",
+        ),
+    ),
+    (
+        "time.18 time.19",
+        Remedy(
+            "In stop(), close the connections of open runs and end the tasks that were made "
+            "for them.",
+            f"{_EXECUTOR}: ConformingExecutor.stop()",
         ),
     ),
     (
@@ -259,7 +289,7 @@ REMEDIES = (
         ),
     ),
     (
-        "time.08 time.09 time.10 time.11 time.13",
+        "time.08 time.09 time.10 time.11 time.13 time.20",
         Remedy(
             "Do in threads of the executor's own what blocks, not in the event loop, "
             "nor in its default pool.",
@@ -295,6 +325,14 @@ REMEDIES = (
             "Read Retry-After as a number or as a date, take anything else for 0, and let "
             "no wait for it hold up stop().",
             f"{_EXECUTOR}: ConformingExecutor.retry_after()",
+        ),
+    ),
+    (
+        "retries.09",
+        Remedy(
+            "Apply the timeout to the connection and its TLS handshake as well, and look "
+            "after it whether the run was abandoned.",
+            f"{_EXECUTOR}: ConformingExecutor.post()",
         ),
     ),
     (

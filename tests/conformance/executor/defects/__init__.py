@@ -12,6 +12,7 @@ from tests.conformance.executor.defects import (
     http_answers,
     instances,
     json_answers,
+    kept,
     leaks,
     lifetime,
     resends,
@@ -31,5 +32,6 @@ DEFECTS = (
     *leaks.DEFECTS,
     *verification.DEFECTS,
     *lifetime.DEFECTS,
+    *kept.DEFECTS,
     *resends.DEFECTS,
 )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import time
+from typing import Any
 
 from tests.conformance.executor.conforming_executor import ConformingExecutor, Frame
 from tests.conformance.executor.defects.base import Defect
@@ -99,7 +102,100 @@ class CancelsWhatHasEnded(ConformingExecutor):
             self.post({"type": "cancel_task", **ended})
 
 
+class CancelsTwice(ConformingExecutor):
+    """Sends each cancel_task twice."""
+
+    async def _cancel(self, frame: Frame) -> None:
+        await super()._cancel(frame)
+        await super()._cancel(frame)
+
+
+class StopsItsCancels(ConformingExecutor):
+    """Sends a cancel_task a moment later, and none after its stop."""
+
+    stopped = False
+
+    async def start(self, **config: Any) -> None:
+        await super().start(**config)
+        self.stopped = False
+
+    async def stop(self) -> None:
+        self.stopped = True
+        await super().stop()
+
+    def post(self, frame: Frame) -> bytes:
+        if frame["type"] == "cancel_task":
+            time.sleep(0.05)
+            if self.stopped:
+                raise RuntimeError("stopped")
+        return super().post(frame)
+
+
+class CancelsAgainAtTheEnd(ConformingExecutor):
+    """Sends a cancel_task for each open run when it stops, also for those that have had one."""
+
+    async def start(self, **config: Any) -> None:
+        await super().start(**config)
+        self.frames: list[Frame] = []
+
+    async def _cancel(self, frame: Frame) -> None:
+        self.frames.append(frame)
+        await super()._cancel(frame)
+
+    async def stop(self) -> None:
+        for frame in self.frames:
+            await super()._cancel(frame)
+        await super().stop()
+
+
+class CancelsOnTimeoutOnly(ConformingExecutor):
+    """Cancels only runs that have a delivery_timeout."""
+
+    async def start(self, **config: Any) -> None:
+        await super().start(**config)
+        self.limited: set[str] = set()
+
+    async def send(self, frame: Frame) -> None:
+        if "delivery_timeout" in frame.get("delivery", {}):
+            self.limited.add(frame["run_id"])
+        await super().send(frame)
+
+    async def _cancel(self, frame: Frame) -> None:
+        if frame["run_id"] in self.limited:
+            await super()._cancel(frame)
+
+
+class FailsAnotherWhenCutOff(FailsAnother):
+    """Reports a cancel_task whose answer is cut off as the error of another open run."""
+
+    def failure(self, frame: Frame, exc: Exception) -> list[Frame]:
+        return super().failure(frame, exc) if isinstance(exc, OSError) else [{}]
+
+
+class WaitsForEverForAnAnswer(ConformingExecutor):
+    """Waits without a limit for the answer to a require_ack cancel_task."""
+
+    async def _cancel(self, frame: Frame) -> None:
+        answered = asyncio.Event()
+
+        def cancel() -> None:
+            with contextlib.suppress(Exception):
+                self.post(frame)
+                self._call_in_loop(answered.set)
+
+        self._in_thread(cancel)
+        if frame["delivery_cancel_mode"] == "require_ack":
+            await answered.wait()
+
+
 DEFECTS = (
+    Defect(CancelsTwice, "cancel.01", "2 cancel_tasks were sent for a run whose delivery_timeout"),
+    Defect(CancelsAgainAtTheEnd, "cancel.10", "2 cancel_tasks were sent for a run whose waiting"),
+    Defect(CancelsOnTimeoutOnly, "cancel.04", "of a weave that was cancelled got no cancel_task"),
+    Defect(CancelsOnTimeoutOnly, "cancel.10", "and 2 of these runs got no cancel_task"),
+    Defect(StopsItsCancels, "cancel.04", "runs in flight .* got no cancel_task"),
+    Defect(FailsAnotherWhenCutOff, "cancel.05", "with close-without-response, and another run"),
+    Defect(WaitsForEverForAnAnswer, "time.16", "waits for the answer to a cancel_task, which"),
     Defect(NeverCancels, "cancel.01", "was not sent for run 1 of 5"),
     Defect(NeverCancels, "cancel.04", "got no cancel_task"),
     Defect(CancelsUnsigned, "security.14", "a cancel_task was not authenticated"),
@@ -108,7 +204,7 @@ DEFECTS = (
     Defect(CancelsUnsigned, "cancel.07", "was refused, but the task was sent again"),
     Defect(CancelsEverything, "cancel.02", "another one in flight|was not abandoned"),
     Defect(ForgetsTheMode, "cancel.03", "require_ack did not carry that mode"),
-    Defect(FailsAnother, "cancel.05", "code=500, and another run, which was in flight, ended"),
+    Defect(FailsAnother, "cancel.05", "code=400, and another run, which was in flight, ended"),
     Defect(CancelsWithoutHeaders, "frames.08", "a cancel_task came without the header"),
     Defect(CancelsInTheLoop, "time.13", "blocked for .* while a cancel_task was not answered"),
     Defect(LetsThreadsDie, "errors.18", "uncaught exception, the first by Status: HTTP 500"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import threading
+import urllib.parse
 from typing import Any
 
 from tests.conformance.executor.conforming_executor import ConformingExecutor, Frame, Status
@@ -84,7 +85,24 @@ class SleepsANegativeTime(ConformingExecutor):
         return -5.0 if text == "-5" else ConformingExecutor.retry_after(text)
 
 
+class ConnectsWithoutALimit(ConformingExecutor):
+    """Applies no timeout to the TLS handshake, and looks only before it whether a run was given
+    up."""
+
+    def connection(self, parts: urllib.parse.SplitResult) -> http.client.HTTPConnection:
+        connection = super().connection(parts)
+        connection.timeout = None
+        return connection
+
+    async def _cancel(self, frame: Frame) -> None:
+        self._in_thread(lambda: (self.post(frame), None)[1])
+
+    async def stop(self) -> None:
+        """Do nothing."""
+
+
 DEFECTS = (
+    Defect(ConnectsWithoutALimit, "retries.09", "its run_task was sent after the executor's"),
     Defect(ResendsOnAUsedConnection, "retries.02", "lost-response 2 run_task frames arrived"),
     Defect(ResendsWhatWasRefused, "retries.06", "after 503 2 run_task frames arrived within"),
     Defect(StopsAfterRetryAfter, "retries.07", "Retry-After of an hour keeps the weave"),

@@ -7,7 +7,6 @@ The worker holds these runs, so that none can finish before its delivery_timeout
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import TYPE_CHECKING
 
 from wove_http_dev.conformance.case import NotApplicable
@@ -27,15 +26,16 @@ from wove_http_dev.conformance.executor.context import (
     POOL_OVERFLOW,
     CaseContext,
     attempt,
+    timed_out,
     wait_until,
     wait_until_async,
 )
 from wove_http_dev.conformance.executor.received import frames_of, headers_of
 from wove_http_dev.conformance.executor.refusals import refusal
-from wove_http_dev.faults import response, wire
-from wove_http_dev.faults.run import LostResponse, SlowCancel
-from wove_http_dev.runs.holds import Gate
-from wove_http_dev.runs.records import Exchange
+from wove_http_dev.faults.run import LostResponse
+from wove_http_dev.runs.records import Exchange, Run
+from wove_http_dev.weave_outcome import WeaveOutcome
+from wove_http_dev.worker import HttpWorker
 
 if TYPE_CHECKING:
     from wove.context import WoveContextManager as Weave
@@ -45,27 +45,16 @@ STRAY = 0.5
 REPEATS = 5
 ABANDON_ALL = 0.6
 """Seconds of the ``delivery_timeout`` of many runs at once."""
-ANSWERS = (
-    response.Status(500),
-    response.InvalidJson(),
-    response.HtmlPage(),
-    wire.CloseWithoutResponse(),
-    response.Redirect(307),
-)
-
-
-def _arrived(gate: Gate) -> bool:
-    return bool(gate.runs)
 
 
 @family.must(
     "01",
     sources.PROTOCOL,
     scenario=f"a run in flight whose delivery_timeout ends, {REPEATS} times in one weave",
-    expected=f"a cancel_task for it within {CANCEL_WITHIN:g} s, {REPEATS} times of {REPEATS}",
+    expected=f"one cancel_task for it within {CANCEL_WITHIN:g} s, {REPEATS} times of {REPEATS}",
 )
 def sent(check: CaseContext) -> str:
-    """A run that is executing when its delivery_timeout ends is cancelled."""
+    """A run that is executing when its delivery_timeout ends is cancelled, once."""
     worker = check.worker()
     worker.hold(ABANDONED)
 
@@ -81,8 +70,10 @@ def sent(check: CaseContext) -> str:
         other = f"; {stray} cancel_task arrived for something else" if stray > 0 else ""
         check.fail(
             f"cancel_task was not sent for run {count + 1} of {REPEATS} whose delivery_timeout"
-            f" ended while they were in flight{other}"
+            f" ended while they were in flight{other}",
+            late=True,
         )
+    _expect_once(check, worker, "whose delivery_timeout ended")
     return f"{count} of {REPEATS}"
 
 
@@ -108,10 +99,11 @@ def only_its_own_run(check: CaseContext) -> str:
         outcome = await attempt(other)
         if outcome.value != "of the other run":
             check.fail(
-                f"one run was abandoned, and the outcome of another one in flight is {outcome}"
+                f"one run was abandoned, and the outcome of another one in flight is {outcome}",
+                late=timed_out(outcome),
             )
         if cancel is None:
-            check.fail("no cancel_task arrived for the run that was abandoned")
+            check.fail("no cancel_task arrived for the run that was abandoned", late=True)
         return str(outcome)
 
     actual = str(check.run_script(worker, script))
@@ -136,7 +128,7 @@ def mode(check: CaseContext) -> str:
         for wanted, answer in (("best_effort", []), ("require_ack", ["task_cancelled"])):
             cancel = await abandon_run(check, worker, remote, delivery_cancel_mode=wanted)
             if cancel is None:
-                check.fail(f"no cancel_task arrived for a run with {wanted}")
+                check.fail(f"no cancel_task arrived for a run with {wanted}", late=True)
             await wait_for_answer(cancel, check.seconds(PATIENCE))
             if cancel.refusal:
                 check.fail(
@@ -156,17 +148,24 @@ def mode(check: CaseContext) -> str:
 @family.must(
     "04",
     sources.PROTOCOL,
-    scenario=f"{POOL_OVERFLOW} runs at once whose delivery_timeout ends, and the weave with them",
-    expected="a cancel_task for each run that is in flight",
+    scenario=f"{POOL_OVERFLOW} runs at once whose delivery_timeout ends, and the weave with them;"
+    f" {POOL_OVERFLOW} runs of a weave that is cancelled, as by Ctrl-C or by its application",
+    expected="one cancel_task for each run that is in flight",
 )
 def all_at_the_end(check: CaseContext) -> str:
     """Every executing run is cancelled, even if there are many and the weave ends at the same
     time."""
+    return f"{_all_cancelled(check, ABANDON_ALL)}; {_all_cancelled(check, None)}"
+
+
+def _all_cancelled(check: CaseContext, delivery_timeout: float | None) -> str:
+    """Start a weave of many runs, and end it by ``delivery_timeout``, or cancel it if that is
+    ``None``. Raises :class:`CaseFailed` unless each run that arrived is cancelled."""
     worker = check.worker()
     worker.hold("abandoned")
 
     def define(w: Weave, environment: str) -> None:
-        @w.do(range(POOL_OVERFLOW), environment=environment, delivery_timeout=ABANDON_ALL)
+        @w.do(range(POOL_OVERFLOW), environment=environment, delivery_timeout=delivery_timeout)
         def abandoned(item: int) -> int:
             return item
 
@@ -175,128 +174,33 @@ def all_at_the_end(check: CaseContext) -> str:
         return {run.run_id for run in worker.journal.runs} - cancelled
 
     weave = check.weave(worker, define)
-    wait_until(lambda: len(worker.journal.runs) > 0, check.seconds(PATIENCE))
+    wanted = POOL_OVERFLOW if delivery_timeout is None else 1
+    wait_until(lambda: len(worker.journal.runs) >= wanted, check.seconds(PATIENCE))
+    if delivery_timeout is None:
+        weave.cancel(0.0)
     wait_until(
         lambda: bool(frames_of(worker, "cancel_task")) and not uncancelled(),
-        ABANDON_ALL + check.seconds(CANCEL_WITHIN),
+        (delivery_timeout or 0.0) + check.seconds(CANCEL_WITHIN),
     )
     arrived, left = len(worker.journal.runs), len(uncancelled())
     if not arrived:
         check.fail(f"no run arrived: {weave.outcome('abandoned') if weave.ended else 'a hang'}")
+    when = "at the end of the weave" if delivery_timeout else "of a weave that was cancelled"
     if left:
         check.fail(
-            f"{left} of {arrived} runs in flight at the end of the weave got no cancel_task: they"
-            " keep running, and nothing waits for them"
+            f"{left} of {arrived} runs in flight {when} got no cancel_task: they keep running, and"
+            " nothing waits for them",
+            late=True,
         )
+    _expect_once(check, worker, f"in flight {when}")
     return f"{arrived} runs, all cancelled"
 
 
-@family.must(
-    "05",
-    sources.PROTOCOL,
-    scenario=f"cancel_task frames answered with: {'; '.join(map(str, ANSWERS))}; another run is in"
-    " flight",
-    expected="that run and the next one have their results each time",
-)
-def answer_harmless(check: CaseContext) -> str:
-    """The answer to a cancel_task, even an error, does not affect other runs."""
-    worker = check.worker(timeout=check.seconds(4.0))
-    worker.hold(ABANDONED)
-
-    async def script(remote: Remote) -> str:
-        for number, answer in enumerate(ANSWERS):
-            gate = worker.hold(f"merge:beside_{number}")
-            beside = asyncio.ensure_future(attempt(remote(f"beside_{number}", "beside")))
-            await wait_until_async(partial(_arrived, gate), check.seconds(PATIENCE))
-            with worker.inject(answer, command="cancel_task"):
-                cancel = await abandon_run(check, worker, remote)
-                if cancel is None:
-                    check.fail("no cancel_task arrived")
-                await wait_for_answer(cancel, check.seconds(PATIENCE))
-                after = await attempt(
-                    remote("after", "afterwards", delivery_timeout=check.seconds(5.0))
-                )
-            gate.release()
-            other = await beside
-            if other.value != "beside":
-                check.fail(
-                    f"a cancel_task was answered with {answer}, and another run, which was in"
-                    f" flight, ended with {other}"
-                )
-            if after.value != "afterwards":
-                check.fail(
-                    f"a cancel_task was answered with {answer}; the next run ended with {after}"
-                )
-        return "the other runs were not affected"
-
-    return str(check.run_script(worker, script, within=20.0))
-
-
-@family.should(
-    "06",
-    sources.PROTOCOL,
-    scenario="a best_effort cancel_task that the worker does not answer; then the weave's end",
-    expected="the weave ends, without waiting for that answer",
-)
-def best_effort_not_awaited(check: CaseContext) -> str:
-    """A weave does not wait for the answer to a best_effort cancel_task."""
-    worker = check.worker()
-    gate = worker.hold(ABANDONED)
-    worker.inject(SlowCancel(delay=60.0))
-
-    async def script(remote: Remote) -> None:
-        if await abandon_run(check, worker, remote) is None:
-            check.fail("no cancel_task arrived")
-        gate.release()
-
-    check.run_script(worker, script)
-    limit = check.seconds(CANCEL_WITHIN)
-    if not check.last_weave.wait(limit):
-        check.fail(
-            f"{limit:g} s after its last task the weave still waits for the answer to a"
-            " best_effort cancel_task"
-        )
-    return "not awaited"
-
-
-@family.should(
-    "07",
-    sources.RUNTIME,
-    scenario="a run with require_ack and one retry, whose cancel_task the worker does not answer"
-    " yet",
-    expected="no second run_task before the cancel_task was answered",
-)
-def require_ack_before_retry(check: CaseContext) -> str:
-    """With require_ack, a run is retried only after its cancellation has been acknowledged."""
-    worker = check.worker()
-    worker.hold(ABANDONED)
-    worker.inject(SlowCancel(delay=60.0))
-    options = {"retries": 1, "delivery_timeout": 0.2, "delivery_cancel_mode": "require_ack"}
-
-    async def script(remote: Remote) -> str:
-        run = asyncio.ensure_future(attempt(remote("abandoned", **options)))
-        try:
-            if not await wait_until_async(
-                lambda: bool(frames_of(worker, "cancel_task")), check.seconds(CANCEL_WITHIN)
-            ):
-                check.fail("no cancel_task arrived")
-            stray = check.silence(STRAY)
-            if await wait_until_async(lambda: len(frames_of(worker, "run_task")) > 1, stray):
-                refused = refusal(frames_of(worker, "cancel_task")[0])
-                if refused:
-                    check.fail(
-                        "require_ack: the cancel_task for the first attempt was refused, but the"
-                        f" task was sent again, so both may run: {refused}"
-                    )
-                check.fail(
-                    "require_ack: the task was sent again while the cancel_task for its first"
-                    " attempt had not been answered, so both may run"
-                )
-        finally:
-            run.cancel()
-        return "no second attempt before the answer"
-
-    return str(check.run_script(worker, script))
+def _expect_once(check: CaseContext, worker: HttpWorker, which: str) -> None:
+    for run in worker.journal.runs:
+        cancels = cancels_of(worker, run.run_id)
+        if len(cancels) > 1:
+            check.fail(f"{len(cancels)} cancel_tasks were sent for a run {which}")
 
 
 @family.must(
@@ -348,3 +252,50 @@ def not_for_what_ended(check: CaseContext) -> str:
     for exchange in frames_of(worker, "cancel_task"):
         check.fail(f"a cancel_task was sent for {exchange.task_id!r}, which had ended by itself")
     return "none"
+
+
+@family.must(
+    "10",
+    sources.PROTOCOL,
+    scenario="a sync and an async task in flight, and another one; the coroutines that wait for the"
+    " first two are cancelled, and the weave continues",
+    expected="one cancel_task for each of the two; the other run has its result",
+)
+def waiting_cancelled(check: CaseContext) -> str:
+    """A run whose waiting coroutine is cancelled, as by asyncio.timeout(), is cancelled, once."""
+    worker = check.worker()
+    gate = worker.hold()
+
+    def sync_task() -> None:
+        """Do nothing."""
+
+    async def async_task() -> None:
+        """Do nothing."""
+
+    def uncancelled() -> list[Run]:
+        given_up = [run for run in worker.journal.runs if "other" not in run.task_id]
+        return [run for run in given_up if not cancels_of(worker, run.run_id)]
+
+    async def script(remote: Remote) -> WeaveOutcome:
+        other = asyncio.ensure_future(attempt(remote("other", "of the other run")))
+        runs = [asyncio.ensure_future(remote(task)) for task in (sync_task, async_task)]
+        if not await wait_until_async(lambda: len(gate.runs) == 3, check.seconds(PATIENCE)):
+            check.fail(f"{len(gate.runs)} of 3 runs arrived", late=True)
+        for run in runs:
+            run.cancel()
+        await wait_until_async(lambda: not uncancelled(), check.seconds(CANCEL_WITHIN))
+        gate.release()
+        return await other
+
+    other = check.run_script(worker, script)
+    if uncancelled():
+        check.fail(
+            f"the coroutines that waited for 2 runs were cancelled, and {len(uncancelled())} of"
+            " these runs got no cancel_task",
+            late=True,
+        )
+    if other.value != "of the other run":
+        check.fail(f"two runs were cancelled, and another one ended with {other}")
+    check.last_weave.wait(check.seconds(CANCEL_WITHIN))  # whatever is sent at its end has been sent
+    _expect_once(check, worker, "whose waiting coroutine was cancelled")
+    return "two runs, one cancel_task each"

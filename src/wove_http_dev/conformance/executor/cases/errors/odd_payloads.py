@@ -14,7 +14,12 @@ from typing import Any
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.errors import family
-from wove_http_dev.conformance.executor.context import DELIVERY_TIMEOUT, CaseContext, attempt
+from wove_http_dev.conformance.executor.context import (
+    DELIVERY_TIMEOUT,
+    CaseContext,
+    attempt,
+    timed_out,
+)
 from wove_http_dev.conformance.executor.pickles import Awkward, RaisesWhenLoaded
 from wove_http_dev.protocol import frames
 from wove_http_dev.weave_outcome import WeaveOutcome, task_returning
@@ -78,11 +83,9 @@ def _answered(
 
 
 def _expect_own_error(check: CaseContext, outcome: WeaveOutcome, what: str) -> None:
-    from wove.environment import DeliveryTimeoutError
-
     check.expect_error(outcome, what)
-    if isinstance(outcome.error, DeliveryTimeoutError):
-        check.fail(f"{what} arrived, and only its delivery_timeout ended the run")
+    if timed_out(outcome):
+        check.fail(f"{what} was sent, and only the delivery_timeout ended the run", late=True)
 
 
 @family.must(
@@ -223,7 +226,8 @@ def awkward_results(check: CaseContext) -> str:
     outcomes, objects = check.run_script(worker, script)
     for expected, outcome in zip(AWKWARD, outcomes, strict=True):
         if outcome.kind != "result" or repr(outcome.value) != repr(expected):
-            check.fail(f"a task returned {expected!r}, and its outcome is {outcome}")
+            what = f"a task returned {expected!r}, and its outcome is {outcome}"
+            check.fail(what, late=timed_out(outcome))
     for outcome in objects:
         if outcome.kind != "result" or type(outcome.value) is not Awkward:
             check.fail(f"a task returned an object that raises when it is used: {outcome.kind}")

@@ -21,6 +21,7 @@ from wove_http_dev.conformance.executor.context import (
     PATIENCE,
     CaseContext,
     attempt,
+    timed_out,
     wait_until,
     wait_until_async,
 )
@@ -85,13 +86,14 @@ def transport(check: CaseContext, kind: type[Fault]) -> str:
 
 
 def _expect_transport_error(check: CaseContext, outcome: WeaveOutcome, fault: str) -> str:
-    from wove.environment import DeliveryTimeoutError, EnvironmentExecutionError
+    from wove.environment import EnvironmentExecutionError
 
     check.expect_error(outcome, f"after {fault}")
-    if isinstance(outcome.error, DeliveryTimeoutError):
+    if timed_out(outcome):
         check.fail(
             f"the transport failed ({fault}), and the executor swallowed the error: the task ended"
-            " only by its delivery_timeout"
+            " only by its delivery_timeout",
+            late=True,
         )
     if not isinstance(outcome.error, EnvironmentExecutionError):
         check.fail(f"the transport failed ({fault}), and the task's error is {outcome}")
@@ -177,7 +179,8 @@ def _dependent_task_fails(check: CaseContext, worker: HttpWorker) -> str:
     failing, first = weave.outcome("failing"), weave.outcome("first")
     check.expect_error(failing, "the answer of the task 'failing' was lost")
     if first.value != "first":
-        check.fail(f"the answer of 'failing' was lost, and 'first' ended with {first}")
+        what = f"the answer of 'failing' was lost, and 'first' ended with {first}"
+        check.fail(what, late=timed_out(first))
     return str(failing)
 
 
@@ -194,7 +197,8 @@ def _parallel_run_fails(check: CaseContext, worker: HttpWorker) -> None:
     failing, beside = check.run_script(worker, script)
     check.expect_error(failing, "of two runs at once the answer to one was lost")
     if beside.value != "beside":
-        check.fail(f"of two runs at once one failed, and the other ended with {beside}")
+        what = f"of two runs at once one failed, and the other ended with {beside}"
+        check.fail(what, late=timed_out(beside))
 
 
 @family.must(
@@ -213,7 +217,8 @@ def names_the_status(check: CaseContext) -> str:
             )
         if str(status) not in outcome.text:
             check.fail(
-                f"answered with HTTP {status}, the error does not name the status: {outcome}"
+                f"answered with HTTP {status}, the error does not name the status: {outcome}",
+                late=timed_out(outcome),
             )
     return str(outcome)
 
@@ -306,5 +311,6 @@ def transport_timeout(check: CaseContext) -> str:
     )
     source = outcome.payload.get("source")
     if source != "transport":
-        check.fail(f"the worker did not answer in time, and the error says source {source!r}")
+        what = f"the worker did not answer in time, and the error says source {source!r}"
+        check.fail(what, late=timed_out(outcome))
     return str(outcome)

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
+from wove_http_dev.conformance.case import NotApplicable
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.retries import family
@@ -14,10 +17,12 @@ from wove_http_dev.conformance.executor.context import (
     POOL_OVERFLOW,
     CaseContext,
     attempt,
+    timed_out,
     wait_until_async,
 )
 from wove_http_dev.conformance.executor.received import frames_of
 from wove_http_dev.faults import Fault, response, wire
+from wove_http_dev.faults.fault import Connection
 from wove_http_dev.faults.run import LostResponse, Saturated
 from wove_http_dev.worker import HttpWorker
 
@@ -38,6 +43,10 @@ STALL_TIMEOUT = 0.5
 delivery_timeout."""
 QUIET = 0.5
 """Seconds to wait for a frame that the executor may still be sending."""
+CONNECTING = 0.15
+"""Seconds of the ``delivery_timeout`` of a run whose connection is not made."""
+GRACE = 0.1
+"""Seconds by which the executor's timeout may end later than it should."""
 GIVEN_UP = 0.8
 """Seconds of the ``delivery_timeout`` of many runs at once."""
 RETRY_AFTER = 1.0
@@ -59,7 +68,8 @@ def own_run_id(check: CaseContext) -> str:
         check.fail(f"a retry was sent with the run_id of another attempt: {len(ids)} frames")
     if outcome.value != "the result" or len(ids) != 3:
         check.fail(
-            f"two answers were lost and two retries were allowed: {len(ids)} frames, {outcome}"
+            f"two answers were lost and two retries were allowed: {len(ids)} frames, {outcome}",
+            late=timed_out(outcome),
         )
     return f"{len(ids)} frames, {outcome}"
 
@@ -178,5 +188,55 @@ def idempotency_key_kept(check: CaseContext) -> str:
     outcome = check.run_one_weave(worker, retries=1, delivery_idempotency_key="key-7")
     keys = [run.delivery.get("delivery_idempotency_key") for run in worker.runs]
     if keys != ["key-7", "key-7"]:
-        check.fail(f"the idempotency keys of two attempts were {keys!r}; {outcome}")
+        what = f"the idempotency keys of two attempts were {keys!r}; {outcome}"
+        check.fail(what, late=timed_out(outcome))
     return repr(keys)
+
+
+@dataclass(frozen=True)
+class LateHandshake(Fault):
+    """Begins the TLS handshake only when the fault is removed, and then serves the connection."""
+
+    stage: ClassVar[str] = "connection"
+
+    def on_connection(self, connection: Connection) -> None:
+        """Wait, then do what happens without a fault."""
+        connection.wait(None)
+        connection.proceed()
+
+
+@family.should(
+    "09",
+    sources.TIMEOUTS,
+    scenario="a run whose connection the worker accepts, without the TLS handshake, until its"
+    f" delivery_timeout and the executor's timeout of {STALL_TIMEOUT:g} s have ended; then the"
+    " handshake, and the weave continues",
+    expected="no run_task for the run that was given up",
+)
+def given_up_while_connecting(check: CaseContext) -> str:
+    """A run whose connection was not made in time is not sent afterwards."""
+    worker = check.worker(timeout=STALL_TIMEOUT)
+    late = worker.inject(LateHandshake(), times=1)
+
+    async def script(remote: Remote) -> None:
+        for timeout in (CONNECTING, 4 * CONNECTING, 16 * CONNECTING):
+            await attempt(remote("abandoned", delivery_timeout=timeout))
+            if late.hits:
+                break
+        await asyncio.sleep(STALL_TIMEOUT + check.seconds(GRACE))
+        late.remove()
+        await attempt(remote("later", delivery_timeout=check.seconds(2.0)))
+        await wait_until_async(
+            lambda: bool(frames_of(worker, "run_task", "abandoned")), check.silence(QUIET)
+        )
+
+    check.run_script(worker, script, planned=2 * STALL_TIMEOUT)
+    if not late.hits:
+        raise NotApplicable("no connection was made")
+    if frames_of(worker, "run_task", "abandoned"):
+        check.fail(
+            "a run was given up while its connection was being made, and its run_task was sent"
+            " after the executor's timeout: the task runs although nothing waits for it",
+            late=True,  # the executor's timer may have been late
+        )
+    return "not sent"

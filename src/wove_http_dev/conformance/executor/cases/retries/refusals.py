@@ -20,6 +20,7 @@ from wove_http_dev.conformance.executor.context import (
     MARGIN,
     CaseContext,
     attempt,
+    timed_out,
 )
 from wove_http_dev.conformance.executor.received import frames_of
 from wove_http_dev.faults import Fault
@@ -135,19 +136,24 @@ def retry_after_bounded(check: CaseContext) -> str:
         check, worker, _long(), {"delivery_timeout": SHORT}, within
     ):
         if outcome is None:
-            check.fail(f"answered with {refusal}, a run had not ended after {within:.1f} s")
+            what = f"answered with {refusal}, a run had not ended after {within:.1f} s"
+            check.fail(what, late=True)
         check.expect_error(outcome, f"answered with {refusal}")
     if not check.last_weave.wait(check.seconds(MARGIN)):
-        check.fail("a Retry-After of an hour keeps the weave from ending after its last run")
+        check.fail(
+            "a Retry-After of an hour keeps the weave from ending after its last run", late=True
+        )
     limit = check.seconds(DELIVERY_TIMEOUT)
     for refusal, outcome in _answered_with(
         check, check.worker(), _over(), {"delivery_timeout": limit}, limit + MARGIN
     ):
         if outcome is None:
-            check.fail(f"answered with {refusal}, a run had not ended after {limit:.1f} s")
+            what = f"answered with {refusal}, a run had not ended after {limit:.1f} s"
+            check.fail(what, late=True)
         check.expect_error(outcome, f"answered with {refusal}")
         if "503" not in outcome.text:
-            check.fail(f"answered with {refusal}, the error does not name the status: {outcome}")
+            what = f"answered with {refusal}, the error does not name the status: {outcome}"
+            check.fail(what, late=timed_out(outcome))
     return str(outcome)
 
 
@@ -166,7 +172,8 @@ def retry_after_within_timeout(check: CaseContext) -> str:
         if outcome is None:
             check.fail(
                 f"answered with {refusal}, a run had not ended after {within:.1f} s, although the"
-                f" executor's timeout is {SHORT:g} s"
+                f" executor's timeout is {SHORT:g} s",
+                late=True,
             )
         check.expect_error(outcome, f"answered with {refusal}")
     return str(outcome)

@@ -25,12 +25,14 @@ from wove_http_dev.conformance.executor.context import (
     POOL_OVERFLOW,
     CaseContext,
     attempt,
+    timed_out,
     wait_until,
     wait_until_async,
 )
 from wove_http_dev.conformance.executor.pickles import HeldPickle
 from wove_http_dev.conformance.executor.received import frames_of
 from wove_http_dev.faults.run import SlowCancel
+from wove_http_dev.weave_outcome import WeaveOutcome
 
 BLOCKED = 2.0
 """The event loop counts as blocked if nothing else can run in it for this many seconds, or more on
@@ -100,7 +102,7 @@ def _expect_free(check: CaseContext, ran: bool | None, when: str) -> str:
         raise NotApplicable(f"the event loop could not be watched {when}: that did not happen")
     if not ran:
         limit = check.seconds(BLOCKED)
-        check.fail(f"the event loop was blocked for more than {limit:.2f} s {when}")
+        check.fail(f"the event loop was blocked for more than {limit:.2f} s {when}", late=True)
     return "not blocked"
 
 
@@ -187,12 +189,13 @@ def loop_while_reading(check: CaseContext) -> str:
         async with Heartbeat() as heartbeat:
             outcome = await attempt(remote("task", delivery_timeout=check.seconds(15.0)))
         if outcome.kind != "result" or len(outcome.value) != BIG:
-            check.fail(f"instead of a result of {BIG // 10**6} MB the run ended with {outcome}")
+            what = f"instead of a result of {BIG // 10**6} MB the run ended with {outcome}"
+            check.fail(what, late=timed_out(outcome))
         return heartbeat.longest
 
     longest = check.run_script(worker, script, within=20.0)
     if longest > check.seconds(BLOCKED):
-        check.fail(f"the event loop was blocked for {longest:.2f} s by a large result")
+        check.fail(f"the event loop was blocked for {longest:.2f} s by a large result", late=True)
     return f"longest gap {longest:.3f} s"
 
 
@@ -223,6 +226,48 @@ def default_pool_left_free(check: CaseContext) -> str:
     if not check.run_script(worker, script):
         check.fail(
             f"{POOL_OVERFLOW} runs that waited for the worker used up the default thread pool: the"
-            " application's asyncio.to_thread call did not run in time"
+            " application's asyncio.to_thread call did not run in time",
+            late=True,
         )
     return "the call ran"
+
+
+@family.should(
+    "20",
+    sources.EXECUTOR,
+    scenario="a run whose result is not unpickled completely until another run has its result",
+    expected=f"the other result within {BLOCKED:g} s",
+    alone=True,
+)
+def others_while_unpickling(check: CaseContext) -> str:
+    """A result that takes long to unpickle does not hold up other runs."""
+    worker, held = check.worker(), HeldPickle()
+    worker.stub("merge:slow", result=held)
+    limit = check.seconds(BLOCKED)
+
+    def release() -> None:
+        if held.loading.wait(check.seconds(PATIENCE)):
+            held.released.wait(limit)
+        held.released.set()
+
+    threading.Thread(target=release, name="conformance-release", daemon=True).start()
+
+    async def script(remote: Remote) -> tuple[bool, WeaveOutcome]:
+        slow = asyncio.ensure_future(attempt(remote("slow")))
+        await wait_until_async(held.loading.is_set, check.seconds(PATIENCE))
+        other = await attempt(remote("other", "other", delivery_timeout=limit))
+        in_time = not held.released.is_set()
+        held.released.set()
+        await slow
+        return in_time, other
+
+    in_time, other = check.run_script(worker, script, planned=limit)
+    if not held.loading.is_set():
+        raise NotApplicable("the result of a run was never unpickled")
+    if not in_time or other.value != "other":
+        check.fail(
+            f"while the result of one run was unpickled, for {limit:.1f} s, another run did not"
+            f" have its result; then: {other}",
+            late=True,
+        )
+    return str(other)

@@ -8,23 +8,48 @@ counted, but its ends of the connections are.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import threading
 import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from wove_http_dev.client import wove_config
 from wove_http_dev.conformance.executor import sources
+from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.time import family
-from wove_http_dev.conformance.executor.context import CaseContext, process_settings, wait_until
+from wove_http_dev.conformance.executor.context import (
+    MARGIN,
+    CaseContext,
+    process_settings,
+    timed_out,
+    wait_until,
+    wait_until_async,
+)
+from wove_http_dev.faults.response import Status
+from wove_http_dev.faults.wire import SlowBody
+from wove_http_dev.weave_outcome import task_returning
 from wove_http_dev.worker import HttpWorker
+
+if TYPE_CHECKING:
+    from wove.context import WoveContextManager as Weave
 
 WARM_UP, WEAVES = 3, 10
 GROWN = 8
 """This many new threads or descriptors mean about one leak in each weave. A thread pool keeps
 fewer."""
+OPEN = 12
+"""Runs that are not answered; each has a connection, or a thread, or both."""
+GIVEN_UP = 0.2
+"""Seconds of the ``delivery_timeout`` of runs that are given up."""
+TIMEOUT = 0.5
+"""Seconds of the executor's timeout. An executor whose requests cannot be stopped ends them
+then."""
+INNER = "conformance-inner-weave"
+"""The Wove environment of a weave inside another one."""
 SETTLING = 1.0
 """Seconds within which threads and connections must end after a weave."""
 CHECKER_THREADS = ("wove-http-dev", "conformance-")
@@ -63,7 +88,8 @@ def _weaves_in_a_row(
         if outcome.kind != "result":
             check.fail(
                 f"one of several weaves in a row with one executor has {outcome}; each weave starts"
-                " and stops the executor of its environment"
+                " and stops the executor of its environment",
+                late=timed_out(outcome),
             )
 
 
@@ -92,7 +118,8 @@ def nothing_left_behind(check: CaseContext) -> str:
         more = " and ".join(f"{n} more {kind}" for kind, n in grown().items() if n >= GROWN)
         check.fail(
             f"after {WEAVES} weaves with one executor there are {more} than before: a weave does"
-            " not release them"
+            " not release them",
+            late=True,
         )
     return ", ".join(f"{n:+d} {kind}" for kind, n in grown().items())
 
@@ -119,3 +146,90 @@ def process_as_it_was(check: CaseContext) -> str:
         if value != before[what]:
             check.fail(f"{what} was changed; only the application may change it")
     return "unchanged"
+
+
+@family.should(
+    "18",
+    sources.EXHAUSTION,
+    scenario=f"a weave of {OPEN} runs whose answers drip, until their"
+    f" delivery_timeout of {GIVEN_UP:g} s; the executor's timeout {TIMEOUT:g} s",
+    expected=f"fewer than {GROWN} additional threads or descriptors, {SETTLING:g} s after both",
+    alone=True,
+)
+def open_runs_closed(check: CaseContext) -> str:
+    """What was open for the runs of a weave is closed when it ends, or after the executor's
+    timeout, also if they were not answered."""
+    worker = check.worker(timeout=TIMEOUT)
+    # A byte now and then, because only a worker that sends notices that its client has gone.
+    worker.inject(SlowBody(bytes=1, interval=0.1), task="task", command="run_task")
+    # What an executor makes once, with its first weave, is not counted.
+    check.run_one_weave(worker, within=MARGIN, planned=GIVEN_UP, delivery_timeout=GIVEN_UP)
+    gc.collect()
+    before = {kind: existing() for kind, existing in KINDS.items()}
+
+    def define(w: Weave, environment: str) -> None:
+        @w.do(range(OPEN), environment=environment, delivery_timeout=GIVEN_UP)
+        def task(item: int) -> int:
+            return item
+
+    weave = check.weave(worker, define)
+    check.expect_end(weave, MARGIN, "a weave of runs that were given up", planned=GIVEN_UP)
+    gc.collect()
+
+    def grown() -> dict[str, int]:
+        return {kind: len(existing() - before[kind]) for kind, existing in KINDS.items()}
+
+    if not wait_until(lambda: max(grown().values()) < GROWN, TIMEOUT + check.seconds(SETTLING)):
+        more = " and ".join(f"{n} more {kind}" for kind, n in grown().items() if n >= GROWN)
+        check.fail(
+            f"a weave of {OPEN} runs that were given up has ended, and there are {more} than before"
+            " it: what was open for them is not closed",
+            late=True,
+        )
+    return ", ".join(f"{n:+d} {kind}" for kind, n in grown().items())
+
+
+@family.should(
+    "19",
+    sources.LOOP,
+    scenario="a weave with a result, an error and a run that is given up, in a loop that goes on",
+    expected="no task of the loop is left of it",
+)
+def no_task_left(check: CaseContext) -> str:
+    """A weave leaves no asyncio task behind in the loop of its application."""
+    worker = check.worker()
+    worker.hold("held")
+    worker.inject(Status(500), task="fails", command="run_task")
+    definition = check.definition(worker, {})
+
+    async def script(remote: Remote) -> list[str]:
+        others = asyncio.all_tasks()
+        await _weave_of_three(definition)
+        left: set[asyncio.Task[Any]] = set()
+
+        def settled() -> bool:
+            left.clear()
+            left.update(asyncio.all_tasks() - others)
+            return not left
+
+        await wait_until_async(settled, check.seconds(SETTLING))
+        return [str(task.get_coro()) for task in left]
+
+    left = check.run_script(worker, script)
+    if left:
+        check.fail(
+            f"a weave has ended, and {len(left)} tasks of it are left in the event loop, the first:"
+            f" {left[0]}",
+            late=True,
+        )
+    return "none"
+
+
+async def _weave_of_three(definition: Mapping[str, Any]) -> None:
+    """Run a weave with a result, an error and a run that is given up."""
+    from wove import weave
+
+    with wove_config.configured(INNER, definition, None):
+        async with weave() as w:
+            for name in ("works", "fails", "held"):
+                w.do(environment=INNER, delivery_timeout=GIVEN_UP)(task_returning(name, name))

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import BackgroundWeave, Remote
 from wove_http_dev.conformance.executor.cases.time import family
-from wove_http_dev.conformance.executor.context import MARGIN, CaseContext, attempt
+from wove_http_dev.conformance.executor.context import MARGIN, CaseContext, attempt, wait_until
+from wove_http_dev.conformance.executor.received import frames_of
 from wove_http_dev.faults import Fault
 from wove_http_dev.faults.events import EmptyEvents, MissingRunId, MissingTerminal, WrongRunId
 from wove_http_dev.faults.fault import Wire
-from wove_http_dev.faults.run import Hang
+from wove_http_dev.faults.run import Hang, SlowCancel
 from wove_http_dev.faults.wire import SlowBody, StallMidBody
 from wove_http_dev.weave_outcome import WeaveOutcome
 from wove_http_dev.worker import HttpWorker
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 SHORT = 0.5
 """Seconds of the timeout that a case checks."""
+GIVEN_UP = 0.15
+"""Seconds of the ``delivery_timeout`` of a run that is given up."""
 LIMIT = 256 * 2**20
 """A number of bytes that is too many for an executor to read as an answer: four times the size of
 a request that a worker accepts, and less than the memory of a small machine."""
@@ -106,7 +109,8 @@ def ended_by_timeout(check: CaseContext, stall: Stall) -> str:
     if not weave.wait(limit):
         check.fail(
             f"{limit:g} s after it began the weave had not ended: {stall.words}; it waits"
-            " for the worker"
+            " for the worker",
+            late=True,
         )
     outcome = weave.outcome()
     if outcome.kind == "result":
@@ -155,7 +159,8 @@ def no_terminal_frame(check: CaseContext) -> str:
     if hanging:
         check.fail(
             "a response without a terminal frame for its run leaves the run waiting for ever"
-            f" ({', '.join(hanging)}): the executor's timeout does not end it"
+            f" ({', '.join(hanging)}): the executor's timeout does not end it",
+            late=True,
         )
     for name, outcome in outcomes.items():
         if outcome.kind == "result":
@@ -189,6 +194,7 @@ class EndlessBody(Fault):
     sources.EXHAUSTION,
     scenario=f"a run whose answer is {LIMIT // 2**20} MiB of blanks and does not end there",
     expected="the executor stops reading before the end",
+    alone=True,
 )
 def endless_body(check: CaseContext) -> str:
     """The size of an answer is limited."""
@@ -204,3 +210,46 @@ def endless_body(check: CaseContext) -> str:
             f" limit below that: {outcome}"
         )
     return f"stopped before {sum(fault.sent) // 2**20} MiB: {outcome}"
+
+
+@family.must(
+    "16",
+    sources.TIMEOUTS,
+    scenario="two weaves of two tasks that are given up, with require_ack, and whose cancel_tasks"
+    " are not answered, or only half; one weave is cancelled meanwhile; the executor's timeout"
+    f" {SHORT:g} s",
+    expected="the end of both weaves in time",
+)
+def unanswered_cancel(check: CaseContext) -> str:
+    """The executor's timeout is also that of a cancel_task whose answer a weave waits for."""
+    weaves = []
+    for _ in range(2):
+        worker = check.worker(timeout=SHORT)
+        worker.hold()
+        worker.inject(SlowCancel(delay=60.0), task="silent")
+        worker.inject(StallMidBody(), task="half", command="cancel_task")
+        weaves.append((worker, check.weave(worker, _given_up)))
+    worker, cancelled = weaves[1]
+    wait_until(lambda: bool(frames_of(worker, "cancel_task")), check.seconds(MARGIN))
+    cancelled.cancel(0.0)
+    limit = GIVEN_UP + 2 * SHORT + check.seconds(MARGIN)
+    for (_, weave), words in zip(weaves, ("", ", and was cancelled itself"), strict=True):
+        if not weave.wait(limit):
+            check.fail(
+                f"{limit:.1f} s after the executor's timeout had begun a weave waits for the answer"
+                f" to a cancel_task, which never comes{words}",
+                late=True,
+            )
+    return f"after {max(weave.seconds for _, weave in weaves):.2f} s"
+
+
+def _given_up(w: Weave, environment: str) -> None:
+    """Add two tasks that are given up."""
+
+    @w.do(environment=environment, delivery_timeout=GIVEN_UP, delivery_cancel_mode="require_ack")
+    def silent() -> None:
+        """Do nothing."""
+
+    @w.do(environment=environment, delivery_timeout=GIVEN_UP, delivery_cancel_mode="require_ack")
+    async def half() -> None:
+        """Do nothing."""
