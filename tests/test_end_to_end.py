@@ -31,7 +31,7 @@ def test_task_ran_on_the_worker(wove_http_worker: HttpWorker) -> None:
     def thread() -> str:
         return threading.current_thread().name
 
-    assert weave_one(thread).startswith("wove-http-dev-run-")
+    assert weave_one(thread).startswith("wove-http-dev-")
 
 
 def test_dependency(wove_http_worker: HttpWorker) -> None:

@@ -13,6 +13,7 @@ from tests.benchmarks.figures import Figure, Table
 from tests.benchmarks.peers import SECRET
 from wove_http_dev.protocol.headers import Headers
 from wove_http_dev.protocol.messages import Request
+from wove_http_dev.runs.steps import finish
 from wove_http_dev.service.host import InProcessHost
 from wove_http_dev.worker import HttpWorker
 
@@ -31,7 +32,7 @@ def measure_memory(table: Table, share: float = 1.0) -> None:
     sizes = []
     for _ in range(BATCHES):
         for _ in range(BATCH):
-            host.pipeline.handle(next(commands)).done()
+            finish(host.pipeline.handle(next(commands))).done()
         gc.collect()
         sizes.append(_resident())
     worker.stop()

@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import threading
+from queue import SimpleQueue
 
 import pytest
 
@@ -109,6 +110,87 @@ class TestThreads:
         outcome = execution.wait(TIMEOUT)
         assert outcome is not None
         assert error_of(outcome)["source"] == "worker"
+
+
+class TestHere:
+    """A body in the thread that calls."""
+
+    def test_thread(self, threads: ThreadPool) -> None:
+        """The body runs in the thread that calls."""
+        execution = Execution("here")
+        threads.run_here(execution, lambda: returned(threading.get_ident()), pytest.fail)
+        assert result_of(execution.outcome) == threading.get_ident()
+
+    def test_goes_on(self, threads: ThreadPool) -> None:
+        """The thread goes on if the body ends by itself."""
+        assert threads.run_here(Execution("here"), lambda: returned(1), pytest.fail)
+
+    def test_goes_on_after_an_early_cancel(self, threads: ThreadPool) -> None:
+        """The thread goes on if the execution was cancelled before."""
+        execution = Execution("here")
+        execution.cancel(wait_for_end=False)
+        assert threads.run_here(execution, lambda: returned(1), pytest.fail)
+
+    def test_cancel(self, threads: ThreadPool) -> None:
+        """A cancel of a body that has not ended lets another thread go on, while it runs."""
+        execution, others = Execution("here"), SimpleQueue[int]()
+
+        def body() -> Outcome:
+            execution.begin()
+            execution.cancel(wait_for_end=False)
+            return returned(others.get(timeout=TIMEOUT))
+
+        goes_on = threads.run_here(execution, body, lambda: others.put(threading.get_ident()))
+        assert (goes_on, execution.outcome, execution.abandoned) == (False, CANCELLED, True)
+
+    def test_cancel_without_a_thread(
+        self, threads: ThreadPool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """If there is no other thread, this one goes on when the body has ended."""
+        execution = Execution("here")
+
+        def start(thread: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        def body() -> Outcome:
+            execution.begin()
+            monkeypatch.setattr(threading.Thread, "start", start)
+            execution.cancel(wait_for_end=False)
+            return returned(1)
+
+        goes_on = threads.run_here(execution, body, pytest.fail)
+        assert (goes_on, execution.outcome) == (True, CANCELLED)
+
+    def test_acknowledged_cancel(self, threads: ThreadPool) -> None:
+        """A cancel that waits for the body's end leaves the thread as it is."""
+        execution = Execution("here")
+
+        def body() -> Outcome:
+            execution.begin()
+            execution.cancel(wait_for_end=True)
+            return returned(1)
+
+        assert threads.run_here(execution, body, pytest.fail)
+
+    def test_stop_names_it(self, threads: ThreadPool) -> None:
+        """``stop()`` in another thread names a body that does not end."""
+        begun, may_end, names = threading.Event(), threading.Event(), list[str]()
+
+        def stop() -> None:
+            begun.wait(TIMEOUT)
+            names.extend(threads.stop(0.0))
+            may_end.set()
+
+        def body() -> Outcome:
+            begun.set()
+            may_end.wait(TIMEOUT)
+            return returned(1)
+
+        stopping = threading.Thread(target=stop)
+        stopping.start()
+        threads.run_here(Execution("the stuck one"), body, lambda: None)
+        stopping.join(TIMEOUT)
+        assert names == ["the stuck one"]
 
 
 @pytest.mark.parametrize("raises", [False, True])

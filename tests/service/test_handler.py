@@ -12,6 +12,7 @@ from wove_http_dev.faults.fault import Wire
 from wove_http_dev.faults.plan import NO_PLAN, Plan
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.messages import Reply, Request
+from wove_http_dev.runs.steps import Steps, at_once
 from wove_http_dev.service.limits import Limits
 from wove_http_dev.service.port import Port
 from wove_http_dev.service.server import Server
@@ -40,12 +41,12 @@ class Echo:
 
     def handle(
         self, request: Request, refusal: Verdict | None, on_accepted: Callable[[], None]
-    ) -> Echo:
+    ) -> Steps[Echo]:
         """Answer with the body, or with the reason of the refusal."""
         self.asked.append("handle")
         on_accepted()
         self.reply = Reply(body=request.body if refusal is None else refusal.reason.encode())
-        return self
+        return at_once(self)
 
     def connection_failed(self, error: str, *, code: str, status: int | None, plan: Plan) -> None:
         """Note the code."""

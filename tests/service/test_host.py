@@ -201,7 +201,7 @@ def test_before_run(make_host: MakeHost, port: Port) -> None:
     host.start(port)
     for _ in range(2):
         result_of_one_run(port)
-    assert [name.startswith("wove-http-dev-run") for name in threads] == [True, True]
+    assert [name.startswith("wove-http-dev-") for name in threads] == [True, True]
 
 
 def test_before_run_of_a_stub(state: HostState, make_host: MakeHost, port: Port) -> None:

@@ -546,9 +546,16 @@ def no_threads(monkeypatch: pytest.MonkeyPatch, part: str = "wove-http-dev") -> 
     monkeypatch.setattr(threading.Thread, "start", start_some)
 
 
+def test_run_needs_no_thread(worker: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body runs in the thread that serves its request."""
+    no_threads(monkeypatch, "-run-")
+    assert served(worker).result == 42
+
+
 def test_no_thread_for_a_run(worker: HttpWorker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A task for which no thread can be started is answered with a 500, a failure of the
-    service."""
+    """A task with a fault, which waits for the body in another thread, is answered with a 500, a
+    failure of the service, if no thread can be started."""
+    worker.inject("slow-response", delay=0)
     no_threads(monkeypatch, "-run-")
     assert signed_request(worker, run_frame(answer)).status == 500
     assert worker.exchanges[-1].code == "no-thread"
@@ -569,7 +576,7 @@ def test_run_without_a_thread_leaves_nothing(
     worker: HttpWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a task for which no thread could be started the worker serves, and stops."""
-    with monkeypatch.context() as patch:
+    with worker.inject("slow-response", delay=0), monkeypatch.context() as patch:
         no_threads(patch, "-run-")
         signed_request(worker, run_frame(answer))
     assert served(worker).result == 42

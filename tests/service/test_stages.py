@@ -24,6 +24,7 @@ from wove_http_dev.runs.once import FirstOutcomes
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Run
 from wove_http_dev.runs.runner import Runner, ThreadRunner
+from wove_http_dev.runs.steps import Steps, at_once
 from wove_http_dev.runs.stubs import Stubs, make_source
 from wove_http_dev.service.active_runs import ActiveRuns
 from wove_http_dev.service.stages import AuthStage, CancelStage, RunStage
@@ -57,10 +58,11 @@ class FakeService:
         execution: Execution,
         body: Callable[[], Outcome],
         slot: Callable[[Execution], AbstractContextManager[object]] = nullcontext,
-    ) -> Outcome:
+    ) -> Steps[Outcome]:
         with slot(execution):
             execution.begin()
-            return body()
+            outcome = body()
+        return at_once(outcome)
 
 
 @pytest.fixture

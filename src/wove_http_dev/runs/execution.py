@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
+from wove_http_dev.errors import NoThreadError
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.stack import stack_of_task, stack_of_thread
 
@@ -38,6 +40,9 @@ class Execution:
         ``in process 4711``."""
         self.forwarded = False
         """Whether the task was forwarded to an upstream service, which also cancels it."""
+        self.replaced = False
+        """Whether a cancel has let another thread do what the one of the body would have done."""
+        self._replace: Callable[[], None] | None = None
         self._begun = False
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -66,8 +71,17 @@ class Execution:
             if self.outcome is not None:
                 return False
             self.outcome = outcome
+            self._replace = None
         self.settled.set()
         return True
+
+    def replace_on_cancel(self, replace: Callable[[], None]) -> None:
+        """Call ``replace`` if a cancel sets the outcome before the body, which runs in the thread
+        that serves its request, has ended. ``replace`` lets another thread go on with that, or
+        raises :class:`NoThreadError`: then the request is answered when the body has ended."""
+        with self._lock:
+            if self.outcome is None:
+                self._replace = replace
 
     def wait(self, timeout: float | None = None) -> Outcome | None:
         """Block until there is an outcome and return it; ``None`` if there is none after
@@ -164,6 +178,11 @@ class Execution:
                 return
             self.outcome = outcome
             self.abandoned = self._begun and not self.kills and not self.ended.is_set()
+            if self._replace is not None:
+                with suppress(NoThreadError):
+                    self._replace()
+                    self.replaced = True
+                self._replace = None
         self.settled.set()  # last: who waits for it reads ``abandoned``
 
     def drive(self, coroutine: Coroutine[Any, Any, Any]) -> Any:

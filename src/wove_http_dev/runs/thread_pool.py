@@ -1,11 +1,12 @@
-"""``ThreadPool``: the daemon threads of runs. A run waits for its gates in one, and its body is
-run, or waited for, there."""
+"""``ThreadPool``: the threads in which runs wait for their gates, and in which their bodies are
+run, or waited for: those that serve their requests, and daemon threads of the pool."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 
 from wove_http_dev.forks import forked_child_exits
@@ -33,20 +34,50 @@ class ThreadPool:
 
     def start(self, execution: Execution, body: Callable[[], Outcome]) -> None:
         """Run ``body`` in a thread, and settle ``execution`` with its outcome."""
+        with self._lock:
+            self._executions[execution] = None
+        try:
+            self.submit(partial(self._run, execution, body))
+        except BaseException:
+            self._forget(execution)
+            raise
 
-        def job() -> None:
-            try:
-                with forked_child_exits():
-                    outcome = body()
-                execution.settle(CANCELLED if execution.cancel_requested else outcome)
-            except BaseException as exc:  # a bug of the service: the client gets an error for it
-                execution.settle(error_outcome(exc, source="worker"))
-            finally:
-                if not execution.left_running:
-                    execution.ended.set()
-                with self._lock:
-                    self._executions.pop(execution, None)
+    def run_here(
+        self, execution: Execution, body: Callable[[], Outcome], go_on: Callable[[], None]
+    ) -> bool:
+        """Run ``body`` in this thread, and settle ``execution`` with its outcome. Return whether
+        this thread goes on; if not, a cancel came before, and ``go_on`` is called, or was, in a
+        thread of the pool."""
+        thread = threading.current_thread()
+        with self._lock:
+            self._executions[execution] = None
+            ours = thread in self._threads
+            self._threads.add(thread)  # stop() waits for it
+        execution.replace_on_cancel(partial(self.submit, go_on))
+        self._run(execution, body)
+        if not ours:
+            with self._lock:
+                self._threads.discard(thread)
+        return not execution.replaced
 
+    def _run(self, execution: Execution, body: Callable[[], Outcome]) -> None:
+        try:
+            with forked_child_exits():
+                outcome = body()
+            execution.settle(CANCELLED if execution.cancel_requested else outcome)
+        except BaseException as exc:  # a bug of the service: the client gets an error for it
+            execution.settle(error_outcome(exc, source="worker"))
+        finally:
+            if not execution.left_running:
+                execution.ended.set()
+            self._forget(execution)
+
+    def _forget(self, execution: Execution) -> None:
+        with self._lock:
+            self._executions.pop(execution, None)
+
+    def submit(self, job: Job) -> None:
+        """Call ``job`` in a thread. Raises :class:`NoThreadError` if there is none."""
         with self._lock:
             mailbox = self._idle.pop() if self._idle else None
             if mailbox is None:
@@ -56,7 +87,6 @@ class ThreadPool:
                 # It waits for a job before it needs the lock, so that it can be entered after it
                 # has started: a thread that does not start is not entered at all.
                 self._threads.add(start_thread(self._work, mailbox, name=name))
-            self._executions[execution] = None
         mailbox.put(job)
 
     def _work(self, mailbox: SimpleQueue[Job | None]) -> None:

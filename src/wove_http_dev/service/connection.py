@@ -14,10 +14,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, Protocol
 
 from wove_http_dev.faults.distributions import Duration
+from wove_http_dev.faults.fault import NO_FAULT
 from wove_http_dev.faults.plan import NO_PLAN, Plan, Wait
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.messages import json_reply
 from wove_http_dev.protocol.request_reader import RequestError, RequestReader
+from wove_http_dev.runs.steps import Steps, finish
 from wove_http_dev.service import handshake
 from wove_http_dev.service.budget import ByteBudget
 from wove_http_dev.service.client_socket import CHUNK, ClientSocket
@@ -135,8 +137,8 @@ class HttpConnection:
         self._client.shut_down(socket.SHUT_RDWR, reset=True)
         return True
 
-    def serve(self) -> None:
-        """Serve the connection and block until it has ended. Never raises."""
+    def serve(self) -> Steps[None]:
+        """Serve the connection until it has ended. Never raises."""
         try:
             self._client.send_at_once()
             plan = self._owner.handler.plan_connection()
@@ -144,7 +146,11 @@ class HttpConnection:
             self._wait = plan.wait("connection")
             if plan.names:  # while a fault stalls the connection, it is not ended to make room
                 self._await("")
-            plan.fault("connection").on_connection(self)
+            fault = plan.fault("connection")
+            if fault is NO_FAULT:
+                yield from self._requests()
+            else:
+                fault.on_connection(self)
             if self._eviction_unrecorded:
                 self._broke_off("", "")
         except Aborted:
@@ -188,12 +194,15 @@ class HttpConnection:
         return self._client.receive(size)
 
     def proceed(self, context: Any = None) -> None:
+        finish(self._requests(context))
+
+    def _requests(self, context: Any = None) -> Steps[None]:
         self._await("request")
         tls = self._owner.tls
         if tls is not None and not self._shake_hands(context or handshake.own_context(tls)):
             return
         waiting = self._wait
-        while self._one_request():
+        while (yield from self._one_request()):
             # What was answered must not stay in memory while the next request is awaited.
             self.body, self._wait = b"", waiting
 
@@ -218,7 +227,7 @@ class HttpConnection:
             self._owner.count_handshake(-1)
         return True
 
-    def _one_request(self) -> bool:
+    def _one_request(self) -> Steps[bool]:
         """Serve one request. Return whether a further one may follow."""
         if self._last:
             return False
@@ -244,7 +253,8 @@ class HttpConnection:
                 return False
             self._await("")
             self._answering, self._intake = True, None
-            return self._answer(reader, intake.refusal) and self._is_kept(reader)
+            answered = yield from self._answer(reader, intake.refusal)
+            return answered and self._is_kept(reader)
         finally:
             self._intake = None
             self._answering = False
@@ -303,9 +313,9 @@ class HttpConnection:
         self.authenticated = True
         self._owner.budget.release(self)
 
-    def _answer(self, reader: RequestReader, refusal: Verdict | None) -> bool:
+    def _answer(self, reader: RequestReader, refusal: Verdict | None) -> Steps[bool]:
         """Serve the request that was read and write the reply. Return whether it was written."""
-        pending = self._owner.handler.handle(reader.request(), refusal, self._accepted)
+        pending = yield from self._owner.handler.handle(reader.request(), refusal, self._accepted)
         self._owner.budget.release(self)
         self._last_reply = self._owner.stopping or not reader.keep_alive
         self._wait = pending.wait

@@ -10,6 +10,7 @@ from wove_http_dev.faults.fault import Wire
 from wove_http_dev.faults.plan import NO_PLAN, Plan
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.messages import Reply, Request
+from wove_http_dev.runs.steps import Steps
 
 
 class PendingReply(Protocol):
@@ -50,9 +51,9 @@ class Handler(Protocol):
 
     def handle(
         self, request: Request, refusal: Verdict | None, on_accepted: Callable[[], None]
-    ) -> PendingReply:
-        """Return the reply to a request. With ``refusal``, what :meth:`judge` returned, its body
-        may be incomplete. Calls ``on_accepted`` once the request is authenticated. Never
+    ) -> Steps[PendingReply]:
+        """Make the reply to a request, in steps. With ``refusal``, what :meth:`judge` returned, its
+        body may be incomplete. Calls ``on_accepted`` once the request is authenticated. Never
         raises."""
 
     def connection_failed(self, error: str, *, code: str, status: int | None, plan: Plan) -> None:

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from wove_http_dev.errors import HungUpError, ServiceError, UnavailableError
+from wove_http_dev.faults.fault import NO_FAULT
 from wove_http_dev.faults.injections import Injection, Injections
 from wove_http_dev.faults.plan import NO_PLAN, Plan
 from wove_http_dev.protocol.authenticator import Authenticator, Verdict
@@ -28,6 +29,7 @@ from wove_http_dev.runs.once import FirstOutcomes
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.runs.runner import Forwarder, Runner
+from wove_http_dev.runs.steps import Step, Steps
 from wove_http_dev.runs.stubs import Stubs
 from wove_http_dev.runs.thread_pool import ThreadPool
 from wove_http_dev.service.active_runs import ActiveRuns
@@ -121,7 +123,7 @@ class Pipeline:
         request: Request,
         refusal: Verdict | None = None,
         on_accepted: Callable[[], None] = lambda: None,
-    ) -> ServiceReply | HealthReply:
+    ) -> Steps[ServiceReply | HealthReply]:
         if refusal is None and is_health_check(request):
             return HealthReply(self.journal)
         life = self.active.life
@@ -135,7 +137,7 @@ class Pipeline:
             if refusal is None:
                 plan = self.faults.plan_request(claim)
                 exchange.faults, exchange.drawn = plan.names, plan.drawn
-                reply = self._answer(request, claim, plan, exchange, life, on_accepted)
+                reply = yield from self._answer(request, claim, plan, exchange, life, on_accepted)
             else:
                 reply = self._refused(request, claim, refusal, exchange)
         except HungUpError:
@@ -183,7 +185,7 @@ class Pipeline:
         exchange: Exchange,
         life: int,
         on_accepted: Callable[[], None],
-    ) -> Reply:
+    ) -> Steps[Reply]:
         stage = AuthStage(request, self.authenticator, plan.wait("auth"))
         verdict = plan.fault("auth").on_auth(stage)
         if not verdict.accepted:
@@ -209,7 +211,7 @@ class Pipeline:
             exchange.frame_type = "cancel_task"
             return self._cancelled(request, command, plan, exchange)
         exchange.frame_type = "run_task"
-        return self._ran(request, command, plan, exchange, life)
+        return (yield from self._ran(request, command, plan, exchange, life))
 
     def _refused(
         self, request: Request, claim: Claim, verdict: Verdict, exchange: Exchange
@@ -239,7 +241,7 @@ class Pipeline:
 
     def _ran(
         self, request: Request, command: RunTask, plan: Plan, exchange: Exchange, life: int
-    ) -> Reply:
+    ) -> Steps[Reply]:
         if isinstance(self.runner, Forwarder):
             self.runner.refuse_loop(request)  # its run_id is still running here
         run = Run(
@@ -258,7 +260,9 @@ class Pipeline:
         self.active.add(run, execution, life)
         self.journal.add_run(run)
         self.journal.announce(exchange)  # in case the process ends
-        outcome, stub_events = self._outcome(request, command, run, execution, plan, exchange, life)
+        outcome, stub_events = yield from self._outcome(
+            request, command, run, execution, plan, exchange, life
+        )
         self.journal.finish(run, outcome)
         note_upstream(exchange)
         answer = upstream_answer(command, outcome) if stub_events is None else None
@@ -282,13 +286,18 @@ class Pipeline:
         plan: Plan,
         exchange: Exchange,
         life: int,
-    ) -> tuple[Outcome, list[Event] | None]:
-        """Block until the run has an outcome, and return it, with the event frames that a stub
-        gives in its place."""
+    ) -> Steps[tuple[Outcome, list[Event] | None]]:
+        """Return the run's outcome, once it has one, with the event frames that a stub gives in its
+        place."""
         forwarded = ForwardedCommand(request, command, exchange.upstream)
         stage = RunStage(self, command, run, execution, plan.wait("run"), life, forwarded)
+        fault = plan.fault("run")
         try:
-            return plan.fault("run").on_run(stage), stage.stub_events
+            if fault is NO_FAULT:
+                outcome = yield from stage.steps()
+            else:
+                outcome = fault.on_run(stage)
+            return outcome, stage.stub_events
         except BaseException:
             self.journal.lose(run)
             raise
@@ -318,9 +327,9 @@ class Pipeline:
         execution: Execution,
         body: Callable[[], Outcome],
         slot: Callable[[Execution], AbstractContextManager[object]] = nullcontext,
-    ) -> Outcome:
-        """Wait until no gate holds the run and its ``slot`` is free, call ``body`` in a thread of
-        the pool, and return its outcome."""
+    ) -> Steps[Outcome]:
+        """Wait until no gate holds the run and its ``slot`` is free, call ``body``, and return its
+        outcome: one step."""
 
         def gated() -> Outcome:
             try:
@@ -334,8 +343,8 @@ class Pipeline:
                 self.journal.change(run, "running")
                 return body()
 
-        self.threads.start(execution, gated)
-        outcome = execution.wait()
+        yield Step(self.threads, execution, gated)
+        outcome = execution.outcome
         assert outcome is not None
         run.abandoned |= execution.abandoned  # before those who wait for the end look at it
         self.journal.finish(run, outcome)

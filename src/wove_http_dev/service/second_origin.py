@@ -22,6 +22,7 @@ from wove_http_dev.hosts import LOCAL_NAMES
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
 from wove_http_dev.runs.journal import Journal
+from wove_http_dev.runs.steps import Steps, at_once
 from wove_http_dev.service.limits import Limits
 from wove_http_dev.service.port import Port
 from wove_http_dev.service.server import Server
@@ -115,7 +116,7 @@ class SecondOrigin:
 
     def handle(
         self, request: Request, refusal: Verdict | None, on_accepted: Callable[[], None]
-    ) -> _FixedReply:
+    ) -> Steps[_FixedReply]:
         """Record the request, and reply with a result for the run that the URL's query names."""
         exchange = self._journal.open()
         exchange.method, exchange.target = request.method, self._journal.clean(request.target)
@@ -128,7 +129,7 @@ class SecondOrigin:
                 injection.record_redirected(exchange)
         run_id = urllib.parse.parse_qs(query).get("run_id", [""])[0]
         event = {"type": "task_result", "run_id": run_id, "result": ANSWER}
-        return _FixedReply(json_reply(200, {"events": [event]}))
+        return at_once(_FixedReply(json_reply(200, {"events": [event]})))
 
     def connection_failed(self, error: str, *, code: str, status: int | None, plan: Plan) -> None:
         """Do nothing: failed connections are not recorded."""

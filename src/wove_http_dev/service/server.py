@@ -3,7 +3,8 @@
 werkzeug's server is not used: it does the TLS handshake inside ``accept`` (one silent client blocks
 all others), sends replies over TLS 10 ms late, takes 0.5 s to stop, and has no place for faults
 below HTTP. Threads are reused. Exactly one of them waits in ``accept`` while the others serve, so
-no connection is passed from one thread to another.
+no connection is passed from one thread to another, unless the body of a cancelled task keeps its
+thread.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from wove_http_dev.errors import CannotServeError
+from wove_http_dev.runs.steps import Steps
 from wove_http_dev.runs.threads import start_thread
 from wove_http_dev.service.admission import near_limit, to_evict
 from wove_http_dev.service.budget import ByteBudget
@@ -62,7 +64,8 @@ class Server:
         self._count = 0
         """Threads that were started; each has a number in its name."""
         self._threads: set[threading.Thread] = set()
-        self._connections: dict[HttpConnection, None] = {}  # in the order of their arrival
+        self._connections: dict[HttpConnection, threading.Thread] = {}
+        """The connections in the order of their arrival, each with the thread that serves it."""
         self._crowded = False
         """Whether a connection was ended to make room, and half of them have not ended since. The
         journal records the first such connection even if it sent nothing."""
@@ -105,12 +108,9 @@ class Server:
     def _serve(self, listener: Listener) -> None:
         try:
             while (connection := self._next(listener)) is not None:
-                try:
-                    connection.serve()
-                except BaseException as exc:  # an observer of the journal may raise anything
-                    self._report(exc)
+                if not self._drive(connection, connection.serve()):
+                    return
                 with self._changed:
-                    self._remove(connection)
                     if self._listener is not listener or self._waiting >= IDLE_THREADS:
                         return
                     self._waiting += 1
@@ -118,6 +118,35 @@ class Server:
         finally:
             with self._lock:
                 self._threads.discard(threading.current_thread())
+
+    def _drive(self, connection: HttpConnection, steps: Steps[None]) -> bool:
+        """Serve ``connection`` in this thread, with the bodies of its tasks. Return whether it has
+        ended; if not, the body of a cancelled task has kept this thread, and another one goes
+        on."""
+        thread = threading.current_thread()
+
+        def go_on() -> None:
+            other = threading.current_thread()
+            with self._lock:  # stop() waits for the thread that serves
+                self._threads.discard(thread)
+                self._threads.add(other)
+                self._connections[connection] = other
+            try:
+                self._drive(connection, steps)
+            finally:
+                with self._lock:
+                    self._threads.discard(other)
+
+        try:
+            for step in steps:
+                if not step.run_here(go_on):
+                    return False
+                del step  # not kept in memory while the next request is awaited
+        except BaseException as exc:  # an observer of the journal may raise anything
+            self._report(exc)
+        with self._changed:
+            self._remove(connection)
+        return True
 
     def _next(self, listener: Listener) -> HttpConnection | None:
         """Wait for a connection and return it, after letting another thread wait for the next one.
@@ -144,7 +173,7 @@ class Server:
             connection = HttpConnection(self, sock, self.limits)
             if self._waiting == 1 and self._listener is listener:
                 self._spawn(listener)
-            self._connections[connection] = None
+            self._connections[connection] = threading.current_thread()
         if self._listener is listener:
             self._waiting -= 1
         return connection
@@ -252,7 +281,12 @@ class Server:
             connection.interrupt(reset=reset, gently=gently)
 
     def _join(self, deadline: float) -> None:
-        with self._lock:
-            threads = [t for t in self._threads if t is not threading.current_thread()]
+        this = threading.current_thread()  # a fault may stop the server that serves it
+        with self._changed:
+            self._changed.wait_for(
+                lambda: all(thread is this for thread in self._connections.values()),
+                max(0.0, deadline - time.monotonic()),
+            )
+            threads = [thread for thread in self._threads if thread is not this]
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))

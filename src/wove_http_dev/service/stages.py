@@ -22,6 +22,7 @@ from wove_http_dev.runs.once import FirstOutcomes
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.records import Run
 from wove_http_dev.runs.runner import Runner
+from wove_http_dev.runs.steps import Steps, finish
 from wove_http_dev.runs.stubs import StubAnswer, Stubs
 from wove_http_dev.service.active_runs import ActiveRuns
 
@@ -52,9 +53,9 @@ class StageService(Protocol):
         execution: Execution,
         body: Callable[[], Outcome],
         slot: Callable[[Execution], AbstractContextManager[object]] = nullcontext,
-    ) -> Outcome:
+    ) -> Steps[Outcome]:
         """Wait until no gate holds the run and its ``slot`` is free, run ``body``, and return its
-        outcome."""
+        outcome: one step."""
 
 
 class AuthStage:
@@ -102,9 +103,13 @@ class RunStage:
         self._forwarded = forwarded
 
     def proceed(self) -> Outcome:
+        return finish(self.steps())
+
+    def steps(self) -> Steps[Outcome]:
+        """Do what :meth:`proceed` does, in steps."""
         source = self._service.stubs.find(self.run)
         if source is None:
-            return self._execute(self._execution)
+            return (yield from self._execute(self._execution))
         answers: list[StubAnswer] = []
 
         def body() -> Outcome:
@@ -112,7 +117,7 @@ class RunStage:
             answers.append(source(self.run))
             return answers[0].outcome
 
-        outcome = self._service.execute(self.run, self._execution, body)
+        outcome = yield from self._service.execute(self.run, self._execution, body)
         if answers and answers[0].events is not None and outcome is answers[0].outcome:
             ids = {"run_id": self.run.run_id, "task_id": self.run.task_id}
             self.stub_events = [{**ids, **event} for event in answers[0].events]
@@ -122,9 +127,9 @@ class RunStage:
         name = execution_name(self.run, ", again")
         execution = Execution(name, kills=self._service.runner.kills)
         with self._service.active.executed_by(self.run, execution):
-            return self._execute(execution)
+            return finish(self._execute(execution))
 
-    def _execute(self, execution: Execution) -> Outcome:
+    def _execute(self, execution: Execution) -> Steps[Outcome]:
         service, command, known = self._service, self._command, self._service.first_outcomes
 
         def body() -> Outcome:

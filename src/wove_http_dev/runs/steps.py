@@ -1,0 +1,61 @@
+"""Work that waits for the bodies of tasks without a thread that waits.
+
+Who serves a request is a generator: it yields a :class:`Step` for each body that it needs, and goes
+on when the body's execution has an outcome. So a body runs in the thread that serves its request;
+only if a cancel comes before it ends does the rest go on in another thread, and the first one is
+left to the body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, TypeVar
+
+from wove_http_dev.runs.execution import Execution
+from wove_http_dev.runs.outcome import Outcome
+
+if TYPE_CHECKING:
+    from wove_http_dev.runs.thread_pool import ThreadPool
+
+T = TypeVar("T")
+
+
+class Step:
+    """A body that is needed. Whichever thread goes on, ``execution`` has its outcome then."""
+
+    def __init__(
+        self, threads: ThreadPool, execution: Execution, body: Callable[[], Outcome]
+    ) -> None:
+        self._threads = threads
+        self._execution = execution
+        self._body = body
+
+    def run_here(self, go_on: Callable[[], None]) -> bool:
+        """Run the body in this thread. Return whether this thread goes on; if not, a cancel came
+        first, and ``go_on`` is called in another thread."""
+        return self._threads.run_here(self._execution, self._body, go_on)
+
+    def wait(self) -> None:
+        """Run the body in another thread, and block until it has an outcome."""
+        self._threads.start(self._execution, self._body)
+        self._execution.wait()
+
+
+Steps = Generator[Step, None, T]
+"""What needs bodies, and then returns a ``T``."""
+
+
+def at_once(value: T) -> Steps[T]:
+    """Return ``value`` without any step."""
+    yield from ()
+    return value
+
+
+def finish(steps: Steps[T]) -> T:
+    """Block until ``steps`` have ended, and return their value. The bodies run in other threads."""
+    while True:
+        try:
+            next(steps).wait()
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
