@@ -101,6 +101,25 @@ def recording() -> Iterator[Recording]:
     yield Recording()
 
 
+class Late:
+    """A context in which a time limit has passed."""
+
+    late = True
+
+
+@contextmanager
+def late_context() -> Iterator[Late]:
+    """Yield a context in which a time limit has passed."""
+    yield Late()
+
+
+@pytest.mark.parametrize("pass_", [True, False])
+def test_a_failure_after_a_time_limit_is_late(clock: Clock, pass_: bool) -> None:
+    """A result is late if it is a failure, and its context says that a time limit passed."""
+    (case,) = cases(clock, 1, 0.0, pass_=pass_)
+    assert perform(case, late_context).late is not pass_
+
+
 @pytest.mark.parametrize("pass_", [True, False])
 def test_a_result_has_what_its_context_sent(clock: Clock, pass_: bool) -> None:
     """A result has the recorded requests, even if the case failed."""

@@ -60,21 +60,22 @@ def perform(case: Case, context: Context) -> Result:
                 actual = case.body(check) or ""
             finally:
                 sent = str(getattr(check, "sent", ""))
+                late = getattr(check, "late", False) is True
         status = PASSED
     except CaseFailed as exc:
         status, actual, expected = FAILED, exc.actual, exc.expected or case.expected
-        late = _is_late(exc)
+        late = late or _is_late(exc)
     except NotApplicable as exc:
         status, actual, needs = SKIPPED, str(exc), exc.needs
     except Exception as exc:  # a bad answer may cause any error; the check continues
         status, actual = FAILED, f"the case raised {type(exc).__name__}: {exc}"
-        late = _is_late(exc)
+        late = late or _is_late(exc)
     seconds = time.monotonic() - began
     return Result(
         *(case, status, printable(actual), expected, seconds),
         sent=printable(sent),
         needs=needs,
-        late=late,
+        late=late and status == FAILED,
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,6 +63,46 @@ def test_a_weave_that_does_not_end_fails_the_case(check: CaseContext) -> None:
     limit = re.escape(f"{check.seconds(0.1):.1f}")
     with pytest.raises(CaseFailed, match=rf"the held weave had not ended {limit} s after"):
         check.run_one_weave(worker, within=0.1, what="the held weave")
+
+
+def test_a_wait_that_ran_out_is_known_to_the_case(check: CaseContext) -> None:
+    """A case in which a wait ran out is late, also if the wait was in the weave's loop."""
+
+    async def script(remote: Remote) -> None:
+        await wait_until_async(lambda: False, 0.0)
+
+    check.run_script(check.worker(), script)
+    assert check.late
+
+
+def test_a_run_that_timed_out_is_known_to_the_case(check: CaseContext) -> None:
+    """A case in which a run ended by a timeout is late."""
+    worker = check.worker()
+    worker.hold("task")
+    check.run_one_weave(worker, delivery_timeout=0.05)
+    assert check.late
+
+
+def test_a_case_in_time(check: CaseContext) -> None:
+    """A case whose runs end by themselves is not late."""
+    check.run_one_weave(check.worker())
+    assert not check.late
+
+
+def test_two_cases_at_a_time_have_their_own_environments(session: Session) -> None:
+    """Environments of cases that run at the same time have different names."""
+    assert session.next_name() != session.next_name()
+
+
+def test_the_hook_for_threads_is_restored_once(session: Session) -> None:
+    """Of cases that overlap the first may end first: the hook is restored after the last."""
+    before = threading.excepthook
+    with ExitStack() as first, ExitStack() as second:
+        first.enter_context(session.case())
+        second.enter_context(session.case())
+        first.close()
+        between = threading.excepthook
+    assert (between is before, threading.excepthook is before) == (False, True)
 
 
 def test_a_busy_machine_has_more_time(session: Session) -> None:

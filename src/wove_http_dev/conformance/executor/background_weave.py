@@ -4,13 +4,16 @@ blocking the checker."""
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wove_http_dev.client import wove_config
+from wove_http_dev.conformance.executor.time_limits import note_passed, note_timeout
 from wove_http_dev.weave_outcome import WeaveOutcome, read_outcome, task_returning
 
 if TYPE_CHECKING:
@@ -54,7 +57,8 @@ class BackgroundWeave:
         self._task: asyncio.Task[Any] | None = None
         self._ended = threading.Event()
         self._began = time.monotonic()
-        threading.Thread(target=self._run, name="conformance-weave", daemon=True).start()
+        run = partial(contextvars.copy_context().run, self._run)
+        threading.Thread(target=run, name="conformance-weave", daemon=True).start()
 
     def _run(self) -> None:
         try:
@@ -84,13 +88,18 @@ class BackgroundWeave:
 
     def wait(self, seconds: float) -> bool:
         """Wait at most ``seconds`` for the weave to end; return whether it has ended."""
-        return self._ended.wait(seconds)
+        ended = self._ended.wait(seconds)
+        if not ended:
+            note_passed()
+        return ended
 
     def outcome(self, task: str = "task") -> WeaveOutcome:
         """Return the result or the error of ``task``. The weave must have ended."""
         if self.raised is not None:
             return WeaveOutcome("raised", error=self.raised, seconds=self.seconds)
-        return read_outcome(self._weave.result, task, self.seconds)
+        outcome = read_outcome(self._weave.result, task, self.seconds)
+        note_timeout(outcome.error)
+        return outcome
 
     def cancel(self, seconds: float) -> bool:
         """Cancel the weave and wait at most ``seconds`` for it to end; return whether it has
@@ -152,5 +161,6 @@ class ScriptedWeave:
             if self.weave.ended:
                 return True
             if time.monotonic() > ends:
+                note_passed()
                 return False
         return True

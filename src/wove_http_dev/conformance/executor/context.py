@@ -27,6 +27,11 @@ from wove_http_dev.conformance.executor.executor_under_test import ExecutorUnder
 from wove_http_dev.conformance.executor.sent_log import RecordedWeave, RecordedWorker, SentLog
 from wove_http_dev.conformance.executor.shared_block import Shared
 from wove_http_dev.conformance.executor.thread_exceptions import record_uncaught
+from wove_http_dev.conformance.executor.time_limits import (
+    note_passed,
+    note_timeout,
+    watch_time_limits,
+)
 from wove_http_dev.conformance.worker.machine import Machine
 from wove_http_dev.errors import StuckRunWarning
 from wove_http_dev.tls import CertificateAuthority
@@ -133,6 +138,7 @@ class CaseContext:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._slowdown = session.slowdown()
+        self._limits = watch_time_limits()
         self._uncaught_before = len(session.uncaught)
         self._exit = ExitStack()
         self._log = SentLog()
@@ -150,6 +156,11 @@ class CaseContext:
         for weave in self._weaves:
             if not weave.cancel(self.seconds(CLEANUP)):
                 self._session.stuck += 1
+
+    @property
+    def late(self) -> bool:
+        """Whether a time limit has passed in this case: one of its own, or of a run."""
+        return self._limits.passed
 
     @property
     def sent(self) -> str:
@@ -345,6 +356,7 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
     ends, pause = time.monotonic() + seconds, threading.Event()
     while not condition():
         if time.monotonic() > ends:
+            note_passed()
             return False
         pause.wait(POLL)
     return True
@@ -356,6 +368,7 @@ async def wait_until_async(condition: Callable[[], bool], seconds: float) -> boo
     ends = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > ends:
+            note_passed()
             return False
         await asyncio.sleep(POLL)
     return True
@@ -367,6 +380,7 @@ async def attempt(run: Any) -> WeaveOutcome:
     try:
         return WeaveOutcome("result", await run)
     except Exception as exc:
+        note_timeout(exc)
         return WeaveOutcome("error", error=exc)
     except asyncio.CancelledError as exc:
         # Wove reports a cancelled run this way. If the script itself was cancelled, it ends anyway.

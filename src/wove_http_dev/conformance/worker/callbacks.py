@@ -14,12 +14,14 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from wove_http_dev.conformance.case import CaseFailed
+
 TOKEN_BYTES = 32
 """The length of a token, which consists of hexadecimal digits."""
 PING, QUIT = b"p", b"q"
 TOKEN_TIMEOUT = 5.0
 """Seconds after which a connection that has not sent its token is closed."""
-PONG_TIMEOUT = 5.0
+PONG_TIMEOUT = 10.0
 """Seconds to wait for the answer of a task body to a ping."""
 WAKE_TIMEOUT = 1.0
 """Seconds to wait for the end of the listener's thread."""
@@ -58,8 +60,9 @@ class Callback:
             self._send_quit(sock)
 
     def alive(self) -> bool:
-        """Ping the task body and return whether it answered within 5 s. If the body has ended, the
-        result is ``False`` at once, because its connection is closed."""
+        """Ping the task body and return whether it answered. If the body has ended, the result is
+        ``False`` at once, because its connection is closed. Raises :class:`CaseFailed` if it is
+        still connected and has not answered within 10 s."""
         if not self._socks:
             return False
         sock = self._socks[0]
@@ -67,6 +70,10 @@ class Callback:
             sock.settimeout(PONG_TIMEOUT)
             sock.sendall(PING)
             return sock.recv(1) == PING
+        except TimeoutError as exc:
+            raise CaseFailed(
+                f"a running task did not answer the checker within {PONG_TIMEOUT:g} s", late=True
+            ) from exc
         except OSError:
             return False
 

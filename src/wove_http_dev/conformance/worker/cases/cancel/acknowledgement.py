@@ -101,7 +101,7 @@ def require_ack_acknowledged(check: CaseContext) -> str:
     answer = send_cancel(check, run.run_id, "require_ack")
     acknowledged = answers.acknowledged_cancel(answer, THE_ANSWER)
     if not run.callback.ended(check.patience):
-        check.fail("a require_ack cancel_task did not stop an async task")
+        check.fail("a require_ack cancel_task did not stop an async task in time", late=True)
     event = await_terminal(check, run, "after a require_ack cancel_task of an async task")
     if not acknowledged and event.get("type") != "task_cancelled":
         check.fail(

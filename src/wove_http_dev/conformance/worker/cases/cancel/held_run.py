@@ -45,7 +45,7 @@ def start_frame(check: CaseContext, frame: dict[str, Any], callback: Callback) -
                 said = f"; it was answered with {post.result(0.0).shown()}"
             except NoAnswer as exc:
                 said = f"; {exc}"
-        check.fail(f"a task that waits did not start within {check.patience:g} s{said}")
+        check.fail(f"a task that waits did not start within {check.patience:g} s{said}", late=True)
     return HeldRun(frame["run_id"], callback, post)
 
 

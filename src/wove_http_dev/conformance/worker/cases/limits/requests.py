@@ -117,7 +117,7 @@ def client_gone(check: CaseContext) -> str:
         connection.close()
         callback.release()
         if not started:
-            raise CaseFailed("a task that waits did not start")
+            raise CaseFailed("a task that waits did not start in time", late=True)
 
     return survived(check, "a client that disconnected", step)
 

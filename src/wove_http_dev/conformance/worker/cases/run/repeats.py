@@ -43,7 +43,7 @@ def _once(check: CaseContext, functions: Mapping[str, Any], not_run: str) -> Non
         callbacks[what] = callback = check.callback()
         check.terminal(commands.run_frame(function, callback.address))
         if not callback.arrived(check.patience):
-            check.fail(not_run)
+            check.fail(not_run, late=True)
     # The earlier ones have had more time than this wait.
     callback.arrived(check.silence(AFTERMATH), times=2)
     for what, callback in callbacks.items():
