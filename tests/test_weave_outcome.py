@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from wove import weave
-from wove.environment import EnvironmentExecutionError
+from wove.environment import DeliveryTimeoutError, EnvironmentExecutionError
 
 from wove_http_dev.weave_outcome import (
     WeaveOutcome,
@@ -98,6 +98,14 @@ def test_reading_nothing() -> None:
 def test_what_escapes(error: BaseException | None, expected: bool) -> None:
     """An error that is not an Exception is marked as one that ends the program."""
     assert WeaveOutcome("error", error=error).escapes is expected
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"), [(DeliveryTimeoutError("late"), True), (TimeoutError(), False)]
+)
+def test_what_timed_out(error: Exception, expected: bool) -> None:
+    """Only the end of the delivery_timeout is marked as such."""
+    assert WeaveOutcome("error", error=error).timed_out is expected
 
 
 def test_an_error_of_the_task_is_not_wove_s() -> None:

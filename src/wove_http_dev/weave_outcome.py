@@ -62,6 +62,13 @@ class WeaveOutcome:
         return isinstance(self.error, wove_errors())
 
     @property
+    def timed_out(self) -> bool:
+        """Whether the task's ``delivery_timeout`` has ended it."""
+        from wove.environment import DeliveryTimeoutError
+
+        return isinstance(self.error, DeliveryTimeoutError)
+
+    @property
     def escapes(self) -> bool:
         """Whether the error is no ``Exception`` but, for example, a ``CancelledError`` or
         ``SystemExit``. Such an error ends the program that runs the weave, regardless of

@@ -19,5 +19,6 @@ def expect_result(check: CaseContext, worker: HttpWorker, value: Any, what: str)
     """
     outcome = check.run_one_weave(worker, value)
     if outcome.kind != "result" or outcome.value != value:
-        check.fail(f"{what}: {outcome}", expected=f"the result {value!r:.60}")
+        wanted = f"the result {value!r:.60}"
+        check.fail(f"{what}: {outcome}", expected=wanted, late=outcome.timed_out)
     return str(outcome)

@@ -175,10 +175,12 @@ def raw_utf_8(check: CaseContext) -> str:
     failing, named = check.run_script(worker, script)
     if TEXT not in failing.text:
         check.fail(
-            f"an error with the message {TEXT!r} came in raw UTF-8, but its author sees {failing}"
+            f"an error with the message {TEXT!r} came in raw UTF-8, but its author sees {failing}",
+            late=failing.timed_out,
         )
     if named.value != "mine":
         check.fail(
-            f"the answer for the task {NAME!r} came in raw UTF-8, but the task ended with {named}"
+            f"the answer for the task {NAME!r} came in raw UTF-8, but the task ended with {named}",
+            late=named.timed_out,
         )
     return str(failing)

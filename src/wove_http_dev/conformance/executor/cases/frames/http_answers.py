@@ -229,10 +229,14 @@ def _understood(check: CaseContext, kind: Forms) -> str:
             with worker.inject(RawAnswer(form.words, form.write)):
                 outcome = await attempt(remote(NAME, number, delivery_timeout=limit))
             if outcome.value != number:
-                check.fail(f"an answer {form.words} was not understood: {outcome}")
+                check.fail(
+                    f"an answer {form.words} was not understood: {outcome}", late=outcome.timed_out
+                )
             after = await attempt(remote("after", "afterwards", delivery_timeout=limit))
             if after.value != "afterwards":
-                check.fail(f"the run after an answer {form.words} ended with {after}")
+                check.fail(
+                    f"the run after an answer {form.words} ended with {after}", late=after.timed_out
+                )
 
     check.run_script(worker, script)
     return f"{len(kind.forms)} understood"

@@ -128,7 +128,9 @@ def understood(check: CaseContext, kind: Forms) -> str:
             with worker.inject(RewrittenAnswer(form.words, form.rewrite)):
                 outcome = await attempt(remote("task", VALUE, delivery_timeout=limit))
             if outcome.value != VALUE:
-                check.fail(f"an answer {form.words} was not understood: {outcome}")
+                check.fail(
+                    f"an answer {form.words} was not understood: {outcome}", late=outcome.timed_out
+                )
 
     check.run_script(worker, script)
     return f"{len(kind.forms)} understood"
@@ -166,7 +168,8 @@ def error_shapes(check: CaseContext) -> str:
             if MESSAGE not in outcome.text:
                 check.fail(
                     f"the error {MESSAGE!r} came in an answer {form.words}, and the run ended with"
-                    f" {outcome}"
+                    f" {outcome}",
+                    late=outcome.timed_out,
                 )
 
     check.run_script(worker, script)
@@ -181,8 +184,6 @@ def error_shapes(check: CaseContext) -> str:
 )
 def cancelled_is_terminal(check: CaseContext) -> str:
     """A task_cancelled ends its run, like the other two terminal frames."""
-    from wove.environment import DeliveryTimeoutError
-
     worker = check.worker(tls=False)
     worker.inject(TaskCancelled())
 
@@ -191,11 +192,12 @@ def cancelled_is_terminal(check: CaseContext) -> str:
             outcome = await attempt(remote("task", delivery_timeout=limit))
             if outcome.kind == "result":
                 check.fail(f"a task_cancelled was taken for the result {outcome.value!r:.60}")
-            if not isinstance(outcome.error, DeliveryTimeoutError):
+            if not outcome.timed_out:
                 return str(outcome)
         check.fail(
             "the answer of a run was task_cancelled, and the run had not ended when its"
-            f" delivery_timeout of {limit:g} s did: the frame was dropped"
+            f" delivery_timeout of {limit:g} s did: the frame was dropped",
+            late=True,
         )
 
     return str(check.run_script(worker, script, planned=sum(map(check.seconds, LIMITS))))

@@ -152,8 +152,6 @@ def mapped(check: CaseContext) -> str:
 )
 def two_weaves(check: CaseContext) -> str:
     """Two weaves that use the same worker do not affect each other."""
-    from wove.environment import DeliveryTimeoutError
-
     worker = check.worker()
 
     def tagged(tag: str) -> Define:
@@ -169,8 +167,7 @@ def two_weaves(check: CaseContext) -> str:
         check.expect_end(weave, 15.0, "one of two weaves at once")
         outcome = weave.outcome()
         if outcome.value != [(tag, item) for item in range(20)]:
-            late = isinstance(outcome.error, DeliveryTimeoutError)
-            check.fail(f"weave {tag!r} of two at once has {outcome}", late=late)
+            check.fail(f"weave {tag!r} of two at once has {outcome}", late=outcome.timed_out)
     return "each has its own results"
 
 
@@ -216,7 +213,8 @@ def out_of_order(check: CaseContext) -> str:
             if outcome.kind == "result" and outcome.value in NAMES and outcome.value != name:
                 check.fail(f"{what} {outcome}, which belongs to another run: runs were mixed up")
             if outcome.value != name:
-                check.fail(f"{what} {outcome}: its answer was lost or given to another run")
+                lost = "its answer was lost or given to another run"
+                check.fail(f"{what} {outcome}: {lost}", late=outcome.timed_out)
         return "each has its own results"
 
     return str(check.run_script(worker, script, within=10.0))

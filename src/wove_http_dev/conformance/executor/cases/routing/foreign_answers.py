@@ -88,7 +88,7 @@ def other_runs_unharmed(check: CaseContext, wrong: WrongAnswer) -> str:
             check.fail(f"{what}, and a run that waited for its own answer ended with {outcome}")
         after = await attempt(remote("after", "afterwards", delivery_timeout=check.seconds(5.0)))
         if after.value != "afterwards":
-            check.fail(f"{what}, and the next run ended with {after}")
+            check.fail(f"{what}, and the next run ended with {after}", late=after.timed_out)
         return f"the other run: {other}; the others were not affected"
 
     return str(check.run_script(worker, script))
@@ -169,7 +169,8 @@ def _answer_names_sibling(check: CaseContext, *, bare: bool) -> str:
             check.fail("a run was given a result with the run_id of another: runs were mixed up")
         if not bare and outcome.value != "its own":
             check.fail(
-                f"a run's own result followed one for another run, and the run ended with {outcome}"
+                f"a run's own result followed one for another run, and it ended with {outcome}",
+                late=outcome.timed_out,
             )
         return str(outcome)
 

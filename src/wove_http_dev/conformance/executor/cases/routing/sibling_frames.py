@@ -104,7 +104,10 @@ def sibling_frames(check: CaseContext) -> str:
                 limit = IGNORED if not way.own else check.seconds(DELIVERY_TIMEOUT)
                 outcome = await attempt(remote("one", OWN, delivery_timeout=limit))
             if SIBLING in outcome.text or (way.own and outcome.value != OWN):
-                check.fail(f"an answer {way.words} ended its own run with {outcome}")
+                check.fail(
+                    f"an answer {way.words} ended its own run with {outcome}",
+                    late=outcome.timed_out,
+                )
             gate.release()
             ended = await waiting
             if ended.value != number:
@@ -145,7 +148,10 @@ def sibling_in_a_cancel(check: CaseContext) -> str:
         if outcome.value != "of the waiting run":
             check.fail(f"the answer to a cancel_task ended another run, which waited: {outcome}")
         if after.value != "afterwards":
-            check.fail(f"a cancel_task was answered with frames, and the next run has {after}")
+            check.fail(
+                f"a cancel_task was answered with frames, and the next run has {after}",
+                late=after.timed_out,
+            )
         if cancel is None:
             raise NotApplicable(NO_CANCEL, needs=["cancel.01"])
         return "the other runs were not affected"
@@ -177,6 +183,7 @@ def ended_run(check: CaseContext) -> str:
                     f"an answer repeated the frames of a run that had ended, and run {number + 1}"
                     f" of 3 ended with {outcome}",
                     expected=f"the result {number}",
+                    late=outcome.timed_out,
                 )
             if number == 0:
                 first = worker.journal.runs[0]
@@ -196,10 +203,10 @@ def _twice(wire: Wire) -> None:
     "17",
     sources.DESYNCHRONISED,
     scenario="a run that is answered twice on its connection, then two others",
-    expected="each has its own result",
+    expected="each has its own result, or an error",
 )
 def answered_twice(check: CaseContext) -> str:
-    """What follows an answer on its connection is not taken for the answer to the next request."""
+    """What follows an answer on its connection is not the result of the next run."""
     worker = check.worker(tls=False)
     worker.inject(RawAnswer("that comes twice", _twice), times=1)
 
@@ -207,8 +214,9 @@ def answered_twice(check: CaseContext) -> str:
         for number in range(3):
             limit = check.seconds(DELIVERY_TIMEOUT)
             outcome = await attempt(remote("one", number, delivery_timeout=limit))
-            if outcome.value != number:
+            # An executor may notice by the run_id only, and have an error for a run.
+            if outcome.kind == "result" and outcome.value != number:
                 check.fail(f"a run was answered twice, and run {number + 1} of 3 has {outcome}")
-        return "each has its own result"
+        return "no run has another one's result"
 
     return str(check.run_script(worker, script))
