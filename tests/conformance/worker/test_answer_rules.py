@@ -51,6 +51,15 @@ def test_a_good_answer_breaks_no_rule(command: Command | None, document: Any) ->
         ("text", "readable: the answer does not hold event frames"),
         ([{**RESULT, "run_id": "s"}], "ids: the 'task_result' frame has a wrong run_id: 's', sent"),
         ([{"type": "task_result", "run_id": "r"}], "ids: the 'task_result' frame has no task_id"),
+        (
+            [{**RESULT, "error_pickle": None}],
+            "readable: the 'task_result' frame has a error_pickle",
+        ),
+        ([{**RESULT, "result_pickle": "gAV"}], "readable: the 'task_result' frame has a result_pi"),
+        (
+            [{**RESULT, "result_pickle": ""}],
+            "readable: the 'task_result' frame has a result_pickle",
+        ),
         ([STARTED], "frames: no terminal frame: 'task_started'"),
         ([RESULT, RESULT], "frames: 2 terminal frames"),
         ([RESULT, STARTED], "frames: the terminal frame is not the last one"),

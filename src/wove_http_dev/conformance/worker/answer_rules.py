@@ -7,6 +7,8 @@ fields, frames of type ``log``, and objects without a run to the answer to a can
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +29,12 @@ Rule = Literal["framing", "type", "readable", "ids", "frames"]
 RULES: tuple[Rule, ...] = ("framing", "type", "readable", "ids", "frames")
 Breach = tuple[Rule, str]
 """A rule that an answer breaks, and how."""
+
+
+PICKLES = ("result_pickle", "error_pickle", "exception_pickle", "callable_pickle", "args_pickle")
+"""The fields that Wove decodes in every frame, whatever the type of the frame."""
+DECODED = 100_000
+"""The most characters of such a field that are decoded here."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,7 @@ def breaches(sent: Sent, answer: HttpResponse, *, repeated: bool = False) -> lis
         events = [event for event in events if event.get("type") in KNOWN or "run_id" in event]
     elif not events and not repeated:
         return [*found, ("readable", f"the answer has no event frames: {answer.shown()}")]
+    found += [("readable", text) for text in _pickles(events)]
     found += [("ids", text) for text in _ids(command, events)]
     found += [("frames", text) for text in _frames(command, events, repeated)]
     return found
@@ -128,6 +137,24 @@ def _framing(version: str, answer: HttpResponse) -> Iterator[str]:
             "it is longer than its Content-Length says: behind the body came"
             f" {shown(answer.surplus, 40)}"
         )
+
+
+def _pickles(events: list[Event]) -> Iterator[str]:
+    """Say which fields Wove could not decode; nothing is unpickled."""
+    for event in events:
+        for name in PICKLES:
+            if name in event and not _is_base64(event[name]):
+                frame = f"the {str(event.get('type'))[:40]!r} frame"
+                yield f"{frame} has a {name} that is not base64 of something: {_short(event[name])}"
+
+
+def _is_base64(text: Any) -> bool:
+    if not isinstance(text, str) or not text.isascii():
+        return False
+    try:
+        return len(text) > DECODED or bool(base64.b64decode(text))
+    except binascii.Error:
+        return False
 
 
 def _ids(command: Command, events: list[Event]) -> Iterator[str]:

@@ -12,7 +12,8 @@ import threading
 import unicodedata
 from typing import Any
 
-from tests.conformance.worker.defects.base import flagged_by, is_async, plant
+from tests.conformance.worker.defects.base import Hanging, flagged_by, is_async, plant
+from tests.conformance.worker.defects.limits import Mortal
 from tests.conformance.worker.plain_worker import (
     Event,
     Frame,
@@ -413,15 +414,6 @@ class IgnoresCaseOfTypes(ReadsTypes):
         return kind.lower() if isinstance(kind, str) else kind
 
 
-@flagged_by("frames.13", r"a frame of unknown type \['run_task'\]: the connection was closed")
-class LooksTypesUp(ReadsTypes):
-    def kind(self, kind: Any) -> Any:
-        try:
-            return {"run": "run_task"}.get(kind, kind)
-        except TypeError as exc:
-            raise RuntimeError from exc
-
-
 @flagged_by("frames.13", "the task in a frame of unknown type 'run_everything' ran, though the fr")
 class RunsAndRejects(PlainWorker):
     def decode(self, body: bytes) -> Frame:
@@ -457,25 +449,6 @@ class CancelsAllOfNothing(PlainWorker):
         return super().decode(body)
 
 
-@flagged_by("frames.22", "a run_task with a list as run_id: the connection was closed without an")
-class DiesOfUnhashableIds(PlainWorker):
-    def decode(self, body: bytes) -> Frame:
-        frame = json.loads(body)
-        try:
-            hash(frame["run_id"]) if frame["type"] == "run_task" else None
-        except TypeError as exc:
-            raise RuntimeError from exc
-        return super().decode(body)
-
-
-@flagged_by("frames.22", "a cancel_task with a list as delivery_cancel_mode: the connection was cl")
-class LooksModesUp(PlainWorker):
-    def cancel(self, frame: Frame) -> list[Event]:
-        if frame["delivery_cancel_mode"] in {"best_effort", "require_ack", 5}:
-            return super().cancel(frame)
-        return []
-
-
 @flagged_by("frames.23", "JSON with escapes in the type was answered with HTTP 400")
 class SearchesForTheType(PlainWorker):
     def decode(self, body: bytes) -> Frame:
@@ -492,22 +465,97 @@ class LooksForABrace(PlainWorker):
         return super().decode(body)
 
 
-@flagged_by("frames.24", "JSON with a byte order mark: the connection was closed without an answer")
-class DiesOfMarks(PlainWorker):
+@flagged_by("frames.08", "a cancel_task with more fields was answered with HTTP 400")
+class KnowsAllFieldsOfCancels(PlainWorker):
     def decode(self, body: bytes) -> Frame:
+        frame = super().decode(body)
+        if frame["type"] == "cancel_task" and "extra" in frame:
+            raise ValueError("unknown field")
+        return frame
+
+
+@flagged_by(
+    "frames.17", "the 'task_error' frame has a result_pickle that is not base64 of", "errors.01"
+)
+class SendsEveryField(PlainWorker):
+    def events(self, run: Run) -> list[Event]:
+        return [{"type": "task_started"}, {"result_pickle": None, **run.outcome}]
+
+
+@flagged_by("frames.20", "an id with line feeds: a line of it became a header of the answer")
+class SendsIdsAsHeaders(PlainWorker):
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        data = json.dumps(document).encode()
+        events = document.get("events") or [{}]
+        handler.send_response(status)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(data)))
+        handler.send_header(
+            "X-Run-Id", events[0].get("run_id", "").encode("latin-1", "replace").decode("latin-1")
+        )
+        handler.end_headers()
+        handler.wfile.write(data)
+
+
+@flagged_by("frames.14", "a list as type: the connection was closed without an answer")
+class LooksTypesUp(ReadsTypes):
+    def kind(self, kind: Any) -> Any:
         try:
-            body.decode("ascii")
-        except UnicodeDecodeError as exc:
+            return {"run": "run_task"}.get(kind, kind)
+        except TypeError as exc:
             raise RuntimeError from exc
+
+
+class DiesOf(Mortal):
+    """A base class for workers that stop serving after a body that :meth:`kills` them."""
+
+    def kills(self, body: bytes) -> bool:
+        return False
+
+    def decode(self, body: bytes) -> Frame:
+        self.dead = self.dead or self.kills(body)
         return super().decode(body)
 
 
-@flagged_by("frames.24", "a cancel_task nested .* levels deep: the connection was closed without")
-class DiesOfDeepCancels(PlainWorker):
-    def decode(self, body: bytes) -> Frame:
-        try:
-            return super().decode(body)
-        except RecursionError as exc:
-            if b"cancel_task" in body:
-                raise RuntimeError from exc
-            raise
+DEAD_AFTER_FIELDS = "after frames with fields of wrong types, the next task did not run"
+
+
+@flagged_by("frames.22", DEAD_AFTER_FIELDS)
+class DiesOfUnhashableIds(DiesOf):
+    def kills(self, body: bytes) -> bool:
+        return b'"run_id":["x"]' in body
+
+
+@flagged_by("frames.22", DEAD_AFTER_FIELDS)
+class DiesOfFramesWithoutDelivery(DiesOf):
+    def kills(self, body: bytes) -> bool:
+        return b"run_task" in body and b'"delivery":' not in body
+
+
+@flagged_by("frames.22", "a cancel_task with a list as delivery_cancel_mode: no complete answer wi")
+class WaitsForUnknownModes(Hanging):
+    def cancel(self, frame: Frame) -> list[Event]:
+        if isinstance(frame["delivery_cancel_mode"], list):
+            self.never.wait(30)
+        return super().cancel(frame)
+
+
+DEAD_AFTER_JSON = "after JSON that parsers disagree about, the next task did not run"
+
+
+@flagged_by("frames.24", DEAD_AFTER_JSON)
+class DiesOfMarks(DiesOf):
+    def kills(self, body: bytes) -> bool:
+        return not body.isascii()
+
+
+@flagged_by("frames.24", DEAD_AFTER_JSON)
+class DiesOfDeepCancels(DiesOf):
+    def kills(self, body: bytes) -> bool:
+        return b"[[[" in body and b"cancel_task" in body
+
+
+@flagged_by("frames.24", DEAD_AFTER_JSON)
+class TakesShutdown(DiesOf):
+    def kills(self, body: bytes) -> bool:
+        return b'"type":"shutdown"' in body

@@ -182,11 +182,12 @@ def known_event_types(check: CaseContext) -> str:
 @frames.should(
     "08",
     "Wove's docs list fields of the command frames, and do not exclude others",
-    scenario="a run_task frame with fields that the docs do not list, and every delivery setting",
-    expected="the task's result",
+    scenario="a run_task frame with fields that the docs do not list, and every delivery setting; a"
+    " cancel_task, with and without such a field",
+    expected="the task's result; the same status for both cancel_task frames",
 )
 def unknown_fields(check: CaseContext) -> str:
-    """A run_task with fields that the service does not know is still run."""
+    """A command with fields that the service does not know is still carried out."""
     frame = commands.run_frame(tasks.echo, {"value": 8})
     frame["conformance_extra"] = {"any": ["thing", None]}
     frame["delivery"].update(
@@ -196,4 +197,12 @@ def unknown_fields(check: CaseContext) -> str:
         conformance_extra=1,
     )
     answers.result_of(check.terminal(frame, "a run_task with more fields"))
+    cancel = commands.cancel_frame(commands.new_run_id())
+    plain = check.ask("a cancel_task", commands.encode(cancel))
+    more = check.ask("a cancel_task with more fields", commands.encode({**cancel, "extra": [1]}))
+    if more.status != plain.status:
+        check.fail(
+            f"a cancel_task with more fields was answered with {more.shown()}, and one without them"
+            f" with HTTP {plain.status}"
+        )
     return "task_result"

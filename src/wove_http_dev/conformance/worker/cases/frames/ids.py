@@ -20,6 +20,8 @@ ARGUMENTS: dict[Any, dict[str, Any]] = {
     tasks.fail_with_async: {"name": "KeyError"},
 }
 """The arguments of those of ``KINDS`` that take some."""
+INJECTED = "X-Conformance-Injected"
+"""A header that an answer has if an id was copied into its head."""
 
 
 def _unusual() -> list[tuple[str, str]]:
@@ -35,7 +37,8 @@ def _unusual() -> list[tuple[str, str]]:
         ("with dots and slashes", f"../../{mark.hex}/a.b"),
         ("with quotes and marks", f"{mark.hex}\"'\\<&>%s%2F{{0}}#?+"),
         ("with blanks around it", f" {mark.hex} "),
-        ("with a line feed and a NUL", f"{mark.hex}\r\n\x00."),
+        ("with line feeds", f"{mark.hex}\r\n{INJECTED}: 1\r\n"),
+        ("with a NUL", f"{mark.hex}\x00."),
         ("in upper and lower case", f"Render:{mark.hex.upper()}a"),
         ("in decomposed letters", f"gro\N{COMBINING DIAERESIS}\N{ANGSTROM SIGN}:{mark.hex}"),
         ("with an emoji", f"\N{PILE OF POO}\N{RIGHT-TO-LEFT MARK}:{mark.hex}"),
@@ -61,6 +64,8 @@ def unusual_ids(check: CaseContext) -> str:
         refused = 400 <= answer.status < 500 and number > 0  # the first one could be Wove's
         if not answer.ok and not refused:
             check.fail(f"a run with an id {what} was answered with {answer.shown()}")
+        if answer.header(INJECTED):
+            check.fail(f"a run with an id {what}: a line of it became a header of the answer")
         _require_ids(check, f"a run with an id {what}", body, answer)
     return f"{number + 1} ids"
 
