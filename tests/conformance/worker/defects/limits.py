@@ -108,8 +108,16 @@ class Hoards(PlainWorker):
         self.over = threading.Event()
         self.kept: list[Any] = []
 
+    def keep(self, thing: Any) -> None:
+        with self.lock:  # a run whose client has gone may still start when the worker ends
+            if not self.over.is_set():
+                self.kept.append(thing)
+                return
+        thing.close()
+
     def __exit__(self, *_: object) -> None:
-        self.over.set()
+        with self.lock:
+            self.over.set()
         for thing in self.kept:
             thing.close()
         super().__exit__()
@@ -118,7 +126,7 @@ class Hoards(PlainWorker):
 @flagged_by("limits.07", r"the worker's open files grow with its runs: .* after \d+ sync runs")
 class KeepsFilesOpen(Hoards):
     def call(self, run: Run) -> Any:
-        self.kept.append(socket.socket())
+        self.keep(socket.socket())
         return super().call(run)
 
 
@@ -135,8 +143,9 @@ class KeepsLoops(Hoards):
         value = pickle.loads(run.frame["callable_pickle"])(**pickle.loads(run.frame["args_pickle"]))
         if not inspect.isawaitable(value):
             return value
-        self.kept.append(asyncio.new_event_loop())
-        return self.kept[-1].run_until_complete(self.drive(run, value))
+        loop = asyncio.new_event_loop()
+        self.keep(loop)
+        return loop.run_until_complete(self.drive(run, value))
 
 
 @flagged_by("limits.07", r"threads grow with its runs: .* failed runs")
