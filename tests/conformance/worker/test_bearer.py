@@ -185,3 +185,20 @@ def test_a_large_body_with_a_wrong_token_is_flagged() -> None:
     with SkipsLargeBodies() as worker:
         (_, result) = check(worker.url, "auth.01", "auth.32", bearer=TOKEN)
     assert "a body of 16.1 MiB with a wrong bearer token was accepted" in result.actual
+
+
+def test_an_error_that_is_taken_for_success_is_flagged() -> None:
+    """A worker that accepts a token because it cannot be compared is flagged."""
+
+    class FailsOpen(PlainWorker):
+        def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
+            try:
+                right = hmac.compare_digest(headers.get("Authorization", ""), f"Bearer {TOKEN}")
+            except TypeError:
+                return
+            if not right:
+                raise PermissionError("wrong token")
+
+    with FailsOpen() as worker:
+        (_, result) = check(worker.url, "auth.01", "auth.09", bearer=TOKEN)
+    assert "a token that is not ASCII was accepted" in result.actual

@@ -121,7 +121,7 @@ REMEDIES = (
         ),
     ),
     (
-        "auth.11 auth.12 auth.13 auth.24 auth.25 auth.29 auth.30 auth.34 auth.39 auth.40",
+        "auth.11 auth.12 auth.13 auth.24 auth.25 auth.29 auth.30 auth.34 auth.39 auth.40 auth.44",
         Remedy(
             "Under one lock, remember each signed nonce alone when it was verified, until its"
             " timestamp is too old, for all connections and processes, whatever becomes"
@@ -145,7 +145,7 @@ REMEDIES = (
         ),
     ),
     (
-        "auth.36 auth.37",
+        "auth.36 auth.37 auth.43",
         Remedy(
             "Accept the configured kind of credentials only, and look at nothing else in a request"
             " before they are verified; refuse to start without a secret.",

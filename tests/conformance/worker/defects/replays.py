@@ -292,3 +292,27 @@ class CancelsBeforeItVerifies(PlainWorker):
                 self.stop(run)
                 run.ended.wait(self.grace)
         super().verify(headers, target, body)
+
+
+@flagged_by("auth.10", "a cancel_task for an unknown run, without credentials, was answered HTTP")
+class LooksForTheRunFirst(PlainWorker):
+    def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
+        known = any(run_id.encode() in body for run_id in list(self.runs))
+        if b'"cancel_task"' not in body or known:
+            super().verify(headers, target, body)
+
+
+@flagged_by("auth.44", "a replay of a request with the nonce 'nnnnnnnnnnnnnnnnnnnn' was accepted")
+class RemembersShortNonces(PlainWorker):
+    def check_nonce(self, nonce: str) -> None:
+        if len(nonce) < 256:
+            super().check_nonce(nonce)
+
+
+@flagged_by("auth.44", r"a replay of a request with the nonce '\.\./.*' was accepted")
+class RemembersInFiles(PlainWorker):
+    """Remembers a nonce in a file of that name, and goes on if that fails."""
+
+    def check_nonce(self, nonce: str) -> None:
+        if "/" not in nonce:
+            super().check_nonce(nonce)

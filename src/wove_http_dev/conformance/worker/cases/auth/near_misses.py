@@ -16,10 +16,23 @@ from wove_http_dev.conformance.worker.cases.auth.probe import (
     refuses,
     signed,
 )
-from wove_http_dev.conformance.worker.client import NONCE, SIGNATURE, TIMESTAMP
+from wove_http_dev.conformance.worker.client import KEY, NONCE, SIGNATURE, TIMESTAMP
 from wove_http_dev.conformance.worker.context import CaseContext
 
 SCHEME = "v1="
+UNREADABLE = (
+    (SIGNATURE, "v1=\xe9\xfc\xc3\xa9"),
+    (SIGNATURE, "v1=" + "z" * 64),
+    (SIGNATURE, "v1"),
+    (SIGNATURE, "v1=" + "a" * 5000),
+    (KEY, "\xe9"),
+    (NONCE, "\xe9"),
+    (NONCE, "n" * 5000),
+    (TIMESTAMP, "\xe9"),
+    (TIMESTAMP, "nan"),
+    (TIMESTAMP, "9" * 400),
+)
+"""Headers that may cause an error where they are read, which must not be taken for success."""
 
 
 def _flipped(digit: str) -> str:
@@ -30,7 +43,7 @@ def _flipped(digit: str) -> str:
     "22",
     sources.SECURITY,
     scenario="valid signatures, each altered: cut off, extended, one hex digit changed,"
-    " or replaced",
+    " or replaced; wrong ones beside headers that cannot be read",
     expected=REFUSAL,
 )
 @refuses("signed")
@@ -53,6 +66,10 @@ def damaged_signature(check: CaseContext) -> Attempts:
         digits = headers[SIGNATURE][len(SCHEME) :]
         damaged = {**headers, SIGNATURE: SCHEME + damage(digits)}
         yield Attempt(f"a signature {what}", sent, damaged)
+    for name, value in UNREADABLE:
+        sent, headers = signed(check, secret=b"another secret")
+        what = f"a wrong signature, and {value[:12]!r} as {name},"
+        yield Attempt(what, sent, {**headers, name: value})
 
 
 @auth.must(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 from collections.abc import Iterator
@@ -30,6 +31,12 @@ from wove_http_dev.conformance.worker.wire import (
 )
 
 COPIES = 6
+LONG_NONCE = 2000
+NONCES = (
+    *("~", "n" * LONG_NONCE, "../", "/", "'", '"', "%00", "*", "0", "-1", "None", "null"),
+    *("a,b", "a b", "a;b", "a:b", "A=b&"),
+)
+"""The beginnings of unusual nonces; one of a single character is used as it is."""
 
 
 @auth.must(
@@ -250,3 +257,29 @@ def nonce_not_burnt(check: CaseContext) -> str:
             f" same nonce before: {answer.shown()}"
         )
     return f"HTTP {answer.status}"
+
+
+@auth.must(
+    "44",
+    sources.SECURITY,
+    scenario=f"requests with a nonce of one character, of {LONG_NONCE:,}, and of characters that"
+    " mean something to a file system, a database or a list, and then each of those that were"
+    " accepted a second time",
+    expected="the replays are refused",
+)
+def replay_with_any_nonce(check: CaseContext) -> str:
+    """A nonce is remembered whatever its length and its characters are; one that cannot be
+    remembered is refused."""
+    check.need_mode("signed")
+    accepted = []
+    for nonce in NONCES:
+        nonce += secrets.token_urlsafe(6) if len(nonce) != 1 else ""
+        request = cancelling(check, nonce=nonce)
+        with contextlib.suppress(NoAnswer):
+            if check.post(*request).ok:
+                accepted.append((nonce, request))
+    for nonce, request in accepted:
+        with contextlib.suppress(NoAnswer):
+            if check.post(*request).ok:
+                check.fail(f"a replay of a request with the nonce {nonce[:20]!r} was accepted")
+    return f"{len(accepted)} of {len(NONCES)} nonces accepted, each once"

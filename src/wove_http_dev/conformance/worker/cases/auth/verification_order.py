@@ -3,9 +3,10 @@ request before it uses the body, and a nonce stays used even if the task fails o
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import commands, sources, tasks
@@ -15,8 +16,11 @@ from wove_http_dev.conformance.worker.cases.auth.probe import (
     LOADED,
     REFUSAL,
     Attempt,
+    Attempts,
+    Probe,
     canary,
     probe,
+    refuses,
     require_refusal,
     signed,
 )
@@ -240,3 +244,29 @@ def _second(check: CaseContext, attempt: Attempt, together: bool) -> str:
         return str(exc)
     finally:
         connection.close()
+
+
+@auth.must(
+    "43",
+    sources.SECURITY,
+    scenario="a valid request, and then without credentials the same one, and others with its"
+    " run_id, its delivery_idempotency_key, and the cookie in its answer",
+    expected=REFUSAL,
+)
+@refuses("signed", "bearer")
+def after_a_good_request(check: CaseContext) -> Attempts:
+    """Nothing that a good request leaves behind stands for credentials: no run, no remembered
+    answer, no session."""
+    known = {"run_id": commands.new_run_id(), "delivery_idempotency_key": secrets.token_hex(8)}
+    body = commands.encode({**commands.run_frame(tasks.nothing), **known})
+    good = check.ask("a good request", body)
+    what = "a request without credentials, but with"
+    yield Attempt(f"{what} the body of a good one,", Probe(body, None, 0.0), {})
+    for name, value in known.items():
+        sent = probe(check)
+        sent = replace(sent, body=commands.encode({**json.loads(sent.body), name: value}))
+        yield Attempt(f"{what} the {name} of a good one,", sent, {})
+    values = [value for name, value in good.headers if name.lower() == "set-cookie"]
+    if values:
+        cookies = "; ".join(value.partition(";")[0] for value in values)
+        yield Attempt(f"{what} the cookie that a good one got", probe(check), {"Cookie": cookies})

@@ -36,8 +36,8 @@ DAY = 86400
     "38",
     sources.SECURITY,
     scenario="run_task frames without credentials: with other methods, to other paths of the"
-    " service, to its own path written differently, with HTTP/1.0, compressed, and inside of other"
-    " JSON",
+    " service, to its own path written differently, with HTTP/1.0, compressed, inside of other"
+    " JSON, and with another type",
     expected="the tasks do not run",
 )
 @refuses("signed", "bearer")
@@ -56,6 +56,10 @@ def every_way_in(check: CaseContext) -> Attempts:
         what = f"a frame that is {what}, without credentials,"
         yield Attempt(what, sent, headers, elsewhere=True)
     sent = probe(check)
+    request = check.service.request(sent.body, {}, keep=True)
+    what = "a request without credentials that keeps the connection"
+    yield Attempt(what, sent, {}, request=request)
+    sent = probe(check)
     request = check.service.request(sent.body, {}).replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1)
     yield Attempt("an HTTP/1.0 request without credentials", sent, {}, request=request)
 
@@ -65,6 +69,8 @@ _FORMS: dict[str, Callable[[bytes], bytes]] = {
     "in a list": lambda body: b"[%b]" % body,
     "in an object": lambda body: b'{"frame":%b,"frames":[%b],"command":%b}' % (body, body, body),
     "base64": base64.b64encode,
+    "of type RUN_TASK": lambda body: body.replace(b'"run_task"', b'"RUN_TASK"'),
+    "of two types": lambda body: b'{"type":"ping",' + body[1:],
 }
 """Other forms of a body that a service may read as a frame."""
 
@@ -137,6 +143,8 @@ def _cancels(check: CaseContext, run_id: str) -> Iterator[_Cancel]:
         yield _Cancel(f"by {method} without credentials", body, {}, method=method)
     hard = commands.encode(commands.cancel_frame(run_id, "require_ack"))
     yield _Cancel("(require_ack) without credentials", hard, {})
+    unknown = commands.encode(commands.cancel_frame("conformance:unknown"))
+    yield _Cancel("for an unknown run, without credentials,", unknown, {})
     if check.service.mode == "bearer":
         token = check.service.bearer
         for what, value in (
