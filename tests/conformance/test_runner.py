@@ -359,6 +359,15 @@ def test_nothing_is_run_again_if_not_wanted() -> None:
     assert statuses(service.check(again=False)) == ["failed"]
 
 
+@pytest.mark.parametrize("listed", ["known", "flaky"])
+def test_what_is_listed_is_not_run_again(listed: str) -> None:
+    """A case that fails as a list says is run once."""
+    service = Service(late_alone)
+    lists: dict[str, Any] = {listed: ["made-up.00"]}
+    service.check(**lists)
+    assert service.runs["late_alone"] == 1
+
+
 def test_nothing_is_run_again_once_the_time_is_used_up() -> None:
     """A service that hangs is given up: what could not be run again says so."""
     (result,) = Service(always_late).check(losses=0.0)

@@ -176,8 +176,10 @@ class Checking:
                 break
 
     def _take(self, first: Beside) -> None:
-        """Report the result of a first run, or keep it until the second one."""
-        if self._again and wants_second(first):
+        """Report the result of a first run, or keep it until the second one. A case that is on a
+        list has failed as was to be expected."""
+        listed = any(map(first.result.case.matches, (*self._known, *self._flaky)))
+        if self._again and wants_second(first) and not listed:
             self._second.append(first)
         else:
             self._report(first.result)
