@@ -58,8 +58,7 @@ def test_a_failure_on_a_list_is_not_described(listed: dict[str, Any]) -> None:
 def test_what_passed_when_it_was_run_again_is_named() -> None:
     """A case that passed only the second time is named, with what was seen at first."""
     assert run_again(Report("it", [result(PASSED, again="it passed alone; at first: no")])) == [
-        "made-up.01 was run again alone, because a time limit had passed: it passed alone; at"
-        " first: no"
+        "made-up.01 was run again alone: it passed alone; at first: no"
     ]
 
 

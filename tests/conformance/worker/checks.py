@@ -26,14 +26,15 @@ def check(
     known: Sequence[str] = (),
     budget: float = BUDGET,
     jobs: int = 1,
+    again: bool = False,
     patience: float = PATIENCE,
     slowdown: float = MOST,
     silence: float = SHORT_SILENCE,
     **credentials: Any,
 ) -> list[Result]:
     """Return the results of the cases that match ``globs`` (all cases if there are none).
-    ``slowdown`` is the factor for the limits, ``silence`` another one for waits. No case is run a
-    second time: a defect may be that the service hangs."""
+    ``slowdown`` is the factor for the limits, ``silence`` another one for waits. By default no
+    case is run a second time: a defect may be that the service hangs."""
     service = ServiceUnderTest(url, **credentials)
     session = Session(service, patience=patience, slowdown=lambda: slowdown, silence=silence)
     try:
@@ -41,7 +42,7 @@ def check(
             session.case,
             budget=budget,
             jobs=jobs,
-            again=False,
+            again=again,
             losses=min(budget, LOSSES),
             alive=session.alive,
             known=known,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.worker.plain_worker import SECRET, PlainWorker
+from tests.conformance.worker.plain_worker import SECRET, Handler, PlainWorker
 from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import commands, tasks
 from wove_http_dev.conformance.worker.client import ServiceUnderTest
@@ -49,6 +49,27 @@ def test_a_worker_whose_tasks_can_connect_gives_callbacks(check: CaseContext) ->
     callback = check.callback()
     check.terminal(commands.run_frame(tasks.report_back, callback.address))
     assert callback.arrived(check.patience)
+
+
+class Answers(PlainWorker):
+    """A worker that answers each request with ``status``."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__()
+        self.status = status
+
+    def serve(self, handler: Handler) -> None:
+        self.read(handler)
+        self.write(handler, self.status, {})
+
+
+@pytest.mark.parametrize(("status", "late"), [(429, True), (503, True), (500, False)])
+def test_a_case_that_was_turned_away_is_late(status: int, late: bool) -> None:
+    """A case is late if the service has answered that it is too busy."""
+    with Answers(status) as worker:
+        check = CaseContext(Session(ServiceUnderTest(worker.url, secret=SECRET), patience=30.0))
+        check.post(b"{}")
+    assert check.late is late
 
 
 def test_a_case_that_needs_another_mode_is_skipped() -> None:

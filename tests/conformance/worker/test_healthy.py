@@ -157,6 +157,31 @@ def test_a_worker_that_is_too_slow_mixes_nothing_up() -> None:
     assert re.fullmatch(r"\d+ of 40 runs were not answered in time to tell", said[0])
 
 
+class TurnsRunsAway(PlainWorker):
+    """Runs one task at a time, and answers 503 to the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.free = threading.Lock()
+
+    def answer_run(self, handler: Handler, frame: Frame) -> None:
+        if not self.free.acquire(blocking=False):
+            self.write(handler, 503, {"error": "try again later"})
+            return
+        try:
+            super().answer_run(handler, frame)
+        finally:
+            self.free.release()
+
+
+def test_a_worker_that_turns_runs_away_is_asked_alone() -> None:
+    """What fails beside other cases because the service is too busy is run again alone."""
+    with TurnsRunsAway() as worker:
+        globs = ["frames.0[1-7]", "run.0[1-7]"]
+        results = check(worker.url, *globs, jobs=JOBS, again=True, secret=SECRET)
+    assert failures(results) == []
+
+
 @pytest.mark.parametrize("name", references.NEEDS)
 def test_a_reference_worker_without_a_secret(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the variable for the secret a reference worker ends with a line that names it."""

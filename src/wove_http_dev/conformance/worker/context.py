@@ -26,6 +26,8 @@ CASE_TIME = 12.0
 """Seconds that all waits of one case may take together on an idle machine."""
 SILENCE = 1.0
 """The factor, by default, for the times that every check goes through in full."""
+TURNED_AWAY = (429, 503)
+"""The statuses by which a service says that it serves enough requests at present."""
 CALLBACK = 1.0
 """Seconds to wait for the first connection of a task body to the checker, after the answer to its
 run."""
@@ -134,11 +136,23 @@ class CaseContext:
         self.session = session
         self._requests = SentRequests(session.service)
         self._answers = CaseAnswers(session.answers, session.service)
-        self.service = session.service.observed(self._note_sent, self._answers.note_answer)
+        self.service = session.service.observed(self._note_sent, self._note_answer)
+        self._turned_away = False
         self._slowdown = session.slowdown()
         self.patience = self.seconds(session.patience)
         self._ends = Deadline(self.seconds(CASE_TIME))
         self._callbacks: list[Callback] = []
+
+    def _note_answer(self, connection: object, answer: HttpResponse) -> None:
+        self._answers.note_answer(connection, answer)
+        if answer.status in TURNED_AWAY:
+            self._turned_away = True
+
+    @property
+    def late(self) -> bool:
+        """Whether the service has said that it is too busy: it may limit the runs at a time, and
+        other cases may run. A case that fails then is run again alone."""
+        return self._turned_away
 
     def _note_sent(self, connection: object, data: bytes) -> None:
         self._requests.note(connection, data)

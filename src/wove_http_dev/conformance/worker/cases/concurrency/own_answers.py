@@ -14,7 +14,7 @@ from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks, unusual_tasks
 from wove_http_dev.conformance.worker.callbacks import Callback
 from wove_http_dev.conformance.worker.cases.concurrency import concurrency
-from wove_http_dev.conformance.worker.context import CaseContext
+from wove_http_dev.conformance.worker.context import TURNED_AWAY, CaseContext
 from wove_http_dev.conformance.worker.unpickling import brief
 from wove_http_dev.conformance.worker.wire import Background, HttpResponse, NoAnswer
 
@@ -30,8 +30,6 @@ CANCELLED = (5, 17, 31)
 PRINTED = 16
 """How many characters of the callback's token the tasks print."""
 MIXED = "parallel runs are mixed up"
-TURNED_AWAY = (429, 503)
-"""Statuses of a service that has no place for another run."""
 
 
 @dataclass(frozen=True)
