@@ -149,6 +149,11 @@ def names_received(**named: Any) -> Any:
     return sorted(named)
 
 
+async def names_received_async(**named: Any) -> Any:
+    """Return the names of the arguments that this call got."""
+    return sorted(named)
+
+
 def prints() -> str:
     """Print to standard output and standard error, and return a text."""
     import sys

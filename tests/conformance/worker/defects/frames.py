@@ -559,3 +559,9 @@ class DiesOfDeepCancels(DiesOf):
 class TakesShutdown(DiesOf):
     def kills(self, body: bytes) -> bool:
         return b'"type":"shutdown"' in body
+
+
+@flagged_by("frames.09", "a body that is not UTF-8 was not rejected")
+class ReplacesWhatIsNotUtf8(PlainWorker):
+    def decode(self, body: bytes) -> Frame:
+        return super().decode(body.decode("utf-8", "replace").encode())

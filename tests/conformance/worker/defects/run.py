@@ -434,3 +434,13 @@ class DropsHugeBodies(PlainWorker):
 class CutsHugeResults(PlainWorker):
     def result(self, value: Any) -> Event:
         return super().result(value[:12_000_000] if isinstance(value, bytes) else value)
+
+
+@flagged_by("run.14", "the names of an async task's arguments")
+class TakesAnArgumentOfAsync(PlainWorker):
+    def call(self, run: Run) -> Any:
+        args = pickle.loads(run.frame["args_pickle"])
+        if is_async(run):
+            args.pop("loop", None)
+        run.frame["args_pickle"] = pickle.dumps(args)
+        return super().call(run)

@@ -69,7 +69,7 @@ def malformed_json(check: CaseContext) -> BadFrames:
     whole = commands.encode(commands.run_frame(tasks.nothing))
     yield "an empty body", b""
     yield "malformed JSON (cut off)", whole[: len(whole) // 2]
-    yield "a body that is not UTF-8", b'{"type": "run_task", "run_id": "\xff\xfe"}'
+    yield "a body that is not UTF-8", whole.replace(b'"task_id":"', b'"task_id":"\xff\xfe')
     yield "a bare pickle", tasks.pickled({"type": "run_task"})
 
 

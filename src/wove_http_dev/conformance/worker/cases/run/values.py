@@ -218,6 +218,9 @@ def any_argument_name(check: CaseContext) -> str:
             raise CaseFailed(
                 f"an argument called {name!r} does not reach the task: {exc.actual}"
             ) from exc
+    every = dict.fromkeys(NAMES, 1)
+    what = "the names of an async task's arguments"
+    _same(check, what, check.value(tasks.names_received_async, every), sorted(NAMES))
     return f"{len(NAMES)} names"
 
 
