@@ -55,6 +55,28 @@ class LogsItsSecurity(ConformingExecutor):
         return super().failure(frame, exc)
 
 
+class LogsFailedCancels(ConformingExecutor):
+    """Logs the headers of a cancel_task that failed, and the secret with them."""
+
+    def post(self, frame: Frame) -> bytes:
+        try:
+            return super().post(frame)
+        except Exception as exc:
+            if frame["type"] == "cancel_task":
+                log = logging.getLogger("a.flawed.executor")
+                log.warning("not cancelled: %s with %s", exc, vars(self._security))
+            raise
+
+
+class CancelsWithTheSecret(ConformingExecutor):
+    """Puts the token into a cancel_task, so that the worker knows who cancels."""
+
+    async def send(self, frame: Frame) -> None:
+        if frame["type"] == "cancel_task" and self._security.token:
+            frame = {**frame, "by": self._security.token}
+        await super().send(frame)
+
+
 class SendsTheTokenInTheQuery(ConformingExecutor):
     """Sends the bearer token in the URL as well."""
 
@@ -77,6 +99,8 @@ DEFECTS = (
     Defect(PutsTheSecretIntoExceptions, "security.18", "whose task raised contains the signed"),
     Defect(PutsTheSecretIntoHandshakeErrors, "security.18", "untrusted-ca contains the signed"),
     Defect(LogsItsSecurity, "security.38", "signed secret was logged or printed"),
+    Defect(LogsFailedCancels, "security.38", "signed secret was logged or printed"),
+    Defect(CancelsWithTheSecret, "security.33", "bearer secret was sent in the body"),
     Defect(SendsTheTokenInTheQuery, "security.33", "bearer secret was sent in the URL"),
     Defect(SendsTheSecret, "security.33", "signed secret was sent in the header X-Secret"),
 )

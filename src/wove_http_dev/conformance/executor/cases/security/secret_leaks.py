@@ -3,14 +3,21 @@ expects them."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import logging
 from collections.abc import Iterator
 
 from wove_http_dev.conformance.executor import sources
+from wove_http_dev.conformance.executor.abandoned_runs import (
+    ABANDONED,
+    abandon_run,
+    wait_for_answer,
+)
+from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.security import family
-from wove_http_dev.conformance.executor.context import CaseContext
+from wove_http_dev.conformance.executor.context import PATIENCE, CaseContext
 from wove_http_dev.conformance.executor.request_recorder import RequestRecorder
 from wove_http_dev.faults.auth import RejectAuth
 from wove_http_dev.faults.connection import RefuseConnections, UntrustedCa
@@ -18,7 +25,10 @@ from wove_http_dev.faults.events import MissingTerminal
 from wove_http_dev.faults.response import InvalidJson, Redirect, Status
 from wove_http_dev.faults.wire import StallMidBody
 from wove_http_dev.protocol.messages import Request
+from wove_http_dev.worker import HttpWorker
 
+REPORTED_AFTER = 0.02
+"""Seconds within which an executor logs that a cancel_task failed."""
 LOGGED = (RejectAuth(), Status(500), InvalidJson(), Redirect(302), StallMidBody())
 """Faults that an executor handles in different places of its code, any of which may write to the
 log."""
@@ -88,8 +98,8 @@ def _misplaced(request: Request, secret: str, mode: str) -> str:
 @family.must(
     "33",
     sources.SECURITY,
-    scenario="a run, signed and with a bearer token",
-    expected="no signing secret in the request; the token only in its Authorization header",
+    scenario="a run, and one that is abandoned, signed and with a bearer token",
+    expected="no signing secret in a request; the token only in the Authorization header",
 )
 def secret_in_its_place(check: CaseContext) -> str:
     """A signing secret is never sent; a token is sent only in the Authorization header."""
@@ -97,11 +107,26 @@ def secret_in_its_place(check: CaseContext) -> str:
         worker, recorder = check.worker(security=mode), RequestRecorder()
         worker.inject(recorder)
         check.run_one_weave(worker)
+        _abandon(check, worker)
         for request in recorder.requests:
             where = _misplaced(request, str(worker.secret), mode)
             if where:
                 check.fail(f"the {mode} secret was sent in {where}")
     return "no secret in a wrong place"
+
+
+def _abandon(check: CaseContext, worker: HttpWorker) -> None:
+    """Let a run be abandoned, so that its cancel_task is sent, and answered with 500."""
+    worker.hold(ABANDONED)
+    worker.inject(Status(500), command="cancel_task")
+
+    async def script(remote: Remote) -> None:
+        cancel = await abandon_run(check, worker, remote)
+        if cancel is not None:
+            await wait_for_answer(cancel, check.seconds(PATIENCE))
+            await asyncio.sleep(REPORTED_AFTER)
+
+    check.run_script(worker, script)
 
 
 @contextlib.contextmanager
@@ -124,20 +149,21 @@ def _captured_output() -> Iterator[io.StringIO]:
 @family.must(
     "38",
     sources.LOGGED,
-    scenario=f"runs with no fault, and with {', '.join(fault.name for fault in LOGGED)}; signed and"
-    " with a bearer token",
+    scenario=f"runs with no fault, and with {', '.join(fault.name for fault in LOGGED)}, and a"
+    " cancel_task answered with 500; signed and with a bearer token",
     expected="no secret in the log, at any level, nor on the terminal",
     alone=True,
 )
 def secret_not_logged(check: CaseContext) -> str:
     """The secret is neither logged nor printed."""
     for mode in ("signed", "bearer"):
-        worker = check.worker(security=mode, timeout=0.5)
+        worker = check.worker(security=mode, timeout=0.25)
         with _captured_output() as output:
             check.run_one_weave(worker)
             for fault in LOGGED:
                 with worker.inject(fault):
                     check.run_one_weave(worker, delivery_timeout=1.0)
+            _abandon(check, worker)
         if str(worker.secret) in output.getvalue():
             check.fail(f"the {mode} secret was logged or printed")
     return "neither logged nor printed"
