@@ -73,6 +73,7 @@ class ConformingExecutor(HttpEnvironmentExecutor):
     async def start(self, **config: Any) -> None:
         """Check the configuration; make a TLS context."""
         await super().start(**config)
+        self._events = asyncio.Queue()  # Wove 2.0.0 makes one for all starts, in the first loop
         self._loop = asyncio.get_running_loop()
         self._mine = threading.Lock()
         self._open: dict[str, socket.socket] = {}
