@@ -494,6 +494,12 @@ def test_without_a_restart_no_further_case_is_run() -> None:
     )
 
 
+def test_without_a_restart_the_reason_says_how_to_find_the_case() -> None:
+    """If the check cannot start the service, the reason says how to find what ended it."""
+    result = Service(disturbed, kills, afterwards).check(restart="")[2]
+    assert result.actual.endswith(" (--jobs 1 shows which one ends it)")
+
+
 def busy(service: Service) -> None:
     """Fail while the service is too busy to answer the checker."""
     if service.first_time("busy"):

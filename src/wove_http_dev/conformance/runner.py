@@ -272,7 +272,7 @@ class Checking:
         if why_not is not None:
             named = ", ".join(one.result.case.id for one in failed)
             self._stopped = f"the service does not answer any more since these ran: {named}"
-            self._stopped += f": {why_not}" if why_not else ""
+            self._stopped += f": {why_not}" if why_not else " (--jobs 1 shows which one ends it)"
             for one in failed:
                 others = f", while {together(one.others)}" if one.others else ""
                 then = f"; afterwards the service did not answer any more{others}"
