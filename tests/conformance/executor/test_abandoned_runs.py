@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from tests.conformance.executor.conforming_executor import ConformingExecutor, Frame
 from tests.conformance.executor.defects.cancels import NeverCancels
 from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.executor.abandoned_runs import (
@@ -52,6 +55,45 @@ def test_a_missing_cancel_task_is_none(
         return await abandon_run(check_without_cancels, worker, remote)
 
     assert check_without_cancels.run_script(worker, script) is None
+
+
+class FirstRunIsLate(ConformingExecutor):
+    """Sends its first run after the cancel_task for it, as on a busy machine."""
+
+    late = True
+
+    def post(self, frame: Frame) -> bytes:
+        if frame["type"] == "run_task" and self.late:
+            self.late = False
+            self.cancelled.wait(30)
+            self._abandoned.clear()
+        try:
+            return super().post(frame)
+        finally:
+            if frame["type"] == "cancel_task":
+                self.cancelled.set()
+
+    def _abandon(self, run_id: str) -> None:
+        """Do nothing."""
+
+    async def start(self, **config: Any) -> None:
+        await super().start(**config)
+        self.cancelled = threading.Event()
+
+
+def test_a_cancel_task_that_came_before_its_run_is_not_returned() -> None:
+    """abandon_run() tries again if a run came only after the cancel_task for it."""
+    subject = ExecutorUnderTest("late", FirstRunIsLate)
+    with trusted_ca() as ca, Session(subject, ca).case() as check:
+        worker = check.worker()
+        worker.hold(ABANDONED)
+
+        async def script(remote: Remote) -> Exchange | None:
+            return await abandon_run(check, worker, remote)
+
+        cancel = check.run_script(worker, script)
+        (run,) = (run for run in worker.runs if run.run_id == cancel.run_id)
+        assert run.received < cancel.received
 
 
 def test_a_run_that_never_arrives_fails_the_case(check: CaseContext) -> None:
