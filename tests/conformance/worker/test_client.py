@@ -8,7 +8,7 @@ from wove import NetworkExecutorSecurity
 from tests.conformance.worker.plain_worker import SECRET, PlainWorker
 from wove_http_dev.conformance.worker import commands, tasks
 from wove_http_dev.conformance.worker.client import KEY, NONCE, ServiceUnderTest, UrlError
-from wove_http_dev.conformance.worker.wire import Deadline
+from wove_http_dev.conformance.worker.wire import Deadline, HttpResponse
 
 URL = "http://localhost/wove/tasks?tenant=a"
 
@@ -118,3 +118,16 @@ def test_an_observer_gets_what_is_sent() -> None:
         for sender in (service, observed):
             sender.exchange(request, Deadline(5.0))
     assert seen == [request]
+
+
+def test_a_hearer_gets_the_answers() -> None:
+    """A hearer gets the answers to the requests of the observed copy."""
+    heard: list[HttpResponse] = []
+    with PlainWorker() as worker:
+        service = ServiceUnderTest(worker.url, secret=SECRET)
+        observed = service.observed(
+            lambda connection, data: None, lambda connection, answer: heard.append(answer)
+        )
+        body = commands.encode(commands.run_frame(tasks.nothing))
+        answer = observed.exchange(service.request(body, service.credentials(body)), Deadline(5.0))
+    assert heard == [answer]

@@ -128,3 +128,14 @@ def test_an_answer_that_came_with_the_one_before_is_read() -> None:
         (201, b"1", b""),
         (202, b"2", b""),
     ]
+
+
+@pytest.mark.parametrize(("version", "old"), [(b"HTTP/1.0", True), (b"HTTP/1.1", False)])
+def test_an_answer_says_whether_the_service_is_old(version: bytes, old: bool) -> None:
+    """A service that speaks HTTP/1.0 is not asked for what came later."""
+
+    def script(sock: socket.socket, over: threading.Event) -> None:
+        hostile.read_request(sock)
+        sock.sendall(version + b" 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    assert answered(script).old is old

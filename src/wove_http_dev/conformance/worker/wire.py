@@ -86,6 +86,9 @@ class HttpResponse:
     """Bytes that the service sent beyond the end of the answer, because its Content-Length is too
     small."""
 
+    old: bool = False
+    """Whether the service speaks HTTP/1.0."""
+
     def header(self, name: str) -> str:
         """Return the first value of the header ``name``, or an empty string."""
         return next((v for k, v in self.headers if k.lower() == name.lower()), "")
@@ -235,7 +238,8 @@ class Connection:
         if promised is not None and len(body) < promised:
             raise NoAnswer(f"the answer ended after {len(body)} of {promised} bytes")
         return HttpResponse(
-            response.status, tuple(response.getheaders()), body, bool(response.will_close)
+            *(response.status, tuple(response.getheaders()), body, bool(response.will_close)),
+            old=response.version == 10,
         )
 
     def begun(self, deadline: Deadline) -> bytes:

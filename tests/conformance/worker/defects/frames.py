@@ -565,3 +565,11 @@ class TakesShutdown(DiesOf):
 class ReplacesWhatIsNotUtf8(PlainWorker):
     def decode(self, body: bytes) -> Frame:
         return super().decode(body.decode("utf-8", "replace").encode())
+
+
+@flagged_by(
+    "frames.06", "task_started more than once: 'task_started', 'task_started', 'task_result'"
+)
+class StartsTwice(PlainWorker):
+    def events(self, run: Run) -> list[Event]:
+        return [{"type": "task_started"}, {"type": "task_started"}, run.outcome]
