@@ -2,44 +2,75 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import pytest
+
 from wove_http_dev.conformance.worker.cases.limits.verification_cost import (
-    GROWN,
-    Measurement,
+    ANSWER,
+    PROCESSOR,
+    Block,
+    error,
+    grows,
     growth,
-    noise,
 )
 
-MS = 1e-3
+US = 1e-6
+REQUESTS = 1500
 
 
-def test_a_growth_during_the_first_measurements_is_no_noise() -> None:
-    """The memory of nonces grows while it is measured as well; only the requests that are not
-    remembered show noise."""
-    before = [Measurement(good=extra * MS + 1 * MS, wrong=1 * MS) for extra in (2, 4, 6)]
-    after = [Measurement(good=extra * MS + 1 * MS, wrong=1 * MS) for extra in (9, 10)]
-    assert growth(before, after) > noise(before, after)
+def measured(extra: float, spread: float = 0.0, wrong: float = 200.0) -> list[Block]:
+    """Return a measurement in which a repeated request takes ``extra`` µs longer, give or take
+    ``spread``."""
+    around = (-spread, 0.0, spread, 0.0) * 2
+    return [Block((wrong + extra + more) * US, wrong * US) for more in around]
 
 
-def test_growth_is_what_every_measurement_shows() -> None:
-    """One slow measurement afterwards, or one quick one before, is no growth."""
-    before = [Measurement(3 * MS, 1 * MS), Measurement(1 * MS, 1 * MS)]
-    after = [Measurement(9 * MS, 1 * MS), Measurement(3 * MS, 1 * MS)]
-    assert growth(before, after) == 0
+def test_growth_is_the_difference_of_the_middle_blocks() -> None:
+    """One slow block changes nothing."""
+    after = [*measured(40)[1:], Block(9000 * US, 200 * US)]
+    assert growth(measured(10), after) == pytest.approx(30 * US)
 
 
-def test_load_that_begins_between_the_measurements_is_noise() -> None:
-    """On a machine that becomes four times as slow all requests take longer, and a valid one, which
-    costs more, by more."""
-    before = [Measurement(2 * MS, 1 * MS)] * 3
-    after = [Measurement(8 * MS, 4 * MS)] * 4
-    assert 0 < growth(before, after) <= noise(before, after)
+def test_blocks_that_differ_are_an_error() -> None:
+    assert error(measured(0), measured(0, spread=50)) > error(measured(0), measured(0)) == 0
 
 
-def test_load_that_ends_between_the_measurements_is_noise() -> None:
-    before = [Measurement(5 * MS, 5 * MS)] * 3
-    after = [Measurement(3 * MS, 1 * MS)] * 4
-    assert 0 < growth(before, after) <= noise(before, after)
+def test_no_growth_is_decided_at_once() -> None:
+    assert grows(PROCESSOR, [measured(3), measured(4)], REQUESTS) is False
 
 
-def test_a_quiet_machine_has_some_noise() -> None:
-    assert noise([Measurement(0.1 * MS, 0.1 * MS)], [Measurement(0.1 * MS, 0.1 * MS)]) == GROWN
+def test_one_step_is_not_enough_for_growth() -> None:
+    """Load that begins between two measurements is no growth."""
+    assert grows(PROCESSOR, [measured(3), measured(300)], REQUESTS) is None
+
+
+def test_growth_that_goes_on_is_growth() -> None:
+    assert grows(PROCESSOR, [measured(3), measured(110), measured(220)], REQUESTS) is True
+
+
+def test_growth_that_does_not_go_on_is_not_certain() -> None:
+    assert grows(PROCESSOR, [measured(3), measured(220), measured(221)], REQUESTS) is None
+
+
+def test_growth_that_went_away_is_none() -> None:
+    assert grows(PROCESSOR, [measured(3), measured(220), measured(5)], REQUESTS) is False
+
+
+def test_growth_within_the_noise_is_not_certain() -> None:
+    noisy = [measured(3, spread=200), measured(110, spread=200), measured(220, spread=200)]
+    assert grows(PROCESSOR, noisy, REQUESTS) is None
+
+
+@pytest.mark.parametrize(
+    ("steps", "verdict"), [((3, 110, 220), False), ((3, 400, 800), True)], ids=["little", "much"]
+)
+def test_the_time_until_an_answer_must_grow_more(steps: Sequence[float], verdict: bool) -> None:
+    """It is less exact than the processor time."""
+    assert grows(ANSWER, [measured(step) for step in steps], REQUESTS) is verdict
+
+
+def test_a_slow_service_must_grow_more() -> None:
+    """A fifth of the time for one request is noise in the time until the answer."""
+    steps = [measured(step, wrong=9000) for step in (3, 400, 800)]
+    assert grows(ANSWER, steps, REQUESTS) is False

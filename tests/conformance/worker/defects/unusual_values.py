@@ -8,7 +8,7 @@ import base64
 import contextlib
 import json
 import pickle
-import traceback
+import threading
 from typing import Any
 
 import cloudpickle
@@ -18,9 +18,19 @@ from tests.conformance.worker.defects.errors import FailsItself, SystemExitIs500
 from tests.conformance.worker.plain_worker import Event, Handler, PlainWorker, Run
 
 
-def is_async(exc: BaseException) -> bool:
-    """Whether ``exc`` was raised while a coroutine was awaited."""
-    return any(frame.name == "drive" for frame in traceback.extract_tb(exc.__traceback__))
+class KnowsCoroutines(PlainWorker):
+    """A base class for workers that know whether a coroutine was awaited in this thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.here = threading.local()
+
+    async def drive(self, run: Run, value: Any) -> Any:
+        self.here.awaited = True
+        return await super().drive(run, value)
+
+    def awaited(self) -> bool:
+        return getattr(self.here, "awaited", False)
 
 
 def with_exception(event: Event, exc: BaseException) -> Event:
@@ -29,15 +39,15 @@ def with_exception(event: Event, exc: BaseException) -> Event:
 
 
 @flagged_by("errors.01", "a task that raises ValueError .async. was answered with 'task_result'")
-class AsyncErrorsAreResults(PlainWorker):
+class AsyncErrorsAreResults(KnowsCoroutines):
     def error(self, exc: BaseException) -> Event:
-        return self.result(str(exc)) if is_async(exc) else super().error(exc)
+        return self.result(str(exc)) if self.awaited() else super().error(exc)
 
 
 @flagged_by("errors.02", "a task that raises ValueError .async.: the error lacks kind")
-class AsyncErrorsHaveOnlyMessages(PlainWorker):
+class AsyncErrorsHaveOnlyMessages(KnowsCoroutines):
     def error(self, exc: BaseException) -> Event:
-        if is_async(exc):
+        if self.awaited():
             return {"type": "task_error", "error": {"message": str(exc)}}
         return super().error(exc)
 
@@ -91,9 +101,9 @@ class LooksAtWhatWasRaised(PlainWorker):
 
 
 @flagged_by("errors.09", "a sync task that raises CancelledError, without a cancel_task, was answ")
-class ExpectsNoCancelledErrorOfFunctions(PlainWorker):
+class ExpectsNoCancelledErrorOfFunctions(KnowsCoroutines):
     def error(self, exc: BaseException) -> Event:
-        if isinstance(exc, asyncio.CancelledError) and not is_async(exc):
+        if isinstance(exc, asyncio.CancelledError) and not self.awaited():
             return self.result(None)
         return super().error(exc)
 
@@ -111,10 +121,10 @@ class ArgumentsThatExitAre500(FailsItself):
 
 
 @flagged_by("errors.14", "an async task that raises SystemExit: exception_pickle holds a SystemEx")
-class SendsExceptionsOfCoroutines(PlainWorker):
+class SendsExceptionsOfCoroutines(KnowsCoroutines):
     def error(self, exc: BaseException) -> Event:
         event = super().error(exc)
-        return with_exception(event, exc) if is_async(exc) else event
+        return with_exception(event, exc) if self.awaited() else event
 
 
 @flagged_by("errors.15", "an exception whose __repr__ raises was answered with 'task_result'")
