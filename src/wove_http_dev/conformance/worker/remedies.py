@@ -140,7 +140,8 @@ REMEDIES = (
     (
         "auth.26",
         Remedy(
-            "Remember a nonce only after the signature was found to be right.",
+            "Remember the nonce, not the run or the body, and only after the signature was found"
+            " to be right.",
             f"{_CORE}: verify()",
         ),
     ),

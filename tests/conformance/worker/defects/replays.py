@@ -316,3 +316,17 @@ class RemembersInFiles(PlainWorker):
     def check_nonce(self, nonce: str) -> None:
         if "/" not in nonce:
             super().check_nonce(nonce)
+
+
+@flagged_by(
+    "auth.26", "a valid request with a new nonce was refused, because its body had been sent"
+)
+class RemembersRunIds(PlainWorker):
+    """Remembers the run_id of a run_task instead of its nonce."""
+
+    def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
+        super().verify(headers, target, body)
+        with self.lock:
+            if b'"run_task"' in body and body in self.nonces:
+                raise PermissionError("replayed")
+            self.nonces.add(body)

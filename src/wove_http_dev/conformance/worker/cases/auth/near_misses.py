@@ -81,8 +81,8 @@ def damaged_signature(check: CaseContext) -> Attempts:
 def header_names(check: CaseContext) -> str:
     """Header names are case-insensitive; proxies change their case."""
     check.need_mode("signed", "bearer")
-    body = commands.encode(commands.run_frame(tasks.nothing))
     for what, change in (("lower", str.lower), ("upper", str.upper)):
+        body = commands.encode(commands.run_frame(tasks.nothing))
         headers = check.service.credentials(body)
         spelled = {change(name): value for name, value in headers.items()}
         answer = check.ask(f"header names in {what} case", body, spelled)

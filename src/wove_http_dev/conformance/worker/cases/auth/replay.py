@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from wove_http_dev.conformance.case import CaseFailed
-from wove_http_dev.conformance.worker import commands, sources
+from wove_http_dev.conformance.worker import commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.auth import auth
 from wove_http_dev.conformance.worker.cases.auth.probe import (
     NO_REFUSAL,
@@ -241,12 +241,13 @@ def replay_cancel(check: CaseContext) -> str:
 @auth.should(
     "26",
     sources.EXECUTOR,
-    scenario="a request with a wrong signature, then a valid request with the same nonce",
-    expected="the valid request is accepted",
+    scenario="a request with a wrong signature, then a valid request with the same nonce; two valid"
+    " requests with one body and two nonces",
+    expected="the valid requests are accepted",
 )
 def nonce_not_burnt(check: CaseContext) -> str:
-    """A request with a wrong signature does not use up its nonce; otherwise anyone could block a
-    client's requests."""
+    """A request is a replay only if its nonce was used with a right signature: not if one with a
+    wrong signature had it, which anyone can send, and not if only the body is the same."""
     check.need_mode("signed")
     nonce = secrets.token_urlsafe(18)
     check.ask("a wrong signature", *cancelling(check, nonce=nonce, secret=b"another secret"))
@@ -256,6 +257,14 @@ def nonce_not_burnt(check: CaseContext) -> str:
             "a valid request was refused, because a request with a wrong signature had used the"
             f" same nonce before: {answer.shown()}"
         )
+    body = commands.encode(commands.run_frame(tasks.nothing))
+    for _ in range(2):
+        answer = check.ask("a good request", body)
+        if answer.status in (401, 403):
+            check.fail(
+                "a valid request with a new nonce was refused, because its body had been sent"
+                f" before with another nonce: {answer.shown()}"
+            )
     return f"HTTP {answer.status}"
 
 
