@@ -28,7 +28,8 @@ def _unusual() -> list[tuple[str, str]]:
     """Return names of unusual ids and the ids. Those without a digit are the same in each check."""
     mark = uuid.uuid4()
     return [
-        ("of 2000 letters", f"render:{mark.hex}{'x' * 2000}"),
+        ("of 200 letters", f"render_{'x' * 160}:{mark.hex}"),
+        ("of 2000 letters", f"render_{'x' * 1960}:{mark.hex}"),
         ("of digits", str(mark.int)),
         ("that looks like a float", f"{mark.int % 10**9}.0"),
         ("that looks like a number with an exponent", f"{mark.int % 10**9}e2"),

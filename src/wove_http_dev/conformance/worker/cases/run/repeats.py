@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 import uuid
 from collections.abc import Mapping
@@ -178,9 +179,10 @@ def _side_by_side(
         value = callback.token
         frame = commands.run_frame(tasks.hold, callback.address, run_id=first)
     one = check.post_later(frame)
-    limit = check.deadline()
+    ends = time.monotonic() + check.patience
     while callback is not None and not callback.arrived(WAIT) and not one.done():
-        limit.left()  # a run that is refused does not arrive
+        if time.monotonic() > ends:
+            check.fail(f"a task that waits did not start within {check.patience:g} s", late=True)
     frame = commands.run_frame(tasks.echo, {"value": "second"}, run_id=second)
     other = check.post_later(frame)
     other.done(check.silence(SIDE_BY_SIDE))
