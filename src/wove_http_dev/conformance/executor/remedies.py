@@ -158,14 +158,6 @@ REMEDIES = (
     (
         "security.41",
         Remedy(
-            "Turn off what your HTTP library takes from .netrc (with requests: "
-            "session.trust_env = False).",
-            f"{_EXECUTOR}: ConformingExecutor.headers()",
-        ),
-    ),
-    (
-        "security.42",
-        Remedy(
             "Send with a library that refuses line breaks in headers, or refuse them.",
             f"{_EXECUTOR}: ConformingExecutor.headers()",
         ),

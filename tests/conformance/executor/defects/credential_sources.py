@@ -3,19 +3,16 @@ elsewhere."""
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import http.client
 import json
-import netrc
-import os
 import urllib.parse
 from typing import Any, ClassVar
 
 from wove.environment import _deserialize_network_executor_frame
 from wove.security import NetworkExecutorSecurity
 
-from tests.conformance.executor.conforming_executor import ConformingExecutor, Frame, Status
+from tests.conformance.executor.conforming_executor import ConformingExecutor, Frame
 from tests.conformance.executor.defects.base import Defect
 from tests.conformance.executor.defects.commands import DropsEmptyParameters
 from tests.conformance.executor.defects.credentials import TriesWithoutCredentials
@@ -52,41 +49,6 @@ class RemembersItsSecret(ConformingExecutor):
     async def start(self, **config: Any) -> None:
         await super().start(**config)
         self.first = self._security = self.first or self._security
-
-
-class UsesNetrc(ConformingExecutor):
-    """Prefers a password of .netrc to the bearer token."""
-
-    def headers(self, frame: Frame, body: bytes) -> dict[str, str]:
-        made = super().headers(frame, body)
-        host = urllib.parse.urlsplit(self._url or "").hostname or ""
-        found = None
-        if os.environ.get("NETRC"):
-            found = netrc.netrc(os.environ["NETRC"]).authenticators(host)
-        if found is not None:
-            pair = base64.b64encode(f"{found[0]}:{found[2]}".encode()).decode()
-            made["Authorization"] = f"Basic {pair}"
-        return made
-
-
-class AnswersAChallenge(UsesNetrc):
-    """Sends a password of .netrc when it is asked for one."""
-
-    challenged = False
-
-    def post(self, frame: Frame) -> bytes:
-        try:
-            return super().post(frame)
-        except Status as exc:
-            if exc.status != 401 or not os.environ.get("NETRC"):
-                raise
-        self.challenged = True
-        return super().post(frame)
-
-    def headers(self, frame: Frame, body: bytes) -> dict[str, str]:
-        if self.challenged:
-            return super().headers(frame, body)
-        return ConformingExecutor.headers(self, frame, body)
 
 
 class WritesHeadersAsTheyAre(ConformingExecutor):
@@ -131,9 +93,7 @@ DEFECTS = (
     Defect(
         RemembersItsSecret, "security.40", "with the first executor a request still had the old"
     ),
-    Defect(UsesNetrc, "security.41", r"the password in .netrc was sent to the worker \(signed\)"),
-    Defect(AnswersAChallenge, "security.41", "the password in .netrc was sent to the worker"),
-    Defect(WritesHeadersAsTheyAre, "security.42", "in a header's value made a header of its own"),
+    Defect(WritesHeadersAsTheyAre, "security.41", "in a header's value made a header of its own"),
     Defect(CancelsWithTheNonceOfItsRun, "security.17", "a nonce was used again"),
     Defect(UnpicklesLogs, "security.19", "for a run that does not exist was loaded"),
     Defect(TriesWithoutCredentials, "security.14", "a cancel_task was not authenticated"),

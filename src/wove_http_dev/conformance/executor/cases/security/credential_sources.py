@@ -1,24 +1,18 @@
 """Cases about where credentials and headers come from: the configuration of this start, and nothing
-else. Not an earlier start, not the user's .netrc, not a line break in a value."""
+else: not an earlier start, and not a line break in a value."""
 
 from __future__ import annotations
 
-import base64
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from wove_http_dev.client import environ
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.cases.security import family
 from wove_http_dev.conformance.executor.context import CaseContext
-from wove_http_dev.conformance.executor.raw_answers import RewrittenAnswer
 from wove_http_dev.conformance.executor.received import headers_of, requests_of
 from wove_http_dev.conformance.executor.refusals import refusal
-from wove_http_dev.conformance.executor.request_recorder import RequestRecorder
 
 ROTATED = "WOVE_CONFORMANCE_ROTATED_SECRET"
-NETRC_USER, NETRC_PASSWORD = "netrc-user", "netrc-password"
 INJECTED = "X-Injected"
 LINE = f"given\r\n{INJECTED}: 1"
 
@@ -55,49 +49,8 @@ def rotated_secret(check: CaseContext) -> str:
     return "the new secret is used"
 
 
-def _basic() -> str:
-    return base64.b64encode(f"{NETRC_USER}:{NETRC_PASSWORD}".encode()).decode()
-
-
 @family.must(
     "41",
-    sources.SECURITY,
-    scenario="runs, signed and with a bearer token, with a .netrc (NETRC) that has a password for"
-    " the worker's host; answered with a result, and with 401 and a Basic challenge",
-    expected="requests with the configured credentials, and not with that password",
-    alone=True,
-)
-def netrc_not_used(check: CaseContext) -> str:
-    """No credentials are sent but the configured ones, even if the user's .netrc has some."""
-    folder = Path(check.enter(tempfile.TemporaryDirectory()))
-    netrc = folder / "netrc"
-    login = f"login {NETRC_USER} password {NETRC_PASSWORD}\n"
-    netrc.write_text(f"machine localhost {login}default {login}")
-    netrc.chmod(0o600)
-    challenge = RewrittenAnswer(
-        "of 401", lambda document: b"{}", 401, (("WWW-Authenticate", 'Basic realm="tasks"'),)
-    )
-    with environ.set_variable("NETRC", str(netrc)):
-        for mode in ("signed", "bearer"):
-            worker, recorder = check.worker(tls=False, security=mode), RequestRecorder()
-            worker.inject(recorder)
-            check.run_one_weave(worker)
-            worker.inject(challenge)
-            check.run_one_weave(worker)
-            for request in recorder.requests:
-                if _basic() in request.headers.get("Authorization", ""):
-                    check.fail(f"the password in .netrc was sent to the worker ({mode})")
-            for exchange in requests_of(worker):
-                if not exchange.accepted:
-                    check.fail(
-                        f"with a .netrc a request came without the configured credentials ({mode}):"
-                        f" {refusal(exchange)}"
-                    )
-    return "not used"
-
-
-@family.must(
-    "42",
     sources.INJECTION,
     scenario="runs with a line break in a configured header's value, in its name, and in the token",
     expected="no request in which what follows the line break is a header",
