@@ -207,7 +207,7 @@ REMEDIES = (
         ),
     ),
     (
-        "cancel.05",
+        "cancel.05 cancel.11",
         Remedy(
             "Ignore whatever a cancel_task is answered with.",
             f"{_EXECUTOR}: ConformingExecutor._cancel()",

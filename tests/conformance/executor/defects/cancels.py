@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import time
 from typing import Any
 
@@ -148,6 +149,14 @@ class CancelsAgainAtTheEnd(ConformingExecutor):
         await super().stop()
 
 
+class GivesUpWhenUnreachable(FailsAnother):
+    """Reports a cancel_task that could not be sent as the error of another open run."""
+
+    def failure(self, frame: Frame, exc: Exception) -> list[Frame]:
+        found = super().failure(frame, exc)
+        return found if isinstance(exc, (ConnectionRefusedError, ssl.SSLError)) else [{}]
+
+
 class CancelsOnTimeoutOnly(ConformingExecutor):
     """Cancels only runs that have a delivery_timeout."""
 
@@ -193,6 +202,7 @@ DEFECTS = (
     Defect(CancelsAgainAtTheEnd, "cancel.10", "2 cancel_tasks were sent for a run whose waiting"),
     Defect(CancelsOnTimeoutOnly, "cancel.04", "of a weave that was cancelled got no cancel_task"),
     Defect(CancelsOnTimeoutOnly, "cancel.10", "and 2 of these runs got no cancel_task"),
+    Defect(GivesUpWhenUnreachable, "cancel.11", r"\(refuse-connections\), and another run, which"),
     Defect(StopsItsCancels, "cancel.04", "runs in flight .* got no cancel_task"),
     Defect(FailsAnotherWhenCutOff, "cancel.05", "with close-without-response, and another run"),
     Defect(WaitsForEverForAnAnswer, "time.16", "waits for the answer to a cancel_task, which"),

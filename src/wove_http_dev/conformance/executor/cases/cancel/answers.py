@@ -23,13 +23,16 @@ from wove_http_dev.conformance.executor.context import (
 )
 from wove_http_dev.conformance.executor.received import frames_of
 from wove_http_dev.conformance.executor.refusals import refusal
-from wove_http_dev.faults import Fault, response, wire
+from wove_http_dev.faults import Fault, connection, response, wire
 from wove_http_dev.faults.run import SlowCancel
 
 STRAY = 0.5
 """Seconds to wait for a frame that should never arrive."""
 GIVEN_UP = 0.15
 """Seconds of the ``delivery_timeout`` of a run that is given up."""
+UNREACHABLE = (connection.RefuseConnections(), connection.UntrustedCa())
+SENDING = 0.2
+"""Seconds within which a cancel_task is sent on an idle machine."""
 TOGETHER = 3
 """Runs that are given up at once. Each keeps a thread of an executor that uses Python's default
 pool, which has at least five."""
@@ -183,3 +186,47 @@ def require_ack_before_retry(check: CaseContext) -> str:
         return "no second attempt before the answer"
 
     return str(check.run_script(worker, script))
+
+
+@family.must(
+    "11",
+    sources.PROTOCOL,
+    scenario="two runs in flight; the coroutine that waits for one is cancelled while no connection"
+    f" to the worker can be made: {', '.join(map(str, UNREACHABLE))}",
+    expected="the other run and the next one have their results each time",
+)
+def unreachable(check: CaseContext) -> str:
+    """A cancel_task that cannot be sent does not affect other runs."""
+    for fault in UNREACHABLE:
+        _cancelled_while(check, fault)
+    return "the other runs were not affected"
+
+
+def _cancelled_while(check: CaseContext, fault: Fault) -> None:
+    worker = check.worker(timeout=check.seconds(4.0))
+    gate = worker.hold("merge:beside")
+    held = worker.hold(ABANDONED)
+    what = f"a cancel_task could not be sent ({fault})"
+
+    async def script(remote: Remote) -> None:
+        beside = asyncio.ensure_future(attempt(remote("beside", "beside")))
+        run = asyncio.ensure_future(attempt(remote("abandoned")))
+        arrived = await wait_until_async(
+            lambda: bool(gate.runs and held.runs), check.seconds(PATIENCE)
+        )
+        if not arrived:
+            check.fail("two runs at once did not both arrive", late=True)
+        with worker.inject(fault) as injected:
+            run.cancel()
+            await wait_until_async(lambda: injected.hits > 0, check.silence(SENDING))
+        after = await attempt(remote("after", "afterwards", delivery_timeout=check.seconds(5.0)))
+        gate.release()
+        other = await beside
+        for name, outcome, value in (
+            ("another run, which was in flight,", other, "beside"),
+            ("the next run", after, "afterwards"),
+        ):
+            if outcome.value != value:
+                check.fail(f"{what}, and {name} ended with {outcome}", late=timed_out(outcome))
+
+    check.run_script(worker, script, within=20.0)
