@@ -279,3 +279,15 @@ class KnowsTheRun(OpensDoors):
         frame = super().decode(body)
         self.known.add(frame["run_id"])
         return frame
+
+
+@flagged_by("auth.37", r"without credentials, but with a field .bypass. was accepted")
+class HasABypass(OpensDoors):
+    def is_open(self, handler: Handler, body: bytes) -> bool:
+        return b'"bypass":true' in body
+
+
+@flagged_by("auth.37", r"without credentials, but with a header .X-Wove-Auth. was accepted")
+class HasASwitch(OpensDoors):
+    def is_open(self, handler: Handler, body: bytes) -> bool:
+        return handler.headers.get("X-Wove-Auth") == "none"

@@ -10,7 +10,7 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from wove_http_dev.conformance.worker import commands, sources
 from wove_http_dev.conformance.worker.cases.auth import auth
@@ -34,7 +34,7 @@ from wove_http_dev.conformance.worker.context import CaseContext
 
 BOTH = ("signed", "bearer")
 MODES = 'Wove docs, "wove.security", Supported Modes'
-EMPTY = ("", "None", "null", "undefined", "false", "*", "secret", "test")
+EMPTY = ("", "None", "null", "undefined", "false", "*", "secret", "test", "debug", "admin")
 """What a service may compare with if it has no token."""
 SECRET_HEADERS = (
     *("X-Api-Key", "Api-Key", "X-Auth-Token", "X-Token", "X-Secret", "X-Wove-Secret"),
@@ -43,43 +43,42 @@ SECRET_HEADERS = (
 )
 SECRET_NAMES = ("token", "access_token", "secret", "api_key", "key", "auth", "signature", "wove")
 """Names under which a secret might be looked up in cookies, a query or a frame."""
-HINT_HEADERS = {
+PROXY_HEADERS = {
     "X-Forwarded-For": "127.0.0.1",
     "X-Real-IP": "127.0.0.1",
     "Forwarded": "for=127.0.0.1",
+    "X-Forwarded-Proto": "https",
     "X-Forwarded-User": "admin",
     "X-Remote-User": "admin",
-    "X-Internal": "1",
-    "X-Internal-Request": "true",
-    "X-Health-Check": "1",
-    "X-Debug": "1",
-    "Debug": "1",
-    "X-Wove-Debug": "1",
-    "X-Wove-Internal": "1",
-    "X-Wove-Insecure": "1",
-    "X-Wove-Security": "none",
-    "X-Wove-Mode": "none",
-    "X-Skip-Auth": "1",
-    "X-No-Auth": "1",
-    "X-Test": "1",
+    "X-Client-Verify": "SUCCESS",
     "X-Original-URL": "/health",
     "X-Rewrite-URL": "/health",
     "X-HTTP-Method-Override": "GET",
-    "Upgrade-Insecure-Requests": "1",
     "Referer": "http://localhost/",
 }
-HINT_NAMES = {
-    "debug": "1",
-    "insecure": "1",
-    "test": "1",
-    "dev": "1",
-    "admin": "1",
-    "internal": "1",
-    "skip_auth": "1",
-    "auth": "none",
-    "security": "none",
-    "mode": "none",
-}
+"""What a proxy or a local client might say of a request."""
+HINTS = (
+    *("debug", "insecure", "test", "dev", "local", "admin", "internal", "trusted", "bypass"),
+    *("skip_auth", "skip_verify", "no_auth", "no_verify", "authenticated", "health_check"),
+)
+MODE_NAMES = ("auth", "security", "mode", "verify", "signed")
+PREFIXES = ("X-", "X-Wove-", "")
+
+
+def _hints() -> Iterator[dict[str, str]]:
+    """Yield groups of names and values that ask to be accepted without credentials."""
+    for value in ("1", "true"):
+        yield dict.fromkeys(HINTS, value)
+    for value in ("none", "false", "0"):
+        yield dict.fromkeys(MODE_NAMES, value)
+
+
+def _as_headers(names: Mapping[str, str]) -> dict[str, str]:
+    return {
+        f"{prefix}{name.replace('_', '-').title()}": value
+        for prefix in PREFIXES
+        for name, value in names.items()
+    }
 
 
 @auth.must(
@@ -189,9 +188,13 @@ def other_schemes(check: CaseContext) -> Attempts:
 def no_exceptions(check: CaseContext) -> Attempts:
     """Nothing in a request turns its verification off."""
     what = "a request without credentials, but with"
-    yield _grouped(check, f"{what} a header", _in_headers, HINT_HEADERS)
-    for where, place in (("a cookie", _in_cookies), ("a query", _in_query), ("a field", _in_frame)):
-        yield _grouped(check, f"{what} {where}", place, HINT_NAMES)
+    yield _grouped(check, f"{what} a header", _in_headers, PROXY_HEADERS)
+    for names in _hints():
+        yield _grouped(check, f"{what} a header", _in_headers, _as_headers(names))
+        yield _grouped(check, f"{what} a cookie", _in_cookies, names)
+        yield _grouped(check, f"{what} a query", _in_query, names)
+        yield _grouped(check, f"{what} a field", _in_frame, names)
+    yield _grouped(check, f"{what} a field", _in_frame, dict.fromkeys(HINTS, True))
     for name, value in (
         ("User-Agent", "kube-probe/1.0"),
         ("User-Agent", "curl/8.0"),
@@ -215,13 +218,13 @@ def _signature(check: CaseContext, body: bytes, secret: bytes) -> dict[str, str]
 
 
 _Place: TypeAlias = Callable[
-    [CaseContext, Mapping[str, str]], tuple[Probe, Mapping[str, str], str | None]
+    [CaseContext, Mapping[str, Any]], tuple[Probe, Mapping[str, str], str | None]
 ]
 """A function that puts values at one place of a new request. It returns the request's probe, its
 headers, and its target if that is not the service's own."""
 
 
-def _grouped(check: CaseContext, what: str, place: _Place, values: Mapping[str, str]) -> Attempt:
+def _grouped(check: CaseContext, what: str, place: _Place, values: Mapping[str, Any]) -> Attempt:
     """Return an attempt with all ``values`` at ``place``. If it is accepted, they are sent one by
     one."""
 
@@ -252,7 +255,7 @@ def _in_query(
 
 
 def _in_frame(
-    check: CaseContext, values: Mapping[str, str]
+    check: CaseContext, values: Mapping[str, Any]
 ) -> tuple[Probe, Mapping[str, str], str | None]:
     sent = probe(check)
     body = commands.encode({**json.loads(sent.body), **values})
