@@ -2,7 +2,8 @@
 
 Subjects without a defect are checked with ``--strict`` again and again: the package's own service,
 the reference workers, and the careful executor. Meanwhile other processes compute without pause.
-Each failed case is a false alarm; so is one that could not be run.
+Each failed case is a false alarm; so is one that could not be run, or that was skipped though it
+was not in the first check of the subject.
 """
 
 from __future__ import annotations
@@ -35,14 +36,20 @@ def soak_conformance(runs: int, busy: int, only: Sequence[str], jobs: int | None
     false alarms. ``only`` are the names of the subjects to check, all if it is empty."""
     chosen = [name for name in subjects() if not only or name in only]
     wrong: list[str] = []
+    skipped_at_first: dict[str, set[str]] = {}
     with _busy_processes(busy):
         for number in range(1, runs + 1):
             for name in chosen:
                 began = time.monotonic()
-                alarms, again = _one_check(name, jobs)
+                alarms, again, skipped = _one_check(name, jobs)
+                more = skipped - skipped_at_first.setdefault(name, skipped)
+                alarms += [f"{case} skipped" for case in sorted(more)]
                 wrong += [f"{name}, run {number}: {alarm}" for alarm in alarms]
                 took = time.monotonic() - began
-                print(f"{name} {number}: {took:.1f} s, {len(alarms)} wrong", flush=True)
+                print(
+                    f"{name} {number}: {took:.1f} s, {len(skipped)} skipped, {len(alarms)} wrong",
+                    flush=True,
+                )
                 for line in (*again, *alarms):
                     print(f"    {line}", flush=True)
     return wrong
@@ -63,8 +70,12 @@ def subjects() -> Mapping[str, Sequence[str]]:
     return {**workers, "executor": ["executor", EXECUTOR]}
 
 
-def _one_check(name: str, jobs: int | None) -> tuple[list[str], list[str]]:
-    """Run one check; return its false alarms, and what was run a second time."""
+_Found = tuple[list[str], list[str], set[str]]
+"""False alarms, what was run a second time, and the ids of the cases that were skipped."""
+
+
+def _one_check(name: str, jobs: int | None) -> _Found:
+    """Run one check and return what was found."""
     with tempfile.TemporaryDirectory() as directory:
         report = Path(directory) / "report.json"
         found = {"port": references.free_port(), "directory": shlex.quote(directory)}
@@ -81,14 +92,15 @@ def _one_check(name: str, jobs: int | None) -> tuple[list[str], list[str]]:
                 timeout=LONGEST,
             )
         except subprocess.TimeoutExpired:
-            return [f"it had not ended after {LONGEST:g} s"], []
+            return [f"it had not ended after {LONGEST:g} s"], [], set()
         if not report.is_file():
-            return [f"no report, exit status {done.returncode}: {done.stderr[-500:]}"], []
+            return [f"no report, exit status {done.returncode}: {done.stderr[-500:]}"], [], set()
         return _read(json.loads(report.read_text(encoding="utf-8")), done.returncode)
 
 
-def _read(document: Mapping[str, Any], status: int) -> tuple[list[str], list[str]]:
+def _read(document: Mapping[str, Any], status: int) -> _Found:
     alarms, again = [], []
+    skipped = {case["id"] for case in document["cases"] if case["status"] == "skipped"}
     for case in document["cases"]:
         if case["status"] not in ("passed", "skipped"):
             text = f"{case['id']} {case['status']}: {case['actual']}"
@@ -97,7 +109,7 @@ def _read(document: Mapping[str, Any], status: int) -> tuple[list[str], list[str
             again.append(f"again: {case['id']}: {case['again']}")
     if status and not alarms:
         alarms.append(f"exit status {status}")
-    return alarms, again
+    return alarms, again, skipped
 
 
 @contextmanager
