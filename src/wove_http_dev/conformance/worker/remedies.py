@@ -434,6 +434,14 @@ REMEDIES = (
         ),
     ),
     (
+        "limits.11",
+        Remedy(
+            "Answer 413 to a Content-Length above a limit before you read the body, and reserve "
+            "memory only for bytes that have come.",
+            f"{_STD}: Handler.do_POST()",
+        ),
+    ),
+    (
         "limits.08 limits.09 limits.10",
         Remedy(
             "Leave sys.stdout to the tasks, or capture it for one run into memory that takes any "

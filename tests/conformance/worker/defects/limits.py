@@ -56,6 +56,15 @@ class DiesOfHalfRequests(Mortal):
         return body
 
 
+@flagged_by("limits.11", "after a request that claims to have 1 TiB, the next task did not run")
+class ReservesWhatIsClaimed(Mortal):
+    def read(self, handler: Handler) -> bytes:
+        if int(handler.headers["Content-Length"]) > 2**32:
+            self.dead = True
+            return b""
+        return super().read(handler)
+
+
 @flagged_by("limits.04", "after a client that disconnected, the next task did not run")
 class DiesOfClientsThatLeave(Mortal):
     def write(self, handler: Handler, status: int, document: Any) -> None:

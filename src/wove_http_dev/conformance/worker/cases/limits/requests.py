@@ -16,6 +16,8 @@ from wove_http_dev.conformance.worker.wire import NoAnswer, shown
 DEPTH = 100_000
 HEAD = 200_000
 """The size in bytes of a header that is too large."""
+CLAIMED = 2**40
+"""The size in bytes of a body of which only the first few are sent."""
 AFTERMATH = 0.1
 """Seconds between the two tasks that the service must run after a bad request."""
 RESULT = 8 * 2**20
@@ -93,6 +95,28 @@ def cut_off_request(check: CaseContext) -> str:
     if callback is not None and callback.arrived(0.0):
         check.fail("a request that was cut off in the middle ran")
     return "not run"
+
+
+@limits.must(
+    "11",
+    f"{sources.CWE_EXHAUSTION}; {sources.HTTP}, 15.5.14 (413)",
+    scenario=f"a request whose Content-Length is {CLAIMED >> 40} TiB, of which a few bytes come;"
+    " then the connection is closed",
+    expected="any answer, or none; the service keeps serving",
+)
+def huge_content_length(check: CaseContext) -> str:
+    """A request that only claims to be very large does not stop the service, and takes no
+    memory."""
+
+    def step() -> object:
+        headers = {**check.service.credentials(b"{}"), "Content-Length": str(CLAIMED)}
+        deadline = check.deadline()
+        connection = check.service.connect(deadline)
+        connection.send(check.service.request(b"{}", headers), deadline)
+        connection.close()
+        return "sent"
+
+    return survived(check, f"a request that claims to have {CLAIMED >> 40} TiB", step)
 
 
 @limits.must(
