@@ -208,6 +208,13 @@ REMEDIES = (
         ),
     ),
     (
+        "frames.25",
+        Remedy(
+            "Keep runs by their run_id as it came, and look the run of a cancel_task up by it.",
+            f"{_CORE}: handle()",
+        ),
+    ),
+    (
         "frames.08",
         Remedy(
             "Read the fields that you need, and leave the others alone.",

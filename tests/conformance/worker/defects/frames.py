@@ -573,3 +573,9 @@ class ReplacesWhatIsNotUtf8(PlainWorker):
 class StartsTwice(PlainWorker):
     def events(self, run: Run) -> list[Event]:
         return [{"type": "task_started"}, {"type": "task_started"}, run.outcome]
+
+
+@flagged_by("frames.25", "an async task with an id with blanks around it still ran")
+class StripsIdsOfCancels(PlainWorker):
+    def cancel(self, frame: Frame) -> list[Event]:
+        return super().cancel({**frame, "run_id": frame["run_id"].strip()})

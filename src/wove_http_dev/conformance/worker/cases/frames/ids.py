@@ -3,10 +3,11 @@ sent, the event frames have exactly those of their own command."""
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Any
 
-from wove_http_dev.conformance.case import CaseFailed
+from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import commands, sources, tasks
 from wove_http_dev.conformance.worker.answer_rules import breaches, read_request
 from wove_http_dev.conformance.worker.cases.frames import frames
@@ -20,6 +21,12 @@ ARGUMENTS: dict[Any, dict[str, Any]] = {
     tasks.fail_with_async: {"name": "KeyError"},
 }
 """The arguments of those of ``KINDS`` that take some."""
+WAIT = 0.05
+"""Seconds between two looks at whether a run was refused instead of begun."""
+STOPS = 1.0
+"""Seconds until an async task has stopped, in a service that stops tasks."""
+LONG_ENOUGH = 5
+"""Ids with more characters than this are different in each check."""
 INJECTED = "X-Conformance-Injected"
 """A header that an answer has if an id was copied into its head."""
 
@@ -133,3 +140,43 @@ def _while_it_runs(check: CaseContext) -> None:
         except NoAnswer as exc:
             raise CaseFailed(f"{what}: {exc}") from exc
         _require_ids(check, what, body, answer)
+
+
+@frames.should(
+    "25",
+    f"{sources.CONTRACT} (honor cancellation)",
+    scenario="best_effort cancel_task frames for async tasks that wait, whose ids are long, of"
+    " digits, or have slashes, quotes, blanks, decomposed letters",
+    expected="each task stops, as one with an id in Wove's own form does; ids that no Python name"
+    " could have may be refused",
+)
+def cancels_by_unusual_ids(check: CaseContext) -> str:
+    """A cancel_task finds its run whatever the run_id looks like."""
+    if not _stopped(check, "in Wove's own form", commands.new_run_id(), check.seconds(STOPS)):
+        raise NotApplicable("a cancel_task does not stop an async task", needs=["cancel.03"])
+    unusual = [(what, text) for what, text in _unusual() if len(text) > LONG_ENOUGH]
+    for what, text in unusual:
+        if not _stopped(check, what, text, check.patience):
+            check.fail(
+                f"an async task with an id {what} still ran {check.patience:g} s after its"
+                " cancel_task, unlike one with an id in Wove's own form",
+                late=True,
+            )
+    return f"{len(unusual)} ids"
+
+
+def _stopped(check: CaseContext, what: str, text: str, within: float) -> bool:
+    """Run a task that waits, with ``text`` as its ids, and cancel it; return whether it has stopped
+    after ``within`` seconds, or was refused."""
+    callback = check.callback()
+    frame = commands.run_frame(tasks.hold_async, callback.address, run_id=text, task_id=text)
+    post = check.post_later(frame)
+    ends = time.monotonic() + check.patience
+    while not callback.arrived(WAIT):
+        if post.done():
+            return True
+        if time.monotonic() > ends:
+            check.fail(f"a task with an id {what} did not start", late=True)
+    cancel = {**commands.cancel_frame(text), "task_id": text}
+    check.ask(f"a cancel_task with an id {what}", commands.encode(cancel))
+    return callback.ended(within)
