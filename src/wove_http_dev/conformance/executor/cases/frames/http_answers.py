@@ -238,7 +238,7 @@ def _understood(check: CaseContext, kind: Forms) -> str:
                     f"the run after an answer {form.words} ended with {after}", late=after.timed_out
                 )
 
-    check.run_script(worker, script)
+    check.run_script(worker, script, planned=2 * len(kind.forms) * limit)
     return f"{len(kind.forms)} understood"
 
 

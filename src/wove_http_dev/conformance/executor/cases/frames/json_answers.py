@@ -132,7 +132,7 @@ def understood(check: CaseContext, kind: Forms) -> str:
                     f"an answer {form.words} was not understood: {outcome}", late=outcome.timed_out
                 )
 
-    check.run_script(worker, script)
+    check.run_script(worker, script, planned=len(kind.forms) * limit)
     return f"{len(kind.forms)} understood"
 
 

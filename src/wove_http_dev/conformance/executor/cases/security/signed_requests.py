@@ -16,7 +16,12 @@ from wove_http_dev.conformance.executor.abandoned_runs import (
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.frames.command_frames import TARGETS
 from wove_http_dev.conformance.executor.cases.security import family
-from wove_http_dev.conformance.executor.context import CaseContext, attempt, wait_until_async
+from wove_http_dev.conformance.executor.context import (
+    PATIENCE,
+    CaseContext,
+    attempt,
+    wait_until_async,
+)
 from wove_http_dev.conformance.executor.received import frames_of, headers_of, requests_of
 from wove_http_dev.conformance.executor.refusals import refusal, signed_over
 from wove_http_dev.conformance.executor.request_recorder import RequestRecorder
@@ -179,7 +184,7 @@ def fresh_nonces(check: CaseContext) -> str:
             limit = check.seconds(CANCEL_WITHIN)
             await wait_until_async(lambda: bool(frames_of(worker, "cancel_task")), limit)
 
-    check.run_script(worker, script)
+    check.run_script(worker, script, within=PATIENCE + REQUESTS)
     check.run_one_weave(worker)
     nonces = [nonce for each in requests_of(worker) for nonce in headers_of(each).getlist(NONCE)]
     if len(nonces) != len(set(nonces)):
