@@ -1,4 +1,4 @@
-"""The context of a case, and the functions that wait and look up requests."""
+"""The context of a case."""
 
 from __future__ import annotations
 
@@ -16,12 +16,10 @@ from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.context import (
     CaseContext,
     Session,
-    attempt,
     process_settings,
     trusted_ca,
-    wait_until,
-    wait_until_async,
 )
+from wove_http_dev.conformance.executor.waits import wait_until_async
 from wove_http_dev.weave_outcome import WeaveOutcome
 
 if TYPE_CHECKING:
@@ -198,31 +196,6 @@ def test_an_expected_error(check: CaseContext) -> None:
     """expect_error() returns an outcome that is an error."""
     outcome = WeaveOutcome("error", error=ValueError())
     assert check.expect_error(outcome, "after a failure") is outcome
-
-
-@pytest.mark.parametrize("holds", [True, False])
-def test_waiting_for_a_condition(holds: bool) -> None:
-    """wait_until() returns whether the condition is true."""
-    assert wait_until(lambda: holds, 0.02) is holds
-
-
-@pytest.mark.parametrize("holds", [True, False])
-def test_waiting_for_a_condition_in_a_loop(holds: bool) -> None:
-    """wait_until_async() returns whether the condition is true."""
-    assert asyncio.run(wait_until_async(lambda: holds, 0.02)) is holds
-
-
-@pytest.mark.parametrize(
-    ("error", "kind"), [(ValueError(), "error"), (asyncio.CancelledError(), "raised")]
-)
-def test_a_run_that_fails(error: BaseException, kind: str) -> None:
-    """attempt() returns errors as outcomes and distinguishes a cancelled run from a task's
-    error."""
-
-    async def run() -> None:
-        raise error
-
-    assert asyncio.run(attempt(run())).kind == kind
 
 
 def test_the_settings_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

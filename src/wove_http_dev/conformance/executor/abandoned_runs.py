@@ -7,8 +7,9 @@ from typing import Any
 
 from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.executor.background_weave import Remote
-from wove_http_dev.conformance.executor.context import CaseContext, attempt, wait_until_async
+from wove_http_dev.conformance.executor.context import CaseContext
 from wove_http_dev.conformance.executor.received import frames_of
+from wove_http_dev.conformance.executor.waits import attempt, wait_until_async
 from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.worker import HttpWorker
 

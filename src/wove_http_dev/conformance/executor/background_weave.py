@@ -96,8 +96,9 @@ class BackgroundWeave:
     def outcome(self, task: str = "task") -> WeaveOutcome:
         """Return the result or the error of ``task``. The weave must have ended."""
         if self.raised is not None:
-            return WeaveOutcome("raised", error=self.raised, seconds=self.seconds)
-        outcome = read_outcome(self._weave.result, task, self.seconds)
+            outcome = WeaveOutcome("raised", error=self.raised, seconds=self.seconds)
+        else:
+            outcome = read_outcome(self._weave.result, task, self.seconds)
         note_timeout(outcome.error)
         return outcome
 

@@ -3,13 +3,10 @@ It ends them all when the case ends."""
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import os
 import socket
 import ssl
-import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -27,11 +24,7 @@ from wove_http_dev.conformance.executor.executor_under_test import ExecutorUnder
 from wove_http_dev.conformance.executor.sent_log import RecordedWeave, RecordedWorker, SentLog
 from wove_http_dev.conformance.executor.shared_block import Shared
 from wove_http_dev.conformance.executor.thread_exceptions import record_uncaught
-from wove_http_dev.conformance.executor.time_limits import (
-    note_passed,
-    note_timeout,
-    watch_time_limits,
-)
+from wove_http_dev.conformance.executor.time_limits import watch_time_limits
 from wove_http_dev.conformance.worker.machine import Machine
 from wove_http_dev.errors import StuckRunWarning
 from wove_http_dev.tls import CertificateAuthority
@@ -52,8 +45,6 @@ PATIENCE = 5.0
 """Seconds to wait for something that a correct executor does at once, on an idle machine."""
 CLEANUP = 2.0
 """Seconds within which a weave must end after it was cancelled and its worker has stopped."""
-POLL = 0.005
-"""Seconds between two checks of a condition."""
 POOL_OVERFLOW = 40
 """More simultaneous runs than Python's default thread pool has threads (at most 32)."""
 
@@ -349,50 +340,6 @@ class CaseContext:
         if outcome.kind == "raised":
             self.fail(f"{what}: {outcome}, and the task itself has no error")
         return outcome
-
-
-def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Wait at most ``seconds`` for ``condition()`` to become true; return whether it did."""
-    ends, pause = time.monotonic() + seconds, threading.Event()
-    while not condition():
-        if time.monotonic() > ends:
-            note_passed()
-            return False
-        pause.wait(POLL)
-    return True
-
-
-async def wait_until_async(condition: Callable[[], bool], seconds: float) -> bool:
-    """Do what :func:`wait_until` does, but as a coroutine, so that the event loop of the weave is
-    not blocked."""
-    ends = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > ends:
-            note_passed()
-            return False
-        await asyncio.sleep(POLL)
-    return True
-
-
-async def attempt(run: Any) -> WeaveOutcome:
-    """Wait for ``run``, a run that the case started in a weave, and return its outcome. An error is
-    returned, not raised."""
-    try:
-        return WeaveOutcome("result", await run)
-    except Exception as exc:
-        note_timeout(exc)
-        return WeaveOutcome("error", error=exc)
-    except asyncio.CancelledError as exc:
-        # Wove reports a cancelled run this way. If the script itself was cancelled, it ends anyway.
-        return WeaveOutcome("raised", error=exc)
-
-
-def timed_out(outcome: WeaveOutcome) -> bool:
-    """Return whether a run ended by its delivery_timeout. On a busy machine that may happen to a
-    correct executor as well, so a case that fails by it is run again alone."""
-    from wove.environment import DeliveryTimeoutError
-
-    return isinstance(outcome.error, DeliveryTimeoutError)
 
 
 def process_settings() -> dict[str, Any]:

@@ -14,15 +14,10 @@ from wove_http_dev.conformance.executor.abandoned_runs import (
 )
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.cancel import family
-from wove_http_dev.conformance.executor.context import (
-    PATIENCE,
-    CaseContext,
-    attempt,
-    timed_out,
-    wait_until_async,
-)
+from wove_http_dev.conformance.executor.context import PATIENCE, CaseContext
 from wove_http_dev.conformance.executor.received import frames_of
 from wove_http_dev.conformance.executor.refusals import refusal
+from wove_http_dev.conformance.executor.waits import attempt, wait_until_async
 from wove_http_dev.faults import Fault, connection, response, wire
 from wove_http_dev.faults.run import SlowCancel
 
@@ -63,31 +58,28 @@ def answer_harmless(check: CaseContext) -> str:
     """The answer to a cancel_task, even an error, does not affect other runs."""
     for first in range(0, len(ANSWERS), TOGETHER):
         some = ANSWERS[first : first + TOGETHER]
-        harm, late = _harm(check, some)
+        harm = _harm(check, some)
         if not harm:
             continue
         for answer in some:  # one after the other, to find out which one it was
-            found, found_late = _harm(check, [answer])
+            found = _harm(check, [answer])
             if found:
-                check.fail(
-                    f"a cancel_task was answered with {answer}, and {found}", late=found_late
-                )
+                check.fail(f"a cancel_task was answered with {answer}, and {found}")
         listed = ", ".join(map(str, some))
-        check.fail(f"cancel_tasks were answered with {listed}, and {harm}", late=late)
+        check.fail(f"cancel_tasks were answered with {listed}, and {harm}")
     return "the other runs were not affected"
 
 
-def _harm(check: CaseContext, answers: Sequence[Fault]) -> tuple[str, bool]:
+def _harm(check: CaseContext, answers: Sequence[Fault]) -> str:
     """Give up a run for each of ``answers``, which answer their cancel_tasks. Return what happened
-    to other runs, an empty string if nothing did, and whether that may be because a time limit
-    passed."""
+    to other runs, or an empty string if nothing did."""
     worker = check.worker(timeout=check.seconds(4.0))
     worker.hold("merge:abandoned_*")
     gate = worker.hold("merge:beside")
     for number, answer in enumerate(answers):
         worker.inject(answer, task=f"merge:abandoned_{number}", command="cancel_task")
 
-    async def script(remote: Remote) -> tuple[str, bool]:
+    async def script(remote: Remote) -> str:
         beside = asyncio.ensure_future(attempt(remote("beside", "beside")))
         await wait_until_async(lambda: bool(gate.runs), check.seconds(PATIENCE))
         for timeout in (GIVEN_UP, 4 * GIVEN_UP, 16 * GIVEN_UP):
@@ -111,13 +103,12 @@ def _harm(check: CaseContext, answers: Sequence[Fault]) -> tuple[str, bool]:
         gate.release()
         other = await beside
         if other.value != "beside":
-            return f"another run, which was in flight, ended with {other}", timed_out(other)
+            return f"another run, which was in flight, ended with {other}"
         if after.value != "afterwards":
-            return f"the next run ended with {after}", timed_out(after)
-        return "", False
+            return f"the next run ended with {after}"
+        return ""
 
-    harm, late = check.run_script(worker, script, within=20.0)
-    return harm, late
+    return str(check.run_script(worker, script, within=20.0))
 
 
 @family.should(
@@ -227,6 +218,6 @@ def _cancelled_while(check: CaseContext, fault: Fault) -> None:
             ("the next run", after, "afterwards"),
         ):
             if outcome.value != value:
-                check.fail(f"{what}, and {name} ended with {outcome}", late=timed_out(outcome))
+                check.fail(f"{what}, and {name} ended with {outcome}")
 
     check.run_script(worker, script, within=20.0)

@@ -21,17 +21,10 @@ from wove_http_dev.conformance.executor.abandoned_runs import (
 )
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.cancel import family
-from wove_http_dev.conformance.executor.context import (
-    PATIENCE,
-    POOL_OVERFLOW,
-    CaseContext,
-    attempt,
-    timed_out,
-    wait_until,
-    wait_until_async,
-)
+from wove_http_dev.conformance.executor.context import PATIENCE, POOL_OVERFLOW, CaseContext
 from wove_http_dev.conformance.executor.received import frames_of, headers_of
 from wove_http_dev.conformance.executor.refusals import refusal
+from wove_http_dev.conformance.executor.waits import attempt, wait_until, wait_until_async
 from wove_http_dev.faults.run import LostResponse
 from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.weave_outcome import WeaveOutcome
@@ -100,7 +93,6 @@ def only_its_own_run(check: CaseContext) -> str:
         if outcome.value != "of the other run":
             check.fail(
                 f"one run was abandoned, and the outcome of another one in flight is {outcome}",
-                late=timed_out(outcome),
             )
         if cancel is None:
             check.fail("no cancel_task arrived for the run that was abandoned", late=True)

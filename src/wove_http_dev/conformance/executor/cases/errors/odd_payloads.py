@@ -14,13 +14,9 @@ from typing import Any
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.errors import family
-from wove_http_dev.conformance.executor.context import (
-    DELIVERY_TIMEOUT,
-    CaseContext,
-    attempt,
-    timed_out,
-)
+from wove_http_dev.conformance.executor.context import DELIVERY_TIMEOUT, CaseContext
 from wove_http_dev.conformance.executor.pickles import Awkward, RaisesWhenLoaded
+from wove_http_dev.conformance.executor.waits import attempt
 from wove_http_dev.protocol import frames
 from wove_http_dev.weave_outcome import WeaveOutcome, task_returning
 from wove_http_dev.worker import HttpWorker
@@ -84,7 +80,7 @@ def _answered(
 
 def _expect_own_error(check: CaseContext, outcome: WeaveOutcome, what: str) -> None:
     check.expect_error(outcome, what)
-    if timed_out(outcome):
+    if outcome.timed_out:
         check.fail(f"{what} was sent, and only the delivery_timeout ended the run", late=True)
 
 
@@ -227,7 +223,7 @@ def awkward_results(check: CaseContext) -> str:
     for expected, outcome in zip(AWKWARD, outcomes, strict=True):
         if outcome.kind != "result" or repr(outcome.value) != repr(expected):
             what = f"a task returned {expected!r}, and its outcome is {outcome}"
-            check.fail(what, late=timed_out(outcome))
+            check.fail(what)
     for outcome in objects:
         if outcome.kind != "result" or type(outcome.value) is not Awkward:
             check.fail(f"a task returned an object that raises when it is used: {outcome.kind}")

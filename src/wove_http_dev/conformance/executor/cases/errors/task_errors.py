@@ -8,7 +8,8 @@ from typing import Any
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.errors import family
-from wove_http_dev.conformance.executor.context import CaseContext, attempt
+from wove_http_dev.conformance.executor.context import CaseContext
+from wove_http_dev.conformance.executor.waits import attempt
 from wove_http_dev.faults.events import UnpicklableException
 from wove_http_dev.weave_outcome import WeaveOutcome
 

@@ -16,15 +16,8 @@ from wove_http_dev.conformance.executor.abandoned_runs import (
 )
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.errors import family
-from wove_http_dev.conformance.executor.context import (
-    MARGIN,
-    PATIENCE,
-    CaseContext,
-    attempt,
-    timed_out,
-    wait_until,
-    wait_until_async,
-)
+from wove_http_dev.conformance.executor.context import MARGIN, PATIENCE, CaseContext
+from wove_http_dev.conformance.executor.waits import attempt, wait_until, wait_until_async
 from wove_http_dev.faults import Fault, connection, response, wire
 from wove_http_dev.faults.auth import RejectAuth
 from wove_http_dev.faults.run import Hang, LostResponse
@@ -89,7 +82,7 @@ def _expect_transport_error(check: CaseContext, outcome: WeaveOutcome, fault: st
     from wove.environment import EnvironmentExecutionError
 
     check.expect_error(outcome, f"after {fault}")
-    if timed_out(outcome):
+    if outcome.timed_out:
         check.fail(
             f"the transport failed ({fault}), and the executor swallowed the error: the task ended"
             " only by its delivery_timeout",
@@ -180,7 +173,7 @@ def _dependent_task_fails(check: CaseContext, worker: HttpWorker) -> str:
     check.expect_error(failing, "the answer of the task 'failing' was lost")
     if first.value != "first":
         what = f"the answer of 'failing' was lost, and 'first' ended with {first}"
-        check.fail(what, late=timed_out(first))
+        check.fail(what)
     return str(failing)
 
 
@@ -198,7 +191,7 @@ def _parallel_run_fails(check: CaseContext, worker: HttpWorker) -> None:
     check.expect_error(failing, "of two runs at once the answer to one was lost")
     if beside.value != "beside":
         what = f"of two runs at once one failed, and the other ended with {beside}"
-        check.fail(what, late=timed_out(beside))
+        check.fail(what)
 
 
 @family.must(
@@ -218,7 +211,6 @@ def names_the_status(check: CaseContext) -> str:
         if str(status) not in outcome.text:
             check.fail(
                 f"answered with HTTP {status}, the error does not name the status: {outcome}",
-                late=timed_out(outcome),
             )
     return str(outcome)
 
@@ -312,5 +304,5 @@ def transport_timeout(check: CaseContext) -> str:
     source = outcome.payload.get("source")
     if source != "transport":
         what = f"the worker did not answer in time, and the error says source {source!r}"
-        check.fail(what, late=timed_out(outcome))
+        check.fail(what)
     return str(outcome)

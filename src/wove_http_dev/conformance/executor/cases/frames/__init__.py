@@ -20,5 +20,5 @@ def expect_result(check: CaseContext, worker: HttpWorker, value: Any, what: str)
     outcome = check.run_one_weave(worker, value)
     if outcome.kind != "result" or outcome.value != value:
         wanted = f"the result {value!r:.60}"
-        check.fail(f"{what}: {outcome}", expected=wanted, late=outcome.timed_out)
+        check.fail(f"{what}: {outcome}", expected=wanted)
     return str(outcome)

@@ -12,9 +12,10 @@ from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.abandoned_runs import ABANDONED, NO_CANCEL, abandon_run
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.frames import expect_result, family
-from wove_http_dev.conformance.executor.context import DELIVERY_TIMEOUT, CaseContext, attempt
+from wove_http_dev.conformance.executor.context import DELIVERY_TIMEOUT, CaseContext
 from wove_http_dev.conformance.executor.received import frames_of, headers_of, requests_of
 from wove_http_dev.conformance.executor.request_recorder import RequestRecorder
+from wove_http_dev.conformance.executor.waits import attempt
 from wove_http_dev.weave_outcome import WeaveOutcome
 
 if TYPE_CHECKING:

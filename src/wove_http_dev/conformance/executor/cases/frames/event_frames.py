@@ -9,8 +9,9 @@ from typing import NamedTuple
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.frames import expect_result, family
-from wove_http_dev.conformance.executor.context import CaseContext, attempt
+from wove_http_dev.conformance.executor.context import CaseContext
 from wove_http_dev.conformance.executor.raw_answers import RawAnswer, RewrittenAnswer, as_utf_8
+from wove_http_dev.conformance.executor.waits import attempt
 from wove_http_dev.faults import Fault, events
 from wove_http_dev.faults.fault import Wire
 from wove_http_dev.protocol import frames as wire
@@ -176,11 +177,9 @@ def raw_utf_8(check: CaseContext) -> str:
     if TEXT not in failing.text:
         check.fail(
             f"an error with the message {TEXT!r} came in raw UTF-8, but its author sees {failing}",
-            late=failing.timed_out,
         )
     if named.value != "mine":
         check.fail(
             f"the answer for the task {NAME!r} came in raw UTF-8, but the task ended with {named}",
-            late=named.timed_out,
         )
     return str(failing)

@@ -14,9 +14,10 @@ from wove_http_dev.conformance.case import NotApplicable
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.frames import family
-from wove_http_dev.conformance.executor.context import DELIVERY_TIMEOUT, CaseContext, attempt
+from wove_http_dev.conformance.executor.context import DELIVERY_TIMEOUT, CaseContext
 from wove_http_dev.conformance.executor.raw_answers import RawAnswer, RewrittenAnswer, as_utf_8
 from wove_http_dev.conformance.executor.received import headers_of, requests_of
+from wove_http_dev.conformance.executor.waits import attempt
 from wove_http_dev.faults.fault import Wire
 
 NAME = "größe"
@@ -229,14 +230,10 @@ def _understood(check: CaseContext, kind: Forms) -> str:
             with worker.inject(RawAnswer(form.words, form.write)):
                 outcome = await attempt(remote(NAME, number, delivery_timeout=limit))
             if outcome.value != number:
-                check.fail(
-                    f"an answer {form.words} was not understood: {outcome}", late=outcome.timed_out
-                )
+                check.fail(f"an answer {form.words} was not understood: {outcome}")
             after = await attempt(remote("after", "afterwards", delivery_timeout=limit))
             if after.value != "afterwards":
-                check.fail(
-                    f"the run after an answer {form.words} ended with {after}", late=after.timed_out
-                )
+                check.fail(f"the run after an answer {form.words} ended with {after}")
 
     check.run_script(worker, script, planned=2 * len(kind.forms) * limit)
     return f"{len(kind.forms)} understood"

@@ -10,12 +10,9 @@ from typing import Any, NamedTuple
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.frames import family
-from wove_http_dev.conformance.executor.context import (
-    DELIVERY_TIMEOUT,
-    CaseContext,
-    attempt,
-)
+from wove_http_dev.conformance.executor.context import DELIVERY_TIMEOUT, CaseContext
 from wove_http_dev.conformance.executor.raw_answers import RewrittenAnswer, as_utf_8
+from wove_http_dev.conformance.executor.waits import attempt
 from wove_http_dev.faults.run import TaskCancelled
 
 VALUE = b"\xff" * 9
@@ -128,9 +125,7 @@ def understood(check: CaseContext, kind: Forms) -> str:
             with worker.inject(RewrittenAnswer(form.words, form.rewrite)):
                 outcome = await attempt(remote("task", VALUE, delivery_timeout=limit))
             if outcome.value != VALUE:
-                check.fail(
-                    f"an answer {form.words} was not understood: {outcome}", late=outcome.timed_out
-                )
+                check.fail(f"an answer {form.words} was not understood: {outcome}")
 
     check.run_script(worker, script, planned=len(kind.forms) * limit)
     return f"{len(kind.forms)} understood"
@@ -169,7 +164,6 @@ def error_shapes(check: CaseContext) -> str:
                 check.fail(
                     f"the error {MESSAGE!r} came in an answer {form.words}, and the run ended with"
                     f" {outcome}",
-                    late=outcome.timed_out,
                 )
 
     check.run_script(worker, script)

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.frames import family
-from wove_http_dev.conformance.executor.context import CaseContext, attempt
+from wove_http_dev.conformance.executor.context import CaseContext
 from wove_http_dev.conformance.executor.pickles import PickleCanary
 from wove_http_dev.conformance.executor.raw_answers import RawAnswer, RewrittenAnswer, as_utf_8
+from wove_http_dev.conformance.executor.waits import attempt
 from wove_http_dev.faults import Fault
 from wove_http_dev.faults.fault import Wire
 from wove_http_dev.protocol import frames as wire_frames

@@ -12,15 +12,9 @@ from wove_http_dev.conformance.case import NotApplicable
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.retries import family
-from wove_http_dev.conformance.executor.context import (
-    PATIENCE,
-    POOL_OVERFLOW,
-    CaseContext,
-    attempt,
-    timed_out,
-    wait_until_async,
-)
+from wove_http_dev.conformance.executor.context import PATIENCE, POOL_OVERFLOW, CaseContext
 from wove_http_dev.conformance.executor.received import frames_of
+from wove_http_dev.conformance.executor.waits import attempt, wait_until_async
 from wove_http_dev.faults import Fault, response, wire
 from wove_http_dev.faults.fault import Connection
 from wove_http_dev.faults.run import LostResponse, Saturated
@@ -69,7 +63,6 @@ def own_run_id(check: CaseContext) -> str:
     if outcome.value != "the result" or len(ids) != 3:
         check.fail(
             f"two answers were lost and two retries were allowed: {len(ids)} frames, {outcome}",
-            late=timed_out(outcome),
         )
     return f"{len(ids)} frames, {outcome}"
 
@@ -189,7 +182,7 @@ def idempotency_key_kept(check: CaseContext) -> str:
     keys = [run.delivery.get("delivery_idempotency_key") for run in worker.runs]
     if keys != ["key-7", "key-7"]:
         what = f"the idempotency keys of two attempts were {keys!r}; {outcome}"
-        check.fail(what, late=timed_out(outcome))
+        check.fail(what)
     return repr(keys)
 
 

@@ -15,14 +15,9 @@ from typing import ClassVar
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.retries import family
-from wove_http_dev.conformance.executor.context import (
-    DELIVERY_TIMEOUT,
-    MARGIN,
-    CaseContext,
-    attempt,
-    timed_out,
-)
+from wove_http_dev.conformance.executor.context import DELIVERY_TIMEOUT, MARGIN, CaseContext
 from wove_http_dev.conformance.executor.received import frames_of
+from wove_http_dev.conformance.executor.waits import attempt
 from wove_http_dev.faults import Fault
 from wove_http_dev.faults.fault import ResponseStage
 from wove_http_dev.protocol.messages import Reply, json_reply
@@ -153,7 +148,7 @@ def retry_after_bounded(check: CaseContext) -> str:
         check.expect_error(outcome, f"answered with {refusal}")
         if "503" not in outcome.text:
             what = f"answered with {refusal}, the error does not name the status: {outcome}"
-            check.fail(what, late=timed_out(outcome))
+            check.fail(what)
     return str(outcome)
 
 

@@ -14,13 +14,8 @@ from wove_http_dev.conformance.case import NotApplicable
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import Define, Remote
 from wove_http_dev.conformance.executor.cases.routing import family
-from wove_http_dev.conformance.executor.context import (
-    PATIENCE,
-    POOL_OVERFLOW,
-    CaseContext,
-    attempt,
-    wait_until_async,
-)
+from wove_http_dev.conformance.executor.context import PATIENCE, POOL_OVERFLOW, CaseContext
+from wove_http_dev.conformance.executor.waits import attempt, wait_until_async
 from wove_http_dev.faults import Fault
 from wove_http_dev.faults.fault import RunStage
 from wove_http_dev.runs.holds import Gate
@@ -167,7 +162,7 @@ def two_weaves(check: CaseContext) -> str:
         check.expect_end(weave, 15.0, "one of two weaves at once")
         outcome = weave.outcome()
         if outcome.value != [(tag, item) for item in range(20)]:
-            check.fail(f"weave {tag!r} of two at once has {outcome}", late=outcome.timed_out)
+            check.fail(f"weave {tag!r} of two at once has {outcome}")
     return "each has its own results"
 
 
@@ -214,7 +209,7 @@ def out_of_order(check: CaseContext) -> str:
                 check.fail(f"{what} {outcome}, which belongs to another run: runs were mixed up")
             if outcome.value != name:
                 lost = "its answer was lost or given to another run"
-                check.fail(f"{what} {outcome}: {lost}", late=outcome.timed_out)
+                check.fail(f"{what} {outcome}: {lost}")
         return "each has its own results"
 
     return str(check.run_script(worker, script, within=10.0))

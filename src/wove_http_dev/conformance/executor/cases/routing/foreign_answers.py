@@ -12,13 +12,9 @@ from typing import Any, ClassVar, NamedTuple
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.routing import family
-from wove_http_dev.conformance.executor.context import (
-    PATIENCE,
-    CaseContext,
-    attempt,
-    wait_until_async,
-)
+from wove_http_dev.conformance.executor.context import PATIENCE, CaseContext
 from wove_http_dev.conformance.executor.raw_answers import RewrittenAnswer, as_utf_8
+from wove_http_dev.conformance.executor.waits import attempt, wait_until_async
 from wove_http_dev.faults import Fault
 from wove_http_dev.faults.events import (
     ForeignRun,
@@ -88,7 +84,7 @@ def other_runs_unharmed(check: CaseContext, wrong: WrongAnswer) -> str:
             check.fail(f"{what}, and a run that waited for its own answer ended with {outcome}")
         after = await attempt(remote("after", "afterwards", delivery_timeout=check.seconds(5.0)))
         if after.value != "afterwards":
-            check.fail(f"{what}, and the next run ended with {after}", late=after.timed_out)
+            check.fail(f"{what}, and the next run ended with {after}")
         return f"the other run: {other}; the others were not affected"
 
     return str(check.run_script(worker, script))
@@ -170,7 +166,6 @@ def _answer_names_sibling(check: CaseContext, *, bare: bool) -> str:
         if not bare and outcome.value != "its own":
             check.fail(
                 f"a run's own result followed one for another run, and it ended with {outcome}",
-                late=outcome.timed_out,
             )
         return str(outcome)
 

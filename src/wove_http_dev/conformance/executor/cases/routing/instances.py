@@ -10,9 +10,10 @@ from wove_http_dev.conformance.case import NotApplicable
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import BackgroundWeave, Define
 from wove_http_dev.conformance.executor.cases.routing import family
-from wove_http_dev.conformance.executor.context import PATIENCE, CaseContext, wait_until
+from wove_http_dev.conformance.executor.context import PATIENCE, CaseContext
 from wove_http_dev.conformance.executor.received import frames_of, headers_of, requests_of
 from wove_http_dev.conformance.executor.refusals import refusal
+from wove_http_dev.conformance.executor.waits import wait_until
 from wove_http_dev.runs.holds import Gate
 from wove_http_dev.worker import HttpWorker
 

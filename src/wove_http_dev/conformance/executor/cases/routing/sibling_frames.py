@@ -12,14 +12,9 @@ from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.abandoned_runs import ABANDONED, NO_CANCEL, abandon_run
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.routing import family
-from wove_http_dev.conformance.executor.context import (
-    DELIVERY_TIMEOUT,
-    PATIENCE,
-    CaseContext,
-    attempt,
-    wait_until_async,
-)
+from wove_http_dev.conformance.executor.context import DELIVERY_TIMEOUT, PATIENCE, CaseContext
 from wove_http_dev.conformance.executor.raw_answers import RawAnswer, RewrittenAnswer, as_utf_8
+from wove_http_dev.conformance.executor.waits import attempt, wait_until_async
 from wove_http_dev.faults.fault import Wire
 from wove_http_dev.protocol import frames as wire_frames
 from wove_http_dev.runs.records import Run
@@ -106,7 +101,6 @@ def sibling_frames(check: CaseContext) -> str:
             if SIBLING in outcome.text or (way.own and outcome.value != OWN):
                 check.fail(
                     f"an answer {way.words} ended its own run with {outcome}",
-                    late=outcome.timed_out,
                 )
             gate.release()
             ended = await waiting
@@ -150,7 +144,6 @@ def sibling_in_a_cancel(check: CaseContext) -> str:
         if after.value != "afterwards":
             check.fail(
                 f"a cancel_task was answered with frames, and the next run has {after}",
-                late=after.timed_out,
             )
         if cancel is None:
             raise NotApplicable(NO_CANCEL, needs=["cancel.01"])
@@ -183,7 +176,6 @@ def ended_run(check: CaseContext) -> str:
                     f"an answer repeated the frames of a run that had ended, and run {number + 1}"
                     f" of 3 ended with {outcome}",
                     expected=f"the result {number}",
-                    late=outcome.timed_out,
                 )
             if number == 0:
                 first = worker.journal.runs[0]

@@ -16,15 +16,11 @@ from wove_http_dev.conformance.executor.abandoned_runs import (
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.frames.command_frames import TARGETS
 from wove_http_dev.conformance.executor.cases.security import family
-from wove_http_dev.conformance.executor.context import (
-    PATIENCE,
-    CaseContext,
-    attempt,
-    wait_until_async,
-)
+from wove_http_dev.conformance.executor.context import PATIENCE, CaseContext
 from wove_http_dev.conformance.executor.received import frames_of, headers_of, requests_of
 from wove_http_dev.conformance.executor.refusals import refusal, signed_over
 from wove_http_dev.conformance.executor.request_recorder import RequestRecorder
+from wove_http_dev.conformance.executor.waits import attempt, wait_until_async
 from wove_http_dev.faults.response import Status
 from wove_http_dev.protocol.authenticator import NONCE, TIMESTAMP
 from wove_http_dev.runs.records import Exchange

@@ -18,8 +18,9 @@ from wove_http_dev.conformance.executor.abandoned_runs import (
 )
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.security import family
-from wove_http_dev.conformance.executor.context import CaseContext, attempt, wait_until_async
+from wove_http_dev.conformance.executor.context import CaseContext
 from wove_http_dev.conformance.executor.received import frames_of, requests_of
+from wove_http_dev.conformance.executor.waits import attempt, wait_until_async
 from wove_http_dev.faults import Fault, connection
 from wove_http_dev.weave_outcome import WeaveOutcome
 from wove_http_dev.worker import HttpWorker

@@ -21,16 +21,12 @@ from wove_http_dev.conformance.executor.cases.time import family
 from wove_http_dev.conformance.executor.context import (
     DELIVERY_TIMEOUT,
     PATIENCE,
-    POLL,
     POOL_OVERFLOW,
     CaseContext,
-    attempt,
-    timed_out,
-    wait_until,
-    wait_until_async,
 )
 from wove_http_dev.conformance.executor.pickles import HeldPickle
 from wove_http_dev.conformance.executor.received import frames_of
+from wove_http_dev.conformance.executor.waits import POLL, attempt, wait_until, wait_until_async
 from wove_http_dev.faults.run import SlowCancel
 from wove_http_dev.weave_outcome import WeaveOutcome
 
@@ -190,7 +186,7 @@ def loop_while_reading(check: CaseContext) -> str:
             outcome = await attempt(remote("task", delivery_timeout=check.seconds(15.0)))
         if outcome.kind != "result" or len(outcome.value) != BIG:
             what = f"instead of a result of {BIG // 10**6} MB the run ended with {outcome}"
-            check.fail(what, late=timed_out(outcome))
+            check.fail(what)
         return heartbeat.longest
 
     longest = check.run_script(worker, script, within=20.0)

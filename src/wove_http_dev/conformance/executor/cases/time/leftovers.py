@@ -21,14 +21,8 @@ from wove_http_dev.client import wove_config
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.time import family
-from wove_http_dev.conformance.executor.context import (
-    MARGIN,
-    CaseContext,
-    process_settings,
-    timed_out,
-    wait_until,
-    wait_until_async,
-)
+from wove_http_dev.conformance.executor.context import MARGIN, CaseContext, process_settings
+from wove_http_dev.conformance.executor.waits import wait_until, wait_until_async
 from wove_http_dev.faults.response import Status
 from wove_http_dev.faults.wire import SlowBody
 from wove_http_dev.weave_outcome import task_returning
@@ -89,7 +83,6 @@ def _weaves_in_a_row(
             check.fail(
                 f"one of several weaves in a row with one executor has {outcome}; each weave starts"
                 " and stops the executor of its environment",
-                late=timed_out(outcome),
             )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from wove_http_dev.client import environ
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.cases.time import family
-from wove_http_dev.conformance.executor.context import CaseContext, timed_out
+from wove_http_dev.conformance.executor.context import CaseContext
 from wove_http_dev.conformance.executor.received import frames_of
 from wove_http_dev.conformance.executor.refusals import refusal
 
@@ -38,5 +38,5 @@ def rotated_secret(check: CaseContext) -> str:
                     f" {refusal(frame)}"
                 )
         if outcome.value != "the result":
-            check.fail(f"the {name} weave ended with {outcome}", late=timed_out(outcome))
+            check.fail(f"the {name} weave ended with {outcome}")
     return "each with its own"

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import BackgroundWeave, Remote
 from wove_http_dev.conformance.executor.cases.time import family
-from wove_http_dev.conformance.executor.context import MARGIN, CaseContext, attempt, wait_until
+from wove_http_dev.conformance.executor.context import MARGIN, CaseContext
 from wove_http_dev.conformance.executor.received import frames_of
+from wove_http_dev.conformance.executor.waits import attempt, wait_until
 from wove_http_dev.faults import Fault
 from wove_http_dev.faults.events import EmptyEvents, MissingRunId, MissingTerminal, WrongRunId
 from wove_http_dev.faults.fault import Wire

@@ -1,0 +1,52 @@
+"""How a case waits, without judging: for a condition, or for a run of its own. What took too long
+is noted in :mod:`~wove_http_dev.conformance.executor.time_limits`."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from wove_http_dev.conformance.executor.time_limits import note_passed, note_timeout
+from wove_http_dev.weave_outcome import WeaveOutcome
+
+POLL = 0.005
+"""Seconds between two checks of a condition."""
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Wait at most ``seconds`` for ``condition()`` to become true; return whether it did."""
+    ends, pause = time.monotonic() + seconds, threading.Event()
+    while not condition():
+        if time.monotonic() > ends:
+            note_passed()
+            return False
+        pause.wait(POLL)
+    return True
+
+
+async def wait_until_async(condition: Callable[[], bool], seconds: float) -> bool:
+    """Do what :func:`wait_until` does, but as a coroutine, so that the event loop of the weave is
+    not blocked."""
+    ends = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > ends:
+            note_passed()
+            return False
+        await asyncio.sleep(POLL)
+    return True
+
+
+async def attempt(run: Any) -> WeaveOutcome:
+    """Wait for ``run``, a run that the case started in a weave, and return its outcome. An error is
+    returned, not raised."""
+    try:
+        return WeaveOutcome("result", await run)
+    except Exception as exc:
+        note_timeout(exc)
+        return WeaveOutcome("error", error=exc)
+    except asyncio.CancelledError as exc:
+        # Wove reports a cancelled run this way. If the script itself was cancelled, it ends anyway.
+        return WeaveOutcome("raised", error=exc)
