@@ -54,6 +54,12 @@ def test_a_healthy_bearer_worker_is_flagged_by_nothing() -> None:
     assert all("this check runs with a bearer token" in result.actual for result in skipped)
 
 
+def test_a_healthy_bearer_worker_gets_every_form_of_request() -> None:
+    """A worker without a defect passes the cases about HTTP."""
+    with Bearer() as worker:
+        assert failures(check(worker.url, "transport.*", bearer=TOKEN)) == []
+
+
 def test_a_token_compared_by_its_beginning_is_flagged() -> None:
     """A worker that accepts the token plus one character is flagged."""
     with ComparesPrefixes() as worker:

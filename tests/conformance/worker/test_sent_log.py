@@ -166,6 +166,23 @@ def test_a_request_in_pieces_is_one_request() -> None:
     assert sent.text() == "POST run_task (hold, run 3f2a91…), signed, in 2 pieces"
 
 
+@pytest.mark.parametrize("cut", range(1, 200))
+def test_a_request_may_be_cut_anywhere(cut: int) -> None:
+    """A request whose first piece ends anywhere in the head is described as the whole one."""
+    sent, connection, request = SentRequests(SIGNED), object(), signed()
+    sent.note(connection, request[:cut])
+    sent.text()
+    sent.note(connection, request[cut:])
+    assert sent.text() == "POST run_task (hold, run 3f2a91…), signed, in 2 pieces"
+
+
+@pytest.mark.parametrize("length", ["", "+5", "-1", "0x10", "5, 6", "²"])
+def test_an_odd_length(length: str) -> None:
+    """A request whose length is no number is described too."""
+    request = f"POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n".encode("latin-1")
+    assert text_of(request).startswith("POST ")
+
+
 def test_a_request_that_was_cut_off() -> None:
     """The text says how many bytes of a request are missing."""
     assert text_of(signed()[:-40]) == ("POST the beginning of a request, cut off 40 bytes early")

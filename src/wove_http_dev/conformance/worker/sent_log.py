@@ -77,8 +77,9 @@ class _Request:
     def _parse(self) -> None:
         head, end, self.body = b"".join(self.pieces).partition(b"\r\n\r\n")
         self.head = head.decode("latin-1")
-        length = int(self.headers.get("content-length", 0))
-        self.missing = max(0, length - len(self.body)) if end else UNKNOWN
+        length = self.headers.get("content-length", "")  # cut off, or odd on purpose
+        announced = int(length) if length.isascii() and length.isdigit() else 0
+        self.missing = max(0, announced - len(self.body)) if end else UNKNOWN
 
     @property
     def line(self) -> tuple[str, str]:
