@@ -11,7 +11,7 @@ import pytest
 from tests.macos import emulate
 from tests.support import TIMEOUT
 from wove_http_dev.conformance.case import CaseFailed
-from wove_http_dev.conformance.worker import callbacks, tasks
+from wove_http_dev.conformance.worker import tasks
 from wove_http_dev.conformance.worker.callbacks import Callback, Listener
 
 
@@ -61,11 +61,11 @@ def test_a_running_body_answers_pings(listener: Listener) -> None:
     assert callback.alive()
 
 
-def test_a_body_that_does_not_answer(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_does_not_answer(listener: Listener) -> None:
     """A body that is connected and does not answer is neither alive nor has it ended: the case is
     late."""
-    monkeypatch.setattr(callbacks, "PONG_TIMEOUT", 0.01)
     callback = listener.expect()
+    callback.pong_timeout = 0.01
     with socket.create_connection((callback.host, callback.port), TIMEOUT) as silent:
         silent.sendall(callback.token.encode())
         callback.arrived(TIMEOUT)

@@ -22,7 +22,7 @@ PING, QUIT = b"p", b"q"
 TOKEN_TIMEOUT = 5.0
 """Seconds after which a connection that has not sent its token is closed."""
 PONG_TIMEOUT = 10.0
-"""Seconds to wait for the answer of a task body to a ping."""
+"""Seconds to wait, on an idle machine, for the answer of a task body to a ping."""
 WAKE_TIMEOUT = 1.0
 """Seconds to wait for the end of the listener's thread."""
 
@@ -34,6 +34,7 @@ class Callback:
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
         self.token = secrets.token_hex(TOKEN_BYTES // 2)
+        self.pong_timeout = PONG_TIMEOUT
         self.address: dict[str, Any] = {"host": host, "port": port, "token": self.token}
         self._arrival = threading.Condition()
         self._socks: list[socket.socket] = []
@@ -62,17 +63,18 @@ class Callback:
     def alive(self) -> bool:
         """Ping the task body and return whether it answered. If the body has ended, the result is
         ``False`` at once, because its connection is closed. Raises :class:`CaseFailed` if it is
-        still connected and has not answered within 10 s."""
+        still connected and has not answered within ``pong_timeout`` seconds."""
         if not self._socks:
             return False
         sock = self._socks[0]
         try:
-            sock.settimeout(PONG_TIMEOUT)
+            sock.settimeout(self.pong_timeout)
             sock.sendall(PING)
             return sock.recv(1) == PING
         except TimeoutError as exc:
             raise CaseFailed(
-                f"a running task did not answer the checker within {PONG_TIMEOUT:g} s", late=True
+                f"a running task did not answer the checker within {self.pong_timeout:g} s",
+                late=True,
             ) from exc
         except OSError:
             return False

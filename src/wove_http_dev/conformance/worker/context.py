@@ -225,6 +225,7 @@ class CaseContext:
         if not self.session.callback_works():
             return None
         callback = self.session.listener().expect()
+        callback.pong_timeout = self.seconds(callback.pong_timeout)
         self._callbacks.append(callback)
         return callback
 

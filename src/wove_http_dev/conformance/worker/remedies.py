@@ -364,6 +364,14 @@ REMEDIES = (
         ),
     ),
     (
+        "cancel.21",
+        Remedy(
+            "With require_ack, wait a second or two for the end of the body; if it still runs "
+            "then, answer without events.",
+            f"{_CORE}: Run.cancel()",
+        ),
+    ),
+    (
         "cancel.15 cancel.20",
         Remedy(
             "Know a run by its run_id before its pickles are loaded, and look whether it was "

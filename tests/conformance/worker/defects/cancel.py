@@ -89,6 +89,91 @@ class SettlesEarly(PlainWorker):
         return []
 
 
+@flagged_by("cancel.06", "before the task had stopped: the second cancel_task POST says")
+@flagged_by("cancel.07", "before the task had stopped: the second cancel_task POST says")
+class AcknowledgesTheSecondTime(PlainWorker):
+    def cancel(self, frame: Frame) -> list[Event]:
+        run = self.runs.get(frame["run_id"])
+        if run is not None and run.cancelled:
+            return [{"type": "task_cancelled", **self.ids(frame)}]
+        return super().cancel(frame)
+
+
+@flagged_by("cancel.06", "answered with 'task_error'.*, and the run ended in 'task_cancelled'")
+@flagged_by("cancel.07", "answered with 'task_error'.*, and the run ended in 'task_cancelled'")
+class AcknowledgesWithAnError(PlainWorker):
+    def acknowledge(self, run: Run) -> list[Event]:
+        error = {**self.error(TimeoutError("still running")), **self.ids(run.frame)}
+        return super().acknowledge(run) or [error]
+
+
+@flagged_by(
+    "cancel.21", r"\(sync\) that runs on was not answered within \S+ s, as if it waited for "
+)
+class WaitsForTheEnd(PlainWorker):
+    grace = 30
+
+
+@flagged_by(
+    "cancel.21", r"\(async\) that runs on was not answered within \S+ s, as if it waited for"
+)
+class WaitsForTheEndOfCoroutines(PlainWorker):
+    def acknowledge(self, run: Run) -> list[Event]:
+        run.ended.wait(30 if run.task is not None else 0)
+        return super().acknowledge(run)
+
+
+@flagged_by("cancel.21", r"\(sync\) that runs on was answered with HTTP 409")
+class RefusesWhatDoesNotStop(PlainWorker):
+    def answer_cancel(self, handler: Handler, frame: Frame) -> None:
+        run, events = self.runs.get(frame["run_id"]), self.cancel(frame)
+        late = run is not None and not run.ended.is_set()
+        self.write(handler, 409 if late else 200, self.shape(events))
+
+
+@flagged_by("cancel.22", "best_effort cancel_task for a run that never existed was .* HTTP 404")
+class UnknownRunIs404(PlainWorker):
+    def answer_cancel(self, handler: Handler, frame: Frame) -> None:
+        if frame["run_id"] not in self.runs:
+            self.write(handler, 404, {"error": "no such run"})
+        else:
+            super().answer_cancel(handler, frame)
+
+
+@flagged_by("cancel.22", "a best_effort cancel_task for a finished run was answered with HTTP 410")
+class FinishedRunIs410(PlainWorker):
+    def __init__(self) -> None:
+        super().__init__()
+        self.known: set[str] = set()
+
+    def answer_run(self, handler: Handler, frame: Frame) -> None:
+        self.known.add(frame["run_id"])
+        super().answer_run(handler, frame)
+
+    def answer_cancel(self, handler: Handler, frame: Frame) -> None:
+        if frame["run_id"] in self.known and frame["run_id"] not in self.runs:
+            self.write(handler, 410, {})
+        else:
+            super().answer_cancel(handler, frame)
+
+
+@flagged_by("cancel.22", "cancel_task for a r.* was answered with HTTP 409")
+class CancelledRunIs409(PlainWorker):
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: set[str] = set()
+
+    def answer_cancel(self, handler: Handler, frame: Frame) -> None:
+        run_id = frame["run_id"]
+        if run_id in self.asked and frame["delivery_cancel_mode"] == "require_ack":
+            self.write(handler, 409, {})
+        elif run_id in self.runs:
+            self.asked.add(run_id)
+            super().answer_cancel(handler, frame)
+        else:
+            self.write(handler, 200, self.shape([]))
+
+
 @flagged_by("cancel.08", "answered with task_cancelled, and the run_task with 'task_error'")
 class SaysTwoThings(PlainWorker):
     def work(self, run: Run) -> None:

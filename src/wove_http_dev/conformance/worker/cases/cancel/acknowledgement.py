@@ -17,32 +17,41 @@ from wove_http_dev.conformance.worker.cases.cancel.held_run import (
     THE_ANSWER,
     HeldRun,
     await_terminal,
+    require_one_outcome,
     require_readable,
     send_cancel,
     start_held,
+    terminals_of,
 )
 from wove_http_dev.conformance.worker.context import CaseContext
-from wove_http_dev.conformance.worker.wire import Background, NoAnswer
+from wove_http_dev.conformance.worker.wire import NoAnswer
 
+TURN = 0.05
+"""Seconds in which a cancel_task reaches the service before the next one is sent."""
 EARLY = 2.5
 """Seconds to wait for an acknowledgement that comes too early; longer than the grace period of most
 workers."""
 AT_ONCE = 0.75
 """Seconds by which the answer to a best_effort cancel_task may be slower than one for an unknown
 run."""
+GRACE = 5.0
+"""Seconds for which a require_ack cancel_task may wait for the end of its task, beside the time
+that every answer may take; longer than the grace period of most workers."""
 TRIES = 3
 """How many runs are cancelled, at most, until one cancel_task is answered at once; a busy machine
 may delay one."""
 
 
 def _honest(check: CaseContext, run: HeldRun, kind: str) -> str:
-    """Send a require_ack cancel_task for ``run``, whose body runs until the checker releases it,
-    and fail the case if task_cancelled is sent earlier. Return a text about what was seen; ``kind``
-    describes the body in messages."""
-    body = commands.encode(commands.cancel_frame(run.run_id, "require_ack"))
-    cancel_post = Background(lambda: check.post(body, patience=check.seconds(10.0)))
+    """Send two require_ack cancel_task frames for ``run``, whose body runs until the checker
+    releases it, and fail the case if task_cancelled is sent earlier. Return a text about what was
+    seen; ``kind`` describes the body in messages."""
+    frame, patience = commands.cancel_frame(run.run_id, "require_ack"), check.seconds(10.0)
+    posts = {"cancel_task": check.post_later(frame, patience)}
+    posts["cancel_task"].done(check.silence(TURN))
+    posts["second cancel_task"] = check.post_later(frame, patience)
     ends = time.monotonic() + EARLY * check.session.silence
-    for post, name in ((cancel_post, "cancel_task"), (run.post, "run_task")):
+    for name, post in {**posts, "run_task": run.post}.items():
         if not post.done(max(0.0, ends - time.monotonic())):
             continue
         try:
@@ -57,20 +66,27 @@ def _honest(check: CaseContext, run: HeldRun, kind: str) -> str:
                 f" task_cancelled, and the body ({kind}) still runs"
             )
     run.callback.release()
-    try:
-        answer = cancel_post.result(check.patience)
-    except NoAnswer as exc:
-        raise CaseFailed(f"a require_ack cancel_task, after the task had ended: {exc}") from exc
-    require_readable(check, answer, run.run_id)
+    said: list[answers.Event] = []
+    for name, post in posts.items():
+        try:
+            answer = post.result(check.patience)
+        except NoAnswer as exc:
+            raise CaseFailed(
+                f"a require_ack {name}, after the task had ended: {exc}", late=True
+            ) from exc
+        require_readable(check, answer, run.run_id)
+        said += terminals_of(answer)
     event = await_terminal(check, run, "after a require_ack cancel_task and the end of the task")
+    require_one_outcome(check, run, said, event, "require_ack")
     return f"cancel_task: {answer.shown()}; run_task: {event.get('type')}"
 
 
 @cancel.must(
     "06",
     f"{sources.ENVIRONMENTS}; {sources.EVENTS}: task_cancelled means that it completed",
-    scenario="a require_ack cancel_task for a sync task that keeps running, pinged by the checker",
-    expected="no task_cancelled in either answer while the body answers pings",
+    scenario="two require_ack cancel_task frames for a sync task that keeps running, pinged by the"
+    " checker, which then ends",
+    expected="no task_cancelled in any answer while the body answers pings; one outcome in all",
 )
 def require_ack_honest(check: CaseContext) -> str:
     """With require_ack, task_cancelled is sent only after the task's body has really stopped."""
@@ -80,8 +96,9 @@ def require_ack_honest(check: CaseContext) -> str:
 @cancel.must(
     "07",
     f"{sources.ENVIRONMENTS}; {sources.EVENTS}: task_cancelled means that it completed",
-    scenario="a require_ack cancel_task for an async task that keeps running after it is cancelled",
-    expected="no task_cancelled in either answer while the body answers pings",
+    scenario="two require_ack cancel_task frames for an async task that keeps running after it is"
+    " cancelled, and then ends",
+    expected="no task_cancelled in any answer while the body answers pings; one outcome in all",
 )
 def require_ack_honest_async(check: CaseContext) -> str:
     """task_cancelled is not sent just because a coroutine was asked to stop: it may continue."""
@@ -151,3 +168,35 @@ def _at_once(check: CaseContext, function: Any) -> float:
         run.callback.release()
     run.callback.release()
     return took
+
+
+@cancel.should(
+    "21",
+    f"{sources.ENVIRONMENTS}; {sources.EXECUTOR}: a weave ends only after its cancel_task",
+    scenario="require_ack cancel_task frames for a sync task that keeps running, and for an async"
+    " task that keeps running after it is cancelled",
+    expected="a 2xx answer within 10 s, while the tasks run",
+)
+def require_ack_bounded(check: CaseContext) -> str:
+    """A require_ack cancel_task is answered in time even if the task does not stop."""
+    runs = [
+        ("sync", start_held(check, tasks.hold)),
+        ("async", start_held(check, tasks.hold_stubborn)),
+    ]
+    posts = [check.post_later(commands.cancel_frame(run.run_id, "require_ack")) for _, run in runs]
+    limit = GRACE * check.session.silence + check.patience
+    deadline = check.deadline(limit)
+    for (kind, run), post in zip(runs, posts, strict=True):
+        what = f"a require_ack cancel_task for a task ({kind}) that runs on"
+        if not post.done(max(0.0, deadline.ends - time.monotonic())) and run.callback.alive():
+            check.fail(
+                f"{what} was not answered within {limit:g} s, as if it waited for the task's end",
+                late=True,
+            )
+        try:
+            answer = post.result(check.patience)
+        except NoAnswer as exc:
+            raise CaseFailed(f"{what}: {exc}") from exc
+        if not answer.ok:
+            check.fail(f"{what} was answered with {answer.shown()}")
+    return f"answered while {len(runs)} tasks ran"

@@ -16,6 +16,7 @@ from wove_http_dev.conformance.worker.cases.cancel.held_run import (
     await_terminal,
     require_one_outcome,
     send_cancel,
+    start_frame,
     start_held,
     terminals_of,
 )
@@ -238,3 +239,27 @@ def through_a_full_house(check: CaseContext) -> str:
     for callback in callbacks:
         callback.release()
     return f"{answer.shown()}, while {running} tasks ran"
+
+
+@cancel.should(
+    "22",
+    f"{sources.PROTOCOL}; {sources.EXECUTOR}: a task_error of its own for any other status",
+    scenario="cancel_task frames (both modes) for a run that never existed, for one that has"
+    " finished, and twice for one that is running",
+    expected="a 2xx status each time",
+)
+def success_for_every_cancel(check: CaseContext) -> str:
+    """A cancel_task for a run that is unknown, finished or cancelled already is no error."""
+    finished = commands.new_run_id()
+    check.terminal(commands.run_frame(tasks.nothing, run_id=finished))
+    runs = {"a run that never existed": commands.new_run_id(), "a finished run": finished}
+    callback = check.callback_if_possible()
+    if callback is not None:
+        run = start_frame(check, commands.run_frame(tasks.hold_async, callback.address), callback)
+        runs |= {"a running task": run.run_id, "a run that was cancelled before": run.run_id}
+    for what, run_id in runs.items():
+        for mode in ("best_effort", "require_ack"):
+            answer = send_cancel(check, run_id, mode)
+            if not answer.ok:
+                check.fail(f"a {mode} cancel_task for {what} was answered with {answer.shown()}")
+    return answer.shown()
