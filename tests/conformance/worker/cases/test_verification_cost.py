@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 
 import pytest
 
+from tests.conformance.worker.checks import check
+from tests.conformance.worker.plain_worker import SECRET, PlainWorker
 from wove_http_dev.conformance.worker.cases.limits.verification_cost import (
     ANSWER,
     PROCESSOR,
@@ -74,3 +77,18 @@ def test_a_slow_service_must_grow_more() -> None:
     """A fifth of the time for one request is noise in the time until the answer."""
     steps = [measured(step, wrong=9000) for step in (3, 400, 800)]
     assert grows(ANSWER, steps, REQUESTS) is False
+
+
+class Slow(PlainWorker):
+    """A worker that takes 20 ms to verify a request."""
+
+    def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
+        time.sleep(0.02)
+        super().verify(headers, target, body)
+
+
+def test_a_service_that_is_too_slow_is_not_timed() -> None:
+    """If the case's time is too short for all requests, it is skipped after the first ones."""
+    with Slow() as worker:
+        result = check(worker.url, "limits.06", secret=SECRET, slowdown=0.5)[-1]
+    assert "a request takes" in result.actual

@@ -165,8 +165,15 @@ class _Measuring:
         for request in requests:
             self._sender.send(request)
         blocks: dict[Clock, list[Block]] = {PROCESSOR: [], ANSWER: []}
-        for _ in range(PAIRS):
+        for pair in range(PAIRS):
+            began = time.perf_counter()
             used, times = zip(*(self._block(request) for request in requests), strict=True)
+            took = time.perf_counter() - began
+            if pair == 0 and 2 * PAIRS * took > self._check.time_left():
+                raise NotApplicable(
+                    f"it could not be timed: a request takes {took / SIZE / 2 * 1000:.0f} ms, and"
+                    f" {4 * PAIRS * SIZE} are needed"
+                )
             blocks[PROCESSOR].append(Block(*used))
             blocks[ANSWER].append(Block(*times))
         for clock, found in blocks.items():
