@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import sys
+from contextlib import closing
+
 import pytest
 from wove import NetworkExecutorSecurity
 
@@ -131,3 +135,17 @@ def test_a_hearer_gets_the_answers() -> None:
         body = commands.encode(commands.run_frame(tasks.nothing))
         answer = observed.exchange(service.request(body, service.credentials(body)), Deadline(5.0))
     assert heard == [answer]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 is an address on Linux alone")
+def test_a_request_can_come_from_another_address() -> None:
+    """Connections come from the address that is given."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        service = ServiceUnderTest(f"http://127.0.0.1:{server.getsockname()[1]}/")
+        with closing(service.sent_from("127.0.0.2").connect(Deadline(5.0))):
+            sources = []
+            for _ in range(2):  # one connection finds out which address answers
+                accepted, address = server.accept()
+                accepted.close()
+                sources.append(address[0])
+    assert sources[-1] == "127.0.0.2"

@@ -193,6 +193,12 @@ def test_a_request_that_was_cut_off_in_its_head() -> None:
     assert text_of(signed()[:50]) == "POST the beginning of a request, cut off in its head"
 
 
+def test_a_length_that_is_no_number() -> None:
+    """A request whose Content-Length is not a number is described."""
+    request = signed().replace(b"Content-Length: ", b"Content-Length: +")
+    assert text_of(request) == "POST run_task (hold, run 3f2a91…), signed"
+
+
 def test_a_second_request_on_a_connection() -> None:
     """The text says that a request was sent on a connection that was used before."""
     sent, connection = SentRequests(SIGNED), object()

@@ -95,6 +95,7 @@ class ServiceUnderTest:
         self._observer: Observer = lambda connection, data: None
         self._hearer: Hearer = lambda connection, answer: None
         self._signed = [0]
+        self._source = ""
 
     def observed(self, observer: Observer, hearer: Hearer | None = None) -> ServiceUnderTest:
         """Return a copy of this service that also passes all bytes that it sends to ``observer``,
@@ -103,6 +104,13 @@ class ServiceUnderTest:
         observed._observer = observer
         observed._hearer = hearer or self._hearer
         return observed
+
+    def sent_from(self, source: str) -> ServiceUnderTest:
+        """Return a copy of this service whose connections come from ``source``, an IPv4 address of
+        this machine, or from the usual one if that is empty."""
+        copied = copy.copy(self)
+        copied._source = source
+        return copied
 
     @property
     def signed(self) -> int:
@@ -142,6 +150,8 @@ class ServiceUnderTest:
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
             sock.settimeout(deadline.left())
+            if self._source:
+                sock.bind((self._source, 0))
             sock.connect(address)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except BaseException:

@@ -105,7 +105,7 @@ REMEDIES = (
         ),
     ),
     (
-        "auth.03 auth.04 auth.05 auth.32 auth.33",
+        "auth.03 auth.04 auth.05 auth.32 auth.33 auth.45",
         Remedy(
             "Verify the body and the target byte for byte as they arrived, however large the "
             "body is: no parsed JSON, no decoded path, and with the query.",

@@ -3,10 +3,11 @@ or at a time at which they should not."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 
-from tests.conformance.worker.defects.base import flagged_by
+from tests.conformance.worker.defects.base import flagged_by, plant
 from tests.conformance.worker.plain_worker import SECRET, Handler, PlainWorker
 
 NONCE, STAMP, SIGNATURE = "X-Wove-Nonce", "X-Wove-Timestamp", "X-Wove-Signature"
@@ -76,6 +77,28 @@ class RemembersPerAddress(RemembersMore):
         return headers.get("X-Forwarded-For", "127.0.0.1")
 
 
+class RemembersPerConnectedAddress(RemembersMore):
+    def headers(self, handler: Handler) -> dict[str, str]:
+        return {**super().headers(handler), "Address": handler.client_address[0]}
+
+    def more(self, headers: Mapping[str, str], body: bytes) -> str:
+        return headers["Address"]
+
+
+if sys.platform == "linux":  # others have no 127.0.0.2 unless it is added
+    plant(
+        RemembersPerConnectedAddress,
+        "auth.40",
+        "a replay was accepted from another address .127.0.0.2.",
+    )
+
+
+@flagged_by("auth.40", "a replay was accepted with another Host")
+class RemembersPerHost(RemembersMore):
+    def more(self, headers: Mapping[str, str], body: bytes) -> str:
+        return headers["Host"]
+
+
 @flagged_by("auth.40", "a replay was accepted with its signature in upper case")
 @flagged_by("auth.41", "a signature in upper case was accepted")
 class RemembersSignatures(RemembersMore):
@@ -96,7 +119,7 @@ class RemembersOneVersion(PlainWorker):
         super().serve(handler)
 
 
-@flagged_by("auth.32", "a body of 1.1 MiB that was sent before was accepted")
+@flagged_by("auth.32", "a replay .a body of 1.1 MiB that was sent before. was accepted")
 class RemembersSmallBodies(PlainWorker):
     def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
         if len(body) > 2**20:

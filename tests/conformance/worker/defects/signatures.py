@@ -9,6 +9,8 @@ import hashlib
 import hmac
 import json
 import pickle
+import unicodedata
+import urllib.parse
 from collections.abc import Mapping
 
 from tests.conformance.worker.defects.base import flagged_by
@@ -33,6 +35,58 @@ class TakesPartsForTheWhole(PlainWorker):
 class ReadsTheBeginning(TakesPartsForTheWhole):
     def part(self, body: bytes) -> bytes:
         return body[:4096] if len(body) > 4096 else b"?"
+
+
+@flagged_by("auth.03", "a body with CR LF in place of its line feed after it was signed was accep")
+class ReadsLinesAsText(TakesPartsForTheWhole):
+    def part(self, body: bytes) -> bytes:
+        return body.replace(b"\r\n", b"\n") if b"\r\n" in body else b"?"
+
+
+@flagged_by("auth.03", "a letter in another Unicode form .NFD for NFC. after it was signed was acc")
+class ComposesLetters(TakesPartsForTheWhole):
+    def part(self, body: bytes) -> bytes:
+        composed = unicodedata.normalize("NFC", body.decode("utf-8", "ignore")).encode()
+        return b"?" if b"\xff" in body or composed == body else composed
+
+
+@flagged_by("auth.03", "zero byte at its end. .* was accepted and then rejected as a frame")
+class ReadsUpToTheZeroBytes(TakesPartsForTheWhole):
+    def part(self, body: bytes) -> bytes:
+        return body.rstrip(b"\0") if body.endswith(b"\0") else b"?"
+
+
+@flagged_by("auth.03", "a byte in its middle that is not UTF-8 .* was accepted and then rejected")
+class HashesWhatIsText(TakesPartsForTheWhole):
+    def part(self, body: bytes) -> bytes:
+        if body.endswith(b"\xff"):
+            return b"?"
+        return body.replace(b"\xff", b"") if b"\xff" in body else b"?"
+
+
+class KnowsOtherPaths(PlainWorker):
+    """A base class for workers that verify a request a second time, with another target."""
+
+    def other(self, target: str) -> str:
+        return target
+
+    def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
+        for covered in (target, self.other(target)):
+            if headers.get("X-Wove-Signature") == self.expected(headers, covered, body):
+                return super().verify(headers, covered, body)
+        raise PermissionError("wrong signature")
+
+
+@flagged_by("auth.45", "sent to '/wove/task%73' were accepted both")
+class KnowsDecodedPaths(KnowsOtherPaths):
+    def other(self, target: str) -> str:
+        return urllib.parse.unquote(target)
+
+
+@flagged_by("auth.45", "sent to '/wove//tasks' were accepted both")
+class KnowsJoinedPaths(KnowsOtherPaths):
+    def other(self, target: str) -> str:
+        return target.replace("//", "/")
 
 
 @flagged_by("auth.32", "a body of 1.1 MiB of which only the first MiB is signed was accepted")

@@ -25,6 +25,10 @@ LOADED = 0.15
 """Seconds, on an idle machine, to wait after an answer for the report of a pickle that should not
 be loaded."""
 REFUSAL = "a refusal (no 2xx status), and the task does not run"
+UNVERIFIED = (401, 403)
+"""Statuses of an answer to a request whose credentials are wrong."""
+UNRELATED = (408, 413, 429, 502, 503, 504)
+"""Statuses that have nothing to do with the request's credentials or with its frame."""
 NO_REFUSAL = "though no run was seen: a refusal needs 401 or 403"
 
 
@@ -119,16 +123,21 @@ class Attempt:
     method: str = "POST"
     request: bytes = b""
     """The whole request, if it is not sent in the form that Wove's executor uses."""
+    source: str = ""
+    """The address of this machine from which it is sent, if not the usual one."""
     elsewhere: bool = False
     """Whether a 2xx status alone is no acceptance, because the request is not a POST to the
     service's URL; then only the task's run is."""
+    wrong: Mapping[str, str] | None = None
+    """Headers that are certainly wrong for the same request. If they are refused as such, and
+    ``headers`` are answered with another error, ``headers`` were taken for right."""
     parts: Callable[[], Iterable[Attempt]] = tuple
     """Makes the attempts that this one combines. If it is accepted, they are sent one by one, so
     that the message names the part that was accepted."""
 
     def send(self, check: CaseContext) -> HttpResponse:
         """Send the request and return the answer. Raises :class:`NoAnswer` if none comes."""
-        service = check.service
+        service = check.service.sent_from(self.source)
         request = self.request or service.request(
             self.probe.body, self.headers, target=self.target, method=self.method
         )
@@ -202,7 +211,25 @@ def _refusal(check: CaseContext, attempt: Attempt) -> str:
         if sent.callback is not None and not sent.ran():
             check.fail(f"{what} was answered {seen}, {NO_REFUSAL}")
         check.fail(f"{what} was accepted: {seen}{', and the task ran' if sent.ran() else ''}")
+    if attempt.wrong is not None and answer.status not in (*UNVERIFIED, *UNRELATED):
+        _require_unverified(check, attempt, attempt.wrong, seen)
     return seen
+
+
+def _require_unverified(
+    check: CaseContext, attempt: Attempt, wrong: Mapping[str, str], seen: str
+) -> None:
+    """Require that ``attempt``, which got the error ``seen``, gets the same with the headers
+    ``wrong``."""
+    try:
+        other = replace(attempt, headers=wrong).send(check)
+    except NoAnswer:
+        return
+    if other.status in UNVERIFIED:
+        check.fail(
+            f"{attempt.what} was accepted and then rejected as a frame: {seen}, while HTTP"
+            f" {other.status} answers a wrong signature"
+        )
 
 
 def _require_not_run(check: CaseContext, answered: Sequence[tuple[Attempt, str]]) -> None:

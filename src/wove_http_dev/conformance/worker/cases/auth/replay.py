@@ -32,6 +32,8 @@ from wove_http_dev.conformance.worker.wire import (
 
 COPIES = 6
 LONG_NONCE = 2000
+SECOND = "127.0.0.2"
+"""A second address of the loopback interface."""
 NONCES = (
     *("~", "n" * LONG_NONCE, "../", "/", "'", '"', "%00", "*", "0", "-1", "None", "null"),
     *("a,b", "a b", "a;b", "a:b", "A=b&"),
@@ -144,8 +146,9 @@ def replay_other_connections(check: CaseContext) -> str:
     "40",
     sources.SECURITY,
     scenario="a signed request, and replays of it that differ in what the signature does not cover:"
-    " headers of a proxy or of another client, the spelling of the signature, the method, the form"
-    " of the body and of the target, HTTP/1.0; or in what it covers, with the same signature",
+    " the client's address, headers of a proxy or of another client, the spelling of the"
+    " signature, the method, the form of the body and of the target, HTTP/1.0; or in what it"
+    " covers, with the same signature",
     expected="the replays are refused and not run",
 )
 def replay_in_another_form(check: CaseContext) -> str:
@@ -202,11 +205,15 @@ def _disguises(check: CaseContext, sent: Probe, headers: dict[str, str]) -> Iter
     yield Attempt("with the signature of the first one, for another run", changed, headers)
     query = with_query(service.target)
     yield Attempt("with a query that is not signed", sent, headers, query)
+    if service.loopback:  # Linux has 127.0.0.2; elsewhere there is no answer
+        yield Attempt(f"from another address ({SECOND})", sent, headers, source=SECOND)
     names = {name.lower(): value for name, value in headers.items()}
     yield Attempt("with its header names in lower case", sent, names)
     usual = service.request(body, headers)
     path = service.target.encode()
+    host = f"Host: {service.authority}\r\n".encode()
     for what, request in (
+        ("with another Host", usual.replace(host, b"Host: another.invalid\r\n", 1)),
         ("with its body in chunks", chunked(check, body, headers, 64)),
         ("with HTTP/1.0", usual.replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1)),
         (

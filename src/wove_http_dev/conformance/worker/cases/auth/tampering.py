@@ -11,6 +11,7 @@ from typing import Any
 
 from wove_http_dev.conformance.worker import commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.auth import auth
+from wove_http_dev.conformance.worker.cases.auth.normalised_bodies import normalised
 from wove_http_dev.conformance.worker.cases.auth.probe import (
     REFUSAL,
     Attempt,
@@ -22,12 +23,18 @@ from wove_http_dev.conformance.worker.cases.auth.probe import (
     refuses,
     signed,
 )
-from wove_http_dev.conformance.worker.cases.auth.targets import neighbours, with_query
+from wove_http_dev.conformance.worker.cases.auth.targets import (
+    neighbours,
+    respelled,
+    with_query,
+)
 from wove_http_dev.conformance.worker.context import CaseContext
+from wove_http_dev.conformance.worker.wire import NoAnswer
 
 KIB, MIB = 2**10, 2**20
 LARGE, LARGEST = MIB + 100 * KIB, 16 * MIB + 100 * KIB
 """Sizes of bodies in bytes, beyond limits that are common: a MiB and 16 MiB."""
+WRONG = b"another secret"
 FIRST_CHUNK = 64
 """The number of bytes in the first chunk of a body that is sent in chunks."""
 PREFIXES = (KIB, 4 * KIB, 8 * KIB, 16 * KIB, 64 * KIB)
@@ -38,8 +45,8 @@ PREFIXES = (KIB, 4 * KIB, 8 * KIB, 16 * KIB, 64 * KIB)
     "03",
     sources.SECURITY,
     scenario="bodies changed after they were signed: another task, other arguments, another run,"
-    " fields added, in another order or repeated, JSON respelled, bytes more; signatures that cover"
-    " only a part of the body",
+    " fields added, in another order or repeated, JSON respelled, bytes more, other line ends,"
+    " letter case and Unicode forms; signatures that cover only a part of the body",
     expected=REFUSAL,
 )
 @refuses("signed")
@@ -49,7 +56,13 @@ def tampered_body(check: CaseContext) -> Attempts:
     for number, (what, _) in enumerate(_altered(b'{"":0}')):
         sent, headers = signed(check)
         body = list(_altered(sent.body))[number][1]
-        yield Attempt(f"a body {what} after it was signed", replace(sent, body=body), headers)
+        yield Attempt(
+            f"a body {what} after it was signed",
+            replace(sent, body=body),
+            headers,
+            wrong=check.service.credentials(body, secret=WRONG),
+        )
+    yield from _normalised(check)
     for name in ("type", "run_id", "delivery", "callable_pickle", "args_pickle"):
         sent = probe(check)
         frame = json.loads(sent.body)
@@ -106,6 +119,20 @@ def _reordered(body: bytes) -> bytes:
     return commands.encode(dict(reversed(json.loads(body).items())))
 
 
+def _normalised(check: CaseContext) -> Attempts:
+    """Yield requests whose signature covers another form of the body. Some are no valid JSON as
+    they are sent, so that only their status tells whether the signature was taken for right."""
+    for number, (what, _, _) in enumerate(normalised(b'{"":0}')):
+        sent = probe(check)
+        _, covered, used = list(normalised(sent.body))[number]
+        yield Attempt(
+            f"a body with {what} after it was signed",
+            replace(sent, body=used),
+            check.service.credentials(covered),
+            wrong=check.service.credentials(used, secret=WRONG),
+        )
+
+
 def _padded(sent: Probe, size: int) -> Probe:
     """Return ``sent`` with spaces in its JSON, so that its body has ``size`` bytes."""
     return replace(sent, body=_spaced(sent.body, size))
@@ -159,6 +186,38 @@ def tampered_target(check: CaseContext) -> Attempts:
     sent, headers = signed(check, target="/another")
     what = f"a request signed for '/another' that gives it as {', '.join(names)}"
     yield Attempt(what, sent, {**headers, **dict.fromkeys(names, "/another")})
+
+
+@auth.must(
+    "45",
+    sources.SECURITY,
+    scenario="cancel_tasks sent to this URL's path in other spellings (escaped, with dots, with"
+    " double slashes, …): signed for that spelling, and for the usual one",
+    expected="at most one of the two is accepted, because a signature covers one spelling",
+)
+def respelled_target(check: CaseContext) -> str:
+    """A signature covers the target as it was sent: if a service accepts one for another spelling
+    of its path, it does not accept one for the usual spelling there as well."""
+    check.need_mode("signed")
+    seen = "no other spelling was accepted"
+    for used in respelled(check, whole_url=False):
+        if not _accepts(check, used, check.service.target):
+            continue
+        seen = "one signature for each spelling was accepted"
+        if _accepts(check, used, used):
+            check.fail(
+                f"requests sent to {used!r} were accepted both with a signature for it and with one"
+                f" for {check.service.target!r}"
+            )
+    return seen
+
+
+def _accepts(check: CaseContext, used: str, covered: str) -> bool:
+    """Send a request to ``used``, signed for ``covered``, and return whether it was accepted."""
+    try:
+        return check.post(*cancelling(check, target=covered), target=used).ok
+    except NoAnswer:
+        return False
 
 
 @auth.should(
@@ -218,7 +277,7 @@ def large_bodies(check: CaseContext) -> Attempts:
     answer = check.ask("a good cancel_task", body, headers)
     if answer.status in (401, 403):
         check.fail(f"a body {size} with a right signature was refused: {answer.shown()}")
-    yield Attempt(f"a body {size} that was sent before", Probe(body, None, 0.0), headers)
+    yield Attempt(f"a replay (a body {size} that was sent before)", Probe(body, None, 0.0), headers)
 
 
 @auth.must(

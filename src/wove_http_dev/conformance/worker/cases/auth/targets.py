@@ -16,17 +16,21 @@ def neighbours(check: CaseContext) -> list[str]:
     return [f"{other}{mark}{query}" for other in others if other != path]
 
 
-def respelled(check: CaseContext) -> list[str]:
+def respelled(check: CaseContext, *, whole_url: bool = True) -> list[str]:
     """Return targets that a server may take for the service's own, because it decodes or normalises
-    paths, or accepts whole URLs."""
+    paths, or accepts whole URLs. ``whole_url`` is whether such a URL is among them."""
     service = check.service
     path, mark, query = service.target.partition("?")
-    others = [f"/{path}", f"/.{path}", f"/x/..{path}", f"{service.url.partition(':')[0]}://"]
-    others[-1] += f"{service.authority}{path}"
+    others = [f"/{path}", f"/.{path}", f"/x/..{path}"]
+    if whole_url:
+        others.append(f"{service.url.partition(':')[0]}://{service.authority}{path}")
     if path[-1].isalnum():
         others.append(f"{path[:-1]}%{ord(path[-1]):02x}")
-    others += [f"{path}.json", f"{path}%00", f"{path}/..;{path}"]
-    return [f"{other}{mark}{query}" for other in others]
+    others += [f"{path}.json", f"{path}%00", f"{path}/..;{path}", f"{path}%20", f"{path}#x"]
+    parent, _, name = path.rpartition("/")
+    others += [f"{parent}//{name}", f"{parent}%2f{name}", f"{path}//"] if name else []
+    targets = [f"{other}{mark}{query}" for other in others]
+    return targets if query else [*targets, f"{path}?", f"{path}?%20"]
 
 
 def elsewhere(check: CaseContext) -> list[str]:
