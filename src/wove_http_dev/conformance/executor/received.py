@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wove_http_dev.protocol.headers import Headers
+from wove_http_dev.runs.holds import Gate
 from wove_http_dev.runs.records import Exchange
 from wove_http_dev.worker import HttpWorker
 
@@ -25,3 +26,8 @@ def headers_of(exchange: Exchange) -> Headers:
 def requests_of(worker: HttpWorker) -> list[Exchange]:
     """Return every complete HTTP request that ``worker`` has received."""
     return [exchange for exchange in worker.exchanges if exchange.kind == "request"]
+
+
+def has_run(gate: Gate) -> bool:
+    """Return whether a run has arrived at ``gate``."""
+    return bool(gate.runs)

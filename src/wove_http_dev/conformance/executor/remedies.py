@@ -78,17 +78,24 @@ REMEDIES = (
         ),
     ),
     (
-        "errors.14 errors.15 errors.16 errors.20 errors.21 errors.22 errors.24",
+        "errors.14 errors.15 errors.16 errors.20 errors.21 errors.22",
         Remedy(
             "Hand the task's error on as it came, and the exception only if it can be unpickled.",
             f"{_EXECUTOR}: ConformingExecutor._terminal()",
         ),
     ),
     (
+        "errors.24",
+        Remedy(
+            "Hand the unpickled result on without comparing, printing or testing it.",
+            f"{_EXECUTOR}: ConformingExecutor._terminal()",
+        ),
+    ),
+    (
         "errors.23",
         Remedy(
-            "Catch BaseException around the loading of a payload, and put into Wove's queue "
-            "no exception that is no Exception.",
+            "Catch BaseException around the loading of a payload, and put only instances of "
+            "Exception into Wove's queue.",
             f"{_EXECUTOR}: ConformingExecutor._terminal()",
         ),
     ),
@@ -151,13 +158,6 @@ REMEDIES = (
     (
         "security.40",
         Remedy(
-            "Read the secret, also that of an environment variable, anew in each start().",
-            f"{_EXECUTOR}: ConformingExecutor.start()",
-        ),
-    ),
-    (
-        "security.41",
-        Remedy(
             "Send with a library that refuses line breaks in headers, or refuse them.",
             f"{_EXECUTOR}: ConformingExecutor.headers()",
         ),
@@ -217,7 +217,7 @@ REMEDIES = (
         "cancel.04 cancel.10",
         Remedy(
             "POST each cancel_task once, in a thread or a task of its own that stop() does not "
-            "end, and besides all runs.",
+            "end and that does not wait for a run.",
             f"{_EXECUTOR}: ConformingExecutor._cancel()",
         ),
     ),
@@ -232,14 +232,14 @@ REMEDIES = (
     (
         "time.16",
         Remedy(
-            "Wait for the answer to a require_ack cancel_task at most for the timeout.",
+            "Wait no longer than the timeout for the answer to a require_ack cancel_task.",
             f"{_EXECUTOR}: ConformingExecutor._cancel()",
         ),
     ),
     (
         "time.17",
         Remedy(
-            "Read the configuration, and with it the secret, anew in each start().",
+            "Read the secret, also that of an environment variable, anew in each start().",
             f"{_EXECUTOR}: ConformingExecutor.start()",
         ),
     ),
@@ -323,7 +323,7 @@ REMEDIES = (
         "retries.09",
         Remedy(
             "Apply the timeout to the connection and its TLS handshake as well, and look "
-            "after it whether the run was abandoned.",
+            "afterwards whether the run was abandoned.",
             f"{_EXECUTOR}: ConformingExecutor.post()",
         ),
     ),

@@ -144,8 +144,8 @@ class CancelsAgainAtTheEnd(ConformingExecutor):
         await super()._cancel(frame)
 
     async def stop(self) -> None:
-        for frame in self.frames:
-            await super()._cancel(frame)
+        for frame in self.frames:  # the weave ends once they are answered
+            await super()._cancel({**frame, "delivery_cancel_mode": "require_ack"})
         await super().stop()
 
 

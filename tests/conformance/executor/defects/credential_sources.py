@@ -7,10 +7,9 @@ import contextlib
 import http.client
 import json
 import urllib.parse
-from typing import Any, ClassVar
+from typing import Any
 
 from wove.environment import _deserialize_network_executor_frame
-from wove.security import NetworkExecutorSecurity
 
 from tests.conformance.executor.conforming_executor import ConformingExecutor, Frame
 from tests.conformance.executor.defects.base import Defect
@@ -27,28 +26,6 @@ class FollowsRedirectsOfCancels(ConformingExecutor):
             return super().post(frame)
         answer: bytes = FollowsRedirects._post_json(self, frame)
         return answer
-
-
-class RemembersSecrets(ConformingExecutor):
-    """Reads each environment variable once in the life of the process."""
-
-    known: ClassVar[dict[str, NetworkExecutorSecurity]] = {}
-
-    async def start(self, **config: Any) -> None:
-        await super().start(**config)
-        given = str(config["environment_config"].get("security"))
-        if given.startswith("env:"):
-            self._security = self.known.setdefault(given, self._security)
-
-
-class RemembersItsSecret(ConformingExecutor):
-    """Reads its security once, however often it is started."""
-
-    first: Any = None
-
-    async def start(self, **config: Any) -> None:
-        await super().start(**config)
-        self.first = self._security = self.first or self._security
 
 
 class WritesHeadersAsTheyAre(ConformingExecutor):
@@ -89,11 +66,7 @@ class UnpicklesLogs(ConformingExecutor):
 
 DEFECTS = (
     Defect(FollowsRedirectsOfCancels, "security.39", "of a cancel_task was followed to another"),
-    Defect(RemembersSecrets, "security.40", "and with a new executor a request still had the old"),
-    Defect(
-        RemembersItsSecret, "security.40", "with the first executor a request still had the old"
-    ),
-    Defect(WritesHeadersAsTheyAre, "security.41", "in a header's value made a header of its own"),
+    Defect(WritesHeadersAsTheyAre, "security.40", "in a header's value made a header of its own"),
     Defect(CancelsWithTheNonceOfItsRun, "security.17", "a nonce was used again"),
     Defect(UnpicklesLogs, "security.19", "for a run that does not exist was loaded"),
     Defect(TriesWithoutCredentials, "security.14", "a cancel_task was not authenticated"),

@@ -1,5 +1,5 @@
-"""Cases about payloads that are odd in themselves: errors of any form, values that are awkward to
-handle, and pickles that end the program when they are loaded.
+"""Cases about unusual payloads: errors of any form, values that are awkward to handle, and pickles
+that end the program when they are loaded.
 
 Many answers are sent in one weave, each to a run of its own.
 """
@@ -46,7 +46,8 @@ ODD_EXCEPTIONS: Sequence[Mapping[str, Any]] = tuple(
     {"error": DESCRIBED, "exception_pickle": pickled}
     for pickled in (None, 7, "", "?", NOT_A_PICKLE, _pickled("a text"), _pickled(ValueError))
 )
-"""A task_error whose exception is none, and whose error object describes the error."""
+"""The fields of a task_error without a usable exception, whose error object describes the
+error."""
 ODD_RESULTS: Sequence[Mapping[str, Any]] = tuple(
     {"result_pickle": pickled} for pickled in (None, 7, "", "?", NOT_A_PICKLE, ["a"])
 )
@@ -87,9 +88,9 @@ def _expect_own_error(check: CaseContext, outcome: WeaveOutcome, what: str) -> N
 @family.must(
     "21",
     sources.TASK_ERRORS,
-    scenario="runs ended by a task_error whose error is missing, no object, or has fields that are"
-    f" missing, {LONG} characters long or no text, or whose pickle is none; and by a task_result"
-    " whose pickle is none",
+    scenario="runs ended by a task_error whose error is missing or is not an object, whose fields"
+    f" are missing, {LONG} characters long or not text, or whose pickle cannot be loaded; and by a"
+    " task_result whose pickle cannot be loaded",
     expected="an Exception as the error of each run, at once",
 )
 def odd_frames(check: CaseContext) -> str:
@@ -103,8 +104,9 @@ def odd_frames(check: CaseContext) -> str:
 @family.should(
     "22",
     sources.TASK_ERRORS,
-    scenario="runs ended by a task_error whose exception_pickle is null, a number, empty, no"
-    " base64, no pickle, or that of a text or a class; its error object describes the error",
+    scenario="runs ended by a task_error whose exception_pickle is null, a number, empty, not"
+    " base64, not a pickle, or the pickle of a text or a class; its error object describes the"
+    " error",
     expected="the message of the error object",
 )
 def odd_exceptions(check: CaseContext) -> str:
@@ -158,7 +160,7 @@ def _exiting(worker: HttpWorker) -> dict[str, str]:
     expected="an Exception as the error of each run, at once; the other run has its result",
 )
 def exits_when_loaded(check: CaseContext) -> str:
-    """A payload that would end the program when it is loaded is an error of its run. (SHOULD,
+    """A payload that would end the program when it is loaded becomes an error of its run. (SHOULD,
     because what a task returns is the author's own, and Wove's runtime raises such exceptions.)"""
     worker = check.worker()
     described = _exiting(worker)

@@ -107,7 +107,7 @@ def _expect_transport_error(check: CaseContext, outcome: WeaveOutcome, fault: st
     expected='EnvironmentExecutionError with "source": "transport" in the payload of each',
 )
 def every_stage(check: CaseContext) -> str:
-    """Wherever the transport fails, its error is one of the task, marked as a transport error."""
+    """A transport failure at any stage becomes an error of its task, marked as one of transport."""
     worker, limit = check.worker(timeout=check.seconds(1.0)), check.seconds(1.5)
     for fault in CONNECTIONS:
         with worker.inject(fault):

@@ -174,7 +174,7 @@ def error_shapes(check: CaseContext) -> str:
     "28",
     sources.PROTOCOL,
     scenario="a run that the worker answers with task_cancelled, long before its delivery_timeout",
-    expected="the run ends before its delivery_timeout, in whichever way but with a result",
+    expected="the run ends before its delivery_timeout, and not with a result",
 )
 def cancelled_is_terminal(check: CaseContext) -> str:
     """A task_cancelled ends its run, like the other two terminal frames."""

@@ -107,7 +107,7 @@ def _no_content(wire: Wire) -> None:
     expected="an error",
 )
 def no_content(check: CaseContext) -> str:
-    """What follows the head of a 204 is no answer."""
+    """A 204 has no body: bytes that follow its head are not read as an answer."""
     return _expect_not_believed(check, [RawAnswer("of 204 with a task_result", _no_content)])
 
 
@@ -122,7 +122,7 @@ def _document(success: Success) -> Callable[[Any], bytes]:
     expected="an error each time",
 )
 def success_is_no_result(check: CaseContext) -> str:
-    """A status of success is no result: only a task_result is."""
+    """A status of success alone is not a result: only a task_result is."""
     faults: list[Fault] = [
         RewrittenAnswer(f"of {success}", _document(success), success.status)
         for success in SUCCESSES
@@ -165,13 +165,14 @@ BROKEN: tuple[Fault, ...] = (
     RewrittenAnswer("of two JSON documents", _twice),
     RewrittenAnswer("of JSON and garbage", lambda document: as_utf_8(document) + b"}garbage"),
 )
-"""Answers that are not whole, or not what they claim to be, each with a complete task_result."""
+"""Answers that are cut off, or are not HTTP/1 with one JSON document, each with a complete
+task_result."""
 
 
 @family.should(
     "32",
     sources.INCOMPLETE,
-    scenario=f"runs with an {'; '.join(map(str, BROKEN))}",
+    scenario=f"runs, each with one of these answers: {'; '.join(map(str, BROKEN))}",
     expected="an error each time",
 )
 def broken_answers(check: CaseContext) -> str:

@@ -53,13 +53,13 @@ def _date(seconds: float) -> str:
 
 
 def _long() -> list[Refused]:
-    """Return refusals for an hour and more; ``inf`` and the largest number are no numbers of
-    seconds that can be waited for."""
+    """Return refusals with a Retry-After of an hour and more; nothing can wait ``inf`` seconds, or
+    as many as the largest number."""
     return [Refused(503, text) for text in (str(HOUR), _date(HOUR), "9" * 30, "inf")]
 
 
-def _over() -> list[Refused]:
-    """Return refusals whose Retry-After is over, or has no meaning."""
+def _without_wait() -> list[Refused]:
+    """Return refusals whose Retry-After asks for no wait: zero, in the past, or not a time."""
     return [Refused(503, text) for text in ("0", "-5", _date(-HOUR), "soon", "")]
 
 
@@ -118,7 +118,7 @@ def refusal_not_resent(check: CaseContext) -> str:
     sources.RETRY_AFTER,
     scenario="runs answered with 503, at once: with a Retry-After of an hour as seconds and as a"
     f" date, of 10^30 s and inf, and a delivery_timeout of {SHORT:g} s; then with one of 0 s, -5"
-    " s, a date in the past, and with texts that are no time; then the weave's end",
+    " s, a date in the past, and with texts that are not a time; then the weave's end",
     expected="the runs and the weave end in time; where there is nothing to wait for, the error"
     " names the status",
 )
@@ -140,7 +140,7 @@ def retry_after_bounded(check: CaseContext) -> str:
         )
     limit = check.seconds(DELIVERY_TIMEOUT)
     for refusal, outcome in _answered_with(
-        check, check.worker(), _over(), {"delivery_timeout": limit}, limit + MARGIN
+        check, check.worker(), _without_wait(), {"delivery_timeout": limit}, limit + MARGIN
     ):
         if outcome is None:
             what = f"answered with {refusal}, a run had not ended after {limit:.1f} s"
@@ -157,7 +157,7 @@ def retry_after_bounded(check: CaseContext) -> str:
     sources.RETRY_AFTER,
     scenario="runs answered with 503, at once, with a Retry-After of an hour as seconds and as a"
     f" date, of 10^30 s and inf; the executor's timeout {SHORT:g} s, no delivery_timeout",
-    expected="an error for each, after another timeout at the latest",
+    expected="an error for each run, at most the timeout after its answer",
 )
 def retry_after_within_timeout(check: CaseContext) -> str:
     """A Retry-After is waited for no longer than the executor's timeout."""

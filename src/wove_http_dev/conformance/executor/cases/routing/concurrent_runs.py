@@ -15,6 +15,7 @@ from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import Define, Remote
 from wove_http_dev.conformance.executor.cases.routing import family
 from wove_http_dev.conformance.executor.context import PATIENCE, POOL_OVERFLOW, CaseContext
+from wove_http_dev.conformance.executor.received import has_run
 from wove_http_dev.conformance.executor.waits import attempt, wait_until_async
 from wove_http_dev.faults import Fault
 from wove_http_dev.faults.fault import RunStage
@@ -166,10 +167,6 @@ def two_weaves(check: CaseContext) -> str:
     return "each has its own results"
 
 
-def _arrived(gate: Gate) -> bool:
-    return bool(gate.runs)
-
-
 async def _three(
     check: CaseContext, worker: HttpWorker, remote: Remote
 ) -> tuple[list[Gate], list[Any]]:
@@ -181,7 +178,7 @@ async def _three(
     for name in NAMES:
         gates.append(worker.hold(f"merge:{name}"))
         runs.append(asyncio.ensure_future(attempt(remote(name, name, delivery_timeout=limit))))
-        await wait_until_async(partial(_arrived, gates[-1]), arrived)
+        await wait_until_async(partial(has_run, gates[-1]), arrived)
     return gates, runs
 
 
@@ -197,7 +194,7 @@ def out_of_order(check: CaseContext) -> str:
 
     async def script(remote: Remote) -> str:
         gates, runs = await _three(check, worker, remote)
-        if not all(map(_arrived, gates)):
+        if not all(map(has_run, gates)):
             raise NotApplicable(
                 "the three runs were never at the worker at the same time", needs=["routing.10"]
             )
@@ -227,7 +224,7 @@ def side_by_side(check: CaseContext) -> str:
 
     async def script(remote: Remote) -> int:
         gates, runs = await _three(check, worker, remote)
-        arrived = sum(map(_arrived, gates))
+        arrived = sum(map(has_run, gates))
         for gate in gates:
             gate.release()
         await asyncio.gather(*runs)

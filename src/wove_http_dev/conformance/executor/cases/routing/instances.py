@@ -11,7 +11,7 @@ from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import BackgroundWeave, Define
 from wove_http_dev.conformance.executor.cases.routing import family
 from wove_http_dev.conformance.executor.context import PATIENCE, CaseContext
-from wove_http_dev.conformance.executor.received import frames_of, headers_of, requests_of
+from wove_http_dev.conformance.executor.received import frames_of, has_run, headers_of, requests_of
 from wove_http_dev.conformance.executor.refusals import refusal
 from wove_http_dev.conformance.executor.waits import wait_until
 from wove_http_dev.runs.holds import Gate
@@ -33,10 +33,6 @@ def _workers(check: CaseContext) -> dict[str, HttpWorker]:
             tls=False, path="/second", security="bearer", headers={HEADER: "second"}
         ),
     }
-
-
-def _arrived(gate: Gate) -> bool:
-    return bool(gate.runs)
 
 
 def _two_tasks(name: str) -> Define:
@@ -101,10 +97,10 @@ def two_executors(check: CaseContext) -> str:
     for name, worker in workers.items():
         gates[name] = gate = worker.hold("early")
         weaves[name] = check.weave(worker, _two_tasks(name))
-        wait_until(partial(_arrived, gate), check.seconds(PATIENCE))
+        wait_until(partial(has_run, gate), check.seconds(PATIENCE))
     when = "two executors with different settings ran at once"
     _expect_own_requests(check, workers, when)
-    if not all(map(_arrived, gates.values())):
+    if not all(map(has_run, gates.values())):
         raise NotApplicable("the runs of two executors did not arrive", needs=["frames.01"])
     for name, gate in gates.items():
         gate.release()

@@ -186,7 +186,7 @@ def open_runs_closed(check: CaseContext) -> str:
     "19",
     sources.LOOP,
     scenario="a weave with a result, an error and a run that is given up, in a loop that goes on",
-    expected="no task of the loop is left of it",
+    expected="no asyncio task that the weave started is left in the loop",
 )
 def no_task_left(check: CaseContext) -> str:
     """A weave leaves no asyncio task behind in the loop of its application."""
