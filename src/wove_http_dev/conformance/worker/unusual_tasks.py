@@ -84,13 +84,15 @@ def print_and_wait(host: str, port: int, token: str, length: int) -> str:
 
 
 def print_much(size: int) -> str:
-    """Print ``size`` characters to standard output and as many to standard error."""
+    """Print ``size`` characters in lines to standard output, as many in one call, and then as many
+    again to standard error in both ways."""
     import sys
 
     line = "conformance: a task prints very much ".ljust(1023, ".")
     for stream in (sys.stdout, sys.stderr):
         for _ in range(size // 1024):
             print(line, file=stream)
+        print(line.ljust(size - 1, "."), file=stream)
     return "printed"
 
 

@@ -204,6 +204,28 @@ class SharesArguments(PlainWorker):
         return asyncio.run(self.drive(run, value)) if inspect.isawaitable(value) else value
 
 
+@flagged_by("run.12", "second run of a callable_pickle got a function .*a default argument, an at")
+class KeepsLoadedFunctions(PlainWorker):
+    asynchronous = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.functions: dict[bytes, Any] = {}
+
+    def call(self, run: Run) -> Any:
+        if is_async(run) != self.asynchronous:
+            return super().call(run)
+        function = pickle.loads(run.frame["callable_pickle"])
+        function = self.functions.setdefault(run.frame["callable_pickle"], function)
+        value = function(**pickle.loads(run.frame["args_pickle"]))
+        return asyncio.run(self.drive(run, value)) if inspect.isawaitable(value) else value
+
+
+@flagged_by("run.12", "second run of a callable_pickle got an async function .*a default argument")
+class KeepsLoadedCoroutineFunctions(KeepsLoadedFunctions):
+    asynchronous = True
+
+
 @flagged_by("run.13", "a task that returns a lambda was answered with 'task_error'")
 class PicklesByName(PlainWorker):
     def result(self, value: Any) -> Event:

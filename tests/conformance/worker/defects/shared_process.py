@@ -35,7 +35,7 @@ class Captures(PlainWorker):
         return value
 
 
-@flagged_by("limits.08", r"a task that prints 2048 KiB: .*no complete answer within \S+ s")
+@flagged_by("limits.08", r"a task that prints 6144 KiB: .*no complete answer within \S+ s")
 class CapturesIntoAPipe(Captures):
     """Reads what a task prints only after it has ended."""
 
@@ -69,6 +69,43 @@ class CapturesIntoAPipe(Captures):
             return None
         finally:
             sys.stdout = before
+
+
+class Limited(io.StringIO):
+    """A text that takes up to 1 MiB in all, and as much in one call."""
+
+    limit, whole = 2**20, True
+
+    def write(self, text: str) -> int:
+        if (self.tell() if self.whole else 0) + len(text) > self.limit:
+            raise OSError("the log is full")
+        return super().write(text)
+
+
+@flagged_by("limits.08", r"a task that prints 6144 KiB: .*'task_error'.*the log is full")
+class CapturesAMebibyte(Captures):
+    def stream(self) -> Any:
+        return Limited()
+
+    def captured(self, stream: Any) -> None:
+        return
+
+
+@flagged_by("limits.08", r"an async task that prints 2560 KiB: .*'task_error'.*the log is full")
+class CapturesAMebibyteOfErrors(PlainWorker):
+    async def drive(self, run: Run, value: Any) -> Any:
+        with contextlib.redirect_stderr(Limited()):
+            return await super().drive(run, value)
+
+
+class ShortLines(Limited):
+    limit, whole = 2**16, False
+
+
+@flagged_by("limits.08", r"a task that prints 6144 KiB: .*'task_error'.*the log is full")
+class CapturesShortLines(CapturesAMebibyte):
+    def stream(self) -> Any:
+        return ShortLines()
 
 
 @flagged_by("limits.09", "a task that prints bytes that are not UTF-8: .*UnicodeDecodeError")

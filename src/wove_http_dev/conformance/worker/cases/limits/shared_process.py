@@ -13,9 +13,9 @@ from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.unpickling import brief
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
-MUCH, ENOUGH = 2**20, 2**17
-"""How many characters a sync and an async task print to each stream: more than a pipe takes that is
-not read."""
+MUCH, ENOUGH = 3 * 2**19, 5 * 2**17
+"""How many characters a sync and an async task print to each stream in lines, and as many in one
+call: more than a pipe takes that is not read, and more than a buffer of 1 MiB."""
 AGAIN = 4
 """How many coroutines run after a task that leaves its thread without an event loop."""
 
@@ -42,16 +42,16 @@ def _returns(check: CaseContext, what: str, function: Any, args: Any, value: str
 @limits.must(
     "08",
     sources.CONTRACT,
-    scenario=f"tasks that print {MUCH >> 10} KiB (sync) and {ENOUGH >> 10} KiB (async) to standard"
-    " output, and as much to standard error",
+    scenario=f"tasks that print {MUCH >> 10} KiB (sync) and {ENOUGH >> 10} KiB (async) in lines to"
+    " standard output and as much in one call, and the same to standard error",
     expected="their results; the service keeps serving",
 )
 def prints_much(check: CaseContext) -> str:
     """A task may print megabytes: its output does not fill a pipe that is not read."""
     args = {"function": tasks.by_value(unusual_tasks.print_much), "arguments": {"size": ENOUGH}}
     for what, function, named in (
-        (f"a task that prints {2 * MUCH >> 10} KiB", unusual_tasks.print_much, {"size": MUCH}),
-        (f"an async task that prints {2 * ENOUGH >> 10} KiB", unusual_tasks.call_async, args),
+        (f"a task that prints {4 * MUCH >> 10} KiB", unusual_tasks.print_much, {"size": MUCH}),
+        (f"an async task that prints {4 * ENOUGH >> 10} KiB", unusual_tasks.call_async, args),
     ):
         _returns(check, what, function, named, "printed")
     return "printed"

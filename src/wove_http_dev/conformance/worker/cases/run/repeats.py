@@ -9,7 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from wove_http_dev.conformance.case import CaseFailed
-from wove_http_dev.conformance.worker import answers, commands, sources, tasks
+from wove_http_dev.conformance.worker import (
+    answers,
+    commands,
+    sources,
+    stateful_tasks,
+    tasks,
+)
 from wove_http_dev.conformance.worker.cases.run import run
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.unpickling import brief
@@ -96,14 +102,17 @@ def one_task_twice(check: CaseContext) -> str:
     "12",
     sources.CONTRACT,
     scenario="two runs of the same callable_pickle and args_pickle; the task returns something new"
-    " each time, and changes its argument",
-    expected="a different result each time, and the argument unchanged at the start of each run",
+    " each time, and changes its argument; another one changes its default argument, its attribute,"
+    " and a variable of an enclosing function and of its module",
+    expected="a different result each time, and all of that unchanged at the start of each run",
 )
 def same_work_twice(check: CaseContext) -> str:
     """If the same function and arguments are sent again, the task runs again, with its own copy of
-    the arguments."""
+    both."""
     for kind, function in (("", tasks.once_more), ("async ", tasks.once_more_async)):
         _run_again(check, kind, tasks.pickled(function))
+    _call_again(check, "a", tasks.pickled(stateful_tasks.counting()))
+    _call_again(check, "an async", tasks.pickled(stateful_tasks.counting_async()))
     return "run each time"
 
 
@@ -124,6 +133,19 @@ def _run_again(check: CaseContext, kind: str, function: bytes) -> None:
             f"the second {kind}run got a list of {count:.20} items where one was sent: the first"
             " run appended to it, and both runs got the same list"
         )
+
+
+def _call_again(check: CaseContext, kind: str, function: bytes) -> None:
+    for which in ("first", "second"):
+        seen = check.value(function)
+        if not isinstance(seen, dict):
+            check.fail(f"a result came back as {brief(seen)} where a dict was returned")
+        if changed := [place for place, calls in seen.items() if calls]:
+            check.fail(
+                f"the {which} run of a callable_pickle got {kind} function that had been called"
+                f" before: {', '.join(changed)} had been changed, so the runs share one loaded"
+                " function"
+            )
 
 
 def _alike() -> list[tuple[str, str, str]]:
