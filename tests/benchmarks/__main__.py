@@ -1,7 +1,7 @@
 """The speed table: ``python -m tests.benchmarks [--share S] [--json FILE] [NAME …]``.
 
-Every figure stands beside that of a peer, which is measured in the same run and in turn, so that a
-machine's drift falls on both. ``README.md`` has a table of a whole run.
+Each figure is compared with that of a peer, which is measured in the same run and in turn, so that
+a change of the machine's speed affects both. ``README.md`` says what each NAME measures.
 """
 
 from __future__ import annotations

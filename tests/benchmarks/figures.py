@@ -47,8 +47,8 @@ class Figure:
     unit: str
     samples: Samples
     base: str
-    reach: str = ""
-    """What is asked of it."""
+    goal: str = ""
+    """What the ratio, or the difference, should be."""
     above: bool = False
     """Whether the difference to the base counts, not the ratio."""
 
@@ -61,7 +61,7 @@ class Figure:
     def lines(self) -> list[str]:
         """Return the row as text: a line of what it is, and one for each subject."""
         width = max(map(len, self.samples))
-        lines = [f"{self.what}, {self.unit}" + (f"; reach: {self.reach}" if self.reach else "")]
+        lines = [f"{self.what}, {self.unit}" + (f"; goal: {self.goal}" if self.goal else "")]
         for subject, values in self.samples.items():
             line = f"  {subject:{width}}  {spread(values)}"
             if subject != self.base:
@@ -75,7 +75,7 @@ class Figure:
         return {
             "what": self.what,
             "unit": self.unit,
-            "reach": self.reach,
+            "goal": self.goal,
             "base": self.base,
             "subjects": {
                 subject: {

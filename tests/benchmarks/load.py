@@ -42,7 +42,7 @@ LARGE = 20 * 2**20
 """Bytes of the argument of a large task."""
 SERVE, FASTAPI, STDLIB = "serve", "worker_fastapi.py", "worker_stdlib.py"
 TICKS = os.sysconf("SC_CLK_TCK")
-REACH = {
+GOALS = {
     "rate": f"serve >= 1.8 x {FASTAPI}",
     "processor": "serve <= 0.6 ms",
     "p50": "",
@@ -114,7 +114,7 @@ def measure_load(table: Table, share: float = 1.0) -> None:
         for name, samples in found.items():
             what, unit = WHAT[name]
             scheme = "https" if tls else "http"
-            table.add(Figure(f"{scheme}: {what}", unit, samples, _base(name, samples), REACH[name]))
+            table.add(Figure(f"{scheme}: {what}", unit, samples, _base(name, samples), GOALS[name]))
 
 
 def _base(name: str, samples: Samples) -> str:

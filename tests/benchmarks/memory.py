@@ -38,8 +38,8 @@ def measure_memory(table: Table, share: float = 1.0) -> None:
     worker.stop()
     samples = {f"after {FULL * BATCH:,}": sizes[FULL - 1 : FULL], "at the end": sizes[-1:]}
     what = f"resident memory over {BATCH * BATCHES:,} exchanges"
-    reach = "flat, but for 250,000 nonces of 16 bytes"
-    table.add(Figure(what, "MiB", samples, f"after {FULL * BATCH:,}", reach, above=True))
+    goal = "flat, but for 250,000 nonces of 16 bytes"
+    table.add(Figure(what, "MiB", samples, f"after {FULL * BATCH:,}", goal, above=True))
 
 
 def _signed_commands() -> Iterator[Request]:

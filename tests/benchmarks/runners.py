@@ -69,7 +69,7 @@ def measure_processes(rounds: int) -> None:
     print(
         f"\na CPU-bound mapped weave of {TASKS} tasks of {TASK_SECONDS} s, processes with"
         f" {WORKERS} workers against threads\n"
-        f"  reach: >= 1.7 x as fast; {_load()}\n"
+        f"  goal: >= 1.7 x as fast; {_load()}\n"
         f"  now:   {_spread(_ratios(figures['threads'], figures['processes']), 'x')}\n"
         f"         the same without any service, {WORKERS} processes against one:"
         f" {_spread(_ratios(figures['one core'], figures['cores']), 'x')}"
@@ -156,7 +156,7 @@ def measure_upstream(rounds: int) -> None:
                 figures[label].append(statistics.median(values))
     print(
         "\na weave of one task through serve --upstream, against the reference worker itself, p50\n"
-        f"  reach: <= 1.35 x; {_load()}\n"
+        f"  goal: <= 1.35 x; {_load()}\n"
         f"  now:   {_spread(_ratios(figures['through'], figures['direct']), 'x')}"
     )
     for label, values in figures.items():

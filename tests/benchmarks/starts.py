@@ -72,10 +72,8 @@ def _processes(table: Table, rounds: int) -> None:
         for label, program in PROGRAMS.items()
     }
     samples = in_turn(measured, rounds)["processor"]
-    reach = "import HttpWorker <= 120 ms above nothing; first https weave <= 200 ms above Wove"
-    table.add(
-        Figure("a fresh process, processor time", "ms", samples, "nothing", reach, above=True)
-    )
+    goal = "import HttpWorker <= 120 ms above nothing; first https weave <= 200 ms above Wove"
+    table.add(Figure("a fresh process, processor time", "ms", samples, "nothing", goal, above=True))
 
 
 def _run(command: list[str], directory: Path) -> Mapping[str, float]:
@@ -98,14 +96,12 @@ def _run(command: list[str], directory: Path) -> Mapping[str, float]:
 
 def _worker(table: Table, rounds: int) -> None:
     found = in_turn({"worker": _start_worker, "pytest-httpserver": _start_httpserver}, rounds)
-    for what, reach in (
+    for what, goal in (
         ("start to the first answer, new CA included", "<= 8 ms"),
         ("stop", "<= 5 ms"),
     ):
         name = what.split()[0]
-        table.add(
-            Figure(f"https, {what}, wall time", "ms", found[name], "pytest-httpserver", reach)
-        )
+        table.add(Figure(f"https, {what}, wall time", "ms", found[name], "pytest-httpserver", goal))
 
 
 def _start_worker() -> dict[str, float]:
@@ -192,15 +188,15 @@ def _plugin(table: Table, rounds: int) -> None:
             {"plugin": partial(_run, command, empty), "no plugin": partial(_run, without, empty)},
             rounds,
         )
-        what, reach = "pytest with one empty test, processor time", "plugin <= 2 ms above"
-        table.add(Figure(what, "ms", found["processor"], "no plugin", reach, above=True))
+        what, goal = "pytest with one empty test, processor time", "plugin <= 2 ms above"
+        table.add(Figure(what, "ms", found["processor"], "no plugin", goal, above=True))
         each = {
             label: partial(_each_test, command, Path(name, label))
             for label in ("no fixture", "wove_http_worker")
         }
         found = in_turn(each, max(3, rounds // 3))
-        what, reach = "a test, processor time", "wove_http_worker <= 1 ms above"
-        table.add(Figure(what, "ms", found["processor"], "no fixture", reach, above=True))
+        what, goal = "a test, processor time", "wove_http_worker <= 1 ms above"
+        table.add(Figure(what, "ms", found["processor"], "no fixture", goal, above=True))
 
 
 def _each_test(command: list[str], directory: Path) -> dict[str, float]:

@@ -31,7 +31,7 @@ PEERS = {
 ONE_TASK_ROUNDS = 150
 MAPPED_ROUNDS = 15
 MAPPED_TASKS = 200
-REACH = {"one task": "<= 1.05 x the honest floor", "mapped": "<= 1.06 x the honest floor"}
+GOALS = {"one task": "<= 1.05 x the honest floor", "mapped": "<= 1.06 x the honest floor"}
 
 
 def measure_tasks(table: Table, share: float = 1.0) -> None:
@@ -50,8 +50,8 @@ def measure_tasks(table: Table, share: float = 1.0) -> None:
                 found = in_turn(measured, max(3, round(rounds * share)))
                 for clock, samples in found.items():
                     what = f"{kind} over {'https' if tls else 'http'}, {clock} time"
-                    reach = REACH[kind] if clock == "processor" else ""
-                    table.add(Figure(what, "ms a task", samples, HONEST, reach))
+                    goal = GOALS[kind] if clock == "processor" else ""
+                    table.add(Figure(what, "ms a task", samples, HONEST, goal))
 
 
 def one_task(environment: str) -> None:

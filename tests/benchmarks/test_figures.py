@@ -74,7 +74,7 @@ def test_order_is_drawn(calls: list[str]) -> None:
 def table(capsys: pytest.CaptureFixture[str]) -> Table:
     """A table with one row."""
     made = Table()
-    made.add(Figure("a task", "ms", SAMPLES, "floor", reach="<= 1.05 x"))
+    made.add(Figure("a task", "ms", SAMPLES, "floor", goal="<= 1.05 x"))
     return made
 
 

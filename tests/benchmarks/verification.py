@@ -47,8 +47,8 @@ def measure_verification(table: Table, share: float = 1.0) -> None:
         WOVE: partial(once, _wove(NONCES), REQUESTS // 10),
     }
     found = in_turn(measured, max(3, round(ROUNDS * share)))
-    what, reach = "verification of a signed request, processor time", f"{MANY} <= 1.2 x"
-    table.add(Figure(what, "us", found["processor"], FEW, reach))
+    what, goal = "verification of a signed request, processor time", f"{MANY} <= 1.2 x"
+    table.add(Figure(what, "us", found["processor"], FEW, goal))
 
 
 def _filled(count: int) -> Authenticator:
