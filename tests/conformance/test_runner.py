@@ -1,4 +1,4 @@
-"""The runner: time limits of a check, measured with a fake clock, and the recorded requests."""
+"""The runner: time limits of a check, measured with a fake clock, and several cases at a time."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from wove_http_dev import conformance
-from wove_http_dev.conformance import runner
+from wove_http_dev.conformance import perform, runner
 from wove_http_dev.conformance.case import Case, CaseFailed, Family, NotApplicable, Result
 from wove_http_dev.conformance.executor.suite import EXECUTOR_CASES
-from wove_http_dev.conformance.runner import Checking, perform
+from wove_http_dev.conformance.runner import Checking
 from wove_http_dev.conformance.worker.suite import WORKER_CASES
-from wove_http_dev.conformance.worker.wire import AnswerTimeout, NoAnswer
 
 
 class Clock:
@@ -36,7 +35,8 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock that the runner uses in this test."""
     clock = Clock()
-    monkeypatch.setattr(runner, "time", clock)
+    for module in (runner, perform):
+        monkeypatch.setattr(module, "time", clock)
     return clock
 
 
@@ -60,11 +60,7 @@ def cases(clock: Clock, count: int, seconds: float, *, pass_: bool) -> list[Case
 def results(chosen: list[Case]) -> list[Result]:
     """Run the cases with a limit of 30 s in all, and 10 s for cases that do not pass."""
 
-    @contextmanager
-    def context() -> Iterator[None]:
-        yield
-
-    return Checking(context, budget=30.0, losses=10.0, alive=lambda: True).run(chosen, [])
+    return Checking(nullcontext, budget=30.0, losses=10.0, alive=lambda: True).run(chosen, [])
 
 
 def test_a_slow_service_has_all_of_the_time(clock: Clock) -> None:
@@ -89,100 +85,11 @@ def test_no_case_begins_after_the_budget(clock: Clock) -> None:
     assert "made-up.00 8.0 s" in done[-1].actual
 
 
-class Recording:
-    """A context that has recorded one request."""
-
-    sent = "a request"
-
-
-@contextmanager
-def recording() -> Iterator[Recording]:
-    """Yield a context that has recorded one request."""
-    yield Recording()
-
-
-class Late:
-    """A context in which a time limit has passed."""
-
-    late = True
-
-
-@contextmanager
-def late_context() -> Iterator[Late]:
-    """Yield a context in which a time limit has passed."""
-    yield Late()
-
-
-@pytest.mark.parametrize("pass_", [True, False])
-def test_a_failure_after_a_time_limit_is_late(clock: Clock, pass_: bool) -> None:
-    """A result is late if it is a failure, and its context says that a time limit passed."""
-    (case,) = cases(clock, 1, 0.0, pass_=pass_)
-    assert perform(case, late_context).late is not pass_
-
-
-@pytest.mark.parametrize("pass_", [True, False])
-def test_a_result_has_what_its_context_sent(clock: Clock, pass_: bool) -> None:
-    """A result has the recorded requests, even if the case failed."""
-    (case,) = cases(clock, 1, 0.0, pass_=pass_)
-    assert perform(case, recording).sent == "a request"
-
-
-def test_a_context_that_records_nothing_leaves_sent_empty(clock: Clock) -> None:
-    """If the context does not record requests, ``sent`` is empty."""
-    (result,) = results(cases(clock, 1, 0.0, pass_=True))
-    assert result.sent == ""
-
-
-def lateness(error: Exception) -> bool:
-    """Return whether the result of a case that raises ``error`` is late."""
-    family = Family("made-up")
-
-    @family.must("01", "a test", scenario="nothing", expected="a pass")
-    def raises(check: object) -> str:
-        """It raises."""
-        raise error
-
-    return perform(family.cases[0], recording).late
-
-
-def caused_by(cause: Exception) -> CaseFailed:
-    """Return a failure that was raised from ``cause``."""
-    failed = CaseFailed("short")
-    failed.__cause__ = cause
-    return failed
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        CaseFailed("no answer within 1 s", late=True),
-        caused_by(AnswerTimeout("no complete answer within 1 s")),
-        caused_by(CaseFailed("no answer within 1 s", late=True)),
-        AnswerTimeout("no complete answer within 1 s"),
-        TimeoutError(),
-    ],
-    ids=["said", "no-answer", "failure", "uncaught", "timeout"],
-)
-def test_a_case_that_failed_on_time_is_late(error: Exception) -> None:
-    """A result is late if the case says so, or if the error or its cause is a time limit."""
-    assert lateness(error)
-
-
-@pytest.mark.parametrize(
-    "error",
-    [CaseFailed("wrong"), caused_by(NoAnswer("the connection was refused")), ValueError()],
-    ids=["failure", "no-answer", "uncaught"],
-)
-def test_a_case_that_failed_otherwise_is_not_late(error: Exception) -> None:
-    """A result is not late if no time limit passed."""
-    assert not lateness(error)
-
-
 def after_death(clock: Clock, restarted: str | None) -> list[Result]:
     """Run two cases; the first one fails and ends the service, which ``restarted`` is about."""
     first, second = cases(clock, 1, 1.0, pass_=False), cases(clock, 2, 1.0, pass_=True)[1:]
     checking = Checking(
-        recording,
+        nullcontext,
         budget=30.0,
         alive=lambda: False,
         restart=lambda: restarted,
@@ -259,7 +166,7 @@ class Service:
     def check(self, jobs: int = 2, restart: str | None = None, **more: Any) -> list[Result]:
         """Return the results of all cases; ``restart`` says why it cannot be started again."""
         checking = Checking(
-            recording,
+            nullcontext,
             budget=60.0,
             jobs=jobs,
             alive=lambda: self.up,
@@ -519,7 +426,7 @@ def test_a_service_that_is_only_busy_is_not_started_again() -> None:
             time.sleep(0.001)
         return up
 
-    checking = Checking(recording, budget=60.0, jobs=2, alive=waiting, restart=lambda: "never")
+    checking = Checking(nullcontext, budget=60.0, jobs=2, alive=waiting, restart=lambda: "never")
     assert statuses(checking.run(service.cases, [])) == ["failed", "passed"]
 
 

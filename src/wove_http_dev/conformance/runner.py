@@ -11,9 +11,7 @@ import statistics
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any
 
 from wove_http_dev.conformance.case import (
     FAILED,
@@ -21,15 +19,13 @@ from wove_http_dev.conformance.case import (
     PASSED,
     SKIPPED,
     Case,
-    CaseFailed,
-    NotApplicable,
     Result,
     printable,
 )
 from wove_http_dev.conformance.jobs import Beside, run_together
+from wove_http_dev.conformance.perform import Context, perform
 from wove_http_dev.conformance.second_runs import decided, only_beside, together, wants_second
 
-Context = Callable[[], AbstractContextManager[Any]]
 Observer = Callable[[Result], None]
 Printed = Callable[[], Callable[[], str]]
 """Notes the present place in what the service prints; what it returns gives the text since then."""
@@ -46,53 +42,6 @@ def select(cases: Iterable[Case], run: Sequence[str], exclude: Sequence[str]) ->
         if (not run or any(case.matches(glob) for glob in run))
         and not any(case.matches(glob) for glob in exclude)
     ]
-
-
-def perform(case: Case, context: Context) -> Result:
-    """Run ``case`` in a new context and return its result."""
-    began = time.monotonic()
-    expected, sent = case.expected, ""
-    needs: tuple[str, ...] = ()
-    late = False
-    try:
-        with context() as check:
-            try:
-                actual = case.body(check) or ""
-            finally:
-                sent = str(getattr(check, "sent", ""))
-                late = getattr(check, "late", False) is True
-        status = PASSED
-    except CaseFailed as exc:
-        status, actual, expected = FAILED, exc.actual, exc.expected or case.expected
-        late = late or _is_late(exc)
-    except NotApplicable as exc:
-        status, actual, needs = SKIPPED, str(exc), exc.needs
-    except Exception as exc:  # a bad answer may cause any error; the check continues
-        status, actual = FAILED, f"the case raised {type(exc).__name__}: {exc}"
-        late = late or _is_late(exc)
-    seconds = time.monotonic() - began
-    return Result(
-        *(case, status, printable(actual), expected, seconds),
-        sent=printable(sent),
-        needs=needs,
-        late=late and status == FAILED,
-    )
-
-
-def perform_twice_if_late(case: Case, context: Context) -> Result:
-    """Run ``case``, and once more if it failed because a time limit passed; return the result that
-    counts."""
-    first = Beside(perform(case, context))
-    return decided(first, perform(case, context)) if first.result.late else first.result
-
-
-def _is_late(exc: BaseException | None) -> bool:
-    """Return whether ``exc``, or what it was raised from, says that a time limit passed."""
-    while exc is not None:
-        if getattr(exc, "late", False) is True or isinstance(exc, TimeoutError):
-            return True
-        exc = exc.__cause__
-    return False
 
 
 class Checking:

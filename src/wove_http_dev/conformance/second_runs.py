@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from wove_http_dev.conformance.case import FAILED, NOT_RUN, PASSED, SKIPPED, Result
+from wove_http_dev.conformance.case import FAILED, NOT_RUN, PASSED, SKIPPED, Case, Result
 from wove_http_dev.conformance.jobs import Beside
+from wove_http_dev.conformance.perform import Context, perform
 
 NAMED = 6
 """How many of the cases that ran at the same time a text names."""
@@ -23,6 +24,13 @@ def wants_second(first: Beside) -> bool:
     if first.result.status == FAILED:
         return first.result.late or bool(first.others)
     return bool(first.result.status == SKIPPED and first.result.needs and first.others)
+
+
+def perform_twice_if_late(case: Case, context: Context) -> Result:
+    """Run ``case``, and once more if it failed because a time limit passed; return the result that
+    counts."""
+    first = Beside(perform(case, context))
+    return decided(first, perform(case, context)) if first.result.late else first.result
 
 
 def decided(first: Beside, second: Result) -> Result:

@@ -17,7 +17,7 @@ import pytest
 from wove_http_dev.cli.user_code import importable
 from wove_http_dev.conformance.case import FAILED, SHOULD, SKIPPED, Case
 from wove_http_dev.conformance.reporters.failed_case import describe
-from wove_http_dev.conformance.runner import perform_twice_if_late
+from wove_http_dev.conformance.second_runs import perform_twice_if_late
 from wove_http_dev.errors import UsageError
 from wove_http_dev.pytest_plugin.settings import EXECUTOR, setting
 

@@ -13,7 +13,7 @@ import pytest
 
 from wove_http_dev.conformance.case import FAILED, SHOULD, SKIPPED, Case
 from wove_http_dev.conformance.reporters.failed_case import describe
-from wove_http_dev.conformance.runner import perform_twice_if_late
+from wove_http_dev.conformance.second_runs import perform_twice_if_late
 from wove_http_dev.conformance.worker.client import ServiceUnderTest, UrlError
 from wove_http_dev.conformance.worker.context import Session
 from wove_http_dev.conformance.worker.suite import PREREQUISITES, WORKER_CASES

@@ -13,7 +13,7 @@ from wove_http_dev.conformance.case import MUST, Case
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.context import CaseContext, Session
 from wove_http_dev.conformance.executor.sent_log import STEP_LIMIT, STEPS_LIMIT, SentLog
-from wove_http_dev.conformance.runner import perform
+from wove_http_dev.conformance.perform import perform
 
 if TYPE_CHECKING:
     from wove.context import WoveContextManager as Weave

@@ -19,8 +19,9 @@ from tests.conformance.worker.checks import check, failures
 from tests.conformance.worker.hostile import HostileService, Script
 from tests.conformance.worker.plain_worker import SECRET, Handler, PlainWorker, Run
 from wove_http_dev.conformance.case import FAILED, NOT_RUN, Report
+from wove_http_dev.conformance.perform import perform
 from wove_http_dev.conformance.reporters.console import print_report
-from wove_http_dev.conformance.runner import perform, select
+from wove_http_dev.conformance.runner import select
 from wove_http_dev.conformance.worker.cases.limits import leaks, requests
 from wove_http_dev.conformance.worker.client import ServiceUnderTest
 from wove_http_dev.conformance.worker.context import Session

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wove_http_dev.conformance.case import FAILED, PASSED, SKIPPED, Result
-from wove_http_dev.conformance.runner import perform
+from wove_http_dev.conformance.perform import perform
 from wove_http_dev.conformance.worker.client import ServiceUnderTest
 from wove_http_dev.conformance.worker.context import Session
 from wove_http_dev.conformance.worker.suite import WORKER_CASES
