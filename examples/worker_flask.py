@@ -7,7 +7,7 @@ import argparse
 import ssl
 
 from flask import Flask, request
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 try:
     from worker_core import MAX_BODY, handle, verify
@@ -30,6 +30,21 @@ def wove_tasks():
     return document, status
 
 
+class Handler(WSGIRequestHandler):
+    """Refuses a request of which it is uncertain where it ends. werkzeug would take the last of two
+    lengths, and ignore a transfer coding that it does not know."""
+
+    def parse_request(self):
+        if not super().parse_request():
+            return False
+        lengths = set(self.headers.get_all("Content-Length", ()))
+        coding = self.headers.get("Transfer-Encoding", "chunked").lower()
+        if len(lengths) > 1 or coding != "chunked":
+            self.send_error(400, "the length is not certain")
+            return False
+        return True
+
+
 class Context(ssl.SSLContext):
     """Does the TLS handshake in the connection's own thread. werkzeug would do it while it accepts,
     and one silent client would block all others."""
@@ -48,7 +63,8 @@ def main():
     if options.cert:
         context = Context(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(options.cert, options.key)
-    make_server("127.0.0.1", options.port, app, threaded=True, ssl_context=context).serve_forever()
+    serving = {"threaded": True, "request_handler": Handler, "ssl_context": context}
+    make_server("127.0.0.1", options.port, app, **serving).serve_forever()
 
 
 if __name__ == "__main__":

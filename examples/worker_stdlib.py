@@ -25,7 +25,10 @@ class Handler(BaseHTTPRequestHandler):
         return proceed
 
     def do_POST(self):
-        size = self.headers.get("Content-Length", "")
+        sizes = set(self.headers.get_all("Content-Length", ()))
+        size = sizes.pop() if len(sizes) == 1 else ""
+        if "Transfer-Encoding" in self.headers:
+            size = ""  # where it ends would be uncertain
         if not size.isdecimal() or int(size) > MAX_BODY:
             self.close_connection = True  # the body is not read
             return self.answer(413 if size.isdecimal() else 411, {"error": "Content-Length"})

@@ -119,7 +119,11 @@ class PlainWorker:
             self.answer_run(handler, frame)
 
     def read(self, handler: Handler) -> bytes:
-        return handler.rfile.read(int(handler.headers["Content-Length"]))
+        sizes = set(handler.headers.get_all("Content-Length", ()))
+        size = sizes.pop()
+        if sizes or not size.isdecimal() or "Transfer-Encoding" in handler.headers:
+            raise ValueError(size)
+        return handler.rfile.read(int(size))
 
     def headers(self, handler: Handler) -> dict[str, str]:
         return {name.title(): value for name, value in handler.headers.items()}

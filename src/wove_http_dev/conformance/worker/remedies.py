@@ -81,6 +81,15 @@ REMEDIES = (
         ),
     ),
     (
+        "transport.20 transport.21",
+        Remedy(
+            "Answer 400 and close the connection if a request has Transfer-Encoding beside "
+            "Content-Length, two lengths, or one that is not digits alone. cheroot and werkzeug's "
+            "own server take the last of two lengths: have another server in front.",
+            f"{_STD}: Handler.do_POST()",
+        ),
+    ),
+    (
         "transport.13 transport.14",
         Remedy(
             "Send 100 Continue when the head of a request asks for it, before its body is read, "

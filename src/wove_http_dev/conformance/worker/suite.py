@@ -61,6 +61,7 @@ from wove_http_dev.conformance.worker.cases.transport import (
     expect,
     framing,
     http_basics,
+    lengths,
     request_forms,
     transport,
 )
@@ -87,6 +88,7 @@ _ORDER: tuple[tuple[Family, ModuleType], ...] = (
     (frames, odd_frames),
     (transport, connections),
     (transport, request_forms),
+    (transport, lengths),
     (transport, expect),
     (run, values),
     (errors, error_frames),

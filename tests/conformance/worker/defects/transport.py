@@ -415,3 +415,50 @@ class TakesNothingForACancel(PlainWorker):
 
     def decode(self, body: bytes) -> Frame:
         return super().decode(body or b'{"type": "cancel_task", "run_id": ""}')
+
+
+class ReadsLengths(PlainWorker):
+    """A base class for workers that take the first Content-Length for the right one."""
+
+    def read(self, handler: Handler) -> bytes:
+        return handler.rfile.read(self.length(handler.headers["Content-Length"]))
+
+    def length(self, text: str) -> int:
+        if not text.isdecimal():
+            raise ValueError(text)
+        return int(text)
+
+
+plant(
+    ReadsLengths, "transport.20", "a Content-Length and the coding chunked was accepted: HTTP 200"
+)
+plant(
+    ReadsLengths, "transport.21", "two lengths, of which the first is right was accepted: HTTP 200"
+)
+
+
+class RefusesCodings(ReadsLengths):
+    def read(self, handler: Handler) -> bytes:
+        if "Transfer-Encoding" in handler.headers:
+            raise ValueError("chunks")
+        return super().read(handler)
+
+
+@flagged_by("transport.20", r"a request with Content-Length: \+\d+ was accepted: HTTP 200")
+class ReadsLengthsAsPython(RefusesCodings):
+    def length(self, text: str) -> int:
+        return int(text)
+
+
+@flagged_by(
+    "transport.20", r"Content-Length: -\d+ was neither accepted nor refused: no complete ans"
+)
+class ReadsToTheEnd(RefusesCodings):
+    def length(self, text: str) -> int:
+        return -1 if text.startswith("-") else super().length(text)
+
+
+@flagged_by("transport.21", "two lengths, of which the last is right was accepted: HTTP 200")
+class ReadsTheLastLength(PlainWorker):
+    def read(self, handler: Handler) -> bytes:
+        return handler.rfile.read(int(list(handler.headers.get_all("Content-Length", []))[-1]))
