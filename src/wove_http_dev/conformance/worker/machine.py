@@ -1,8 +1,8 @@
 """Measures how much slower this machine is at present than when it is idle.
 
 The result multiplies the limits that a correct service or executor never reaches, so that a verdict
-does not depend on what else the machine does. It does not lengthen the waits that every check goes
-through in full.
+does not depend on what else the machine does. It multiplies the waits for what should not happen as
+well, because that would happen later, too.
 """
 
 from __future__ import annotations
