@@ -6,7 +6,12 @@ import json
 
 from tests.conformance.executor.conforming_executor import ConformingExecutor
 from wove_http_dev.conformance.executor.context import CaseContext
-from wove_http_dev.conformance.executor.raw_answers import RawAnswer, RewrittenAnswer, as_utf_8
+from wove_http_dev.conformance.executor.raw_answers import (
+    Forms,
+    RawAnswer,
+    RewrittenAnswer,
+    as_utf_8,
+)
 from wove_http_dev.faults.fault import Wire
 
 
@@ -60,3 +65,9 @@ def test_an_answer_without_a_body_is_rewritten(check: CaseContext) -> None:
     worker.inject(RewrittenAnswer("to a cancel_task", rewrite), command="cancel_task")
     check.run_one_weave(worker, delivery_timeout=0.3, retries=1)
     assert set(documents) <= {None}
+
+
+def test_all_forms_in_words() -> None:
+    """The forms of one kind are listed by their words."""
+    forms = tuple(RawAnswer(words, print) for words in ("in one piece", "in two"))
+    assert Forms("pieces", "in pieces", forms).listed == "in one piece; in two"

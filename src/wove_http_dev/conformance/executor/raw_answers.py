@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from wove_http_dev.faults import Fault
 from wove_http_dev.faults.fault import ResponseStage, Wire
@@ -55,3 +55,19 @@ class RewrittenAnswer(Fault):
 def as_utf_8(document: Any) -> bytes:
     """Return ``document`` as JSON in UTF-8, in which text beyond ASCII is not escaped."""
     return json.dumps(document, ensure_ascii=False).encode("utf-8")
+
+
+class Forms(NamedTuple):
+    """Forms of an answer, all of one kind. ``name`` becomes the name of the case, and ``words``
+    follows "an answer" in its text."""
+
+    name: str
+    words: str
+    forms: tuple[RawAnswer | RewrittenAnswer, ...]
+    tls: bool = False
+    """Whether the worker uses https."""
+
+    @property
+    def listed(self) -> str:
+        """All forms in words."""
+        return "; ".join(form.words for form in self.forms)

@@ -26,10 +26,9 @@ from wove_http_dev.conformance.worker.answers import (
 from wove_http_dev.conformance.worker.wire import HttpResponse, shown
 
 Rule = Literal["framing", "type", "readable", "ids", "frames"]
-RULES: tuple[Rule, ...] = ("framing", "type", "readable", "ids", "frames")
+"""What a rule is about: the end of the body, its content type, its JSON, ids, event frames."""
 Breach = tuple[Rule, str]
 """A rule that an answer breaks, and how."""
-
 
 PICKLES = ("result_pickle", "error_pickle", "exception_pickle", "callable_pickle", "args_pickle")
 """The fields that Wove decodes in every frame, whatever the type of the frame."""

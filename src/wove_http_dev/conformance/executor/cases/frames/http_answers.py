@@ -8,14 +8,19 @@ import json
 import zlib
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from wove_http_dev.conformance.case import NotApplicable
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.frames import family
 from wove_http_dev.conformance.executor.context import DELIVERY_TIMEOUT, CaseContext
-from wove_http_dev.conformance.executor.raw_answers import RawAnswer, RewrittenAnswer, as_utf_8
+from wove_http_dev.conformance.executor.raw_answers import (
+    Forms,
+    RawAnswer,
+    RewrittenAnswer,
+    as_utf_8,
+)
 from wove_http_dev.conformance.executor.received import headers_of, requests_of
 from wove_http_dev.conformance.executor.waits import attempt
 from wove_http_dev.faults.fault import Wire
@@ -27,27 +32,6 @@ PAUSE = 0.01
 """Seconds between two halves of an answer."""
 
 Write = Callable[[Wire], None]
-
-
-class Form(NamedTuple):
-    """One form of an answer: ``words`` follows "an answer" in reports, ``write`` writes it."""
-
-    words: str
-    write: Write
-
-
-class Forms(NamedTuple):
-    """Forms of one kind; ``name`` becomes the name of the case, ``words`` follows "an answer"."""
-
-    name: str
-    words: str
-    forms: tuple[Form, ...]
-    tls: bool = False
-
-    @property
-    def listed(self) -> str:
-        """All forms in words."""
-        return "; ".join(form.words for form in self.forms)
 
 
 def _body(wire: Wire) -> bytes:
@@ -112,10 +96,12 @@ CHUNKED = Forms(
     "chunked",
     "in chunks",
     (
-        Form("in chunks that split characters", _chunked(3)),
-        Form("in one chunk, its size in capitals with zeros before it", _chunked(10**6, b"00%X")),
-        Form("in chunks with extensions", _chunked(90, b'%x;piece=1;name="a b"')),
-        Form(
+        RawAnswer("in chunks that split characters", _chunked(3)),
+        RawAnswer(
+            "in one chunk, its size in capitals with zeros before it", _chunked(10**6, b"00%X")
+        ),
+        RawAnswer("in chunks with extensions", _chunked(90, b'%x;piece=1;name="a b"')),
+        RawAnswer(
             "in chunks, followed by trailer fields",
             _chunked(90, last=b"000\r\nX-Sum: 12\r\nX-Content-Length: 3\r\n\r\n"),
         ),
@@ -125,24 +111,26 @@ ENDED = Forms(
     "ended-by-close",
     "that ends with its connection",
     (
-        Form("with Connection: close and no length", _ended(OK + JSON + b"Connection: close\r\n")),
-        Form("without a length and without Connection", _ended(OK + JSON)),
-        Form("of HTTP/1.0 without a length", _ended(b"HTTP/1.0 200 OK\r\n" + JSON)),
+        RawAnswer(
+            "with Connection: close and no length", _ended(OK + JSON + b"Connection: close\r\n")
+        ),
+        RawAnswer("without a length and without Connection", _ended(OK + JSON)),
+        RawAnswer("of HTTP/1.0 without a length", _ended(b"HTTP/1.0 200 OK\r\n" + JSON)),
     ),
 )
 HEADERS = Forms(
     "header-forms",
     "with headers in another form",
     (
-        Form(
+        RawAnswer(
             "with header names in small letters",
             _headed(OK + b"content-type: application/json\r\ncontent-length: %d\r\n"),
         ),
-        Form(
+        RawAnswer(
             "with header names in capitals, no blank after the colon",
             _headed(OK + b"CONTENT-TYPE:application/json\r\nCONTENT-LENGTH:%d\r\n"),
         ),
-        Form(
+        RawAnswer(
             "with a chunked coding named in capitals",
             lambda wire: wire.send(
                 OK
@@ -151,21 +139,23 @@ HEADERS = Forms(
                 % (len(_body(wire)), _body(wire))
             ),
         ),
-        Form(
+        RawAnswer(
             "with blanks and tabs around its headers' values",
             _headed(OK + b"Content-Type: \t application/json \t\r\nContent-Length:  %d \r\n"),
         ),
-        Form(
+        RawAnswer(
             'with Content-Type "application/json; charset=utf-8"',
             _headed(OK + b"Content-Type: application/json; charset=utf-8\r\n" + LENGTH),
         ),
-        Form(
+        RawAnswer(
             "with Content-Type 'Application/JSON;charset=\"UTF-8\"'",
             _headed(OK + b'Content-Type: Application/JSON;charset="UTF-8"\r\n' + LENGTH),
         ),
-        Form("without a reason phrase", _headed(b"HTTP/1.1 200 \r\n" + JSON + LENGTH)),
-        Form("with another reason phrase", _headed(b"HTTP/1.1 200 All's well\r\n" + JSON + LENGTH)),
-        Form(
+        RawAnswer("without a reason phrase", _headed(b"HTTP/1.1 200 \r\n" + JSON + LENGTH)),
+        RawAnswer(
+            "with another reason phrase", _headed(b"HTTP/1.1 200 All's well\r\n" + JSON + LENGTH)
+        ),
+        RawAnswer(
             "with an empty header, one beyond ASCII and 60 others",
             _headed(
                 OK + JSON + b"X-Empty:\r\nX-Name: gr\xf6\xdfe\r\n" + b"Via: 1.1 a\r\n" * 60 + LENGTH
@@ -177,32 +167,35 @@ CONNECTION = Forms(
     "connection-ends",
     "after which the worker closes the connection",
     (
-        Form(
+        RawAnswer(
             "with Connection: close",
             _headed(OK + JSON + LENGTH + b"Connection: close\r\n", close=True),
         ),
-        Form(
+        RawAnswer(
             "with Connection: Keep-Alive, Close",
             _headed(OK + JSON + LENGTH + b"Connection: Keep-Alive, Close\r\n", close=True),
         ),
-        Form("of HTTP/1.0", _headed(b"HTTP/1.0 200 OK\r\n" + JSON + LENGTH, close=True)),
+        RawAnswer("of HTTP/1.0", _headed(b"HTTP/1.0 200 OK\r\n" + JSON + LENGTH, close=True)),
     ),
 )
 PIECES = Forms(
     "in-pieces",
     "that arrives in pieces",
-    (Form("in pieces of 3 bytes", _in_pieces(3)), Form("in pieces of 50 bytes", _in_pieces(50))),
+    (
+        RawAnswer("in pieces of 3 bytes", _in_pieces(3)),
+        RawAnswer("in pieces of 50 bytes", _in_pieces(50)),
+    ),
     tls=True,
 )
 CONTINUE = Forms(
     "interim-100",
     "after an interim response 100",
     (
-        Form(
+        RawAnswer(
             "after a 100 (Continue)",
             _headed(b"HTTP/1.1 100 Continue\r\n\r\n" + OK + JSON + LENGTH),
         ),
-        Form(
+        RawAnswer(
             "after two 100 with headers",
             _headed(b"HTTP/1.1 100 Continue\r\nX-A: 1\r\n\r\n" * 2 + OK + JSON + LENGTH),
         ),
@@ -212,7 +205,7 @@ FOLDED = Forms(
     "folded-header",
     "with a header that is folded",
     (
-        Form(
+        RawAnswer(
             "with a header on two lines",
             _headed(OK + b"Content-Type: application/json;\r\n charset=utf-8\r\n" + LENGTH),
         ),
@@ -227,7 +220,7 @@ def _understood(check: CaseContext, kind: Forms) -> str:
 
     async def script(remote: Remote) -> None:
         for number, form in enumerate(kind.forms):
-            with worker.inject(RawAnswer(form.words, form.write)):
+            with worker.inject(form):
                 outcome = await attempt(remote(NAME, number, delivery_timeout=limit))
             if outcome.value != number:
                 check.fail(f"an answer {form.words} was not understood: {outcome}")

@@ -4,14 +4,13 @@ worker adds, the run ends in the same way."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.frames import family
 from wove_http_dev.conformance.executor.context import DELIVERY_TIMEOUT, CaseContext
-from wove_http_dev.conformance.executor.raw_answers import RewrittenAnswer, as_utf_8
+from wove_http_dev.conformance.executor.raw_answers import Forms, RewrittenAnswer, as_utf_8
 from wove_http_dev.conformance.executor.waits import attempt
 from wove_http_dev.faults.run import TaskCancelled
 
@@ -20,29 +19,6 @@ VALUE = b"\xff" * 9
 MESSAGE = "the disk is full"
 LIMITS = (0.5, 2.0)
 """Seconds of the ``delivery_timeout``, one after the other until the run ends before it."""
-
-Rewrite = Callable[[Any], bytes]
-
-
-class Form(NamedTuple):
-    """One form of an answer: ``words`` follows "an answer" in reports, ``rewrite`` makes its bytes
-    from its document."""
-
-    words: str
-    rewrite: Rewrite
-
-
-class Forms(NamedTuple):
-    """Forms of one kind; ``name`` becomes the name of the case, ``words`` follows "an answer"."""
-
-    name: str
-    words: str
-    forms: tuple[Form, ...]
-
-    @property
-    def listed(self) -> str:
-        """All forms in words."""
-        return "; ".join(form.words for form in self.forms)
 
 
 def _indented(document: Any) -> bytes:
@@ -86,16 +62,16 @@ WRITTEN = Forms(
     "json-forms",
     "whose JSON is written in another way",
     (
-        Form("whose JSON is indented, with blanks and lines around it", _indented),
-        Form(
+        RewrittenAnswer("whose JSON is indented, with blanks and lines around it", _indented),
+        RewrittenAnswer(
             "in whose JSON every character is escaped (\\u0065)",
             lambda document: _escaped(document).encode(),
         ),
-        Form(
+        RewrittenAnswer(
             "in whose JSON each / is escaped (\\/)",
             lambda document: json.dumps(document).replace("/", "\\/").encode(),
         ),
-        Form(
+        RewrittenAnswer(
             "with the fields in the opposite order",
             lambda document: json.dumps(_reversed(document)).encode(),
         ),
@@ -104,7 +80,11 @@ WRITTEN = Forms(
 MORE = Forms(
     "unknown-fields",
     "with fields that Wove does not know",
-    (Form("with fields that Wove does not know, in each frame and beside them", _with_more),),
+    (
+        RewrittenAnswer(
+            "with fields that Wove does not know, in each frame and beside them", _with_more
+        ),
+    ),
 )
 
 
@@ -122,7 +102,7 @@ def understood(check: CaseContext, kind: Forms) -> str:
 
     async def script(remote: Remote) -> None:
         for form in kind.forms:
-            with worker.inject(RewrittenAnswer(form.words, form.rewrite)):
+            with worker.inject(form):
                 outcome = await attempt(remote("task", VALUE, delivery_timeout=limit))
             if outcome.value != VALUE:
                 check.fail(f"an answer {form.words} was not understood: {outcome}")
@@ -135,9 +115,11 @@ ERRORS = Forms(
     "error-shapes",
     "that reports an error",
     (
-        Form("that is an object with a list of frames", as_utf_8),
-        Form("that is a list of frames", lambda document: as_utf_8(document["events"])),
-        Form("that is a single frame", lambda document: as_utf_8(document["events"][-1])),
+        RewrittenAnswer("that is an object with a list of frames", as_utf_8),
+        RewrittenAnswer("that is a list of frames", lambda document: as_utf_8(document["events"])),
+        RewrittenAnswer(
+            "that is a single frame", lambda document: as_utf_8(document["events"][-1])
+        ),
     ),
 )
 
@@ -157,7 +139,7 @@ def error_shapes(check: CaseContext) -> str:
 
     async def script(remote: Remote) -> None:
         for form in ERRORS.forms:
-            with worker.inject(RewrittenAnswer(form.words, form.rewrite)):
+            with worker.inject(form):
                 limit = check.seconds(DELIVERY_TIMEOUT)
                 outcome = await attempt(remote("failing", delivery_timeout=limit))
             if MESSAGE not in outcome.text:

@@ -86,6 +86,29 @@ def _weaves_in_a_row(
             )
 
 
+class _Existing:
+    """What existed of :data:`KINDS` when this was made. As text: what has been added since."""
+
+    def __init__(self) -> None:
+        gc.collect()
+        self._before = {kind: existing() for kind, existing in KINDS.items()}
+
+    def _added(self) -> dict[str, int]:
+        # What other code of the process ended in between does not make up for what is new.
+        return {kind: len(existing() - self._before[kind]) for kind, existing in KINDS.items()}
+
+    def more_after(self, seconds: float) -> str:
+        """Wait at most ``seconds`` until fewer than :data:`GROWN` of each kind have been added.
+        Return of what there is more, e.g. ``12 more threads``, or an empty string."""
+        gc.collect()  # objects that are only garbage do not count
+        if wait_until(lambda: max(self._added().values()) < GROWN, seconds):
+            return ""
+        return " and ".join(f"{n} more {kind}" for kind, n in self._added().items() if n >= GROWN)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{n:+d} {kind}" for kind, n in self._added().items())
+
+
 @family.should(
     "14",
     sources.EXHAUSTION,
@@ -98,23 +121,16 @@ def nothing_left_behind(check: CaseContext) -> str:
     worker = check.worker()
     definition = check.definition(worker, {})
     _weaves_in_a_row(check, worker, definition, WARM_UP)
-    gc.collect()
-    before = {kind: existing() for kind, existing in KINDS.items()}
+    before = _Existing()
     _weaves_in_a_row(check, worker, definition, WEAVES)
-    gc.collect()  # objects that are only garbage do not count
-
-    def grown() -> dict[str, int]:
-        # What other code of the process ended in between does not make up for what is new.
-        return {kind: len(existing() - before[kind]) for kind, existing in KINDS.items()}
-
-    if not wait_until(lambda: max(grown().values()) < GROWN, check.seconds(SETTLING)):
-        more = " and ".join(f"{n} more {kind}" for kind, n in grown().items() if n >= GROWN)
+    more = before.more_after(check.seconds(SETTLING))
+    if more:
         check.fail(
             f"after {WEAVES} weaves with one executor there are {more} than before: a weave does"
             " not release them",
             late=True,
         )
-    return ", ".join(f"{n:+d} {kind}" for kind, n in grown().items())
+    return str(before)
 
 
 @family.should(
@@ -157,8 +173,7 @@ def open_runs_closed(check: CaseContext) -> str:
     worker.inject(SlowBody(bytes=1, interval=0.1), task="task", command="run_task")
     # What an executor makes once, with its first weave, is not counted.
     check.run_one_weave(worker, within=MARGIN, planned=GIVEN_UP, delivery_timeout=GIVEN_UP)
-    gc.collect()
-    before = {kind: existing() for kind, existing in KINDS.items()}
+    before = _Existing()
 
     def define(w: Weave, environment: str) -> None:
         @w.do(range(OPEN), environment=environment, delivery_timeout=GIVEN_UP)
@@ -167,19 +182,14 @@ def open_runs_closed(check: CaseContext) -> str:
 
     weave = check.weave(worker, define)
     check.expect_end(weave, MARGIN, "a weave of runs that were given up", planned=GIVEN_UP)
-    gc.collect()
-
-    def grown() -> dict[str, int]:
-        return {kind: len(existing() - before[kind]) for kind, existing in KINDS.items()}
-
-    if not wait_until(lambda: max(grown().values()) < GROWN, TIMEOUT + check.seconds(SETTLING)):
-        more = " and ".join(f"{n} more {kind}" for kind, n in grown().items() if n >= GROWN)
+    more = before.more_after(TIMEOUT + check.seconds(SETTLING))
+    if more:
         check.fail(
             f"a weave of {OPEN} runs that were given up has ended, and there are {more} than before"
             " it: what was open for them is not closed",
             late=True,
         )
-    return ", ".join(f"{n:+d} {kind}" for kind, n in grown().items())
+    return str(before)
 
 
 @family.should(
