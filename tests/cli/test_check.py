@@ -35,7 +35,7 @@ def test_all_cases() -> None:
 
 def test_run() -> None:
     """``--run`` selects the cases that match one of its globs."""
-    assert chosen("--run", "made-up.01", "--run", "nothing") == ["01"]
+    assert chosen("--run", "made-up.01", "--run", "*.01") == ["01"]
 
 
 def test_exclude() -> None:
@@ -44,9 +44,16 @@ def test_exclude() -> None:
 
 
 def test_no_case() -> None:
-    """A selection that matches no case is a usage error."""
-    with pytest.raises(UsageError, match="no case matches"):
-        chosen("--run", "nothing")
+    """A selection that leaves no case is a usage error."""
+    with pytest.raises(UsageError, match="no case is left"):
+        chosen("--exclude", "made-up")
+
+
+@pytest.mark.parametrize("flag", ["--run", "--exclude"])
+def test_a_glob_that_matches_no_case(flag: str) -> None:
+    """A misspelt glob is a usage error that names it, also beside one that matches."""
+    with pytest.raises(UsageError, match=f"{flag} 'nothing' matches no case"):
+        chosen(flag, "made-up.01", flag, "nothing")
 
 
 @pytest.mark.parametrize("flag", ["--json", "--junit-xml"])

@@ -107,7 +107,7 @@ def test_the_shipped_list_is_for_woves_own(capsys: pytest.CaptureFixture[str]) -
         (["json:loads"], "cannot be called: TypeError"),
         (["json:__name__"], "is not callable: its type is str"),
         (["os:getcwd"], "type str, which is not a wove.environment.EnvironmentExecutor"),
-        (["--executor", "http", "--run", "no.such"], "no case matches"),
+        (["--executor", "http", "--run", "no.such"], "'no.such' matches no case"),
         (["--executor", "http", "--known-failing", "/no/such"], "No such file"),
     ],
 )

@@ -87,7 +87,7 @@ def test_a_should_that_fails_exits_1_if_strict() -> None:
 def test_no_matching_case_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
     """A selection that matches no case is a usage error."""
     line = usage(capsys, "http://localhost/x", "--run", "frames.99")
-    assert "no case matches" in line
+    assert "--run 'frames.99' matches no case" in line
 
 
 def test_a_dead_service_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,7 +110,9 @@ def test_a_dead_service_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
         (("http://localhost/x", "--known-flaky", "/no/such/file"), "No such file"),
         (("http://localhost/x", "--cmd", ""), "--cmd is empty"),
         (("http://localhost/x", "--cmd", "'"), "No closing quotation"),
-        (("http://localhost:1/x", "--cmd", "/no/such/command"), "cannot run"),
+        (("http://localhost:1/x", "--cmd", "/no/such/command"), "--cmd: cannot run"),
+        (("http://localhost:1/x", "--callback-host", "192.0.2.1"), "no address of this machine"),
+        (("http://localhost:1/x", "--callback-host", "a..b"), "no address of this machine"),
     ],
 )
 def test_a_usage_error_is_one_line(

@@ -131,6 +131,7 @@ class Service:
         self.reports: list[str] = []
         self.runs: Counter[str] = Counter()
         self.together = threading.Barrier(2)
+        self.ended = threading.Event()
         family = Family("made-up")
         for number, body in enumerate(bodies):
             name = body.__name__
@@ -399,6 +400,26 @@ def test_without_a_restart_no_further_case_is_run() -> None:
         r" the port is taken",
         result.actual,
     )
+
+
+def ends_with_a_death(service: Service) -> None:
+    """Pass, as soon as another case has ended the service."""
+    service.meet()
+    assert service.ended.wait(60)
+
+
+def kills_and_tells(service: Service) -> None:
+    """End the service while another case runs."""
+    service.meet()
+    service.up = False
+    service.ended.set()
+    raise CaseFailed("no answer")
+
+
+def test_without_a_restart_the_reason_names_what_passed_meanwhile_too() -> None:
+    """A case that passed may have ended the service as well: the reason names it."""
+    service = Service(kills_and_tells, ends_with_a_death, afterwards, alone=["afterwards"])
+    assert "since these ran: made-up.00, made-up.01" in service.check(restart="")[2].actual
 
 
 def test_without_a_restart_the_reason_says_how_to_find_the_case() -> None:

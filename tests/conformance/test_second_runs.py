@@ -39,6 +39,13 @@ def test_a_second_run_that_was_not_possible() -> None:
     )
 
 
+def test_a_second_run_that_the_user_can_make() -> None:
+    """If a case that failed beside others was not run again, its result says how to run it
+    alone."""
+    second = decided(Beside(LATE, OTHERS), result(NOT_RUN, actual="the time was used up"))
+    assert second.again.endswith("was used up; --jobs 1 --run made-up.01 runs it alone")
+
+
 def test_a_second_run_that_does_not_apply() -> None:
     """If a case that was late is skipped the second time, it is skipped."""
     second = decided(Beside(LATE), result(SKIPPED, actual="not here"))

@@ -100,14 +100,19 @@ def _jobs(text: str) -> int:
 def chosen_cases(namespace: argparse.Namespace, cases: Sequence[Case]) -> list[Case]:
     """Return the cases that ``--run`` and ``--exclude`` select.
 
-    Raises :class:`UsageError` if there are none, or if a report could not be written afterwards.
+    Raises :class:`UsageError` if there are none, if a glob matches no case (a misspelt one would
+    leave out what the user wants to check), or if a report could not be written afterwards.
     """
     from wove_http_dev.conformance.runner import select
     from wove_http_dev.reports.file import report_path
 
+    for flag, globs in (("--run", namespace.run_globs), ("--exclude", namespace.exclude_globs)):
+        for glob in globs:
+            if not any(case.matches(glob) for case in cases):
+                raise UsageError(f"{flag} {glob!r} matches no case; --list shows them")
     chosen = select(cases, namespace.run_globs, namespace.exclude_globs)
     if not chosen:
-        raise UsageError("no case matches; --list shows them")
+        raise UsageError("no case is left: --exclude leaves out each one that --run chooses")
     for flag, name in (("--json", namespace.json), ("--junit-xml", namespace.junit_xml)):
         if name is not None and not Path(name).parent.is_dir():
             raise UsageError(f"{flag} {name}: there is no such directory")

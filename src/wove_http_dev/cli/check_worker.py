@@ -16,6 +16,7 @@ from wove_http_dev.errors import UsageError
 if TYPE_CHECKING:
     from wove_http_dev.conformance.case import Case, Result
     from wove_http_dev.conformance.worker.client import ServiceUnderTest
+    from wove_http_dev.conformance.worker.context import Session
 
 
 def add_worker_command(kinds: Any) -> None:
@@ -140,6 +141,8 @@ def _results(
                 return [Result(case, NOT_RUN, hide(str(exc)), case.expected) for case in chosen]
         session = Session(service, namespace.callback_host)
         stack.callback(session.close)
+        if namespace.callback_host is not None:
+            _listen(session, namespace.callback_host)
         checking = Checking(
             session.case,
             budget=BUDGET,
@@ -152,6 +155,16 @@ def _results(
             observer=Progress(Console(highlight=False), strict=namespace.strict),
         )
         return checking.run(chosen, PREREQUISITES)
+
+
+def _listen(session: Session, host: str) -> None:
+    try:
+        session.listener()
+    except (OSError, UnicodeError) as exc:  # UnicodeError: no name that could be looked up
+        raise UsageError(
+            f"--callback-host {host}: cannot listen there, because it is no address of this machine"
+            f" ({getattr(exc, 'strerror', None) or exc})"
+        ) from exc
 
 
 def _hiding(service: ServiceUnderTest) -> Callable[[str], str]:

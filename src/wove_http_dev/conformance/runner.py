@@ -219,7 +219,8 @@ class Checking:
         self._lost += time.monotonic() - began
         failed = [one for one in suspects if one.result.status == FAILED]
         if why_not is not None:
-            named = ", ".join(one.result.case.id for one in failed)
+            ran = [id_ for one in failed for id_ in (one.result.case.id, *one.others)]
+            named = ", ".join(dict.fromkeys(ran))
             self._stopped = f"the service does not answer any more since these ran: {named}"
             self._stopped += f": {why_not}" if why_not else " (--jobs 1 shows which one ends it)"
             for one in failed:

@@ -66,7 +66,10 @@ class ServiceCommand:
         require_posix("--cmd")
         if self._accepts():
             host, port = self._where
-            raise StartError(f"something else already accepts connections at {host}:{port}")
+            raise StartError(
+                f"something else already accepts connections at {host}:{port}; end it, or leave out"
+                " --cmd to check it"
+            )
         self._output = tempfile.TemporaryFile()
         try:
             self._start()
@@ -133,7 +136,9 @@ class ServiceCommand:
                 start_new_session=True,
             )
         except OSError as exc:
-            raise StartError(f"cannot run {self._words[0]!r}: {exc.strerror or exc}") from exc
+            raise StartError(
+                f"--cmd: cannot run {self._words[0]!r}: {exc.strerror or exc}"
+            ) from exc
         try:
             self._wait()
         except BaseException:

@@ -58,8 +58,14 @@ def test_a_failure_on_a_list_is_not_described(listed: dict[str, Any]) -> None:
 def test_what_passed_when_it_was_run_again_is_named() -> None:
     """A case that passed only the second time is named, with what was seen at first."""
     assert run_again(Report("it", [result(PASSED, again="it passed alone; at first: no")])) == [
-        "made-up.01 was run again alone: it passed alone; at first: no"
+        "made-up.01: it passed alone; at first: no"
     ]
+
+
+def test_what_was_not_run_again_is_not_said_to_have_been() -> None:
+    """A case for whose second run no time was left is named with that reason alone."""
+    skipped = result(SKIPPED, again="it was not run again alone: no time")
+    assert run_again(Report("it", [skipped])) == ["made-up.01: it was not run again alone: no time"]
 
 
 def test_what_is_described_is_not_named_again() -> None:

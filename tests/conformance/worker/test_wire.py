@@ -53,6 +53,12 @@ def test_a_wait_that_its_case_cuts_short_says_so() -> None:
     assert str(Deadline(0.1, within=case).passed()) == "no complete answer within 0.1 s"
 
 
+def test_a_wait_for_which_nothing_is_left_says_so() -> None:
+    """If the case has used up its time before, no wait of 0.0 s is mentioned."""
+    cut = Deadline(5.0, within=Deadline(0.0))
+    assert str(cut.passed()) == "no complete answer in the 0 s that this case may take"
+
+
 def test_an_answer_is_read_whole() -> None:
     """Status, headers and body of an answer are read."""
     answer = answered(hostile.answers(b"[1]", head="X-A: b\r\n"))

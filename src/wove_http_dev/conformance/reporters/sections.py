@@ -47,11 +47,11 @@ def not_checked(report: Report) -> list[str]:
 
 
 def run_again(report: Report) -> list[str]:
-    """Return a line for each case that was run a second time and is not described in full: how it
-    went, and what was seen at first."""
+    """Return a line for each case of which a second run says something and that is not described
+    in full: how it went, and what was seen at first, or why there was none."""
     described = [result for results in sections(report).values() for result in results]
     return [
-        f"{result.case.id} was run again alone: {result.again}"
+        f"{result.case.id}: {result.again}"
         for result in report.results
         if result.again and result not in described
     ]

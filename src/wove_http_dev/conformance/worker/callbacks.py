@@ -117,13 +117,20 @@ class Callback:
 
 
 class Listener:
-    """Listens for connections of task bodies, at the address ``host`` and a free port."""
+    """Listens for connections of task bodies, at the address ``host`` and a free port.
+
+    Raises :class:`OSError` or :class:`UnicodeError` if ``host`` is no address of this machine.
+    """
 
     def __init__(self, host: str) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._server = socket.socket(family, socket.SOCK_STREAM)
-        self._server.bind((host, 0))
-        self._server.listen(128)
+        try:
+            self._server.bind((host, 0))
+            self._server.listen(128)
+        except BaseException:
+            self._server.close()
+            raise
         self.host = host
         self.port: int = self._server.getsockname()[1]
         self._lock = threading.Lock()

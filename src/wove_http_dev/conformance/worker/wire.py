@@ -53,12 +53,13 @@ class Deadline:
         now = time.monotonic()
         self.seconds = seconds
         self.ends = now + seconds
-        self._limit = f"{seconds:g} s"
+        self._limit = f"within {seconds:g} s"
         if within is not None and within.ends < self.ends:
             self.ends = within.ends
             left = max(0.0, within.ends - now)
+            case = f"the {within.seconds:g} s that this case may take"
             self._limit = (
-                f"{left:.1f} s, the rest of the {within.seconds:g} s that this case may take"
+                f"within {left:.1f} s, the rest of {case}" if left >= 0.05 else f"in {case}"
             )
 
     def left(self) -> float:
@@ -70,7 +71,7 @@ class Deadline:
 
     def passed(self) -> AnswerTimeout:
         """Return the exception that says that the time is over; the caller raises it."""
-        return AnswerTimeout(f"no complete answer within {self._limit}")
+        return AnswerTimeout(f"no complete answer {self._limit}")
 
 
 @dataclass(frozen=True)
