@@ -77,7 +77,10 @@ class Run:
 
     def work(self, function, args):
         try:
-            value = cloudpickle.loads(function)(**cloudpickle.loads(args))
+            function, args = cloudpickle.loads(function), cloudpickle.loads(args)
+            if self.cancelled:  # while it was loaded
+                raise asyncio.CancelledError
+            value = function(**args)
             value = asyncio.run(self.drive(value)) if inspect.isawaitable(value) else value
             payload = base64.b64encode(cloudpickle.dumps(value)).decode()
             event = {"type": "task_result", "result_pickle": payload}

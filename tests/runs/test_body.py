@@ -37,7 +37,7 @@ from tests.runs.bodies import (
 from wove_http_dev.protocol.frames import dumps
 from wove_http_dev.runs.body import Body, run_body
 from wove_http_dev.runs.execution import Execution
-from wove_http_dev.runs.outcome import error_outcome
+from wove_http_dev.runs.outcome import CANCELLED, error_outcome
 from wove_http_dev.runs.thread_pool import ThreadPool
 
 
@@ -254,3 +254,11 @@ def test_plain_results_need_no_cloudpickle() -> None:
 def test_repr_has_no_payload() -> None:
     """The repr of an outcome does not show the result, so that it reaches no log."""
     assert "secret" not in repr(run(str, object="secret"))
+
+
+def test_a_body_that_was_cancelled_before_is_not_called() -> None:
+    """A cancel that comes while the pickles are loaded ends the run before its body."""
+    execution = Execution("run")
+    execution.cancel_requested = True
+    body = Body(dumps(fail), dumps({"exception": ValueError("called")}))
+    assert run_body(execution, body) is CANCELLED

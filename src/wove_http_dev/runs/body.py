@@ -51,7 +51,7 @@ class Body:
 
 def run_body(execution: Execution, body: Body) -> Outcome:
     """Load the callable and its arguments, call it in this thread, and return its pickled result as
-    an outcome. Any failure becomes an error outcome."""
+    an outcome. Any failure becomes an error outcome. What was cancelled by then is not called."""
     return run_displayed(execution, body, body.display)
 
 
@@ -109,6 +109,8 @@ def _load(
 
 
 def _call(execution: Execution, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    if execution.cancel_requested:  # while it was loaded: it need not be abandoned
+        raise asyncio.CancelledError
     value = function(**arguments)
     if inspect.isawaitable(value):
         return execution.drive(_awaiting(value))

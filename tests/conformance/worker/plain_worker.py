@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import functools
 import hashlib
 import hmac
 import inspect
@@ -17,7 +18,7 @@ import pickle
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -226,9 +227,15 @@ class PlainWorker:
         run.ended.set()
 
     def call(self, run: Run) -> Any:
-        function = pickle.loads(run.frame["callable_pickle"])
-        value = function(**pickle.loads(run.frame["args_pickle"]))
+        function = self.load(run)
+        if run.cancelled:
+            raise asyncio.CancelledError
+        value = function()
         return asyncio.run(self.drive(run, value)) if inspect.isawaitable(value) else value
+
+    def load(self, run: Run) -> Callable[[], Any]:
+        function = pickle.loads(run.frame["callable_pickle"])
+        return functools.partial(function, **pickle.loads(run.frame["args_pickle"]))
 
     async def drive(self, run: Run, value: Any) -> Any:
         run.loop, run.task = asyncio.get_running_loop(), asyncio.current_task()

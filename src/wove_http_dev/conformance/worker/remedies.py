@@ -255,6 +255,14 @@ REMEDIES = (
         ),
     ),
     (
+        "run.20",
+        Remedy(
+            "Give runs no time limit of your own, or one of hours: Wove has delivery_timeout for "
+            "that, and sends a cancel_task.",
+            f"{_CORE}: Run.work()",
+        ),
+    ),
+    (
         "run.02",
         Remedy(
             "Await what the call returned if inspect.isawaitable() says so, whatever "
@@ -385,7 +393,7 @@ REMEDIES = (
         Remedy(
             "Know a run by its run_id before its pickles are loaded, and look whether it was "
             "cancelled meanwhile when its body would start.",
-            f"{_CORE}: Run.drive()",
+            f"{_CORE}: Run.work()",
         ),
     ),
     (

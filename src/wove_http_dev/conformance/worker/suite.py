@@ -55,7 +55,7 @@ from wove_http_dev.conformance.worker.cases.limits import (
     shared_process,
     verification_cost,
 )
-from wove_http_dev.conformance.worker.cases.run import repeats, run, values
+from wove_http_dev.conformance.worker.cases.run import duration, repeats, run, values
 from wove_http_dev.conformance.worker.cases.transport import (
     connections,
     expect,
@@ -94,6 +94,7 @@ _ORDER: tuple[tuple[Family, ModuleType], ...] = (
     (errors, error_frames),
     (errors, survives_bad_tasks),
     (errors, unusual_values),
+    (run, duration),
     (cancel, cancellation),
     (cancel, acknowledgement),
     (cancel, unusual_moments),

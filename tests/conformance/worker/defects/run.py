@@ -466,3 +466,72 @@ class TakesAnArgumentOfAsync(PlainWorker):
             args.pop("loop", None)
         run.frame["args_pickle"] = pickle.dumps(args)
         return super().call(run)
+
+
+@flagged_by(
+    "run.20", r"before the checker let an async task end, .* its run was answered: .*task_error"
+)
+class EndsCoroutines(PlainWorker):
+    async def drive(self, run: Run, value: Any) -> Any:
+        return await asyncio.wait_for(super().drive(run, value), 0.3)
+
+
+@flagged_by(
+    "run.20", r"before the checker let a sync task end, .* its run was answered: .*task_error"
+)
+class AnswersInTime(PlainWorker):
+    """Answers each run after a time, whether it has ended or not."""
+
+    seconds = 0.3
+
+    def run(self, frame: Frame) -> list[Event]:
+        timer = threading.Timer(self.seconds, self.give_up, [frame["run_id"]])
+        timer.daemon = True
+        timer.start()
+        try:
+            return super().run(frame)
+        finally:
+            timer.cancel()
+
+    def give_up(self, run_id: str) -> None:
+        run = self.runs.get(run_id)
+        if run is not None:
+            run.settle(self.error(TimeoutError("too long")))
+
+
+@flagged_by(
+    "run.20", r"before the checker let the loading of an argument end, .* its run was answered"
+)
+class AnswersLoadsInTime(AnswersInTime):
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded: set[str] = set()
+
+    def call(self, run: Run) -> Any:
+        function = pickle.loads(run.frame["callable_pickle"])
+        arguments = pickle.loads(run.frame["args_pickle"])
+        self.loaded.add(run.frame["run_id"])
+        value = function(**arguments)
+        return asyncio.run(self.drive(run, value)) if inspect.isawaitable(value) else value
+
+    def give_up(self, run_id: str) -> None:
+        if run_id not in self.loaded:
+            super().give_up(run_id)
+
+
+@flagged_by(
+    "run.20", r"before the checker let the pickling of a result end, .* its run was answered: "
+)
+class AnswersPicklesInTime(AnswersInTime):
+    def __init__(self) -> None:
+        super().__init__()
+        self.returned: set[str] = set()
+
+    def call(self, run: Run) -> Any:
+        value = super().call(run)
+        self.returned.add(run.frame["run_id"])
+        return value
+
+    def give_up(self, run_id: str) -> None:
+        if run_id in self.returned:
+            super().give_up(run_id)

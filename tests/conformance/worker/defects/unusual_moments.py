@@ -93,6 +93,13 @@ class ForgetsCancelsOfRunsThatLoad(Loads):
         return []
 
 
+@flagged_by("cancel.20", r"its run .sync. loaded was answered, and afterwards the task started")
+class StartsWhatWasCancelled(PlainWorker):
+    def call(self, run: Run) -> Any:
+        value = self.load(run)()
+        return asyncio.run(self.drive(run, value)) if inspect.isawaitable(value) else value
+
+
 @flagged_by("cancel.16", "was pickled: the cancel_task was answered with 'task_cancelled', and the")
 class AcknowledgesWhatHasEnded(PlainWorker):
     def __init__(self) -> None:

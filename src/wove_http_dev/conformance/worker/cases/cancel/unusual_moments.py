@@ -30,6 +30,8 @@ MODES = ("best_effort", "require_ack")
 MEANWHILE = 0.03
 """Seconds in which a cancel_task reaches the service. If it takes longer, it comes at a usual
 moment, and the case passes as well."""
+KNOWN = 0.05
+"""Seconds in which a cancel_task that was answered is known to the process that loads its run."""
 STOPS = 1.0
 """Seconds in which a cancel_task stops an async task, if it does that at all."""
 NEVER_STOPPED = "a cancel_task did not stop an async task"
@@ -233,23 +235,32 @@ def cancelled_before_it_came(check: CaseContext) -> str:
 @cancel.should(
     "20",
     f"{sources.CONTRACT} (honor cancellation)",
-    scenario="a best_effort cancel_task for an async task whose argument is still being loaded;"
-    " then it is loaded, and the task would wait",
-    expected="the task does not start, or is stopped",
+    scenario="best_effort cancel_task frames for an async and a sync task whose argument is still"
+    " being loaded; then it is loaded, and the task would wait",
+    expected="the task does not start, or, if it is async, is stopped",
 )
 def stops_a_task_that_was_loaded(check: CaseContext) -> str:
-    """A cancel_task that comes while an async task is loaded stops it too."""
-    body = check.callback()
-    run = _loading(check, tasks.hold_async, "host", body.address, code=False)
-    (cancelled,) = _cancels(check, [run], "best_effort")
-    run.callback.release()
-    what = "a best_effort cancel_task while the argument of its run loaded"
-    try:
-        event = _outcome(check, cancelled, f"after {what}")
-    except CaseFailed as exc:
-        if body.count and body.alive():
-            check.fail(f"{what} was lost: the task runs on", late=exc.late)
-        raise
-    if body.arrived(check.silence(MEANWHILE)) and not body.ended(check.patience):
-        check.fail(f"{what} was lost: the task runs on", late=True)
-    return str(event["type"])
+    """A cancel_task that comes while a task is loaded stops it too: its body has not begun."""
+    seen = []
+    for kind, function in (("async", tasks.hold_async), ("sync", tasks.hold)):
+        body = check.callback()
+        run = _loading(check, function, "host", body.address, code=False)
+        (cancelled,) = _cancels(check, [run], "best_effort")
+        known = cancelled.posts[0].done(check.patience if kind == "sync" else 0.0)
+        body.arrived(check.seconds(KNOWN) if kind == "sync" else 0.0)
+        run.callback.release()
+        what = f"a best_effort cancel_task while the argument of its run ({kind}) loaded"
+        try:
+            event = _outcome(check, cancelled, f"after {what}")
+        except CaseFailed as exc:
+            if body.count and body.alive():
+                check.fail(f"{what} was lost: the task runs on", late=exc.late)
+            raise
+        if body.arrived(check.silence(MEANWHILE)):
+            if kind == "sync" and known:
+                check.fail(f"{what} was answered, and afterwards the task started", late=True)
+            if kind == "async" and not body.ended(check.patience):
+                check.fail(f"{what} was lost: the task runs on", late=True)
+        body.release()
+        seen.append(str(event["type"]))
+    return ", ".join(seen)
