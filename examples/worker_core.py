@@ -72,15 +72,12 @@ class Run:
 
     def __init__(self):
         self.settled, self.ended = threading.Event(), threading.Event()
-        self.outcome = self.loop = self.task = None
-        self.cancelled = False
+        self.outcome = self.loop = self.task = self.cancelled = None
 
     def work(self, function, args):
         try:
             function, args = cloudpickle.loads(function), cloudpickle.loads(args)
-            if self.cancelled:  # while it was loaded
-                raise asyncio.CancelledError
-            value = function(**args)
+            value = None if self.cancelled else function(**args)  # cancelled while it was loaded
             value = asyncio.run(self.drive(value)) if inspect.isawaitable(value) else value
             payload = base64.b64encode(cloudpickle.dumps(value)).decode()
             event = {"type": "task_result", "result_pickle": payload}

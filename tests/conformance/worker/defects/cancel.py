@@ -82,6 +82,13 @@ class AcknowledgesAfterAGrace(PlainWorker):
         return [{"type": "task_cancelled", **self.ids(run.frame)}]
 
 
+@flagged_by("cancel.06", "require_ack was answered before the task had stopped: the cancel_task")
+class AcknowledgesAfterALongGrace(PlainWorker):
+    def acknowledge(self, run: Run) -> list[Event]:
+        run.ended.wait(0.9)  # longer than EARLY at the quickest pace
+        return [{"type": "task_cancelled", **self.ids(run.frame)}]
+
+
 @flagged_by("cancel.06", "require_ack was answered before the task had stopped: the run_task")
 class SettlesEarly(PlainWorker):
     def acknowledge(self, run: Run) -> list[Event]:

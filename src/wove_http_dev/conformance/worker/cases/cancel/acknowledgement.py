@@ -23,7 +23,7 @@ from wove_http_dev.conformance.worker.cases.cancel.held_run import (
     start_held,
     terminals_of,
 )
-from wove_http_dev.conformance.worker.context import CaseContext
+from wove_http_dev.conformance.worker.context import CASE_TIME, CaseContext
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
 TURN = 0.05
@@ -31,6 +31,8 @@ TURN = 0.05
 EARLY = 2.5
 """Seconds to wait for an acknowledgement that comes too early; longer than the grace period of most
 workers."""
+LATE = 6.0
+"""Seconds to wait for it where the cancel_task has not been answered by then."""
 AT_ONCE = 0.75
 """Seconds by which the answer to a best_effort cancel_task may be slower than one for an unknown
 run."""
@@ -46,12 +48,13 @@ def _honest(check: CaseContext, run: HeldRun, kind: str) -> str:
     """Send two require_ack cancel_task frames for ``run``, whose body runs until the checker
     releases it, and fail the case if task_cancelled is sent earlier. Return a text about what was
     seen; ``kind`` describes the body in messages."""
-    frame, patience = commands.cancel_frame(run.run_id, "require_ack"), check.seconds(10.0)
+    frame, patience = commands.cancel_frame(run.run_id, "require_ack"), check.seconds(CASE_TIME)
     posts = {"cancel_task": check.post_later(frame, patience)}
     posts["cancel_task"].done(check.silence(TURN))
     posts["second cancel_task"] = check.post_later(frame, patience)
-    ends = time.monotonic() + EARLY * check.session.silence
+    began = time.monotonic()
     for name, post in {**posts, "run_task": run.post}.items():
+        ends = began + (LATE if name in posts else EARLY) * check.session.silence
         if not post.done(max(0.0, ends - time.monotonic())):
             continue
         try:
