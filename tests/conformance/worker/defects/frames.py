@@ -543,6 +543,29 @@ class WaitsForUnknownModes(Hanging):
 DEAD_AFTER_JSON = "after JSON that parsers disagree about, the next task did not run"
 
 
+@flagged_by("frames.14", "a number of 5000 digits: the connection was closed without an answer")
+class CountsDigits(PlainWorker):
+    def decode(self, body: bytes) -> Frame:
+        if b"1" * 5000 in body:
+            raise RuntimeError
+        return super().decode(body)
+
+
+@flagged_by("frames.14", "a field nested 50000 levels deep: HTTP 500")
+class NestsToAnError(PlainWorker):
+    def decode(self, body: bytes) -> Frame:
+        try:
+            return super().decode(body)
+        except RecursionError:
+            return {"type": "", "run_id": ""}
+
+    def answer_run(self, handler: Handler, frame: Frame) -> None:
+        if frame["type"]:
+            super().answer_run(handler, frame)
+        else:
+            self.write(handler, 500, {"error": "RecursionError"})
+
+
 @flagged_by("frames.24", DEAD_AFTER_JSON)
 class DiesOfMarks(DiesOf):
     def kills(self, body: bytes) -> bool:

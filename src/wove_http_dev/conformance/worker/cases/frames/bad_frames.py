@@ -9,6 +9,7 @@ from typing import Any
 
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.frames import frames
+from wove_http_dev.conformance.worker.cases.frames.odd_frames import odd_bodies
 from wove_http_dev.conformance.worker.context import CaseContext
 
 REJECTION = "an error status, preferably 400; the service keeps serving"
@@ -150,8 +151,9 @@ def unknown_command(check: CaseContext) -> str:
 @frames.should(
     "14",
     f"{sources.HTTP}, 15.5.1",
-    scenario="malformed JSON, a frame without run_id, an unknown command, fields of wrong types",
-    expected="a 4xx status: the mistake is the client's",
+    scenario="malformed JSON, a frame without run_id, an unknown command, fields of wrong types;"
+    " JSON that parsers disagree about: a number of 5000 digits, NaN, deep nesting, … (frames.24)",
+    expected="a 4xx status: the mistake is the client's; a result, if the JSON is read",
 )
 def rejection_status(check: CaseContext) -> str:
     """A bad frame is answered with a 4xx status, because the mistake is the client's."""
@@ -168,6 +170,7 @@ def rejection_status(check: CaseContext) -> str:
         ("a list as run_id", commands.encode({**nameless, "run_id": ["x"]})),
         ("a number as callable_pickle", commands.encode({**whole, "callable_pickle": 5})),
         ("a cancel_task with a list as run_id", commands.encode({**cancel, "run_id": ["x"]})),
+        *odd_bodies(),
     ):
         answer = check.ask(what, body)
         if answer.status >= 500:

@@ -130,19 +130,22 @@ def _other_words() -> list[tuple[str, bytes]]:
     "24",
     f"{JSON}, 4, 6 and 8; {sources.CWE_EXHAUSTION}",
     scenario=f"JSON with a byte order mark, in UTF-16, with a field twice, with a number of 5000"
-    f" digits, with NaN, with something behind it; a field and a cancel_task nested {DEPTH} levels"
-    " deep; a frame of type 'shutdown'",
+    f" digits, with NaN, with infinity, with something behind it; a field and a cancel_task nested"
+    f" {DEPTH} levels deep; a frame of type 'shutdown'",
     expected="a result, a rejection or none, each time; the service keeps serving",
 )
 def odd_json(check: CaseContext) -> str:
     """JSON that parsers disagree about is read or rejected, and the service keeps serving."""
-    for what, body in _odd():
+    for what, body in odd_bodies():
         seen = _answered(check, what, body)
     check.still_serves("JSON that parsers disagree about")
     return seen
 
 
-def _odd() -> list[tuple[str, bytes]]:
+def odd_bodies() -> list[tuple[str, bytes]]:
+    """Return bodies of which one JSON parser makes a frame and another an error, each with a
+    name."""
+
     def body(**more: Any) -> bytes:
         return commands.encode({**commands.run_frame(tasks.nothing), **more})
 
@@ -158,6 +161,7 @@ def _odd() -> list[tuple[str, bytes]]:
         ("a run_task with a run_id twice", body().replace(b"{", b'{"run_id":5,', 1)),
         ("a number of 5000 digits", with_value(b"1" * 5000)),
         ("a number that is NaN", with_value(b"NaN")),
+        ("a number that is infinite", with_value(b"[Infinity,-Infinity,1e400]")),
         ("a text with half of a surrogate pair", with_value(rb'"\ud83d"')),
         ("JSON with something behind it", body() + b"}"),
         (f"a field nested {DEPTH} levels deep", with_value(deep)),
