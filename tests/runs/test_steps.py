@@ -22,7 +22,7 @@ def two_bodies(threads: ThreadPool) -> Steps[list[int]]:
 
 
 def test_finish_blocks_until_all_have_ended(threads: ThreadPool) -> None:
-    """``finish()`` returns the value, when each body has had an outcome."""
+    """``finish()`` returns the value once each body has an outcome."""
     assert len(finish(two_bodies(threads))) == 2
 
 
@@ -32,7 +32,7 @@ def test_finish_runs_bodies_elsewhere(threads: ThreadPool) -> None:
 
 
 def test_here(threads: ThreadPool) -> None:
-    """Whoever drives the steps may run the bodies in its own thread."""
+    """The caller may run each body in its own thread."""
     steps = two_bodies(threads)
     assert [step.run_here(lambda: None) for step in steps] == [True, True]
 

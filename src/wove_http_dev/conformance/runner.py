@@ -255,7 +255,8 @@ class Checking:
     # Results
 
     def _count(self, result: Result, jobs: int) -> None:
-        """Note the time of ``result``, during which ``jobs`` cases ran."""
+        """Note ``result``. If it did not pass, its time counts as lost, divided by ``jobs``, the
+        number of cases that ran meanwhile."""
         self._done.append(result)
         if result.status != PASSED:
             self._lost += result.seconds / jobs

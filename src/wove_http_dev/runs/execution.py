@@ -41,7 +41,7 @@ class Execution:
         self.forwarded = False
         """Whether the task was forwarded to an upstream service, which also cancels it."""
         self.replaced = False
-        """Whether a cancel has let another thread do what the one of the body would have done."""
+        """Whether a cancel came before the body ended, and another thread serves the request on."""
         self._replace: Callable[[], None] | None = None
         self._begun = False
         self._lock = threading.Lock()

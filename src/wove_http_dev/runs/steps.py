@@ -1,9 +1,9 @@
 """Work that waits for the bodies of tasks without a thread that waits.
 
-Who serves a request is a generator: it yields a :class:`Step` for each body that it needs, and goes
-on when the body's execution has an outcome. So a body runs in the thread that serves its request;
-only if a cancel comes before it ends does the rest go on in another thread, and the first one is
-left to the body.
+A generator serves a request: it yields a :class:`Step` for each body that it needs, and goes on
+when the body's execution has an outcome. So a body runs in the thread that serves its request. Only
+if a cancel comes before the body ends does another thread go on with the request, and the first one
+is left to the body.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ T = TypeVar("T")
 
 
 class Step:
-    """A body that is needed. Whichever thread goes on, ``execution`` has its outcome then."""
+    """A body that a generator needs. When the generator goes on, in whichever thread, ``execution``
+    has its outcome."""
 
     def __init__(
         self, threads: ThreadPool, execution: Execution, body: Callable[[], Outcome]
@@ -42,7 +43,7 @@ class Step:
 
 
 Steps = Generator[Step, None, T]
-"""What needs bodies, and then returns a ``T``."""
+"""A generator that yields a step for each body that it needs, and returns a ``T``."""
 
 
 def at_once(value: T) -> Steps[T]:

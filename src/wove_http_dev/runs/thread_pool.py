@@ -77,7 +77,7 @@ class ThreadPool:
             self._executions.pop(execution, None)
 
     def submit(self, job: Job) -> None:
-        """Call ``job`` in a thread. Raises :class:`NoThreadError` if there is none."""
+        """Call ``job`` in a thread of the pool. Raises :class:`NoThreadError` if none can start."""
         with self._lock:
             mailbox = self._idle.pop() if self._idle else None
             if mailbox is None:

@@ -138,7 +138,7 @@ class HttpConnection:
         return True
 
     def serve(self) -> Steps[None]:
-        """Serve the connection until it has ended. Never raises."""
+        """Serve the connection, in steps, until it has ended. Never raises."""
         try:
             self._client.send_at_once()
             plan = self._owner.handler.plan_connection()
@@ -147,7 +147,7 @@ class HttpConnection:
             if plan.names:  # while a fault stalls the connection, it is not ended to make room
                 self._await("")
             fault = plan.fault("connection")
-            if fault is NO_FAULT:
+            if fault is NO_FAULT:  # a fault calls proceed(), which blocks
                 yield from self._requests()
             else:
                 fault.on_connection(self)

@@ -293,7 +293,7 @@ class Pipeline:
         stage = RunStage(self, command, run, execution, plan.wait("run"), life, forwarded)
         fault = plan.fault("run")
         try:
-            if fault is NO_FAULT:
+            if fault is NO_FAULT:  # a fault calls stage.proceed(), which blocks
                 outcome = yield from stage.steps()
             else:
                 outcome = fault.on_run(stage)

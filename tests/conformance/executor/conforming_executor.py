@@ -254,7 +254,7 @@ class ConformingExecutor(HttpEnvironmentExecutor):
 
     @staticmethod
     def retry_after(text: str) -> float:
-        """The seconds that a Retry-After asks for: 0 if it is over, or no time (RFC 9110,
+        """The seconds that a Retry-After asks for: 0 if it is in the past, or not a time (RFC 9110,
         10.2.3)."""
         with contextlib.suppress(ValueError):
             return max(0.0, float(text))

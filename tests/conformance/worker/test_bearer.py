@@ -194,7 +194,7 @@ def test_a_large_body_with_a_wrong_token_is_flagged() -> None:
 
 
 def test_an_error_that_is_taken_for_success_is_flagged() -> None:
-    """A worker that accepts a token because it cannot be compared is flagged."""
+    """A worker that accepts a token if the comparison with it raises an error is flagged."""
 
     class FailsOpen(PlainWorker):
         def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:

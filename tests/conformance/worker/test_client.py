@@ -124,8 +124,8 @@ def test_an_observer_gets_what_is_sent() -> None:
     assert seen == [request]
 
 
-def test_a_hearer_gets_the_answers() -> None:
-    """A hearer gets the answers to the requests of the observed copy."""
+def test_the_second_observer_gets_the_answers() -> None:
+    """The second function given to observed() gets the answers to the requests of the copy."""
     heard: list[HttpResponse] = []
     with PlainWorker() as worker:
         service = ServiceUnderTest(worker.url, secret=SECRET)

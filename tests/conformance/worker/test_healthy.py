@@ -115,7 +115,7 @@ def test_a_worker_that_runs_two_tasks_at_a_time_passes_each_must() -> None:
     assert failures(results) == []
 
 
-class HasEightPlaces(PlainWorker):
+class RunsEightAtOnce(PlainWorker):
     """Answers 503 while eight tasks run."""
 
     def answer_run(self, handler: Handler, frame: Frame) -> None:
@@ -126,8 +126,8 @@ class HasEightPlaces(PlainWorker):
 
 
 def test_a_worker_that_turns_runs_away_mixes_nothing_up() -> None:
-    """What a run that was refused with 503 got is not a mix-up."""
-    with HasEightPlaces() as worker:
+    """A run that was refused with 503 does not count as mixed up."""
+    with RunsEightAtOnce() as worker:
         results = check(worker.url, "never-mixed-up", secret=SECRET)
     assert failures(results) == []
 
@@ -150,7 +150,7 @@ class StartsTenTasks(PlainWorker):
 
 
 def test_a_worker_that_is_too_slow_mixes_nothing_up() -> None:
-    """That tasks did not start in time is no mix-up: the case says that it could not tell."""
+    """Tasks that did not start in time are not mixed up: the case says that it could not tell."""
     with StartsTenTasks() as worker:
         results = check(worker.url, "never-mixed-up", secret=SECRET, patience=0.2)
     said = [result.actual for result in results if result.case.name == "never-mixed-up"]

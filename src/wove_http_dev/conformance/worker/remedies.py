@@ -75,7 +75,7 @@ REMEDIES = (
     (
         "transport.11 transport.12 transport.16 transport.17 transport.18 transport.19",
         Remedy(
-            "Leave HTTP to a server that knows it: header names have no case, a request says "
+            "Leave HTTP to a server library: header names are case-insensitive, a request says "
             "whether its connection stays open, and one without a length has no body.",
             f"{_STD}: Handler.do_POST()",
         ),

@@ -29,7 +29,7 @@ class FollowsRedirectsOfCancels(ConformingExecutor):
 
 
 class WritesHeadersAsTheyAre(ConformingExecutor):
-    """Writes headers without a look at them."""
+    """Writes headers as they are configured, with their line breaks."""
 
     def connection(self, parts: urllib.parse.SplitResult) -> http.client.HTTPConnection:
         made = super().connection(parts)
@@ -53,7 +53,7 @@ class CancelsWithTheNonceOfItsRun(ConformingExecutor):
 
 
 class UnpicklesLogs(ConformingExecutor):
-    """Unpickles every frame that is no terminal one, before it compares their run_id."""
+    """Unpickles log and run_task frames before it compares their run_id."""
 
     def read(self, frame: Frame, body: bytes) -> list[Frame]:
         document = json.loads(body)

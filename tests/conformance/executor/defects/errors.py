@@ -122,7 +122,7 @@ class HandsExitsOn(ConformingExecutor):
 
 
 class TakesFalseForNoResult(ConformingExecutor):
-    """Takes a result that is false for none."""
+    """Takes a result whose truth value is false for a missing one."""
 
     def _terminal(self, frame: Frame, event: Frame) -> Frame:
         decoded = super()._terminal(frame, event)

@@ -54,7 +54,7 @@ class RequiresALength(ConformingExecutor):
 
 
 class ComparesHeaderNames(ConformingExecutor):
-    """Looks for headers as most workers write them."""
+    """Finds a header only if its name is written in the usual case."""
 
     def _answer(self, response: http.client.HTTPResponse) -> bytes:
         if not {"Content-Length", "Transfer-Encoding"} & {
@@ -120,7 +120,7 @@ class _No100(Response):
 
 
 class TakesA100ForTheAnswer(ConformingExecutor):
-    """Skips no interim response 100."""
+    """Takes an interim response 100 for the answer."""
 
     response = _No100
 
@@ -141,7 +141,7 @@ class KnowsNoFolding(ConformingExecutor):
 
 
 class AsksForGzip(ConformingExecutor):
-    """Says that it accepts gzip, and does not."""
+    """Sends Accept-Encoding: gzip, and does not decompress."""
 
     def headers(self, frame: Frame, body: bytes) -> dict[str, str]:
         return {**super().headers(frame, body), "Accept-Encoding": "br;q=0, gzip, deflate;q=0.5"}

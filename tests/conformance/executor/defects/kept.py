@@ -34,7 +34,7 @@ class KeepsItsFirstSecret(ConformingExecutor):
         self.first = self._security = self.first or self._security
 
 
-class LeavesOpenRuns(ConformingExecutor):
+class KeepsConnections(ConformingExecutor):
     """Leaves the connections of abandoned runs open, without a limit."""
 
     def _abandon(self, run_id: str) -> None:
@@ -65,7 +65,7 @@ class UnpicklesInTurn(ConformingExecutor):
 DEFECTS = (
     Defect(RemembersTheSecret, "time.17", "changed before the second weave, and its run was"),
     Defect(KeepsItsFirstSecret, "time.17", "changed before the second weave, and its run was"),
-    Defect(LeavesOpenRuns, "time.18", r"there are .*more .* what was open .* is not closed"),
+    Defect(KeepsConnections, "time.18", r"there are .*more .* what was open .* is not closed"),
     Defect(LeavesATask, "time.19", r"\d tasks of it are left .* the first: .*sleep"),
     Defect(UnpicklesInTurn, "time.20", "another run did not have its result; then"),
 )

@@ -16,8 +16,8 @@ HELD = 30.0
 
 
 class ResendsOnAUsedConnection(ConformingExecutor):
-    """Sends a frame again if a connection that was used before fails, which its keeper takes for
-    one that the worker had closed."""
+    """Sends a frame again if a connection that was used before fails, because
+    the worker may have closed it."""
 
     used = False
 

@@ -146,8 +146,8 @@ def _running(check: CaseContext, runs: Sequence[_OpenRun]) -> list[_OpenRun]:
 
 
 def _collected(check: CaseContext, runs: Sequence[_OpenRun], cancelled: Sequence[_OpenRun]) -> str:
-    """Require that each of ``runs``, whose tasks were released, got its own result. Those that are
-    not answered in time count only if their task has ended."""
+    """Wait for the answers to ``runs``, whose tasks were released, and require that each has its
+    own result. A run that is not answered in time fails the case only if its task has ended."""
     missing: list[_OpenRun] = []
     turned_away = 0
     for run in runs:

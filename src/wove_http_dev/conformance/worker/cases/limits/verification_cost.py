@@ -55,9 +55,9 @@ class Block:
 
 @dataclass(frozen=True)
 class Clock:
-    """One of the times that are measured. A growth of it that is smaller than ``least`` seconds, or
-    ``per_nonce`` seconds for each remembered request, or ``share`` of the time for one request, is
-    no growth."""
+    """One of the times that are measured. A difference is taken for noise if it is smaller than
+    ``least`` seconds, ``per_nonce`` seconds for each remembered request, or ``share`` (from 0 to 1)
+    of the time for one request."""
 
     name: str
     per_nonce: float
@@ -65,8 +65,8 @@ class Clock:
     share: float
 
     def floor(self, blocks: Sequence[Block], requests: int) -> float:
-        """Return the seconds that count as no growth after ``requests`` more requests than
-        before ``blocks``."""
+        """Return up to how many seconds a growth is taken for noise, if ``requests`` requests came
+        between ``blocks`` and the measurement before."""
         usual = statistics.median(block.wrong for block in blocks)
         return max(self.least, self.per_nonce * requests, self.share * usual)
 
@@ -84,8 +84,8 @@ def growth(before: Sequence[Block], after: Sequence[Block]) -> float:
 
 
 def error(before: Sequence[Block], after: Sequence[Block]) -> float:
-    """Return the standard error of :func:`growth`, in seconds, from how much the blocks of one
-    measurement differ."""
+    """Return the standard error of :func:`growth` in seconds, estimated from the differences
+    between the blocks of one measurement."""
     # For a normal distribution, a median's error is 1.25 times that of a mean, and the standard
     # deviation 1.48 times the median of the absolute deviations.
     parts = [(1.25 * 1.48 * _spread(blocks)) ** 2 / len(blocks) for blocks in (before, after)]
@@ -226,10 +226,11 @@ class _Measuring:
 @limits.should(
     "06",
     f"{sources.CWE_EXHAUSTION}; measured on wove 2.0.3",
-    scenario=f"{REQUESTS} signed requests; before and after, a request that is repeated in"
-    f" comparison with a wrongly signed one, {PAIRS * SIZE} times each; up to {STEPS} times, until"
-    " it is certain",
-    expected="the same difference of processor time, and of time until the answer",
+    scenario=f"{REQUESTS} signed requests; before and after them a repeated request is compared"
+    f" with a wrongly signed one, {PAIRS * SIZE} times each; up to {STEPS} times, until the result"
+    " is certain",
+    expected="the difference between the two stays the same, in processor time and in time until"
+    " the answer",
     alone=True,
 )
 def verify_timegrowth(check: CaseContext) -> str:

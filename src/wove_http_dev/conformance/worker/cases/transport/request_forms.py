@@ -47,8 +47,8 @@ def _forms() -> Iterator[tuple[str, Callable[[str, str], str], list[str]]]:
     expected="the task's result each time",
 )
 def header_forms(check: CaseContext) -> str:
-    """Header names have no case, blanks in front of values mean nothing, and unknown headers are
-    left alone."""
+    """Header names are case-insensitive; blanks before values, and unknown headers, change
+    nothing."""
     for what, written, more in _forms():
         value, body = echo()
         request = check.service.request(body, check.service.credentials(body))
@@ -67,7 +67,7 @@ def header_forms(check: CaseContext) -> str:
     expected="the task's result each time",
 )
 def content_type_forms(check: CaseContext) -> str:
-    """A content type has no case, and may have parameters."""
+    """A content type is case-insensitive, and may have parameters."""
     for kind in (
         *("application/json; charset=utf-8", 'application/json;charset="UTF-8"'),
         "Application/JSON",
@@ -148,7 +148,7 @@ def http_1_0(check: CaseContext) -> str:
     "19",
     f"{sources.HTTP1}, 6.3: such a request has no body; {sources.HTTP}, 15.5.12 (411)",
     scenario="a POST without Content-Length and Transfer-Encoding, on a connection that stays open",
-    expected="an error status, or the connection is closed; nothing is waited for",
+    expected="an error status, or the connection is closed; at once",
 )
 def no_length(check: CaseContext) -> str:
     """A POST that does not say how long its body is has none, and is answered."""
