@@ -188,9 +188,15 @@ class WaitsForEverForAnAnswer(ConformingExecutor):
         answered = asyncio.Event()
 
         def cancel() -> None:
-            with contextlib.suppress(Exception):
-                self.post(frame)
-                self._call_in_loop(answered.set)
+            for _ in range(100):
+                try:
+                    self.post(frame)
+                except ConnectionRefusedError:  # the worker was stopped: the weave must end
+                    break
+                except Exception:
+                    continue
+                break
+            self._call_in_loop(answered.set)
 
         self._in_thread(cancel)
         if frame["delivery_cancel_mode"] == "require_ack":
