@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 
 from tests.conformance.executor.conforming_executor import ConformingExecutor
-from wove_http_dev.conformance.executor.context import CaseContext
+from wove_http_dev.conformance.executor.context import PATIENCE, CaseContext
 from wove_http_dev.conformance.executor.raw_answers import (
     Forms,
     RawAnswer,
     RewrittenAnswer,
     as_utf_8,
 )
+from wove_http_dev.conformance.executor.waits import wait_until
 from wove_http_dev.faults.fault import Wire
 
 
@@ -64,7 +65,8 @@ def test_an_answer_without_a_body_is_rewritten(check: CaseContext) -> None:
     worker.hold("task")
     worker.inject(RewrittenAnswer("to a cancel_task", rewrite), command="cancel_task")
     check.run_one_weave(worker, delivery_timeout=0.3, retries=1)
-    assert set(documents) <= {None}
+    wait_until(lambda: bool(documents), check.seconds(PATIENCE))
+    assert set(documents) == {None}
 
 
 def test_all_forms_in_words() -> None:
