@@ -17,9 +17,11 @@ from tests.conformance.paces import SHORT_SILENCE
 from tests.conformance.parts import JOBS, parts
 from tests.conformance.worker import references
 from tests.conformance.worker.checks import check, failures
+from tests.conformance.worker.defects.run import SmallBodies
 from tests.conformance.worker.plain_worker import SECRET, Event, Frame, Handler, PlainWorker, Run
 from tests.support import MakeWorker
 from wove_http_dev.cli.main import main
+from wove_http_dev.conformance.case import SKIPPED
 from wove_http_dev.conformance.worker import context
 from wove_http_dev.conformance.worker.suite import WORKER_CASES
 from wove_http_dev.tls import CertificateAuthority
@@ -123,6 +125,13 @@ class RunsEightAtOnce(PlainWorker):
             super().answer_run(handler, frame)
         else:
             self.write(handler, 503, {"error": "no place is free"})
+
+
+def test_a_worker_with_a_lower_limit_is_not_accused_by_a_must() -> None:
+    """Values of a MiB are no MUST for a service that limits requests to less."""
+    with SmallBodies() as worker:
+        (result,) = check(worker.url, "run.07", secret=SECRET)
+    assert result.status == SKIPPED
 
 
 def test_a_worker_that_turns_runs_away_mixes_nothing_up() -> None:

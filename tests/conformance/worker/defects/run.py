@@ -119,7 +119,7 @@ class StripsText(PlainWorker):
         return super().result(value.replace("\r\n", "\n") if isinstance(value, str) else value)
 
 
-@flagged_by("run.07", "HTTP 413")
+@flagged_by("run.08", "HTTP 413")
 class SmallBodies(PlainWorker):
     limit = 500_000
 
