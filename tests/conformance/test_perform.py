@@ -7,9 +7,9 @@ from contextlib import contextmanager, nullcontext
 
 import pytest
 
-from wove_http_dev.conformance.case import Case, CaseFailed, Family
-from wove_http_dev.conformance.perform import perform
-from wove_http_dev.conformance.worker.wire import AnswerTimeout, NoAnswer
+from wove_http_dev.conformance.case import NOT_RUN, Case, CaseFailed, Family
+from wove_http_dev.conformance.perform import CUT_OFF, perform
+from wove_http_dev.conformance.worker.wire import AnswerTimeout, CaseTimeUp, NoAnswer
 
 
 def case(*, pass_: bool) -> Case:
@@ -110,3 +110,17 @@ def test_a_case_that_failed_on_time_is_late(error: Exception) -> None:
 def test_a_case_that_failed_otherwise_is_not_late(error: Exception) -> None:
     """A result is not late if no time limit passed."""
     assert not lateness(error)
+
+
+def test_a_case_that_is_cut_off_has_not_failed() -> None:
+    """A case whose time is over before its last answer had its own time was not run to its end:
+    a service that is slow, but answers, is not accused."""
+    family = Family("made-up")
+
+    @family.must("01", "a test", scenario="nothing", expected="a pass")
+    def body(check: object) -> str:
+        """It does something."""
+        raise CaseFailed("it was neither accepted nor refused") from CaseTimeUp("no time left")
+
+    result = perform(family.cases[0], nullcontext)
+    assert (result.status, result.actual, result.late) == (NOT_RUN, CUT_OFF, True)

@@ -20,11 +20,12 @@ LATE = result(late=True)
         (Beside(result()), False),
         (Beside(result(), OTHERS), True),
         (Beside(result(PASSED), OTHERS), False),
+        (Beside(result(NOT_RUN, late=True)), True),
         (Beside(result(SKIPPED), OTHERS), False),
         (Beside(result(SKIPPED, needs=("run.09",)), OTHERS), True),
         (Beside(result(SKIPPED, needs=("run.09",))), False),
     ],
-    ids=["late", "alone", "beside", "passed", "skipped", "needs-beside", "needs-alone"],
+    ids=["late", "alone", "beside", "passed", "cut-off", "skipped", "needs-beside", "needs-alone"],
 )
 def test_a_second_run_is_wanted(first: Beside, wanted: bool) -> None:
     """A case is run again if time or other cases may be the reason of its result."""
@@ -44,6 +45,17 @@ def test_a_second_run_that_the_user_can_make() -> None:
     alone."""
     second = decided(Beside(LATE, OTHERS), result(NOT_RUN, actual="the time was used up"))
     assert second.again.endswith("was used up; --jobs 1 --run made-up.01 runs it alone")
+
+
+def test_a_case_that_is_cut_off_twice() -> None:
+    """A case that could not be run to its end twice keeps its reason, as it is counted."""
+    first = result(NOT_RUN, actual="cut off", late=True)
+    assert decided(Beside(first), result(NOT_RUN, actual="the time was used up")) == first
+
+
+def test_a_case_that_was_late_and_is_cut_off() -> None:
+    """A case that was late, and cannot be run to its end alone either, has not failed."""
+    assert decided(Beside(LATE), result(NOT_RUN, late=True)).status == NOT_RUN
 
 
 def test_a_second_run_that_does_not_apply() -> None:

@@ -268,7 +268,7 @@ class Result:
     because: tuple[str, ...] = ()
     """The ids of those of them that failed."""
     late: bool = False
-    """Whether the case failed because a time limit passed."""
+    """Whether the case failed, or was not run to its end, because a time limit passed."""
     again: str = ""
     """If the case was run a second time, alone: how, and what was seen at first."""
     known_flaky: bool = False

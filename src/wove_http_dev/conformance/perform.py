@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
 from wove_http_dev.conformance.case import (
     FAILED,
+    NOT_RUN,
     PASSED,
     SKIPPED,
     Case,
@@ -20,6 +21,12 @@ from wove_http_dev.conformance.case import (
 
 Context = Callable[[], AbstractContextManager[Any]]
 """Makes the context of one case, which the case is called with."""
+CUT_OFF = (
+    "the answers came so late that the time for one case was over before all of its requests were"
+    " answered"
+)
+"""Why a case could not be run to its end. It is the same for all cases, so that a report counts
+them in one line."""
 
 
 def perform(case: Case, context: Context) -> Result:
@@ -39,6 +46,8 @@ def perform(case: Case, context: Context) -> Result:
     except CaseFailed as exc:
         status, actual, expected = FAILED, exc.actual, exc.expected or case.expected
         late = late or _is_late(exc)
+        if _is_cut_off(exc):
+            status, actual = NOT_RUN, CUT_OFF
     except NotApplicable as exc:
         status, actual, needs = SKIPPED, str(exc), exc.needs
     except Exception as exc:  # a bad answer may cause any error; the check continues
@@ -49,14 +58,26 @@ def perform(case: Case, context: Context) -> Result:
         *(case, status, printable(actual), expected, seconds),
         sent=printable(sent),
         needs=needs,
-        late=late and status == FAILED,
+        late=late and status in (FAILED, NOT_RUN),
     )
 
 
-def _is_late(exc: BaseException | None) -> bool:
+def _is_late(exc: BaseException) -> bool:
     """Return whether ``exc``, or what it was raised from, says that a time limit passed."""
+    return any(
+        getattr(each, "late", False) is True or isinstance(each, TimeoutError)
+        for each in _causes(exc)
+    )
+
+
+def _is_cut_off(exc: BaseException) -> bool:
+    """Return whether ``exc`` was raised because the case's time was over, before the last answer
+    had been given the time that any answer may take. A slow service is not to blame for that."""
+    return any(getattr(each, "cut_off", False) is True for each in _causes(exc))
+
+
+def _causes(exc: BaseException | None) -> Iterator[BaseException]:
+    """Yield ``exc`` and what it was raised from."""
     while exc is not None:
-        if getattr(exc, "late", False) is True or isinstance(exc, TimeoutError):
-            return True
+        yield exc
         exc = exc.__cause__
-    return False

@@ -20,7 +20,9 @@ NAMED = 6
 
 def wants_second(first: Beside) -> bool:
     """Return whether the case of ``first`` is to be run again alone: it failed because a time limit
-    passed, or beside other cases, or could not be run beside them."""
+    passed, or beside other cases, or could not be run beside them, or not to its end."""
+    if first.result.status == NOT_RUN:
+        return first.result.late
     if first.result.status == FAILED:
         return first.result.late or bool(first.others)
     return bool(first.result.status == SKIPPED and first.result.needs and first.others)
@@ -35,6 +37,10 @@ def perform_twice_if_late(case: Case, context: Context) -> Result:
 
 def decided(first: Beside, second: Result) -> Result:
     """Return the result that counts. ``second`` is the result of the second run, alone."""
+    if second.status == NOT_RUN and second.late and first.result.late:  # cut off, alone as well
+        return second
+    if second.status == NOT_RUN and first.result.status == NOT_RUN:
+        return first.result
     if second.status == NOT_RUN:
         # Time limits pass as well because a service handles one request at a time.
         alone = f"; --jobs 1 --run {first.result.case.id} runs it alone" if first.others else ""

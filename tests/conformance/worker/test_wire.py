@@ -12,7 +12,9 @@ from tests.conformance.worker import hostile
 from tests.conformance.worker.hostile import HostileService
 from wove_http_dev.conformance.worker.client import ServiceUnderTest
 from wove_http_dev.conformance.worker.wire import (
+    AnswerTimeout,
     Background,
+    CaseTimeUp,
     Connection,
     ConnectionClosed,
     Deadline,
@@ -51,6 +53,20 @@ def test_a_wait_that_its_case_cuts_short_says_so() -> None:
     cut = Deadline(5.0, within=case)
     assert "within 0.2 s, the rest of the 0.2 s that this case may take" in str(cut.passed())
     assert str(Deadline(0.1, within=case).passed()) == "no complete answer within 0.1 s"
+
+
+def test_a_wait_shorter_than_any_answer_may_take_judges_nothing() -> None:
+    """An answer is judged only if it had the time that each answer may take."""
+    case = Deadline(3.0)
+    timeouts = [Deadline(seconds, within=case, least=5.0).passed() for seconds in (5.0, 9.0)]
+    assert [type(each) for each in timeouts] == [CaseTimeUp, CaseTimeUp]
+
+
+@pytest.mark.parametrize(("seconds", "least"), [(9.0, 2.0), (1.0, 5.0), (5.0, 0.0)])
+def test_a_wait_that_was_long_enough_judges(seconds: float, least: float) -> None:
+    """An answer that had its whole time, or more than each may take, is judged as late."""
+    cut = Deadline(seconds, within=Deadline(3.0), least=least)
+    assert type(cut.passed()) is AnswerTimeout
 
 
 def test_a_wait_for_which_nothing_is_left_says_so() -> None:

@@ -181,7 +181,8 @@ class CaseContext:
     def deadline(self, seconds: float | None = None) -> Deadline:
         """Return a deadline ``seconds`` from now (default: the time for one answer), or the end of
         the case's time if that is earlier."""
-        return Deadline(self.patience if seconds is None else seconds, within=self._ends)
+        wanted = self.patience if seconds is None else seconds
+        return Deadline(wanted, within=self._ends, least=self.patience)
 
     def time_left(self) -> float:
         """Return how many seconds are left of the time that all waits of the case may take

@@ -45,18 +45,31 @@ class AnswerTimeout(NoAnswer):
     late = True
 
 
+class CaseTimeUp(AnswerTimeout):
+    """No complete answer came in what was left of the case's time, which was less than one answer
+    may take: so nothing is known about the answer."""
+
+    cut_off = True
+
+
 class Deadline:
     """The time limit for a request and its answer: ``seconds`` from now, or the end of the deadline
-    ``within`` if that is earlier."""
+    ``within`` if that is earlier. ``least`` is how many seconds any answer may take: what passes
+    earlier, because of ``within``, is a :class:`CaseTimeUp`."""
 
-    def __init__(self, seconds: float, *, within: Deadline | None = None) -> None:
+    def __init__(
+        self, seconds: float, *, within: Deadline | None = None, least: float = 0.0
+    ) -> None:
         now = time.monotonic()
         self.seconds = seconds
         self.ends = now + seconds
         self._limit = f"within {seconds:g} s"
+        self._timeout = AnswerTimeout
         if within is not None and within.ends < self.ends:
             self.ends = within.ends
             left = max(0.0, within.ends - now)
+            if left < min(seconds, least):
+                self._timeout = CaseTimeUp
             case = f"the {within.seconds:g} s that this case may take"
             self._limit = (
                 f"within {left:.1f} s, the rest of {case}" if left >= 0.05 else f"in {case}"
@@ -71,7 +84,7 @@ class Deadline:
 
     def passed(self) -> AnswerTimeout:
         """Return the exception that says that the time is over; the caller raises it."""
-        return AnswerTimeout(f"no complete answer {self._limit}")
+        return self._timeout(f"no complete answer {self._limit}")
 
 
 @dataclass(frozen=True)
