@@ -19,7 +19,7 @@ def one_line_errors(what: str) -> Iterator[None]:
     except KeyboardInterrupt:
         raise
     except BaseException as exc:
-        raise UsageError(f"{what}: {_described(exc)}{_place(exc)}") from None
+        raise UsageError(f"{what}: {_described(exc)}{place_of(exc)}") from None
 
 
 def _described(exc: BaseException) -> str:
@@ -30,7 +30,9 @@ def _described(exc: BaseException) -> str:
     return " ".join(described.split())
 
 
-def _place(exc: BaseException) -> str:
+def place_of(exc: BaseException) -> str:
+    """Return where in the user's code ``exc`` was raised, e.g. `` (app.py, line 3)``, or an empty
+    string if it was raised elsewhere."""
     if isinstance(exc, SyntaxError) and exc.filename:
         return f" ({shown_path(exc.filename)}, line {exc.lineno})"
     place = ""

@@ -140,6 +140,21 @@ def test_a_factory_in_the_working_directory(
     assert str(tmp_path) not in sys.path
 
 
+def test_an_executor_that_raises(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The error of an executor that cannot run any weave is shown with its place."""
+    (tmp_path / "executor_that_raises.py").write_text(
+        "from wove.environment import HttpEnvironmentExecutor\n\n"
+        "class Mine(HttpEnvironmentExecutor):\n"
+        "    async def start(self, *, environment_config, **more):\n"
+        "        environment_config['uri']\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert run("executor_that_raises:Mine", "--run", "frames.01") == 1
+    assert "'uri' (executor_that_raises.py, line 5)" in " ".join(capsys.readouterr().out.split())
+
+
 # Selection and files
 
 
