@@ -60,6 +60,20 @@ def test_a_healthy_bearer_worker_gets_every_form_of_request() -> None:
         assert failures(check(worker.url, "transport.*", bearer=TOKEN)) == []
 
 
+class LooksForTheToken(Bearer):
+    def headers(self, handler: Handler) -> dict[str, str]:
+        sent = handler.headers.get_all("Authorization", [])
+        right = f"Bearer {TOKEN}" in sent
+        return {"Authorization": f"Bearer {TOKEN}"} if right else super().headers(handler)
+
+
+def test_any_of_two_tokens_is_flagged() -> None:
+    """A worker that accepts a request if any of its Authorization headers is right is flagged."""
+    with LooksForTheToken() as worker:
+        (result,) = check(worker.url, "auth.46", bearer=TOKEN)
+    assert "a wrong token was accepted beside the right one" in result.actual
+
+
 def test_a_token_compared_by_its_beginning_is_flagged() -> None:
     """A worker that accepts the token plus one character is flagged."""
     with ComparesPrefixes() as worker:

@@ -22,6 +22,7 @@ FLAGGED_ELSEWHERE = {
     "auth.01": "test_hostile",
     "auth.09": "test_bearer",
     "auth.42": "test_web_pages",
+    "auth.46": "test_bearer",
 }
 
 

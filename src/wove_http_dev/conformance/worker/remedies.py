@@ -155,7 +155,7 @@ REMEDIES = (
         ),
     ),
     (
-        "auth.36 auth.37 auth.43",
+        "auth.36 auth.37 auth.43 auth.46",
         Remedy(
             "Accept the configured kind of credentials only, and look at nothing else in a request"
             " before they are verified; refuse to start without a secret.",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from wove_http_dev.conformance.worker import commands, sources
+from wove_http_dev.conformance.worker import commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.auth import auth
 from wove_http_dev.conformance.worker.cases.auth.probe import (
     REFUSAL,
@@ -21,6 +21,7 @@ from wove_http_dev.conformance.worker.cases.auth.probe import (
     Probe,
     probe,
     refuses,
+    require_refusal,
 )
 from wove_http_dev.conformance.worker.cases.auth.targets import with_query
 from wove_http_dev.conformance.worker.client import (
@@ -31,6 +32,7 @@ from wove_http_dev.conformance.worker.client import (
     signature,
 )
 from wove_http_dev.conformance.worker.context import CaseContext
+from wove_http_dev.conformance.worker.wire import NoAnswer
 
 BOTH = ("signed", "bearer")
 MODES = 'Wove docs, "wove.security", Supported Modes'
@@ -124,6 +126,35 @@ def wrong_bearer(check: CaseContext) -> Attempts:
 
 def _other(character: str) -> str:
     return "y" if character == "x" else "x"
+
+
+@auth.should(
+    "46",
+    f"{sources.HTTP}, 5.3 and 11.6.2: one Authorization",
+    scenario="requests with two Authorization headers: first a wrong token and then the right one,"
+    " and the other way round",
+    expected="at most one of the two is accepted",
+)
+def one_authorization(check: CaseContext) -> str:
+    """Of several Authorization headers the same one counts each time, or none: a proxy in front may
+    have looked at another."""
+    check.need_mode("bearer")
+    right, wrong = (f"Authorization: Bearer {token}" for token in (check.service.bearer, "wrong"))
+    accepted = []
+    for first, second in ((wrong, right), (right, wrong)):
+        request = check.service.request(commands.encode(commands.run_frame(tasks.nothing)), {})
+        both = f"\r\n{first}\r\n{second}\r\n\r\n".encode("latin-1")
+        request = request.replace(b"\r\n\r\n", both, 1)
+        try:
+            accepted.append(check.service.exchange(request, check.deadline()).ok)
+        except NoAnswer as exc:
+            require_refusal("a request with two Authorization headers", exc)
+    if accepted == [True, True]:
+        check.fail(
+            "a wrong token was accepted beside the right one in another Authorization header,"
+            " whichever came first"
+        )
+    return f"{sum(accepted)} of 2 accepted"
 
 
 @auth.must(
