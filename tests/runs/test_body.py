@@ -262,3 +262,12 @@ def test_a_body_that_was_cancelled_before_is_not_called() -> None:
     execution.cancel_requested = True
     body = Body(dumps(fail), dumps({"exception": ValueError("called")}))
     assert run_body(execution, body) is CANCELLED
+
+
+def test_a_body_that_was_cancelled_before_is_not_counted() -> None:
+    """What is cancelled while its pickles are loaded was not executed."""
+    execution, uncounted = Execution("run"), list[str]()
+    execution.cancel_requested = True
+    execution.uncount = lambda: uncounted.append("once")
+    run_body(execution, Body(dumps(fail), dumps({"exception": ValueError("called")})))
+    assert uncounted == ["once"]

@@ -110,6 +110,7 @@ def _load(
 
 def _call(execution: Execution, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
     if execution.cancel_requested:  # while it was loaded: it need not be abandoned
+        execution.uncount()
         raise asyncio.CancelledError
     value = function(**arguments)
     if inspect.isawaitable(value):
