@@ -147,7 +147,7 @@ class SentRequests:
 
     def _redacted(self, target: str) -> str:
         for secret in (self._service.bearer, self._service.secret.decode("utf-8")):
-            for form in (urllib.parse.quote(secret), secret):
+            for form in (urllib.parse.quote_plus(secret), urllib.parse.quote(secret), secret):
                 target = target.replace(form, "…") if form else target
         return target
 
