@@ -263,22 +263,53 @@ class RepeatsAnswers(OpensDoors):
         return super().decode(body)
 
 
-@flagged_by("auth.43", "but with the run_id of a good one, was accepted")
-class KnowsTheRun(OpensDoors):
+class Knows(OpensDoors):
+    """A base class for workers that let in what they have seen in a good request."""
+
     def __init__(self) -> None:
         super().__init__()
         self.known: set[str] = set()
 
+    def seen_in(self, frame: Frame) -> str | None:
+        raise NotImplementedError
+
     def is_open(self, handler: Handler, body: bytes) -> bool:
         with contextlib.suppress(Exception):
-            frame = json.loads(body)
-            return frame["run_id"] in self.known and "delivery_idempotency_key" not in frame
+            return self.seen_in(json.loads(body)) in self.known
         return False
 
     def decode(self, body: bytes) -> Frame:
         frame = super().decode(body)
-        self.known.add(frame["run_id"])
+        seen = self.seen_in(frame)
+        self.known |= {seen} if seen is not None else set()
         return frame
+
+
+@flagged_by("auth.43", "but with the run_id of a good one, was accepted")
+class KnowsTheRun(Knows):
+    def is_open(self, handler: Handler, body: bytes) -> bool:
+        return b"delivery_idempotency_key" not in body and super().is_open(handler, body)
+
+    def seen_in(self, frame: Frame) -> str | None:
+        return str(frame["run_id"])
+
+
+@flagged_by("auth.43", "but with the delivery_idempotency_key of a good one, was accepted")
+class KnowsTheKey(Knows):
+    def __init__(self) -> None:
+        super().__init__()
+        self.bodies: set[bytes] = set()
+
+    def is_open(self, handler: Handler, body: bytes) -> bool:
+        return body not in self.bodies and super().is_open(handler, body)
+
+    def seen_in(self, frame: Frame) -> str | None:
+        key = frame.get("delivery", {}).get("delivery_idempotency_key")
+        return None if key is None else str(key)
+
+    def decode(self, body: bytes) -> Frame:
+        self.bodies.add(body)
+        return super().decode(body)
 
 
 @flagged_by("auth.37", r"without credentials, but with a field .bypass. was accepted")

@@ -257,14 +257,16 @@ def _second(check: CaseContext, attempt: Attempt, together: bool) -> str:
 def after_a_good_request(check: CaseContext) -> Attempts:
     """Nothing that a good request leaves behind stands for credentials: no run, no remembered
     answer, no session."""
-    known = {"run_id": commands.new_run_id(), "delivery_idempotency_key": secrets.token_hex(8)}
-    body = commands.encode({**commands.run_frame(tasks.nothing), **known})
+    frame = commands.run_frame(tasks.nothing)
+    frame["delivery"]["delivery_idempotency_key"] = secrets.token_hex(8)
+    body = commands.encode(frame)
     good = check.ask("a good request", body)
     what = "a request without credentials, but with"
     yield Attempt(f"{what} the body of a good one,", Probe(body, None, 0.0), {})
-    for name, value in known.items():
+    for name, holder in (("run_id", "run_id"), ("delivery_idempotency_key", "delivery")):
         sent = probe(check)
-        sent = replace(sent, body=commands.encode({**json.loads(sent.body), name: value}))
+        changed = {**json.loads(sent.body), holder: frame[holder]}
+        sent = replace(sent, body=commands.encode(changed))
         yield Attempt(f"{what} the {name} of a good one,", sent, {})
     values = [value for name, value in good.headers if name.lower() == "set-cookie"]
     if values:
