@@ -36,15 +36,6 @@ from wove_http_dev.tls import CertificateAuthority
 print(CertificateAuthority.kept_in(Path(sys.argv[1])).cert_pem.decode(), end="")
 """
 
-FROZEN = """
-import datetime
-class Frozen(datetime.datetime):
-    pass
-datetime.datetime = Frozen
-from wove_http_dev.tls import CertificateAuthority
-print(CertificateAuthority().server_context() is not None and datetime.datetime is Frozen)
-"""
-
 FORKS = """
 import os, sys
 from wove_http_dev.tls import CertificateAuthority
@@ -408,11 +399,3 @@ class TestKeptIn:
         (tmp_path / "ca.pem").write_bytes(CertificateAuthority().cert_pem)
         with pytest.raises(UsageError, match="does not belong to the certificate"):
             CertificateAuthority.kept_in(tmp_path)
-
-
-def test_first_certificate_in_frozen_time() -> None:
-    """A class in place of ``datetime.datetime``, as freezegun's, does not break certificates."""
-    done = subprocess.run(
-        [sys.executable, "-c", FROZEN], capture_output=True, text=True, check=False
-    )
-    assert (done.stdout, done.stderr) == ("True\n", "")

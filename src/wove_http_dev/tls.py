@@ -20,7 +20,6 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from wove_http_dev.ca_bundle import ORGANIZATION, make_bundle
@@ -37,25 +36,6 @@ _SNI_LIMIT = 64  # clients choose the names, so the cache of certificates is lim
 _SNI_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?", re.IGNORECASE)
 
 
-@functools.cache
-def load_trustme() -> ModuleType:
-    """Import trustme, which the first call does, and return it: to import it takes as long as half
-    of this package."""
-    import trustme
-
-    # cryptography looks up datetime.datetime when it signs the first certificate, and keeps it.
-    # freezegun puts a class there of which no other datetime is an instance (TypeError, from then
-    # on); a subclass of the real one.
-    replaced = datetime.datetime
-    real = next(kind for kind in replaced.__mro__ if kind.__module__ == "datetime")
-    datetime.datetime = real  # type: ignore[misc, assignment]
-    try:
-        trustme.CA()
-    finally:
-        datetime.datetime = replaced  # type: ignore[misc]
-    return trustme
-
-
 class CertificateAuthority:
     """An ECDSA certificate authority, trusted only by clients that load its certificate.
 
@@ -63,7 +43,7 @@ class CertificateAuthority:
     """
 
     def __init__(self, ca: trustme.CA | None = None) -> None:
-        self._ca: trustme.CA = ca or load_trustme().CA(organization_name=ORGANIZATION)
+        self._ca = ca or _new_authority()
         self._lock = threading.RLock()
         self._directory: Path | None = None
         self._current: set[str] = set()
@@ -115,7 +95,9 @@ class CertificateAuthority:
     @classmethod
     def from_pem(cls, certificate: bytes, key: bytes) -> CertificateAuthority:
         """Create an authority from its certificate and private key, both PEM."""
-        return cls(load_trustme().CA.from_pem(certificate, key))
+        from wove_http_dev.first_certificate import trustme
+
+        return cls(trustme.CA.from_pem(certificate, key))
 
     @property
     def key_pem(self) -> bytes:
@@ -253,6 +235,12 @@ class CertificateAuthority:
         except BaseException:  # Ctrl-C: what was not deleted yet is deleted now
             self.close()
             raise
+
+
+def _new_authority() -> trustme.CA:
+    from wove_http_dev.first_certificate import trustme
+
+    return trustme.CA(organization_name=ORGANIZATION)
 
 
 def _check_pair(certificate: bytes, key: bytes) -> None:

@@ -22,6 +22,7 @@ from wove_http_dev.hosts import Host
 if TYPE_CHECKING:
     import trustme
 
+# trustme's DEFAULT_NOT_BEFORE and DEFAULT_EXPIRY, without importing it.
 NOT_BEFORE, NOT_AFTER = datetime.datetime(2000, 1, 1), datetime.datetime(3000, 1, 1)
 """The dates of every valid certificate: 2000 and 3000, so that the clock of a test, or of a
 machine, is always between them."""
@@ -43,8 +44,8 @@ def server_context(leaf: trustme.LeafCert) -> ssl.SSLContext:
 
 def self_signed_context(names: Sequence[str]) -> ssl.SSLContext:
     """Return a server context whose certificate for ``names`` is signed by its own key."""
-    # Imported here, because it takes as long as half of this package. trustme cannot make such a
-    # certificate: its leaves are signed by a CA.
+    # Imported here, because it takes as long as half of this package (``first_certificate``).
+    # trustme cannot make such a certificate: its leaves are signed by a CA.
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec

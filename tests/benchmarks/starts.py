@@ -18,8 +18,8 @@ from pathlib import Path
 
 from pytest_httpserver import HTTPServer
 
+from tests.benchmarks.compare_process import one_task
 from tests.benchmarks.figures import Figure, Table, in_turn
-from tests.benchmarks.tasks import one_task
 from wove_http_dev import HttpWorker
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.tls_contexts import server_context

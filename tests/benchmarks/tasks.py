@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
-from wove import weave
-
 from tests.benchmarks import peers
+from tests.benchmarks.compare_process import MAPPED_TASKS, mapped, one_task
 from tests.benchmarks.figures import Figure, Table, clocked, in_turn
 from wove_http_dev import HttpWorker
 from wove_http_dev.tls import CertificateAuthority
@@ -30,7 +29,6 @@ PEERS = {
 }
 ONE_TASK_ROUNDS = 150
 MAPPED_ROUNDS = 15
-MAPPED_TASKS = 200
 GOALS = {"one task": "<= 1.05 x the honest floor", "mapped": "<= 1.06 x the honest floor"}
 
 
@@ -52,28 +50,6 @@ def measure_tasks(table: Table, share: float = 1.0) -> None:
                     what = f"{kind} over {'https' if tls else 'http'}, {clock} time"
                     goal = GOALS[kind] if clock == "processor" else ""
                     table.add(Figure(what, "ms a task", samples, HONEST, goal))
-
-
-def one_task(environment: str) -> None:
-    """Run a weave of one task."""
-    with weave() as w:
-
-        @w.do(environment=environment)
-        def t() -> int:
-            return 42
-
-    assert w.result.t == 42
-
-
-def mapped(environment: str) -> None:
-    """Run a weave with one mapped task."""
-    with weave() as w:
-
-        @w.do(range(MAPPED_TASKS), environment=environment)
-        def t(item: int) -> int:
-            return 42
-
-    assert w.result.t == [42] * MAPPED_TASKS
 
 
 @contextmanager

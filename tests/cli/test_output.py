@@ -121,6 +121,16 @@ def test_lines_are_written_together(pipe: Pipe, monkeypatch: pytest.MonkeyPatch)
     assert (first, rest.count(b"\n")) == (b"first\n", 100)
 
 
+def test_clock_that_is_set_back(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines are written also after a task has set the clock back, as freezegun does."""
+    times = iter([1e9])
+    monkeypatch.setattr("wove_http_dev.cli.output.time.monotonic", lambda: next(times, 0.0))
+    with pipe.as_output():
+        for line in ("first\n", "second\n"):
+            print(line, end="")
+            assert os.read(pipe.reader, 1000) == line.encode()
+
+
 def test_unfinished_line(pipe: Pipe) -> None:
     """A line begins after the part of one that another thread has flushed."""
     with pipe.as_output():

@@ -122,7 +122,8 @@ class _Writer:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._closed)
-                early = last + PAUSE - time.monotonic()
+                # A task may set the clock, as freezegun does: also back, and for good.
+                early = min(PAUSE, last + PAUSE - time.monotonic())
                 if early > 0:
                     self._changed.wait_for(lambda: self._closed, early)
                 last = time.monotonic()

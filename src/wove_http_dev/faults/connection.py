@@ -17,7 +17,7 @@ from wove_http_dev.faults.distributions import Duration
 from wove_http_dev.faults.fault import Connection, Fault, Worker
 from wove_http_dev.fields import field
 from wove_http_dev.hosts import Host
-from wove_http_dev.tls import CertificateAuthority, load_trustme
+from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.tls_contexts import (
     NOT_AFTER,
     NOT_BEFORE,
@@ -129,7 +129,9 @@ class UntrustedCa(_CertificateFault):
     effect: ClassVar[str] = _VERIFY + "unable to get local issuer certificate"
 
     def context(self, ca: CertificateAuthority, names: Sequence[str]) -> ssl.SSLContext:
-        return server_context(load_trustme().CA().issue_cert(*names))
+        from wove_http_dev.first_certificate import trustme
+
+        return server_context(trustme.CA().issue_cert(*names))
 
 
 @dataclass(frozen=True)

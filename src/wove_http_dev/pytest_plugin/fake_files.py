@@ -13,11 +13,11 @@ def keep_files_real() -> None:
     The modules are imported here because ``fs`` changes for good what is imported meanwhile.
     """
     import wove_http_dev.ca_bundle
+    import wove_http_dev.first_certificate
     import wove_http_dev.tls
     import wove_http_dev.tls_contexts
     import wove_http_dev.worker
 
-    wove_http_dev.tls.load_trustme()
     pyfakefs = sys.modules.get("pyfakefs.fake_filesystem_unittest")
     if pyfakefs is not None:
         pyfakefs.Patcher.SKIPMODULES.update(
