@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from tests.conformance.executor.conforming_executor import ConformingExecutor, Frame
 from tests.conformance.executor.defects.cancels import NeverCancels
+from tests.support import TIMEOUT
 from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.executor.abandoned_runs import (
     ABANDONED,
@@ -20,6 +22,7 @@ from wove_http_dev.conformance.executor.abandoned_runs import (
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.context import CaseContext, Session, trusted_ca
 from wove_http_dev.conformance.executor.executor_under_test import ExecutorUnderTest
+from wove_http_dev.conformance.executor.waits import watch_async
 from wove_http_dev.runs.records import Exchange
 
 
@@ -41,6 +44,24 @@ def test_the_cancel_task_of_the_run_is_returned(check: CaseContext) -> None:
 
     cancel = check.run_script(worker, script)
     assert cancels_of(worker, worker.runs.last.run_id) == [cancel]
+
+
+def test_a_run_that_is_given_up_as_planned_is_not_late(check: CaseContext) -> None:
+    """The timeout by which abandon_run() has a run given up is no time limit of the case."""
+    worker = check.worker()
+    gate = worker.hold(ABANDONED)
+
+    async def script(remote: Remote) -> None:
+        async def times_out_when_held(name: str, **_: Any) -> None:
+            run = asyncio.ensure_future(remote(name))
+            await watch_async(lambda: bool(gate.runs), TIMEOUT)
+            run.cancel()
+            raise TimeoutError
+
+        await abandon_run(check, worker, times_out_when_held)
+
+    check.run_script(worker, script)
+    assert not check.late
 
 
 def test_a_missing_cancel_task_is_none(
@@ -106,6 +127,7 @@ def test_a_run_that_never_arrives_fails_the_case(check: CaseContext) -> None:
 
     with pytest.raises(CaseFailed, match="never arrived"):
         check.run_script(worker, script)
+    assert check.late
 
 
 def test_an_answer_is_waited_for(check: CaseContext) -> None:

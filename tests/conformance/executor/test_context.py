@@ -81,6 +81,20 @@ def test_a_run_that_timed_out_is_known_to_the_case(check: CaseContext) -> None:
     assert check.late
 
 
+def test_a_weave_that_the_case_cancels_is_no_time_limit(check: CaseContext) -> None:
+    """A case that cancels a weave, and does not wait for its end, is not late."""
+    worker = check.worker()
+    worker.hold("task")
+
+    def define(w: Weave, environment: str) -> None:
+        @w.do(environment=environment)
+        def task() -> None:
+            pass
+
+    check.weave(worker, define).cancel(0.0)
+    assert not check.late
+
+
 def test_a_case_in_time(check: CaseContext) -> None:
     """A case whose runs end by themselves is not late."""
     check.run_one_weave(check.worker())

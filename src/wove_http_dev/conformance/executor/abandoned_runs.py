@@ -9,7 +9,8 @@ from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.context import CaseContext
 from wove_http_dev.conformance.executor.received import frames_of
-from wove_http_dev.conformance.executor.waits import attempt, wait_until_async
+from wove_http_dev.conformance.executor.time_limits import note_passed
+from wove_http_dev.conformance.executor.waits import give_up, wait_until_async
 from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.worker import HttpWorker
 
@@ -40,7 +41,7 @@ async def abandon_run(
     """
     before = {run.run_id for run in worker.journal.runs[ABANDONED]}
     for timeout in TIMEOUTS:
-        outcome = await attempt(remote("abandoned", delivery_timeout=timeout, **options))
+        outcome = await give_up(remote("abandoned", delivery_timeout=timeout, **options))
         runs = [
             run
             for run in worker.journal.runs[ABANDONED]
@@ -48,6 +49,7 @@ async def abandon_run(
         ]
         if runs:
             break
+        note_passed()  # the run came too late, or not at all
     else:
         raise CaseFailed(
             f"the run that Wove should abandon never arrived (see also routing.10): {outcome}",

@@ -104,12 +104,12 @@ class BackgroundWeave:
 
     def cancel(self, seconds: float) -> bool:
         """Cancel the weave and wait at most ``seconds`` for it to end; return whether it has
-        ended."""
+        ended. That is no time limit of the case, which may go on at once."""
         loop, task = self._loop, self._task
         if not self.ended and loop is not None and task is not None:
             with suppress(RuntimeError):  # the loop was closed: the weave is ending
                 loop.call_soon_threadsafe(task.cancel)
-        return self.wait(seconds)
+        return self._ended.wait(seconds)
 
 
 class ScriptedWeave:

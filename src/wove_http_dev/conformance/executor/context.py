@@ -184,7 +184,7 @@ class CaseContext:
 
     def silence(self, idle: float) -> float:
         """Return how many seconds to wait for something that should not happen, and that would take
-        up to ``idle`` seconds on an idle machine. Every check waits that long."""
+        up to ``idle`` seconds on an idle machine. Every check waits that long (``waits.watch``)."""
         return self.seconds(idle) * self._session.silence
 
     def enter(self, context: Any) -> Any:

@@ -1,5 +1,6 @@
-"""How a case waits, without judging: for a condition, or for a run of its own. What took too long
-is noted in :mod:`~wove_http_dev.conformance.executor.time_limits`."""
+"""How a case waits, without judging: for a condition, for one that should stay false, or for a run
+of its own. What took too long is noted in
+:mod:`~wove_http_dev.conformance.executor.time_limits`."""
 
 from __future__ import annotations
 
@@ -18,34 +19,58 @@ POLL = 0.005
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
     """Wait at most ``seconds`` for ``condition()`` to become true; return whether it did."""
-    ends, pause = time.monotonic() + seconds, threading.Event()
-    while not condition():
-        if time.monotonic() > ends:
-            note_passed()
-            return False
-        pause.wait(POLL)
-    return True
+    return _in_time(watch(condition, seconds))
 
 
 async def wait_until_async(condition: Callable[[], bool], seconds: float) -> bool:
     """Do what :func:`wait_until` does, but as a coroutine, so that the event loop of the weave is
     not blocked."""
+    return _in_time(await watch_async(condition, seconds))
+
+
+def watch(condition: Callable[[], bool], seconds: float) -> bool:
+    """Watch for ``seconds`` whether ``condition()``, which should stay false, becomes true; return
+    whether it did. It is no time limit: that it stays false does not mean that the machine is
+    busy."""
+    ends, pause = time.monotonic() + seconds, threading.Event()
+    while not condition():
+        if time.monotonic() > ends:
+            return False
+        pause.wait(POLL)
+    return True
+
+
+async def watch_async(condition: Callable[[], bool], seconds: float) -> bool:
+    """Do what :func:`watch` does, but as a coroutine, so that the event loop of the weave is not
+    blocked."""
     ends = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > ends:
-            note_passed()
             return False
         await asyncio.sleep(POLL)
     return True
 
 
+def _in_time(met: bool) -> bool:
+    if not met:
+        note_passed()
+    return met
+
+
 async def attempt(run: Any) -> WeaveOutcome:
     """Wait for ``run``, a run that the case started in a weave, and return its outcome. An error is
     returned, not raised."""
+    outcome = await give_up(run)
+    note_timeout(outcome.error)
+    return outcome
+
+
+async def give_up(run: Any) -> WeaveOutcome:
+    """Do what :func:`attempt` does for a run whose timeout is meant to end: it is no sign of a busy
+    machine."""
     try:
         return WeaveOutcome("result", await run)
     except Exception as exc:
-        note_timeout(exc)
         return WeaveOutcome("error", error=exc)
     except asyncio.CancelledError as exc:
         # Wove reports a cancelled run this way. If the script itself was cancelled, it ends anyway.

@@ -17,7 +17,7 @@ from wove_http_dev.conformance.executor.cases.cancel import family
 from wove_http_dev.conformance.executor.context import PATIENCE, CaseContext
 from wove_http_dev.conformance.executor.received import frames_of
 from wove_http_dev.conformance.executor.refusals import refusal
-from wove_http_dev.conformance.executor.waits import attempt, wait_until_async
+from wove_http_dev.conformance.executor.waits import attempt, wait_until_async, watch_async
 from wove_http_dev.faults import Fault, connection, response, wire
 from wove_http_dev.faults.run import SlowCancel
 
@@ -161,7 +161,7 @@ def require_ack_before_retry(check: CaseContext) -> str:
             ):
                 check.fail("no cancel_task arrived", late=True)
             stray = check.silence(STRAY)
-            if await wait_until_async(lambda: len(frames_of(worker, "run_task")) > 1, stray):
+            if await watch_async(lambda: len(frames_of(worker, "run_task")) > 1, stray):
                 refused = refusal(frames_of(worker, "cancel_task")[0])
                 if refused:
                     check.fail(
@@ -209,7 +209,7 @@ def _cancelled_while(check: CaseContext, fault: Fault) -> None:
             check.fail("two runs at once did not both arrive", late=True)
         with worker.inject(fault) as injected:
             run.cancel()
-            await wait_until_async(lambda: injected.hits > 0, check.silence(SENDING))
+            await watch_async(lambda: injected.hits > 0, check.silence(SENDING))
         after = await attempt(remote("after", "afterwards", delivery_timeout=check.seconds(5.0)))
         gate.release()
         other = await beside

@@ -24,7 +24,12 @@ from wove_http_dev.conformance.executor.cases.cancel import family
 from wove_http_dev.conformance.executor.context import PATIENCE, POOL_OVERFLOW, CaseContext
 from wove_http_dev.conformance.executor.received import frames_of, headers_of
 from wove_http_dev.conformance.executor.refusals import refusal
-from wove_http_dev.conformance.executor.waits import attempt, wait_until, wait_until_async
+from wove_http_dev.conformance.executor.waits import (
+    attempt,
+    wait_until,
+    wait_until_async,
+    watch_async,
+)
 from wove_http_dev.faults.run import LostResponse
 from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.weave_outcome import WeaveOutcome
@@ -87,7 +92,7 @@ def only_its_own_run(check: CaseContext) -> str:
         await wait_until_async(lambda: bool(gate.runs), check.seconds(PATIENCE))
         cancel = await abandon_run(check, worker, remote)
         stray = check.silence(STRAY)
-        await wait_until_async(lambda: bool(cancels_of(worker, gate.runs[0].run_id)), stray)
+        await watch_async(lambda: bool(cancels_of(worker, gate.runs[0].run_id)), stray)
         gate.release()
         outcome = await attempt(other)
         if outcome.value != "of the other run":
@@ -238,7 +243,7 @@ def not_for_what_ended(check: CaseContext) -> str:
     async def script(remote: Remote) -> None:
         for name in ("works", "fails", "lost"):
             await attempt(remote(name, delivery_timeout=check.seconds(5.0)))
-        await wait_until_async(lambda: bool(frames_of(worker, "cancel_task")), check.silence(STRAY))
+        await watch_async(lambda: bool(frames_of(worker, "cancel_task")), check.silence(STRAY))
 
     check.run_script(worker, script)
     for exchange in frames_of(worker, "cancel_task"):

@@ -17,7 +17,7 @@ from wove_http_dev.conformance.executor.abandoned_runs import (
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.errors import family
 from wove_http_dev.conformance.executor.context import MARGIN, PATIENCE, CaseContext
-from wove_http_dev.conformance.executor.waits import attempt, wait_until, wait_until_async
+from wove_http_dev.conformance.executor.waits import attempt, wait_until_async, watch
 from wove_http_dev.faults import Fault, connection, response, wire
 from wove_http_dev.faults.auth import RejectAuth
 from wove_http_dev.faults.run import Hang, LostResponse
@@ -278,7 +278,7 @@ def no_thread_dies(check: CaseContext) -> str:
                     await wait_for_answer(cancel, check.seconds(PATIENCE))
 
     check.run_script(worker, script)
-    wait_until(lambda: bool(check.uncaught), check.silence(DYING))
+    watch(lambda: bool(check.uncaught), check.silence(DYING))
     if check.uncaught:
         check.fail(
             f"{len(check.uncaught)} of the executor's threads ended by an uncaught exception, the"

@@ -14,7 +14,7 @@ from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.retries import family
 from wove_http_dev.conformance.executor.context import PATIENCE, POOL_OVERFLOW, CaseContext
 from wove_http_dev.conformance.executor.received import frames_of
-from wove_http_dev.conformance.executor.waits import attempt, wait_until_async
+from wove_http_dev.conformance.executor.waits import attempt, watch_async
 from wove_http_dev.faults import Fault, response, wire
 from wove_http_dev.faults.fault import Connection
 from wove_http_dev.faults.run import LostResponse, Saturated
@@ -113,7 +113,7 @@ async def _settled(check: CaseContext, worker: HttpWorker, remote: Remote) -> in
     while more():
         arrived = len(frames_of(worker, "run_task", "abandoned"))
         await attempt(remote("later", delivery_timeout=check.seconds(1.0)))
-        await wait_until_async(more, check.silence(QUIET))
+        await watch_async(more, check.silence(QUIET))
     return arrived
 
 
@@ -219,7 +219,7 @@ def given_up_while_connecting(check: CaseContext) -> str:
         await asyncio.sleep(STALL_TIMEOUT + check.seconds(GRACE))
         late.remove()
         await attempt(remote("later", delivery_timeout=check.seconds(2.0)))
-        await wait_until_async(
+        await watch_async(
             lambda: bool(frames_of(worker, "run_task", "abandoned")), check.silence(QUIET)
         )
 

@@ -17,7 +17,7 @@ from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.security import family
 from wove_http_dev.conformance.executor.context import CaseContext
 from wove_http_dev.conformance.executor.received import frames_of, requests_of
-from wove_http_dev.conformance.executor.waits import attempt, wait_until_async
+from wove_http_dev.conformance.executor.waits import attempt, wait_until_async, watch_async
 from wove_http_dev.faults.response import Redirect
 from wove_http_dev.runs.records import Exchange
 
@@ -144,7 +144,7 @@ def cancel_redirects(check: CaseContext) -> str:
         limit = check.seconds(CANCEL_WITHIN)
         await wait_until_async(lambda: cancelled() >= len(CODES), limit)
         # A request that follows a redirect is sent by the thread that read it.
-        await wait_until_async(
+        await watch_async(
             lambda: any(injection.redirected for injection in injections.values()),
             check.silence(FOLLOWED),
         )

@@ -20,7 +20,7 @@ from wove_http_dev.conformance.executor.context import PATIENCE, CaseContext
 from wove_http_dev.conformance.executor.received import frames_of, headers_of, requests_of
 from wove_http_dev.conformance.executor.refusals import refusal, signed_over
 from wove_http_dev.conformance.executor.request_recorder import RequestRecorder
-from wove_http_dev.conformance.executor.waits import attempt, wait_until_async
+from wove_http_dev.conformance.executor.waits import attempt, wait_until_async, watch_async
 from wove_http_dev.faults.response import Status
 from wove_http_dev.protocol.authenticator import NONCE, TIMESTAMP
 from wove_http_dev.runs.records import Exchange
@@ -95,9 +95,7 @@ def _cancels(check: CaseContext, mode: str) -> str:
         # The journal also has the type of a refused frame, so an unsigned cancel_task is found too.
         await wait_until_async(lambda: len(frames_of(worker, "cancel_task")) >= 2, limit)
         # An executor that tries again without credentials does so at once.
-        await wait_until_async(
-            lambda: len(frames_of(worker, "cancel_task")) > 2, check.silence(AGAIN)
-        )
+        await watch_async(lambda: len(frames_of(worker, "cancel_task")) > 2, check.silence(AGAIN))
 
     check.run_script(worker, script)
     _expect_accepted(check, worker)
@@ -203,7 +201,7 @@ def fresh_timestamps(check: CaseContext) -> str:
 
     async def script(remote: Remote) -> None:
         await attempt(remote("first"))
-        await wait_until_async(lambda: False, PAUSE)
+        await asyncio.sleep(PAUSE)
         await attempt(remote("second"))
 
     check.run_script(worker, script)

@@ -26,7 +26,13 @@ from wove_http_dev.conformance.executor.context import (
 )
 from wove_http_dev.conformance.executor.pickles import HeldPickle
 from wove_http_dev.conformance.executor.received import frames_of
-from wove_http_dev.conformance.executor.waits import POLL, attempt, wait_until, wait_until_async
+from wove_http_dev.conformance.executor.waits import (
+    POLL,
+    attempt,
+    wait_until,
+    wait_until_async,
+    watch_async,
+)
 from wove_http_dev.faults.run import SlowCancel
 from wove_http_dev.weave_outcome import WeaveOutcome
 
@@ -210,7 +216,7 @@ def default_pool_left_free(check: CaseContext) -> str:
     async def script(remote: Remote) -> bool:
         runs = [asyncio.ensure_future(attempt(remote("held"))) for _ in range(POOL_OVERFLOW)]
         await wait_until_async(lambda: bool(gate.runs), check.seconds(PATIENCE))
-        await wait_until_async(lambda: len(gate.runs) >= POOL_OVERFLOW, check.silence(QUIET))
+        await watch_async(lambda: len(gate.runs) >= POOL_OVERFLOW, check.silence(QUIET))
         call = asyncio.ensure_future(asyncio.to_thread(int))
         done, _ = await asyncio.wait([call], timeout=check.seconds(1.0))
         gate.release()
