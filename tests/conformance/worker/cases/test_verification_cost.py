@@ -9,9 +9,12 @@ import pytest
 
 from tests.conformance.worker.checks import check
 from tests.conformance.worker.plain_worker import SECRET, PlainWorker
+from wove_http_dev.conformance.case import SKIPPED
+from wove_http_dev.conformance.worker.cases.limits import verification_cost
 from wove_http_dev.conformance.worker.cases.limits.verification_cost import (
     ANSWER,
     PROCESSOR,
+    SIZE,
     Block,
     error,
     grows,
@@ -80,15 +83,34 @@ def test_a_slow_service_must_grow_more() -> None:
 
 
 class Slow(PlainWorker):
-    """A worker that takes 20 ms to verify a request."""
+    """A worker that takes 20 ms to verify a request, and counts them."""
+
+    verified = 0
 
     def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
+        self.verified += 1
         time.sleep(0.02)
         super().verify(headers, target, body)
 
 
 def test_a_service_that_is_too_slow_is_not_timed() -> None:
-    """If the case's time is too short for all requests, it is skipped after the first ones."""
-    with Slow() as worker:
-        result = check(worker.url, "limits.06", secret=SECRET, slowdown=0.5)[-1]
+    """If all requests would take long, the case is skipped after the first ones, however busy the
+    machine is."""
+    worker = Slow()
+    with worker:
+        result = check(worker.url, "limits.06", secret=SECRET)[-1]
     assert "a request takes" in result.actual
+    assert worker.verified < 2 * SIZE
+
+
+def test_a_measurement_that_stays_uncertain_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more requests are sent when the case's own time is over."""
+    monkeypatch.setattr(verification_cost, "grows", lambda *_: None)
+    monkeypatch.setattr(verification_cost, "SLOWEST", 60.0)
+    monkeypatch.setattr(verification_cost, "TIME", 0.0)
+    with PlainWorker() as worker:
+        result = check(worker.url, "limits.06", secret=SECRET)[-1]
+    assert (result.status, result.actual) == (
+        SKIPPED,
+        "it could not be timed: 0 s were too few to tell",
+    )
